@@ -1,0 +1,35 @@
+"""Errors, by whose fault they are: ours, the guest's, the learner's. Front ends turn them into exit codes."""
+
+from __future__ import annotations
+
+
+class SimkernelError(Exception):
+    """The base of all errors that this package raises on purpose."""
+
+
+class OurError(SimkernelError):
+    """A promise that this program makes to itself is broken: a defect of ours (exit code 70)."""
+
+
+class GuestError(SimkernelError):
+    """The guest did what no guest may do (a triple fault, a run past its bound): an outcome, not a defect (1)."""
+
+
+class LearnerError(SimkernelError):
+    """What was asked for cannot be done; the message says what to do instead (exit code 2)."""
+
+
+class KernelSourceError(LearnerError):
+    """A line of a kernel source that cannot be assembled.
+
+    Args:
+        file: the file's name as the learner gave it.
+        line: the 1-based line in that file.
+        message: what is wrong there and what to do about it.
+    """
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(f"{file}:{line}: {message}")
+        self.file = file
+        self.line = line
+        self.message = message
