@@ -1,0 +1,278 @@
+"""Everything that can be observed, as frozen values: one vocabulary for the engine, its tests and every front end.
+
+Events carry numbers and bytes; `narrate.py` makes sentences of them. Each has the place at which it happened:
+`entry`, the index in the history of the choice or command that caused it, and `clock`, in instructions.
+
+A *beat* is an event that changes the story of a site: people step from beat to beat. Which events are beats is a
+property of the events themselves (`is_beat`), so that every front end stops at the same places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. `entry` counts history entries from 0, `clock` counts instructions."""
+
+    is_beat: ClassVar[bool] = False
+    entry: int = field(default=-1, compare=False)
+    clock: int = field(default=0, compare=False)
+
+
+# --- the patching task ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStarted(Event):
+    """The patching task begins a plan, e.g. `trace vfs_read`, of so many steps."""
+
+    title: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEnded(Event):
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStarted(Event):
+    """A batch of sites is published (text_poke_bp_batch, step 0)."""
+
+    is_beat: ClassVar[bool] = True
+    protocol: str
+    batch: int
+    sites: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteStored(Event):
+    """Bytes of sites were written to memory: one phase, for one entry or for all of the batch.
+
+    `old` and `new` are those of the first site; `first` is the offset within the five bytes.
+    """
+
+    is_beat: ClassVar[bool] = True
+    phase: str
+    sites: tuple[int, ...]
+    first: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSent(Event):
+    """do_sync_core was asked of these CPUs (text_poke_sync: on_each_cpu)."""
+
+    is_beat: ClassVar[bool] = True
+    phase: str
+    cpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncAnswered(Event):
+    """A CPU has run do_sync_core: it serialized, then stored its answer."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    waiting_for: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncEnded(Event):
+    """Every CPU has answered; the patching task goes on."""
+
+    is_beat: ClassVar[bool] = True
+    phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSkipped(Event):
+    """A sync that this batch does not need (no entry had a tail, or none a new head)."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkAsked(Event):
+    """stop_machine: every CPU is asked to stand still, in a stopper thread or in the IPI."""
+
+    is_beat: ClassVar[bool] = True
+    where: str
+    cpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked(Event):
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    waiting_for: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unparked(Event):
+    """stop_machine is over: the CPUs go on."""
+
+    is_beat: ClassVar[bool] = True
+    serialize: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchReleased(Event):
+    """The batch's reference count is 0: no handler can be using it."""
+
+    is_beat: ClassVar[bool] = True
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsStored(Event):
+    """The patching task wrote data of the guest (ops list, hashes, records, control words)."""
+
+    what: str
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RcuTasksWait(Event):
+    """synchronize_rcu_tasks began; `holdouts` are the pids that it waits for."""
+
+    holdouts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RcuTasksDone(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged(Event):
+    """A line of the kernel log."""
+
+    text: str
+
+
+# --- the CPUs ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceRead(Event):
+    """Model `pieces`: a CPU has read so many bytes of its next instruction."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(Event):
+    """Models `line` and `byte`: an unsettled cell of code now is, for this CPU, what a later store made it."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    address: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serialized(Event):
+    """A CPU retired a serializing instruction (IRET, CPUID); `cells` unsettled cells are settled by it."""
+
+    cpu: int
+    cells: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRan(Event):
+    """A CPU ran the instruction that it fetched at a site of the running batch."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    site: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int3Taken(Event):
+    """A CPU ran `cc`: exception 3 was delivered through the guest's gate."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int3Claimed(Event):
+    """poke_int3_handler found the address in the batch."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int3Done(Event):
+    """The handler returned by IRET: to `resume`, where the emulated instruction leads."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    address: int
+    resume: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionTaken(Event):
+    """Any exception but int3: vector, error code, and CR2 for a page fault."""
+
+    cpu: int
+    vector: int
+    error: int
+    address: int
+    cr2: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptTaken(Event):
+    """An interrupt was delivered between two instructions (the sync IPI, the tick, an NMI)."""
+
+    cpu: int
+    vector: int
+    address: int
+    waited: int  # instructions of the machine's clock since it was sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switched(Event):
+    """Another task runs on a CPU."""
+
+    cpu: int
+    previous: int  # pids
+    next: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceWritten(Event):
+    """Guest code finished a record in a CPU's ring buffer; `index` counts records of that CPU from 0."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    index: int
+    ip: int
+    parent_ip: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oopsed(Event):
+    """The kernel died on a CPU; the run ends (panic_on_oops)."""
+
+    is_beat: ClassVar[bool] = True
+    cpu: int
+    vector: int
+    address: int

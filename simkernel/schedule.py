@@ -1,0 +1,211 @@
+"""Choices and commands: the two kinds of history entry; and the schedules, which make choices.
+
+A *choice* says who moves next and how. A *command* is what a person or a script asked for. Nothing else changes
+the state of a simulation. A schedule looks at the machine through `Lanes`, draws from a random state that is a
+plain integer, and so can be copied, compared and replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Protocol
+
+from simkernel.errors import LearnerError
+
+QUANTUM = 2_000  # the most instructions that a CPU runs in one choice
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """CPU `cpu` runs `n` instructions; HLT, an exception or an outcome ends it early, the rest is idle time."""
+
+    cpu: int
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """CPU `cpu` reads the next `n` bytes of its next instruction (model `pieces`)."""
+
+    cpu: int
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The oldest unsettled store to the cell at `address` becomes what CPU `cpu` runs; `None`: all, everywhere."""
+
+    cpu: int
+    address: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The patching task takes its next action; `entries` of its batch, 0 for all that the phase has left."""
+
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Nmi:
+    """A non-maskable interrupt is sent to CPU `cpu`."""
+
+    cpu: int
+
+
+Choice = Run | Read | Settle | Act | Nmi
+
+
+class Policy(Enum):
+    """How a run settles uncertain bytes: at once, not before it must, or as the seed decides."""
+
+    EARLY = "early"
+    LATE = "late"
+    SEEDED = "seeded"
+
+
+class Lanes(Protocol):
+    """What a schedule may know of the machine."""
+
+    @property
+    def cpus(self) -> Sequence[int]:
+        """The CPUs that are powered on."""
+        ...
+
+    def limit(self, cpu: int) -> int:
+        """How many instructions CPU `cpu` may be given at most now (at least 1)."""
+        ...
+
+    def idle(self, cpu: int) -> bool:
+        """True where the CPU is halted and nothing would wake it."""
+        ...
+
+    def patcher_ready(self) -> bool:
+        """True where the patching task has an action that it can take."""
+        ...
+
+    def patching(self) -> bool:
+        """True from the first to the last action of a batch."""
+        ...
+
+    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+        """Addresses of the unsettled cells under the CPU's next instruction, ascending."""
+        ...
+
+    def readable(self, cpu: int) -> int:
+        """How many more bytes of its next instruction the CPU may read before it runs (0: none)."""
+        ...
+
+
+def draw(state: int) -> tuple[int, int]:
+    """One step of splitmix64 (Steele, Lea, Flood 2014): 64 random bits and the next state."""
+    state = (state + 0x9E3779B97F4A7C15) & 0xFFFF_FFFF_FFFF_FFFF
+    z = state
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFF_FFFF_FFFF_FFFF
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFF_FFFF_FFFF_FFFF
+    return z ^ (z >> 31), state
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """All that the next choice depends on besides the machine."""
+
+    random: int
+    turn: int = 0
+    pending: tuple[Choice, ...] = ()
+
+
+class Schedule(Protocol):
+    """Makes one choice at a time; a pure function of its state and the machine."""
+
+    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRobin:
+    """CPU0, CPU1, ..., the patching task, and again; `quantum` instructions each, `patch_quantum` during a batch."""
+
+    policy: Policy = Policy.SEEDED
+    quantum: int = QUANTUM
+    patch_quantum: int = 1
+
+    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        if state.pending:
+            return state.pending[0], replace(state, pending=state.pending[1:])
+        lane = state.turn % (len(lanes.cpus) + 1)
+        state = replace(state, turn=lane + 1)
+        if lane == len(lanes.cpus):
+            if lanes.patcher_ready():
+                return Act(), state
+            lane, state = 0, replace(state, turn=1)
+        quantum = self.patch_quantum if lanes.patching() else self.quantum
+        return run_choice(lanes, lanes.cpus[lane], quantum, self.policy, state, read_odds=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A lane drawn at random each time, a random number of instructions up to the quantum.
+
+    `patch_quantum` bounds it while a batch is under way, where the order of things is what one wants to see.
+    `nmi_odds` of 65,536 choices are NMIs; `read_odds` of 256 choices at a changing site stop within the instruction.
+    """
+
+    policy: Policy = Policy.SEEDED
+    quantum: int = QUANTUM
+    patch_quantum: int = 1
+    nmi_odds: int = 0
+    read_odds: int = 96
+
+    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        if state.pending:
+            return state.pending[0], replace(state, pending=state.pending[1:])
+        bits, random = draw(state.random)
+        state = replace(state, random=random)
+        count = len(lanes.cpus)
+        ready = lanes.patcher_ready()
+        lane = (bits & 0xFFFF) % (count + ready)
+        if lane == count:
+            return Act(), state
+        cpu = lanes.cpus[lane]
+        if self.nmi_odds and (bits >> 16 & 0xFFFF) < self.nmi_odds:
+            return Nmi(cpu), state
+        quantum = self.patch_quantum if lanes.patching() else self.quantum
+        if quantum > 1:
+            quantum = 1 + (bits >> 32) % quantum
+        return run_choice(lanes, cpu, quantum, self.policy, state, self.read_odds)
+
+
+def run_choice(
+    lanes: Lanes, cpu: int, quantum: int, policy: Policy, state: ScheduleState, read_odds: int
+) -> tuple[Choice, ScheduleState]:
+    """CPU `cpu` moves: what it settles or reads first, by the policy, then at most `quantum` instructions."""
+    n = min(quantum, lanes.limit(cpu))
+    choices: list[Choice] = []
+    random = state.random
+    cells = lanes.unsettled_at_rip(cpu) if policy is not Policy.LATE else ()
+    if cells and policy is Policy.EARLY:
+        choices.append(Settle(cpu))
+    else:
+        for cell in cells:
+            bits, random = draw(random)
+            choices.extend([Settle(cpu, cell)] * (bits & 1))
+    if read_odds and policy is Policy.SEEDED and (left := lanes.readable(cpu)):
+        bits, random = draw(random)
+        if bits & 0xFF < read_odds:
+            return Read(cpu, 1 + (bits >> 8) % left), replace(state, random=random)
+    choices.append(Run(cpu, n))
+    return choices[0], replace(state, random=random, pending=tuple(choices[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """Exactly these choices, then a LearnerError: for tests, counterexamples and walkthroughs."""
+
+    choices: tuple[Choice, ...]
+
+    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        if state.turn >= len(self.choices):
+            raise LearnerError(f"the script of {len(self.choices)} choices has come to its end")
+        return self.choices[state.turn], replace(state, turn=state.turn + 1)
