@@ -1,0 +1,39 @@
+# Each target sets up .venv by itself. It needs python3 (3.11 or later) and make, and never root.
+#   make demo    the narrated run           make test    the tests
+#   make check   format, lint, types, import contracts, the packaged kernel, then the tests
+#   make bench   the time budgets           make stress  long random runs
+
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --dist worksteal
+export PYTHON
+
+.PHONY: demo test lint check bench stress clean
+
+demo: .venv/.demo
+	$(BIN)/simkernel demo
+
+test: .venv/.dev
+	$(PYTEST) $(PARALLEL) -q
+
+lint: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m simkernel.image --check
+
+check: lint test
+
+bench: .venv/.dev
+	$(PYTEST) -m bench -q -s
+
+stress: .venv/.dev
+	$(PYTEST) $(PARALLEL) -m stress -q
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks
+
+.venv/.demo .venv/.dev: pyproject.toml constraints.txt .ci/venv
+	@.ci/venv $(subst .,,$(@F))

@@ -1,0 +1,1 @@
+"""Lessons on live patching: content and its runner. They use the engine only."""
