@@ -1,0 +1,164 @@
+/*
+ * macros.S: the words that every other file of this kernel is written in (Linux: include/linux/linkage.h,
+ * arch/x86/include/asm/{linkage,ftrace,preempt,percpu}.h). It emits no byte itself. Assembled first.
+ *
+ * Calling conventions, for all files
+ *   C functions   System V: arguments rdi rsi rdx rcx r8 r9, result rax; rbx rbp r12-r15 are the callee's to
+ *                 keep. DF is 0. No alignment of rsp is needed: there is no SSE here.
+ *   traced        SYM_FUNC_START: `call __fentry__` is its first instruction. A callback keeps every register
+ *                 and the flags do not survive it (as in Linux: no function expects flags at its entry).
+ *   noinstr       SYM_FUNC_START_NOTRACE and SYM_CODE_START: no site, and calls nothing traced where Linux
+ *                 forbids it (entry code, the int3 handler, trampolines, tracer callbacks, the context switch).
+ *   interrupts    come between any two instructions while IF is 1, NMIs always; they keep all registers.
+ *   per CPU       %gs:PCPU_x . Counters of preempt.h are in %gs:PCPU_PREEMPT_COUNT.
+ *   macros        Keystone has no `\@`: a macro that needs a label of its own takes a word to make it from.
+ *
+ * What the subsystems provide to this core (prototypes as in kernel/sched/core.c)
+ *   void enqueue_init_task(task)          boot only, IF=0: put a made task on the run queue of its TASK_CPU
+ *   void schedule(void)                   traced;   gives up the CPU of its own accord
+ *   void __schedule(long sched_mode)      notrace;  SM_NONE, SM_PREEMPT or SM_IDLE; entered with preempt_count 1,
+ *                                         switches with preempt_count 2 and IF=0, comes back with IF=1, count 1
+ *   void schedule_idle(void)              traced;   __schedule(SM_IDLE) until need_resched is 0
+ *   void preempt_schedule_irq(void)       traced;   IF=0 and count 0 at entry and exit
+ *   void preempt_schedule(void)           notrace;  behind PREEMPT_ENABLE
+ *   void schedule_tail(prev)              traced;   first code of a new task: what follows the switch in __schedule
+ *   long x64_sys_call(rdi rsi rdx, rcx nr) traced;  see do_syscall_64 in entry.S
+ *   void sched_tick(void)                 traced;   from the tick, IF=0; sets %gs:PCPU_NEED_RESCHED
+ * What this core provides to the subsystems
+ *   prev __switch_to_asm(prev, next)      notrace;  IF=0; returns prev in rax, on next's stack
+ *   long entry_SYSCALL_64(...)            notrace;  `call` it from a user part: rax nr, rdi rsi rdx args; result rax
+ *   void try_to_wake_up-like needs: none; a stopper or any task is woken by the subsystems' wake_up_process(task)
+ */
+
+.set SM_NONE, 0x0
+.set SM_PREEMPT, 0x1
+.set SM_IDLE, 0xffffffffffffffff
+
+/* asm/preempt.h: one count, four fields. */
+.set PREEMPT_OFFSET, 0x1
+.set HARDIRQ_OFFSET, 0x10000
+.set NMI_OFFSET, 0x100000
+/* FORK_PREEMPT_COUNT: a new task starts in schedule_tail with the two that __schedule took (asm/preempt.h). */
+.set FORK_PREEMPT_COUNT, 0x2
+
+.set X86_EFLAGS_IF, 0x200
+.set X86_EFLAGS_FIXED, 0x2
+
+/* CONFIG_X86_KERNEL_IBT is defined by the assembler's caller when a kernel with endbr64 is wanted. */
+.ifdef CONFIG_X86_KERNEL_IBT
+.set ENDBR_INSN_SIZE, 0x4
+.else
+.set ENDBR_INSN_SIZE, 0x0
+.endif
+
+/* endbr64, as bytes because Keystone does not know it (asm/ibt.h). */
+.macro ENDBR
+.ifdef CONFIG_X86_KERNEL_IBT
+.byte 0xf3, 0x0f, 0x1e, 0xfa
+.endif
+.endm
+
+/* A traced C function, as gcc -pg -mfentry makes one: 16-byte aligned, the call first (FUNCTION_ALIGNMENT_16B). */
+.macro SYM_FUNC_START name
+.p2align 0x4, 0xcc
+\name:
+ENDBR
+call __fentry__
+.endm
+
+/*
+ * The same, with the site `off` bytes after a 64-byte line (a page) begins: off 0x3d lets the line end after
+ * three of the five bytes. Simplified: Linux aligns functions, so no site at a function's entry lies so there;
+ * the inner call of a trampoline, jump labels and static calls can.
+ */
+.macro SYM_FUNC_START_STRADDLE name, off
+.p2align 0x6, 0xcc
+.fill \off - ENDBR_INSN_SIZE, 0x1, 0xcc
+\name:
+ENDBR
+call __fentry__
+.endm
+
+.macro SYM_FUNC_START_STRADDLE_PAGE name, off
+.p2align 0xc, 0xcc
+.fill \off - ENDBR_INSN_SIZE, 0x1, 0xcc
+\name:
+ENDBR
+call __fentry__
+.endm
+
+/* A notrace or noinstr C function. */
+.macro SYM_FUNC_START_NOTRACE name
+.p2align 0x4, 0xcc
+\name:
+ENDBR
+.endm
+
+.macro SYM_FUNC_END name
+.Lend_\name:
+.endm
+
+/* Code with a convention of its own: entry points, trampolines. */
+.macro SYM_CODE_START name
+.p2align 0x4, 0xcc
+\name:
+ENDBR
+.endm
+
+.macro SYM_CODE_END name
+.Lend_\name:
+.endm
+
+/* A name for a place inside a function (linkage.h). */
+.macro SYM_INNER_LABEL name
+\name:
+.endm
+
+/* An object in the data part: write `.data` before it, `.text` after it. */
+.macro SYM_DATA_START name
+.p2align 0x3, 0x0
+\name:
+.endm
+
+.macro SYM_DATA_END name
+.Lend_\name:
+.endm
+
+/* Moves this CPU's current task to a register (asm/current.h). */
+.macro GET_CURRENT reg
+movq %gs:PCPU_CURRENT, \reg
+.endm
+
+/* preempt_disable() and preempt_enable_no_resched(): one instruction each on x86 (asm/preempt.h). */
+.macro PREEMPT_DISABLE
+incq %gs:PCPU_PREEMPT_COUNT
+.endm
+
+.macro PREEMPT_ENABLE_NO_RESCHED
+decq %gs:PCPU_PREEMPT_COUNT
+.endm
+
+/*
+ * preempt_enable(): if the count falls to 0 and a reschedule is due, preempt now. `tag` is any word used once.
+ * All registers are kept (preempt_schedule_thunk, arch/x86/entry/thunk.S), flags are not.
+ */
+.macro PREEMPT_ENABLE tag
+decq %gs:PCPU_PREEMPT_COUNT
+jnz .Lpreempt_\tag
+cmpq $0x0, %gs:PCPU_NEED_RESCHED
+je .Lpreempt_\tag
+call preempt_schedule_thunk
+.Lpreempt_\tag:
+.endm
+
+/* local_irq_save(reg), local_irq_restore(reg) (asm/irqflags.h). */
+.macro LOCAL_IRQ_SAVE reg
+pushfq
+popq \reg
+cli
+.endm
+
+.macro LOCAL_IRQ_RESTORE reg
+pushq \reg
+popfq
+.endm
