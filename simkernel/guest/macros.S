@@ -12,6 +12,8 @@
  *   interrupts    come between any two instructions while IF is 1, NMIs always; they keep all registers.
  *   per CPU       %gs:PCPU_x . Counters of preempt.h are in %gs:PCPU_PREEMPT_COUNT.
  *   macros        Keystone has no `\@`: a macro that needs a label of its own takes a word to make it from.
+ *   Keystone traps (each seen): `movq %gs:CONST, %reg` loads from rip+CONST, so use PER_CPU_READ CONST, %reg
+ *                 (stores, movl, inc, xadd, cmp, push with %gs:CONST are right); `.text` ends the process.
  *
  * What the subsystems provide to this core (prototypes as in kernel/sched/core.c)
  *   void enqueue_init_task(task)          boot only, IF=0: put a made task on the run queue of its TASK_CPU
@@ -27,7 +29,6 @@
  * What this core provides to the subsystems
  *   prev __switch_to_asm(prev, next)      notrace;  IF=0; returns prev in rax, on next's stack
  *   long entry_SYSCALL_64(...)            notrace;  `call` it from a user part: rax nr, rdi rsi rdx args; result rax
- *   void try_to_wake_up-like needs: none; a stopper or any task is woken by the subsystems' wake_up_process(task)
  */
 
 .set SM_NONE, 0x0
@@ -124,9 +125,14 @@ ENDBR
 .Lend_\name:
 .endm
 
+/* Reads a 64-bit per-CPU word (this_cpu_read, asm/percpu.h). `(,%riz)` makes Keystone encode the plain offset. */
+.macro PER_CPU_READ offset, reg
+movq %gs:\offset(,%riz), \reg
+.endm
+
 /* Moves this CPU's current task to a register (asm/current.h). */
 .macro GET_CURRENT reg
-movq %gs:PCPU_CURRENT, \reg
+PER_CPU_READ PCPU_CURRENT, \reg
 .endm
 
 /* preempt_disable() and preempt_enable_no_resched(): one instruction each on x86 (asm/preempt.h). */
