@@ -1,0 +1,5 @@
+"""`python -m tui` is `simkernel`."""
+
+from tui.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""The command `simkernel`: its list of commands, and what becomes of an error.
+
+Exit codes: 0 it worked; 1 a check failed or the guest kernel died; 2 what was asked for cannot be done;
+70 a bug of ours; 130 interrupted with ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from simkernel import __version__
+from simkernel.errors import GuestError, LearnerError
+from tui.words import nearest
+
+OK, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+
+COMMANDS = {
+    "demo": "Watch one function's NOP become a call and a NOP again, byte by byte.",
+    "boot": "Boot the toy kernel; --step shows each line as it happens.",
+    "functions": "List the functions that can be traced.",
+    "disas": "Disassemble a function in gdb's layout: as built, booted or traced.",
+    "trace": "Trace functions and print the trace in ftrace's format.",
+    "funccount": "Count the calls of functions.",
+    "show": "Print a file of ftrace, or kallsyms or dmesg, as Linux formats it.",
+    "config": "Print the kernel configuration that the toy kernel stands for.",
+    "doctor": "Say what is installed here, what is missing, and what that costs.",
+}
+
+
+class Commands(click.Group):
+    """The commands by name; a command's module is imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"tui.commands.{cmd_name}")
+        command: click.Command = module.command
+        command.short_help = COMMANDS[cmd_name]
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}.{nearest(args[0], COMMANDS)} `simkernel --help` lists them.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s", prog_name="simkernel")
+@click.pass_context
+def simkernel(ctx: click.Context) -> None:
+    """A toy x86-64 kernel that a simulated ftrace patches while it runs.
+
+    Start with `simkernel demo`.
+
+    Exit codes: 0 it worked; 1 a check failed or the toy kernel died; 2 what was asked for cannot be done;
+    70 a bug of simkernel; 130 interrupted.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; every error has become one message on stderr."""
+    try:
+        simkernel.main(args=arguments, prog_name="simkernel", standalone_mode=False)
+        sys.stdout.flush()
+        return OK
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        say(error.format_message())
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            say(f"`{error.ctx.command_path} --help` says more.")
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has enough. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except LearnerError as error:
+        say(str(error))
+        return USAGE
+    except GuestError as error:
+        say(str(error))
+        return FAILED
+    except Exception as error:
+        from tui.report import write_report
+
+        say(f"this is a bug of simkernel: {type(error).__name__}: {error}")
+        say(f"What it was doing is written down in {write_report(error)}; please send that file.")
+        return BUG
+
+
+def say(text: str) -> None:
+    """One message on stderr, under our name."""
+    click.echo(f"simkernel: {text}", err=True)
+
+
+def main() -> None:
+    """The entry point of the script `simkernel`."""
+    sys.exit(run())

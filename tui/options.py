@@ -1,0 +1,99 @@
+"""The options that several commands share, and the one value that they become."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui.words import nearest
+
+MODELS = ("instant", "pieces", "line", "byte")
+POLICIES = ("early", "late", "seeded")
+MAX_CPUS = 8
+MAX_FUNCTIONS = 200_000
+MAX_INSTRUCTIONS = 50_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Which kernel is booted, on what machine. A command that lacks an option has its default."""
+
+    kernel: Path | None = None
+    functions: int | None = None
+    ibt: bool = False
+    cpus: int = 2
+    seed: int = 0
+    model: str = "pieces"
+    policy: str = "seeded"
+    max_instructions: int = MAX_INSTRUCTIONS
+
+
+class Word(click.Choice[str]):
+    """One of a few words; the message names the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self.choices:
+            listed = ", ".join(self.choices)
+            self.fail(f"{value!r} is none of {listed}.{nearest(str(value), self.choices)}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+KERNEL = (
+    click.option(
+        "--kernel", type=click.Path(path_type=Path), metavar="FILE.S", help="Boot your own functions (needs Keystone)."
+    ),
+    click.option(
+        "--functions",
+        type=click.IntRange(1, MAX_FUNCTIONS),
+        metavar="N",
+        help=f"Boot a synthetic kernel of N functions, up to {MAX_FUNCTIONS:,}.",
+    ),
+    click.option("--ibt", is_flag=True, help="Assemble with endbr64, as CONFIG_X86_KERNEL_IBT=y."),
+)
+MACHINE = (
+    click.option(
+        "--cpus", type=click.IntRange(1, MAX_CPUS), default=2, show_default=True, help=f"CPUs, 1 to {MAX_CPUS}."
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same run."),
+    click.option(
+        "--model", type=Word(MODELS), default="pieces", show_default=True, help="What a CPU may run of changing code."
+    ),
+    click.option(
+        "--policy", type=Word(POLICIES), default="seeded", show_default=True, help="When uncertain bytes settle."
+    ),
+    click.option(
+        "--max-instructions",
+        type=click.IntRange(1),
+        default=MAX_INSTRUCTIONS,
+        metavar="N",
+        help=f"Give up after so many guest instructions (default {MAX_INSTRUCTIONS:,}).",
+    ),
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+Function = Callable[..., None]
+
+
+def takes_options(*groups: tuple[Callable[[Function], Function], ...]) -> Callable[[Function], Function]:
+    """Give a command the options of `groups`, gathered in its parameter `options`, and `--json` as `as_json`."""
+    fields = set(Options.__dataclass_fields__)
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def command(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in fields & given.keys()}
+            if chosen.get("kernel") is not None and chosen.get("functions") is not None:
+                raise click.UsageError("--kernel and --functions exclude each other: give one of them.")
+            function(options=Options(**chosen), **given)
+
+        wrapped: Function = JSON(command)
+        for option in reversed([option for group in groups for option in group]):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate

@@ -1,0 +1,48 @@
+"""How a command answers: a value as JSON or as text on stdout, progress on a terminal's stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+def emit_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2))
+
+
+class Progress:
+    """One line on stderr that says what is under way; nothing where stderr is no terminal."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._on = sys.stderr.isatty()
+        self._shown = ""
+
+    def show(self, detail: str = "") -> None:
+        """Replace the line; `detail` is how far it got."""
+        line = f"{self.what} ... {detail}".rstrip()
+        if self._on and line != self._shown:
+            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+            self._shown = line
+
+    def clear(self) -> None:
+        if self._on and self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._shown = ""
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """Say on a terminal what is under way, and take it away at the end."""
+    line = Progress(what)
+    line.show()
+    try:
+        yield line
+    finally:
+        line.clear()
