@@ -149,7 +149,8 @@ class Seeded:
     """A lane drawn at random each time, a random number of instructions up to the quantum.
 
     `patch_quantum` bounds it while a batch is under way, where the order of things is what one wants to see.
-    `nmi_odds` of 65,536 choices are NMIs; `read_odds` of 256 choices at a changing site stop within the instruction.
+    `nmi_odds` of 65,536 choices are NMIs; `read_odds` of 256 choices at a changing site stop within the instruction;
+    of 256 times that its lane is drawn, the patching task acts `act_odds` times and leaves the rest to a CPU.
     """
 
     policy: Policy = Policy.SEEDED
@@ -157,6 +158,7 @@ class Seeded:
     patch_quantum: int = 1
     nmi_odds: int = 0
     read_odds: int = 96
+    act_odds: int = 256
 
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
         if state.pending:
@@ -167,7 +169,9 @@ class Seeded:
         ready = lanes.patcher_ready()
         lane = (bits & 0xFFFF) % (count + ready)
         if lane == count:
-            return Act(), state
+            if bits >> 56 < self.act_odds:
+                return Act(), state
+            lane = (bits >> 48 & 0xFF) % count
         cpu = lanes.cpus[lane]
         if self.nmi_odds and (bits >> 16 & 0xFFFF) < self.nmi_odds:
             return Nmi(cpu), state

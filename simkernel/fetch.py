@@ -1,0 +1,247 @@
+"""What each CPU may run: memory's code bytes, and how free a CPU is to run older ones.
+
+Memory takes a store at once, for everybody. What a CPU *may run* is another matter: until it executes a serializing
+instruction (IRET, CPUID: what the sync IPI makes it do), the manuals promise nothing about code that another CPU has
+changed (Intel SDM vol. 3, "Handling Self- and Cross-Modifying Code"). A fetch model says how free a CPU is; it models
+that contract, not a pipeline: real CPUs do not work like this, and no CPU keeps an old copy until a sync.
+
+    instant   a CPU runs what memory holds at that moment
+    pieces    memory, but an instruction's bytes are read in address order and stores may come between two reads
+    line      old or new, for each part of a store inside one 64-byte line
+    byte      old or new, for each byte
+
+In `line` and `byte` a store leaves its *cells* (a line's part, a byte) unsettled for each CPU. Stores to one cell
+arrive in the order in which they were made; cells are independent of each other. Serializing settles all.
+`Simplified:` `line` is an idealisation: Intel and AMD promise whole lines, or aligned eight bytes, to data accesses only.
+
+The code regions (kernel text, synthetic text, trampolines) lie one behind the other in one buffer, in memory and in
+each CPU's view; `CodeMap` turns addresses into offsets of that buffer. Work on many sites is NumPy throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel.errors import GuestError
+from simkernel.layout import CACHE_LINE, PAGE_SIZE
+
+Offsets = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+class FetchModel(Enum):
+    """How free a CPU is in what it runs (the module's docstring says each in a line)."""
+
+    INSTANT = "instant"
+    PIECES = "pieces"
+    LINE = "line"
+    BYTE = "byte"
+
+    @property
+    def cell_shift(self) -> int | None:
+        """log2 of the cell's size in bytes; None where stores leave nothing unsettled."""
+        return {FetchModel.LINE: CACHE_LINE.bit_length() - 1, FetchModel.BYTE: 0}.get(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Code at `base` for `size` bytes, at `start` in the buffer; all page aligned."""
+
+    base: int
+    size: int
+    start: int
+
+
+class CodeMap:
+    """The code regions, and where each lies in the buffer."""
+
+    def __init__(self, regions: list[tuple[int, int]]) -> None:
+        """Args: regions: (base address, size in bytes) of each, ascending, page aligned."""
+        self.regions: list[Region] = []
+        start = 0
+        for base, size in regions:
+            self.regions.append(Region(base, size, start))
+            start += size
+        self.size = start
+
+    def offset(self, address: int) -> int:
+        """The buffer's offset of an address; GuestError outside of all code."""
+        for region in self.regions:
+            if 0 <= address - region.base < region.size:
+                return address - region.base + region.start
+        raise GuestError(f"{address:#x} is not an address of code")
+
+    def holds(self, address: int) -> bool:
+        return any(0 <= address - region.base < region.size for region in self.regions)
+
+    def room(self, address: int) -> int:
+        """Bytes from `address` to the end of its region (0 outside of all)."""
+        for region in self.regions:
+            if 0 <= address - region.base < region.size:
+                return region.base + region.size - address
+        return 0
+
+    def address(self, offset: int) -> int:
+        for region in self.regions:
+            if offset < region.start + region.size:
+                return region.base + offset - region.start
+        raise GuestError(f"{offset:#x} is not an offset of the code buffer")
+
+    def offsets(self, addresses: npt.NDArray[np.uint64]) -> Offsets:
+        """`offset` of many addresses at once."""
+        out = np.full(addresses.shape, -1, dtype=np.int64)
+        for region in self.regions:
+            distance = addresses - np.uint64(region.base)
+            inside = distance < np.uint64(region.size)
+            out[inside] = distance[inside].astype(np.int64) + region.start
+        if (out < 0).any():
+            raise GuestError(f"{int(addresses[out < 0][0]):#x} is not an address of code")
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Store:
+    """Bytes stored to code at one moment: offsets ascending and without doubles, the values, the cell of each."""
+
+    offsets: Offsets
+    values: Bytes
+    cells: Offsets
+
+    def within(self, low: int, high: int) -> slice:
+        """The part of the store with low <= offset < high."""
+        return slice(int(self.offsets.searchsorted(low)), int(self.offsets.searchsorted(high)))
+
+    def of_cell(self, cell: int) -> slice:
+        return slice(int(self.cells.searchsorted(cell)), int(self.cells.searchsorted(cell, "right")))
+
+
+@dataclass(slots=True)
+class Unsettled:
+    """A store that one CPU has not settled wholly; `taken` marks the bytes that it has (None: none)."""
+
+    store: Store
+    taken: npt.NDArray[np.bool_] | None = None
+
+    def copy(self) -> Unsettled:
+        return Unsettled(self.store, None if self.taken is None else self.taken.copy())
+
+
+class View:
+    """The code bytes that one CPU runs, what is unsettled of them, and which ranges its translations must drop."""
+
+    def __init__(self, code: Bytes) -> None:
+        self.code = code
+        self.unsettled: list[Unsettled] = []
+        self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
+        self.changed_pages: set[int] = set()  # page numbers of the buffer, since history looked last
+
+    def apply(self, offsets: Offsets, values: Bytes) -> None:
+        if len(offsets):
+            self.code[offsets] = values
+            self.dirty.append((int(offsets[0]), int(offsets[-1]) + 1))
+            self.changed_pages.update(np.unique(offsets // PAGE_SIZE).tolist())
+
+    def settle_all(self) -> int:
+        """A serializing instruction retired: every unsettled byte is what the last store made it. Returns how many."""
+        count = 0
+        for item in self.unsettled:
+            left = slice(None) if item.taken is None else ~item.taken
+            offsets = item.store.offsets[left]
+            self.apply(offsets, item.store.values[left])
+            count += len(offsets)
+        self.unsettled.clear()
+        return count
+
+    def settle(self, cell: int) -> bool:
+        """The oldest unsettled store to `cell` arrives. False where nothing was unsettled there."""
+        for at, item in enumerate(self.unsettled):
+            part = item.store.of_cell(cell)
+            if part.start == part.stop:
+                continue
+            if item.taken is None:
+                item.taken = np.zeros(len(item.store.offsets), dtype=np.bool_)
+            if item.taken[part].all():
+                continue
+            self.apply(item.store.offsets[part], item.store.values[part])
+            item.taken[part] = True
+            if item.taken.all():
+                del self.unsettled[at]
+            return True
+        return False
+
+    def unsettled_within(self, low: int, high: int) -> list[tuple[int, int, int]]:
+        """(offset, cell, value) of every unsettled byte with low <= offset < high, oldest store first."""
+        found: list[tuple[int, int, int]] = []
+        for item in self.unsettled:
+            part = item.store.within(low, high)
+            for i in range(part.start, part.stop):
+                if item.taken is None or not item.taken[i]:
+                    found.append((int(item.store.offsets[i]), int(item.store.cells[i]), int(item.store.values[i])))
+        return found
+
+    def may_run(self, offset: int, size: int) -> tuple[tuple[int, ...], ...]:
+        """For each byte from `offset` the values that this CPU may run, the one it has settled on first."""
+        values = [[int(value)] for value in self.code[offset : offset + size]]
+        for at, _, value in self.unsettled_within(offset, offset + size):
+            if value not in values[at - offset]:
+                values[at - offset].append(value)
+        return tuple(tuple(options) for options in values)
+
+
+class CodeMemory:
+    """Memory's code bytes and each CPU's view of them, under one fetch model."""
+
+    def __init__(self, model: FetchModel, code_map: CodeMap, memory: Bytes, views: list[Bytes]) -> None:
+        """Args: memory, views: buffers of `code_map.size` bytes, equal to begin with."""
+        self.model = model
+        self.map = code_map
+        self.memory = memory
+        self.views = [View(code) for code in views]
+        self.changed_pages: set[int] = set()  # page numbers of the buffer, since history looked last
+
+    def read(self, address: int, size: int) -> bytes:
+        """What memory holds."""
+        offset = self.map.offset(address)
+        return self.memory[offset : offset + size].tobytes()
+
+    def store(self, addresses: npt.NDArray[np.uint64], values: Bytes, fresh: bool = False) -> None:
+        """Bytes are stored to code, all at one moment.
+
+        Args:
+            addresses: where, ascending and without doubles; values: one byte each.
+            fresh: no CPU has ever fetched these bytes, so that each will run what is stored.
+        """
+        offsets = self.map.offsets(addresses)
+        differ = self.memory[offsets] != values
+        if not differ.all():
+            offsets, values = offsets[differ], values[differ]
+        if not len(offsets):
+            return
+        self.memory[offsets] = values
+        self.changed_pages.update(np.unique(offsets // PAGE_SIZE).tolist())
+        shift = self.model.cell_shift
+        if fresh or shift is None:
+            for view in self.views:
+                view.apply(offsets, values)
+            return
+        store = Store(offsets, values.copy(), offsets >> shift)
+        for view in self.views:
+            view.unsettled.append(Unsettled(store))
+
+    def unsettled_cells(self, cpu: int, address: int, size: int) -> list[int]:
+        """Addresses of the cells that are unsettled for `cpu` within `size` bytes from `address`, ascending."""
+        view = self.views[cpu]
+        if not view.unsettled or not self.map.holds(address):
+            return []
+        offset = self.map.offset(address)
+        shift = self.model.cell_shift or 0
+        cells = {cell for _, cell, _ in view.unsettled_within(offset, offset + size)}
+        return sorted(self.map.address(cell << shift) for cell in cells)
+
+    def settle(self, cpu: int, address: int) -> bool:
+        """The oldest unsettled store to the cell at `address` arrives at `cpu`."""
+        return self.views[cpu].settle(self.map.offset(address) >> (self.model.cell_shift or 0))

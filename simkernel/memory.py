@@ -1,0 +1,105 @@
+"""Guest memory that every CPU shares: data, never code. Addresses in, bytes and words out.
+
+All of the host's writes go through `write` and its word forms, or through an `array` asked for with `write=True`;
+both are noted in `writes` as (address, size), so that a test can hold them against the list of what the host may
+write after boot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel.errors import GuestError
+from simkernel.layout import PAGE_SIZE
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class DataRegion:
+    """Shared data at `base`: a buffer of whole pages, and the same as words of eight bytes."""
+
+    base: int
+    buffer: Bytes
+    words: memoryview
+
+    @property
+    def size(self) -> int:
+        return self.buffer.nbytes
+
+
+def new_buffer(size: int) -> Bytes:
+    """A zeroed buffer of `size` bytes (rounded up to whole pages) that begins on a page, as Unicorn needs it."""
+    size = -(-size // PAGE_SIZE) * PAGE_SIZE
+    raw = np.zeros(size + PAGE_SIZE, dtype=np.uint8)
+    skip = -raw.ctypes.data % PAGE_SIZE
+    return raw[skip : skip + size]
+
+
+class GuestMemory:
+    """The data regions. `read_u64` and its like raise GuestError for an address that is not mapped."""
+
+    def __init__(self, regions: list[tuple[int, int]]) -> None:
+        """Args: regions: (base, size in bytes) of each, page aligned."""
+        self.regions: list[DataRegion] = []
+        for base, size in regions:
+            buffer = new_buffer(size)
+            self.regions.append(DataRegion(base, buffer, memoryview(buffer).cast("B").cast("Q")))
+        self.watch: Callable[[int, int], None] | None = None  # told of each write of the host: address, size
+
+    def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
+        for region in self.regions:
+            offset = address - region.base
+            if 0 <= offset and offset + size <= region.size:
+                return region, offset
+        raise GuestError(f"{size} bytes at {address:#x} are not guest data")
+
+    def holds(self, address: int, size: int = 1) -> bool:
+        return any(0 <= address - region.base <= region.size - size for region in self.regions)
+
+    def read(self, address: int, size: int) -> bytes:
+        region, offset = self._at(address, size)
+        return region.buffer[offset : offset + size].tobytes()
+
+    def write(self, address: int, data: bytes) -> None:
+        region, offset = self._at(address, len(data))
+        if self.watch:
+            self.watch(address, len(data))
+        region.buffer[offset : offset + len(data)] = np.frombuffer(data, dtype=np.uint8)
+
+    def read_u64(self, address: int) -> int:
+        region, offset = self._at(address, 8)
+        if offset & 7:
+            return int.from_bytes(self.read(address, 8), "little")
+        return int(region.words[offset >> 3])
+
+    def write_u64(self, address: int, value: int) -> None:
+        region, offset = self._at(address, 8)
+        if offset & 7:
+            self.write(address, value.to_bytes(8, "little"))
+            return
+        if self.watch:
+            self.watch(address, 8)
+        region.words[offset >> 3] = value
+
+    def read_u32(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 4), "little")
+
+    def write_u32(self, address: int, value: int) -> None:
+        self.write(address, value.to_bytes(4, "little"))
+
+    def array(self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False) -> npt.NDArray[Any]:
+        """A NumPy view of guest memory, not a copy; read-only unless `write`."""
+        dtype = np.dtype(dtype)
+        count = int(np.prod(shape))
+        region, offset = self._at(address, count * dtype.itemsize)
+        if write and self.watch:
+            self.watch(address, count * dtype.itemsize)
+        view = region.buffer[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
+        view.flags.writeable = write
+        return view

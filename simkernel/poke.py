@@ -1,0 +1,282 @@
+"""text_poke: the batch that carries a protocol out on a machine, one action of the patching task at a time.
+
+Mirrors `text_poke_bp_batch()` of arch/x86/kernel/alternative.c (6.12). The driver holds nothing but a frozen
+`PokeState`, so that it can be copied for time travel; what it does is in the protocol's table.
+
+`Simplified:` Linux writes read-only text through a private mapping (`__text_poke()`, `poking_mm`); here the patching
+task writes memory, and pays a stated price in instructions instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel import insn, layout
+from simkernel.errors import OurError
+from simkernel.events import (
+    BatchReleased,
+    BatchStarted,
+    Event,
+    ParkAsked,
+    SiteStored,
+    SyncEnded,
+    SyncSent,
+    SyncSkipped,
+    Unparked,
+)
+from simkernel.machine import Machine
+from simkernel.protocol import (
+    INT3_PROTOCOL,
+    Park,
+    Part,
+    Phase,
+    Progress,
+    Protocol,
+    Release,
+    SyncCores,
+    Unpark,
+    When,
+    Write,
+)
+
+SITE_SIZE = 5
+POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off, map, switch mm, copy, unmap, compare
+IPI_PRICE = 200  # for sending one sync to all CPUs
+ACTION_PRICE = 50  # for anything else
+
+PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3  # values of PCPU_STOP
+
+TP_LOC = np.dtype(
+    [("rel_addr", "<i4"), ("disp", "<i4"), ("len", "u1"), ("opcode", "u1"), ("text", "u1", (5,)), ("old", "u1")]
+)  # struct text_poke_loc
+assert TP_LOC.itemsize == layout.TP_LOC_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Poke:
+    """One site: what it should hold now, and what it is to hold (five bytes each)."""
+
+    site: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """At most 256 sites, ascending: `sites` (n,), `old` and `new` (n, 5)."""
+
+    sites: npt.NDArray[np.uint64]
+    old: npt.NDArray[np.uint8]
+    new: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, pokes: Sequence[Poke]) -> Batch:
+        """A batch of pokes, in the order of their addresses."""
+        ordered = sorted(pokes, key=lambda poke: poke.site)
+        return cls(
+            np.array([poke.site for poke in ordered], dtype=np.uint64),
+            np.array([list(poke.old) for poke in ordered], dtype=np.uint8).reshape(-1, SITE_SIZE),
+            np.array([list(poke.new) for poke in ordered], dtype=np.uint8).reshape(-1, SITE_SIZE),
+        )
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+
+@dataclass(frozen=True, slots=True)
+class PokeState:
+    """Where the patching task stands in a batch: None before its publication and between batches."""
+
+    batch: Batch | None = None
+    progress: Progress | None = None
+    number: int = 0  # batches published so far
+
+
+class TextPoke:
+    """Carries batches out by a protocol. `begin` one, then `act` whenever `ready`, until `busy` is False."""
+
+    def __init__(self, machine: Machine, protocol: Protocol = INT3_PROTOCOL) -> None:
+        self.machine = machine
+        self.protocol = protocol
+        self.state = PokeState()
+        image = machine.image
+        self._desc = image.address("bp_desc")  # struct bp_patching_desc: vec, nr_entries, refs
+        self._skip_mode = image.address("int3_skip_mode")
+        self._stop_serialize = image.address("stop_serialize")
+
+    @property
+    def busy(self) -> bool:
+        return self.state.batch is not None
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase under way; None between batches and before the first phase."""
+        progress = self.state.progress
+        return None if progress is None else self.protocol.phases[progress.phase]
+
+    def begin(self, batch: Batch) -> None:
+        """Take a batch; its first action will publish it."""
+        if self.busy:
+            raise OurError("a batch is begun while another is under way")
+        if not 0 < len(batch) <= self.protocol.batched:
+            raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
+        self.state = replace(self.state, batch=batch, progress=None)
+
+    def ready(self) -> bool:
+        """True where the next action can be taken now; False while the task waits for CPUs."""
+        progress = self.state.progress
+        if not self.busy or progress is None or not progress.waiting:
+            return True
+        return not self.waits_for()
+
+    def waits_for(self) -> tuple[int, ...]:
+        """The CPUs that the patching task waits for now."""
+        phase, progress = self.phase, self.state.progress
+        if phase is None or progress is None or not progress.waiting:
+            return ()
+        cpus = range(len(self.machine.cpus))
+        match phase.action:
+            case SyncCores():
+                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_CSD))
+            case Park():
+                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP) != PARKED)
+            case Unpark():
+                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP))
+            case Release(wait=True) if self.machine.memory.read_u64(self._desc + 16):
+                handlers = (cpu for cpu in cpus if self.machine.lanes[cpu].int3s)
+                return tuple(handlers) or tuple(cpus)
+        return ()
+
+    def act(self, entries: int = 0) -> list[Event]:
+        """Take the next action: `entries` sites of a write, 0 for all it has left. Only when `ready`."""
+        batch, progress = self.state.batch, self.state.progress
+        if batch is None or not self.ready():
+            raise OurError("the patching task has no action to take now")
+        if progress is None:
+            return self._publish(batch)
+        phase = self.protocol.phases[progress.phase]
+        done = 0
+        match phase.action:
+            case Write():
+                left = len(batch) - progress.entry
+                done = min(entries, left) if entries else left
+                events = self._write(batch, phase, phase.action, progress.entry, done)
+            case SyncCores(when=when):
+                if not progress.waiting and not self._sync_needed(batch, when):
+                    self._go_on(replace(progress, waiting=True), batch, 0)
+                    return [SyncSkipped(phase=phase.name)]
+                events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
+            case Park(where=where):
+                events = [] if progress.waiting else self._park(where)
+            case Unpark(serialize=serialize):
+                events = [] if progress.waiting else self._unpark(serialize)
+            case Release():
+                events = self._release(progress.waiting)
+        self._go_on(progress, batch, done)
+        return events
+
+    def _go_on(self, progress: Progress, batch: Batch, done: int) -> None:
+        after = self.protocol.after(progress, len(batch), done)
+        if after is None:
+            self.state = replace(self.state, batch=None, progress=None)
+            self.machine.focus = frozenset()
+        else:
+            self.state = replace(self.state, progress=after)
+
+    # --- the actions ----------------------------------------------------------------------------------------
+
+    def _publish(self, batch: Batch) -> list[Event]:
+        """Step 0 of text_poke_bp_batch: the vector, its count, one reference."""
+        memory = self.machine.memory
+        if self.protocol.claims:
+            entries = memory.array(layout.TP_VEC, TP_LOC, len(batch), write=True)
+            entries[:] = self._entries(batch)
+            memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
+            memory.write_u64(self._desc, layout.TP_VEC)
+            memory.write_u64(self._desc + 8, len(batch))
+            memory.write_u64(self._desc + 16, 1)
+        self.state = replace(self.state, progress=Progress(), number=self.state.number + 1)
+        sites = tuple(batch.sites.tolist())
+        self.machine.focus = frozenset(sites)
+        self.machine.clock += ACTION_PRICE
+        return [BatchStarted(protocol=self.protocol.name, batch=self.state.number, sites=sites)]
+
+    def _entries(self, batch: Batch) -> npt.NDArray[Any]:
+        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance."""
+        entries = np.zeros(len(batch), dtype=TP_LOC)
+        entries["rel_addr"] = (batch.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
+        entries["len"] = SITE_SIZE
+        entries["text"] = batch.new
+        entries["old"] = batch.old[:, 0]
+        is_call = np.isin(batch.new[:, 0], (insn.CALL, insn.JMP32))
+        entries["opcode"] = np.where(is_call, batch.new[:, 0], insn.JMP32)
+        displacement = np.ascontiguousarray(batch.new[:, 1:]).view("<i4")[:, 0]
+        entries["disp"] = np.where(is_call, displacement, 0)
+        return entries
+
+    def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
+        chosen = slice(entry, entry + count)
+        sites = batch.sites[chosen]
+        columns = np.arange(write.first, write.last, dtype=np.uint64)
+        addresses = (sites[:, None] + columns).ravel()
+        values = {
+            Part.INT3: np.full((count, write.last - write.first), insn.INT3, dtype=np.uint8),
+            Part.NEW: batch.new[chosen, write.first : write.last],
+            Part.OLD: batch.old[chosen, write.first : write.last],
+        }[write.part]
+        first = int(sites[0])
+        old = self.machine.text_read(first + write.first, write.last - write.first)
+        self.machine.code.store(addresses, np.ascontiguousarray(values).ravel())
+        self.machine.clock += POKE_PRICE * count
+        self.machine.torn = self._torn(batch)
+        new = self.machine.text_read(first + write.first, write.last - write.first)
+        return [
+            SiteStored(phase=phase.name, sites=tuple(sites.tolist()), first=write.first, old=old, new=new),
+        ]
+
+    def _torn(self, batch: Batch) -> bool:
+        """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
+        now = self.machine.text_sites(batch.sites)
+        whole = (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1) | (now[:, 0] == insn.INT3)
+        return not whole.all()
+
+    def _sync_needed(self, batch: Batch, when: When) -> bool:
+        return when is not When.IF_HEAD or bool((batch.new[:, 0] != insn.INT3).any())
+
+    def _send_sync(self, phase: Phase) -> list[Event]:
+        machine = self.machine
+        cpus = tuple(range(len(machine.cpus)))
+        for cpu in cpus:
+            machine.set_percpu(cpu, layout.PCPU_CSD, 1)
+            machine.ask_sync(cpu)
+        machine.clock += IPI_PRICE
+        return [SyncSent(phase=phase.name, cpus=cpus)]
+
+    def _park(self, where: str) -> list[Event]:
+        machine = self.machine
+        cpus = tuple(range(len(machine.cpus)))
+        for cpu in cpus:
+            machine.set_percpu(cpu, layout.PCPU_STOP, PARK_IN_THREAD if where == "thread" else PARK_IN_IPI)
+            machine.ask_park(cpu)
+        machine.clock += IPI_PRICE
+        return [ParkAsked(where=where, cpus=cpus)]
+
+    def _unpark(self, serialize: bool) -> list[Event]:
+        self.machine.memory.write_u64(self._stop_serialize, serialize)
+        for cpu in range(len(self.machine.cpus)):
+            self.machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
+        self.machine.clock += ACTION_PRICE
+        return [Unparked(serialize=serialize)]
+
+    def _release(self, waiting: bool) -> list[Event]:
+        memory = self.machine.memory
+        self.machine.clock += ACTION_PRICE
+        if not waiting:
+            memory.write_u64(self._desc + 16, memory.read_u64(self._desc + 16) - 1)
+            return []
+        return [BatchReleased(batch=self.state.number)]

@@ -1,0 +1,382 @@
+"""The one object that outsiders hold: boot a kernel, step it, go back, ask what happened.
+
+A simulation is a machine, the patching task with its ftrace core, and a history. Nothing changes its state but history
+entries: choices (who moves next and how) and commands (what a person or script asked for). The same options, seed and
+entries give the same state, in every process; so a place in history can be named (`moment.py`) and returned to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simkernel import layout
+from simkernel.errors import GuestError, LearnerError
+from simkernel.events import Event
+from simkernel.fetch import Unsettled
+from simkernel.ftrace.commands import Command
+from simkernel.ftrace.core import FtraceCore
+from simkernel.ftrace.task import PatchingTask
+from simkernel.history import Pages
+from simkernel.image import KernelImage
+from simkernel.machine import Machine, MachineState
+from simkernel.options import Options, load_image
+from simkernel.protocol import Protocol, protocol_named
+from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
+
+CHECKPOINT_ENTRIES = 512  # history entries, or
+CHECKPOINT_INSTRUCTIONS = 400_000  # instructions, between two checkpoints at most
+CHOICES = (Run, Read, Settle, Nmi)
+BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """All of a simulation's state at a place in history, but for the pages, which `Pages` keeps."""
+
+    entry: int
+    machine: MachineState
+    contexts: tuple[Any, ...]
+    unsettled: tuple[tuple[Unsettled, ...], ...]
+    task: Any
+    core: Any
+    schedule: ScheduleState
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of history; `made` is False where the schedule drew it."""
+
+    what: Choice | Command
+    made: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEntry:
+    """An entry that has run in part: what `Simulation._close` will need."""
+
+    entry: Entry
+    drawn: ScheduleState | None
+    clock: int
+    events: tuple[Event, ...]
+
+
+class Simulation:
+    """A running toy kernel with its past. Make one with `Simulation.boot`."""
+
+    def __init__(self, image: KernelImage, options: Options, protocol: Protocol | None = None) -> None:
+        options.validate()
+        self.image = image
+        self.options = options
+        self.machine = Machine(image, options.cpus, options.model, options.tick_period)
+        self.core = FtraceCore(self.machine, image)
+        self.task = PatchingTask(self.machine, self.core, protocol or protocol_named(options.protocol))
+        self.scheduler = self._new_schedule()
+        self._schedule_state = ScheduleState(random=options.seed)
+        self.entries: list[Entry] = []
+        self.position = 0  # history entries that have happened; the rest of `entries` lies ahead
+        self.log: list[Event] = []
+        self._pages = Pages(self.machine)
+        self._checkpoints: list[Checkpoint] = []
+        self._instructions = 0  # since the last checkpoint
+        self._smp_go = image.address("smp_go")
+        self._all_cpus = tuple(range(options.cpus))
+        self._open: OpenEntry | None = None
+        self._keep_checkpoint()
+
+    def _new_schedule(self) -> Schedule:
+        o = self.options
+        if o.schedule == "round-robin":
+            return RoundRobin(o.policy, o.quantum, o.patch_quantum)
+        return Seeded(o.policy, o.quantum, o.patch_quantum, o.nmi_odds, act_odds=o.act_odds)
+
+    @classmethod
+    def boot(
+        cls, options: Options | None = None, image: KernelImage | None = None, protocol: Protocol | None = None
+    ) -> Simulation:
+        """A simulation whose kernel has booted: ftrace has its records, every CPU runs its first task.
+
+        Raises: LearnerError for options that cannot be; GuestError where the kernel does not come up.
+        """
+        options = options or Options()
+        options.validate()
+        simulation = cls(image or load_image(options), options, protocol)
+        simulation.run_until(cls.booted, BOOT_INSTRUCTIONS)
+        if not simulation.booted():
+            raise GuestError(f"the kernel has not come up: {simulation.machine.outcome or 'it runs on and on'}")
+        return simulation
+
+    def booted(self) -> bool:
+        """True once every CPU runs tasks."""
+        return all(self.machine.percpu(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
+
+    # --- what a schedule may know (schedule.Lanes) ------------------------------------------------------------
+
+    @property
+    def cpus(self) -> Sequence[int]:
+        return self._all_cpus if self.machine.memory.read_u64(self._smp_go) else self._all_cpus[:1]
+
+    def limit(self, cpu: int) -> int:
+        return self.machine.limit(cpu)
+
+    def idle(self, cpu: int) -> bool:
+        return self.machine.halted(cpu)
+
+    def patcher_ready(self) -> bool:
+        return self.task.ready()
+
+    def patching(self) -> bool:
+        return self.task.poke.busy
+
+    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+        return self.machine.unsettled_at_rip(cpu)
+
+    def readable(self, cpu: int) -> int:
+        return self.machine.readable(cpu)
+
+    # --- forward ----------------------------------------------------------------------------------------------
+
+    @property
+    def outcome(self) -> str:
+        """Why nothing can move any more ("oops on CPU1"); "" while it can."""
+        return self.machine.outcome
+
+    def step(self, choice: Choice | None = None) -> list[Event]:
+        """One history entry: the choice given, else the next one of history, else the schedule's. Returns its events.
+
+        A choice given by hand, where history knows another way, makes history forget what lay ahead.
+        """
+        if self._open is not None:
+            return self._finish_open()
+        return self._enter(*self._next(choice))
+
+    def do(self, command: Command) -> list[Event]:
+        """Carry out a command: it becomes a history entry; the patching task will do the work.
+
+        Raises: LearnerError where the command asks for what cannot be; nothing has changed then.
+        """
+        if self._open is not None:
+            self._finish_open()
+        return self._enter(Entry(command, True), None)
+
+    def _next(self, choice: Choice | None) -> tuple[Entry, ScheduleState | None]:
+        """The entry that comes next, and the schedule's state after it where the schedule drew it."""
+        if choice is not None:
+            return Entry(choice, True), None
+        if self.position < len(self.entries) and self.entries[self.position].made:
+            return self.entries[self.position], None
+        drawn, state = self.scheduler.choose(self._schedule_state, self)
+        return Entry(drawn, False), state
+
+    def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
+        if self.outcome:
+            raise GuestError(f"nothing moves any more: {self.outcome}")
+        before = self.machine.clock
+        what = entry.what
+        if isinstance(what, Act):
+            events = self.task.act(what.entries)
+        elif isinstance(what, CHOICES):
+            events = self.machine.step(what)
+        else:
+            events = self.task.command(what)
+        return self._close(entry, drawn, events, before)
+
+    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event], before: int) -> list[Event]:
+        """Note an entry that has happened, and what it did."""
+        if self.position < len(self.entries) and self.entries[self.position] != entry:
+            self._forget_ahead()
+        if self.position == len(self.entries):
+            self.entries.append(entry)
+        if drawn is not None:
+            self._schedule_state = drawn
+        stamped = [replace(event, entry=self.position, clock=self.machine.clock) for event in events]
+        self.log += stamped
+        self.position += 1
+        self._instructions += self.machine.clock - before
+        since = self.position - self._checkpoints[self._checkpoint_before(self.position)].entry
+        if since >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
+            self._keep_checkpoint()
+        return stamped
+
+    def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
+        """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
+
+        Returns: True where the predicate holds.
+        """
+        end = self.machine.clock + instructions
+        while not predicate(self):
+            if self.outcome or self.machine.clock >= end:
+                return False
+            self.step()
+        return True
+
+    def run(self, instructions: int) -> None:
+        """Let the machine's clock pass so many instructions, or less where there is an outcome."""
+        self.run_until(lambda _: False, instructions)
+
+    def settle_down(self, instructions: int = 50_000_000) -> bool:
+        """Run until the patching task has nothing left to do; True where that came within the bound."""
+        return self.run_until(lambda simulation: simulation.task.idle, instructions)
+
+    def step_beat(self, instructions: int = 5_000_000) -> list[Event]:
+        """Run to the next beat: the events of the entries up to it, those of the beat last."""
+        events: list[Event] = []
+        end = self.machine.clock + instructions
+        while not self.outcome and self.machine.clock < end:
+            events += self.step()
+            if events and events[-1].entry == self.position - 1 and any(e.is_beat for e in self._events_of_last()):
+                break
+        return events
+
+    def _events_of_last(self) -> list[Event]:
+        out: list[Event] = []
+        for event in reversed(self.log):
+            if event.entry != self.position - 1:
+                break
+            out.append(event)
+        return out[::-1]
+
+    # --- backward ---------------------------------------------------------------------------------------------
+
+    def back(self, entries: int = 1) -> None:
+        """So many history entries back; to the beginning where there are fewer."""
+        self.goto(max(0, self.position - entries))
+
+    def back_beat(self) -> None:
+        """To the place before the beat that happened last."""
+        for event in reversed(self.log):
+            if event.is_beat:
+                self.goto(event.entry)
+                return
+        self.goto(0)
+
+    def goto(self, place: int) -> None:
+        """To the place in history before entry `place` (0: power-on), forwards or backwards.
+
+        Raises: LearnerError where history has no such place.
+        """
+        if not 0 <= place <= len(self.entries):
+            raise LearnerError(f"history has places 0 to {len(self.entries)}, not {place}")
+        if place < self.position or self._open is not None:
+            self._restore(self._checkpoint_before(place))
+        elif (ahead := self._checkpoint_before(place)) > self._checkpoint_before(self.position):
+            self._restore(ahead)
+        while self.position < place:
+            self.step()
+
+    def _checkpoint_before(self, place: int) -> int:
+        """Index of the last checkpoint at or before a place."""
+        low, high = 0, len(self._checkpoints)
+        while low < high:
+            middle = (low + high) // 2
+            if self._checkpoints[middle].entry <= place:
+                low = middle + 1
+            else:
+                high = middle
+        return low - 1
+
+    def _keep_checkpoint(self) -> None:
+        known = next((i for i, c in enumerate(self._checkpoints) if c.entry == self.position), None)
+        index = len(self._checkpoints) if known is None else known
+        self._pages.keep(index)
+        self._instructions = 0
+        if known is not None:
+            return
+        machine = self.machine
+        self._checkpoints.append(
+            Checkpoint(
+                entry=self.position,
+                machine=machine.state(),
+                contexts=tuple(cpu.save() for cpu in machine.cpus),
+                unsettled=tuple(tuple(item.copy() for item in view.unsettled) for view in machine.code.views),
+                task=self.task.state(),
+                core=self.core.state(),
+                schedule=self._schedule_state,
+                events=len(self.log),
+            )
+        )
+
+    def _restore(self, index: int) -> None:
+        checkpoint = self._checkpoints[index]
+        machine = self.machine
+        self._pages.restore(index)
+        for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
+            cpu.restore(context)
+        for view, items in zip(machine.code.views, checkpoint.unsettled, strict=True):
+            view.unsettled = [item.copy() for item in items]
+        machine.restore(checkpoint.machine)
+        self.core.restore(checkpoint.core)
+        self.task.restore(checkpoint.task)
+        self._schedule_state = checkpoint.schedule
+        self._open = None
+        self.position = checkpoint.entry
+        self._instructions = 0
+        if checkpoint.events < len(self.log):
+            del self.log[checkpoint.events :]
+
+    def _forget_ahead(self) -> None:
+        del self.entries[self.position :]
+        keep = self._checkpoint_before(self.position)
+        del self._checkpoints[keep + 1 :]
+        self._pages.forget_after(keep)
+
+    # --- within an entry ----------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(entry, instructions of it that have run): where history stands."""
+        return self.position, self.machine.open.done if self._open and self.machine.open else 0
+
+    def step_instruction(self, breakpoints: frozenset[int] = frozenset(), n: int = 1) -> list[Event]:
+        """One instruction of the next entry's CPU; the whole entry where that is not a run of several.
+
+        With breakpoints: up to `n` instructions, but none at a breakpoint unless it is the first.
+        """
+        events: list[Event] = []
+        if self._open is None:
+            entry, drawn = self._next(None)
+            if not isinstance(entry.what, Run) or entry.what.n == 1:
+                return self._enter(entry, drawn)
+            if self.outcome:
+                raise GuestError(f"nothing moves any more: {self.outcome}")
+            self._open = OpenEntry(entry, drawn, self.machine.clock, ())
+            events += self.machine.begin(entry.what)
+        events += self.machine.advance(n, breakpoints)
+        self._open = replace(self._open, events=(*self._open.events, *events))
+        run = self.machine.open
+        if run is not None and (run.ended or run.done >= run.choice.n):
+            self._finish_open()
+        return events
+
+    def _finish_open(self) -> list[Event]:
+        opened, run = self._open, self.machine.open
+        assert opened is not None and run is not None
+        events = [*opened.events, *self.machine.advance(run.choice.n), *self.machine.finish()]
+        self._open = None
+        return self._close(opened.entry, opened.drawn, events, opened.clock)
+
+    def goto_place(self, place: tuple[int, int]) -> None:
+        """To an entry and a number of instructions within it (`place`)."""
+        self.goto(place[0])
+        while self.position == place[0] and self.place[1] < place[1]:
+            self.step_instruction()
+
+    def back_instruction(self) -> None:
+        """Undo the instruction that ran last (the whole entry where that was not a run of several)."""
+        entry, done = self.place
+        if done > 1:
+            self.goto_place((entry, done - 1))
+        elif done == 1 or entry == 0:
+            self.goto(entry)
+        else:
+            self.goto(entry - 1)
+            count = 0
+            while self.position < entry:
+                self.step_instruction()
+                count += 1
+            if count > 1:
+                self.goto_place((entry - 1, count - 1))
+            else:
+                self.goto(entry - 1)
