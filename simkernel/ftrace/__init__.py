@@ -1,0 +1,14 @@
+"""The simulated ftrace: which functions call which trampolines, and how to get from here to there.
+
+    records      struct dyn_ftrace: one record a site, in guest memory, read as arrays
+    filters      the patterns of set_ftrace_filter
+    ops          struct ftrace_ops: one an interested party; their hashes
+    trampolines  copies of ftrace_caller with one ops built in
+    plan         an update as steps that can be looked at, stepped and run
+    update       what registering, unregistering and filtering change (kernel/trace/ftrace.c)
+    core         the state; carries out the steps that need no CPU
+    report       the texts: ftrace_bug, enabled_functions
+    commands     what a person may ask for
+
+The core never patches running code. It makes plans; the patching task carries them out.
+"""
