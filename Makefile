@@ -2,6 +2,7 @@
 #   make demo    the narrated run           make test    the tests
 #   make check   format, lint, types, import contracts, the packaged kernel, then the tests
 #   make bench   the time budgets           make stress  long random runs
+#   make test-without-keystone              the tests on a machine that has no assembler
 
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -9,13 +10,16 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
 export PYTHON
 
-.PHONY: demo test lint check bench stress clean
+.PHONY: demo test test-without-keystone lint check bench stress clean
 
 demo: .venv/.demo
 	$(BIN)/simkernel demo
 
 test: .venv/.dev
 	$(PYTEST) $(PARALLEL) -q
+
+test-without-keystone: .venv/.dev
+	PYTHONPATH=tests/no_keystone $(PYTEST) $(PARALLEL) -q -m 'not keystone and not stress and not bench'
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
