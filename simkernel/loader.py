@@ -1,0 +1,59 @@
+"""A kernel image put into a machine: memory laid out and filled, CPUs mapped to it and powered on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simkernel import layout
+from simkernel.cpu import Cpu, Mapping
+from simkernel.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.image import KernelImage
+from simkernel.memory import GuestMemory, new_buffer
+
+
+def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory, CodeMemory, list[Cpu]]:
+    """Shared data, the code with a view for each CPU, and the CPUs at the entry of the kernel (RDI: their number)."""
+    code_regions, data_regions = image_regions(image)
+    code_map = CodeMap(code_regions)
+    memory = GuestMemory([*data_regions, (layout.BSS_BASE, bss_size(image))])
+    buffers = [new_buffer(code_map.size) for _ in range(cpus + 1)]
+    for segment in image.segments:
+        if not segment.executable:
+            memory.write(segment.base, bytes(segment.data))
+            continue
+        start = code_map.offset(segment.base)
+        loaded = np.frombuffer(segment.data, dtype=np.uint8)
+        for buffer in buffers:
+            buffer[start : start + len(loaded)] = loaded
+    code = CodeMemory(model, code_map, buffers[0], buffers[1:])
+    shared = [Mapping(region.base, region.buffer, code=False) for region in memory.regions]
+    memory.write_u64(image.address("nr_cpu_ids"), cpus)
+    engines = []
+    for number, own in enumerate(buffers[1:]):
+        text = [Mapping(r.base, own[r.start : r.start + r.size], code=True) for r in code_map.regions]
+        cpu = Cpu(number, text + shared)
+        cpu.reset(rip=image.address("startup_64"), rdi=number, eflags=2)
+        engines.append(cpu)
+    return memory, code, engines
+
+
+def image_regions(image: KernelImage) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """(code regions, data regions) of an image as (base, size), the trampolines' region among the code."""
+    code: list[tuple[int, int]] = [(layout.TRAMP_BASE, layout.TRAMP_SIZE)]
+    data: list[tuple[int, int]] = []
+    for segment in image.segments:
+        size = -(-len(segment.data) // layout.PAGE_SIZE) * layout.PAGE_SIZE
+        (code if segment.executable else data).append((segment.base, size))
+    return sorted(code), sorted(data)
+
+
+def bss_size(image: KernelImage) -> int:
+    """Bytes from BSS_BASE: the fixed structures, then records and hashes for as many sites as the image has."""
+    sites = len(image.mcount_loc)
+    records = layout.DYN_FTRACE_BASE - layout.BSS_BASE + sites * layout.DYN_FTRACE_SIZE
+    return records + hash_arena_size(sites) + layout.PAGE_SIZE
+
+
+def hash_arena_size(sites: int) -> int:
+    """Bytes for ftrace hashes: room for 16 full ones of a small kernel, four of a large one."""
+    return max(0x4_0000, 4 * (8 * sites + 16))

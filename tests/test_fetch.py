@@ -1,0 +1,111 @@
+"""The fetch models against a model made of lists: one queue of stores a cell and CPU, and memory beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simkernel.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.memory import new_buffer
+
+BASE, SIZE = 0xFFFF_FFFF_8100_0000, 0x1000
+FAR = 0xFFFF_FFFF_C040_0000
+
+
+class Queues:
+    """Each cell of each CPU has a queue of (offset -> value) parts that have not arrived."""
+
+    def __init__(self, model: FetchModel, cpus: int) -> None:
+        self.shift = model.cell_shift
+        self.memory = [0] * SIZE
+        self.views = [[0] * SIZE for _ in range(cpus)]
+        self.queues: list[dict[int, list[dict[int, int]]]] = [{} for _ in range(cpus)]
+
+    def store(self, offset: int, values: bytes) -> None:
+        parts: dict[int, dict[int, int]] = {}
+        for at, value in enumerate(values, offset):
+            if self.memory[at] != value:
+                self.memory[at] = value
+                parts.setdefault(at >> (self.shift or 0), {})[at] = value
+        for view, queue in zip(self.views, self.queues, strict=True):
+            for cell, part in parts.items():
+                if self.shift is None:
+                    for at, value in part.items():
+                        view[at] = value
+                else:
+                    queue.setdefault(cell, []).append(part)
+
+    def settle(self, cpu: int, offset: int) -> None:
+        waiting = self.queues[cpu].get(offset >> (self.shift or 0))
+        if self.shift is not None and waiting:
+            for at, value in waiting.pop(0).items():
+                self.views[cpu][at] = value
+
+    def settle_all(self, cpu: int) -> None:
+        for waiting in self.queues[cpu].values():
+            for part in waiting:
+                for at, value in part.items():
+                    self.views[cpu][at] = value
+            waiting.clear()
+
+    def may_run(self, cpu: int, offset: int) -> set[int]:
+        options = {self.views[cpu][offset]}
+        for waiting in self.queues[cpu].values():
+            options |= {part[offset] for part in waiting if offset in part}
+        return options
+
+
+def new_code(model: FetchModel, cpus: int) -> CodeMemory:
+    code_map = CodeMap([(BASE, SIZE), (FAR, SIZE)])
+    buffers = [new_buffer(code_map.size) for _ in range(cpus + 1)]
+    return CodeMemory(model, code_map, buffers[0], buffers[1:])
+
+
+OFFSETS = st.integers(0x38, 0x48)
+STORE = st.tuples(st.just("store"), OFFSETS, st.binary(min_size=1, max_size=5))
+SETTLE = st.tuples(st.just("settle"), st.integers(0, 1), OFFSETS)
+SERIALIZE = st.tuples(st.just("serialize"), st.integers(0, 1), st.just(0))
+
+
+@given(st.sampled_from(FetchModel), st.lists(st.one_of(STORE, STORE, SETTLE, SERIALIZE), max_size=25))
+def test_every_state_is_that_of_the_queues(model: FetchModel, moves: list[tuple[str, int, int | bytes]]) -> None:
+    code, queues = new_code(model, 2), Queues(model, 2)
+    for kind, one, other in moves:
+        if kind == "store":
+            assert isinstance(other, bytes)
+            code.store(np.arange(len(other), dtype=np.uint64) + np.uint64(BASE + one), np.frombuffer(other, np.uint8))
+            queues.store(one, other)
+        elif kind == "settle":
+            assert isinstance(other, int)
+            code.settle(one, BASE + other)
+            queues.settle(one, other)
+        else:
+            code.views[one].settle_all()
+            queues.settle_all(one)
+        assert code.memory[:SIZE].tolist() == queues.memory
+        for cpu in (0, 1):
+            assert code.views[cpu].code[:SIZE].tolist() == queues.views[cpu]
+            options = code.views[cpu].may_run(0x30, 0x20)
+            assert [set(byte) for byte in options] == [queues.may_run(cpu, 0x30 + i) for i in range(0x20)]
+
+
+def test_fresh_memory_is_run_at_once() -> None:
+    code = new_code(FetchModel.BYTE, 1)
+    code.store(np.array([FAR, FAR + 1], dtype=np.uint64), np.array([1, 2], dtype=np.uint8), fresh=True)
+    assert code.views[0].code[SIZE : SIZE + 2].tolist() == [1, 2]
+    assert not code.views[0].unsettled
+
+
+def test_a_line_arrives_as_one_and_a_straddling_store_in_two() -> None:
+    code = new_code(FetchModel.LINE, 1)
+    code.store(np.arange(5, dtype=np.uint64) + np.uint64(BASE + 0x3D), np.full(5, 0xEE, dtype=np.uint8))
+    assert code.unsettled_cells(0, BASE + 0x3D, 5) == [BASE, BASE + 0x40]
+    code.settle(0, BASE + 0x3E)
+    assert code.views[0].code[0x3D:0x42].tolist() == [0xEE, 0xEE, 0xEE, 0, 0]
+
+
+def test_changes_name_the_ranges_that_translations_must_drop() -> None:
+    code = new_code(FetchModel.INSTANT, 1)
+    code.store(np.array([BASE + 8, BASE + 100], dtype=np.uint64), np.array([1, 2], dtype=np.uint8))
+    assert code.views[0].dirty == [(8, 101)]
