@@ -1,0 +1,166 @@
+"""x86-64 instructions as values: the few whose bytes this program itself writes or reads. Pure Python.
+
+A patch site is five bytes. They are NOP5 (nothing is traced), `call rel32` (something is), or either with INT3 for
+a first byte (a change is under way). rel32 counts from the end of the instruction (SDM vol. 2A, CALL).
+
+The NOP forms are Linux's `x86_nops[]` (arch/x86/include/asm/nops.h, the 64-bit ones). The other encoders give a
+synthetic kernel its bodies (`image/synthetic.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simkernel.errors import OurError
+
+INT3: Final = 0xCC
+CALL: Final = 0xE8
+JMP32: Final = 0xE9
+JMP8: Final = 0xEB
+RET: Final = 0xC3
+SITE_SIZE: Final = 5
+
+ENDBR64: Final = bytes.fromhex("f30f1efa")
+
+NOPS: Final[dict[int, bytes]] = {
+    1: bytes.fromhex("90"),
+    2: bytes.fromhex("6690"),
+    3: bytes.fromhex("0f1f00"),
+    4: bytes.fromhex("0f1f4000"),
+    5: bytes.fromhex("0f1f440000"),
+    6: bytes.fromhex("660f1f440000"),
+    7: bytes.fromhex("0f1f8000000000"),
+    8: bytes.fromhex("0f1f840000000000"),
+    9: bytes.fromhex("660f1f840000000000"),
+    10: bytes.fromhex("66660f1f840000000000"),
+    11: bytes.fromhex("6666660f1f840000000000"),
+}
+"""Length -> the NOP of that length (asm/nops.h)."""
+
+NOP5: Final = NOPS[5]
+
+REGISTERS: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
+"""The eight registers that need no REX extension, at the numbers that the encoding gives them."""
+
+
+def rel32(address: int, dest: int, size: int = SITE_SIZE) -> int:
+    """The displacement that takes an instruction of `size` bytes at `address` to `dest`; OurError beyond +-2 GiB."""
+    displacement = _signed64(dest - (address + size))
+    if not -(1 << 31) <= displacement < 1 << 31:
+        raise OurError(f"{dest:#x} is out of reach of a rel32 at {address:#x}")
+    return displacement
+
+
+def call(address: int, dest: int) -> bytes:
+    """`call dest` as it stands at `address`; OurError if it cannot reach (text_gen_insn, asm/text-patching.h)."""
+    return bytes((CALL,)) + rel32(address, dest).to_bytes(4, "little", signed=True)
+
+
+def jmp(address: int, dest: int) -> bytes:
+    """`jmp dest` with a 32-bit displacement, as it stands at `address`."""
+    return bytes((JMP32,)) + rel32(address, dest).to_bytes(4, "little", signed=True)
+
+
+def jmp8(address: int, dest: int) -> bytes:
+    """`jmp dest` in two bytes, as it stands at `address`; OurError beyond -128..127."""
+    displacement = _signed64(dest - (address + 2))
+    if not -128 <= displacement <= 127:
+        raise OurError(f"{dest:#x} is out of reach of a rel8 at {address:#x}")
+    return bytes((JMP8,)) + displacement.to_bytes(1, "little", signed=True)
+
+
+def decode_rel32(address: int, code: bytes) -> int:
+    """Where the call or jmp rel32 whose bytes are `code` goes from `address`; OurError if it is neither."""
+    if len(code) < SITE_SIZE or code[0] not in (CALL, JMP32):
+        raise OurError(f"{code[:SITE_SIZE].hex(' ')} at {address:#x} is neither a call nor a jmp with rel32")
+    return (address + SITE_SIZE + int.from_bytes(code[1:5], "little", signed=True)) & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def is_call_to(address: int, code: bytes, dest: int) -> bool:
+    """True if `code` at `address` is `call dest`."""
+    return len(code) >= SITE_SIZE and code[0] == CALL and decode_rel32(address, code) == dest
+
+
+def push(register: str) -> bytes:
+    """`push %register`."""
+    return bytes((0x50 + _number(register),))
+
+
+def pop(register: str) -> bytes:
+    """`pop %register`."""
+    return bytes((0x58 + _number(register),))
+
+
+def mov(source: str, dest: str) -> bytes:
+    """`mov %source, %dest`, 64 bits."""
+    return bytes((0x48, 0x89, _modrm(3, source, dest)))
+
+
+def alu(name: str, source: str, dest: str) -> bytes:
+    """`name %source, %dest`, 64 bits, for add, or, and, sub, xor, cmp and test."""
+    opcode = {"add": 0x01, "or": 0x09, "and": 0x21, "sub": 0x29, "xor": 0x31, "cmp": 0x39, "test": 0x85}[name]
+    return bytes((0x48, opcode, _modrm(3, source, dest)))
+
+
+def alu_imm(name: str, immediate: int, dest: str) -> bytes:
+    """`name $immediate, %dest`, 64 bits, for add, or, and, sub, xor and cmp; one byte if it fits, else four."""
+    digit = {"add": 0, "or": 1, "and": 4, "sub": 5, "xor": 6, "cmp": 7}[name]
+    modrm = 0xC0 | digit << 3 | _number(dest)
+    if -128 <= immediate <= 127:
+        return bytes((0x48, 0x83, modrm)) + immediate.to_bytes(1, "little", signed=True)
+    if not -(1 << 31) <= immediate < 1 << 31:
+        raise OurError(f"{immediate:#x} does not fit a 32-bit immediate")
+    if dest == "rax":
+        return bytes((0x48, 0x05 | digit << 3)) + immediate.to_bytes(4, "little", signed=True)
+    return bytes((0x48, 0x81, modrm)) + immediate.to_bytes(4, "little", signed=True)
+
+
+def shift(name: str, count: int, dest: str) -> bytes:
+    """`name $count, %dest`, 64 bits, for rol, ror, shl, shr and sar; count 2..63."""
+    digit = {"rol": 0, "ror": 1, "shl": 4, "shr": 5, "sar": 7}[name]
+    if not 2 <= count <= 63:
+        raise OurError(f"a shift by {count}: 2 to 63 can be encoded here")
+    return bytes((0x48, 0xC1, 0xC0 | digit << 3 | _number(dest), count))
+
+
+def load(base: str, offset: int, dest: str) -> bytes:
+    """`mov offset(%base), %dest`, 64 bits, offset -128..127."""
+    return bytes((0x48, 0x8B)) + _memory(base, offset, dest)
+
+
+def store(source: str, offset: int, base: str) -> bytes:
+    """`mov %source, offset(%base)`, 64 bits, offset -128..127."""
+    return bytes((0x48, 0x89)) + _memory(base, offset, source)
+
+
+def lea(base: str, offset: int, dest: str) -> bytes:
+    """`lea offset(%base), %dest`, offset -128..127."""
+    return bytes((0x48, 0x8D)) + _memory(base, offset, dest)
+
+
+def imul(source: str, dest: str) -> bytes:
+    """`imul %source, %dest`, 64 bits."""
+    return bytes((0x48, 0x0F, 0xAF, _modrm(3, dest, source)))
+
+
+def _memory(base: str, offset: int, register: str) -> bytes:
+    """ModRM (and SIB for %rsp) and a displacement of one byte."""
+    if not -128 <= offset <= 127:
+        raise OurError(f"offset {offset:#x} does not fit one byte")
+    sib = b"\x24" if base == "rsp" else b""
+    return bytes((_modrm(1, register, base),)) + sib + offset.to_bytes(1, "little", signed=True)
+
+
+def _modrm(mode: int, register: str, rm: str) -> int:
+    return mode << 6 | _number(register) << 3 | _number(rm)
+
+
+def _number(register: str) -> int:
+    if register not in REGISTERS:
+        raise OurError(f"%{register} is not one of the registers that are encoded here")
+    return REGISTERS.index(register)
+
+
+def _signed64(value: int) -> int:
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    return value - (1 << 64) if value >> 63 else value
