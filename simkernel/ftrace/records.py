@@ -1,0 +1,154 @@
+"""struct dyn_ftrace: one record a site, 16 bytes in guest memory, read and changed as arrays.
+
+Mirrors include/linux/ftrace.h and kernel/trace/ftrace.c (6.12). `ip` is the site; `flags` holds how many ops want it
+(the low 19 bits) and what is wanted and done. A bit such as TRAMP says what is *wanted*, TRAMP_EN what the five bytes
+at the site *are* now: where the two differ, the site has to be patched. `ftrace_check_record()` decides so, and does
+it here for all records in a few vector operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel import layout
+
+FTRACE_FL_ENABLED = 1 << 31
+FTRACE_FL_REGS = 1 << 30
+FTRACE_FL_REGS_EN = 1 << 29
+FTRACE_FL_TRAMP = 1 << 28
+FTRACE_FL_TRAMP_EN = 1 << 27
+FTRACE_FL_IPMODIFY = 1 << 26
+FTRACE_FL_DISABLED = 1 << 25
+FTRACE_FL_DIRECT = 1 << 24
+FTRACE_FL_DIRECT_EN = 1 << 23
+FTRACE_FL_CALL_OPS = 1 << 22
+FTRACE_FL_CALL_OPS_EN = 1 << 21
+FTRACE_FL_TOUCHED = 1 << 20
+FTRACE_FL_MODIFIED = 1 << 19
+FTRACE_REF_MAX_SHIFT = 19
+FTRACE_REF_MAX = (1 << FTRACE_REF_MAX_SHIFT) - 1
+FTRACE_NOCLEAR_FLAGS = FTRACE_FL_DISABLED | FTRACE_FL_TOUCHED | FTRACE_FL_MODIFIED
+
+# What is to be done with a record (enum of FTRACE_UPDATE_*)
+UPDATE_IGNORE, UPDATE_MAKE_CALL, UPDATE_MODIFY_CALL, UPDATE_MAKE_NOP = range(4)
+
+DYN_FTRACE = np.dtype([("ip", "<u8"), ("flags", "<u8")])
+ENTRIES_PER_PAGE = layout.PAGE_SIZE // layout.DYN_FTRACE_SIZE
+MCOUNT_INSN_SIZE = 5
+
+Flags = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.intp]
+
+
+class Memory(Protocol):
+    """Guest data, as ftrace uses it."""
+
+    def read(self, address: int, size: int, /) -> bytes: ...
+    def write(self, address: int, data: bytes, /) -> None: ...
+    def read_u64(self, address: int, /) -> int: ...
+    def write_u64(self, address: int, value: int, /) -> None: ...
+    def array(
+        self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False
+    ) -> npt.NDArray[Any]: ...
+
+
+def u64(value: int) -> np.uint64:
+    return np.uint64(value)
+
+
+def has(flags: Flags, bit: int) -> npt.NDArray[np.bool_]:
+    """Which of the flags have a bit."""
+    return np.not_equal(flags & u64(bit), 0)
+
+
+def counts(flags: Flags) -> npt.NDArray[np.int64]:
+    """How many ops want each record (`ftrace_rec_count()`)."""
+    return (flags & u64(FTRACE_REF_MAX)).astype(np.int64)
+
+
+class Records:
+    """The table, in guest memory. `count` records, in the order of their sites."""
+
+    def __init__(self, memory: Memory, count: int) -> None:
+        self._memory = memory
+        self.count = count
+
+    @property
+    def ips(self) -> npt.NDArray[np.uint64]:
+        """The sites (count,), read-only."""
+        return self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count)["ip"]
+
+    @property
+    def flags(self) -> Flags:
+        """A copy of all flags (count,)."""
+        return self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count)["flags"].copy()
+
+    def set_flags(self, indices: Indices, flags: Flags) -> None:
+        self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count, write=True)["flags"][indices] = flags
+
+    def index(self, ip: int) -> int | None:
+        """The index of the record of a site (`lookup_rec()`)."""
+        ips = self.ips
+        at = int(np.searchsorted(ips, u64(ip)))
+        return at if at < self.count and int(ips[at]) == ip else None
+
+
+def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:
+    """The table as `ftrace_process_locs()` leaves it: no flags yet."""
+    table = np.zeros(len(sites), dtype=DYN_FTRACE)
+    table["ip"] = sites
+    return table.tobytes()
+
+
+def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], Flags]:
+    """`ftrace_check_record(rec, enable=true)` for all: what is to be done with each, and its flags afterwards.
+
+    Returns: verdicts (n,) of UPDATE_*; flags (n,), unchanged where the verdict is UPDATE_IGNORE.
+    """
+    enabled = has(flags, FTRACE_FL_ENABLED)
+    wanted = counts(flags) > 0
+    regs = has(flags, FTRACE_FL_REGS) != has(flags, FTRACE_FL_REGS_EN)
+    tramp = has(flags, FTRACE_FL_TRAMP) != has(flags, FTRACE_FL_TRAMP_EN)
+    change = np.where(wanted, ~enabled | regs | tramp, enabled) & ~has(flags, FTRACE_FL_DISABLED)
+    verdicts = np.select(
+        [~change, ~wanted, enabled], [UPDATE_IGNORE, UPDATE_MAKE_NOP, UPDATE_MODIFY_CALL], UPDATE_MAKE_CALL
+    ).astype(np.uint8)
+    done = flags & u64(~(FTRACE_FL_REGS_EN | FTRACE_FL_TRAMP_EN) & 0xFFFF_FFFF_FFFF_FFFF)
+    done |= u64(FTRACE_FL_ENABLED | FTRACE_FL_TOUCHED)
+    done |= np.where(has(flags, FTRACE_FL_REGS), u64(FTRACE_FL_REGS_EN), u64(0))
+    done |= np.where(has(flags, FTRACE_FL_TRAMP), u64(FTRACE_FL_TRAMP_EN), u64(0))
+    done |= np.where(has(flags, FTRACE_FL_DIRECT | FTRACE_FL_IPMODIFY), u64(FTRACE_FL_MODIFIED), u64(0))
+    after = np.where(wanted, done, flags & u64(FTRACE_NOCLEAR_FLAGS))
+    return verdicts, np.where(change, after, flags)
+
+
+def call_replace(sites: npt.NDArray[np.uint64], targets: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    """`ftrace_call_replace()`: the five bytes of `call target` at each site, (n, 5)."""
+    out = np.empty((len(sites), MCOUNT_INSN_SIZE), dtype=np.uint8)
+    out[:, 0] = 0xE8
+    distance = (targets - (sites + u64(MCOUNT_INSN_SIZE))).astype("<u4")
+    out[:, 1:] = distance.view(np.uint8).reshape(-1, 4)
+    return out
+
+
+def page_numbers(records: int) -> tuple[int, int]:
+    """How `ftrace_allocate_pages()` gets memory for so many records: (pages, groups).
+
+    Each group is the largest power of two of pages that is not too much for what is left: 195 = 128 + 64 + 2 + 1.
+    """
+    pages = groups = 0
+    while records > 0:
+        order = (-(-records // ENTRIES_PER_PAGE)).bit_length() - 1
+        pages += 1 << order
+        groups += 1
+        records -= ENTRIES_PER_PAGE << order
+    return pages, groups
+
+
+def group_text(data: Sequence[int]) -> str:
+    """Bytes as printk's `%*phC` prints them."""
+    return ":".join(f"{byte:02x}" for byte in data)
