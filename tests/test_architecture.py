@@ -20,7 +20,8 @@ print(*sorted(name.partition(".")[0] for name in sys.modules))
 
 def loaded_by(packages: str) -> set[str]:
     """The top-level names in sys.modules once every module of `packages` has been imported."""
-    result = subprocess.run([sys.executable, "-c", LOADED_BY, packages], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", LOADED_BY, packages], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     return set(result.stdout.split())
 
 

@@ -1,0 +1,144 @@
+"""The frame of the command line: exit codes, one message an error, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import pytest
+
+from simkernel.errors import GuestError, KernelSourceError, LearnerError, OurError
+from tui import cli
+
+
+def command_that(action: Callable[[], None]) -> click.Command:
+    return click.Command("config", callback=action)
+
+
+def raising(error: BaseException) -> Callable[[], NoReturn]:
+    def action() -> NoReturn:
+        raise error
+
+    return action
+
+
+@pytest.fixture
+def replace_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Callable[[], None]], None]:
+    """Let `simkernel config` do something else; reports go to tmp_path."""
+    monkeypatch.setattr("platformdirs.user_log_dir", lambda *_, **__: str(tmp_path))
+    return lambda action: monkeypatch.setattr("tui.commands.config.command", command_that(action))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (LearnerError("no such function"), 2, "simkernel: no such function\n"),
+        (KernelSourceError("a.S", 3, "unknown mnemonic"), 2, "simkernel: a.S:3: unknown mnemonic\n"),
+        (GuestError("oops on CPU1"), 1, "simkernel: oops on CPU1\n"),
+        (KeyboardInterrupt(), 130, "simkernel: interrupted\n"),
+        (click.UsageError("wrong"), 2, "simkernel: wrong\n"),
+        (click.exceptions.Exit(1), 1, ""),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_errors_become_one_message_and_an_exit_code(
+    error: BaseException,
+    code: int,
+    message: str,
+    replace_config: Callable[[Callable[[], None]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    replace_config(raising(error))
+    assert cli.run(["config"]) == code
+    assert capsys.readouterr() == ("", message)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("0"), OurError("views differ")])
+def test_a_bug_of_ours_leaves_a_report(
+    error: Exception,
+    replace_config: Callable[[Callable[[], None]], None],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    replace_config(raising(error))
+    assert cli.run(["config"]) == 70
+    (report,) = tmp_path.glob("simkernel-bug-*.txt")
+    said = capsys.readouterr().err
+    assert str(report) in said
+    assert "Traceback" not in said
+    assert f"{type(error).__name__}: {error}" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demmo"], "Did you mean 'demo'?"),
+        (["config", "--jsn"], "--jsn"),
+        (["boot", "--model", "bite"], "Did you mean 'byte'?"),
+        (["boot", "--policy", "never"], "early, late, seeded"),
+        (["boot", "--cpus", "9"], "1<=x<=8"),
+        (["boot", "--cpus", "two"], "two"),
+        (["boot", "--functions", "200001"], "200000"),
+        (["boot", "--functions", "5", "--kernel", "x.S"], "--kernel and --functions exclude each other"),
+        (["boot", "--seed", "-1"], "-1"),
+        (["disas"], "FUNC"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_alone_it_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: simkernel {name} ")
+
+
+def test_config_says_what_differs_from_linux(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["config", "--json"]) == 0
+    settings = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert settings["CONFIG_DYNAMIC_FTRACE"] == {"name": "CONFIG_DYNAMIC_FTRACE", "value": "y"}
+    assert settings["CONFIG_X86_KERNEL_IBT"]["value"] == "n"
+    assert "--ibt" in settings["CONFIG_X86_KERNEL_IBT"]["simplified"]
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    line = f"{sys.executable} -m tui config | head -n 1"
+    result = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_it_within_a_fifth_of_a_second() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui", "trace", "*", "--for", "4000000000", "--max-instructions", "4000000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2.0)
+    assert process.poll() is None, process.communicate()
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert time.monotonic() - begin < 0.2
+    assert (process.returncode, said) == (130, "simkernel: interrupted\n")

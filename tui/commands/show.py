@@ -1,0 +1,35 @@
+"""`simkernel show`: the text of a file of ftrace, of kallsyms or of the kernel log."""
+
+from __future__ import annotations
+
+import click
+
+from tui.options import KERNEL, MACHINE, Options, takes_options
+from tui.output import emit_json
+from tui.session import boot, carry_out, run
+
+
+@click.command
+@click.argument("file", metavar="FILE")
+@click.option("--trace", "globs", multiple=True, metavar="GLOB", help="Trace these functions first; may be repeated.")
+@click.option("--for", "instructions", type=click.IntRange(0), default=0, metavar="N", help="Run N instructions first.")
+@takes_options(KERNEL, MACHINE)
+def command(file: str, globs: tuple[str, ...], instructions: int, options: Options, as_json: bool) -> None:
+    """Print FILE as Linux formats it, after boot.
+
+    FILE is available_filter_functions, enabled_functions, dyn_ftrace_total_info, kallsyms, dmesg or another
+    control file of ftrace.
+    """
+    from simkernel import tracefs
+    from simkernel.ftrace.commands import SetFilter, SetTracer
+
+    tracefs.check_name(file)
+    simulation = boot(options)
+    if globs:
+        carry_out(simulation, options, SetFilter("filter", " ".join(globs)), SetTracer("function"))
+    run(simulation, instructions)
+    text = tracefs.read(simulation, file)
+    if as_json:
+        emit_json({"file": file, "text": text})
+    else:
+        click.echo(text, nl=False)

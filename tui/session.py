@@ -1,0 +1,105 @@
+"""From a command's options to a running simulation: what the commands share of the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simkernel.errors import GuestError
+from tui.options import Options
+from tui.output import Progress, progress
+
+if TYPE_CHECKING:
+    from simkernel.ftrace.commands import Command
+    from simkernel.ftrace.filters import FunctionNames
+    from simkernel.image import KernelImage
+    from simkernel.options import Options as EngineOptions
+    from simkernel.simulation import Simulation
+
+SLICE = 100_000  # instructions between two looks at the progress line
+
+
+def engine_options(options: Options, protocol: str = "int3") -> EngineOptions:
+    """The engine's options for a command's."""
+    from simkernel.fetch import FetchModel
+    from simkernel.options import Options as EngineOptions
+    from simkernel.schedule import Policy
+
+    return EngineOptions(
+        cpus=options.cpus,
+        seed=options.seed,
+        model=FetchModel(options.model),
+        policy=Policy(options.policy),
+        kernel=None if options.kernel is None else str(options.kernel),
+        functions=options.functions,
+        ibt=options.ibt,
+        protocol=protocol,
+    )
+
+
+def image_of(options: Options) -> KernelImage:
+    """The kernel that the options name, not booted."""
+    from simkernel.options import load_image
+
+    with progress("loading the kernel"):
+        return load_image(engine_options(options))
+
+
+def names_of(image: KernelImage) -> FunctionNames:
+    """The functions of a kernel that can be traced, by name."""
+    from simkernel.ftrace.filters import FunctionNames
+
+    return FunctionNames([symbol.name for symbol in image.functions()], image.mcount_loc)
+
+
+def boot(options: Options, protocol: str = "int3") -> Simulation:
+    """A booted kernel."""
+    from simkernel.simulation import Simulation
+
+    with progress("booting"):
+        return Simulation.boot(engine_options(options, protocol))
+
+
+def carry_out(simulation: Simulation, options: Options, *commands: Command) -> None:
+    """Give the patching task its commands and let the machine run until the task is done with all of them.
+
+    Raises: GuestError where the kernel dies of it, or does not get there within `options.max_instructions`.
+    """
+    for command in commands:
+        simulation.do(command)
+    with progress("patching") as line:
+        advance(simulation, options.max_instructions, line, until_idle=True)
+    if not simulation.task.idle:
+        raise GuestError(
+            f"the patching task is not done after {options.max_instructions:,} instructions; "
+            "give it more with --max-instructions"
+        )
+
+
+def run(simulation: Simulation, instructions: int, what: str = "running") -> None:
+    """Let the machine's clock pass so many instructions.
+
+    Raises: GuestError where the kernel dies.
+    """
+    with progress(what) as line:
+        advance(simulation, instructions, line)
+
+
+def advance(simulation: Simulation, instructions: int, line: Progress, until_idle: bool = False) -> None:
+    """Run in slices, so that the progress line moves; to the clock's end, or until the patching task is idle."""
+    clock = simulation.machine.clock
+    end = clock + instructions
+    while clock < end and not simulation.outcome and not (until_idle and simulation.task.idle):
+        portion = min(SLICE, end - clock)
+        if until_idle:
+            simulation.settle_down(portion)
+        else:
+            simulation.run(portion)
+        clock = simulation.machine.clock
+        line.show(f"{instructions - max(0, end - clock):,} instructions")
+    check_alive(simulation)
+
+
+def check_alive(simulation: Simulation) -> None:
+    """GuestError, with the kernel's own last words, where it has died."""
+    if simulation.outcome:
+        raise GuestError(f"the toy kernel died: {simulation.outcome}")
