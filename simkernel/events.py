@@ -15,11 +15,15 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened. `entry` counts history entries from 0, `clock` counts instructions."""
+    """Something that happened. `entry` counts history entries from 0, `clock` counts instructions.
+
+    `during` is the phase that the patching task was in, "" between batches.
+    """
 
     is_beat: ClassVar[bool] = False
     entry: int = field(default=-1, compare=False)
     clock: int = field(default=0, compare=False)
+    during: str = field(default="", compare=False)
 
 
 # --- the patching task ---------------------------------------------------------------------------------------

@@ -191,7 +191,9 @@ class Simulation:
             self.entries.append(entry)
         if drawn is not None:
             self._schedule_state = drawn
-        stamped = [replace(event, entry=self.position, clock=self.machine.clock) for event in events]
+        phase = self.task.poke.phase
+        during, clock = phase.name if phase else "", self.machine.clock
+        stamped = [replace(event, entry=self.position, clock=clock, during=during) for event in events]
         self.log += stamped
         self.position += 1
         self._instructions += self.machine.clock - before
