@@ -1,0 +1,233 @@
+"""From statements to a kernel's bytes: text, then page aligned data, symbols with sizes, the list of patch sites.
+
+Keystone assembles one flat unit. Every address that we want to know (labels, the start of each statement of the text)
+is asked for with a `.quad` after the data, and read off the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simkernel.asm import keystone, reread, rules
+from simkernel.asm.macros import Item, Mark, nearest
+from simkernel.asm.source import NAME, STRING, Statement
+from simkernel.errors import KernelSourceError, LearnerError, OurError
+from simkernel.layout import PAGE_SIZE, TEXT_BASE, TEXT_SIZE
+
+FENTRY_CALL = "call __fentry__"
+OWN_LABELS = ("_stext", "_etext", "_sdata", "_edata", "__start_mcount_loc", "__stop_mcount_loc")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """A name in the kernel.
+
+    Attributes:
+        address: where it is. size: in bytes, 0 for a label. name: unique.
+        kind: as in kallsyms, 'T' text, 't' a label in the text, 'D' data, 'd' a label in the data.
+        traced: begins with a patch site.
+    """
+
+    address: int
+    name: str
+    size: int
+    kind: str
+    traced: bool = False
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """An assembled kernel: bytes of the text at `base`, of the data behind it, symbols by address, sites sorted."""
+
+    base: int
+    text: bytes
+    data_base: int
+    data: bytes
+    symbols: tuple[Symbol, ...]
+    sites: tuple[int, ...]
+
+
+@dataclass
+class Unit:
+    """The two parts being gathered, and what the macros said about objects."""
+
+    text: list[Statement] = field(default_factory=list)
+    data: list[Statement] = field(default_factory=list)
+    labels: dict[str, Statement] = field(default_factory=dict)
+    marks: list[tuple[Mark, str]] = field(default_factory=list)  # a start, and the label of its end
+    sites: list[tuple[str, Mark]] = field(default_factory=list)  # label of the site
+    opened: Mark | None = None
+    pending: Mark | None = None  # a traced function whose call has not come yet
+    with_sites: bool = True
+
+    def add_file(self, index: int, items: Iterable[Item]) -> None:
+        """Sort one file's statements into text and data."""
+        part = self.text
+        numbered: dict[str, int] = {}
+        for item in items:
+            if isinstance(item, Mark):
+                self._mark(item, part)
+            elif item.head in (".text", ".data"):
+                part = self.text if item.head == ".text" else self.data
+            else:
+                self._statement(_localise(item, index, numbered), part)
+        if self.opened:
+            raise self.opened.at.error(
+                f"SYM_{self.opened.kind}_START {self.opened.name} has no SYM_{self.opened.kind}_END"
+            )
+
+    def _statement(self, statement: Statement, part: list[Statement]) -> None:
+        if statement.text.endswith(":"):
+            name = statement.text[:-1]
+            first = self.labels.get(name)
+            if first or name in OWN_LABELS:
+                where = f", first at {first.file}:{first.line}" if first else " by the assembler"
+                raise statement.error(f"label '{name}' is defined twice{where}")
+            self.labels[name] = statement
+        elif " ".join(statement.text.split()) == FENTRY_CALL and part is self.text:
+            if self.pending is None:
+                raise statement.error("call __fentry__ stands only in SYM_FUNC_START; use that macro")
+            mark, self.pending = self.pending, None
+            if not self.with_sites:
+                return
+            label = f".Lmcount_loc_{len(self.sites)}"
+            self.sites.append((label, mark))
+            part.append(Statement(statement.file, statement.line, label + ":", statement.within))
+        part.append(statement)
+
+    def _mark(self, mark: Mark, part: list[Statement]) -> None:
+        wanted = self.data if mark.kind == "DATA" else self.text
+        if part is not wanted:
+            raise mark.at.error(f"SYM_{mark.kind}_* stands after {'.data' if mark.kind == 'DATA' else '.text'}")
+        if mark.start:
+            if self.opened:
+                raise mark.at.error(
+                    f"{mark.name} begins inside {self.opened.name}, which has no SYM_{self.opened.kind}_END"
+                )
+            self.opened, self.pending = mark, mark if mark.traced else None
+            return
+        opened, self.opened = self.opened, None
+        if not opened or (opened.name, opened.kind) != (mark.name, mark.kind):
+            raise mark.at.error(f"SYM_{mark.kind}_END {mark.name} does not end {opened.name if opened else 'anything'}")
+        if self.pending:
+            raise opened.at.error(f"{opened.name} is traced but does not begin with call __fentry__")
+        label = f".Lend_of_{len(self.marks)}"
+        self.marks.append((opened, label))
+        part.append(Statement(mark.at.file, mark.at.line, label + ":", mark.at.within))
+
+
+def _localise(statement: Statement, index: int, numbered: dict[str, int]) -> Statement:
+    """Make `.Lname` and `1:` private to their file, as they are to an object file."""
+    text = statement.text
+    if not (re.search(r"\.L|[0-9][bf:]", text)):
+        return statement
+    strings = STRING.findall(text)
+    text = STRING.sub('""', text)
+    text = re.sub(r"(?<![\w.])\.L(\w+)", rf".L{index}_\1", text)
+    if re.fullmatch(r"[0-9]:", text):
+        numbered[text[0]] = numbered.get(text[0], 0) + 1
+        text = f".L{index}n{text[0]}_{numbered[text[0]]}:"
+
+    def near(match: re.Match[str]) -> str:
+        digit, way = match.groups()
+        return f".L{index}n{digit}_{numbered.get(digit, 0) + (way == 'f')}"
+
+    text = re.sub(r"(?<![\w.$%])([0-9])([bf])(?![\w])", near, text)
+    for string in strings:
+        text = text.replace('""', string, 1)
+    return Statement(statement.file, statement.line, text, statement.within)
+
+
+def link(unit: Unit, constants: dict[str, int]) -> Assembly:
+    """Assemble the gathered unit and read everything back.
+
+    Raises:
+        KernelSourceError: a statement is refused or wrong. LearnerError: no site, or too large for the map.
+    """
+    for statement in (*unit.text, *unit.data):
+        rules.check(statement, constants)
+    _check_names(unit)
+    if unit.with_sites and not unit.sites:
+        raise LearnerError("this kernel has no function to trace: begin at least one with SYM_FUNC_START name")
+    for mark, _end in unit.marks:
+        if mark.name not in unit.labels:
+            raise mark.at.error(f"SYM_{mark.kind}_START {mark.name} defines no label {mark.name}")
+    names = [name for name in unit.labels if not name.startswith(".L")]
+    wanted = [*OWN_LABELS, *names, *(end for _, end in unit.marks), *(label for label, _ in unit.sites)]
+    starts = [f".Lstatement_{i}" for i in range(len(unit.text))]
+    binary = keystone.assemble_unit(_lines(unit, [*wanted, *starts]), TEXT_BASE)
+    if binary is None:
+        raise keystone.place_of_error([*unit.text, *unit.data], TEXT_BASE)
+    table = np.frombuffer(binary[-8 * (len(wanted) + len(starts)) :], dtype="<u8")
+    values = [int(value) for value in table]
+    address = dict(zip(wanted, values, strict=False))
+    places = values[len(wanted) :]
+    if address["_edata"] - TEXT_BASE + 8 * len(values) != len(binary) or address["_edata"] - TEXT_BASE > TEXT_SIZE:
+        raise LearnerError(f"the kernel takes {len(binary):#x} bytes; the map has room for {TEXT_SIZE:#x}")
+    text = binary[: address["_etext"] - TEXT_BASE]
+    data = binary[address["_sdata"] - TEXT_BASE : address["_edata"] - TEXT_BASE]
+    reread.check_text(text, TEXT_BASE, unit.text, [*places, address["_etext"]], _all_labels(unit, address, places))
+    sites = tuple(address[label] for label, _ in unit.sites)
+    if list(sites) != sorted(set(sites)):
+        raise OurError("the sites are not in the order of their addresses")
+    return Assembly(TEXT_BASE, text, address["_sdata"], data, _symbols(unit, names, address), sites)
+
+
+def _lines(unit: Unit, wanted: list[str]) -> list[str]:
+    lines = ["_stext:"]
+    for i, statement in enumerate(unit.text):
+        lines += [f".Lstatement_{i}:", keystone.spelled(statement)]
+    lines += ["_etext:", f".p2align {PAGE_SIZE.bit_length() - 1:#x}, 0x0", "_sdata:"]
+    lines += [keystone.spelled(statement) for statement in unit.data]
+    lines += [".p2align 0x3, 0x0", "__start_mcount_loc:"]
+    lines += [f".quad {label}" for label, _ in unit.sites]
+    lines += ["__stop_mcount_loc:", "_edata:"]
+    return [*lines, *(f".quad {label}" for label in wanted)]
+
+
+def _all_labels(unit: Unit, address: dict[str, int], places: list[int]) -> dict[str, int]:
+    """Addresses of the text's local labels too: each is the place of its own statement."""
+    local = {s.text[:-1]: place for s, place in zip(unit.text, places, strict=True) if s.text.endswith(":")}
+    return local | address
+
+
+def _check_names(unit: Unit) -> None:
+    """Every name in an operand must be a label (constants have been replaced, registers have a %)."""
+    for statement in (*unit.text, *unit.data):
+        if not statement.operands:
+            continue
+        operands = STRING.sub('""', re.sub(r"'(\\.|[^\\])'?", "0", statement.arguments))
+        for match in NAME.finditer(operands):
+            name = match.group(1)
+            if name == "." or name in unit.labels or name in OWN_LABELS:
+                continue
+            raise _unknown(statement, name, unit)
+
+
+def _unknown(statement: Statement, name: str, unit: Unit) -> KernelSourceError:
+    if statement.head.isupper() or statement.head.startswith("SYM_"):
+        return statement.error(f"unknown macro '{statement.head}'")
+    known = [label for label in unit.labels if not label.startswith(".L")]
+    plain = re.sub(r"^\.L\d+(_|n\d_\d+)", r".L", name)
+    return statement.error(f"unknown symbol '{plain}'{nearest(name, known)}")
+
+
+def _symbols(unit: Unit, names: list[str], address: dict[str, int]) -> tuple[Symbol, ...]:
+    sized = {mark.name: (mark, address[end]) for mark, end in unit.marks}
+    traced = {mark.name for _, mark in unit.sites}
+    symbols = [
+        Symbol(address[name], name, 0, "d" if address[name] >= address["_sdata"] else "t") for name in OWN_LABELS
+    ]
+    for name in names:
+        start = address[name]
+        if name in sized:
+            mark, end = sized[name]
+            kind = "D" if mark.kind == "DATA" else "T"
+            symbols.append(Symbol(start, name, end - start, kind, name in traced))
+        else:
+            symbols.append(Symbol(start, name, 0, "d" if start >= address["_sdata"] else "t"))
+    return tuple(sorted(symbols, key=lambda s: (s.address, s.kind.islower(), s.name)))

@@ -1,0 +1,294 @@
+"""Macros, repeats and conditions, expanded in Python: Keystone sees labels, data and instructions only.
+
+What GNU as calls `.macro`, `.rept`, `.irp`, `.if`, `.set`, with `\\arg`, `\\()`, `\\@`, `arg=default`, `:req`,
+`:vararg`, and the labels `1:` with `1b` and `1f`. Doing it here gives each statement its place in the source, lets
+names of constants stand for their values (so that a constant can never be taken for a label), and bounds the output
+before any C code sees it.
+
+The pairs SYM_FUNC_START.. / SYM_FUNC_END and their CODE and DATA twins are macros of `guest/macros.S`; the expander
+reports each use as a `Mark`, from which `link.py` makes symbols, sizes and the list of sites.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from simkernel.asm.expression import evaluate
+from simkernel.asm.source import NAME, STRING, Statement
+
+MAX_STATEMENTS = 200_000
+MAX_DEPTH = 16
+MAX_LINE = 1000
+
+START = re.compile(r"SYM_(FUNC|CODE|DATA)_START\w*$")
+END = re.compile(r"SYM_(FUNC|CODE|DATA)_END$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A use of SYM_*_START or SYM_*_END at this place: the object `name` begins (after its alignment) or ends."""
+
+    start: bool
+    kind: str  # FUNC, CODE or DATA
+    name: str
+    traced: bool
+    at: Statement
+
+
+Item = Statement | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    name: str
+    default: str = ""
+    required: bool = False
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Macro:
+    name: str
+    parameters: tuple[_Parameter, ...]
+    body: tuple[Statement, ...]
+    at: Statement
+
+
+@dataclass
+class Expander:
+    """Expands statements; `names` (constants) and macros live on from file to file."""
+
+    names: dict[str, int]
+    macros: dict[str, _Macro] = field(default_factory=dict)
+    uses: int = 0
+    count: int = 0
+
+    def expand(self, statements: Sequence[Statement], depth: int = 0) -> Iterator[Item]:
+        """Yield what is left for the assembler, with every constant replaced by its value.
+
+        Raises:
+            KernelSourceError: at the statement that is wrong or goes beyond a bound.
+        """
+        i = 0
+        while i < len(statements):
+            statement = statements[i]
+            head = statement.head
+            if head == ".macro":
+                i = self._define(statements, i)
+            elif head in (".rept", ".irp"):
+                end = _block_end(statements, i, (".rept", ".irp"), ".endr")
+                yield from self._repeat(statement, statements[i + 1 : end], depth)
+                i = end + 1
+            elif head.startswith(".if"):
+                chosen, i = self._condition(statements, i)
+                yield from self.expand(chosen, depth)
+            elif head in (".endm", ".endr", ".endif", ".else", ".elseif"):
+                raise statement.error(f"{head} without its beginning")
+            elif head in (".set", ".equ") or re.match(r"[\w.]+\s*=(?!=)", statement.text):
+                self._set(statement)
+                i += 1
+            elif head in self.macros:
+                yield from self._use(self.macros[head], statement, depth)
+                i += 1
+            else:
+                yield self._plain(statement)
+                i += 1
+
+    def _plain(self, statement: Statement) -> Statement:
+        self.count += 1
+        if self.count > MAX_STATEMENTS:
+            raise statement.error(f"this kernel expands to more than {MAX_STATEMENTS} statements")
+        if statement.text.endswith(":"):
+            return statement
+        text = statement.head
+        if statement.operands:
+            text += " " + substitute(statement.operands, self.names)
+        return replace(statement, text=text)
+
+    def _set(self, statement: Statement) -> None:
+        name, _, value = (part.strip() for part in statement.operands.partition(","))
+        if statement.head not in (".set", ".equ"):
+            name, _, value = (part.strip() for part in statement.text.partition("="))
+        if not re.fullmatch(r"[A-Za-z_.]\w*", name) or not value:
+            raise statement.error(".set takes a name and a value")
+        self.names[name] = self._evaluate(statement, value)
+
+    def _evaluate(self, statement: Statement, text: str) -> int:
+        try:
+            return evaluate(text, self.names)
+        except ValueError as error:
+            raise statement.error(str(error)) from error
+        except KeyError as error:
+            name = str(error.args[0])
+            near = nearest(name, self.names)
+            raise statement.error(f"'{name}' is not a constant{near}; a label has no value here") from error
+
+    def _define(self, statements: Sequence[Statement], i: int) -> int:
+        at = statements[i]
+        name, _, rest = re.sub(r"\s*,\s*", " ", at.operands).partition(" ")
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise at.error(".macro needs a name")
+        if name in self.macros:
+            first = self.macros[name].at
+            raise at.error(f"macro '{name}' exists already: {first.file}:{first.line}")
+        parameters = []
+        for word in rest.split():
+            match = re.fullmatch(r"(\w+)(?::(req|vararg))?(?:=(.*))?", word)
+            if not match:
+                raise at.error(f"'{word}' is not a macro parameter")
+            flag = match.group(2)
+            parameters.append(_Parameter(match.group(1), match.group(3) or "", flag == "req", flag == "vararg"))
+        end = _block_end(statements, i, (".macro",), ".endm")
+        self.macros[name] = _Macro(name, tuple(parameters), tuple(statements[i + 1 : end]), at)
+        return end + 1
+
+    def _use(self, macro: _Macro, at: Statement, depth: int) -> Iterator[Item]:
+        if depth >= MAX_DEPTH:
+            raise at.error(f"macros are nested more than {MAX_DEPTH} deep")
+        values = self._arguments(macro, at)
+        self.uses += 1
+        body = [self._fill(line, values, at, macro.name) for line in macro.body]
+        start, end = START.match(macro.name), END.match(macro.name)
+        object_name = values[macro.parameters[0].name] if macro.parameters else ""
+        if end:
+            yield Mark(False, end.group(1), object_name, False, at)
+        if start:
+            traced = start.group(1) == "FUNC" and "NOTRACE" not in macro.name
+            yield Mark(True, start.group(1), object_name, traced, at)
+        yield from self.expand(body, depth + 1)
+
+    def _arguments(self, macro: _Macro, at: Statement) -> dict[str, str]:
+        given = split_operands(at.operands)
+        values = {p.name: p.default for p in macro.parameters}
+        for i, parameter in enumerate(macro.parameters):
+            if parameter.rest:
+                values[parameter.name] = ", ".join(given[i:])
+                given = given[:i]
+            elif i < len(given) and given[i]:
+                values[parameter.name] = given[i]
+            elif not parameter.default and (parameter.required or i == 0):
+                raise at.error(f"{macro.name} needs its argument '{parameter.name}'")
+        if len(given) > len(macro.parameters):
+            raise at.error(f"{macro.name} takes {len(macro.parameters)} arguments, here are {len(given)}")
+        return values
+
+    def _fill(self, line: Statement, values: dict[str, str], at: Statement, macro: str) -> Statement:
+        def put(match: re.Match[str]) -> str:
+            word = match.group(1)
+            if word == "@":
+                return str(self.uses)
+            return values.get(word, match.group()) if word != "()" else ""
+
+        text = re.sub(r"\\(\w+|@|\(\))", put, line.text)
+        if len(text) > MAX_LINE:
+            raise at.error(f"macro {macro} makes a line of more than {MAX_LINE} characters")
+        return Statement(at.file, at.line, text.strip(), at.within or f"macro {macro}, {line.file}:{line.line}")
+
+    def _repeat(self, at: Statement, body: Sequence[Statement], depth: int) -> Iterator[Item]:
+        if depth >= MAX_DEPTH:
+            raise at.error(f"repeats are nested more than {MAX_DEPTH} deep")
+        if at.head == ".irp":
+            name, *values = split_operands(at.operands.replace(" ", ",", 1) if "," not in at.operands else at.operands)
+            for value in values:
+                yield from self.expand([self._fill(line, {name: value}, line, ".irp") for line in body], depth + 1)
+            return
+        count = self._evaluate(at, at.operands)
+        if not 0 <= count <= MAX_STATEMENTS:
+            raise at.error(f".rept {at.operands}: 0 to {MAX_STATEMENTS:#x} times")
+        for _ in range(count):
+            self.count += 1  # an empty body repeats in bounds too
+            if self.count > MAX_STATEMENTS:
+                raise at.error(f"this kernel expands to more than {MAX_STATEMENTS} statements")
+            yield from self.expand(body, depth + 1)
+
+    def _condition(self, statements: Sequence[Statement], i: int) -> tuple[Sequence[Statement], int]:
+        """The statements of the branch that is taken, and the index after `.endif`."""
+        at = statements[i]
+        taken: Sequence[Statement] | None = None
+        holds = self._holds(at)
+        begin, level, k = i + 1, 0, i + 1
+        while k < len(statements):
+            head = statements[k].head
+            if level == 0 and head in (".else", ".elseif", ".endif"):
+                if taken is None and holds:
+                    taken = statements[begin:k]
+                if head == ".endif":
+                    return taken or (), k + 1
+                holds = taken is None and (head == ".else" or self._holds(statements[k]))
+                begin = k + 1
+            level += head.startswith(".if") - (head == ".endif")
+            k += 1
+        raise at.error(f"{at.head} has no .endif")
+
+    def _holds(self, at: Statement) -> bool:
+        operands = at.operands
+        match at.head:
+            case ".if" | ".elseif":
+                return self._evaluate(at, operands) != 0
+            case ".ifdef":
+                return operands in self.names
+            case ".ifndef":
+                return operands not in self.names
+            case ".ifb":
+                return not operands
+            case ".ifnb":
+                return bool(operands)
+            case ".ifc" | ".ifnc":
+                sides = [side.strip().strip("\"'") for side in operands.split(",")]
+                return (len(sides) == 2 and sides[0] == sides[1]) == (at.head == ".ifc")
+        raise at.error(f"unknown condition {at.head}: there are .if, .ifdef, .ifndef, .ifb, .ifnb, .ifc and .ifnc")
+
+
+def _block_end(statements: Sequence[Statement], i: int, opens: tuple[str, ...], closes: str) -> int:
+    level = 0
+    for k in range(i + 1, len(statements)):
+        head = statements[k].head
+        if head in opens:
+            level += 1
+        elif head == closes:
+            if level == 0:
+                return k
+            level -= 1
+    raise statements[i].error(f"{statements[i].head} has no {closes}")
+
+
+def split_operands(text: str) -> list[str]:
+    """Cut at commas outside of parentheses and strings."""
+    parts, depth, quoted, current = [], 0, False, ""
+    for character in text:
+        quoted ^= character == '"' and not current.endswith("\\")
+        if not quoted:
+            depth += (character == "(") - (character == ")")
+            if character == "," and depth == 0:
+                parts.append(current.strip())
+                current = ""
+                continue
+        current += character
+    return [*parts, current.strip()] if text.strip() else []
+
+
+def substitute(text: str, names: dict[str, int]) -> str:
+    """`text` with each constant's name replaced by its value in hexadecimal."""
+
+    def put(match: re.Match[str]) -> str:
+        value = names.get(match.group(1))
+        if value is None:
+            return match.group()
+        digits = f"{value:#x}" if value >= 0 else f"(-{-value:#x})"
+        return match.group().replace(match.group(1), digits)
+
+    if '"' not in text:
+        return NAME.sub(put, text)
+    parts = STRING.split(text)
+    strings = STRING.findall(text)
+    out = "".join(NAME.sub(put, part) + (strings[i] if i < len(strings) else "") for i, part in enumerate(parts))
+    return out
+
+
+def nearest(name: str, known: Sequence[str] | dict[str, int] | set[str]) -> str:
+    """'; did you mean X?' for the known name that is nearest to `name`, or ''."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""

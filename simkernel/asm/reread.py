@@ -1,0 +1,107 @@
+"""The assembled text, read back: each instruction must be the one that its line asked for.
+
+Keystone drops or mistakes some lines without a word. So every statement's bytes are decoded again, and mnemonic,
+length, branch target and RIP-relative operand are held against the source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from simkernel import disasm
+from simkernel.asm import rules
+from simkernel.asm.expression import evaluate
+from simkernel.asm.source import Statement
+
+_CONDITIONS = {"z": "e", "nz": "ne", "c": "b", "nae": "b", "nc": "ae", "nb": "ae", "na": "be", "nbe": "a"} | {
+    "nge": "l",
+    "nl": "ge",
+    "ng": "le",
+    "nle": "g",
+    "pe": "p",
+    "po": "np",
+}
+_SAME = {"sal": "shl", "movabs": "mov", "retq": "ret", "lret": "lretq", "xlatb": "xlat", "cdqe": "cltq", "cqo": "cqto"}
+
+
+def check_text(
+    text: bytes, base: int, statements: Sequence[Statement], places: Sequence[int], labels: Mapping[str, int]
+) -> None:
+    """Hold the bytes of each statement (places[i] up to places[i + 1]) against its source.
+
+    Raises:
+        KernelSourceError: at the first statement whose bytes are not what it says.
+    """
+    for statement, start, end in zip(statements, places, places[1:], strict=False):
+        if statement.text.endswith(":"):
+            continue
+        code = text[start - base : end - base]
+        found = list(disasm.decode(code, start))
+        bad = next((i for i in found if i.mnemonic == "(bad)"), None)
+        if bad:
+            raise statement.error(f"the bytes {code[:16].hex(' ')} are no instructions; data belongs after .data")
+        for instruction in found:
+            reason = rules.refused_mnemonic(instruction.mnemonic)
+            if reason:
+                raise statement.error(reason)
+        if not statement.head.startswith("."):
+            if len(found) != 1:
+                raise statement.error(f"Keystone made {len(found)} instructions of '{statement.text}': {code.hex(' ')}")
+            _same_instruction(statement, found[0], labels)
+
+
+def _same_instruction(statement: Statement, found: disasm.Instruction, labels: Mapping[str, int]) -> None:
+    wanted, got = rules.mnemonic_of(statement), found.mnemonic.split()[-1]
+    if not _alike(wanted, got):
+        raise statement.error(f"Keystone encodes '{statement.text}' as {found.bytes.hex(' ')}, which is {found.text}")
+    relative = "(%rip)" in found.op_str
+    if relative != ("(%rip)" in statement.operands):
+        raise statement.error(
+            f"'{statement.text}' was encoded as {found.text}; "
+            + ("write label(%rip), or a constant address" if relative else "the assembler lost its (%rip)")
+        )
+    target = _wanted_target(statement, labels)
+    if target is not None and found.target is not None and target != found.target:
+        raise statement.error(f"'{statement.text}' goes to {found.target:#x} and not to {target:#x}")
+
+
+def _wanted_target(statement: Statement, labels: Mapping[str, int]) -> int | None:
+    """The address that a direct branch or a RIP-relative operand names, or None."""
+    match = re.search(r"([^,\s*]+)\(%rip\)", statement.operands)
+    text = match.group(1) if match else statement.operands
+    if not match and (not re.match(r"(j|call|loop)", statement.head) or "%" in text or "*" in text):
+        return None
+    try:
+        return evaluate(re.sub(r"\.L", "_dot_L", text), _Dotted(labels)) & 0xFFFF_FFFF_FFFF_FFFF
+    except (KeyError, ValueError):
+        return None
+
+
+class _Dotted(dict[str, int]):
+    """Labels under the names that `evaluate` can read: `.Lx` as `_dot_Lx`."""
+
+    def __init__(self, labels: Mapping[str, int]) -> None:
+        super().__init__()
+        self._labels = labels
+
+    def __missing__(self, key: str) -> int:
+        return self._labels[key.replace("_dot_L", ".L")]
+
+
+def _alike(wanted: str, got: str) -> bool:
+    """True if two spellings mean one instruction: suffixes and names of conditions may differ."""
+    return bool(_spellings(wanted) & _spellings(got))
+
+
+def _spellings(mnemonic: str) -> set[str]:
+    out = {mnemonic}
+    if len(mnemonic) > 2 and mnemonic[-1] in "bwlq":
+        out.add(mnemonic[:-1])
+    for word in list(out):
+        match = re.fullmatch(r"(j|set|cmov)(\w+)", word)
+        if match and match.group(2) in _CONDITIONS:
+            out.add(match.group(1) + _CONDITIONS[match.group(2)])
+        if word in _SAME:
+            out.add(_SAME[word])
+    return out

@@ -1,0 +1,159 @@
+"""The only door to Capstone: bytes in, instructions out, in AT&T or Intel syntax and in gdb's layout.
+
+A byte that begins no instruction is `(bad)`, one byte long, and decoding goes on behind it, as GNU objdump does.
+Spelling is GNU's where Capstone's differs; the tests hold every line of the kernel against objdump.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import capstone
+
+Syntax = Literal["att", "intel"]
+LONGEST = 15  # bytes of an x86 instruction (SDM vol. 2A, 2.3.11)
+
+_CONDITIONAL = frozenset(
+    "ja jae jb jbe je jg jge jl jle jne jno jnp jns jo jp js jcxz jecxz jrcxz loop loope loopne".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One decoded instruction.
+
+    Attributes:
+        address, size, bytes: where it is and what it is made of.
+        mnemonic, op_str: its text; mnemonic is "(bad)" for a byte that begins no instruction.
+        target: where a direct branch goes, or the address that a RIP-relative operand names; else None.
+    """
+
+    address: int
+    size: int
+    bytes: bytes
+    mnemonic: str
+    op_str: str
+    target: int | None
+
+    @property
+    def text(self) -> str:
+        """Mnemonic and operands."""
+        return f"{self.mnemonic} {self.op_str}".strip()
+
+    @property
+    def _name(self) -> str:
+        return self.mnemonic.split()[-1]
+
+    @property
+    def is_bad(self) -> bool:
+        return self.mnemonic == "(bad)"
+
+    @property
+    def is_call(self) -> bool:
+        return self._name in ("call", "callq", "lcall")
+
+    @property
+    def is_ret(self) -> bool:
+        return self._name in ("ret", "retq", "lret", "lretq", "retf", "retfq")
+
+    @property
+    def is_cond(self) -> bool:
+        """A conditional branch."""
+        return self._name in _CONDITIONAL
+
+    @property
+    def is_branch(self) -> bool:
+        """A jump, conditional or not; calls and returns are none."""
+        return self.is_cond or self._name in ("jmp", "jmpq", "ljmp")
+
+    @property
+    def is_iret(self) -> bool:
+        return self._name in ("iret", "iretl", "iretd", "iretq")
+
+    @property
+    def is_cpuid(self) -> bool:
+        return self._name == "cpuid"
+
+    @property
+    def is_sti(self) -> bool:
+        return self._name == "sti"
+
+    @property
+    def is_hlt(self) -> bool:
+        return self._name == "hlt"
+
+
+@functools.cache
+def _engine(syntax: Syntax) -> Any:
+    engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    engine.syntax = capstone.CS_OPT_SYNTAX_ATT if syntax == "att" else capstone.CS_OPT_SYNTAX_INTEL
+    return engine
+
+
+def decode(code: bytes, address: int, syntax: Syntax = "att") -> Iterator[Instruction]:
+    """Decode all of `code`, which stands at `address`."""
+    engine = _engine(syntax)
+    at = 0
+    while at < len(code):
+        for start, size, mnemonic, op_str in engine.disasm_lite(code[at:], address + at):
+            at = start - address + size
+            raw = code[at - size : at]
+            yield Instruction(start, size, raw, mnemonic, op_str, _target(raw, start, mnemonic, op_str))
+        if at < len(code):
+            yield Instruction(address + at, 1, code[at : at + 1], "(bad)", "", None)
+            at += 1
+
+
+def length(code: bytes, address: int = 0) -> int:
+    """The length of the first instruction of `code`: 1 if no instruction begins so."""
+    for _start, size, _mnemonic, _op_str in _engine("att").disasm_lite(code[:LONGEST], address, 1):
+        return int(size)
+    return 1
+
+
+def lengths(code: bytes, address: int) -> Iterator[tuple[int, int]]:
+    """(address, length) of each instruction of `code`: `decode` without the text, for large texts."""
+    engine = _engine("att")
+    at = 0
+    while at < len(code):
+        for start, size, _mnemonic, _op_str in engine.disasm_lite(code[at:], address + at):
+            at = start - address + size
+            yield start, size
+        if at < len(code):
+            yield address + at, 1
+            at += 1
+
+
+def _target(raw: bytes, address: int, mnemonic: str, op_str: str) -> int | None:
+    if mnemonic[0] in "jcl" and op_str.startswith("0x") and "," not in op_str and "(" not in op_str:
+        name = mnemonic.split()[-1]
+        if name in _CONDITIONAL or name in ("jmp", "jmpq", "call", "callq"):
+            return int(op_str, 16)
+    if "rip" in op_str:
+        return None
+    return None
+
+
+def listing(
+    instructions: Iterable[Instruction],
+    start: int,
+    symbolize: Callable[[int], str] | None = None,
+    with_bytes: bool = False,
+) -> Iterator[str]:
+    """Lines as gdb's `disassemble` prints them (with `/r` if `with_bytes`); `start` is the function's address."""
+    for instruction in instructions:
+        yield line(instruction, start, symbolize, with_bytes)
+
+
+def line(
+    instruction: Instruction, start: int, symbolize: Callable[[int], str] | None = None, with_bytes: bool = False
+) -> str:
+    """One line of `listing`."""
+    raw = instruction.bytes.hex(" ") + "\t" if with_bytes else ""
+    text = f"{instruction.mnemonic:<6} {instruction.op_str}".rstrip()
+    if symbolize and instruction.target is not None:
+        text += f" <{symbolize(instruction.target)}>"
+    return f"   {instruction.address:#018x} <+{instruction.address - start}>:\t{raw}{text}"

@@ -1,0 +1,12 @@
+"""A kernel as a value: its bytes, symbols and patch sites. The guest's sources become one here.
+
+KernelImage.default()         the kernel of `guest/*.S`, as packaged (`artefact.py`); needs no assembler
+KernelImage.from_source(p)    the same core with the learner's functions; needs Keystone
+KernelImage.synthetic(n)      the default kernel and functions up to n traced ones (`synthetic.py`)
+python -m simkernel.image     --check or --write the packaged kernel
+"""
+
+from simkernel.asm import Symbol
+from simkernel.image.kernel import KernelImage, Segment
+
+__all__ = ["KernelImage", "Segment", "Symbol"]

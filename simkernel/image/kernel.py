@@ -1,0 +1,213 @@
+"""KernelImage: what a machine loads, and the questions that can be asked of it."""
+
+from __future__ import annotations
+
+import bisect
+import difflib
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel import disasm, insn, layout
+from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
+from simkernel.errors import LearnerError, OurError
+from simkernel.image.sources import guest_sources, hash_of
+
+_AFTER = ("sti", "movw", "mov", "popw", "popq", "pop")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Bytes that a machine loads at `base`; `executable` ones are code that each CPU runs from its own view."""
+
+    base: int
+    data: bytes
+    executable: bool
+
+
+@dataclass(frozen=True, eq=False)
+class KernelImage:
+    """A kernel.
+
+    Attributes:
+        segments: text, data, and a synthetic kernel's text.
+        symbols: by address. mcount_loc: (sites,) uint64, sorted: where each `call __fentry__` stands.
+        digest: SHA-256 over everything that a machine loads. source_hash: over the sources and the memory map.
+        ibt: functions begin with endbr64, so a site is 4 bytes behind its symbol.
+    """
+
+    segments: tuple[Segment, ...]
+    symbols: Sequence[Symbol]
+    mcount_loc: npt.NDArray[np.uint64]
+    digest: str
+    source_hash: str
+    ibt: bool
+
+    @classmethod
+    def default(cls, ibt: bool = False) -> KernelImage:
+        """The kernel of `guest/*.S`."""
+        from simkernel.image.artefact import load_default
+
+        return load_default(ibt)
+
+    @classmethod
+    def from_source(cls, path: Path, ibt: bool = False) -> KernelImage:
+        """The core with the functions of the learner's file in place of the subsystems; needs Keystone.
+
+        Raises:
+            LearnerError: the file cannot be read or used. KernelSourceError: one of its lines is wrong.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LearnerError(f"{path}: cannot be read as a kernel source: {error}") from error
+        core, _subsystems = guest_sources()
+        sources = [*core, (str(path), text)]
+        return cls.from_assembly(
+            assemble_in_child(sources, ibt=ibt), hash_of(sources, layout.assembler_constants()), ibt
+        )
+
+    @classmethod
+    def from_sources(cls, sources: Sequence[tuple[str, str]], *, ibt: bool = False, sites: bool = True) -> KernelImage:
+        """A kernel of (file name, text) pairs, assembled in this process: for sources of our own."""
+        assembly = assemble(sources, ibt=ibt, sites=sites)
+        return cls.from_assembly(assembly, hash_of(sources, layout.assembler_constants()), ibt)
+
+    @classmethod
+    def from_assembly(cls, assembly: Assembly, source_hash: str, ibt: bool) -> KernelImage:
+        """An image of what the assembler made; each site is held against `call __fentry__`."""
+        segments = (Segment(assembly.base, assembly.text, True), Segment(assembly.data_base, assembly.data, False))
+        sites = np.array(assembly.sites, dtype=np.uint64)
+        sites.flags.writeable = False
+        image = cls(segments, assembly.symbols, sites, _digest(segments, assembly.symbols, sites), source_hash, ibt)
+        image.validate_sites()
+        return image
+
+    @classmethod
+    def synthetic(cls, n: int, seed: int = 0) -> KernelImage:
+        """The default kernel and so many generated functions that n are traced in all; needs no assembler."""
+        from simkernel.image.synthetic import build
+
+        return build(cls.default(), n, seed)
+
+    # --- symbols -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _by_name(self) -> dict[str, Symbol]:
+        return {symbol.name: symbol for symbol in self.symbols}
+
+    @cached_property
+    def _sized(self) -> list[Symbol]:
+        return [symbol for symbol in self.symbols if symbol.size]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [symbol.address for symbol in self._sized]
+
+    def symbol(self, name: str) -> Symbol:
+        """The symbol of that name; LearnerError with the nearest one if there is none."""
+        found = self._by_name.get(name)
+        if found is None:
+            close = difflib.get_close_matches(name, self._by_name, n=1)
+            raise LearnerError(
+                f"no symbol '{name}' in this kernel" + (f"; did you mean '{close[0]}'?" if close else "")
+            )
+        return found
+
+    def address(self, name: str) -> int:
+        """Where the symbol of that name is."""
+        return self.symbol(name).address
+
+    def labels(self, prefix: str) -> list[Symbol]:
+        """The symbols whose names begin with `prefix`."""
+        return [symbol for symbol in self.symbols if symbol.name.startswith(prefix)]
+
+    def find(self, address: int) -> Symbol | None:
+        """The function or object that `address` lies in."""
+        at = bisect.bisect_right(self._starts, address) - 1
+        if at >= 0 and address < self._sized[at].address + self._sized[at].size:
+            return self._sized[at]
+        return None
+
+    def symbolize(self, address: int) -> str:
+        """`schedule+0x5`, or `schedule` at its first byte, or the number."""
+        symbol = self.find(address)
+        if symbol is None:
+            return f"{address:#x}"
+        return symbol.name if address == symbol.address else f"{symbol.name}+{address - symbol.address:#x}"
+
+    def functions(self) -> list[Symbol]:
+        """The traced functions, by address."""
+        return [symbol for symbol in self.symbols if symbol.traced]
+
+    def site_of(self, symbol: Symbol) -> int:
+        """Where the site of a traced function is."""
+        if not symbol.traced:
+            raise LearnerError(f"{symbol.name} is not traced: it has no call __fentry__")
+        return symbol.address + (len(insn.ENDBR64) if self.ibt else 0)
+
+    # --- bytes ---------------------------------------------------------------------------------------------------
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes as they were built; OurError outside of the segments."""
+        for segment in self.segments:
+            offset = address - segment.base
+            if 0 <= offset and offset + size <= len(segment.data):
+                return bytes(segment.data[offset : offset + size])
+        raise OurError(f"{address:#x}+{size:#x} is in no segment of the kernel")
+
+    def text_of(self, symbol: Symbol) -> bytes:
+        """A function's bytes as they were built."""
+        return self.read(symbol.address, symbol.size)
+
+    @cached_property
+    def _instruction_starts(self) -> list[tuple[int, npt.NDArray[np.bool_]]]:
+        return [(s.base, self._starts_in(s)) for s in self.segments if s.executable]
+
+    def _starts_in(self, segment: Segment) -> npt.NDArray[np.bool_]:
+        starts = np.zeros(len(segment.data), dtype=np.bool_)
+        for address, _size in disasm.lengths(segment.data, segment.base):
+            starts[address - segment.base] = True
+        return starts
+
+    def is_instruction_start(self, address: int) -> bool:
+        """True where an instruction of the image begins, and outside of its text."""
+        for base, starts in self._instruction_starts:
+            if 0 <= address - base < len(starts):
+                return bool(starts[address - base])
+        return True
+
+    def after_sti(self) -> Iterator[int]:
+        """Addresses behind each STI, and each MOV or POP to SS: no interrupt is taken there (SDM vol. 3A, 6.8.3)."""
+        text = self.segments[0]
+        for instruction in disasm.decode(text.data, text.base):
+            if instruction.is_sti or (instruction.mnemonic in _AFTER and instruction.op_str.endswith("%ss")):
+                yield instruction.address + instruction.size
+
+    def validate_sites(self) -> None:
+        """OurError unless every site holds `call __fentry__` and belongs to the traced function that it begins."""
+        if not len(self.mcount_loc):
+            return
+        fentry = self.address("__fentry__")
+        owners = {self.site_of(symbol): symbol for symbol in self.functions()}
+        for site in (int(site) for site in self.mcount_loc):
+            name = owners[site].name if site in owners else self.symbolize(site)
+            if site not in owners or not insn.is_call_to(site, self.read(site, insn.SITE_SIZE), fentry):
+                raise LearnerError(
+                    f"the site of {name} at {site:#x} holds {self.read(site, insn.SITE_SIZE).hex(' ')} and not "
+                    "call __fentry__: SYM_FUNC_START must be used as macros.S defines it"
+                )
+
+
+def _digest(segments: Sequence[Segment], symbols: Sequence[Symbol], sites: npt.NDArray[np.uint64]) -> str:
+    digest = hashlib.sha256(repr([(s.base, len(s.data), s.executable) for s in segments]).encode())
+    for segment in segments:
+        digest.update(segment.data)
+    digest.update(repr([(s.address, s.name, s.size, s.kind, s.traced) for s in symbols]).encode())
+    digest.update(sites.tobytes())
+    return digest.hexdigest()
