@@ -69,6 +69,11 @@ def jmp8(address: int, dest: int) -> bytes:
     return bytes((JMP8,)) + displacement.to_bytes(1, "little", signed=True)
 
 
+def jne(address: int, dest: int) -> bytes:
+    """`jne dest` with a 32-bit displacement, as it stands at `address`."""
+    return b"\x0f\x85" + rel32(address, dest, 6).to_bytes(4, "little", signed=True)
+
+
 def decode_rel32(address: int, code: bytes) -> int:
     """Where the call or jmp rel32 whose bytes are `code` goes from `address`; OurError if it is neither."""
     if len(code) < SITE_SIZE or code[0] not in (CALL, JMP32):

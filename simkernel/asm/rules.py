@@ -70,7 +70,7 @@ def check(statement: Statement, constants: Mapping[str, int]) -> None:
         raise statement.error(f"Keystone does not know {mnemonic}; write {BY_BYTES[mnemonic]}")
     if re.search(r"(^|[\s,*])[-+~(]*(0x[0-9a-fA-F]+|[0-9])[^,%$a-zA-Z_]*\(%rip\)", statement.operands):
         raise statement.error(
-            "a constant with (%rip) is taken for a displacement, not for an address; write the constant alone or a label"
+            "a constant with (%rip) is taken for a displacement, not for an address; write it alone, or a label"
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
-import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from simkernel import disasm, insn, layout
 from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
 from simkernel.errors import LearnerError, OurError
 from simkernel.image.sources import guest_sources, hash_of
+from simkernel.image.symbols import SymbolTable
 
 _AFTER = ("sti", "movw", "mov", "popw", "popq", "pop")
 
@@ -42,7 +41,7 @@ class KernelImage:
     """
 
     segments: tuple[Segment, ...]
-    symbols: Sequence[Symbol]
+    symbols: SymbolTable
     mcount_loc: npt.NDArray[np.uint64]
     digest: str
     source_hash: str
@@ -84,7 +83,9 @@ class KernelImage:
         segments = (Segment(assembly.base, assembly.text, True), Segment(assembly.data_base, assembly.data, False))
         sites = np.array(assembly.sites, dtype=np.uint64)
         sites.flags.writeable = False
-        image = cls(segments, assembly.symbols, sites, _digest(segments, assembly.symbols, sites), source_hash, ibt)
+        image = cls(
+            segments, SymbolTable(assembly.symbols), sites, _digest(segments, assembly, sites), source_hash, ibt
+        )
         image.validate_sites()
         return image
 
@@ -97,26 +98,12 @@ class KernelImage:
 
     # --- symbols -------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _by_name(self) -> dict[str, Symbol]:
-        return {symbol.name: symbol for symbol in self.symbols}
-
-    @cached_property
-    def _sized(self) -> list[Symbol]:
-        return [symbol for symbol in self.symbols if symbol.size]
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        return [symbol.address for symbol in self._sized]
-
     def symbol(self, name: str) -> Symbol:
         """The symbol of that name; LearnerError with the nearest one if there is none."""
-        found = self._by_name.get(name)
+        found = self.symbols.named(name)
         if found is None:
-            close = difflib.get_close_matches(name, self._by_name, n=1)
-            raise LearnerError(
-                f"no symbol '{name}' in this kernel" + (f"; did you mean '{close[0]}'?" if close else "")
-            )
+            close = self.symbols.nearest(name)
+            raise LearnerError(f"no symbol '{name}' in this kernel" + (f"; did you mean '{close}'?" if close else ""))
         return found
 
     def address(self, name: str) -> int:
@@ -124,15 +111,12 @@ class KernelImage:
         return self.symbol(name).address
 
     def labels(self, prefix: str) -> list[Symbol]:
-        """The symbols whose names begin with `prefix`."""
-        return [symbol for symbol in self.symbols if symbol.name.startswith(prefix)]
+        """The assembled symbols whose names begin with `prefix`."""
+        return self.symbols.labels(prefix)
 
     def find(self, address: int) -> Symbol | None:
         """The function or object that `address` lies in."""
-        at = bisect.bisect_right(self._starts, address) - 1
-        if at >= 0 and address < self._sized[at].address + self._sized[at].size:
-            return self._sized[at]
-        return None
+        return self.symbols.find(address)
 
     def symbolize(self, address: int) -> str:
         """`schedule+0x5`, or `schedule` at its first byte, or the number."""
@@ -142,8 +126,12 @@ class KernelImage:
         return symbol.name if address == symbol.address else f"{symbol.name}+{address - symbol.address:#x}"
 
     def functions(self) -> list[Symbol]:
-        """The traced functions, by address."""
-        return [symbol for symbol in self.symbols if symbol.traced]
+        """The traced functions, in the order of `mcount_loc`."""
+        return self.symbols.traced()
+
+    def function_names(self) -> list[str]:
+        """The names of `functions()`, without an object for each."""
+        return self.symbols.traced_names()
 
     def site_of(self, symbol: Symbol) -> int:
         """Where the site of a traced function is."""
@@ -166,21 +154,20 @@ class KernelImage:
         return self.read(symbol.address, symbol.size)
 
     @cached_property
-    def _instruction_starts(self) -> list[tuple[int, npt.NDArray[np.bool_]]]:
-        return [(s.base, self._starts_in(s)) for s in self.segments if s.executable]
-
-    def _starts_in(self, segment: Segment) -> npt.NDArray[np.bool_]:
-        starts = np.zeros(len(segment.data), dtype=np.bool_)
-        for address, _size in disasm.lengths(segment.data, segment.base):
-            starts[address - segment.base] = True
-        return starts
+    def _known_starts(self) -> dict[int, frozenset[int]]:
+        return {}
 
     def is_instruction_start(self, address: int) -> bool:
-        """True where an instruction of the image begins, and outside of its text."""
-        for base, starts in self._instruction_starts:
-            if 0 <= address - base < len(starts):
-                return bool(starts[address - base])
-        return True
+        """True where an instruction of a function begins, and outside of functions."""
+        symbol = self.find(address)
+        if symbol is None or symbol.kind not in "Tt":
+            return True
+        starts = self._known_starts.get(symbol.address)
+        if starts is None:
+            code = self.text_of(symbol)
+            starts = frozenset(start for start, _size in disasm.lengths(code, symbol.address))
+            self._known_starts[symbol.address] = starts
+        return address in starts
 
     def after_sti(self) -> Iterator[int]:
         """Addresses behind each STI, and each MOV or POP to SS: no interrupt is taken there (SDM vol. 3A, 6.8.3)."""
@@ -204,10 +191,10 @@ class KernelImage:
                 )
 
 
-def _digest(segments: Sequence[Segment], symbols: Sequence[Symbol], sites: npt.NDArray[np.uint64]) -> str:
+def _digest(segments: Sequence[Segment], assembly: Assembly, sites: npt.NDArray[np.uint64]) -> str:
     digest = hashlib.sha256(repr([(s.base, len(s.data), s.executable) for s in segments]).encode())
     for segment in segments:
         digest.update(segment.data)
-    digest.update(repr([(s.address, s.name, s.size, s.kind, s.traced) for s in symbols]).encode())
+    digest.update(repr([(s.address, s.name, s.size, s.kind, s.traced) for s in assembly.symbols]).encode())
     digest.update(sites.tobytes())
     return digest.hexdigest()
