@@ -3,11 +3,14 @@
 It knows no terminal and prints nothing. Each step of this staircase sees only the steps below it; import-linter
 keeps it so (`make check`). Start at the bottom: each file begins with the idea that it stands for.
 
-    simulation      the one object that outsiders hold: boot, step, back, run, history
+    moment          a place in history as a string that opens the very same state
     snapshot        all that a viewer may know at one step, frozen
-    tracefs         ftrace's control files as a table: name -> read, write
-    narrate         events, instructions and phases as English sentences
+    digest          one digest over all state
     validate        the invariants, apart from the fast path
+    simulation      the one object that outsiders hold: boot, step, back, run, history
+    oops            a kernel oops in Linux's format
+    tracefs         ftrace's control files as a table: name -> read, write
+    narrate         events and instructions as English sentences
     tracers         one file a tracer
     ringbuffer      reads the per-CPU ring buffers that guest code writes
     ftrace          records, filters, ops, trampolines, and the plan that an update is

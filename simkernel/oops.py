@@ -1,0 +1,229 @@
+"""The text of a kernel oops, in the format of Linux 6.12 for x86-64, made from what the guest has saved.
+
+The guest's handler leaves a `struct pt_regs`, the vector and the error code (`PCPU_OOPS_*`) and stands still. Printing
+is the host's: it changes nothing. Mirrored are `__die_header()`, `show_opcodes()`, `__show_regs()` and
+`show_trace_log_lvl()` (arch/x86/kernel/dumpstack.c, process_64.c), `show_fault_oops()` (arch/x86/mm/fault.c),
+`exc_general_protection()` (arch/x86/kernel/traps.c), `dump_stack_print_info()` (lib/dump_stack.c). The "Oops: " before
+every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform \"Oops: \" prefix for die() messages").
+
+`Simplified:` the lines of segment and control registers are left out, and the page table walk of a page fault: there
+are no page tables here. `Simplified:` the trace lists what looks like a return address, as the guess unwinder does
+(arch/x86/kernel/unwind_guess.c); a kernel with ORC tables prints the sure ones without a `?`. `Simplified:` the bytes
+of the Code line are those that this CPU runs; Linux reads memory. The first oops ends the run (panic_on_oops).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simkernel import disasm, layout
+from simkernel.errors import GuestError
+from simkernel.image import KernelImage
+from simkernel.machine import Machine
+from simkernel.narrate.operands import Instant, mask
+
+RELEASE = "6.12.0-simkernel #1"
+PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
+_INTERRUPT_BITS = 0xFF0000  # HARDIRQ and NMI of preempt_count (asm/preempt.h)
+
+MESSAGES = {
+    layout.VECTOR_BP: "int3",
+    layout.VECTOR_UD: "invalid opcode",
+    layout.VECTOR_DF: "double fault",
+    layout.VECTOR_GP: "general protection fault",
+    layout.VECTOR_PF: "Oops",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Oops:
+    """A kernel oops.
+
+    Attributes:
+        cpu: on which it happened. vector, error: the exception. address: RIP in pt_regs. cr2: of a page fault.
+        lines: the text, without times and newlines.
+    """
+
+    cpu: int
+    vector: int
+    error: int
+    address: int
+    cr2: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def read_oops(machine: Machine) -> Oops | None:
+    """The oops of a machine whose guest has noted one, else None."""
+    image = machine.image
+    word = machine.memory.read_u64(image.address("oops_in_progress"))
+    if not word or word > len(machine.cpus):
+        return None
+    cpu = word - 1
+    regs = machine.percpu(cpu, layout.PCPU_OOPS_REGS)
+    if not machine.memory.holds(regs, layout.FRAME_SIZE):
+        return None
+    return _Report(machine, cpu, regs).oops()
+
+
+def symbol_text(image: KernelImage, address: int, lookup: int | None = None) -> str:
+    """`%pS`: name+offset/size, or the address where no symbol is. `lookup`: `%pB` looks one byte before."""
+    symbol = image.find(address if lookup is None else lookup)
+    if symbol is None:
+        return f"{address:#x}"
+    return f"{symbol.name}+{address - symbol.address:#x}/{symbol.size:#x}"
+
+
+class _Report:
+    """One oops, printed part by part in Linux's order."""
+
+    def __init__(self, machine: Machine, cpu: int, regs: int) -> None:
+        self.machine, self.memory, self.image, self.cpu = machine, machine.memory, machine.image, cpu
+        self.vector = machine.percpu(cpu, layout.PCPU_OOPS_VECTOR)
+        self.error = machine.percpu(cpu, layout.PCPU_OOPS_ERROR)
+        self.cr2 = machine.cpus[cpu].registers()["cr2"]
+        names = [name for name in dir(layout) if name.startswith("PT_")]
+        self.regs = {name[3:].lower(): self.memory.read_u64(regs + getattr(layout, name)) for name in names}
+
+    def oops(self) -> Oops:
+        lines = tuple(self._lines())
+        return Oops(self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, lines)
+
+    def _lines(self) -> Iterator[str]:
+        if self.vector == layout.VECTOR_PF:
+            yield from self._page_fault()
+        elif self.vector == layout.VECTOR_DF:
+            yield f"traps: PANIC: double fault, error_code: {self.error:#x}"
+        yield f"Oops: {self._message()}: {self.error & 0xFFFF:04x} [#1] PREEMPT SMP"
+        yield f"CPU: {self.cpu} UID: 0 PID: {self._pid()} Comm: {self._comm()} Not tainted {RELEASE}"
+        yield from self._registers()
+        yield from self._trace()
+        yield "Modules linked in:"
+        if self.vector == layout.VECTOR_PF:
+            yield f"CR2: {self.cr2:016x}"
+        yield "---[ end trace 0000000000000000 ]---"
+        yield from self._registers()
+        where = " in interrupt" if self.machine.percpu(self.cpu, layout.PCPU_PREEMPT_COUNT) & _INTERRUPT_BITS else ""
+        yield f"Kernel panic - not syncing: Fatal exception{where}"
+
+    def _message(self) -> str:
+        message = MESSAGES.get(self.vector, f"exception {self.vector}")
+        if self.vector != layout.VECTOR_GP:
+            return message
+        if self.error:
+            return f"segment-related {message}"
+        address = self._operand_address()
+        if address is None:
+            return message
+        canonical = address >> 47 in (0, 0x1FFFF)
+        hint = "maybe for address" if canonical else "probably for non-canonical address"
+        return f"{message}, {hint} {address:#x}"
+
+    def _operand_address(self) -> int | None:
+        """`get_kernel_gp_address()`: where the instruction's operand in memory lies."""
+        code = self._code(self.regs["rip"], disasm.LONGEST)
+        first = next(iter(disasm.decode(code, self.regs["rip"])), None)
+        if first is None or "(" not in first.op_str:
+            return None
+        registers = self.regs | {"gs_base": self.machine.cpus[self.cpu].gs_base()}
+        mnemonic = first.mnemonic.split()[-1]
+        instant = Instant(first.address, first.size, "", mnemonic, first.op_str, registers, self.memory, self.image)
+        places = [instant.where(operand) for operand in instant.operands if operand.kind == "mem"]
+        return places[0] & mask(8) if places else None
+
+    def _page_fault(self) -> Iterator[str]:
+        if self.cr2 < layout.PAGE_SIZE:
+            yield f"BUG: kernel NULL pointer dereference, address: {self.cr2:016x}"
+        else:
+            yield f"BUG: unable to handle page fault for address: {self.cr2:016x}"
+        access = "instruction fetch" if self.error & 16 else "write access" if self.error & 2 else "read access"
+        yield f"#PF: supervisor {access} in kernel mode"
+        reason = "permissions violation" if self.error & 1 else "not-present page"
+        yield f"#PF: error_code(0x{self.error:04x}) - {reason}"
+
+    def _task(self) -> int:
+        return self.machine.percpu(self.cpu, layout.PCPU_CURRENT)
+
+    def _pid(self) -> int:
+        task = self._task()
+        return self.memory.read_u32(task + layout.TASK_PID) if task else 0
+
+    def _comm(self) -> str:
+        task = self._task()
+        if not task:
+            return "swapper"
+        return self.memory.read(task + layout.TASK_COMM, 16).partition(b"\0")[0].decode("ascii", "replace")
+
+    def _code(self, address: int, size: int) -> bytes:
+        try:
+            return self.machine.view_read(self.cpu, address, size)
+        except GuestError:
+            return b""
+
+    def _registers(self) -> Iterator[str]:
+        regs = self.regs
+        rip = regs["rip"]
+        yield f"RIP: {regs['cs']:04x}:{symbol_text(self.image, rip)}"
+        start = rip - PROLOGUE_SIZE
+        code = self._code(start, PROLOGUE_SIZE + 1 + EPILOGUE_SIZE)
+        if len(code) == PROLOGUE_SIZE + 1 + EPILOGUE_SIZE:
+            before, at, after = code[:PROLOGUE_SIZE], code[PROLOGUE_SIZE], code[PROLOGUE_SIZE + 1 :]
+            yield f"Code: {before.hex(' ')} <{at:02x}> {after.hex(' ')}"
+        else:
+            yield f"Code: Unable to access opcode bytes at {start:#x}."
+        yield f"RSP: {regs['ss']:04x}:{regs['rsp']:016x} EFLAGS: {regs['eflags']:08x}"
+        names = "RAX RBX RCX RDX RSI RDI RBP R08 R09 R10 R11 R12 R13 R14 R15".split()
+        shown = [f"{name}: {regs[name.lower().replace('r0', 'r')]:016x}" for name in names]
+        for first in range(0, len(shown), 3):
+            yield " ".join(shown[first : first + 3])
+
+    def _trace(self) -> Iterator[str]:
+        yield "Call Trace:"
+        rsp: int | None = self.regs["rsp"]
+        seen: set[str] = set()
+        while rsp is not None:
+            stack = stack_of(rsp)
+            if stack is None or stack.name in seen:
+                return
+            seen.add(stack.name)
+            yield f" <{stack.name}>"
+            for at in range(rsp + 7 & ~7, stack.top, 8):
+                address = self.memory.read_u64(at)
+                if self._is_text(address):
+                    yield f" ? {symbol_text(self.image, address, address - 1)}"
+            yield f" </{stack.name}>"
+            rsp = self.memory.read_u64(stack.top - 16) if stack.ist else None
+
+    def _is_text(self, address: int) -> bool:
+        """`__kernel_text_address()`: the kernel's text, or a trampoline of ftrace."""
+        if layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE:
+            return True
+        inside = any(s.executable and s.base <= address < s.base + len(s.data) for s in self.image.segments)
+        return inside and self.image.find(address - 1) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A kernel stack: its name in a call trace, [base, top), and whether the IST switched to it."""
+
+    name: str
+    base: int
+    top: int
+    ist: bool = False
+
+
+def stack_of(rsp: int) -> Stack | None:
+    """The stack that an RSP is on; None outside of all."""
+    if 0 < rsp - layout.TASK_STACKS <= layout.TASKS_MAX * layout.TASK_STACK_SIZE:
+        slot = (rsp - 1 - layout.TASK_STACKS) // layout.TASK_STACK_SIZE
+        base = layout.TASK_STACKS + slot * layout.TASK_STACK_SIZE
+        return Stack("TASK", base, base + layout.TASK_STACK_SIZE)
+    if 0 < rsp - layout.IRQ_STACKS <= layout.NR_CPUS * layout.IRQ_STACK_STRIDE:
+        page = (rsp - 1 - layout.IRQ_STACKS) // layout.PAGE_SIZE
+        base = layout.IRQ_STACKS + page * layout.PAGE_SIZE
+        return Stack("NMI" if page % 2 else "#DF", base, base + layout.PAGE_SIZE, ist=True)
+    return None
