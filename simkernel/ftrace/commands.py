@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The tracers, newest first as in `available_tracers`: name -> callback of global_ops, "" for none.
+TRACERS = {"function": "function_trace_call", "nop": ""}
+
 
 @dataclass(frozen=True, slots=True)
 class SetTracer:

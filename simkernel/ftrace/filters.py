@@ -26,24 +26,21 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.errors import LearnerError
-from simkernel.ftrace.ops import EMPTY_HASH, Ips, hash_of
+from simkernel.ftrace.ops import EMPTY_HASH, FtraceError, Ips, hash_of
 
 Indices = npt.NDArray[np.intp]
 BLANKS = " \t\n\v\f\r"  # isspace()
 
 
-class FilterError(LearnerError):
+class FilterError(FtraceError):
     """A token that names no function: -EINVAL from the write.
 
     Args:
         message: what is wrong and what to do. token: the token. kept: what the tokens before it have made.
     """
 
-    errno = errno.EINVAL
-
     def __init__(self, message: str, token: str, kept: Ips) -> None:
-        super().__init__(message)
+        super().__init__(errno.EINVAL, message)
         self.token = token
         self.kept = kept
 

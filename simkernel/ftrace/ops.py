@@ -10,6 +10,7 @@ is *retired*, and its place used again only when Tasks RCU has shown that nobody
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -63,6 +64,14 @@ def in_hash(ips: Ips, table: Ips) -> npt.NDArray[np.bool_]:
     return np.asarray(table[at] == ips)
 
 
+class FtraceError(LearnerError):
+    """ftrace refuses, as Linux would with this errno."""
+
+    def __init__(self, errno: int, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OpsHash:
     """struct ftrace_ops_hash: a function is wanted iff the filter is empty or has it, and notrace has it not."""
@@ -75,8 +84,16 @@ class OpsHash:
         wanted = in_hash(ips, self.filter) if len(self.filter) else np.ones(len(ips), dtype=bool)
         return wanted & ~in_hash(ips, self.notrace) if len(self.notrace) else wanted
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpsHash):
+            return NotImplemented
+        return np.array_equal(self.filter, other.filter) and np.array_equal(self.notrace, other.notrace)
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def __hash__(self) -> int:
+        return hash((self.filter.tobytes(), self.notrace.tobytes()))
+
+
+@dataclass(frozen=True, slots=True)
 class FtraceOps:
     """What the patching task knows of one struct ftrace_ops.
 
@@ -102,6 +119,15 @@ class FtraceOps:
 
     def has(self, flag: int) -> bool:
         return bool(self.flags & flag)
+
+    @property
+    def trampoline_regs(self) -> bool:
+        """True where its trampoline is a copy of ftrace_regs_caller."""
+        return self.has(FTRACE_OPS_FL_SAVE_REGS)
+
+    def flagged(self, on: int = 0, off: int = 0) -> FtraceOps:
+        """The same with some flags set and some cleared."""
+        return replace(self, flags=(self.flags | on) & ~off)
 
     def struct(self) -> bytes:
         """The bytes of the guest's struct, all but the count of its hits, which the guest owns."""
@@ -171,13 +197,17 @@ class HashArena:
         return replace(self, retired=tuple(block for block in self.retired if block[0] not in addresses))
 
 
-def free_slot(taken: set[int]) -> int:
-    """The address of the first free struct ftrace_ops; slot 0 is global_ops.
+def ops_slot(slot: int) -> int:
+    """The address of a struct ftrace_ops; slot 0 is global_ops."""
+    return layout.FTRACE_OPS_BASE + slot * layout.FTRACE_OPS_SIZE
 
-    Raises: LearnerError where all are taken.
+
+def free_slot(taken: set[int]) -> int:
+    """The address of the first free struct ftrace_ops after global_ops.
+
+    Raises: FtraceError (ENOMEM) where all are taken.
     """
     for slot in range(1, layout.FTRACE_OPS_MAX):
-        address = layout.FTRACE_OPS_BASE + slot * layout.FTRACE_OPS_SIZE
-        if address not in taken:
+        if (address := ops_slot(slot)) not in taken:
             return address
-    raise LearnerError(f"all {layout.FTRACE_OPS_MAX} ftrace_ops are in use: unregister one first")
+    raise FtraceError(errno.ENOMEM, f"all {layout.FTRACE_OPS_MAX} ftrace_ops are in use: unregister one first")

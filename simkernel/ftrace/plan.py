@@ -7,7 +7,7 @@ changes later, so a plan can be kept, shown, copied and replayed.
 
 In a plan that patches sites the order is Linux's (`ftrace_modify_all_code()` and x86's `ftrace_replace_code()`):
 data, then `Verify` of every site that will change, then the pokes. `Verify` is the only step that may fail; the plan
-ends there, and `FtraceCore.bug()` says how.
+ends there, with a report and a dead ftrace.
 """
 
 from __future__ import annotations
@@ -57,12 +57,14 @@ class PokeMany:
 
     `sites` ascend; `old` and `new` are (n, 5). The task cuts them into batches of at most 256. As on x86 a record's
     flags change when its poke is queued: before each batch, `core.update_records(step.records.part(i, j))`.
+    `verdicts` say what is done to each (UPDATE_*).
     """
 
     sites: Sites
     old: Bytes5
     new: Bytes5
     records: RecordUpdate
+    verdicts: npt.NDArray[np.uint8]
     what: str
 
     def __len__(self) -> int:
@@ -71,11 +73,12 @@ class PokeMany:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PokeEarly:
-    """`text_poke_early()` at boot: plain writes, since no other CPU runs yet. Shapes as in `PokeMany`."""
+    """`text_poke_early()` at boot: plain writes, since no other CPU runs yet. Fields as in `PokeMany`."""
 
     sites: Sites
     old: Bytes5
     new: Bytes5
+    records: RecordUpdate
     what: str
 
     def __len__(self) -> int:
@@ -211,6 +214,16 @@ class SetCurrentTracer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetRings:
+    """`tracing_reset_online_cpus()`: whatever the ring buffers hold now is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillFtrace:
+    """`ftrace_kill()`: no more updates until the next boot; the sites stay as they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Booted:
     """ftrace_init() has come to its end."""
 
@@ -235,6 +248,8 @@ DataStep = (
     | FreeTrampoline
     | FreeHashes
     | SetCurrentTracer
+    | ResetRings
+    | KillFtrace
     | Booted
     | Log
 )

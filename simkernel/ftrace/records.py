@@ -9,12 +9,12 @@ it here for all records in a few vector operations.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from simkernel import layout
+from simkernel.ftrace.needs import Memory
 
 FTRACE_FL_ENABLED = 1 << 31
 FTRACE_FL_REGS = 1 << 30
@@ -32,6 +32,7 @@ FTRACE_FL_MODIFIED = 1 << 19
 FTRACE_REF_MAX_SHIFT = 19
 FTRACE_REF_MAX = (1 << FTRACE_REF_MAX_SHIFT) - 1
 FTRACE_NOCLEAR_FLAGS = FTRACE_FL_DISABLED | FTRACE_FL_TOUCHED | FTRACE_FL_MODIFIED
+EN_FLAGS = FTRACE_FL_ENABLED | FTRACE_FL_REGS_EN | FTRACE_FL_TRAMP_EN | FTRACE_FL_DIRECT_EN | FTRACE_FL_CALL_OPS_EN
 
 # What is to be done with a record (enum of FTRACE_UPDATE_*)
 UPDATE_IGNORE, UPDATE_MAKE_CALL, UPDATE_MODIFY_CALL, UPDATE_MAKE_NOP = range(4)
@@ -44,25 +45,13 @@ Flags = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]
 
 
-class Memory(Protocol):
-    """Guest data, as ftrace uses it."""
-
-    def read(self, address: int, size: int, /) -> bytes: ...
-    def write(self, address: int, data: bytes, /) -> None: ...
-    def read_u64(self, address: int, /) -> int: ...
-    def write_u64(self, address: int, value: int, /) -> None: ...
-    def array(
-        self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False
-    ) -> npt.NDArray[Any]: ...
-
-
 def u64(value: int) -> np.uint64:
     return np.uint64(value)
 
 
 def has(flags: Flags, bit: int) -> npt.NDArray[np.bool_]:
     """Which of the flags have a bit."""
-    return np.not_equal(flags & u64(bit), 0)
+    return (flags & u64(bit)).astype(bool)
 
 
 def counts(flags: Flags) -> npt.NDArray[np.int64]:
@@ -133,6 +122,12 @@ def call_replace(sites: npt.NDArray[np.uint64], targets: npt.NDArray[np.uint64])
     distance = (targets - (sites + u64(MCOUNT_INSN_SIZE))).astype("<u4")
     out[:, 1:] = distance.view(np.uint8).reshape(-1, 4)
     return out
+
+
+def displacements(sites: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """The displacements in the five bytes of each site (n, 5), to be added with wrap-around."""
+    tails = np.ascontiguousarray(sites[:, 1:]).view("<i4")[:, 0]
+    return tails.astype(np.int64).view(np.uint64)
 
 
 def page_numbers(records: int) -> tuple[int, int]:

@@ -1,0 +1,75 @@
+"""What ftrace needs of others, and nothing more: guest data, the text, the kernel's symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Memory(Protocol):
+    """Guest data."""
+
+    def read(self, address: int, size: int, /) -> bytes: ...
+    def write(self, address: int, data: bytes, /) -> None: ...
+    def read_u64(self, address: int, /) -> int: ...
+    def read_u32(self, address: int, /) -> int: ...
+    def write_u64(self, address: int, value: int, /) -> None: ...
+    def array(self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False) -> npt.NDArray[Any]:
+        """A view of guest memory as an array; writable only where asked for."""
+        ...
+
+
+class Machine(Protocol):
+    """Guest data, what memory holds as text, and the clock (in instructions of all CPUs together)."""
+
+    clock: int
+
+    @property
+    def memory(self) -> Memory: ...
+    @property
+    def cpus(self) -> Sequence[Any]: ...
+    def text_read(self, address: int, size: int, /) -> bytes: ...
+    def text_sites(self, sites: npt.NDArray[np.uint64], /) -> npt.NDArray[np.uint8]:
+        """The five bytes at each of the sites (n,): shape (n, 5)."""
+        ...
+
+
+class Symbol(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+
+
+class Kernel(Protocol):
+    """The symbols of the running kernel and its patch sites, ascending."""
+
+    @property
+    def mcount_loc(self) -> npt.NDArray[np.uint64]: ...
+    @property
+    def symbols(self) -> Sequence[Symbol]: ...
+    def address(self, name: str, /) -> int: ...
+    def find(self, address: int, /) -> Symbol | None: ...
+
+
+def symbol_text(kernel: Kernel, address: int) -> str:
+    """An address as printk's `%pS` prints it: name+offset/size, or the number where no symbol is known."""
+    symbol = kernel.find(address)
+    if symbol is None:
+        return f"0x{address:x}"
+    return f"{symbol.name}+0x{address - symbol.address:x}/0x{symbol.size:x}"
+
+
+def site_names(kernel: Kernel) -> list[str]:
+    """The name of the function of each site, in the order of `mcount_loc`."""
+    text = sorted((s for s in kernel.symbols if s.kind in "Tt" and s.size), key=lambda s: s.address)
+    starts = np.array([s.address for s in text], dtype=np.uint64)
+    at = np.searchsorted(starts, kernel.mcount_loc, side="right") - 1
+    return [text[i].name for i in at.tolist()]

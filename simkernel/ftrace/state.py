@@ -1,0 +1,122 @@
+"""All that ftrace knows besides guest memory: one frozen value, and how a step changes it.
+
+Plans are made on a copy of it, by the same transition that carries them out; so what a plan expects and what its
+steps do cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from simkernel.ftrace.ops import FtraceOps, HashArena
+from simkernel.ftrace.plan import (
+    Booted,
+    FreeHashes,
+    FreeOps,
+    FreeTrampoline,
+    KillFtrace,
+    LinkOps,
+    Log,
+    PutHash,
+    PutOps,
+    SetCurrentTracer,
+    SetTraceFunction,
+    Step,
+    WriteTrampoline,
+)
+from simkernel.ftrace.trampolines import TrampolinePages
+
+
+@dataclass(frozen=True, slots=True)
+class FtraceState:
+    """The variables of kernel/trace/ftrace.c, and the allocators.
+
+    Attributes:
+        hashes: who has which bytes for hashes. ops: all known, in the order of their structs.
+        order: `ftrace_ops_list`, names from its head. trace_function: `ftrace_trace_function`, what the shared
+        trampolines call or are to call. trace_op: `set_function_trace_op`. trampolines: the pages in use.
+        tracer: `tr->current_trace`. booted: ftrace_init() has ended, well or not. disabled: `ftrace_disabled`.
+        stub: address of `ftrace_stub`. dmesg: (nanoseconds, text) of each line of the log.
+    """
+
+    hashes: HashArena
+    stub: int
+    ops: tuple[FtraceOps, ...] = ()
+    order: tuple[str, ...] = ()
+    trace_function: int = 0
+    trace_op: int = 0
+    trampolines: TrampolinePages = field(default_factory=TrampolinePages)
+    tracer: str = "nop"
+    booted: bool = False
+    disabled: bool = False
+    dmesg: tuple[tuple[int, str], ...] = ()
+
+    def get(self, name: str) -> FtraceOps | None:
+        """The ops of that name, registered or not."""
+        return next((ops for ops in self.ops if ops.name == name), None)
+
+    def find(self, name: str) -> FtraceOps:
+        """The same where it is known to exist."""
+        ops = self.get(name)
+        assert ops is not None, name
+        return ops
+
+    def at(self, address: int) -> FtraceOps | None:
+        """The ops whose struct is at an address."""
+        return next((ops for ops in self.ops if ops.address == address), None)
+
+    @property
+    def listed(self) -> tuple[FtraceOps, ...]:
+        """The ops of `ftrace_ops_list`, from its head."""
+        return tuple(self.find(name) for name in self.order)
+
+    def after(self, step: Step, now: int = 0) -> FtraceState:
+        """The state after a step that is carried out at `now` (nanoseconds)."""
+        match step:
+            case PutHash(address=address, data=data):
+                used = (*self.hashes.used, (address, len(data)))
+                return replace(self, hashes=replace(self.hashes, used=used))
+            case PutOps(ops=ops):
+                return self._with_ops(ops)
+            case LinkOps(order=order):
+                return replace(self, order=order)
+            case FreeOps(name=name):
+                return self._without_ops(name)
+            case SetTraceFunction(func=func, op=op):
+                return replace(self, trace_function=func, trace_op=op)
+            case WriteTrampoline(address=address):
+                return replace(self, trampolines=self.trampolines.take(address))
+            case FreeTrampoline(address=address):
+                return replace(self, trampolines=self.trampolines.free(address))
+            case FreeHashes(addresses=addresses):
+                return replace(self, hashes=self.hashes.release(addresses))
+            case SetCurrentTracer(name=name):
+                return replace(self, tracer=name)
+            case KillFtrace():
+                return replace(self, booted=True, disabled=True, trace_function=self.stub)
+            case Booted():
+                return replace(self, booted=True)
+            case Log(text=text):
+                return replace(self, dmesg=(*self.dmesg, (now, text)))
+        return self
+
+    def _with_ops(self, ops: FtraceOps) -> FtraceState:
+        before = self.get(ops.name)
+        others = tuple(other for other in self.ops if other.name != ops.name)
+        known = tuple(sorted((*others, ops), key=lambda each: each.address))
+        return replace(self, ops=known, hashes=self._retired(before, ops))
+
+    def _without_ops(self, name: str) -> FtraceState:
+        gone = self.find(name)
+        others = tuple(other for other in self.ops if other.name != name)
+        return replace(self, ops=others, hashes=self._retired(gone, None))
+
+    def _retired(self, before: FtraceOps | None, after: FtraceOps | None) -> HashArena:
+        """Hashes that the ops pointed to before and not after are nobody's any more, but may still be read."""
+        arena = self.hashes
+        if before is not None:
+            kept = () if after is None else (after.filter_hash, after.notrace_hash)
+            for address in (before.filter_hash, before.notrace_hash):
+                if address and address not in kept:
+                    arena = arena.retire(address)
+        return arena
