@@ -89,8 +89,9 @@ def _finished_records(memory: GuestMemory, cpu: int, first: int, head: int, even
         first = 0  # the buffer was reset
     for index in range(max(first, head - layout.RING_ENTRIES), head):
         slot = layout.RING_BASE + cpu * layout.RING_STRIDE + index % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE
-        if not memory.read_u32(slot + layout.REC_FLAGS) & layout.REC_VALID:
-            return index
+        flags = memory.read_u32(slot + layout.REC_FLAGS)
+        if not flags & layout.REC_VALID or flags >> 16 & 0x7FFF != index // layout.RING_ENTRIES & 0x7FFF:
+            return index  # reserved, not yet written (guest/trace.S says how one tells)
         ip, parent = (memory.read_u64(slot + at) for at in (layout.REC_IP, layout.REC_PARENT))
         pid = memory.read_u32(slot + layout.REC_PID)
         events.append(TraceWritten(cpu=cpu, index=index, ip=ip, parent_ip=parent, pid=pid))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from simkernel import disasm, layout
+from simkernel import disasm, insn, layout
 from simkernel.cpu import (
     RFLAGS_IF,
     Fault,
@@ -82,6 +82,16 @@ class Machine:
         """The five bytes in memory at each of the sites: shape (n, 5)."""
         offsets = self.code.map.offsets(sites)
         return self.code.memory[offsets[:, None] + np.arange(5)]
+
+    def write_code(self, address: int, data: bytes, fresh: bool) -> None:
+        """Store bytes to code; `fresh`: no CPU has ever fetched there, so each runs them at once."""
+        addresses = np.arange(len(data), dtype=np.uint64) + np.uint64(address)
+        self.code.store(addresses, np.frombuffer(data, dtype=np.uint8), fresh)
+
+    def write_sites(self, sites: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> None:
+        """Boot's plain writes of five bytes at each site (n, 5), while one CPU runs, which serializes itself."""
+        addresses = (sites[:, None] + np.arange(5, dtype=np.uint64)).ravel()
+        self.code.store(addresses, np.ascontiguousarray(values).ravel(), fresh=True)
 
     def view_read(self, cpu: int, address: int, size: int) -> bytes:
         """The bytes that a CPU runs at an address if nothing settles first; shorter at the end of a region."""
@@ -291,9 +301,9 @@ class Machine:
         return fault, ran
 
     def _note_single(self, run: OpenRun, events: list[Event]) -> None:
-        """What one sees of a CPU that moved by one instruction: it ran a site, or its int3 handler ended."""
+        """What one sees of a CPU that moved by one instruction: it ran a site (int3 is told apart), its handler ended."""
         cpu = run.choice.cpu
-        if run.rip in self.focus:
+        if run.rip in self.focus and run.data[0] != insn.INT3:
             events.insert(0, SiteRan(cpu=cpu, site=run.rip, data=run.data[:5]))
         int3s = self.lanes[cpu].int3s
         if int3s and is_iret(run.data) and abs(self.cpus[cpu].rsp - int3s[-1][1]) <= 8:
@@ -335,6 +345,12 @@ class Machine:
         """The IPI that asks for do_sync_core; its answer is noted when the guest clears PCPU_CSD."""
         self._change(cpu, sync_asked=True)
         self.send_ipi(cpu)
+
+    def ask_all_to_sync(self) -> None:
+        """on_each_cpu(do_sync_core): the word of each CPU is set, then its IPI sent."""
+        for cpu in range(len(self.cpus)):
+            self.set_percpu(cpu, layout.PCPU_CSD, 1)
+            self.ask_sync(cpu)
 
     def ask_park(self, cpu: int) -> None:
         """The IPI of stop_machine; noted as parked when the guest says so in PCPU_STOP."""

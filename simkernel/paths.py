@@ -61,7 +61,7 @@ class StraightPaths:
                     return count + 1
                 follow = returns.pop()
             elif instruction.is_branch or instruction.is_call:
-                if instruction.target is None or instruction.is_cond:
+                if instruction.target is None or instruction.is_cond or "*" in instruction.op_str:
                     return count + 1
                 if instruction.is_call:
                     returns.append(follow)

@@ -251,9 +251,7 @@ class TextPoke:
     def _send_sync(self, phase: Phase) -> list[Event]:
         machine = self.machine
         cpus = tuple(range(len(machine.cpus)))
-        for cpu in cpus:
-            machine.set_percpu(cpu, layout.PCPU_CSD, 1)
-            machine.ask_sync(cpu)
+        machine.ask_all_to_sync()
         machine.clock += IPI_PRICE
         return [SyncSent(phase=phase.name, cpus=cpus)]
 

@@ -139,6 +139,11 @@ class Simulation:
     # --- forward ----------------------------------------------------------------------------------------------
 
     @property
+    def schedule_state(self) -> ScheduleState:
+        """What the schedule's next choice depends on besides the machine."""
+        return self._schedule_state
+
+    @property
     def outcome(self) -> str:
         """Why nothing can move any more ("oops on CPU1"); "" while it can."""
         return self.machine.outcome

@@ -1,0 +1,298 @@
+"""The patching task: the lane of the one who wrote `echo function > current_tracer`.
+
+It takes commands in order, has the core make a plan of each when its turn comes, and carries the plan out one action
+at a time; it waits where Linux would: for answers to a sync, for handlers, for Tasks RCU. All that it knows is in a
+frozen `TaskState`, and a plan's steps never change, so it can be copied for time travel.
+
+`Simplified:` in Linux this is a task on one of the CPUs: it can be interrupted between two pokes, synchronises its own
+CPU, and can meet its own int3. Ours runs beside the CPUs and executes no traced code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from simkernel import layout
+from simkernel.errors import LearnerError, OurError
+from simkernel.events import (
+    Event,
+    Logged,
+    PlanEnded,
+    PlanStarted,
+    RcuTasksDone,
+    RcuTasksWait,
+    SyncEnded,
+    SyncSent,
+    WordsStored,
+)
+from simkernel.ftrace.commands import Command
+from simkernel.ftrace.core import FtraceCore
+from simkernel.ftrace.plan import (
+    Plan,
+    PokeBatch,
+    PokeEarly,
+    PokeMany,
+    SmpCallFunction,
+    Step,
+    SyncCores,
+    SyncRcuTasks,
+    Verify,
+    WriteTrampoline,
+)
+from simkernel.machine import Machine
+from simkernel.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE, Batch, Poke, PokeState, TextPoke
+from simkernel.protocol import Protocol
+
+NAME, PID = "bash", 201  # who patches: the shell in which someone wrote to current_tracer
+TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
+CODE_STEPS = (PokeBatch, PokeMany, PokeEarly, WriteTrampoline, SyncCores, SmpCallFunction, SyncRcuTasks)
+WAIT_FOR_BOOT, FTRACE_INIT_DONE = 1, 2  # values of the guest's word boot_stage
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """Where the patching task stands.
+
+    Attributes:
+        queue: commands that have not begun. plan: the one under way. step: the index of its next step.
+        done: sites of a PokeMany or PokeEarly that are done or in the batch under way.
+        waiting: a sync was sent and its end is awaited. holdouts: of Tasks RCU, as (task, switches when it began).
+        failed: the plan has failed; only its batch is still brought to an end.
+    """
+
+    queue: tuple[Command, ...] = ()
+    plan: Plan | None = None
+    step: int = 0
+    done: int = 0
+    waiting: bool = False
+    holdouts: tuple[tuple[int, int], ...] | None = None
+    failed: bool = False
+    poke: PokeState = PokeState()
+
+
+class PatchingTask:
+    """Carries out commands on the machine; `act` takes one action, whenever `ready`."""
+
+    def __init__(self, machine: Machine, core: FtraceCore, protocol: Protocol) -> None:
+        self.machine = machine
+        self.core = core
+        self.poke = TextPoke(machine, protocol)
+        self._state = TaskState()
+        self._boot_stage = machine.image.address("boot_stage")
+        self._text_mutex = machine.image.address("text_mutex")
+
+    # --- what one may ask -------------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """True where nothing is under way and nothing waits (boot's own conversion included)."""
+        return self._state.plan is None and not self._state.queue and self.core.booted
+
+    @property
+    def plan(self) -> Plan | None:
+        return self._state.plan
+
+    @property
+    def step(self) -> Step | None:
+        """The step under way or next; None between plans."""
+        plan = self._state.plan
+        return plan.steps[self._state.step] if plan is not None and self._state.step < len(plan.steps) else None
+
+    @property
+    def step_number(self) -> int:
+        return self._state.step
+
+    def ready(self) -> bool:
+        """True where there is something to do and nothing to wait for."""
+        if not self.core.booted and self._state.plan is None:
+            return self.machine.memory.read_u64(self._boot_stage) == WAIT_FOR_BOOT
+        if self._state.plan is None:
+            return bool(self._state.queue)
+        if self.poke.busy:
+            return self.poke.ready()
+        return not self.waits_for() and not self.holdouts()
+
+    def waits_for(self) -> tuple[int, ...]:
+        """The CPUs that the task waits for."""
+        if self.poke.busy:
+            return self.poke.waits_for()
+        if not self._state.waiting:
+            return ()
+        return tuple(i for i in range(len(self.machine.cpus)) if self.machine.percpu(i, layout.PCPU_CSD))
+
+    def holdouts(self) -> tuple[int, ...]:
+        """The pids that Tasks RCU still waits for."""
+        memory = self.machine.memory
+        waiting = [
+            task
+            for task, switches in self._state.holdouts or ()
+            if self._holds_out(task) and self._nvcsw(task) == switches
+        ]
+        return tuple(memory.read_u32(task + layout.TASK_PID) for task in waiting)
+
+    def _nvcsw(self, task: int) -> int:
+        return self.machine.memory.read_u64(task + layout.TASK_NVCSW)
+
+    def _holds_out(self, task: int) -> bool:
+        """rcu_tasks_is_holdout(): on a run queue, and neither idle nor in user mode."""
+        memory = self.machine.memory
+        return bool(memory.read_u64(task + layout.TASK_ON_RQ)) and not memory.read_u64(task + layout.TASK_IN_USER)
+
+    # --- what it does -------------------------------------------------------------------------------------------
+
+    def command(self, command: Command) -> list[Event]:
+        """Take a command; LearnerError, and nothing changed, where it asks for what cannot be."""
+        self.core.check(command, idle=self.idle)
+        self._state = replace(self._state, queue=(*self._state.queue, command))
+        return []
+
+    def act(self, entries: int = 0) -> list[Event]:
+        """The next action; `entries` bounds the sites that a write takes at once (0: all of the phase).
+
+        Whatever is raised on the way ends in a report and a dead ftrace (`ftrace_kill`), never in half a site: a
+        batch that has begun is brought to its end first.
+        """
+        if not self.ready():
+            return []
+        try:
+            return self._act(entries)
+        except Exception as error:
+            if self._state.failed:
+                raise
+            self._state = replace(self._state, failed=True)
+            lines = self.core.abort(error, self.step)
+            return [Logged(text=line) for line in lines]
+
+    def _act(self, entries: int) -> list[Event]:
+        state = self._state
+        if state.plan is None:
+            return self._begin_plan()
+        if self.poke.busy:
+            events = self.poke.act(entries)
+            if not self.poke.busy:
+                events += self._batch_ended()
+            return events
+        step = self.step
+        if step is None or state.failed:
+            return self._end_plan()
+        match step:
+            case PokeMany():
+                return self._next_batch(step)
+            case PokeBatch(site=site, old=old, new=new):
+                self.poke.begin(Batch.of([Poke(site, old, new)]))
+                return self.poke.act()
+            case PokeEarly():
+                return self._poke_early(step, entries)
+            case SyncCores(why=why):
+                return self._sync(why)
+            case SmpCallFunction(function=function):
+                return self._sync(function)
+            case SyncRcuTasks():
+                return self._rcu_tasks()
+            case WriteTrampoline(address=address, data=data, fresh=fresh):
+                self.machine.write_code(address, data[:-8], fresh)
+                self.machine.write_code(address + len(data) - 8, data[-8:], fresh=True)  # the ops pointer: data
+                events = [WordsStored(what="trampoline", address=address, size=len(data))]
+            case _:
+                events = self._apply(step)
+        self.machine.clock += ACTION_PRICE
+        return events + self._step_done()
+
+    def _apply(self, step: Step) -> list[Event]:
+        """A step of data: the core's."""
+        lines = self.core.apply(step)
+        if isinstance(step, Verify):
+            self.machine.clock += TABLE_PRICE * len(step)
+            if self.core.ftrace_disabled:
+                self._state = replace(self._state, failed=True)
+        return [Logged(text=line) for line in lines]
+
+    def _begin_plan(self) -> list[Event]:
+        if not self.core.booted:
+            plan = self.core.boot_plan()
+        else:
+            command = self._state.queue[0]
+            self._state = replace(self._state, queue=self._state.queue[1:])
+            try:
+                plan = self.core.plan(command)
+            except LearnerError as refused:  # what was queued before it has made it impossible
+                return [Logged(text=line) for line in self.core.log([f"ftrace: {refused}"])]
+        self._state = replace(self._state, plan=plan, step=0, done=0, failed=False)
+        self.machine.memory.write_u64(self._text_mutex, 1)
+        self.machine.clock += ACTION_PRICE + TABLE_PRICE * len(self.machine.image.mcount_loc)
+        return [PlanStarted(title=plan.title, steps=len(plan.steps))]
+
+    def _step_done(self) -> list[Event]:
+        """Go on to the next step; the end of the last is the plan's."""
+        step = self.step
+        if isinstance(step, CODE_STEPS) and not self._state.failed:
+            self.core.apply(step)
+        self._state = replace(self._state, step=self._state.step + 1, done=0, waiting=False, holdouts=None)
+        return self._end_plan() if self.step is None or self._state.failed else []
+
+    def _end_plan(self) -> list[Event]:
+        plan = self._state.plan
+        if plan is None:
+            raise OurError("no plan is under way")
+        if self._state.failed:
+            self.core.reconcile()
+        self._state = replace(self._state, plan=None, step=0, done=0, waiting=False, holdouts=None, failed=False)
+        memory = self.machine.memory
+        memory.write_u64(self._text_mutex, 0)
+        if memory.read_u64(self._boot_stage) == WAIT_FOR_BOOT:
+            memory.write_u64(self._boot_stage, FTRACE_INIT_DONE)
+        return [PlanEnded(title=plan.title)]
+
+    # --- code -------------------------------------------------------------------------------------------------
+
+    def _next_batch(self, step: PokeMany) -> list[Event]:
+        """text_poke_queue() until the vector is full: the records' flags change now, then the batch is published."""
+        first = self._state.done
+        last = min(first + self.poke.protocol.batched, len(step))
+        if first == last:
+            return self._step_done()
+        self.core.update_records(step.records.part(first, last))
+        self._state = replace(self._state, done=last)
+        self.poke.begin(Batch(step.sites[first:last], step.old[first:last], step.new[first:last]))
+        return self.poke.act()
+
+    def _batch_ended(self) -> list[Event]:
+        step = self.step
+        if self._state.failed or not isinstance(step, PokeMany) or self._state.done >= len(step):
+            return self._step_done()
+        return []
+
+    def _poke_early(self, step: PokeEarly, entries: int) -> list[Event]:
+        first = self._state.done
+        last = min(first + entries, len(step)) if entries else len(step)
+        self.machine.write_sites(step.sites[first:last], step.new[first:last])
+        self.core.update_records(step.records.part(first, last))
+        self.machine.clock += POKE_PRICE * (last - first)
+        self._state = replace(self._state, done=last)
+        return self._step_done() if last == len(step) else []
+
+    def _sync(self, why: str) -> list[Event]:
+        if self._state.waiting:
+            return [SyncEnded(phase=why), *self._step_done()]
+        self._state = replace(self._state, waiting=True)
+        self.machine.ask_all_to_sync()
+        self.machine.clock += IPI_PRICE
+        return [SyncSent(phase=why, cpus=tuple(range(len(self.machine.cpus))))]
+
+    def _rcu_tasks(self) -> list[Event]:
+        if self._state.holdouts is not None:
+            return [RcuTasksDone(), *self._step_done()]
+        slots = (layout.TASKS_BASE + i * layout.TASK_SIZE for i in range(layout.TASKS_MAX))
+        holdouts = tuple((task, self._nvcsw(task)) for task in slots if self._holds_out(task))
+        self._state = replace(self._state, holdouts=holdouts)
+        self.machine.clock += ACTION_PRICE
+        return [RcuTasksWait(holdouts=self.holdouts())]
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def state(self) -> TaskState:
+        return replace(self._state, poke=self.poke.state)
+
+    def restore(self, state: TaskState) -> None:
+        self._state = state
+        self.poke.state = state.poke
