@@ -25,7 +25,12 @@
  *   void preempt_schedule(void)           notrace;  behind PREEMPT_ENABLE
  *   void schedule_tail(prev)              traced;   first code of a new task: what follows the switch in __schedule
  *   long x64_sys_call(rdi rsi rdx, rcx nr) traced;  see do_syscall_64 in entry.S
- *   void sched_tick(void)                 traced;   from the tick, IF=0; sets %gs:PCPU_NEED_RESCHED
+ *   void hrtimer_interrupt(dev)           traced;   the tick, IF=0, in a hard interrupt. What it interrupted is in
+ *                                         %gs:PCPU_IRQ_USER (user_mode(get_irq_regs())): TASK_IN_USER is 0 in a handler
+ *   init_tasks                            data: u64 count, then per task 0x30 bytes: char comm[16]; u32 pid;
+ *                                         u32 cpu (0xff: one for each CPU, pid + cpu; a comm that ends in '/' gets
+ *                                         the CPU's digit); u64 entry (goes to TASK_USER); u64 arg; u64 flags:
+ *                                         INIT_KTHREAD: entry(arg) runs in the kernel; else it is a user part
  * What this core provides to the subsystems
  *   prev __switch_to_asm(prev, next)      notrace;  IF=0; returns prev in rax, on next's stack
  *   long entry_SYSCALL_64(...)            notrace;  `call` it from a user part: rax nr, rdi rsi rdx args; result rax
@@ -35,12 +40,18 @@
 .set SM_PREEMPT, 0x1
 .set SM_IDLE, 0xffffffffffffffff
 
+/* 1 if the interrupt under way came in a task's user part or in the idle task's HLT. */
+.set PCPU_IRQ_USER, 0xf8
+
 /* asm/preempt.h: one count, four fields. */
 .set PREEMPT_OFFSET, 0x1
 .set HARDIRQ_OFFSET, 0x10000
 .set NMI_OFFSET, 0x100000
 /* FORK_PREEMPT_COUNT: a new task starts in schedule_tail with the two that __schedule took (asm/preempt.h). */
 .set FORK_PREEMPT_COUNT, 0x2
+
+/* Flags in init_tasks. A stopper's entry is cpu_stopper_thread (smp.S). */
+.set INIT_KTHREAD, 0x1
 
 .set X86_EFLAGS_IF, 0x200
 .set X86_EFLAGS_FIXED, 0x2

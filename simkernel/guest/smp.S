@@ -1,0 +1,148 @@
+/*
+ * smp.S: what a CPU does when another asks it to (Linux: arch/x86/kernel/smp.c, kernel/smp.c, kernel/stop_machine.c,
+ * arch/x86/kernel/alternative.c, asm/sync_core.h).
+ *
+ * The call function interrupt comes while IF=1, between any two instructions. The patching task has stored before it
+ *   PCPU_CSD   1: run do_sync_core, then store 0 (text_poke_sync waits for that)
+ *   PCPU_STOP  1: park in the stopper thread; 0x11: park here; then 2 parked (ours), 3 go on (its), 0 (ours)
+ * Simplified: a word for each of the two stands for the queue of call_single_data, and no interrupt has to be sent back.
+ */
+
+.set STOP_IN_THREAD, 0x1
+.set STOP_PARKED, 0x2
+.set STOP_GO_ON, 0x3
+.set STOP_IN_IPI, 0x11
+
+DEFINE_IDTENTRY_SYSVEC sysvec_call_function
+
+SYM_FUNC_START __sysvec_call_function
+	call generic_smp_call_function_single_interrupt
+	ret
+SYM_FUNC_END __sysvec_call_function
+
+SYM_FUNC_START generic_smp_call_function_single_interrupt
+	jmp __flush_smp_call_function_queue
+SYM_FUNC_END generic_smp_call_function_single_interrupt
+
+/* A request may be there for either reason, or for none: the interrupt only says "look". */
+SYM_FUNC_START __flush_smp_call_function_queue
+	cmpq $0x0, %gs:PCPU_CSD
+	je .Lflush_stop
+	call do_sync_core
+/* csd_unlock(): the answer. It comes after the function, so whoever reads it knows that this CPU has serialized. */
+	movq $0x0, %gs:PCPU_CSD
+.Lflush_stop:
+	cmpq $0x0, %gs:PCPU_STOP
+	jne .Lflush_park
+	ret
+.Lflush_park:
+	cmpq $STOP_IN_IPI, %gs:PCPU_STOP
+	je .Lflush_park_here
+	cmpq $STOP_IN_THREAD, %gs:PCPU_STOP
+	jne .Lflush_out
+/* cpu_stop_queue_work(): the stopper is of the highest class, so it runs as soon as this task may be preempted. */
+	PER_CPU_READ PCPU_RQ + RQ_STOP, %rdi
+	call wake_up_process
+	ret
+/* Simplified: Linux never parks in the interrupt (with on_each_cpu one can); it shows what IRET at the end is worth. */
+.Lflush_park_here:
+	call stop_cpu_and_wait
+.Lflush_out:
+	ret
+SYM_FUNC_END __flush_smp_call_function_queue
+
+/*
+ * void do_sync_core(void *info): one serializing instruction (sync_core()). IRET to the next instruction works on every
+ * CPU and never traps to a hypervisor; CPUID is the other choice. Simplified: SERIALIZE, which Linux prefers, is unknown
+ * to the simulated CPU.
+ */
+SYM_FUNC_START do_sync_core
+	cmpq $0x0, sync_with_cpuid(%rip)
+	jne .Lsync_cpuid
+	call iret_to_self
+	ret
+.Lsync_cpuid:
+	xorl %eax, %eax
+	pushq %rbx
+	cpuid
+	popq %rbx
+	ret
+SYM_FUNC_END do_sync_core
+
+/* iret_to_self(): a frame that leads behind itself, with rsp as it is before the first push. Inline in Linux. */
+SYM_FUNC_START_NOTRACE iret_to_self
+	movq %rsp, %rax
+	pushq $KERNEL_DS
+	pushq %rax
+	pushfq
+	pushq $KERNEL_CS
+	pushq $.Liret_here
+	iretq
+.Liret_here:
+	ret
+SYM_FUNC_END iret_to_self
+
+/* int smpboot_thread_fn(fn): the loop of a per-CPU thread; rdi = its function. Sleeps until somebody has work for it. */
+SYM_FUNC_START smpboot_thread_fn
+	movq %rdi, %rbx
+.Lsmpboot_again:
+/* The state first, then the look: a wake-up between the two is not lost, it makes the state TASK_RUNNING again. */
+	GET_CURRENT %rax
+	movq $TASK_INTERRUPTIBLE, TASK_STATE(%rax)
+	cmpq $STOP_IN_THREAD, %gs:PCPU_STOP
+	je .Lsmpboot_run
+	call schedule
+	jmp .Lsmpboot_again
+.Lsmpboot_run:
+	movq $TASK_RUNNING, TASK_STATE(%rax)
+	call *%rbx
+	jmp .Lsmpboot_again
+SYM_FUNC_END smpboot_thread_fn
+
+/* void cpu_stopper_thread(unsigned int cpu): runs the one kind of work there is. */
+SYM_FUNC_START cpu_stopper_thread
+	call multi_cpu_stop
+	ret
+SYM_FUNC_END cpu_stopper_thread
+
+/* int multi_cpu_stop(void *data): stands still with interrupts off while one task changes what all CPUs run. */
+SYM_FUNC_START multi_cpu_stop
+	PREEMPT_DISABLE
+	cli
+	call stop_cpu_and_wait
+	sti
+	PREEMPT_ENABLE multi_cpu_stop
+	xorl %eax, %eax
+	ret
+SYM_FUNC_END multi_cpu_stop
+
+/*
+ * The state machine of multi_cpu_stop, from MULTI_STOP_DISABLE_IRQ to MULTI_STOP_EXIT; IF=0. Not traced: it runs while
+ * sites are half written. An NMI can still come, and its traced code meets them (the reason for 2.6.28's hand-shake).
+ */
+SYM_FUNC_START_NOTRACE stop_cpu_and_wait
+	movq $STOP_PARKED, %gs:PCPU_STOP
+.Lstop_wait:
+	pause
+	cmpq $STOP_GO_ON, %gs:PCPU_STOP
+	jne .Lstop_wait
+/* A return does not serialize, so the new text asks for it (commit 0e00f7ae). The parking in the interrupt has its IRET. */
+	cmpq $0x0, stop_serialize(%rip)
+	je .Lstop_leave
+	call iret_to_self
+.Lstop_leave:
+	movq $0x0, %gs:PCPU_STOP
+	ret
+SYM_FUNC_END stop_cpu_and_wait
+
+.data
+/* 1: do_sync_core uses CPUID. Simplified: a choice at boot, not of the CPU's model. */
+SYM_DATA_START sync_with_cpuid
+	.quad 0x0
+SYM_DATA_END sync_with_cpuid
+
+/* 1: a CPU serializes when it leaves stop_machine. Written by the patching task before it lets them go on. */
+SYM_DATA_START stop_serialize
+	.quad 0x1
+SYM_DATA_END stop_serialize
+.text
