@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from simkernel import disasm
 from simkernel.asm import rules
 from simkernel.asm.expression import evaluate
+from simkernel.asm.macros import split_operands
 from simkernel.asm.source import Statement
 
 _CONDITIONS = {"z": "e", "nz": "ne", "c": "b", "nae": "b", "nc": "ae", "nb": "ae", "na": "be", "nbe": "a"} | {
@@ -61,16 +62,20 @@ def _same_instruction(statement: Statement, found: disasm.Instruction, labels: M
             f"'{statement.text}' was encoded as {found.text}; "
             + ("write label(%rip), or a constant address" if relative else "the assembler lost its (%rip)")
         )
-    target = _wanted_target(statement, labels)
-    if target is not None and found.target is not None and target != found.target:
-        raise statement.error(f"'{statement.text}' goes to {found.target:#x} and not to {target:#x}")
+    target, got_to = _wanted_target(statement, labels), found.reference if relative else found.target
+    if target is not None and got_to != target:
+        where = "nowhere" if got_to is None else f"{got_to:#x}"
+        raise statement.error(f"'{statement.text}' was encoded as going to {where} and not to {target:#x}")
 
 
 def _wanted_target(statement: Statement, labels: Mapping[str, int]) -> int | None:
     """The address that a direct branch or a RIP-relative operand names, or None."""
-    match = re.search(r"([^,\s*]+)\(%rip\)", statement.operands)
-    text = match.group(1) if match else statement.operands
-    if not match and (not re.match(r"(j|call|loop)", statement.head) or "%" in text or "*" in text):
+    relative = [part for part in split_operands(statement.arguments) if part.endswith("(%rip)")]
+    if relative:
+        text = relative[0].removesuffix("(%rip)").lstrip("*")
+    elif re.match(r"(j|call|loop)", statement.head) and not re.search(r"[%*]", statement.operands):
+        text = statement.operands
+    else:
         return None
     try:
         return evaluate(re.sub(r"\.L", "_dot_L", text), _Dotted(labels)) & 0xFFFF_FFFF_FFFF_FFFF

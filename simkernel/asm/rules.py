@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from simkernel.asm.expression import evaluate
 from simkernel.asm.macros import split_operands
-from simkernel.asm.source import PREFIXES, Statement
+from simkernel.asm.source import NAME, PREFIXES, Statement
 
 DATA_DIRECTIVES = {".byte": 1, ".2byte": 2, ".short": 2, ".4byte": 4, ".long": 4, ".int": 4, ".8byte": 8, ".quad": 8}
 STRING_DIRECTIVES = frozenset({".ascii", ".asciz", ".string"})
@@ -32,7 +32,7 @@ INSTEAD = {
 NOT_DETERMINISTIC = frozenset("rdtsc rdtscp rdrand rdseed rdpmc".split())
 PORTS = frozenset("in inb inw inl ins insb insw insl insd out outb outw outl outs outsb outsw outsl outsd".split())
 NO_SYSCALLS = frozenset("syscall sysenter sysexit sysexitq sysret sysretq sysretl".split())
-BY_BYTES = {"endbr64": ".byte 0xf3,0x0f,0x1e,0xfa", "serialize": ".byte 0x0f,0x01,0xe8"}
+BY_BYTES = {"endbr64": ".byte 0xf3,0x0f,0x1e,0xfa"}
 
 
 def refused_mnemonic(mnemonic: str) -> str | None:
@@ -43,6 +43,8 @@ def refused_mnemonic(mnemonic: str) -> str | None:
         return f"{mnemonic} talks to a port, and this machine has none"
     if mnemonic in NO_SYSCALLS:
         return f"{mnemonic} is not simulated: user parts run in ring 0 and enter the kernel by a call"
+    if mnemonic == "serialize":
+        return "this machine has no serialize; write an iretq to the next instruction, or cpuid"
     return None
 
 
@@ -68,10 +70,11 @@ def check(statement: Statement, constants: Mapping[str, int]) -> None:
         )
     if mnemonic in BY_BYTES:
         raise statement.error(f"Keystone does not know {mnemonic}; write {BY_BYTES[mnemonic]}")
-    if re.search(r"(^|[\s,*])[-+~(]*(0x[0-9a-fA-F]+|[0-9])[^,%$a-zA-Z_]*\(%rip\)", statement.operands):
-        raise statement.error(
-            "a constant with (%rip) is taken for a displacement, not for an address; write it alone, or a label"
-        )
+    for operand in split_operands(statement.arguments):
+        if operand.endswith("(%rip)") and not NAME.search(operand.removesuffix("(%rip)")):
+            raise statement.error(
+                "a constant with (%rip) is taken for a displacement, not for an address; write it alone, or a label"
+            )
 
 
 def mnemonic_of(statement: Statement) -> str:

@@ -7,11 +7,14 @@ Spelling is GNU's where Capstone's differs; the tests hold every line of the ker
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import capstone
+
+from simkernel.disasm import gnu
 
 Syntax = Literal["att", "intel"]
 LONGEST = 15  # bytes of an x86 instruction (SDM vol. 2A, 2.3.11)
@@ -19,6 +22,12 @@ LONGEST = 15  # bytes of an x86 instruction (SDM vol. 2A, 2.3.11)
 _CONDITIONAL = frozenset(
     "ja jae jb jbe je jg jge jl jle jne jno jnp jns jo jp js jcxz jecxz jrcxz loop loope loopne".split()
 )
+_DIRECT = _CONDITIONAL | {"jmp", "call"}
+_BARE = re.compile(
+    r"(^|[ :*])\(|\[(?:[^\]]*[-+] )?[a-z]\w*(?:\*[0-9])?\]"
+)  # a memory operand that shows no displacement
+_RELATIVE = re.compile(r"(?P<att>-?0x[0-9a-f]+)?\(%rip\)|\[rip(?P<intel>[-+]0x[0-9a-f]+)?\]")
+_MASK = 0xFFFF_FFFF_FFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,8 @@ class Instruction:
     Attributes:
         address, size, bytes: where it is and what it is made of.
         mnemonic, op_str: its text; mnemonic is "(bad)" for a byte that begins no instruction.
-        target: where a direct branch goes, or the address that a RIP-relative operand names; else None.
+        target: where a direct branch goes, else None.
+        reference: the address that a RIP-relative operand names, else None.
     """
 
     address: int
@@ -37,6 +47,7 @@ class Instruction:
     mnemonic: str
     op_str: str
     target: int | None
+    reference: int | None = None
 
     @property
     def text(self) -> str:
@@ -53,11 +64,11 @@ class Instruction:
 
     @property
     def is_call(self) -> bool:
-        return self._name in ("call", "callq", "lcall")
+        return self._name in ("call", "lcall")
 
     @property
     def is_ret(self) -> bool:
-        return self._name in ("ret", "retq", "lret", "lretq", "retf", "retfq")
+        return self._name in ("ret", "lret", "lretq", "retf", "retfq")
 
     @property
     def is_cond(self) -> bool:
@@ -67,11 +78,11 @@ class Instruction:
     @property
     def is_branch(self) -> bool:
         """A jump, conditional or not; calls and returns are none."""
-        return self.is_cond or self._name in ("jmp", "jmpq", "ljmp")
+        return self.is_cond or self._name in ("jmp", "ljmp")
 
     @property
     def is_iret(self) -> bool:
-        return self._name in ("iret", "iretl", "iretd", "iretq")
+        return self._name in ("iret", "iretd", "iretq")
 
     @property
     def is_cpuid(self) -> bool:
@@ -87,9 +98,10 @@ class Instruction:
 
 
 @functools.cache
-def _engine(syntax: Syntax) -> Any:
+def _engine(syntax: Syntax, detail: bool = False) -> Any:
     engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     engine.syntax = capstone.CS_OPT_SYNTAX_ATT if syntax == "att" else capstone.CS_OPT_SYNTAX_INTEL
+    engine.detail = detail
     return engine
 
 
@@ -99,12 +111,30 @@ def decode(code: bytes, address: int, syntax: Syntax = "att") -> Iterator[Instru
     at = 0
     while at < len(code):
         for start, size, mnemonic, op_str in engine.disasm_lite(code[at:], address + at):
-            at = start - address + size
-            raw = code[at - size : at]
-            yield Instruction(start, size, raw, mnemonic, op_str, _target(raw, start, mnemonic, op_str))
+            raw, at = code[at : at + size], at + size
+            yield _instruction(start, raw, mnemonic, op_str, syntax)
         if at < len(code):
-            yield Instruction(address + at, 1, code[at : at + 1], "(bad)", "", None)
+            yield Instruction(address + at, 1, code[at : at + 1], "(bad)", "", None, None)
             at += 1
+
+
+def _instruction(address: int, raw: bytes, mnemonic: str, op_str: str, syntax: Syntax) -> Instruction:
+    bare = _BARE.search(op_str) is not None
+    mnemonic, op_str = (gnu.att if syntax == "att" else gnu.intel)(mnemonic, op_str, bare and _has_displacement(raw))
+    target = reference = None
+    if "rip" in op_str and (match := _RELATIVE.search(op_str)) is not None:
+        displacement = int((match["att"] or match["intel"] or "0"), 16)
+        reference = (address + len(raw) + displacement) & _MASK
+    elif op_str.startswith("0x") and mnemonic.split()[-1] in _DIRECT and "," not in op_str:
+        target = int(op_str, 16)
+    return Instruction(address, len(raw), raw, mnemonic, op_str, target, reference)
+
+
+def _has_displacement(raw: bytes) -> bool:
+    """True if an instruction has a displacement in its bytes."""
+    for instruction in _engine("att", detail=True).disasm(raw, 0, 1):
+        return int(instruction.disp_size) > 0
+    return False
 
 
 def length(code: bytes, address: int = 0) -> int:
@@ -127,16 +157,6 @@ def lengths(code: bytes, address: int) -> Iterator[tuple[int, int]]:
             at += 1
 
 
-def _target(raw: bytes, address: int, mnemonic: str, op_str: str) -> int | None:
-    if mnemonic[0] in "jcl" and op_str.startswith("0x") and "," not in op_str and "(" not in op_str:
-        name = mnemonic.split()[-1]
-        if name in _CONDITIONAL or name in ("jmp", "jmpq", "call", "callq"):
-            return int(op_str, 16)
-    if "rip" in op_str:
-        return None
-    return None
-
-
 def listing(
     instructions: Iterable[Instruction],
     start: int,
@@ -154,6 +174,9 @@ def line(
     """One line of `listing`."""
     raw = instruction.bytes.hex(" ") + "\t" if with_bytes else ""
     text = f"{instruction.mnemonic:<6} {instruction.op_str}".rstrip()
-    if symbolize and instruction.target is not None:
+    if instruction.target is not None and symbolize:
         text += f" <{symbolize(instruction.target)}>"
+    if instruction.reference is not None:
+        name = f" <{symbolize(instruction.reference)}>" if symbolize else ""
+        text += f"        # {instruction.reference:#x}{name}"
     return f"   {instruction.address:#018x} <+{instruction.address - start}>:\t{raw}{text}"
