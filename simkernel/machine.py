@@ -129,9 +129,9 @@ class Machine:
         rip = self.cpus[cpu].rip
         if lane.reading or self.torn or not self.paths.is_start(rip):
             return 1
-        if self._interrupt_waits(cpu) or self.code.views[cpu].unsettled:
-            return self.paths.length(rip)
-        return QUANTUM
+        if self._interrupt_waits(cpu):
+            return QUANTUM if self.deliverable(cpu) is not None else self.paths.length(rip)
+        return self.paths.length(rip) if self.code.views[cpu].unsettled else QUANTUM
 
     def _interrupt_waits(self, cpu: int) -> bool:
         lane = self.lanes[cpu]
