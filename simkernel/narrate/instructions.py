@@ -76,7 +76,7 @@ def _conditional(mnemonic: str) -> tuple[str, str] | None:
 
 def _function(mnemonic: str, instant: Instant) -> Sentence | None:
     family = _family(mnemonic)
-    if family == "movs" and not instant.text.startswith("(%rsi)"):
+    if family == "movs" and "(%rsi)" not in instant.text:
         return _move_extended
     if family in _TABLE:
         return _TABLE[family]
@@ -237,6 +237,10 @@ def _leave(i: Instant) -> str:
 
 
 def _string_size(i: Instant) -> int:
+    """In bytes: GNU shows it as a register (`stos %al`) or as a suffix (`movsq`)."""
+    for operand in i.operands:
+        if operand.kind == "reg":
+            return operand.size
     return SIZES.get(i.mnemonic[-1], 8)
 
 
