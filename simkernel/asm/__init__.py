@@ -27,13 +27,14 @@ __all__ = ["Assembly", "Symbol", "assemble", "assemble_in_child", "available"]
 available = keystone.available
 
 
-def assemble(sources: Sequence[tuple[str, str]], *, ibt: bool = False, sites: bool = True) -> Assembly:
+def assemble(sources: Sequence[tuple[str, str]], *, ibt: bool = False, sites: bool = True, core: int = 0) -> Assembly:
     """Assemble a kernel from (file name, text) pairs, in this order.
 
     Args:
         sources: macros first; a name defined in one file is known in all (a constant or macro: in those after it).
         ibt: define CONFIG_X86_KERNEL_IBT, so that functions begin with endbr64.
         sites: False leaves out every `call __fentry__`, for comparison.
+        core: how many of the sources are ours, before those of a learner; their errors are put in a learner's words.
 
     Raises:
         KernelSourceError: a line is wrong; it names file and line. LearnerError: the whole cannot be used, or there is
@@ -43,7 +44,7 @@ def assemble(sources: Sequence[tuple[str, str]], *, ibt: bool = False, sites: bo
     if ibt:
         constants["CONFIG_X86_KERNEL_IBT"] = 1
     expander = Expander(constants)
-    unit = Unit(with_sites=sites)
+    unit = Unit(with_sites=sites, own_files=frozenset(file for file, _ in sources[:core]))
     for index, (file, text) in enumerate(sources):
-        unit.add_file(index, expander.expand(statements(file, text)))
+        unit.add_file(index, file, expander.expand(statements(file, text)))
     return link(unit, constants)

@@ -19,7 +19,8 @@ def serve() -> int:
     request = json.load(sys.stdin)
     limit_resources(request["seconds"])
     try:
-        answer = answer_of(assemble([(file, text) for file, text in request["sources"]], ibt=request["ibt"]))
+        sources = [(file, text) for file, text in request["sources"]]
+        answer = answer_of(assemble(sources, ibt=request["ibt"], core=request["core"]))
     except (SimkernelError, MemoryError) as error:
         answer = answer_of_error(error)
     json.dump(answer, sys.stdout)

@@ -23,18 +23,20 @@ MEMORY_LIMIT = 2 << 30  # bytes of address space
 
 
 def assemble_in_child(
-    sources: Sequence[tuple[str, str]], *, ibt: bool = False, time_limit: float = TIME_LIMIT
+    sources: Sequence[tuple[str, str]], *, ibt: bool = False, time_limit: float = TIME_LIMIT, core: int = 0
 ) -> Assembly:
-    """`assemble`, in a child process.
+    """`assemble`, in a child process that has `time_limit` seconds and MEMORY_LIMIT bytes.
 
     Raises:
         KernelSourceError, LearnerError: as `assemble`, and LearnerError when the time or the memory is used up.
     """
-    request = json.dumps({"sources": [list(source) for source in sources], "ibt": ibt, "seconds": time_limit})
+    request = json.dumps(
+        {"sources": [list(source) for source in sources], "ibt": ibt, "seconds": time_limit, "core": core}
+    )
     environment = dict(os.environ)
     root = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-m", "simkernel.asm"]
+    command = [sys.executable, "-P", "-m", "simkernel.asm"]
     try:
         done = subprocess.run(
             command, input=request.encode(), capture_output=True, timeout=time_limit, env=environment, check=False

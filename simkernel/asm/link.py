@@ -15,7 +15,7 @@ import numpy as np
 from simkernel.asm import keystone, reread, rules
 from simkernel.asm.macros import Item, Mark, nearest
 from simkernel.asm.source import NAME, STRING, Statement
-from simkernel.errors import KernelSourceError, LearnerError, OurError
+from simkernel.errors import LearnerError, OurError
 from simkernel.layout import PAGE_SIZE, TEXT_BASE, TEXT_SIZE
 
 FENTRY_CALL = "call __fentry__"
@@ -60,12 +60,15 @@ class Unit:
     labels: dict[str, Statement] = field(default_factory=dict)
     marks: list[tuple[Mark, str]] = field(default_factory=list)  # a start, and the label of its end
     sites: list[tuple[str, Mark]] = field(default_factory=list)  # label of the site
+    last_file: str = ""
     opened: Mark | None = None
     pending: Mark | None = None  # a traced function whose call has not come yet
     with_sites: bool = True
+    own_files: frozenset[str] = frozenset()  # ours, beside which a learner's file stands
 
-    def add_file(self, index: int, items: Iterable[Item]) -> None:
+    def add_file(self, index: int, file: str, items: Iterable[Item]) -> None:
         """Sort one file's statements into text and data."""
+        self.last_file = file
         part = self.text
         numbered: dict[str, int] = {}
         for item in items:
@@ -148,11 +151,10 @@ def link(unit: Unit, constants: dict[str, int]) -> Assembly:
     Raises:
         KernelSourceError: a statement is refused or wrong. LearnerError: no site, or too large for the map.
     """
-    for statement in (*unit.text, *unit.data):
-        rules.check(statement, constants)
+    _check_size([*unit.text, *unit.data], constants)
     _check_names(unit)
-    if unit.with_sites and not unit.sites:
-        raise LearnerError("this kernel has no function to trace: begin at least one with SYM_FUNC_START name")
+    if unit.with_sites and all(mark.at.file in unit.own_files for _, mark in unit.sites):
+        raise LearnerError(f"{unit.last_file}: no function to trace: begin at least one with SYM_FUNC_START name")
     for mark, _end in unit.marks:
         if mark.name not in unit.labels:
             raise mark.at.error(f"SYM_{mark.kind}_START {mark.name} defines no label {mark.name}")
@@ -175,6 +177,17 @@ def link(unit: Unit, constants: dict[str, int]) -> Assembly:
     if list(sites) != sorted(set(sites)):
         raise OurError("the sites are not in the order of their addresses")
     return Assembly(TEXT_BASE, text, address["_sdata"], data, _symbols(unit, names, address), sites)
+
+
+def _check_size(statements: list[Statement], constants: dict[str, int]) -> None:
+    """Refuse what `rules` refuses, and a kernel that could outgrow the map, before Keystone begins to make it."""
+    most = 0
+    for statement in statements:
+        most += rules.check(statement, constants)
+        if most > TEXT_SIZE:
+            raise statement.error(
+                f"up to here the kernel may take {most:#x} bytes; the map has room for {TEXT_SIZE:#x}"
+            )
 
 
 def _lines(unit: Unit, wanted: list[str]) -> list[str]:
@@ -208,9 +221,12 @@ def _check_names(unit: Unit) -> None:
             raise _unknown(statement, name, unit)
 
 
-def _unknown(statement: Statement, name: str, unit: Unit) -> KernelSourceError:
-    if statement.head.isupper() or statement.head.startswith("SYM_"):
-        return statement.error(f"unknown macro '{statement.head}'")
+def _unknown(statement: Statement, name: str, unit: Unit) -> LearnerError:
+    if statement.file in unit.own_files and unit.last_file not in unit.own_files:
+        return LearnerError(
+            f"{unit.last_file}: '{name}' is missing: the kernel's core uses it ({statement.file}:{statement.line}). "
+            "simkernel/guest/examples/hello.S shows all that a kernel file needs"
+        )
     known = [label for label in unit.labels if not label.startswith(".L")]
     plain = re.sub(r"^\.L\d+(_|n\d_\d+)", r".L", name)
     return statement.error(f"unknown symbol '{plain}'{nearest(name, known)}")

@@ -103,6 +103,8 @@ class Expander:
             raise statement.error(f"this kernel expands to more than {MAX_STATEMENTS} statements")
         if statement.text.endswith(":"):
             return statement
+        if re.fullmatch(r"[A-Z][A-Z0-9_]+", statement.head):
+            raise statement.error(f"unknown macro '{statement.head}'{nearest(statement.head, set(self.macros))}")
         text = statement.head
         if statement.operands:
             text += " " + substitute(statement.operands, self.names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from simkernel import disasm
 from simkernel.asm.expression import evaluate
 from simkernel.asm.macros import split_operands
 from simkernel.asm.source import NAME, PREFIXES, Statement
@@ -48,18 +49,17 @@ def refused_mnemonic(mnemonic: str) -> str | None:
     return None
 
 
-def check(statement: Statement, constants: Mapping[str, int]) -> None:
-    """Refuse what is not allowed.
+def check(statement: Statement, constants: Mapping[str, int]) -> int:
+    """Refuse what is not allowed; returns the most bytes that the statement can take.
 
     Raises:
         KernelSourceError: at the statement, with the reason and what to write instead.
     """
     head = statement.head
     if not head:
-        return
+        return 0
     if head.startswith("."):
-        _check_directive(statement, constants)
-        return
+        return _check_directive(statement, constants)
     mnemonic = mnemonic_of(statement)
     reason = refused_mnemonic(mnemonic)
     if reason:
@@ -75,6 +75,7 @@ def check(statement: Statement, constants: Mapping[str, int]) -> None:
             raise statement.error(
                 "a constant with (%rip) is taken for a displacement, not for an address; write it alone, or a label"
             )
+    return disasm.LONGEST
 
 
 def mnemonic_of(statement: Statement) -> str:
@@ -87,7 +88,8 @@ def mnemonic_of(statement: Statement) -> str:
     return words[0]
 
 
-def _check_directive(statement: Statement, constants: Mapping[str, int]) -> None:
+def _check_directive(statement: Statement, constants: Mapping[str, int]) -> int:
+    """The most bytes that a directive can make, if it is allowed."""
     head = statement.head
     if head not in ALLOWED:
         reason = INSTEAD.get(head, "it is not one of those that are understood here: " + " ".join(sorted(ALLOWED)))
@@ -96,16 +98,22 @@ def _check_directive(statement: Statement, constants: Mapping[str, int]) -> None
         raise statement.error(f"{head} needs a value")
     if head == ALIGN_DIRECTIVE:
         power, *rest = split_operands(statement.operands)
-        if not 0 <= constant(statement, power, constants) <= MAX_ALIGN:
+        value = constant(statement, power, constants)
+        if not 0 <= value <= MAX_ALIGN:
             raise statement.error(f".p2align goes up to {MAX_ALIGN:#x} (a page)")
         if len(rest) > 1:
             raise statement.error(".p2align takes a power of two and a byte to fill with")
-    elif head in SPACE_DIRECTIVES:
+        return (1 << value) - 1
+    if head in SPACE_DIRECTIVES:
         count, *rest = split_operands(statement.operands)
         times = constant(statement, count, constants)
         size = constant(statement, rest[0], constants) if head == ".fill" and rest else 1
         if times < 0 or not 1 <= size <= 8 or times * size > MAX_SPACE:
             raise statement.error(f"{head} may make {MAX_SPACE:#x} bytes at most")
+        return times * size
+    if head in STRING_DIRECTIVES:
+        return len(statement.operands)
+    return len(split_operands(statement.operands)) * DATA_DIRECTIVES[head]
 
 
 def constant(statement: Statement, text: str, constants: Mapping[str, int]) -> int:

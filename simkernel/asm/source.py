@@ -98,14 +98,12 @@ def _without_comments(file: str, text: str) -> Iterator[tuple[int, str]]:
 
 
 def _split_semicolons(code: str) -> list[str]:
-    if ";" not in code:
-        return [code]
-    strings: list[str] = STRING.findall(code)
-    parts = STRING.sub('""', code).split(";")
-    for i, part in enumerate(parts):
-        while '""' in part and strings:
-            part = part.replace('""', strings.pop(0).replace('""', '"\0"'), 1)
-        parts[i] = part.replace('"\0"', '""')
+    parts = [""]
+    for piece in re.findall(r'"(?:\\.|[^"\\])*"|[^";]+|;|"', code):
+        if piece == ";":
+            parts.append("")
+        else:
+            parts[-1] += piece
     return [part.strip() for part in parts if part.strip()]
 
 

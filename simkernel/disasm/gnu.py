@@ -116,7 +116,8 @@ def intel(mnemonic: str, op_str: str, zero_displacement: bool) -> tuple[str, str
     """GNU's mnemonic and operands (`-M intel`) for Capstone's Intel ones; arguments as for `att`."""
     text = _POINTER.sub(lambda m: m.group().upper(), op_str)
     text = re.sub(r" ([-+*]) ", r"\1", text).replace(", ", ",")
-    text = re.sub(r"(?<=[gf]s:)\[(0x[0-9a-f]+|[0-9]+)\]", r"\1", text)
+    text = re.sub(r"(?<!:)(?=\[0x)", "ds:", text)
+    text = re.sub(r"(?<=[dgf]s:)\[(0x[0-9a-f]+|[0-9]+)\]", r"\1", text)
     text = re.sub(r"\[(\w+)\+(r\w+)(?=[-+\]])", r"[\1+\2*1", text)
     by_one = ",1" if mnemonic.split()[-1] in _SHIFTS and text.endswith(",1") else ""
     text = text.removesuffix(by_one)
@@ -126,7 +127,7 @@ def intel(mnemonic: str, op_str: str, zero_displacement: bool) -> tuple[str, str
     if zero_displacement:
         text = re.sub(r"\[([^\]]*)\]", lambda m: m.group() if "0x" in m.group(1) else f"[{m.group(1)}+0x0]", text)
     *prefix, name = mnemonic.split()
-    if name[:-1] in _STRINGS and "[" in text:
+    if name[:-1] in _STRINGS and name[-1] in "bwdq" and "[" in text:
         name, text = name[:-1], text.replace("[rdi]", "es:[rdi]").replace("[rsi]", "ds:[rsi]")
     return " ".join([*_prefixes(prefix), _NEVER.get(name, name)]), text + by_one
 

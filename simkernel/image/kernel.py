@@ -68,7 +68,7 @@ class KernelImage:
         core, _subsystems = guest_sources()
         sources = [*core, (str(path), text)]
         return cls.from_assembly(
-            assemble_in_child(sources, ibt=ibt), hash_of(sources, layout.assembler_constants()), ibt
+            assemble_in_child(sources, ibt=ibt, core=len(core)), hash_of(sources, layout.assembler_constants()), ibt
         )
 
     @classmethod
