@@ -27,6 +27,7 @@ from simkernel.errors import GuestError, OurError
 from simkernel.events import (
     Event,
     ExceptionTaken,
+    Int3Claimed,
     Int3Done,
     Int3Taken,
     InterruptTaken,
@@ -64,6 +65,7 @@ class Machine:
         self.outcome = ""  # why the machine stands still for good: "" while it does not
         self._hlt_resume = frozenset(s.address for s in image.symbols if s.name.startswith("hlt_resume"))
         self._oops_word = image.address("oops_in_progress")
+        self._claimed = image.address("poke_int3_found")
 
     # --- what one may ask -----------------------------------------------------------------------------------
 
@@ -306,6 +308,8 @@ class Machine:
         if run.rip in self.focus and run.data[0] != insn.INT3:
             events.insert(0, SiteRan(cpu=cpu, site=run.rip, data=run.data[:5]))
         int3s = self.lanes[cpu].int3s
+        if int3s and self.cpus[cpu].rip == self._claimed:
+            events.append(Int3Claimed(cpu=cpu, address=int3s[-1][0]))
         if int3s and is_iret(run.data) and abs(self.cpus[cpu].rsp - int3s[-1][1]) <= 8:
             events.append(Int3Done(cpu=cpu, address=int3s[-1][0], resume=self.cpus[cpu].rip))
             self._change(cpu, int3s=int3s[:-1])

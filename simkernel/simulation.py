@@ -71,8 +71,9 @@ class Simulation:
         self.image = image
         self.options = options
         self.machine = Machine(image, options.cpus, options.model, options.tick_period)
-        self.core = FtraceCore(self.machine, image)
-        self.task = PatchingTask(self.machine, self.core, protocol or protocol_named(options.protocol))
+        protocol = protocol or protocol_named(options.protocol)
+        self.core = FtraceCore(self.machine, image, protocol.nop)
+        self.task = PatchingTask(self.machine, self.core, protocol)
         self.scheduler = self._new_schedule()
         self._schedule_state = ScheduleState(random=options.seed)
         self.entries: list[Entry] = []

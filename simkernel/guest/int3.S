@@ -79,6 +79,7 @@ SYM_FUNC_START_NOTRACE poke_int3_handler
 
 /* r9 = the entry. rdx = the place behind the instruction, from where its displacement counts. */
 .Lpoke_found:
+SYM_INNER_LABEL poke_int3_found
 	movzbl TP_LEN(%r9), %edx
 	addq %r8, %rdx
 	cmpq $0x0, int3_skip_mode(%rip)
