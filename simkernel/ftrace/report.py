@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkernel.ftrace import records as rec
+from simkernel.ftrace.filters import FunctionNames
 from simkernel.ftrace.needs import Kernel, Machine, symbol_text
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
@@ -58,19 +59,28 @@ def record_flags_text(flags: int) -> str:
     return f" ({flags & rec.FTRACE_REF_MAX})" + "".join(yes if flags & bit else no for bit, yes, no in letters)
 
 
-def enabled_line(machine: Machine, kernel: Kernel, state: FtraceState, name: str, ip: int, flags: int) -> str:
-    """One line of enabled_functions or touched_functions, without its newline."""
-    line = name + record_flags_text(flags)
-    if not flags & rec.FTRACE_FL_TRAMP_EN:
-        regs = bool(flags & rec.FTRACE_FL_REGS_EN)
-        return line + _arrow(machine, kernel, kernel.address("ftrace_regs_call" if regs else "ftrace_call"))
-    found = trampoline_ops(state, ip)
-    if not found:
-        return line + "\ttramp: ERROR!"
-    for ops in found:
-        offset = CallerCode.of(kernel, ops.trampoline_regs).call_offset
-        line += _tramp_text(kernel, ops) + _arrow(machine, kernel, ops.trampoline + offset)
-    return line
+def function_lines(
+    machine: Machine, kernel: Kernel, state: FtraceState, names: FunctionNames, flags: rec.Flags, bit: int
+) -> list[str]:
+    """The lines of enabled_functions (`bit` FTRACE_FL_ENABLED) or touched_functions (FTRACE_FL_TOUCHED)."""
+    at = np.flatnonzero(rec.has(flags, bit))
+    own: dict[int, str] = {int(index): "" for index in at}
+    ips = names.ips[at]
+    for ops in state.listed:
+        if ops.trampoline:
+            call = ops.trampoline + CallerCode.of(kernel, ops.trampoline_regs).call_offset
+            text = _tramp_text(kernel, ops) + _arrow(machine, kernel, call)
+            for index in at[ops.hash.matches(ips)].tolist():
+                own[index] += text
+    shared = [_arrow(machine, kernel, kernel.address(call)) for call in ("ftrace_call", "ftrace_regs_call")]
+    lines = []
+    for index in at.tolist():
+        flag = int(flags[index])
+        tail = shared[bool(flag & rec.FTRACE_FL_REGS_EN)]
+        if flag & rec.FTRACE_FL_TRAMP_EN:
+            tail = own[index] or "\ttramp: ERROR!"
+        lines.append(names.names[index] + record_flags_text(flag) + tail)
+    return lines
 
 
 def _tramp_text(kernel: Kernel, ops: FtraceOps) -> str:

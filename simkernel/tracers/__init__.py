@@ -1,0 +1,38 @@
+"""The tracers: what `current_tracer` can be, and how `trace` shows what they recorded. One file a tracer.
+
+A tracer here is only its name and its text: which callback the sites reach is `ftrace.commands.TRACERS`, and what the
+callback does is guest code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from simkernel.ringbuffer import Record
+from simkernel.tracers import function, nop
+from simkernel.tracers.output import Tracer, View, heading
+
+TABLE: dict[str, Tracer] = {tracer.name: tracer for tracer in (function.TRACER, nop.TRACER)}
+
+__all__ = ["TABLE", "Tracer", "View", "trace_lines", "trace_text"]
+
+
+def trace_lines(view: View, records: Sequence[Record], annotate: bool = False) -> Iterator[str]:
+    """The lines of records, oldest first; with `annotate` a CPU's first is announced (`test_cpu_buff_start()`)."""
+    line = TABLE[view.tracer].line
+    started: set[int] = set()
+    for index, record in enumerate(records):
+        if annotate and record.cpu not in started and index:
+            yield f"##### CPU {record.cpu} buffer started ####"
+        started.add(record.cpu)
+        yield line(view, record)
+
+
+def trace_text(view: View, records: Sequence[Record], entries: int, written: int) -> str:
+    """The text of the file `trace` (`s_show()`, kernel/trace/trace.c).
+
+    Args: entries, written: those in the buffers, and those ever written; where some were lost, a CPU's first line is
+    announced.
+    """
+    lines = [*heading(view, entries, written), *trace_lines(view, records, annotate=written > entries)]
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,274 @@
+"""The control files: their texts as Linux has them, their errors, and commands instead of deeds."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from simkernel import layout, tracefs
+from simkernel.errors import LearnerError
+from simkernel.ftrace import ops as fl
+from simkernel.ftrace.commands import (
+    TRACERS,
+    Command,
+    RegisterOps,
+    ResetBuffer,
+    SetFilter,
+    SetTracer,
+    TracingOn,
+    UnregisterOps,
+)
+from simkernel.ringbuffer import Record
+from simkernel.tracefs import FILES, TracefsError, Written
+from simkernel.tracers import TABLE, View, trace_text
+from tests.ftrace.fakes import NAMES, Setup, do
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup.of(NAMES)
+
+
+def echo(setup: Setup, text: str, name: str, append: bool = False) -> Written:
+    """Write, and carry out what comes of it."""
+    written = tracefs.write(setup, name, text, append)
+    do(setup, *written.commands)
+    return written
+
+
+def test_after_boot_the_files_say_so(setup: Setup) -> None:
+    expected = {
+        "available_filter_functions": "".join(f"{name}\n" for name in NAMES),
+        "available_filter_functions_addrs": "".join(f"{setup.site(name):x} {name}\n" for name in NAMES),
+        "available_tracers": "function nop\n",
+        "current_tracer": "nop\n",
+        "dyn_ftrace_total_info": "8 pages:1 groups: 1\n",
+        "enabled_functions": "",
+        "touched_functions": "",
+        "set_ftrace_filter": "#### all functions enabled ####\n",
+        "set_ftrace_notrace": "#### no functions disabled ####\n",
+        "tracing_on": "0\n",
+        "dmesg": "[    0.000000] ftrace: allocating 8 entries in 1 pages\n"
+        "[    0.000000] ftrace: allocated 1 pages with 1 groups\n",
+    }
+    for name, text in expected.items():
+        assert tracefs.read(setup, name) == text, name
+    assert set(expected) | {"trace", "kallsyms"} == set(FILES)
+
+
+def test_enabled_functions_names_trampolines_and_what_they_call(setup: Setup) -> None:
+    do(setup, SetFilter("filter", "schedule vfs_read"), SetTracer("function"))
+    flags = fl.FTRACE_OPS_FL_SAVE_REGS | fl.FTRACE_OPS_FL_IPMODIFY
+    do(setup, RegisterOps("regs", "ftrace_ops_count", flags, "vfs_*"))
+    tramp, regs = (hex(setup.core.state().find(name).trampoline) for name in ("global_ops", "regs"))
+    assert tracefs.read(setup, "enabled_functions") == (
+        f"schedule (1)           \ttramp: {tramp} (function_trace_call+0x0/0x10) ->function_trace_call+0x0/0x10\n"
+        f"vfs_open (1) R I     M \ttramp: {regs} (ftrace_ops_count+0x0/0x10) ->ftrace_ops_count+0x0/0x10\n"
+        "vfs_read (2) R I     M  ->ftrace_ops_list_func+0x0/0x10\n"
+        f"vfs_write (1) R I     M \ttramp: {regs} (ftrace_ops_count+0x0/0x10) ->ftrace_ops_count+0x0/0x10\n"
+    )
+    do(setup, UnregisterOps("regs"), SetTracer("nop"))
+    assert tracefs.read(setup, "enabled_functions") == ""
+    assert tracefs.read(setup, "touched_functions").splitlines() == [
+        "schedule (0)            ->ftrace_stub+0x0/0x10",
+        "vfs_open (0)         M  ->ftrace_stub+0x0/0x10",
+        "vfs_read (0)         M  ->ftrace_stub+0x0/0x10",
+        "vfs_write (0)         M  ->ftrace_stub+0x0/0x10",
+    ]
+
+
+def test_kallsyms_lists_trampolines_as_linux_does(setup: Setup) -> None:
+    before = tracefs.read(setup, "kallsyms").splitlines()
+    assert f"{setup.site('schedule'):016x} T schedule" in before
+    assert before == sorted(before)
+    do(setup, SetTracer("function"))
+    tramp = setup.core.state().find("global_ops").trampoline
+    assert tracefs.read(setup, "kallsyms").splitlines() == [
+        *before,
+        f"{tramp:016x} t ftrace_trampoline\t[__builtin__ftrace]",
+    ]
+
+
+def test_the_log_has_the_time_in_seconds(setup: Setup) -> None:
+    setup.machine.clock = 2 * 17_284_993_652_999
+    setup.core.log(["hello"])
+    assert tracefs.read(setup, "dmesg").splitlines()[-1] == "[17284.993652] hello"
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "append", "commands"),
+    [
+        ("current_tracer", "function\n", False, (SetTracer("function"),)),
+        ("set_ftrace_filter", "vfs_*\n", False, (SetFilter("filter", "vfs_*", False),)),
+        ("set_ftrace_filter", " vfs_read\tschedule\n", True, (SetFilter("filter", "vfs_read schedule", True),)),
+        ("set_ftrace_filter", "\n", False, (SetFilter("filter", "", False),)),
+        ("set_ftrace_notrace", "!schedule", True, (SetFilter("notrace", "!schedule", True),)),
+        ("tracing_on", "1\n", False, (TracingOn(True),)),
+        ("tracing_on", "0\n", False, ()),
+        ("trace", "anything\n", False, (ResetBuffer(),)),
+        ("trace", "anything\n", True, ()),
+    ],
+)
+def test_a_write_comes_to_commands_and_does_nothing(
+    setup: Setup, name: str, text: str, append: bool, commands: tuple[Command, ...]
+) -> None:
+    before, memory = setup.core.state(), setup.machine.memory.data.copy()
+    assert tracefs.write(setup, name, text, append) == Written(commands)
+    assert setup.core.state() == before
+    assert (setup.machine.memory.data == memory).all()
+
+
+def test_a_filter_is_read_back(setup: Setup) -> None:
+    echo(setup, "vfs_* !vfs_open", "set_ftrace_filter")
+    assert tracefs.read(setup, "set_ftrace_filter") == "vfs_read\nvfs_write\n"
+    echo(setup, "schedule", "set_ftrace_filter", append=True)
+    assert tracefs.read(setup, "set_ftrace_filter") == "schedule\nvfs_read\nvfs_write\n"
+    echo(setup, "", "set_ftrace_filter")
+    assert tracefs.read(setup, "set_ftrace_filter") == "#### all functions enabled ####\n"
+    echo(setup, "decay_load", "set_ftrace_notrace")
+    assert tracefs.read(setup, "set_ftrace_notrace") == "decay_load\n"
+
+
+def test_a_wrong_token_is_an_error_and_those_before_it_take_effect(setup: Setup) -> None:
+    written = echo(setup, "schedule vfs_raed vfs_open", "set_ftrace_filter")
+    assert written.error is not None and written.error.errno == errno.EINVAL
+    assert str(written.error) == (
+        "set_ftrace_filter: Invalid argument: no traced function is called 'vfs_raed'; the nearest name is 'vfs_read'"
+    )
+    assert tracefs.read(setup, "set_ftrace_filter") == "schedule\n"
+    echo(setup, "nonsense", "set_ftrace_filter")
+    assert tracefs.read(setup, "set_ftrace_filter") == "#### all functions enabled ####\n", "> truncates all the same"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number", "says"),
+    [
+        ("current_tracer", "functoin", errno.EINVAL, "did you mean 'function'?"),
+        ("current_tracer", "", errno.EINVAL, "function nop"),
+        ("tracing_on", "yes", errno.EINVAL, "write 0 or 1"),
+        ("set_ftrace_filter", "schedule:traceoff", errno.EINVAL, "triggers"),
+    ],
+)
+def test_a_wrong_write_says_what_to_write(setup: Setup, name: str, text: str, number: int, says: str) -> None:
+    error = tracefs.write(setup, name, text).error
+    assert error is not None and error.errno == number
+    assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "says"),
+    [
+        ("trase", errno.ENOENT, "'trace'"),
+        ("xyzzy", errno.ENOENT, "there are: "),
+        ("kallsyms", errno.EINVAL, "only be read"),
+    ],
+)
+def test_a_file_that_cannot_be_written_says_why(setup: Setup, name: str, number: int, says: str) -> None:
+    with pytest.raises(TracefsError, match=says) as refused:
+        tracefs.write(setup, name, "1")
+    assert refused.value.errno == number
+    assert isinstance(refused.value, LearnerError)
+
+
+def test_a_dead_ftrace_refuses_filters(setup: Setup) -> None:
+    setup.machine.text_write(setup.site("schedule"), b"\x90" * 5)
+    do(setup, SetTracer("function"))
+    error = tracefs.write(setup, "set_ftrace_filter", "vfs_read").error
+    assert error is not None and error.errno == errno.ENODEV
+    assert "# WARNING: FUNCTION TRACING IS CORRUPTED\n#          MAY BE MISSING" in tracefs.read(setup, "trace")
+
+
+def test_modes_are_those_of_linux() -> None:
+    modes = {name: file.mode for name, file in FILES.items()}
+    assert modes["available_tracers"] == modes["enabled_functions"] == 0o440
+    assert modes["current_tracer"] == modes["trace"] == modes["set_ftrace_filter"] == 0o640
+
+
+# --- trace ------------------------------------------------------------------------------------------------------------
+
+
+def view(cpus: int = 4) -> View:
+    names = {0x10: "vfs_read", 0x20: "ksys_read", 0x30: "hrtimer_interrupt", 0x40: "__sysvec_apic_timer_interrupt"}
+    return View("function", cpus, {0: "swapper/3", 1977: "bash"}, names.get)
+
+
+def at(seconds: float, cpu: int, ip: int, parent: int, pid: int, flags: int = 0) -> Record:
+    return Record(round(seconds * 1e9) * 4, cpu, 0, ip, parent, pid, flags)
+
+
+def test_the_text_of_trace_is_the_kernel_s() -> None:
+    records = [
+        at(186.475409, 3, 0x30, 0x40, 0, layout.REC_IRQS_OFF | layout.REC_HARDIRQ | 1 << layout.REC_PREEMPT_SHIFT),
+        at(17284.993652, 0, 0x10, 0x20, 1977),
+    ]
+    assert trace_text(view(), records, 2, 2) == (
+        "# tracer: function\n"
+        "#\n"
+        "# entries-in-buffer/entries-written: 2/2   #P:4\n"
+        "#\n"
+        "#                                _-----=> irqs-off/BH-disabled\n"
+        "#                               / _----=> need-resched\n"
+        "#                              | / _---=> hardirq/softirq\n"
+        "#                              || / _--=> preempt-depth\n"
+        "#                              ||| / _-=> migrate-disable\n"
+        "#                              |||| /     delay\n"
+        "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n"
+        "#              | |         |   |||||     |         |\n"
+        "          <idle>-0       [003] d.h1.   186.475409: hrtimer_interrupt <-__sysvec_apic_timer_interrupt\n"
+        "            bash-1977    [000] ..... 17284.993652: vfs_read <-ksys_read\n"
+    )
+
+
+def test_what_has_no_name_is_shown_by_its_number() -> None:
+    record = at(0, 0, 0x10, 0xFFFF_FFFF_C040_2033, 4711)
+    assert trace_text(view(), [record], 1, 1).splitlines()[-1] == (
+        "           <...>-4711    [000] .....     0.000000: vfs_read <-0xffffffffc0402033"
+    )
+    assert trace_text(view(), [at(0, 0, 0x10, 0, 0)], 1, 1).endswith(": vfs_read\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (0, "....."),
+        (layout.REC_NEED_RESCHED | 0x200, ".N.2."),
+        (layout.REC_NMI | layout.REC_HARDIRQ | layout.REC_IRQS_OFF | 0xF00, "d.Zf."),
+        (layout.REC_NMI | 0x4000, "..zf."),
+    ],
+)
+def test_five_characters_say_where_it_was_called(flags: int, text: str) -> None:
+    assert f" {text} " in trace_text(view(), [at(0, 0, 0x10, 0x20, 1977, flags)], 1, 1)
+
+
+def test_where_records_were_lost_each_cpu_but_the_first_is_announced() -> None:
+    records = [at(1, 1, 0x10, 0x20, 1977), at(2, 1, 0x10, 0x20, 1977), at(3, 0, 0x10, 0x20, 1977)]
+    told = trace_text(view(), records, 3, 9).splitlines()[12:]
+    assert told[2] == "##### CPU 0 buffer started ####"
+    assert len(told) == 4
+    assert "####" not in trace_text(view(), records, 3, 3)
+
+
+def test_trace_is_read_from_the_guest_s_buffers(setup: Setup) -> None:
+    memory = setup.machine.memory
+    task = layout.TASKS_BASE
+    memory.write(task + layout.TASK_PID, (201).to_bytes(4, "little"))
+    memory.write(task + layout.TASK_COMM, b"bash\0")
+    slot = layout.RING_BASE + layout.RING_STRIDE
+    for offset, value in ((layout.REC_TS, 9_000), (layout.REC_IP, setup.site("vfs_read")), (layout.REC_PARENT, 8)):
+        memory.write_u64(slot + offset, value)
+    memory.write(slot + layout.REC_PID, (201).to_bytes(4, "little") + layout.REC_VALID.to_bytes(4, "little"))
+    memory.write_u64(layout.PERCPU_BASE + layout.PERCPU_SIZE + layout.PCPU_RING_HEAD, 1)
+    text = tracefs.read(setup, "trace")
+    assert "# entries-in-buffer/entries-written: 1/1   #P:2\n" in text
+    assert text.endswith("            bash-201     [001] .....     0.000005: vfs_read <-0x00000008\n")
+    echo(setup, "", "trace")
+    assert "# entries-in-buffer/entries-written: 0/0   #P:2\n" in tracefs.read(setup, "trace")
+
+
+def test_each_tracer_has_its_text() -> None:
+    assert list(TABLE) == ["function", "nop"]
+    assert TRACERS.keys() == TABLE.keys()
