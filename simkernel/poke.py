@@ -46,6 +46,7 @@ from simkernel.protocol import (
 
 SITE_SIZE = 5
 POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off, map, switch mm, copy, unmap, compare
+EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, serialize
 IPI_PRICE = 200  # for sending one sync to all CPUs
 ACTION_PRICE = 50  # for anything else
 

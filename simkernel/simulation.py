@@ -28,7 +28,8 @@ from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule
 CHECKPOINT_ENTRIES = 512  # history entries, or
 CHECKPOINT_INSTRUCTIONS = 400_000  # instructions, between two checkpoints at most
 CHOICES = (Run, Read, Settle, Nmi)
-BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will
+BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
+BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +105,8 @@ class Simulation:
         options = options or Options()
         options.validate()
         simulation = cls(image or load_image(options), options, protocol)
-        simulation.run_until(cls.booted, BOOT_INSTRUCTIONS)
+        bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
+        simulation.run_until(cls.booted, bound)
         if not simulation.booted():
             raise GuestError(f"the kernel has not come up: {simulation.machine.outcome or 'it runs on and on'}")
         return simulation
@@ -273,6 +275,10 @@ class Simulation:
             self._restore(ahead)
         while self.position < place:
             self.step()
+
+    def checkpoint_places(self, place: tuple[int, int]) -> list[int]:
+        """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
+        return [checkpoint.entry for checkpoint in self._checkpoints if (checkpoint.entry, 0) < place]
 
     def _checkpoint_before(self, place: int) -> int:
         """Index of the last checkpoint at or before a place."""

@@ -40,7 +40,7 @@ from simkernel.ftrace.plan import (
     WriteTrampoline,
 )
 from simkernel.machine import Machine
-from simkernel.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE, Batch, Poke, PokeState, TextPoke
+from simkernel.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, PokeState, TextPoke
 from simkernel.protocol import Protocol
 
 NAME, PID = "bash", 201  # who patches: the shell in which someone wrote to current_tracer
@@ -267,7 +267,7 @@ class PatchingTask:
         last = min(first + entries, len(step)) if entries else len(step)
         self.machine.write_sites(step.sites[first:last], step.new[first:last])
         self.core.update_records(step.records.part(first, last))
-        self.machine.clock += POKE_PRICE * (last - first)
+        self.machine.clock += EARLY_POKE_PRICE * (last - first)
         self._state = replace(self._state, done=last)
         return self._step_done() if last == len(step) else []
 
