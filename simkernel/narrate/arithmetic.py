@@ -78,6 +78,25 @@ def _rotate(left: bool) -> Callable[[int, int, int], int]:
     return compute
 
 
+def _shift_double(left: bool) -> Sentence:
+    """SHLD and SHRD: bits of a second register come in."""
+
+    def sentence(i: Instant) -> str:
+        *_, source, target = i.operands
+        size = target.size or i.size
+        bits = 8 * size
+        count = (i.value(i.operands[0], 1) or 0) & (63 if size == 8 else 31) if len(i.operands) == 3 else 1
+        value, more = i.value(target, size), i.value(source, size)
+        if value is None or more is None:
+            return f"shifts {i.name(target)} by {count}, which is unreadable"
+        wide = value << bits | more if left else more << bits | value
+        result = (wide << count >> bits if left else wide >> count) & mask(size)
+        way = f"{'left' if left else 'right'} by {count}, with {i.holds(source, size)} behind it"
+        return f"shifts {i.name(target)} {way}: {number(value)} becomes {number(result)}"
+
+    return sentence
+
+
 def _compare(i: Instant) -> str:
     source, target = i.operands
     a, b = i.value(target, i.size), i.value(source, i.size)
@@ -232,6 +251,8 @@ TABLE: dict[str, Sentence] = {
     "sal": _shift("shifts left", lambda a, n, _: a << n),
     "shr": _shift("shifts right", lambda a, n, _: a >> n),
     "sar": _shift("shifts right, sign kept,", lambda a, n, bits: signed(a, bits // 8) >> n),
+    "shld": _shift_double(True),
+    "shrd": _shift_double(False),
     "rol": _shift("rotates left", _rotate(True)),
     "ror": _shift("rotates right", _rotate(False)),
     "cmp": _compare,

@@ -1,0 +1,129 @@
+"""Every event has a sentence that can be said aloud."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+from simkernel import events, insn, layout
+from simkernel.events import Event
+from simkernel.image import KernelImage, Segment, Symbol
+from simkernel.image.symbols import SymbolTable
+from simkernel.narrate import PATCHER, sentence
+from simkernel.narrate.events import SENTENCES
+from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE
+
+VFS_READ = layout.TEXT_BASE + 0x40
+TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)
+REFUSED = re.compile(r"\b(flush|stop|freeze|stale|copy|simply|just|obviously)", re.IGNORECASE)
+TYPES = [
+    kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, Event) and kind is not Event
+]
+
+
+@pytest.fixture(scope="module")
+def image() -> KernelImage:
+    names = ("vfs_read", "ksys_read")
+    symbols = SymbolTable([Symbol(VFS_READ + 0x40 * at, name, 0x40, "T", True) for at, name in enumerate(names)])
+    sites = np.array([VFS_READ, VFS_READ + 0x40], dtype=np.uint64)
+    return KernelImage((Segment(layout.TEXT_BASE, bytes(0x100), True),), symbols, sites, "", "", False)
+
+
+SAMPLES: dict[str, object] = {
+    "title": "echo function > current_tracer",
+    "protocol": "int3",
+    "batch": 1,
+    "sites": (VFS_READ,),
+    "phase": "sync 1",
+    "first": 0,
+    "old": b"\x0f",
+    "new": b"\xcc",
+    "cpus": (0, 1),
+    "waiting_for": (1,),
+    "where": "thread",
+    "what": "ftrace_ops_list",
+    "size": 8,
+    "holdouts": (101, 102),
+    "text": "ftrace: allocating 90 entries in 1 pages",
+    "data": insn.NOP5,
+    "site": VFS_READ,
+    "address": VFS_READ,
+    "resume": VFS_READ + 5,
+    "cr2": 0xFFFF_FFFF_8100_0044,
+    "vector": 6,
+    "ip": VFS_READ,
+    "parent_ip": VFS_READ + 0x51,
+}
+
+
+def sample(kind: type[Event], **fields: object) -> Event:
+    """An event of that type with values that can be."""
+    own = [field.name for field in dataclasses.fields(kind) if field.name not in ("entry", "clock", "during")]
+    return kind(**{name: SAMPLES.get(name, 1) for name in own} | {"during": "sync 1"} | fields)  # type: ignore[arg-type]
+
+
+def check(text: str) -> None:
+    assert len(text.split()) <= 20, text
+    assert text.endswith(".") and not REFUSED.search(text), text
+    assert text.startswith(("CPU", PATCHER, "The kernel log")), text
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.__name__))
+def test_every_event_has_a_sentence(kind: type[Event], image: KernelImage) -> None:
+    check(sentence(sample(kind), image, INT3_PROTOCOL))
+
+
+def test_the_table_holds_the_events_and_nothing_else() -> None:
+    assert set(SENTENCES) == set(TYPES)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.__name__))
+def test_sentences_stay_short_on_eight_cpus(kind: type[Event], image: KernelImage) -> None:
+    many = {
+        "cpus": tuple(range(8)),
+        "waiting_for": tuple(range(7)),
+        "holdouts": tuple(range(100, 130)),
+        "sites": (VFS_READ, VFS_READ + 0x40),
+        "waited": 12_345,
+        "old": insn.NOP5,
+        "new": TRACED,
+    }
+    own = {field.name for field in dataclasses.fields(kind)}
+    text = sentence(sample(kind, **{k: v for k, v in many.items() if k in own}), image, INT3_PROTOCOL)
+    assert len(text.split()) <= 26, text  # lists of CPUs and the five bytes count as one word each
+
+
+def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
+    def said(event: Event) -> str:
+        return sentence(event, image, INT3_PROTOCOL)
+
+    stored = events.SiteStored(phase="write int3", sites=(VFS_READ,), first=0, old=b"\x0f", new=b"\xcc")
+    assert said(stored) == f"{PATCHER} writes byte +0: at vfs_read 0F becomes CC."
+    answered = events.SyncAnswered(cpu=0, waiting_for=(1,), during="sync 1")
+    assert said(answered) == f"CPU0 answers sync 1 and goes on; {PATCHER} still waits for CPU1."
+    ran = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, during="write head")
+    assert "a call to ftrace_trampoline" in said(ran) and "during write head" in said(ran)
+    torn = events.SiteRan(cpu=1, site=VFS_READ, data=b"\xe8" + insn.NOP5[1:])
+    assert "where nothing is" in said(torn)
+    skipped = events.Int3Done(cpu=0, address=VFS_READ, resume=VFS_READ + 5)
+    called = events.Int3Done(cpu=0, address=VFS_READ, resume=layout.TRAMP_BASE)
+    assert "what a NOP does" in said(skipped) and "made the call" in said(called)
+
+
+def test_the_same_answer_in_two_syncs_reads_differently(image: KernelImage) -> None:
+    one, other = (events.SyncAnswered(cpu=0, waiting_for=(), during=f"sync {n}") for n in (1, 2))
+    assert sentence(one, image, INT3_PROTOCOL) != sentence(other, image, INT3_PROTOCOL)
+
+
+@pytest.mark.parametrize("protocol", [INT3_PROTOCOL, STOP_MACHINE, NAIVE], ids=lambda p: str(p.name))
+def test_phase_texts_are_sentences(protocol: object) -> None:
+    for phase in protocol.phases:  # type: ignore[attr-defined]
+        texts = (phase.true_now, phase.why, phase.without)
+        assert len(set(texts)) == 3
+        for text in texts:
+            for part in re.split(r"(?<=[.:;]) ", text):
+                assert len(part.split()) <= 20, part
