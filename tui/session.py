@@ -51,12 +51,13 @@ def names_of(image: KernelImage) -> FunctionNames:
     return FunctionNames([symbol.name for symbol in image.functions()], image.mcount_loc)
 
 
-def boot(options: Options, protocol: str = "int3") -> Simulation:
-    """A booted kernel."""
+def boot(options: Options, protocol: str = "int3", image: KernelImage | None = None) -> Simulation:
+    """A booted kernel; `image` where it is at hand already."""
     from simkernel.simulation import Simulation
 
+    image = image or image_of(options)
     with progress("booting"):
-        return Simulation.boot(engine_options(options, protocol))
+        return Simulation.boot(engine_options(options, protocol), image)
 
 
 def carry_out(simulation: Simulation, options: Options, *commands: Command) -> None:

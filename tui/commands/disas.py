@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,21 +13,21 @@ from tui.output import emit_json
 from tui.session import boot, carry_out, image_of
 
 if TYPE_CHECKING:
+    from simkernel.asm import Symbol
     from simkernel.disasm import Instruction
-    from simkernel.image import KernelImage, Symbol
-    from simkernel.simulation import Simulation
+    from simkernel.image import KernelImage
 
 AS_BUILT, BOOTED, TRACED = "as-built", "booted", "traced"
 
 
-def code_in_state(options: Options, state: str, name: str) -> tuple[KernelImage, Symbol, bytes, Simulation | None]:
-    """A function's bytes in a state, with the kernel they come from and, once booted, the simulation."""
+def code_in_state(options: Options, state: str, name: str) -> tuple[KernelImage, Symbol, bytes]:
+    """A function's bytes in a state, and the kernel they come from."""
     from simkernel.ftrace.commands import SetFilter, SetTracer
 
     if state == AS_BUILT:
         image = image_of(options)
         symbol = image.symbol(name)
-        return image, symbol, image.text_of(symbol), None
+        return image, symbol, image.text_of(symbol)
     simulation = boot(options)
     image = simulation.image
     symbol = image.symbol(name)
@@ -34,7 +35,7 @@ def code_in_state(options: Options, state: str, name: str) -> tuple[KernelImage,
         if not symbol.traced:
             raise LearnerError(f"{name} is notrace: no site stands at its start; show it with --booted")
         carry_out(simulation, options, SetFilter("filter", name), SetTracer("function"))
-    return image, symbol, simulation.machine.text_read(symbol.address, symbol.size), simulation
+    return image, symbol, simulation.machine.text_read(symbol.address, symbol.size)
 
 
 @click.command
@@ -52,17 +53,23 @@ def command(function: str, syntax: str, with_bytes: bool, state: str, options: O
     """
     from simkernel import disasm
 
-    image, symbol, code, simulation = code_in_state(options, state, function)
+    image, symbol, code = code_in_state(options, state, function)
     instructions = list(disasm.decode(code, symbol.address, "intel" if syntax == "intel" else "att"))
     if as_json:
         emit_json({"function": symbol.name, "address": symbol.address, "state": state, "syntax": syntax,
                    "instructions": [as_value(one, symbol.address) for one in instructions]})  # fmt: skip
         return
-    symbolize = image.symbolize if simulation is None else simulation.symbolize
     click.echo(f"Dump of assembler code for function {symbol.name}:")
-    for line in disasm.listing(instructions, symbol.address, symbolize, with_bytes):
+    for line in disasm.listing(instructions, symbol.address, partial(place_name, image), with_bytes):
         click.echo(line)
     click.echo("End of assembler dump.")
+
+
+def place_name(image: KernelImage, address: int) -> str:
+    """What stands in angle brackets: symbol+offset, and what /proc/kallsyms calls all that ftrace allocates."""
+    from simkernel.layout import TRAMP_BASE, TRAMP_SIZE
+
+    return "ftrace_trampoline" if 0 <= address - TRAMP_BASE < TRAMP_SIZE else image.symbolize(address)
 
 
 def as_value(one: Instruction, start: int) -> dict[str, object]:

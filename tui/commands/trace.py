@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from tui.options import KERNEL, MACHINE, Options, takes_options
 from tui.output import emit_json
-from tui.session import boot, carry_out, names_of, run
+from tui.session import boot, carry_out, run
+
+if TYPE_CHECKING:
+    from simkernel.image import KernelImage
+    from simkernel.simulation import Simulation
 
 
 @click.command
@@ -31,12 +37,8 @@ def command(
     """
     from simkernel import tracefs
     from simkernel.ftrace.commands import SetFilter, SetTracer
-    from simkernel.ftrace.filters import apply_filter
 
     simulation = boot(options)
-    names = names_of(simulation.image)
-    for text in (globs, excluded):
-        apply_filter(names, " ".join(text))
     carry_out(
         simulation,
         options,
@@ -46,6 +48,32 @@ def command(
     )
     run(simulation, instructions, "tracing")
     if as_json:
-        emit_json(tracefs.read(simulation, "trace"))
+        emit_json(records_of(simulation))
     else:
         click.echo(tracefs.read(simulation, "trace"), nl=False)
+
+
+def records_of(simulation: Simulation) -> list[dict[str, Any]]:
+    """The records of the trace, oldest first; `time` is in instructions of the machine's clock."""
+    from simkernel.ringbuffer import merged, saved_cmdlines
+
+    memory, image = simulation.machine.memory, simulation.image
+    comms = saved_cmdlines(memory)
+    return [
+        {
+            "time": one.ts,
+            "cpu": one.cpu,
+            "task": comms.get(one.pid, "<idle>"),
+            "pid": one.pid,
+            "function": name_of(image, one.ip),
+            "caller": name_of(image, one.parent_ip),
+            "irqs_off": one.irqs_off,
+            "preempt_depth": one.preempt_depth,
+        }
+        for one in merged(memory, simulation.options.cpus)
+    ]
+
+
+def name_of(image: KernelImage, address: int) -> str:
+    found = image.find(address)
+    return found.name if found else f"{address:#x}"

@@ -1,0 +1,87 @@
+"""`simkernel boot`: the toy kernel comes up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.options import KERNEL, MACHINE, Options, takes_options
+from tui.output import emit_json
+from tui.session import boot, check_alive, engine_options, image_of
+
+if TYPE_CHECKING:
+    from simkernel.simulation import Simulation
+
+
+@click.command
+@click.option("--step", is_flag=True, help="Say each thing that happens; on a terminal wait for Enter after each.")
+@takes_options(KERNEL, MACHINE)
+def command(step: bool, options: Options, as_json: bool) -> None:
+    """Boot the toy kernel and print its log.
+
+    On the way ftrace_init holds each site against `call __fentry__` and writes a NOP there.
+    """
+    if step:
+        step_through(options, as_json)
+        return
+    simulation = boot(options)
+    from simkernel import tracefs
+
+    log = tracefs.read(simulation, "dmesg")
+    if as_json:
+        emit_json(summary(simulation) | {"dmesg": log.splitlines()})
+    else:
+        click.echo(log, nl=False)
+        click.echo(sentence_of(summary(simulation)))
+
+
+def summary(simulation: Simulation) -> dict[str, Any]:
+    """What has come up, in numbers."""
+    return {
+        "cpus": simulation.options.cpus,
+        "functions": len(simulation.image.functions()),
+        "instructions": simulation.machine.clock,
+        "digest": simulation.image.digest,
+    }
+
+
+def sentence_of(numbers: dict[str, Any]) -> str:
+    return (
+        f"{numbers['cpus']} CPUs run tasks after {numbers['instructions']:,} instructions; "
+        f"{numbers['functions']:,} functions can be traced."
+    )
+
+
+def happenings(simulation: Simulation, limit: int) -> Iterator[tuple[int, str]]:
+    """Boot the simulation; what happens on the way, as (clock, sentence)."""
+    from simkernel.narrate import sentence
+
+    while not simulation.booted() and not simulation.outcome and simulation.machine.clock < limit:
+        for event in simulation.step():
+            yield event.clock, sentence(event, simulation.image, simulation.task.poke.protocol)
+
+
+def step_through(options: Options, as_json: bool) -> None:
+    """Boot and print each event as a sentence."""
+    from simkernel.errors import GuestError
+    from simkernel.simulation import Simulation
+
+    simulation = Simulation(image_of(options), engine_options(options))
+    waits = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    steps = []
+    for number, (clock, text) in enumerate(happenings(simulation, options.max_instructions), 1):
+        steps.append({"step": number, "clock": clock, "text": text})
+        if not as_json:
+            click.echo(f"{number:>4}  {clock:>9,}  {text}")
+        if waits and click.prompt("", "", show_default=False, prompt_suffix="").strip() == "q":
+            return
+    check_alive(simulation)
+    if not simulation.booted():
+        raise GuestError(f"the kernel is not up after {options.max_instructions:,} instructions (--max-instructions)")
+    if as_json:
+        emit_json(summary(simulation) | {"steps": steps})
+    else:
+        click.echo(sentence_of(summary(simulation)))
