@@ -7,24 +7,32 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     snapshot        all that a viewer may know at one step, frozen
     digest          one digest over all state
     validate        the invariants, apart from the fast path
-    simulation      the one object that outsiders hold: boot, step, back, run, history
-    oops            a kernel oops in Linux's format
-    tracefs         ftrace's control files as a table: name -> read, write
-    narrate         events and instructions as English sentences
-    tracers         one file a tracer
+    snapshot        all that a viewer may know at one step, frozen
+    moment          a place in history as a string; breakpoints: places to halt at, both ways
+    validate        the invariants, apart from the fast path; digest: "bit for bit the same"
+    simulation      the one object that outsiders hold: boot, step, back, run
+    history         the pages that each checkpoint changed; options: what a run is made from
+    tracefs         ftrace's control files as a table: name -> read, write; oops: a dead kernel's last words
+    narrate         events and instructions as English sentences; tracers: one file a tracer
     ringbuffer      reads the per-CPU ring buffers that guest code writes
-    ftrace          records, filters, ops, trampolines, and the plan that an update is
+    ftrace          records, filters, ops, trampolines, the plan that an update is, the task that takes it
     poke            carries a patch protocol out on a machine (Linux: text_poke_bp_batch)
     machine         several CPUs, shared memory, exceptions, interrupts: the one place where a step happens
+    (its parts)     exceptions, lane, loader, paths
     cpu             the only door to Unicorn: one CPU
     fetch           which bytes each CPU may run
     image           the guest's text, data, symbols and patch sites
-    asm, disasm     the only doors to Keystone and to Capstone
+    asm             the only door to Keystone
+    disasm          the only door to Capstone
     protocol        patch protocols as tables: phases, their reasons, their invariants
     schedule        who moves next
+    memory          guest data, one for all CPUs
     insn, layout    x86-64 bytes as values; the memory map
     events          everything that can be observed, one vocabulary
     errors          whose fault it is
+
+A simulation runs without a viewer, so a snapshot is taken *of* it and stands above it. What is assembled is read back
+through the disassembler, so `asm` stands above `disasm`.
 
 The guest itself is assembly in `guest/*.S`. What a CPU does is guest code; Python is only the hardware and the
 patching task.
