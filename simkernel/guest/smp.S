@@ -13,6 +13,18 @@
 .set STOP_GO_ON, 0x3
 .set STOP_IN_IPI, 0x11
 
+/* iret_to_self() (asm/sync_core.h): a frame that leads to the line behind it, with rsp as before the first push. */
+.macro IRET_TO_SELF
+movq %rsp, %rax
+pushq $KERNEL_DS
+pushq %rax
+pushfq
+pushq $KERNEL_CS
+pushq $.Liret_here_\@
+iretq
+.Liret_here_\@:
+.endm
+
 DEFINE_IDTENTRY_SYSVEC sysvec_call_function
 
 SYM_FUNC_START __sysvec_call_function
@@ -59,7 +71,7 @@ SYM_FUNC_END __flush_smp_call_function_queue
 SYM_FUNC_START do_sync_core
 	cmpq $0x0, sync_with_cpuid(%rip)
 	jne .Lsync_cpuid
-	call iret_to_self
+	IRET_TO_SELF
 	ret
 .Lsync_cpuid:
 	xorl %eax, %eax
@@ -68,19 +80,6 @@ SYM_FUNC_START do_sync_core
 	popq %rbx
 	ret
 SYM_FUNC_END do_sync_core
-
-/* iret_to_self(): a frame that leads behind itself, with rsp as it is before the first push. Inline in Linux. */
-SYM_FUNC_START_NOTRACE iret_to_self
-	movq %rsp, %rax
-	pushq $KERNEL_DS
-	pushq %rax
-	pushfq
-	pushq $KERNEL_CS
-	pushq $.Liret_here
-	iretq
-.Liret_here:
-	ret
-SYM_FUNC_END iret_to_self
 
 /* int smpboot_thread_fn(fn): the loop of a per-CPU thread; rdi = its function. Sleeps until somebody has work for it. */
 SYM_FUNC_START smpboot_thread_fn
@@ -129,7 +128,7 @@ SYM_FUNC_START_NOTRACE stop_cpu_and_wait
 /* A return does not serialize, so the new text asks for it (commit 0e00f7ae). The parking in the interrupt has its IRET. */
 	cmpq $0x0, stop_serialize(%rip)
 	je .Lstop_leave
-	call iret_to_self
+	IRET_TO_SELF
 .Lstop_leave:
 	movq $0x0, %gs:PCPU_STOP
 	ret

@@ -10,8 +10,8 @@
  * call traced functions. Ours call nothing traced, take no lock and touch no unmapped page, so no callback can begin
  * inside another but by an interrupt, and an interrupt's callbacks are complete before this one goes on.
  *
- * From a site's call to site + 5 through a trampoline of its own: 73 instructions with function_trace_call, 1 more where
- * a record is overwritten, 3 more in a hard interrupt, 5 more in an NMI.
+ * From a site's call to site + 5 through a trampoline of its own: 70 instructions with function_trace_call, 2 more where
+ * an unread record is overwritten, 3 more in a hard interrupt, 5 more in an NMI.
  */
 
 /*

@@ -178,7 +178,7 @@ SYM_CODE_START stub_user
 	movq $0x1002, %r13
 	movq $0x1003, %r14
 	xorl %r15d, %r15d
-.Luser_again:
+SYM_INNER_LABEL stub_user_again
 	movq %r15, %rdi
 	movq %rbx, %rsi
 	movq $0x1004, %rdx
@@ -218,7 +218,7 @@ SYM_CODE_START stub_user
 	incq TASK_ERRORS(%rcx)
 .Luser_right:
 	incq %r15
-	jmp .Luser_again
+	jmp stub_user_again
 SYM_CODE_END stub_user
 
 .data
@@ -238,3 +238,36 @@ SYM_DATA_START init_tasks
 	.quad stub_user, 0x222, 0x0
 SYM_DATA_END init_tasks
 .text
+
+/*
+ * A callback for tests of ftrace_regs_caller: keeps a copy of pt_regs, then sets RIP and ORIG_RAX where the test has put
+ * something else than 0, and RBX likewise.
+ */
+SYM_FUNC_START_NOTRACE stub_regs_callback
+	xorl %eax, %eax
+.Lcopy_regs:
+	movq (%rcx,%rax,1), %r8
+	movq %r8, HEAP_BASE + 0x20000(%rax)
+	addq $0x8, %rax
+	cmpl $FRAME_SIZE, %eax
+	jne .Lcopy_regs
+	movq HEAP_BASE + 0x21000, %rax
+	testq %rax, %rax
+	je .Lkeep_rip
+	movq %rax, PT_RIP(%rcx)
+.Lkeep_rip:
+	movq HEAP_BASE + 0x21008, %rax
+	movq %rax, PT_ORIG_RAX(%rcx)
+	ret
+SYM_FUNC_END stub_regs_callback
+
+/* What RIP or a direct call may lead to: another body for stub_add_second, and a function that counts and returns. */
+SYM_FUNC_START_NOTRACE stub_other_body
+	leaq 0x7(%rdi,%rsi), %rax
+	ret
+SYM_FUNC_END stub_other_body
+
+SYM_FUNC_START_NOTRACE stub_direct
+	incq HEAP_BASE + 0x21010
+	ret
+SYM_FUNC_END stub_direct

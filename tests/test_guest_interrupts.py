@@ -1,0 +1,200 @@
+"""The guest's core under interrupts: NMIs and syncs between any two instructions, idle, parking, faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkernel import insn, layout
+from simkernel.errors import GuestError
+from simkernel.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, Poke, TextPoke
+from simkernel.protocol import INT3_PROTOCOL
+from simkernel.schedule import Nmi, Run
+from tests.guest.core_kernel import CoreKernel
+
+pytestmark = pytest.mark.keystone
+
+STEPS = 900
+
+
+def busy_kernel() -> CoreKernel:
+    """One CPU, in a system call, with a traced function, the list function and an int3 on its way."""
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    ops = kernel.add_ops(0, "function_trace_call", [])
+    trampoline = kernel.trampoline(ops, "function_trace_call")
+    kernel.inner_call("ftrace_ops_list_func")
+    for name in ("x64_sys_call", "nmi_handle", "do_sync_core"):
+        kernel.call_from(name, trampoline)
+    kernel.call_from("stub_add_second", kernel.image.address("ftrace_regs_caller"))
+    kernel.call_from("schedule", kernel.image.address("ftrace_caller"))
+    site = kernel.site("stub_add")
+    poke = TextPoke(kernel.machine, INT3_PROTOCOL)
+    poke.begin(Batch.of([Poke(site, insn.NOP5, insn.call(site, trampoline))]))
+    poke.act()
+    kernel.machine.write_code(site, b"\xcc", fresh=True)
+    kernel.run_to("entry_SYSCALL_64")
+    return kernel
+
+
+def trail(kernel: CoreKernel, disturb: str) -> list[tuple[int, ...]]:
+    """The registers before each of STEPS instructions of CPU0, with what disturbs it run to its end in between.
+
+    What the tracer reads from the clock and the buffer's head differs, so in it and its trampoline few registers count.
+    """
+    machine, cpu = kernel.machine, kernel.machine.cpus[0]
+    callers = "function_trace_call ftrace_ops_list_func ftrace_lookup_ip ftrace_caller ftrace_regs_caller".split()
+    states = []
+    for _ in range(STEPS):
+        if disturb == "nmi":
+            machine.step(Nmi(0))
+        elif disturb == "ipi":
+            machine.set_percpu(0, layout.PCPU_CSD, 1)
+            machine.ask_sync(0)
+        if disturb and machine.deliverable(0) is not None:
+            rip, rsp = cpu.rip, cpu.rsp
+            machine.step(Run(0, 1))
+            while (cpu.rip, cpu.rsp) != (rip, rsp):
+                machine.step(Run(0, 1))
+        registers = cpu.registers()
+        symbol = kernel.image.find(cpu.rip)
+        if symbol is None or symbol.name in callers:
+            registers = {name: registers[name] for name in ("rip", "rsp", "rbx", "rbp", "r12", "r13", "r14", "r15")}
+        states.append(tuple(registers.values()))
+        machine.step(Run(0, 1))
+    return states
+
+
+@pytest.mark.parametrize("disturb", ["nmi", "ipi"])
+def test_an_interrupt_between_any_two_instructions_changes_no_register(disturb: str) -> None:
+    plain, disturbed = busy_kernel(), busy_kernel()
+    assert trail(plain, "") == trail(disturbed, disturb)
+    assert disturbed.total(layout.TASK_ERRORS) == 0
+    if disturb == "nmi":
+        assert disturbed.word("nmi_count") == STEPS
+
+
+@pytest.mark.parametrize("cpuid", [False, True])
+def test_a_sync_is_short_and_answered_after_the_serializing_instruction(cpuid: bool) -> None:
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    kernel.machine.memory.write_u64(kernel.image.address("sync_with_cpuid"), cpuid)
+    kernel.run(5)
+    kernel.run_to("stub_user_again")
+    machine = kernel.machine
+    machine.set_percpu(0, layout.PCPU_CSD, 1)
+    machine.ask_sync(0)
+    seen = kernel.steps_until(machine.cpus[0].rip)
+    assert len(seen) <= 82
+    assert machine.percpu(0, layout.PCPU_CSD) == 0
+    names = [kernel.image.symbolize(rip).partition("+")[0] for rip in seen]
+    assert "do_sync_core" in names
+    last = max(i for i, name in enumerate(names) if name == "do_sync_core")
+    assert names[last + 1] == "__flush_smp_call_function_queue"
+
+
+def put_to_sleep(kernel: CoreKernel) -> None:
+    """No task may run: the CPUs go idle."""
+    for comm, _, task in kernel.tasks():
+        if comm in ("first", "second"):
+            kernel.machine.memory.write_u64(task + layout.TASK_STATE, 1)
+
+
+def test_a_cpu_without_a_task_halts_and_the_tick_or_an_nmi_ends_that() -> None:
+    kernel = CoreKernel(cpus=1, tick_period=5_000).online()
+    put_to_sleep(kernel)
+    for _ in range(400):
+        kernel.run(1)
+        if kernel.machine.halted(0):
+            break
+    machine = kernel.machine
+    idle = machine.percpu(0, layout.PCPU_IDLE_TASK)
+    assert machine.halted(0)
+    assert machine.percpu(0, layout.PCPU_CURRENT) == idle
+    assert machine.memory.read_u64(idle + layout.TASK_IN_USER) == 1
+    machine.step(Nmi(0))
+    machine.step(Run(0, 60))
+    assert not machine.halted(0)
+    assert machine.memory.read_u64(idle + layout.TASK_IN_USER) == 0 or machine.cpus[0].flags & 0x200 == 0
+    ticks = machine.percpu(0, layout.PCPU_TICKS)
+    kernel.run(300)
+    assert machine.percpu(0, layout.PCPU_TICKS) > ticks
+    task = next(task for comm, _, task in kernel.tasks() if comm == "first")
+    machine.memory.write_u64(task + layout.TASK_STATE, 0)
+    calls = machine.memory.read_u64(task + layout.TASK_SYSCALLS)
+    kernel.run(300)
+    assert machine.memory.read_u64(task + layout.TASK_SYSCALLS) > calls
+
+
+def test_an_nmi_on_the_way_into_hlt_loses_neither_the_halt_nor_a_wake_up() -> None:
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    put_to_sleep(kernel)
+    machine, image = kernel.machine, kernel.image
+    machine.memory.write_u64(layout.PERCPU_BASE + layout.PCPU_NEED_RESCHED, 1)
+    for before_hlt in (False, True, False, True):
+        kernel.run_to("default_idle_sti")
+        if before_hlt:
+            machine.step(Run(0, 1))
+        rip = machine.cpus[0].rip
+        machine.step(Nmi(0))
+        machine.step(Run(0, 1))
+        kernel.steps_until(rip)
+        assert machine.percpu(0, layout.PCPU_HLT) == 1
+        machine.step(Run(0, 1))
+        if not before_hlt:
+            machine.step(Run(0, 1))
+        assert machine.halted(0)
+        assert machine.cpus[0].rip == image.address("hlt_resume")
+        machine.step(Nmi(0))
+        machine.step(Run(0, 1))
+
+
+@pytest.mark.parametrize("where", [PARK_IN_THREAD, PARK_IN_IPI])
+@pytest.mark.parametrize("serialize", [0, 1])
+def test_parked_cpus_stand_still_until_they_are_let_go(where: int, serialize: int) -> None:
+    kernel = CoreKernel(cpus=2, tick_period=4_000).online()
+    machine = kernel.machine
+    machine.memory.write_u64(kernel.image.address("stop_serialize"), serialize)
+    for _ in range(3):
+        kernel.run(30)
+        for cpu in range(2):
+            machine.set_percpu(cpu, layout.PCPU_STOP, where)
+            machine.ask_park(cpu)
+        for _ in range(300):
+            kernel.run(1)
+            if all(machine.percpu(cpu, layout.PCPU_STOP) == PARKED for cpu in range(2)):
+                break
+        calls = kernel.total(layout.TASK_SYSCALLS)
+        for cpu in range(2):
+            kernel.nmi(cpu)
+        kernel.run(100)
+        assert [machine.percpu(cpu, layout.PCPU_STOP) for cpu in range(2)] == [PARKED, PARKED]
+        assert not any(machine.interrupts_on(cpu) for cpu in range(2))
+        assert kernel.total(layout.TASK_SYSCALLS) == calls
+        for cpu in range(2):
+            machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
+        kernel.run(200)
+        assert [machine.percpu(cpu, layout.PCPU_STOP) for cpu in range(2)] == [0, 0]
+        assert kernel.total(layout.TASK_SYSCALLS) > calls
+    assert machine.outcome == "" and kernel.total(layout.TASK_ERRORS) == 0
+    assert kernel.word("nmi_count") == kernel.word("nmi_count", 8) == 3
+
+
+FAULTS = {
+    "ud2": (b"\x0f\x0b", layout.VECTOR_UD, 0),
+    "load of an unmapped address": (b"\x48\x8b\x04\x25\0\0\0\0", layout.VECTOR_PF, 0),
+    "load of a non-canonical address": (b"\x48\xa1" + bytes(7) + b"\x80", layout.VECTOR_GP, 0),
+    "push on no stack": (b"\x48\xc7\xc4\x34\x12\0\0\x50", layout.VECTOR_DF, 7),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_ends_in_an_oops_that_says_where(name: str) -> None:
+    code, vector, at = FAULTS[name]
+    kernel = CoreKernel(cpus=2).online()
+    machine = kernel.machine
+    machine.write_code(kernel.site("stub_add_second"), code, fresh=True)
+    with pytest.raises(GuestError, match="oops on CPU"):
+        kernel.run(2_000)
+    cpu = kernel.word("oops_in_progress") - 1
+    regs = machine.percpu(cpu, layout.PCPU_OOPS_REGS)
+    assert machine.percpu(cpu, layout.PCPU_OOPS_VECTOR) == vector
+    assert machine.memory.read_u64(regs + layout.PT_RIP) == kernel.site("stub_add_second") + at
+    assert machine.memory.read_u64(regs + layout.PT_CS) == layout.KERNEL_CS
