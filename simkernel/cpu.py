@@ -102,6 +102,8 @@ class Cpu:
                 mapping.base, mapping.buffer.nbytes, access, ctypes.c_void_p(mapping.buffer.ctypes.data)
             )
         self._interrupt: int | None = None
+        self._counter: int | None = None
+        self._seen, self._breakpoints = 0, frozenset[int]()
         self._invalid: tuple[int, int] | None = None
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory)
@@ -157,25 +159,32 @@ class Cpu:
                 fault = Fault(self._interrupt, 0 if self._interrupt == VECTOR_GP else None)
         return fault
 
-    def run_watched(self, count: int, breakpoints: frozenset[int]) -> tuple[Fault | None, int]:
-        """`run`, but stop before an instruction at one of the breakpoints, the first one excepted.
+    def watch(self, on: bool) -> None:
+        """Begin or end counting instructions one by one, which `run_watched` needs.
 
-        Returns: the exception, and how many instructions ran. Some 15 times slower than `run`.
+        A hook is called only from code translated while it was there, so all translations are made anew.
         """
-        seen = 0
+        if on and self._counter is None:
+            self._counter = self._engine.hook_add(unicorn.UC_HOOK_CODE, self._count_and_stop)
+        elif not on and self._counter is not None:
+            self._engine.hook_del(self._counter)
+            self._counter = None
+        self._engine.ctl_flush_tb()
 
-        def count_and_stop(engine: Any, rip: int, _size: int, _data: object) -> None:
-            nonlocal seen
-            if seen and rip in breakpoints:
-                engine.emu_stop()
-            else:
-                seen += 1
+    def _count_and_stop(self, engine: Any, rip: int, _size: int, _data: object) -> None:
+        if self._seen and rip in self._breakpoints:
+            engine.emu_stop()
+        else:
+            self._seen += 1
 
-        handle = self._engine.hook_add(unicorn.UC_HOOK_CODE, count_and_stop)
-        try:
-            return self.run(count), seen
-        finally:
-            self._engine.hook_del(handle)
+    def run_watched(self, count: int, breakpoints: frozenset[int]) -> tuple[Fault | None, int]:
+        """`run`, but stop before an instruction at one of the breakpoints, the first one excepted. Needs `watch`.
+
+        Returns: the exception, and how many instructions ran.
+        """
+        self._seen, self._breakpoints = 0, breakpoints
+        fault = self.run(count)
+        return fault, min(self._seen, count)  # the hook is also called where the count has run out
 
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it."""
@@ -192,7 +201,13 @@ class Cpu:
     def observe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Call `callback(rip)` before each instruction, for tests and counters; returns the way to end it."""
         handle = self._engine.hook_add(unicorn.UC_HOOK_CODE, lambda _engine, rip, _size, _data: callback(rip))
-        return lambda: self._engine.hook_del(handle)
+        self._engine.ctl_flush_tb()  # see `watch`
+
+        def end() -> None:
+            self._engine.hook_del(handle)
+            self._engine.ctl_flush_tb()
+
+        return end
 
     def _on_interrupt(self, engine: Any, number: int, _data: object) -> None:
         self._interrupt = number

@@ -1,0 +1,82 @@
+"""Breakpoints stop where stepping by single instructions finds the same thing, forwards and backwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkernel import layout
+from simkernel.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, run_back_to, run_to
+from simkernel.errors import LearnerError
+from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.options import Options
+from simkernel.simulation import Simulation
+
+
+@pytest.fixture
+def simulation() -> Simulation:
+    return Simulation.boot(Options(cpus=2, seed=3))
+
+
+def places_by_stepping(simulation: Simulation, address: int, end: tuple[int, int]) -> list[tuple[int, int]]:
+    found = []
+    while simulation.place < end:
+        simulation.step_instruction()
+        run = simulation.machine.open
+        moved = run.choice.cpu if run else getattr(simulation.entries[simulation.position - 1].what, "cpu", None)
+        if moved is not None and simulation.machine.cpus[moved].rip == address:
+            found.append(simulation.place)
+    return found
+
+
+def test_an_address_is_met_at_every_place_that_stepping_finds(simulation: Simulation) -> None:
+    start = simulation.position
+    at = at_function(simulation.image, "schedule")
+    forward = []
+    for _ in range(8):
+        hit = run_to(simulation, [at])
+        assert hit is not None and hit.cpu is not None
+        assert simulation.machine.cpus[hit.cpu].rip == at.address
+        forward.append(hit.place)
+    for place in forward[-2::-1]:
+        hit = run_back_to(simulation, [at])
+        assert hit is not None and hit.place == simulation.place == place
+    simulation.goto(start)
+    assert places_by_stepping(simulation, at.address, forward[-1]) == forward
+
+
+def test_a_change_is_met_at_the_instruction_that_made_it(simulation: Simulation) -> None:
+    jiffies = OnChange(layout.PERCPU_BASE + layout.PCPU_TICKS, 8)
+    first, second = run_to(simulation, [jiffies]), run_to(simulation, [jiffies])
+    assert first is not None and second is not None and first.place < second.place
+    before = simulation.machine.percpu(0, layout.PCPU_TICKS)
+    simulation.back_instruction()
+    assert simulation.machine.percpu(0, layout.PCPU_TICKS) == before - 1
+    simulation.step_instruction()
+    back = run_back_to(simulation, [jiffies])
+    assert back is not None and back.place == first.place
+
+
+def test_phases_and_events_are_met_both_ways(simulation: Simulation) -> None:
+    simulation.do(SetFilter("filter", "vfs_read"))
+    simulation.do(SetTracer("function"))
+    there = run_to(simulation, [AtPhase("sync 2")])
+    assert there is not None
+    later = run_to(simulation, [OnEvent("SyncEnded")])
+    assert later is not None and later.place > there.place
+    assert run_to(simulation, [AtPhase("")]) is not None
+    assert run_back_to(simulation, [AtPhase("sync 2")]) == there
+
+
+def test_nothing_moves_where_nothing_was_met_before(simulation: Simulation) -> None:
+    simulation.run(20_000)
+    place = simulation.place
+    assert run_back_to(simulation, [OnEvent("Oopsed")]) is None
+    assert simulation.place == place
+
+
+def test_bad_breakpoints_are_refused_with_the_names_there_are(simulation: Simulation) -> None:
+    with pytest.raises(LearnerError, match="Int3Taken"):
+        OnEvent("Int3Token")
+    with pytest.raises(LearnerError, match="schedule"):
+        at_function(simulation.image, "schedul")
+    assert isinstance(at_function(simulation.image, "schedule"), AtAddress)
