@@ -65,7 +65,7 @@ def assemble_unit(lines: Sequence[str], base: int) -> bytes | None:
 def place_of_error(statements: Sequence[Statement], base: int) -> KernelSourceError | OurError:
     """What is wrong with a unit that `assemble_unit` refused: the first statement that fails alone."""
     for statement in statements:
-        if statement.text.endswith(":"):
+        if statement.text.endswith(":") or statement.head == ".p2align":
             continue
         message = _fault(statement, base)
         if message:
@@ -87,7 +87,7 @@ def _fault(statement: Statement, base: int) -> str | None:
         code, _count = engine.asm(f"{line}\nstand_in:", base, as_bytes=True)
     except keystone.KsError as error:
         return f"Keystone cannot assemble '{statement.text}': {str(error).split(' (')[0].lower()}"
-    if not code:
+    if not code and not statement.head.startswith("."):
         return f"Keystone cannot assemble '{statement.text}': no such form of this instruction"
     return None
 

@@ -88,7 +88,7 @@ class Unit:
             name = statement.text[:-1]
             first = self.labels.get(name)
             if first or name in OWN_LABELS:
-                where = f", first at {first.file}:{first.line}" if first else " by the assembler"
+                where = f", first at {first.file}:{first.line}" if first else ", first by the assembler itself"
                 raise statement.error(f"label '{name}' is defined twice{where}")
             self.labels[name] = statement
         elif " ".join(statement.text.split()) == FENTRY_CALL and part is self.text:

@@ -15,6 +15,8 @@ from simkernel.asm.expression import evaluate
 from simkernel.asm.macros import split_operands
 from simkernel.asm.source import Statement
 
+_MASK = 0xFFFF_FFFF_FFFF_FFFF
+_REGISTER = re.compile(r"%\w+")
 _CONDITIONS = {"z": "e", "nz": "ne", "c": "b", "nae": "b", "nc": "ae", "nb": "ae", "na": "be", "nbe": "a"} | {
     "nge": "l",
     "nl": "ge",
@@ -58,14 +60,13 @@ def _same_instruction(statement: Statement, found: disasm.Instruction, labels: M
         raise statement.error(f"Keystone encodes '{statement.text}' as {found.bytes.hex(' ')}, which is {found.text}")
     relative = "(%rip)" in found.op_str
     if relative != ("(%rip)" in statement.operands):
-        raise statement.error(
-            f"'{statement.text}' was encoded as {found.text}; "
-            + ("write label(%rip), or a constant address" if relative else "the assembler lost its (%rip)")
-        )
+        raise statement.error(f"Keystone encodes '{statement.text}' as {found.text}")
     target, got_to = _wanted_target(statement, labels), found.reference if relative else found.target
     if target is not None and got_to != target:
         where = "nowhere" if got_to is None else f"{got_to:#x}"
         raise statement.error(f"'{statement.text}' was encoded as going to {where} and not to {target:#x}")
+    if found.target is None and "(" not in found.mnemonic:
+        _check_operands(statement, found, labels)
 
 
 def _wanted_target(statement: Statement, labels: Mapping[str, int]) -> int | None:
@@ -77,8 +78,36 @@ def _wanted_target(statement: Statement, labels: Mapping[str, int]) -> int | Non
         text = statement.operands
     else:
         return None
+    value = _value(text, labels)
+    return None if value is None else value & _MASK
+
+
+def _check_operands(statement: Statement, found: disasm.Instruction, labels: Mapping[str, int]) -> None:
+    """Registers, immediates and displacements must be those of the source; their number may differ (`shl $1`)."""
+    wanted, got = split_operands(statement.arguments), split_operands(found.op_str)
+    if len(wanted) != len(got):
+        return
+    for want, have in zip(wanted, got, strict=True):
+        registers = [r for r in _REGISTER.findall(want) if r not in ("%riz", "%eiz")]
+        if registers != _REGISTER.findall(have):
+            raise statement.error(f"Keystone encodes '{statement.text}' as {found.text}")
+        asked, made = _value(_number_of(want), labels), _value(_number_of(have), labels)
+        if "(%rip)" in have or asked is None or made is None or asked & _MASK == made & _MASK:
+            continue
+        negative = (asked & _MASK) - (1 << 64)
+        if asked & _MASK < 1 << 63 or negative not in (made - (1 << bits) for bits in (8, 16, 32)):
+            raise statement.error(f"{asked:#x} does not fit: Keystone encodes '{statement.text}' as {found.text}")
+
+
+def _number_of(operand: str) -> str:
+    """The constant part of an operand: of `$5`, `%gs:5`, `5(%rax)`, `*5`; "0" if it has none."""
+    text = re.sub(r"^\*?(%\w+(:|$))?|^\$", "", operand)
+    return re.sub(r"\(([^()]*%[^()]*|,[^()]*)\)$", "", text).strip() or "0"
+
+
+def _value(text: str, labels: Mapping[str, int]) -> int | None:
     try:
-        return evaluate(re.sub(r"\.L", "_dot_L", text), _Dotted(labels)) & 0xFFFF_FFFF_FFFF_FFFF
+        return evaluate(re.sub(r"\.L", "_dot_L", text), _Dotted(labels))
     except (KeyError, ValueError):
         return None
 

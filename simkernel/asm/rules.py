@@ -30,7 +30,9 @@ INSTEAD = {
     ".org": "Keystone cannot do it; write .fill",
 }
 
-NOT_DETERMINISTIC = frozenset("rdtsc rdtscp rdrand rdseed rdpmc".split())
+NOT_DETERMINISTIC = frozenset(
+    "rdtsc rdtscp rdpmc rdrand rdrandw rdrandl rdrandq rdseed rdseedw rdseedl rdseedq".split()
+)
 PORTS = frozenset("in inb inw inl ins insb insw insl insd out outb outw outl outs outsb outsw outsl outsd".split())
 NO_SYSCALLS = frozenset("syscall sysenter sysexit sysexitq sysret sysretq sysretl".split())
 BY_BYTES = {"endbr64": ".byte 0xf3,0x0f,0x1e,0xfa"}
