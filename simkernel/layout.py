@@ -101,9 +101,7 @@ PCPU_CLOCK = 0x28  # the clock word: set by the machine when a choice begins; ea
 PCPU_CSD = 0x30  # call_single_data: 1 = the patching task asks for do_sync_core; the handler stores 0 when it has
 PCPU_HLT = 0x38  # 1 from just before the idle task's HLT until the first instruction of any handler
 PCPU_ONLINE = 0x40  # 1 once this CPU runs its scheduler
-PCPU_STOP = (
-    0x48  # stop_machine: 0 nothing, 1 asked to park, 2 parked (guest stores 2), 3 released (host); guest stores 0
-)
+PCPU_STOP = 0x48  # stop_machine: host 1 (thread), 0x11 (IPI): park; guest 2: parked; host 3: go on; guest 0: done
 PCPU_RING_HEAD = 0x50  # records reserved so far (a record's slot is head mod RING_ENTRIES)
 PCPU_RING_OVERRUN = 0x58  # records that overwrote one not yet read
 PCPU_RING_TAIL = 0x60  # records that the reader has consumed (control word: trace_pipe and buffer reset)
