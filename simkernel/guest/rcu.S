@@ -1,0 +1,205 @@
+/*
+ * rcu.S: quiescent states and grace periods (Linux: kernel/rcu/tree.c, kernel/rcu/tree_plugin.h, CONFIG_TREE_RCU).
+ *
+ *   void rcu_note_context_switch(bool preempt), rcu_all_qs(void), rcu_qs(void)     a CPU holds nothing any more
+ *   void rcu_sched_clock_irq(int user), rcu_core(void)                             from the tick
+ *   void note_gp_changes(rdp), rcu_report_qs_rdp(rdp)                              rdi: the CPU's per-CPU area
+ *   bool rcu_gp_init(void), void rcu_gp_fqs_loop(void), rcu_gp_cleanup(void), int rcu_gp_kthread(void *)
+ *
+ * A grace period is over when each CPU has passed a quiescent state after its start. rcu_gp_seq counts in fours:
+ * the low two bits say that one is under way. Owner of rcu_gp_seq and rcu_qsmask: rcu_node_lock (irq safe).
+ * Simplified: one rcu_node for all CPUs; rcu_core runs in the tick, not in a softirq; no callbacks.
+ */
+
+/* A context switch is one; an urgent request is served by it too. */
+SYM_FUNC_START rcu_note_context_switch
+	call rcu_qs
+	cmpq $0x0, %gs:PCPU_RCU_URGENT
+	je .Lrcu_note_out
+	movq $0x0, %gs:PCPU_RCU_URGENT
+.Lrcu_note_out:
+	incq %gs:PCPU_RCU_QS
+	ret
+SYM_FUNC_END rcu_note_context_switch
+
+/* Asked from long loops, so it returns at once when nobody waits. Urgent is looked at twice: before, it may move. */
+SYM_FUNC_START rcu_all_qs
+	cmpq $0x0, %gs:PCPU_RCU_URGENT
+	je .Lrcu_all_qs_out
+	PREEMPT_DISABLE
+	cmpq $0x0, %gs:PCPU_RCU_URGENT
+	je .Lrcu_all_qs_enable
+	movq $0x0, %gs:PCPU_RCU_URGENT
+	incq %gs:PCPU_RCU_ALL_QS
+	call rcu_qs
+.Lrcu_all_qs_enable:
+	PREEMPT_ENABLE rcu_all_qs
+.Lrcu_all_qs_out:
+	ret
+SYM_FUNC_END rcu_all_qs
+
+/* Only notes it on this CPU; rcu_core reports it. */
+SYM_FUNC_START rcu_qs
+	xorl %eax, %eax
+	xchgq %rax, %gs:PCPU_RCU_NO_QS
+	addq %rax, %gs:PCPU_RCU_SEEN
+	ret
+SYM_FUNC_END rcu_qs
+
+/* The tick in a user part, or in idle, proves that the kernel part holds nothing. */
+SYM_FUNC_START rcu_sched_clock_irq
+	incq %gs:PCPU_RCU_TICKS
+	testl %edi, %edi
+	je .Lrcu_clock_kernel
+	call rcu_qs
+	jmp .Lrcu_clock_core
+/* In the kernel: if RCU is in need, a reschedule brings the quiescent state (rcu_urgent_qs). */
+.Lrcu_clock_kernel:
+	cmpq $0x0, %gs:PCPU_RCU_URGENT
+	je .Lrcu_clock_core
+	movq $0x1, %gs:PCPU_NEED_RESCHED
+.Lrcu_clock_core:
+	call rcu_core
+	ret
+SYM_FUNC_END rcu_sched_clock_irq
+
+/* rcu_check_quiescent_state(): learn of a new grace period, or report what has been noted since. */
+SYM_FUNC_START rcu_core
+	pushq %rbx
+	PER_CPU_READ PCPU_SELF, %rbx
+	movq %rbx, %rdi
+	call note_gp_changes
+	cmpq $0x0, PCPU_RCU_NO_QS(%rbx)
+	jne .Lrcu_core_out
+	cmpq $0x0, PCPU_RCU_NEEDS_QS(%rbx)
+	je .Lrcu_core_out
+	movq %rbx, %rdi
+	call rcu_report_qs_rdp
+.Lrcu_core_out:
+	popq %rbx
+	ret
+SYM_FUNC_END rcu_core
+
+SYM_FUNC_START note_gp_changes
+	movq rcu_gp_seq(%rip), %rax
+	cmpq PCPU_RCU_GP_SEQ(%rdi), %rax
+	je .Lnote_gp_same
+	pushq %rbx
+	movq %rdi, %rbx
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_lock_irqsave
+	movq rcu_gp_seq(%rip), %rdx
+	movq %rdx, PCPU_RCU_GP_SEQ(%rbx)
+/* A quiescent state from before the start does not count, so the CPU starts anew if its bit is awaited. */
+	movl PCPU_NUMBER(%rbx), %ecx
+	movq rcu_qsmask(%rip), %rdx
+	shrq %cl, %rdx
+	andl $0x1, %edx
+	movq %rdx, PCPU_RCU_NO_QS(%rbx)
+	movq %rdx, PCPU_RCU_NEEDS_QS(%rbx)
+	leaq rcu_node_lock(%rip), %rdi
+	movq %rax, %rsi
+	call _raw_spin_unlock_irqrestore
+	popq %rbx
+.Lnote_gp_same:
+	ret
+SYM_FUNC_END note_gp_changes
+
+/* The last CPU to report wakes the thread that waits for them all. */
+SYM_FUNC_START rcu_report_qs_rdp
+	pushq %rbx
+	pushq %r12
+	movq %rdi, %rbx
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_lock_irqsave
+	movq %rax, %r12
+	movq $0x0, PCPU_RCU_NEEDS_QS(%rbx)
+	incq PCPU_RCU_CORE(%rbx)
+	movl PCPU_NUMBER(%rbx), %ecx
+	movq rcu_qsmask(%rip), %rax
+	btrq %rcx, %rax
+	movq %rax, rcu_qsmask(%rip)
+	movq %rax, %rbx
+	movq %r12, %rsi
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_unlock_irqrestore
+	testq %rbx, %rbx
+	jne .Lreport_qs_more
+	movq rcu_gp_task(%rip), %rdi
+	call wake_up_process
+.Lreport_qs_more:
+	popq %r12
+	popq %rbx
+	ret
+SYM_FUNC_END rcu_report_qs_rdp
+
+/* Every CPU that is up owes one quiescent state from now on. rax 1: under way. */
+SYM_FUNC_START rcu_gp_init
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_lock_irq
+	incq rcu_gp_seq(%rip)
+	xorl %eax, %eax
+	movl nr_cpu_ids(%rip), %ecx
+.Lgp_init_cpu:
+	decl %ecx
+	movl %ecx, %edx
+	shlq $0xc, %rdx
+	cmpq $0x0, PERCPU_BASE + PCPU_ONLINE(%rdx)
+	je .Lgp_init_next
+	btsq %rcx, %rax
+.Lgp_init_next:
+	testl %ecx, %ecx
+	jne .Lgp_init_cpu
+	movq %rax, rcu_qsmask(%rip)
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_unlock_irq
+	movl $0x1, %eax
+	ret
+SYM_FUNC_END rcu_gp_init
+
+/* Waits; after each wait that did not do, it marks the CPUs that are late as urgent (rcu_gp_fqs). */
+SYM_FUNC_START rcu_gp_fqs_loop
+.Lgp_fqs_wait:
+	movl $0x400000, %edi
+	movl $0x500000, %esi
+	movl $TASK_INTERRUPTIBLE, %edx
+	call usleep_range_state
+	incq rcu_n_force_qs(%rip)
+	movq rcu_qsmask(%rip), %rax
+	testq %rax, %rax
+	je .Lgp_fqs_done
+.Lgp_fqs_cpu:
+	bsfq %rax, %rdx
+	btrq %rdx, %rax
+	shlq $0xc, %rdx
+	movq $0x1, PERCPU_BASE + PCPU_RCU_URGENT(%rdx)
+	testq %rax, %rax
+	jne .Lgp_fqs_cpu
+	jmp .Lgp_fqs_wait
+.Lgp_fqs_done:
+	ret
+SYM_FUNC_END rcu_gp_fqs_loop
+
+/* Both low bits set, plus one: the next multiple of four, no grace period under way. */
+SYM_FUNC_START rcu_gp_cleanup
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_lock_irq
+	movq rcu_gp_seq(%rip), %rax
+	orq $0x3, %rax
+	incq %rax
+	movq %rax, rcu_gp_seq(%rip)
+	leaq rcu_node_lock(%rip), %rdi
+	call _raw_spin_unlock_irq
+	ret
+SYM_FUNC_END rcu_gp_cleanup
+
+/* The task rcu_preempt (the name that Linux gives it with CONFIG_PREEMPTION). */
+SYM_FUNC_START rcu_gp_kthread
+	GET_CURRENT %rax
+	movq %rax, rcu_gp_task(%rip)
+.Lgp_kthread_again:
+	call rcu_gp_init
+	call rcu_gp_fqs_loop
+	call rcu_gp_cleanup
+	jmp .Lgp_kthread_again
+SYM_FUNC_END rcu_gp_kthread
