@@ -163,7 +163,10 @@ def listing(
     symbolize: Callable[[int], str] | None = None,
     with_bytes: bool = False,
 ) -> Iterator[str]:
-    """Lines as gdb's `disassemble` prints them (with `/r` if `with_bytes`); `start` is the function's address."""
+    """Lines as gdb's `disassemble` prints them (with `/r` if `with_bytes`); `start` is the function's address.
+
+    `symbolize` gives `name` or `name+0x5` for an address, or a number where there is no name.
+    """
     for instruction in instructions:
         yield line(instruction, start, symbolize, with_bytes)
 
@@ -172,11 +175,18 @@ def line(
     instruction: Instruction, start: int, symbolize: Callable[[int], str] | None = None, with_bytes: bool = False
 ) -> str:
     """One line of `listing`."""
-    raw = instruction.bytes.hex(" ") + "\t" if with_bytes else ""
+    raw = f"{instruction.bytes.hex(' '):<19}\t" if with_bytes else ""
     text = f"{instruction.mnemonic:<6} {instruction.op_str}".rstrip()
-    if instruction.target is not None and symbolize:
-        text += f" <{symbolize(instruction.target)}>"
+    if instruction.target is not None:
+        text += _name(instruction.target, symbolize)
     if instruction.reference is not None:
-        name = f" <{symbolize(instruction.reference)}>" if symbolize else ""
-        text += f"        # {instruction.reference:#x}{name}"
+        text += f"        # {instruction.reference:#x}{_name(instruction.reference, symbolize)}"
     return f"   {instruction.address:#018x} <+{instruction.address - start}>:\t{raw}{text}"
+
+
+def _name(address: int, symbolize: Callable[[int], str] | None) -> str:
+    """` <name+5>`, the offset in decimal as gdb prints it; "" where there is no name."""
+    name = symbolize(address) if symbolize else ""
+    if not name or name.startswith("0x"):
+        return ""
+    return f" <{re.sub(r'[+]0x([0-9a-f]+)$', lambda m: f'+{int(m[1], 16)}', name)}>"
