@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from simkernel.simulation import Simulation
     from simkernel.snapshot import SiteView, Snapshot
 
+TURNS = 400  # choices of 2,000 instructions, within which a CPU comes by if the function is called at all
+
 
 @dataclass
 class Narrator:
@@ -20,11 +22,13 @@ class Narrator:
 
     Attributes:
         say: takes each line. beats: of the site's change, as values for JSON.
+        hold_after: the sync after which the patching task is held back until a CPU takes the int3; "": none.
     """
 
     simulation: Simulation
     site: int
     say: Callable[[str], None]
+    hold_after: str = ""
     beats: list[dict[str, Any]] = field(default_factory=list)
     _snapshot: Snapshot | None = None
     _phase: Phase | None = None
@@ -48,13 +52,43 @@ class Narrator:
 
     def until_idle(self, instructions: int) -> None:
         """Go on beat by beat until the patching task is done, telling what concerns the site."""
+        from simkernel.events import SyncEnded
+
         end = self.simulation.machine.clock + instructions
         while not self.simulation.task.idle and not self.simulation.outcome and self.simulation.machine.clock < end:
             before = self.concerns()
-            events = self.simulation.step_beat(end - self.simulation.machine.clock)
+            events = self._to_the_next_beat(end)
             if before or self.concerns():
                 self._tell(events)
+                if any(isinstance(one, SyncEnded) and one.phase == self.hold_after for one in events):
+                    self._wait_for_a_cpu()
+        if self._phase is not None:
+            self.say(f"    Now true: {self._phase.true_now}")
         self._phase = None
+
+    def _to_the_next_beat(self, end: int) -> list[Any]:
+        """What happens up to the next beat, or until the patching task is done."""
+        simulation = self.simulation
+        events: list[Any] = []
+        while not any(event.is_beat for event in events) and not simulation.outcome and simulation.machine.clock < end:
+            events = simulation.step()
+            if simulation.task.idle:
+                break
+        return events
+
+    def _wait_for_a_cpu(self) -> None:
+        """Let the CPUs run in turn, and not the patching task, until one has taken the int3."""
+        from simkernel.events import Int3Taken
+        from simkernel.schedule import QUANTUM, Run
+
+        for turn in range(TURNS):
+            events = self.simulation.step(Run(turn % self.simulation.options.cpus, QUANTUM))
+            if any(isinstance(one, Int3Taken) and one.address == self.site for one in events):
+                self.say("    (This demo holds bash-201 back here, until a CPU has come by.)")
+                self._tell(events)
+                return
+            if self.simulation.outcome:
+                return
 
     def concerns(self) -> bool:
         """True while the batch under way holds the site."""
@@ -67,13 +101,14 @@ class Narrator:
         for event in events:
             if not (event.is_beat or type(event).__name__ == "SyncSkipped") or not self._of_the_site(event):
                 continue
-            self._heading(event.during)
+            phase = self._phase_of(event)
+            self._heading(phase)
             text = sentence(event, self.simulation.image, self.simulation.task.poke.protocol)
             self.say(f"    {text}")
             site = self.look()
             self.beats.append(
                 {
-                    "phase": event.during,
+                    "phase": phase,
                     "clock": event.clock,
                     "text": text,
                     "memory": site.memory.data.hex(" "),
@@ -89,9 +124,16 @@ class Narrator:
             place = event.address
         return place is None or 0 <= place - self.site < 5
 
-    def _heading(self, during: str) -> None:
+    def _phase_of(self, event: Any) -> str:
+        """The phase that an event belongs to: its own, else the one that was under way."""
+        if type(event).__name__ == "BatchReleased":
+            return self.simulation.task.poke.protocol.phases[-1].name
+        return str(getattr(event, "phase", "") or event.during)
+
+    def _heading(self, name: str) -> None:
+        """Begin a phase, unless it is the one under way; before the first one there is none."""
         protocol = self.simulation.task.poke.protocol
-        phase = next((one for one in protocol.phases if one.name == during), None)
+        phase = next((one for one in protocol.phases if one.name == name), None)
         if phase is None or phase == self._phase:
             return
         if self._phase is not None:
@@ -102,10 +144,12 @@ class Narrator:
         self._phase = phase
 
 
-def trace_lines_of(simulation: Simulation, site: int, count: int) -> Iterator[str]:
-    """The last lines of the trace that a function wrote, in ftrace's format."""
+def trace_tail(simulation: Simulation, least: int = 8, most: int = 40) -> list[str]:
+    """The last lines of the file `trace`: so many that two CPUs are among them, where two wrote any."""
     from simkernel import tracefs
 
-    name = simulation.image.symbolize(site)
-    lines = tracefs.read(simulation, "trace").splitlines()
-    yield from [line for line in lines if not line.startswith("#") and f": {name} <-" in line][-count:]
+    lines = [line for line in tracefs.read(simulation, "trace").splitlines() if not line.startswith("#")]
+    count = least
+    while count < min(most, len(lines)) and len({line.split("[")[1][:3] for line in lines[-count:]}) < 2:
+        count += 1
+    return lines[-count:]

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from simkernel.simulation import Simulation
 
 SLICE = 100_000  # instructions between two looks at the progress line
+BRISK = 128  # most instructions of a choice while a batch is under way, where nobody looks at the single ones
 
 
-def engine_options(options: Options, protocol: str = "int3") -> EngineOptions:
+def engine_options(options: Options, protocol: str = "int3", patch_quantum: int = BRISK) -> EngineOptions:
     """The engine's options for a command's."""
     from simkernel.fetch import FetchModel
     from simkernel.options import Options as EngineOptions
@@ -33,6 +34,7 @@ def engine_options(options: Options, protocol: str = "int3") -> EngineOptions:
         functions=options.functions,
         ibt=options.ibt,
         protocol=protocol,
+        patch_quantum=patch_quantum,
     )
 
 
@@ -51,13 +53,15 @@ def names_of(image: KernelImage) -> FunctionNames:
     return FunctionNames([symbol.name for symbol in image.functions()], image.mcount_loc)
 
 
-def boot(options: Options, protocol: str = "int3", image: KernelImage | None = None) -> Simulation:
+def boot(
+    options: Options, protocol: str = "int3", image: KernelImage | None = None, patch_quantum: int = BRISK
+) -> Simulation:
     """A booted kernel; `image` where it is at hand already."""
     from simkernel.simulation import Simulation
 
     image = image or image_of(options)
     with progress("booting"):
-        return Simulation.boot(engine_options(options, protocol), image)
+        return Simulation.boot(engine_options(options, protocol, patch_quantum), image)
 
 
 def carry_out(simulation: Simulation, options: Options, *commands: Command) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from simkernel.errors import GuestError, LearnerError
-from tui.narrated import Narrator, trace_lines_of
+from tui.narrated import Narrator, trace_tail
 from tui.options import KERNEL, MACHINE, Options, takes_options
 from tui.output import emit_json, progress
 from tui.session import boot, check_alive, image_of, run
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from simkernel.simulation import Simulation
 
 FAVOURITE = "vfs_read"
-SEEDS_TRIED = 32
+HELD_AFTER = "sync 1"  # the patching task is held back here until a CPU has come by
 TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs come by, or the run has less to show
-TRACE_LINES = 8
 
 
 @click.command
@@ -30,28 +28,22 @@ TRACE_LINES = 8
 @click.option("--protocol", default="int3", show_default=True, help="How to patch: int3, stop_machine or naive.")
 @click.option("--moment", metavar="STRING", help="Open the moment that a string names, and tell what comes next.")
 @takes_options(KERNEL, MACHINE)
-@click.pass_context
-def command(
-    ctx: click.Context, function: str | None, protocol: str, moment: str | None, options: Options, as_json: bool
-) -> None:
+def command(function: str | None, protocol: str, moment: str | None, options: Options, as_json: bool) -> None:
     """Watch FUNC's first five bytes change under running CPUs: a NOP becomes a call, and a NOP again.
 
     Each line is one thing that happened. The table below it has the five bytes in memory, and those that each CPU may
-    run. Without --seed it takes the first seed with which a CPU meets the breakpoint.
+    run. After sync 1 the patching task is held back until a CPU has come by and taken the breakpoint.
     """
     say = (lambda line: None) if as_json else click.echo
     if moment is not None:
         answer = reopen(moment, options, say)
     else:
-        seed_given = ctx.get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE
-        answer = demonstrate(function, protocol, options, seed_given, say)
+        answer = demonstrate(function, protocol, options, say)
     if as_json:
         emit_json(answer)
 
 
-def demonstrate(
-    function: str | None, protocol: str, options: Options, seed_given: bool, say: Callable[[str], None]
-) -> dict[str, Any]:
+def demonstrate(function: str | None, protocol: str, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """The whole run: boot, the change, the trace, the way back."""
     from simkernel.ftrace.commands import SetTracer
     from simkernel.moment import moment_string
@@ -62,31 +54,30 @@ def demonstrate(
         raise LearnerError(
             f"{name} is notrace: no site stands at its start; `simkernel functions` lists those with one"
         )
-    if not seed_given and protocol == "int3":
-        options = replace(options, seed=telling_seed(options, image, name))
     simulation = prepared(options, protocol, image, name)
     site = simulation.image.site_of(simulation.image.symbol(name))
     table = simulation.task.poke.protocol
     say(f"A toy kernel runs on {options.cpus} CPUs; {len(simulation.image.mcount_loc):,} functions can be traced.")
     say(f"Protocol {table.name} ({table.era}); fetch model {options.model}; seed {options.seed}.")
     say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
-    narrator = Narrator(simulation, site, say)
+    narrator = Narrator(simulation, site, say, HELD_AFTER)
     narrator.table(always=True)
 
     say(f"\n$ echo {name} > set_ftrace_filter; echo function > current_tracer")
-    start = moment_string(simulation)
     simulation.do(SetTracer("function"))
+    start = moment_string(simulation)
     finish(narrator, options)
     say(f"\n{name} now calls its trampoline.\n")
     with progress("tracing"):
-        traced_on_two(simulation, site)
+        traced_on_two(simulation)
     check_alive(simulation)
-    trace = list(trace_lines_of(simulation, site, TRACE_LINES))
-    say("$ grep -v '^#' trace | tail")
+    trace = trace_tail(simulation)
+    say(f"$ tail -{len(trace)} trace")
     for line in trace:
         say(line)
 
     say("\n$ echo nop > current_tracer")
+    narrator.hold_after = ""
     simulation.do(SetTracer("nop"))
     finish(narrator, options)
     say(f"\n{name} begins with a NOP again. The CPUs ran {simulation.machine.clock:,} instructions in all.")
@@ -106,11 +97,7 @@ def prepared(options: Options, protocol: str, image: KernelImage, name: str) -> 
     """A booted kernel with the filter set to one function."""
     from simkernel.ftrace.commands import SetFilter
 
-    simulation = boot(options, protocol)
-    if not simulation.image.symbol(name).traced:
-        raise LearnerError(
-            f"{name} is notrace: no site stands at its start; `simkernel functions` lists those with one"
-        )
+    simulation = boot(options, protocol, image, patch_quantum=1)
     simulation.do(SetFilter("filter", name))
     simulation.settle_down(options.max_instructions)
     check_alive(simulation)
@@ -131,38 +118,15 @@ def finish(narrator: Narrator, options: Options) -> None:
         raise GuestError(f"not done after {options.max_instructions:,} instructions (--max-instructions)")
 
 
-def traced_on_two(simulation: Simulation, site: int) -> bool:
-    """Run until two CPUs (or the only one) have written a trace line of the function; True where they have."""
-    from simkernel.ringbuffer import merged
+def traced_on_two(simulation: Simulation) -> bool:
+    """Run until two CPUs (or the only one) have written a trace record; True where they have."""
+    from simkernel.layout import PCPU_RING_HEAD
 
+    cpus = range(simulation.options.cpus)
     wanted = min(2, simulation.options.cpus)
-    memory = simulation.machine.memory
-    for _ in range(TRACED_INSTRUCTIONS // 2_000):
-        if len({one.cpu for one in merged(memory, simulation.options.cpus) if one.ip == site}) >= wanted:
-            return True
-        simulation.run(2_000)
-        if simulation.outcome:
-            return False
-    return False
-
-
-def telling_seed(options: Options, image: KernelImage, name: str) -> int:
-    """The first seed from 0 with which a CPU takes the int3 on the way to the call, and two CPUs are traced; else 0."""
-    from simkernel.events import Int3Taken
-    from simkernel.ftrace.commands import SetTracer
-
-    site = image.site_of(image.symbol(name))
-    with progress("looking for a telling seed") as line:
-        for seed in range(SEEDS_TRIED):
-            line.show(str(seed))
-            simulation = prepared(replace(options, seed=seed), "int3", image, name)
-            before = len(simulation.log)
-            simulation.do(SetTracer("function"))
-            simulation.settle_down(options.max_instructions)
-            met = any(isinstance(one, Int3Taken) and one.address == site for one in simulation.log[before:])
-            if met and traced_on_two(simulation, site):
-                return seed
-    return options.seed
+    return simulation.run_until(
+        lambda now: sum(now.machine.percpu(cpu, PCPU_RING_HEAD) > 0 for cpu in cpus) >= wanted, TRACED_INSTRUCTIONS
+    )
 
 
 def favourite(options: Options, image: KernelImage) -> str:
@@ -193,7 +157,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
         simulation = open_moment(text, image)
     entry, instruction = simulation.place
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.machine.clock:,}.")
-    narrator = Narrator(simulation, site_of_interest(simulation), say)
+    narrator = Narrator(simulation, site_of_interest(simulation), say, HELD_AFTER)
     narrator.table(always=True)
     finish(narrator, options)
     return {"entry": entry, "instruction": instruction, "site": narrator.site, "beats": narrator.beats}

@@ -1,0 +1,232 @@
+"""The commands on the default kernel: what they print, and that it is the same each time."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui import cli
+
+TRACE_LINE = re.compile(r"^ *(\S+)-(\d+) +\[(\d{3})\] [d.][N.][Zzh.][0-9a-f.]\. +\d+\.\d{6}: (\w+) <-(\w+)$")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command line here: (exit code, stdout, stderr)."""
+
+    def simkernel(*arguments: str | Path) -> tuple[int, str, str]:
+        code = cli.run([str(argument) for argument in arguments])
+        out, said = capsys.readouterr()
+        assert "Traceback" not in said
+        return code, out, said
+
+    return simkernel
+
+
+def ok(answer: tuple[int, str, str]) -> str:
+    code, out, said = answer
+    assert (code, said) == (0, "")
+    return out
+
+
+# --- functions, show -------------------------------------------------------------------------------------------------
+
+
+def test_functions_are_those_that_ftrace_lists(run: Any) -> None:
+    listed = ok(run("functions"))
+    assert listed == ok(run("show", "available_filter_functions"))
+    assert {"schedule", "vfs_read", "_raw_spin_lock", "rcu_all_qs"} <= set(listed.split())
+    assert len(listed.split()) >= 60
+
+
+def test_functions_by_glob(run: Any) -> None:
+    names = ok(run("functions", "vfs_*")).split()
+    assert names
+    assert all(name.startswith("vfs_") for name in names)
+    described = json.loads(ok(run("functions", "schedule", "--json")))
+    assert [one["name"] for one in described] == ["schedule"]
+    assert described[0]["site"] == described[0]["address"]
+
+
+def test_ibt_moves_the_site_behind_endbr64(run: Any) -> None:
+    (schedule,) = json.loads(ok(run("functions", "schedule", "--json", "--ibt")))
+    assert schedule["site"] == schedule["address"] + 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["functions", "schedul"], "schedule"),
+        (["trace", "vfs_raed"], "vfs_read"),
+        (["funccount", "nothing_*"], "nothing_"),
+        (["disas", "shedule"], "schedule"),
+        (["show", "enabled_function"], "enabled_functions"),
+        (["demo", "vfs_reed"], "vfs_read"),
+        (["demo", "--protocol", "int4"], "int3"),
+        (["demo", "--moment", "sk1-AAAA"], "moment string"),
+        (["demo", "--moment", "hello"], "not a moment string"),
+        (["boot", "--kernel", "no-such-file.S"], "no-such-file.S"),
+        (["disas", "asm_exc_int3", "--traced"], "notrace"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_2_and_names_what_is_near(run: Any, arguments: list[str], message: str) -> None:
+    code, out, said = run(*arguments)
+    assert (code, out) == (2, "")
+    assert message in said
+    assert said.startswith("simkernel: ")
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("dyn_ftrace_total_info", r"\d+ pages:\d+ groups: \d+\n"),
+        ("kallsyms", r"(?:[0-9a-f]{16} [TtDd] \S+\n)+"),
+        ("dmesg", r"(?:\[ *\d+\.\d{6}\] .+\n)+"),
+        ("enabled_functions", ""),
+    ],
+)
+def test_show(run: Any, file: str, pattern: str) -> None:
+    assert re.fullmatch(pattern, ok(run("show", file)))
+
+
+def test_show_enabled_functions_while_tracing(run: Any) -> None:
+    text = ok(run("show", "enabled_functions", "--trace", "vfs_read"))
+    assert re.fullmatch(r"vfs_read \(1\) +\ttramp: 0x[0-9a-f]+ \(function_trace_call\+0x0/0x[0-9a-f]+\) ->.*\n", text)
+
+
+# --- disas -----------------------------------------------------------------------------------------------------------
+
+
+def instructions(listing: str) -> list[str]:
+    """The texts after the tabs, each without blanks that pad."""
+    return [" ".join(line.split("\t")[-1].split()) for line in listing.splitlines()[1:-1]]
+
+
+def test_disas_shows_one_address_in_three_states(run: Any) -> None:
+    built, booted, traced = (ok(run("disas", "schedule", state)) for state in ("--as-built", "--booted", "--traced"))
+    assert built.startswith("Dump of assembler code for function schedule:\n   0xffffffff8")
+    assert re.match(r"callq? 0xffffffff81[0-9a-f]{6} <__fentry__>", instructions(built)[0])
+    assert instructions(booted)[0].startswith("nopl ")
+    assert re.match(r"callq? 0xffffffffc04[0-9a-f]{5} <ftrace_trampoline>", instructions(traced)[0])
+    assert instructions(built)[1] == instructions(booted)[1] == instructions(traced)[1] == "push %rbp"
+    assert instructions(built)[1:] == instructions(booted)[1:] == instructions(traced)[1:]
+    assert built.splitlines()[2].split()[1] == "<+5>:"
+
+
+def test_disas_bytes_and_intel(run: Any) -> None:
+    assert "\t0f 1f 44 00 00\tnop" in ok(run("disas", "schedule", "--bytes"))
+    assert "push   rbp" in ok(run("disas", "schedule", "--syntax", "intel"))
+    value = json.loads(ok(run("disas", "schedule", "--json")))
+    assert value["instructions"][0]["bytes"] == "0f 1f 44 00 00"
+    assert value["instructions"][1]["offset"] == 5
+
+
+# --- trace, funccount ------------------------------------------------------------------------------------------------
+
+
+def test_trace_is_in_ftraces_format(run: Any) -> None:
+    text = ok(run("trace", "vfs_*", "*spin_lock*", "--notrace", "vfs_write"))
+    assert text.startswith("# tracer: function\n#\n# entries-in-buffer/entries-written: ")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    matches = [TRACE_LINE.match(line) for line in lines]
+    assert all(matches), next(line for line, match in zip(lines, matches, strict=True) if not match)
+    found = [match for match in matches if match]
+    assert {match[3] for match in found} == {"000", "001"}
+    functions = {match[4] for match in found}
+    assert "vfs_write" not in functions
+    assert all(name.startswith("vfs_") or "spin_lock" in name for name in functions)
+
+
+def test_the_same_seed_gives_the_same_trace_in_two_processes() -> None:
+    command = [sys.executable, "-m", "tui", "trace", "*", "--seed", "7", "--for", "20000"]
+    one, other = (subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2))
+    assert one == other
+    assert one.count(b"\n") > 50
+
+
+def test_trace_as_json(run: Any) -> None:
+    records = json.loads(ok(run("trace", "vfs_read", "--json")))
+    assert records
+    assert {record["function"] for record in records} == {"vfs_read"}
+    assert [record["time"] for record in records] == sorted(record["time"] for record in records)
+
+
+def test_funccount_is_greggs_table(run: Any) -> None:
+    head, *rows = ok(run("funccount", "*")).splitlines()
+    assert head == f"{'FUNC':<30} {'COUNT':>8}"
+    counts = [int(row.split()[-1]) for row in rows]
+    assert counts == sorted(counts)
+    assert len(rows) >= 40
+    assert all(re.fullmatch(r"\w+ +\d+", row) for row in rows)
+
+
+def test_funccount_counts_all_that_trace_records(run: Any) -> None:
+    counted = json.loads(ok(run("funccount", "vfs_*", "--for", "50000", "--json")))
+    records = json.loads(ok(run("trace", "vfs_*", "--for", "50000", "--json")))
+    assert counted["lost"] == 0
+    assert sum(counted["counts"].values()) == len(records)
+
+
+# --- boot, demo ------------------------------------------------------------------------------------------------------
+
+
+def test_boot_prints_the_kernels_log(run: Any) -> None:
+    text = ok(run("boot", "--cpus", "3"))
+    assert re.search(r"\] ftrace: allocating \d+ entries in \d+ pages\n", text)
+    assert text.splitlines()[-1].startswith("3 CPUs run tasks after ")
+
+
+def test_boot_step_by_step(run: Any) -> None:
+    text = ok(run("boot", "--step"))
+    assert "bash-201 begins: ftrace_init" in text
+    assert text.splitlines()[-1].startswith("2 CPUs run tasks after ")
+
+
+def shows_a_whole_change(text: str, cpus: int = 2) -> None:
+    """Every phase, both kinds of bytes, an int3 taken, trace lines of two CPUs, the way back."""
+    for phase in ("write int3", "sync 1", "write tail", "sync 2", "write head", "sync 3", "release"):
+        assert len(re.findall(rf"^\[\d of 7\] {phase}\b", text, re.MULTILINE)) == 2, phase
+    assert "in memory" in text
+    for cpu in range(cpus):
+        assert f"CPU{cpu} may run" in text
+    assert "takes the int3" in text
+    assert len({match[3] for line in text.splitlines() if (match := TRACE_LINE.match(line))}) >= 2
+    assert "begins with a NOP again" in text
+
+
+def test_demo_shows_the_whole_change(run: Any) -> None:
+    shows_a_whole_change(ok(run("demo")))
+
+
+def test_demo_on_four_cpus_in_model_byte(run: Any) -> None:
+    shows_a_whole_change(ok(run("demo", "--cpus", "4", "--model", "byte")), 4)
+
+
+def test_a_moment_reopens_the_demo(run: Any) -> None:
+    first = json.loads(ok(run("demo", "--json")))
+    again = json.loads(ok(run("demo", "--moment", first["moment"], "--json")))
+    assert again["beats"]
+    assert again["beats"] == first["beats"][: len(again["beats"])]
+    code, _, said = run("demo", "--moment", first["moment"][:-9])
+    assert code == 2
+    assert "cut short" in said
+
+
+def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
+    codes = {}
+    for seed in range(12):
+        code, out, said = run("demo", "--protocol", "naive", "--seed", str(seed))
+        codes[seed] = code
+        if code:
+            assert "Oops" in out
+            assert "Code: " in out
+            assert said.startswith("simkernel: ")
+    assert 1 in codes.values()
+    assert set(codes.values()) <= {0, 1}
