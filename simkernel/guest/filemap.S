@@ -102,7 +102,7 @@ SYM_FUNC_START filemap_read
 	ret
 SYM_FUNC_END filemap_read
 
-/* What is not there yet is read ahead, then looked for again. rbx mapping, r12 index, r13 last, r14 fbatch. */
+/* What is not there is read ahead and looked for again: it may be gone by then. rbx mapping, r12 index, r13 last. */
 SYM_FUNC_START filemap_get_pages
 	pushq %rbx
 	pushq %r12
@@ -115,6 +115,7 @@ SYM_FUNC_START filemap_get_pages
 	shrq $FOLIO_SHIFT, %r13
 	movq KI_FILP(%rdi), %rbx
 	movq FILE_INODE(%rbx), %rbx
+.Lget_pages_retry:
 	movq %rbx, %rdi
 	movq %r12, %rsi
 	movq %r13, %rdx
@@ -127,14 +128,10 @@ SYM_FUNC_START filemap_get_pages
 	leaq 0x1(%r13), %rdx
 	subq %r12, %rdx
 	call page_cache_sync_ra
-	movq %rbx, %rdi
-	movq %r12, %rsi
-	movq %r13, %rdx
-	movq %r14, %rcx
-	call filemap_get_read_batch
-	cmpq $0x0, FBATCH_NR(%r14)
+	testl %eax, %eax
+	jne .Lget_pages_retry
 	movl $0xfffffff4, %eax
-	je .Lget_pages_out
+	jmp .Lget_pages_out
 /* Another CPU may still be filling the last one. Simplified: Linux sleeps until it is unlocked. */
 .Lget_pages_uptodate:
 	movq FBATCH_NR(%r14), %rax

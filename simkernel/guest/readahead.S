@@ -17,12 +17,14 @@ SYM_FUNC_START page_cache_sync_ra
 	ret
 SYM_FUNC_END page_cache_sync_ra
 
-/* Each new folio goes into the cache locked and empty, so that a second reader finds it and does not read it twice. */
+/* rax 0: no memory even for the first (Linux returns nothing and its caller tries once more on its own). Each folio goes into the cache locked and empty, so that a second reader finds it and does not read it twice. */
 SYM_FUNC_START page_cache_ra_unbounded
 	pushq %rbx
 	pushq %r12
 	pushq %r13
 	pushq %r14
+	pushq %rbp
+	xorl %ebp, %ebp
 	movq %rdi, %rbx
 	movq %rsi, %r12
 	leaq (%rsi,%rdx), %r13
@@ -37,6 +39,7 @@ SYM_FUNC_START page_cache_ra_unbounded
 	call filemap_alloc_folio_noprof
 	testq %rax, %rax
 	je .Lra_done
+	incl %ebp
 	movq %rax, %r14
 	movq %rbx, %rdi
 	movq %r14, %rsi
@@ -57,6 +60,8 @@ SYM_FUNC_START page_cache_ra_unbounded
 	incq %r12
 	jmp .Lra_next
 .Lra_done:
+	movq %rbp, %rax
+	popq %rbp
 	popq %r14
 	popq %r13
 	popq %r12
