@@ -7,7 +7,8 @@ the task that runs. `look` compares those words with what was known before and m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from simkernel import layout
 from simkernel.events import Event, Oopsed, Parked, Switched, SyncAnswered, TraceWritten
@@ -15,8 +16,7 @@ from simkernel.memory import GuestMemory
 from simkernel.schedule import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(NamedTuple):
     """What the hardware remembers of a CPU besides its registers. Clocks are in instructions, None: not pending."""
 
     ipi_sent: int | None = None
@@ -30,8 +30,7 @@ class Lane:
     ring_head: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRun(NamedTuple):
     """A choice that is being carried out: how far, whether it came to an early end, and where it began.
 
     `data` holds the bytes of the instruction where the choice is of one instruction, else nothing.
@@ -65,21 +64,21 @@ def look(memory: GuestMemory, lanes: Sequence[Lane], cpu: int) -> tuple[Lane, li
     """What CPU `cpu` has done to the guest's words since the last look: its lane as it is now, and the events."""
     lane, events = lanes[cpu], list[Event]()
     if lane.sync_asked and memory.read_u64(percpu(cpu, layout.PCPU_CSD)) == 0:
-        lane = replace(lane, sync_asked=False)
+        lane = lane._replace(sync_asked=False)
         waiting = tuple(i for i, other in enumerate(lanes) if other.sync_asked and i != cpu)
         events.append(SyncAnswered(cpu=cpu, waiting_for=waiting))
     if lane.park_asked and memory.read_u64(percpu(cpu, layout.PCPU_STOP)) == 2:
-        lane = replace(lane, park_asked=False)
+        lane = lane._replace(park_asked=False)
         waiting = tuple(i for i, other in enumerate(lanes) if other.park_asked and i != cpu)
         events.append(Parked(cpu=cpu, waiting_for=waiting))
     task = memory.read_u64(percpu(cpu, layout.PCPU_CURRENT))
     if task != lane.task:
         pids = [memory.read_u32(t + layout.TASK_PID) if t else 0 for t in (lane.task, task)]
-        lane = replace(lane, task=task)
+        lane = lane._replace(task=task)
         events.append(Switched(cpu=cpu, previous=pids[0], next=pids[1]))
     head = memory.read_u64(percpu(cpu, layout.PCPU_RING_HEAD))
     if head != lane.ring_head:
-        lane = replace(lane, ring_head=_finished_records(memory, cpu, lane.ring_head, head, events))
+        lane = lane._replace(ring_head=_finished_records(memory, cpu, lane.ring_head, head, events))
     return lane, events
 
 

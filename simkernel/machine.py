@@ -10,7 +10,6 @@ is guest code; this file is what hardware does around it (Intel SDM vol. 3, chap
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -184,7 +183,7 @@ class Machine:
                 raise GuestError(f"{choice} is not a choice of a CPU")
 
     def _change(self, cpu: int, **fields: Any) -> None:
-        self.lanes[cpu] = replace(self.lanes[cpu], **fields)
+        self.lanes[cpu] = self.lanes[cpu]._replace(**fields)
 
     def _read(self, cpu: int, n: int) -> list[Event]:
         n = min(n, self.readable(cpu))
@@ -253,7 +252,7 @@ class Machine:
             ended = fault is not None or self.halted(cpu)
             done += ran
             left = 0 if ran < stride else left - ran
-        self.open = replace(run, done=run.choice.n if ended else done, ended=ended)
+        self.open = run._replace(done=run.choice.n if ended else done, ended=ended)
         return events
 
     def finish(self) -> list[Event]:

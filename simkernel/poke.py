@@ -10,8 +10,8 @@ task writes memory, and pays a stated price in instructions instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,8 +89,7 @@ class Batch:
         return len(self.sites)
 
 
-@dataclass(frozen=True, slots=True)
-class PokeState:
+class PokeState(NamedTuple):
     """Where the patching task stands in a batch: None before its publication and between batches."""
 
     batch: Batch | None = None
@@ -126,7 +125,7 @@ class TextPoke:
             raise OurError("a batch is begun while another is under way")
         if not 0 < len(batch) <= self.protocol.batched:
             raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
-        self.state = replace(self.state, batch=batch, progress=None)
+        self.state = self.state._replace(batch=batch, progress=None)
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -169,7 +168,7 @@ class TextPoke:
                 events = self._write(batch, phase, phase.action, progress.entry, done)
             case SyncCores(when=when):
                 if not progress.waiting and not self._sync_needed(batch, when):
-                    self._go_on(replace(progress, waiting=True), batch, 0)
+                    self._go_on(progress._replace(waiting=True), batch, 0)
                     return [SyncSkipped(phase=phase.name)]
                 events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
             case Park(where=where):
@@ -184,10 +183,10 @@ class TextPoke:
     def _go_on(self, progress: Progress, batch: Batch, done: int) -> None:
         after = self.protocol.after(progress, len(batch), done)
         if after is None:
-            self.state = replace(self.state, batch=None, progress=None)
+            self.state = self.state._replace(batch=None, progress=None)
             self.machine.focus = frozenset()
         else:
-            self.state = replace(self.state, progress=after)
+            self.state = self.state._replace(progress=after)
 
     # --- the actions ----------------------------------------------------------------------------------------
 
@@ -201,7 +200,7 @@ class TextPoke:
             memory.write_u64(self._desc, layout.TP_VEC)
             memory.write_u64(self._desc + 8, len(batch))
             memory.write_u64(self._desc + 16, 1)
-        self.state = replace(self.state, progress=Progress(), number=self.state.number + 1)
+        self.state = self.state._replace(progress=Progress(), number=self.state.number + 1)
         sites = tuple(batch.sites.tolist())
         self.machine.focus = frozenset(sites)
         self.machine.clock += ACTION_PRICE

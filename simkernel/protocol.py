@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from simkernel.errors import LearnerError
 from simkernel.insn import NOP5
@@ -115,8 +116,7 @@ class Phase:
     without: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a batch has come: the phase, how many entries of it are done, whether its end is awaited."""
 
     phase: int = 0
@@ -158,9 +158,9 @@ class Protocol:
         """
         action = self.phases[progress.phase].action
         if isinstance(action, Write) and done and progress.entry + done < entries:
-            return replace(progress, entry=progress.entry + done)
+            return progress._replace(entry=progress.entry + done)
         if not isinstance(action, Write) and not progress.waiting:
-            return replace(progress, waiting=True)
+            return progress._replace(waiting=True)
         return Progress(progress.phase + 1) if progress.phase + 1 < len(self.phases) else None
 
     def without(self, name: str) -> Protocol:

@@ -8,9 +8,9 @@ plain integer, and so can be copied, compared and replayed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from simkernel.errors import LearnerError
 
@@ -108,8 +108,7 @@ def draw(state: int) -> tuple[int, int]:
     return z ^ (z >> 31), state
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleState:
+class ScheduleState(NamedTuple):
     """All that the next choice depends on besides the machine."""
 
     random: int
@@ -133,13 +132,13 @@ class RoundRobin:
 
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
         if state.pending:
-            return state.pending[0], replace(state, pending=state.pending[1:])
+            return state.pending[0], state._replace(pending=state.pending[1:])
         lane = state.turn % (len(lanes.cpus) + 1)
-        state = replace(state, turn=lane + 1)
+        state = state._replace(turn=lane + 1)
         if lane == len(lanes.cpus):
             if lanes.patcher_ready():
                 return Act(), state
-            lane, state = 0, replace(state, turn=1)
+            lane, state = 0, state._replace(turn=1)
         quantum = self.patch_quantum if lanes.patching() else self.quantum
         return run_choice(lanes, lanes.cpus[lane], quantum, self.policy, state, read_odds=0)
 
@@ -162,9 +161,9 @@ class Seeded:
 
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
         if state.pending:
-            return state.pending[0], replace(state, pending=state.pending[1:])
+            return state.pending[0], state._replace(pending=state.pending[1:])
         bits, random = draw(state.random)
-        state = replace(state, random=random)
+        state = state._replace(random=random)
         count = len(lanes.cpus)
         ready = lanes.patcher_ready()
         lane = (bits & 0xFFFF) % (count + ready)
@@ -198,9 +197,9 @@ def run_choice(
     if read_odds and policy is Policy.SEEDED and (left := lanes.readable(cpu)):
         bits, random = draw(random)
         if bits & 0xFF < read_odds:
-            return Read(cpu, 1 + (bits >> 8) % left), replace(state, random=random)
+            return Read(cpu, 1 + (bits >> 8) % left), state._replace(random=random)
     choices.append(Run(cpu, n))
-    return choices[0], replace(state, random=random, pending=tuple(choices[1:]))
+    return choices[0], state._replace(random=random, pending=tuple(choices[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,4 +211,4 @@ class Scripted:
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
         if state.turn >= len(self.choices):
             raise LearnerError(f"the script of {len(self.choices)} choices has come to its end")
-        return self.choices[state.turn], replace(state, turn=state.turn + 1)
+        return self.choices[state.turn], state._replace(turn=state.turn + 1)

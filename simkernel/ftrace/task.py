@@ -10,7 +10,7 @@ CPU, and can meet its own int3. Ours runs beside the CPUs and executes no traced
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from simkernel import layout
 from simkernel.errors import LearnerError, OurError
@@ -49,8 +49,7 @@ CODE_STEPS = (PokeBatch, PokeMany, PokeEarly, WriteTrampoline, SyncCores, SmpCal
 WAIT_FOR_BOOT, FTRACE_INIT_DONE = 1, 2  # values of the guest's word boot_stage
 
 
-@dataclass(frozen=True, slots=True)
-class TaskState:
+class TaskState(NamedTuple):
     """Where the patching task stands.
 
     Attributes:
@@ -143,7 +142,7 @@ class PatchingTask:
     def command(self, command: Command) -> list[Event]:
         """Take a command; LearnerError, and nothing changed, where it asks for what cannot be."""
         self.core.check(command, idle=self.idle)
-        self._state = replace(self._state, queue=(*self._state.queue, command))
+        self._state = self._state._replace(queue=(*self._state.queue, command))
         return []
 
     def act(self, entries: int = 0) -> list[Event]:
@@ -159,7 +158,7 @@ class PatchingTask:
         except Exception as error:
             if self._state.failed:
                 raise
-            self._state = replace(self._state, failed=True)
+            self._state = self._state._replace(failed=True)
             lines = self.core.abort(error, self.step)
             return [Logged(text=line) for line in lines]
 
@@ -204,7 +203,7 @@ class PatchingTask:
         if isinstance(step, Verify):
             self.machine.clock += TABLE_PRICE * len(step)
             if self.core.ftrace_disabled:
-                self._state = replace(self._state, failed=True)
+                self._state = self._state._replace(failed=True)
         return [Logged(text=line) for line in lines]
 
     def _begin_plan(self) -> list[Event]:
@@ -212,12 +211,12 @@ class PatchingTask:
             plan = self.core.boot_plan()
         else:
             command = self._state.queue[0]
-            self._state = replace(self._state, queue=self._state.queue[1:])
+            self._state = self._state._replace(queue=self._state.queue[1:])
             try:
                 plan = self.core.plan(command)
             except LearnerError as refused:  # what was queued before it has made it impossible
                 return [Logged(text=line) for line in self.core.log([f"ftrace: {refused}"])]
-        self._state = replace(self._state, plan=plan, step=0, done=0, failed=False)
+        self._state = self._state._replace(plan=plan, step=0, done=0, failed=False)
         self.machine.memory.write_u64(self._text_mutex, 1)
         self.machine.clock += ACTION_PRICE + TABLE_PRICE * len(self.machine.image.mcount_loc)
         return [PlanStarted(title=plan.title, steps=len(plan.steps))]
@@ -227,7 +226,7 @@ class PatchingTask:
         step = self.step
         if isinstance(step, CODE_STEPS) and not self._state.failed:
             self.core.apply(step)
-        self._state = replace(self._state, step=self._state.step + 1, done=0, waiting=False, holdouts=None)
+        self._state = self._state._replace(step=self._state.step + 1, done=0, waiting=False, holdouts=None)
         return self._end_plan() if self.step is None or self._state.failed else []
 
     def _end_plan(self) -> list[Event]:
@@ -236,7 +235,7 @@ class PatchingTask:
             raise OurError("no plan is under way")
         if self._state.failed:
             self.core.reconcile()
-        self._state = replace(self._state, plan=None, step=0, done=0, waiting=False, holdouts=None, failed=False)
+        self._state = self._state._replace(plan=None, step=0, done=0, waiting=False, holdouts=None, failed=False)
         memory = self.machine.memory
         memory.write_u64(self._text_mutex, 0)
         if memory.read_u64(self._boot_stage) == WAIT_FOR_BOOT:
@@ -252,7 +251,7 @@ class PatchingTask:
         if first == last:
             return self._step_done()
         self.core.update_records(step.records.part(first, last))
-        self._state = replace(self._state, done=last)
+        self._state = self._state._replace(done=last)
         self.poke.begin(Batch(step.sites[first:last], step.old[first:last], step.new[first:last]))
         return self.poke.act()
 
@@ -268,13 +267,13 @@ class PatchingTask:
         self.machine.write_sites(step.sites[first:last], step.new[first:last])
         self.core.update_records(step.records.part(first, last))
         self.machine.clock += EARLY_POKE_PRICE * (last - first)
-        self._state = replace(self._state, done=last)
+        self._state = self._state._replace(done=last)
         return self._step_done() if last == len(step) else []
 
     def _sync(self, why: str) -> list[Event]:
         if self._state.waiting:
             return [SyncEnded(phase=why), *self._step_done()]
-        self._state = replace(self._state, waiting=True)
+        self._state = self._state._replace(waiting=True)
         self.machine.ask_all_to_sync()
         self.machine.clock += IPI_PRICE
         return [SyncSent(phase=why, cpus=tuple(range(len(self.machine.cpus))))]
@@ -284,14 +283,14 @@ class PatchingTask:
             return [RcuTasksDone(), *self._step_done()]
         slots = (layout.TASKS_BASE + i * layout.TASK_SIZE for i in range(layout.TASKS_MAX))
         holdouts = tuple((task, self._nvcsw(task)) for task in slots if self._holds_out(task))
-        self._state = replace(self._state, holdouts=holdouts)
+        self._state = self._state._replace(holdouts=holdouts)
         self.machine.clock += ACTION_PRICE
         return [RcuTasksWait(holdouts=self.holdouts())]
 
     # --- state --------------------------------------------------------------------------------------------------
 
     def state(self) -> TaskState:
-        return replace(self._state, poke=self.poke.state)
+        return self._state._replace(poke=self.poke.state)
 
     def restore(self, state: TaskState) -> None:
         self._state = state
