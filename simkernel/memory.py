@@ -50,6 +50,8 @@ class GuestMemory:
         for base, size in regions:
             buffer = new_buffer(size)
             self.regions.append(DataRegion(base, buffer, memoryview(buffer).cast("B").cast("Q")))
+        # For words, which are read several times a step: first address, last address of a word, the words. BSS first.
+        self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in reversed(self.regions))
         self.watch: Callable[[int, int], None] | None = None  # told of each write of the host: address, size
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
@@ -73,19 +75,19 @@ class GuestMemory:
         region.buffer[offset : offset + len(data)] = np.frombuffer(data, dtype=np.uint8)
 
     def read_u64(self, address: int) -> int:
-        region, offset = self._at(address, 8)
-        if offset & 7:
-            return int.from_bytes(self.read(address, 8), "little")
-        return int(region.words[offset >> 3])
+        for first, last, words in self._spans:
+            if first <= address <= last and not address & 7:
+                return words[address - first >> 3]
+        return int.from_bytes(self.read(address, 8), "little")
 
     def write_u64(self, address: int, value: int) -> None:
-        region, offset = self._at(address, 8)
-        if offset & 7:
-            self.write(address, value.to_bytes(8, "little"))
-            return
-        if self.watch:
-            self.watch(address, 8)
-        region.words[offset >> 3] = value
+        for first, last, words in self._spans:
+            if first <= address <= last and not address & 7:
+                if self.watch:
+                    self.watch(address, 8)
+                words[address - first >> 3] = value
+                return
+        self.write(address, value.to_bytes(8, "little"))
 
     def read_u32(self, address: int) -> int:
         return int.from_bytes(self.read(address, 4), "little")
