@@ -22,15 +22,13 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class DataRegion:
-    """Shared data at `base`: a buffer of whole pages, and the same as words of eight bytes."""
+    """Shared data at `base`: a buffer of whole pages, `size` bytes, and the same as bytes and as words of eight."""
 
     base: int
+    size: int
     buffer: Bytes
+    data: memoryview
     words: memoryview
-
-    @property
-    def size(self) -> int:
-        return self.buffer.nbytes
 
 
 def new_buffer(size: int) -> Bytes:
@@ -49,13 +47,14 @@ class GuestMemory:
         self.regions: list[DataRegion] = []
         for base, size in regions:
             buffer = new_buffer(size)
-            self.regions.append(DataRegion(base, buffer, memoryview(buffer).cast("B").cast("Q")))
+            data = memoryview(buffer).cast("B")
+            self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q")))
         # For words, which are read several times a step: first address, last address of a word, the words. BSS first.
         self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in reversed(self.regions))
         self.watch: Callable[[int, int], None] | None = None  # told of each write of the host: address, size
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
-        for region in self.regions:
+        for region in reversed(self.regions):
             offset = address - region.base
             if 0 <= offset and offset + size <= region.size:
                 return region, offset
@@ -66,13 +65,13 @@ class GuestMemory:
 
     def read(self, address: int, size: int) -> bytes:
         region, offset = self._at(address, size)
-        return region.buffer[offset : offset + size].tobytes()
+        return bytes(region.data[offset : offset + size])
 
     def write(self, address: int, data: bytes) -> None:
         region, offset = self._at(address, len(data))
         if self.watch:
             self.watch(address, len(data))
-        region.buffer[offset : offset + len(data)] = np.frombuffer(data, dtype=np.uint8)
+        region.data[offset : offset + len(data)] = data
 
     def read_u64(self, address: int) -> int:
         for first, last, words in self._spans:

@@ -13,20 +13,21 @@ from typing import Any
 
 from simkernel import layout
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import Event
+from simkernel.events import Event, stamp
 from simkernel.fetch import Unsettled
 from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.task import PatchingTask
 from simkernel.history import Pages
 from simkernel.image import KernelImage
-from simkernel.machine import Machine, MachineState
+from simkernel.lane import MachineState
+from simkernel.machine import Machine
 from simkernel.options import Options, load_image
 from simkernel.protocol import Protocol, protocol_named
 from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
 
 CHECKPOINT_ENTRIES = 512  # history entries, or
-CHECKPOINT_INSTRUCTIONS = 400_000  # instructions, between two checkpoints at most
+CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between two checkpoints at most
 CHOICES = (Run, Read, Settle, Nmi)
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
@@ -60,7 +61,6 @@ class OpenEntry:
 
     entry: Entry
     drawn: ScheduleState | None
-    clock: int
     events: tuple[Event, ...]
 
 
@@ -82,7 +82,7 @@ class Simulation:
         self.log: list[Event] = []
         self._pages = Pages(self.machine)
         self._checkpoints: list[Checkpoint] = []
-        self._instructions = 0  # since the last checkpoint
+        self._entries, self._instructions = 0, 0  # since the last checkpoint
         self._smp_go = image.address("smp_go")
         self._all_cpus = tuple(range(options.cpus))
         self._open: OpenEntry | None = None
@@ -181,7 +181,6 @@ class Simulation:
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
         if self.outcome:
             raise GuestError(f"nothing moves any more: {self.outcome}")
-        before = self.machine.clock
         what = entry.what
         if isinstance(what, Act):
             events = self.task.act(what.entries)
@@ -189,9 +188,9 @@ class Simulation:
             events = self.machine.step(what)
         else:
             events = self.task.command(what)
-        return self._close(entry, drawn, events, before)
+        return self._close(entry, drawn, events)
 
-    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event], before: int) -> list[Event]:
+    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
         """Note an entry that has happened, and what it did."""
         if self.position < len(self.entries) and self.entries[self.position] != entry:
             self._forget_ahead()
@@ -200,15 +199,14 @@ class Simulation:
         if drawn is not None:
             self._schedule_state = drawn
         phase = self.task.poke.phase
-        during, clock = phase.name if phase else "", self.machine.clock
-        stamped = [replace(event, entry=self.position, clock=clock, during=during) for event in events]
-        self.log += stamped
+        self.log += stamp(events, self.position, self.machine.clock, phase.name if phase else "")
         self.position += 1
-        self._instructions += self.machine.clock - before
-        since = self.position - self._checkpoints[self._checkpoint_before(self.position)].entry
-        if since >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
+        self._entries += 1
+        if isinstance(entry.what, Run):
+            self._instructions += entry.what.n
+        if self._entries >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
             self._keep_checkpoint()
-        return stamped
+        return events
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
         """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
@@ -295,7 +293,7 @@ class Simulation:
         known = next((i for i, c in enumerate(self._checkpoints) if c.entry == self.position), None)
         index = len(self._checkpoints) if known is None else known
         self._pages.keep(index)
-        self._instructions = 0
+        self._entries = self._instructions = 0
         if known is not None:
             return
         machine = self.machine
@@ -326,7 +324,7 @@ class Simulation:
         self._schedule_state = checkpoint.schedule
         self._open = None
         self.position = checkpoint.entry
-        self._instructions = 0
+        self._entries = self._instructions = 0
         if checkpoint.events < len(self.log):
             del self.log[checkpoint.events :]
 
@@ -355,7 +353,7 @@ class Simulation:
                 return self._enter(entry, drawn)
             if self.outcome:
                 raise GuestError(f"nothing moves any more: {self.outcome}")
-            self._open = OpenEntry(entry, drawn, self.machine.clock, ())
+            self._open = OpenEntry(entry, drawn, ())
             events += self.machine.begin(entry.what)
         events += self.machine.advance(n, breakpoints)
         self._open = replace(self._open, events=(*self._open.events, *events))
@@ -369,7 +367,7 @@ class Simulation:
         assert opened is not None and run is not None
         events = [*opened.events, *self.machine.advance(run.choice.n), *self.machine.finish()]
         self._open = None
-        return self._close(opened.entry, opened.drawn, events, opened.clock)
+        return self._close(opened.entry, opened.drawn, events)
 
     def goto_place(self, place: tuple[int, int]) -> None:
         """To an entry and a number of instructions within it (`place`)."""
