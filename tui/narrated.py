@@ -22,7 +22,7 @@ class Narrator:
 
     Attributes:
         say: takes each line. beats: of the site's change, as values for JSON.
-        hold_after: the sync after which the patching task is held back until a CPU takes the int3; "": none.
+        hold_after: the phase after which the patching task is held back until a CPU meets the change; "": none.
     """
 
     simulation: Simulation
@@ -52,7 +52,7 @@ class Narrator:
 
     def until_idle(self, instructions: int) -> None:
         """Go on beat by beat until the patching task is done, telling what concerns the site."""
-        from simkernel.events import SyncEnded
+        from simkernel.events import SiteStored, SyncEnded
 
         end = self.simulation.machine.clock + instructions
         while not self.simulation.task.idle and not self.simulation.outcome and self.simulation.machine.clock < end:
@@ -60,9 +60,10 @@ class Narrator:
             events = self._to_the_next_beat(end)
             if before or self.concerns():
                 self._tell(events)
-                if any(isinstance(one, SyncEnded) and one.phase == self.hold_after for one in events):
+                held = (isinstance(one, SyncEnded | SiteStored) and one.phase == self.hold_after for one in events)
+                if self.hold_after and any(held):
                     self._wait_for_a_cpu()
-        if self._phase is not None:
+        if self._phase is not None and not self.simulation.outcome:
             self.say(f"    Now true: {self._phase.true_now}")
         self._phase = None
 
@@ -77,17 +78,18 @@ class Narrator:
         return events
 
     def _wait_for_a_cpu(self) -> None:
-        """Let the CPUs run in turn, and not the patching task, until one has taken the int3."""
+        """Let the CPUs run in turn, and not the patching task, until one has taken the int3 or died."""
         from simkernel.events import Int3Taken
         from simkernel.schedule import QUANTUM, Run
 
         for turn in range(TURNS):
             events = self.simulation.step(Run(turn % self.simulation.options.cpus, QUANTUM))
-            if any(isinstance(one, Int3Taken) and one.address == self.site for one in events):
+            if (
+                any(isinstance(one, Int3Taken) and one.address == self.site for one in events)
+                or self.simulation.outcome
+            ):
                 self.say("    (This demo holds bash-201 back here, until a CPU has come by.)")
                 self._tell(events)
-                return
-            if self.simulation.outcome:
                 return
 
     def concerns(self) -> bool:

@@ -121,7 +121,7 @@ def test_disas_shows_one_address_in_three_states(run: Any) -> None:
 
 
 def test_disas_bytes_and_intel(run: Any) -> None:
-    assert "\t0f 1f 44 00 00\tnop" in ok(run("disas", "schedule", "--bytes"))
+    assert re.search(r"\t0f 1f 44 00 00 *\tnopl ", ok(run("disas", "schedule", "--bytes")))
     assert "push   rbp" in ok(run("disas", "schedule", "--syntax", "intel"))
     value = json.loads(ok(run("disas", "schedule", "--json")))
     assert value["instructions"][0]["bytes"] == "0f 1f 44 00 00"
@@ -167,11 +167,22 @@ def test_funccount_is_greggs_table(run: Any) -> None:
     assert all(re.fullmatch(r"\w+ +\d+", row) for row in rows)
 
 
-def test_funccount_counts_all_that_trace_records(run: Any) -> None:
-    counted = json.loads(ok(run("funccount", "vfs_*", "--for", "50000", "--json")))
-    records = json.loads(ok(run("trace", "vfs_*", "--for", "50000", "--json")))
-    assert counted["lost"] == 0
-    assert sum(counted["counts"].values()) == len(records)
+def test_funccount_loses_nothing() -> None:
+    from simkernel.ftrace.commands import SetTracer
+    from simkernel.layout import PCPU_RING_HEAD
+    from tui.commands.funccount import Counts, count
+    from tui.options import Options
+    from tui.session import boot, carry_out
+
+    simulation = boot(Options())
+    carry_out(simulation, Options(), SetTracer("function"))
+    heads = [simulation.machine.percpu(cpu, PCPU_RING_HEAD) for cpu in range(2)]
+    counts = Counts(simulation)
+    count(simulation, counts, 300_000, lambda text: None)
+    written = sum(simulation.machine.percpu(cpu, PCPU_RING_HEAD) - head for cpu, head in enumerate(heads))
+    assert written > 2 * 1024, "the buffers have to go round for this to say anything"
+    assert counts.lost == 0
+    assert 0 <= written - sum(counts.by_site.values()) <= 2, "but for a record of each CPU that is under way"
 
 
 # --- boot, demo ------------------------------------------------------------------------------------------------------
@@ -220,13 +231,14 @@ def test_a_moment_reopens_the_demo(run: Any) -> None:
 
 
 def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
-    codes = {}
-    for seed in range(12):
-        code, out, said = run("demo", "--protocol", "naive", "--seed", str(seed))
-        codes[seed] = code
-        if code:
-            assert "Oops" in out
-            assert "Code: " in out
-            assert said.startswith("simkernel: ")
-    assert 1 in codes.values()
-    assert set(codes.values()) <= {0, 1}
+    code, out, said = run("demo", "--protocol", "naive")
+    assert code == 1
+    assert re.search(r"^Oops: .*: [0-9a-f]{4} \[#1\]", out, re.MULTILINE)
+    assert re.search(r"^Code: [0-9a-f ]+ <[0-9a-f]{2}> ", out, re.MULTILINE)
+    assert said.startswith("simkernel: the toy kernel died: ")
+
+
+def test_stop_machine_changes_the_site_while_every_cpu_waits(run: Any) -> None:
+    text = ok(run("demo", "--protocol", "stop_machine"))
+    for phase in ("park", "write", "go on"):
+        assert len(re.findall(rf"^\[\d of 3\] {phase}\b", text, re.MULTILINE)) == 2

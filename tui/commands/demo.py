@@ -16,10 +16,10 @@ from tui.session import boot, check_alive, image_of, run
 
 if TYPE_CHECKING:
     from simkernel.image import KernelImage
+    from simkernel.protocol import Protocol
     from simkernel.simulation import Simulation
 
 FAVOURITE = "vfs_read"
-HELD_AFTER = "sync 1"  # the patching task is held back here until a CPU has come by
 TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs come by, or the run has less to show
 
 
@@ -32,7 +32,7 @@ def command(function: str | None, protocol: str, moment: str | None, options: Op
     """Watch FUNC's first five bytes change under running CPUs: a NOP becomes a call, and a NOP again.
 
     Each line is one thing that happened. The table below it has the five bytes in memory, and those that each CPU may
-    run. After sync 1 the patching task is held back until a CPU has come by and taken the breakpoint.
+    run. Once the patching task is held back, until a CPU has come by and met the change.
     """
     say = (lambda line: None) if as_json else click.echo
     if moment is not None:
@@ -60,7 +60,7 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
     say(f"A toy kernel runs on {options.cpus} CPUs; {len(simulation.image.mcount_loc):,} functions can be traced.")
     say(f"Protocol {table.name} ({table.era}); fetch model {options.model}; seed {options.seed}.")
     say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
-    narrator = Narrator(simulation, site, say, HELD_AFTER)
+    narrator = Narrator(simulation, site, say, telling_phase(table))
     narrator.table(always=True)
 
     say(f"\n$ echo {name} > set_ftrace_filter; echo function > current_tracer")
@@ -118,6 +118,20 @@ def finish(narrator: Narrator, options: Options) -> None:
         raise GuestError(f"not done after {options.max_instructions:,} instructions (--max-instructions)")
 
 
+def telling_phase(protocol: Protocol) -> str:
+    """The phase after which a CPU that comes by shows what the protocol is about; "" where CPUs wait meanwhile.
+
+    With syncs it is the first one: the breakpoint is there for all. Without, it is the first write.
+    """
+    from simkernel.protocol import Park, SyncCores, Write
+
+    actions = {type(phase.action) for phase in reversed(protocol.phases)}
+    if Park in actions:
+        return ""
+    kind = SyncCores if SyncCores in actions else Write
+    return next(phase.name for phase in protocol.phases if isinstance(phase.action, kind))
+
+
 def traced_on_two(simulation: Simulation) -> bool:
     """Run until two CPUs (or the only one) have written a trace record; True where they have."""
     from simkernel.layout import PCPU_RING_HEAD
@@ -157,7 +171,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
         simulation = open_moment(text, image)
     entry, instruction = simulation.place
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.machine.clock:,}.")
-    narrator = Narrator(simulation, site_of_interest(simulation), say, HELD_AFTER)
+    narrator = Narrator(simulation, site_of_interest(simulation), say, telling_phase(simulation.task.poke.protocol))
     narrator.table(always=True)
     finish(narrator, options)
     return {"entry": entry, "instruction": instruction, "site": narrator.site, "beats": narrator.beats}

@@ -19,13 +19,16 @@ LOOK_EVERY = 20_000  # instructions: a buffer of 1,024 records cannot fill up me
 
 
 class Counts:
-    """Counts the trace records of a simulation as it goes on; nothing in it is changed."""
+    """Counts the trace records that a simulation writes from now on; nothing in it is changed."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.by_site: Counter[int] = Counter()
         self.lost = 0
-        self._next = [0] * simulation.options.cpus
+        from simkernel.ringbuffer import Ring
+
+        memory = simulation.machine.memory
+        self._next = [Ring.of(memory, cpu).head for cpu in range(simulation.options.cpus)]
 
     def look(self) -> None:
         """Count the records that have come since the last look."""
