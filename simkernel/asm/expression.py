@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|[0-9]")
 _BINARY: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -42,6 +43,8 @@ def evaluate(text: str, names: Mapping[str, int]) -> int:
         ValueError: it is not one; the message says what is wrong with it.
         KeyError: it uses a name that is not in `names` (a label, perhaps).
     """
+    if _NUMBER.fullmatch(text):
+        return int(text, 16) if "x" in text else int(text)
     source = text.replace("&&", " and ").replace("||", " or ").replace("/", "//")
     source = re.sub(r"!(?!=)", " not ", source)
     source = re.sub(r"(?<![\w.])\.(L\w+)", r"_dot_\1", source)

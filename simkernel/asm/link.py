@@ -210,7 +210,8 @@ def _all_labels(unit: Unit, address: dict[str, int], places: list[int]) -> dict[
 
 def _check_names(unit: Unit) -> None:
     """Every name in an operand must be a label (constants have been replaced, registers have a %)."""
-    for statement in (*unit.text, *unit.data):
+    learners_first = sorted((*unit.text, *unit.data), key=lambda s: s.file in unit.own_files)
+    for statement in learners_first:
         if not statement.operands:
             continue
         operands = STRING.sub('""', re.sub(r"'(\\.|[^\\])'?", "0", statement.arguments))
@@ -223,6 +224,10 @@ def _check_names(unit: Unit) -> None:
 
 def _unknown(statement: Statement, name: str, unit: Unit) -> LearnerError:
     if statement.file in unit.own_files and unit.last_file not in unit.own_files:
+        learners = [s for s in (*unit.text, *unit.data) if s.file not in unit.own_files]
+        fault = keystone.place_of_error(learners, TEXT_BASE)
+        if isinstance(fault, LearnerError):
+            return fault
         return LearnerError(
             f"{unit.last_file}: '{name}' is missing: the kernel's core uses it ({statement.file}:{statement.line}). "
             "simkernel/guest/examples/hello.S shows all that a kernel file needs"

@@ -234,6 +234,8 @@ def _link(
     _put32(text, offsets + 1, fentry - (offsets + insn.SITE_SIZE))
     for k, body in enumerate(bodies):
         mine = np.flatnonzero(shape == k)
+        if not len(mine):
+            continue
         _put32(text, offsets[mine] + body.number, mine)
         for i, place in enumerate(body.calls):
             end = offsets[mine] + place + 4
