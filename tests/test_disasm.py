@@ -38,6 +38,17 @@ f2 ae | repnz scas %es:(%rdi),%al | repnz scas al,BYTE PTR es:[rdi]
 0f b6 08 | movzbl (%rax),%ecx | movzx ecx,BYTE PTR [rax]
 48 63 c9 | movslq %ecx,%rcx | movsxd rcx,ecx
 48 0f 44 18 | cmove (%rax),%rbx | cmove rbx,QWORD PTR [rax]
+a6 | cmpsb %es:(%rdi),%ds:(%rsi) | cmps BYTE PTR ds:[rsi],BYTE PTR es:[rdi]
+ad | lods %ds:(%rsi),%eax | lods eax,DWORD PTR ds:[rsi]
+48 83 d0 00 | adc $0x0,%rax | adc rax,0x0
+48 19 c0 | sbb %rax,%rax | sbb rax,rax
+48 f7 3f | idivq (%rdi) | idiv QWORD PTR [rdi]
+48 f7 f9 | idiv %rcx | idiv rcx
+c1 c8 03 | ror $0x3,%eax | ror eax,0x3
+48 0f bd d8 | bsr %rax,%rbx | bsr rbx,rax
+0f c8 | bswap %eax | bswap eax
+f3 48 0f b8 c1 | popcnt %rcx,%rax | popcnt rax,rcx
+f3 48 0f bc c1 | tzcnt %rcx,%rax | tzcnt rax,rcx
 9c | pushf | pushf
 48 cf | iretq | iretq
 cc | int3 | int3

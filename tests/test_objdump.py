@@ -7,33 +7,29 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import capstone
 import pytest
 
-from simkernel import disasm
+from simkernel import disasm, insn, layout
+from simkernel.disasm import gnu
+from simkernel.ftrace.commands import SetTracer
 from simkernel.image import KernelImage
+from simkernel.options import Options
+from simkernel.simulation import Simulation
 from tests.objdump import Line, needs_objdump, objdump
-
-# Spellings that differ, as (ours, GNU's). Each row is needed by a line of the kernel, which the last test here checks.
-SPELLING: dict[str, str] = {}
+from tests.test_disasm import CODE
 
 needs_gdb = pytest.mark.skipif(not (shutil.which("gdb") and shutil.which("objcopy")), reason="gdb is not installed")
 
 
-def compare(code: bytes, address: int, intel: bool = False) -> set[str]:
-    """Hold every line of `code` against objdump's; returns the rows of SPELLING that were needed."""
-    needed = set()
+def compare(code: bytes, address: int, intel: bool = False) -> None:
+    """Hold every line of `code` against objdump's: address, length, bytes, text, where it points."""
     ours = list(disasm.decode(code, address, "intel" if intel else "att"))
-    theirs = objdump(code, address, intel)
-    for line, gnu in zip(ours, theirs, strict=True):
-        assert (line.address, line.bytes) == (gnu.address, gnu.code)
-        text = line.text
-        if text != gnu.text and text in SPELLING:
-            needed.add(text)
-            text = SPELLING[text]
-        assert text == gnu.text, f"{line.address:#x}: {line.bytes.hex(' ')}"
-        assert line.reference == gnu.comment
-        assert line.target == _target(gnu)
-    return needed
+    for line, gnu_line in zip(ours, objdump(code, address, intel), strict=True):
+        assert (line.address, line.bytes) == (gnu_line.address, gnu_line.code)
+        assert line.text == gnu_line.text, f"{line.address:#x}: {line.bytes.hex(' ')}"
+        assert line.reference == gnu_line.comment
+        assert line.target == _target(gnu_line)
 
 
 def _target(line: Line) -> int | None:
@@ -52,15 +48,39 @@ def test_every_line_of_the_kernel_as_built(ibt: bool, intel: bool) -> None:
 
 
 @needs_objdump
+def test_every_line_of_the_kernel_booted_and_traced() -> None:
+    """What memory holds after boot (NOPs), and with every function traced (calls), trampolines too."""
+    simulation = Simulation.boot(Options(cpus=1, patch_quantum=128))
+    machine, text = simulation.machine, simulation.image.segments[0]
+    for tracer, mnemonic in (("nop", "nopl"), ("function", "call")):
+        simulation.do(SetTracer(tracer))
+        assert simulation.settle_down()
+        code = machine.text_read(text.base, len(text.data))
+        compare(code, text.base)
+        site = int(simulation.image.mcount_loc[0]) - text.base
+        assert next(disasm.decode(code[site:], 0)).mnemonic == mnemonic
+    trampoline = machine.text_read(layout.TRAMP_BASE, 0x100)
+    (first,) = (i for i in disasm.decode(code[site : site + insn.SITE_SIZE], text.base + site))
+    assert first.target == layout.TRAMP_BASE
+    code_end = trampoline.rindex(bytes((insn.RET,))) + 1
+    compare(trampoline[:code_end], layout.TRAMP_BASE)
+
+
+@needs_objdump
 def test_a_synthetic_kernel() -> None:
     text = KernelImage.synthetic(1000).segments[-2]
     compare(bytes(text.data), text.base)
 
 
-@needs_objdump
-def test_every_spelling_is_needed() -> None:
-    text = KernelImage.default().segments[0]
-    assert compare(bytes(text.data), text.base) == set(SPELLING)
+def test_every_row_of_the_spelling_tables_is_needed() -> None:
+    """By a line of the kernel as Capstone spells it, or by a line of test_disasm."""
+    engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    engine.syntax = capstone.CS_OPT_SYNTAX_ATT
+    text = bytes(KernelImage.default().segments[0].data)
+    names = {name.split()[-1] for code in (text, *CODE) for _, _, name, _ in engine.disasm_lite(code, 0)}
+    stems = {name[:-1] for name in names}
+    assert names >= set(gnu._NEVER)
+    assert stems >= gnu._SIZED | gnu._SHIFTS | set(gnu._STRINGS)
 
 
 @needs_gdb
