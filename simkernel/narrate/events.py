@@ -47,8 +47,9 @@ class Words:
         return code_name(self.image, address)
 
     def sync(self, phase: str) -> str:
-        """ "sync 1" for a phase of the protocol, else "a sync"."""
-        return phase if any(phase == known.name for known in self.protocol.phases) else "a sync"
+        """ "sync 1" for a phase of the protocol, a function's name; what is neither is "a core sync"."""
+        known = any(phase == one.name for one in self.protocol.phases) or phase.isidentifier()
+        return phase if known else "a core sync"
 
     def sites(self, sites: tuple[int, ...]) -> str:
         if len(sites) == 1:
@@ -125,7 +126,7 @@ def _sync_sent(e: events.SyncSent, w: Words) -> str:
 
 def _sync_answered(e: events.SyncAnswered, w: Words) -> str:
     left = f"{PATCHER} still waits for {cpus(e.waiting_for)}" if e.waiting_for else "it was the last to answer"
-    return f"CPU{e.cpu} answers {w.sync(e.during)} and goes on; {left}."
+    return f"CPU{e.cpu} answers{f' {e.during}' if e.during else ''} and goes on; {left}."
 
 
 def _sync_ended(e: events.SyncEnded, w: Words) -> str:

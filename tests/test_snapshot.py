@@ -1,0 +1,182 @@
+"""A snapshot is complete, frozen, and says what changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import pytest
+
+from simkernel.events import BatchReleased, BatchStarted
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.image import KernelImage
+from simkernel.narrate import sentence
+from simkernel.options import Options
+from simkernel.protocol import INT3_PROTOCOL
+from simkernel.simulation import Simulation
+from simkernel.snapshot import DONE, NOW, TO_COME, Snapshot
+
+FROZEN = (int, float, str, bytes, bool, type(None), Enum)
+
+
+@pytest.fixture(scope="module")
+def image() -> KernelImage:
+    return KernelImage.default()
+
+
+def tracing(image: KernelImage, model: FetchModel = FetchModel.PIECES, seed: int = 2) -> Simulation:
+    simulation = Simulation.boot(Options(seed=seed, model=model, act_odds=128), image)
+    simulation.do(SetFilter("filter", "vfs_read\n"))
+    simulation.do(SetTracer("function"))
+    return simulation
+
+
+def assert_frozen(value: Any, where: str) -> None:
+    if dataclasses.is_dataclass(value):
+        assert type(value).__dataclass_params__.frozen, where  # type: ignore[attr-defined]
+        for field in dataclasses.fields(value):
+            assert_frozen(getattr(value, field.name), f"{where}.{field.name}")
+    elif isinstance(value, tuple):
+        for at, one in enumerate(value):
+            assert_frozen(one, f"{where}[{at}]")
+    else:
+        assert isinstance(value, FROZEN), f"{where} is a {type(value)}"
+
+
+@cache
+def patched(image: KernelImage, model: FetchModel = FetchModel.PIECES) -> list[Snapshot]:
+    """A snapshot after each entry with a beat of one update, and after some of the others."""
+    simulation = tracing(image, model)
+    out = [Snapshot.of(simulation)]
+    while not simulation.task.idle:
+        if any(event.is_beat for event in simulation.step()) or simulation.position % 100 < 2:
+            out.append(Snapshot.of(simulation, out[-1]))
+    return [*out, Snapshot.of(simulation, out[-1])]
+
+
+@pytest.mark.parametrize("model", list(FetchModel))
+def test_all_of_it_is_frozen_and_fits_into_json(image: KernelImage, model: FetchModel) -> None:
+    for snapshot in patched(image, model)[::7]:
+        assert_frozen(snapshot, "snapshot")
+        assert json.loads(json.dumps(snapshot.to_json()))["entry"] == snapshot.entry
+
+
+def test_one_taken_stays_as_it_is(image: KernelImage) -> None:
+    simulation = tracing(image)
+    before = Snapshot.of(simulation)
+    text = json.dumps(before.to_json())
+    simulation.settle_down(2_000_000)
+    assert json.dumps(before.to_json()) == text
+    assert Snapshot.of(simulation) != before
+
+
+def test_the_same_place_gives_the_same_snapshot(image: KernelImage) -> None:
+    simulation = tracing(image)
+    for _ in range(60):
+        simulation.step()
+    once = Snapshot.of(simulation)
+    simulation.back(30)
+    for _ in range(30):
+        simulation.step()
+    assert Snapshot.of(simulation) == once
+
+
+def test_it_shows_what_the_machine_holds(image: KernelImage) -> None:
+    simulation = tracing(image, FetchModel.BYTE)
+    while not simulation.task.poke.busy:
+        simulation.step()
+    for _ in range(80):
+        simulation.step()
+        now, machine = Snapshot.of(simulation), simulation.machine
+        for lane, cpu in zip(now.lanes, machine.cpus, strict=True):
+            assert {r.name: r.value for r in lane.registers} == cpu.registers()
+            assert (lane.rip, lane.interrupts_on) == (cpu.rip, machine.interrupts_on(lane.cpu))
+            assert (
+                lane.instruction is not None
+                and lane.instruction.data == machine.next_bytes(lane.cpu)[: len(lane.instruction.data)]
+            )
+            assert sum(line.now for line in lane.code) == 1 and lane.sentence
+            for word in lane.stack:
+                assert machine.memory.read_u64(word.address) == word.value
+        if now.site is not None:
+            assert now.site.memory.data == machine.text_read(now.site.address, 5)
+            for row in now.site.cpus:
+                offset = machine.code.map.offset(now.site.address)
+                assert row.options == machine.code.views[row.cpu].may_run(offset, 5)
+
+
+def test_the_phase_bar_goes_through_the_table_once(image: KernelImage) -> None:
+    seen: list[str] = []
+    for snapshot in patched(image):
+        states = [row.state for row in snapshot.patch.phases]
+        assert states == sorted(states, key=[DONE, NOW, TO_COME].index)
+        if (phase := snapshot.patch.phase) is not None and seen[-1:] != [phase.name]:
+            seen.append(phase.name)
+    assert seen[:7] == ["write int3", "sync 1", "write tail", "sync 2", "write head", "sync 3", "release"]
+
+
+def test_who_is_waited_for_is_named(image: KernelImage) -> None:
+    waiting = [one for one in patched(image) if one.patch.waits_for]
+    assert waiting
+    for snapshot in waiting:
+        for cpu in snapshot.patch.waits_for:
+            lane = snapshot.lanes[cpu]
+            assert lane.asked or lane.parked or lane.handling
+
+
+def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> None:
+    snapshots = patched(image, FetchModel.BYTE)
+    assert not snapshots[0].changes
+    for before, after in zip(snapshots, snapshots[1:], strict=False):
+        names = [change.what for change in after.changes]
+        assert len(names) == len(set(names))
+        assert all(change.before != change.after for change in after.changes)
+        if before.site is not None and after.site is not None and before.site.address == after.site.address:
+            for at in range(5):
+                assert (f"memory +{at}" in names) == (before.site.memory.data[at] != after.site.memory.data[at])
+        for one, other in zip(before.lanes, after.lanes, strict=True):
+            changed = {register.name for register in other.registers if register.changed}
+            was = {register.name: register.value for register in one.registers}
+            assert changed == {r.name for r in other.registers if was[r.name] != r.value}
+            assert (f"CPU{other.cpu} rip" in names) == (one.rip != other.rip)
+
+
+def test_the_sites_map_counts_the_calls(image: KernelImage) -> None:
+    snapshots = patched(image)
+    first, last = snapshots[0].map, snapshots[-1].map
+    assert len(first.states) == len(image.mcount_loc)
+    assert first.count(1) == 0 and last.count(1) == 1 and last.count(4) == 0
+    assert any(one.map.count(2) for one in snapshots)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_beat_of_one_patch_has_a_sentence_of_its_own(image: KernelImage, seed: int) -> None:
+    simulation = tracing(image, seed=seed)
+    simulation.settle_down(2_000_000)
+    site = image.site_of(image.symbol("vfs_read"))
+    beats = [event for event in simulation.log if event.is_beat]
+    start = next(at for at, e in enumerate(beats) if isinstance(e, BatchStarted) and e.sites == (site,))
+    end = next(at for at, e in enumerate(beats) if isinstance(e, BatchReleased) and at > start)
+    sentences = [sentence(event, image, INT3_PROTOCOL) for event in beats[start : end + 1]]
+    assert len(set(sentences)) == len(sentences) >= 12, "\n".join(sentences)
+
+
+def test_the_trace_tail_is_in_the_order_of_its_stamps(image: KernelImage) -> None:
+    simulation = tracing(image)
+    simulation.settle_down(2_000_000)
+    simulation.run(400_000)
+    tail = Snapshot.of(simulation).trace
+    assert tail and [one.stamp for one in tail] == sorted(one.stamp for one in tail)
+    assert {one.function for one in tail} == {"vfs_read"}
+
+
+def test_a_site_can_be_asked_for(image: KernelImage) -> None:
+    simulation = Simulation.boot(Options(), image)
+    site = image.site_of(image.symbol("schedule"))
+    shown = Snapshot.of(simulation, site=site).site
+    assert shown is not None and shown.name == "schedule" and shown.memory.text == "nop"
+    assert all(row.certain for row in shown.cpus)
