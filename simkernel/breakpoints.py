@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from simkernel import events
 from simkernel.errors import LearnerError
 from simkernel.events import Event
 from simkernel.image import KernelImage
@@ -56,9 +55,7 @@ class OnEvent:
             raise LearnerError(f"no event is called {self.type!r}; there are: {', '.join(sorted(EVENT_TYPES))}")
 
 
-EVENT_TYPES = {
-    name for name, value in vars(events).items() if isinstance(value, type) and issubclass(value, Event)
-} - {"Event"}
+EVENT_TYPES = {kind.__name__ for kind in Event.__subclasses__()}
 
 Breakpoint = AtAddress | OnChange | AtPhase | OnEvent
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import unicorn
 from unicorn import x86_const as x86
-from unicorn.unicorn_py3.unicorn import uclib  # type: ignore[attr-defined]
+from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel.errors import OurError
 from simkernel.layout import VECTOR_GP, VECTOR_PF, VECTOR_UD
@@ -70,7 +70,7 @@ class _Batch:
         return list(self.values)
 
     def write(self, *values: int) -> None:
-        self.values[:] = values
+        self.values[:] = list(values)
         uclib.uc_reg_write_batch(self._handle, self._ids, self._pointers, self.count)
 
 

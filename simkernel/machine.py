@@ -106,6 +106,10 @@ class Machine:
         """True from an HLT until an interrupt (the guest's PCPU_HLT word tells HLT from an IRET to the same place)."""
         return self.cpus[cpu].rip in self._hlt_resume and self.percpu(cpu, layout.PCPU_HLT) == 1
 
+    def asleep(self, cpu: int) -> bool:
+        """True where the CPU is halted and nothing waits that would wake it."""
+        return self.halted(cpu) and self.deliverable(cpu) is None
+
     def interrupts_on(self, cpu: int) -> bool:
         return bool(self.cpus[cpu].flags & RFLAGS_IF)
 

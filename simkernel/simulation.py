@@ -125,7 +125,7 @@ class Simulation:
         return self.machine.limit(cpu)
 
     def idle(self, cpu: int) -> bool:
-        return self.machine.halted(cpu)
+        return self.machine.asleep(cpu)
 
     def patcher_ready(self) -> bool:
         return self.task.ready()
