@@ -124,7 +124,10 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RoundRobin:
-    """CPU0, CPU1, ..., the patching task, and again; `quantum` instructions each, `patch_quantum` during a batch."""
+    """CPU0, CPU1, ..., the patching task, and again; `quantum` instructions each, `patch_quantum` during a batch.
+
+    A CPU that sleeps is passed over while another lane can move.
+    """
 
     policy: Policy = Policy.SEEDED
     quantum: int = QUANTUM
@@ -133,14 +136,19 @@ class RoundRobin:
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
         if state.pending:
             return state.pending[0], state._replace(pending=state.pending[1:])
-        lane = state.turn % (len(lanes.cpus) + 1)
-        state = state._replace(turn=lane + 1)
-        if lane == len(lanes.cpus):
-            if lanes.patcher_ready():
-                return Act(), state
-            lane, state = 0, state._replace(turn=1)
+        cpus = lanes.cpus
+        count = len(cpus)
+        for turn in range(state.turn, state.turn + count + 1):
+            lane = turn % (count + 1)
+            if lane < count and not lanes.idle(cpus[lane]):
+                break
+            if lane == count and lanes.patcher_ready():
+                return Act(), ScheduleState(state.random, 0)
+        else:
+            lane = state.turn % count
         quantum = self.patch_quantum if lanes.patching() else self.quantum
-        return run_choice(lanes, lanes.cpus[lane], quantum, self.policy, state, read_odds=0)
+        state = ScheduleState(state.random, lane + 1)
+        return run_choice(lanes, cpus[lane], quantum, self.policy, state, read_odds=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +196,8 @@ def run_choice(
     choices: list[Choice] = []
     random = state.random
     cells = lanes.unsettled_at_rip(cpu) if policy is not Policy.LATE else ()
+    if not cells and not read_odds:
+        return Run(cpu, n), state
     if cells and policy is Policy.EARLY:
         choices.append(Settle(cpu))
     else:
