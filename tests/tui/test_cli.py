@@ -43,7 +43,7 @@ def replace_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[
         (LearnerError("no such function"), 2, "simkernel: no such function\n"),
         (KernelSourceError("a.S", 3, "unknown mnemonic"), 2, "simkernel: a.S:3: unknown mnemonic\n"),
         (GuestError("oops on CPU1"), 1, "simkernel: oops on CPU1\n"),
-        (KeyboardInterrupt(), 130, "simkernel: interrupted\n"),
+        (KeyboardInterrupt(), 130, "\nsimkernel: interrupted\n"),
         (click.UsageError("wrong"), 2, "simkernel: wrong\nsimkernel: `simkernel config --help` says more.\n"),
         (click.exceptions.Exit(1), 1, ""),
     ],
@@ -144,5 +144,5 @@ def seconds_to_end(wait: float) -> float:
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=10)
-    assert (process.returncode, said) == (130, "simkernel: interrupted\n")
+    assert (process.returncode, said) == (130, "\nsimkernel: interrupted\n")
     return time.monotonic() - begin
