@@ -12,7 +12,8 @@ that contract, not a pipeline: real CPUs do not work like this, and no CPU keeps
 
 In `line` and `byte` a store leaves its *cells* (a line's part, a byte) unsettled for each CPU. Stores to one cell
 arrive in the order in which they were made; cells are independent of each other. Serializing settles all.
-`Simplified:` `line` is an idealisation: Intel and AMD promise whole lines, or aligned eight bytes, to data accesses only.
+`Simplified:` `line` is an idealisation: Intel and AMD promise whole lines, or aligned eight
+bytes, to data accesses only.
 
 The code regions (kernel text, synthetic text, trampolines) lie one behind the other in one buffer, in memory and in
 each CPU's view; `CodeMap` turns addresses into offsets of that buffer. Work on many sites is NumPy throughout.
@@ -27,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.errors import GuestError
-from simkernel.layout import CACHE_LINE, PAGE_SIZE
+from simkernel.layout import CACHE_LINE
 
 Offsets = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -130,6 +131,18 @@ class Unsettled:
         return Unsettled(self.store, None if self.taken is None else self.taken.copy())
 
 
+ViewState = tuple[tuple[Unsettled, Bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """Bytes of memory's code that changed, for time travel: offsets ascending, the bytes before and after."""
+
+    offsets: Offsets
+    old: Bytes
+    new: Bytes
+
+
 class View:
     """The code bytes that one CPU runs, what is unsettled of them, and which ranges its translations must drop."""
 
@@ -137,13 +150,21 @@ class View:
         self.code = code
         self.unsettled: list[Unsettled] = []
         self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
-        self.changed_pages: set[int] = set()  # page numbers of the buffer, since history looked last
 
     def apply(self, offsets: Offsets, values: Bytes) -> None:
         if len(offsets):
             self.code[offsets] = values
             self.dirty.append((int(offsets[0]), int(offsets[-1]) + 1))
-            self.changed_pages.update(np.unique(offsets // PAGE_SIZE).tolist())
+
+    def state(self) -> ViewState:
+        """A copy of what memory does not tell: a view differs from it in unsettled bytes only."""
+        return tuple((item.copy(), self.code[item.store.offsets]) for item in self.unsettled)
+
+    def restore(self, state: ViewState) -> None:
+        """Put a state back, all else being as memory is."""
+        for item, values in state:
+            self.apply(item.store.offsets, values)
+        self.unsettled = [item.copy() for item, _ in state]
 
     def settle_all(self) -> int:
         """A serializing instruction retired: every unsettled byte is what the last store made it. Returns how many."""
@@ -201,7 +222,7 @@ class CodeMemory:
         self.map = code_map
         self.memory = memory
         self.views = [View(code) for code in views]
-        self.changed_pages: set[int] = set()  # page numbers of the buffer, since history looked last
+        self.changes: list[Change] = []  # since history looked last
 
     def read(self, address: int, size: int) -> bytes:
         """What memory holds."""
@@ -216,21 +237,35 @@ class CodeMemory:
             fresh: no CPU has ever fetched these bytes, so that each will run what is stored.
         """
         offsets = self.map.offsets(addresses)
-        differ = self.memory[offsets] != values
+        old = self.memory[offsets]
+        differ = old != values
         if not differ.all():
-            offsets, values = offsets[differ], values[differ]
+            offsets, old, values = offsets[differ], old[differ], values[differ]
         if not len(offsets):
             return
         self.memory[offsets] = values
-        self.changed_pages.update(np.unique(offsets // PAGE_SIZE).tolist())
+        self.changes.append(Change(offsets, old, values.copy()))
         shift = self.model.cell_shift
         if fresh or shift is None:
             for view in self.views:
                 view.apply(offsets, values)
             return
-        store = Store(offsets, values.copy(), offsets >> shift)
+        store = Store(offsets, self.changes[-1].new, offsets >> shift)
         for view in self.views:
             view.unsettled.append(Unsettled(store))
+
+    def put(self, offsets: Offsets, values: Bytes) -> None:
+        """Time travel: memory and every view hold these bytes; nobody notes it."""
+        self.memory[offsets] = values
+        for view in self.views:
+            view.apply(offsets, values)
+
+    def forget_unsettled(self) -> None:
+        """Time travel: every view is as memory is."""
+        for view in self.views:
+            for item in view.unsettled:
+                view.apply(item.store.offsets, self.memory[item.store.offsets])
+            view.unsettled.clear()
 
     def unsettled_cells(self, cpu: int, address: int, size: int) -> list[int]:
         """Addresses of the cells that are unsettled for `cpu` within `size` bytes from `address`, ascending."""

@@ -1,4 +1,4 @@
-"""What the hardware remembers besides memory and registers, as frozen values; and what a look at the guest's words tells.
+"""What the hardware remembers besides memory and registers, and what a look at the guest's words tells.
 
 The guest says in memory what it has done: it clears a word when it has synchronised, counts the records it wrote, names
 the task that runs. `look` compares those words with what was known before and makes events of the difference.

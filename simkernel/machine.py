@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simkernel import disasm, insn, layout
 from simkernel.cpu import (
@@ -79,19 +80,21 @@ class Machine:
         """What memory holds at an address of code."""
         return self.code.read(address, size)
 
-    def text_sites(self, sites: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def text_sites(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
         """The five bytes in memory at each of the sites: shape (n, 5)."""
         offsets = self.code.map.offsets(sites)
-        return self.code.memory[offsets[:, None] + np.arange(5)]
+        found: npt.NDArray[np.uint8] = self.code.memory[offsets[:, None] + np.arange(5)]
+        return found
 
     def write_code(self, address: int, data: bytes, fresh: bool) -> None:
         """Store bytes to code; `fresh`: no CPU has ever fetched there, so each runs them at once."""
-        addresses = np.arange(len(data), dtype=np.uint64) + np.uint64(address)
+        addresses = np.uint64(address) + np.arange(len(data), dtype=np.uint64)
         self.code.store(addresses, np.frombuffer(data, dtype=np.uint8), fresh)
 
-    def write_sites(self, sites: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> None:
+    def write_sites(self, sites: npt.NDArray[np.uint64], values: npt.NDArray[np.uint8]) -> None:
         """Boot's plain writes of five bytes at each site (n, 5), while one CPU runs, which serializes itself."""
-        addresses = (sites[:, None] + np.arange(5, dtype=np.uint64)).ravel()
+        columns: npt.NDArray[np.uint64] = np.arange(5, dtype=np.uint64)
+        addresses = (sites[:, None] + columns).ravel()
         self.code.store(addresses, np.ascontiguousarray(values).ravel(), fresh=True)
 
     def view_read(self, cpu: int, address: int, size: int) -> bytes:
@@ -306,7 +309,7 @@ class Machine:
         return fault, ran
 
     def _note_single(self, run: OpenRun, events: list[Event]) -> None:
-        """What one sees of a CPU that moved by one instruction: it ran a site (int3 is told apart), its handler ended."""
+        """What one sees of a CPU that moved by one instruction: it ran a site (not by int3), its handler ended."""
         cpu = run.choice.cpu
         if run.rip in self.focus and run.data[0] != insn.INT3:
             events.insert(0, SiteRan(cpu=cpu, site=run.rip, data=run.data[:5]))

@@ -47,7 +47,7 @@ class GuestMemory:
         self.regions: list[DataRegion] = []
         for base, size in regions:
             buffer = new_buffer(size)
-            data = memoryview(buffer).cast("B")
+            data = memoryview(buffer.data).cast("B")
             self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q")))
         # For words, which are read several times a step: first address, last address of a word, the words. BSS first.
         self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in reversed(self.regions))
@@ -101,6 +101,6 @@ class GuestMemory:
         region, offset = self._at(address, count * dtype.itemsize)
         if write and self.watch:
             self.watch(address, count * dtype.itemsize)
-        view = region.buffer[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
+        view: npt.NDArray[Any] = region.buffer[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
         view.flags.writeable = write
         return view
