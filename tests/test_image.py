@@ -88,7 +88,9 @@ def test_interrupt_shadows_are_found(image: KernelImage) -> None:
 
 
 def test_a_wrong_site_is_found() -> None:
-    kernel = artefact.assemble_default(ibt=False)
+    raw = artefact.packaged()
+    assert raw
+    kernel = artefact.unpack(raw)[1][False]
     at = kernel.sites[3] - kernel.base
     broken = replace(kernel, text=kernel.text[:at] + insn.NOP5 + kernel.text[at + 5 :])
     with pytest.raises(LearnerError, match="holds 0f 1f 44 00 00 and not call __fentry__"):
@@ -101,6 +103,7 @@ def test_the_digest_covers_everything(image: KernelImage) -> None:
     assert len(image.source_hash) == 64
 
 
+@pytest.mark.keystone
 def test_an_artefact_comes_back_as_it_was_packed() -> None:
     kernels = {ibt: assemble(tiny(), ibt=ibt) for ibt in (False, True)}
     raw = artefact.pack(kernels, "hash")
@@ -151,6 +154,13 @@ def test_an_error_names_the_file_as_it_was_given(tmp_path: Path) -> None:
     with pytest.raises(KernelSourceError) as caught:
         KernelImage.from_source(file)
     assert (caught.value.file, caught.value.line) == (str(file), 2)
+
+
+@pytest.mark.keystone
+def test_a_move_to_ss_casts_a_shadow_as_sti_does() -> None:
+    image = KernelImage.from_sources(with_body("nop\nmovl %eax, %ss\nsti\nnop\nmovl %eax, %ds\nret"))
+    at = image.address("f") + insn.SITE_SIZE + 1
+    assert list(image.after_sti()) == [at + 2, at + 3]
 
 
 @pytest.mark.keystone

@@ -60,14 +60,17 @@ class Instruction:
 
     @property
     def is_bad(self) -> bool:
+        """A byte that begins no instruction."""
         return self.mnemonic == "(bad)"
 
     @property
     def is_call(self) -> bool:
+        """A call, near or far."""
         return self._name in ("call", "lcall")
 
     @property
     def is_ret(self) -> bool:
+        """A return, near or far, but not from an interrupt."""
         return self._name in ("ret", "lret", "lretq", "retf", "retfq")
 
     @property
@@ -82,18 +85,22 @@ class Instruction:
 
     @property
     def is_iret(self) -> bool:
+        """A return from an interrupt: it serializes."""
         return self._name in ("iret", "iretd", "iretq")
 
     @property
     def is_cpuid(self) -> bool:
+        """CPUID: it serializes."""
         return self._name == "cpuid"
 
     @property
     def is_sti(self) -> bool:
+        """STI: interrupts are on after the next instruction."""
         return self._name == "sti"
 
     @property
     def is_hlt(self) -> bool:
+        """HLT: the CPU waits for an interrupt."""
         return self._name == "hlt"
 
 

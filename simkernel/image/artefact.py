@@ -70,6 +70,7 @@ def unpack(raw: bytes) -> tuple[str, dict[bool, Assembly]]:
 
 
 def compressed(raw: bytes) -> bytes:
+    """The artefact as it lies in the package."""
     return zlib.compress(raw, 9)
 
 

@@ -17,7 +17,9 @@ from simkernel.errors import LearnerError, OurError
 from simkernel.image.sources import guest_sources, hash_of
 from simkernel.image.symbols import SymbolTable
 
-_AFTER = ("sti", "movw", "mov", "popw", "popq", "pop")
+# STI, and MOV to a segment register with SS in ModRM.reg (SDM vol. 2B); an operand size or REX prefix may stand before.
+_STI, _MOV_SREG, _SS = b"\xfb", b"\x8e", 2
+_PREFIXES = bytes((0x66, *range(0x40, 0x50)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +172,12 @@ class KernelImage:
         return address in starts
 
     def after_sti(self) -> Iterator[int]:
-        """Addresses behind each STI, and each MOV or POP to SS: no interrupt is taken there (SDM vol. 3A, 6.8.3)."""
+        """Addresses behind each STI and each MOV to SS: no interrupt is taken there (SDM vol. 3A, 6.8.3)."""
         text = self.segments[0]
-        for instruction in disasm.decode(text.data, text.base):
-            if instruction.is_sti or (instruction.mnemonic in _AFTER and instruction.op_str.endswith("%ss")):
-                yield instruction.address + instruction.size
+        for address, size in disasm.lengths(text.data, text.base):
+            code = text.data[address - text.base : address - text.base + size].lstrip(_PREFIXES)
+            if code == _STI or (code[:1] == _MOV_SREG and code[1] >> 3 & 7 == _SS):
+                yield address + size
 
     def validate_sites(self) -> None:
         """OurError unless every site holds `call __fentry__` and belongs to the traced function that it begins."""

@@ -53,6 +53,7 @@ class _Bits:
         self._state = seed & _MASK
 
     def below(self, n: int) -> int:
+        """The next number, 0 to n - 1."""
         self._state = (self._state + 0x9E37_79B9_7F4A_7C15) & _MASK
         z = self._state
         z = (z ^ z >> 30) * 0xBF58_476D_1CE4_E5B9 & _MASK
