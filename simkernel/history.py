@@ -1,110 +1,97 @@
-"""Time travel: checkpoints of pages that changed, so that every earlier state can be had again exactly.
+"""Time travel: what memory held at each checkpoint, so that every earlier state can be had again exactly.
 
-A checkpoint is kept every so many history entries; what lies between is replayed. `Pages` keeps the bytes: every page
-has the versions that it had at the checkpoints, from the first change on. Data is compared page by page with what it
-was at the last checkpoint; code names its changed pages itself.
+A checkpoint is kept every so many history entries; what lies between is replayed. Data is compared page by page with
+what it was at the last checkpoint, and every page has the versions that it had, from the first change on. Code names
+its changes itself (`CodeMemory.changes`): they are kept in order, and undone or done again one by one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
+from simkernel.fetch import Change
 from simkernel.layout import PAGE_SIZE
 from simkernel.machine import Machine
 
-PageKey = tuple[int, int]  # (buffer, page)
+PageKey = tuple[int, int]  # (region, page)
 
 
 class Pages:
-    """The pages of a machine's memory at each checkpoint."""
+    """A machine's memory at each checkpoint."""
 
     def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+        self._code = machine.code
         self._data = [region.buffer for region in machine.memory.regions]
-        self._code = [machine.code.memory, *(view.code for view in machine.code.views)]
         self._shadow = [buffer.copy() for buffer in self._data]
         self._versions: dict[PageKey, tuple[list[int], list[bytes]]] = {}
-        self._code_shadow: dict[PageKey, bytes] = {}
-        self._base_code = machine.code.memory.copy()  # all views are equal to it when history begins
-        self._count = 0
-        for changed in self._changed_sets():
-            changed.clear()
-
-    def _changed_sets(self) -> list[set[int]]:
-        code = self._machine.code
-        return [code.changed_pages, *(view.changed_pages for view in code.views)]
+        self._changes: list[tuple[Change, ...]] = []  # [i]: those between checkpoint i - 1 and checkpoint i
+        self._at = -1  # the checkpoint that was kept, passed or restored last
+        self._code.changes.clear()
 
     def keep(self, index: int) -> None:
         """Checkpoint `index` is here and now; one that is kept already is only passed by."""
-        new = index >= self._count
-        for key, now in self._differences():
+        new = index >= len(self._changes)
+        for key in self._differences():
             if new:
-                self._add(key, index, now)
-            self._set_shadow(key, now)
-        self._count = max(self._count, index + 1)
+                self._add(key, index)
+            self._set_shadow(key)
+        if new:
+            self._changes.append(tuple(self._code.changes))
+        self._code.changes.clear()
+        self._at = index
 
-    def _differences(self) -> Iterable[tuple[PageKey, bytes]]:
-        """The pages that differ from the checkpoint before: key, and bytes as they are now."""
-        out: list[tuple[PageKey, bytes]] = []
+    def _differences(self) -> Iterator[PageKey]:
+        """The data pages that differ from the last checkpoint."""
         for number, (buffer, shadow) in enumerate(zip(self._data, self._shadow, strict=True)):
             words, old = buffer.view(np.uint64), shadow.view(np.uint64)
             for page in np.flatnonzero((words != old).reshape(-1, PAGE_SIZE // 8).any(axis=1)).tolist():
-                out.append(((number, page), self._bytes(buffer, page)))
-        for at, (buffer, changed) in enumerate(zip(self._code, self._changed_sets(), strict=True)):
-            for page in sorted(changed):
-                out.append(((len(self._data) + at, page), self._bytes(buffer, page)))
-            changed.clear()
-        return out
+                yield number, page
 
-    @staticmethod
-    def _bytes(buffer: Any, page: int) -> bytes:
-        return bytes(buffer[page * PAGE_SIZE : (page + 1) * PAGE_SIZE].tobytes())
-
-    def _shadow_of(self, key: PageKey) -> bytes:
+    def _add(self, key: PageKey, index: int) -> None:
         number, page = key
-        if number < len(self._data):
-            return self._bytes(self._shadow[number], page)
-        return self._code_shadow.get(key) or self._bytes(self._base_code, page)
-
-    def _set_shadow(self, key: PageKey, now: bytes) -> None:
-        number, page = key
-        if number < len(self._data):
-            self._shadow[number][page * PAGE_SIZE : (page + 1) * PAGE_SIZE] = np.frombuffer(now, dtype=np.uint8)
-        else:
-            self._code_shadow[key] = now
-
-    def _add(self, key: PageKey, index: int, now: bytes) -> None:
-        places, versions = self._versions.setdefault(key, ([-1], [self._shadow_of(key)]))
+        if key not in self._versions:
+            self._versions[key] = [-1], [self._shadow[number][_part(page)].tobytes()]
+        places, versions = self._versions[key]
         places.append(index)
-        versions.append(now)
+        versions.append(self._data[number][_part(page)].tobytes())
+
+    def _set_shadow(self, key: PageKey) -> None:
+        number, page = key
+        self._shadow[number][_part(page)] = self._data[number][_part(page)]
 
     def restore(self, index: int) -> None:
-        """Every page is as it was at checkpoint `index`; the CPUs drop their translations of changed code."""
-        for key, _ in self._differences():  # changed since the last checkpoint: back to it first
-            self._write(key, self._shadow_of(key))
+        """Memory is as it was at checkpoint `index`; so is what each CPU runs, once its own bytes are put back."""
+        for number, page in self._differences():  # changed since the last checkpoint: back to it first
+            self._data[number][_part(page)] = self._shadow[number][_part(page)]
         for key, (places, versions) in self._versions.items():
-            then = versions[bisect_right(places, index) - 1]
-            if then != self._shadow_of(key):
-                self._write(key, then)
-                self._set_shadow(key, then)
+            before, then = (versions[bisect_right(places, at) - 1] for at in (self._at, index))
+            if then is not before:
+                self._data[key[0]][_part(key[1])] = np.frombuffer(then, dtype=np.uint8)
+                self._set_shadow(key)
+        self._restore_code(index)
+        self._at = index
 
-    def _write(self, key: PageKey, data: bytes) -> None:
-        number, page = key
-        low, high = page * PAGE_SIZE, (page + 1) * PAGE_SIZE
-        if number < len(self._data):
-            self._data[number][low:high] = np.frombuffer(data, dtype=np.uint8)
-            return
-        self._code[number - len(self._data)][low:high] = np.frombuffer(data, dtype=np.uint8)
-        if number > len(self._data):
-            self._machine.code.views[number - len(self._data) - 1].dirty.append((low, high))
+    def _restore_code(self, index: int) -> None:
+        for change in reversed(self._code.changes):
+            self._code.put(change.offsets, change.old)
+        for kept in reversed(self._changes[index + 1 : self._at + 1]):
+            for change in reversed(kept):
+                self._code.put(change.offsets, change.old)
+        for kept in self._changes[self._at + 1 : index + 1]:
+            for change in kept:
+                self._code.put(change.offsets, change.new)
+        self._code.changes.clear()
 
     def forget_after(self, index: int) -> None:
         """History took another way after checkpoint `index`: the later ones are gone."""
-        self._count = min(self._count, index + 1)
+        del self._changes[index + 1 :]
         for places, versions in self._versions.values():
             keep = bisect_right(places, index)
             del places[keep:], versions[keep:]
+
+
+def _part(page: int) -> slice:
+    return slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)

@@ -14,7 +14,7 @@ from typing import Any
 from simkernel import layout
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, stamp
-from simkernel.fetch import Unsettled
+from simkernel.fetch import ViewState
 from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.task import PatchingTask
@@ -35,12 +35,12 @@ BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """All of a simulation's state at a place in history, but for the pages, which `Pages` keeps."""
+    """All of a simulation's state at a place in history, but for memory, which `Pages` keeps."""
 
     entry: int
     machine: MachineState
     contexts: tuple[Any, ...]
-    unsettled: tuple[tuple[Unsettled, ...], ...]
+    views: tuple[ViewState, ...]
     task: Any
     core: Any
     schedule: ScheduleState
@@ -302,7 +302,7 @@ class Simulation:
                 entry=self.position,
                 machine=machine.state(),
                 contexts=tuple(cpu.save() for cpu in machine.cpus),
-                unsettled=tuple(tuple(item.copy() for item in view.unsettled) for view in machine.code.views),
+                views=tuple(view.state() for view in machine.code.views),
                 task=self.task.state(),
                 core=self.core.state(),
                 schedule=self._schedule_state,
@@ -313,11 +313,12 @@ class Simulation:
     def _restore(self, index: int) -> None:
         checkpoint = self._checkpoints[index]
         machine = self.machine
+        machine.code.forget_unsettled()
         self._pages.restore(index)
         for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
             cpu.restore(context)
-        for view, items in zip(machine.code.views, checkpoint.unsettled, strict=True):
-            view.unsettled = [item.copy() for item in items]
+        for view, state in zip(machine.code.views, checkpoint.views, strict=True):
+            view.restore(state)
         machine.restore(checkpoint.machine)
         self.core.restore(checkpoint.core)
         self.task.restore(checkpoint.task)

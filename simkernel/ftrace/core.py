@@ -30,9 +30,9 @@ from simkernel.ftrace.commands import (
     TracingOn,
     UnregisterOps,
 )
-from simkernel.ftrace.filters import FunctionNames, apply_filter
+from simkernel.ftrace.filters import FunctionNames, apply_filter, split_tokens
 from simkernel.ftrace.needs import Kernel, Machine, site_names
-from simkernel.ftrace.ops import FtraceError, FtraceOps, HashArena, OpsHash
+from simkernel.ftrace.ops import FtraceError, FtraceOps, HashArena, Ips, OpsHash
 from simkernel.ftrace.plan import (
     Booted,
     KillFtrace,
@@ -202,13 +202,17 @@ class FtraceCore:
     def _new_hash(self, old: OpsHash, kind: str, text: str, append: bool) -> OpsHash:
         """What writing a text makes of an ops' hashes."""
         if kind == "filter":
-            return OpsHash(apply_filter(self.names, text, old.filter if append else fl.EMPTY_HASH), old.notrace)
+            return OpsHash(self._applied(text, old.filter if append else fl.EMPTY_HASH), old.notrace)
         if kind == "notrace":
-            return OpsHash(old.filter, apply_filter(self.names, text, old.notrace if append else fl.EMPTY_HASH))
+            return OpsHash(old.filter, self._applied(text, old.notrace if append else fl.EMPTY_HASH))
         raise FtraceError(errno.EINVAL, f"there is no kind of filter {kind!r}; there are: filter, notrace")
 
     def _new_hashes(self, command: RegisterOps) -> OpsHash:
-        return OpsHash(apply_filter(self.names, command.filter), apply_filter(self.names, command.notrace))
+        return OpsHash(self._applied(command.filter), self._applied(command.notrace))
+
+    def _applied(self, text: str, start: Ips = fl.EMPTY_HASH) -> Ips:
+        """`apply_filter`; a text without a token needs no names, of which there may be 200,000."""
+        return apply_filter(self.names, text, start) if split_tokens(text) else start
 
     def _new_ops(self, command: RegisterOps, address: int) -> FtraceOps:
         """A DYNAMIC ops with the callback and flags that are asked for."""
