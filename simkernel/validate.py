@@ -74,9 +74,8 @@ def validate_phase(simulation: Simulation, sites: Sequence[int] | None = None) -
     phases = simulation.task.poke.protocol.phases
     before = phases[state.progress.phase - 1] if state.progress.phase else None
     name = before.name if before else "before the first phase"
-    broken = _memory_as_the_table_says(simulation, state.batch, name) or next(
-        _cpu_problems(simulation, state.batch, name, bool(before and before.settled), sites), None
-    )
+    problems = _cpu_problems(simulation, state.batch, name, bool(before and before.settled), sites)
+    broken = next(problems, None) or _memory_as_the_table_says(simulation, state.batch, name)
     looked = len(state.batch) if sites is None else len(sites)
     return broken or Verdict(name, True, f"as the table says, at {looked} of {len(state.batch)} sites")
 
