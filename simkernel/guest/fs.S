@@ -70,34 +70,34 @@ SYM_DATA_START dentry_fifo
 	.quad fifo_inode, 0x0
 SYM_DATA_END dentry_fifo
 
-/* struct inode: ino, size, mode, operations, disk; then nrpages, lock, rwsem, atime, mtime, opens; rule; pages. */
+/* struct inode: ino, size, mode, operations, disk; then nrpages, locks, atime, mtime, opens; rule; pages. */
 SYM_DATA_START passwd_inode
 	.quad PASSWD_INO, PASSWD_SIZE, S_IFREG_0644, ext4_file_operations, passwd_text
-	.fill 0x6, 0x8, 0x0
+	.fill 0x7, 0x8, 0x0
 	.quad RULE_PASSWD
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END passwd_inode
 SYM_DATA_START shadow_inode
 	.quad 0x2a2, SHADOW_SIZE, S_IFREG_0640, ext4_file_operations, shadow_text
-	.fill 0x6, 0x8, 0x0
+	.fill 0x7, 0x8, 0x0
 	.quad RULE_SHADOW
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END shadow_inode
 SYM_DATA_START log_inode
 	.quad 0x11, FOLIO_BYTES, S_IFREG_0644, ramfs_file_operations, 0x0
-	.fill 0x6, 0x8, 0x0
+	.fill 0x7, 0x8, 0x0
 	.quad RULE_TMP
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END log_inode
 SYM_DATA_START fifo_inode
 	.quad 0x12, 0x0, S_IFIFO_0600, pipefifo_fops, 0x0
-	.fill 0x6, 0x8, 0x0
+	.fill 0x7, 0x8, 0x0
 	.quad RULE_NO_PATH
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END fifo_inode
 SYM_DATA_START socket_inode
 	.quad 0x1, 0x0, 0xc000, socket_file_ops, 0x0
-	.fill 0x6, 0x8, 0x0
+	.fill 0x7, 0x8, 0x0
 	.quad RULE_NO_PATH
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END socket_inode

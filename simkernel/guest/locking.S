@@ -3,7 +3,6 @@
  *
  *   void _raw_spin_lock(raw_spinlock_t *lock)                                     rdi
  *   void _raw_spin_unlock(raw_spinlock_t *lock)                                   rdi
- *   int _raw_spin_trylock(raw_spinlock_t *lock)                                   rdi; rax 1 if taken
  *   unsigned long _raw_spin_lock_irqsave(raw_spinlock_t *lock)                    rdi; rax the flags
  *   void _raw_spin_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags)   rdi rsi
  *   void _raw_spin_lock_irq(raw_spinlock_t *lock), _raw_spin_unlock_irq           rdi
@@ -33,21 +32,6 @@ SYM_FUNC_START _raw_spin_unlock
 	PREEMPT_ENABLE spin_unlock
 	ret
 SYM_FUNC_END _raw_spin_unlock
-
-/* Never waits, so it may stand where the lock order says no. */
-SYM_FUNC_START _raw_spin_trylock
-	PREEMPT_DISABLE
-	movl $_Q_LOCKED_VAL, %eax
-	xchgl %eax, LOCK_VAL(%rdi)
-	testl %eax, %eax
-	je .Ltrylock_taken
-	PREEMPT_ENABLE spin_trylock
-	xorl %eax, %eax
-	ret
-.Ltrylock_taken:
-	movl $0x1, %eax
-	ret
-SYM_FUNC_END _raw_spin_trylock
 
 /* Interrupts stay off while it spins, so what it waits for must be held with interrupts off too. */
 SYM_FUNC_START _raw_spin_lock_irqsave

@@ -53,7 +53,7 @@ SYM_FUNC_START pipe_read
 	movq %rbx, %rdi
 	leaq PIPE_RD_WAIT(%rbx), %rsi
 	xorl %edx, %edx
-	call pipe_wait
+	call wait_event_pipe
 	jmp .Lpipe_read_again
 /* There is room now; and if bytes are left, another reader can have them. */
 .Lpipe_read_done:
@@ -115,7 +115,7 @@ SYM_FUNC_START pipe_write
 	movq %rbx, %rdi
 	leaq PIPE_WR_WAIT(%rbx), %rsi
 	movq %r13, %rdx
-	call pipe_wait
+	call wait_event_pipe
 	jmp .Lpipe_write_again
 .Lpipe_write_done:
 	movq %rbx, %rdi
@@ -135,7 +135,7 @@ SYM_FUNC_END pipe_write
  * wait_event_interruptible_exclusive(): rdi pipe, rsi queue, rdx room wanted (0: wait for bytes). A macro in Linux, so no
  * function of its own. Queued first, then it looks, then it sleeps: a wake-up between any two of them is not lost.
  */
-SYM_FUNC_START_NOTRACE pipe_wait
+SYM_FUNC_START_NOTRACE wait_event_pipe
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -176,7 +176,7 @@ SYM_FUNC_START_NOTRACE pipe_wait
 	popq %r12
 	popq %rbx
 	ret
-SYM_FUNC_END pipe_wait
+SYM_FUNC_END wait_event_pipe
 
 /* Simplified: Linux's open waits until the other end is open too. */
 SYM_FUNC_START fifo_open

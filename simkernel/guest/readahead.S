@@ -17,7 +17,11 @@ SYM_FUNC_START page_cache_sync_ra
 	ret
 SYM_FUNC_END page_cache_sync_ra
 
-/* rax 0: no memory even for the first (Linux returns nothing and its caller tries once more on its own). Each folio goes into the cache locked and empty, so that a second reader finds it and does not read it twice. */
+/*
+ * rax 0: no memory even for the first (Linux returns nothing; its caller tries once more on its own). Each folio goes
+ * into the cache locked and empty, so that a second reader finds it and does not read it twice. The lock keeps a
+ * truncate away, which would give back what is being filled (filemap_invalidate_lock_shared).
+ */
 SYM_FUNC_START page_cache_ra_unbounded
 	pushq %rbx
 	pushq %r12
@@ -28,6 +32,8 @@ SYM_FUNC_START page_cache_ra_unbounded
 	movq %rdi, %rbx
 	movq %rsi, %r12
 	leaq (%rsi,%rdx), %r13
+	leaq INODE_INVALIDATE_LOCK(%rbx), %rdi
+	call down_read
 	movq INODE_SIZE(%rbx), %rax
 	addq $FOLIO_BYTES - 0x1, %rax
 	shrq $FOLIO_SHIFT, %rax
@@ -60,6 +66,8 @@ SYM_FUNC_START page_cache_ra_unbounded
 	incq %r12
 	jmp .Lra_next
 .Lra_done:
+	leaq INODE_INVALIDATE_LOCK(%rbx), %rdi
+	call up_read
 	movq %rbp, %rax
 	popq %rbp
 	popq %r14

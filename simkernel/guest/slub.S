@@ -21,7 +21,7 @@
 .set CACHE_INUSE, 0x38
 .set CPU_SLAB_FREELIST, 0x0
 .set CPU_SLAB_NR, 0x8
-.set CPU_SLAB_BATCH, 0x4
+.set CPU_SLAB_BATCH, 0x2
 
 /* The fast path touches nothing that another CPU uses, but for the count of objects in use. r12 flags. */
 SYM_FUNC_START kmem_cache_alloc_noprof
@@ -64,7 +64,7 @@ SYM_FUNC_START kmem_cache_free
 	movq %rsi, CPU_SLAB_FREELIST(%rdx)
 	lock decq CACHE_INUSE(%rbx)
 	incq CPU_SLAB_NR(%rdx)
-	cmpq $CPU_SLAB_BATCH + CPU_SLAB_BATCH, CPU_SLAB_NR(%rdx)
+	cmpq $CPU_SLAB_BATCH + 0x1, CPU_SLAB_NR(%rdx)
 	jb .Lslab_free_out
 	movq %rbx, %rdi
 	call __slab_free

@@ -9,9 +9,9 @@
 SYM_FUNC_START_NOTRACE user_bash
 	USER_START
 	xorl %r12d, %r12d
+.Lbash_round:
 	OPENAT path_fifo, FMODE_WRITE
 	EXPECT 0x0, bash_open
-.Lbash_round:
 	incq %r12
 	movq %r12, UB_DATA(%r14)
 	movq %r12, %rax
@@ -27,13 +27,23 @@ SYM_FUNC_START_NOTRACE user_bash
 	movl TASK_PID(%r15), %ecx
 	subq %rcx, %rax
 	EXPECT 0x0, bash_getpid
+/* Three sockets: the numbers 1 2 3; a number that is free again is the next one given. rbx the number expected. */
+	movl $0x1, %ebx
+.Lbash_socket:
 	movl $AF_UNIX, %edi
 	movl $0x1, %esi
 	SYSCALL __NR_socket
-	EXPECT 0x1, bash_socket
-	movl $0x1, %edi
+	subq %rbx, %rax
+	EXPECT 0x0, bash_socket
+	incl %ebx
+	cmpl $0x4, %ebx
+	jb .Lbash_socket
+	movl $0x2, %edi
 	SYSCALL __NR_close
 	EXPECT 0x0, bash_close
+	movl $AF_UNIX, %edi
+	SYSCALL __NR_socket
+	EXPECT 0x2, bash_again
 	movl $0x7, %edi
 	SYSCALL __NR_socket
 	EXPECT EAFNOSUPPORT, bash_family
@@ -41,6 +51,13 @@ SYM_FUNC_START_NOTRACE user_bash
 	EXPECT 0xffffffffffffffda, bash_enosys
 	SYSCALL __NR_sched_yield
 	EXPECT 0x0, bash_yield
+.Lbash_close:
+	decl %ebx
+	movl %ebx, %edi
+	SYSCALL __NR_close
+	EXPECT 0x0, bash_closed
+	testl %ebx, %ebx
+	jne .Lbash_close
 	NANOSLEEP 0x800000, bash_sleep
 	jmp .Lbash_round
 SYM_FUNC_END user_bash
