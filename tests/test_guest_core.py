@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simkernel import disasm, insn, layout, ringbuffer
+from simkernel.errors import GuestError
 from simkernel.poke import Batch, Poke, TextPoke
 from simkernel.protocol import INT3_PROTOCOL
 from simkernel.schedule import Run
@@ -135,6 +136,8 @@ def test_the_list_function_calls_the_ops_whose_hashes_match_and_no_other() -> No
         ([], []),
     ]
     ops = [kernel.add_ops(i, "ftrace_ops_count", *pair) for i, pair in enumerate(filters)]
+    memory = kernel.machine.memory
+    memory.write_u64(ops[-1] + layout.OPS_FILTER_HASH, layout.HEAP_BASE + 0x3F000)  # a hash that is there, and empty
     skipped = kernel.add_ops(7, "ftrace_ops_count", [], flags=ENABLED | SAVE_REGS)
     kernel.inner_call("ftrace_ops_list_func")
     hits = dict.fromkeys(names, 0)
@@ -152,8 +155,8 @@ def test_the_list_function_calls_the_ops_whose_hashes_match_and_no_other() -> No
     end()
     for address, (wanted, unwanted) in zip(ops, filters, strict=True):
         expected = sum(hits[name] for name in names if (not wanted or name in wanted) and name not in unwanted)
-        assert kernel.machine.memory.read_u64(address + layout.OPS_HITS) == expected > 0
-    assert kernel.machine.memory.read_u64(skipped + layout.OPS_HITS) == 0
+        assert memory.read_u64(address + layout.OPS_HITS) == expected > 0
+    assert memory.read_u64(skipped + layout.OPS_HITS) == 0
     assert_right(kernel, 5)
 
 
@@ -177,6 +180,18 @@ def test_ftrace_regs_caller_shows_and_restores_every_register(own: bool) -> None
     assert {name: copy[name] for name in names} == {name: before[name] for name in names}
     assert (copy["rip"], copy["rsp"], copy["eflags"]) == (target(kernel) + 5, before["rsp"], before["eflags"])
     assert (copy["cs"], copy["ss"], copy["orig_rax"]) == (layout.KERNEL_CS, layout.KERNEL_DS, 0)
+
+
+def test_a_callback_may_change_the_flags() -> None:
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    kernel.inner_call("stub_regs_callback")
+    kernel.call_from("stub_add_second", kernel.image.address("ftrace_regs_caller"))
+    kernel.run_to("stub_add_second")
+    flags = kernel.machine.cpus[0].flags
+    direction = 0x400
+    kernel.machine.memory.write_u64(layout.HEAP_BASE + 0x21018, direction)
+    kernel.steps_until(target(kernel) + 5)
+    assert kernel.machine.cpus[0].flags == flags | direction
 
 
 def test_a_callback_may_lead_to_another_body_or_to_a_direct_function() -> None:
@@ -253,7 +268,7 @@ def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> N
     poke.begin(Batch.of([Poke(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
     poke.act()
     kernel.machine.write_code(target(kernel), b"\xcc", fresh=True)
-    with pytest.raises(Exception, match="stands still"):
+    with pytest.raises(GuestError, match="stands still"):
         kernel.run(50)
     memory = kernel.machine.memory
     regs = kernel.machine.percpu(0, layout.PCPU_OOPS_REGS)
@@ -261,6 +276,16 @@ def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> N
     assert kernel.machine.percpu(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
     assert memory.read_u64(regs + layout.PT_RIP) == target(kernel) + 1
     assert kernel.word("bp_desc", 16) == 1
+
+
+def test_an_int3_that_comes_after_its_batch_is_nobodys() -> None:
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    emulate_at(kernel, insn.JMP32)
+    kernel.machine.memory.write_u64(kernel.image.address("bp_desc") + 16, 0)
+    with pytest.raises(GuestError, match="stands still"):
+        kernel.run(50)
+    assert kernel.machine.percpu(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
+    assert kernel.word("bp_desc", 16) == 0
 
 
 def emulate_at(kernel: CoreKernel, opcode: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel import insn, layout
+from simkernel import disasm, insn, layout
 from simkernel.errors import GuestError
 from simkernel.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, Poke, TextPoke
 from simkernel.protocol import INT3_PROTOCOL
@@ -72,6 +72,55 @@ def test_an_interrupt_between_any_two_instructions_changes_no_register(disturb: 
         assert disturbed.word("nmi_count") == STEPS
 
 
+def disasm_at(kernel: CoreKernel, address: int) -> str:
+    """The mnemonic of the instruction at an address."""
+    return next(iter(disasm.decode(kernel.machine.text_read(address, 15), address))).mnemonic
+
+
+def test_a_handler_runs_with_the_direction_flag_clear_and_gives_it_back() -> None:
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    site = kernel.site("stub_add_second")
+    kernel.machine.write_code(site, b"\xfd\x90\x90\x90\x90", fresh=True)  # std
+    kernel.run_to("stub_add_second", 2)
+    kernel.machine.step(Nmi(0))
+    kernel.run_to("nmi_handle")
+    assert not kernel.machine.cpus[0].flags & 0x400
+    kernel.run_to("stub_add_second", 2)
+    assert kernel.machine.cpus[0].flags & 0x400
+
+
+def test_a_task_is_in_its_user_part_for_tasks_rcu_only_while_no_kernel_code_runs_on_it() -> None:
+    """What an interrupt runs on a user part's stack may be a trampoline: TASK_IN_USER is 0 meanwhile."""
+    kernel = CoreKernel(cpus=1, tick_period=2_600).online()
+    machine, image = kernel.machine, kernel.image
+    kernel.run(5)
+    traced = [(symbol.address, symbol.address + symbol.size) for symbol in image.functions()]
+    user = image.symbol("stub_user")
+    tick, entered = image.address("hrtimer_interrupt"), image.address("asm_sysvec_apic_timer_interrupt")
+    wrong: list[str] = []
+    from_user: list[tuple[int, int]] = []
+
+    def look(rip: int) -> None:
+        in_user = machine.memory.read_u64(machine.percpu(0, layout.PCPU_CURRENT) + layout.TASK_IN_USER)
+        if user.address <= rip < user.address + user.size and not in_user:
+            wrong.append(f"0 at {image.symbolize(rip)}")
+        if any(low <= rip < high for low, high in traced) and in_user:
+            wrong.append(f"1 at {image.symbolize(rip)}")
+        if rip == entered:
+            from_user.append((in_user, -1))
+        if rip == tick:
+            from_user[-1] = (from_user[-1][0], machine.percpu(0, 0xF8))  # PCPU_IRQ_USER
+
+    end = machine.cpus[0].observe(look)
+    for _ in range(30):
+        kernel.nmi(0)
+        kernel.run(25, quantum=97)
+    end()
+    assert not wrong
+    assert {was for was, _ in from_user} == {0, 1}
+    assert all(was == told for was, told in from_user if told >= 0)
+
+
 @pytest.mark.parametrize("cpuid", [False, True])
 def test_a_sync_is_short_and_answered_after_the_serializing_instruction(cpuid: bool) -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
@@ -86,6 +135,8 @@ def test_a_sync_is_short_and_answered_after_the_serializing_instruction(cpuid: b
     assert machine.percpu(0, layout.PCPU_CSD) == 0
     names = [kernel.image.symbolize(rip).partition("+")[0] for rip in seen]
     assert "do_sync_core" in names
+    mnemonics = [disasm_at(kernel, rip) for rip, name in zip(seen, names, strict=True) if name == "do_sync_core"]
+    assert ("cpuid" in mnemonics, "iretq" in mnemonics) == (cpuid, not cpuid)
     last = max(i for i, name in enumerate(names) if name == "do_sync_core")
     assert names[last + 1] == "__flush_smp_call_function_queue"
 
@@ -152,6 +203,11 @@ def test_parked_cpus_stand_still_until_they_are_let_go(where: int, serialize: in
     kernel = CoreKernel(cpus=2, tick_period=4_000).online()
     machine = kernel.machine
     machine.memory.write_u64(kernel.image.address("stop_serialize"), serialize)
+    symbol = kernel.image.symbol("stop_cpu_and_wait")
+    code = machine.text_read(symbol.address, symbol.size)
+    irets = {one.address for one in disasm.decode(code, symbol.address) if one.mnemonic == "iretq"}
+    serialized: list[int] = []
+    ends = [cpu.observe(lambda rip: serialized.extend({rip} & irets)) for cpu in machine.cpus]
     for _ in range(3):
         kernel.run(30)
         for cpu in range(2):
@@ -173,6 +229,9 @@ def test_parked_cpus_stand_still_until_they_are_let_go(where: int, serialize: in
         kernel.run(200)
         assert [machine.percpu(cpu, layout.PCPU_STOP) for cpu in range(2)] == [0, 0]
         assert kernel.total(layout.TASK_SYSCALLS) > calls
+    for end in ends:
+        end()
+    assert len(serialized) == 3 * 2 * serialize
     assert machine.outcome == "" and kernel.total(layout.TASK_ERRORS) == 0
     assert kernel.word("nmi_count") == kernel.word("nmi_count", 8) == 3
 

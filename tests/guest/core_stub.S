@@ -240,8 +240,8 @@ SYM_DATA_END init_tasks
 .text
 
 /*
- * A callback for tests of ftrace_regs_caller: keeps a copy of pt_regs, then sets RIP and ORIG_RAX where the test has put
- * something else than 0, and RBX likewise.
+ * A callback for tests of ftrace_regs_caller: keeps a copy of pt_regs, then sets RIP, ORIG_RAX and bits of EFLAGS, where
+ * the test has put something else than 0.
  */
 SYM_FUNC_START_NOTRACE stub_regs_callback
 	xorl %eax, %eax
@@ -258,6 +258,8 @@ SYM_FUNC_START_NOTRACE stub_regs_callback
 .Lkeep_rip:
 	movq HEAP_BASE + 0x21008, %rax
 	movq %rax, PT_ORIG_RAX(%rcx)
+	movq HEAP_BASE + 0x21018, %rax
+	orq %rax, PT_EFLAGS(%rcx)
 	ret
 SYM_FUNC_END stub_regs_callback
 
