@@ -1,5 +1,5 @@
 /*
- * calling.S: how a handler is entered and left (Linux: arch/x86/entry/calling.h and entry_64.S's idtentry). Macros only.
+ * calling.S: how a handler is entered and left (Linux: arch/x86/entry/calling.h, idtentry of entry_64.S). Macros only.
  *
  * Hardware has aligned the stack to 16 bytes and pushed SS RSP RFLAGS CS RIP [error code]; the gate is an interrupt
  * gate, so IF is 0. An entry completes that to a struct pt_regs and calls its C half with rdi = regs.

@@ -81,8 +81,8 @@ SYM_FUNC_END irq_exit_rcu
 
 /*
  * exc_nmi(regs): rdi, on the NMI stack, between any two instructions of anything. irqentry_nmi_enter() counts it as NMI
- * and hard interrupt; nothing is rescheduled at its end. Simplified: the machine holds the next NMI back while rsp is on
- * this stack; hardware does until an IRET, and Linux's asm_exc_nmi is long because of the int3's IRET.
+ * and hard interrupt; nothing is rescheduled at its end. Simplified: the machine holds the next NMI back while rsp is
+ * on this stack; hardware does until an IRET, and Linux's asm_exc_nmi is long because of the int3's IRET.
  */
 SYM_FUNC_START_NOTRACE exc_nmi
 	addq $NMI_OFFSET + HARDIRQ_OFFSET, %gs:PCPU_PREEMPT_COUNT
@@ -103,7 +103,7 @@ SYM_FUNC_START_NOTRACE exc_nmi
 	ret
 SYM_FUNC_END exc_nmi
 
-/* int nmi_handle(unsigned int type, struct pt_regs *regs) (arch/x86/kernel/nmi.c): one handler, which counts; eax = handled. */
+/* int nmi_handle(unsigned int type, regs) (arch/x86/kernel/nmi.c): one handler, which counts; eax = handled. */
 SYM_FUNC_START nmi_handle
 	PER_CPU_READ PCPU_NUMBER, %rax
 	incq nmi_count(,%rax,8)

@@ -37,7 +37,7 @@ movq %rdi, PT_RIP(%rsp)
 subq $0x5, %rdi
 .endm
 
-/* restore_mcount_regs: the way back; afterwards the return address (or the flags) is on top, or `keep` bytes below it. */
+/* restore_mcount_regs: the way back; then the return address (or the flags) is on top, or `keep` bytes higher. */
 .macro RESTORE_MCOUNT_REGS keep
 movq PT_RBP(%rsp), %rbp
 movq PT_R9(%rsp), %r9
@@ -119,7 +119,7 @@ SYM_INNER_LABEL ftrace_regs_call
 	movq PT_R12(%rsp), %r12
 	movq PT_R10(%rsp), %r10
 	movq PT_RBX(%rsp), %rbx
-/* ORIG_RAX not 0: a direct call's target (arch_ftrace_set_direct_caller). It waits in the SS slot, next to the flags. */
+/* ORIG_RAX not 0: a direct call's target (arch_ftrace_set_direct_caller). It waits in the SS slot, below the flags. */
 	movq PT_ORIG_RAX(%rsp), %rax
 	movq %rax, PT_SS(%rsp)
 	testq %rax, %rax

@@ -1,8 +1,9 @@
 /*
  * head.S: from power-on to C (Linux: arch/x86/kernel/head_64.S, arch/x86/kernel/cpu/common.c, arch/x86/kernel/idt.c).
  *
- * The machine starts every CPU here in 64-bit mode: rdi = the CPU's number, IF=0, all else 0 (so no stack), no GDT, no IDT.
- * Simplified: firmware, real mode, page tables and the SIPI that wakes the other CPUs are left out.
+ * The machine starts every CPU here in 64-bit mode: rdi = the CPU's number, IF=0, all else 0 (no stack, GDT or IDT).
+ * Simplified: firmware, real mode, page tables and the SIPI that wakes the other CPUs are left out; functions that are
+ * __init or run before ftrace have sites in Linux, here none.
  */
 .set MSR_GS_BASE, 0xc0000101
 .set TSS_IST1, 0x24
@@ -74,7 +75,7 @@ SYM_FUNC_START_NOTRACE cpu_init_exception_handling
 	movq %rax, KERNEL_CS(%r8)
 	movabsq $GDT_ENTRY_KERNEL_DS, %rax
 	movq %rax, KERNEL_DS(%r8)
-/* A TSS descriptor has its base in four pieces (SDM vol. 3, figure 8-4): bits 0-23 at 16, 24-31 at 56, the rest above. */
+/* A TSS descriptor has its base in pieces (SDM vol. 3, figure 8-4): bits 0-23 at 16, 24-31 at 56, the rest above. */
 	movq %r9, %rax
 	andl $0xffffff, %eax
 	shlq $0x10, %rax

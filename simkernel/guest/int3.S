@@ -94,7 +94,7 @@ SYM_INNER_LABEL poke_int3_found
 	je .Lpoke_jmp
 	cmpl $0xc3, %eax
 	je .Lpoke_ret
-/* The new instruction is an int3: somebody else's. Simplified: Linux emulates conditional jumps too, and BUGs on others. */
+/* The new instruction is an int3: somebody else's. Simplified: Linux emulates Jcc too, and BUGs on anything else. */
 	jmp .Lpoke_put_not_ours
 
 /* int3_emulate_call(): the return address goes on the interrupted stack, into the gap. */

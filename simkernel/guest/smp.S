@@ -5,7 +5,7 @@
  * The call function interrupt comes while IF=1, between any two instructions. The patching task has stored before it
  *   PCPU_CSD   1: run do_sync_core, then store 0 (text_poke_sync waits for that)
  *   PCPU_STOP  1: park in the stopper thread; 0x11: park here; then 2 parked (ours), 3 go on (its), 0 (ours)
- * Simplified: a word for each of the two stands for the queue of call_single_data, and no interrupt has to be sent back.
+ * Simplified: a word for each of the two stands for the queue of call_single_data; no interrupt has to be sent back.
  */
 
 .set STOP_IN_THREAD, 0x1
@@ -65,8 +65,8 @@ SYM_FUNC_END __flush_smp_call_function_queue
 
 /*
  * void do_sync_core(void *info): one serializing instruction (sync_core()). IRET to the next instruction works on every
- * CPU and never traps to a hypervisor; CPUID is the other choice. Simplified: SERIALIZE, which Linux prefers, is unknown
- * to the simulated CPU.
+ * CPU and never traps to a hypervisor; CPUID is the other choice. Simplified: SERIALIZE, which Linux prefers, is not
+ * known to the simulated CPU.
  */
 SYM_FUNC_START do_sync_core
 	cmpq $0x0, sync_with_cpuid(%rip)
@@ -81,7 +81,7 @@ SYM_FUNC_START do_sync_core
 	ret
 SYM_FUNC_END do_sync_core
 
-/* int smpboot_thread_fn(fn): the loop of a per-CPU thread; rdi = its function. Sleeps until somebody has work for it. */
+/* int smpboot_thread_fn(fn): the loop of a per-CPU thread; rdi = its function. Sleeps until there is work for it. */
 SYM_FUNC_START smpboot_thread_fn
 	movq %rdi, %rbx
 .Lsmpboot_again:
@@ -125,7 +125,7 @@ SYM_FUNC_START_NOTRACE stop_cpu_and_wait
 	pause
 	cmpq $STOP_GO_ON, %gs:PCPU_STOP
 	jne .Lstop_wait
-/* A return does not serialize, so the new text asks for it (commit 0e00f7ae). The parking in the interrupt has its IRET. */
+/* A return does not serialize, so the new text asks for it (commit 0e00f7ae). In the interrupt, its IRET does. */
 	cmpq $0x0, stop_serialize(%rip)
 	je .Lstop_leave
 	IRET_TO_SELF

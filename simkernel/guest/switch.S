@@ -58,7 +58,7 @@ SYM_CODE_START ret_from_fork_asm
 	ud2
 SYM_CODE_END ret_from_fork_asm
 
-/* void cpu_startup_entry(enum cpuhp_state): the last thing that boot does on a CPU; it is the idle task from here on. */
+/* void cpu_startup_entry(enum cpuhp_state): the end of boot on a CPU; from here on it is the idle task. */
 SYM_FUNC_START cpu_startup_entry
 	movq $0x1, %gs:PCPU_ONLINE
 .Lidle_for_ever:
@@ -66,7 +66,7 @@ SYM_FUNC_START cpu_startup_entry
 	jmp .Lidle_for_ever
 SYM_FUNC_END cpu_startup_entry
 
-/* void do_idle(void): sleep until there is somebody to run, then let them. preempt_count is 1, so no interrupt switches. */
+/* void do_idle(void): sleep until there is somebody to run, then let them. preempt_count 1: no interrupt switches. */
 SYM_FUNC_START do_idle
 .Lidle_again:
 	cli
@@ -80,15 +80,15 @@ SYM_FUNC_START do_idle
 	ret
 SYM_FUNC_END do_idle
 
-/* IF=0 since the look at need_resched: an interrupt that asks for a reschedule comes after STI's shadow, and ends HLT. */
+/* IF=0 since the look at need_resched: an interrupt that asks for more comes behind STI's shadow, and ends HLT. */
 SYM_FUNC_START_NOTRACE default_idle_call
 	call default_idle
 	ret
 SYM_FUNC_END default_idle_call
 
 /*
- * default_idle() (arch/x86/kernel/process.c). A halted CPU is at rest for Tasks RCU. Simplified: Linux's Tasks RCU leaves
- * idle tasks out, and waits for them in another way (synchronize_rcu_tasks_rude).
+ * default_idle() (arch/x86/kernel/process.c). A halted CPU is at rest for Tasks RCU. Simplified: Linux's Tasks RCU
+ * leaves idle tasks out, and waits for them in another way (synchronize_rcu_tasks_rude).
  */
 SYM_FUNC_START_NOTRACE default_idle
 	GET_CURRENT %rax

@@ -4,14 +4,14 @@
  * A trampoline of ftrace_64.S calls each of them with
  *   rdi ip (the site), rsi parent_ip, rdx op, rcx fregs
  * in the state of the traced function: IF on or off, any preempt_count, also inside an interrupt or an NMI. They may
- * change rax rcx rdx rsi rdi r8 r9 only, which is what every trampoline saves, so a traced function keeps all registers.
+ * change rax rcx rdx rsi rdi r8 r9 only, which is what every trampoline saves: a traced function keeps all registers.
  *
  * No recursion: Linux asks ftrace_test_recursion_trylock() (include/linux/trace_recursion.h) because its callbacks may
  * call traced functions. Ours call nothing traced, take no lock and touch no unmapped page, so no callback can begin
  * inside another but by an interrupt, and an interrupt's callbacks are complete before this one goes on.
  *
- * From a site's call to site + 5 through a trampoline of its own: 70 instructions with function_trace_call, 2 more where
- * an unread record is overwritten, 3 more in a hard interrupt, 5 more in an NMI.
+ * From a site's call to site + 5 through a trampoline of its own: 70 instructions with function_trace_call, 2 more
+ * where an unread record is overwritten, 3 more in a hard interrupt, 5 more in an NMI.
  */
 
 /*
@@ -19,8 +19,8 @@
  *
  *   A record's number n is the value of RING_HEAD before it was reserved; its slot is n mod RING_ENTRIES. It is there
  *   once its flags word holds REC_VALID and, in bits 16 to 30, the low bits of n / RING_ENTRIES (the lap): a slot that
- *   still shows the lap before, or 0, is reserved and not yet written. An interrupt may have reserved and finished n + 1
- *   while n is under way, so time stamps of neighbours may be in the other order.
+ *   still shows the lap before, or 0, is reserved and not yet written. An interrupt may have reserved and finished
+ *   n + 1 while n is under way, so time stamps of neighbours may be in the other order.
  *   Events ever = RING_HEAD. With tail = RING_TAIL, the records to read are from max(tail, head - RING_ENTRIES) to
  *   head - 1; n - tail >= RING_ENTRIES means that n overwrote one that nobody had read, and RING_OVERRUN counts it.
  *   So RING_HEAD = (read before) + RING_OVERRUN + (records to read), while no record is under way. The reader moves
@@ -75,7 +75,7 @@ SYM_FUNC_START_NOTRACE function_trace_call
 	PREEMPT_ENABLE_NO_RESCHED
 .Ltrace_off:
 	ret
-/* Simplified: preempt_enable_notrace() would give way to a task that the tick chose meanwhile; here that waits a little. */
+/* Simplified: preempt_enable_notrace() would give way to a task that the tick chose meanwhile; here that can wait. */
 
 .Ltrace_overrun:
 	incq %gs:PCPU_RING_OVERRUN

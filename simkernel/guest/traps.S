@@ -5,8 +5,8 @@
  *   void die(struct pt_regs *regs, long vector, long error)     rdi rsi rdx; does not return
  *
  * From entry.S, IF=0. The host prints the oops, in Linux's words, from the three words that die() leaves.
- * Simplified: every one of them is fatal (Linux looks for fixups, handles faults of user memory, BUG and WARN), and the
- * first oops ends the run, as with panic_on_oops=1.
+ * Simplified: every one of them is fatal (Linux looks for fixups, handles faults of user memory, BUG and WARN), die()
+ * has no site here, and the first oops ends the run, as with panic_on_oops=1.
  */
 
 SYM_FUNC_START_NOTRACE exc_invalid_op
