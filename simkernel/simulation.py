@@ -7,6 +7,7 @@ entries give the same state, in every process; so a place in history can be name
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -79,7 +80,8 @@ class Simulation:
         self._schedule_state = ScheduleState(random=options.seed)
         self.entries: list[Entry] = []
         self.position = 0  # history entries that have happened; the rest of `entries` lies ahead
-        self.log: list[Event] = []
+        self._events: list[Event] = []  # of all of `entries`
+        self._logged = 0  # of them have happened
         self._pages = Pages(self.machine)
         self._checkpoints: list[Checkpoint] = []
         self._entries, self._instructions = 0, 0  # since the last checkpoint
@@ -138,6 +140,11 @@ class Simulation:
 
     def readable(self, cpu: int) -> int:
         return self.machine.readable(cpu)
+
+    @property
+    def log(self) -> list[Event]:
+        """Every event up to this place; not to be changed."""
+        return self._events if self._logged == len(self._events) else self._events[: self._logged]
 
     # --- forward ----------------------------------------------------------------------------------------------
 
@@ -199,7 +206,10 @@ class Simulation:
         if drawn is not None:
             self._schedule_state = drawn
         phase = self.task.poke.phase
-        self.log += stamp(events, self.position, self.machine.clock, phase.name if phase else "")
+        stamp(events, self.position, self.machine.clock, phase.name if phase else "")
+        if self._logged == len(self._events):  # else history is being replayed: they are there
+            self._events += events
+        self._logged += len(events)
         self.position += 1
         self._entries += 1
         if isinstance(entry.what, Run):
@@ -233,18 +243,20 @@ class Simulation:
         events: list[Event] = []
         end = self.machine.clock + instructions
         while not self.outcome and self.machine.clock < end:
-            events += self.step()
-            if events and events[-1].entry == self.position - 1 and any(e.is_beat for e in self._events_of_last()):
+            latest = self.step()
+            events += latest
+            if any(event.is_beat for event in latest):
                 break
         return events
 
-    def _events_of_last(self) -> list[Event]:
-        out: list[Event] = []
-        for event in reversed(self.log):
-            if event.entry != self.position - 1:
-                break
-            out.append(event)
-        return out[::-1]
+    def step_phase(self, instructions: int = 5_000_000) -> bool:
+        """Run until the patching task is in another phase, or between batches; True where it came to that."""
+        before = self._phase_now()
+        return self.run_until(lambda _: self._phase_now() != before, instructions)
+
+    def _phase_now(self) -> tuple[int, str]:
+        poke = self.task.poke
+        return poke.state.number, "" if poke.phase is None else poke.phase.name
 
     # --- backward ---------------------------------------------------------------------------------------------
 
@@ -254,11 +266,16 @@ class Simulation:
 
     def back_beat(self) -> None:
         """To the place before the beat that happened last."""
-        for event in reversed(self.log):
-            if event.is_beat:
-                self.goto(event.entry)
-                return
-        self.goto(0)
+        self.goto(next((event.entry for event in reversed(self.log) if event.is_beat), 0))
+
+    def back_phase(self) -> None:
+        """To where the phase under way began; where that is here, to where the one before it began."""
+        places, phase = [0], ""
+        for event in self.log:
+            if event.during != phase:
+                phase = event.during
+                places.append(event.entry)
+        self.goto(max(place for place in places if place < self.position or not place))
 
     def goto(self, place: int) -> None:
         """To the place in history before entry `place` (0: power-on), forwards or backwards.
@@ -280,21 +297,15 @@ class Simulation:
 
     def _checkpoint_before(self, place: int) -> int:
         """Index of the last checkpoint at or before a place."""
-        low, high = 0, len(self._checkpoints)
-        while low < high:
-            middle = (low + high) // 2
-            if self._checkpoints[middle].entry <= place:
-                low = middle + 1
-            else:
-                high = middle
-        return low - 1
+        return bisect_right(self._checkpoints, place, key=lambda checkpoint: checkpoint.entry) - 1
 
     def _keep_checkpoint(self) -> None:
-        known = next((i for i, c in enumerate(self._checkpoints) if c.entry == self.position), None)
-        index = len(self._checkpoints) if known is None else known
-        self._pages.keep(index)
+        """A checkpoint is here; one that is kept already is only passed by."""
+        index = self._checkpoint_before(self.position)
+        known = index >= 0 and self._checkpoints[index].entry == self.position
+        self._pages.keep(index if known else len(self._checkpoints))
         self._entries = self._instructions = 0
-        if known is not None:
+        if known:
             return
         machine = self.machine
         self._checkpoints.append(
@@ -306,7 +317,7 @@ class Simulation:
                 task=self.task.state(),
                 core=self.core.state(),
                 schedule=self._schedule_state,
-                events=len(self.log),
+                events=self._logged,
             )
         )
 
@@ -326,11 +337,10 @@ class Simulation:
         self._open = None
         self.position = checkpoint.entry
         self._entries = self._instructions = 0
-        if checkpoint.events < len(self.log):
-            del self.log[checkpoint.events :]
+        self._logged = checkpoint.events
 
     def _forget_ahead(self) -> None:
-        del self.entries[self.position :]
+        del self.entries[self.position :], self._events[self._logged :]
         keep = self._checkpoint_before(self.position)
         del self._checkpoints[keep + 1 :]
         self._pages.forget_after(keep)
