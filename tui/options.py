@@ -16,7 +16,7 @@ MODELS = ("instant", "pieces", "line", "byte")
 POLICIES = ("early", "late", "seeded")
 MAX_CPUS = 8
 MAX_FUNCTIONS = 200_000
-MAX_INSTRUCTIONS = 50_000_000
+MAX_INSTRUCTIONS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

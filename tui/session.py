@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from simkernel.simulation import Simulation
 
 SLICE = 100_000  # instructions between two looks at the progress line
-BRISK = 128  # most instructions of a choice while a batch is under way, where nobody looks at the single ones
+BRISK, CLOSE = (16, 256), (1, 24)  # patch_quantum and act_odds: where nobody looks at single steps, and where one does
 
 
-def engine_options(options: Options, protocol: str = "int3", patch_quantum: int = BRISK) -> EngineOptions:
+def engine_options(options: Options, protocol: str = "int3", pace: tuple[int, int] = BRISK) -> EngineOptions:
     """The engine's options for a command's."""
     from simkernel.fetch import FetchModel
     from simkernel.options import Options as EngineOptions
@@ -34,7 +34,8 @@ def engine_options(options: Options, protocol: str = "int3", patch_quantum: int 
         functions=options.functions,
         ibt=options.ibt,
         protocol=protocol,
-        patch_quantum=patch_quantum,
+        patch_quantum=pace[0],
+        act_odds=pace[1],
     )
 
 
@@ -54,14 +55,14 @@ def names_of(image: KernelImage) -> FunctionNames:
 
 
 def boot(
-    options: Options, protocol: str = "int3", image: KernelImage | None = None, patch_quantum: int = BRISK
+    options: Options, protocol: str = "int3", image: KernelImage | None = None, pace: tuple[int, int] = BRISK
 ) -> Simulation:
     """A booted kernel; `image` where it is at hand already."""
     from simkernel.simulation import Simulation
 
     image = image or image_of(options)
     with progress("booting"):
-        return Simulation.boot(engine_options(options, protocol, patch_quantum), image)
+        return Simulation.boot(engine_options(options, protocol, pace), image)
 
 
 def carry_out(simulation: Simulation, options: Options, *commands: Command) -> None:

@@ -12,7 +12,7 @@ from simkernel.errors import GuestError, LearnerError
 from tui.narrated import Narrator, trace_tail
 from tui.options import KERNEL, MACHINE, Options, takes_options
 from tui.output import emit_json, progress
-from tui.session import boot, check_alive, image_of, run
+from tui.session import CLOSE, boot, check_alive, image_of, run
 
 if TYPE_CHECKING:
     from simkernel.image import KernelImage
@@ -97,7 +97,7 @@ def prepared(options: Options, protocol: str, image: KernelImage, name: str) -> 
     """A booted kernel with the filter set to one function."""
     from simkernel.ftrace.commands import SetFilter
 
-    simulation = boot(options, protocol, image, patch_quantum=1)
+    simulation = boot(options, protocol, image, CLOSE)
     simulation.do(SetFilter("filter", name))
     simulation.settle_down(options.max_instructions)
     check_alive(simulation)
