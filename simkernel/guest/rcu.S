@@ -160,10 +160,7 @@ SYM_FUNC_END rcu_gp_init
 /* Waits; after each wait that did not do, it marks the CPUs that are late as urgent (rcu_gp_fqs). */
 SYM_FUNC_START rcu_gp_fqs_loop
 .Lgp_fqs_wait:
-	movl $0x400000, %edi
-	movl $0x500000, %esi
-	movl $TASK_INTERRUPTIBLE, %edx
-	call usleep_range_state
+	KTHREAD_SLEEP 0x1000000
 	incq rcu_n_force_qs(%rip)
 	movq rcu_qsmask(%rip), %rax
 	testq %rax, %rax

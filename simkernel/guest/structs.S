@@ -131,3 +131,16 @@
 .set FOLIOS_BASE, HEAP_BASE + 0x6000
 .set SLAB_BASE, HEAP_BASE + 0x8000
 .set USER_BASE, HEAP_BASE + 0x10000
+
+/*
+ * A kernel thread sleeps between ns and a quarter more, the longer the more CPUs there are: the simulated clock goes on
+ * with the instructions of every one. rdi, rsi and what a call changes.
+ */
+.macro KTHREAD_SLEEP ns
+imulq $\ns, nr_cpu_ids(%rip), %rdi
+movq %rdi, %rsi
+shrq $0x2, %rsi
+addq %rdi, %rsi
+movl $TASK_INTERRUPTIBLE, %edx
+call usleep_range_state
+.endm

@@ -11,10 +11,7 @@
 /* Simplified: Linux queues works when they are due; here the one work is due again and again. */
 SYM_FUNC_START worker_thread
 .Lworker_again:
-	movl $0x1000000, %edi
-	movl $0x1200000, %esi
-	movl $TASK_INTERRUPTIBLE, %edx
-	call usleep_range_state
+	KTHREAD_SLEEP 0x2000000
 	leaq vmstat_work(%rip), %rsi
 	call process_one_work
 	jmp .Lworker_again

@@ -42,10 +42,14 @@ movl $\flags, %edx
 SYSCALL __NR_openat
 .endm
 
-/* nanosleep(): the timespec is written anew each time, for it lies in memory that anybody could use. */
+/*
+ * nanosleep(), the longer the more CPUs there are: the simulated clock goes on with the instructions of every one.
+ * The timespec is written anew each time, for it lies in memory that anybody could use.
+ */
 .macro NANOSLEEP ns, tag
 movq $0x0, UB_TIME(%r14)
-movq $\ns, UB_TIME + 0x8(%r14)
+imulq $\ns, nr_cpu_ids(%rip), %rax
+movq %rax, UB_TIME + 0x8(%r14)
 leaq UB_TIME(%r14), %rdi
 SYSCALL __NR_nanosleep
 EXPECT 0x0, \tag
@@ -128,7 +132,7 @@ SYM_FUNC_START_NOTRACE user_cat
 	xorl %edi, %edi
 	SYSCALL __NR_close
 	EXPECT EBADF, cat_closed
-	NANOSLEEP 0x1000000, cat_sleep
+	NANOSLEEP 0x2000000, cat_sleep
 	jmp .Lcat_round
 SYM_FUNC_END user_cat
 
@@ -165,6 +169,6 @@ SYM_FUNC_START_NOTRACE user_walker
 	movl TASK_PID(%r15), %ecx
 	subq %rcx, %rax
 	EXPECT 0x0, walker_pid
-	NANOSLEEP 0x1000000, walker_sleep
+	NANOSLEEP 0x2000000, walker_sleep
 	jmp .Lwalker_round
 SYM_FUNC_END user_walker

@@ -58,7 +58,7 @@ SYM_FUNC_START_NOTRACE user_bash
 	EXPECT 0x0, bash_closed
 	testl %ebx, %ebx
 	jne .Lbash_close
-	NANOSLEEP 0x800000, bash_sleep
+	NANOSLEEP 0x1800000, bash_sleep
 	jmp .Lbash_round
 SYM_FUNC_END user_bash
 
@@ -171,6 +171,6 @@ SYM_FUNC_START_NOTRACE user_rsyslogd
 	ja .Llog_sized
 	incq TASK_ERRORS(%r15)
 .Llog_sized:
-	NANOSLEEP 0x1000000, log_sleep
+	NANOSLEEP 0x2000000, log_sleep
 	jmp .Llog_round
 SYM_FUNC_END user_rsyslogd

@@ -10,10 +10,7 @@
 /* The task kswapd0. Simplified: Linux wakes it when free pages run low; here it comes round now and then. */
 SYM_FUNC_START kswapd
 .Lkswapd_again:
-	movl $0x1000000, %edi
-	movl $0x1400000, %esi
-	movl $TASK_INTERRUPTIBLE, %edx
-	call usleep_range_state
+	KTHREAD_SLEEP 0x2000000
 	call balance_pgdat
 	jmp .Lkswapd_again
 SYM_FUNC_END kswapd
