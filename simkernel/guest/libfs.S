@@ -5,7 +5,7 @@
  *   void simple_read_folio(mapping, folio)                 rdi rsi
  */
 
-/* What a writer needs. Not there: a new one, zeroed, and if another CPU was faster, that one's. rbx mapping, r12 index. */
+/* What a writer needs. Not there: a new one, zeroed; if another CPU was faster, that one's. rbx mapping, r12 index. */
 SYM_FUNC_START __filemap_get_folio
 	pushq %rbx
 	pushq %r12

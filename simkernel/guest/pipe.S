@@ -2,7 +2,6 @@
  * pipe.S: a pipe with a name (Linux: fs/pipe.c).
  *
  *   ssize_t pipe_read(iocb, iter), pipe_write(iocb, iter)          rdi rsi; rax bytes or -errno
- *   int fifo_open(inode, file), pipe_release(inode, file)          rdi rsi
  *
  * head and tail count bytes for ever; the buffer is a ring. Owner: pipe->mutex; looking at them without it is only a
  * hint, looked at again under it. Simplified: Linux's ring is of pages; here of 64 bytes, so that a writer waits too.
@@ -132,8 +131,8 @@ SYM_FUNC_START pipe_write
 SYM_FUNC_END pipe_write
 
 /*
- * wait_event_interruptible_exclusive(): rdi pipe, rsi queue, rdx room wanted (0: wait for bytes). A macro in Linux, so no
- * function of its own. Queued first, then it looks, then it sleeps: a wake-up between any two of them is not lost.
+ * wait_event_interruptible_exclusive(): rdi pipe, rsi queue, rdx room wanted (0: wait for bytes). A macro in Linux, so
+ * no function of its own. Queued first, then it looks, then it sleeps: a wake-up between any two of them is not lost.
  */
 SYM_FUNC_START_NOTRACE wait_event_pipe
 	pushq %rbx
@@ -177,27 +176,3 @@ SYM_FUNC_START_NOTRACE wait_event_pipe
 	popq %rbx
 	ret
 SYM_FUNC_END wait_event_pipe
-
-/* Simplified: Linux's open waits until the other end is open too. */
-SYM_FUNC_START fifo_open
-	leaq fifo_pipe(%rip), %rax
-	movq %rax, FILE_PRIVATE(%rsi)
-	lock incq PIPE_FILES(%rax)
-	testl $FMODE_WRITE, FILE_MODE(%rsi)
-	je .Lfifo_open_reader
-	lock incq PIPE_WRITERS(%rax)
-.Lfifo_open_reader:
-	xorl %eax, %eax
-	ret
-SYM_FUNC_END fifo_open
-
-SYM_FUNC_START pipe_release
-	movq FILE_PRIVATE(%rsi), %rdx
-	lock decq PIPE_FILES(%rdx)
-	testl $FMODE_WRITE, FILE_MODE(%rsi)
-	je .Lpipe_release_reader
-	lock decq PIPE_WRITERS(%rdx)
-.Lpipe_release_reader:
-	xorl %eax, %eax
-	ret
-SYM_FUNC_END pipe_release

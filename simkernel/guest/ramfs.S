@@ -3,7 +3,7 @@
  * fs/inode.c, mm/page-writeback.c).
  *
  *   ssize_t generic_file_write_iter(iocb, from), __generic_file_write_iter(...), generic_perform_write(...)   rdi rsi
- *   int simple_write_begin(mapping, pos, len, **foliop), simple_write_end(mapping, pos, copied, folio)   rdi rsi rdx rcx
+ *   int simple_write_begin(mapping, pos, len, **foliop), simple_write_end(mapping, pos, copied, folio)  rdi rsi rdx rcx
  *   struct folio *__filemap_get_folio(mapping, index)                                                    rdi rsi
  *   int file_update_time(file); bool filemap_dirty_folio(mapping, folio); void simple_read_folio(mapping, folio)
  *

@@ -26,11 +26,14 @@ SYM_FUNC_START mutex_lock
 	ret
 SYM_FUNC_END mutex_lock
 
+/* It may have been let go meanwhile, so it tries before it waits. */
 SYM_FUNC_START __mutex_lock_slowpath
 	pushq %rbx
 	movq %rdi, %rbx
+	jmp .Lmutex_try
 .Lmutex_wait:
 	call schedule
+.Lmutex_try:
 	GET_CURRENT %rcx
 	xorl %eax, %eax
 	lock cmpxchgq %rcx, (%rbx)

@@ -2,9 +2,8 @@
  * sched.S: the scheduler's core (Linux: kernel/sched/core.c): giving up the CPU, choosing, switching.
  *
  *   void schedule(void), schedule_idle(void), preempt_schedule_irq(void)   traced; preempt_schedule(void) notrace
- *   void __schedule(int sched_mode)                                        notrace (as in Linux); macros.S has its rules
+ *   void __schedule(int sched_mode)                                  notrace, as in Linux; macros.S has its rules
  *   void schedule_tail(prev), struct rq *finish_task_switch(prev)          rdi
- *   void update_rq_clock(rq), raw_spin_rq_lock_nested(rq, subclass), raw_spin_rq_unlock(rq)
  *
  * A run queue belongs to one CPU and lies in its per-CPU area. rq->lock is taken with IF=0 and is held across the
  * switch: the next task lets it go (finish_task_switch). Simplified: tasks never migrate.
@@ -192,12 +191,3 @@ SYM_FUNC_START schedule_tail
 	PREEMPT_ENABLE schedule_tail
 	ret
 SYM_FUNC_END schedule_tail
-
-/* One reading of the clock serves all decisions until the lock is dropped. */
-SYM_FUNC_START update_rq_clock
-	pushq %rdi
-	call sched_clock_cpu
-	popq %rdi
-	movq %rax, RQ_CLOCK(%rdi)
-	ret
-SYM_FUNC_END update_rq_clock

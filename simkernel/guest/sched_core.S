@@ -1,13 +1,22 @@
 /*
  * sched_core.S: queueing, the tick, and small parts of the core (Linux: kernel/sched/core.c). rdi rsi rdx as in C:
  *
- *   void raw_spin_rq_lock_nested(rq, subclass), raw_spin_rq_unlock(rq), resched_curr(rq)
+ *   void raw_spin_rq_lock_nested(rq, subclass), raw_spin_rq_unlock(rq), resched_curr(rq), update_rq_clock(rq)
  *   void enqueue_task(rq, p, flags), bool dequeue_task(rq, p, flags), void activate_task(rq, p, flags)
  *   void sched_tick(void); int __cond_resched(void); u64 sched_clock_cpu(int cpu) notrace
  *   {pick_task,put_prev_task,set_next_task}_idle (kernel/sched/idle.c)
  *   put_prev_task, set_next_task: dispatch to the class (inline in Linux)
  */
 
+
+/* One reading of the clock serves all decisions until the lock is dropped. */
+SYM_FUNC_START update_rq_clock
+	pushq %rdi
+	call sched_clock_cpu
+	popq %rdi
+	movq %rax, RQ_CLOCK(%rdi)
+	ret
+SYM_FUNC_END update_rq_clock
 
 /* Nests like a lock of any object: count first, then the word. */
 SYM_FUNC_START raw_spin_rq_lock_nested

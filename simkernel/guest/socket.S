@@ -5,7 +5,8 @@
  *   int sock_create(family, type, protocol), __sock_create(...)              0 or -errno
  *   struct file *sock_alloc_file(void), int sock_close(inode, file)
  *   int security_socket_create(family, type, protocol), apparmor_socket_create(...)
- *   int aa_af_perm(label, op, request, family, type), aa_profile_af_perm(profile, family), aa_check_perms(profile, perms, request)
+ *   int aa_af_perm(label, op, request, family, type), aa_profile_af_perm(profile, family, request)
+ *   int aa_check_perms(profile, perms, request)
  *
  * Simplified: a socket can be made and closed; nothing is ever sent.
  */

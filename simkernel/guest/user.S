@@ -1,6 +1,6 @@
 /*
- * user.S: what the tasks do: their user parts. Each is a loop of system calls that looks at every result; a wrong one is
- * counted in TASK_ERRORS, which must stay 0 whatever is traced or patched meanwhile.
+ * user.S: what the tasks do: their user parts. Each is a loop of system calls that looks at every result; a wrong one
+ * is counted in TASK_ERRORS, which must stay 0 whatever is traced or patched meanwhile.
  *
  *   void user_cat(void), user_bash(void), user_sshd(void), user_rsyslogd(void), user_walker(void)   never return
  *
