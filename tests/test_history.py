@@ -41,7 +41,7 @@ def test_phases_are_stepped_both_ways(traced: Simulation) -> None:
         names.append(traced.task.poke.phase.name if traced.task.poke.phase else "")
         traced.back_phase()
     assert {"write int3", "sync 1", "write tail", "sync 2", "write head", "sync 3", "release"} <= set(names)
-    met = []
+    met: list[str] = []
     while len(met) < len(names) and traced.step_phase() and traced.position <= end:
         met.append(traced.task.poke.phase.name if traced.task.poke.phase else "")
     assert [name for name in met if name] == [name for name in reversed(names) if name]

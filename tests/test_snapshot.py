@@ -37,7 +37,8 @@ def tracing(image: KernelImage, model: FetchModel = FetchModel.PIECES, seed: int
 
 def assert_frozen(value: Any, where: str) -> None:
     if dataclasses.is_dataclass(value):
-        assert type(value).__dataclass_params__.frozen, where  # type: ignore[attr-defined]
+        parameters: Any = getattr(type(value), "__dataclass_params__")  # noqa: B009
+        assert parameters.frozen, where
         for field in dataclasses.fields(value):
             assert_frozen(getattr(value, field.name), f"{where}.{field.name}")
     elif isinstance(value, tuple):

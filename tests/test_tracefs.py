@@ -19,6 +19,7 @@ from simkernel.ftrace.commands import (
     TracingOn,
     UnregisterOps,
 )
+from simkernel.ftrace.plan import Verify
 from simkernel.ringbuffer import Record
 from simkernel.tracefs import FILES, TracefsError, Written
 from simkernel.tracers import TABLE, View, trace_text
@@ -76,6 +77,16 @@ def test_enabled_functions_names_trampolines_and_what_they_call(setup: Setup) ->
         "vfs_read (0)         M  ->ftrace_stub+0x0/0x10",
         "vfs_write (0)         M  ->ftrace_stub+0x0/0x10",
     ]
+
+
+def test_an_update_seen_from_within_shows_calls_to_an_ops_that_is_off_the_list(setup: Setup) -> None:
+    do(setup, SetFilter("filter", "schedule"), SetTracer("function"))
+    plan = setup.core.plan(SetTracer("nop"))
+    for step in plan.steps:
+        if isinstance(step, Verify):
+            break
+        setup.take(step)
+    assert tracefs.read(setup, "enabled_functions") == "schedule (0)           \ttramp: ERROR!\n"
 
 
 def test_kallsyms_lists_trampolines_as_linux_does(setup: Setup) -> None:

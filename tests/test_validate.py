@@ -76,7 +76,7 @@ def test_all_hold_at_every_step_of_a_safe_protocol(image: KernelImage, model: Fe
 def test_a_broken_protocol_is_found_with_the_cpu_and_the_byte(
     image: KernelImage, protocol: Protocol, model: FetchModel
 ) -> None:
-    found = [v for seed in range(5) for v in watch(tracing(image, model, seed, protocol), 40) if v.cpu is not None]
+    found = [v for seed in range(2) for v in watch(tracing(image, model, seed, protocol), 40) if v.cpu is not None]
     assert found
     sites = {int(site) for site in image.mcount_loc} | {image.address(f"ftrace_{r}call") for r in ("", "regs_")}
     for verdict in found:

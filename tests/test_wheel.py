@@ -38,8 +38,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     shown = run(installed / "simkernel", "demo", cwd=tmp_path).stdout
-    assert "__fentry__" in shown
-    assert "<-" in shown, "no trace line"
+    assert "takes the int3" in shown
+    assert "<-ksys_read" in shown, "no trace line"
+    listing = run(installed / "simkernel", "disas", "schedule", "--as-built", cwd=tmp_path).stdout
+    assert "<__fentry__>" in listing
 
 
 def test_wheel_knows_its_version(installed: Path, tmp_path: Path) -> None:

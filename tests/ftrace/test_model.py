@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simkernel import layout
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import (
@@ -79,6 +80,32 @@ def command_of(move: tuple[object, ...], model: Model, hashes: dict[str, set[str
     return None
 
 
+def guest_list(setup: Setup) -> dict[str, tuple[set[str], set[str]]]:
+    """What `ftrace_ops_list_func` finds in guest memory: the ops from the head on, with their filter and notrace."""
+    memory, at = setup.machine.memory, setup.machine.memory.read_u64(setup.kernel.address("ftrace_ops_list"))
+    names = dict(zip(setup.kernel.mcount_loc.tolist(), NAMES, strict=True))
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    while at != setup.kernel.address("ftrace_list_end"):
+        ops = setup.core.state().at(at)
+        assert ops is not None
+        hashes = []
+        for offset in (layout.OPS_FILTER_HASH, layout.OPS_NOTRACE_HASH):
+            place = memory.read_u64(at + offset)
+            count = memory.read_u64(place) if place else 0
+            ips = [memory.read_u64(place + 8 + 8 * i) for i in range(count)]
+            assert ips == sorted(ips)
+            hashes.append({names[ip] for ip in ips})
+        found[ops.name] = (hashes[0], hashes[1])
+        at = memory.read_u64(at + layout.OPS_NEXT)
+    return found
+
+
+def check_guest_view(setup: Setup, model: Model) -> None:
+    """Guest code would call the same ops for each function as the model says."""
+    found = guest_list(setup)
+    assert found == {name: (chosen, excluded) for name, (_, chosen, excluded) in model.ops.items()}
+
+
 def check_against(setup: Setup, model: Model) -> None:
     """The whole table, every byte of the sites, and the inner calls, against the model."""
     for name in NAMES:
@@ -104,6 +131,7 @@ def check_against(setup: Setup, model: Model) -> None:
     lone = "function_trace_call" if names == ["global_ops"] else "ftrace_ops_list_func"
     (found,) = inner
     assert found is not None and found.name == (lone if names else "ftrace_stub")
+    check_guest_view(setup, model)
     trampolines = {ops.trampoline for ops in setup.core.state().ops if ops.trampoline}
     assert trampolines == set(setup.core.state().trampolines.used)
 

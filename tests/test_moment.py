@@ -1,0 +1,196 @@
+"""A moment opens the very same state, or says why it cannot."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import struct
+import typing
+import zlib
+from pathlib import Path
+
+import pytest
+
+from simkernel.digest import state_digest
+from simkernel.errors import LearnerError
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import Command, SetFilter, SetTracer
+from simkernel.image import KernelImage
+from simkernel.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment, protocol_of
+from simkernel.options import Options
+from simkernel.protocol import INT3_PROTOCOL
+from simkernel.schedule import Choice, Nmi, Run
+from simkernel.simulation import Simulation
+
+TRACE = (SetFilter("filter", "vfs_read\n"), SetTracer("function"))
+
+
+@pytest.fixture(scope="module")
+def image() -> KernelImage:
+    return KernelImage.default()
+
+
+def patching(image: KernelImage, options: Options | None = None, entries: int = 150) -> Simulation:
+    """A simulation in the middle of turning one function on."""
+    simulation = Simulation.boot(options or Options(seed=7), image)
+    for command in TRACE:
+        simulation.do(command)
+    for _ in range(entries):
+        simulation.step()
+    return simulation
+
+
+def same(one: Simulation, other: Simulation) -> bool:
+    return one.place == other.place and state_digest(one) == state_digest(other)
+
+
+@pytest.mark.parametrize("model", list(FetchModel))
+def test_a_moment_opens_the_same_state_and_goes_on_in_the_same_way(image: KernelImage, model: FetchModel) -> None:
+    simulation = patching(image, Options(seed=3, model=model))
+    text = moment_string(simulation)
+    opened = open_moment(text)
+    assert same(simulation, opened)
+    assert moment_string(opened) == text
+    for _ in range(300):
+        assert simulation.step() == opened.step()
+    assert same(simulation, opened)
+
+
+def test_taking_a_moment_changes_nothing(image: KernelImage) -> None:
+    simulation = patching(image)
+    before = state_digest(simulation)
+    moment_string(simulation)
+    assert state_digest(simulation) == before
+
+
+def test_choices_made_by_hand_are_part_of_it(image: KernelImage) -> None:
+    simulation = patching(image)
+    for choice in (Run(1, 3), Nmi(0), Run(0, 2), Run(0, 1)):
+        simulation.step(choice)
+    for _ in range(20):
+        simulation.step()
+    assert same(simulation, open_moment(moment_string(simulation)))
+
+
+def test_a_place_within_an_entry(image: KernelImage) -> None:
+    simulation = Simulation.boot(Options(seed=5), image)
+    simulation.run(100_000)
+    while simulation.place[1] < 7:
+        simulation.step_instruction()
+    opened = open_moment(moment_string(simulation))
+    assert opened.place[1] == 7 and same(simulation, opened)
+
+
+def test_a_place_that_was_gone_back_to(image: KernelImage) -> None:
+    simulation = patching(image)
+    simulation.back(40)
+    assert same(simulation, open_moment(moment_string(simulation)))
+
+
+def test_a_protocol_without_a_phase_has_a_name(image: KernelImage) -> None:
+    protocol = INT3_PROTOCOL.without("sync 1").without("sync 2")
+    assert protocol_of(protocol.name) == protocol
+    simulation = Simulation.boot(Options(seed=1), image, protocol)
+    for command in TRACE:
+        simulation.do(command)
+    simulation.run(2_000)
+    assert same(simulation, open_moment(moment_string(simulation)))
+
+
+def test_a_protocol_of_ones_own_has_none(image: KernelImage) -> None:
+    simulation = Simulation.boot(Options(), image, dataclasses.replace(INT3_PROTOCOL, batched=3))
+    with pytest.raises(LearnerError, match="not in the table"):
+        moment_string(simulation)
+
+
+def test_an_ordinary_moment_is_short_enough_to_paste(image: KernelImage) -> None:
+    assert len(moment_string(patching(image))) <= STRING_LIMIT // 4
+
+
+def test_a_file_holds_one_too(image: KernelImage, tmp_path: Path) -> None:
+    simulation = patching(image)
+    path = tmp_path / "moment.txt"
+    path.write_text(moment_string(simulation) + "\n")
+    assert same(simulation, open_moment(str(path)))
+
+
+def test_every_kind_of_entry_has_a_name() -> None:
+    assert set(NAMES.values()) == {*typing.get_args(Choice), *typing.get_args(Command)}
+
+
+# --- what is wrong is said to be wrong --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def text(image: KernelImage) -> str:
+    return moment_string(patching(image, entries=20))
+
+
+def test_every_cut_and_every_changed_character_is_noticed(text: str) -> None:
+    for at in range(0, len(text), 5):
+        with pytest.raises(LearnerError):
+            Moment.from_string(text[:at])
+        with pytest.raises(LearnerError):
+            Moment.from_string(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :])
+
+
+def test_a_cut_is_called_a_cut(text: str) -> None:
+    with pytest.raises(LearnerError, match="cut short"):
+        Moment.from_string(text[:-30])
+
+
+@pytest.mark.parametrize("wrong", ["", "hello", MARK, MARK + "!!!!", "sk9-AAAA", "\0", MARK + "A" * 5000])
+def test_what_is_no_moment_is_refused(wrong: str) -> None:
+    with pytest.raises(LearnerError):
+        open_moment(wrong)
+
+
+def rewritten(text: str, **changes: object) -> str:
+    """The moment with other contents, and a checksum that fits."""
+    data = base64.urlsafe_b64decode(text[len(MARK) :] + "==")
+    written = json.loads(zlib.decompress(data[8:])) | changes
+    packed = zlib.compress(json.dumps(written).encode())
+    head = struct.pack("<II", len(packed), zlib.crc32(packed))
+    return MARK + base64.urlsafe_b64encode(head + packed).decode()
+
+
+def test_another_version_that_comes_to_another_state_is_named(text: str) -> None:
+    assert open_moment(rewritten(text, version="0.0.7"))  # the same state: it opens
+    with pytest.raises(LearnerError, match=r"simkernel 0\.0\.7"):
+        open_moment(rewritten(text, version="0.0.7", state="0" * 32))
+    with pytest.raises(LearnerError, match="another one"):
+        open_moment(rewritten(text, state="0" * 32))
+
+
+def test_another_kernel_is_refused(text: str) -> None:
+    with pytest.raises(LearnerError, match="digest"):
+        open_moment(rewritten(text, image="f" * 64))
+    with pytest.raises(LearnerError, match="digest"):
+        open_moment(text, KernelImage.synthetic(500))
+    with pytest.raises(LearnerError, match=r"mine\.S"):
+        open_moment(rewritten(text, options={"kernel": "mine.S"}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"options": {"cpus": 99}},
+        {"options": {"cpus": "x"}},
+        {"options": {"model": "psychic"}},
+        {"options": {"wings": 2}},
+        {"options": []},
+        {"made": [[0, "dance", 1]]},
+        {"made": [[0, "run"]]},
+        {"made": [[0, "run", [1], {}]]},
+        {"made": 3},
+        {"place": []},
+        {"place": ["a", 1]},
+        {"protocol": "prayer"},
+        {"protocol": "int3 without shame"},
+    ],
+    ids=str,
+)
+def test_contents_that_make_no_sense_are_refused(text: str, changes: dict[str, object]) -> None:
+    with pytest.raises(LearnerError):
+        open_moment(rewritten(text, **changes))
