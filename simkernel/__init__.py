@@ -3,10 +3,6 @@
 It knows no terminal and prints nothing. Each step of this staircase sees only the steps below it; import-linter
 keeps it so (`make check`). Start at the bottom: each file begins with the idea that it stands for.
 
-    moment          a place in history as a string that opens the very same state
-    snapshot        all that a viewer may know at one step, frozen
-    digest          one digest over all state
-    validate        the invariants, apart from the fast path
     snapshot        all that a viewer may know at one step, frozen
     moment          a place in history as a string; breakpoints: places to halt at, both ways
     validate        the invariants, apart from the fast path; digest: "bit for bit the same"
