@@ -1,8 +1,7 @@
 /*
  * fs.S: the files there are: two on a disk (ext4), one in memory (ramfs), one pipe. Data only.
  *
- * Owner of each inode's fields: structs.S. The contents are the image's; what is read comes from a page cache that is
- * Owner of each inode's fields: structs.S has the lock order. The contents are the image's; what is read comes from a
+ * Owner of each field: structs.S has the lock order. The contents are the image's; what is read comes from a
  * page cache that is empty at boot. Hashes are those of link_path_walk (fs/namei.c, HASH_MIX and fold_hash, salt 0): a
  * test makes them anew.
  */

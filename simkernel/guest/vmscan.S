@@ -10,7 +10,7 @@
 /* The task kswapd0. Simplified: Linux wakes it when free pages run low; here it comes round now and then. */
 SYM_FUNC_START kswapd
 .Lkswapd_again:
-	KTHREAD_SLEEP 0x2000000
+	KTHREAD_SLEEP 0xc00000
 	call balance_pgdat
 	jmp .Lkswapd_again
 SYM_FUNC_END kswapd
