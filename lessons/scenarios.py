@@ -1,0 +1,209 @@
+"""Scenarios: runs that show one thing each. They are data; `begin` boots one and brings it to where its story starts.
+
+A scenario names a function, what is asked of ftrace before its story (`before`) and what is asked then (`commands`).
+Its story starts where the patching task is about to publish the batch with the function's site; what it did up to
+there (other call sites, tables) lies in history. From there the schedule draws from the seed, except for the moves
+that a scenario makes by hand. All of it really runs: another seed is another story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simkernel.errors import GuestError, LearnerError
+from simkernel.events import BatchReleased, BatchStarted, Event, PlanEnded
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer
+from simkernel.moment import protocol_of
+from simkernel.options import Options
+from simkernel.protocol import Protocol
+from simkernel.schedule import QUANTUM, Run
+from simkernel.simulation import Simulation
+
+BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A run that shows one thing.
+
+    Attributes:
+        name: on the command line. title, question: in words.
+        function: whose site is looked at. before: done before the story. commands: the story.
+        options: of the simulation. protocol: as a moment names it ("int3", "int3 without sync 1").
+        near: CPU, and how many instructions it is away from the function when the story starts; None: as it comes.
+        ends_with: the type of event that ends it; one before the site's batch was released does not count.
+        shows: types of events that happen in it, at this site.
+        beats: how many beats it has with its own options.
+    """
+
+    name: str
+    title: str
+    question: str
+    function: str
+    commands: tuple[Command, ...]
+    before: tuple[Command, ...] = ()
+    options: Options = Options(act_odds=96)
+    protocol: str = "int3"
+    near: tuple[int, int] | None = None
+    ends_with: str = "PlanEnded"
+    shows: tuple[str, ...] = ()
+    beats: int = 0
+
+    @property
+    def table(self) -> Protocol:
+        """The protocol's table."""
+        return protocol_of(self.protocol)
+
+    @property
+    def era(self) -> str:
+        return self.table.era
+
+
+def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -> Simulation:
+    """The scenario's simulation where its story starts; `told` hears what is under way.
+
+    Raises: LearnerError where its function has no site; GuestError where the story does not come to its start.
+    """
+    told("booting")
+    simulation = Simulation.boot(scenario.options, protocol=scenario.table)
+    symbol = simulation.image.symbol(scenario.function)
+    if not symbol.traced:
+        raise LearnerError(f"{scenario.function} is notrace: no site stands at its start")
+    for command in scenario.before:
+        simulation.do(command)
+    told("getting ready")
+    simulation.settle_down(BOUND)
+    for command in scenario.commands:
+        simulation.do(command)
+    site = simulation.image.site_of(symbol)
+    _to_the_batch(simulation, site)
+    if scenario.near is not None:
+        _approach(simulation, site, *scenario.near)
+    return simulation
+
+
+def _to_the_batch(simulation: Simulation, site: int) -> None:
+    """To just before the batch with the site is published."""
+    end = simulation.machine.clock + BOUND
+    while simulation.machine.clock < end and not simulation.outcome and not simulation.task.idle:
+        for event in simulation.step():
+            if isinstance(event, BatchStarted) and site in event.sites:
+                simulation.goto(event.entry)
+                return
+    raise GuestError(f"no batch came to {simulation.image.symbolize(site)}: {simulation.outcome or 'nothing to do'}")
+
+
+def _approach(simulation: Simulation, site: int, cpu: int, distance: int) -> None:
+    """Let one CPU run until it is `distance` instructions before the site."""
+    ran = _instructions_to(simulation, site, cpu)
+    left = ran - distance
+    while left > 0:
+        simulation.step(Run(cpu, min(left, QUANTUM)))
+        left -= QUANTUM
+
+
+def _instructions_to(simulation: Simulation, site: int, cpu: int) -> int:
+    """How many instructions a CPU runs until it comes to the site; nothing has moved afterwards."""
+    here, count = simulation.position, 0
+    while count < BOUND:
+        simulation.step(Run(cpu, 1))
+        count += 1
+        if simulation.machine.cpus[cpu].rip == site:
+            break
+    simulation.goto(here)
+    return count
+
+
+def ended(scenario: Scenario, events: list[Event]) -> bool:
+    """True where these events, from the story's start on, hold the one that ends it."""
+    released = False
+    for event in events:
+        name = type(event).__name__
+        released = released or isinstance(event, BatchReleased | PlanEnded)
+        if name == "Oopsed" or (name == scenario.ends_with and released):
+            return True
+    return False
+
+
+def _one(name: str) -> tuple[Command, ...]:
+    return (SetFilter("filter", name),)
+
+
+ON, OFF = SetTracer("function"), SetTracer("nop")
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            name="one",
+            title="Trace one function",
+            question="How do five bytes change while CPUs run them?",
+            function="vfs_read",
+            before=_one("vfs_read"),
+            commands=(ON,),
+            near=(1, 12),
+        ),
+        Scenario(
+            name="all",
+            title="All functions at once",
+            question="How can every function change within a moment?",
+            function="vfs_read",
+            commands=(ON,),
+        ),
+        Scenario(
+            name="second-ops",
+            title="A second ops on the same site",
+            question="What does one site call when two tracers want the function?",
+            function="vfs_read",
+            before=(*_one("vfs_read"), ON),
+            commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
+        ),
+        Scenario(
+            name="cache-line",
+            title="A site across a cache line",
+            question="Does it matter where the five bytes lie?",
+            function="vfs_read",
+            before=_one("vfs_read"),
+            commands=(ON,),
+            options=Options(act_odds=96, model=FetchModel.LINE),
+        ),
+        Scenario(
+            name="slow-ipi",
+            title="An IPI that has to wait",
+            question="Why can one answer take so long?",
+            function="vfs_read",
+            before=_one("vfs_read"),
+            commands=(ON,),
+        ),
+        Scenario(
+            name="naive",
+            title="A naive patch that crashes",
+            question="What happens if the bytes are written one after the other?",
+            function="vfs_read",
+            before=_one("vfs_read"),
+            commands=(ON,),
+            options=Options(act_odds=96, protocol="naive"),
+            protocol="naive",
+            near=(1, 12),
+            ends_with="Oopsed",
+        ),
+        Scenario(
+            name="off",
+            title="Turn it off again",
+            question="How does the call become nothing again?",
+            function="vfs_read",
+            before=(*_one("vfs_read"), ON),
+            commands=(OFF,),
+        ),
+    )
+}
+
+
+def scenario_named(name: str) -> Scenario:
+    """The scenario of that name; LearnerError with the names there are."""
+    try:
+        return SCENARIOS[name]
+    except KeyError:
+        raise LearnerError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}") from None

@@ -1,0 +1,182 @@
+"""All that a person may ask for, in one table: every front end offers these, by key, by name or by script.
+
+An action takes one argument at most, as text. It says what became of it; what went wrong raises LearnerError, and
+`Stepper.apply` answers with its message. What only concerns a screen (depth, theme, help) is that screen's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from simkernel.errors import LearnerError
+from tui.stepper import asks, moves
+from tui.stepper.stepper import Outcome, Stepper
+
+Run = Callable[[Stepper, str], Outcome]
+
+MOVE, STOP, HAND, TRACE, MACHINE, KEEP = "move", "stop at", "by hand", "trace", "machine", "keep and share"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a person may ask for.
+
+    Attributes:
+        name: as scripts and the palette call it. keys: of a screen, in Textual's names. word: of plain mode, a letter
+        or a word. title: two or three words. help: a sentence. group: what it belongs with. prompt: what is asked for
+        where it needs an argument, "" where it needs none.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    word: str
+    title: str
+    help: str
+    group: str
+    run: Run
+    prompt: str = ""
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        "next", ("right", "space", "pagedown", "n"), "n", "Next",
+        "Go on until something happens to these five bytes.", MOVE, moves.next_beat,
+    ),
+    Action(
+        "back", ("left", "pageup", "b"), "b", "Back",
+        "Undo the last step, exactly.", MOVE, moves.back_beat,
+    ),
+    Action(
+        "next-phase", ("enter", "p"), "p", "Next phase",
+        "Go on until the patching task comes to its next phase.", MOVE, moves.next_phase,
+    ),
+    Action(
+        "back-phase", ("backspace", "P"), "P", "Phase before",
+        "Go back to where the phase began.", MOVE, moves.back_phase,
+    ),
+    Action(
+        "instruction", ("i",), "i", "One instruction",
+        "Let one CPU run one instruction.", MOVE, moves.instruction,
+    ),
+    Action(
+        "back-instruction", ("I",), "I", "Undo instruction",
+        "Take back the last instruction.", MOVE, moves.back_instruction,
+    ),
+    Action("run", ("r",), "r", "Run", "To the next stop, else to the end of the story.", MOVE, moves.run),
+    Action("run-back", ("R",), "R", "Run back", "Back to the stop before, else to the start.", MOVE, moves.run_back),
+    Action("goto", ("g",), "g", "Go to step", "Go to a step by its number.", MOVE, moves.goto, "step number"),
+    Action("start", ("home",), "start", "To the start", "Go back to where the story starts.", MOVE, moves.start),
+    Action("end", ("end",), "end", "To the end", "Go to the last place that was reached.", MOVE, moves.end),
+    Action(
+        "stop-function", ("k",), "k", "Stop at function",
+        "Stop where a CPU is about to run a function.", STOP, asks.stop_function, "function",
+    ),
+    Action(
+        "stop-event", (), "stop-event", "Stop at event",
+        "Stop where an event of a type happens.", STOP, asks.stop_event, "event type",
+    ),
+    Action(
+        "stop-phase", (), "stop-phase", "Stop at phase",
+        "Stop where the patching task comes to a phase.", STOP, asks.stop_phase, "phase",
+    ),
+    Action(
+        "stop-change", (), "stop-change", "Stop at change",
+        "Stop where a byte changes in memory.", STOP, asks.stop_change, "address, and size",
+    ),
+    Action("clear-stops", ("K",), "K", "Clear stops", "Take away every stop that was set.", STOP, asks.clear_stops),
+    Action(
+        "act", ("a",), "a", "Patching task moves",
+        "The patching task takes its next action now.", HAND, asks.act,
+    ),
+    Action(
+        "cpu-run", (), "run-cpu", "A CPU runs",
+        "Choose the CPU that moves next, and for how many instructions.", HAND, asks.cpu_run, "CPU, and how many",
+    ),
+    Action(
+        "cpu-read", (), "read-cpu", "A CPU reads",
+        "A CPU reads some bytes of its next instruction, and no more yet.", HAND, asks.cpu_read, "CPU, and how many",
+    ),
+    Action(
+        "cpu-settle", (), "settle-cpu", "A byte is settled",
+        "An uncertain byte becomes certain for a CPU.", HAND, asks.cpu_settle, "CPU, and byte 0 to 4",
+    ),
+    Action("nmi", (), "nmi", "Send an NMI", "A non-maskable interrupt is sent to a CPU.", HAND, asks.nmi, "CPU"),
+    Action(
+        "trace", ("t",), "t", "Trace functions",
+        "Turn tracing on for the functions that match a pattern.", TRACE, asks.trace, "functions, e.g. vfs_*",
+    ),
+    Action(
+        "untrace", ("u",), "u", "Stop tracing",
+        "Take functions out of the trace; without a pattern all.", TRACE, asks.untrace, "functions, or nothing for all",
+    ),
+    Action(
+        "second-ops", ("o",), "o", "A second tracer",
+        "A second tracer asks for functions too, and counts their calls.", TRACE, asks.second_ops, "functions",
+    ),
+    Action(
+        "second-ops-off", ("O",), "O", "Second tracer off",
+        "The second tracer goes away.", TRACE, asks.second_ops_off,
+    ),
+    Action(
+        "look-at", ("v",), "v", "Look at function",
+        "Look at the first five bytes of a function.", TRACE, asks.look_at, "function",
+    ),
+    Action(
+        "without", ("x",), "x", "Leave this wait out",
+        "Start again without the phase under way, and run until it goes wrong.", TRACE, asks.without,
+    ),
+    Action("cpus", (), "cpus", "CPUs", "Start again with another number of CPUs.", MACHINE, asks.cpus, "1 to 8"),
+    Action(
+        "model", (), "model", "What a CPU may run", "Start again with another fetch model.", MACHINE, asks.model,
+        "instant, pieces, line or byte",
+    ),
+    Action(
+        "policy", (), "policy", "When bytes settle", "Start again with another policy.", MACHINE, asks.policy,
+        "early, late or seeded",
+    ),
+    Action(
+        "schedule", (), "schedule", "Who moves next", "Start again with another schedule.", MACHINE, asks.schedule,
+        "seeded or round-robin",
+    ),
+    Action(
+        "protocol", (), "protocol", "Protocol", "Start again with another way to patch.", MACHINE, asks.protocol,
+        "int3, stop_machine, naive, or: int3 without sync 1",
+    ),
+    Action("kernel", (), "kernel", "Kernel", "Boot a kernel from a source file.", MACHINE, asks.kernel, "file.S"),
+    Action("seed", ("s",), "seed", "Seed", "Start again in another order.", MACHINE, asks.seed, "number"),
+    Action(
+        "scenario", ("S",), "scenario", "Scenario", "Start a scenario.", MACHINE, asks.scenario, "name",
+    ),
+    Action(
+        "copy-moment", ("c",), "moment", "Copy the moment",
+        "This place as one line that anybody can open.", KEEP, asks.copy_moment,
+    ),
+    Action(
+        "open-moment", (), "open", "Open a moment", "Open a place that somebody gave you.", KEEP, asks.open_moment,
+        "the line, or a file",
+    ),
+    Action(
+        "export-text", (), "export-text", "Save events, text",
+        "Write what has happened into a file, a line an event.", KEEP, asks.export_text, "file",
+    ),
+    Action(
+        "export-json", (), "export-json", "Save events, JSON",
+        "Write what has happened into a file as JSON.", KEEP, asks.export_json, "file",
+    ),
+)  # fmt: skip
+
+_BY_NAME = {action.name: action for action in ACTIONS}
+_BY_WORD = {action.word: action for action in ACTIONS}
+_BY_KEY = {key: action for action in ACTIONS for key in action.keys}
+
+
+def action_named(name: str) -> Action:
+    """The action of that name, word or key; LearnerError with the nearest one."""
+    found = _BY_NAME.get(name) or _BY_WORD.get(name) or _BY_KEY.get(name)
+    if found is None:
+        like = get_close_matches(name, [*_BY_NAME, *_BY_WORD], 1)
+        hint = f" Did you mean {like[0]!r}?" if like else ""
+        raise LearnerError(f"{name!r} does nothing here.{hint}")
+    return found

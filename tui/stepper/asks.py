@@ -1,0 +1,317 @@
+"""Actions that ask for something: of ftrace, of the machine by hand, of history, of this program."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from lessons.scenarios import scenario_named
+from simkernel import breakpoints as bp
+from simkernel.errors import LearnerError
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.filters import FunctionNames, apply_filter
+from simkernel.insn import SITE_SIZE
+from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
+from simkernel.simulation import Simulation
+from simkernel.snapshot.plain import plain
+from tui.stepper.leave_out import leave_out
+from tui.stepper.stepper import Outcome, Stepper
+
+SECOND = "counter"  # the second ops: its callback counts
+COUNTING = "ftrace_ops_count"
+
+
+# --- places to stop at ---------------------------------------------------------------------------------------------
+
+
+def _stop(stepper: Stepper, where: bp.Breakpoint) -> Outcome:
+    stepper.breakpoints = (*stepper.breakpoints, where)
+    count = len(stepper.breakpoints)
+    return Outcome(f"{count} stop{'s' if count > 1 else ''} set. Run goes to the next one.")
+
+
+def stop_function(stepper: Stepper, argument: str) -> Outcome:
+    return _stop(stepper, bp.at_function(stepper.image, argument))
+
+
+def stop_event(stepper: Stepper, argument: str) -> Outcome:
+    return _stop(stepper, bp.OnEvent(argument))
+
+
+def stop_phase(stepper: Stepper, argument: str) -> Outcome:
+    names = [phase.name for phase in stepper.protocol.phases]
+    if argument not in names:
+        raise LearnerError(f"no phase {argument!r}; there are: {', '.join(names)}")
+    return _stop(stepper, bp.AtPhase(argument))
+
+
+def stop_change(stepper: Stepper, argument: str) -> Outcome:
+    """An address in hexadecimal, or a function's name for its five bytes; a size may follow."""
+    name, _, size = argument.partition(" ")
+    try:
+        address, count = int(name, 16), int(size or "1")
+    except ValueError:
+        address, count = _site(stepper, name), SITE_SIZE
+    if not 0 < count <= 4096:
+        raise LearnerError(f"between 1 and 4096 bytes can be watched, not {count}")
+    machine = stepper.simulation.machine
+    if not machine.code.map.holds(address) and not machine.memory.holds(address, count):
+        raise LearnerError(f"there is no memory at {address:#x}")
+    return _stop(stepper, bp.OnChange(address, count))
+
+
+def clear_stops(stepper: Stepper, argument: str) -> Outcome:
+    stepper.breakpoints = ()
+    return Outcome("No stops are set.")
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------
+
+
+def act(stepper: Stepper, argument: str) -> Outcome:
+    """The patching task moves; LearnerError that says whom it waits for."""
+    task = stepper.simulation.task
+    if not task.ready():
+        waits = ", ".join(f"CPU{cpu}" for cpu in task.waits_for())
+        who = stepper.snapshot.patch.task
+        raise LearnerError(f"{who} waits for {waits}" if waits else f"{who} has nothing to do")
+    stepper.step(Act())
+    return Outcome()
+
+
+def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> tuple[int, int]:
+    """Two numbers: a CPU, and how many."""
+    words = argument.replace("cpu", "").replace("CPU", "").replace("+", "").split()
+    if not 1 <= len(words) <= 2 or not all(word.isdigit() for word in words):
+        raise LearnerError(f"a CPU's number is needed, and a second number if you like; not {argument!r}")
+    cpu, more = int(words[0]), int(words[1]) if len(words) == 2 else default
+    cpus = stepper.simulation.cpus
+    if cpu not in cpus:
+        raise LearnerError(f"there is no CPU{cpu}; there are CPU0 to CPU{len(cpus) - 1}")
+    if more > most:
+        raise LearnerError(f"at most {most}, not {more}")
+    return cpu, more
+
+
+def cpu_run(stepper: Stepper, argument: str) -> Outcome:
+    cpu, count = _cpu_and_more(stepper, argument, 1, QUANTUM)
+    if count < 1:
+        raise LearnerError("a CPU runs at least one instruction")
+    stepper.step(Run(cpu, count))
+    return Outcome()
+
+
+def cpu_read(stepper: Stepper, argument: str) -> Outcome:
+    cpu, count = _cpu_and_more(stepper, argument, 1, SITE_SIZE)
+    readable = stepper.simulation.readable(cpu)
+    if not 0 < count <= readable:
+        raise LearnerError(
+            f"CPU{cpu} can read {readable} more bytes of its next instruction, not {count}"
+            if readable
+            else f"CPU{cpu} is at no byte that changes, or the model lets no store come between its reads"
+        )
+    stepper.step(Read(cpu, count))
+    return Outcome()
+
+
+def cpu_settle(stepper: Stepper, argument: str) -> Outcome:
+    cpu, byte = _cpu_and_more(stepper, argument, 0, SITE_SIZE - 1)
+    site = stepper.snapshot.site
+    if site is None or len(site.cpus[cpu].options[byte]) < 2:
+        raise LearnerError(f"byte {byte} is certain for CPU{cpu}")
+    stepper.step(Settle(cpu, site.address + byte))
+    return Outcome()
+
+
+def nmi(stepper: Stepper, argument: str) -> Outcome:
+    cpu, _ = _cpu_and_more(stepper, argument, 0, 0)
+    stepper.step(Nmi(cpu))
+    return Outcome(f"CPU{cpu} takes the NMI before its next instruction.")
+
+
+# --- ftrace --------------------------------------------------------------------------------------------------------
+
+
+def _site(stepper: Stepper, name: str) -> int:
+    """The site of a function; LearnerError with the nearest name, or where it has none."""
+    symbol = stepper.image.symbol(name)
+    if not symbol.traced:
+        raise LearnerError(f"{name} is notrace: no site stands at its start")
+    return stepper.image.site_of(symbol)
+
+
+def matching(stepper: Stepper, pattern: str) -> list[int]:
+    """The sites that a pattern names; LearnerError where it names none."""
+    image = stepper.image
+    names = FunctionNames([symbol.name for symbol in image.functions()], image.mcount_loc)
+    found: list[int] = apply_filter(names, pattern).tolist()
+    if not found:
+        raise LearnerError(f"no function matches {pattern!r}")
+    return found
+
+
+def _ask(stepper: Stepper, *commands: Command) -> None:
+    """Give the patching task its commands; they are history entries, and their work comes with the next steps."""
+    first = len(stepper.simulation.log)
+    for command in commands:
+        stepper.simulation.do(command)
+    stepper.passed = tuple(stepper.simulation.log[first:])
+
+
+def trace(stepper: Stepper, argument: str) -> Outcome:
+    """Trace what a pattern names; without one all functions."""
+    pattern = argument or "*"
+    sites = matching(stepper, pattern)
+    _ask(stepper, SetFilter("filter", "" if pattern == "*" else pattern), SetTracer("function"))
+    if stepper.site not in sites:
+        stepper.site = sites[0]
+    what = "every function" if pattern == "*" else f"{len(sites)} function{'s' if len(sites) > 1 else ''}"
+    return Outcome(f"{stepper.snapshot.patch.task} is to trace {what}.")
+
+
+def untrace(stepper: Stepper, argument: str) -> Outcome:
+    """Take what a pattern names out of the trace; without one turn the tracer off."""
+    if not argument:
+        _ask(stepper, SetTracer("nop"))
+        return Outcome(f"{stepper.snapshot.patch.task} is to turn tracing off.")
+    sites = matching(stepper, argument)
+    _ask(stepper, SetFilter("notrace", argument, append=True))
+    if stepper.site not in sites:
+        stepper.site = sites[0]
+    return Outcome(f"{stepper.snapshot.patch.task} is to leave {len(sites)} out of the trace.")
+
+
+def second_ops(stepper: Stepper, argument: str) -> Outcome:
+    """A second ops, whose callback counts, on the functions that a pattern names; none: the one looked at."""
+    site = stepper.snapshot.site
+    pattern = argument or (site.name if site is not None else "")
+    if not pattern:
+        raise LearnerError("name the functions that the second tracer wants")
+    sites = matching(stepper, pattern)
+    _ask(stepper, RegisterOps(SECOND, COUNTING, 0, pattern))
+    if stepper.site not in sites:
+        stepper.site = sites[0]
+    return Outcome(f"A second tracer asks for {len(sites)} function{'s' if len(sites) > 1 else ''}.")
+
+
+def second_ops_off(stepper: Stepper, argument: str) -> Outcome:
+    _ask(stepper, UnregisterOps(SECOND))
+    return Outcome("The second tracer is to go away.")
+
+
+def look_at(stepper: Stepper, argument: str) -> Outcome:
+    stepper.site = _site(stepper, argument)
+    return Outcome(f"These are the first five bytes of {argument}.")
+
+
+def without(stepper: Stepper, argument: str) -> Outcome:
+    """The story again, without the phase under way (or the one named), until the kernel dies of it."""
+    found = leave_out(stepper, argument)
+    if found.stepper is None:
+        return Outcome(found.sentence, error=True)
+    stepper.become(found.stepper)
+    return Outcome(found.sentence)
+
+
+# --- another machine -----------------------------------------------------------------------------------------------
+
+
+def _number(argument: str, what: str) -> int:
+    if not argument.isdigit():
+        raise LearnerError(f"{what} is a number, not {argument!r}")
+    return int(argument)
+
+
+def cpus(stepper: Stepper, argument: str) -> Outcome:
+    stepper.become(stepper.restarted(cpus=_number(argument, "how many CPUs there are")))
+    return Outcome(f"The story starts again on {argument} CPUs.")
+
+
+def model(stepper: Stepper, argument: str) -> Outcome:
+    names = [one.value for one in FetchModel]
+    if argument not in names:
+        raise LearnerError(f"no fetch model {argument!r}; there are: {', '.join(names)}")
+    stepper.become(stepper.restarted(model=FetchModel(argument)))
+    return Outcome(f"The story starts again with the model {argument}.")
+
+
+def policy(stepper: Stepper, argument: str) -> Outcome:
+    names = [one.value for one in Policy]
+    if argument not in names:
+        raise LearnerError(f"no policy {argument!r}; there are: {', '.join(names)}")
+    stepper.become(stepper.restarted(policy=Policy(argument)))
+    return Outcome(f"The story starts again with the policy {argument}.")
+
+
+def schedule(stepper: Stepper, argument: str) -> Outcome:
+    stepper.become(stepper.restarted(schedule=argument))
+    return Outcome(f"The story starts again with the schedule {argument}.")
+
+
+def protocol(stepper: Stepper, argument: str) -> Outcome:
+    stepper.become(stepper.restarted(protocol=argument))
+    return Outcome(f"The story starts again with the protocol {argument}.")
+
+
+def seed(stepper: Stepper, argument: str) -> Outcome:
+    stepper.become(stepper.restarted(seed=_number(argument, "a seed")))
+    return Outcome(f"The story starts again with seed {argument}.")
+
+
+def kernel(stepper: Stepper, argument: str) -> Outcome:
+    """Another kernel has other functions, so there is no story: it boots, and one asks for what one wants."""
+    if not Path(argument).is_file():
+        raise LearnerError(f"there is no file {argument!r}")
+    options = replace(stepper.simulation.options, kernel=argument, functions=None)
+    stepper.become(Stepper(Simulation.boot(options, protocol=stepper.protocol)))
+    return Outcome(f"The kernel from {argument} has booted.")
+
+
+def scenario(stepper: Stepper, argument: str) -> Outcome:
+    found = scenario_named(argument)
+    stepper.become(Stepper.start(found))
+    return Outcome(found.question)
+
+
+# --- to keep and to share ------------------------------------------------------------------------------------------
+
+
+def copy_moment(stepper: Stepper, argument: str) -> Outcome:
+    """The moment string is the message: a front end puts it into the clipboard, or prints it."""
+    return Outcome(stepper.moment)
+
+
+def open_moment(stepper: Stepper, argument: str) -> Outcome:
+    stepper.become(Stepper.open(argument))
+    return Outcome("This is the place that the line names.")
+
+
+def event_lines(stepper: Stepper) -> list[str]:
+    """Each event so far as a line: clock, type, sentence."""
+    from simkernel.narrate import sentence
+
+    simulation = stepper.simulation
+    return [
+        f"{event.clock:>10}  {type(event).__name__:<16} {sentence(event, simulation.image, stepper.protocol)}"
+        for event in simulation.log
+    ]
+
+
+def export_text(stepper: Stepper, argument: str) -> Outcome:
+    return _write(argument, "".join(f"{line}\n" for line in event_lines(stepper)), len(stepper.simulation.log))
+
+
+def export_json(stepper: Stepper, argument: str) -> Outcome:
+    return _write(argument, json.dumps(plain(stepper.simulation.log), indent=1), len(stepper.simulation.log))
+
+
+def _write(name: str, text: str, count: int) -> Outcome:
+    if not name:
+        raise LearnerError("name the file to write")
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LearnerError(f"{name} cannot be written: {error.strerror}") from error
+    return Outcome(f"{count} events are written to {name}.")

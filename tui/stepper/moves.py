@@ -1,0 +1,139 @@
+"""Actions that move in history: beats, phases, instructions, runs."""
+
+from __future__ import annotations
+
+from lessons.scenarios import ended
+from simkernel import breakpoints as bp
+from simkernel.errors import LearnerError
+from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
+
+
+def _nothing_more(stepper: Stepper) -> Outcome:
+    """Why no next beat came."""
+    outcome = stepper.simulation.outcome
+    if outcome:
+        return Outcome(f"Nothing moves any more: {outcome}. Go back, and look.", error=not stepper.passed)
+    return Outcome(f"Nothing happened to this site in {A_BEAT:,} instructions.")
+
+
+def next_beat(stepper: Stepper, argument: str) -> Outcome:
+    return Outcome() if stepper.forward() else _nothing_more(stepper)
+
+
+def back_beat(stepper: Stepper, argument: str) -> Outcome:
+    if stepper.simulation.place <= (stepper.begin, 0):
+        raise LearnerError("the story starts here: there is nothing before it")
+    stepper.backward()
+    return Outcome()
+
+
+def next_phase(stepper: Stepper, argument: str) -> Outcome:
+    now = _phase(stepper)
+    return Outcome() if stepper.forward(A_RUN, lambda stop: stop.during != now) else _nothing_more(stepper)
+
+
+def back_phase(stepper: Stepper, argument: str) -> Outcome:
+    """To where the phase under way began; where that is here, to where the one before it began."""
+    here = stepper.simulation.position
+    place, during = stepper.begin, ""
+    for stop in stepper.beats():
+        if stop.place >= here:
+            break
+        if stop.during != during:
+            place, during = stop.place, stop.during
+    if stepper.simulation.place <= (stepper.begin, 0):
+        raise LearnerError("the story starts here: there is nothing before it")
+    stepper.goto(place)
+    return Outcome()
+
+
+def _phase(stepper: Stepper) -> str:
+    phase = stepper.simulation.task.poke.phase
+    return "" if phase is None else phase.name
+
+
+def instruction(stepper: Stepper, argument: str) -> Outcome:
+    """One instruction of the CPU that the schedule has move next; an action where that is the patching task's."""
+    before = len(stepper.simulation.log)
+    stepper.simulation.step_instruction()
+    stepper.passed = tuple(stepper.simulation.log[before:])
+    return Outcome()
+
+
+def back_instruction(stepper: Stepper, argument: str) -> Outcome:
+    if stepper.simulation.place <= (stepper.begin, 0):
+        raise LearnerError("the story starts here: there is nothing before it")
+    stepper.simulation.back_instruction()
+    return Outcome()
+
+
+def run(stepper: Stepper, argument: str) -> Outcome:
+    """To the next breakpoint; without any, to the end of the story, or until the patching task has finished."""
+    if stepper.breakpoints:
+        first = len(stepper.simulation.log)
+        hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_RUN)
+        stepper.passed = tuple(stepper.simulation.log[first:])
+        return Outcome("No stop was met.") if hit is None else Outcome(f"Stopped: {stop_text(stepper, hit)}.")
+    scenario, begin = stepper.scenario, stepper.begin
+
+    def over(_: object) -> bool:
+        if scenario is None:
+            return stepper.simulation.task.idle
+        return ended(scenario, [event for event in stepper.simulation.log if event.entry >= begin])
+
+    return Outcome() if stepper.forward(A_RUN, over) else _nothing_more(stepper)
+
+
+def run_back(stepper: Stepper, argument: str) -> Outcome:
+    if stepper.breakpoints:
+        hit = bp.run_back_to(stepper.simulation, stepper.breakpoints)
+        if hit is None:
+            raise LearnerError("no stop was met before this place")
+        return Outcome(f"Stopped: {stop_text(stepper, hit)}.")
+    return start(stepper, argument)
+
+
+def stop_text(stepper: Stepper, hit: bp.Hit) -> str:
+    """The breakpoint that was met, in words."""
+    who = "" if hit.cpu is None else f"CPU{hit.cpu} "
+    match hit.breakpoint:
+        case bp.AtAddress(address=address):
+            return f"{who}is at {stepper.image.symbolize(address)}"
+        case bp.OnChange(address=address):
+            return f"a byte at {address:#x} has changed"
+        case bp.AtPhase(name=name):
+            return f"the phase {name}" if name else "the end of a batch"
+        case bp.OnEvent(type=name):
+            return f"{who}{name}"
+
+
+def goto(stepper: Stepper, argument: str) -> Outcome:
+    """To a step: a beat's number, 0 for the start. Beyond the last one it goes on as far as needed."""
+    if not argument.isdigit():
+        raise LearnerError(f"a step is a number from 0 on, not {argument!r}")
+    wanted = int(argument)
+    if wanted > MOST_BEATS:
+        raise LearnerError(f"a step is a number from 0 to {MOST_BEATS}")
+    start(stepper, "")
+    for _ in range(wanted):
+        if not stepper.forward():
+            return Outcome(f"The story has {step_number(stepper)} steps up to here.")
+    return Outcome()
+
+
+MOST_BEATS = 10_000
+
+
+def start(stepper: Stepper, argument: str) -> Outcome:
+    stepper.goto(stepper.begin)
+    return Outcome()
+
+
+def end(stepper: Stepper, argument: str) -> Outcome:
+    stepper.goto(len(stepper.simulation.entries))
+    return Outcome()
+
+
+def step_number(stepper: Stepper) -> int:
+    """How many steps of the story lie behind one."""
+    return len(stepper.beats())

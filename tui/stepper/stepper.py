@@ -1,0 +1,203 @@
+"""A simulation and the ways to move in it: what every front end of the stepper holds, and nothing of a screen.
+
+One moves by *beats*: the events that change the story of the site that is looked at (`beats.py`). `backward` after
+`forward` is where one was. What a person asked for is answered by an `Outcome`; the new picture is `snapshot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lessons.scenarios import Scenario, scenario_named
+from lessons.scenarios import begin as begin_scenario
+from simkernel import breakpoints as bp
+from simkernel.errors import GuestError, LearnerError
+from simkernel.events import Event
+from simkernel.image import KernelImage
+from simkernel.moment import Moment, protocol_of
+from simkernel.options import Options
+from simkernel.protocol import Protocol
+from simkernel.schedule import Choice
+from simkernel.simulation import Simulation
+from simkernel.snapshot import Snapshot
+from tui.stepper.beats import Beats, Stop, stops
+
+A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
+A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action: a sentence for the person, "" where the picture says it; `error`: nothing moved."""
+
+    message: str = ""
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a front end shows what there is; no part of the machine's state, so a front end keeps it.
+
+    Attributes:
+        syntax: "att" or "intel". focus: the CPU shown in full. depth: "story", "code" or "all".
+    """
+
+    syntax: str = "att"
+    focus: int = 0
+    depth: str = "story"
+
+
+class Stepper:
+    """Owns a simulation; `apply` is the one way to ask for something, `snapshot` the one way to look.
+
+    Attributes:
+        scenario: what was started, None for a plain kernel. begin: the place where its story starts.
+        site: the address of the site that is looked at; None: the first of the batch.
+        breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
+    """
+
+    def __init__(
+        self, simulation: Simulation, scenario: Scenario | None = None, site: int | None = None, begin: int = -1
+    ) -> None:
+        self.simulation = simulation
+        self.scenario = scenario
+        self.begin = simulation.position if begin < 0 else begin
+        self.site = site
+        self.breakpoints: tuple[bp.Breakpoint, ...] = ()
+        self.passed: tuple[Event, ...] = ()
+        self._snapshot = Snapshot.of(simulation, None, site)
+        self._stale = False
+
+    # --- how one comes by one -----------------------------------------------------------------------------------
+
+    @classmethod
+    def start(cls, what: Scenario | Options | str | None = None, told: Told = lambda what: None) -> Stepper:
+        """A scenario (by name, too) at the start of its story, or a kernel that has just booted.
+
+        Raises: LearnerError for what cannot be; GuestError where the guest does not come that far.
+        """
+        if what is None or isinstance(what, Options):
+            told("booting")
+            return cls(Simulation.boot(what))
+        scenario = scenario_named(what) if isinstance(what, str) else what
+        simulation = begin_scenario(scenario, told)
+        return cls(simulation, scenario, simulation.image.site_of(simulation.image.symbol(scenario.function)))
+
+    @classmethod
+    def open(cls, moment: str, image: KernelImage | None = None) -> Stepper:
+        """A stepper at a moment: a string, or a file that holds one. See `simkernel.moment.open_moment`."""
+        from simkernel.moment import open_moment
+
+        return cls(open_moment(moment, image))
+
+    def become(self, other: Stepper) -> None:
+        """Go on as another stepper: a restart, another kernel, an opened moment. Breakpoints stay."""
+        kept = self.breakpoints
+        self.__dict__.update(other.__dict__)
+        self.breakpoints = kept
+
+    def restarted(self, told: Told = lambda what: None, protocol: str = "", **changes: Any) -> Stepper:
+        """The same story from its start, with some options or the protocol changed.
+
+        Raises: LearnerError for options that cannot be.
+        """
+        options = replace(self.simulation.options, **changes)
+        if protocol:
+            options = replace(options, protocol=protocol_of(protocol).name.partition(" without ")[0])
+        options.validate()
+        if self.scenario is None:
+            told("booting")
+            simulation = Simulation.boot(options, protocol=protocol_of(protocol or self.protocol.name))
+            return Stepper(simulation)
+        scenario = replace(self.scenario, options=options, protocol=protocol or self.scenario.protocol)
+        return Stepper.start(scenario, told)
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Where one stands; its `changes` are those since the picture before the last action."""
+        if self._stale:
+            self._snapshot = Snapshot.of(self.simulation, self._snapshot, self.site)
+            self._stale = False
+        return self._snapshot
+
+    @property
+    def image(self) -> KernelImage:
+        return self.simulation.image
+
+    @property
+    def protocol(self) -> Protocol:
+        return self.simulation.task.poke.protocol
+
+    @property
+    def moment(self) -> str:
+        """The place as a string that opens the very same state."""
+        return Moment.of(self.simulation).to_string()
+
+    def beats(self) -> list[Stop]:
+        """The stops of the story so far, oldest first; the start of the story is none."""
+        return [stop for stop in stops(self.simulation.log, self.site) if stop.place > self.begin]
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def apply(self, action: str, argument: str = "") -> Outcome:
+        """Do what the action of that name does (`actions.ACTIONS`). What cannot be done says so and changes nothing."""
+        from tui.stepper.actions import action_named
+
+        stood = self.snapshot, self.simulation.place
+        self.passed = ()
+        try:
+            outcome = action_named(action).run(self, argument.strip())
+        except (LearnerError, GuestError) as error:
+            outcome = Outcome(str(error), error=True)
+        if self._snapshot is stood[0] and not (outcome.error and self.simulation.place == stood[1]):
+            self._stale = True
+        return outcome
+
+    # --- moving -----------------------------------------------------------------------------------------------------
+
+    def _note(self, first: int) -> None:
+        self.passed = tuple(self.simulation.log[first:])
+
+    def step(self, choice: Choice | None = None) -> None:
+        """One history entry."""
+        first = len(self.simulation.log)
+        self.simulation.step(choice)
+        self._note(first)
+
+    def forward(self, instructions: int = A_BEAT, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
+        """To the next beat for which `until` holds; False where the bound or an outcome comes first."""
+        simulation = self.simulation
+        first, end = len(simulation.log), simulation.machine.clock + instructions
+        beats = self._listener()
+        found = False
+        while not found and not simulation.outcome and simulation.machine.clock < end:
+            met = [event for event in simulation.step() if beats.is_beat(event)]
+            found = bool(met) and until(Stop(simulation.position, met[-1].during))
+        self._note(first)
+        return found
+
+    def _listener(self) -> Beats:
+        """What tells beats from here on: it has to know which batch is under way."""
+        beats = Beats(self.site)
+        for event in self.simulation.log:
+            beats.is_beat(event)
+        return beats
+
+    def backward(self, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
+        """To the last beat before this place for which `until` holds, else to the start of the story (False)."""
+        here = self.simulation.position + (self.simulation.place[1] > 0)
+        before = [stop for stop in self.beats() if stop.place < here and until(stop)]
+        self.goto(before[-1].place if before else self.begin)
+        return bool(before)
+
+    def goto(self, place: int) -> None:
+        """To a place of history; LearnerError where there is none such."""
+        first = len(self.simulation.log)
+        self.simulation.goto(place)
+        self._note(first)
