@@ -31,6 +31,8 @@ COMMANDS = {
     "doctor": "Say what is installed here, what is missing, and what that costs.",
 }
 
+THEMES = ("dark", "light", "high-contrast", "ansi")
+
 
 class Commands(click.Group):
     """The commands by name; a command's module is imported only when it is asked for."""
@@ -60,17 +62,21 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s", prog_name="simkernel")
+@click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks.")
+@click.option("--theme", type=click.Choice(THEMES), help="The colours of the screen.")
 @click.pass_context
-def simkernel(ctx: click.Context) -> None:
+def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
     """A toy x86-64 kernel that a simulated ftrace patches while it runs.
 
-    Start with `simkernel demo`.
+    Without a command it opens a screen on which one can follow that step by step.
 
     Exit codes: 0 it worked; 1 a check failed or the toy kernel died; 2 what was asked for cannot be done;
     70 a bug of simkernel; 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        from tui.app.start import open_screen
+
+        ctx.exit(open_screen(ascii_only=ascii_only, theme=theme))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -101,8 +101,13 @@ def test_wrong_usage_is_2(arguments: list[str], message: str, capsys: pytest.Cap
     assert "Traceback" not in said
 
 
-def test_alone_it_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run([]) == 0
+def test_alone_without_a_terminal_it_says_what_to_use_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([]) == 2
+    assert "--plain" in capsys.readouterr().err
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"  {name} " in shown for name in cli.COMMANDS)
 

@@ -1,0 +1,73 @@
+"""Which panel stands where, at any size; a pure function, so that a test can ask it for every size.
+
+Panels stand below one another in the order of ORDER. Where there are too few rows they give way in the order of
+GIVE_WAY: first down to their least height, then altogether. From WIDE columns on, the CPU in focus stands beside the
+story, which therefore does not move when one looks deeper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+WIDE = 110  # columns, from which on there is room beside the story
+STORY = 79  # columns of the story then
+ORDER = ("title", "phases", "site", "now", "why", "oops", "cpus", "focus", "map", "trace", "events", "scrub", "keys")
+GIVE_WAY = ("events", "scrub", "trace", "map", "focus", "oops", "cpus", "why", "now", "phases", "title", "site", "keys")
+LEAST_WIDTH, LEAST_HEIGHT = 40, 10  # below that there is no screen
+
+
+class Box(NamedTuple):
+    """Columns and rows of a panel."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Need(NamedTuple):
+    """Rows that a panel should have, the least it makes sense with, and those beyond which it gains nothing."""
+
+    want: int
+    least: int = 1
+    most: int = 0
+
+
+def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box]:
+    """A box for each panel that has a place; `needs` names the panels that are wanted."""
+    beside = "focus" in needs and width >= WIDE
+    stacked = {name: needs[name] for name in ORDER if name in needs and not (beside and name == "focus")}
+    rows = _rows(height, stacked)
+    boxes: dict[str, Box] = {}
+    y = 0
+    for name in ORDER:
+        if rows.get(name):
+            if name == "keys":
+                y = height - rows[name]
+            elif name == "scrub":
+                y = max(y, height - rows[name] - rows.get("keys", 0))
+            full = not beside or name in ("title", "keys", "scrub")
+            boxes[name] = Box(0, y, width if full else STORY, rows[name])
+            y += rows[name]
+    if beside:
+        top = rows.get("title", 0)
+        boxes["focus"] = Box(
+            STORY + 1, top, width - STORY - 1, height - top - rows.get("keys", 0) - rows.get("scrub", 0)
+        )
+    return boxes
+
+
+def _rows(height: int, needs: Mapping[str, Need]) -> dict[str, int]:
+    rows = {name: need.want for name, need in needs.items()}
+    for name in GIVE_WAY:
+        if name in rows and (over := sum(rows.values()) - height) > 0:
+            rows[name] = max(needs[name].least, rows[name] - over)
+    for name in GIVE_WAY:
+        if name in rows and sum(rows.values()) > height:
+            rows[name] = 0
+    for name in GIVE_WAY:
+        spare = height - sum(rows.values())
+        if rows.get(name) and spare > 0:
+            rows[name] = max(rows[name], min(needs[name].most, rows[name] + spare))
+    return rows

@@ -1,0 +1,93 @@
+"""The glyphs: one meaning, one mark, everywhere; each has a twin in ASCII, for fonts and locales that lack it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What stands for what.
+
+    Attributes:
+        changed: around what the last move changed. done, now, todo: of a phase. focus: before a panel's lines.
+        new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
+        line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
+        broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
+        ran, read, settled: of the ribbon. bar, knob: of the scrub bar.
+    """
+
+    changed: tuple[str, str] = ("▐", "▌")
+    done: str = "✔"
+    now: str = "▶"
+    todo: str = "○"
+    focus: str = "▎"
+    new: str = "′"
+    int3: str = "!"
+    unread: str = "··"
+    line: str = "│"
+    here: str = "▶"
+    stop: str = "●"
+    rule: str = "─"
+    broken: str = "✘"
+    holds: str = "✔"
+    sites: str = "·■!~✘"
+    ran: str = "█"
+    read: str = "▄"
+    settled: str = "▒"
+    idle: str = "·"
+    bar: str = "─"
+    knob: str = "┃"
+    up: str = "▲"
+    dash: str = "—"
+    arrow: str = "→"
+    back: str = "←"
+
+    def plain(self, text: str) -> str:
+        """Text of others (sentences, traces) as this screen can show it."""
+        if self.rule == "─":
+            return text
+        return text.translate(_TWINS).encode("ascii", "replace").decode("ascii")
+
+
+UNICODE = Marks()
+ASCII = Marks(
+    changed=("[", "]"),
+    done="+",
+    now=">",
+    todo="o",
+    focus="|",
+    new="'",
+    unread="..",
+    line="|",
+    here=">",
+    stop="*",
+    rule="-",
+    broken="X",
+    holds="+",
+    sites=".#!~X",
+    ran="#",
+    read="=",
+    settled="%",
+    idle=".",
+    bar="-",
+    knob="|",
+    up="^",
+    dash="-",
+    arrow="->",
+    back="<-",
+)
+_TWINS = str.maketrans({"→": "->", "←": "<-", "—": "-", "–": "-", "…": "...", "·": ".", "′": "'", "“": '"', "”": '"'})
+
+
+def marks_for(ascii_wanted: bool, environ: Mapping[str, str]) -> Marks:
+    """ASCII where it is asked for, where the locale is not UTF-8, and on the Linux console, whose font lacks most."""
+    return ASCII if ascii_wanted or environ.get("TERM") == "linux" or not utf8_locale(environ) else UNICODE
+
+
+def utf8_locale(environ: Mapping[str, str]) -> bool:
+    """What the terminal was told by the first of LC_ALL, LC_CTYPE and LANG that is set (POSIX, 8.2)."""
+    told = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    return "utf" in told.lower() or sys.platform == "win32"

@@ -1,0 +1,1 @@
+"""The panels, one a file: what it draws, and its help."""

@@ -1,0 +1,29 @@
+"""What happened, newest first; each line leads to its moment."""
+
+from __future__ import annotations
+
+from tui.app.panel import Panel
+from tui.app.picture import Picture
+from tui.app.text import Line, cut, heading, line
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    out = [heading("what happened, newest first", width, picture.marks.rule)]
+    for one in reversed(picture.snapshot.events):
+        look = "" if one.is_beat else "dim"
+        out.append(cut(line((f"{one.event.entry:>7} ", "dim"), (picture.marks.plain(one.sentence), look)), width))
+    return out
+
+
+class Events(Panel):
+    NAME = "events"
+    HELP = "What happened, newest first, with its place in history. Click a line to go there."
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        return draw(picture, width, height)
+
+    def target(self, x: int, y: int) -> tuple[str, str] | None:
+        if self.picture is None or y < 1:
+            return None
+        events = tuple(reversed(self.picture.snapshot.events))
+        return ("place", str(events[y - 1].event.entry)) if y <= len(events) else None

@@ -1,0 +1,106 @@
+"""One CPU in full: its next instruction in a sentence, the code around it, registers, stack; changes marked."""
+
+from __future__ import annotations
+
+from simkernel.snapshot import CodeLine, Lane
+from tui.app.panel import Panel
+from tui.app.picture import Picture
+from tui.app.text import Line, Piece, cut, heading, line, wrap
+
+REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp") + tuple(f"r{n}" for n in range(8, 16))
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    lane = picture.snapshot.lanes[min(picture.look.cpu, len(picture.snapshot.lanes) - 1)]
+    marks = picture.marks
+    out = [heading(f"CPU{lane.cpu} {lane.task}, next: {lane.place}", width, marks.rule)]
+    out += wrap(marks.plain(lane.sentence), width, "strong")[:2]
+    if width >= 70:
+        left, right = code(picture, lane, 42, height - len(out)), registers(picture, lane, width - 44)
+        rows = max(len(left), len(right))
+        for at in range(min(rows, height - len(out))):
+            one = left[at] if at < len(left) else line()
+            gap = " " * (44 - sum(len(text) for text, _ in one))
+            out.append(line(*one, gap, *(right[at] if at < len(right) else ())))
+        return out
+    regs = registers(picture, lane, width)
+    stack = stack_lines(picture, lane, width)
+    room = height - len(out) - len(regs) - 2
+    out += code(picture, lane, width, max(5, room - min(6, len(stack))))
+    out += [heading("registers", width, marks.rule), *regs]
+    return out + ([heading("stack", width, marks.rule), *stack] if stack else [])
+
+
+def code(picture: Picture, lane: Lane, width: int, rows: int) -> list[Line]:
+    """So many lines of disassembly, RIP's about a third down."""
+    at = next((n for n, one in enumerate(lane.code) if one.now), 0)
+    first = max(0, min(at - rows // 3, len(lane.code) - rows))
+    return [cut(code_line(picture, one), width) for one in lane.code[first : first + rows]]
+
+
+def code_line(picture: Picture, one: CodeLine) -> Line:
+    marks = picture.marks
+    stop = marks.stop if one.address in picture.stops else " "
+    here = (marks.here, "here") if one.now else (" ", "")
+    text = one.att if picture.look.syntax == "att" else one.intel
+    if one.target:
+        text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
+    return line((stop, "bad"), here, (f"+{one.offset:<4x}", "dim"), (f"{text}", "here" if one.now else ""))
+
+
+def registers(picture: Picture, lane: Lane, width: int) -> list[Line]:
+    """Two in a line where they fit; brackets around those that have changed."""
+    values = {one.name: one for one in lane.registers}
+    left, right = picture.marks.changed
+    pieces: list[list[Piece]] = []
+    for name in (*REGISTERS, "rflags"):
+        if name not in values:
+            continue
+        one = values[name]
+        mark = (left, right) if one.changed and picture.changed(f"CPU{lane.cpu} {name}") else (" ", " ")
+        pieces.append(
+            [
+                (f"{name:<4.4}", "dim"),
+                (mark[0], "here"),
+                (f"{one.value:x}".rjust(16)[-16:], "changed" if mark[0] != " " else ""),
+                (mark[1], "here"),
+            ]
+        )
+    if width >= 46:
+        half = (len(pieces) + 1) // 2
+        return [line(*pieces[at], *(pieces[at + half] if at + half < len(pieces) else ())) for at in range(half)]
+    if width >= 40:
+        return [line(*(p for reg in pieces[at : at + 2] for p in compact(reg))) for at in range(0, len(pieces), 2)]
+    return [line(*reg) for reg in pieces]
+
+
+def compact(register: list[Piece]) -> list[Piece]:
+    """A register in 20 columns: the upper half of a kernel address is dots."""
+    name, left, (value, look), right = register
+    text = value.strip()
+    if len(text) > 12:
+        text = f"{text[:2]}..{text[-8:]}"
+    return [(f"{name[0].strip():<4}"[:4], "dim"), left, (text.rjust(12), look), right, (" ", "")]
+
+
+def stack_lines(picture: Picture, lane: Lane, width: int) -> list[Line]:
+    left, right = picture.marks.changed
+    out = []
+    for word in lane.stack[:6]:
+        mark = (left, right) if picture.changed(f"CPU{lane.cpu} stack {word.address:#x}") else (" ", " ")
+        text = word.text.partition(" at 0x")[0]
+        shown = (mark[0], "here"), (f"{word.value:x}".rjust(16), "changed" if mark[0] != " " else ""), (mark[1], "here")
+        out.append(cut(line((f"..{word.address & 0xFFFF:04x}", "dim"), *shown, (text, "dim")), width))
+    return out
+
+
+class Focus(Panel):
+    NAME = "focus"
+    HELP = (
+        "One CPU in full: what its next instruction does, the code around it as this CPU would run it, its registers "
+        "and the top of its stack. Brackets stand around what the last move changed. f looks at the next CPU, "
+        "y changes the syntax."
+    )
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        return draw(picture, width, height)

@@ -1,0 +1,29 @@
+"""The kernel's last words, as the kernel prints them; one key leads to the moment before."""
+
+from __future__ import annotations
+
+from tui.app.panel import Panel
+from tui.app.picture import Picture
+from tui.app.text import Line, heading, line
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    oops = picture.snapshot.oops
+    if oops is None:
+        return []
+    out = [
+        heading(
+            f"the kernel died on CPU{oops.cpu}: {picture.marks.back} goes to the moment before",
+            width,
+            picture.marks.rule,
+        )
+    ]
+    return out + [line((text, "bad" if at == 0 else "")) for at, text in enumerate(oops.lines)]
+
+
+class OopsPanel(Panel):
+    NAME = "oops"
+    HELP = "What the kernel prints when it dies. Press Left to go to the moment before."
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        return draw(picture, width, height)

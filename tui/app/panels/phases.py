@@ -1,0 +1,34 @@
+"""The phase bar: the protocol's phases, from its table: done, now, to come."""
+
+from __future__ import annotations
+
+from simkernel.snapshot import DONE, NOW
+from tui.app.panel import Panel
+from tui.app.picture import Picture
+from tui.app.text import Line, Piece, length, line
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    marks = picture.marks
+    lines: list[Line] = []
+    row: list[Piece] = []
+    for phase in picture.snapshot.patch.phases:
+        glyph, look = {DONE: (marks.done, "good"), NOW: (marks.now, "here")}.get(phase.state, (marks.todo, "dim"))
+        name = phase.name.upper() if phase.state == NOW else phase.name
+        piece = (f"{glyph} {name} ", look)
+        if length(line(*row)) + len(piece[0]) > width + 1:
+            lines.append(tuple(row))
+            row = []
+        row.append(piece)
+    return [*lines, tuple(row)]
+
+
+class Phases(Panel):
+    NAME = "phases"
+    HELP = (
+        "The steps in which the five bytes change. A mark says which are done, which one is under way (in capitals) "
+        "and which are to come. Enter goes to the next one, Backspace to the one before."
+    )
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        return draw(picture, width, height)

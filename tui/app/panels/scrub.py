@@ -1,0 +1,46 @@
+"""The scrub bar: all of the story's history on a line, its phases as marks; click or drag to go there."""
+
+from __future__ import annotations
+
+from textual import events
+
+from tui.app.panel import Panel
+from tui.app.picture import Picture
+from tui.app.text import Line, Piece
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    marks, snapshot = picture.marks, picture.snapshot
+    label = f" {snapshot.entry} of {snapshot.length}"
+    cells = max(4, width - len(label))
+    bar: list[Piece] = [(marks.bar, "dim")] * cells
+    for place, phase in picture.ticks:
+        bar[column(picture, place, cells)] = (("+" if not phase else marks.up), "new" if phase else "dim")
+    bar[column(picture, snapshot.entry, cells)] = (marks.knob, "here")
+    return [(*bar, (label, "dim"))]
+
+
+def column(picture: Picture, place: int, cells: int) -> int:
+    span = max(1, picture.snapshot.length - picture.begin)
+    return min(cells - 1, max(0, (place - picture.begin) * (cells - 1) // span))
+
+
+class Scrub(Panel):
+    NAME = "scrub"
+    HELP = "The story from its start to the last place reached. Click or drag on it; g takes a step by its number."
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        return draw(picture, width, height)
+
+    def target(self, x: int, y: int) -> tuple[str, str] | None:
+        if self.picture is None:
+            return None
+        snapshot = self.picture.snapshot
+        cells = max(4, self.size.width - 1 - len(f" {snapshot.entry} of {snapshot.length}"))
+        span = snapshot.length - self.picture.begin
+        at = min(1.0, max(0.0, x / max(1, cells - 1)))
+        return "place", str(self.picture.begin + round(at * span))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if event.button and (found := self.target(event.x - 1, event.y)) is not None:
+            self.post_message(self.Chosen(*found))

@@ -1,0 +1,59 @@
+"""What a screen is drawn from: frozen, made anew after each action. The app keeps nothing of the machine but this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tui.app.marks import UNICODE, Marks
+
+if TYPE_CHECKING:
+    from simkernel.snapshot import Snapshot
+
+DEPTHS = ("story", "code", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one looks at it; no part of the machine's state.
+
+    Attributes:
+        depth: of DEPTHS. syntax: "att" or "intel". cpu: the one in focus. marks: glyphs or ASCII.
+    """
+
+    depth: str = "story"
+    syntax: str = "att"
+    cpu: int = 0
+    marks: Marks = field(default=UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One moment as a screen draws it.
+
+    Attributes:
+        snapshot: the machine. look: see above. title: what is being shown.
+        step: how many beats lie behind. stops: addresses at which one wants to halt.
+        message: what the last action said; `failed`: that it could not be done.
+        ticks: places of history with a beat, for the scrub bar: (entry, phase that begins there or "").
+        running: the machine runs on by itself.
+    """
+
+    snapshot: Snapshot
+    look: Look
+    title: str = ""
+    step: int = 0
+    stops: tuple[int, ...] = ()
+    message: str = ""
+    failed: bool = False
+    ticks: tuple[tuple[int, str], ...] = ()
+    begin: int = 0
+    running: bool = False
+
+    @property
+    def marks(self) -> Marks:
+        return self.look.marks
+
+    def changed(self, what: str) -> bool:
+        """True where the last move changed the thing of that name (`snapshot.changes`)."""
+        return any(change.what == what for change in self.snapshot.changes)

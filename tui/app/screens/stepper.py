@@ -1,0 +1,93 @@
+"""The stepper: one screen on which cause and effect stand together."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, WIDE, Need, arrange
+from tui.app.panel import Panel
+from tui.app.panels.cpus import Cpus
+from tui.app.panels.events import Events
+from tui.app.panels.focus import Focus
+from tui.app.panels.keys import Keys
+from tui.app.panels.now import Now
+from tui.app.panels.oops import OopsPanel
+from tui.app.panels.phases import Phases
+from tui.app.panels.phases import draw as phase_lines
+from tui.app.panels.scrub import Scrub
+from tui.app.panels.site import Site
+from tui.app.panels.sitemap import Map, cells
+from tui.app.panels.title import Title
+from tui.app.panels.trace import Trace
+from tui.app.panels.why import Why
+from tui.app.picture import Picture
+
+PANELS: tuple[type[Panel], ...] = (
+    Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Scrub, Keys,
+)  # fmt: skip
+
+
+def needs(picture: Picture, width: int) -> dict[str, Need]:
+    """The panels that a picture wants in its depth, and their rows."""
+    snapshot, depth = picture.snapshot, picture.look.depth
+    cpus = len(snapshot.lanes)
+    rows_of_map = 1 + -(-len(cells(snapshot.map)) // max(1, width - 1))
+    deep = depth != "story" and width < WIDE
+    out = {
+        "title": Need(1),
+        "phases": Need(len(phase_lines(picture, width - 1, 9))),
+        "site": Need(4 + cpus, 2 + cpus),
+        "now": Need(3, 1),
+        "why": Need(6, 2, 9),
+        "cpus": Need(1 + cpus, 1 + cpus),
+        "map": Need(1, 1, rows_of_map),
+        "trace": Need(1, 1, 1 if depth == "story" else 8),
+        "keys": Need(1),
+    }
+    if snapshot.oops is not None:
+        out["oops"] = Need(8, 4, 30)
+        out["why"] = Need(2, 2, 3)
+        del out["map"], out["trace"]
+    if depth != "story":
+        out["focus"] = Need(9, 6, 12)
+        out["scrub"] = Need(1)
+    if deep:
+        out["why"] = Need(2, 0)
+        out["now"] = Need(1, 1)
+    if depth == "all":
+        out["events"] = Need(4, 2, 30)
+    return out
+
+
+class StepperScreen(Screen[None]):
+    """All panels; where each stands is `arrange`'s to say."""
+
+    picture: reactive[Picture | None] = reactive(None)
+    AUTO_FOCUS = None
+
+    def compose(self) -> ComposeResult:
+        for panel in PANELS:
+            yield panel().data_bind(StepperScreen.picture)
+
+    def watch_picture(self) -> None:
+        self.place()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.place()
+
+    def place(self) -> None:
+        """Give each panel its place at this size."""
+        width, height = self.size
+        if self.picture is None or not self.is_mounted:
+            return
+        small = width < LEAST_WIDTH or height < LEAST_HEIGHT
+        boxes = {} if small else arrange(width, height, needs(self.picture, width))
+        for panel in self.query(Panel):
+            box = boxes.get(panel.NAME)
+            panel.display = box is not None
+            if box is not None:
+                panel.styles.offset = (box.x, box.y)
+                panel.styles.width, panel.styles.height = box.width, box.height

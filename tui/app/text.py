@@ -1,0 +1,84 @@
+"""Lines of a panel: pieces of text, each with the name of a mark that gives it its looks."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from textual.content import Content
+
+Piece = tuple[str, str]  # text, names of looks ("int3 changed"), "" for plain
+Line = tuple[Piece, ...]
+
+LOOKS = {
+    "dim": "$mark-dim",
+    "old": "$mark-old",
+    "new": "$mark-new bold",
+    "int3": "$mark-int3 bold",
+    "open": "$mark-open",
+    "here": "$mark-here bold",
+    "good": "$mark-good",
+    "bad": "$mark-bad bold",
+    "title": "$mark-title bold",
+    "strong": "bold",
+    "changed": "underline",
+    "cursor": "reverse",
+}
+
+
+def line(*pieces: Piece | str) -> Line:
+    """A line of pieces; a bare text looks plain."""
+    return tuple((piece, "") if isinstance(piece, str) else piece for piece in pieces)
+
+
+def length(one: Line) -> int:
+    return sum(len(text) for text, _ in one)
+
+
+def plain(one: Line) -> str:
+    """The text of a line."""
+    return "".join(text for text, _ in one)
+
+
+def cut(one: Line, width: int) -> Line:
+    """The line within `width` columns: what is too long ends in two dots."""
+    if length(one) <= width:
+        return one
+    out: list[Piece] = []
+    left = max(0, width - 2)
+    for text, look in one:
+        out.append((text[:left], look))
+        left -= len(text[:left])
+    return (*out, ("..", "dim"))[-len(out) - 1 :]
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """One line with `right` at its right end; where both do not fit, only the left one."""
+    gap = width - length(left) - length(right)
+    return cut((*left, (" " * gap, ""), *right), width) if gap >= 2 else cut(left, width)
+
+
+def wrap(text: str, width: int, look: str = "", first: str = "", indent: str = "") -> list[Line]:
+    """A paragraph within `width` columns; `first` stands before it, `indent` before its other lines."""
+    rows = textwrap.wrap(text, max(10, width - max(len(first), len(indent)))) or [""]
+    return [line((first if at == 0 else indent, "title"), (row, look)) for at, row in enumerate(rows)]
+
+
+def heading(title: str, width: int, rule: str) -> Line:
+    """A rule with a title in it."""
+    if not title:
+        return line((rule * width, "dim"))
+    return cut(line((rule + " ", "dim"), (title, "title"), (" " + rule * max(0, width - len(title) - 3), "dim")), width)
+
+
+def style(look: str) -> str:
+    """The style of some looks, for Textual."""
+    return " ".join(LOOKS[name] for name in look.split())
+
+
+def content(lines: Iterable[Line]) -> Content:
+    """What Textual draws."""
+    rows: Sequence[Content] = [
+        Content.assemble(*((text, style(look)) if look else text for text, look in one)) for one in lines
+    ]
+    return Content("\n").join(rows)
