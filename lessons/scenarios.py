@@ -22,6 +22,7 @@ from simkernel.schedule import QUANTUM, Run
 from simkernel.simulation import Simulation
 
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
+ALONE = 200  # choices that one CPU runs alone, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     site = simulation.image.site_of(symbol)
     _to_the_batch(simulation, site)
     if scenario.near is not None:
-        _approach(simulation, site, *scenario.near)
+        approach(simulation, site, *scenario.near)
     return simulation
 
 
@@ -95,25 +96,36 @@ def _to_the_batch(simulation: Simulation, site: int) -> None:
     raise GuestError(f"no batch came to {simulation.image.symbolize(site)}: {simulation.outcome or 'nothing to do'}")
 
 
-def _approach(simulation: Simulation, site: int, cpu: int, distance: int) -> None:
-    """Let one CPU run until it is `distance` instructions before the site."""
-    ran = _instructions_to(simulation, site, cpu)
-    left = ran - distance
-    while left > 0:
-        simulation.step(Run(cpu, min(left, QUANTUM)))
-        left -= QUANTUM
+def approach(simulation: Simulation, site: int, cpu: int, distance: int) -> None:
+    """Let one CPU run alone until it is `distance` instructions before the site (less where its tick came between).
+
+    Raises: GuestError where the CPU does not come there.
+    """
+    away = come_near(simulation, site, cpu)
+    if away is None:
+        raise GuestError(f"CPU{cpu} does not come to {simulation.image.symbolize(site)}")
+    if away > distance:
+        simulation.step(Run(cpu, away - distance))
 
 
-def _instructions_to(simulation: Simulation, site: int, cpu: int) -> int:
-    """How many instructions a CPU runs until it comes to the site; nothing has moved afterwards."""
-    here, count = simulation.position, 0
-    while count < BOUND:
-        simulation.step(Run(cpu, 1))
-        count += 1
-        if simulation.machine.cpus[cpu].rip == site:
-            break
-    simulation.goto(here)
-    return count
+def come_near(simulation: Simulation, site: int, cpu: int) -> int | None:
+    """Let one CPU run alone, so far that its next choice of `QUANTUM` instructions leads to the site.
+
+    Returns: how many of these come before the site; None, and nothing has moved, where it does not come there.
+    """
+    engine, start = simulation.machine.cpus[cpu], simulation.position
+    for _ in range(ALONE):
+        here, passed = simulation.position, list[int]()
+        unwatch = engine.observe(passed.append)
+        try:
+            simulation.step(Run(cpu, QUANTUM))
+        finally:
+            unwatch()
+        if site in passed:
+            simulation.goto(here)
+            return passed.index(site)
+    simulation.goto(start)
+    return None
 
 
 def ended(scenario: Scenario, events: list[Event]) -> bool:

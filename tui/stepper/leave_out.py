@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lessons.scenarios import Scenario
+from lessons.scenarios import Scenario, come_near
 from simkernel.errors import LearnerError
 from simkernel.fetch import FetchModel
-from simkernel.schedule import Act, ScheduleState, Seeded
+from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.simulation import Simulation
 from tui.stepper.stepper import Stepper, Told
 
 SEEDS = 1_000
-ENTRIES = 6_000  # of one seed: a batch that is over or stuck by then has not failed
+NEAR = 8  # CPUs start up to 2 << 7 instructions before the site, near places more often than far ones
+ENTRIES = 1_200  # of one seed, and
+AFTERWARDS = 40  # once the batch is over, where a CPU runs up to a whole quantum each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +63,47 @@ def _phase_here(stepper: Stepper) -> str:
 
 def first_failure(scenario: Scenario, told: Told, seeds: int = SEEDS) -> tuple[Stepper | None, int]:
     """The first of so many seeds whose run dies, as a stepper at its oops, and how many were tried."""
-    stepper = Stepper.start(scenario)
+    stepper = Stepper.start(replace(scenario, near=None))
+    assert stepper.site is not None
+    simulation = stepper.simulation
+    found = [(cpu, come_near(simulation, stepper.site, cpu)) for cpu in simulation.cpus[-2:]]
+    away = [(cpu, before) for cpu, before in found if before is not None]
+    close = simulation.position
     for seed in range(seeds):
         if seed % 10 == 0:
-            told(f"seed {seed} of {seeds:,}")
-        stepper.goto(stepper.begin)
-        if _dies(stepper.simulation, seed, ENTRIES):
-            return _at_the_oops(stepper, scenario), seed + 1
+            told(f"run {seed} of {seeds:,}")
+        simulation.goto(close)
+        random = _spread(simulation, away, seed)
+        if _dies(simulation, random):
+            return Stepper(simulation, scenario, stepper.site, stepper.begin), seed + 1
     return None, seeds
 
 
-def _dies(simulation: Simulation, seed: int, entries: int) -> bool:
-    """Run a story by a seed's choices, made by hand; True where the kernel died before the batch was over."""
+def _spread(simulation: Simulation, away: list[tuple[int, int]], seed: int) -> int:
+    """Let each of these CPUs run to some instructions before the site; the random state that is left."""
+    for cpu, before in away:
+        bits, seed = draw(seed)
+        distance = (bits >> 8) % (2 << bits % NEAR)
+        if distance < before:
+            simulation.step(Run(cpu, before - distance))
+    return seed
+
+
+def _dies(simulation: Simulation, seed: int) -> bool:
+    """Run a story by a seed's choices, made by hand; True where the kernel died, during the batch or soon after."""
     o = simulation.options
-    schedule = Seeded(o.policy, o.quantum, o.patch_quantum, o.nmi_odds, act_odds=o.act_odds)
+    schedule = Seeded(o.policy, o.quantum, o.patch_quantum, o.nmi_odds)
     state = ScheduleState(random=seed)
+    left = ENTRIES
     begun = False
-    for _ in range(entries):
+    while left:
+        left -= 1
         choice, state = schedule.choose(state, simulation)
         simulation.step(choice)
-        begun = begun or simulation.task.poke.busy
         if simulation.outcome:
             return True
-        if begun and not simulation.task.poke.busy and isinstance(choice, Act):
-            return False
+        if simulation.task.poke.busy:
+            begun = True
+        elif begun:
+            begun, left = False, min(left, AFTERWARDS)
     return False
-
-
-def _at_the_oops(stepper: Stepper, scenario: Scenario) -> Stepper:
-    """Everything seen anew, as if one had come there by steps."""
-    return Stepper(stepper.simulation, scenario, stepper.site, stepper.begin)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.scenarios import Scenario, scenario_named
+from lessons.scenarios import SCENARIOS, Scenario, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
@@ -142,6 +142,12 @@ class Stepper:
     def beats(self) -> list[Stop]:
         """The stops of the story so far, oldest first; the start of the story is none."""
         return [stop for stop in stops(self.simulation.log, self.site) if stop.place > self.begin]
+
+    @property
+    def known_beats(self) -> int:
+        """How many beats the scenario has, as long as nothing about it was changed; 0: not known."""
+        scenario = self.scenario
+        return scenario.beats if scenario is not None and SCENARIOS.get(scenario.name) == scenario else 0
 
     # --- asking ---------------------------------------------------------------------------------------------------
 

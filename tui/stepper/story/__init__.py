@@ -1,0 +1,107 @@
+"""A place in a story in words and marked bytes: what every screen, plain mode and `--ascii` show, each in its own way.
+
+    marks    old, new, int3, uncertain, changed, executing: one meaning, one mark
+    table    the five bytes: in memory, for each CPU, what they become
+    lines    the patching task, each CPU and the trace, in a line each
+    why      what is true now and whether it is, why, and what came of leaving it out
+    say      what has just happened: the event first, the reason after
+
+`story_of` gathers them; all of it is made from one frozen snapshot and the events of the last step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simkernel.snapshot import Patch, Snapshot
+from tui.stepper.beats import Stop
+from tui.stepper.stepper import Stepper
+from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
+from tui.stepper.story.marks import Mark, Marked, marked
+from tui.stepper.story.say import said
+from tui.stepper.story.table import Row, Table, table_of
+from tui.stepper.story.why import Why, why_of
+
+__all__ = ["Mark", "Marked", "PhaseMark", "Row", "Story", "Table", "Why", "marked", "story_of"]
+
+NO_TRACE = "nothing yet: no traced call has come to its end"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMark:
+    """A phase in the bar: its name and DONE, NOW or TO_COME of `simkernel.snapshot`."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that depth *story* shows of one place.
+
+    Attributes:
+        heading: "vfs_read: nop -> call". step, steps: beats so far, and of the whole scenario (0: not known).
+        protocol, era: who patches like this, and when. phases: the bar. batch: "batch 3, 1 site", "" between batches.
+        said: what has just happened, a sentence each. table: the five bytes. patcher: what the patching task waits for.
+        why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
+        snapshot: what all of it was made from.
+    """
+
+    heading: str
+    step: int
+    steps: int
+    protocol: str
+    era: str
+    phases: tuple[PhaseMark, ...]
+    batch: str
+    said: tuple[str, ...]
+    table: Table | None
+    patcher: str
+    why: Why
+    cpus: tuple[Marked, ...]
+    trace: tuple[str, ...]
+    snapshot: Snapshot
+
+
+def story_of(stepper: Stepper, beats: list[Stop] | None = None) -> Story:
+    """The story where a stepper stands. `beats` where they are known already."""
+    snapshot = stepper.snapshot
+    patch = snapshot.patch
+    beats = stepper.beats() if beats is None else beats
+    return Story(
+        heading=heading(snapshot),
+        step=len(beats),
+        steps=stepper.known_beats,
+        protocol=patch.protocol.name,
+        era=patch.protocol.era,
+        phases=tuple(PhaseMark(row.name, row.state) for row in patch.phases),
+        batch=_batch(patch),
+        said=said(stepper, beats),
+        table=table_of(snapshot),
+        patcher=patcher_line(snapshot),
+        why=why_of(snapshot),
+        cpus=tuple(cpu_line(snapshot, lane) for lane in snapshot.lanes),
+        trace=trace_lines(snapshot) or (NO_TRACE,),
+        snapshot=snapshot,
+    )
+
+
+def heading(snapshot: Snapshot) -> str:
+    """The function and what becomes of its first instruction."""
+    site = snapshot.site
+    if site is None:
+        return f"{len(snapshot.map.states)} functions"
+    if site.old is None or site.new is None:
+        return f"{site.name}: {_short(site.memory.text)}"
+    return f"{site.name}: {_short(site.old.text)} -> {_short(site.new.text)}"
+
+
+def _short(text: str) -> str:
+    return "nothing" if text == "nop" else text.split(" ")[0] if text else "no instruction"
+
+
+def _batch(patch: Patch) -> str:
+    if not patch.batch:
+        return ""
+    sites = len(patch.sites)
+    return f"batch {patch.batch}, {sites} site{'s' if sites > 1 else ''}"

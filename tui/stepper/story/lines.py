@@ -1,0 +1,96 @@
+"""Who does what, in plain words: the patching task, each CPU, the trace."""
+
+from __future__ import annotations
+
+from simkernel import layout
+from simkernel.narrate.events import cpus as cpu_names
+from simkernel.protocol import Park, SyncCores, Unpark
+from simkernel.snapshot import NOW, Lane, Patch, Snapshot, TraceRecord
+from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
+
+TRACE_LINES = 4
+USER = ("user", "libc")
+
+
+def patcher_line(snapshot: Snapshot) -> str:
+    """What the patching task does or waits for, in one or two sentences."""
+    patch = snapshot.patch
+    if snapshot.outcome:
+        return f"{patch.task} is stopped with everything else: {snapshot.outcome}."
+    if patch.waits_for:
+        return f"{patch.task} waits for {cpu_names(patch.waits_for)}. {_meanwhile(patch)}"
+    if patch.holdouts:
+        return f"{patch.task} waits until no task can be inside the old trampoline. The CPUs do not wait."
+    if patch.phase is not None:
+        return f"{patch.task} can go on: its next step is {patch.phase.name}."
+    if patch.title:
+        return f"{patch.task} is busy with: {patch.title}."
+    return f"{patch.task} has nothing to do."
+
+
+def _meanwhile(patch: Patch) -> str:
+    """Whether the CPUs wait, too."""
+    action = None if patch.phase is None else patch.phase.action
+    return "The CPUs wait, too." if isinstance(action, Park | Unpark) else "The CPUs do not wait."
+
+
+def cpu_line(snapshot: Snapshot, lane: Lane) -> Marked:
+    """One CPU in a line: who runs on it, and what it is at. Marked where that is not as it was."""
+    names = {change.what for change in snapshot.changes}
+    own = any(name.startswith(f"CPU{lane.cpu} ") and not name.startswith(f"CPU{lane.cpu} may") for name in names)
+    text = f"CPU{lane.cpu} {lane.task} {what_it_does(snapshot, lane)}"
+    broken = snapshot.oops is not None and snapshot.oops.cpu == lane.cpu
+    return marked(text, Mark.CHANGED if own else None, Mark.BROKEN if broken else None)
+
+
+def what_it_does(snapshot: Snapshot, lane: Lane) -> str:
+    """ "runs ksys_read", "cannot answer sync 1 yet: interrupts are off in _raw_spin_lock"."""
+    patch, function = snapshot.patch, lane.function or "unknown code"
+    if snapshot.oops is not None and snapshot.oops.cpu == lane.cpu:
+        return "cannot go on: the kernel died here"
+    if lane.parked:
+        return "waits in a loop, with interrupts off"
+    if lane.reading:
+        return f"is in the middle of reading an instruction of {function}"
+    sync = patch.phase.name if patch.phase is not None and isinstance(patch.phase.action, SyncCores) else "the sync"
+    if lane.handling:
+        return f"is in the int3 handler{_still_asked(lane, sync)}"
+    if lane.asked and not lane.interrupts_on and "sync" in lane.pending:
+        return f"cannot answer {sync} yet: interrupts are off in {function}"
+    if lane.asked and "sync" not in lane.pending:
+        return f"is answering {sync}"
+    if lane.asked:
+        return f"is asked to answer {sync}; it is in {function}"
+    if lane.halted:
+        return "sleeps until an interrupt comes"
+    done = answered(snapshot, lane.cpu)
+    where = "runs the tracer" if function == "ftrace_trampoline" else f"runs {function}"
+    return f"has answered {sync}; it {where}" if done else where
+
+
+def _still_asked(lane: Lane, sync: str) -> str:
+    return f"; {sync} is waiting" if lane.asked else ""
+
+
+def answered(snapshot: Snapshot, cpu: int) -> bool:
+    """True while the patching task waits for answers and this CPU has given its."""
+    phase, waits = snapshot.patch.phase, snapshot.patch.waits_for
+    return phase is not None and isinstance(phase.action, SyncCores) and bool(waits) and cpu not in waits
+
+
+def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
+    """The last trace records of the site that is looked at, else of all; oldest first."""
+    own = snapshot.site.address if snapshot.site is not None else None
+    records = [record for record in snapshot.trace if record.ip == own] or list(snapshot.trace)
+    return tuple(trace_line(record) for record in records[-TRACE_LINES:])
+
+
+def trace_line(record: TraceRecord) -> str:
+    """A record as ftrace's last column has it, after the CPU and the task."""
+    irqs = ", interrupts off" if record.flags & layout.REC_IRQS_OFF else ""
+    return no_addresses(f"CPU{record.cpu} task {record.pid}{irqs}: {record.function} <-{record.parent}")
+
+
+def phase_now(patch: Patch) -> str:
+    """The name of the phase under way, "" between batches."""
+    return next((row.name for row in patch.phases if row.state == NOW), "")

@@ -1,0 +1,227 @@
+"""What has just happened, in at most three sentences: the event first, the reason after, then what went on elsewhere.
+
+Events and phases have their words from the engine (`narrate`, the protocol's table). The reasons here say what an event
+means for the five bytes; bytes are said with their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from simkernel import events as ev
+from simkernel.insn import INT3, SITE_SIZE
+from simkernel.narrate import sentence
+from simkernel.narrate.events import listed
+from simkernel.protocol import Phase
+from simkernel.schedule import Run
+from simkernel.snapshot import SiteView, Snapshot
+from tui.stepper.beats import Beats, Stop
+from tui.stepper.stepper import Stepper
+from tui.stepper.story.marks import no_addresses
+
+MOST = 3  # sentences of a step
+
+
+def said(stepper: Stepper, beats: Sequence[Stop]) -> tuple[str, ...]:
+    """The beat after which one stands, in words; nothing where one stands after none."""
+    place = stepper.simulation.position
+    if not beats or beats[-1].place != place or stepper.simulation.place[1]:
+        return ()
+    happened = beat_events(stepper, place)
+    first = [_event(stepper, event) for event in happened]
+    reasons = [_reason(stepper, event) for event in happened[-1:]]
+    before = beats[-2].place if len(beats) > 1 else stepper.begin
+    rest = [verdict_sentence(stepper.snapshot), *reasons[0], elsewhere(stepper, before, place)]
+    sentences = dict.fromkeys(one for one in (*first[-2:], *rest) if one)
+    return tuple(sentences)[:MOST]
+
+
+def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
+    """The beats of the site in the entry that ended at a place."""
+    beats = Beats(stepper.site)
+    return [event for event in stepper.simulation.log if beats.is_beat(event) and event.entry == place - 1]
+
+
+def _event(stepper: Stepper, event: ev.Event) -> str:
+    return no_addresses(sentence(event, stepper.image, stepper.protocol))
+
+
+def verdict_sentence(snapshot: Snapshot) -> str:
+    """What is broken, "" where nothing is."""
+    broken = next((verdict for verdict in snapshot.verdicts if not verdict.holds), None)
+    return "" if broken is None else f"Broken: {no_addresses(broken.detail)}."
+
+
+# --- reasons -------------------------------------------------------------------------------------------------------
+
+
+def _reason(stepper: Stepper, event: ev.Event) -> list[str]:
+    """What an event means for the five bytes."""
+    phase = _phase(stepper, getattr(event, "phase", "") or event.during)
+    return REASONS.get(type(event), _none)(event, stepper, phase)
+
+
+def _phase(stepper: Stepper, name: str) -> Phase | None:
+    return next((one for one in stepper.protocol.phases if one.name == name), None)
+
+
+def _none(event: Any, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return []
+
+
+def _begun(event: ev.BatchStarted, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return [stepper.protocol.prose]
+
+
+def _stored(event: ev.SiteStored, stepper: Stepper, phase: Phase | None) -> list[str]:
+    site = stepper.snapshot.site
+    return [bytes_sentence(site) if site is not None else "", phase.why if phase is not None else ""]
+
+
+def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return [phase.why if phase is not None else ""]
+
+
+def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> list[str]:
+    if not event.waiting_for:
+        return []
+    others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
+    return [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patch.task} does."]
+
+
+def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return [phase.true_now if phase is not None else ""]
+
+
+def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return [f"It read CC at byte 0 of {_name(stepper)}, and so none of the other four bytes."]
+
+
+def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return ["The batch says which instruction the five bytes are to become."]
+
+
+def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str]:
+    if event.resume == event.address + SITE_SIZE:
+        return [f"CPU{event.cpu} has waited for nobody."]
+    return [f"So this call is traced already; CPU{event.cpu} has waited for nobody."]
+
+
+def _read(event: ev.PieceRead, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return ["It will run these bytes as read, whatever memory holds by then."]
+
+
+def _settled(event: ev.Settled, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return ["No manual says when; by then at the latest it has answered a sync."]
+
+
+def _ran(event: ev.SiteRan, stepper: Stepper, phase: Phase | None) -> list[str]:
+    site = stepper.snapshot.site
+    if site is None or site.old is None or site.new is None:
+        return []
+    if event.data == site.old.data:
+        return ["That is the old instruction, and all of it."]
+    if event.data == site.new.data:
+        return ["That is the new instruction, and all of it."]
+    return ["That is neither the old instruction nor the new one."]
+
+
+def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return [f"The function {_name(stepper)} itself begins after this."]
+
+
+def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return ["Go back one step to see which bytes it ran."]
+
+
+def _name(stepper: Stepper) -> str:
+    site = stepper.snapshot.site
+    return "the function" if site is None else site.name
+
+
+REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]] = {
+    ev.BatchStarted: _begun,
+    ev.SiteStored: _stored,
+    ev.SyncSent: _why,
+    ev.ParkAsked: _why,
+    ev.Unparked: _why,
+    ev.SyncAnswered: _answered,
+    ev.SyncEnded: _ended,
+    ev.Int3Taken: _taken,
+    ev.Int3Claimed: _claimed,
+    ev.Int3Done: _done,
+    ev.PieceRead: _read,
+    ev.Settled: _settled,
+    ev.SiteRan: _ran,
+    ev.TraceWritten: _trace,
+    ev.Oopsed: _oops,
+}
+
+
+# --- bytes and the rest of the machine --------------------------------------------------------------------------------
+
+
+def bytes_sentence(site: SiteView) -> str:
+    """ "Byte 0 is CC, int3; bytes 1 to 4 are old." """
+    if site.old is None or site.new is None:
+        return f"Bytes 0 to {SITE_SIZE - 1} are {site.memory.data.hex(' ').upper()}, {no_addresses(site.memory.text)}."
+    kinds = [_kind(site, at) for at in range(SITE_SIZE)]
+    parts = []
+    for kind, group in groupby(range(SITE_SIZE), key=kinds.__getitem__):
+        parts.append(_part(site, kind, list(group)))
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _kind(site: SiteView, at: int) -> str:
+    assert site.old is not None and site.new is not None
+    byte, old, new = site.memory.data[at], site.old.data[at], site.new.data[at]
+    if byte == INT3 and byte not in (old, new):
+        return "int3"
+    if site.memory.data[1:] == site.new.data[1:] and byte == new:
+        return "new"
+    if site.memory.data[1:] == site.old.data[1:] and byte == old:
+        return "old"
+    return "new" if byte == new != old else "old" if byte == old != new else _neighbour(site, at)
+
+
+def _neighbour(site: SiteView, at: int) -> str:
+    """A byte that is the same in both instructions counts as what the bytes beside it are."""
+    assert site.old is not None and site.new is not None
+    for near in (*range(at - 1, -1, -1), *range(at + 1, SITE_SIZE)):
+        if site.old.data[near] != site.new.data[near] and site.memory.data[near] != INT3:
+            return "new" if site.memory.data[near] == site.new.data[near] else "old"
+    return "old"
+
+
+def _part(site: SiteView, kind: str, at: list[int]) -> str:
+    if len(at) == 1:
+        byte = f"byte {at[0]} is {site.memory.data[at[0]]:02X}"
+        return f"{byte}, {kind}"
+    return f"bytes {at[0]} to {at[-1]} are {kind}"
+
+
+def elsewhere(stepper: Stepper, first: int, last: int) -> str:
+    """What went on between two places that was no beat of this site: other sites' beats, else the time that passed."""
+    others = [event for event in stepper.simulation.log if first <= event.entry < last - 1]
+    traps = sum(isinstance(event, ev.Int3Taken) for event in others)
+    calls = sum(isinstance(event, ev.TraceWritten) for event in others)
+    if traps or calls:
+        return f"Elsewhere meanwhile: {_count(traps, 'int3')} taken, {_count(calls, 'traced call')}."
+    time: dict[int, int] = {}
+    for entry in stepper.simulation.entries[first:last]:
+        if isinstance(entry.what, Run):
+            time[entry.what.cpu] = time.get(entry.what.cpu, 0) + entry.what.n
+    long = {cpu: n for cpu, n in sorted(time.items()) if n >= WORTH_SAYING}
+    if not long:
+        return ""
+    return f"Meanwhile {listed([f'CPU{cpu} had time for {n}' for cpu, n in long.items()])} instructions."
+
+
+WORTH_SAYING = 20  # instructions
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

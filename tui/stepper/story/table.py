@@ -1,0 +1,144 @@
+"""The five bytes as a table: in memory, what each CPU may run, what they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simkernel.insn import INT3, SITE_SIZE
+from simkernel.snapshot import FiveBytes, Lane, MayRun, SiteView, Snapshot
+from simkernel.snapshot.changes import Change
+from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
+
+UNREAD = ".."  # what a CPU has not read yet of the instruction that it is reading; screens may draw two dots
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table: its label, five bytes, the instruction that they are, a remark, the CPU or -1."""
+
+    label: str
+    cells: tuple[Marked, ...]
+    text: str
+    remark: str = ""
+    cpu: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The five bytes of a function.
+
+    Attributes:
+        name: of the function. memory, cpus, becomes: its rows; `becomes` is None where no change is under way.
+        line_break: how many bytes lie before the next cache line, 0 where all five lie in one.
+    """
+
+    name: str
+    memory: Row
+    cpus: tuple[Row, ...]
+    becomes: Row | None
+    line_break: int
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, from the top."""
+        return (self.memory, *self.cpus, *(() if self.becomes is None else (self.becomes,)))
+
+
+def table_of(snapshot: Snapshot) -> Table | None:
+    """The table of the site that a snapshot shows; None where it shows none."""
+    site = snapshot.site
+    if site is None:
+        return None
+    changed = {change.what for change in snapshot.changes}
+    memory = Row(
+        "in memory",
+        tuple(
+            marked(f"{byte:02X}", _kind(site, at, byte), _if(f"memory +{at}" in changed, Mark.CHANGED))
+            for at, byte in enumerate(site.memory.data)
+        ),
+        instruction(site.memory),
+    )
+    return Table(
+        name=site.name,
+        memory=memory,
+        cpus=tuple(_cpu_row(snapshot, site, one) for one in site.cpus),
+        becomes=None if site.new is None else _plain_row("becomes", site, site.new),
+        line_break=site.line_break,
+    )
+
+
+def instruction(five: FiveBytes) -> str:
+    """The instruction that five bytes are, without addresses."""
+    return no_addresses(five.text)
+
+
+def _if(condition: bool, mark: Mark) -> Mark | None:
+    return mark if condition else None
+
+
+def _kind(site: SiteView, at: int, byte: int) -> Mark | None:
+    """Whether a byte is the old one, the new one or an int3; None where old and new are the same, or none is known."""
+    if site.old is None or site.new is None:
+        return None
+    old, new = site.old.data[at], site.new.data[at]
+    if byte == INT3 and at == 0 and byte not in (old, new):
+        return Mark.INT3
+    if old == new:
+        return None
+    return Mark.OLD if byte == old else Mark.NEW if byte == new else None
+
+
+def _plain_row(label: str, site: SiteView, five: FiveBytes) -> Row:
+    cells = tuple(marked(f"{byte:02X}", _kind(site, at, byte)) for at, byte in enumerate(five.data))
+    return Row(label, cells, instruction(five))
+
+
+def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
+    lane = snapshot.lanes[one.cpu]
+    return Row(
+        f"CPU{one.cpu} may run",
+        tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(SITE_SIZE)),
+        "" if one.read or not one.certain else no_addresses(one.text),
+        remark_of(one, lane),
+        one.cpu,
+    )
+
+
+def _changed(changes: tuple[Change, ...], one: MayRun, at: int) -> bool:
+    """True where what stands in a cell of a CPU's row is not what stood there."""
+    names = {f"CPU{one.cpu} may run +{at}"}
+    for change in changes:
+        if change.what in names:
+            return True
+        if change.what == f"CPU{one.cpu} has read" and _shown(change.before, at) != _shown(change.after, at):
+            return True
+    return False
+
+
+def _shown(read: int, at: int) -> bool:
+    """Whether a CPU that has read so many bytes shows byte `at` as a value; one that has read none shows all."""
+    return not read or at < read
+
+
+def _cpu_cell(site: SiteView, one: MayRun, at: int, changed: bool) -> Marked:
+    values = sorted(set(one.options[at]))
+    extra = _if(changed, Mark.CHANGED)
+    executing = _if(one.here and at == 0, Mark.EXECUTING)
+    if one.read and at >= one.read:
+        return marked(UNREAD, Mark.UNREAD, extra)
+    text = " or ".join(f"{value:02X}" for value in values)
+    if len(values) > 1:
+        return marked(text, Mark.UNCERTAIN, extra, executing)
+    return marked(text, _kind(site, at, values[0]), extra, executing)
+
+
+def remark_of(one: MayRun, lane: Lane) -> str:
+    """What stands behind a CPU's bytes."""
+    if one.read:
+        which = "+0" if one.read == 1 else f"+0 to +{one.read - 1}"
+        return f"has read {which}; the rest from memory"
+    if not one.certain:
+        return "the one or the other"
+    if lane.handling:
+        return "is in the int3 handler"
+    return "is about to run it" if one.here else ""

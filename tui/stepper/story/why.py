@@ -1,0 +1,82 @@
+"""Why it is safe, or is not: what is true now and whether it is, why the phase is there, what leaving it out did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simkernel.snapshot import Snapshot
+from simkernel.validate import Verdict
+from tui.stepper.story.marks import no_addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The why panel.
+
+    Attributes:
+        true_now: what may be relied on. holds: whether it is so. verdict: what was found, in words.
+        cpu, byte: which CPU and which byte of the site break it; None where it holds, or none does.
+        phase: under way, "" between batches. why: why it is there. linux: the kernel's function.
+        without: what came of leaving it out, "" where that has not been run.
+    """
+
+    true_now: str
+    holds: bool
+    verdict: str
+    cpu: int | None
+    byte: int | None
+    phase: str
+    why: str
+    linux: str
+    without: str = ""
+
+
+def why_of(snapshot: Snapshot, without: str = "") -> Why:
+    """The why of a snapshot; `without` is what a run without the phase came to."""
+    patch = snapshot.patch
+    broken = next((verdict for verdict in snapshot.verdicts if not verdict.holds), None)
+    verdict = broken or snapshot.verdicts[0]
+    phase = patch.phase
+    return Why(
+        true_now=true_now(snapshot),
+        holds=broken is None and not snapshot.outcome,
+        verdict=_verdict_text(snapshot, verdict, broken is not None),
+        cpu=broken.cpu if broken else snapshot.oops.cpu if snapshot.oops else None,
+        byte=_byte(snapshot, broken),
+        phase="" if phase is None else phase.name,
+        why="" if phase is None else phase.why,
+        linux="" if phase is None else phase.linux,
+        without=without,
+    )
+
+
+def true_now(snapshot: Snapshot) -> str:
+    """What may be relied on here: what the phase that ended last has made true."""
+    patch, site = snapshot.patch, snapshot.site
+    if patch.last_done is not None:
+        return patch.last_done.true_now
+    name = "Each site" if site is None else site.name
+    if patch.phase is not None:
+        return f"{name} holds the old instruction, in memory and for every CPU."
+    text = "one whole instruction" if site is None else no_addresses(site.memory.text)
+    return f"{name} begins with {_article(text)}{text}, in memory and for every CPU."
+
+
+def _article(text: str) -> str:
+    return "" if text.startswith("one") else "a "
+
+
+def _verdict_text(snapshot: Snapshot, verdict: Verdict, broken: bool) -> str:
+    if not broken and snapshot.outcome:
+        return f"Broken: {snapshot.outcome}."
+    if broken:
+        return f"Broken: {no_addresses(verdict.detail)}."
+    return "Looked at: it holds."
+
+
+def _byte(snapshot: Snapshot, broken: Verdict | None) -> int | None:
+    site = snapshot.site
+    address = broken.address if broken is not None else snapshot.oops.address if snapshot.oops is not None else None
+    if site is None or address is None or not 0 <= address - site.address < len(site.memory.data):
+        return None
+    return address - site.address
