@@ -67,6 +67,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("run", ("r",), "r", "Run", "To the next stop, else to the end of the story.", MOVE, moves.run),
     Action("run-back", ("R",), "R", "Run back", "Back to the stop before, else to the start.", MOVE, moves.run_back),
     Action("goto", ("g",), "g", "Go to step", "Go to a step by its number.", MOVE, moves.goto, "step number"),
+    Action(
+        "place", (), "place", "Go to place", "Go to a place of history by its number.", MOVE, moves.place, "place"
+    ),
     Action("start", ("home",), "start", "To the start", "Go back to where the story starts.", MOVE, moves.start),
     Action("end", ("end",), "end", "To the end", "Go to the last place that was reached.", MOVE, moves.end),
     Action(

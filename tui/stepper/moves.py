@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from lessons.scenarios import ended
 from simkernel import breakpoints as bp
 from simkernel.errors import LearnerError
 from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
+
+A_SLICE = 20_000  # instructions of a run between two looks whether one wants it to stop
 
 
 def _nothing_more(stepper: Stepper) -> Outcome:
     """Why no next beat came."""
     outcome = stepper.simulation.outcome
+    if stepper.stop_asked:
+        return Outcome("Stopped, as you asked.")
     if outcome:
         return Outcome(f"Nothing moves any more: {outcome}. Go back, and look.", error=not stepper.passed)
     return Outcome(f"Nothing happened to this site in {A_BEAT:,} instructions.")
@@ -70,18 +73,15 @@ def back_instruction(stepper: Stepper, argument: str) -> Outcome:
 def run(stepper: Stepper, argument: str) -> Outcome:
     """To the next breakpoint; without any, to the end of the story, or until the patching task has finished."""
     if stepper.breakpoints:
-        first = len(stepper.simulation.log)
-        hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_RUN)
+        first, end = len(stepper.simulation.log), stepper.simulation.machine.clock + A_RUN
+        hit = None
+        while hit is None and stepper.simulation.machine.clock < end and not stepper.simulation.outcome:
+            if stepper.stop_asked:
+                return Outcome("Stopped, as you asked.")
+            hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
         stepper.passed = tuple(stepper.simulation.log[first:])
         return Outcome("No stop was met.") if hit is None else Outcome(f"Stopped: {stop_text(stepper, hit)}.")
-    scenario, begin = stepper.scenario, stepper.begin
-
-    def over(_: object) -> bool:
-        if scenario is None:
-            return stepper.simulation.task.idle
-        return ended(scenario, [event for event in stepper.simulation.log if event.entry >= begin])
-
-    return Outcome() if stepper.forward(A_RUN, over) else _nothing_more(stepper)
+    return Outcome() if stepper.forward(A_RUN, lambda stop: stepper.finished) else _nothing_more(stepper)
 
 
 def run_back(stepper: Stepper, argument: str) -> Outcome:
@@ -105,6 +105,14 @@ def stop_text(stepper: Stepper, hit: bp.Hit) -> str:
             return f"the phase {name}" if name else "the end of a batch"
         case bp.OnEvent(type=name):
             return f"{who}{name}"
+
+
+def place(stepper: Stepper, argument: str) -> Outcome:
+    """To a place of history: the number of entries before it."""
+    if not argument.isdigit():
+        raise LearnerError(f"a place is a number, not {argument!r}")
+    stepper.goto(int(argument))
+    return Outcome()
 
 
 def goto(stepper: Stepper, argument: str) -> Outcome:

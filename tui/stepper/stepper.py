@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.scenarios import SCENARIOS, Scenario, scenario_named
+from lessons.scenarios import SCENARIOS, Scenario, ended, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
@@ -58,6 +58,7 @@ class Stepper:
         scenario: what was started, None for a plain kernel. begin: the place where its story starts.
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
+        stop_asked: set by a front end, from another thread, to end a move that takes long where it is.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Stepper:
         self.site = site
         self.breakpoints: tuple[bp.Breakpoint, ...] = ()
         self.passed: tuple[Event, ...] = ()
+        self.stop_asked = False
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
 
@@ -149,6 +151,13 @@ class Stepper:
         scenario = self.scenario
         return scenario.beats if scenario is not None and SCENARIOS.get(scenario.name) == scenario else 0
 
+    @property
+    def finished(self) -> bool:
+        """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
+        if self.scenario is None:
+            return self.simulation.task.idle
+        return ended(self.scenario, [event for event in self.simulation.log if event.entry >= self.begin])
+
     # --- asking ---------------------------------------------------------------------------------------------------
 
     def apply(self, action: str, argument: str = "") -> Outcome:
@@ -157,6 +166,7 @@ class Stepper:
 
         stood = self.snapshot, self.simulation.place
         self.passed = ()
+        self.stop_asked = False
         try:
             outcome = action_named(action).run(self, argument.strip())
         except (LearnerError, GuestError) as error:
@@ -182,7 +192,7 @@ class Stepper:
         first, end = len(simulation.log), simulation.machine.clock + instructions
         beats = self._listener()
         found = False
-        while not found and not simulation.outcome and simulation.machine.clock < end:
+        while not found and not simulation.outcome and not self.stop_asked and simulation.machine.clock < end:
             met = [event for event in simulation.step() if beats.is_beat(event)]
             found = bool(met) and until(Stop(simulation.position, met[-1].during))
         self._note(first)
