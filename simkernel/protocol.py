@@ -45,11 +45,22 @@ ALL_OLD, ALL_NEW = (OLD,) * 5, (NEW,) * 5
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Store bytes first..last-1 of every site of the batch: `part` of the instruction, as one store each."""
+    """Store bytes first..last-1 of every site of the batch: `part` of the instruction, as one store each.
+
+    `word`: of these only the bytes in the first (0) or second (1) aligned word of eight that the site lies in.
+    """
 
     first: int
     last: int
     part: Part = NEW
+    word: int | None = None
+
+    def offsets(self, site: int) -> range:
+        """Which bytes of the site at that address are stored."""
+        cut = 8 - site % 8
+        first = max(self.first, cut) if self.word == 1 else self.first
+        last = min(self.last, cut) if self.word == 0 else self.last
+        return range(first, max(first, last))
 
 
 class When(Enum):

@@ -26,6 +26,7 @@ COMMANDS = {
     "disas": "Disassemble a function in gdb's layout: as built, booted or traced.",
     "trace": "Trace functions and print the trace in ftrace's format.",
     "funccount": "Count the calls of functions.",
+    "explore": "Look at every order of events of a patch protocol: safe, or the shortest way to a crash.",
     "show": "Print a file of ftrace, or kallsyms or dmesg, as Linux formats it.",
     "config": "Print the kernel configuration that the toy kernel stands for.",
     "doctor": "Say what is installed here, what is missing, and what that costs.",

@@ -1,0 +1,112 @@
+"""One question to the explorer and its answer, in words: what the command and the lab ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simkernel.errors import LearnerError
+from simkernel.explore.case import case_of
+from simkernel.explore.properties import BY_NAME, USUAL, names_of
+from simkernel.explore.search import STATES, Answer, Search, Step
+from simkernel.explore.sentences import Scene, scenes, sentence
+from simkernel.explore.world import World
+from simkernel.fetch import FetchModel
+from simkernel.protocol import Protocol
+
+MAX_CPUS = 4
+PLACES_IN_WORDS = {"inside": "inside a line", "across": "across two lines"}
+CHANGES_IN_WORDS = {"nop-call": "NOP -> CALL", "call-call": "CALL -> CALL", "call-nop": "CALL -> NOP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Is this protocol safe for this change, in this model?
+
+    Attributes:
+        protocol: its table. change, place: see `case.py`. model: of fetching. cpus: 1 to 4.
+        properties: which have to hold. bound: states after which the search gives up.
+    """
+
+    protocol: Protocol
+    change: str = "nop-call"
+    place: str = "inside"
+    model: FetchModel = FetchModel.BYTE
+    cpus: int = 2
+    properties: tuple[str, ...] = USUAL
+    bound: int = STATES
+
+    def world(self) -> World:
+        """Where the search takes place."""
+        if not 1 <= self.cpus <= MAX_CPUS:
+            raise LearnerError(f"{self.cpus} CPUs: the explorer takes 1 to {MAX_CPUS}")
+        case = case_of(self.change, self.place, self.protocol.nop)
+        return World(self.protocol, case, self.model, note_new=bool({"back", "at-once"} & set(self.properties)))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to a question.
+
+    Attributes:
+        world: where it was looked for. states: how many were looked at; depth: of the last ones, in steps.
+        finished: whether all were.
+        broken: the property whose violation was met first, "" for none; schedule: a shortest one that breaks it.
+    """
+
+    question: Question
+    world: World
+    states: int
+    depth: int
+    finished: bool
+    broken: str
+    schedule: tuple[Step, ...]
+
+    @property
+    def safe(self) -> bool:
+        return self.finished and not self.broken
+
+    def scenes(self) -> tuple[Scene, ...]:
+        """The schedule, played."""
+        return tuple(scenes(self.world, self.question.cpus, self.schedule))
+
+    def sentences(self) -> list[str]:
+        """One sentence for each step of the schedule."""
+        return [sentence(self.world, scene) for scene in self.scenes()]
+
+    def verdict(self) -> str:
+        """The answer in a sentence, with its model."""
+        asked = self.question
+        cpus = "1 CPU" if asked.cpus == 1 else f"{asked.cpus} CPUs"
+        subject = (
+            f"{asked.protocol.name}, {CHANGES_IN_WORDS[asked.change]} {PLACES_IN_WORDS[asked.place]}, {cpus}, "
+            f"in model {asked.model.value}"
+        )
+        if self.broken:
+            steps = f"{len(self.schedule)} steps"
+            return f"{subject}: not safe. After {steps} {BY_NAME[self.broken].broken} ({self.broken})."
+        if not self.finished:
+            return (
+                f"{subject}: not finished. No schedule of up to {self.depth} steps breaks anything; "
+                f"{self.states:,} states were looked at, and there are more."
+            )
+        return f"{subject}: safe. All {self.states:,} states keep: {', '.join(asked.properties)}."
+
+
+def explore(question: Question, progress: Callable[[int, int], bool] | None = None) -> Finding:
+    """Look for the shortest schedule that breaks one of the properties.
+
+    Args: progress: told (states, depth) now and then; True from it ends the search.
+    """
+    world = question.world()
+    answer: Answer = Search(world, question.cpus, question.properties).run(bound=question.bound, progress=progress)
+    first = min(answer.violations.values(), key=lambda one: (len(one.steps), one.bit), default=None)
+    return Finding(
+        question,
+        world,
+        answer.states,
+        answer.depth,
+        answer.finished,
+        names_of(first.bit)[0] if first else "",
+        first.steps if first else (),
+    )

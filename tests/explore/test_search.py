@@ -1,0 +1,54 @@
+"""The explorer's answers for the protocols that everybody knows, and its schedules in words and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkernel.errors import LearnerError
+from simkernel.explore import Finding, Question, explore
+from simkernel.explore.search import Search
+from simkernel.explore.sentences import choice_of, follow, parse, sentence
+from simkernel.fetch import FetchModel
+from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol
+
+MODELS = tuple(FetchModel)
+
+
+def found(protocol: Protocol, **asked: object) -> Finding:
+    return explore(Question(protocol, **asked))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("place", ["inside", "across"])
+@pytest.mark.parametrize("change", ["nop-call", "call-call", "call-nop"])
+def test_int3_and_stop_machine_are_safe_and_five_stores_tear(change: str, place: str, model: FetchModel) -> None:
+    assert found(INT3_PROTOCOL, change=change, place=place, model=model).safe
+    assert found(STOP_MACHINE, change=change, place=place, model=model).safe
+    assert found(NAIVE, change=change, place=place, model=model).broken == "torn"
+
+
+def test_a_search_that_gives_up_says_so() -> None:
+    finding = found(INT3_PROTOCOL, bound=100)
+    assert not finding.safe and not finding.broken and not finding.finished
+    assert "not finished" in finding.verdict() and "safe" not in finding.verdict()
+
+
+def test_a_search_can_be_cancelled() -> None:
+    world = Question(INT3_PROTOCOL).world()
+    answer = Search(world, 2).run(progress=lambda states, depth: depth >= 5)
+    assert not answer.finished and answer.depth == 5
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("left_out", [phase.name for phase in INT3_PROTOCOL.phases])
+def test_sentences_parse_back_to_the_choices(left_out: str, model: FetchModel) -> None:
+    finding = found(INT3_PROTOCOL.without(left_out), place="across", model=model)
+    scenes = finding.scenes()
+    choices = [parse(sentence(finding.world, scene)) for scene in scenes]
+    assert choices == [choice_of(finding.world, scene) for scene in scenes]
+    assert follow(finding.world, 2, choices) == scenes
+
+
+def test_a_sentence_of_no_schedule_is_refused() -> None:
+    with pytest.raises(LearnerError, match="no step"):
+        parse("CPU0 sleeps.")

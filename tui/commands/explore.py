@@ -1,0 +1,98 @@
+"""`simkernel explore`: take a step out of a protocol and see whether the kernel survives every order of events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.options import JSON, MODELS, Word
+from tui.output import emit_json, progress
+
+if TYPE_CHECKING:
+    from simkernel.explore import Finding
+    from simkernel.protocol import Protocol
+
+CHANGES = ("nop-call", "call-call", "call-nop")
+PLACES = ("inside", "across")
+VIOLATION = 1
+
+
+@click.command
+@click.option("--protocol", "name", default="int3", show_default=True, metavar="NAME", help="How to patch.")
+@click.option("--without", multiple=True, metavar="PHASE", help="Leave a phase out, e.g. sync-1; may be repeated.")
+@click.option("--change", type=Word(CHANGES), default="nop-call", show_default=True, help="What becomes of the site.")
+@click.option("--place", type=Word(PLACES), default="inside", show_default=True, help="The site lies in a line.")
+@click.option("--model", type=Word(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
+@click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
+@click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")
+@click.option("--states", type=click.IntRange(1), default=1_000_000, show_default=True, help="Give up after so many.")
+@JSON
+@click.pass_context
+def command(ctx: click.Context, /, name: str, without: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+    """Look at every order of events of a protocol: safe, or the shortest schedule that breaks it.
+
+    A wrong name of a phase or a protocol is answered by the list of them.
+    Exit codes: 0 nothing is broken (safe, or not finished, and it says which); 1 not safe.
+    """
+    from simkernel.explore import Question, explore
+    from simkernel.explore.properties import USUAL
+    from simkernel.fetch import FetchModel
+
+    question = Question(
+        changed(name, without),
+        asked["change"],
+        asked["place"],
+        FetchModel(asked["model"]),
+        asked["cpus"],
+        asked["properties"] or USUAL,
+        asked["states"],
+    )
+    with progress("exploring") as line:
+
+        def show(states: int, depth: int) -> bool:
+            line.show(f"{states:,} states, {depth} steps")
+            return False
+
+        finding = explore(question, show)
+    if as_json:
+        emit_json(as_value(finding))
+    else:
+        tell(finding)
+    ctx.exit(VIOLATION if finding.broken else 0)
+
+
+def changed(name: str, without: tuple[str, ...]) -> Protocol:
+    """The protocol of that name, with what the options change in it."""
+    from simkernel.protocol import protocol_named
+
+    protocol = protocol_named(name)
+    for phase in without:
+        protocol = protocol.without(phase.replace("-", " "))
+    return protocol
+
+
+def tell(finding: Finding) -> None:
+    """The schedule, a line a step, and the verdict."""
+    for number, line in enumerate(finding.sentences(), 1):
+        click.echo(f"{number:3}  {line}")
+    click.echo(finding.verdict())
+
+
+def as_value(finding: Finding) -> dict[str, Any]:
+    """The answer as JSON has it."""
+    asked = finding.question
+    return {
+        "protocol": asked.protocol.name,
+        "change": asked.change,
+        "place": asked.place,
+        "model": asked.model.value,
+        "cpus": asked.cpus,
+        "properties": list(asked.properties),
+        "states": finding.states,
+        "finished": finding.finished,
+        "safe": finding.safe,
+        "broken": finding.broken or None,
+        "schedule": finding.sentences(),
+        "verdict": finding.verdict(),
+    }
