@@ -1,0 +1,129 @@
+"""An oops reads as Linux prints it, and names what happened."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simkernel import layout
+from simkernel.events import Oopsed
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import SetTracer
+from simkernel.image import KernelImage
+from simkernel.oops import Oops, read_oops
+from simkernel.options import Options
+from simkernel.simulation import Simulation
+
+H16 = "[0-9a-f]{16}"
+SYMBOL = r"(?:[a-z_]\w*\+0x[0-9a-f]+/0x[0-9a-f]+|0x[0-9a-f]+)"
+REGISTERS = [
+    rf"RIP: 0010:{SYMBOL}",
+    r"Code: (?:(?:[0-9a-f]{2} ){42}<[0-9a-f]{2}>(?: [0-9a-f]{2}){21}|Unable to access opcode bytes at 0x[0-9a-f]+\.)",
+    rf"RSP: 0018:{H16} EFLAGS: [0-9a-f]{{8}}",
+    rf"RAX: {H16} RBX: {H16} RCX: {H16}",
+    rf"RDX: {H16} RSI: {H16} RDI: {H16}",
+    rf"RBP: {H16} R08: {H16} R09: {H16}",
+    rf"R10: {H16} R11: {H16} R12: {H16}",
+    rf"R13: {H16} R14: {H16} R15: {H16}",
+]
+HEADER = r"Oops: (?:int3|invalid opcode|general protection fault.*|Oops|double fault): [0-9a-f]{4} \[#1\] PREEMPT SMP"
+
+
+@pytest.fixture(scope="module")
+def image() -> KernelImage:
+    return KernelImage.default()
+
+
+def crashed(image: KernelImage, seed: int) -> Simulation | None:
+    """A naive patch under load, if it ended in an oops."""
+    simulation = Simulation.boot(Options(seed=seed, model=FetchModel.BYTE, protocol="naive"), image)
+    simulation.do(SetTracer("function"))
+    simulation.run(400_000)
+    return simulation if simulation.outcome else None
+
+
+@pytest.fixture(scope="module")
+def simulation(image: KernelImage) -> Simulation:
+    for seed in range(30):
+        if (found := crashed(image, seed)) is not None and read_oops(found.machine) is not None:
+            return found
+    pytest.fail("no naive patch of 30 seeds ended in an oops")
+
+
+@pytest.fixture(scope="module")
+def oops(simulation: Simulation) -> Oops:
+    found = read_oops(simulation.machine)
+    assert found is not None
+    return found
+
+
+def expect(lines: list[str], patterns: list[str]) -> list[str]:
+    """The lines behind those that the patterns match, in order."""
+    for line, pattern in zip(lines, patterns, strict=False):
+        assert re.fullmatch(pattern, line), (pattern, line)
+    return lines[len(patterns) :]
+
+
+def test_the_lines_are_those_of_linux_in_its_order(oops: Oops) -> None:
+    lines = list(oops.lines)
+    if oops.vector == layout.VECTOR_PF:
+        lines = expect(
+            lines,
+            [
+                rf"BUG: (?:unable to handle page fault for|kernel NULL pointer dereference,) address: {H16}",
+                r"#PF: supervisor (?:read access|write access|instruction fetch) in kernel mode",
+                r"#PF: error_code\(0x[0-9a-f]{4}\) - (?:not-present page|permissions violation)",
+            ],
+        )
+    cpu = rf"CPU: {oops.cpu} UID: 0 PID: \d+ Comm: \S+ Not tainted 6\.12\.0-simkernel #1"
+    lines = expect(lines, [HEADER, cpu, *REGISTERS, "Call Trace:", r" <(?:TASK|NMI|#DF)>"])
+    end = lines.index("Modules linked in:")
+    assert all(re.fullmatch(rf" \? {SYMBOL}| </?(?:TASK|NMI|#DF)>", line) for line in lines[:end])
+    lines = lines[end + 1 :]
+    if oops.vector == layout.VECTOR_PF:
+        lines = expect(lines, [rf"CR2: {H16}"])
+    panic = r"Kernel panic - not syncing: Fatal exception(?: in interrupt)?"
+    assert not expect(lines, [r"---\[ end trace 0000000000000000 \]---", *REGISTERS, panic])
+
+
+def test_it_agrees_with_the_event_and_the_machine(simulation: Simulation, oops: Oops) -> None:
+    (event,) = (event for event in simulation.log if isinstance(event, Oopsed))
+    assert (event.cpu, event.vector, event.address) == (oops.cpu, oops.vector, oops.address)
+    assert f"{simulation.outcome}".startswith(f"oops on CPU{oops.cpu}")
+
+
+def test_the_byte_in_angle_brackets_is_the_one_at_rip(simulation: Simulation, oops: Oops) -> None:
+    code = next(line for line in oops.lines if line.startswith("Code:"))
+    if (marked := re.search(r"<([0-9a-f]{2})>", code)) is not None:
+        assert bytes.fromhex(marked[1]) == simulation.machine.view_read(oops.cpu, oops.address, 1)
+
+
+def test_a_healthy_machine_has_none(image: KernelImage) -> None:
+    assert read_oops(Simulation.boot(Options(), image).machine) is None
+
+
+@pytest.mark.parametrize(
+    ("vector", "error", "cr2", "first"),
+    [
+        (layout.VECTOR_UD, 0, 0, "Oops: invalid opcode: 0000 [#1] PREEMPT SMP"),
+        (layout.VECTOR_BP, 0, 0, "Oops: int3: 0000 [#1] PREEMPT SMP"),
+        (layout.VECTOR_GP, 0, 0, "Oops: general protection fault"),
+        (layout.VECTOR_GP, 0x42, 0, "Oops: segment-related general protection fault: 0042 [#1] PREEMPT SMP"),
+        (layout.VECTOR_PF, 2, 0x10, "BUG: kernel NULL pointer dereference, address: 0000000000000010"),
+        (layout.VECTOR_PF, 0, 2**63, "BUG: unable to handle page fault for address: 8000000000000000"),
+    ],
+)
+def test_each_exception_has_its_message(image: KernelImage, vector: int, error: int, cr2: int, first: str) -> None:
+    machine = Simulation.boot(Options(cpus=1), image).machine
+    regs = machine.cpus[0].rsp - 0x400 & ~0xF
+    machine.memory.write(regs, bytes(layout.FRAME_SIZE))
+    machine.memory.write_u64(regs + layout.PT_RIP, image.address("vfs_read"))
+    machine.memory.write_u64(regs + layout.PT_RSP, machine.cpus[0].rsp)
+    machine.cpus[0].set_cr2(cr2)
+    for word, value in (("REGS", regs), ("VECTOR", vector), ("ERROR", error)):
+        machine.set_percpu(0, getattr(layout, f"PCPU_OOPS_{word}"), value)
+    machine.memory.write_u64(image.address("oops_in_progress"), 1)
+    oops = read_oops(machine)
+    assert oops is not None and oops.lines[0].startswith(first)
+    assert f"RIP: 0000:vfs_read+0x0/{image.symbol('vfs_read').size:#x}" in oops.text
