@@ -21,6 +21,7 @@ OK, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
 COMMANDS = {
     "demo": "Watch one function's NOP become a call and a NOP again, byte by byte.",
+    "step": "Step through a scenario, forwards and backwards: a screen, or --plain.",
     "boot": "Boot the toy kernel; --step shows each line as it happens.",
     "functions": "List the functions that can be traced.",
     "disas": "Disassemble a function in gdb's layout: as built, booted or traced.",

@@ -16,7 +16,7 @@ from tui.stepper.stepper import Outcome, Stepper
 
 Run = Callable[[Stepper, str], Outcome]
 
-MOVE, STOP, HAND, TRACE, MACHINE, KEEP = "move", "stop at", "by hand", "trace", "machine", "keep and share"
+MOVE, BREAK, HAND, TRACE, MACHINE, KEEP = "move", "breakpoints", "by hand", "trace", "machine", "keep and share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,11 @@ ACTIONS: tuple[Action, ...] = (
         "back-instruction", ("I",), "I", "Undo instruction",
         "Take back the last instruction.", MOVE, moves.back_instruction,
     ),
-    Action("run", ("r",), "r", "Run", "To the next stop, else to the end of the story.", MOVE, moves.run),
-    Action("run-back", ("R",), "R", "Run back", "Back to the stop before, else to the start.", MOVE, moves.run_back),
+    Action("run", ("r",), "r", "Run", "To the next breakpoint, else to the end of the story.", MOVE, moves.run),
+    Action(
+        "run-back", ("R",), "R", "Run back",
+        "Back to the last breakpoint, else to the start.", MOVE, moves.run_back,
+    ),
     Action("goto", ("g",), "g", "Go to step", "Go to a step by its number.", MOVE, moves.goto, "step number"),
     Action(
         "place", (), "place", "Go to place", "Go to a place of history by its number.", MOVE, moves.place, "place"
@@ -73,22 +76,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("start", ("home",), "start", "To the start", "Go back to where the story starts.", MOVE, moves.start),
     Action("end", ("end",), "end", "To the end", "Go to the last place that was reached.", MOVE, moves.end),
     Action(
-        "stop-function", ("k",), "k", "Stop at function",
-        "Stop where a CPU is about to run a function.", STOP, asks.stop_function, "function",
+        "break-function", ("k",), "k", "Break at function",
+        "Set a breakpoint where a CPU is about to run a function.", BREAK, asks.break_function, "function",
     ),
     Action(
-        "stop-event", (), "stop-event", "Stop at event",
-        "Stop where an event of a type happens.", STOP, asks.stop_event, "event type",
+        "break-event", (), "break-event", "Break at event",
+        "Set a breakpoint on a type of event.", BREAK, asks.break_event, "event type",
     ),
     Action(
-        "stop-phase", (), "stop-phase", "Stop at phase",
-        "Stop where the patching task comes to a phase.", STOP, asks.stop_phase, "phase",
+        "break-phase", (), "break-phase", "Break at phase",
+        "Set a breakpoint where the patching task comes to a phase.", BREAK, asks.break_phase, "phase",
     ),
     Action(
-        "stop-change", (), "stop-change", "Stop at change",
-        "Stop where a byte changes in memory.", STOP, asks.stop_change, "address, and size",
+        "break-change", (), "break-change", "Break at change",
+        "Set a breakpoint on a byte that changes in memory.", BREAK, asks.break_change, "address, and size",
     ),
-    Action("clear-stops", ("K",), "K", "Clear stops", "Take away every stop that was set.", STOP, asks.clear_stops),
+    Action("clear-breaks", ("K",), "K", "No breakpoints", "Take every breakpoint away.", BREAK, asks.clear_breaks),
     Action(
         "act", ("a",), "a", "Patching task moves",
         "The patching task takes its next action now.", HAND, asks.act,
@@ -111,8 +114,8 @@ ACTIONS: tuple[Action, ...] = (
         "Turn tracing on for the functions that match a pattern.", TRACE, asks.trace, "functions, e.g. vfs_*",
     ),
     Action(
-        "untrace", ("u",), "u", "Stop tracing",
-        "Take functions out of the trace; without a pattern all.", TRACE, asks.untrace, "functions, or nothing for all",
+        "untrace", ("u",), "u", "Trace off",
+        "Take functions out of the trace; without a pattern turn it off.", TRACE, asks.untrace, "functions, or nothing",
     ),
     Action(
         "second-ops", ("o",), "o", "A second tracer",
@@ -150,11 +153,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("kernel", (), "kernel", "Kernel", "Boot a kernel from a source file.", MACHINE, asks.kernel, "file.S"),
     Action("seed", ("s",), "seed", "Seed", "Start again in another order.", MACHINE, asks.seed, "number"),
     Action(
-        "scenario", ("S",), "scenario", "Scenario", "Start a scenario.", MACHINE, asks.scenario, "name",
+        "scenario", (), "scenario", "Scenario", "Start a scenario.", MACHINE, asks.scenario, "name",
     ),
     Action(
-        "copy-moment", ("c",), "moment", "Copy the moment",
-        "This place as one line that anybody can open.", KEEP, asks.copy_moment,
+        "moment", ("c",), "moment", "This place as a line",
+        "A line of text that opens this very place, for anybody.", KEEP, asks.give_moment,
     ),
     Action(
         "open-moment", (), "open", "Open a moment", "Open a place that somebody gave you.", KEEP, asks.open_moment,

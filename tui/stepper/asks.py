@@ -23,31 +23,31 @@ SECOND = "counter"  # the second ops: its callback counts
 COUNTING = "ftrace_ops_count"
 
 
-# --- places to stop at ---------------------------------------------------------------------------------------------
+# --- breakpoints ---------------------------------------------------------------------------------------------------
 
 
-def _stop(stepper: Stepper, where: bp.Breakpoint) -> Outcome:
+def _break(stepper: Stepper, where: bp.Breakpoint) -> Outcome:
     stepper.breakpoints = (*stepper.breakpoints, where)
     count = len(stepper.breakpoints)
-    return Outcome(f"{count} stop{'s' if count > 1 else ''} set. Run goes to the next one.")
+    return Outcome(f"{count} breakpoint{'s' if count > 1 else ''} set. Run goes to the next one.")
 
 
-def stop_function(stepper: Stepper, argument: str) -> Outcome:
-    return _stop(stepper, bp.at_function(stepper.image, argument))
+def break_function(stepper: Stepper, argument: str) -> Outcome:
+    return _break(stepper, bp.at_function(stepper.image, argument))
 
 
-def stop_event(stepper: Stepper, argument: str) -> Outcome:
-    return _stop(stepper, bp.OnEvent(argument))
+def break_event(stepper: Stepper, argument: str) -> Outcome:
+    return _break(stepper, bp.OnEvent(argument))
 
 
-def stop_phase(stepper: Stepper, argument: str) -> Outcome:
+def break_phase(stepper: Stepper, argument: str) -> Outcome:
     names = [phase.name for phase in stepper.protocol.phases]
     if argument not in names:
         raise LearnerError(f"no phase {argument!r}; there are: {', '.join(names)}")
-    return _stop(stepper, bp.AtPhase(argument))
+    return _break(stepper, bp.AtPhase(argument))
 
 
-def stop_change(stepper: Stepper, argument: str) -> Outcome:
+def break_change(stepper: Stepper, argument: str) -> Outcome:
     """An address in hexadecimal, or a function's name for its five bytes; a size may follow."""
     name, _, size = argument.partition(" ")
     try:
@@ -59,12 +59,12 @@ def stop_change(stepper: Stepper, argument: str) -> Outcome:
     machine = stepper.simulation.machine
     if not machine.code.map.holds(address) and not machine.memory.holds(address, count):
         raise LearnerError(f"there is no memory at {address:#x}")
-    return _stop(stepper, bp.OnChange(address, count))
+    return _break(stepper, bp.OnChange(address, count))
 
 
-def clear_stops(stepper: Stepper, argument: str) -> Outcome:
+def clear_breaks(stepper: Stepper, argument: str) -> Outcome:
     stepper.breakpoints = ()
-    return Outcome("No stops are set.")
+    return Outcome("No breakpoints are set.")
 
 
 # --- by hand -------------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ def scenario(stepper: Stepper, argument: str) -> Outcome:
 # --- to keep and to share ------------------------------------------------------------------------------------------
 
 
-def copy_moment(stepper: Stepper, argument: str) -> Outcome:
+def give_moment(stepper: Stepper, argument: str) -> Outcome:
     """The moment string is the message: a front end puts it into the clipboard, or prints it."""
     return Outcome(stepper.moment)
 

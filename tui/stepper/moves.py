@@ -80,7 +80,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
                 return Outcome("Stopped, as you asked.")
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
         stepper.passed = tuple(stepper.simulation.log[first:])
-        return Outcome("No stop was met.") if hit is None else Outcome(f"Stopped: {stop_text(stepper, hit)}.")
+        return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
     return Outcome() if stepper.forward(A_RUN, lambda stop: stepper.finished) else _nothing_more(stepper)
 
 
@@ -88,12 +88,12 @@ def run_back(stepper: Stepper, argument: str) -> Outcome:
     if stepper.breakpoints:
         hit = bp.run_back_to(stepper.simulation, stepper.breakpoints)
         if hit is None:
-            raise LearnerError("no stop was met before this place")
-        return Outcome(f"Stopped: {stop_text(stepper, hit)}.")
+            raise LearnerError("no breakpoint was met before this place")
+        return Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
     return start(stepper, argument)
 
 
-def stop_text(stepper: Stepper, hit: bp.Hit) -> str:
+def break_text(stepper: Stepper, hit: bp.Hit) -> str:
     """The breakpoint that was met, in words."""
     who = "" if hit.cpu is None else f"CPU{hit.cpu} "
     match hit.breakpoint:

@@ -8,6 +8,8 @@ from enum import Enum
 
 _ADDRESS = re.compile(r" (?:at |\()0x[0-9a-f]+\)?")
 
+_NOWHERE = re.compile(r"to 0x[0-9a-f]+, where nothing is")
+
 
 class Mark(Enum):
     """What something is: one meaning, one mark, everywhere."""
@@ -40,4 +42,4 @@ def marked(text: str, *marks: Mark | None) -> Marked:
 
 def no_addresses(text: str) -> str:
     """The text without " at 0x..." and " (0x...)" behind a name: a story names places and does not number them."""
-    return _ADDRESS.sub("", text)
+    return _ADDRESS.sub("", _NOWHERE.sub("to where nothing is", text))

@@ -6,6 +6,7 @@ means for the five bytes; bytes are said with their place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -22,6 +23,7 @@ from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
 
 MOST = 3  # sentences of a step
+_ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
 def said(stepper: Stepper, beats: Sequence[Stop]) -> tuple[str, ...]:
@@ -30,12 +32,19 @@ def said(stepper: Stepper, beats: Sequence[Stop]) -> tuple[str, ...]:
     if not beats or beats[-1].place != place or stepper.simulation.place[1]:
         return ()
     happened = beat_events(stepper, place)
-    first = [_event(stepper, event) for event in happened]
-    reasons = [_reason(stepper, event) for event in happened[-1:]]
     before = beats[-2].place if len(beats) > 1 else stepper.begin
-    rest = [verdict_sentence(stepper.snapshot), *reasons[0], elsewhere(stepper, before, place)]
-    sentences = dict.fromkeys(one for one in (*first[-2:], *rest) if one)
-    return tuple(sentences)[:MOST]
+    texts = [_event(stepper, event) for event in happened[-2:]]
+    reasons = [*_reason(stepper, happened[-1]), elsewhere(stepper, before, place)]
+    broken = verdict_sentence(stepper.snapshot)
+    if isinstance(happened[-1], ev.SiteStored):
+        texts.append(reasons.pop(0))  # the bytes themselves
+    texts += [broken, *reasons]
+    return tuple(dict.fromkeys(one for text in texts for one in sentences(text)))[:MOST]
+
+
+def sentences(text: str) -> list[str]:
+    """A text's sentences."""
+    return [one for one in _ENDS.split(text) if one]
 
 
 def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:

@@ -1,0 +1,137 @@
+"""`simkernel step`: a scenario, step by step, on a screen or as plain text."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from simkernel.errors import LearnerError
+from tui.output import emit_json, progress
+
+if TYPE_CHECKING:
+    from tui.stepper.plain import Plain
+
+ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
+END_OF_INPUT = ("\x04", "")
+
+
+@click.command
+@click.argument("scenario", required=False)
+@click.option("--plain", "is_plain", is_flag=True, help="Short paragraphs instead of a screen.")
+@click.option("--script", metavar="WORDS", help='What to do, as words: "n n b p". It implies --plain.')
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a step. It implies --plain.")
+@click.option("--lines", is_flag=True, help="Take words with Enter instead of single keys. It implies --plain.")
+@click.option("--list", "listing", is_flag=True, help="List the scenarios.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    scenario: str | None,
+    is_plain: bool,
+    script: str | None,
+    as_json: bool,
+    lines: bool,
+    listing: bool,
+) -> None:
+    """Step through SCENARIO, forwards and backwards.
+
+    In plain mode n is the next step, b back, p the next phase; w says where one is, f the five bytes, c1 what CPU1 is
+    at, y why, l the last again, h every word. An argument follows a colon: t:vfs_*.
+
+    Exit code 1 where the toy kernel died in a scenario that is not about that.
+    """
+    if listing:
+        list_scenarios(as_json)
+        return
+    if not (is_plain or script is not None or as_json or lines):
+        from tui.app.start import open_screen
+
+        ctx.exit(open_screen(scenario))
+    if scenario is None:
+        from lessons.scenarios import SCENARIOS
+
+        raise LearnerError(f"name a scenario: {', '.join(SCENARIOS)}")
+    ctx.exit(run_plain(scenario, script, as_json, lines))
+
+
+def list_scenarios(as_json: bool) -> None:
+    """Each scenario's name, question, era and number of beats."""
+    from lessons.scenarios import SCENARIOS
+
+    if as_json:
+        emit_json(
+            [
+                {"name": one.name, "title": one.title, "question": one.question, "era": one.era, "beats": one.beats}
+                for one in SCENARIOS.values()
+            ]
+        )
+        return
+    for one in SCENARIOS.values():
+        click.echo(f"{one.name:<12}{one.question} {one.beats} steps; {one.era}.")
+
+
+def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool) -> int:
+    """Plain mode from its first paragraph to its last; the exit code."""
+    from tui.stepper.plain import Plain, words_of
+    from tui.stepper.stepper import Stepper
+
+    words = None if script is None else words_of(script)
+    with progress("getting ready") as line:
+        stepper = Stepper.start(scenario, line.show)
+    plain = Plain(stepper, click.echo, as_json)
+    plain.begin()
+    if words is not None:
+        for word in words:
+            if not plain.take(word) or plain.refused:
+                break
+    elif lines or not sys.stdin.isatty():
+        take_lines(plain)
+    else:
+        take_keys(plain)
+    return exit_code(plain, words is not None or not sys.stdin.isatty())
+
+
+def exit_code(plain: Plain, unattended: bool) -> int:
+    """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
+    from lessons.scenarios import SCENARIOS
+
+    if plain.refused and unattended:
+        return 2
+    scenario = plain.stepper.scenario
+    promised = scenario is None or scenario.ends_with == "Oopsed" or SCENARIOS.get(scenario.name) != scenario
+    return 1 if plain.stepper.simulation.outcome and not promised else 0
+
+
+def take_lines(plain: Plain) -> None:
+    """Words with Enter, several in a line too: `n n f`; an action with an argument has a line of its own."""
+    interactive = sys.stdin.isatty()
+    for line in sys.stdin:
+        try:
+            if not plain.take_line(line):
+                return
+        except LearnerError as error:
+            if not interactive:
+                raise
+            click.echo(f"{error}\n")
+        if plain.refused and not interactive:
+            return
+
+
+def take_keys(plain: Plain) -> None:
+    """Single keys from a terminal; `c` waits for a CPU's number, an action that needs an argument asks for it."""
+    while True:
+        key = click.getchar()
+        if key in END_OF_INPUT:
+            return
+        word = ARROWS.get(key, key)
+        if word == "c":
+            word += click.getchar()
+        try:
+            prompt = plain.needs(word)
+            if prompt:
+                word = f"{word}:{click.prompt(prompt, default='', show_default=False)}"
+            if not plain.take(word):
+                return
+        except LearnerError as error:
+            click.echo(f"{error}\n")

@@ -1,0 +1,115 @@
+"""What plain mode says when it is asked: where am I, the five bytes, a CPU, why. Sentences, no tables."""
+
+from __future__ import annotations
+
+from simkernel.errors import LearnerError
+from simkernel.insn import SITE_SIZE
+from simkernel.narrate.events import listed
+from simkernel.snapshot import NOW, MayRun, SiteView
+from tui.stepper.stepper import Stepper
+from tui.stepper.story import Story
+from tui.stepper.story.marks import no_addresses
+from tui.stepper.story.say import bytes_sentence, sentences
+
+
+def opening(stepper: Stepper, story: Story) -> list[str]:
+    """The first paragraph of a scenario: what it asks, and what there is."""
+    scenario = stepper.scenario
+    asked = [f"{scenario.title}.", scenario.question] if scenario is not None else []
+    return [*asked, f"{story.snapshot.options.cpus} CPUs run. {_first_bytes(story)}"]
+
+
+def _first_bytes(story: Story) -> str:
+    site = story.snapshot.site
+    if site is None:
+        return f"{len(story.snapshot.map.states)} functions can be traced."
+    return f"{site.name} begins with the bytes {site.memory.data.hex(' ').upper()}, {no_addresses(site.memory.text)}."
+
+
+def where(stepper: Stepper, story: Story) -> list[str]:
+    """Step, phase, and what the patching task waits for."""
+    of = f" of {story.steps}" if story.steps else ""
+    what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
+    at = next((number for number, phase in enumerate(story.phases, 1) if phase.state == NOW), 0)
+    name = story.phases[at - 1].name if at else ""
+    phase = f"The phase is {name}, {at} of {len(story.phases)}." if at else "No phase is under way."
+    return [f"Step {story.step}{of}{what}.", phase, *sentences(story.patcher)]
+
+
+def five_bytes(story: Story) -> list[str]:
+    """Memory first, then what the CPUs may run; CPUs that may run the same share a sentence."""
+    site = story.snapshot.site
+    if site is None:
+        return ["No function is looked at: v and its name shows one."]
+    said: dict[str, list[str]] = {}
+    for one in site.cpus:
+        said.setdefault(_may_run(site, one), []).append(f"CPU{one.cpu}")
+    out = [f"In memory: {_lower(bytes_sentence(site))}"]
+    out += [f"{listed(names)} {text}" for text, names in said.items()]
+    if site.new is not None:
+        out.append(f"They become {site.new.data.hex(' ').upper()}, {no_addresses(site.new.text)}.")
+    return out
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _may_run(site: SiteView, one: MayRun) -> str:
+    """A sentence on one CPU without its name."""
+    if one.read:
+        data = bytes(values[0] for values in one.options[: one.read]).hex(" ").upper()
+        which = "byte 0" if one.read == 1 else f"bytes 0 to {one.read - 1}"
+        return f"has read {data}, {which}; the rest will come from memory."
+    if one.certain and bytes(values[0] for values in one.options) == site.memory.data:
+        return "may run what memory holds."
+    parts = []
+    for at in range(SITE_SIZE):
+        values = sorted(set(one.options[at]))
+        if len(values) > 1:
+            parts.append(f"{' or '.join(f'{value:02X}' for value in values)} at byte {at}")
+    return f"may run {listed(parts)}."
+
+
+def cpu(story: Story, number: int) -> list[str]:
+    """One CPU: what it is at, what it may run here, its next instruction.
+
+    Raises: LearnerError where there is no such CPU.
+    """
+    snapshot = story.snapshot
+    if not 0 <= number < len(snapshot.lanes):
+        raise LearnerError(f"there is no CPU{number}; there are CPU0 to CPU{len(snapshot.lanes) - 1}")
+    lane = snapshot.lanes[number]
+    out = [f"{story.cpus[number].text}."]
+    if snapshot.site is not None:
+        out.append(f"Here it {_may_run(snapshot.site, snapshot.site.cpus[number])}")
+    if lane.sentence and not lane.halted and snapshot.oops is None:
+        out.append(f"Next it {lane.sentence}.")
+    return out
+
+
+def why(story: Story) -> list[str]:
+    """What is true, whether it is, why the phase is there, and how to see what comes of leaving it out."""
+    panel = story.why
+    out = [*sentences(panel.true_now), panel.verdict]
+    if panel.phase:
+        out += [f"Why {panel.phase}: {panel.why}"]
+        out.append(panel.without or f"x leaves {panel.phase} out, and runs until it goes wrong.")
+    return out
+
+
+def addresses(story: Story) -> list[str]:
+    """Where the five bytes lie, for who wants it."""
+    site = story.snapshot.site
+    if site is None:
+        return ["No function is looked at."]
+    last = site.address + SITE_SIZE - 1
+    out = [f"{site.name} is at {site.address:x}; byte 4 is at {last:x}."]
+    if site.line_break:
+        out.append(f"A cache line ends behind byte {site.line_break - 1}.")
+    return out
+
+
+def records(story: Story) -> list[str]:
+    """The last lines of the trace."""
+    return list(story.trace)

@@ -1,0 +1,204 @@
+"""Plain mode: the same steps as short paragraphs, for screen readers, logs and slow links.
+
+`Plain` takes one word at a time (a key, an action's name, an action with its argument after a colon) and says what came
+of it. It says only what changed, and what it is asked for: `w` where am I, `f` the five bytes, `c1` CPU1, `y` why, `l`
+the last again. With `as_json` it says an object a step instead, with the same sentences and the events as data.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lessons.scenarios import ended
+from simkernel.errors import LearnerError
+from simkernel.snapshot.plain import plain
+from tui.stepper import answers
+from tui.stepper.actions import ACTIONS, Action, action_named
+from tui.stepper.stepper import Outcome, Stepper
+from tui.stepper.story import Story, story_of
+
+WIDTH = 78
+MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")
+KEYS = "Keys: n next, b back, p phase, y why, f five bytes, w where, c1 CPU1, l last, q quit, h all."
+
+
+@dataclass
+class Plain:
+    """Steps a story and says it.
+
+    Attributes:
+        say: takes a paragraph, or an object in JSON. refused: actions that could not be done.
+    """
+
+    stepper: Stepper
+    say: Callable[[str], None]
+    as_json: bool = False
+    refused: int = 0
+    _last: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Say where the story starts."""
+        story = story_of(self.stepper)
+        said = answers.opening(self.stepper, story)
+        self._say("", said if self.as_json else [*said, KEYS], story)
+
+    def take(self, text: str) -> bool:
+        """Do what a word asks for; False where it asks to quit.
+
+        Raises: LearnerError for a word that means nothing here.
+        """
+        word, _, argument = text.strip().partition(":" if ":" in text.split(" ")[0] else " ")
+        if not word:
+            return True
+        if word in ("q", "quit"):
+            return False
+        if (asked := self._asked(word)) is not None:
+            self._say(word, asked, None)
+            return True
+        action = action_named(word)
+        if action.name == "run" and not self.stepper.breakpoints:
+            self._run(word)
+        else:
+            self._do(action, argument, word)
+        return True
+
+    def take_line(self, line: str) -> bool:
+        """Do what a line asks for: several words, or one action and its argument; False where it asks to quit."""
+        words = line.split()
+        if len(words) > 1 and self.needs(words[0]):
+            return self.take(line)
+        return all(self.take(word) for word in words)
+
+    def needs(self, word: str) -> str:
+        """What is to be asked for before a word can be taken, "" for nothing."""
+        if word in ("", "q", "quit") or self._asked(word, dry=True) is not None:
+            return ""
+        action = action_named(word)
+        return action.prompt
+
+    # --- what one can ask -------------------------------------------------------------------------------------
+
+    def _asked(self, word: str, dry: bool = False) -> list[str] | None:
+        """The answer to a question; None where the word is none."""
+        is_cpu = len(word) == 2 and word[0] == "c" and word[1].isdigit()
+        if dry:
+            return [] if is_cpu or word in QUESTIONS else None
+        if word == "l":
+            return self._last
+        if word in ("h", "?"):
+            return help_lines()
+        if not is_cpu and word not in QUESTIONS:
+            return None
+        story = story_of(self.stepper)
+        if is_cpu:
+            return answers.cpu(story, int(word[1]))
+        if word == "w":
+            return answers.where(self.stepper, story)
+        return {"f": answers.five_bytes, "y": answers.why, "at": answers.addresses, "log": answers.records}[word](story)
+
+    # --- what one can do ----------------------------------------------------------------------------------------
+
+    def _do(self, action: Action, argument: str, word: str) -> Outcome:
+        outcome = self.stepper.apply(action.name, argument)
+        self.refused += outcome.error
+        story = story_of(self.stepper)
+        said = [] if outcome.error else self._paragraph(action, story)
+        if outcome.message:
+            said = [*said, f"{outcome.message[0].upper()}{outcome.message[1:]}"]
+        self._say(word, said, story, outcome)
+        return outcome
+
+    def _paragraph(self, action: Action, story: Story) -> list[str]:
+        """What a step says: its number, then what has happened."""
+        if action.name not in (*MOVES, "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-settle"):
+            return []
+        if not story.said:
+            return [f"Step {story.step}, and on."] if story.step else ["The start of the story."]
+        back = "Back at step" if action.name.startswith("back") or action.name == "run-back" else "Step"
+        of = f" of {story.steps}" if story.steps >= story.step else ""
+        return [f"{back} {story.step}{of}.", *story.said]
+
+    def _run(self, word: str) -> None:
+        """Say each step up to the end of the story."""
+        step = action_named("next")
+        while not self._do(step, "", word).message:
+            if self._over():
+                break
+
+    def _over(self) -> bool:
+        stepper = self.stepper
+        if stepper.scenario is None:
+            return stepper.simulation.task.idle
+        return ended(stepper.scenario, [event for event in stepper.simulation.log if event.entry >= stepper.begin])
+
+    # --- saying -------------------------------------------------------------------------------------------------
+
+    def _say(self, word: str, said: list[str], story: Story | None, outcome: Outcome | None = None) -> None:
+        if said:
+            self._last = said
+        if self.as_json:
+            self.say(json.dumps(self._object(word, said, story, outcome)))
+        elif word in ("h", "?"):
+            self.say("\n".join(said) + "\n")
+        elif said:
+            self.say(textwrap.fill(" ".join(said), WIDTH, break_long_words=False, break_on_hyphens=False) + "\n")
+
+    def _object(self, word: str, said: list[str], story: Story | None, outcome: Outcome | None) -> dict[str, Any]:
+        """A step as data: where one is, what was said, the events up to here since the step before."""
+        out: dict[str, Any] = {"word": word, "said": said}
+        if outcome is not None:
+            out |= {"message": outcome.message, "error": outcome.error}
+        if story is None:
+            return out
+        snapshot = story.snapshot
+        site = snapshot.site
+        out |= {
+            "step": story.step,
+            "place": [snapshot.entry, snapshot.instruction],
+            "clock": snapshot.clock,
+            "phase": story.why.phase,
+            "waits_for": list(snapshot.patch.waits_for),
+            "holds": story.why.holds,
+            "verdict": story.why.verdict,
+            "outcome": snapshot.outcome,
+            "events": plain(self.stepper.passed),
+        }
+        if site is not None:
+            out["memory"] = site.memory.data.hex(" ")
+            out["may_run"] = [[sorted(set(values)) for values in one.options] for one in site.cpus]
+            out["read"] = [one.read for one in site.cpus]
+        return out
+
+
+QUESTIONS = {
+    "w": "where am I",
+    "f": "the five bytes",
+    "y": "why",
+    "l": "the last again",
+    "at": "where the five bytes lie",
+    "log": "the last lines of the trace",
+    "h": "these words",
+    "?": "these words",
+}
+
+
+def help_lines() -> list[str]:
+    """Every word that plain mode takes, a line each."""
+    lines = [f"{word}: {text}" for word, text in QUESTIONS.items() if word != "?"]
+    lines += ["c0 to c7: what a CPU is at", "q: quit"]
+    for action in ACTIONS:
+        argument = f" ({action.prompt}, after a colon)" if action.prompt else ""
+        lines.append(f"{action.word}: {action.help}{argument}")
+    return lines
+
+
+def words_of(script: str) -> list[str]:
+    """The words of a script; LearnerError where it has none."""
+    words = script.split()
+    if not words:
+        raise LearnerError('the script is empty: --script "n n b" is next, next, back')
+    return words
