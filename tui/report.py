@@ -24,12 +24,16 @@ def version_of(library: str) -> str | None:
         return None
 
 
-def write_report(error: Exception) -> Path:
-    """Write the report of `error` to a new file; where no log directory can be written, to a temporary one."""
+def write_report(error: BaseException, moment: str = "") -> Path:
+    """Write the report of `error` to a new file; where no log directory can be written, to a temporary one.
+
+    `moment` names the place in history at which it happened, where there is one.
+    """
     lines = [
         f"simkernel {__version__}, Python {platform.python_version()}, {platform.platform()}",
         *(f"{library} {version_of(library) or 'missing'}" for library in LIBRARIES),
         f"command line: {sys.argv}",
+        *([f"moment: {moment}"] if moment else []),
         "",
         *traceback.format_exception(error),
     ]

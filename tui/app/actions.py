@@ -40,11 +40,10 @@ SCREEN_ACTIONS: tuple[ScreenAction, ...] = (
     ScreenAction("mysteries", (), "Two mysteries", "Start with the two questions again."),
     ScreenAction("save-svg", (), "Save the screen, SVG", "Write this screen into a file as a picture.", "file"),
     ScreenAction("save-text", (), "Save the screen, text", "Write this screen into a file as text.", "file"),
-    ScreenAction("quit", ("q", "ctrl+q"), "Quit", "Leave; the next start offers to go on here."),
+    ScreenAction("quit", ("q", "ctrl+q", "ctrl+c"), "Quit", "Leave; the next start offers to go on here."),
     ScreenAction(
         "look-at-site", (), "Look at a site", "Look at a site by its number in the map.", "number", shown=False
     ),
-    ScreenAction("place", (), "Go to a place", "Go to a place in history by its number.", "place"),
     ScreenAction("palette", ("ctrl+p",), "All actions", "Search all that one can do.", shown=False),
 )
 

@@ -1,107 +1,49 @@
-"""The app: it holds a stepper, asks it for what a key, the mouse or the palette asks for, and draws the new picture.
-
-What is asked of the stepper waits in a queue and is carried out in a thread, one at a time, in order: no key is lost,
-and the screen goes on drawing. Nothing else touches the stepper meanwhile.
-"""
+"""The app: what its own actions do (`actions.SCREEN_ACTIONS`): depth, focus, theme, screens beside the stepper."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 
-from textual.app import App
-from textual.binding import Binding
-from textual.reactive import reactive
-
-from tui.app.actions import SCREEN_ACTIONS, bound
-from tui.app.marks import Marks
+from lessons.scenarios import SCENARIOS
+from simkernel.breakpoints import EVENT_TYPES
+from simkernel.fetch import FetchModel
+from simkernel.protocol import PROTOCOLS
+from simkernel.schedule import Policy
+from tui.app.actions import SCREEN_ACTIONS, key_text
+from tui.app.core import StepperApp
 from tui.app.panel import Panel
-from tui.app.picture import DEPTHS, Look, Picture
-from tui.app.screens.stepper import StepperScreen
+from tui.app.picture import DEPTHS
+from tui.app.screens.prompt import Prompt
+from tui.app.screens.reading import Page
+from tui.app.screens.scenarios import MYSTERIES, Scenarios
+from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
+from tui.app.words import MODELS, NOT_A_CPU, words_on
 from tui.stepper.actions import ACTIONS
-from tui.stepper.moves import step_number
-from tui.stepper.stepper import Outcome, Stepper
+from tui.stepper.stepper import Outcome
 
-SOON = 0.3  # seconds after which the screen says that something is under way
-_SCREENS = {action.name: action for action in SCREEN_ACTIONS}
-_ASKS = {action.name: action for action in ACTIONS}
+PACES = (0.125, 8.0)  # seconds between two steps, least and most
+FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "stop-function")
+CHOICES: dict[str, Callable[[], list[str]]] = {
+    "scenario": lambda: list(SCENARIOS),
+    "stop-event": lambda: sorted(EVENT_TYPES),
+    "model": lambda: [one.value for one in FetchModel],
+    "policy": lambda: [one.value for one in Policy],
+    "schedule": lambda: ["seeded", "round-robin"],
+    "protocol": lambda: list(PROTOCOLS),
+}
 
 
-class SimkernelApp(App[int]):
-    """The stepper on a terminal."""
-
-    TITLE = "simkernel"
-    CSS = "Screen { background: $background; color: $foreground; }"
-    BINDINGS = [Binding(key, f"do('{name}')", show=False) for key, name in bound()]
-
-    picture: reactive[Picture | None] = reactive(None)
-
-    def __init__(self, stepper: Stepper, marks: Marks, theme: str = "dark", depth: str = "story") -> None:
-        super().__init__()
-        for one in THEMES.values():
-            self.register_theme(one)
-        self.theme = theme
-        self.stepper = stepper
-        self.look = Look(depth=depth, marks=marks)
-        self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
+class SimkernelApp(StepperApp):
+    """The app: `do_NAME` for each action of the table."""
 
     def on_mount(self) -> None:
-        self.push_screen(StepperScreen().data_bind(SimkernelApp.picture))
-        self.show(Outcome())
-        self.run_worker(self._carry_out(), name="stepper")
+        super().on_mount()
+        if self.first:
+            self.welcome()
 
-    # --- the stepper ------------------------------------------------------------------------------------------------
-
-    def ask(self, what: Callable[[], Outcome]) -> None:
-        """Have something done with the stepper, after all that was asked for before."""
-        self._asked.put_nowait(what)
-
-    async def settled(self) -> None:
-        """Wait until all that was asked for is done and drawn."""
-        await self._asked.join()
-
-    async def _carry_out(self) -> None:
-        while True:
-            what = await self._asked.get()
-            soon = self.set_timer(SOON, self._say_busy)
-            try:
-                outcome = await asyncio.to_thread(what)
-            finally:
-                soon.stop()
-            self.show(outcome)
-            self._asked.task_done()
-
-    def _say_busy(self) -> None:
-        if self.picture is not None:
-            self.picture = replace(self.picture, running=True)
-
-    def show(self, outcome: Outcome) -> None:
-        """Draw where the stepper stands now."""
-        stepper = self.stepper
-        self.picture = Picture(
-            snapshot=stepper.snapshot,
-            look=self.look,
-            title=stepper.scenario.title if stepper.scenario is not None else "a kernel that has just booted",
-            step=step_number(stepper),
-            message=outcome.message,
-            failed=outcome.error,
-            begin=stepper.begin,
-        )
-
-    # --- asking -----------------------------------------------------------------------------------------------------
-
-    def action_do(self, name: str, argument: str = "") -> None:
-        """Carry out an action of either table."""
-        if name in _SCREENS:
-            method = getattr(self, "do_" + name.replace("-", "_"))
-            method(argument) if _SCREENS[name].prompt else method()
-        else:
-            self.ask(lambda: self.stepper.apply(name, argument))
-
-    def on_panel_chosen(self, message: Panel.Chosen) -> None:
-        self.action_do(message.action, message.argument)
+    # --- how one looks ----------------------------------------------------------------------------------------------
 
     def do_deeper(self) -> None:
         self.change(depth=DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)])
@@ -110,21 +52,142 @@ class SimkernelApp(App[int]):
         self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.lanes))
 
     def do_focus_cpu(self, argument: str) -> None:
-        if argument.isdigit() and int(argument) < len(self.stepper.snapshot.lanes):
-            self.change(cpu=int(argument))
+        number = argument.lower().removeprefix("cpu")
+        if number.isdigit() and int(number) < len(self.stepper.snapshot.lanes):
+            self.change(cpu=int(number))
+        else:
+            self.tell(f"there is no CPU {argument!r}; there are 0 to {len(self.stepper.snapshot.lanes) - 1}")
 
     def do_syntax(self) -> None:
         self.change(syntax="intel" if self.look.syntax == "att" else "att")
-
-    def change(self, **fields: object) -> None:
-        """Look at the same place in another way."""
-        self.look = replace(self.look, **fields)  # type: ignore[arg-type]
-        if self.picture is not None:
-            self.picture = replace(self.picture, look=self.look)
 
     def do_theme(self) -> None:
         names = list(THEMES)
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
+    def tell(self, message: str) -> None:
+        """Say that something cannot be done."""
+        self.show(Outcome(message, error=True))
+
+    # --- going on by itself -----------------------------------------------------------------------------------------
+
+    def do_play(self) -> None:
+        if self.playing is not None:
+            self.playing.stop()
+        self.playing = self.set_interval(self.pace, self.play_on)
+        self.show(Outcome())
+
+    def play_on(self) -> None:
+        """One step, unless the last one is still under way; the end stops it."""
+        if self._busy or not self._asked.empty():
+            return
+        if self.stepper.simulation.outcome or self.stepper.finished:
+            self.stop_playing()
+        else:
+            self.action_do("next")
+
+    def do_faster(self) -> None:
+        self._set_pace(self.pace / 2)
+
+    def do_slower(self) -> None:
+        self._set_pace(self.pace * 2)
+
+    def _set_pace(self, pace: float) -> None:
+        self.pace = min(PACES[1], max(PACES[0], pace))
+        self.show(Outcome(f"By itself: a step every {self.pace:g} seconds."))
+
+    # --- places -----------------------------------------------------------------------------------------------------
+
+    def do_look_at_site(self, argument: str) -> None:
+        sites = self.stepper.image.mcount_loc
+        if argument.isdigit() and int(argument) < len(sites):
+            self.action_do("look-at", self.stepper.image.symbolize(int(sites[int(argument)])).partition("+")[0])
+
+    # --- asking for an argument -------------------------------------------------------------------------------------
+
+    def ask_for(self, title: str, help_text: str, prompt: str, name: str) -> None:
+        """Ask for an action's argument, then carry it out."""
+        choices = CHOICES[name]() if name in CHOICES else []
+        if name in FUNCTIONS:
+            choices = self.stepper.image.function_names()
+        elif name == "stop-phase":
+            choices = [phase.name for phase in self.stepper.protocol.phases]
+
+        def answered(argument: str | None) -> None:
+            if argument is not None:
+                self.action_do(name, argument)
+
+        self.push_screen(Prompt(title, help_text, prompt, choices), answered)
+
+    def do_palette(self) -> None:
+        self.action_command_palette()
+
+    # --- screens ----------------------------------------------------------------------------------------------------
+
+    def do_scenarios(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name == MYSTERIES:
+                self.do_mysteries()
+            elif name is not None:
+                self.action_do("scenario", name)
+
+        self.push_screen(Scenarios(), chosen)
+
+    def do_words(self) -> None:
+        """The words that stand on this screen now."""
+        text = "\n".join(strip.text for strip in self.screen._compositor.render_strips())
+        model = self.stepper.simulation.options.model.value
+        page: list[Line] = [line(("The words on this screen", "title")), line()]
+        for word, meaning in words_on(text).items():
+            page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
+        page += [line(), *wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72)]
+        self.push_screen(Page([*page, line(), line(("Esc: back", "dim"))]))
+
+    def do_help(self) -> None:
+        """The panel in focus, then every key."""
+        panel = self.focused if isinstance(self.focused, Panel) else None
+        page: list[Line] = []
+        if panel is not None:
+            page += [*wrap(panel.HELP, 72), line()]
+        page += [
+            line(("Keys", "title"), ("   Tab goes from panel to panel, F1 tells of the one in focus", "dim")),
+            line(),
+        ]
+        for keys, title, text in [(a.keys, a.title, a.help) for a in SCREEN_ACTIONS if a.shown] + [
+            (a.keys, a.title, a.help) for a in ACTIONS
+        ]:
+            key = self.look.marks.plain(key_text(keys)) or "^p"
+            page += wrap(f"{title}. {text}", 72, "", f"{key:<16}", " " * 16)
+        self.push_screen(Page(page))
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    def do_save_svg(self, argument: str) -> None:
+        self._write(argument, self.export_screenshot(title="simkernel"))
+
+    def do_save_text(self, argument: str) -> None:
+        rows = (strip.text.rstrip() for strip in self.screen._compositor.render_strips())
+        self._write(argument, "".join(f"{row}\n" for row in rows))
+
+    def _write(self, name: str, text: str) -> None:
+        try:
+            Path(name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            self.tell(f"{name or 'a file without a name'} cannot be written: {error.strerror}")
+        else:
+            self.show(Outcome(f"This screen is written to {name}."))
+
+    # --- beginning and end ------------------------------------------------------------------------------------------
+
+    def welcome(self) -> None:
+        """What stands before the stepper at a start."""
+
+    def do_mysteries(self) -> None: ...
+
+    def do_functions(self) -> None: ...
+
+    def do_boot(self) -> None: ...
+
     def do_quit(self) -> None:
+        self.keep()
         self.exit(0)

@@ -14,6 +14,8 @@ WIDE = 110  # columns, from which on there is room beside the story
 STORY = 79  # columns of the story then
 ORDER = ("title", "phases", "site", "now", "why", "oops", "cpus", "focus", "map", "trace", "events", "scrub", "keys")
 GIVE_WAY = ("events", "scrub", "trace", "map", "focus", "oops", "cpus", "why", "now", "phases", "title", "site", "keys")
+GROW = ("why", "map", "oops", "focus", "trace", "events")  # who takes what is left: the story first, so it stays put
+ACROSS = ("title", "keys", "scrub")  # as wide as the screen, always
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10  # below that there is no screen
 
 
@@ -36,7 +38,8 @@ class Need(NamedTuple):
 
 def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box]:
     """A box for each panel that has a place; `needs` names the panels that are wanted."""
-    beside = "focus" in needs and width >= WIDE
+    wide = width >= WIDE
+    beside = wide and "focus" in needs
     stacked = {name: needs[name] for name in ORDER if name in needs and not (beside and name == "focus")}
     rows = _rows(height, stacked)
     boxes: dict[str, Box] = {}
@@ -47,7 +50,7 @@ def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box
                 y = height - rows[name]
             elif name == "scrub":
                 y = max(y, height - rows[name] - rows.get("keys", 0))
-            full = not beside or name in ("title", "keys", "scrub")
+            full = not wide or name in ACROSS
             boxes[name] = Box(0, y, width if full else STORY, rows[name])
             y += rows[name]
     if beside:
@@ -66,7 +69,7 @@ def _rows(height: int, needs: Mapping[str, Need]) -> dict[str, int]:
     for name in GIVE_WAY:
         if name in rows and sum(rows.values()) > height:
             rows[name] = 0
-    for name in GIVE_WAY:
+    for name in GROW:
         spare = height - sum(rows.values())
         if rows.get(name) and spare > 0:
             rows[name] = max(rows[name], min(needs[name].most, rows[name] + spare))

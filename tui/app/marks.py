@@ -16,7 +16,7 @@ class Marks:
         new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
-        ran, read, settled: of the ribbon. bar, knob: of the scrub bar.
+        ran, read, settled: of the ribbon. bar, tick, up, knob: of the scrub bar.
     """
 
     changed: tuple[str, str] = ("▐", "▌")
@@ -39,7 +39,8 @@ class Marks:
     settled: str = "▒"
     idle: str = "·"
     bar: str = "─"
-    knob: str = "┃"
+    knob: str = "█"
+    tick: str = "┬"
     up: str = "▲"
     dash: str = "—"
     arrow: str = "→"
@@ -73,7 +74,8 @@ ASCII = Marks(
     settled="%",
     idle=".",
     bar="-",
-    knob="|",
+    knob="#",
+    tick="+",
     up="^",
     dash="-",
     arrow="->",

@@ -9,6 +9,8 @@ from tui.app.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
     from simkernel.snapshot import Snapshot
+    from tui.stepper.beats import Stop
+    from tui.stepper.story import Story
 
 DEPTHS = ("story", "code", "all")
 
@@ -32,23 +34,24 @@ class Picture:
     """One moment as a screen draws it.
 
     Attributes:
-        snapshot: the machine. look: see above. title: what is being shown.
-        step: how many beats lie behind. stops: addresses at which one wants to halt.
-        message: what the last action said; `failed`: that it could not be done.
-        ticks: places of history with a beat, for the scrub bar: (entry, phase that begins there or "").
-        running: the machine runs on by itself.
+        story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
+        beats: the places of the story up to here. begin: where it starts. stops: addresses at which one wants to halt.
+        message: what the last action said; `failed`: that it could not be done. busy: something is under way.
     """
 
-    snapshot: Snapshot
+    story: Story
     look: Look
     title: str = ""
-    step: int = 0
+    beats: tuple[Stop, ...] = ()
+    begin: int = 0
     stops: tuple[int, ...] = ()
     message: str = ""
     failed: bool = False
-    ticks: tuple[tuple[int, str], ...] = ()
-    begin: int = 0
-    running: bool = False
+    busy: str = ""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.story.snapshot
 
     @property
     def marks(self) -> Marks:

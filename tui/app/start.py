@@ -4,31 +4,54 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from simkernel.errors import LearnerError
 
+if TYPE_CHECKING:
+    from tui.app.app import SimkernelApp
+
 NO_TERMINAL = "there is no terminal here to draw on; `simkernel step one --plain` prints the same steps as text"
-LEAST = (40, 10)
+OK, BUG = 0, 70
 
 
 def check_terminal() -> None:
     """LearnerError where standard input or output is no terminal, or one that cannot draw."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         raise LearnerError(NO_TERMINAL)
 
 
-def open_screen(scenario: str | None = None, ascii_only: bool = False, theme: str | None = None) -> int:
+def open_screen(scenario: str = "", ascii_only: bool = False, theme: str | None = None, depth: str = "") -> int:
     """Open the screen, and return the exit code. A scenario by name starts there; else the first question is asked.
 
     Raises: LearnerError without a terminal, or for a scenario that is none.
     """
     check_terminal()
+    from tui.app import kept
     from tui.app.app import SimkernelApp
     from tui.app.marks import marks_for
     from tui.stepper.stepper import Stepper
 
     marks = marks_for(ascii_only, os.environ)
-    theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else "dark")
-    app = SimkernelApp(Stepper.start(scenario or "one"), marks, theme)
+    last = kept.load()
+    theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
+    stepper = Stepper.start(scenario) if scenario else Stepper.start()
+    app = SimkernelApp(stepper, marks, theme, depth or "story", first="" if scenario else "welcome")
     code = app.run()
-    return code if code is not None else app.return_code or 0
+    if app.crash is not None:
+        return report(app, app.crash)
+    return OK if code is None else code
+
+
+def report(app: SimkernelApp, crash: BaseException) -> int:
+    """Write down a bug of ours with the place at which it happened; the exit code for one."""
+    from tui.report import write_report
+
+    try:
+        moment = app.stepper.moment
+    except Exception as error:  # whatever has gone wrong, the report is written
+        moment = f"not to be had: {error}"
+    file = write_report(crash, moment)
+    print(f"simkernel: this is a bug of simkernel: {type(crash).__name__}: {crash}", file=sys.stderr)
+    print(f"What it was doing is written down in {file}; please send that file.", file=sys.stderr)
+    return BUG

@@ -2,59 +2,70 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+import re
 
-from textual.pilot import Pilot
+import pytest
 
-from simkernel.snapshot import NOW
-from tui.app.app import SimkernelApp
-from tui.app.marks import UNICODE
-from tui.stepper.stepper import Stepper
-
-Drive = Callable[[SimkernelApp, Pilot[Any]], Awaitable[None]]
+from simkernel.snapshot import NOW, Snapshot
+from tests.tui.app.screens import Hand, drive
 
 
-def text_of(app: SimkernelApp) -> str:
-    """The text of the screen as it is drawn."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+def bytes_shown(text: str, label: str) -> list[str]:
+    """The five cells of a row of the site panel, without their marks."""
+    row = next(line for line in text.splitlines() if line[1:].startswith(label))[17:]
+    return re.findall(r"[0-9A-F]{2}|··", row)[:5]
 
 
-def drive(what: Drive, scenario: str = "one", size: tuple[int, int] = (80, 24)) -> None:
-    """Open a scenario on a screen of this size, and have something done with it."""
-
-    async def run() -> None:
-        app = SimkernelApp(Stepper.start(scenario), UNICODE)
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await what(app, pilot)
-
-    asyncio.run(run())
-
-
-async def press(app: SimkernelApp, pilot: Pilot[Any], *keys: str) -> str:
-    """Press keys, wait until all is drawn, return the screen's text."""
-    await pilot.press(*keys)
-    await app.settled()
-    await pilot.pause()
-    return text_of(app)
+def assert_shows(text: str, snapshot: Snapshot) -> None:
+    """The phase under way in capitals, memory's bytes, those each CPU may run, who is on each CPU."""
+    phase = next((row.name for row in snapshot.patch.phases if row.state == NOW), None)
+    assert phase is None or phase.upper() in text
+    assert snapshot.site is not None
+    assert bytes_shown(text, "in memory") == [f"{byte:02X}" for byte in snapshot.site.memory.data]
+    for one in snapshot.site.cpus:
+        expected = [f"{values[0]:02X}" for values in one.options]
+        expected[one.read or 5 :] = ["··"] * (5 - (one.read or 5))
+        assert bytes_shown(text, f"CPU{one.cpu} may run") == expected
+    for lane in snapshot.lanes:
+        assert re.search(rf"CPU{lane.cpu}[▌ ] {re.escape(lane.task)}", text)
 
 
-def test_a_step_and_the_way_back() -> None:
-    async def walk(app: SimkernelApp, pilot: Pilot[Any]) -> None:
-        first = text_of(app)
-        assert "vfs_read" in first and "step 0" in first
-        for key in ("right",) * 3:
-            text = await press(app, pilot, key)
-            snapshot = app.stepper.snapshot
-            now = next((row.name for row in snapshot.patch.phases if row.state == NOW), None)
-            assert now is None or now.upper() in text
-            assert snapshot.site is not None
-            row = next(line for line in text.splitlines() if line.startswith(" in memory"))
-            assert [word for word in row.replace("▐", " ").replace("▌", " ").split() if len(word) == 2][:5] != []
-        there = app.stepper.simulation.place
-        await press(app, pilot, "right", "left")
-        assert app.stepper.simulation.place == there
+@pytest.mark.parametrize("depth", ["story", "code", "all"])
+def test_every_beat_shows_what_the_snapshot_holds_and_goes_back_exactly(depth: str) -> None:
+    async def walk(hand: Hand) -> None:
+        places = [hand.app.stepper.simulation.place]
+        for _ in range(16):
+            assert_shows(await hand.press("right"), hand.app.stepper.snapshot)
+            places.append(hand.app.stepper.simulation.place)
+        for place in reversed(places[:-1]):
+            text = await hand.press("left")
+            assert hand.app.stepper.simulation.place == place
+            assert_shows(text, hand.app.stepper.snapshot)
+
+    drive(walk, size=(120, 36), depth=depth)
+
+
+def test_a_held_key_loses_nothing() -> None:
+    async def walk(hand: Hand) -> None:
+        await hand.press(*["right"] * 20)
+        assert len(hand.app.stepper.beats()) == 20
+        await hand.press(*["left"] * 7)
+        assert len(hand.app.stepper.beats()) == 13
 
     drive(walk)
+
+
+def test_depths_add_and_what_the_story_shows_stays_in_its_place() -> None:
+    async def walk(hand: Hand) -> None:
+        await hand.press("right", "right")
+        story = hand.text().splitlines()
+        code = (await hand.press("m")).splitlines()
+        everything = (await hand.press("m")).splitlines()
+        assert "registers" not in "\n".join(story) and "registers" in "\n".join(code)
+        assert "what happened" not in "\n".join(code) and "what happened" in "\n".join(everything)
+        for deep in (code, everything):
+            assert [line[:78].rstrip() for line in deep[1:16]] == [line[:78].rstrip() for line in story[1:16]]
+        again = (await hand.press("m")).splitlines()
+        assert again == story
+
+    drive(walk, size=(120, 36))

@@ -1,4 +1,4 @@
-"""A line a CPU: its task, where it is, what it waits for; from depth *code* on also who ran when."""
+"""A line a CPU: its task and what it is about; from depth *code* on its next instruction, and who ran when."""
 
 from __future__ import annotations
 
@@ -6,57 +6,48 @@ from simkernel.snapshot import Lane, Move
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, heading, line, spread
+from tui.stepper.story import Mark
 
-RIBBON = 24  # moves that the ribbon holds
+RIBBON = 20  # moves that the ribbon holds
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    snapshot, marks = picture.snapshot, picture.marks
-    out = [heading("CPUs", width, marks.rule)]
-    for lane in snapshot.lanes:
-        deep = picture.look.depth != "story"
-        left = line(
-            (f"CPU{lane.cpu}", "here" if deep and lane.cpu == picture.look.cpu else "strong"),
-            (f" {lane.task:<13.13}", ""),
-            (f" {where(lane):<24.24}" if deep else f" {state(picture, lane)}", ""),
-        )
-        if deep:
-            flags = f"{'if' if lane.interrupts_on else '--'} {short_state(lane):<12.12}"
-            ribbon = "".join(mark(picture, move, lane.cpu) for move in snapshot.moves[-RIBBON:])
-            out.append(spread(line(*left, (f" {flags}", "dim")), line((ribbon, "dim")), width))
+    out = [heading("CPUs", width, picture.marks.rule)]
+    for lane, said in zip(picture.snapshot.lanes, picture.story.cpus, strict=True):
+        label, _, text = said.text.partition(" ")
+        changed = said.has(Mark.CHANGED)
+        left, right = picture.marks.changed if changed else (" ", " ")
+        look = "bad" if said.has(Mark.BROKEN) else "strong"
+        head = line((left, "here"), (label, f"{look} changed" if changed else look), (right + " ", "here"))
+        if picture.look.depth == "story":
+            out.append(line(*head, (text, "bad" if said.has(Mark.BROKEN) else "")))
         else:
-            out.append(left)
+            out.append(deep(picture, lane, head, width))
     return out
 
 
-def where(lane: Lane) -> str:
-    return lane.place or f"{lane.rip:#x}"
+def deep(picture: Picture, lane: Lane, head: Line, width: int) -> Line:
+    """Task, next instruction, interrupts, what is pending, the ribbon."""
+    one = lane.instruction
+    text = "" if one is None else one.att if picture.look.syntax == "att" else one.intel
+    if one is not None and one.target:
+        text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
+    flags = "irqs on " if lane.interrupts_on else "irqs off"
+    body = f"{lane.task:<14.14} {lane.place:<20.20} {text:<20.20} {flags} {state(lane)}"
+    ribbon = "".join(mark(picture, move, lane.cpu) for move in picture.snapshot.moves[-RIBBON:])
+    return spread(line(*head, body), line((ribbon, "dim")), width)
 
 
-def state(picture: Picture, lane: Lane) -> str:
-    """What a CPU is about, in words."""
-    site = picture.snapshot.site
+def state(lane: Lane) -> str:
+    """What is pending or under way, in a word."""
+    words = list(lane.pending)
+    if lane.asked and "sync" not in words:
+        words.append("answering")
     if lane.handling:
-        return "took the int3; its handler does what the new instruction would do"
-    if lane.reading:
-        return "is in the middle of reading this instruction"
-    if lane.parked:
-        return "waits in a loop until the bytes are changed"
-    if lane.asked:
-        return "has not answered yet" + ("" if lane.interrupts_on else ": its interrupts are off")
+        words.append("in handler")
     if lane.halted:
-        return "has nothing to do"
-    if site is not None and lane.rip == site.address:
-        return "is about to run these bytes"
-    return f"runs {lane.function}" if lane.function else "runs"
-
-
-def short_state(lane: Lane) -> str:
-    if lane.handling:
-        return "in handler"
-    if lane.asked:
-        return "not answered"
-    return ",".join(lane.pending) or ("halted" if lane.halted else "")
+        words.append("halted")
+    return ",".join(words)
 
 
 def mark(picture: Picture, move: Move, cpu: int) -> str:
@@ -69,9 +60,9 @@ def mark(picture: Picture, move: Move, cpu: int) -> str:
 class Cpus(Panel):
     NAME = "cpus"
     HELP = (
-        "A line a CPU: the task on it, and what it is about. Deeper (m) also the next place, whether interrupts are on "
-        "(if), what is pending, and a ribbon of who moved when, the latest at its right end. Click a line to look at "
-        "that CPU; f takes the next one."
+        "A line a CPU: the task on it, and what it is about. Deeper (m) also its next instruction, whether interrupts "
+        "are on, what is pending, and a ribbon of who moved when, the latest at its right end. Click a line to look at "
+        "that CPU in full; f takes the next one."
     )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:

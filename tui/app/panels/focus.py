@@ -13,7 +13,7 @@ REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp") + tuple(f"r
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     lane = picture.snapshot.lanes[min(picture.look.cpu, len(picture.snapshot.lanes) - 1)]
     marks = picture.marks
-    out = [heading(f"CPU{lane.cpu} {lane.task}, next: {lane.place}", width, marks.rule)]
+    out = [heading(f"CPU{lane.cpu} next: {lane.place}", width, marks.rule)]
     out += wrap(marks.plain(lane.sentence), width, "strong")[:2]
     if width >= 70:
         left, right = code(picture, lane, 42, height - len(out)), registers(picture, lane, width - 44)
@@ -49,38 +49,22 @@ def code_line(picture: Picture, one: CodeLine) -> Line:
 
 
 def registers(picture: Picture, lane: Lane, width: int) -> list[Line]:
-    """Two in a line where they fit; brackets around those that have changed."""
+    """Two in a line where they fit; brackets around those that have just changed."""
     values = {one.name: one for one in lane.registers}
-    left, right = picture.marks.changed
-    pieces: list[list[Piece]] = []
+    out: list[list[Piece]] = []
     for name in (*REGISTERS, "rflags"):
-        if name not in values:
-            continue
-        one = values[name]
-        mark = (left, right) if one.changed and picture.changed(f"CPU{lane.cpu} {name}") else (" ", " ")
-        pieces.append(
-            [
-                (f"{name:<4.4}", "dim"),
-                (mark[0], "here"),
-                (f"{one.value:x}".rjust(16)[-16:], "changed" if mark[0] != " " else ""),
-                (mark[1], "here"),
-            ]
-        )
-    if width >= 46:
-        half = (len(pieces) + 1) // 2
-        return [line(*pieces[at], *(pieces[at + half] if at + half < len(pieces) else ())) for at in range(half)]
-    if width >= 40:
-        return [line(*(p for reg in pieces[at : at + 2] for p in compact(reg))) for at in range(0, len(pieces), 2)]
-    return [line(*reg) for reg in pieces]
-
-
-def compact(register: list[Piece]) -> list[Piece]:
-    """A register in 20 columns: the upper half of a kernel address is dots."""
-    name, left, (value, look), right = register
-    text = value.strip()
-    if len(text) > 12:
-        text = f"{text[:2]}..{text[-8:]}"
-    return [(f"{name[0].strip():<4}"[:4], "dim"), left, (text.rjust(12), look), right, (" ", "")]
+        if name in values:
+            changed = values[name].changed and picture.changed(f"CPU{lane.cpu} {name}")
+            left, right = picture.marks.changed if changed else (" ", " ")
+            value = f"{values[name].value:x}"
+            if width < 42:  # two in 20 columns each: the upper half of a kernel address is the same for all
+                value = value if len(value) <= 11 else f"..{value[-8:]}"
+            room = 16 if width >= 42 else 11
+            out.append([(f"{name:<6}"[:6] if width >= 46 else f"{name:<4.4}", "dim"), (left, "here")])
+            out[-1] += [(value.rjust(room), "changed" if changed else ""), (right + " ", "here")]
+    if width < 36:
+        return [line(*one) for one in out]
+    return [line(*(piece for one in out[at : at + 2] for piece in one)) for at in range(0, len(out), 2)]
 
 
 def stack_lines(picture: Picture, lane: Lane, width: int) -> list[Line]:

@@ -8,15 +8,25 @@ from tui.app.text import Line, wrap
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    """What the last action said, else the event; then the patching task; then, where there is room, the reasons."""
+    story, marks = picture.story, picture.marks
+    said = [one for one in story.said if one not in (story.why.why, story.why.true_now)]
+    out: list[Line] = []
     if picture.message:
-        return wrap(picture.message, width, "bad" if picture.failed else "strong")
-    beat = next((one for one in reversed(picture.snapshot.events) if one.is_beat), None)
-    return wrap(picture.marks.plain(beat.sentence), width, "strong") if beat else []
+        out += wrap(marks.plain(picture.message), width, "bad" if picture.failed else "strong")
+    elif said:
+        out += wrap(marks.plain(said[0]), width, "strong")
+    last = wrap(marks.plain(story.patcher), width)
+    for one in said[0 if picture.message else 1 :]:
+        more = wrap(marks.plain(one), width)
+        if len(out) + len(more) + len(last) <= height:
+            out += more
+    return [*out, *last]
 
 
 class Now(Panel, can_focus=False):
     NAME = "now"
-    HELP = "What has just happened, in a sentence."
+    HELP = "What has just happened, and whom the patching task waits for."
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)

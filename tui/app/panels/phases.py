@@ -12,14 +12,16 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     marks = picture.marks
     lines: list[Line] = []
     row: list[Piece] = []
-    for phase in picture.snapshot.patch.phases:
+    for phase in picture.story.phases:
         glyph, look = {DONE: (marks.done, "good"), NOW: (marks.now, "here")}.get(phase.state, (marks.todo, "dim"))
         name = phase.name.upper() if phase.state == NOW else phase.name
-        piece = (f"{glyph} {name} ", look)
-        if length(line(*row)) + len(piece[0]) > width + 1:
+        changed = phase.state == NOW and picture.changed("phase")
+        left, right = marks.changed if changed else (" ", " ")
+        pieces = [(glyph + left, look), (name, f"{look} changed" if changed else look), (right, look)]
+        if length(line(*row)) + length(tuple(pieces)) > width + 1:
             lines.append(tuple(row))
             row = []
-        row.append(piece)
+        row += pieces
     return [*lines, tuple(row)]
 
 

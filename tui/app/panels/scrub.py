@@ -14,8 +14,14 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     label = f" {snapshot.entry} of {snapshot.length}"
     cells = max(4, width - len(label))
     bar: list[Piece] = [(marks.bar, "dim")] * cells
-    for place, phase in picture.ticks:
-        bar[column(picture, place, cells)] = (("+" if not phase else marks.up), "new" if phase else "dim")
+    during = ""
+    for place, phase in picture.beats:
+        new = bool(phase) and phase != during
+        if bar[column(picture, place, cells)][0] != marks.up:
+            bar[column(picture, place, cells)] = (marks.up, "new") if new else (marks.tick, "dim")
+        during = phase
+    if snapshot.oops is not None:
+        bar[-1] = (marks.broken, "bad")
     bar[column(picture, snapshot.entry, cells)] = (marks.knob, "here")
     return [(*bar, (label, "dim"))]
 

@@ -32,12 +32,21 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 
 
 def counts(picture: Picture, sites: SiteMap) -> Line:
+    """How many are in each state; brackets around a number that has just changed."""
     marks = picture.marks
+    before = next((change.before for change in picture.snapshot.changes if change.what == "site map"), sites.states)
     parts: list[Piece] = []
     for state in (NOTHING, CALL, INT3, CHANGING, WRONG):
-        number = sites.count(state)
-        if number or state in (NOTHING, CALL):
-            parts.append((f"  {marks.sites[state]} {number:,} {SITE_STATES[state]}", LOOKS[state]))
+        number, look = sites.count(state), LOOKS[state]
+        changed = number != before.count(state)
+        if number or changed or state in (NOTHING, CALL):
+            left, right = marks.changed if changed else (" ", " ")
+            parts += [
+                (f"  {marks.sites[state]}", look),
+                (left, "here"),
+                (f"{number:,}", f"{look} changed" if changed else look),
+            ]
+            parts += [(right, "here"), (SITE_STATES[state], look)]
     return line((f"{len(sites.states):,} functions", "title"), *parts)
 
 

@@ -8,22 +8,16 @@ from tui.app.text import Line, line, spread
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    patch, site = picture.snapshot.patch, picture.snapshot.site
-    marks = picture.marks
-    name = site.name if site is not None else picture.title
-    left = line((name, "title"))
-    if site is not None and site.old is not None and site.new is not None:
-        left = line((name, "title"), f": {kind(site.old.text)} {marks.arrow} {kind(site.new.text)}")
-    if len(patch.sites) > 1:
-        left = line(*left, (f"  and {len(patch.sites) - 1} more in this batch", "dim"))
-    state = "running; any key stops it" if picture.running else f"step {picture.step}"
-    right = line((state, "strong"), f"    {patch.protocol.name}, {era(patch.protocol.era)} ")
+    story = picture.story
+    name, colon, change = story.heading.partition(":")
+    left = line((name, "title"), picture.marks.plain(colon + change.replace("->", picture.marks.arrow)))
+    sites = len(picture.snapshot.patch.sites)
+    if sites > 1:
+        left = line(*left, (f"  and {sites - 1} more at once", "dim"))
+    steps = f" of {story.steps}" if story.steps else ""
+    state = picture.busy or f"step {story.step}{steps}"
+    right = line((state, "strong"), (f"   {story.protocol}, {era(story.era)} ", "dim"))
     return [spread(left, right, width)]
-
-
-def kind(text: str) -> str:
-    """An instruction in a word or two."""
-    return "nothing" if text == "nop" else text.split()[0] if text else "?"
 
 
 def era(text: str) -> str:

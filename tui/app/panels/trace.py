@@ -9,20 +9,17 @@ from tui.app.text import Line, line
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    trace = picture.snapshot.trace
-    changed = picture.changed("trace")
+    trace, marks = picture.snapshot.trace, picture.marks
     if not trace:
-        return [line(("trace  ", "title"), ("nothing yet: no traced function was called", "dim"))]
-    shown = trace[-max(1, height) :]
+        return [line(("trace  ", "title"), (picture.story.trace[-1], "dim"))]
+    shown = list(trace[-max(1, height) :])
     out = []
     for at, record in enumerate(shown):
-        newest = at == len(shown) - 1
-        out.append(
-            line(
-                ("trace  " if at == 0 else "       ", "title"),
-                (record_text(record), "strong" if newest and changed else ""),
-            )
-        )
+        changed = at == len(shown) - 1 and picture.changed("trace")
+        left, right = marks.changed if changed else (" ", " ")
+        text = picture.story.trace[-1] if picture.look.depth == "story" else record_text(record)
+        head = ("trace" if at == 0 else "     ", "title")
+        out.append(line(head, (" " + left, "here"), (text, "changed" if changed else ""), (right, "here")))
     return out
 
 

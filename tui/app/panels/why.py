@@ -1,4 +1,4 @@
-"""Why: what is true now and whether it holds, why the step is there, who does it in Linux, and what else."""
+"""Why: what is true now and whether it holds, why the step is there, what came of leaving it out, who does it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,33 @@ from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, wrap
 
-INDENT = "       "
+INDENT = " " * 8
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    patch = picture.snapshot.patch
-    phase, marks = patch.phase, picture.marks
-    broken = next((one for one in picture.snapshot.verdicts if not one.holds), None)
+    why, marks = picture.story.why, picture.marks
     out: list[Line] = []
-    if broken is not None:
-        cpu = "" if broken.cpu is None else f"CPU{broken.cpu}: "
-        out += wrap(f"{broken.name}: {cpu}{broken.detail}", width, "bad", f"{marks.broken} Broken ", INDENT)
-    if phase is None:
-        return out or wrap(patch.protocol.prose, width, "", "Why    ", INDENT)
-    out += wrap(marks.plain(phase.why), width, "", "Why    ", INDENT)
-    out += wrap(marks.plain(phase.without), width, "", "Else   ", INDENT)
-    if phase.linux:
-        out += wrap(marks.plain(phase.linux), width, "dim", "Linux  ", INDENT)
+    if why.holds:
+        out += wrap(marks.plain(why.true_now), width, "", f"{marks.holds} True  ", INDENT)
+    else:
+        who = "" if why.cpu is None else f" (CPU{why.cpu}" + ("" if why.byte is None else f", byte +{why.byte}") + ")"
+        text = why.verdict.removeprefix("Broken: ").rstrip(".") + who + "."
+        out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
+    if why.why:
+        out += wrap(marks.plain(why.why), width, "", "Why     ", INDENT)
+        without = why.without or f"Leave {why.phase} out, and see: x"
+        out += wrap(marks.plain(without), width, "" if why.without else "dim", "Without ", INDENT)
+    if why.linux:
+        out += wrap(marks.plain(why.linux), width, "dim", "Linux   ", INDENT)
     return out
 
 
 class Why(Panel):
     NAME = "why"
-    HELP = "Why this step is there, what would go wrong without it, and which function of Linux does it."
+    HELP = (
+        "What may be relied on now, checked at this very step: a mark says whether it holds, or which CPU and byte "
+        "break it. Then why the step is there, what a run without it came to, and which function of Linux does it."
+    )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)

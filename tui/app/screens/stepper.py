@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, WIDE, Need, arrange
+from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, STORY, WIDE, Need, arrange
 from tui.app.panel import Panel
 from tui.app.panels.cpus import Cpus
 from tui.app.panels.events import Events
@@ -34,11 +34,12 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
     """The panels that a picture wants in its depth, and their rows."""
     snapshot, depth = picture.snapshot, picture.look.depth
     cpus = len(snapshot.lanes)
-    rows_of_map = 1 + -(-len(cells(snapshot.map)) // max(1, width - 1))
+    column = STORY if width >= WIDE else width
+    rows_of_map = 1 + -(-len(cells(snapshot.map)) // max(1, column - 1))
     deep = depth != "story" and width < WIDE
     out = {
         "title": Need(1),
-        "phases": Need(len(phase_lines(picture, width - 1, 9))),
+        "phases": Need(len(phase_lines(picture, column - 1, 9))),
         "site": Need(4 + cpus, 2 + cpus),
         "now": Need(3, 1),
         "why": Need(6, 2, 9),

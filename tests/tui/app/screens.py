@@ -1,0 +1,67 @@
+"""Opening the app on a screen that is only memory, pressing its keys, reading its text."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tui.app.app import SimkernelApp
+from tui.app.marks import UNICODE, Marks
+from tui.stepper.stepper import Stepper
+
+
+class Hand:
+    """A person at the app: presses keys, reads the screen."""
+
+    def __init__(self, app: SimkernelApp, pilot: Pilot[Any]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> str:
+        """Press keys, wait until all is done and drawn, return the screen's text."""
+        await self.pilot.press(*keys)
+        return await self.read()
+
+    async def type(self, text: str) -> str:
+        return await self.press(*("space" if one == " " else one for one in text))
+
+    async def do(self, name: str, argument: str | None = None) -> str:
+        """An action by its name, as the palette calls it."""
+        self.app.action_do(name, argument)
+        return await self.read()
+
+    async def read(self) -> str:
+        """The screen's text, once nothing is under way."""
+        await self.app.settled()
+        await self.pilot.pause()
+        await self.app.settled()
+        return self.text()
+
+    def text(self) -> str:
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+
+Drive = Callable[[Hand], Awaitable[None]]
+
+
+def drive(
+    what: Drive,
+    scenario: str = "one",
+    size: tuple[int, int] = (80, 24),
+    marks: Marks = UNICODE,
+    depth: str = "story",
+    stepper: Stepper | None = None,
+) -> None:
+    """Open a scenario on a screen of this size, and have something done with it."""
+
+    async def run() -> None:
+        app = SimkernelApp(stepper or Stepper.start(scenario), marks, depth=depth)
+        async with app.run_test(size=size) as pilot:
+            hand = Hand(app, pilot)
+            await hand.read()
+            await what(hand)
+
+    asyncio.run(run())

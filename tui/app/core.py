@@ -1,0 +1,182 @@
+"""The core of the app: it holds a stepper, asks it for what a person asks for, and draws the new picture.
+
+What is asked of the stepper waits in a queue and is carried out in a thread, one at a time, in order: no key is lost,
+and the screen goes on drawing. Nothing else touches the stepper meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.worker import WorkerFailed
+
+from simkernel.breakpoints import AtAddress
+from tui.app import kept
+from tui.app.actions import SCREEN_ACTIONS, bound
+from tui.app.marks import UNICODE, Marks
+from tui.app.palette import Actions
+from tui.app.panel import Panel
+from tui.app.picture import Look, Picture
+from tui.app.screens.stepper import StepperScreen
+from tui.app.theme import THEMES
+from tui.stepper.actions import ACTIONS
+from tui.stepper.stepper import Outcome, Stepper
+from tui.stepper.story import story_of
+
+SOON = 0.25  # seconds after which the screen says that something is under way
+BUG = 70
+_SCREENS = {action.name: action for action in SCREEN_ACTIONS}
+_ASKS = {action.name: action for action in ACTIONS}
+
+
+class StepperApp(App[int]):
+    """A stepper and its picture; what its own actions do is `app.SimkernelApp`'s to say.
+
+    Attributes:
+        stepper: the machine's. look: how one looks at it. playing: goes on by itself. crash: what ended us, if it did.
+    """
+
+    TITLE = "simkernel"
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    .-ascii * { scrollbar-size: 0 0; }
+    """
+    COMMANDS = {Actions}
+    BINDINGS = [Binding(key, f"do('{name}')", show=False) for key, name in bound()]
+
+    picture: reactive[Picture | None] = reactive(None)
+
+    def __init__(
+        self, stepper: Stepper, marks: Marks = UNICODE, theme: str = "dark", depth: str = "story", first: str = ""
+    ) -> None:
+        super().__init__()
+        for one in THEMES.values():
+            self.register_theme(one)
+        self.theme = theme
+        self.stepper = stepper
+        self.look = Look(depth=depth, marks=marks)
+        self.playing: Timer | None = None
+        self.pace = 1.0
+        self.crash: BaseException | None = None
+        self.first = first
+        self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
+        self._busy = False
+
+    def on_mount(self) -> None:
+        self.set_class(self.look.marks != UNICODE, "-ascii")
+        self.push_screen(StepperScreen().data_bind(StepperApp.picture))
+        self.show(Outcome())
+        self.run_worker(self._carry_out(), name="stepper")
+
+    # --- the stepper ------------------------------------------------------------------------------------------------
+
+    def ask(self, what: Callable[[], Outcome]) -> None:
+        """Have something done with the stepper, after all that was asked for before."""
+        self._asked.put_nowait(what)
+
+    async def settled(self) -> None:
+        """Wait until all that was asked for is done and drawn."""
+        await self._asked.join()
+
+    async def _carry_out(self) -> None:
+        while True:
+            what = await self._asked.get()
+            soon = self.set_timer(SOON, self._say_busy)
+            self._busy = True
+            try:
+                outcome = await asyncio.to_thread(what)
+            finally:
+                self._busy = False
+                soon.stop()
+            self.show(outcome)
+            self._asked.task_done()
+
+    def _say_busy(self) -> None:
+        if self.picture is not None and self._busy:
+            self.picture = replace(self.picture, busy="busy; Esc stops it")
+
+    def show(self, outcome: Outcome) -> None:
+        """Draw where the stepper stands now."""
+        stepper = self.stepper
+        beats = stepper.beats()
+        self.picture = Picture(
+            story=story_of(stepper, beats),
+            look=self.look,
+            title=stepper.scenario.title if stepper.scenario is not None else "a kernel that has just booted",
+            beats=tuple(beats),
+            begin=stepper.begin,
+            stops=tuple(one.address for one in stepper.breakpoints if isinstance(one, AtAddress)),
+            message=outcome.message,
+            failed=outcome.error,
+            busy="any key stops it" if self.playing else "",
+        )
+
+    def change(self, **fields: object) -> None:
+        """Look at the same place in another way."""
+        self.look = replace(self.look, **fields)  # type: ignore[arg-type]
+        if self.picture is not None:
+            self.picture = replace(self.picture, look=self.look)
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def action_do(self, name: str, argument: str | None = None) -> None:
+        """Carry out an action of either table; what it still needs to know is asked for."""
+        action = _SCREENS.get(name) or _ASKS[name]
+        if argument is None and action.prompt:
+            self.ask_for(action.title, action.help, action.prompt, name)
+        elif name in _SCREENS:
+            method = getattr(self, "do_" + name.replace("-", "_"))
+            if action.prompt:
+                method(argument)
+            else:
+                method()
+        else:
+            self.ask(lambda: self.stepper.apply(name, argument or ""))
+
+    def ask_for(self, title: str, help_text: str, prompt: str, name: str) -> None:
+        """Ask a person for an action's argument, then carry it out."""
+        raise NotImplementedError
+
+    def on_panel_chosen(self, message: Panel.Chosen) -> None:
+        self.action_do(message.action, message.argument)
+
+    async def on_event(self, event: events.Event) -> None:
+        """While it goes on by itself, any key stops it and does nothing else."""
+        if isinstance(event, events.Key):
+            if self.playing is not None:
+                self.stop_playing()
+                return
+            if self._busy and event.key in ("escape", "ctrl+c"):
+                self.stepper.stop_asked = True
+                return
+        await super().on_event(event)
+
+    def stop_playing(self) -> None:
+        if self.playing is not None:
+            self.playing.stop()
+        self.playing = None
+        self.ask(Outcome)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Write down where one stands, for the next start."""
+        kept.save(kept.of(self.stepper, self.look, self.theme))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug of ours: the screen closes, the terminal is as it was, and `start.py` writes the report."""
+        if self.crash is None:
+            self.crash = error.error if isinstance(error, WorkerFailed) else error
+        if self.is_headless:
+            super()._handle_exception(error)
+        else:
+            self._exception = error
+            self._exception_event.set()
+            self.exit(BUG)

@@ -1,0 +1,87 @@
+"""What is kept from one start to the next: the place where one stood, as a moment, and how one looked at it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+from lessons.scenarios import SCENARIOS
+from simkernel.errors import LearnerError
+from simkernel.moment import open_moment
+from tui.app.picture import Look
+from tui.stepper.stepper import Stepper
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The place where one quit.
+
+    Attributes:
+        moment: as a string, "" where there was none to keep. scenario: its name, "" for none. begin: where its story
+        starts. site: the address looked at, 0 for none. title, step: what to call the place.
+        depth, syntax, theme: how one looked at it.
+    """
+
+    moment: str = ""
+    scenario: str = ""
+    begin: int = 0
+    site: int = 0
+    title: str = ""
+    step: int = 0
+    depth: str = "story"
+    syntax: str = "att"
+    theme: str = ""
+
+
+def of(stepper: Stepper, look: Look, theme: str) -> Kept:
+    """Where a stepper stands, and how one looks at it. What no moment can name (a synthetic table) is not kept."""
+    try:
+        moment = stepper.moment
+    except LearnerError:
+        moment = ""
+    return Kept(
+        moment=moment,
+        scenario=stepper.scenario.name if stepper.scenario is not None else "",
+        begin=stepper.begin,
+        site=stepper.site or 0,
+        title=stepper.scenario.title if stepper.scenario is not None else "a kernel",
+        step=len(stepper.beats()),
+        depth=look.depth,
+        syntax=look.syntax,
+        theme=theme,
+    )
+
+
+def reopen(kept: Kept) -> Stepper:
+    """A stepper where the last session stood.
+
+    Raises: LearnerError where the moment does not open (another version, a file that is gone).
+    """
+    scenario = SCENARIOS.get(kept.scenario)
+    return Stepper(open_moment(kept.moment), scenario, kept.site or None, kept.begin)
+
+
+def state_file() -> Path:
+    return Path(platformdirs.user_state_dir("simkernel", appauthor=False)) / "last.json"
+
+
+def load() -> Kept | None:
+    """What the last session kept; None at a first start, or where the file cannot be read."""
+    try:
+        return Kept(**json.loads(state_file().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def save(kept: Kept) -> bool:
+    """Keep it for the next start; False where no file can be written."""
+    file = state_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(kept)), encoding="utf-8")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,37 @@
+"""A page to read: help, the words of a screen, an oops in full. Any of Esc, q and Enter closes it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.app.text import Line, content
+
+
+class Page(ModalScreen[None]):
+    """Lines in a frame over the screen."""
+
+    BINDINGS = [Binding(key, "close", show=False) for key in ("escape", "q", "enter", "f1", "question_mark", "space")]
+    DEFAULT_CSS = """
+    Page { align: center middle; background: $background 60%; }
+    Page > VerticalScroll { width: 78; max-width: 100%; height: auto; max-height: 100%; background: $surface; }
+    Page > VerticalScroll { padding: 1 2; color: $foreground; }
+    """
+
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self._content: Content = content(lines)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Static(self._content)
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def action_close(self) -> None:
+        self.dismiss()

@@ -1,0 +1,46 @@
+"""What the words on a screen mean: those that stand there now, each in a sentence or two."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = {
+    "int3": "One byte, CC. A CPU that runs it stops where it is and calls a handler of the kernel.",
+    "call": "Go to another function, and remember the way back.",
+    "nop": "An instruction that does nothing. This one is five bytes long, as long as a call.",
+    "nothing": "An instruction of five bytes that does nothing (a NOP).",
+    "sync": "Every CPU is asked to answer. It answers between two instructions, so it holds no half of one then.",
+    "trampoline": "A few instructions that save what the function needs, call the tracer, and come back.",
+    "handler": "The code of the kernel that runs when a CPU takes an int3 or an interrupt.",
+    "interrupts": "Signals that make a CPU leave what it does for a moment. Where they are off, one has to wait.",
+    "batch": "Up to 256 functions that are changed together: each wait serves them all.",
+    "cache line": "64 bytes that a CPU fetches together. Where five bytes lie across two, they may come at two times.",
+    "trace": "What the tracer has written down: task, CPU, time, function, and who called it.",
+    "site": "The place at the start of a function where the five bytes stand.",
+    "serializes": "From here on a CPU runs what memory holds: what it had read ahead does not count any more.",
+    "oops": "The last words of a kernel that cannot go on.",
+    "tail": "Bytes 1 to 4 of the five.",
+    "head": "Byte 0, the first of the five.",
+    "may run": "The bytes that this CPU may still be made to run here, by what manuals promise. Memory is one for all.",
+    "pending": "Sent to a CPU and not taken by it yet.",
+    "tick": "The timer's interrupt, after which another task may run.",
+}
+MODELS = {
+    "instant": "Each CPU runs what memory holds at that moment.",
+    "pieces": "A CPU reads an instruction byte after byte, and stores may come between two reads.",
+    "line": "For each part of a store within a cache line, a CPU runs the old bytes or the new ones.",
+    "byte": "For each byte a CPU runs the old one or the new one, until it serializes.",
+}
+NOT_A_CPU = (
+    "Real CPUs do not work like this. The manual promises nothing until a CPU serializes; this model is one way to "
+    "use that freedom, so that you can see what the protocol must survive."
+)
+
+
+def words_on(text: str) -> dict[str, str]:
+    """The words of WORDS that stand in a text, in the order in which they do."""
+    lower = text.lower()
+    found = {word: re.search(rf"\b{re.escape(word)}", lower) for word in WORDS}
+    return {
+        word: WORDS[word] for word, at in sorted(found.items(), key=lambda one: one[1].start() if one[1] else 0) if at
+    }
