@@ -24,10 +24,10 @@ from tui.stepper.actions import ACTIONS
 from tui.stepper.stepper import Outcome
 
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
-FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "stop-function")
+FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], list[str]]] = {
     "scenario": lambda: list(SCENARIOS),
-    "stop-event": lambda: sorted(EVENT_TYPES),
+    "break-event": lambda: sorted(EVENT_TYPES),
     "model": lambda: [one.value for one in FetchModel],
     "policy": lambda: [one.value for one in Policy],
     "schedule": lambda: ["seeded", "round-robin"],
@@ -110,7 +110,7 @@ class SimkernelApp(StepperApp):
         choices = CHOICES[name]() if name in CHOICES else []
         if name in FUNCTIONS:
             choices = self.stepper.image.function_names()
-        elif name == "stop-phase":
+        elif name == "break-phase":
             choices = [phase.name for phase in self.stepper.protocol.phases]
 
         def answered(argument: str | None) -> None:

@@ -21,7 +21,7 @@ def check_terminal() -> None:
         raise LearnerError(NO_TERMINAL)
 
 
-def open_screen(scenario: str = "", ascii_only: bool = False, theme: str | None = None, depth: str = "") -> int:
+def open_screen(scenario: str | None = None, ascii_only: bool = False, theme: str | None = None, depth: str = "") -> int:
     """Open the screen, and return the exit code. A scenario by name starts there; else the first question is asked.
 
     Raises: LearnerError without a terminal, or for a scenario that is none.
