@@ -1,0 +1,187 @@
+"""Ftrace on real CPUs: who is called while sites change, and how long a trampoline's memory is left alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from simkernel import layout
+from simkernel.errors import LearnerError
+from simkernel.events import Switched
+from simkernel.fetch import FetchModel
+from simkernel.ftrace import ops as fl
+from simkernel.ftrace.commands import RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.plan import SyncCores, SyncRcuTasks, WriteTrampoline
+from simkernel.image import KernelImage
+from simkernel.options import Options
+from simkernel.schedule import Act, Policy
+from simkernel.simulation import Simulation
+
+
+@pytest.fixture(scope="module")
+def image() -> KernelImage:
+    return KernelImage.default()
+
+
+def done(simulation: Simulation) -> None:
+    assert simulation.settle_down()
+    assert not simulation.outcome
+
+
+def site(image: KernelImage, name: str) -> int:
+    return image.site_of(image.symbol(name))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_three_ops_are_called_for_their_own_functions_only_also_while_sites_change(
+    image: KernelImage, seed: int
+) -> None:
+    """`schedule` is wanted by all three, `update_curr` by two, `decay_load` by one that changes its mind."""
+    simulation = Simulation.boot(Options(seed=seed, patch_quantum=40), image)
+    count = image.address("ftrace_ops_count")
+    calls: Counter[tuple[str, str]] = Counter()
+
+    def seen(cpu: int, rip: int) -> None:
+        if rip == count:
+            registers = simulation.machine.cpus[cpu].registers()
+            ops = simulation.core.state().at(registers["rdx"])
+            function = image.find(registers["rdi"])
+            assert ops is not None and function is not None
+            calls[ops.name, function.name] += 1
+
+    for number, cpu in enumerate(simulation.machine.cpus):
+        cpu.observe(partial(seen, number))
+    regs = fl.FTRACE_OPS_FL_SAVE_REGS
+    simulation.do(RegisterOps("a", "ftrace_ops_count", filter="schedule decay_load"))
+    simulation.do(RegisterOps("b", "ftrace_ops_count", filter="schedule update_curr"))
+    simulation.do(RegisterOps("c", "ftrace_ops_count", regs, filter="schedule update_curr rcu_*"))
+    done(simulation)
+    simulation.run(60_000)
+    simulation.do(SetOpsFilter("a", "filter", "schedule"))
+    done(simulation)
+    before = calls["a", "decay_load"]
+    simulation.run(60_000)
+    assert calls["a", "decay_load"] - before <= 4, "only tasks that were in its trampoline"
+    hits = {
+        ops.name: simulation.machine.memory.read_u64(ops.address + layout.OPS_HITS)
+        for ops in simulation.core.state().ops
+    }
+    for name in "abc":
+        told = sum(number for (ops, _), number in calls.items() if ops == name)
+        assert told - 4 <= hits[name] <= told
+    wanted = {"a": {"schedule", "decay_load"}, "b": {"schedule", "update_curr"}, "c": {"schedule", "update_curr"}}
+    for ops, function in calls:
+        assert function in wanted[ops] or (ops == "c" and function.startswith("rcu_")), (ops, function)
+    assert all(calls[ops, function] for ops, functions in wanted.items() for function in functions)
+    for name in "bca":
+        simulation.do(UnregisterOps(name))
+    done(simulation)
+
+
+def stop_at(simulation: Simulation, kind: type[object]) -> None:
+    """Run until the patching task's next step is of that kind."""
+    assert simulation.run_until(lambda s: isinstance(s.task.step, kind), 20_000_000)
+
+
+def callee(simulation: Simulation, trampoline: int) -> str:
+    """Which callback CPU0 reaches if it calls a trampoline now, as a traced function does; nothing is left behind."""
+    machine = simulation.machine
+    cpu = machine.cpus[0]
+    kept, state = cpu.save(), machine.state()
+    stack = cpu.rsp - 0x200
+    words = {address: machine.memory.read_u64(address) for address in range(stack - 0x200, stack + 0x20, 8)}
+    machine.memory.write_u64(stack, site(simulation.image, "schedule") + 5)
+    cpu.transfer(trampoline, stack, cpu.flags & ~0x200)
+    names = {simulation.image.address(name): name for name in ("ftrace_ops_count", "function_trace_call")}
+    for _ in range(200):
+        if cpu.rip in names:
+            break
+        assert cpu.run(1) is None
+    found = names[cpu.rip]
+    cpu.restore(kept)
+    machine.restore(state)
+    for address, word in words.items():
+        machine.memory.write_u64(address, word)
+    return found
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_a_page_that_is_used_again_runs_its_old_code_until_a_sync(image: KernelImage, synced: bool) -> None:
+    options = Options(model=FetchModel.BYTE, policy=Policy.LATE, patch_quantum=40)
+    simulation = Simulation.boot(options, image)
+    simulation.do(RegisterOps("old", "ftrace_ops_count", filter="schedule"))
+    done(simulation)
+    simulation.do(UnregisterOps("old"))
+    done(simulation)
+    simulation.do(RegisterOps("new", "function_trace_call", filter="schedule"))
+    stop_at(simulation, WriteTrampoline)
+    step = simulation.task.step
+    assert isinstance(step, WriteTrampoline) and not step.fresh
+    assert simulation.machine.text_read(step.address, 16) == simulation.machine.view_read(0, step.address, 16)
+    simulation.step(Act())
+    assert isinstance(simulation.task.step, SyncCores)
+    code = len(step.data) - 8
+    assert simulation.machine.text_read(step.address, code) == step.data[:code]
+    assert simulation.machine.view_read(0, step.address, code) != step.data[:code]
+    if synced:
+        assert simulation.run_until(lambda s: not isinstance(s.task.step, SyncCores), 1_000_000)
+        assert simulation.machine.view_read(0, step.address, code) == step.data[:code]
+    assert callee(simulation, step.address) == ("function_trace_call" if synced else "ftrace_ops_count")
+
+
+def on_stack(simulation: Simulation, task: int, low: int, high: int) -> bool:
+    """True where a task that is not running has an address of the code between `low` and `high` on its stack."""
+    memory = simulation.machine.memory
+    stack = memory.read_u64(task + layout.TASK_SP)
+    base = layout.TASK_STACKS + (task - layout.TASKS_BASE) // layout.TASK_SIZE * layout.TASK_STACK_SIZE
+    words = range(stack, base + layout.TASK_STACK_SIZE, 8)
+    return any(low <= memory.read_u64(address) < high for address in words)
+
+
+def preempted_inside(simulation: Simulation, low: int, high: int) -> int:
+    """Run until a task was preempted inside a trampoline; its pid."""
+    memory = simulation.machine.memory
+    tasks = range(layout.TASKS_BASE, layout.TASKS_BASE + layout.TASKS_MAX * layout.TASK_SIZE, layout.TASK_SIZE)
+    by_pid = {memory.read_u32(task + layout.TASK_PID): task for task in tasks}
+    for _ in range(200_000):
+        for event in simulation.step():
+            if (
+                isinstance(event, Switched)
+                and event.previous
+                and on_stack(simulation, by_pid[event.previous], low, high)
+            ):
+                return event.previous
+    raise AssertionError("no task was preempted in the trampoline")
+
+
+def waited_for(image: KernelImage, seed: int) -> bool:
+    """Unregister an ops in whose trampoline a task was preempted; True where Tasks RCU waited for that task."""
+    simulation = Simulation.boot(Options(seed=seed, tick_period=900, act_odds=256), image)
+    simulation.do(RegisterOps("count", "ftrace_ops_count", filter="vfs_read vfs_write"))
+    done(simulation)
+    ops = simulation.core.state().find("count")
+    pid = preempted_inside(simulation, ops.trampoline, ops.trampoline + ops.trampoline_size)
+    simulation.do(UnregisterOps("count"))
+    waited = False
+    while not any(isinstance(event, Switched) and event.next == pid for event in simulation.step()):
+        assert not simulation.task.idle, "the trampoline went while a task was inside"
+        if isinstance(simulation.task.step, SyncRcuTasks) and simulation.task.holdouts():
+            waited = True
+            assert pid in simulation.task.holdouts()
+    done(simulation)
+    return waited
+
+
+def test_a_trampoline_outlives_a_task_that_was_preempted_in_it(image: KernelImage) -> None:
+    """The task has it on its stack only: no RIP shows it."""
+    assert any(waited_for(image, seed) for seed in range(4))
+
+
+def test_the_default_kernel_has_all_that_ftrace_needs(image: KernelImage) -> None:
+    simulation = Simulation.boot(Options(), image)
+    for command in (SetTracer("function"), RegisterOps("regs", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS)):
+        assert simulation.core.plan(command).steps
+    with pytest.raises(LearnerError):
+        simulation.core.plan(RegisterOps("x", "ftrace_ops_cuont"))
