@@ -8,13 +8,14 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     moment          a place in history as a string; breakpoints: places to halt at, both ways
     validate        the invariants, apart from the fast path; digest: "bit for bit the same"
     simulation      the one object that outsiders hold: boot, step, back, run
-    history         the pages that each checkpoint changed; options: what a run is made from
+    history         checkpoints, and the pages that each changed; options: what a run is made from
     tracefs         ftrace's control files as a table: name -> read, write; oops: a dead kernel's last words
     narrate         events and instructions as English sentences; tracers: one file a tracer
     ringbuffer      reads the per-CPU ring buffers that guest code writes
     ftrace          records, filters, ops, trampolines, the plan that an update is, the task that takes it
     poke            carries a patch protocol out on a machine (Linux: text_poke_bp_batch)
-    machine         several CPUs, shared memory, exceptions, interrupts: the one place where a step happens
+    machine         the one place where a step happens
+    board           several CPUs, shared memory, the interrupts between them
     (its parts)     exceptions, lane, loader, paths
     cpu             the only door to Unicorn: one CPU
     fetch           which bytes each CPU may run

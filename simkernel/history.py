@@ -1,4 +1,4 @@
-"""Time travel: what memory held at each checkpoint, so that every earlier state can be had again exactly.
+"""Time travel: checkpoints of the whole state, so that every earlier state can be had again exactly.
 
 A checkpoint is kept every so many history entries; what lies between is replayed. Data is compared page by page with
 what it was at the last checkpoint, and every page has the versions that it had, from the first change on. Code names
@@ -9,14 +9,96 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from simkernel.fetch import Change
+from simkernel.fetch import Change, ViewState
+from simkernel.ftrace.core import FtraceCore
+from simkernel.ftrace.state import FtraceState
+from simkernel.ftrace.task import PatchingTask, TaskState
+from simkernel.lane import MachineState
 from simkernel.layout import PAGE_SIZE
 from simkernel.machine import Machine
+from simkernel.schedule import ScheduleState
 
 PageKey = tuple[int, int]  # (region, page)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """All of a simulation's state at a place in history, but for memory, which `Pages` keeps.
+
+    `entry` and `events`: how many of either had happened.
+    """
+
+    entry: int
+    events: int
+    schedule: ScheduleState
+    machine: MachineState
+    contexts: tuple[Any, ...]  # of each CPU, as `Cpu.save` made it
+    views: tuple[ViewState, ...]
+    core: FtraceState
+    task: TaskState
+
+
+class Checkpoints:
+    """The checkpoints of a simulation, in the order of history; an index names one."""
+
+    def __init__(self, machine: Machine, core: FtraceCore, task: PatchingTask) -> None:
+        self._machine, self._core, self._task = machine, core, task
+        self._pages = Pages(machine)
+        self._kept: list[Checkpoint] = []
+
+    def entries(self) -> list[int]:
+        """The place of each."""
+        return [checkpoint.entry for checkpoint in self._kept]
+
+    def before(self, place: int) -> int:
+        """Index of the last one at or before a place; -1 where there is none."""
+        return bisect_right(self._kept, place, key=lambda checkpoint: checkpoint.entry) - 1
+
+    def keep(self, entry: int, events: int, schedule: ScheduleState) -> None:
+        """A checkpoint is here; one that is kept already is only passed by."""
+        index = self.before(entry)
+        known = index >= 0 and self._kept[index].entry == entry
+        self._pages.keep(index if known else len(self._kept))
+        if known:
+            return
+        machine = self._machine
+        self._kept.append(
+            Checkpoint(
+                entry=entry,
+                events=events,
+                schedule=schedule,
+                machine=machine.state(),
+                contexts=tuple(cpu.save() for cpu in machine.cpus),
+                views=tuple(view.state() for view in machine.code.views),
+                core=self._core.state(),
+                task=self._task.state(),
+            )
+        )
+
+    def restore(self, index: int) -> Checkpoint:
+        """Machine, core and task are as they were; the rest of the checkpoint is the caller's to put back."""
+        checkpoint, machine = self._kept[index], self._machine
+        machine.code.forget_unsettled()
+        self._pages.restore(index)
+        for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
+            cpu.restore(context)
+        for view, state in zip(machine.code.views, checkpoint.views, strict=True):
+            view.restore(state)
+        machine.restore(checkpoint.machine)
+        self._core.restore(checkpoint.core)
+        self._task.restore(checkpoint.task)
+        return checkpoint
+
+    def forget_after(self, place: int) -> None:
+        """History took another way at `place`: the later ones are gone."""
+        keep = self.before(place)
+        del self._kept[keep + 1 :]
+        self._pages.forget_after(keep)
 
 
 class Pages:

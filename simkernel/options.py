@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simkernel import layout
+from simkernel.board import TICK_PERIOD
 from simkernel.errors import LearnerError
 from simkernel.fetch import FetchModel
 from simkernel.image import KernelImage
-from simkernel.machine import TICK_PERIOD
 from simkernel.protocol import protocol_named
 from simkernel.schedule import QUANTUM, Policy
 

@@ -7,21 +7,17 @@ entries give the same state, in every process; so a place in history can be name
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from simkernel import layout
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, stamp
-from simkernel.fetch import ViewState
 from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.task import PatchingTask
-from simkernel.history import Pages
+from simkernel.history import Checkpoints
 from simkernel.image import KernelImage
-from simkernel.lane import MachineState
 from simkernel.machine import Machine
 from simkernel.options import Options, load_image
 from simkernel.protocol import Protocol, protocol_named
@@ -32,20 +28,6 @@ CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between 
 CHOICES = (Run, Read, Settle, Nmi)
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
-    """All of a simulation's state at a place in history, but for memory, which `Pages` keeps."""
-
-    entry: int
-    machine: MachineState
-    contexts: tuple[Any, ...]
-    views: tuple[ViewState, ...]
-    task: Any
-    core: Any
-    schedule: ScheduleState
-    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +64,7 @@ class Simulation:
         self.position = 0  # history entries that have happened; the rest of `entries` lies ahead
         self._events: list[Event] = []  # of all of `entries`
         self._logged = 0  # of them have happened
-        self._pages = Pages(self.machine)
-        self._checkpoints: list[Checkpoint] = []
+        self._checkpoints = Checkpoints(self.machine, self.core, self.task)
         self._entries, self._instructions = 0, 0  # since the last checkpoint
         self._smp_go = image.address("smp_go")
         self._all_cpus = tuple(range(options.cpus))
@@ -285,65 +266,30 @@ class Simulation:
         if not 0 <= place <= len(self.entries):
             raise LearnerError(f"history has places 0 to {len(self.entries)}, not {place}")
         if place < self.position or self._open is not None:
-            self._restore(self._checkpoint_before(place))
-        elif (ahead := self._checkpoint_before(place)) > self._checkpoint_before(self.position):
+            self._restore(self._checkpoints.before(place))
+        elif (ahead := self._checkpoints.before(place)) > self._checkpoints.before(self.position):
             self._restore(ahead)
         while self.position < place:
             self.step()
 
     def checkpoint_places(self, place: tuple[int, int]) -> list[int]:
         """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
-        return [checkpoint.entry for checkpoint in self._checkpoints if (checkpoint.entry, 0) < place]
-
-    def _checkpoint_before(self, place: int) -> int:
-        """Index of the last checkpoint at or before a place."""
-        return bisect_right(self._checkpoints, place, key=lambda checkpoint: checkpoint.entry) - 1
+        return [entry for entry in self._checkpoints.entries() if (entry, 0) < place]
 
     def _keep_checkpoint(self) -> None:
-        """A checkpoint is here; one that is kept already is only passed by."""
-        index = self._checkpoint_before(self.position)
-        known = index >= 0 and self._checkpoints[index].entry == self.position
-        self._pages.keep(index if known else len(self._checkpoints))
+        self._checkpoints.keep(self.position, self._logged, self._schedule_state)
         self._entries = self._instructions = 0
-        if known:
-            return
-        machine = self.machine
-        self._checkpoints.append(
-            Checkpoint(
-                entry=self.position,
-                machine=machine.state(),
-                contexts=tuple(cpu.save() for cpu in machine.cpus),
-                views=tuple(view.state() for view in machine.code.views),
-                task=self.task.state(),
-                core=self.core.state(),
-                schedule=self._schedule_state,
-                events=self._logged,
-            )
-        )
 
     def _restore(self, index: int) -> None:
-        checkpoint = self._checkpoints[index]
-        machine = self.machine
-        machine.code.forget_unsettled()
-        self._pages.restore(index)
-        for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
-            cpu.restore(context)
-        for view, state in zip(machine.code.views, checkpoint.views, strict=True):
-            view.restore(state)
-        machine.restore(checkpoint.machine)
-        self.core.restore(checkpoint.core)
-        self.task.restore(checkpoint.task)
+        checkpoint = self._checkpoints.restore(index)
         self._schedule_state = checkpoint.schedule
         self._open = None
-        self.position = checkpoint.entry
+        self.position, self._logged = checkpoint.entry, checkpoint.events
         self._entries = self._instructions = 0
-        self._logged = checkpoint.events
 
     def _forget_ahead(self) -> None:
         del self.entries[self.position :], self._events[self._logged :]
-        keep = self._checkpoint_before(self.position)
-        del self._checkpoints[keep + 1 :]
-        self._pages.forget_after(keep)
+        self._checkpoints.forget_after(self.position)
 
     # --- within an entry ----------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def names_of(image: KernelImage) -> FunctionNames:
     """The functions of a kernel that can be traced, by name."""
     from simkernel.ftrace.filters import FunctionNames
 
-    return FunctionNames([symbol.name for symbol in image.functions()], image.mcount_loc)
+    return FunctionNames(image.function_names(), image.mcount_loc)
 
 
 def boot(

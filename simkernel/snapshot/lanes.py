@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from simkernel import disasm, layout
+from simkernel.board import MAX_INSTRUCTION
 from simkernel.disasm import Instruction
 from simkernel.errors import GuestError
-from simkernel.machine import MAX_INSTRUCTION, Machine
+from simkernel.machine import Machine
 from simkernel.narrate import instruction_sentence
 from simkernel.narrate.operands import code_name
 from simkernel.oops import stack_of
