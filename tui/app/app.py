@@ -7,16 +7,20 @@ from pathlib import Path
 
 from lessons.scenarios import SCENARIOS
 from simkernel.breakpoints import EVENT_TYPES
+from simkernel.errors import GuestError, LearnerError
 from simkernel.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
+from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.app.core import StepperApp
+from tui.app.kept import Kept
 from tui.app.panel import Panel
 from tui.app.picture import DEPTHS
+from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
-from tui.app.screens.scenarios import MYSTERIES, Scenarios
+from tui.app.screens.scenarios import GO_ON, MYSTERIES, Scenarios
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.app.words import MODELS, NOT_A_CPU, words_on
@@ -37,11 +41,6 @@ CHOICES: dict[str, Callable[[], list[str]]] = {
 
 class SimkernelApp(StepperApp):
     """The app: `do_NAME` for each action of the table."""
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        if self.first:
-            self.welcome()
 
     # --- how one looks ----------------------------------------------------------------------------------------------
 
@@ -124,15 +123,6 @@ class SimkernelApp(StepperApp):
 
     # --- screens ----------------------------------------------------------------------------------------------------
 
-    def do_scenarios(self) -> None:
-        def chosen(name: str | None) -> None:
-            if name == MYSTERIES:
-                self.do_mysteries()
-            elif name is not None:
-                self.action_do("scenario", name)
-
-        self.push_screen(Scenarios(), chosen)
-
     def do_words(self) -> None:
         """The words that stand on this screen now."""
         text = "\n".join(strip.text for strip in self.screen._compositor.render_strips())
@@ -180,9 +170,49 @@ class SimkernelApp(StepperApp):
     # --- beginning and end ------------------------------------------------------------------------------------------
 
     def welcome(self) -> None:
-        """What stands before the stepper at a start."""
+        """Before the stepper at a start: the first question, or where one left the last time."""
+        if self.last is None or not self.last.moment:
+            self.do_mysteries()
+        else:
+            self.choose(self.last)
 
-    def do_mysteries(self) -> None: ...
+    def do_mysteries(self) -> None:
+        def over(chosen: str | None) -> None:
+            if chosen == ALL:
+                self.choose(None)
+            elif chosen is not None:
+                self.action_do("scenario", chosen)
+
+        self.push_screen(MysteriesScreen(self.look.marks), over)
+
+    def do_scenarios(self) -> None:
+        self.choose(None)
+
+    def choose(self, last: Kept | None) -> None:
+        """The list of scenarios; with the place where one left on top of it, if there is one."""
+
+        def chosen(name: str | None) -> None:
+            if name == MYSTERIES:
+                self.do_mysteries()
+            elif name == GO_ON and last is not None:
+                self.go_on(last)
+            elif name is not None:
+                self.action_do("scenario", name)
+
+        self.push_screen(Scenarios(last), chosen)
+
+    def go_on(self, last: Kept) -> None:
+        """To the place where one left, looked at as then."""
+
+        def reopen() -> Outcome:
+            try:
+                self.stepper.become(kept.reopen(last))
+            except (LearnerError, GuestError) as error:
+                return Outcome(str(error), error=True)
+            return Outcome()
+
+        self.change(depth=last.depth, syntax=last.syntax)
+        self.ask(reopen)
 
     def do_functions(self) -> None: ...
 

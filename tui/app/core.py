@@ -20,6 +20,7 @@ from textual.worker import WorkerFailed
 from simkernel.breakpoints import AtAddress
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
+from tui.app.kept import Kept
 from tui.app.marks import UNICODE, Marks
 from tui.app.palette import Actions
 from tui.app.panel import Panel
@@ -41,6 +42,7 @@ class StepperApp(App[int]):
 
     Attributes:
         stepper: the machine's. look: how one looks at it. playing: goes on by itself. crash: what ended us, if it did.
+        first: a start without a scenario: `welcome` stands before the stepper. last: what the last one kept.
     """
 
     TITLE = "simkernel"
@@ -54,7 +56,13 @@ class StepperApp(App[int]):
     picture: reactive[Picture | None] = reactive(None)
 
     def __init__(
-        self, stepper: Stepper, marks: Marks = UNICODE, theme: str = "dark", depth: str = "story", first: str = ""
+        self,
+        stepper: Stepper,
+        marks: Marks = UNICODE,
+        theme: str = "dark",
+        depth: str = "story",
+        first: bool = False,
+        last: Kept | None = None,
     ) -> None:
         super().__init__()
         for one in THEMES.values():
@@ -65,7 +73,7 @@ class StepperApp(App[int]):
         self.playing: Timer | None = None
         self.pace = 1.0
         self.crash: BaseException | None = None
-        self.first = first
+        self.first, self.last = first, last
         self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
         self._busy = False
 
@@ -74,6 +82,8 @@ class StepperApp(App[int]):
         self.push_screen(StepperScreen().data_bind(StepperApp.picture))
         self.show(Outcome())
         self.run_worker(self._carry_out(), name="stepper")
+        if self.first:
+            self.welcome()
 
     # --- the stepper ------------------------------------------------------------------------------------------------
 
@@ -139,6 +149,10 @@ class StepperApp(App[int]):
                 method()
         else:
             self.ask(lambda: self.stepper.apply(name, argument or ""))
+
+    def welcome(self) -> None:
+        """Show what stands before the stepper at a start."""
+        raise NotImplementedError
 
     def ask_for(self, title: str, help_text: str, prompt: str, name: str) -> None:
         """Ask a person for an action's argument, then carry it out."""

@@ -21,7 +21,9 @@ def check_terminal() -> None:
         raise LearnerError(NO_TERMINAL)
 
 
-def open_screen(scenario: str | None = None, ascii_only: bool = False, theme: str | None = None, depth: str = "") -> int:
+def open_screen(
+    scenario: str | None = None, ascii_only: bool = False, theme: str | None = None, depth: str = ""
+) -> int:
     """Open the screen, and return the exit code. A scenario by name starts there; else the first question is asked.
 
     Raises: LearnerError without a terminal, or for a scenario that is none.
@@ -36,7 +38,7 @@ def open_screen(scenario: str | None = None, ascii_only: bool = False, theme: st
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
     stepper = Stepper.start(scenario) if scenario else Stepper.start()
-    app = SimkernelApp(stepper, marks, theme, depth or "story", first="" if scenario else "welcome")
+    app = SimkernelApp(stepper, marks, theme, first=not scenario, last=last)
     code = app.run()
     if app.crash is not None:
         return report(app, app.crash)

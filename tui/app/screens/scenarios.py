@@ -10,9 +10,10 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from lessons.scenarios import SCENARIOS, Scenario
+from tui.app.kept import Kept
 from tui.app.text import content, line
 
-MYSTERIES = "mysteries"
+MYSTERIES, GO_ON = "mysteries", "go on"
 
 
 class Scenarios(ModalScreen[str | None]):
@@ -25,10 +26,21 @@ class Scenarios(ModalScreen[str | None]):
     Scenarios OptionList { border: none; background: $background; height: 1fr; padding: 0 1; }
     """
 
+    def __init__(self, last: Kept | None = None) -> None:
+        super().__init__()
+        self._last = last
+
     def compose(self) -> ComposeResult:
         head = line(("What do you want to watch?", "title"), ("   Enter: start   Esc: back", "dim"))
         yield Static(content([head]))
+        last = self._last
+        left = (
+            []
+            if last is None
+            else [Option(two_lines("Go on where you left", f"{last.title}, step {last.step}", ""), GO_ON)]
+        )
         yield OptionList(
+            *left,
             Option(
                 two_lines("Two mysteries", "Is every function really called twice? Why is that not slow?", ""),
                 MYSTERIES,
@@ -39,7 +51,7 @@ class Scenarios(ModalScreen[str | None]):
     def on_mount(self) -> None:
         choices = self.query_one(OptionList)
         choices.focus()
-        choices.highlighted = 1
+        choices.highlighted = 0 if self._last is not None else 1
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)

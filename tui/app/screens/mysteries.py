@@ -1,0 +1,131 @@
+"""The two mysteries: one cue at a time, nothing else on the screen; each key is answered by something that ran."""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from simkernel.snapshot.site import SITE_STATES
+from tui.app.actions import KEY_NAMES
+from tui.app.marks import Marks
+from tui.app.panels.sitemap import LOOKS, cells
+from tui.app.text import Line, Piece, content, line, wrap
+from tui.stepper.mysteries import Cue, Mysteries
+
+SLOW_MOTION, ALL = "one", "scenarios"
+FRAME = 0.03  # seconds at least between two pictures of what runs
+INDENT = "  "
+
+
+def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
+    """The cue on a screen: what one looks at, what is said of it, the keys at the bottom."""
+    room = width - 4
+    body: list[Line] = [line()]
+    body += [line((INDENT + marks.plain(one.expandtabs(8)), "dim")) for one in cue.listing]
+    body += [line()] if cue.listing else []
+    for label, data, text in cue.rows:
+        body.append(line(f"{INDENT}{label:<14}", (data.hex(" ").upper(), "strong"), f"   {text}"))
+    body += [line()] if cue.rows else []
+    if cue.map is not None:
+        body += [line(INDENT, *one) for one in map_lines(cells(cue.map), room, marks)]
+        names = (f"{marks.sites[at]} {SITE_STATES[at]}: {cue.map.count(at):,}" for at in (0, 1))
+        body += [line(("  " + "   ".join(names), "dim")), line()]
+    if cue.counts:
+        body.append(line((f"{INDENT}{'FUNC':<30} {'COUNT':>8}", "dim")))
+        body += [line(f"{INDENT}{name:<30} {count:>8}") for name, count in cue.counts]
+        body.append(line())
+    for at, one in enumerate(cue.lines):
+        for row in wrap(marks.plain(one), room, "strong" if at == len(cue.lines) - 1 or cue.number > 1 else ""):
+            body.append(line(INDENT, *row))
+    keys: list[Line] = []
+    for key, what in cue.keys:
+        keys.append(line(INDENT, (f"{marks.plain(KEY_NAMES.get(key, key)):<6}", "title"), what))
+    gap = height - len(body) - len(keys) - 1
+    return [*body, *[line()] * max(1, gap), *keys][: max(height, 1)]
+
+
+def map_lines(states: list[int], width: int, marks: Marks) -> list[Line]:
+    """The map in rows, runs of a state in one piece."""
+    out: list[Line] = []
+    for start in range(0, len(states), width):
+        row: list[Piece] = []
+        for state in states[start : start + width]:
+            if row and row[-1][1] == LOOKS[state]:
+                row[-1] = (row[-1][0] + marks.sites[state], LOOKS[state])
+            else:
+                row.append((marks.sites[state], LOOKS[state]))
+        out.append(tuple(row))
+    return out
+
+
+class Stage(Widget):
+    """Draws the cue."""
+
+    DEFAULT_CSS = "Stage { width: 100%; height: 100%; }"
+
+    def __init__(self, cue: Cue, marks: Marks) -> None:
+        super().__init__()
+        self.cue, self.marks = cue, marks
+
+    def render(self) -> Content:
+        return content(draw(self.cue, self.size.width, self.size.height, self.marks))
+
+    def show(self, cue: Cue) -> None:
+        self.cue = cue
+        self.refresh()
+
+
+class MysteriesScreen(Screen[str | None]):
+    """Seven cues; answers with the scenario to go on with, or ALL for the list of them."""
+
+    BINDINGS = [Binding("q", "app.do('quit')", show=False)]
+
+    def __init__(self, marks: Marks) -> None:
+        super().__init__()
+        self.mysteries = Mysteries()
+        self.stage = Stage(self.mysteries.cue, marks)
+        self._pressed: asyncio.Queue[str] = asyncio.Queue()
+
+    def compose(self) -> ComposeResult:
+        yield self.stage
+
+    def on_mount(self) -> None:
+        self.run_worker(self._play(), name="mysteries")
+
+    async def settled(self) -> None:
+        """Wait until every key is answered and drawn."""
+        await self._pressed.join()
+
+    async def _play(self) -> None:
+        while True:
+            key = await self._pressed.get()
+            if await asyncio.to_thread(self.mysteries.press, key):
+                while await asyncio.to_thread(self.mysteries.work):
+                    self.stage.show(self.mysteries.cue)
+                    await asyncio.sleep(FRAME)
+            self.stage.show(self.mysteries.cue)
+            self._pressed.task_done()
+
+    def on_key(self, event: events.Key) -> None:
+        key = event.character if event.character in ("?",) else event.key
+        key = {"right": "enter", "space": "enter", "pagedown": "enter"}.get(key or "", key or "")
+        cue = self.mysteries.cue
+        if key == "escape" or (key == "s" and cue.number == 1):
+            self.dismiss(ALL)
+        elif key == "enter" and cue.number == len(STAGES) and self._pressed.empty():
+            self.dismiss(SLOW_MOTION)
+        elif key in ("y", "n", "?", "t", "enter"):
+            self._pressed.put_nowait(key)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+
+STAGES = range(7)

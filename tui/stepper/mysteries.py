@@ -1,0 +1,330 @@
+"""The two mysteries: seven cues, each a question or a sentence with figures of this run, and what stands beside it.
+
+Why does the call at the start of every function not slow the kernel down, and how can it be turned on everywhere almost
+at once? `Mysteries` runs a kernel for it: `press` takes a key and starts what it asks for, `work` does a slice of that,
+`Cue` is the picture. No front end adds a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simkernel import breakpoints as bp
+from simkernel import disasm
+from simkernel.errors import GuestError
+from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import SetTracer
+from simkernel.ftrace.plan import PokeEarly
+from simkernel.insn import SITE_SIZE
+from simkernel.options import Options, load_image
+from simkernel.ringbuffer import Ring
+from simkernel.schedule import QUANTUM, Act, Policy, Run
+from simkernel.simulation import Simulation
+from simkernel.snapshot import SiteMap
+from simkernel.snapshot.site import site_map
+
+FUNCTION = "schedule"
+LISTED = 5  # instructions of gdb's listing
+SITES_A_SLICE = 16  # that boot writes between two pictures
+SLICE = 25_000  # instructions between two pictures: a ring buffer of 1,024 records cannot fill up meanwhile
+WATCHED = 400_000  # instructions within which CPU0 runs the function a few times
+COUNTED = 500_000  # instructions for which the calls are counted
+COUNTS = 6  # rows of the table of counts
+OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY, patch_quantum=QUANTUM, act_odds=256)
+
+CHANGING = "Every function is being changed, while the CPUs run."
+ANSWERS = {"y": "You said yes. It does not.", "n": "You said no, and it does not.", "?": "It does not."}
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One picture of the mysteries.
+
+    Attributes:
+        number: 1 to 7. lines: sentences. listing: gdb's, of the file; "" where it is not shown.
+        rows: (label, five bytes, what they are). map: of all functions. counts: (function, calls), most called first.
+        keys: (key, what it does). working: more is to come without a key.
+    """
+
+    number: int
+    lines: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
+    listing: tuple[str, ...] = ()
+    rows: tuple[tuple[str, bytes, str], ...] = ()
+    map: SiteMap | None = None
+    counts: tuple[tuple[str, int], ...] = ()
+    working: bool = False
+
+
+class Mysteries:
+    """A kernel, and how far one has come with its two questions."""
+
+    def __init__(self) -> None:
+        self.image = load_image(OPTIONS)
+        self.simulation = Simulation.boot(OPTIONS, self.image)
+        self.site = self.image.site_of(self.image.symbol(FUNCTION))
+        self.number = 1
+        self._answer = ""
+        self._changed = False  # cues 4 and 5: every place is what it is to become
+        self._work: Iterator[None] | None = None
+        self._map: SiteMap | None = None
+        self._counted: dict[int, int] = {}
+        self._ran = self._called = 0  # cue 2: by CPU0
+        self._at_boot = self._cpus_at_boot = 0
+        self._waits = self._parked = 0
+        self._time: tuple[int, ...] = ()  # cue 4: of each CPU while the places changed, in instructions
+        self._met: tuple[int, ...] = ()  # how often each CPU came to a place in the middle of its change
+        self._quiet: tuple[int, int] = (0, 0)  # cue 5: instructions, calls counted
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def press(self, key: str) -> bool:
+        """Take a key; False where it means nothing here. What it started goes on with `work`."""
+        if self.number == 1 and key in ANSWERS:
+            self._answer = ANSWERS[key]
+            self._begin(2, self._watch())
+        elif self.number == 2 and key == "enter":
+            self._begin(3, self._boot())
+        elif self.number == 3 and key in ("t", "enter"):
+            self._begin(4, self._trace())
+        elif self.number == 4 and key in ("t", "enter"):
+            self._begin(5, self._untrace())
+        elif self.number in (5, 6) and key == "enter":
+            self.number += 1
+        else:
+            return False
+        return True
+
+    def _begin(self, number: int, work: Iterator[None]) -> None:
+        self._finish()
+        self.number, self._work = number, work
+
+    def _finish(self) -> None:
+        while self.work():
+            pass
+
+    def work(self) -> bool:
+        """A slice of what was asked for; False once nothing is left of it."""
+        if self._work is not None and next(self._work, self) is self:
+            self._work = None
+        return self._work is not None
+
+    # --- what runs --------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> Iterator[None]:
+        """Count how often CPU0 runs the function's first instruction, and how often the call of the listing."""
+        simulation = self.simulation
+        fentry = self.image.address("__fentry__")
+        end = simulation.machine.clock + WATCHED
+        while simulation.machine.clock < end:
+            slice_end = min(end, simulation.machine.clock + SLICE)
+            places = [bp.AtAddress(self.site, 0), bp.AtAddress(fentry, 0)]
+            while (hit := bp.run_to(simulation, places, slice_end - simulation.machine.clock)) is not None:
+                self._called += hit.breakpoint == places[1]
+                self._ran += hit.breakpoint == places[0]
+                if simulation.machine.clock >= slice_end:
+                    break
+            yield
+
+    def _boot(self) -> Iterator[None]:
+        """A second machine, from power-on, whose sites fill as ftrace_init writes them."""
+        second = Simulation(self.image, OPTIONS)
+        self._map = site_map(second)
+        while not second.booted() and not second.outcome:
+            if isinstance(second.task.step, PokeEarly) and second.task.ready():
+                before = site_map(second).count(0)
+                second.step(Act(SITES_A_SLICE))
+                self._map = site_map(second)
+                self._at_boot += self._map.count(0) - before
+                self._cpus_at_boot = max(self._cpus_at_boot, len(second.cpus))
+                yield
+            else:
+                second.step()
+
+    def _trace(self) -> Iterator[None]:
+        """Trace every function; count the calls meanwhile and for a while after."""
+        simulation = self.simulation
+        self._map = site_map(simulation)
+        first, entries = len(simulation.log), simulation.position
+        yield from self._do("function")
+        self._waits = shared_waits(simulation.log[first:])
+        self._parked = sum(isinstance(event, ParkAsked) for event in simulation.log[first:])
+        self._time = time_given(simulation, entries)
+        traps = [event.cpu for event in simulation.log[first:] if isinstance(event, Int3Taken)]
+        self._met = tuple(traps.count(cpu) for cpu in simulation.cpus)
+        yield from self._count(COUNTED)
+
+    def _untrace(self) -> Iterator[None]:
+        """The way back; then a while in which nothing is to be counted."""
+        yield from self._do("nop")
+        before, clock = sum(self._counted.values()), self.simulation.machine.clock
+        yield from self._count(COUNTED)
+        self._quiet = (self.simulation.machine.clock - clock, sum(self._counted.values()) - before)
+
+    def _do(self, tracer: str) -> Iterator[None]:
+        simulation = self.simulation
+        simulation.do(SetTracer(tracer))
+        self._changed = False
+        while not simulation.task.idle:
+            if simulation.outcome:
+                raise GuestError(simulation.outcome)
+            yield from self._count(SLICE)
+        self._changed = True
+
+    def _count(self, clock: int) -> Iterator[None]:
+        """Run, and count the records that guest code writes."""
+        simulation = self.simulation
+        memory, end = simulation.machine.memory, simulation.machine.clock + clock
+        while simulation.machine.clock < end and not simulation.outcome:
+            seen = [Ring.of(memory, cpu).head for cpu in simulation.cpus]
+            simulation.run(SLICE)
+            for cpu, head in zip(simulation.cpus, seen, strict=True):
+                ring = Ring.of(memory, cpu)
+                for site in ring.written(memory)["ip"][max(0, head - ring.first) :].tolist():
+                    self._counted[site] = self._counted.get(site, 0) + 1
+            self._map = site_map(simulation)
+            yield
+
+    # --- what one sees ----------------------------------------------------------------------------------------------
+
+    @property
+    def cue(self) -> Cue:
+        """The picture as it is now."""
+        if self._work is not None:
+            return self._cue((self._under_way(),), (), working=True)
+        return self._cue(*TEXTS[self.number](self))
+
+    def _cue(self, lines: tuple[str, ...], keys: tuple[tuple[str, str], ...], working: bool = False) -> Cue:
+        number = self.number
+        return Cue(
+            number=number,
+            lines=lines,
+            keys=keys,
+            listing=self.listing() if number <= 2 else (),
+            rows=self._rows() if number == 2 and not working else (),
+            map=self._map if number in (3, 4, 5) else None,
+            counts=self._most_called() if number in (4, 5) else (),
+            working=working,
+        )
+
+    def _under_way(self) -> str:
+        return {
+            2: "The machine runs, and counts.",
+            3: "The machine boots once more.",
+            4: "Every function is traced. The calls are counted." if self._changed else CHANGING,
+            5: "Every function is as before. The calls are counted." if self._changed else CHANGING,
+        }[self.number]
+
+    def listing(self) -> tuple[str, ...]:
+        """gdb's listing of the function in the file, its first lines."""
+        symbol = self.image.symbol(FUNCTION)
+        code = list(disasm.decode(self.image.text_of(symbol), symbol.address))[:LISTED]
+        rows = disasm.listing(code, symbol.address, self.image.symbolize)
+        return (f"Dump of assembler code for function {FUNCTION}:", *rows, "   ...")
+
+    def _rows(self) -> tuple[tuple[str, bytes, str], ...]:
+        file = self.image.text_of(self.image.symbol(FUNCTION))[:SITE_SIZE]
+        memory = self.simulation.machine.text_read(self.site, SITE_SIZE)
+        return (("in the file", file, "call __fentry__"), ("in memory", memory, "does nothing"))
+
+    def _most_called(self) -> tuple[tuple[str, int], ...]:
+        most = sorted(self._counted.items(), key=lambda one: -one[1])[:COUNTS]
+        return tuple((self.image.symbolize(site), count) for site, count in most)
+
+    @property
+    def places(self) -> int:
+        return len(self.image.mcount_loc)
+
+
+Said = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+ON = (("enter", "go on"),)
+
+
+def _first(m: Mysteries) -> Said:
+    return (
+        f"gdb says that {FUNCTION}() begins with a call.",
+        f"Does this machine make that call each time {FUNCTION}() runs?",
+    ), (("y", "yes"), ("n", "no"), ("?", "let it run, and see"), ("s", "I know ftrace: to the scenarios"))
+
+
+def _second(m: Mysteries) -> Said:
+    return (
+        m._answer,
+        "In memory there is one instruction that does nothing.",
+        f"CPU0 has run it {m._ran:,} times meanwhile, and made {m._called:,} calls.",
+    ), ON
+
+
+def _third(m: Mysteries) -> Said:
+    who = "before a second CPU ran" if m._cpus_at_boot == 1 else f"with {m._cpus_at_boot} CPUs running"
+    return (
+        f"At boot, {who}, ftrace wrote it over all {m._at_boot:,} calls.",
+        "The build had left a list of them.",
+        "Press t: trace every function.",
+    ), (("t", "trace every function"),)
+
+
+def _fourth(m: Mysteries) -> Said:
+    stopped = "no CPU was stopped" if not m._parked else f"the CPUs were stopped {m._parked} times"
+    time = " and ".join(f"CPU{cpu} for {count:,}" for cpu, count in enumerate(m._time))
+    return (
+        f"{m.places:,} places changed while the CPUs ran; {stopped}.",
+        f"Meanwhile there was time for instructions: {time}.",
+        "Press t again.",
+    ), (("t", "turn it off again"),)
+
+
+def _fifth(m: Mysteries) -> Said:
+    ran, calls = m._quiet
+    return (
+        f"The counts stand still: {calls:,} more calls in {ran:,} instructions.",
+        "The work of the CPUs goes on.",
+    ), ON
+
+
+def _sixth(m: Mysteries) -> Said:
+    first = next(iter(disasm.decode(m.simulation.machine.text_read(m.site, SITE_SIZE), m.site)))
+    count = "one instruction" if first.size == SITE_SIZE else "more than one instruction"
+    return (
+        f"Why is it not slow? Turned off, a call of a function costs {count} and {first.size} bytes more.",
+        "How can all of it be turned on almost at once?",
+        f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
+        f"And {m._waits} waits are enough for all {m.places:,} places: they share them.",
+    ), ON
+
+
+def _seventh(m: Mysteries) -> Said:
+    most = max(m._met)
+    cpu = len(m._met) - 1 - m._met[::-1].index(most)
+    return (
+        f"One thing should worry you: CPU{cpu} was running this code while its bytes changed.",
+        f"It came to a place in the middle of its change {most:,} times.",
+        "Enter: one function in slow motion. Esc: all scenarios.",
+    ), (("enter", "one function in slow motion"), ("escape", "all scenarios"))
+
+
+TEXTS = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth, 7: _seventh}
+
+
+def shared_waits(events: list[Event]) -> int:
+    """How many syncs the largest batch had: its sites share them."""
+    largest, waits, inside = 0, 0, False
+    for event in events:
+        if isinstance(event, BatchStarted) and len(event.sites) > largest:
+            largest, waits, inside = len(event.sites), 0, True
+        elif isinstance(event, BatchReleased):
+            inside = False
+        elif isinstance(event, SyncSent) and inside:
+            waits += 1
+    return waits
+
+
+def time_given(simulation: Simulation, first: int) -> tuple[int, ...]:
+    """How many instructions each CPU had time for from a place of history on."""
+    given = [0] * len(simulation.machine.cpus)
+    for entry in simulation.entries[first : simulation.position]:
+        if isinstance(entry.what, Run):
+            given[entry.what.cpu] += entry.what.n
+    return tuple(given)
