@@ -15,9 +15,8 @@ from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, PlanEnded
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer
-from simkernel.moment import protocol_of
 from simkernel.options import Options
-from simkernel.protocol import Protocol
+from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import QUANTUM, Run
 from simkernel.simulation import Simulation
 

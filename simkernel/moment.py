@@ -31,14 +31,13 @@ from simkernel.ftrace import commands
 from simkernel.ftrace.commands import Command
 from simkernel.image import KernelImage
 from simkernel.options import Options, load_image
-from simkernel.protocol import Protocol, protocol_named
+from simkernel.protocol import protocol_of
 from simkernel.schedule import Act, Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.simulation import Entry, Simulation
 
 MARK = "sk1-"
 STRING_LIMIT = 2_000  # characters
 _JSON_LIMIT = 64 << 20  # bytes of JSON that a moment may unpack to
-_WITHOUT = " without "
 
 NAMES: dict[str, type[Any]] = {  # what a history entry is called in a moment
     "run": Run,
@@ -53,6 +52,7 @@ NAMES: dict[str, type[Any]] = {  # what a history entry is called in a moment
     "register": commands.RegisterOps,
     "unregister": commands.UnregisterOps,
     "ops_filter": commands.SetOpsFilter,
+    "protocol": commands.UseProtocol,
 }
 _NAME_OF = {kind: name for name, kind in NAMES.items()}
 _ENUMS: dict[str, type[Enum]] = {"model": FetchModel, "policy": Policy}
@@ -64,7 +64,7 @@ class Moment:
 
     Attributes:
         version: of the engine that wrote it. image: digest of the kernel. options: with the seed.
-        protocol: its name, with "without PHASE" for one left out.
+        protocol: the name of the one that it booted with, which tells an experiment too (`protocol.protocol_of`).
         made: (place, entry) of every command and of every choice made by hand, ascending.
         place: history entries before it, and instructions within the entry under way.
         state: digest of the state there.
@@ -84,7 +84,7 @@ class Moment:
 
         Raises: LearnerError where its protocol is one that no name can be given to.
         """
-        protocol = simulation.task.poke.protocol
+        protocol = simulation.protocol
         if protocol_of(protocol.name) != protocol:
             raise LearnerError(f"protocol {protocol.name!r} is not in the table: a moment cannot name it")
         place = simulation.place
@@ -219,15 +219,6 @@ def open_moment(text: str, image: KernelImage | None = None) -> Simulation:
         except (OSError, UnicodeDecodeError, ValueError):
             pass  # neither a file of ours nor a string: said below
     return Moment.from_string(text).open(image)
-
-
-def protocol_of(name: str) -> Protocol:
-    """The protocol that a moment names: "int3", "int3 without sync 1"."""
-    base, *left_out = name.split(_WITHOUT)
-    protocol = protocol_named(base)
-    for phase in left_out:
-        protocol = protocol.without(phase)
-    return protocol
 
 
 # --- entries and options as JSON -----------------------------------------------------------------------------------

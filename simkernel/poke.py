@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn, layout
-from simkernel.errors import OurError
+from simkernel.errors import LearnerError, OurError
 from simkernel.events import (
     BatchReleased,
     BatchStarted,
@@ -50,6 +50,7 @@ EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, 
 IPI_PRICE = 200  # for sending one sync to all CPUs
 ACTION_PRICE = 50  # for anything else
 
+INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF  # types of a gate (SDM vol. 3, table 3-2)
 PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3  # values of PCPU_STOP
 
 TP_LOC = np.dtype(
@@ -95,6 +96,7 @@ class PokeState(NamedTuple):
     batch: Batch | None = None
     progress: Progress | None = None
     number: int = 0  # batches published so far
+    protocol: Protocol | None = None  # in the place of the one that the kernel booted with
 
 
 class TextPoke:
@@ -102,12 +104,29 @@ class TextPoke:
 
     def __init__(self, machine: Machine, protocol: Protocol = INT3_PROTOCOL) -> None:
         self.machine = machine
-        self.protocol = protocol
+        self._own = protocol
         self.state = PokeState()
         image = machine.image
         self._desc = image.address("bp_desc")  # struct bp_patching_desc: vec, nr_entries, refs
         self._skip_mode = image.address("int3_skip_mode")
         self._stop_serialize = image.address("stop_serialize")
+
+    @property
+    def protocol(self) -> Protocol:
+        return self.state.protocol or self._own
+
+    def use(self, protocol: Protocol) -> None:
+        """Carry batches out by another protocol from now on.
+
+        Raises: LearnerError within a batch, or where the kernel has booted with another NOP.
+        """
+        if self.busy:
+            raise LearnerError("a batch is under way: change the protocol when it has come to its end")
+        if protocol.nop != self._own.nop:
+            raise LearnerError(
+                f"this kernel has booted with the NOP {self._own.nop.hex(' ')}; {protocol.name} wants another"
+            )
+        self.state = self.state._replace(protocol=protocol)
 
     @property
     def busy(self) -> bool:
@@ -197,6 +216,7 @@ class TextPoke:
             entries = memory.array(layout.TP_VEC, TP_LOC, len(batch), write=True)
             entries[:] = self._entries(batch)
             memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
+            self._set_gate()
             memory.write_u64(self._desc, layout.TP_VEC)
             memory.write_u64(self._desc + 8, len(batch))
             memory.write_u64(self._desc + 16, 1)
@@ -205,6 +225,14 @@ class TextPoke:
         self.machine.focus = frozenset(sites)
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.protocol.name, batch=self.state.number, sites=sites)]
+
+    def _set_gate(self) -> None:
+        """#BP's gate in the IDT is of the type that the protocol asks for (the guest's own is an interrupt gate)."""
+        wanted = TRAP_GATE if self.protocol.gate == "trap" else INTERRUPT_GATE
+        address = layout.IDT_BASE + 16 * layout.VECTOR_BP
+        word = self.machine.memory.read_u64(address)
+        if word >> 40 & 0xF != wanted:
+            self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
 
     def _entries(self, batch: Batch) -> npt.NDArray[Any]:
         """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance."""
@@ -220,24 +248,26 @@ class TextPoke:
         return entries
 
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
-        chosen = slice(entry, entry + count)
-        sites = batch.sites[chosen]
-        columns = np.arange(write.first, write.last, dtype=np.uint64)
-        addresses = (sites[:, None] + columns).ravel()
-        values = {
-            Part.INT3: np.full((count, write.last - write.first), insn.INT3, dtype=np.uint8),
-            Part.NEW: batch.new[chosen, write.first : write.last],
-            Part.OLD: batch.old[chosen, write.first : write.last],
-        }[write.part]
-        first = int(sites[0])
-        old = self.machine.text_read(first + write.first, write.last - write.first)
-        self.machine.code.store(addresses, np.ascontiguousarray(values).ravel())
+        sites = batch.sites[entry : entry + count]
+        columns = np.array([[at in write.offsets(site) for at in range(SITE_SIZE)] for site in _where(sites, write)])
+        chosen = np.broadcast_to(columns, (count, SITE_SIZE))
         self.machine.clock += POKE_PRICE * count
+        if not chosen.any():
+            return []  # the second word of sites that lie in one
+        values = {
+            Part.INT3: np.full((count, SITE_SIZE), insn.INT3, dtype=np.uint8),
+            Part.NEW: batch.new[entry : entry + count],
+            Part.OLD: batch.old[entry : entry + count],
+        }[write.part]
+        addresses = sites[:, None] + np.arange(SITE_SIZE, dtype=np.uint64)
+        stored = np.flatnonzero(chosen.any(axis=1))
+        first, last = (int(at) for at in np.flatnonzero(chosen[stored[0]])[[0, -1]])
+        one = int(sites[stored[0]])
+        old = self.machine.text_read(one + first, last + 1 - first)
+        self.machine.code.store(addresses[chosen], np.ascontiguousarray(values[chosen]))
         self.machine.torn = self._torn(batch)
-        new = self.machine.text_read(first + write.first, write.last - write.first)
-        return [
-            SiteStored(phase=phase.name, sites=tuple(sites.tolist()), first=write.first, old=old, new=new),
-        ]
+        new = self.machine.text_read(one + first, last + 1 - first)
+        return [SiteStored(phase=phase.name, sites=tuple(sites[stored].tolist()), first=first, old=old, new=new)]
 
     def _torn(self, batch: Batch) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
@@ -275,6 +305,12 @@ class TextPoke:
         memory = self.machine.memory
         self.machine.clock += ACTION_PRICE
         if not waiting:
-            memory.write_u64(self._desc + 16, memory.read_u64(self._desc + 16) - 1)
+            memory.write_u64(self._desc + 16, (memory.read_u64(self._desc + 16) - 1) & 0xFFFF_FFFF_FFFF_FFFF)
             return []
         return [BatchReleased(batch=self.state.number)]
+
+
+def _where(sites: npt.NDArray[np.uint64], write: Write) -> list[int]:
+    """The sites by which the bytes of a write are to be found: one for all, unless it asks for a word."""
+    chosen: list[int] = (sites if write.word is not None else sites[:1]).tolist()
+    return chosen

@@ -55,9 +55,9 @@ class Simulation:
         self.image = image
         self.options = options
         self.machine = Machine(image, options.cpus, options.model, options.tick_period)
-        protocol = protocol or protocol_named(options.protocol)
-        self.core = FtraceCore(self.machine, image, protocol.nop)
-        self.task = PatchingTask(self.machine, self.core, protocol)
+        self.protocol = protocol or protocol_named(options.protocol)
+        self.core = FtraceCore(self.machine, image, self.protocol.nop)
+        self.task = PatchingTask(self.machine, self.core, self.protocol)
         self.scheduler = self._new_schedule()
         self._schedule_state = ScheduleState(random=options.seed)
         self.entries: list[Entry] = []

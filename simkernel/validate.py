@@ -24,7 +24,7 @@ from simkernel.ftrace import records as rec
 from simkernel.narrate.operands import code_name
 from simkernel.oops import stack_of
 from simkernel.poke import GO_ON, PARKED, SITE_SIZE, Batch
-from simkernel.protocol import NEW, OLD, Part, Write
+from simkernel.protocol import NEW, OLD, Phase, Write
 from simkernel.simulation import Simulation
 
 Sites = npt.NDArray[np.uint64]
@@ -101,19 +101,18 @@ def _expected(simulation: Simulation, batch: Batch) -> Bytes5:
     assert state.progress is not None
     phases = simulation.task.poke.protocol.phases
     number = state.progress.phase
-    parts = phases[number - 1].memory if number else (OLD,) * SITE_SIZE
-    out = _bytes_of(batch, parts)
+    out = _bytes_after(batch, phases[number - 1]) if number else batch.old.copy()
     if isinstance(phases[number].action, Write) and (done := state.progress.entry):
-        out[:done] = _bytes_of(batch, phases[number].memory)[:done]
+        out[:done] = _bytes_after(batch, phases[number])[:done]
     return out
 
 
-def _bytes_of(batch: Batch, parts: tuple[Part, ...]) -> Bytes5:
-    out = np.full((len(batch), SITE_SIZE), insn.INT3, dtype=np.uint8)
-    for column, part in enumerate(parts):
-        if part is not Part.INT3:
-            out[:, column] = (batch.new if part is NEW else batch.old)[:, column]
-    return out
+def _bytes_after(batch: Batch, phase: Phase) -> Bytes5:
+    """The five bytes at each site once a phase is done."""
+    by_site = isinstance(phase.action, Write) and phase.action.word is not None
+    sites = batch.sites.tolist() if by_site else batch.sites[:1].tolist()
+    parts = np.array([[part.value for part in phase.memory_at(site)] for site in sites])
+    return np.where(parts == NEW.value, batch.new, np.where(parts == OLD.value, batch.old, np.uint8(insn.INT3)))
 
 
 def _cpu_problems(

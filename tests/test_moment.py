@@ -17,9 +17,9 @@ from simkernel.errors import LearnerError
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, SetFilter, SetTracer
 from simkernel.image import KernelImage
-from simkernel.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment, protocol_of
+from simkernel.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment
 from simkernel.options import Options
-from simkernel.protocol import INT3_PROTOCOL
+from simkernel.protocol import INT3_PROTOCOL, protocol_of
 from simkernel.schedule import Choice, Nmi, Run
 from simkernel.simulation import Simulation
 

@@ -288,7 +288,8 @@ class World:
             return False
         if cpu.mode in (Mode.RUNS, Mode.TRAMPOLINE) or not self.rules.waits_for_if:
             return True
-        return cpu.mode in (Mode.TRAPPED, Mode.HOLDS) and not self.rules.interrupt_gate
+        if_on = self.protocol.gate == "trap" or not self.rules.interrupt_gate
+        return cpu.mode in (Mode.TRAPPED, Mode.HOLDS) and if_on
 
     def _interrupt(self, n: int, cpu: Cpu) -> tuple[Move, Cpu, int]:
         """The IPI: who is asked to serialize does so, then answers; who is asked to park parks."""

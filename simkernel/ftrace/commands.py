@@ -76,4 +76,11 @@ class SetOpsFilter:
     append: bool = False
 
 
-Command = SetTracer | SetFilter | TracingOn | ResetBuffer | RegisterOps | UnregisterOps | SetOpsFilter
+@dataclass(frozen=True, slots=True)
+class UseProtocol:
+    """From now on sites are patched by another protocol, by its name (`protocol.protocol_of`)."""
+
+    name: str
+
+
+Command = SetTracer | SetFilter | TracingOn | ResetBuffer | RegisterOps | UnregisterOps | SetOpsFilter | UseProtocol

@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from simkernel import layout
+from simkernel.errors import OurError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import (
@@ -29,6 +30,7 @@ from simkernel.ftrace.commands import (
     SetTracer,
     TracingOn,
     UnregisterOps,
+    UseProtocol,
 )
 from simkernel.ftrace.filters import FunctionNames, apply_filter, split_tokens
 from simkernel.ftrace.needs import Kernel, Machine, site_names
@@ -165,6 +167,8 @@ class FtraceCore:
                 return Plan(f"echo {int(on)} > tracing_on", (store,))
             case ResetBuffer():
                 return Plan("echo > trace", (ResetRings(),))
+            case UseProtocol(name=name):
+                raise OurError(f"{name}: the patching task takes up a protocol at once, without a plan")
 
     def _update(self) -> Update:
         if self._state.disabled:

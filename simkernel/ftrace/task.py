@@ -25,7 +25,7 @@ from simkernel.events import (
     SyncSent,
     WordsStored,
 )
-from simkernel.ftrace.commands import Command
+from simkernel.ftrace.commands import Command, UseProtocol
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.plan import (
     Plan,
@@ -41,7 +41,7 @@ from simkernel.ftrace.plan import (
 )
 from simkernel.machine import Machine
 from simkernel.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, PokeState, TextPoke
-from simkernel.protocol import Protocol
+from simkernel.protocol import Protocol, protocol_of
 
 NAME, PID = "bash", 201  # who patches: the shell in which someone wrote to current_tracer
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
@@ -141,6 +141,9 @@ class PatchingTask:
 
     def command(self, command: Command) -> list[Event]:
         """Take a command; LearnerError, and nothing changed, where it asks for what cannot be."""
+        if isinstance(command, UseProtocol):
+            self.poke.use(protocol_of(command.name))
+            return []
         self.core.check(command, idle=self.idle)
         self._state = self._state._replace(queue=(*self._state.queue, command))
         return []

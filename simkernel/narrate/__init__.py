@@ -2,7 +2,7 @@
 
 A sentence has at most 20 words. Its subject is a thing on the screen: a CPU reads, runs, takes, answers; the patching
 task writes, waits. Names, bytes and numbers come from the event, the image and the protocol's table, never from here.
-The texts of phases are in that table (`protocol.py`).
+The texts of phases are in that table (`protocol/`).
 """
 
 from __future__ import annotations

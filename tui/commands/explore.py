@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")
+NOPS = ("nop5", "5x1", "2+3", "jmp+3")
 VIOLATION = 1
 
 
 @click.command
 @click.option("--protocol", "name", default="int3", show_default=True, metavar="NAME", help="How to patch.")
 @click.option("--without", multiple=True, metavar="PHASE", help="Leave a phase out, e.g. sync-1; may be repeated.")
+@click.option("--twice", multiple=True, metavar="PHASE", help="Do a phase once more; may be repeated.")
+@click.option("--move", "moves", multiple=True, metavar="PHASE:BEFORE", help="Do a phase before another one.")
+@click.option("--nop", type=Word(NOPS), default="nop5", show_default=True, help="What an untraced site holds.")
+@click.option("--trap-gate", is_flag=True, help="#BP enters its handler with interrupts on.")
 @click.option("--change", type=Word(CHANGES), default="nop-call", show_default=True, help="What becomes of the site.")
 @click.option("--place", type=Word(PLACES), default="inside", show_default=True, help="The site lies in a line.")
 @click.option("--model", type=Word(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
@@ -29,7 +34,7 @@ VIOLATION = 1
 @click.option("--states", type=click.IntRange(1), default=1_000_000, show_default=True, help="Give up after so many.")
 @JSON
 @click.pass_context
-def command(ctx: click.Context, /, name: str, without: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     """Look at every order of events of a protocol: safe, or the shortest schedule that breaks it.
 
     A wrong name of a phase or a protocol is answered by the list of them.
@@ -40,7 +45,7 @@ def command(ctx: click.Context, /, name: str, without: tuple[str, ...], as_json:
     from simkernel.fetch import FetchModel
 
     question = Question(
-        changed(name, without),
+        changed(asked),
         asked["change"],
         asked["place"],
         FetchModel(asked["model"]),
@@ -62,14 +67,24 @@ def command(ctx: click.Context, /, name: str, without: tuple[str, ...], as_json:
     ctx.exit(VIOLATION if finding.broken else 0)
 
 
-def changed(name: str, without: tuple[str, ...]) -> Protocol:
-    """The protocol of that name, with what the options change in it."""
+def changed(asked: dict[str, Any]) -> Protocol:
+    """The protocol that the options name, with what they change in it."""
+    from simkernel.errors import LearnerError
     from simkernel.protocol import protocol_named
 
-    protocol = protocol_named(name)
-    for phase in without:
-        protocol = protocol.without(phase.replace("-", " "))
-    return protocol
+    protocol = protocol_named(asked["name"])
+    for phase in asked["without"]:
+        protocol = protocol.without(phase)
+    for phase in asked["twice"]:
+        protocol = protocol.twice(phase)
+    for move in asked["moves"]:
+        phase, colon, before = move.partition(":")
+        if not colon:
+            raise LearnerError(f"--move {move}: name two phases, PHASE:BEFORE, as in sync-2:write-tail")
+        protocol = protocol.moved(phase, before)
+    if asked["nop"] != "nop5":
+        protocol = protocol.on_nop(asked["nop"])
+    return protocol.through_trap_gate() if asked["trap_gate"] else protocol
 
 
 def tell(finding: Finding) -> None:

@@ -16,9 +16,9 @@ from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.image import KernelImage
-from simkernel.moment import Moment, protocol_of
+from simkernel.moment import Moment
 from simkernel.options import Options
-from simkernel.protocol import Protocol
+from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import Choice
 from simkernel.simulation import Simulation
 from simkernel.snapshot import Snapshot

@@ -1,0 +1,144 @@
+"""Patch protocols as tables.
+
+How does one change five bytes that other CPUs are running? Not by writing them: a store of five bytes is no single
+event for a CPU that reads instructions (it may lie across two cache lines), and until a CPU serializes, nothing is
+promised about which of the bytes it runs. x86 Linux does it in steps (`text_poke_bp_batch()` in
+arch/x86/kernel/alternative.c, 6.12 [`smp_text_poke_batch_finish()` since 6.16]):
+
+1. *write int3*: the first byte becomes `cc`. One byte is one event. Who runs the site from now on traps; the handler
+   finds the site in the batch and does what the new instruction would do.
+2. *sync 1*: an interrupt to every CPU. An interrupt is answered between two instructions, and its handler
+   serializes: whoever has answered runs `cc` here, and is not in the middle of the old instruction.
+3. *write tail*: bytes 1 to 4 become the new ones. Nobody runs them: byte 0 is `cc`.
+4. *sync 2*: every CPU has the new tail before it can meet the new head.
+5. *write head*: byte 0 becomes the new one. The site is whole again.
+6. *sync 3*: nobody runs `cc` here any more; so no int3 of this batch can still be taken.
+7. *release*: the last handler that uses the batch has left it; its memory may be used again.
+
+A protocol knows no CPU and no memory. It is an ordered tuple of phases; `Progress` says how far a batch has come and
+`Protocol.after` what comes next. `poke.py` carries the phases out; screens and lessons are drawn from the same table.
+
+    table       what a protocol is made of; leaving a phase out, doing it twice, moving it; forms of the NOP
+    int3        x86 Linux today, and from 2012 to 2019
+    stopped     x86 Linux before: every CPU stands still; with and without serializing, in a thread and in the interrupt
+    stores      plain stores in this order or that: naive, one store, head first, tail first, an aligned word
+"""
+
+from __future__ import annotations
+
+import re
+
+from simkernel.errors import LearnerError
+from simkernel.protocol.int3 import INT3_2012, INT3_PROTOCOL
+from simkernel.protocol.stopped import STOP_MACHINE, STOP_MACHINE_BARE, STOP_MACHINE_IPI, STOP_MACHINE_IPI_BARE
+from simkernel.protocol.stores import ATOMIC8, HEAD_FIRST, NAIVE, ONE_STORE, TAIL_FIRST
+from simkernel.protocol.table import (
+    ALL_NEW,
+    ALL_OLD,
+    INT3,
+    NEW,
+    NOP_FORMS,
+    OLD,
+    TP_VEC_MAX,
+    Action,
+    Park,
+    Part,
+    Phase,
+    Progress,
+    Protocol,
+    Release,
+    SyncCores,
+    Unpark,
+    When,
+    Write,
+)
+
+__all__ = [
+    "ALL_NEW",
+    "ALL_OLD",
+    "ATOMIC8",
+    "HEAD_FIRST",
+    "INT3",
+    "INT3_2012",
+    "INT3_PROTOCOL",
+    "NAIVE",
+    "NEW",
+    "NOP_FORMS",
+    "OLD",
+    "ONE_STORE",
+    "PROTOCOLS",
+    "STOP_MACHINE",
+    "STOP_MACHINE_BARE",
+    "STOP_MACHINE_IPI",
+    "STOP_MACHINE_IPI_BARE",
+    "TAIL_FIRST",
+    "TP_VEC_MAX",
+    "Action",
+    "Park",
+    "Part",
+    "Phase",
+    "Progress",
+    "Protocol",
+    "Release",
+    "SyncCores",
+    "Unpark",
+    "When",
+    "Write",
+    "protocol_named",
+    "protocol_of",
+]
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        INT3_PROTOCOL,
+        INT3_2012,
+        STOP_MACHINE,
+        STOP_MACHINE_BARE,
+        STOP_MACHINE_IPI,
+        STOP_MACHINE_IPI_BARE,
+        NAIVE,
+        ONE_STORE,
+        HEAD_FIRST,
+        TAIL_FIRST,
+        ATOMIC8,
+    )
+}
+
+_PHASE = "(?:(?! with | before | without ).)+?"
+_CHANGE = re.compile(
+    rf" (?:without (?P<without>{_PHASE})|with (?P<twice>{_PHASE}) twice|with (?P<moved>{_PHASE}) before"
+    rf" (?P<before>{_PHASE})|on nop (?P<nop>\S+)|through a (?P<gate>trap) gate)"
+    "(?= without | with | on nop | through a |$)"
+)
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol of that name, LearnerError with the names there are."""
+    try:
+        return PROTOCOLS[name]
+    except KeyError:
+        raise LearnerError(f"no protocol {name!r}; there are: {', '.join(PROTOCOLS)}") from None
+
+
+def protocol_of(name: str) -> Protocol:
+    """The protocol that a name describes, experiments too: "int3", "int3 without sync 1 on nop 5x1"."""
+    base = re.split(" without | with | on nop | through a ", name, maxsplit=1)[0]
+    protocol = protocol_named(base)
+    at = len(base)
+    while at < len(name):
+        change = _CHANGE.match(name, at)
+        if change is None:
+            raise LearnerError(f"no protocol {name!r}: {name[at:].strip()!r} is no way to change one")
+        at = change.end()
+        if change["without"]:
+            protocol = protocol.without(change["without"])
+        elif change["twice"]:
+            protocol = protocol.twice(change["twice"])
+        elif change["moved"]:
+            protocol = protocol.moved(change["moved"], change["before"])
+        elif change["nop"]:
+            protocol = protocol.on_nop(change["nop"])
+        else:
+            protocol = protocol.through_trap_gate()
+    return protocol

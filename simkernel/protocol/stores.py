@@ -1,0 +1,123 @@
+"""Plain stores, in this order or that, and no wait: each of them crashes, and each in its own way."""
+
+from __future__ import annotations
+
+from simkernel.protocol.table import ALL_NEW, NEW, OLD, Part, Phase, Protocol, Write
+
+NAIVE = Protocol(
+    name="naive",
+    era="nobody: it crashes",
+    source="Intel SDM vol. 3, Handling Self- and Cross-Modifying Code; erratum W108",
+    prose="Five stores, one byte after the other, and no wait.",
+    claims=False,
+    phases=tuple(
+        Phase(
+            name=f"write byte {at}",
+            action=Write(at, at + 1),
+            memory=(NEW,) * (at + 1) + (OLD,) * (4 - at),
+            settled=False,
+            linux="",
+            true_now=f"Bytes 0 to {at} are new in memory, the rest is old: a CPU that comes by runs the mixture.",
+            why="It is the plainest way to change five bytes.",
+            without="The byte would stay as it was.",
+        )
+        for at in range(5)
+    ),
+)
+
+SDM = "Intel SDM vol. 3, Handling Self- and Cross-Modifying Code"
+
+
+def _store(name: str, action: Write, memory: tuple[Part, ...], true_now: str, why: str) -> Phase:
+    """A store that nobody waits for."""
+    return Phase(name, action, memory, False, "", true_now, why, "The bytes would stay as they were.")
+
+
+ONE_STORE = Protocol(
+    name="one-store",
+    era="nobody: it crashes",
+    source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
+    prose="All five bytes in one store, and no wait.",
+    claims=False,
+    phases=(
+        _store(
+            "write all",
+            Write(0, 5),
+            ALL_NEW,
+            "The five bytes are the new instruction in memory. Which of them a CPU has read before is open.",
+            "What could be in between if it is one store?",
+        ),
+    ),
+)
+
+HEAD_FIRST = Protocol(
+    name="head-first",
+    era="programs that patch themselves while nobody else runs them; nobody under running CPUs",
+    source=SDM,
+    prose="The opcode, then the offset: in the order in which one writes an instruction down.",
+    claims=False,
+    phases=(
+        _store(
+            "write opcode",
+            Write(0, 1),
+            (NEW, OLD, OLD, OLD, OLD),
+            "Byte 0 is new in memory, the offset is old: a CPU that comes by runs the mixture.",
+            "A patcher that works at load time writes front to back.",
+        ),
+        _store(
+            "write offset",
+            Write(1, 5),
+            ALL_NEW,
+            "The five bytes are the new instruction in memory.",
+            "The offset says where the call goes.",
+        ),
+    ),
+)
+
+TAIL_FIRST = Protocol(
+    name="tail-first",
+    era="nobody: it crashes",
+    source=SDM,
+    prose="The offset, then the opcode: the call comes into being only when its target is there.",
+    claims=False,
+    phases=(
+        _store(
+            "write offset",
+            Write(1, 5),
+            (OLD, NEW, NEW, NEW, NEW),
+            "Byte 0 is old in memory, the rest is new: a CPU that comes by runs the mixture.",
+            "So that no call to nowhere is there for a moment.",
+        ),
+        _store(
+            "write opcode",
+            Write(0, 1),
+            ALL_NEW,
+            "The five bytes are the new instruction in memory.",
+            "It makes a call of the offset.",
+        ),
+    ),
+)
+
+ATOMIC8 = Protocol(
+    name="atomic8",
+    era="nobody: it crashes",
+    source=f"{SDM}; SDM vol. 3, Guaranteed Atomic Operations: an aligned quadword, for data accesses",
+    prose="One aligned eight-byte store where the site lies in one aligned word; else two, one for each word.",
+    claims=False,
+    phases=(
+        _store(
+            "write first word",
+            Write(0, 5, word=0),
+            ALL_NEW,
+            "The bytes in the site's first aligned word are new in memory; where that is all of them, it is done.",
+            "An aligned eight-byte store is one event for who reads data.",
+        ),
+        _store(
+            "write second word",
+            Write(0, 5, word=1),
+            ALL_NEW,
+            "The five bytes are the new instruction in memory.",
+            "A site may lie across two words.",
+        ),
+    ),
+)

@@ -1,0 +1,232 @@
+"""What a protocol is made of: phases, their actions, and how a batch goes from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NamedTuple
+
+from simkernel.errors import LearnerError
+from simkernel.insn import JMP8, NOP5, NOPS
+
+NOP_FORMS = {
+    "nop5": NOP5,
+    "5x1": NOPS[1] * 5,
+    "2+3": NOPS[2] + NOPS[3],
+    "jmp+3": bytes((JMP8, 3)) + NOPS[1] * 3,
+}
+"""Ways to do nothing in five bytes: one instruction (P6_NOP5), five, two, and a jump over three bytes.
+
+`jmp +3` was the first (commit 3d083395); a task can be interrupted within the middle two, and come back to bytes that
+have changed (the commit text of P6_NOP5: the NOP has to be one instruction).
+"""
+
+TP_VEC_MAX = 256  # entries of a batch: PAGE_SIZE / sizeof(struct text_poke_loc)
+
+
+class Part(Enum):
+    """What a byte of a site holds, in the words of the table."""
+
+    OLD = "old"
+    INT3 = "int3"
+    NEW = "new"
+
+
+OLD, INT3, NEW = Part.OLD, Part.INT3, Part.NEW
+ALL_OLD, ALL_NEW = (OLD,) * 5, (NEW,) * 5
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Store bytes first..last-1 of every site of the batch: `part` of the instruction, as one store each.
+
+    `word`: of these only the bytes in the first (0) or second (1) aligned word of eight that the site lies in.
+    """
+
+    first: int
+    last: int
+    part: Part = NEW
+    word: int | None = None
+
+    def offsets(self, site: int) -> range:
+        """Which bytes of the site at that address are stored."""
+        cut = 8 - site % 8
+        first = max(self.first, cut) if self.word == 1 else self.first
+        last = min(self.last, cut) if self.word == 0 else self.last
+        return range(first, max(first, last))
+
+
+class When(Enum):
+    """When a sync is needed (`text_poke_bp_batch`: do_sync)."""
+
+    ALWAYS = "always"
+    IF_TAIL = "if some entry is longer than one byte"
+    IF_HEAD = "if some entry's new first byte is not int3"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncCores:
+    """on_each_cpu(do_sync_core): ask every CPU to serialize and wait for all answers (`text_poke_sync`)."""
+
+    when: When = When.ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """stop_machine: every CPU stands still with interrupts off, in its stopper thread or in the IPI handler."""
+
+    where: str = "thread"
+
+
+@dataclass(frozen=True, slots=True)
+class Unpark:
+    """The CPUs go on; each serializes first, or not."""
+
+    serialize: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Drop the batch's reference and wait until no handler holds one (`bp_desc.refs`)."""
+
+    wait: bool = True
+
+
+Action = Write | SyncCores | Park | Unpark | Release
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step of a protocol.
+
+    Attributes:
+        name: its own, as screens show it.
+        action: what the patching task does.
+        memory: what the five bytes hold in memory once it is done.
+        settled: True where from its end on every CPU runs exactly what memory holds here.
+        linux: the kernel function that does it; empty where Linux has none.
+        true_now: what may be relied on after it, in a sentence.
+        why: why the step is there.
+        without: what can go wrong without it.
+    """
+
+    name: str
+    action: Action
+    memory: tuple[Part, ...]
+    settled: bool
+    linux: str
+    true_now: str
+    why: str
+    without: str
+
+    def memory_at(self, site: int) -> tuple[Part, ...]:
+        """`memory` for the site at that address: the second word of a site is written in a phase of its own."""
+        if not isinstance(self.action, Write) or self.action.word != 0:
+            return self.memory
+        return tuple(part if at in self.action.offsets(site) else OLD for at, part in enumerate(self.memory))
+
+
+class Progress(NamedTuple):
+    """How far a batch has come: the phase, how many entries of it are done, whether its end is awaited."""
+
+    phase: int = 0
+    entry: int = 0
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A way to change instructions under running CPUs.
+
+    Attributes:
+        name: what the command line and the screens call it.
+        era: who uses it, and when.
+        source: where that is written.
+        prose: one sentence on the idea.
+        phases: in order.
+        batched: sites that one batch may hold.
+        handler: "emulate" the new instruction at an int3, or "skip" the site.
+        claims: True where int3s are published in the batch, so that the guest's handler claims them.
+        nop: the five bytes that a site boots with.
+        gate: "interrupt" or "trap": whether #BP enters its handler with interrupts off or on.
+    """
+
+    name: str
+    era: str
+    source: str
+    prose: str
+    phases: tuple[Phase, ...]
+    batched: int = TP_VEC_MAX
+    handler: str = "emulate"
+    claims: bool = True
+    nop: bytes = NOP5
+    gate: str = "interrupt"
+
+    def after(self, progress: Progress, entries: int, done: int) -> Progress | None:
+        """The progress after `done` more entries of a write, or after any other action; None at the end.
+
+        Args:
+            entries: how many the batch has; done: entries written now (0: all that are left).
+        """
+        action = self.phases[progress.phase].action
+        if isinstance(action, Write) and done and progress.entry + done < entries:
+            return progress._replace(entry=progress.entry + done)
+        if not isinstance(action, Write) and not progress.waiting:
+            return progress._replace(waiting=True)
+        return Progress(progress.phase + 1) if progress.phase + 1 < len(self.phases) else None
+
+    def phase(self, name: str) -> Phase:
+        """The phase of that name, or spelled with hyphens (sync-1). LearnerError with the names there are."""
+        for phase in self.phases:
+            if name in (phase.name, phase.name.replace(" ", "-").replace(",", "")):
+                return phase
+        names = ", ".join(phase.name for phase in self.phases)
+        raise LearnerError(f"protocol {self.name} has no phase {name!r}; it has: {names}")
+
+    def without(self, name: str) -> Protocol:
+        """The same protocol with the phase of that name left out."""
+        left_out = self.phase(name)
+        kept = tuple(phase for phase in self.phases if phase is not left_out)
+        return self._experiment(f"without {left_out.name}", kept)
+
+    def twice(self, name: str) -> Protocol:
+        """The same protocol with the phase of that name done once more right after it."""
+        doubled = self.phase(name)
+        at = self.phases.index(doubled) + 1
+        again = replace(doubled, name=f"{doubled.name} again")
+        return self._experiment(f"with {doubled.name} twice", (*self.phases[:at], again, *self.phases[at:]))
+
+    def moved(self, name: str, before: str) -> Protocol:
+        """The same protocol with one phase done before another; what memory holds after each follows."""
+        phase, other = self.phase(name), self.phase(before)
+        if phase is other:
+            raise LearnerError(f"{phase.name} cannot be moved before itself: name another phase")
+        kept = [one for one in self.phases if one is not phase]
+        kept.insert(kept.index(other), phase)
+        return self._experiment(f"with {phase.name} before {other.name}", _with_memory(kept))
+
+    def on_nop(self, form: str) -> Protocol:
+        """The same protocol where a site that nobody traces holds another NOP (`NOP_FORMS`)."""
+        if form not in NOP_FORMS:
+            raise LearnerError(f"no NOP form {form!r}; there are: {', '.join(NOP_FORMS)}")
+        return replace(self._experiment(f"on nop {form}", self.phases), nop=NOP_FORMS[form])
+
+    def through_trap_gate(self) -> Protocol:
+        """The same protocol where #BP enters its handler with interrupts on."""
+        return replace(self._experiment("through a trap gate", self.phases), gate="trap")
+
+    def _experiment(self, how: str, phases: tuple[Phase, ...]) -> Protocol:
+        return replace(self, name=f"{self.name} {how}", era="nobody: an experiment", phases=phases)
+
+
+def _with_memory(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """The phases with `memory` as their writes in this order make it."""
+    out = []
+    now: tuple[Part, ...] = ALL_OLD
+    for phase in phases:
+        if isinstance(phase.action, Write):
+            first, last, part = phase.action.first, phase.action.last, phase.action.part
+            now = (*now[:first], *[part] * (last - first), *now[last:])
+        out.append(replace(phase, memory=now))
+    return tuple(out)
