@@ -1,0 +1,79 @@
+"""A run is a function of its options, seed and commands: whole or in pieces, watched or not, in every process."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+
+from simkernel import tracefs
+from simkernel.digest import state_digest
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
+from simkernel.image import KernelImage
+from simkernel.options import Options
+from simkernel.schedule import Policy
+from simkernel.simulation import Simulation
+
+IMAGE = KernelImage.default()
+COMMANDS = (
+    SetFilter("filter", "vfs_* *lock"),
+    SetTracer("function"),
+    RegisterOps("count", "ftrace_ops_count", filter="vfs_* schedule"),
+    SetFilter("filter", "*lock*"),
+)
+RUNS = [
+    Options(cpus=2, seed=1, model=FetchModel.BYTE, patch_quantum=30),
+    Options(cpus=3, seed=2, model=FetchModel.PIECES, patch_quantum=30, nmi_odds=1000),
+    Options(cpus=2, seed=3, model=FetchModel.LINE, policy=Policy.LATE, schedule="round-robin", patch_quantum=64),
+    Options(cpus=2, seed=4, model=FetchModel.INSTANT, protocol="stop_machine", patch_quantum=30),
+    Options(cpus=2, seed=5, model=FetchModel.BYTE, protocol="naive", patch_quantum=2),
+]
+IDS = ["byte", "pieces", "line", "stop_machine", "naive"]
+
+
+def carried_out(options: Options, entries: int, go_on: str, seed: int = 0) -> tuple[str, str, int]:
+    """Boot, give the commands, let so many entries happen: digest, text of the trace, number of events."""
+    rng = random.Random(seed)
+    simulation = Simulation.boot(options, IMAGE)
+    ends = [cpu.observe(lambda _: None) for cpu in simulation.machine.cpus] if go_on == "watched" else []
+    for command in COMMANDS:
+        simulation.do(command)
+    end = simulation.position + entries
+    while simulation.position < end and not simulation.outcome:
+        if go_on == "pieces":
+            simulation.step_instruction(n=rng.choice((1, 1, 2, 5, 40, 700)))
+        else:
+            simulation.step()
+    for stop in ends:
+        stop()
+    return state_digest(simulation), tracefs.read(simulation, "trace"), len(simulation.log)
+
+
+@pytest.mark.parametrize("options", RUNS, ids=IDS)
+@pytest.mark.parametrize("other", ["pieces", "watched"])
+def test_a_choice_does_the_same_in_pieces_and_under_watch(options: Options, other: str) -> None:
+    assert carried_out(options, 2500, other, options.seed) == carried_out(options, 2500, "whole")
+
+
+@pytest.mark.parametrize("at", range(len(RUNS)), ids=IDS)
+def test_two_processes_write_the_same_trace(at: int) -> None:
+    program = f"from tests.test_deterministic import *; print(*carried_out(RUNS[{at}], 9000, 'whole'), sep='\\n')"
+    written = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2718")
+    }
+    assert len(written) == 1
+    assert b" <-" in written.pop() or IDS[at] == "naive"
+
+
+def test_another_seed_is_another_run() -> None:
+    assert carried_out(Options(seed=1), 1000, "whole") != carried_out(Options(seed=2), 1000, "whole")

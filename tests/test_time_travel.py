@@ -1,0 +1,199 @@
+"""Time travel is exact: whichever way one comes to a place of history, state, log and trace are the same there.
+
+A Hypothesis machine walks one simulation about, by beats, phases, instructions, hand-made choices, commands and jumps,
+and notes the digest of every place it stands at. A place met again has to have the digest it had.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from simkernel import tracefs
+from simkernel.cpu import Cpu
+from simkernel.digest import state_digest
+from simkernel.errors import LearnerError
+from simkernel.events import Event
+from simkernel.fetch import FetchModel, View
+from simkernel.ftrace.commands import Command, RegisterOps, ResetBuffer, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.task import PatchingTask
+from simkernel.history import Pages
+from simkernel.image import KernelImage
+from simkernel.machine import Machine
+from simkernel.options import Options
+from simkernel.protocol import PROTOCOLS
+from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
+from simkernel.simulation import Simulation
+
+IMAGE = KernelImage.default()
+CPUS = 2
+Place = tuple[int, int]
+Known = tuple[str, tuple[Event, ...], str]  # digest of the state, log, text of the trace
+
+OPTIONS = st.builds(
+    Options,
+    cpus=st.just(CPUS),
+    seed=st.integers(0, 2**32 - 1),
+    model=st.sampled_from(FetchModel),
+    policy=st.sampled_from(Policy),
+    schedule=st.sampled_from(["seeded", "round-robin"]),
+    protocol=st.sampled_from(sorted(PROTOCOLS)),
+    patch_quantum=st.integers(1, 40),
+    act_odds=st.integers(8, 256),
+    nmi_odds=st.sampled_from([0, 2000]),
+)
+COMMANDS: st.SearchStrategy[Command] = st.one_of(
+    st.builds(SetTracer, st.sampled_from(["function", "nop"])),
+    st.builds(SetFilter, st.just("filter"), st.sampled_from(["vfs_*", "schedule", "", "_raw_spin_lock"])),
+    st.builds(RegisterOps, st.sampled_from("ab"), st.just("ftrace_ops_count"), st.just(0), st.just("vfs_* schedule")),
+    st.builds(UnregisterOps, st.sampled_from("ab")),
+    st.just(ResetBuffer()),
+)
+
+
+@pytest.fixture(autouse=True)
+def close_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So close that short walks go back to some that lie within a patch."""
+    monkeypatch.setattr("simkernel.simulation.CHECKPOINT_ENTRIES", 60)
+
+
+class Walk(RuleBasedStateMachine):
+    """A simulation, and what was seen at each place of its history."""
+
+    @initialize(options=OPTIONS)
+    def boot(self, options: Options) -> None:
+        self.simulation = Simulation.boot(options, IMAGE)
+        self.simulation.do(SetTracer("function"))
+        self.known: dict[Place, Known] = {}
+        self.note()
+
+    def note(self) -> None:
+        """A place met again is as it was; a new one is remembered."""
+        simulation = self.simulation
+        seen = (state_digest(simulation), tuple(simulation.log), tracefs.read(simulation, "trace"))
+        assert self.known.setdefault(simulation.place, seen) == seen, f"place {simulation.place} is not as it was"
+
+    def another_way(self) -> None:
+        """History may go another way from here: nothing is known of what lies ahead, nor of this place."""
+        here = self.simulation.place
+        self.known = {place: seen for place, seen in self.known.items() if place < here}
+        self.note()
+
+    def alive(self) -> bool:
+        return not self.simulation.outcome
+
+    @precondition(alive)
+    @rule(n=st.integers(1, 300))
+    def step(self, n: int) -> None:
+        for _ in range(n):
+            if self.alive():
+                self.simulation.step()
+        self.note()
+
+    @precondition(alive)
+    @rule(n=st.integers(1, 30))
+    def step_instruction(self, n: int) -> None:
+        self.simulation.step_instruction(n=n)
+        self.note()
+
+    @precondition(alive)
+    @rule()
+    def step_beat(self) -> None:
+        self.simulation.step_beat(200_000)
+        self.note()
+
+    @precondition(alive)
+    @rule()
+    def step_phase(self) -> None:
+        self.simulation.step_phase(200_000)
+        self.note()
+
+    @precondition(alive)
+    @rule(command=COMMANDS)
+    def command(self, command: Command) -> None:
+        if self.simulation.place[1]:
+            self.simulation.step()  # a command comes between two entries
+        before = state_digest(self.simulation)
+        try:
+            self.simulation.do(command)
+        except LearnerError:
+            assert state_digest(self.simulation) == before
+        self.another_way()
+
+    @precondition(alive)
+    @rule(cpu=st.integers(0, CPUS - 1), n=st.integers(1, 2000), kind=st.sampled_from([Run, Read, Nmi, Settle]))
+    def by_hand(self, cpu: int, n: int, kind: type) -> None:
+        if self.simulation.place[1]:
+            self.simulation.step()
+            if not self.alive():
+                return
+        choice: Choice
+        if kind is Run:
+            choice = Run(cpu, min(n, self.simulation.limit(cpu)))
+        elif kind is Read:
+            choice = Read(cpu, n % 5 + 1)
+        else:
+            choice = kind(cpu)
+        self.simulation.step(choice)
+        self.another_way()
+
+    @rule(data=st.data())
+    def goto_known(self, data: st.DataObject) -> None:
+        self.simulation.goto_place(data.draw(st.sampled_from(sorted(self.known))))
+        self.note()
+
+    @rule(n=st.integers(1, 2000))
+    def back(self, n: int) -> None:
+        self.simulation.back(n)
+        self.note()
+
+    @rule()
+    def back_beat(self) -> None:
+        self.simulation.back_beat()
+        self.note()
+
+    @rule()
+    def back_phase(self) -> None:
+        self.simulation.back_phase()
+        self.note()
+
+    @precondition(lambda self: self.simulation.position > 0)
+    @rule()
+    def back_instruction(self) -> None:
+        self.simulation.back_instruction()
+        self.note()
+
+    @precondition(alive)
+    @rule(n=st.integers(1, 60))
+    def forth_and_back(self, n: int) -> None:
+        """back(forward(s)) == s, at once."""
+        here = self.simulation.place
+        for _ in range(n):
+            if self.alive():
+                self.simulation.step()
+        self.note()
+        self.simulation.goto_place(here)
+        self.note()
+
+
+def test_whichever_way_one_comes_to_a_place_it_is_the_same() -> None:
+    run_state_machine_as_test(Walk, settings=settings(max_examples=25, stateful_step_count=30))
+
+
+@pytest.mark.stress
+def test_also_on_long_walks() -> None:
+    run_state_machine_as_test(Walk, settings=settings(max_examples=400, stateful_step_count=80))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Machine, "restore"), (PatchingTask, "restore"), (View, "restore"), (Cpu, "restore"), (Pages, "restore")],
+    ids=lambda part: part if isinstance(part, str) else part.__name__,
+)
+def test_a_part_that_is_not_put_back_is_noticed(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+    monkeypatch.setattr(owner, name, lambda *_: None)
+    quick = settings(max_examples=25, stateful_step_count=30, phases=(Phase.generate,), report_multiple_bugs=False)
+    with pytest.raises(Exception):  # noqa: B017  a wrong state shows in the digest, or breaks the engine itself
+        run_state_machine_as_test(Walk, settings=quick)
