@@ -47,7 +47,7 @@ class Scenario:
     options: Options = Options(act_odds=96)
     protocol: str = "int3"
     near: tuple[int, int] | None = None
-    ends_with: str = "PlanEnded"
+    ends_with: str = "BatchReleased"
     shows: tuple[str, ...] = ()
     beats: int = 0
 
@@ -154,7 +154,18 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            near=(1, 12),
+            options=Options(act_odds=96, seed=9),
+            near=(0, 5),
+            ends_with="TraceWritten",
+            shows=(
+                "PieceRead",
+                "SiteRan",
+                "Int3Taken",
+                "Int3Claimed",
+                "Int3Done",
+                "TraceWritten",
+            ),
+            beats=24,
         ),
         Scenario(
             name="all",
@@ -162,6 +173,7 @@ SCENARIOS: dict[str, Scenario] = {
             question="How can every function change within a moment?",
             function="vfs_read",
             commands=(ON,),
+            beats=17,
         ),
         Scenario(
             name="second-ops",
@@ -170,6 +182,13 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=(*_one("vfs_read"), ON),
             commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
+            options=Options(act_odds=96, seed=2),
+            near=(0, 3),
+            shows=(
+                "Int3Taken",
+                "Int3Done",
+            ),
+            beats=20,
         ),
         Scenario(
             name="cache-line",
@@ -178,7 +197,14 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, model=FetchModel.LINE),
+            options=Options(act_odds=96, seed=4, model=FetchModel.LINE),
+            near=(0, 0),
+            shows=(
+                "Settled",
+                "Int3Taken",
+                "Int3Done",
+            ),
+            beats=21,
         ),
         Scenario(
             name="slow-ipi",
@@ -187,6 +213,8 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
+            options=Options(act_odds=96, seed=9),
+            beats=17,
         ),
         Scenario(
             name="naive",
@@ -199,6 +227,11 @@ SCENARIOS: dict[str, Scenario] = {
             protocol="naive",
             near=(1, 12),
             ends_with="Oopsed",
+            shows=(
+                "SiteRan",
+                "Oopsed",
+            ),
+            beats=8,
         ),
         Scenario(
             name="off",
@@ -207,6 +240,13 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=(*_one("vfs_read"), ON),
             commands=(OFF,),
+            options=Options(act_odds=96, seed=0),
+            near=(0, 8),
+            shows=(
+                "Int3Taken",
+                "Int3Done",
+            ),
+            beats=20,
         ),
     )
 }

@@ -56,11 +56,14 @@ class Beats:
         """True for a beat of this site, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
             self._mine = self._site in event.sites
+        mine = self._mine
+        if isinstance(event, BatchReleased | PlanEnded):
+            self._mine = self._site is None
         if isinstance(event, PlanEnded | Oopsed):
             return True
         if not event.is_beat:
             return False
-        return self._mine if isinstance(event, OF_THE_BATCH) else self._site is None or self._here(event)
+        return mine if isinstance(event, OF_THE_BATCH) else self._site is None or self._here(event)
 
     def _here(self, event: Event) -> bool:
         match event:

@@ -13,6 +13,7 @@ from typing import Any
 
 from simkernel import events as ev
 from simkernel.insn import INT3, SITE_SIZE
+from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.narrate import sentence
 from simkernel.narrate.events import listed
 from simkernel.protocol import Phase
@@ -23,6 +24,7 @@ from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
 
 MOST = 3  # sentences of a step
+WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait
 _ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
@@ -94,10 +96,29 @@ def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
 
 
 def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> list[str]:
-    if not event.waiting_for:
-        return []
-    others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
-    return [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patch.task} does."]
+    """Who cannot answer yet, and why; how long the interrupt of this one had to wait, where that was long."""
+    lanes = (stepper.snapshot.lanes[cpu] for cpu in event.waiting_for)
+    out = [
+        f"CPU{lane.cpu} cannot answer yet: interrupts are off in {lane.function}."
+        for lane in lanes
+        if "sync" in lane.pending and not lane.interrupts_on
+    ]
+    if (waited := _waited(stepper, event)) >= LONG:
+        out.append(f"The interrupt had to wait {waited} instructions, until CPU{event.cpu} had its interrupts on.")
+    if not out and event.waiting_for:
+        others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
+        out = [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patch.task} does."]
+    return out
+
+
+def _waited(stepper: Stepper, event: ev.SyncAnswered) -> int:
+    """Instructions of the clock for which the interrupt that a CPU answers had to wait."""
+    for one in reversed(stepper.simulation.log):
+        if isinstance(one, ev.SyncSent):
+            break
+        if isinstance(one, ev.InterruptTaken) and one.cpu == event.cpu and one.vector == VECTOR_CALL_FUNCTION:
+            return one.waited
+    return 0
 
 
 def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -123,7 +144,7 @@ def _read(event: ev.PieceRead, stepper: Stepper, phase: Phase | None) -> list[st
 
 
 def _settled(event: ev.Settled, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return ["No manual says when; by then at the latest it has answered a sync."]
+    return [f"No manual says when this happens, before CPU{event.cpu} answers a sync."]
 
 
 def _ran(event: ev.SiteRan, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -218,7 +239,8 @@ def elsewhere(stepper: Stepper, first: int, last: int) -> str:
     traps = sum(isinstance(event, ev.Int3Taken) for event in others)
     calls = sum(isinstance(event, ev.TraceWritten) for event in others)
     if traps or calls:
-        return f"Elsewhere meanwhile: {_count(traps, 'int3')} taken, {_count(calls, 'traced call')}."
+        counted = [f"{_count(traps, 'int3')} taken"] * bool(traps) + [f"{_count(calls, 'traced call')}"] * bool(calls)
+        return f"Elsewhere meanwhile: {listed(counted)}."
     time: dict[int, int] = {}
     for entry in stepper.simulation.entries[first:last]:
         if isinstance(entry.what, Run):
@@ -227,9 +249,6 @@ def elsewhere(stepper: Stepper, first: int, last: int) -> str:
     if not long:
         return ""
     return f"Meanwhile {listed([f'CPU{cpu} had time for {n}' for cpu, n in long.items()])} instructions."
-
-
-WORTH_SAYING = 20  # instructions
 
 
 def _count(number: int, noun: str) -> str:

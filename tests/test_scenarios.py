@@ -1,0 +1,111 @@
+"""Each scenario is what its data says: its beats, what it shows, how it ends; and it is the same run each time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lessons.scenarios import SCENARIOS, Scenario, begin, ended, scenario_named
+from simkernel.digest import state_digest
+from simkernel.errors import LearnerError
+from simkernel.events import InterruptTaken, Oopsed, SiteStored, SyncAnswered, SyncSent
+from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION
+from tui.stepper.beats import Beats
+from tui.stepper.stepper import Stepper
+
+NAMES = list(SCENARIOS)
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, Stepper]:
+    """Each scenario at its end."""
+    out = {}
+    for name in NAMES:
+        out[name] = Stepper.start(name)
+        out[name].apply("run")
+    return out
+
+
+def story(stepper: Stepper) -> list[object]:
+    return [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_has_the_beats_and_the_end_that_it_names(name: str, played: dict[str, Stepper]) -> None:
+    stepper, scenario = played[name], SCENARIOS[name]
+    events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+    assert len(stepper.beats()) == scenario.beats
+    assert type(events[-1]).__name__ == scenario.ends_with or scenario.ends_with in {type(e).__name__ for e in events}
+    last = stepper.beats()[-1].place
+    assert ended(scenario, events)
+    assert not ended(scenario, [event for event in events if event.entry < last - 1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_shows_what_it_says_at_its_own_site(name: str, played: dict[str, Stepper]) -> None:
+    stepper = played[name]
+    beats = Beats(stepper.site)
+    kinds = {type(e).__name__ for e in stepper.simulation.log if beats.is_beat(e) and e.entry >= stepper.begin}
+    assert set(SCENARIOS[name].shows) <= kinds
+
+
+def test_one_function_shows_why_the_first_wait_is_there(played: dict[str, Stepper]) -> None:
+    """A CPU has begun to read the old instruction when the int3 is written, and runs it after that."""
+    events = played["one"].simulation.log
+    begin_at = played["one"].begin
+    written = next(e for e in events if isinstance(e, SiteStored) and e.entry >= begin_at)
+    reads = [e for e in events if type(e).__name__ == "PieceRead" and begin_at <= e.entry < written.entry]
+    runs = [e for e in events if type(e).__name__ == "SiteRan" and e.entry > written.entry]
+    assert reads and runs and reads[0].cpu == runs[0].cpu  # type: ignore[attr-defined]
+    assert runs[0].data[:1] == b"\x0f"  # type: ignore[attr-defined]
+    assert len(played["one"].beats()) <= 24
+
+
+def test_all_functions_are_one_batch_and_few_waits(played: dict[str, Stepper]) -> None:
+    stepper = played["all"]
+    events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+    sites = len(stepper.image.mcount_loc)
+    stored = [event for event in events if isinstance(event, SiteStored)]
+    assert {len(event.sites) for event in stored} == {sites}
+    assert sum(isinstance(event, SyncSent) for event in events) == 3
+
+
+def test_the_site_of_cache_line_lies_in_two_lines(played: dict[str, Stepper]) -> None:
+    site = played["cache-line"].site
+    assert site is not None and site // CACHE_LINE != (site + 4) // CACHE_LINE
+
+
+def test_the_slow_ipi_waits_while_the_other_cpu_has_long_answered(played: dict[str, Stepper]) -> None:
+    stepper = played["slow-ipi"]
+    waits = [
+        event.waited
+        for event in stepper.simulation.log
+        if isinstance(event, InterruptTaken) and event.vector == VECTOR_CALL_FUNCTION and event.entry >= stepper.begin
+    ]
+    assert max(waits) >= 1_000 > 300 > min(waits)
+    assert sum(isinstance(event, SyncAnswered) for event in story(stepper)) == 6
+
+
+def test_the_naive_patch_ends_in_an_oops_of_mixed_bytes(played: dict[str, Stepper]) -> None:
+    stepper = played["naive"]
+    ran = [e for e in stepper.simulation.log if type(e).__name__ == "SiteRan" and e.entry >= stepper.begin]
+    stepper.apply("back")
+    site = stepper.simulation.machine.text_read(stepper.site or 0, 5)
+    assert isinstance(stepper.simulation.log[-1], Oopsed) or ran
+    assert ran[-1].data not in (b"\x0f\x1f\x44\x00\x00", site)  # type: ignore[attr-defined]
+
+
+def test_the_same_scenario_is_the_same_run() -> None:
+    first, second = Stepper.start("one"), Stepper.start("one")
+    for stepper in (first, second):
+        stepper.apply("goto", "9")
+    assert state_digest(first.simulation) == state_digest(second.simulation)
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    with pytest.raises(LearnerError, match="there are: one, all"):
+        scenario_named("two")
+    notrace: Scenario = replace(SCENARIOS["one"], function="do_syscall_64")
+    with pytest.raises(LearnerError, match="notrace"):
+        begin(notrace)
