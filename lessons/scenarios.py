@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import BatchReleased, BatchStarted, Event, PlanEnded
+from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, PlanEnded
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer
+from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.options import Options
 from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import QUANTUM, Run
@@ -34,7 +35,8 @@ class Scenario:
         options: of the simulation. protocol: as a moment names it ("int3", "int3 without sync 1").
         near: CPU, and how many instructions it is away from the function when the story starts; None: as it comes.
         ends_with: the type of event that ends it; one before the site's batch was released does not count.
-        shows: types of events that happen in it, at this site.
+        shows: types of beats of this site that happen in it in this order, others between.
+        waits: instructions that some CPU's sync interrupt has to wait, at least.
         beats: how many beats it has with its own options.
     """
 
@@ -49,6 +51,7 @@ class Scenario:
     near: tuple[int, int] | None = None
     ends_with: str = "BatchReleased"
     shows: tuple[str, ...] = ()
+    waits: int = 0
     beats: int = 0
 
     @property
@@ -138,10 +141,19 @@ def ended(scenario: Scenario, events: list[Event]) -> bool:
     return False
 
 
+def shown(scenario: Scenario, beats: list[Event], events: list[Event]) -> bool:
+    """True where a story with these beats and events shows what the scenario is about."""
+    left = iter(type(event).__name__ for event in beats)
+    waits = [e.waited for e in events if isinstance(e, InterruptTaken) and e.vector == VECTOR_CALL_FUNCTION]
+    return all(name in left for name in scenario.shows) and max(waits, default=0) >= scenario.waits
+
+
 def _one(name: str) -> tuple[Command, ...]:
     return (SetFilter("filter", name),)
 
 
+TRAPPED = ("Int3Taken", "Int3Claimed", "Int3Done")
+BEGUN_BEFORE = ("PieceRead", "SiteStored", "SiteRan")  # a CPU is in the middle of reading while the int3 is written
 ON, OFF = SetTracer("function"), SetTracer("nop")
 
 SCENARIOS: dict[str, Scenario] = {
@@ -157,14 +169,7 @@ SCENARIOS: dict[str, Scenario] = {
             options=Options(act_odds=96, seed=9),
             near=(0, 5),
             ends_with="TraceWritten",
-            shows=(
-                "PieceRead",
-                "SiteRan",
-                "Int3Taken",
-                "Int3Claimed",
-                "Int3Done",
-                "TraceWritten",
-            ),
+            shows=BEGUN_BEFORE + TRAPPED,
             beats=24,
         ),
         Scenario(
@@ -184,10 +189,7 @@ SCENARIOS: dict[str, Scenario] = {
             commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
             options=Options(act_odds=96, seed=2),
             near=(0, 3),
-            shows=(
-                "Int3Taken",
-                "Int3Done",
-            ),
+            shows=TRAPPED,
             beats=20,
         ),
         Scenario(
@@ -199,11 +201,7 @@ SCENARIOS: dict[str, Scenario] = {
             commands=(ON,),
             options=Options(act_odds=96, seed=4, model=FetchModel.LINE),
             near=(0, 0),
-            shows=(
-                "Settled",
-                "Int3Taken",
-                "Int3Done",
-            ),
+            shows=("Settled", *TRAPPED),
             beats=21,
         ),
         Scenario(
@@ -214,6 +212,7 @@ SCENARIOS: dict[str, Scenario] = {
             before=_one("vfs_read"),
             commands=(ON,),
             options=Options(act_odds=96, seed=9),
+            waits=1_000,
             beats=17,
         ),
         Scenario(
@@ -227,10 +226,7 @@ SCENARIOS: dict[str, Scenario] = {
             protocol="naive",
             near=(1, 12),
             ends_with="Oopsed",
-            shows=(
-                "SiteRan",
-                "Oopsed",
-            ),
+            shows=("SiteStored", "SiteRan", "Oopsed"),
             beats=8,
         ),
         Scenario(
@@ -242,10 +238,7 @@ SCENARIOS: dict[str, Scenario] = {
             commands=(OFF,),
             options=Options(act_odds=96, seed=0),
             near=(0, 8),
-            shows=(
-                "Int3Taken",
-                "Int3Done",
-            ),
+            shows=TRAPPED,
             beats=20,
         ),
     )

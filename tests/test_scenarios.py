@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from lessons.scenarios import SCENARIOS, Scenario, begin, ended, scenario_named
+from lessons.beats import Beats
+from lessons.scenarios import SCENARIOS, Scenario, begin, ended, scenario_named, shown
 from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken, Oopsed, SiteStored, SyncAnswered, SyncSent
 from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION
-from tui.stepper.beats import Beats
 from tui.stepper.stepper import Stepper
 
 NAMES = list(SCENARIOS)
@@ -45,9 +45,15 @@ def test_a_scenario_has_the_beats_and_the_end_that_it_names(name: str, played: d
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_shows_what_it_says_at_its_own_site(name: str, played: dict[str, Stepper]) -> None:
     stepper = played[name]
-    beats = Beats(stepper.site)
-    kinds = {type(e).__name__ for e in stepper.simulation.log if beats.is_beat(e) and e.entry >= stepper.begin}
-    assert set(SCENARIOS[name].shows) <= kinds
+    listener = Beats(stepper.site)
+    told = [event for event in stepper.simulation.log if listener.is_beat(event)]
+    beats = [event for event in told if event.entry >= stepper.begin]
+    events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+    assert shown(SCENARIOS[name], beats, events)
+    if SCENARIOS[name].shows:
+        assert not shown(SCENARIOS[name], beats[::-1], events)
+    if SCENARIOS[name].waits:
+        assert not shown(SCENARIOS[name], beats, beats)
 
 
 def test_one_function_shows_why_the_first_wait_is_there(played: dict[str, Stepper]) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tui.app.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
+    from lessons.beats import Stop
     from simkernel.snapshot import Snapshot
-    from tui.stepper.beats import Stop
     from tui.stepper.story import Story
 
 DEPTHS = ("story", "code", "all")

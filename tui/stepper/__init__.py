@@ -2,7 +2,6 @@
 
     stepper    a simulation, and the ways to move in it
     actions    all that a person may ask for, as one table: name, keys, help, what it does
-    beats      the places at which one stops
     story      a snapshot in words and marked bytes, for any screen
 
 The Textual screen, plain mode and tests are front ends of it. Nothing here knows a terminal.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lessons.beats import Beats, Stop, stops
 from lessons.scenarios import SCENARIOS, Scenario, ended, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
@@ -22,7 +23,6 @@ from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import Choice
 from simkernel.simulation import Simulation
 from simkernel.snapshot import Snapshot
-from tui.stepper.beats import Beats, Stop, stops
 
 A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story

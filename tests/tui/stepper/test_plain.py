@@ -24,7 +24,9 @@ def played(scenario: str, words: str, as_json: bool = False) -> list[str]:
 
 
 def test_questions_are_answered_at_any_time_and_move_nothing() -> None:
-    objects: list[dict[str, Any]] = [json.loads(one) for one in played("one", "n n w f c1 y at log l n", as_json=True)]
+    objects: list[dict[str, Any]] = [
+        json.loads(one) for one in played("slow-ipi", "n n w f c1 y at log l n", as_json=True)
+    ]
     assert [one["word"] for one in objects] == ["", *"n n w f c1 y at log l n".split()]
     assert all(one["said"] for one in objects)
     assert objects[-2]["said"] == objects[-3]["said"]

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lessons.beats import Stop
 from simkernel.snapshot import Patch, Snapshot
-from tui.stepper.beats import Stop
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
 from tui.stepper.story.marks import Mark, Marked, marked

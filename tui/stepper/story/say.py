@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
+from lessons.beats import Beats, Stop
 from simkernel import events as ev
 from simkernel.insn import INT3, SITE_SIZE
 from simkernel.layout import VECTOR_CALL_FUNCTION
@@ -19,7 +20,6 @@ from simkernel.narrate.events import listed
 from simkernel.protocol import Phase
 from simkernel.schedule import Run
 from simkernel.snapshot import SiteView, Snapshot
-from tui.stepper.beats import Beats, Stop
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
 
