@@ -1,0 +1,85 @@
+"""Shown is executed: an engine that forgets every translation before each run comes to the same state, step by step.
+
+Unicorn goes on running an old translation after the host has changed the code, and reading the code back proves
+nothing. So a second simulation makes the same steps with all translations flushed before each run, and may differ in
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from simkernel.cpu import Cpu, Fault
+from simkernel.digest import state_digest
+from simkernel.events import Int3Taken, SiteStored
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import SetTracer
+from simkernel.image import KernelImage
+from simkernel.options import Options
+from simkernel.simulation import Simulation
+
+IMAGE = KernelImage.default()
+WITHIN = 100  # steps of CPUs after a write, in which a translation that should have gone must show
+
+
+def flushing(cpu: Cpu) -> Callable[[int], Fault | None]:
+    """`Cpu.run` on an engine that has no translation of anything."""
+    run = cpu.run
+
+    def flushed(count: int) -> Fault | None:
+        cpu.watch(False)  # drops all translations
+        return run(count)
+
+    return flushed
+
+
+def first_difference(
+    monkeypatch: pytest.MonkeyPatch, options: Options, entries: int, keep: bool = False
+) -> tuple[int, set[int]]:
+    """Trace every function on two engines in step; `keep`: the first one keeps its translations of changed code.
+
+    Returns: how many steps after a write they first differed (-1: never), and the CPUs that moved soon after a write.
+    """
+    one, other = (Simulation.boot(options, IMAGE) for _ in range(2))
+    for cpu in other.machine.cpus:
+        monkeypatch.setattr(cpu, "run", flushing(cpu))
+    for cpu in one.machine.cpus if keep else ():
+        monkeypatch.setattr(cpu, "drop", lambda *_: None)
+    for simulation in (one, other):
+        simulation.do(SetTracer("function"))
+    since, moved = WITHIN, set[int]()
+    for at in range(entries):
+        before = [cpu.rip for cpu in one.machine.cpus]
+        events = one.step()
+        if other.step() != events or registers(one) != registers(other):
+            return since, moved
+        if at % 200 == 0 and state_digest(one) != state_digest(other):
+            return since, moved
+        since = 0 if any(isinstance(event, SiteStored) for event in events) else since + 1
+        if since <= WITHIN:
+            moved |= {number for number, cpu in enumerate(one.machine.cpus) if cpu.rip != before[number]}
+    assert state_digest(one) == state_digest(other)
+    assert any(isinstance(event, Int3Taken) for event in one.log)
+    return -1, moved
+
+
+def registers(simulation: Simulation) -> list[dict[str, int]]:
+    return [cpu.registers() for cpu in simulation.machine.cpus]
+
+
+@pytest.mark.parametrize("model", FetchModel)
+@pytest.mark.parametrize(("quantum", "entries"), [(1, 9000), (8, 4000)])
+def test_the_engine_runs_what_a_fresh_one_runs(
+    monkeypatch: pytest.MonkeyPatch, model: FetchModel, quantum: int, entries: int
+) -> None:
+    options = Options(cpus=3, seed=quantum, model=model, patch_quantum=quantum, act_odds=256, nmi_odds=300)
+    assert first_difference(monkeypatch, options, entries) == (-1, {0, 1, 2})
+
+
+@pytest.mark.parametrize("quantum", [1, 8])
+def test_a_translation_that_is_kept_shows_within_a_hundred_steps(monkeypatch: pytest.MonkeyPatch, quantum: int) -> None:
+    options = Options(model=FetchModel.INSTANT, patch_quantum=quantum, act_odds=256)
+    steps, _ = first_difference(monkeypatch, options, 8000, keep=True)
+    assert 0 <= steps <= WITHIN
