@@ -1,0 +1,200 @@
+"""After boot the host writes guest memory in listed places only, and registers only to deliver an exception.
+
+Two watches: what the host says it writes (`GuestMemory.watch`), and what is different in memory after a step in which
+no guest instruction ran. A CPU is at a site because it ran there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from simkernel import layout
+from simkernel.cpu import Cpu
+from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import RegisterOps, ResetBuffer, SetFilter, SetTracer, TracingOn, UnregisterOps
+from simkernel.image import KernelImage
+from simkernel.options import Options
+from simkernel.poke import TextPoke
+from simkernel.schedule import Run
+from simkernel.simulation import Simulation
+
+IMAGE = KernelImage.default()
+DELIVERED = (ExceptionTaken, InterruptTaken, Int3Taken)
+Span = tuple[int, int]  # address, size
+
+# The patching task's words, by symbol, and their sizes.
+WORDS = {
+    "bp_desc": 24,
+    "int3_skip_mode": 8,
+    "stop_serialize": 8,
+    "text_mutex": 8,
+    "tracing_on": 8,
+    "ftrace_ops_list": 8,
+    "function_trace_op": 8,
+}
+# Its words in each CPU's per-CPU area: a sync or a park is asked for; the ring buffer is reset; the clock.
+PERCPU = (
+    layout.PCPU_CSD,
+    layout.PCPU_STOP,
+    layout.PCPU_RING_HEAD,
+    layout.PCPU_RING_TAIL,
+    layout.PCPU_RING_OVERRUN,
+)
+
+
+@dataclass
+class Watch:
+    """What the host wrote since it was last emptied: memory, and (CPU, stack pointer) of each delivery."""
+
+    memory: list[Span] = field(default_factory=list)
+    registers: list[tuple[int, int]] = field(default_factory=list)
+
+
+def patchers(simulation: Simulation) -> Iterator[Span]:
+    """Where the patching task may write."""
+    for name, size in WORDS.items():
+        yield IMAGE.address(name), size
+    for cpu in range(layout.NR_CPUS):
+        for word in PERCPU:
+            yield layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE + word, 8
+    yield layout.TP_VEC, layout.TP_VEC_MAX * layout.TP_LOC_SIZE
+    yield layout.FTRACE_OPS_BASE, layout.FTRACE_OPS_SIZE * layout.FTRACE_OPS_MAX
+    records = simulation.machine.memory.regions[-1]
+    yield layout.DYN_FTRACE_BASE, records.base + records.size - layout.DYN_FTRACE_BASE  # dyn_ftrace, then the hashes
+
+
+def inside(span: Span, allowed: list[Span]) -> bool:
+    address, size = span
+    return any(low <= address and address + size <= low + room for low, room in allowed)
+
+
+def differing(simulation: Simulation, before: list[bytes]) -> Iterator[int]:
+    """Addresses of guest data that are not as they were."""
+    for region, old in zip(simulation.machine.memory.regions, before, strict=True):
+        changed = np.flatnonzero(region.buffer != np.frombuffer(old, dtype=np.uint8))
+        yield from (region.base + int(at) for at in changed)
+
+
+def looked_at(simulation: Simulation, watch: Watch) -> Callable[[int], list[Event]]:
+    """The patching task's `act`, whose every effect on memory has to have been told to the watch."""
+    act = simulation.task.act
+
+    def looked(entries: int = 0) -> list[Event]:
+        before = [bytes(region.data) for region in simulation.machine.memory.regions]
+        registers = [cpu.registers() for cpu in simulation.machine.cpus]
+        events = act(entries)
+        assert all(inside((address, 1), watch.memory) for address in differing(simulation, before))
+        assert registers == [cpu.registers() for cpu in simulation.machine.cpus]
+        return events
+
+    return looked
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    transfer = Cpu.transfer
+
+    def seen(cpu: Cpu, rip: int, rsp: int, flags: int) -> None:
+        watch.registers.append((cpu.number, rsp))
+        transfer(cpu, rip, rsp, flags)
+
+    def refused(*_: object) -> None:
+        raise AssertionError("registers are written otherwise than to deliver an exception")
+
+    monkeypatch.setattr(Cpu, "transfer", seen)
+    simulation_made = Simulation.boot
+
+    def boot(options: Options) -> Simulation:
+        simulation = simulation_made(options, IMAGE)
+        monkeypatch.setattr(Cpu, "reset", refused)
+        monkeypatch.setattr(Cpu, "restore", refused)
+        monkeypatch.setattr(simulation.task, "act", looked_at(simulation, watch))
+        simulation.machine.memory.watch = lambda address, size: watch.memory.append((address, size))
+        return simulation
+
+    monkeypatch.setattr(Simulation, "boot", boot)
+    return watch
+
+
+def check_step(simulation: Simulation, watch: Watch) -> None:
+    """One step, held against the list."""
+    watch.memory.clear()
+    watch.registers.clear()
+    events = simulation.step()
+    entry = simulation.entries[simulation.position - 1].what
+    if isinstance(entry, Run):
+        clock = layout.PERCPU_BASE + entry.cpu * layout.PERCPU_SIZE + layout.PCPU_CLOCK
+        frames = [(rsp, layout.FRAME_SIZE) for _, rsp in watch.registers]
+        allowed = [(clock, 8), *frames]
+        assert len(watch.registers) == sum(isinstance(event, DELIVERED) for event in events)
+        assert all(cpu == entry.cpu for cpu, _ in watch.registers)
+    else:
+        allowed = list(patchers(simulation))
+        assert not watch.registers
+    for span in watch.memory:
+        assert inside(span, allowed), f"{entry}: the host wrote {span[1]} bytes at {IMAGE.symbolize(span[0])}"
+
+
+COMMANDS = (
+    SetFilter("filter", "vfs_* *lock schedule"),
+    SetTracer("function"),
+    RegisterOps("count", "ftrace_ops_count", filter="vfs_* schedule"),
+    TracingOn(False),
+    ResetBuffer(),
+    TracingOn(True),
+    UnregisterOps("count"),
+    SetTracer("nop"),
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "protocol"),
+    [(FetchModel.PIECES, "int3"), (FetchModel.BYTE, "int3"), (FetchModel.LINE, "stop_machine")],
+)
+def test_the_host_writes_where_the_list_says(watch: Watch, model: FetchModel, protocol: str) -> None:
+    options = Options(model=model, protocol=protocol, patch_quantum=64, act_odds=256, nmi_odds=1500)
+    simulation = Simulation.boot(options)
+    for command in COMMANDS:
+        simulation.do(command)
+        for _ in range(60_000):
+            if simulation.task.idle:
+                break
+            check_step(simulation, watch)
+        assert simulation.task.idle and not simulation.outcome
+    for _ in range(200):
+        check_step(simulation, watch)
+
+
+def test_a_write_that_is_not_listed_is_found(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = Simulation.boot(Options())
+    step = Simulation.step
+
+    def meddling(self: Simulation) -> object:
+        self.machine.memory.write_u64(layout.TASKS_BASE, 7)
+        return step(self)
+
+    monkeypatch.setattr(Simulation, "step", meddling)
+    with pytest.raises(AssertionError, match="the host wrote 8 bytes"):
+        check_step(simulation, watch)
+
+
+def test_a_write_that_nobody_told_of_is_found(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = Simulation.boot(Options(act_odds=256))
+    simulation.do(SetTracer("function"))
+    publish = TextPoke.act
+
+    def meddling(self: TextPoke, entries: int = 0) -> list[Event]:
+        region = self.machine.memory.regions[-1]
+        region.data[layout.HEAP_BASE - region.base] ^= 1
+        return publish(self, entries)
+
+    monkeypatch.setattr(TextPoke, "act", meddling)
+    with pytest.raises(AssertionError):
+        for _ in range(200):
+            check_step(simulation, watch)
