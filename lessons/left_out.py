@@ -112,14 +112,27 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
     return Died(simulation.options.model.value, run, cpu, ran)
 
 
-# What the search finds for a scenario with its own options: the model, and the number of the run. Where the own model
-# lets no run fail, `byte` is looked at: the freedom that the manuals leave. None: no run of either fails.
-KNOWN: dict[tuple[str, str], Died | None] = {}
+# What the search finds for a scenario with its own options; a test runs each. Where the own model lets no run fail,
+# `byte` is looked at: the freedom that the manuals leave. None: no run of either fails.
+KNOWN: dict[tuple[str, str], Died | None] = {
+    ("one", "write int3"): Died("pieces", 293, 1, "0f 3e ad 3f 3f"),
+    ("one", "sync 1"): Died("pieces", 114, 1, "0f 3e ad 3f 3f"),
+    ("one", "write tail"): Died("pieces", 119, 0, "e8 1f 44 00 00"),
+    ("one", "sync 2"): Died("byte", 328, 1, "e8 1f ad 00 3f"),
+    ("one", "write head"): Died("pieces", 1, 1, "cc"),
+    ("one", "sync 3"): Died("pieces", 209, 1, "cc"),
+    ("one", "release"): None,
+}
 
 
 def known(scenario: Scenario, phase: str) -> Died | None:
     """What leaving a phase out is known to lead to; None where no run fails, or nothing is known."""
-    return KNOWN.get((scenario.name, phase)) if SCENARIOS.get(scenario.name) == scenario else None
+    return KNOWN.get((scenario.name, phase)) if is_known(scenario, phase) else None
+
+
+def is_known(scenario: Scenario, phase: str) -> bool:
+    """True where the search has been made for this scenario as it is."""
+    return (scenario.name, phase) in KNOWN and SCENARIOS.get(scenario.name) == scenario
 
 
 def leave_out(scenario: Scenario, phase: str, told: Callable[[str], None] = lambda what: None) -> Failure | None:
@@ -129,7 +142,10 @@ def leave_out(scenario: Scenario, phase: str, told: Callable[[str], None] = lamb
     """
     changed = left_out(scenario, phase)
     told(f"without {phase}")
-    if (died := known(scenario, phase)) is not None:
+    if is_known(scenario, phase):
+        died = known(scenario, phase)
+        if died is None:
+            return None
         options = replace(scenario.options, model=FetchModel(died.model))
         failure = first_failure(replace(changed, options=options), told, died.run, died.run)
         if failure is not None:

@@ -12,6 +12,7 @@ from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
     from tui.stepper.plain import Plain
+    from tui.stepper.plain_mysteries import PlainMysteries
 
 ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
 END_OF_INPUT = ("\x04", "")
@@ -51,7 +52,7 @@ def command(
     if scenario is None:
         from lessons.scenarios import SCENARIOS
 
-        raise LearnerError(f"name a scenario: {', '.join(SCENARIOS)}")
+        raise LearnerError(f"name a scenario: mysteries, {', '.join(SCENARIOS)}")
     ctx.exit(run_plain(scenario, script, as_json, lines))
 
 
@@ -73,37 +74,58 @@ def list_scenarios(as_json: bool) -> None:
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool) -> int:
     """Plain mode from its first paragraph to its last; the exit code."""
-    from tui.stepper.plain import Plain, words_of
-    from tui.stepper.stepper import Stepper
+    from tui.stepper.plain import words_of
 
     words = None if script is None else words_of(script)
+    while True:
+        plain = opened(scenario, as_json)
+        plain.begin()
+        words = take_all(plain, words, lines)
+        scenario = getattr(plain, "next_scenario", "")
+        if not scenario:
+            return exit_code(plain, words is not None or not sys.stdin.isatty())
+
+
+def opened(scenario: str, as_json: bool) -> Plain | PlainMysteries:
+    """The scenario of that name at its start, or the two mysteries."""
+    from tui.stepper import plain, plain_mysteries
+    from tui.stepper.stepper import Stepper
+
     with progress("getting ready") as line:
-        stepper = Stepper.start(scenario, line.show)
-    plain = Plain(stepper, click.echo, as_json)
-    plain.begin()
+        if scenario == plain_mysteries.NAME:
+            return plain_mysteries.PlainMysteries(click.echo, as_json)
+        return plain.Plain(Stepper.start(scenario, line.show), click.echo, as_json)
+
+
+def take_all(plain: Plain | PlainMysteries, words: list[str] | None, lines: bool) -> list[str] | None:
+    """Take a script's words, lines or keys until they end or the story does; the words of the script that are left."""
     if words is not None:
-        for word in words:
+        left = iter(words)
+        for word in left:
             if not plain.take(word) or plain.refused:
                 break
-    elif lines or not sys.stdin.isatty():
+        return list(left)
+    if lines or not sys.stdin.isatty():
         take_lines(plain)
     else:
         take_keys(plain)
-    return exit_code(plain, words is not None or not sys.stdin.isatty())
+    return None
 
 
-def exit_code(plain: Plain, unattended: bool) -> int:
+def exit_code(plain: Plain | PlainMysteries, unattended: bool) -> int:
     """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
     from lessons.scenarios import SCENARIOS
 
     if plain.refused and unattended:
         return 2
+    if not hasattr(plain, "stepper"):
+        return 0
     scenario = plain.stepper.scenario
     promised = scenario is None or scenario.ends_with == "Oopsed" or SCENARIOS.get(scenario.name) != scenario
     return 1 if plain.stepper.simulation.outcome and not promised else 0
 
 
-def take_lines(plain: Plain) -> None:
+def take_lines(plain: Plain | PlainMysteries) -> None:
     """Words with Enter, several in a line too: `n n f`; an action with an argument has a line of its own."""
     interactive = sys.stdin.isatty()
     for line in sys.stdin:
@@ -118,7 +140,7 @@ def take_lines(plain: Plain) -> None:
             return
 
 
-def take_keys(plain: Plain) -> None:
+def take_keys(plain: Plain | PlainMysteries) -> None:
     """Single keys from a terminal; `c` waits for a CPU's number, an action that needs an argument asks for it."""
     while True:
         key = click.getchar()

@@ -7,7 +7,8 @@ from simkernel.insn import SITE_SIZE
 from simkernel.narrate.events import listed
 from simkernel.snapshot import NOW, MayRun, SiteView
 from tui.stepper.stepper import Stepper
-from tui.stepper.story import Story
+from tui.stepper.story import NO_TRACE, Story
+from tui.stepper.story.lines import own_records
 from tui.stepper.story.marks import no_addresses
 from tui.stepper.story.say import bytes_sentence, sentences
 
@@ -94,7 +95,7 @@ def why(story: Story) -> list[str]:
     out = [*sentences(panel.true_now), panel.verdict]
     if panel.phase:
         out += [f"Why {panel.phase}: {panel.why}"]
-        out.append(panel.without or f"x leaves {panel.phase} out, and runs until it goes wrong.")
+        out += sentences(panel.without) or [f"x leaves {panel.phase} out, and runs until it goes wrong."]
     return out
 
 
@@ -111,5 +112,8 @@ def addresses(story: Story) -> list[str]:
 
 
 def records(story: Story) -> list[str]:
-    """The last lines of the trace."""
-    return list(story.trace)
+    """The last lines of the trace, aloud; what is awaited where there are none."""
+    last = own_records(story.snapshot)
+    if not last:
+        return [f"The trace has {NO_TRACE}."]
+    return [no_addresses(f"CPU{one.cpu}, task {one.pid}: {one.function} was called from {one.parent}.") for one in last]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lessons.beats import Stop
+from lessons.left_out import is_known, known, sentences
 from simkernel.snapshot import Patch, Snapshot
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
@@ -79,11 +80,19 @@ def story_of(stepper: Stepper, beats: list[Stop] | None = None) -> Story:
         said=said(stepper, beats),
         table=table_of(snapshot),
         patcher=patcher_line(snapshot),
-        why=why_of(snapshot),
+        why=why_of(snapshot, without(stepper)),
         cpus=tuple(cpu_line(snapshot, lane) for lane in snapshot.lanes),
         trace=trace_lines(snapshot) or (NO_TRACE,),
         snapshot=snapshot,
     )
+
+
+def without(stepper: Stepper) -> str:
+    """What leaving out the phase under way led to when it was run; "" where no phase is, or nobody has run it yet."""
+    phase = stepper.simulation.task.poke.phase
+    if phase is None or stepper.scenario is None or not is_known(stepper.scenario, phase.name):
+        return ""
+    return " ".join(sentences(known(stepper.scenario, phase.name), phase.name))
 
 
 def heading(snapshot: Snapshot) -> str:

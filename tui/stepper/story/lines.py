@@ -78,11 +78,15 @@ def answered(snapshot: Snapshot, cpu: int) -> bool:
     return phase is not None and isinstance(phase.action, SyncCores) and bool(waits) and cpu not in waits
 
 
-def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
+def own_records(snapshot: Snapshot) -> list[TraceRecord]:
     """The last trace records of the site that is looked at, else of all; oldest first."""
     own = snapshot.site.address if snapshot.site is not None else None
-    records = [record for record in snapshot.trace if record.ip == own] or list(snapshot.trace)
-    return tuple(trace_line(record) for record in records[-TRACE_LINES:])
+    return ([record for record in snapshot.trace if record.ip == own] or list(snapshot.trace))[-TRACE_LINES:]
+
+
+def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
+    """The same as text."""
+    return tuple(trace_line(record) for record in own_records(snapshot))
 
 
 def trace_line(record: TraceRecord) -> str:

@@ -1,0 +1,107 @@
+"""What comes of leaving a phase out: each known run dies as it says; the picture before it says what is broken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lessons import left_out
+from lessons.left_out import KNOWN, Died, first_failure, sentences
+from lessons.scenarios import SCENARIOS
+from simkernel.fetch import FetchModel
+from simkernel.moment import open_moment
+from tui.stepper.stepper import Stepper
+from tui.stepper.story import story_of
+
+DYING = [(name, phase) for (name, phase), died in KNOWN.items() if died is not None]
+
+
+@pytest.fixture(scope="module")
+def at_the_oops() -> dict[tuple[str, str], Stepper]:
+    """A stepper for each known run, where `x` leads to."""
+    out = {}
+    for name, phase in DYING:
+        out[name, phase] = Stepper.start(name)
+        assert not out[name, phase].apply("without", phase).error
+    return out
+
+
+@pytest.mark.parametrize("key", DYING)
+def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]) -> None:
+    stepper, died = at_the_oops[key], KNOWN[key]
+    assert died is not None and stepper.scenario is not None
+    assert stepper.simulation.outcome == f"oops on CPU{died.cpu}"
+    assert stepper.protocol.name == f"int3 without {key[1]}"
+    site = stepper.site
+    ran = [e for e in stepper.simulation.log if getattr(e, "cpu", -1) == died.cpu and type(e).__name__ == "SiteRan"]
+    traps = [e for e in stepper.simulation.log if getattr(e, "cpu", -1) == died.cpu and type(e).__name__ == "Int3Taken"]
+    if died.ran == "cc":
+        assert traps[-1].address == site  # type: ignore[attr-defined]
+    else:
+        assert ran[-1].data.hex(" ") == died.ran  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("key", DYING)
+def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(
+    key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
+) -> None:
+    stepper, died = at_the_oops[key], KNOWN[key]
+    assert died is not None
+    broken = []
+    for _ in range(12):
+        why = story_of(stepper).why
+        if not why.holds:
+            broken.append((why.cpu, why.byte))
+            assert why.verdict.startswith("Broken: ")
+        if stepper.apply("back").error:
+            break
+    wait = key[1].startswith("sync")  # without a write, memory itself is not what the table says: no CPU's fault
+    assert any(byte is not None and (cpu == died.cpu or not wait) for cpu, byte in broken), broken
+    stepper.apply("end")
+
+
+def test_what_came_of_it_differs_in_each_phase_and_is_said_by_the_story() -> None:
+    stepper = Stepper.start("one")
+    said: dict[str, str] = {}
+    for _ in range(SCENARIOS["one"].beats):
+        stepper.apply("next")
+        why = story_of(stepper).why
+        if why.phase:
+            said[why.phase] = why.without
+            assert len({why.true_now, why.why, why.without}) == 3
+    assert list(said) == [phase.name for phase in SCENARIOS["one"].table.phases]
+    assert len(set(said.values())) == len(said)
+    changed = stepper.restarted(seed=5)
+    changed.apply("next")
+    assert story_of(changed).why.phase and not story_of(changed).why.without
+
+
+def test_the_moment_of_the_oops_opens_the_same_oops(at_the_oops: dict[tuple[str, str], Stepper]) -> None:
+    stepper = at_the_oops["one", "sync 1"]
+    opened = open_moment(stepper.moment)
+    assert opened.outcome == stepper.simulation.outcome
+    assert opened.log == stepper.simulation.log
+
+
+def test_a_search_finds_the_first_run_and_the_whole_protocol_none() -> None:
+    scenario = left_out.left_out(SCENARIOS["one"], "write head")
+    failure = first_failure(scenario, runs=5)
+    assert failure is not None and failure.died == KNOWN["one", "write head"]
+    whole = replace(SCENARIOS["one"], near=None, options=replace(scenario.options, model=FetchModel.BYTE))
+    assert first_failure(whole, runs=5) is None
+
+
+def test_what_cannot_be_left_out_says_so() -> None:
+    stepper = Stepper.start("one")
+    assert "no phase is under way" in stepper.apply("without").message
+    assert "has no phase" in stepper.apply("without", "sync 9").message
+    before = stepper.simulation
+    assert stepper.apply("without", "release").error and stepper.simulation is before
+    plain = Stepper.start(SCENARIOS["one"].options)
+    assert "only a scenario" in plain.apply("without", "sync 1").message
+
+
+def test_a_sentence_for_each_end() -> None:
+    assert sentences(Died("byte", 7, 1, "cc"), "sync 3")[0].startswith("Without sync 3, CPU1 took an int3")
+    assert sentences(None, "release") == ("Without release, none of 1,000 runs has gone wrong.",)

@@ -1,0 +1,147 @@
+"""The story of a place: marks, why, what was said; and that no beat hides another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lessons.scenarios import SCENARIOS
+from simkernel.events import Event, Oopsed
+from simkernel.fetch import FetchModel
+from simkernel.insn import INT3
+from simkernel.schedule import Policy
+from tui.stepper.stepper import Stepper
+from tui.stepper.story import Mark, Story, story_of
+
+WALKED = ("one", "cache-line", "naive", "all", "off")
+
+
+def walk(stepper: Stepper) -> list[Story]:
+    """The story at its start and after each beat, to the scenario's end."""
+    assert stepper.scenario is not None
+    out = [story_of(stepper)]
+    for _ in range(stepper.scenario.beats):
+        assert not stepper.apply("next").error
+        out.append(story_of(stepper))
+    return out
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_the_beats_together_are_the_event_log(name: str) -> None:
+    stepper = Stepper.start(name)
+    events: list[Event] = []
+    places: list[int] = []
+    for _ in range(SCENARIOS[name].beats):
+        stepper.apply("next")
+        events += stepper.passed
+        places.append(stepper.simulation.position)
+    assert events == [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+    assert [event.entry for event in events] == sorted(event.entry for event in events)
+    assert places == [stop.place for stop in stepper.beats()]
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_each_beat_says_something_else_and_changes_the_picture(name: str) -> None:
+    stories = walk(Stepper.start(name))
+    for before, after in zip(stories, stories[1:], strict=False):
+        assert after.said and after.said != before.said
+        assert after.step == before.step + 1
+        drawn = [(one.table, one.patcher, one.why, one.cpus, one.trace, one.phases) for one in (before, after)]
+        assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_a_mark_of_change_stands_where_a_byte_changed_and_nowhere_else(name: str) -> None:
+    stories = walk(Stepper.start(name))
+    for before, after in zip(stories, stories[1:], strict=False):
+        assert before.table is not None and after.table is not None
+        for was, now in zip(
+            (before.table.memory, *before.table.cpus), (after.table.memory, *after.table.cpus), strict=True
+        ):
+            for old, new in zip(was.cells, now.cells, strict=True):
+                assert new.has(Mark.CHANGED) == (old.text != new.text), (now.label, old, new)
+
+
+def test_marks_are_what_the_bytes_are() -> None:
+    for story in walk(Stepper.start("cache-line")):
+        site = story.snapshot.site
+        assert site is not None and story.table is not None
+        for row, one in zip(story.table.cpus, site.cpus, strict=True):
+            for at, cell in enumerate(row.cells):
+                values = set(one.options[at])
+                assert cell.has(Mark.UNCERTAIN) == (len(values) > 1)
+                assert set(cell.text.split(" or ")) == {f"{value:02X}" for value in values}
+        if site.old is None or site.new is None:
+            continue
+        for at, cell in enumerate(story.table.memory.cells):
+            byte, old, new = site.memory.data[at], site.old.data[at], site.new.data[at]
+            assert cell.has(Mark.INT3) == (byte == INT3)
+            assert cell.has(Mark.OLD) == (byte == old != new)
+            assert cell.has(Mark.NEW) == (byte == new != old)
+
+
+def test_what_a_cpu_has_not_read_yet_is_not_shown_as_a_byte() -> None:
+    seen = 0
+    for story in walk(Stepper.start("one")):
+        assert story.table is not None and story.snapshot.site is not None
+        for row, one in zip(story.table.cpus, story.snapshot.site.cpus, strict=True):
+            unread = [cell.has(Mark.UNREAD) for cell in row.cells]
+            assert unread == [bool(one.read) and at >= one.read for at in range(5)]
+            seen += any(unread)
+    assert seen
+
+
+def test_the_naive_patch_is_seen_broken_with_the_cpu_and_the_byte() -> None:
+    stories = walk(Stepper.start("naive"))
+    assert stories[1].why.holds
+    broken = [story.why for story in stories if not story.why.holds]
+    assert all(why.verdict.startswith("Broken: ") for why in broken)
+    written = [(why.cpu, why.byte) for why in broken[:4]]
+    assert written == [(0, 1), (0, 2), (0, 3), (0, 4)]
+    assert not stories[-1].why.holds and stories[-1].why.cpu == stories[-1].snapshot.oops.cpu  # type: ignore[union-attr]
+
+
+def test_true_now_and_why_differ_in_every_phase() -> None:
+    by_phase: dict[str, tuple[str, str]] = {}
+    for story in walk(Stepper.start("one")):
+        why = story.why
+        if why.phase:
+            assert why.true_now != why.why
+            by_phase.setdefault(why.phase, (why.true_now, why.why))
+    assert list(by_phase) == [phase.name for phase in SCENARIOS["one"].table.phases]
+    assert len({text for pair in by_phase.values() for text in pair}) == 2 * len(by_phase)
+
+
+def test_back_at_a_place_the_same_is_said() -> None:
+    stepper = Stepper.start("one")
+    forward = [story.said for story in walk(stepper)]
+    backward = [forward[-1]]
+    for _ in range(len(forward) - 1):
+        stepper.apply("back")
+        backward.append(story_of(stepper).said)
+    assert backward[::-1] == forward
+
+
+def test_a_late_settling_cpu_is_uncertain_until_it_answers() -> None:
+    scenario = SCENARIOS["slow-ipi"]
+    options = replace(scenario.options, model=FetchModel.BYTE, policy=Policy.LATE)
+    stepper = Stepper.start(replace(scenario, options=options))
+    for _ in range(4):
+        stepper.apply("next")
+    table = story_of(stepper).table
+    assert table is not None
+    waiting = stepper.snapshot.patch.waits_for
+    assert waiting
+    for row in table.cpus:
+        assert row.cells[0].has(Mark.UNCERTAIN) == (row.cpu in waiting)
+        assert row.cells[0].text == ("0F or CC" if row.cpu in waiting else "CC")
+
+
+def test_the_oops_is_one_step_behind_what_did_it() -> None:
+    stepper = Stepper.start("naive")
+    stepper.apply("run")
+    assert isinstance(stepper.simulation.log[-1], Oopsed)
+    assert stepper.apply("next").error
+    assert not stepper.apply("back").error
+    assert stepper.snapshot.oops is None and not stepper.simulation.outcome

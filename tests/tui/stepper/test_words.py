@@ -1,0 +1,75 @@
+"""Every sentence that plain mode can say in the scenarios: at most 20 words, ASCII, none of the refused words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lessons.scenarios import SCENARIOS
+from tui.stepper.actions import ACTIONS
+from tui.stepper.plain import Plain, help_lines
+from tui.stepper.plain_mysteries import PlainMysteries
+from tui.stepper.stepper import Stepper
+from tui.stepper.story.say import sentences
+
+WORDS, SENTENCES = 20, 3
+REFUSED = re.compile(
+    r"\b(flush\w*|stop|stops|stopped|freeze|stale|cop(y|ies)|simply|just|obviously|view|pending|delivered)\b", re.I
+)
+NAMES = re.compile(r"\b\w*_\w+\b|\bstop_machine\b")  # of functions: they are Linux's
+
+
+def objects(scenario: str) -> Iterator[tuple[str, list[str]]]:
+    """What plain mode says at each step of a scenario, with each question asked there: (word, sentences)."""
+    said: list[str] = []
+    plain = Plain(Stepper.start(scenario), said.append, as_json=True)
+    plain.begin()
+    for _ in range(SCENARIOS[scenario].beats):
+        for word in ("n", "w", "f", "c0", "c1", "y", "at", "log"):
+            plain.take(word)
+    plain.take("b")
+    for one in map(json.loads, said):
+        yield one["word"], one["said"]
+
+
+def check(text: str) -> None:
+    assert text.isascii(), text
+    for one in sentences(text):
+        assert len(one.split()) <= WORDS, f"{len(one.split())} words: {one}"
+        assert not REFUSED.search(NAMES.sub("", one)), one
+
+
+@pytest.mark.parametrize("scenario", list(SCENARIOS))
+def test_every_sentence_of_a_scenario(scenario: str) -> None:
+    for word, said in objects(scenario):
+        for text in said:
+            check(text)
+        if word == "n":
+            steps = [one for text in said[1:] for one in sentences(text)]
+            assert 1 <= len(steps) <= SENTENCES, steps
+        assert word == "log" or len(set(said)) == len(said), said
+
+
+def test_every_sentence_of_the_table_of_actions() -> None:
+    for action in ACTIONS:
+        check(action.help)
+        assert action.help.endswith(".") and action.title and len(action.title.split()) <= 4
+    for line in help_lines():
+        check(line)
+
+
+def test_every_sentence_of_the_mysteries() -> None:
+    said: list[str] = []
+    mysteries = PlainMysteries(said.append, as_json=True)
+    mysteries.begin()
+    for word in "? n t t n n".split():
+        assert mysteries.take(word)
+    assert not mysteries.take("n") and mysteries.next_scenario == "one"
+    cues = [json.loads(one) for one in said]
+    assert [cue["number"] for cue in cues] == [1, 2, 3, 4, 5, 6, 7]
+    for cue in cues:
+        for line in cue["lines"]:
+            assert line.isascii() and all(len(one.split()) <= WORDS for one in sentences(line)), line

@@ -1,0 +1,82 @@
+"""The two mysteries in plain mode: each cue as a paragraph, each key as a word."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from dataclasses import asdict
+
+from simkernel.errors import LearnerError
+from tui.stepper.mysteries import Cue, Mysteries
+from tui.stepper.plain import WIDTH
+
+NAME = "mysteries"
+LAST = 7
+
+
+class PlainMysteries:
+    """Plays the cues; `say` takes a paragraph, or an object in JSON.
+
+    Attributes:
+        next_scenario: what they have led to, "" for none. refused: always 0, as every word here is a key or an error.
+    """
+
+    refused = 0
+
+    def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
+        self.say = say
+        self.as_json = as_json
+        self.mysteries = Mysteries()
+        self.next_scenario = ""
+
+    def begin(self) -> None:
+        self._say(self.mysteries.cue)
+
+    def needs(self, word: str) -> str:
+        """No key here needs an argument."""
+        return ""
+
+    def take_line(self, line: str) -> bool:
+        """Do what a line asks for: its words, or Enter where it has none; False where one ends the cues."""
+        return all(self.take(word) for word in line.split() or ["enter"])
+
+    def take(self, word: str) -> bool:
+        """Do what a word asks for; False where it ends the cues.
+
+        Raises: LearnerError for a word that no key of this cue is.
+        """
+        word = {"n": "enter", "p": "enter"}.get(word, word) if self.mysteries.number > 1 else word
+        keys = dict(self.mysteries.cue.keys)
+        if word in ("", "l", "h"):
+            self._say(self.mysteries.cue)
+            return True
+        if word in ("q", "quit", "s", "escape"):
+            return False
+        if self.mysteries.number == LAST and word == "enter":
+            self.next_scenario = "one"
+            return False
+        if not self.mysteries.press(word):
+            raise LearnerError(f"{word!r} does nothing here; there are: {', '.join([*keys, 'q'])}")
+        while self.mysteries.work():
+            pass
+        self._say(self.mysteries.cue)
+        return True
+
+    def _say(self, cue: Cue) -> None:
+        if self.as_json:
+            plain = asdict(cue)
+            plain["rows"] = [[label, data.hex(" "), text] for label, data, text in cue.rows]
+            plain["map"] = None if cue.map is None else cue.map.states.hex()
+            self.say(json.dumps(plain))
+            return
+        paragraphs = ["\n".join(cue.listing)] if cue.number == 1 else []
+        paragraphs.append(textwrap.fill(" ".join(cue.lines), WIDTH))
+        if cue.rows:
+            rows = [f"{label}: {data.hex(' ').upper()}, {text}." for label, data, text in cue.rows]
+            paragraphs.append(textwrap.fill(" ".join(row[0].upper() + row[1:] for row in rows), WIDTH))
+        if cue.counts:
+            counts = ", ".join(f"{name} {calls:,}" for name, calls in cue.counts)
+            paragraphs.append(textwrap.fill(f"Calls: {counts}.", WIDTH, break_on_hyphens=False))
+        keys = ", ".join(f"{key} {title}" for key, title in (*cue.keys, ("q", "quit")))
+        self.say("\n\n".join([*paragraphs, f"Keys: {keys}."]) + "\n")
