@@ -64,11 +64,10 @@ def _may_run(site: SiteView, one: MayRun) -> str:
         return f"has read {data}, {which}; the rest will come from memory."
     if one.certain and bytes(values[0] for values in one.options) == site.memory.data:
         return "may run what memory holds."
-    parts = []
-    for at in range(SITE_SIZE):
-        values = sorted(set(one.options[at]))
-        if len(values) > 1:
-            parts.append(f"{' or '.join(f'{value:02X}' for value in values)} at byte {at}")
+    open_at = [at for at in range(SITE_SIZE) if len(set(one.options[at])) > 1]
+    if len(open_at) > 2 and all(len(set(one.options[at])) == 2 for at in open_at):
+        return f"may run the old or the new byte at each of bytes {open_at[0]} to {open_at[-1]}."
+    parts = [f"{' or '.join(f'{value:02X}' for value in sorted(set(one.options[at])))} at byte {at}" for at in open_at]
     return f"may run {listed(parts)}."
 
 

@@ -191,7 +191,7 @@ def help_lines() -> list[str]:
     lines = [f"{word}: {text}" for word, text in QUESTIONS.items() if word != "?"]
     lines += ["c0 to c7: what a CPU is at", "q: quit"]
     for action in ACTIONS:
-        argument = f" ({action.prompt}, after a colon)" if action.prompt else ""
+        argument = f" After a colon: {action.prompt}." if action.prompt else ""
         lines.append(f"{action.word}: {action.help}{argument}")
     return lines
 

@@ -16,7 +16,7 @@ def patcher_line(snapshot: Snapshot) -> str:
     """What the patching task does or waits for, in one or two sentences."""
     patch = snapshot.patch
     if snapshot.outcome:
-        return f"{patch.task} is stopped with everything else: {snapshot.outcome}."
+        return f"{patch.task} ends here with everything else: {snapshot.outcome}."
     if patch.waits_for:
         return f"{patch.task} waits for {cpu_names(patch.waits_for)}. {_meanwhile(patch)}"
     if patch.holdouts:
