@@ -177,8 +177,11 @@ SYM_FUNC_START update_deadline
 	ret
 SYM_FUNC_END update_deadline
 
-/* The entity first, then the queue (update_cfs_rq_load_avg), both to the queue's last reading of the clock. */
-SYM_FUNC_START update_load_avg
+/*
+ * The entity first, then the queue (update_cfs_rq_load_avg), both to the queue's last reading of the clock.
+ * Simplified: `static inline` in Linux, and so without a site; here one copy serves all callers.
+ */
+SYM_FUNC_START_NOTRACE update_load_avg
 	pushq %rbx
 	movq %rdi, %rbx
 	movq %rsi, %rdx

@@ -1,6 +1,7 @@
 /*
  * fork.S: the tasks there are from the start (Linux: init_idle in kernel/sched/core.c, kernel/fork.c, copy_thread in
  * arch/x86/kernel/process.c). From start_kernel, on CPU0 alone, IF=0. No task is made or ends later.
+ * Simplified: sched_init() is __init, so it has a site in Linux until its memory is given back.
  *
  *   void sched_init(void), void make_init_tasks(void)
  *   struct task_struct *make_task(row, cpu)              rdi rsi; rax

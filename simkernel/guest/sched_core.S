@@ -45,7 +45,8 @@ SYM_FUNC_START enqueue_task
 	ret
 SYM_FUNC_END enqueue_task
 
-SYM_FUNC_START dequeue_task
+/* No site: Linux says `inline` of it, and that word brings notrace (linux/compiler_types.h). */
+SYM_FUNC_START_NOTRACE dequeue_task
 	incq RQ_DEQUEUED(%rdi)
 	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
 	jne .Ldequeue_fair

@@ -50,7 +50,7 @@ SYM_FUNC_START touch_atime
 	ret
 SYM_FUNC_END touch_atime
 
-/* Bytes, for offsets and lengths are odd. The iterator moves on with them. */
+/* Bytes, for offsets and lengths are odd. The iterator moves on with them. No site: lib/ is built without. */
 SYM_FUNC_START_NOTRACE copy_page_to_iter
 	FOLIO_ADDRESS %rdi
 	addq %rsi, %rdi

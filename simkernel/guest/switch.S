@@ -28,7 +28,8 @@ SYM_CODE_END __switch_to_asm
 
 /*
  * __switch_to(prev, next): what belongs to the task but lies in the CPU's area. Simplified: Linux has per-CPU only the
- * count, and it is the same at every switch; segments, FPU and TSS have nothing to be changed here.
+ * count, and it is the same at every switch; segments, FPU and TSS have nothing to be changed here. It has no site, as
+ * where the graph tracer is built (__notrace_funcgraph).
  */
 SYM_FUNC_START_NOTRACE __switch_to
 	PER_CPU_READ PCPU_PREEMPT_COUNT, %rax

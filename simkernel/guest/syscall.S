@@ -75,8 +75,8 @@ SYM_FUNC_START x64_sys_call
 	ret
 SYM_FUNC_END x64_sys_call
 
-/* -ENOSYS: no such call. */
-SYM_FUNC_START __x64_sys_ni_syscall
+/* -ENOSYS: no such call. No site: arch/x86/entry/common.c is built without (its Makefile, CFLAGS_REMOVE_common.o). */
+SYM_FUNC_START_NOTRACE __x64_sys_ni_syscall
 	movq $0xffffffffffffffda, %rax
 	ret
 SYM_FUNC_END __x64_sys_ni_syscall

@@ -314,6 +314,8 @@ def reads_and_writes(kernel: WholeKernel) -> Iterator[str]:
         page = (task.cpu & 3) + 1
         folio = kernel.u64(log + C["INODE_PAGES"] + 8 * page)
         line = kernel.words(C["PAGES_BASE"] + (folio - C["FOLIOS_BASE"]) * 4, 3) if folio else ()
+        if folio and not kernel.u64(folio) >> C["PG_dirty"] & 1:
+            yield "rsyslogd: its page is not dirty"
         yield from expect("rsyslogd: its line", line, (0x1D * n & MASK, page << C["FOLIO_SHIFT"], task.address))
     yield from expect("dirtied", kernel.total("PCPU_BDP_RATELIMITS"), lines)
     if kernel.word("passwd_inode", C["INODE_ATIME"]) == 0:

@@ -1,0 +1,92 @@
+"""What Linux's source says of a function's name: a site, or why it has none. Needs the tree, which is not here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_LINKAGE = re.compile(r"^SYM_\w*(?:START|LABEL)\w*\((?P<name>\w+)\b", re.M)
+
+
+class LinuxSource:
+    """A tree of Linux's source."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def text(self, file: str) -> str:
+        return (self.root / file).read_text(encoding="utf-8", errors="replace")
+
+    def statuses(self, name: str, file: str) -> set[str]:
+        """The statuses (`tests/guest/names.tsv` says which there are) of a name's definitions in a file."""
+        text = self.text(file)
+        if file.endswith(".S"):
+            return self._assembly(name, text)
+        if file.endswith(".lds.h"):
+            return {"linker"} if re.search(rf"\b{name} = ", text) else set()
+        compiled = "traced" if self._profiled(file) else "notrace"
+        found = {self._qualified(head, compiled) for head in _heads(name, text)}
+        if re.search(rf"^#define {name}\(", text, re.M):
+            found.add("inline")
+        if name.startswith("__x64_sys_") and re.search(rf"^SYSCALL_DEFINE\d\({name[10:]}\b", text, re.M):
+            found.add(compiled)
+        for entry in re.finditer(r"^(DEFINE|DECLARE)_IDTENTRY\w*\((?:\w+,\s*)?(\w+)\)", text, re.M):
+            kinds = {f"asm_{entry[2]}": "asm", entry[2]: "noinstr", f"__{entry[2]}": compiled}
+            if name in kinds and (entry[1] == "DEFINE") == (kinds[name] != "asm"):
+                found.add(kinds[name])
+        return found
+
+    def _assembly(self, name: str, text: str) -> set[str]:
+        named = any(match["name"] == name for match in _LINKAGE.finditer(text))
+        return {"asm"} if named or re.search(rf"^\s*THUNK {name},|^idtentry\w* .*\b{name}\b", text, re.M) else set()
+
+    def _qualified(self, head: str, compiled: str) -> str:
+        if re.search(r"\bnoinstr\b|\b__cpuidle\b", head):
+            return "noinstr"
+        if re.search(r"\bstatic (?:inline|__always_inline)\b", head):
+            return "inline"
+        if re.search(r"\bnotrace\b|\binline\b", head):
+            return "notrace"
+        return "init" if re.search(r"\b__init\b", head) else compiled
+
+    def _profiled(self, file: str) -> bool:
+        """False where the Makefile beside the file takes -pg from it."""
+        path = Path(file)
+        makefile = self.root / path.parent / "Makefile"
+        if path.suffix != ".c" or not makefile.is_file():
+            return True
+        lines = makefile.read_text(encoding="utf-8").splitlines()
+        removed = [line for line in lines if re.search(r"CC_FLAGS_FTRACE|-pg\b", line)]
+        named = (rf"CFLAGS_REMOVE_{path.stem}\.o\b", r"ccflags-remove-\$\(CONFIG_FUNCTION_TRACER\)")
+        return not any(re.match(pattern, line.strip()) for line in removed for pattern in named)
+
+    def settings(self) -> set[str]:
+        """The names that Kconfig knows, without CONFIG_."""
+        found: set[str] = set()
+        for folder in ("", "arch/x86", "arch", "kernel", "init", "mm", "fs", "lib", "security", "net", "block", "usr"):
+            for file in (self.root / folder).glob("Kconfig*" if not folder else "**/Kconfig*"):
+                found |= set(re.findall(r"^\s*(?:menu)?config (\w+)", file.read_text(encoding="utf-8"), re.M))
+        return found
+
+
+def _heads(name: str, text: str) -> list[str]:
+    """All that stands before the name in each definition of a function."""
+    heads = []
+    for match in re.finditer(rf"^(?P<head>[a-zA-Z_][^\n;{{}}()#]*?)?\b{name}\(", text, re.M):
+        closed = _closing(text, match.end())
+        if not re.match(r"(?:\s*__\w+\([^()]*\))*\s*\{", text[closed : closed + 200]):
+            continue
+        before = text[: match.start()].rstrip("\n").rpartition("\n")[2]
+        joined = "" if not before.strip() or before.rstrip().endswith((";", "}", "*/", ">", '"')) else before
+        heads.append(f"{'' if joined.startswith('#') else joined} {match['head'] or ''}")
+    return heads
+
+
+def _closing(text: str, start: int) -> int:
+    """The place behind the parenthesis that closes the one before `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return len(text)

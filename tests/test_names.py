@@ -1,0 +1,104 @@
+"""Names of the guest's functions are Linux's, and have a site where Linux's have one.
+
+`guest/names.tsv` is the list. Where LINUX_SOURCE names a tree of Linux 6.12, the list is held against that too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from simkernel.image import KernelImage, Symbol
+from tests.linux_source import LinuxSource
+from tui.commands import config
+
+NAMES = Path(__file__).parent / "guest" / "names.tsv"
+ROOT = os.environ.get("LINUX_SOURCE", "")
+# What Brendan Gregg shows in his post of 2019-10-15 on the talk, under the names of 6.12.
+GREGG = (
+    "schedule aa_af_perm _raw_spin_lock __mod_node_page_state __cond_resched rcu_all_qs __accumulate_pelt_segments "
+    "decay_load"
+)
+needs_source = pytest.mark.skipif(not ROOT, reason="LINUX_SOURCE does not name a tree of Linux 6.12")
+
+
+@cache
+def listed() -> dict[str, tuple[str, str]]:
+    """(status, file) of each name."""
+    lines = NAMES.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert len({name for name, _, _ in rows}) == len(rows)
+    return {name: (status, file) for name, status, file in rows}
+
+
+def having(*statuses: str) -> list[str]:
+    return [name for name, (status, _) in listed().items() if status in statuses]
+
+
+def code() -> list[Symbol]:
+    return [symbol for symbol in KernelImage.default().symbols if symbol.kind in "Tt"]
+
+
+@cache
+def guest_sources() -> list[str]:
+    folder = resources.files("simkernel") / "guest"
+    return [path.read_text(encoding="utf-8") for path in folder.iterdir() if path.name.endswith(".S")]
+
+
+def test_every_name_is_on_the_list() -> None:
+    assert {symbol.name for symbol in code()} == set(listed())
+
+
+def test_a_function_has_a_site_where_linux_has_one() -> None:
+    assert {symbol.name for symbol in KernelImage.default().functions()} == set(having("traced"))
+
+
+@pytest.mark.parametrize("name", having("init", "omitted"))
+def test_a_site_that_is_left_out_is_marked(name: str) -> None:
+    (text,) = [text for text in guest_sources() if re.search(rf"^SYM_\w+_START\w* {name}$", text, re.M)]
+    assert "Simplified:" in text
+
+
+def test_there_are_enough_functions_in_enough_subsystems() -> None:
+    files = [listed()[name][1].split("/") for name in having("traced")]
+    subsystems = {"/".join(file[:2]) if file[0] in ("arch", "kernel") else file[0] for file in files}
+    assert len(files) >= 60
+    assert subsystems >= {
+        "arch/x86",
+        "fs",
+        "kernel/locking",
+        "kernel/rcu",
+        "kernel/sched",
+        "kernel/time",
+        "mm",
+        "net",
+        "security",
+    }
+
+
+@pytest.mark.parametrize("name", GREGG.split())
+def test_what_the_exhibits_show_is_traced(name: str) -> None:
+    assert name in having("traced")
+
+
+@needs_source
+def test_linux_has_each_name_with_its_status() -> None:
+    linux = LinuxSource(Path(ROOT))
+    wrong = []
+    for name, (status, file) in listed().items():
+        found = linux.statuses(name, file) if status != "ours" else {"ours"}
+        if {"omitted": "traced"}.get(status, status) not in found:
+            wrong.append((name, status, file, found))
+    assert wrong == []
+
+
+@needs_source
+def test_linux_has_every_setting_of_the_config_page() -> None:
+    text = (resources.files("simkernel") / "guest" / "kernel.config").read_text(encoding="utf-8")
+    known = LinuxSource(Path(ROOT)).settings()
+    assert {one["name"].removeprefix("CONFIG_") for one in config.settings(text)} <= known
