@@ -1,29 +1,21 @@
-"""Budget: `simkernel --help` within 0.3 s, beside what Python alone takes."""
+"""The command line: how long until `simkernel --help` has been printed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from functools import partial
 
 import pytest
 
-BUDGET = 0.3
+from tests.bench.table import Table, shortest
 
 
-def best_of(repeats: int, *arguments: str) -> float:
-    """The shortest of some runs of this Python, in seconds."""
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
-        times.append(time.perf_counter() - begin)
-    return min(times)
+def run(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
 
 
 @pytest.mark.bench
-def test_help() -> None:
-    alone = best_of(5, "-c", "pass")
-    help_ = best_of(5, "-m", "tui", "--help")
-    print(f"\nsimkernel --help: {help_ * 1000:.0f} ms of {BUDGET * 1000:.0f}; Python alone: {alone * 1000:.0f} ms")
-    assert help_ <= BUDGET
+def test_help(table: Table) -> None:
+    table.budget("simkernel --help", shortest(5, partial(run, "-m", "tui", "--help")), "<=", 0.3, "s")
+    table.note("of which Python alone", shortest(5, partial(run, "-c", "pass")), "s")

@@ -1,0 +1,54 @@
+"""A synthetic kernel at rest, and a patching task whose CPUs do nothing but answer it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+from simkernel.events import Event
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import Command
+from simkernel.image import KernelImage
+from simkernel.image.kernel import Segment
+from simkernel.options import Options
+from simkernel.schedule import QUANTUM, Act, Run
+from simkernel.simulation import Simulation
+
+IPI = 600  # instructions, more than any sync IPI takes: the CPU then halts again
+
+
+def without_walk(image: KernelImage) -> KernelImage:
+    """The image with no root to walk from: its walkers sleep, as the default kernel's do."""
+    count, segments = image.address("synth_roots_count"), []
+    for segment in image.segments:
+        data, at = bytearray(segment.data), count - segment.base
+        if 0 <= at < len(data):
+            data[at : at + 8] = bytes(8)
+        segments.append(Segment(segment.base, bytes(data), segment.executable))
+    return dataclasses.replace(image, segments=tuple(segments))
+
+
+def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES) -> Simulation:
+    """A booted kernel without ticks whose tasks all sleep: every CPU is halted."""
+    image = without_walk(KernelImage.synthetic(functions))
+    simulation = Simulation.boot(Options(cpus=cpus, model=model, tick_period=0), image)
+    for _ in range(1_000):
+        awake = [cpu for cpu in simulation.cpus if not simulation.machine.asleep(cpu)]
+        if not awake:
+            return simulation
+        for cpu in awake:
+            simulation.step(Run(cpu, QUANTUM))
+    raise AssertionError("the tasks do not come to rest")
+
+
+def carry_out(simulation: Simulation, command: Command) -> Counter[type[Event]]:
+    """Give a command and carry it out: the patching task acts, and whoever it waits for moves. Counts the events."""
+    seen: Counter[type[Event]] = Counter()
+    simulation.do(command)
+    while not simulation.task.idle:
+        if simulation.task.ready():
+            seen.update(map(type, simulation.step(Act())))
+            continue
+        for cpu in simulation.task.waits_for():
+            seen.update(map(type, simulation.step(Run(cpu, IPI))))
+    return seen
