@@ -65,7 +65,8 @@ class Moment:
     Attributes:
         version: of the engine that wrote it. image: digest of the kernel. options: with the seed.
         protocol: the name of the one that it booted with, which tells an experiment too (`protocol.protocol_of`).
-        made: (place, entry) of every command and of every choice made by hand, ascending.
+        made: (place, entry) of every command and of every choice made by hand, ascending. Those behind the place lie
+            ahead: they are what comes next.
         place: history entries before it, and instructions within the entry under way.
         state: digest of the state there.
     """
@@ -79,16 +80,19 @@ class Moment:
     state: str
 
     @classmethod
-    def of(cls, simulation: Simulation) -> Moment:
+    def of(cls, simulation: Simulation, until: int = 0) -> Moment:
         """The place at which a simulation stands.
 
+        Args: until: take what lies ahead along, up to this entry; all of it has to be made by hand.
         Raises: LearnerError where its protocol is one that no name can be given to.
         """
         protocol = simulation.protocol
         if protocol_of(protocol.name) != protocol:
             raise LearnerError(f"protocol {protocol.name!r} is not in the table: a moment cannot name it")
         place = simulation.place
-        entries = simulation.entries[: place[0] + (place[1] > 0)]
+        if not all(entry.made for entry in simulation.entries[place[0] : until]):
+            raise LearnerError("what lies ahead was not made by hand: a moment ends here")
+        entries = simulation.entries[: max(until, place[0] + (place[1] > 0))]
         return cls(
             simkernel.__version__,
             simulation.image.digest,
@@ -173,6 +177,8 @@ class Moment:
                 simulation.goto_place(self.place)
         except (GuestError, LearnerError) as error:
             raise self._other_state(str(error)) from error
+        ahead = [Entry(what, True) for at, what in self.made if at >= last]
+        simulation.entries[last:] = ahead if not self.place[1] else simulation.entries[last:]
         if simulation.place != self.place or state_digest(simulation) != self.state:
             raise self._other_state("the state there is another one")
         return simulation

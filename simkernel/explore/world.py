@@ -6,8 +6,9 @@ CPU can do next, `World.act` what the patching task's next action does to each. 
 model's affair (`fetch.py`), what they do is found out by running them (`effects.py`).
 
 What takes several instructions on the machine is one step here where nobody can tell the difference: a sync is
-answered (serialize, answer, IRET) in one step, and a handler's search, emulation and IRET are one. The enumerator of
-`tests/explore/brute.py` takes each of them apart and comes to the same verdicts.
+answered (serialize, answer, IRET) in one step, and a handler's search, emulation and IRET are one. A CPU that can take
+a waiting interrupt takes it first: what it could do before, it could have done before the interrupt was sent. The
+enumerator of `tests/explore/brute.py` allows all of this and comes to the same verdicts.
 """
 
 from __future__ import annotations
@@ -169,9 +170,9 @@ class World:
 
         Args: references: bp_desc.refs now.
         """
-        out: list[tuple[Move, Cpu, int]] = []
         if self._interruptible(cpu):
-            out.append(self._interrupt(n, cpu))
+            return (self._interrupt(n, cpu),)
+        out: list[tuple[Move, Cpu, int]] = []
         match cpu.mode:
             case Mode.RUNS:
                 out.append(self._run(n, cpu))

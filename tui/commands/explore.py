@@ -32,6 +32,7 @@ VIOLATION = 1
 @click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")
 @click.option("--states", type=click.IntRange(1), default=1_000_000, show_default=True, help="Give up after so many.")
+@click.option("--no-replay", is_flag=True, help="Do not play a schedule on the simulation.")
 @JSON
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
@@ -60,10 +61,11 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
             return False
 
         finding = explore(question, show)
+    moment = "" if asked["no_replay"] or not finding.broken else played(finding)
     if as_json:
-        emit_json(as_value(finding))
+        emit_json(as_value(finding) | {"moment": moment or None})
     else:
-        tell(finding)
+        tell(finding, moment)
     ctx.exit(VIOLATION if finding.broken else 0)
 
 
@@ -87,11 +89,33 @@ def changed(asked: dict[str, Any]) -> Protocol:
     return protocol.through_trap_gate() if asked["trap_gate"] else protocol
 
 
-def tell(finding: Finding) -> None:
-    """The schedule, a line a step, and the verdict."""
+def played(finding: Finding) -> str:
+    """The moment at which the schedule begins on the simulation, "" where the machine does not go that way.
+
+    Raises: OurError where it ends in another verdict there.
+    """
+    from simkernel.errors import OurError
+    from simkernel.explore.replay import Unplayable, replay
+
+    with progress("playing it on the simulation"):
+        try:
+            done = replay(finding)
+        except Unplayable:
+            return ""
+    if finding.broken not in done.broken:
+        raise OurError(f"{finding.verdict()} The simulation says: {', '.join(sorted(done.broken)) or 'nothing'}.")
+    return done.moment
+
+
+def tell(finding: Finding, moment: str) -> None:
+    """The schedule, a line a step, the verdict, and where to see it."""
     for number, line in enumerate(finding.sentences(), 1):
         click.echo(f"{number:3}  {line}")
     click.echo(finding.verdict())
+    if moment:
+        click.echo(
+            f"It was played on the simulation and ended so there too. Watch it:\nsimkernel demo --moment {moment}"
+        )
 
 
 def as_value(finding: Finding) -> dict[str, Any]:

@@ -1,0 +1,356 @@
+"""A schedule of the explorer on the real simulation: the same choices, the guest's handler, and what came of it.
+
+`Stage` boots the default kernel by plain int3, has ftrace do what comes before the change, changes over to the protocol
+in question, and brings every CPU to the site. Then each step of the schedule becomes choices of the simulation. What a
+CPU does between two steps (the trampoline, the handler, the rest of the kernel up to the next call of the function) is
+guest code that runs. `Witness` sees nothing but the machine, and says by itself what was broken there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simkernel import insn, layout
+from simkernel.errors import GuestError, OurError
+from simkernel.events import BatchStarted, Event
+from simkernel.explore.case import Case
+from simkernel.explore.question import Finding
+from simkernel.explore.search import CpuMoves
+from simkernel.explore.sentences import Scene
+from simkernel.explore.witness import Witness
+from simkernel.explore.world import Mode, World
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetOpsFilter, SetTracer, UseProtocol
+from simkernel.machine import Machine
+from simkernel.moment import Moment
+from simkernel.options import Options
+from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol
+from simkernel.schedule import QUANTUM, Act, Choice, Policy, Read, Run, Settle
+from simkernel.simulation import Simulation
+
+ELSEWHERE = "__x64_sys_ni_syscall"  # traced all the time, called hardly ever: so that an update has one site
+TICK = 200_000  # instructions between two ticks: a schedule has room between them
+AROUND = 60_000  # instructions within which a CPU comes by the site again
+HANDLER = 4_000  # instructions for anything that a handler does
+TRIES = 20  # passages until one comes with interrupts on
+PASSAGES = 12  # places to start from that are tried
+
+
+class Unplayable(GuestError):
+    """The machine did not come where the schedule goes, from this start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A simulation whose next action publishes the batch, every CPU at the site with nothing unsettled.
+
+    Attributes:
+        place: in history. passages: how often each CPU has come by before.
+    """
+
+    simulation: Simulation
+    case: Case
+    place: int
+    passages: int
+
+    def begin(self, protocol: Protocol) -> int:
+        """Back to here, and over to a protocol. Returns the place at which its schedules begin."""
+        self.simulation.goto(self.place)
+        if protocol.name != self.simulation.protocol.name:
+            self.simulation.do(UseProtocol(protocol.name))
+        return self.simulation.position
+
+    def later(self) -> Stage:
+        """Where the CPUs have come by once more."""
+        simulation, case = self.simulation, self.case
+        simulation.goto(self.place)
+        for cpu in simulation.cpus:
+            _need_at_site(simulation, case, cpu)
+        return _between_ticks(simulation, case, self.passages + 1)
+
+
+def story(change: str, function: str) -> tuple[tuple[Command, ...], Command]:
+    """(what is asked of ftrace before, what changes the site and nothing else)."""
+    both = f"{ELSEWHERE} {function}"
+    match change:
+        case "nop-call":
+            return (SetFilter("filter", ELSEWHERE), SetTracer("function")), SetFilter("filter", both)
+        case "call-nop":
+            return (SetFilter("filter", both), SetTracer("function")), SetFilter("filter", ELSEWHERE)
+    second = RegisterOps("second", "function_trace_call", filter=ELSEWHERE)
+    before = (SetFilter("filter", function), SetTracer("function"), second)
+    return before, SetOpsFilter("second", "filter", function, append=True)
+
+
+def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
+    """Boot by plain int3, and come to where schedules begin.
+
+    Raises: OurError where ftrace would change other bytes than the case's; Unplayable where a CPU does not come by.
+    """
+    options = Options(
+        cpus=cpus, model=model, schedule="round-robin", policy=Policy.EARLY, patch_quantum=QUANTUM, tick_period=TICK
+    )
+    simulation = Simulation.boot(options, protocol=_int3_on(nop))
+    before, change = story(case.change, case.function)
+    for command in before:
+        simulation.do(command)
+        simulation.settle_down()
+    simulation.do(change)
+    _to_the_batch(simulation, case)
+    return _between_ticks(simulation, case, 0)
+
+
+def _between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
+    """Bring each CPU to the site, with room for a schedule before the next tick."""
+    for _ in range(TRIES):
+        away = [
+            cpu
+            for cpu in simulation.cpus
+            if simulation.machine.cpus[cpu].rip != case.site or simulation.machine.tick_due(cpu)
+        ]
+        if not away and simulation.machine.clock % TICK < TICK - AROUND:
+            return Stage(simulation, case, simulation.position, passages)
+        for cpu in away or simulation.cpus:
+            _need_at_site(simulation, case, cpu)
+    raise Unplayable(f"the CPUs do not come to {case.function} between two ticks")
+
+
+def _need_at_site(simulation: Simulation, case: Case, cpu: int) -> None:
+    if not _at_site(simulation, simulation.step, case, cpu, 4 * TICK):
+        raise Unplayable(f"CPU{cpu} does not come by {case.function}")
+
+
+def _int3_on(nop: bytes) -> Protocol:
+    form = next(form for form, data in NOP_FORMS.items() if data == nop)
+    return INT3_PROTOCOL if nop == INT3_PROTOCOL.nop else INT3_PROTOCOL.on_nop(form)
+
+
+def _to_the_batch(simulation: Simulation, case: Case) -> None:
+    """The patching task alone acts, to just before it publishes the site's batch."""
+    while not simulation.task.idle and simulation.task.ready():
+        for event in simulation.step(Act()):
+            if isinstance(event, BatchStarted) and event.sites == (case.site,):
+                batch = simulation.task.poke.state.batch
+                if batch is None or (batch.old[0].tobytes(), batch.new[0].tobytes()) != (case.old, case.new):
+                    raise OurError(f"ftrace changes {case.function} in another way than the case says")
+                simulation.goto(event.entry)
+                return
+    raise OurError(f"no batch came to {case.function} alone")
+
+
+def _at_site(simulation: Simulation, step: Callable[[Choice], object], case: Case, cpu: int, bound: int) -> bool:
+    """Run one CPU, and no other, to the next time that it is about to run the site with interrupts on."""
+    for _ in range(TRIES):
+        if not _run_to(simulation, step, cpu, case.site, bound):
+            return False
+        if simulation.machine.interrupts_on(cpu):
+            return True
+    return False
+
+
+def _run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, address: int, bound: int) -> bool:
+    """Run one CPU until it is about to run the instruction at `address`, at least one instruction on.
+
+    The last instruction on the way is a choice of its own, so that it is looked at. False beyond so many instructions.
+    """
+    for _ in range(0, bound, QUANTUM):
+        away = None if simulation.machine.asleep(cpu) else _distance(simulation, cpu, address)
+        if away is not None:
+            for n in (away - 1, 1):
+                if n:
+                    step(Run(cpu, n))
+            return simulation.machine.cpus[cpu].rip == address
+        if simulation.outcome:
+            return False
+        step(Run(cpu, QUANTUM))
+    return False
+
+
+def _distance(simulation: Simulation, cpu: int, address: int) -> int | None:
+    """How many instructions of one choice bring the CPU before the one at `address`; tried out, and taken back."""
+    here, engine = simulation.position, simulation.machine.cpus[cpu]
+    passed: list[int] = []
+    if simulation.machine.code.views[cpu].unsettled:
+        while len(passed) <= QUANTUM and address not in passed[1:] and not simulation.outcome:
+            passed.append(engine.rip)
+            simulation.step(Run(cpu, 1))
+    else:
+        unwatch = engine.observe(passed.append)
+        try:
+            simulation.step(Run(cpu, QUANTUM))
+        finally:
+            unwatch()
+    simulation.goto(here)
+    return passed.index(address, 1) if address in passed[1:] else None
+
+
+class Player:
+    """Takes the explorer's steps on a stage; `witness` looks on."""
+
+    def __init__(self, stage: Stage, world: World) -> None:
+        self.simulation = stage.simulation
+        self.case, self.world = stage.case, world
+        self.witness = Witness(stage.simulation, stage.case)
+        self._parked_at: dict[int, int] = {}
+        image = self.simulation.image
+        self._found = image.address("poke_int3_found")
+
+    def play(self, scene: Scene) -> None:
+        """One step. Unplayable where the machine goes another way."""
+        if isinstance(scene.step, Act):
+            self._need(self.simulation.task.ready(), "the patching task still waits")
+            self._step(Act())
+            return
+        self._move(scene, scene.step)
+
+    def _move(self, scene: Scene, step: CpuMoves) -> None:
+        cpu, move = step.cpu, step.move
+        before, after = scene.before[cpu], scene.after[cpu]
+        match move.kind:
+            case "settle":
+                assert isinstance(move.first, int)
+                address = self.case.site + self.world.program.offsets[move.first][0]
+                self._need(bool(self._step(Settle(cpu, address))), f"nothing is unsettled at {address:#x}")
+            case "read":
+                self._come(cpu, before.at)
+                assert isinstance(move.data, bytes)
+                self._step(Read(cpu, len(move.data)))
+                self._need(self._machine.lanes[cpu].reading == after.read, "other bytes were read")
+            case "run":
+                self._come(cpu, before.at)
+                wanted = self.world.fetched(scene.n, before)[: insn.SITE_SIZE - before.at]
+                self._need(self._machine.next_bytes(cpu)[: len(wanted)] == wanted, "other bytes would run")
+                self._step(Run(cpu, 1))
+            case "answer" | "park":
+                self._interrupt(cpu, move.kind)
+            case "leave":
+                self._leave(cpu, before.at, str(move.first))
+            case "claim":
+                self._run_to(cpu, self._found)
+            case "nobody":
+                self._run_while(cpu, lambda: not self.simulation.outcome, HANDLER)
+            case "done":
+                to = self.case.end if self.world.protocol.handler == "skip" else self.case.new_target
+                self._run_to(cpu, to)
+            case "return":
+                self._run_to(cpu, self.case.end)
+        if after.mode is not Mode.DEAD:
+            self._need(not self.simulation.outcome, self.simulation.outcome)
+
+    @property
+    def _machine(self) -> Machine:
+        return self.simulation.machine
+
+    def _step(self, choice: Choice) -> list[Event]:
+        self.witness.before(choice)
+        events = self.simulation.step(choice)
+        self.witness.after(choice, events)
+        return events
+
+    def _need(self, holds: bool, else_: str) -> None:
+        if not holds:
+            raise Unplayable(f"the schedule cannot be played from here: {else_}")
+
+    def _come(self, cpu: int, at: int) -> None:
+        """The CPU stands at a byte of the site; what it could run there has not changed on the way."""
+        site = self.case.site
+        unsettled = self._machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE)
+        if at == 0 and self._machine.cpus[cpu].rip != site:
+            self._need(
+                _at_site(self.simulation, self._step, self.case, cpu, AROUND), f"CPU{cpu} does not come by the site"
+            )
+        self._need(self._machine.cpus[cpu].rip == site + at, f"CPU{cpu} is not at byte +{at}")
+        same = self._machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE) == unsettled
+        self._need(same, f"CPU{cpu} has serialized on its way to the site")
+
+    def _run_to(self, cpu: int, address: int, bound: int = HANDLER) -> None:
+        """To the instruction at `address`."""
+        if self._machine.cpus[cpu].rip == address:
+            return
+        found = _run_to(self.simulation, self._step, cpu, address, bound)
+        self._need(found, f"CPU{cpu} does not come to {address:#x}")
+
+    def _run_while(self, cpu: int, going: Callable[[], bool], bound: int) -> None:
+        for _ in range(0, bound, 20):
+            if not going():
+                return
+            self._step(Run(cpu, 20))
+        self._need(not going(), f"CPU{cpu} does not come to an end")
+
+    def _interrupt(self, cpu: int, kind: str) -> None:
+        rip = self._machine.cpus[cpu].rip
+        self._step(Run(cpu, 1))
+        if kind == "park":
+            self._parked_at[cpu] = rip
+            self._run_while(cpu, lambda: self._machine.percpu(cpu, layout.PCPU_STOP) != 2, 4 * HANDLER)
+            return
+        self._run_to(cpu, rip)
+        self._need(self._machine.percpu(cpu, layout.PCPU_CSD) == 0, f"CPU{cpu} has not answered")
+
+    def _leave(self, cpu: int, at: int, task: str) -> None:
+        if task == "same":
+            self._run_to(cpu, self._parked_at[cpu], AROUND)
+            return
+        self._run_while(cpu, lambda: self._machine.percpu(cpu, layout.PCPU_STOP) != 0, HANDLER)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A schedule that was played.
+
+    Attributes:
+        simulation: at its end, the schedule behind it. start: the place in history at which it begins.
+        broken: what the witness saw broken. moment: opens at the start, with the schedule ahead.
+    """
+
+    simulation: Simulation
+    start: int
+    broken: frozenset[str]
+    moment: str
+
+
+class Stages:
+    """Stages that were set once, for many schedules."""
+
+    def __init__(self) -> None:
+        self._stages: dict[tuple[object, ...], Stage] = {}
+
+    def of(self, world: World, cpus: int) -> Stage:
+        """The first stage for a world."""
+        case, nop = world.case, world.protocol.nop
+        key = case.change, case.place, world.model, cpus, nop
+        if key not in self._stages:
+            self._stages[key] = set_stage(case, world.model, cpus, nop)
+        return self._stages[key]
+
+
+def replay(finding: Finding, stages: Stages | None = None) -> Replay:
+    """Play the schedule of a finding on the simulation, from the first start from which the machine goes that way.
+
+    Raises: Unplayable where there is none; OurError where nothing was found broken.
+    """
+    if not finding.broken:
+        raise OurError("there is no schedule to replay: nothing was found broken")
+    scenes, world, cpus = finding.scenes(), finding.world, finding.question.cpus
+    stage = (stages or Stages()).of(world, cpus)
+    why = ""
+    while stage.passages < PASSAGES:
+        simulation = stage.simulation
+        start = stage.begin(world.protocol)
+        player = Player(stage, world)
+        try:
+            for scene in scenes:
+                player.play(scene)
+        except Unplayable as error:
+            why = str(error)
+            stage = stage.later()
+            continue
+        end = simulation.position
+        if finding.broken == "stuck":
+            player.witness.stuck()
+        simulation.goto(start)
+        moment = Moment.of(simulation, until=end).to_string()
+        simulation.goto(end)
+        return Replay(simulation, start, frozenset(player.witness.broken), moment)
+    raise Unplayable(f"{finding.verdict()} It was not played: {why}")

@@ -1,0 +1,131 @@
+"""What an onlooker says who knows the site's old and new bytes and sees the machine, and has not read the explorer.
+
+It is the judge of a replay, and of random schedules: every fact comes from registers, memory, views and events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simkernel import insn, layout
+from simkernel.events import Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
+from simkernel.explore.case import Case
+from simkernel.poke import PARKED
+from simkernel.schedule import Act, Choice, Run
+from simkernel.simulation import Simulation
+
+PF_INSTRUCTION = 16  # page fault error code: the fetch itself (SDM vol. 3, figure 4-12)
+
+
+@dataclass(slots=True)
+class Witness:
+    """Watches every choice: tell it `before` and `after` each.
+
+    Attributes:
+        broken: names of the properties that were seen broken. ran: what was run at the site: (byte, bytes in hex).
+        new: CPUs that have behaved as new.
+    """
+
+    simulation: Simulation
+    case: Case
+    broken: set[str] = field(default_factory=set)
+    ran: set[tuple[int, str]] = field(default_factory=set)
+    new: set[int] = field(default_factory=set)
+    _started: bool = False
+    _gone: bool = False
+    _rip: int = 0
+    _data: bytes = b""
+
+    def before(self, choice: Choice) -> None:
+        """A choice is about to be carried out."""
+        machine = self.simulation.machine
+        if isinstance(choice, Run):
+            self._rip = machine.cpus[choice.cpu].rip
+            self._data = machine.next_bytes(choice.cpu)
+        elif isinstance(choice, Act):
+            self._started = self._started or self.simulation.task.poke.busy
+
+    def after(self, choice: Choice, events: list[Event]) -> None:
+        """It was carried out, and these events came of it."""
+        if isinstance(choice, Act):
+            self._acted()
+        elif isinstance(choice, Run):
+            at = self._rip - self.case.site
+            if 0 <= at < insn.SITE_SIZE and not any(isinstance(event, InterruptTaken) for event in events):
+                self._ran(choice.cpu, at, events)
+            for event in events:
+                if isinstance(event, Int3Done) and event.address == self.case.site:
+                    self._passed(choice.cpu, event.resume)
+                elif isinstance(event, Oopsed) and event.vector == layout.VECTOR_BP:
+                    self.broken.add("unclaimed")
+
+    def _acted(self) -> None:
+        """The record goes with the release, or with the batch's end: may an int3 of it still be taken?"""
+        poke = self.simulation.task.poke
+        self._started = self._started or poke.busy
+        over = self._started and not poke.busy
+        if not poke.protocol.claims or self._gone or not over:
+            return
+        self._gone = True
+        machine = self.simulation.machine
+        offset = machine.code.map.offset(self.case.site)
+        for cpu, lane in enumerate(machine.lanes):
+            handled = any(address == self.case.site for address, _ in lane.int3s)
+            reading = machine.cpus[cpu].rip == self.case.site and lane.reading[:1]
+            may_run = [reading[0]] if reading else machine.code.views[cpu].may_run(offset, 1)[0]
+            if handled or insn.INT3 in may_run:
+                self.broken.add("released")
+
+    def _ran(self, cpu: int, at: int, events: list[Event]) -> None:
+        sizes = [(whole, self.case.instructions(whole)) for whole in (self.case.old, self.case.new)]
+        own = [whole[at : at + size[at]] for whole, size in sizes if at in size]
+        whole = [one for one in own if self._data.startswith(one)]
+        trap = at == 0 and self._data[0] == insn.INT3
+        shown = bytes((insn.INT3,)) if trap else whole[0] if whole else self._data[: insn.SITE_SIZE - at]
+        self.ran.add((at, shown.hex()))
+        if not whole and not trap:
+            self.broken.add("torn")
+        faults = [event for event in events if isinstance(event, ExceptionTaken)]
+        if faults and faults[0].error & PF_INSTRUCTION:
+            self._passed(cpu, faults[0].cr2)  # a call to where no code is
+        elif not faults and not trap and not self.simulation.outcome and not self.simulation.machine.lanes[cpu].int3s:
+            rip = self.simulation.machine.cpus[cpu].rip
+            if not self.case.site <= rip < self.case.end:
+                self._passed(cpu, rip)
+
+    def _passed(self, cpu: int, to: int) -> None:
+        """A CPU has left the site to an address: behind it, or called."""
+        machine = self.simulation.machine
+        if to == self.case.new_target:
+            self.new.add(cpu)
+        elif to != self.case.old_target:
+            self.broken.add("neither")
+        else:
+            if self._started and not self.simulation.task.poke.busy:
+                self.broken.add("late")
+            if cpu in self.new:
+                self.broken.add("back")
+            if self.new:
+                self.broken.add("at-once")
+        if to in (self.case.old_target, self.case.new_target) and to != self.case.end:
+            back = machine.memory.read_u64(machine.cpus[cpu].rsp)
+            if back != self.case.end:
+                self.broken.add("stack")
+
+    def stuck(self, instructions: int = 20_000) -> bool:
+        """Let the task act and every CPU run on: True where the batch does not end, or leaves a CPU parked."""
+        simulation, machine = self.simulation, self.simulation.machine
+        cpus = range(len(machine.cpus))
+        end = machine.clock + instructions * len(cpus)
+        while machine.clock < end and simulation.task.poke.busy | (not self._started) and not simulation.outcome:
+            if simulation.task.ready():
+                self._started = True
+                simulation.step(Act())
+                continue
+            for cpu in cpus:
+                if not simulation.outcome:
+                    simulation.step(Run(cpu, 2_000))
+        parked = any(machine.percpu(cpu, layout.PCPU_STOP) == PARKED for cpu in cpus)
+        if not simulation.outcome and (simulation.task.poke.busy or parked):
+            self.broken.add("stuck")
+        return "stuck" in self.broken

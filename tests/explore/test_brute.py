@@ -1,0 +1,60 @@
+"""The explorer against an enumerator without reductions: the same properties are broken, for the whole gallery."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from simkernel.explore.case import CHANGES, PLACES, case_of
+from simkernel.explore.properties import BY_NAME, names_of
+from simkernel.explore.search import Search
+from simkernel.explore.world import World
+from simkernel.fetch import FetchModel
+from simkernel.protocol import protocol_of
+from tests.explore.brute import Brute
+from tests.explore.test_gallery import GALLERY
+
+ODD = (
+    "stop_machine with park twice",
+    "stop_machine without park",
+    "stop_machine without go on",
+    "int3 without release",
+    "int3 with release before sync 3",
+    "int3 with write head before sync 1",
+    "int3 with sync 2 before write tail",
+    "int3 without write int3",
+)
+
+
+def verdicts(name: str, change: str, place: str, model: FetchModel, cpus: int) -> tuple[set[str], set[str], Brute]:
+    protocol = protocol_of(name)
+    case = case_of(change, place, protocol.nop)
+    answer = Search(World(protocol, case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
+    assert answer.finished
+    brute = Brute(protocol, case, model, cpus)
+    return {names_of(bit)[0] for bit in answer.violations}, set(brute.broken), brute
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+def test_one_cpu(name: str, model: FetchModel) -> None:
+    for change, place in product(CHANGES, PLACES):
+        searched, enumerated, _ = verdicts(name, change, place, model, 1)
+        assert searched == enumerated, (change, place)
+
+
+@pytest.mark.parametrize("model", [FetchModel.INSTANT, FetchModel.LINE])
+@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+def test_two_cpus(name: str, model: FetchModel) -> None:
+    searched, enumerated, _ = verdicts(name, "nop-call", "across", model, 2)
+    assert searched == enumerated
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+def test_two_cpus_everywhere(name: str, model: FetchModel) -> None:
+    for change, place in product(CHANGES, PLACES):
+        searched, enumerated, _ = verdicts(name, change, place, model, 2)
+        assert searched == enumerated, (change, place)

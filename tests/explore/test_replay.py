@@ -1,0 +1,85 @@
+"""Every schedule that breaks a property is played on the simulation, and the witness there says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from simkernel.explore import Finding, Question, explore
+from simkernel.explore.case import CHANGES, PLACES
+from simkernel.explore.properties import USUAL, names_of
+from simkernel.explore.replay import Stages, replay
+from simkernel.explore.search import Search
+from simkernel.fetch import FetchModel
+from simkernel.moment import open_moment
+from simkernel.protocol import protocol_of
+from tests.explore.test_gallery import GALLERY
+
+ODD = ("stop_machine without park", "stop_machine without go on", "stop_machine with park twice")
+TELLING = (
+    ("naive", "nop-call", "inside", FetchModel.INSTANT, 1),
+    ("one-store", "call-call", "across", FetchModel.PIECES, 2),
+    ("atomic8", "call-nop", "inside", FetchModel.LINE, 2),
+    ("head-first", "nop-call", "across", FetchModel.BYTE, 2),
+    ("int3 without sync 1", "nop-call", "across", FetchModel.PIECES, 2),
+    ("int3 without sync 2", "call-call", "inside", FetchModel.BYTE, 2),
+    ("int3 without sync 3", "nop-call", "inside", FetchModel.BYTE, 3),
+    ("int3 through a trap gate", "nop-call", "inside", FetchModel.LINE, 2),
+    ("int3-2012", "call-call", "inside", FetchModel.BYTE, 2),
+    ("int3 on nop 5x1", "nop-call", "inside", FetchModel.INSTANT, 2),
+    ("stop_machine on nop 2+3", "nop-call", "across", FetchModel.BYTE, 1),
+    ("stop_machine-bare", "call-nop", "across", FetchModel.LINE, 2),
+    (ODD[0], "nop-call", "inside", FetchModel.INSTANT, 1),
+)
+
+
+def broken(
+    name: str, change: str, place: str, model: FetchModel, cpus: int, properties: tuple[str, ...] = USUAL
+) -> Iterator[Finding]:
+    """A finding for each property that can be broken."""
+    question = Question(protocol_of(name), change, place, model, cpus, properties)
+    world = question.world()
+    answer = Search(world, cpus, properties).run(first_only=False)
+    for bit, violation in answer.violations.items():
+        one = names_of(bit)[0]
+        yield Finding(question, world, answer.states, answer.depth, answer.finished, one, violation.steps)
+
+
+@pytest.mark.parametrize(("name", "change", "place", "model", "cpus"), TELLING)
+def test_it_ends_in_the_same_verdict(name: str, change: str, place: str, model: FetchModel, cpus: int) -> None:
+    stages = Stages()
+    found = list(broken(name, change, place, model, cpus))
+    assert found
+    for finding in found:
+        assert finding.broken in replay(finding, stages).broken
+
+
+@pytest.mark.parametrize("model", [FetchModel.PIECES, FetchModel.LINE, FetchModel.BYTE])
+def test_int3_is_not_at_once_on_the_simulation_either(model: FetchModel) -> None:
+    (finding,) = broken("int3", "nop-call", "across", model, 2, ("at-once",))
+    assert replay(finding).broken == {"at-once"}
+
+
+def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:
+    finding = explore(Question(protocol_of("int3 without sync 3"), properties=("unclaimed",)))
+    played = replay(finding)
+    opened = open_moment(played.moment)
+    assert opened.position == played.start and not opened.outcome and not opened.task.poke.busy
+    ahead = len(opened.entries) - opened.position
+    assert ahead == played.simulation.position - played.start
+    for _ in range(ahead):
+        opened.step()
+    assert opened.outcome == played.simulation.outcome == "oops on CPU0"
+    assert len(played.moment) < 2_000
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_schedule_of_the_gallery_does(change: str, place: str, model: FetchModel) -> None:
+    stages = Stages()
+    for name in (*GALLERY, *ODD):
+        for finding in broken(name, change, place, model, 2):
+            assert finding.broken in replay(finding, stages).broken, finding.verdict()
