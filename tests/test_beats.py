@@ -1,0 +1,42 @@
+"""One NOP -> CALL on two CPUs: at most 24 beats, each with a sentence that no other beat of it has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lessons.scenarios import SCENARIOS, begin
+from simkernel.events import BatchReleased, Event, Int3Taken
+from simkernel.narrate import sentence
+from simkernel.simulation import Simulation
+
+MOST = 24
+
+
+def beats_to_the_release(simulation: Simulation) -> list[Event]:
+    """The beats from here to the end of the batch that is about to be published."""
+    beats: list[Event] = []
+    while not any(isinstance(beat, BatchReleased) for beat in beats):
+        beats += [event for event in simulation.step_beat() if event.is_beat]
+    return beats
+
+
+def changed(seed: int) -> tuple[Simulation, list[Event]]:
+    """The change of one site while a CPU is about to come by."""
+    one = SCENARIOS["one"]
+    simulation = begin(replace(one, options=replace(one.options, seed=seed)))
+    return simulation, beats_to_the_release(simulation)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_change_of_one_site_is_told_in_few_beats(seed: int) -> None:
+    simulation, beats = changed(seed)
+    assert len(beats) <= MOST
+    texts = [sentence(beat, simulation.image, simulation.task.poke.protocol) for beat in beats]
+    assert len(set(texts)) == len(beats)
+
+
+def test_one_of_them_is_an_int3_that_a_cpu_took() -> None:
+    _, beats = changed(SCENARIOS["one"].options.seed)
+    assert any(isinstance(beat, Int3Taken) for beat in beats)
