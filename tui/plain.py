@@ -18,7 +18,7 @@ def site_lines(site: SiteView) -> Iterator[str]:
     rows = [("in memory", memory, site.memory.text)]
     rows += [(f"CPU{one.cpu} may run", cells(one), remark(one)) for one in site.cpus]
     widths = [max(2, *(len(row[1][at]) for row in rows)) for at in range(SITE_BYTES)]
-    yield f"{'':<16}" + " ".join(f"+{at}".ljust(width) for at, width in enumerate(widths))
+    yield f"{'':<16}" + " ".join(f"+{at}".ljust(width) for at, width in enumerate(widths)).rstrip()
     for name, values, text in rows:
         shown = " ".join(value.ljust(width) for value, width in zip(values, widths, strict=True))
         yield f"{name:<16}{shown}   {text}".rstrip()
@@ -34,6 +34,8 @@ def cells(one: MayRun) -> list[str]:
 
 def remark(one: MayRun) -> str:
     """What stands behind a CPU's bytes."""
+    if one.read_int3:
+        return "has read int3, which is one byte long"
     if one.read:
         which = "+0" if one.read == 1 else f"+0 to +{one.read - 1}"
         return f"has read {which}; the rest from memory"

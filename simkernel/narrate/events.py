@@ -178,7 +178,7 @@ def _logged(e: events.Logged, w: Words) -> str:
 
 
 def _piece_read(e: events.PieceRead, w: Words) -> str:
-    return f"CPU{e.cpu} reads {hex_bytes(e.data)} at {w.place(e.address)}; it has not read the rest yet."
+    return f"CPU{e.cpu} reads {hex_bytes(e.data)} at {w.place(e.address)}; it has not run it yet."
 
 
 def _settled(e: events.Settled, w: Words) -> str:

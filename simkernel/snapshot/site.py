@@ -48,6 +48,11 @@ class MayRun:
         """True where there is one value for each byte."""
         return all(len(values) == 1 for values in self.options)
 
+    @property
+    def read_int3(self) -> bool:
+        """True where what it has read is an int3: one byte, so nothing is left to be read."""
+        return self.read > 0 and self.options[0] == (insn.INT3,)
+
 
 @dataclass(frozen=True, slots=True)
 class SiteView:

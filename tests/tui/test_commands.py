@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 
+import simkernel
 from tui import cli
 
+HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
 TRACE_LINE = re.compile(r"^ *(\S+)-(\d+) +\[(\d{3})\] [d.][N.][Zzh.][0-9a-f.]\. +\d+\.\d{6}: (\w+) <-(\w+)$")
 
 
@@ -20,13 +23,13 @@ TRACE_LINE = re.compile(r"^ *(\S+)-(\d+) +\[(\d{3})\] [d.][N.][Zzh.][0-9a-f.]\. 
 def run(capsys: pytest.CaptureFixture[str]) -> Any:
     """Run a command line here: (exit code, stdout, stderr)."""
 
-    def simkernel(*arguments: str | Path) -> tuple[int, str, str]:
+    def command(*arguments: str | Path) -> tuple[int, str, str]:
         code = cli.run([str(argument) for argument in arguments])
         out, said = capsys.readouterr()
         assert "Traceback" not in said
         return code, out, said
 
-    return simkernel
+    return command
 
 
 def ok(answer: tuple[int, str, str]) -> str:
@@ -218,6 +221,31 @@ def test_demo_shows_the_whole_change(run: Any) -> None:
 
 def test_demo_on_four_cpus_in_model_byte(run: Any) -> None:
     shows_a_whole_change(ok(run("demo", "--cpus", "4", "--model", "byte")), 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "before"),
+    [("kmem_cache_free", "cache line", 1), ("vfs_write", "cache line", 4), ("__task_pid_nr_ns", "page", 3)],
+)
+def test_demo_of_a_site_that_lies_across_a_line_or_a_page(run: Any, name: str, ends: str, before: int) -> None:
+    text = ok(run("demo", name))
+    shows_a_whole_change(text)
+    assert f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind" in text
+    site = int(re.findall(rf"^{name} begins .* at (0x[0-9a-f]+):$", text, re.MULTILINE)[0], 16)
+    assert (site + before) % (4096 if ends == "page" else 64) == 0
+
+
+@pytest.mark.keystone
+def test_demo_of_a_teachers_kernel(run: Any) -> None:
+    """The example file, and back to its first write: the line that says so names the file."""
+    text = ok(run("demo", "--kernel", str(HELLO)))
+    shows_a_whole_change(text)
+    assert "ends in the middle" not in text
+    command = shlex.split(text.splitlines()[-1])
+    assert command[:2] == ["simkernel", "demo"]
+    again = ok(run(*command[1:]))
+    assert "[1 of 7] write int3" in again
+    assert again.count("takes the int3") == text.split("$ echo nop")[0].count("takes the int3")
 
 
 def test_a_moment_reopens_the_demo(run: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,9 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
     say(f"Protocol {table.name} ({table.era}); fetch model {options.model}; seed {options.seed}.")
     say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
     narrator = Narrator(simulation, site, say, telling_phase(table))
+    before = narrator.look().line_break
+    if before:
+        say(where_it_breaks(site, before))
     narrator.table(always=True)
 
     say(f"\n$ echo {name} > set_ftrace_filter; echo function > current_tracer")
@@ -81,7 +85,8 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
     simulation.do(SetTracer("nop"))
     finish(narrator, options)
     say(f"\n{name} begins with a NOP again. The CPUs ran {simulation.machine.clock:,} instructions in all.")
-    say(f"Once more from the first write:\nsimkernel demo --moment {start}")
+    kernel = f" --kernel {shlex.quote(str(options.kernel))}" if options.kernel is not None else ""
+    say(f"Once more from the first write:\nsimkernel demo{kernel} --moment {start}")
     return {
         "function": name,
         "site": site,
@@ -91,6 +96,14 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
         "trace": trace,
         "moment": start,
     }
+
+
+def where_it_breaks(site: int, before: int) -> str:
+    """That a site's bytes do not lie in one cache line: `before` of them come before the next line begins."""
+    from simkernel.layout import PAGE_SIZE
+
+    ends = "page" if (site + before) % PAGE_SIZE == 0 else "cache line"
+    return f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind it."
 
 
 def prepared(options: Options, protocol: str, image: KernelImage, name: str) -> Simulation:
