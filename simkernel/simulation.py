@@ -69,7 +69,7 @@ class Simulation:
         self._smp_go = image.address("smp_go")
         self._all_cpus = tuple(range(options.cpus))
         self._open: OpenEntry | None = None
-        self._keep_checkpoint()
+        self.keep_checkpoint()
 
     def _new_schedule(self) -> Schedule:
         o = self.options
@@ -196,7 +196,7 @@ class Simulation:
         if isinstance(entry.what, Run):
             self._instructions += entry.what.n
         if self._entries >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
-            self._keep_checkpoint()
+            self.keep_checkpoint()
         return events
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
@@ -276,7 +276,8 @@ class Simulation:
         """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
         return [entry for entry in self._checkpoints.entries() if (entry, 0) < place]
 
-    def _keep_checkpoint(self) -> None:
+    def keep_checkpoint(self) -> None:
+        """Keep one here: going back to this place will be cheap. Some are kept now and then by themselves."""
         self._checkpoints.keep(self.position, self._logged, self._schedule_state)
         self._entries = self._instructions = 0
 

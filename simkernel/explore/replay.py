@@ -29,7 +29,7 @@ from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol
 from simkernel.schedule import QUANTUM, Act, Choice, Policy, Read, Run, Settle
 from simkernel.simulation import Simulation
 
-ELSEWHERE = "__x64_sys_ni_syscall"  # traced all the time, called hardly ever: so that an update has one site
+ELSEWHERE = "nmi_handle"  # traced all the time, and never called here: so that an update has one site
 TICK = 200_000  # instructions between two ticks: a schedule has room between them
 AROUND = 60_000  # instructions within which a CPU comes by the site again
 HANDLER = 4_000  # instructions for anything that a handler does
@@ -110,6 +110,7 @@ def _between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
             if simulation.machine.cpus[cpu].rip != case.site or simulation.machine.tick_due(cpu)
         ]
         if not away and simulation.machine.clock % TICK < TICK - AROUND:
+            simulation.keep_checkpoint()
             return Stage(simulation, case, simulation.position, passages)
         for cpu in away or simulation.cpus:
             _need_at_site(simulation, case, cpu)
@@ -142,14 +143,14 @@ def _to_the_batch(simulation: Simulation, case: Case) -> None:
 def _at_site(simulation: Simulation, step: Callable[[Choice], object], case: Case, cpu: int, bound: int) -> bool:
     """Run one CPU, and no other, to the next time that it is about to run the site with interrupts on."""
     for _ in range(TRIES):
-        if not _run_to(simulation, step, cpu, case.site, bound):
+        if not run_to(simulation, step, cpu, case.site, bound):
             return False
         if simulation.machine.interrupts_on(cpu):
             return True
     return False
 
 
-def _run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, address: int, bound: int) -> bool:
+def run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, address: int, bound: int) -> bool:
     """Run one CPU until it is about to run the instruction at `address`, at least one instruction on.
 
     The last instruction on the way is a choice of its own, so that it is looked at. False beyond so many instructions.
@@ -268,7 +269,7 @@ class Player:
         """To the instruction at `address`."""
         if self._machine.cpus[cpu].rip == address:
             return
-        found = _run_to(self.simulation, self._step, cpu, address, bound)
+        found = run_to(self.simulation, self._step, cpu, address, bound)
         self._need(found, f"CPU{cpu} does not come to {address:#x}")
 
     def _run_while(self, cpu: int, going: Callable[[], bool], bound: int) -> None:

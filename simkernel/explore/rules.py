@@ -22,7 +22,6 @@ class Rules:
         release_waits: the record goes when no handler holds it (atomic_cond_read_acquire(&bp_desc.refs, !VAL)).
         sorted_batch: the batch is sorted by address, as its binary search needs it (text_poke_queue).
         returns_behind: the emulated call's return address is behind the site (int3_emulate_call).
-        iret_serializes: a CPU that leaves the handler runs what memory holds (SDM vol. 3, serializing instructions).
         between_instructions: an interrupt comes between two instructions, not between two reads of one.
     """
 
@@ -34,7 +33,6 @@ class Rules:
     release_waits: bool = True
     sorted_batch: bool = True
     returns_behind: bool = True
-    iret_serializes: bool = True
     between_instructions: bool = True
 
 

@@ -23,7 +23,7 @@ class Witness:
 
     Attributes:
         broken: names of the properties that were seen broken. ran: what was run at the site: (byte, bytes in hex).
-        new: CPUs that have behaved as new.
+        new: CPUs that have behaved as new. afterwards: passages since the batch has come to its end.
     """
 
     simulation: Simulation
@@ -31,10 +31,16 @@ class Witness:
     broken: set[str] = field(default_factory=set)
     ran: set[tuple[int, str]] = field(default_factory=set)
     new: set[int] = field(default_factory=set)
+    afterwards: int = 0
     _started: bool = False
     _gone: bool = False
     _rip: int = 0
     _data: bytes = b""
+
+    @property
+    def over(self) -> bool:
+        """The batch has come to its end."""
+        return self._started and not self.simulation.task.poke.busy
 
     def before(self, choice: Choice) -> None:
         """A choice is about to be carried out."""
@@ -63,8 +69,7 @@ class Witness:
         """The record goes with the release, or with the batch's end: may an int3 of it still be taken?"""
         poke = self.simulation.task.poke
         self._started = self._started or poke.busy
-        over = self._started and not poke.busy
-        if not poke.protocol.claims or self._gone or not over:
+        if not poke.protocol.claims or self._gone or not self.over:
             return
         self._gone = True
         machine = self.simulation.machine
@@ -96,12 +101,13 @@ class Witness:
     def _passed(self, cpu: int, to: int) -> None:
         """A CPU has left the site to an address: behind it, or called."""
         machine = self.simulation.machine
+        self.afterwards += self.over
         if to == self.case.new_target:
             self.new.add(cpu)
         elif to != self.case.old_target:
             self.broken.add("neither")
         else:
-            if self._started and not self.simulation.task.poke.busy:
+            if self.over:
                 self.broken.add("late")
             if cpu in self.new:
                 self.broken.add("back")

@@ -343,9 +343,7 @@ class World:
         """The handler does the new instruction, or skips the site, puts its reference and returns by IRET."""
         case = self.case
         to = case.end if self.protocol.handler == "skip" else case.new_target
-        if self.rules.iret_serializes:
-            cpu = self.serialized(n, cpu)
-        after, bits = self._behave(n, cpu._replace(mode=Mode.RUNS, at=0), to)
+        after, bits = self._behave(n, self.serialized(n, cpu)._replace(mode=Mode.RUNS, at=0), to)
         if to == case.end:
             return Move("done"), after, bits
         if not self.rules.returns_behind:
