@@ -10,7 +10,7 @@ chapter 6).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from simkernel import disasm, layout
 from simkernel.cpu import RFLAGS_IF, Fault
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.exceptions import deliver
-from simkernel.fetch import FetchModel
+from simkernel.fetch import FetchModel, words_at
 from simkernel.image import KernelImage
 from simkernel.lane import Lane, MachineState, OpenRun, percpu
 from simkernel.loader import load
@@ -61,10 +61,12 @@ class Board:
         return self.code.read(address, size)
 
     def text_sites(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-        """The five bytes in memory at each of the sites: shape (n, 5)."""
-        offsets = self.code.map.offsets(sites)
-        found: npt.NDArray[np.uint8] = self.code.memory[offsets[:, None] + np.arange(5)]
-        return found
+        """The five bytes in memory at each of the sites, which ascend: shape (n, 5)."""
+        return self.text_words(sites).view(np.uint8).reshape(-1, 8)[:, :5]
+
+    def text_words(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """The same as numbers (n,), first byte lowest."""
+        return words_at(self.code.memory, self.code.map.offsets(sites))
 
     def write_code(self, address: int, data: bytes, fresh: bool) -> None:
         """Store bytes to code; `fresh`: no CPU has ever fetched there, so each runs them at once."""
@@ -150,19 +152,16 @@ class Board:
             return ()
         return self.code.unsettled_cells(cpu, self.cpus[cpu].rip, 5)
 
-    def _change(self, cpu: int, **fields: Any) -> None:
-        self.lanes[cpu] = self.lanes[cpu]._replace(**fields)
-
     # --- interrupts and exceptions --------------------------------------------------------------------------
 
     def send_ipi(self, cpu: int) -> None:
         """The sync IPI (CALL_FUNCTION_VECTOR) is sent to a CPU."""
         if self.lanes[cpu].ipi_sent is None:
-            self._change(cpu, ipi_sent=self.clock)
+            self.lanes[cpu].ipi_sent = self.clock
 
     def ask_sync(self, cpu: int) -> None:
         """The IPI that asks for do_sync_core; its answer is noted when the guest clears PCPU_CSD."""
-        self._change(cpu, sync_asked=True)
+        self.lanes[cpu].sync_asked = True
         self.send_ipi(cpu)
 
     def ask_all_to_sync(self) -> None:
@@ -173,7 +172,7 @@ class Board:
 
     def ask_park(self, cpu: int) -> None:
         """The IPI of stop_machine; noted as parked when the guest says so in PCPU_STOP."""
-        self._change(cpu, park_asked=True)
+        self.lanes[cpu].park_asked = True
         self.send_ipi(cpu)
 
     def deliverable(self, cpu: int) -> int | None:
@@ -197,13 +196,13 @@ class Board:
         sent = self.clock
         if vector == layout.VECTOR_NMI:
             sent = lane.nmi_sent or 0
-            self._change(cpu, nmi_sent=None)
+            lane.nmi_sent = None
         elif vector == layout.VECTOR_CALL_FUNCTION:
             sent = lane.ipi_sent or 0
-            self._change(cpu, ipi_sent=None)
+            lane.ipi_sent = None
         else:
             sent = self.clock // self.tick_period * self.tick_period
-            self._change(cpu, ticks_seen=self.clock // self.tick_period)
+            lane.ticks_seen = self.clock // self.tick_period
         rip = self.cpus[cpu].rip
         self._enter(cpu, vector, None)
         events.append(InterruptTaken(cpu=cpu, vector=vector, address=rip, waited=self.clock - sent))
@@ -214,7 +213,7 @@ class Board:
         if fault.vector == layout.VECTOR_PF:
             engine.set_cr2(fault.cr2)
         if fault.vector == layout.VECTOR_BP:
-            self._change(cpu, int3s=(*self.lanes[cpu].int3s, (rip - 1, engine.rsp)))
+            self.lanes[cpu].int3s += ((rip - 1, engine.rsp),)
             events.append(Int3Taken(cpu=cpu, address=rip - 1))
         else:
             events.append(
@@ -230,11 +229,11 @@ class Board:
 
     def state(self) -> MachineState:
         return MachineState(
-            self.clock, tuple(self.lanes), tuple(sorted(self.focus)), self.torn, self.outcome, self.open
+            self.clock, tuple(map(copy, self.lanes)), tuple(sorted(self.focus)), self.torn, self.outcome, self.open
         )
 
     def restore(self, state: MachineState) -> None:
         self.clock, self.torn, self.outcome = state.clock, state.torn, state.outcome
-        self.lanes = list(state.lanes)
+        self.lanes = [copy(lane) for lane in state.lanes]
         self.open = state.open
         self.focus = frozenset(state.focus)

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import unicorn
 from unicorn import x86_const as x86
+from unicorn.unicorn_py3.arch.intel import UcRegMMR
 from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel.errors import OurError
@@ -31,6 +32,9 @@ from simkernel.layout import VECTOR_GP, VECTOR_PF, VECTOR_UD
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
 _TRANSFER = ("rip", "rsp", "eflags")
+
+# ctl_remove_cache as its wrapper encodes it (uc_ctl: write, two arguments), without the wrapper's 4 us
+_REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30
 
 RFLAGS_IF = 0x200
 RFLAGS_TF = 0x100
@@ -58,14 +62,13 @@ class _Batch:
     def __init__(self, engine: Any, names: Iterable[str]) -> None:
         ids = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in names]
         self.count = len(ids)
-        self.values = (ctypes.c_uint64 * self.count)()
+        self.values = (ctypes.c_uint64 * self.count)()  # zeroes: 16-bit registers fill two bytes only
         base = ctypes.addressof(self.values)
         self._ids = (ctypes.c_int * self.count)(*ids)
         self._pointers = (ctypes.c_void_p * self.count)(*(base + 8 * i for i in range(self.count)))
         self._handle = engine._uch
 
     def read(self) -> list[int]:
-        ctypes.memset(self.values, 0, 8 * self.count)  # 16-bit registers fill two bytes only
         uclib.uc_reg_read_batch(self._handle, self._ids, self._pointers, self.count)
         return list(self.values)
 
@@ -109,6 +112,8 @@ class Cpu:
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory)
         self._all = _Batch(self._engine, REGISTERS)
         self._core = _Batch(self._engine, _TRANSFER)
+        self._idtr = UcRegMMR()
+        self._idtr_pointer = ctypes.byref(self._idtr)
         self.rip, self.rsp, self.flags = 0, 0, 2
 
     def reset(self, **registers: int) -> None:
@@ -134,8 +139,8 @@ class Cpu:
 
     def idt(self) -> tuple[int, int]:
         """Base and limit of the IDT register."""
-        _, base, limit, _ = self._engine.reg_read(x86.UC_X86_REG_IDTR)
-        return int(base), int(limit)
+        uclib.uc_reg_read(self._engine._uch, x86.UC_X86_REG_IDTR, self._idtr_pointer)
+        return self._idtr.base, self._idtr.limit
 
     def task_register(self) -> int:
         """The base of the TSS that LTR has loaded."""
@@ -188,7 +193,7 @@ class Cpu:
 
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it."""
-        self._engine.ctl_remove_cache(low, high)
+        uclib.uc_ctl(self._engine._uch, _REMOVE_CACHE, ctypes.c_uint64(low), ctypes.c_uint64(high))
 
     def save(self) -> Any:
         """An opaque copy of all registers."""

@@ -93,15 +93,34 @@ class CodeMap:
         raise GuestError(f"{offset:#x} is not an offset of the code buffer")
 
     def offsets(self, addresses: npt.NDArray[np.uint64]) -> Offsets:
-        """`offset` of many addresses at once."""
-        out = np.full(addresses.shape, -1, dtype=np.int64)
+        """`offset` of many addresses at once; they ascend."""
+        out = np.empty(len(addresses), dtype=np.int64)
+        done = 0
         for region in self.regions:
-            distance = addresses - np.uint64(region.base)
-            inside = distance < np.uint64(region.size)
-            out[inside] = distance[inside].astype(np.int64) + region.start
-        if (out < 0).any():
-            raise GuestError(f"{int(addresses[out < 0][0]):#x} is not an address of code")
+            first, last = np.searchsorted(
+                addresses, np.array([region.base, region.base + region.size], dtype=np.uint64)
+            )
+            if first != done:
+                break
+            out[first:last] = addresses[first:last] - np.uint64((region.base - region.start) & 0xFFFF_FFFF_FFFF_FFFF)
+            done = last
+        if done != len(addresses):
+            raise GuestError(f"{int(addresses[done]):#x} is not an address of code")
         return out
+
+
+def words_of_five(rows: Bytes) -> npt.NDArray[np.uint64]:
+    """Rows of five bytes (n, 5) as numbers (n,), first byte lowest: what is compared fast."""
+    padded = np.zeros((len(rows), 8), dtype=np.uint8)
+    padded[:, :5] = rows
+    return padded.view(np.uint64)[:, 0]
+
+
+def words_at(code: Bytes, offsets: Offsets) -> npt.NDArray[np.uint64]:
+    """The five bytes at each offset of a code buffer as a number. None is among the buffer's last eight."""
+    every = np.ndarray(len(code) - 7, np.uint64, code.data, strides=(1,))
+    found: npt.NDArray[np.uint64] = every[offsets] & np.uint64(0xFF_FFFF_FFFF)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,8 @@ from simkernel.memory import GuestMemory
 from simkernel.schedule import Run
 
 
-class Lane(NamedTuple):
+@dataclass(slots=True)
+class Lane:
     """What the hardware remembers of a CPU besides its registers. Clocks are in instructions, None: not pending."""
 
     ipi_sent: int | None = None
@@ -60,26 +61,26 @@ def percpu(cpu: int, offset: int) -> int:
     return layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE + offset
 
 
-def look(memory: GuestMemory, lanes: Sequence[Lane], cpu: int) -> tuple[Lane, list[Event]]:
-    """What CPU `cpu` has done to the guest's words since the last look: its lane as it is now, and the events."""
+def look(memory: GuestMemory, lanes: Sequence[Lane], cpu: int) -> list[Event]:
+    """What CPU `cpu` has done to the guest's words since the last look, as events; its lane is as it is now."""
     lane, events = lanes[cpu], list[Event]()
     if lane.sync_asked and memory.read_u64(percpu(cpu, layout.PCPU_CSD)) == 0:
-        lane = lane._replace(sync_asked=False)
+        lane.sync_asked = False
         waiting = tuple(i for i, other in enumerate(lanes) if other.sync_asked and i != cpu)
         events.append(SyncAnswered(cpu=cpu, waiting_for=waiting))
     if lane.park_asked and memory.read_u64(percpu(cpu, layout.PCPU_STOP)) == 2:
-        lane = lane._replace(park_asked=False)
+        lane.park_asked = False
         waiting = tuple(i for i, other in enumerate(lanes) if other.park_asked and i != cpu)
         events.append(Parked(cpu=cpu, waiting_for=waiting))
     task = memory.read_u64(percpu(cpu, layout.PCPU_CURRENT))
     if task != lane.task:
         pids = [memory.read_u32(t + layout.TASK_PID) if t else 0 for t in (lane.task, task)]
-        lane = lane._replace(task=task)
+        lane.task = task
         events.append(Switched(cpu=cpu, previous=pids[0], next=pids[1]))
     head = memory.read_u64(percpu(cpu, layout.PCPU_RING_HEAD))
     if head != lane.ring_head:
-        lane = lane._replace(ring_head=_finished_records(memory, cpu, lane.ring_head, head, events))
-    return lane, events
+        lane.ring_head = _finished_records(memory, cpu, lane.ring_head, head, events)
+    return events
 
 
 def _finished_records(memory: GuestMemory, cpu: int, first: int, head: int, events: list[Event]) -> int:

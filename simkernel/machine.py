@@ -41,7 +41,7 @@ class Machine(Board):
             case Settle(cpu=cpu, address=address):
                 return self._settle(cpu, address)
             case Nmi(cpu=cpu):
-                self._change(cpu, nmi_sent=self.clock)
+                self.lanes[cpu].nmi_sent = self.clock
                 return []
             case _:
                 raise GuestError(f"{choice} is not a choice of a CPU")
@@ -53,7 +53,7 @@ class Machine(Board):
         lane = self.lanes[cpu]
         data = self.next_bytes(cpu)[len(lane.reading) : len(lane.reading) + n]
         address = self.cpus[cpu].rip + len(lane.reading)
-        self._change(cpu, reading=lane.reading + data)
+        lane.reading += data
         return [PieceRead(cpu=cpu, address=address, data=data)]
 
     def _settle(self, cpu: int, address: int | None) -> list[Event]:
@@ -128,9 +128,8 @@ class Machine(Board):
         elif self.lanes[cpu].int3s:
             rsp = self.cpus[cpu].rsp
             kept = tuple(one for one in self.lanes[cpu].int3s if one[1] - 0x400 < rsp < one[1] - 8)
-            self._change(cpu, int3s=kept)
-        self.lanes[cpu], seen = look(self.memory, self.lanes, cpu)
-        events += seen
+            self.lanes[cpu].int3s = kept
+        events += look(self.memory, self.lanes, cpu)
         if self.memory.read_u64(self._oops_word) and not self.outcome:
             self.outcome = f"oops on CPU{cpu}"
             events.append(oops(self.memory, cpu))
@@ -172,7 +171,7 @@ class Machine(Board):
             events.append(Int3Claimed(cpu=cpu, address=int3s[-1][0]))
         if int3s and is_iret(run.data) and abs(self.cpus[cpu].rsp - int3s[-1][1]) <= 8:
             events.append(Int3Done(cpu=cpu, address=int3s[-1][0], resume=self.cpus[cpu].rip))
-            self._change(cpu, int3s=int3s[:-1])
+            self.lanes[cpu].int3s = int3s[:-1]
 
     def _drop_changed(self, cpu: int) -> None:
         """Translations of changed code go before the CPU runs again: Unicorn would run the old bytes."""
@@ -195,5 +194,5 @@ class Machine(Board):
         fault = engine.run(1)
         code[offset : offset + len(reading)] = kept
         engine.drop(rip, rip + MAX_INSTRUCTION)
-        self._change(cpu, reading=b"")
+        self.lanes[cpu].reading = b""
         return fault

@@ -29,6 +29,7 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
+from simkernel.fetch import words_of_five
 from simkernel.machine import Machine
 from simkernel.protocol import (
     INT3_PROTOCOL,
@@ -88,6 +89,15 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.sites)
+
+    def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:
+        """The five bytes at each site (n, 5) that a write may take from: the old, the new, or int3."""
+        match part:
+            case Part.OLD:
+                return self.old
+            case Part.NEW:
+                return self.new
+        return np.broadcast_to(np.uint8(insn.INT3), self.old.shape)
 
 
 class PokeState(NamedTuple):
@@ -235,7 +245,11 @@ class TextPoke:
             self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
 
     def _entries(self, batch: Batch) -> npt.NDArray[Any]:
-        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance."""
+        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
+
+        `Simplified:` Linux knows one NOP of five bytes and stops with BUG at any other form; here each is "go on at
+        site + 5", so that protocols with older NOPs can be shown.
+        """
         entries = np.zeros(len(batch), dtype=TP_LOC)
         entries["rel_addr"] = (batch.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
         entries["len"] = SITE_SIZE
@@ -249,30 +263,27 @@ class TextPoke:
 
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         sites = batch.sites[entry : entry + count]
-        columns = np.array([[at in write.offsets(site) for at in range(SITE_SIZE)] for site in _where(sites, write)])
-        chosen = np.broadcast_to(columns, (count, SITE_SIZE))
         self.machine.clock += POKE_PRICE * count
-        if not chosen.any():
+        columns: npt.NDArray[np.uint64] = np.arange(write.first, write.last, dtype=np.uint64)
+        addresses = sites[:, None] + columns
+        values = batch.bytes_of(write.part)[entry : entry + count, write.first : write.last]
+        if write.word is not None:
+            chosen = (addresses // 8 == sites[:, None] // 8) == (write.word == 0)
+            sites, addresses, values = sites[chosen.any(axis=1)], addresses[chosen], values[chosen]
+        if not len(sites):
             return []  # the second word of sites that lie in one
-        values = {
-            Part.INT3: np.full((count, SITE_SIZE), insn.INT3, dtype=np.uint8),
-            Part.NEW: batch.new[entry : entry + count],
-            Part.OLD: batch.old[entry : entry + count],
-        }[write.part]
-        addresses = sites[:, None] + np.arange(SITE_SIZE, dtype=np.uint64)
-        stored = np.flatnonzero(chosen.any(axis=1))
-        first, last = (int(at) for at in np.flatnonzero(chosen[stored[0]])[[0, -1]])
-        one = int(sites[stored[0]])
-        old = self.machine.text_read(one + first, last + 1 - first)
-        self.machine.code.store(addresses[chosen], np.ascontiguousarray(values[chosen]))
+        stored = write.offsets(int(sites[0]))
+        place, size = int(sites[0]) + stored.start, len(stored)
+        old = self.machine.text_read(place, size)
+        self.machine.code.store(addresses.ravel(), values.ravel())
         self.machine.torn = self._torn(batch)
-        new = self.machine.text_read(one + first, last + 1 - first)
-        return [SiteStored(phase=phase.name, sites=tuple(sites[stored].tolist()), first=first, old=old, new=new)]
+        new = self.machine.text_read(place, size)
+        return [SiteStored(phase=phase.name, sites=tuple(sites.tolist()), first=stored.start, old=old, new=new)]
 
     def _torn(self, batch: Batch) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
-        now = self.machine.text_sites(batch.sites)
-        whole = (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1) | (now[:, 0] == insn.INT3)
+        now = self.machine.text_words(batch.sites)
+        whole = (now & 0xFF == insn.INT3) | (now == words_of_five(batch.old)) | (now == words_of_five(batch.new))
         return not whole.all()
 
     def _sync_needed(self, batch: Batch, when: When) -> bool:
@@ -308,9 +319,3 @@ class TextPoke:
             memory.write_u64(self._desc + 16, (memory.read_u64(self._desc + 16) - 1) & 0xFFFF_FFFF_FFFF_FFFF)
             return []
         return [BatchReleased(batch=self.state.number)]
-
-
-def _where(sites: npt.NDArray[np.uint64], write: Write) -> list[int]:
-    """The sites by which the bytes of a write are to be found: one for all, unless it asks for a word."""
-    chosen: list[int] = (sites if write.word is not None else sites[:1]).tolist()
-    return chosen

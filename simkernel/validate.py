@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn, layout
-from simkernel.fetch import View
+from simkernel.fetch import View, words_at
 from simkernel.ftrace import records as rec
 from simkernel.narrate.operands import code_name
 from simkernel.oops import stack_of
@@ -205,17 +205,15 @@ def validate_sites(simulation: Simulation) -> Verdict:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites) or not simulation.core.booted:
         return Verdict("sites", True, f"{len(sites)} sites, as built")
-    now = machine.text_sites(sites)
-    batch = task.poke.state.batch
-    outside = ~np.isin(sites, batch.sites) if batch is not None else np.ones(len(sites), dtype=np.bool_)
+    now = machine.text_words(sites)
+    outside = _outside(sites, task.poke.state.batch)
     bad = np.flatnonzero(outside & ~_whole(simulation, sites, now))
     if len(bad):
-        site, data = int(sites[bad[0]]), now[bad[0]].tobytes().hex(" ").upper()
+        site, data = int(sites[bad[0]]), now[bad[0]].tobytes()[:SITE_SIZE].hex(" ").upper()
         return Verdict("sites", False, f"{_place(simulation, site)} holds {data}: no NOP, no known call", address=site)
     offsets = machine.code.map.offsets(sites)
     for cpu, view in enumerate(machine.code.views):
-        seen = view.code[offsets[:, None] + np.arange(SITE_SIZE)]
-        differ = (seen != now).any(axis=1)
+        differ = words_at(view.code, offsets) != now
         for item in view.unsettled:
             left = item.store.offsets if item.taken is None else item.store.offsets[~item.taken]
             at = np.searchsorted(offsets, left, "right") - 1
@@ -228,12 +226,22 @@ def validate_sites(simulation: Simulation) -> Verdict:
     return Verdict("sites", True, f"all {len(sites)} sites are whole")
 
 
-def _whole(simulation: Simulation, sites: Sites, now: Bytes5) -> npt.NDArray[np.bool_]:
-    """Which sites hold the NOP or a call to a place that ftrace knows."""
-    nop = (now == np.frombuffer(simulation.core.nop, dtype=np.uint8)).all(axis=1)
-    targets = sites + np.uint64(SITE_SIZE) + rec.displacements(now)
-    known = np.array(sorted(_targets(simulation)), dtype=np.uint64)
-    return np.asarray(nop | ((now[:, 0] == insn.CALL) & np.isin(targets, known)))
+def _outside(sites: Sites, batch: Batch | None) -> npt.NDArray[np.bool_]:
+    """Which of the sites are in no batch. Both ascend."""
+    outside = np.ones(len(sites), dtype=np.bool_)
+    if batch is not None:
+        at = np.minimum(np.searchsorted(sites, batch.sites), len(sites) - 1)
+        outside[at[sites[at] == batch.sites]] = False
+    return outside
+
+
+def _whole(simulation: Simulation, sites: Sites, now: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which sites hold the NOP or a call to a place that ftrace knows; `now`: their bytes as numbers."""
+    whole = now == int.from_bytes(simulation.core.nop, "little")
+    for target in _targets(simulation):
+        displacements = (np.uint64(target - SITE_SIZE) - sites) & np.uint64(0xFFFF_FFFF)
+        whole |= now == (displacements << np.uint64(8) | np.uint64(insn.CALL))
+    return np.asarray(whole)
 
 
 def _targets(simulation: Simulation) -> set[int]:
@@ -248,9 +256,8 @@ def validate_records(simulation: Simulation) -> Verdict:
     if not core.booted or not core.records.count:
         return Verdict("records", True, "no records yet")
     ips, flags = core.records.ips, core.records.flags
-    call = simulation.machine.text_sites(ips)[:, 0] == insn.CALL
-    batch = task.poke.state.batch
-    outside = ~np.isin(ips, batch.sites) if batch is not None else np.ones(len(ips), dtype=np.bool_)
+    call = simulation.machine.text_words(ips) & 0xFF == insn.CALL
+    outside = _outside(ips, task.poke.state.batch)
     bad = np.flatnonzero(outside & (rec.has(flags, rec.FTRACE_FL_ENABLED) != call))
     if len(bad):
         ip = int(ips[bad[0]])

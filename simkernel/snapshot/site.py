@@ -155,13 +155,14 @@ def site_map(simulation: Simulation) -> SiteMap:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites):
         return SiteMap(b"")
-    now = simulation.machine.text_sites(sites)
+    now = simulation.machine.text_words(sites)
+    heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
-    states[now[:, 0] == insn.CALL] = CALL
-    states[(now == np.frombuffer(simulation.core.nop, dtype=np.uint8)).all(axis=1)] = NOTHING
+    states[heads == insn.CALL] = CALL
+    states[now == int.from_bytes(simulation.core.nop, "little")] = NOTHING
     batch = simulation.task.poke.state.batch
     if batch is not None and simulation.task.poke.state.progress is not None:
         at = np.searchsorted(sites, batch.sites)
         at = at[(at < len(sites)) & (sites[np.minimum(at, len(sites) - 1)] == batch.sites)]
-        states[at] = np.where(now[at, 0] == insn.INT3, INT3, CHANGING)
+        states[at] = np.where(heads[at] == insn.INT3, INT3, CHANGING)
     return SiteMap(states.tobytes())
