@@ -1,6 +1,6 @@
 """The ftrace core: what it knows, the plans it makes of commands, and the steps of them that need no CPU.
 
-    plan = core.plan(SetTracer("function"))     no_flags has changed yet
+    plan = core.plan(SetTracer("function"))     nothing has changed yet
     for each step of it, in order               the patching task takes its own; the rest goes to
         core.apply(step)                        which changes guest data and `core.state()`
         if core.ftrace_disabled: break          a site did not hold what it should
@@ -112,7 +112,7 @@ class FtraceCore:
 
     @property
     def ftrace_disabled(self) -> bool:
-        """Ftrace has found something that it does not understand, and does no_flags any more."""
+        """Ftrace has found something that it does not understand, and does nothing any more."""
         return self._state.disabled
 
     def boot_plan(self) -> Plan:
@@ -249,9 +249,9 @@ class FtraceCore:
         return Plan(f"unregister_ftrace_function({name})", tuple(update.steps))
 
     def check(self, command: Command, idle: bool = False) -> None:
-        """Refuse a command that can never be carried out; with `idle` (no_flags else is queued) any that cannot be now.
+        """Refuse a command that can never be carried out; with `idle` (nothing else is queued) any that cannot be now.
 
-        Raises: LearnerError, with no_flags changed.
+        Raises: LearnerError, with nothing changed.
         """
         if idle:
             self.plan(command)
