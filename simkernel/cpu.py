@@ -214,6 +214,20 @@ class Cpu:
 
         return end
 
+    def observe_memory(self, callback: Callable[[bool], None]) -> Callable[[], None]:
+        """Call `callback(write)` at each access of an instruction to data; returns the way to end it."""
+        hook = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
+        handle = self._engine.hook_add(
+            hook, lambda _engine, access, _address, _size, _value, _data: callback(access == unicorn.UC_MEM_WRITE)
+        )
+        self._engine.ctl_flush_tb()  # see `watch`
+
+        def end() -> None:
+            self._engine.hook_del(handle)
+            self._engine.ctl_flush_tb()
+
+        return end
+
     def _on_interrupt(self, engine: Any, number: int, _data: object) -> None:
         self._interrupt = number
         engine.emu_stop()

@@ -1,0 +1,161 @@
+"""A fixed piece of work: what every task of one CPU does between two long sleeps.
+
+All tasks sleep. One timer interrupt, late enough for every timer, wakes them; each makes its system calls and sleeps
+again; the work is done when the CPU halts. Ticks are off meanwhile: with them, one instruction more a call would move
+every preemption, and nothing could be compared.
+
+For the same reason the clock does not count instructions here: it goes on by one at each reading only, which the
+guest does itself. So the kernel takes the same way through its code in every variant that does not read the clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simkernel import layout
+from simkernel.errors import GuestError
+from simkernel.ftrace.commands import Command
+from simkernel.image import KernelImage
+from simkernel.insn import SITE_SIZE
+from simkernel.layout import PCPU_CLOCK
+from simkernel.options import Options
+from simkernel.schedule import QUANTUM, Act, Run
+from simkernel.simulation import Simulation
+
+LATE = 1 << 40  # nanoseconds of the guest's clock: every timer is due
+MOST_CHOICES = 20_000  # of a workload, a hundred times what the default kernel needs
+
+
+@dataclass
+class Counts:
+    """What a CPU did, counted one by one.
+
+    Attributes:
+        executed: address -> how often the instruction there ran. reads, writes: accesses to memory by instructions.
+        spans: function's site -> instructions from the site to site+5, of each of its calls.
+    """
+
+    executed: Counter[int] = field(default_factory=Counter)
+    reads: int = 0
+    writes: int = 0
+    spans: dict[int, list[int]] = field(default_factory=dict)
+
+    @property
+    def instructions(self) -> int:
+        return self.executed.total()
+
+
+class Workload:
+    """One CPU with its kernel booted and every task asleep; `run` wakes them all."""
+
+    def __init__(self, image: KernelImage) -> None:
+        self.simulation = Simulation(image, Options(cpus=1, tick_period=0))
+        self._until(lambda: self.simulation.booted() and self.simulation.task.idle and self._asleep())
+
+    @property
+    def image(self) -> KernelImage:
+        return self.simulation.image
+
+    @property
+    def sites(self) -> dict[int, str]:
+        """Address of each site -> name of its function; empty for a kernel without sites."""
+        return {self.image.site_of(symbol): symbol.name for symbol in self.image.functions()}
+
+    def _asleep(self) -> bool:
+        return self.simulation.machine.asleep(0)
+
+    def _step(self, act: bool = True) -> None:
+        """The patching task's next action where it has one, else the CPU's next instructions; the clock stands."""
+        simulation = self.simulation
+        machine = simulation.machine
+        machine.clock = machine.percpu(0, PCPU_CLOCK)
+        acts = act and not simulation.task.idle and simulation.task.ready()
+        simulation.step(Act() if acts else Run(0, QUANTUM))
+
+    def _until(self, done: Callable[[], bool], act: bool = True) -> None:
+        for _ in range(MOST_CHOICES):
+            if self.simulation.outcome:
+                raise GuestError(f"the toy kernel died: {self.simulation.outcome}")
+            if done():
+                return
+            self._step(act)
+        raise GuestError("the tasks of this kernel do not all come to sleep: it has no fixed workload")
+
+    def do(self, *commands: Command) -> None:
+        """Carry out commands while the tasks sleep."""
+        for command in commands:
+            self.simulation.do(command)
+        self._until(lambda: self.simulation.task.idle and self._asleep())
+
+    def hold_before(self, phase: str) -> None:
+        """Let the patching task go on to where it would begin that phase with a batch of sites, and hold it there."""
+        poke = self.simulation.task.poke
+        sites = frozenset(self.sites)
+
+        def there() -> bool:
+            batch, now = poke.state.batch, poke.phase
+            mine = batch is not None and not sites.isdisjoint(batch.sites.tolist())
+            return mine and now is not None and now.name == phase
+
+        self._until(there)
+        self._until(self._asleep, act=False)
+
+    def run(self) -> Counts:
+        """Wake every task once, and count until all sleep again; the patching task does not move."""
+        machine = self.simulation.machine
+        cpu = machine.cpus[0]
+        counts = Counts()
+        observer = _Observer(counts, frozenset(self.sites))
+        ends = (cpu.observe(observer.instruction), cpu.observe_memory(observer.access))
+        machine.tick_period = LATE
+        machine.clock = LATE
+        machine.step(Run(0, QUANTUM))
+        machine.tick_period = 0
+        for _ in range(MOST_CHOICES):
+            if self._asleep() or machine.outcome:
+                break
+            machine.clock = machine.percpu(0, PCPU_CLOCK)
+            machine.step(Run(0, QUANTUM))
+        for end in ends:
+            end()
+        if machine.outcome or not self._asleep():
+            raise GuestError(f"the workload did not come to its end: {machine.outcome or 'it runs on and on'}")
+        return counts
+
+    def system_calls(self) -> dict[str, int]:
+        """System calls that each task has completed, by name and pid."""
+        memory = self.simulation.machine.memory
+        made = {}
+        for slot in range(layout.TASKS_MAX):
+            task = layout.TASKS_BASE + slot * layout.TASK_SIZE
+            if calls := memory.read_u64(task + layout.TASK_SYSCALLS):
+                comm = memory.read(task + layout.TASK_COMM, 16).partition(b"\0")[0].decode("ascii")
+                made[f"{comm}-{memory.read_u32(task + layout.TASK_PID)}"] = calls
+        return made
+
+
+class _Observer:
+    """Looks at each instruction: where it stands, and how long a call's first five bytes take."""
+
+    def __init__(self, counts: Counts, sites: frozenset[int]) -> None:
+        self._counts = counts
+        self._sites = sites
+        self._open: list[tuple[int, int]] = []  # site, instructions so far when it was met; innermost last
+        self._seen = 0
+
+    def instruction(self, rip: int) -> None:
+        if self._open and rip == self._open[-1][0] + SITE_SIZE:
+            site, since = self._open.pop()
+            self._counts.spans.setdefault(site, []).append(self._seen - since)
+        if rip in self._sites:
+            self._open.append((rip, self._seen))
+        self._seen += 1
+        self._counts.executed[rip] += 1
+
+    def access(self, write: bool) -> None:
+        if write:
+            self._counts.writes += 1
+        else:
+            self._counts.reads += 1

@@ -1,0 +1,92 @@
+"""`simkernel overhead`: what tracing costs, on and off, counted instruction by instruction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.options import Options, takes_options
+from tui.output import emit_json, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simkernel.overhead.exact import Exact
+
+BASE, OFF = "none", "nop"
+
+
+@click.command
+@click.argument("variants", nargs=-1, metavar="[VARIANT]...")
+@click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
+@takes_options()
+def command(variants: tuple[str, ...], glob: str, options: Options, as_json: bool) -> None:
+    """Count what one piece of work takes, with functions that begin in different ways.
+
+    The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again. Counted, not
+    estimated: instructions, bytes of the code that ran, and accesses to memory. Without VARIANT: all there are.
+    """
+    from simkernel.overhead.exact import exact
+    from simkernel.overhead.variants import VARIANTS, possible, variant_named
+
+    chosen = [variant_named(name).name for name in variants] or list(possible())
+    rows: list[Exact] = []
+    with progress("counting") as line:
+        for name in chosen:
+            line.show(VARIANTS[name].title)
+            rows.append(exact(name, glob))
+    left_out = sorted(set(VARIANTS) - set(possible())) if not variants else []
+    if as_json:
+        method = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
+        emit_json({"method": method, "glob": glob, "variants": [asdict(row) for row in rows], "left_out": left_out})
+        return
+    for text in lines(rows, glob):
+        click.echo(text)
+    if left_out:
+        click.echo(f"Left out, because they are assembled and Keystone is not installed: {', '.join(left_out)}.")
+
+
+def lines(rows: Sequence[Exact], glob: str) -> list[str]:
+    """The table, a sentence for each variant, and what it says about tracing that is off."""
+    from simkernel.overhead.variants import VARIANTS
+
+    made = ", ".join(f"{task} {calls}" for task, calls in rows[0].system_calls.items())
+    out = [
+        "One CPU, ticks off: every task is woken once, makes its system calls and sleeps again.",
+        f"System calls: {made}.",
+        "",
+        f"{'':<28} {'instructions':>12} {'code bytes':>11} {'reads':>8} {'writes':>8} {'a call':>9}",
+    ]
+    for row in rows:
+        fewest, most = row.span
+        span = "" if not most else str(most) if fewest == most else f"{fewest} to {most}"
+        out.append(
+            f"{VARIANTS[row.name].title:<28} {row.instructions:>12,} {row.code:>11,} {row.reads:>8,} "
+            f"{row.writes:>8,} {span:>9}"
+        )
+    out += ["", "a call: instructions from a function's site to the one behind it.", ""]
+    for row in rows:
+        variant = VARIANTS[row.name]
+        out += [f"{variant.title}: {variant.what}".rstrip(": "), f"    {variant.sentence}"]
+    return out + _conclusions({row.name: row for row in rows}, glob)
+
+
+def _conclusions(by_name: dict[str, Exact], glob: str) -> list[str]:
+    """What these figures allow one to say."""
+    out = [""]
+    if BASE in by_name and OFF in by_name:
+        base, off = by_name[BASE], by_name[OFF]
+        instructions, code = off.instructions - base.instructions, off.code - base.code
+        accesses = off.reads + off.writes - base.reads - base.writes
+        out.append(
+            f"Off, in {off.calls:,} calls: {instructions:,} instructions, {code:,} bytes of code and {accesses:,} "
+            f"accesses to memory more. That is {instructions / off.calls:g} and {code / off.calls:g} a call."
+        )
+    if OFF in by_name and (on := by_name.get("function")) is not None and on.calls != by_name[OFF].calls:
+        out.append(
+            f"On, {on.calls - by_name[OFF].calls:+} calls: the tracer reads the clock, "
+            "and a few functions that look at the time do more where it is later."
+        )
+    return out
