@@ -17,6 +17,8 @@ from tui.app.core import StepperApp
 from tui.app.kept import Kept
 from tui.app.panel import Panel
 from tui.app.picture import DEPTHS
+from tui.app.screens.boot import BootScreen
+from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
@@ -214,9 +216,16 @@ class SimkernelApp(StepperApp):
         self.change(depth=last.depth, syntax=last.syntax)
         self.ask(reopen)
 
-    def do_functions(self) -> None: ...
+    def do_functions(self) -> None:
+        def chosen(what: tuple[str, str] | None) -> None:
+            if what is not None:
+                self.action_do(*what)
 
-    def do_boot(self) -> None: ...
+        screen = FunctionsScreen(self.stepper, self.look.marks, self.look.syntax == "intel", self.ask)
+        self.push_screen(screen, chosen)
+
+    def do_boot(self) -> None:
+        self.push_screen(BootScreen(self.stepper.image, self.stepper.simulation.options, self.look.marks))
 
     def do_quit(self) -> None:
         self.keep()

@@ -16,18 +16,17 @@ from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
-from simkernel.ftrace.plan import PokeEarly
 from simkernel.insn import SITE_SIZE
 from simkernel.options import Options, load_image
 from simkernel.ringbuffer import Ring
-from simkernel.schedule import QUANTUM, Act, Policy, Run
+from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
-from simkernel.snapshot.site import site_map
+from simkernel.snapshot.site import NOTHING, site_map
+from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
 LISTED = 5  # instructions of gdb's listing
-SITES_A_SLICE = 16  # that boot writes between two pictures
 SLICE = 25_000  # instructions between two pictures: a ring buffer of 1,024 records cannot fill up meanwhile
 WATCHED = 400_000  # instructions within which CPU0 runs the function a few times
 COUNTED = 500_000  # instructions for which the calls are counted
@@ -130,18 +129,17 @@ class Mysteries:
 
     def _boot(self) -> Iterator[None]:
         """A second machine, from power-on, whose sites fill as ftrace_init writes them."""
-        second = Simulation(self.image, OPTIONS)
-        self._map = site_map(second)
-        while not second.booted() and not second.outcome:
-            if isinstance(second.task.step, PokeEarly) and second.task.ready():
-                before = site_map(second).count(0)
-                second.step(Act(SITES_A_SLICE))
-                self._map = site_map(second)
-                self._at_boot += self._map.count(0) - before
-                self._cpus_at_boot = max(self._cpus_at_boot, len(second.cpus))
+        second = Booting(self.image, OPTIONS)
+        self._map = second.picture.map
+        more = True
+        while more:
+            before = self._map.count(NOTHING)
+            more = second.step()
+            self._map = second.picture.map
+            if written := self._map.count(NOTHING) - before:
+                self._at_boot += written
+                self._cpus_at_boot = max(self._cpus_at_boot, second.picture.cpus)
                 yield
-            else:
-                second.step()
 
     def _trace(self) -> Iterator[None]:
         """Trace every function; count the calls meanwhile and for a while after."""

@@ -175,6 +175,10 @@ class Stepper:
             self._stale = True
         return outcome
 
+    def looked(self) -> None:
+        """Somebody has moved the simulation by itself: the next picture is another one."""
+        self._stale = True
+
     # --- moving -----------------------------------------------------------------------------------------------------
 
     def _note(self, first: int) -> None:

@@ -9,11 +9,14 @@ from tui.app.text import Line, Piece, length, line
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    """Each phase with its mark; all are done once the batch of the story is over."""
     marks = picture.marks
     lines: list[Line] = []
     row: list[Piece] = []
+    over = picture.snapshot.patch.phase is None and any(stop.during for stop in picture.beats)
     for phase in picture.story.phases:
-        glyph, look = {DONE: (marks.done, "good"), NOW: (marks.now, "here")}.get(phase.state, (marks.todo, "dim"))
+        state = DONE if over else phase.state
+        glyph, look = {DONE: (marks.done, "good"), NOW: (marks.now, "here")}.get(state, (marks.todo, "dim"))
         name = phase.name.upper() if phase.state == NOW else phase.name
         changed = phase.state == NOW and picture.changed("phase")
         left, right = marks.changed if changed else (" ", " ")

@@ -1,0 +1,202 @@
+"""Every function that can be traced: its five bytes, its flags, its calls; sorted, searched, disassembled, traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from simkernel.errors import LearnerError
+from tui.app.marks import Marks
+from tui.app.text import Line, content, cut, line, spread
+from tui.stepper.functions import ORDERS, FunctionRow, disassembly, function_rows
+from tui.stepper.stepper import Outcome, Stepper
+
+RUN = 100_000  # instructions of `r`
+BESIDE = 100  # columns from which on the disassembly stands beside the table
+TABLE = 62
+
+Ask = Callable[[Callable[[], Outcome]], None]
+
+
+class FunctionsScreen(Screen[tuple[str, str] | None]):
+    """Answers with an action and the function for it; None for back to where one was."""
+
+    BINDINGS = [
+        Binding("escape,q,F", "close", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("pagedown,space", "move(12)", show=False),
+        Binding("pageup", "move(-12)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end", "move(1000000)", show=False),
+        Binding("o", "order", show=False),
+        Binding("slash", "search", show=False),
+        Binding("enter", "choose('look-at')", show=False),
+        Binding("t", "choose('trace')", show=False),
+        Binding("u", "choose('untrace')", show=False),
+        Binding("T", "all('trace')", show=False),
+        Binding("U", "all('untrace')", show=False),
+        Binding("r", "run", show=False),
+    ]
+    DEFAULT_CSS = """
+    FunctionsScreen Board { width: 100%; height: 1fr; }
+    FunctionsScreen Input { border: none; height: 1; padding: 0 1; display: none; background: $panel; }
+    FunctionsScreen Input.-open { display: block; }
+    """
+
+    def __init__(self, stepper: Stepper, marks: Marks, intel: bool, ask: Ask) -> None:
+        super().__init__()
+        self._stepper, self._marks, self._intel, self._ask = stepper, marks, intel, ask
+        self.pattern, self.order, self.cursor = "", "address", 0
+        self.message = ""
+        self.rows: list[FunctionRow] = function_rows(stepper)
+        self.board = Board(self)
+
+    def compose(self) -> ComposeResult:
+        yield self.board
+        yield Input(placeholder="functions, e.g. vfs_*   Enter: show them   nothing: all")
+
+    def on_mount(self) -> None:
+        self.board.focus()
+
+    # --- what there is to see -----------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """The rows as they are now."""
+        try:
+            self.rows = function_rows(self._stepper, self.pattern, self.order)
+            self.message = ""
+        except LearnerError as error:
+            self.message = str(error)
+        self.cursor = min(self.cursor, len(self.rows) - 1)
+        self.board.refresh()
+
+    @property
+    def chosen(self) -> FunctionRow:
+        return self.rows[self.cursor]
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        what = self.pattern or "all"
+        head = line(("Functions", "title"), f"  {what}: {len(self.rows):,}, by {self.order}")
+        if self.message:
+            head = line((self.message, "bad"))
+        calls = sum(row.calls for row in self.rows)
+        out = [spread(line(" ", *head), line((f"{calls:,} calls ", "strong")), width)]
+        beside = width >= BESIDE
+        table = TABLE if beside else width
+        out.append(cut(line((f"   {'FUNC':<30} {'COUNT':>6}  BYTES           FLAGS", "dim")), table))
+        body = height - 4 if beside else max(3, (height - 4) * 3 // 5)
+        first = max(0, min(self.cursor - body // 2, len(self.rows) - body))
+        rows = [self.row(at, table) for at in range(first, min(len(self.rows), first + body))]
+        code = [line((text.expandtabs(8), "")) for text in disassembly(self._stepper, self.chosen.name, self._intel)]
+        if beside:
+            for at in range(body):
+                left = rows[at] if at < len(rows) else line()
+                pad = " " * (TABLE - sum(len(text) for text, _ in left))
+                out.append(cut(line(*left, pad, *(short(code[at]) if at < len(code) else ())), width))
+        else:
+            out += rows + [line()] * (body - len(rows))
+            out.append(line((" " + self._marks.rule * (width - 2), "dim")))
+            out += [cut(short(one), width) for one in code[: max(0, height - len(out) - 1)]]
+        out += [line()] * (height - len(out) - 1)
+        return [*out[: height - 1], cut(self.keys(), width)]
+
+    def row(self, at: int, width: int) -> Line:
+        one = self.rows[at]
+        here = at == self.cursor
+        text = f"{one.name:<30.30} {one.calls:>6}  {one.data.hex(' ').upper()}  {one.wanted or '':>2} {one.flags}"
+        mark = (f" {self._marks.here} " if here else "   ", "here")
+        return cut(line(mark, (text, "strong" if here else "")), width)
+
+    def keys(self) -> Line:
+        hints = (
+            ("Enter", "look at it"),
+            ("t", "trace"),
+            ("u", "untrace"),
+            ("T U", "all shown"),
+            ("/", "search"),
+            ("o", "order"),
+            ("r", "run"),
+            ("Esc", "back"),
+        )
+        return line(" ", *(piece for key, what in hints for piece in ((key, "title"), (f" {what}  ", ""))))
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        self.cursor = min(len(self.rows) - 1, max(0, self.cursor + by))
+        self.board.refresh()
+
+    def action_order(self) -> None:
+        names = list(ORDERS)
+        self.order = names[(names.index(self.order) + 1) % len(names)]
+        self.look()
+
+    def action_search(self) -> None:
+        box = self.query_one(Input)
+        box.add_class("-open")
+        box.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        event.input.remove_class("-open")
+        self.board.focus()
+        self.pattern, self.cursor = event.value.strip(), 0
+        self.look()
+
+    def action_choose(self, action: str) -> None:
+        self.dismiss((action, self.chosen.name))
+
+    def action_all(self, action: str) -> None:
+        self.dismiss((action, self.pattern or ("*" if action == "trace" else "")))
+
+    def action_run(self) -> None:
+        """Let the machine run for a while: the counts follow."""
+
+        def run() -> Outcome:
+            self._stepper.simulation.run(RUN)
+            self._stepper.looked()
+            self.app.call_from_thread(self.look)
+            return Outcome()
+
+        self._ask(run)
+
+    def action_close(self) -> None:
+        box = self.query_one(Input)
+        if box.has_class("-open"):
+            box.remove_class("-open")
+            self.board.focus()
+        else:
+            self.dismiss(None)
+
+
+def short(one: Line) -> Line:
+    """A line of disassembly without the upper half of its address, which is the same for all."""
+    return tuple((text.replace("0xffffffff", "0x.."), look) for text, look in one)
+
+
+class Board(Widget, can_focus=True):
+    """Draws the screen's lines; a click moves the cursor."""
+
+    def __init__(self, screen: FunctionsScreen) -> None:
+        super().__init__()
+        self._of = screen
+
+    def render(self) -> Content:
+        return content(self._of.lines(self.size.width, self.size.height))
+
+    def on_click(self, event: events.Click) -> None:
+        height = self.size.height
+        body = height - 4 if self.size.width >= BESIDE else max(3, (height - 4) * 3 // 5)
+        first = max(0, min(self._of.cursor - body // 2, len(self._of.rows) - body))
+        at = first + event.y - 2
+        if 2 <= event.y < 2 + body and at < len(self._of.rows):
+            self._of.cursor = at
+            self.refresh()

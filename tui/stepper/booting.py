@@ -1,0 +1,68 @@
+"""Boot, stepped: what happens from power-on, and the sites that ftrace_init turns into NOPs on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simkernel.ftrace.plan import PokeEarly
+from simkernel.image import KernelImage
+from simkernel.narrate import sentence
+from simkernel.options import Options
+from simkernel.schedule import Act
+from simkernel.simulation import Simulation
+from simkernel.snapshot import SiteMap
+from simkernel.snapshot.site import NOTHING, site_map
+
+SITES_A_STEP = 16  # that ftrace_init converts between two pictures
+KEPT = 12  # lines that a picture holds
+
+
+@dataclass(frozen=True, slots=True)
+class BootPicture:
+    """Where boot stands.
+
+    Attributes:
+        lines: what happened, a sentence each, the latest last. converted, sites: NOPs so far, of all sites.
+        map: of all sites. cpus: that are powered on. clock: instructions. done: every CPU runs tasks.
+    """
+
+    lines: tuple[str, ...]
+    converted: int
+    sites: int
+    map: SiteMap
+    cpus: int
+    clock: int
+    done: bool
+
+
+class Booting:
+    """A machine that is switched on."""
+
+    def __init__(self, image: KernelImage, options: Options) -> None:
+        self.simulation = Simulation(image, options)
+        self._lines: list[str] = []
+
+    def step(self) -> bool:
+        """To the next thing that happens: an event, or some more sites converted. False once boot is over."""
+        simulation = self.simulation
+        while not simulation.booted() and not simulation.outcome:
+            early = isinstance(simulation.task.step, PokeEarly) and simulation.task.ready()
+            events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
+            self._lines += [sentence(event, simulation.image, simulation.task.poke.protocol) for event in events]
+            if early or events:
+                break
+        return not simulation.booted() and not simulation.outcome
+
+    @property
+    def picture(self) -> BootPicture:
+        simulation = self.simulation
+        sites = site_map(simulation)
+        return BootPicture(
+            lines=tuple(self._lines[-KEPT:]),
+            converted=sites.count(NOTHING),
+            sites=len(sites.states),
+            map=sites,
+            cpus=len(simulation.cpus),
+            clock=simulation.machine.clock,
+            done=simulation.booted(),
+        )

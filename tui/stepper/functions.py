@@ -1,0 +1,85 @@
+"""Every function that can be traced, as a table: its five bytes, its record's flags, its calls so far.
+
+The calls are those that the tracer has written down up to the place where one stands, so they follow one back, too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simkernel import disasm
+from simkernel.errors import LearnerError
+from simkernel.events import TraceWritten
+from simkernel.ftrace import records as rec
+from simkernel.ftrace.filters import FunctionNames, apply_filter
+from tui.stepper.stepper import Stepper
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRow:
+    """One function: `site` is its address, `data` the five bytes in memory, `wanted` how many ops want it."""
+
+    name: str
+    site: int
+    data: bytes
+    wanted: int
+    enabled: bool
+    tramp: bool
+    calls: int
+
+    @property
+    def flags(self) -> str:
+        """The record's flags by name, as they are in the kernel without FTRACE_FL_."""
+        return " ".join(name for name, on in (("ENABLED", self.enabled), ("TRAMP", self.tramp)) if on)
+
+
+ORDERS: dict[str, Callable[[FunctionRow], Any]] = {
+    "address": lambda row: row.site,
+    "name": lambda row: row.name,
+    "calls": lambda row: (-row.calls, row.name),
+}
+
+
+def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -> list[FunctionRow]:
+    """The functions that a pattern names (all without one), in an order of ORDERS.
+
+    Raises: LearnerError for a pattern that names none.
+    """
+    simulation, image = stepper.simulation, stepper.image
+    sites = np.asarray(image.mcount_loc, dtype=np.uint64)
+    flags = simulation.core.records.flags if simulation.core.booted else np.zeros(len(sites), dtype=np.uint64)
+    data = simulation.machine.text_sites(sites)
+    calls = Counter(event.ip for event in simulation.log if isinstance(event, TraceWritten))
+    names = [symbol.name for symbol in image.functions()]
+    chosen: Sequence[int] = range(len(sites))
+    if pattern:
+        found = apply_filter(FunctionNames(names, image.mcount_loc), pattern)
+        if not len(found):
+            raise LearnerError(f"no function matches {pattern!r}")
+        chosen = np.flatnonzero(np.isin(sites, found)).tolist()
+    rows = [
+        FunctionRow(
+            name=names[at],
+            site=int(sites[at]),
+            data=data[at].tobytes(),
+            wanted=int(flags[at]) & rec.FTRACE_REF_MAX,
+            enabled=bool(int(flags[at]) & rec.FTRACE_FL_ENABLED),
+            tramp=bool(int(flags[at]) & rec.FTRACE_FL_TRAMP_EN),
+            calls=calls[int(sites[at])],
+        )
+        for at in chosen
+    ]
+    return sorted(rows, key=ORDERS[order])
+
+
+def disassembly(stepper: Stepper, name: str, intel: bool = False) -> tuple[str, ...]:
+    """A function in memory, in gdb's layout."""
+    symbol = stepper.image.symbol(name)
+    code = stepper.simulation.machine.text_read(symbol.address, symbol.size)
+    decoded = list(disasm.decode(code, symbol.address, "intel" if intel else "att"))
+    return tuple(disasm.listing(decoded, symbol.address, stepper.image.symbolize))
