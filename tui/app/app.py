@@ -148,7 +148,7 @@ class SimkernelApp(StepperApp):
         for keys, title, text in [(a.keys, a.title, a.help) for a in SCREEN_ACTIONS if a.shown] + [
             (a.keys, a.title, a.help) for a in ACTIONS
         ]:
-            key = self.look.marks.plain(key_text(keys)) or "^p"
+            key = self.look.marks.plain(key_text(keys)) or "-"
             page += wrap(f"{title}. {text}", 72, "", f"{key:<16}", " " * 16)
         self.push_screen(Page(page))
 

@@ -47,7 +47,7 @@ class StepperApp(App[int]):
 
     TITLE = "simkernel"
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    Screen { color: $foreground; }
     .-ascii * { scrollbar-size: 0 0; }
     """
     COMMANDS = {Actions}

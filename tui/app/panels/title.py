@@ -14,7 +14,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     sites = len(picture.snapshot.patch.sites)
     if sites > 1:
         left = line(*left, (f"  and {sites - 1} more at once", "dim"))
-    steps = f" of {story.steps}" if story.steps else ""
+    steps = f" of {story.steps}" if story.steps >= story.step > 0 else ""
     state = picture.busy or f"step {story.step}{steps}"
     right = line((state, "strong"), (f"   {story.protocol}, {era(story.era)} ", "dim"))
     return [spread(left, right, width)]

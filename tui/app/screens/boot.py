@@ -10,11 +10,12 @@ from textual.widget import Widget
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from tui.app.marks import Marks
+from tui.app.panels.sitemap import cells
 from tui.app.screens.mysteries import map_lines
 from tui.app.text import Line, content, line, wrap
 from tui.stepper.booting import Booting, BootPicture
 
-CELLS = 40  # of the bar
+CELLS = 24  # of the bar
 
 
 def draw(picture: BootPicture, width: int, height: int, marks: Marks) -> list[Line]:
@@ -23,8 +24,8 @@ def draw(picture: BootPicture, width: int, height: int, marks: Marks) -> list[Li
     out = [
         line(("Boot", "title"), f"   {picture.clock:,} instructions, CPUs that run: {picture.cpus}"),
         line(),
-        line("Calls of the build that are NOPs now: ", (bar, "new"), f" {picture.converted:,} of {picture.sites:,}"),
-        *map_lines(list(picture.map.states), width - 2, marks)[:5],
+        line("Calls of the build, now NOPs: ", (bar, "new"), f" {picture.converted:,} of {picture.sites:,}"),
+        *map_lines(cells(picture.map), width - 2, marks),
         line(),
     ]
     said = [row for one in picture.lines for row in wrap(marks.plain(one), width - 2)]

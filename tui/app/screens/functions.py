@@ -47,7 +47,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     ]
     DEFAULT_CSS = """
     FunctionsScreen Board { width: 100%; height: 1fr; }
-    FunctionsScreen Input { border: none; height: 1; padding: 0 1; display: none; background: $panel; }
+    FunctionsScreen Input { height: 1; padding: 0 1; display: none; background: $panel; }
+    FunctionsScreen Input, FunctionsScreen Input:focus { border: none; }
     FunctionsScreen Input.-open { display: block; }
     """
 
@@ -117,10 +118,10 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def keys(self) -> Line:
         hints = (
-            ("Enter", "look at it"),
+            ("Enter", "look"),
             ("t", "trace"),
             ("u", "untrace"),
-            ("T U", "all shown"),
+            ("T U", "all"),
             ("/", "search"),
             ("o", "order"),
             ("r", "run"),

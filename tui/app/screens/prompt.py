@@ -19,7 +19,7 @@ class Prompt(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Prompt { align: left bottom; background: $background 0%; }
     Prompt > Vertical { height: auto; background: $panel; padding: 0 1; }
-    Prompt Input { border: none; height: 1; padding: 0; background: $panel; color: $foreground; }
+    Prompt Input, Prompt Input:focus { border: none; height: 1; padding: 0; background: $panel; color: $foreground; }
     Prompt .hint { color: $mark-dim; }
     """
 
