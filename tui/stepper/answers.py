@@ -31,6 +31,7 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     """Step, phase, and what the patching task waits for."""
     of = f" of {story.steps}" if story.steps else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
+    what += f", by {story.protocol}" if " without " in story.protocol else ""
     at = next((number for number, phase in enumerate(story.phases, 1) if phase.state == NOW), 0)
     name = story.phases[at - 1].name if at else ""
     phase = f"The phase is {name}, {at} of {len(story.phases)}." if at else "No phase is under way."

@@ -50,10 +50,12 @@ def break_phase(stepper: Stepper, argument: str) -> Outcome:
 def break_change(stepper: Stepper, argument: str) -> Outcome:
     """An address in hexadecimal, or a function's name for its five bytes; a size may follow."""
     name, _, size = argument.partition(" ")
+    if size and not size.isdigit():
+        raise LearnerError(f"how many bytes is a number, not {size!r}")
     try:
         address, count = int(name, 16), int(size or "1")
     except ValueError:
-        address, count = _site(stepper, name), SITE_SIZE
+        address, count = _site(stepper, name), int(size or SITE_SIZE)
     if not 0 < count <= 4096:
         raise LearnerError(f"between 1 and 4096 bytes can be watched, not {count}")
     machine = stepper.simulation.machine
@@ -190,13 +192,24 @@ def second_ops(stepper: Stepper, argument: str) -> Outcome:
     if not pattern:
         raise LearnerError("name the functions that the second tracer wants")
     sites = matching(stepper, pattern)
+    if _second_is_there(stepper):
+        raise LearnerError("there is a second tracer already: take it away first")
     _ask(stepper, RegisterOps(SECOND, COUNTING, 0, pattern))
     if stepper.site not in sites:
         stepper.site = sites[0]
     return Outcome(f"A second tracer asks for {len(sites)} function{'s' if len(sites) > 1 else ''}.")
 
 
+def _second_is_there(stepper: Stepper) -> bool:
+    """True where the second ops is registered, or asked for and not yet."""
+    simulation = stepper.simulation
+    queued = any(isinstance(command, RegisterOps) for command in simulation.task.state().queue)
+    return queued or any(ops.name == SECOND for ops in simulation.core.state().listed)
+
+
 def second_ops_off(stepper: Stepper, argument: str) -> Outcome:
+    if not _second_is_there(stepper):
+        raise LearnerError("there is no second tracer")
     _ask(stepper, UnregisterOps(SECOND))
     return Outcome("The second tracer is to go away.")
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from simkernel import breakpoints as bp
 from simkernel.errors import LearnerError
+from simkernel.events import InterruptTaken
+from simkernel.narrate import sentence
+from simkernel.schedule import Run
+from simkernel.simulation import Simulation
 from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
+from tui.stepper.story.marks import no_addresses
 
 A_SLICE = 20_000  # instructions of a run between two looks whether one wants it to stop
 
@@ -24,7 +29,7 @@ def next_beat(stepper: Stepper, argument: str) -> Outcome:
 
 
 def back_beat(stepper: Stepper, argument: str) -> Outcome:
-    if stepper.simulation.place <= (stepper.begin, 0):
+    if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.backward()
     return Outcome()
@@ -44,7 +49,7 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
             break
         if stop.during != during:
             place, during = stop.place, stop.during
-    if stepper.simulation.place <= (stepper.begin, 0):
+    if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.goto(place)
     return Outcome()
@@ -57,17 +62,33 @@ def _phase(stepper: Stepper) -> str:
 
 def instruction(stepper: Stepper, argument: str) -> Outcome:
     """One instruction of the CPU that the schedule has move next; an action where that is the patching task's."""
-    before = len(stepper.simulation.log)
-    stepper.simulation.step_instruction()
-    stepper.passed = tuple(stepper.simulation.log[before:])
-    return Outcome()
+    lanes, first = stepper.snapshot.lanes, len(stepper.simulation.log)
+    stepper.passed = tuple(stepper.simulation.step_instruction())
+    if not stepper.passed:
+        stepper.passed = tuple(stepper.simulation.log[first:])
+    cpu = _who_ran(stepper.simulation)
+    if cpu is None:
+        return Outcome()
+    for event in stepper.passed:
+        if isinstance(event, InterruptTaken) and event.cpu == cpu:
+            return Outcome(no_addresses(sentence(event, stepper.image, stepper.protocol)))
+    lane = lanes[cpu]
+    return Outcome(f"CPU{cpu} {'sleeps' if lane.halted else lane.sentence}.")
+
+
+def _who_ran(simulation: Simulation) -> int | None:
+    """The CPU whose instruction ran last; None where the last entry was no run."""
+    if simulation.machine.open is not None:
+        return simulation.machine.open.choice.cpu
+    what = simulation.entries[simulation.position - 1].what
+    return what.cpu if isinstance(what, Run) else None
 
 
 def back_instruction(stepper: Stepper, argument: str) -> Outcome:
-    if stepper.simulation.place <= (stepper.begin, 0):
+    if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.simulation.back_instruction()
-    return Outcome()
+    return Outcome("One instruction is taken back.")
 
 
 def run(stepper: Stepper, argument: str) -> Outcome:

@@ -20,6 +20,7 @@ from tui.stepper import answers
 from tui.stepper.actions import ACTIONS, Action, action_named
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import Story, story_of
+from tui.stepper.story.say import sentences
 
 WIDTH = 78
 MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")
@@ -107,8 +108,11 @@ class Plain:
         self.refused += outcome.error
         story = story_of(self.stepper)
         said = [] if outcome.error else self._paragraph(action, story)
-        if outcome.message:
-            said = [*said, f"{outcome.message[0].upper()}{outcome.message[1:]}"]
+        message = outcome.message
+        if action.name == "without" and not outcome.error:
+            said = [*sentences(message), *story.said[:1]]
+        elif message:
+            said.append(message[0].upper() + message[1:] if outcome.error else message)
         self._say(word, said, story, outcome)
         return outcome
 
@@ -117,7 +121,7 @@ class Plain:
         if action.name not in (*MOVES, "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-settle"):
             return []
         if not story.said:
-            return [f"Step {story.step}, and on."] if story.step else ["The start of the story."]
+            return [f"After step {story.step}:" if self.stepper.begun else "The start of the story."]
         back = "Back at step" if action.name.startswith("back") or action.name == "run-back" else "Step"
         of = f" of {story.steps}" if story.steps >= story.step else ""
         return [f"{back} {story.step}{of}.", *story.said]

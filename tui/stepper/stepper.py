@@ -146,6 +146,11 @@ class Stepper:
         return [stop for stop in stops(self.simulation.log, self.site) if stop.place > self.begin]
 
     @property
+    def begun(self) -> bool:
+        """True where one stands behind the start of the story."""
+        return self.simulation.place > (self.begin, 0)
+
+    @property
     def known_beats(self) -> int:
         """How many beats the scenario has, as long as nothing about it was changed; 0: not known."""
         scenario = self.scenario

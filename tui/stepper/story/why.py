@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simkernel.snapshot import Snapshot
+from simkernel.events import SiteRan
+from simkernel.snapshot import SiteView, Snapshot
 from simkernel.validate import Verdict
 from tui.stepper.story.marks import no_addresses
 
@@ -33,14 +35,12 @@ class Why:
 
 def why_of(snapshot: Snapshot, without: str = "") -> Why:
     """The why of a snapshot; `without` is what a run without the phase came to."""
-    patch = snapshot.patch
-    broken = next((verdict for verdict in snapshot.verdicts if not verdict.holds), None)
-    verdict = broken or snapshot.verdicts[0]
-    phase = patch.phase
+    phase = snapshot.patch.phase
+    broken = next((verdict for verdict in (*_just_ran(snapshot), *snapshot.verdicts) if not verdict.holds), None)
     return Why(
         true_now=true_now(snapshot),
         holds=broken is None and not snapshot.outcome,
-        verdict=_verdict_text(snapshot, verdict, broken is not None),
+        verdict=_verdict_text(snapshot, broken),
         cpu=broken.cpu if broken else snapshot.oops.cpu if snapshot.oops else None,
         byte=_byte(snapshot, broken),
         phase="" if phase is None else phase.name,
@@ -48,6 +48,28 @@ def why_of(snapshot: Snapshot, without: str = "") -> Why:
         linux="" if phase is None else phase.linux,
         without=without,
     )
+
+
+def _just_ran(snapshot: Snapshot) -> Iterator[Verdict]:
+    """A verdict where the last thing that happened is that a CPU ran neither the old instruction nor the new one."""
+    site = snapshot.site
+    for line in snapshot.events:
+        event = line.event
+        if site is None or not isinstance(event, SiteRan):
+            continue
+        if (event.entry, event.site) != (snapshot.entry - 1, site.address):
+            continue
+        whole = _beginnings(site, len(event.data))
+        if not whole or event.data in whole:
+            continue
+        byte = next(at for at in range(len(event.data)) if event.data[: at + 1] not in _beginnings(site, at + 1))
+        what = f"CPU{event.cpu} has run {event.data.hex(' ').upper()}, neither the old instruction nor the new one"
+        yield Verdict("ran", False, what, event.cpu, event.site + byte)
+
+
+def _beginnings(site: SiteView, size: int) -> tuple[bytes, ...]:
+    """The first bytes of the old and of the new instruction."""
+    return tuple(five.data[:size] for five in (site.old, site.new) if five is not None)
 
 
 def true_now(snapshot: Snapshot) -> str:
@@ -66,12 +88,10 @@ def _article(text: str) -> str:
     return "" if text.startswith("one") else "a "
 
 
-def _verdict_text(snapshot: Snapshot, verdict: Verdict, broken: bool) -> str:
-    if not broken and snapshot.outcome:
-        return f"Broken: {snapshot.outcome}."
-    if broken:
-        return f"Broken: {no_addresses(verdict.detail)}."
-    return "Looked at: it holds."
+def _verdict_text(snapshot: Snapshot, broken: Verdict | None) -> str:
+    if broken is not None:
+        return f"Broken: {no_addresses(broken.detail)}."
+    return f"Broken: {snapshot.outcome}." if snapshot.outcome else "Looked at: it holds."
 
 
 def _byte(snapshot: Snapshot, broken: Verdict | None) -> int | None:

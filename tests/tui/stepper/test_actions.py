@@ -1,0 +1,220 @@
+"""Every action of the table, without a screen: what it does to the machine, and what it says to bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lessons.scenarios import SCENARIOS
+from simkernel.digest import state_digest
+from simkernel.fetch import FetchModel
+from simkernel.schedule import Policy
+from simkernel.snapshot.plain import plain
+from tui.stepper.actions import ACTIONS
+from tui.stepper.stepper import Outcome, Stepper
+
+TRIED: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def moment() -> str:
+    """A place in the middle of `one`."""
+    stepper = Stepper.start("one")
+    stepper.apply("goto", "6")
+    return stepper.moment
+
+
+@pytest.fixture
+def stepper() -> Stepper:
+    return Stepper.start("one")
+
+
+def do(stepper: Stepper, action: str, argument: str = "") -> Outcome:
+    """Do it, and note that it was tried."""
+    TRIED.add(action)
+    return stepper.apply(action, argument)
+
+
+def phase(stepper: Stepper) -> str:
+    now = stepper.snapshot.patch.phase
+    return "" if now is None else now.name
+
+
+def test_phases_forth_and_back(stepper: Stepper) -> None:
+    met = []
+    for _ in range(8):
+        do(stepper, "next-phase")
+        met.append(phase(stepper))
+    assert met == ["write int3", "sync 1", "write tail", "sync 2", "write head", "sync 3", "release", ""]
+    for expected in met[-2::-1]:
+        do(stepper, "back-phase")
+        assert phase(stepper) == expected
+    do(stepper, "back-phase")
+    assert do(stepper, "back-phase").error
+
+
+def test_instructions_forth_and_back(stepper: Stepper) -> None:
+    start = state_digest(stepper.simulation)
+    for _ in range(5):
+        assert not do(stepper, "instruction").error
+    for _ in range(5):
+        assert not do(stepper, "back-instruction").error
+    assert state_digest(stepper.simulation) == start
+    assert do(stepper, "back-instruction").error
+
+
+def test_an_instruction_says_what_the_cpu_did(stepper: Stepper) -> None:
+    for _ in range(30):
+        lanes, clock = stepper.snapshot.lanes, stepper.snapshot.clock
+        message = do(stepper, "instruction").message
+        if message and " takes " not in message:
+            cpu = int(message[3])
+            assert message == f"CPU{cpu} {lanes[cpu].sentence}."
+            assert stepper.snapshot.clock > clock
+            assert [lane.rip for lane in stepper.snapshot.lanes if lane.cpu != cpu] == [
+                lane.rip for lane in lanes if lane.cpu != cpu
+            ]
+
+
+def test_goto_start_and_end(stepper: Stepper) -> None:
+    do(stepper, "goto", "7")
+    assert len(stepper.beats()) == 7
+    place = stepper.simulation.place
+    do(stepper, "start")
+    assert stepper.simulation.position == stepper.begin
+    do(stepper, "place", str(place[0]))
+    assert stepper.simulation.place == place
+    do(stepper, "start")
+    do(stepper, "end")
+    assert stepper.simulation.place == place
+    for bad in ("", "x", "-1", "99999999999"):
+        assert do(stepper, "goto", bad).error
+    assert stepper.simulation.place == place
+
+
+def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None:
+    do(stepper, "break-phase", "write tail")
+    assert "write tail" in do(stepper, "run").message and phase(stepper) == "write tail"
+    do(stepper, "clear-breaks")
+    do(stepper, "run")
+    assert len(stepper.beats()) == SCENARIOS["one"].beats
+    do(stepper, "break-event", "Int3Taken")
+    assert "Int3Taken" in do(stepper, "run-back").message
+    do(stepper, "clear-breaks")
+    do(stepper, "run-back")
+    assert stepper.simulation.position == stepper.begin
+    do(stepper, "break-change", "vfs_read 5")
+    assert "changed" in do(stepper, "run").message
+    do(stepper, "clear-breaks")
+    do(stepper, "break-function", "vfs_read")
+    assert "is at vfs_read" in do(stepper, "run").message
+
+
+@pytest.mark.parametrize(
+    ("action", "argument"),
+    [("break-phase", "sync 9"), ("break-event", "Nothing"), ("break-function", "vfs_rea"), ("break-change", "5"),
+     ("break-change", "vfs_read 99999"), ("cpu-run", "7"), ("cpu-run", "x"), ("cpu-run", "0 99999"), ("cpu-read", "1"),
+     ("cpu-settle", "0 1"), ("nmi", ""), ("trace", "nonesuch*"), ("untrace", "nonesuch*"), ("second-ops", "nonesuch"),
+     ("second-ops-off", ""), ("look-at", "do_syscall_64"), ("cpus", "9"), ("cpus", "two"), ("model", "hum"),
+     ("policy", "hum"), ("schedule", "hum"), ("protocol", "hum"), ("seed", "-1"), ("kernel", "/no/such/file.S"),
+     ("scenario", "hum"), ("open-moment", "sk1-hum"), ("export-text", "/no/such/place/x"), ("export-json", ""),
+     ("place", "x"), ("place", "999999999")],
+)  # fmt: skip
+def test_bad_input_says_so_and_moves_nothing(stepper: Stepper, action: str, argument: str) -> None:
+    before, snapshot = state_digest(stepper.simulation), stepper.snapshot
+    outcome = do(stepper, action, argument)
+    assert outcome.error and outcome.message
+    assert state_digest(stepper.simulation) == before
+    assert stepper.snapshot is snapshot
+
+
+def test_by_hand(stepper: Stepper) -> None:
+    do(stepper, "act")
+    assert phase(stepper) == "write int3"
+    while stepper.snapshot.lanes[0].function != "vfs_read" or stepper.snapshot.lanes[0].offset:
+        do(stepper, "cpu-run", "0")
+    do(stepper, "cpu-read", "0 1")
+    site = stepper.snapshot.site
+    assert site is not None and site.cpus[0].read == 1
+    do(stepper, "act")
+    do(stepper, "act")
+    assert "waits for CPU0, CPU1" in do(stepper, "act").message
+    assert not do(stepper, "nmi", "1").error
+    assert "nmi" in stepper.snapshot.lanes[1].pending
+
+
+def test_settling_by_hand() -> None:
+    stepper = Stepper.start("cache-line")
+    do(stepper, "act")
+    do(stepper, "act")
+    assert not do(stepper, "cpu-settle", "1 0").error
+    site = stepper.snapshot.site
+    assert site is not None
+    assert [len(set(site.cpus[cpu].options[0])) for cpu in (0, 1)] == [2, 1]
+
+
+def test_trace_and_untrace(stepper: Stepper) -> None:
+    do(stepper, "untrace")
+    stepper.simulation.settle_down()
+    assert not do(stepper, "trace", "vfs_w*").error
+    stepper.simulation.settle_down()
+    assert stepper.snapshot.map.count(1) == 1
+    assert stepper.image.symbolize(stepper.site or 0) == "vfs_write"
+    assert not do(stepper, "second-ops", "vfs_read").error
+    stepper.simulation.settle_down()
+    assert stepper.snapshot.map.count(1) == 2
+    assert do(stepper, "second-ops", "vfs_read").error
+    assert not do(stepper, "second-ops-off").error
+    stepper.simulation.settle_down()
+    assert do(stepper, "second-ops-off").error
+    do(stepper, "untrace", "vfs_write")
+    stepper.simulation.settle_down()
+    assert stepper.snapshot.map.count(1) == 0
+    assert "vfs_open" in do(stepper, "look-at", "vfs_open").message
+    assert stepper.snapshot.site is not None and stepper.snapshot.site.name == "vfs_open"
+
+
+def test_another_machine(stepper: Stepper) -> None:
+    do(stepper, "cpus", "3")
+    assert len(stepper.snapshot.lanes) == 3 and not stepper.beats()
+    do(stepper, "model", "byte")
+    do(stepper, "policy", "late")
+    do(stepper, "seed", "4")
+    do(stepper, "schedule", "round-robin")
+    options = stepper.snapshot.options
+    assert (options.model, options.policy, options.seed) == (FetchModel.BYTE, Policy.LATE, 4)
+    assert options.schedule == "round-robin" and options.cpus == 3
+    do(stepper, "protocol", "int3 without sync 2")
+    assert [row.name for row in stepper.snapshot.patch.phases].count("sync 2") == 0
+    do(stepper, "scenario", "naive")
+    assert stepper.protocol.name == "naive" and len(stepper.snapshot.lanes) == 2
+
+
+@pytest.mark.keystone
+def test_a_kernel_of_ones_own(stepper: Stepper) -> None:
+    example = Path("simkernel/guest/examples/hello.S")
+    assert not do(stepper, "kernel", str(example)).error
+    assert stepper.scenario is None and not stepper.simulation.outcome
+
+
+def test_moments(stepper: Stepper, moment: str) -> None:
+    assert not do(stepper, "open-moment", moment).error
+    assert do(stepper, "moment").message == moment
+
+
+def test_exports(stepper: Stepper, tmp_path: Path) -> None:
+    do(stepper, "next")
+    assert not do(stepper, "export-text", str(tmp_path / "log.txt")).error
+    assert not do(stepper, "export-json", str(tmp_path / "log.json")).error
+    assert json.loads((tmp_path / "log.json").read_text()) == plain(stepper.simulation.log)
+    assert len((tmp_path / "log.txt").read_text().splitlines()) == len(stepper.simulation.log)
+
+
+def test_the_rest_of_the_table_is_tried(stepper: Stepper) -> None:
+    do(stepper, "back")
+    do(stepper, "without", "write head")
+    assert stepper.simulation.outcome
+    missing = {action.name for action in ACTIONS} - TRIED
+    assert missing <= {"kernel"} or len(TRIED) < 10  # where the others of this file have not run
