@@ -1,8 +1,9 @@
 """What leaving a phase out leads to: run, not told.
 
-The same scenario by a protocol without the phase, run after run, until the kernel dies. Each run has a number, and all
-of its choices follow from that: two CPUs start some instructions before the function, mostly few; from there a seed
-decides. The choices are made by hand, so the moment of what was found opens anywhere.
+The same scenario by a protocol without the phase. `DIRECTED` holds, for each phase of int3, moves that let the worst
+come about. Where there are none, or they lead to nothing, run after run is tried until the kernel dies: two CPUs start
+some instructions before the function, mostly few, and from there the run's number is the seed. All choices are made by
+hand, so the moment of what was found opens anywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lessons.scenarios import SCENARIOS, Scenario, begin, come_near
+from lessons.director import Director, Goes, Move, Near, Reads, Settles, Through, come_near
+from lessons.scenarios import SCENARIOS, Scenario, begin
+from simkernel.errors import GuestError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.fetch import FetchModel
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
@@ -18,18 +21,21 @@ from simkernel.simulation import Simulation
 
 RUNS = 1_000
 NEAR = 8  # CPUs start up to 2 << 7 instructions before the site, near places more often than far ones
-ENTRIES = 1_200  # of one run, and
+ENTRIES = 900  # of one run, and
 AFTERWARDS = 40  # once the batch is over, where a CPU runs up to a whole quantum each time
+
+
+MIXTURE, INT3 = "half the old and half the new instruction", "an int3 that nobody claimed"
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A run that ended in an oops: its number from 1, in which model, on which CPU, what that CPU ran at the site."""
+    """How a kernel died: in which model, on which CPU, what that CPU ran at the site; the run's number, 0: directed."""
 
     model: str
-    run: int
     cpu: int
-    ran: str  # five bytes as hexadecimal text, or "cc" for an int3 that nobody claimed
+    ran: str
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,30 @@ class Failure:
     died: Died
 
 
+@dataclass(frozen=True, slots=True)
+class Directed:
+    """Moves that end in an oops where a phase is left out, CPU1 being at the site when they start."""
+
+    model: FetchModel
+    moves: tuple[Move, ...]
+
+
+DEATH = (Goes(1, "SiteRan"), Goes(1, "Oopsed"))
+DIRECTED: dict[str, Directed] = {
+    "write int3": Directed(FetchModel.PIECES, (Through("sync 2"), *DEATH)),
+    "sync 1": Directed(FetchModel.PIECES, (Through("write int3"), Reads(1, 1), Through("sync 2"), *DEATH)),
+    "write tail": Directed(FetchModel.PIECES, (Through("sync 3"), *DEATH)),
+    "sync 2": Directed(FetchModel.BYTE, (Through("write tail"), Goes(1, ""), Through("sync 3"), Settles(1, 0), *DEATH)),
+    "write head": Directed(FetchModel.PIECES, (Through(""), Goes(1, "Oopsed"))),
+    "sync 3": Directed(
+        FetchModel.PIECES, (Through("write head"), Goes(1, "Int3Taken"), Through(""), Goes(1, "Oopsed"))
+    ),
+}
+
+
 def left_out(scenario: Scenario, phase: str) -> Scenario:
     """The scenario by the protocol without a phase; LearnerError where it has none of that name."""
-    changed = replace(scenario, protocol=f"{scenario.protocol} without {phase}", near=None)
+    changed = replace(scenario, protocol=f"{scenario.protocol} without {phase}", near=(), moves=())
     assert changed.table
     return changed
 
@@ -104,52 +131,41 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
     ran = ""
     for event in reversed(simulation.log):
         if isinstance(event, SiteRan) and (event.cpu, event.site) == (cpu, site):
-            ran = event.data.hex(" ")
+            ran = MIXTURE
             break
         if isinstance(event, Int3Taken) and (event.cpu, event.address) == (cpu, site):
-            ran = "cc"
+            ran = INT3
             break
-    return Died(simulation.options.model.value, run, cpu, ran)
+    return Died(simulation.options.model.value, cpu, ran, run)
 
 
-# What the search finds for a scenario with its own options; a test runs each. Where the own model lets no run fail,
-# `byte` is looked at: the freedom that the manuals leave. None: no run of either fails.
-KNOWN: dict[tuple[str, str], Died | None] = {
-    ("one", "write int3"): Died("pieces", 293, 1, "0f 3e ad 3f 3f"),
-    ("one", "sync 1"): Died("pieces", 114, 1, "0f 3e ad 3f 3f"),
-    ("one", "write tail"): Died("pieces", 119, 0, "e8 1f 44 00 00"),
-    ("one", "sync 2"): Died("byte", 328, 1, "e8 1f ad 00 3f"),
-    ("one", "write head"): Died("pieces", 1, 1, "cc"),
-    ("one", "sync 3"): Died("pieces", 209, 1, "cc"),
-    ("one", "release"): None,
-}
-
-
-def known(scenario: Scenario, phase: str) -> Died | None:
-    """What leaving a phase out is known to lead to; None where no run fails, or nothing is known."""
-    return KNOWN.get((scenario.name, phase)) if is_known(scenario, phase) else None
-
-
-def is_known(scenario: Scenario, phase: str) -> bool:
-    """True where the search has been made for this scenario as it is."""
-    return (scenario.name, phase) in KNOWN and SCENARIOS.get(scenario.name) == scenario
+def directed_failure(scenario: Scenario, phase: str) -> Failure | None:
+    """The oops to which the directed moves lead; None where there are none, or they lead to no oops."""
+    directed = DIRECTED.get(phase)
+    if directed is None:
+        return None
+    changed = replace(left_out(scenario, phase), near=(Near(1),))
+    try:
+        simulation = begin(replace(changed, options=replace(scenario.options, model=directed.model)))
+        start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
+        Director(simulation, site).play(directed.moves)
+    except GuestError:
+        return None
+    return Failure(simulation, start, _what_died(simulation, site, 0)) if simulation.outcome else None
 
 
 def leave_out(scenario: Scenario, phase: str, told: Callable[[str], None] = lambda what: None) -> Failure | None:
-    """The first failure of the scenario without a phase: in its own model, else in `byte`.
+    """What leaving a phase out of a scenario leads to: by its directed moves, else the first run that dies.
 
+    The runs are those of the scenario's own model, then those of `byte`: the freedom that the manuals leave.
     Raises: LearnerError where the protocol has no phase of that name.
     """
     changed = left_out(scenario, phase)
     told(f"without {phase}")
-    if is_known(scenario, phase):
-        died = known(scenario, phase)
-        if died is None:
-            return None
-        options = replace(scenario.options, model=FetchModel(died.model))
-        failure = first_failure(replace(changed, options=options), told, died.run, died.run)
-        if failure is not None:
-            return failure
+    if (failure := directed_failure(scenario, phase)) is not None:
+        return failure
+    if is_known(scenario, phase) and known(scenario, phase) is None:
+        return None
     for model in dict.fromkeys((scenario.options.model, FetchModel.BYTE)):
         failure = first_failure(replace(changed, options=replace(scenario.options, model=model)), told)
         if failure is not None:
@@ -157,11 +173,33 @@ def leave_out(scenario: Scenario, phase: str, told: Callable[[str], None] = lamb
     return None
 
 
+# What it leads to; a test runs each in each scenario named. None: no run of 1,000, in neither model, goes wrong.
+KNOWN: dict[str, Died | None] = {
+    "write int3": Died("pieces", 1, MIXTURE),
+    "sync 1": Died("pieces", 1, MIXTURE),
+    "write tail": Died("pieces", 1, MIXTURE),
+    "sync 2": Died("byte", 1, MIXTURE),
+    "write head": Died("pieces", 1, INT3),
+    "sync 3": Died("pieces", 1, INT3),
+    "release": None,
+}
+KNOWN_FOR = ("one", "cache-line", "slow-ipi")
+
+
+def is_known(scenario: Scenario, phase: str) -> bool:
+    """True where it has been run for this scenario as it is."""
+    return phase in KNOWN and scenario.name in KNOWN_FOR and SCENARIOS.get(scenario.name) == scenario
+
+
+def known(scenario: Scenario, phase: str) -> Died | None:
+    """What leaving a phase out is known to lead to; None where nothing goes wrong, or nothing is known."""
+    return KNOWN.get(phase) if is_known(scenario, phase) else None
+
+
 def sentences(died: Died | None, phase: str) -> tuple[str, ...]:
     """What came of it, in words."""
     if died is None:
         return (f"Without {phase}, none of {RUNS:,} runs has gone wrong.",)
-    what = f"CPU{died.cpu} ran {died.ran.upper()} here, and the kernel died"
-    if died.ran == "cc":
-        what = f"CPU{died.cpu} took an int3 that nobody claimed, and the kernel died"
-    return (f"Without {phase}, {what}.", f"That was run {died.run} of {RUNS:,}, in the model {died.model}.")
+    verb = "took" if died.ran == INT3 else "ran"
+    what = f"Without {phase}, CPU{died.cpu} {verb} {died.ran}: the kernel died."
+    return (what, f"That was run {died.run} of {RUNS:,}.") if died.run else (what,)

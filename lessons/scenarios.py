@@ -2,8 +2,8 @@
 
 A scenario names a function, what is asked of ftrace before its story (`before`) and what is asked then (`commands`).
 Its story starts where the patching task is about to publish the batch with the function's site; what it did up to
-there (other call sites, tables) lies in history. From there the schedule draws from the seed, except for the moves
-that a scenario makes by hand. All of it really runs: another seed is another story.
+there (other call sites, tables) lies in history. From there a director (`director.py`) makes the moves that let happen
+what the scenario is about. All of it really runs, and who does something else at any place leaves the story.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lessons.director import Acts, Director, Goes, Move, Near, Reads, Settles, Through, approach
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, PlanEnded
 from simkernel.fetch import FetchModel
@@ -18,11 +19,9 @@ from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer
 from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.options import Options
 from simkernel.protocol import Protocol, protocol_of
-from simkernel.schedule import QUANTUM, Run
 from simkernel.simulation import Simulation
 
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
-ALONE = 200  # choices that one CPU runs alone, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,8 @@ class Scenario:
         name: on the command line. title, question: in words.
         function: whose site is looked at. before: done before the story. commands: the story.
         options: of the simulation. protocol: as a moment names it ("int3", "int3 without sync 1").
-        near: CPU, and how many instructions it is away from the function when the story starts; None: as it comes.
+        near: where CPUs are when the story starts. moves: made by hand in it; after them, and where nothing is given,
+        the schedule draws from the seed.
         ends_with: the type of event that ends it; one before the site's batch was released does not count.
         shows: types of beats of this site that happen in it in this order, others between.
         waits: instructions that some CPU's sync interrupt has to wait, at least.
@@ -48,7 +48,8 @@ class Scenario:
     before: tuple[Command, ...] = ()
     options: Options = Options(act_odds=96)
     protocol: str = "int3"
-    near: tuple[int, int] | None = None
+    near: tuple[Near, ...] = ()
+    moves: tuple[Move, ...] = ()
     ends_with: str = "BatchReleased"
     shows: tuple[str, ...] = ()
     waits: int = 0
@@ -82,8 +83,11 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
         simulation.do(command)
     site = simulation.image.site_of(symbol)
     _to_the_batch(simulation, site)
-    if scenario.near is not None:
-        approach(simulation, site, *scenario.near)
+    for near in scenario.near:
+        approach(simulation, site, near)
+    start = simulation.position
+    Director(simulation, site).play(scenario.moves)
+    simulation.goto(start)
     return simulation
 
 
@@ -96,38 +100,6 @@ def _to_the_batch(simulation: Simulation, site: int) -> None:
                 simulation.goto(event.entry)
                 return
     raise GuestError(f"no batch came to {simulation.image.symbolize(site)}: {simulation.outcome or 'nothing to do'}")
-
-
-def approach(simulation: Simulation, site: int, cpu: int, distance: int) -> None:
-    """Let one CPU run alone until it is `distance` instructions before the site (less where its tick came between).
-
-    Raises: GuestError where the CPU does not come there.
-    """
-    away = come_near(simulation, site, cpu)
-    if away is None:
-        raise GuestError(f"CPU{cpu} does not come to {simulation.image.symbolize(site)}")
-    if away > distance:
-        simulation.step(Run(cpu, away - distance))
-
-
-def come_near(simulation: Simulation, site: int, cpu: int) -> int | None:
-    """Let one CPU run alone, so far that its next choice of `QUANTUM` instructions leads to the site.
-
-    Returns: how many of these come before the site; None, and nothing has moved, where it does not come there.
-    """
-    engine, start = simulation.machine.cpus[cpu], simulation.position
-    for _ in range(ALONE):
-        here, passed = simulation.position, list[int]()
-        unwatch = engine.observe(passed.append)
-        try:
-            simulation.step(Run(cpu, QUANTUM))
-        finally:
-            unwatch()
-        if site in passed:
-            simulation.goto(here)
-            return passed.index(site)
-    simulation.goto(start)
-    return None
 
 
 def ended(scenario: Scenario, events: list[Event]) -> bool:
@@ -152,9 +124,15 @@ def _one(name: str) -> tuple[Command, ...]:
     return (SetFilter("filter", name),)
 
 
+ON, OFF = SetTracer("function"), SetTracer("nop")
 TRAPPED = ("Int3Taken", "Int3Claimed", "Int3Done")
 BEGUN_BEFORE = ("PieceRead", "SiteStored", "SiteRan")  # a CPU is in the middle of reading while the int3 is written
-ON, OFF = SetTracer("function"), SetTracer("nop")
+
+
+def _handled(cpu: int) -> tuple[Move, ...]:
+    """A CPU takes the int3, and its handler does its work."""
+    return tuple(Goes(cpu, event) for event in TRAPPED)
+
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
@@ -166,11 +144,15 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, seed=88),
-            near=(1, 5),
+            near=(Near(1, 40), Near(0)),
+            moves=(
+                Through("write int3"), Reads(0, 1), Acts(), Acts(), Goes(0, "SiteRan"),
+                Through("sync 2"), *_handled(1), Goes(1, "TraceWritten"),
+                Through(""), Goes(0, "TraceWritten"),
+            ),
             ends_with="TraceWritten",
-            shows=BEGUN_BEFORE + TRAPPED,
-            beats=23,
+            shows=(*BEGUN_BEFORE, *TRAPPED, "TraceWritten", "TraceWritten"),
+            beats=24,
         ),
         Scenario(
             name="all",
@@ -178,6 +160,7 @@ SCENARIOS: dict[str, Scenario] = {
             question="How can every function change within a moment?",
             function="vfs_read",
             commands=(ON,),
+            moves=(Through(""),),
             beats=17,
         ),
         Scenario(
@@ -187,10 +170,10 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=(*_one("vfs_read"), ON),
             commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
-            options=Options(act_odds=96, seed=0),
-            near=(0, 5),
-            shows=TRAPPED,
-            beats=20,
+            near=(Near(0, 20),),
+            moves=(Through("write tail"), *_handled(0), Goes(0, "TraceWritten"), Through("")),
+            shows=(*TRAPPED, "TraceWritten"),
+            beats=21,
         ),
         Scenario(
             name="cache-line",
@@ -199,10 +182,14 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, seed=0, model=FetchModel.LINE),
-            near=(1, 8),
-            shows=("Settled", *TRAPPED),
-            beats=21,
+            options=Options(act_odds=96, model=FetchModel.LINE),
+            near=(Near(1), Near(0)),
+            moves=(
+                Through("sync 1"), Settles(0, 0), *_handled(0), Goes(1, "SiteRan"),
+                Through("sync 2"), Settles(1, 1), Settles(0, 4), Through(""),
+            ),
+            shows=("Settled", *TRAPPED, "SiteRan", "Settled", "Settled"),
+            beats=25,
         ),
         Scenario(
             name="slow-ipi",
@@ -211,8 +198,9 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, seed=1),
-            waits=1_000,
+            near=(Near(1, 0, "task_tick_fair"),),
+            moves=(Through(""),),
+            waits=600,
             beats=17,
         ),
         Scenario(
@@ -222,9 +210,10 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, seed=9, protocol="naive"),
+            options=Options(act_odds=96, protocol="naive"),
             protocol="naive",
-            near=(0, 0),
+            near=(Near(1),),
+            moves=(Through("write byte 4"), Goes(1, "SiteRan"), Goes(1, "Oopsed")),
             ends_with="Oopsed",
             shows=("SiteStored", "SiteRan", "Oopsed"),
             beats=7,
@@ -236,13 +225,13 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=(*_one("vfs_read"), ON),
             commands=(OFF,),
-            options=Options(act_odds=96, seed=0),
-            near=(0, 0),
+            near=(Near(0, 20),),
+            moves=(Through("sync 1"), *_handled(0), Through("")),
             shows=TRAPPED,
             beats=20,
         ),
     )
-}
+}  # fmt: skip
 
 
 def scenario_named(name: str) -> Scenario:

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from lessons import left_out
-from lessons.left_out import KNOWN, Died, first_failure, sentences
+from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, sentences
 from lessons.scenarios import SCENARIOS
 from simkernel.fetch import FetchModel
 from simkernel.moment import open_moment
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import story_of
 
-DYING = [(name, phase) for (name, phase), died in KNOWN.items() if died is not None]
+DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if died is not None]
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +29,29 @@ def at_the_oops() -> dict[tuple[str, str], Stepper]:
 
 @pytest.mark.parametrize("key", DYING)
 def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]) -> None:
-    stepper, died = at_the_oops[key], KNOWN[key]
+    stepper, died = at_the_oops[key], KNOWN[key[1]]
     assert died is not None and stepper.scenario is not None
     assert stepper.simulation.outcome == f"oops on CPU{died.cpu}"
     assert stepper.protocol.name == f"int3 without {key[1]}"
     site = stepper.site
     ran = [e for e in stepper.simulation.log if getattr(e, "cpu", -1) == died.cpu and type(e).__name__ == "SiteRan"]
     traps = [e for e in stepper.simulation.log if getattr(e, "cpu", -1) == died.cpu and type(e).__name__ == "Int3Taken"]
-    if died.ran == "cc":
+    if died.ran == INT3:
         assert traps[-1].address == site  # type: ignore[attr-defined]
     else:
-        assert ran[-1].data.hex(" ") == died.ran  # type: ignore[attr-defined]
+        assert died.ran == MIXTURE
+        site_now = stepper.snapshot.site
+        assert site_now is not None and site_now.old is not None and site_now.new is not None
+        whole = (site_now.old.data, site_now.new.data)
+        assert ran[-1].data not in whole  # type: ignore[attr-defined]
+        assert all(byte in pair for byte, *pair in zip(ran[-1].data, *whole, strict=True))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("key", DYING)
 def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(
     key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
 ) -> None:
-    stepper, died = at_the_oops[key], KNOWN[key]
+    stepper, died = at_the_oops[key], KNOWN[key[1]]
     assert died is not None
     broken = []
     for _ in range(12):
@@ -87,8 +92,8 @@ def test_the_moment_of_the_oops_opens_the_same_oops(at_the_oops: dict[tuple[str,
 def test_a_search_finds_the_first_run_and_the_whole_protocol_none() -> None:
     scenario = left_out.left_out(SCENARIOS["one"], "write head")
     failure = first_failure(scenario, runs=5)
-    assert failure is not None and failure.died == KNOWN["one", "write head"]
-    whole = replace(SCENARIOS["one"], near=None, options=replace(scenario.options, model=FetchModel.BYTE))
+    assert failure is not None and failure.died.ran == INT3 and failure.died.run
+    whole = replace(SCENARIOS["one"], near=(), moves=(), options=replace(scenario.options, model=FetchModel.BYTE))
     assert first_failure(whole, runs=5) is None
 
 
@@ -103,5 +108,5 @@ def test_what_cannot_be_left_out_says_so() -> None:
 
 
 def test_a_sentence_for_each_end() -> None:
-    assert sentences(Died("byte", 7, 1, "cc"), "sync 3")[0].startswith("Without sync 3, CPU1 took an int3")
+    assert sentences(Died("byte", 1, INT3, 7), "sync 3")[0].startswith("Without sync 3, CPU1 took an int3")
     assert sentences(None, "release") == ("Without release, none of 1,000 runs has gone wrong.",)

@@ -115,7 +115,9 @@ class Stepper:
             told("booting")
             simulation = Simulation.boot(options, protocol=protocol_of(protocol or self.protocol.name))
             return Stepper(simulation)
-        scenario = replace(self.scenario, options=options, protocol=protocol or self.scenario.protocol)
+        scenario = replace(
+            self.scenario, options=options, protocol=protocol or self.scenario.protocol, near=(), moves=()
+        )
         return Stepper.start(scenario, told)
 
     # --- looking ------------------------------------------------------------------------------------------------

@@ -1,0 +1,182 @@
+"""Moves that a scenario makes by hand, so that what it is about happens: who goes on, and until what.
+
+They say what is to happen, not how many instructions that takes, so they hold for a changed kernel too. Each becomes
+choices of history, and all of it really runs: a director decides who moves next, never what comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simkernel.errors import GuestError
+from simkernel.events import Event
+from simkernel.insn import SITE_SIZE
+from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
+from simkernel.simulation import Simulation
+
+PATIENCE = 60_000  # choices for one move
+FAR = 100  # instructions of a choice between batches
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """The patching task takes its next action; before that every CPU that it waits for answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """The patching task goes on until its phase is this one, not begun; "" for the end of the batch."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """A CPU goes on until an event of that type happens to it, at the site where the event has one.
+
+    "" is: until it is at the site. The others go on beside it, but none of them answers or comes there.
+    """
+
+    cpu: int
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A CPU reads so many bytes of its next instruction."""
+
+    cpu: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settles:
+    """A CPU's uncertain byte of the site becomes certain, by one store."""
+
+    cpu: int
+    byte: int
+
+
+Move = Acts | Through | Goes | Reads | Settles
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Where a CPU is when a story starts: so many instructions before the site, or before a function."""
+
+    cpu: int
+    distance: int = 0
+    function: str = ""
+
+
+class Director:
+    """Makes moves on a simulation, about one site."""
+
+    def __init__(self, simulation: Simulation, site: int) -> None:
+        self._simulation = simulation
+        self._site = site
+
+    def play(self, moves: Sequence[Move]) -> None:
+        """Make these moves, in order; an outcome ends them.
+
+        Raises: GuestError where one of them does not come about.
+        """
+        for move in moves:
+            if self._simulation.outcome:
+                return
+            match move:
+                case Acts():
+                    self._act()
+                case Through(phase=phase):
+                    self._through(phase)
+                case Goes(cpu=cpu, until=until):
+                    self._go(cpu, until)
+                case Reads(cpu=cpu, count=count):
+                    self._simulation.step(Read(cpu, count))
+                case Settles(cpu=cpu, byte=byte):
+                    self._simulation.step(Settle(cpu, self._site + byte))
+
+    def _act(self) -> None:
+        task = self._simulation.task
+        for cpu in task.waits_for():
+            self._go(cpu, "SyncAnswered")
+        if not task.ready():
+            raise GuestError("the patching task waits, and for no CPU that could answer")
+        self._simulation.step(Act())
+
+    def _through(self, phase: str) -> None:
+        simulation = self._simulation
+        begun = simulation.task.poke.busy
+        while not simulation.outcome:
+            now = simulation.task.poke.phase
+            begun = begun or now is not None
+            if begun and phase == ("" if now is None else now.name):
+                return
+            self._act()
+
+    def _go(self, cpu: int, until: str) -> None:
+        simulation = self._simulation
+        for _ in range(PATIENCE):
+            events = self._run(cpu)
+            there = simulation.machine.cpus[cpu].rip == self._site if not until else self._found(events, cpu, until)
+            if there or simulation.outcome:
+                return
+            for other in simulation.cpus:
+                if other != cpu and self._may_go_on(other):
+                    self._run(other)
+        raise GuestError(f"CPU{cpu} does not come to {until or simulation.image.symbolize(self._site)}")
+
+    def _run(self, cpu: int) -> list[Event]:
+        choice: Choice = Run(cpu, 1 if self._simulation.task.poke.busy else FAR)
+        return self._simulation.step(choice)
+
+    def _found(self, events: list[Event], cpu: int, until: str) -> bool:
+        for event in events:
+            place = next(
+                (getattr(event, name) for name in ("site", "address", "ip") if hasattr(event, name)), self._site
+            )
+            here = until == "Oopsed" or 0 <= place - self._site < SITE_SIZE
+            if type(event).__name__ == until and getattr(event, "cpu", cpu) == cpu and here:
+                return True
+        return False
+
+    def _may_go_on(self, cpu: int) -> bool:
+        """True where the CPU is elsewhere, and nothing that it does next is part of the story."""
+        machine = self._simulation.machine
+        lane = machine.lanes[cpu]
+        near = 0 <= machine.cpus[cpu].rip - self._site < SITE_SIZE
+        return not (near or lane.reading or lane.int3s or lane.sync_asked or lane.ipi_sent is not None)
+
+
+def come_near(simulation: Simulation, address: int, cpu: int, choices: int = 200) -> int | None:
+    """Let one CPU run alone, so far that its next choice of `QUANTUM` instructions leads to an address.
+
+    Returns: how many of these come before it; None, and nothing has moved, where the CPU does not come there.
+    """
+    engine, start = simulation.machine.cpus[cpu], simulation.position
+    for _ in range(choices):
+        here, passed = simulation.position, list[int]()
+        unwatch = engine.observe(passed.append)
+        try:
+            simulation.step(Run(cpu, QUANTUM))
+        finally:
+            unwatch()
+        if address in passed:
+            simulation.goto(here)
+            return passed.index(address)
+    simulation.goto(start)
+    return None
+
+
+def approach(simulation: Simulation, site: int, near: Near) -> None:
+    """Let one CPU run alone until it is where it is to be (less far where its tick came between).
+
+    Raises: GuestError where the CPU does not come there.
+    """
+    address = simulation.image.address(near.function) if near.function else site
+    away = come_near(simulation, address, near.cpu)
+    if away is None:
+        raise GuestError(f"CPU{near.cpu} does not come to {simulation.image.symbolize(address)}")
+    if away > near.distance:
+        simulation.step(Run(near.cpu, away - near.distance))
