@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simkernel.events import SiteRan
+from simkernel.layout import VECTOR_BP
 from simkernel.snapshot import SiteView, Snapshot
 from simkernel.validate import Verdict
 from tui.stepper.story.marks import no_addresses
@@ -36,7 +37,8 @@ class Why:
 def why_of(snapshot: Snapshot, without: str = "") -> Why:
     """The why of a snapshot; `without` is what a run without the phase came to."""
     phase = snapshot.patch.phase
-    broken = next((verdict for verdict in (*_just_ran(snapshot), *snapshot.verdicts) if not verdict.holds), None)
+    found = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
+    broken = next((verdict for verdict in found if not verdict.holds), None)
     return Why(
         true_now=true_now(snapshot),
         holds=broken is None and not snapshot.outcome,
@@ -95,8 +97,11 @@ def _verdict_text(snapshot: Snapshot, broken: Verdict | None) -> str:
 
 
 def _byte(snapshot: Snapshot, broken: Verdict | None) -> int | None:
-    site = snapshot.site
-    address = broken.address if broken is not None else snapshot.oops.address if snapshot.oops is not None else None
+    """Which byte of the site breaks it; RIP of a breakpoint exception is behind its int3."""
+    site, oops = snapshot.site, snapshot.oops
+    address = broken.address if broken is not None else None
+    if broken is None and oops is not None:
+        address = oops.address - (oops.vector == VECTOR_BP)
     if site is None or address is None or not 0 <= address - site.address < len(site.memory.data):
         return None
     return address - site.address
