@@ -54,7 +54,7 @@ def what_it_does(snapshot: Snapshot, lane: Lane) -> str:
         return f"is in the middle of reading an instruction of {function}"
     sync = patch.phase.name if patch.phase is not None and isinstance(patch.phase.action, SyncCores) else "the sync"
     if lane.handling:
-        return f"is in the int3 handler{_still_asked(lane, sync)}"
+        return f"is in the int3 handler, at {function}{_still_asked(lane, sync)}"
     if lane.asked and not lane.interrupts_on and "sync" in lane.pending:
         return f"cannot answer {sync} yet: interrupts are off in {function}"
     if lane.asked and "sync" not in lane.pending:
