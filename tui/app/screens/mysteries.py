@@ -34,7 +34,8 @@ def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
     body += [line()] if cue.rows else []
     if cue.map is not None:
         body += [line(INDENT, *one) for one in map_lines(cells(cue.map), room, marks)]
-        names = (f"{marks.sites[at]} {SITE_STATES[at]}: {cue.map.count(at):,}" for at in (0, 1))
+        shown = (at for at in range(len(SITE_STATES)) if at < 2 or cue.map.count(at))  # nothing and call always
+        names = (f"{marks.sites[at]} {SITE_STATES[at]}: {cue.map.count(at):,}" for at in shown)
         body += [line(("  " + "   ".join(names), "dim")), line()]
     if cue.counts:
         body.append(line((f"{INDENT}{'FUNC':<30} {'COUNT':>8}", "dim")))
