@@ -71,7 +71,7 @@ PROPERTIES = (
     Property(
         "stuck",
         STUCK,
-        "from everywhere the end of the patch can still be reached",
+        "as long as nobody has died, the end of the patch can still be reached",
         "the end of the patch can no longer be reached",
     ),
     Property(

@@ -32,6 +32,8 @@ VIOLATION = 1
 @click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")
 @click.option("--states", type=click.IntRange(1), default=1_000_000, show_default=True, help="Give up after so many.")
+@click.option("--ablation", is_flag=True, help="Print the table: every protocol, whole and with each step left out.")
+@click.option("--markdown", is_flag=True, help="With --ablation: as the page simkernel/explore/ablation.md.")
 @click.option("--no-replay", is_flag=True, help="Do not play a schedule on the simulation.")
 @JSON
 @click.pass_context
@@ -41,6 +43,9 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     A wrong name of a phase or a protocol is answered by the list of them.
     Exit codes: 0 nothing is broken (safe, or not finished, and it says which); 1 not safe.
     """
+    if asked["ablation"]:
+        print_ablation(as_json, asked["markdown"], not asked["no_replay"])
+        return
     from simkernel.explore import Question, explore
     from simkernel.explore.properties import USUAL
     from simkernel.fetch import FetchModel
@@ -67,6 +72,17 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     else:
         tell(finding, moment)
     ctx.exit(VIOLATION if finding.broken else 0)
+
+
+def print_ablation(as_json: bool, as_markdown: bool, with_moments: bool) -> None:
+    """The table of ablations: for a terminal, as a page, or all that is known of it (with moments it takes minutes)."""
+    from simkernel.explore import ablation
+
+    with progress("exploring every cell"):
+        if as_json:
+            emit_json(list(ablation.values(with_moments)))
+        else:
+            click.echo(ablation.markdown() if as_markdown else ablation.plain(), nl=not as_markdown)
 
 
 def changed(asked: dict[str, Any]) -> Protocol:
