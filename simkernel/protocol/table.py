@@ -188,6 +188,8 @@ class Protocol:
         """The same protocol with the phase of that name left out."""
         left_out = self.phase(name)
         kept = tuple(phase for phase in self.phases if phase is not left_out)
+        if not kept:
+            raise LearnerError(f"protocol {self.name} has no phase but {left_out.name}: nothing would be left of it")
         return self._experiment(f"without {left_out.name}", kept)
 
     def twice(self, name: str) -> Protocol:

@@ -1,0 +1,73 @@
+"""`simkernel explore`: verdicts, exit codes, schedules that can be opened, and what it says to wrong options."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from simkernel.explore.sentences import parse
+from simkernel.moment import open_moment
+from tui import cli
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command line here: (exit code, stdout, stderr)."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(["explore", *arguments])
+        out, said = capsys.readouterr()
+        return code, out, said
+
+    return command
+
+
+def test_int3_is_safe(run: Any) -> None:
+    code, out, said = run()
+    assert (code, said) == (0, "")
+    assert out.startswith("int3, NOP -> CALL inside a line, 2 CPUs, in model byte: safe. All ")
+
+
+def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
+    code, out, said = run("--without", "sync-1", "--place", "across")
+    assert (code, said) == (1, "")
+    *steps, verdict, played, moment = out.splitlines()
+    assert [int(line.split()[0]) for line in steps] == list(range(1, len(steps) + 1))
+    assert all(parse(line.split(maxsplit=1)[1]) for line in steps)
+    assert "in model byte: not safe. After 5 steps" in verdict and "(torn)" in verdict
+    assert played.startswith("It was played on the simulation")
+    simulation = open_moment(moment.removeprefix("simkernel demo --moment "))
+    assert simulation.position < len(simulation.entries)
+
+
+def test_json_has_the_verdict_and_the_moment(run: Any) -> None:
+    code, out, _ = run("--protocol", "int3-2012", "--change", "call-call", "--model", "instant", "--json")
+    value = json.loads(out)
+    assert code == 1
+    assert (value["safe"], value["finished"], value["broken"]) == (False, True, "neither")
+    assert len(value["schedule"]) == 5 and value["moment"].startswith("sk1-")
+
+
+def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:
+    code, out, _ = run("--states", "50")
+    assert code == 0 and "not finished" in out and "safe." not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--without", "sync-9"), "protocol int3 has no phase 'sync-9'; it has: write int3, sync 1"),
+        (("--protocol", "nope"), "no protocol 'nope'; there are: int3"),
+        (("--protocol", "one-store", "--without", "write-all"), "nothing would be left"),
+        (("--move", "sync-1"), "name two phases"),
+        (("--move", "sync-1:sync-1"), "cannot be moved before itself"),
+        (("--property", "speed"), "no property 'speed'; there are: torn"),
+        (("--nop", "6x1"), "'6x1' is none of nop5"),
+        (("--cpus", "5"), "1<=x<=4"),
+    ],
+)
+def test_wrong_options_are_named(run: Any, arguments: tuple[str, ...], said: str) -> None:
+    code, out, error = run(*arguments)
+    assert code == 2 and not out and said in error
