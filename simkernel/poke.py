@@ -51,7 +51,7 @@ EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, 
 IPI_PRICE = 200  # for sending one sync to all CPUs
 ACTION_PRICE = 50  # for anything else
 
-INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF  # types of a gate (SDM vol. 3, table 3-2)
+TRAP_GATE = 0xF  # type of a gate (SDM vol. 3, table 3-2)
 PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3  # values of PCPU_STOP
 
 TP_LOC = np.dtype(
@@ -237,12 +237,13 @@ class TextPoke:
         return [BatchStarted(protocol=self.protocol.name, batch=self.state.number, sites=sites)]
 
     def _set_gate(self) -> None:
-        """#BP's gate in the IDT is of the type that the protocol asks for (the guest's own is an interrupt gate)."""
-        wanted = TRAP_GATE if self.protocol.gate == "trap" else INTERRUPT_GATE
+        """A protocol may ask for a trap gate at #BP; else the gate stays as the guest has made it."""
+        if self.protocol.gate != "trap":
+            return
         address = layout.IDT_BASE + 16 * layout.VECTOR_BP
         word = self.machine.memory.read_u64(address)
-        if word >> 40 & 0xF != wanted:
-            self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
+        if word >> 40 & 0xF != TRAP_GATE:
+            self.machine.memory.write_u64(address, word & ~(0xF << 40) | TRAP_GATE << 40)
 
     def _entries(self, batch: Batch) -> npt.NDArray[Any]:
         """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
