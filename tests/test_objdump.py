@@ -48,15 +48,17 @@ def test_every_line_of_the_kernel_as_built(ibt: bool, intel: bool) -> None:
 
 
 @needs_objdump
-def test_every_line_of_the_kernel_booted_and_traced() -> None:
+@pytest.mark.parametrize("ibt", [False, True], ids=["plain", "ibt"])
+def test_every_line_of_the_kernel_booted_and_traced(ibt: bool) -> None:
     """What memory holds after boot (NOPs), and with every function traced (calls), trampolines too."""
-    simulation = Simulation.boot(Options(cpus=1, patch_quantum=128))
+    simulation = Simulation.boot(Options(cpus=1, ibt=ibt, patch_quantum=128))
     machine, text = simulation.machine, simulation.image.segments[0]
     for tracer, mnemonic in (("nop", "nopl"), ("function", "call")):
         simulation.do(SetTracer(tracer))
         assert simulation.settle_down()
         code = machine.text_read(text.base, len(text.data))
-        compare(code, text.base)
+        for intel in (False, True):
+            compare(code, text.base, intel)
         site = int(simulation.image.mcount_loc[0]) - text.base
         assert next(disasm.decode(code[site:], 0)).mnemonic == mnemonic
     trampoline = machine.text_read(layout.TRAMP_BASE, 0x100)
