@@ -1,1 +1,7 @@
-"""Lessons on live patching: content and its runner. They use the engine only."""
+"""Lessons on live patching: content and its runner. They use the engine only.
+
+scenarios  runs that show one thing each, as data
+director   who moves next in them, so that it happens
+beats      the places at which a learner stops
+left_out   what leaving a phase of a protocol out leads to, by running it
+"""

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from simkernel.protocol.table import ALL_NEW, NEW, OLD, Part, Phase, Protocol, Write
 
+
+def _so_far(last: int) -> str:
+    """What is true once the bytes up to `last` are written."""
+    if last == 4:
+        return "All five bytes are new in memory: a CPU that comes by runs the new instruction."
+    which = "Byte 0 is" if last == 0 else f"Bytes 0 to {last} are"
+    return f"{which} new in memory, the rest is old: a CPU that comes by runs the mixture."
+
+
 NAIVE = Protocol(
     name="naive",
     era="nobody: it crashes",
@@ -17,7 +26,7 @@ NAIVE = Protocol(
             memory=(NEW,) * (at + 1) + (OLD,) * (4 - at),
             settled=False,
             linux="",
-            true_now=f"Bytes 0 to {at} are new in memory, the rest is old: a CPU that comes by runs the mixture.",
+            true_now=_so_far(at),
             why="It is the plainest way to change five bytes.",
             without="The byte would stay as it was.",
         )

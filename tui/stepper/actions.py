@@ -74,7 +74,7 @@ ACTIONS: tuple[Action, ...] = (
         "place", (), "place", "Go to place", "Go to a place of history by its number.", MOVE, moves.place, "place"
     ),
     Action("start", ("home",), "start", "To the start", "Go back to where the story starts.", MOVE, moves.start),
-    Action("end", ("end",), "end", "To the end", "Go to the last place that was reached.", MOVE, moves.end),
+    Action("end", ("end",), "end", "To the end", "Go to the last place that history knows.", MOVE, moves.end),
     Action(
         "break-function", ("k",), "k", "Break at function",
         "Set a breakpoint where a CPU is about to run a function.", BREAK, asks.break_function, "function",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 
@@ -17,8 +18,14 @@ from tui.stepper.story import Mark, Story, story_of
 WALKED = ("one", "cache-line", "naive", "all", "off")
 
 
-def walk(stepper: Stepper) -> list[Story]:
-    """The story at its start and after each beat, to the scenario's end."""
+@lru_cache
+def walk(name: str) -> list[Story]:
+    """The story of a scenario at its start and after each beat, to its end."""
+    return walked(Stepper.start(name))
+
+
+def walked(stepper: Stepper) -> list[Story]:
+    """The same of a stepper that stands at the start, and now stands at the end."""
     assert stepper.scenario is not None
     out = [story_of(stepper)]
     for _ in range(stepper.scenario.beats):
@@ -43,7 +50,7 @@ def test_the_beats_together_are_the_event_log(name: str) -> None:
 
 @pytest.mark.parametrize("name", WALKED)
 def test_each_beat_says_something_else_and_changes_the_picture(name: str) -> None:
-    stories = walk(Stepper.start(name))
+    stories = walk(name)
     for before, after in zip(stories, stories[1:], strict=False):
         assert after.said and after.said != before.said
         assert after.step == before.step + 1
@@ -53,7 +60,7 @@ def test_each_beat_says_something_else_and_changes_the_picture(name: str) -> Non
 
 @pytest.mark.parametrize("name", WALKED)
 def test_a_mark_of_change_stands_where_a_byte_changed_and_nowhere_else(name: str) -> None:
-    stories = walk(Stepper.start(name))
+    stories = walk(name)
     for before, after in zip(stories, stories[1:], strict=False):
         assert before.table is not None and after.table is not None
         for was, now in zip(
@@ -64,7 +71,7 @@ def test_a_mark_of_change_stands_where_a_byte_changed_and_nowhere_else(name: str
 
 
 def test_marks_are_what_the_bytes_are() -> None:
-    for story in walk(Stepper.start("cache-line")):
+    for story in walk("cache-line"):
         site = story.snapshot.site
         assert site is not None and story.table is not None
         for row, one in zip(story.table.cpus, site.cpus, strict=True):
@@ -83,7 +90,7 @@ def test_marks_are_what_the_bytes_are() -> None:
 
 def test_what_a_cpu_has_not_read_yet_is_not_shown_as_a_byte() -> None:
     seen = 0
-    for story in walk(Stepper.start("one")):
+    for story in walk("one"):
         assert story.table is not None and story.snapshot.site is not None
         for row, one in zip(story.table.cpus, story.snapshot.site.cpus, strict=True):
             unread = [cell.has(Mark.UNREAD) for cell in row.cells]
@@ -93,7 +100,7 @@ def test_what_a_cpu_has_not_read_yet_is_not_shown_as_a_byte() -> None:
 
 
 def test_the_naive_patch_is_seen_broken_with_the_cpu_and_the_byte() -> None:
-    stories = walk(Stepper.start("naive"))
+    stories = walk("naive")
     assert stories[1].why.holds
     broken = [story.why for story in stories if not story.why.holds]
     assert all(why.verdict.startswith("Broken: ") for why in broken)
@@ -104,7 +111,7 @@ def test_the_naive_patch_is_seen_broken_with_the_cpu_and_the_byte() -> None:
 
 def test_true_now_and_why_differ_in_every_phase() -> None:
     by_phase: dict[str, tuple[str, str]] = {}
-    for story in walk(Stepper.start("one")):
+    for story in walk("one"):
         why = story.why
         if why.phase:
             assert why.true_now != why.why
@@ -115,7 +122,7 @@ def test_true_now_and_why_differ_in_every_phase() -> None:
 
 def test_back_at_a_place_the_same_is_said() -> None:
     stepper = Stepper.start("one")
-    forward = [story.said for story in walk(stepper)]
+    forward = [story.said for story in walked(stepper)]
     backward = [forward[-1]]
     for _ in range(len(forward) - 1):
         stepper.apply("back")

@@ -22,6 +22,7 @@ from simkernel.schedule import Run
 from simkernel.snapshot import SiteView, Snapshot
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
+from tui.stepper.story.why import why_of
 
 MOST = 3  # sentences of a step
 WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait
@@ -60,9 +61,9 @@ def _event(stepper: Stepper, event: ev.Event) -> str:
 
 
 def verdict_sentence(snapshot: Snapshot) -> str:
-    """What is broken, "" where nothing is."""
-    broken = next((verdict for verdict in snapshot.verdicts if not verdict.holds), None)
-    return "" if broken is None else f"Broken: {no_addresses(broken.detail)}."
+    """What is broken, "" where nothing is; an oops says so itself."""
+    why = why_of(snapshot)
+    return "" if why.holds or snapshot.oops is not None else why.verdict
 
 
 # --- reasons -------------------------------------------------------------------------------------------------------
@@ -155,7 +156,7 @@ def _ran(event: ev.SiteRan, stepper: Stepper, phase: Phase | None) -> list[str]:
         return ["That is the old instruction, and all of it."]
     if event.data == site.new.data:
         return ["That is the new instruction, and all of it."]
-    return ["That is neither the old instruction nor the new one."]
+    return []
 
 
 def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -230,7 +231,7 @@ def _part(site: SiteView, kind: str, at: list[int]) -> str:
     if len(at) == 1:
         byte = f"byte {at[0]} is {site.memory.data[at[0]]:02X}"
         return f"{byte}, {kind}"
-    return f"bytes {at[0]} to {at[-1]} are {kind}"
+    return f"bytes {at[0]} {'and' if len(at) == 2 else 'to'} {at[-1]} are {kind}"
 
 
 def elsewhere(stepper: Stepper, first: int, last: int) -> str:
