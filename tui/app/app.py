@@ -201,7 +201,7 @@ class SimkernelApp(StepperApp):
             elif name is not None:
                 self.action_do("scenario", name)
 
-        self.push_screen(Scenarios(last), chosen)
+        self.push_screen(Scenarios(self.look.marks, last), chosen)
 
     def go_on(self, last: Kept) -> None:
         """To the place where one left, looked at as then."""

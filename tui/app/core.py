@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from simkernel.breakpoints import AtAddress
+from simkernel.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
 from tui.app.kept import Kept
@@ -79,6 +80,8 @@ class StepperApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_class(self.look.marks != UNICODE, "-ascii")
+        if self._driver is not None and not self.is_headless:
+            self._driver.write("\x1b[?25h")  # Textual hides the cursor; ours stands on the item in focus
         self.push_screen(StepperScreen().data_bind(StepperApp.picture))
         self.show(Outcome())
         self.run_worker(self._carry_out(), name="stepper")
@@ -105,6 +108,8 @@ class StepperApp(App[int]):
             finally:
                 self._busy = False
                 soon.stop()
+            if outcome.message.startswith(MARK):
+                self.copy_to_clipboard(outcome.message)
             self.show(outcome)
             self._asked.task_done()
 

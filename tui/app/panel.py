@@ -56,6 +56,8 @@ class Panel(Widget, can_focus=True):
         self.redraw()
 
     def on_focus(self) -> None:
+        """The terminal's cursor stands where the focus is: a screen reader follows it."""
+        self.app.cursor_position = self.region.offset
         self.redraw()
 
     def on_blur(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
+from textual.geometry import Offset
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from lessons.scenarios import SCENARIOS, Scenario
 from tui.app.kept import Kept
+from tui.app.marks import Marks
 from tui.app.text import content, line
 
 MYSTERIES, GO_ON = "mysteries", "go on"
@@ -23,35 +25,42 @@ class Scenarios(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Scenarios { background: $background; }
     Scenarios Static { padding: 1 2 0 2; height: auto; }
-    Scenarios OptionList { border: none; background: $background; height: 1fr; padding: 0 1; }
+    Scenarios OptionList { background: $background; height: 1fr; padding: 0 1; }
+    Scenarios OptionList, Scenarios OptionList:focus { border: none; }
     """
 
-    def __init__(self, last: Kept | None = None) -> None:
+    def __init__(self, marks: Marks, last: Kept | None = None) -> None:
         super().__init__()
-        self._last = last
+        self._marks, self._last = marks, last
 
     def compose(self) -> ComposeResult:
         head = line(("What do you want to watch?", "title"), ("   Enter: start   Esc: back", "dim"))
         yield Static(content([head]))
+        yield OptionList(*(Option(self.entry(name, False), name) for name in self.entries()))
+
+    def entries(self) -> dict[str, tuple[str, str, str]]:
+        """Title, question and remark of each entry, by its name."""
         last = self._last
-        left = (
-            []
-            if last is None
-            else [Option(two_lines("Go on where you left", f"{last.title}, step {last.step}", ""), GO_ON)]
-        )
-        yield OptionList(
-            *left,
-            Option(
-                two_lines("Two mysteries", "Is every function really called twice? Why is that not slow?", ""),
-                MYSTERIES,
-            ),
-            *(Option(two_lines(one.title, one.question, remark(one)), one.name) for one in SCENARIOS.values()),
-        )
+        left = {} if last is None else {GO_ON: ("Go on where you left", f"{last.title}, step {last.step}", "")}
+        both = {MYSTERIES: ("Two mysteries", "Is every function really called twice? Why is that not slow?", "")}
+        return left | both | {one.name: (one.title, one.question, remark(one)) for one in SCENARIOS.values()}
+
+    def entry(self, name: str, here: bool) -> Content:
+        title, question, note = self.entries()[name]
+        mark = f"{self._marks.here} " if here else "  "
+        head = line((mark, "here"), (title, "strong"), (f"   {note}", "dim"))
+        return content([head, line("    " + self._marks.plain(question))])
 
     def on_mount(self) -> None:
         choices = self.query_one(OptionList)
         choices.focus()
         choices.highlighted = 0 if self._last is not None else 1
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """A mark stands before the entry that Enter starts: colour alone would not do."""
+        for at, name in enumerate(self.entries()):
+            event.option_list.replace_option_prompt_at_index(at, self.entry(name, at == event.option_index))
+        self.app.cursor_position = event.option_list.region.offset + Offset(1, 2 * event.option_index)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
@@ -64,7 +73,3 @@ def remark(one: Scenario) -> str:
     """Who patches like this, and how long it takes to watch."""
     beats = f"{one.beats} steps, " if one.beats else ""
     return f"{beats}{one.protocol}: {one.era.partition(' (')[0]}"
-
-
-def two_lines(title: str, question: str, note: str) -> Content:
-    return content([line((title, "strong"), (f"   {note}", "dim")), line(("  " + question, ""))])

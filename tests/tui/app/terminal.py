@@ -1,0 +1,69 @@
+"""The real program in a real pseudo-terminal: pexpect runs it, pyte is the screen that it draws on."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pyte
+
+# Sequences of newer terminals, which pyte would print: private modes, kitty's keyboard protocol, titles.
+NEWER = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+WAIT = 20.0  # seconds for what must come; it comes much sooner
+ROOT = Path(__file__).parents[3]
+
+
+class Terminal:
+    """`simkernel` on a terminal of a kind and size; `state` is its home."""
+
+    def __init__(
+        self, arguments: list[str], state: Path, term: str, locale: str, columns: int = 80, rows: int = 24, **more: str
+    ) -> None:
+        keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        environ = keep | {"TERM": term, "LC_ALL": locale, "XDG_STATE_HOME": str(state), "PYTHONPATH": str(ROOT)} | more
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.begun = time.monotonic()
+        self.child = pexpect.spawn(
+            sys.executable, ["-m", "tui", *arguments], env=environ, dimensions=(rows, columns), cwd=str(ROOT)
+        )
+
+    def read(self, seconds: float = 0.05) -> str:
+        """What stands on the screen after a moment."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                data = self.child.read_nonblocking(65536, timeout=0.02)
+            except pexpect.TIMEOUT:
+                continue
+            except pexpect.EOF:
+                break
+            assert isinstance(data, bytes)
+            self.raw += data
+            self._stream.feed(NEWER.sub(b"", data))
+        return "\n".join(self.screen.display)
+
+    def until(self, text: str) -> str:
+        """Wait until a text stands on the screen; the screen then."""
+        end = time.monotonic() + WAIT
+        while text not in (shown := self.read()):
+            assert time.monotonic() < end, f"no {text!r} on the screen:\n{shown}"
+        return shown
+
+    def send(self, keys: str) -> None:
+        self.child.send(keys)
+
+    def end(self) -> int:
+        """The exit code, once the program has ended; `raw` holds all that it wrote."""
+        self.child.expect(pexpect.EOF, timeout=WAIT)
+        if isinstance(self.child.before, bytes):
+            self.raw += self.child.before
+        self.child.close()
+        status = self.child.exitstatus
+        assert status is not None
+        return status

@@ -1,0 +1,290 @@
+"""Every action of both tables, driven by its key or by name: what becomes of the snapshot, and what the screen says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tui.app.screens import Hand, drive
+from tui.app import kept
+from tui.app.actions import SCREEN_ACTIONS, bound, key_text
+from tui.app.palette import entries
+from tui.app.screens.boot import BootScreen
+from tui.app.screens.functions import FunctionsScreen
+from tui.app.screens.mysteries import MysteriesScreen
+from tui.app.screens.prompt import Prompt
+from tui.app.screens.reading import Page
+from tui.app.screens.scenarios import Scenarios
+from tui.app.screens.stepper import StepperScreen
+from tui.stepper.actions import ACTIONS
+
+Check = Callable[[Hand], Awaitable[None]]
+CHECKS: dict[str, Check] = {}
+
+
+def check(*names: str) -> Callable[[Check], Check]:
+    def note(function: Check) -> Check:
+        CHECKS.update(dict.fromkeys(names, function))
+        return function
+
+    return note
+
+
+@check("next", "back", "next-phase", "back-phase", "instruction", "back-instruction")
+async def moves_and_the_ways_back(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.press("right", "right", "right")
+    for there, back in (("right", "left"), ("i", "I"), ("space", "pageup"), ("pagedown", "b")):
+        before = stepper.simulation.place
+        await hand.press(there)
+        assert stepper.simulation.place != before
+        await hand.press(back)
+        assert stepper.simulation.place == before
+    phase = stepper.snapshot.patch.phase
+    await hand.press("enter")
+    assert stepper.snapshot.patch.phase != phase
+    await hand.press("backspace")
+    assert stepper.snapshot.patch.phase != phase or stepper.simulation.position
+
+
+@check("run", "run-back", "start", "end", "goto", "place")
+async def far_moves(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.press("r")
+    assert stepper.finished
+    end = stepper.simulation.place
+    await hand.press("home")
+    assert stepper.simulation.position == stepper.begin
+    await hand.press("end")
+    assert stepper.simulation.place == end
+    await hand.press("R")
+    assert stepper.simulation.position == stepper.begin
+    await hand.press("g")
+    await hand.type("5")
+    assert "step 5" in await hand.press("enter")
+    await hand.do("place", str(end[0]))
+    assert stepper.simulation.place == end
+    assert "number" in await hand.do("place", "x")
+    assert stepper.simulation.place == end
+
+
+@check("break-function", "break-event", "break-phase", "break-change", "clear-breaks")
+async def breakpoints(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.do("break-phase", "sync 2")
+    await hand.press("r")
+    assert stepper.snapshot.patch.phase is not None and stepper.snapshot.patch.phase.name == "sync 2"
+    await hand.press("K")
+    await hand.press("home")
+    await hand.do("break-event", "SyncEnded")
+    await hand.do("break-function", "schedule")
+    await hand.do("break-change", "vfs_read")
+    assert len(stepper.breakpoints) == 3 and len(hand.app.picture.stops if hand.app.picture else ()) == 1
+    text = await hand.press("r")
+    assert hand.app.picture is not None and hand.app.picture.message and not hand.app.picture.failed
+    assert hand.app.picture.message[:40] in text and not stepper.finished
+    await hand.press("K")
+    assert not stepper.breakpoints
+    assert "Bogus" in await hand.do("break-event", "Bogus")
+
+
+@check("act", "cpu-run", "cpu-read", "cpu-settle", "nmi")
+async def by_hand(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.press("a")
+    assert stepper.simulation.entries[stepper.simulation.position - 1].made
+    before = stepper.simulation.machine.cpus[1].rip
+    await hand.do("cpu-run", "1 3")
+    assert stepper.simulation.machine.cpus[1].rip != before
+    await hand.do("nmi", "0")
+    assert "nmi" in stepper.snapshot.lanes[0].pending
+    for name, wrong in (("cpu-read", "7"), ("cpu-settle", "0 4"), ("cpu-run", "x")):
+        place = stepper.simulation.place
+        text = await hand.do(name, wrong)
+        assert stepper.simulation.place == place and hand.app.picture is not None and hand.app.picture.failed
+        assert hand.app.picture.message[:30] in text
+
+
+@check("trace", "untrace", "second-ops", "second-ops-off", "look-at")
+async def asking_ftrace(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.press("r")
+    await hand.do("look-at", "vfs_open")
+    assert "vfs_open" in hand.text() and stepper.snapshot.site is not None
+    await hand.press("t")
+    assert isinstance(hand.app.screen, Prompt)
+    await hand.type("vfs_open")
+    await hand.press("enter", "r")
+    assert stepper.snapshot.site.memory.text == "nop" and stepper.snapshot.site.name == "vfs_open"
+    assert "call" in hand.text()
+    await hand.do("second-ops", "vfs_open")
+    await hand.do("second-ops-off")
+    await hand.do("untrace", "")
+    assert stepper.snapshot.patch.queued + bool(stepper.snapshot.patch.title)
+    assert "no_such" in await hand.do("trace", "no_such*")
+
+
+@check("without")
+async def leave_a_wait_out(hand: Hand) -> None:
+    await hand.press("right", "right", "right")
+    text = await hand.press("x")
+    stepper = hand.app.stepper
+    assert stepper.snapshot.oops is not None and "died" in text and "✘" in text
+    assert stepper.snapshot.oops.lines[0] in text
+    await hand.press("left")
+    assert stepper.snapshot.oops is None
+
+
+@check("cpus", "model", "policy", "schedule", "protocol", "seed", "kernel", "scenario")
+async def another_machine(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.do("cpus", "3")
+    assert len(stepper.snapshot.lanes) == 3 and "CPU2 may run" in hand.text()
+    await hand.do("model", "byte")
+    await hand.do("policy", "late")
+    await hand.do("seed", "7")
+    await hand.do("schedule", "round-robin")
+    options = stepper.snapshot.options
+    assert (options.model.value, options.policy.value, options.seed, options.schedule) == (
+        "byte",
+        "late",
+        7,
+        "round-robin",
+    )
+    await hand.do("protocol", "stop_machine")
+    assert "park" in hand.text() and "2012" in hand.text()
+    await hand.do("scenario", "naive")
+    assert "write byte 4" in hand.text()
+    for name, wrong in (("cpus", "9"), ("model", "x"), ("seed", "-"), ("kernel", "/no/such.S"), ("scenario", "x")):
+        await hand.do(name, wrong)
+        assert hand.app.picture is not None and hand.app.picture.failed
+
+
+@check("moment", "open-moment", "export-text", "export-json", "save-svg", "save-text")
+async def to_keep_and_to_share(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    await hand.press("right", "right", "right")
+    place = stepper.simulation.place
+    await hand.do("moment")
+    moment = hand.app.picture.message if hand.app.picture else ""
+    assert moment.startswith("sk1-")
+    await hand.press("right")
+    await hand.do("open-moment", moment)
+    assert stepper.simulation.place == place
+    assert "moment" in await hand.do("open-moment", "nonsense")
+    folder = Path(kept.state_file()).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("export-text", "export-json", "save-svg", "save-text"):
+        await hand.do(name, str(folder / name))
+    assert len(json.loads((folder / "export-json").read_text())) == len(stepper.simulation.log)
+    assert (folder / "export-text").read_text().count("\n") == len(stepper.simulation.log)
+    assert "in memory" in (folder / "save-text").read_text() and "<svg" in (folder / "save-svg").read_text()
+    await hand.do("save-text", str(folder))
+    assert hand.app.picture is not None and hand.app.picture.failed
+
+
+@check("deeper", "next-cpu", "focus-cpu", "syntax", "theme")
+async def looks(hand: Hand) -> None:
+    assert "registers" not in hand.text()
+    code = await hand.press("m")
+    assert "CPU0 next:" in code
+    assert "CPU1 next:" in await hand.press("f")
+    assert "CPU0 next:" in await hand.do("focus-cpu", "0")
+    assert await hand.press("y") != code
+    assert "CPU0 next:" in await hand.press("y")
+    await hand.do("focus-cpu", "9")
+    assert hand.app.picture is not None and hand.app.picture.failed
+    names = [hand.app.theme]
+    for _ in range(3):
+        await hand.press("T")
+        names.append(hand.app.theme)
+    assert sorted(names) == ["ansi", "dark", "high-contrast", "light"]
+
+
+@check("words", "help", "scenarios", "functions", "boot", "mysteries", "palette")
+async def screens(hand: Hand) -> None:
+    for key, kind, words in (
+        ("question_mark", Page, "cache line"),
+        ("f1", Page, "One step a second"),
+        ("S", Scenarios, "naive patch"),
+        ("F", FunctionsScreen, "irq_enter_rcu"),
+        ("B", BootScreen, "0 of"),
+    ):
+        text = await hand.press(key)
+        assert isinstance(hand.app.screen, kind) and words in text
+        await hand.press("escape")
+        assert isinstance(hand.app.screen, StepperScreen)
+    await hand.do("mysteries")
+    assert isinstance(hand.app.screen, MysteriesScreen) and "Does this machine" in hand.text()
+    await hand.press("s")
+    assert isinstance(hand.app.screen, Scenarios)
+    await hand.press("down", "down", "enter")
+    assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "second-ops"
+    await hand.press("ctrl+p")
+    await hand.type("intel")
+    await hand.pilot.pause(0.5)
+    assert "Other syntax" in hand.text()
+    await hand.press("escape")
+
+
+@check("play", "faster", "slower")
+async def by_itself(hand: Hand) -> None:
+    await hand.press("plus", "plus", "plus")
+    assert hand.app.pace == 0.125
+    await hand.press("plus")
+    assert hand.app.pace == 0.125
+    await hand.press("minus")
+    assert hand.app.pace == 0.25
+    await hand.press("A")
+    assert hand.app.playing is not None and "any key stops it" in hand.text()
+    await hand.pilot.pause(1.5)
+    await hand.press("right")
+    steps = len(hand.app.stepper.beats())
+    assert hand.app.playing is None and steps > 0
+    await hand.pilot.pause(0.6)
+    assert len(hand.app.stepper.beats()) == steps
+
+
+@check("look-at-site")
+async def the_map(hand: Hand) -> None:
+    names = hand.app.stepper.image.function_names()
+    await hand.do("look-at-site", "3")
+    assert hand.app.stepper.snapshot.site is not None and hand.app.stepper.snapshot.site.name == names[3]
+
+
+@check("quit")
+async def leaving(hand: Hand) -> None:
+    await hand.press("right", "right")
+    place = hand.app.stepper.simulation.place
+    hand.app.keep()
+    last = kept.load()
+    assert last is not None and last.step == 2
+    again = kept.reopen(last)
+    assert again.simulation.place == place and again.begin == hand.app.stepper.begin
+    await hand.pilot.press("q")
+    assert hand.app.return_code == 0
+
+
+@pytest.mark.parametrize("name", sorted({function.__name__ for function in CHECKS.values()}))
+def test_actions(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(kept, "state_file", lambda: tmp_path / "last.json")
+    drive(next(function for function in CHECKS.values() if function.__name__ == name))
+
+
+def test_no_action_is_left_out() -> None:
+    assert set(CHECKS) == {action.name for action in SCREEN_ACTIONS} | {action.name for action in ACTIONS}
+
+
+def test_every_action_is_in_the_palette_with_its_key() -> None:
+    shown = {name: title for name, title, _ in entries()}
+    for name, keys, visible in [(a.name, a.keys, a.shown) for a in SCREEN_ACTIONS] + [
+        (a.name, a.keys, True) for a in ACTIONS
+    ]:
+        assert not visible or key_text(keys) in shown[name]
+
+
+def test_no_key_that_terminals_or_tmux_take() -> None:
+    assert not {key for key, _ in bound()} & {"ctrl+s", "ctrl+j", "ctrl+b", "ctrl+a"}

@@ -1,0 +1,97 @@
+"""The real program on real terminals: it starts, steps, quits, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.app.terminal import Terminal
+
+KINDS = [
+    ("linux", "C.UTF-8"),
+    ("xterm-256color", "C.UTF-8"),
+    ("tmux-256color", "C.UTF-8"),
+    ("xterm-256color", "C"),
+]
+
+
+@pytest.mark.parametrize(("term", "locale"), KINDS)
+def test_a_scenario_on_a_terminal(term: str, locale: str, tmp_path: Path) -> None:
+    terminal = Terminal(["step", "one"], tmp_path, term, locale)
+    terminal.until("in memory")
+    for at in range(1, 4):
+        terminal.send("n")
+        shown = terminal.until(f"step {at}")
+    plain = term == "linux" or locale == "C"
+    assert ("> " in shown and shown.isascii()) if plain else "▶" in shown
+    terminal.send("m")
+    terminal.until("CPU0 next:")
+    terminal.send("q")
+    assert terminal.end() == 0
+    assert b"\x1b[?1049l" in terminal.raw
+    assert (tmp_path / "simkernel" / "last.json").exists()
+
+
+def test_a_first_start_asks_a_question_and_the_next_one_offers_to_go_on(tmp_path: Path) -> None:
+    terminal = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
+    terminal.until("Does this machine make that call")
+    terminal.send("n")
+    terminal.until("made 0 calls")
+    terminal.send("\x1b")
+    terminal.until("What do you want to watch?")
+    terminal.send("\r")
+    terminal.until("in memory")
+    terminal.send("nn")
+    terminal.until("step 2")
+    terminal.send("q")
+    assert terminal.end() == 0
+    again = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
+    again.until("Go on where you left")
+    again.send("\r")
+    again.until("step 2")
+    again.send("\x03")
+    assert again.end() == 0
+
+
+def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import threading\n"
+        "def break_it():\n"
+        "    import time\n"
+        "    while True:\n"
+        "        time.sleep(0.05)\n"
+        "        import sys\n"
+        "        moves = sys.modules.get('tui.stepper.actions')\n"
+        "        if moves is not None and hasattr(moves, '_BY_NAME'):\n"
+        "            def bug(*arguments): raise ZeroDivisionError('on purpose')\n"
+        "            object.__setattr__(moves._BY_NAME['instruction'], 'run', bug)\n"
+        "            return\n"
+        "threading.Thread(target=break_it, daemon=True).start()\n"
+    )
+    terminal = Terminal(
+        ["step", "one"],
+        tmp_path,
+        "xterm-256color",
+        "C.UTF-8",
+        PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[3]}",
+        XDG_LOG_HOME=str(tmp_path),
+    )
+    terminal.until("in memory")
+    terminal.read(0.3)
+    terminal.send("i")
+    code = terminal.end()
+    said = terminal.raw.decode()
+    assert code == 70
+    assert "this is a bug of simkernel: ZeroDivisionError: on purpose" in said and "\x1b[?1049l" in said
+    assert "Traceback" not in said
+    report = Path(said.rpartition("written down in ")[2].partition(";")[0].strip())
+    assert "moment: sk1-" in report.read_text()
+    report.unlink()
+
+
+@pytest.mark.parametrize("arguments", [[], ["step", "one"]])
+def test_a_terminal_that_cannot_draw(arguments: list[str], tmp_path: Path) -> None:
+    terminal = Terminal(arguments, tmp_path, "dumb", "C.UTF-8")
+    assert terminal.end() == 2
+    assert b"--plain" in terminal.raw
