@@ -28,7 +28,7 @@ COMMANDS = {
     "trace": "Trace functions and print the trace in ftrace's format.",
     "funccount": "Count the calls of functions.",
     "explore": "Look at every order of events of a patch protocol: safe, or the shortest way to a crash.",
-    "overhead": "Count what tracing costs, on and off, instruction by instruction.",
+    "overhead": "What tracing costs, on and off: counted, and priced by a table.",
     "show": "Print a file of ftrace, or kallsyms or dmesg, as Linux formats it.",
     "config": "Print the kernel configuration that the toy kernel stands for.",
     "doctor": "Say what is installed here, what is missing, and what that costs.",

@@ -1,6 +1,8 @@
-"""What tracing costs, counted on the simulated machine: exact figures, for one stated piece of work.
+"""What tracing costs, in answers that are never mixed: counted, and priced by a table.
 
 workload    a fixed piece of work for one CPU: the same system calls in every variant, ticks off
 variants    the same kernel with another beginning of its functions, or with tracing on
 exact       instructions, bytes of code and memory accesses of the workload, counted one by one
+forms       instructions by the form that a cost table tells apart
+modelled    the exact counts, priced in cycles by a table with a source for each line (costs.toml)
 """

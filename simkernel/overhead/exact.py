@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from simkernel import disasm
+from simkernel.disasm import Instruction
+from simkernel.overhead.forms import form_of
 from simkernel.overhead.variants import made
 from simkernel.overhead.workload import Counts, Workload
 
@@ -23,6 +25,7 @@ class Exact:
         calls: how often a site was passed; 0 where the kernel has none. by_function: the same for each function.
         text: bytes of the kernel's code. span: instructions from a site to site+5, the fewest and the most.
         inside: function -> instructions of its own that ran. system_calls: task -> how many it made.
+        forms: form of instruction (`forms.py`) -> how many of them ran.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Exact:
     system_calls: Mapping[str, int]
     by_function: Mapping[str, int]
     inside: Mapping[str, int]
+    forms: Mapping[str, int]
 
 
 @cache
@@ -53,11 +57,12 @@ def counted(name: str, workload: Workload) -> Exact:
     counts = workload.run()
     after = workload.system_calls()
     by_function = {function: counts.executed[site] for site, function in workload.sites.items()}
+    ran = _instructions(workload, counts)
     lengths = [span for spans in counts.spans.values() for span in spans]
     return Exact(
         name=name,
         instructions=counts.instructions,
-        code=_code_bytes(workload, counts),
+        code=sum(times * instruction.size for instruction, times in ran),
         reads=counts.reads,
         writes=counts.writes,
         calls=sum(by_function.values()),
@@ -66,16 +71,25 @@ def counted(name: str, workload: Workload) -> Exact:
         system_calls={task: calls - before.get(task, 0) for task, calls in after.items()},
         by_function=by_function,
         inside=_by_symbol(workload, counts),
+        forms=_by_form(ran),
     )
 
 
-def _code_bytes(workload: Workload, counts: Counts) -> int:
-    """Bytes of all instructions that ran."""
+def _instructions(workload: Workload, counts: Counts) -> list[tuple[Instruction, int]]:
+    """The instructions that ran, and how often each did."""
     machine = workload.simulation.machine
-    return sum(
-        times * disasm.length(machine.view_read(0, address, LONGEST), address)
+    return [
+        (next(disasm.decode(machine.view_read(0, address, LONGEST), address)), times)
         for address, times in counts.executed.items()
-    )
+    ]
+
+
+def _by_form(ran: list[tuple[Instruction, int]]) -> dict[str, int]:
+    """Instructions that ran, by their form."""
+    forms: Counter[str] = Counter()
+    for instruction, times in ran:
+        forms[form_of(instruction)] += times
+    return dict(forms)
 
 
 def _by_symbol(workload: Workload, counts: Counts) -> dict[str, int]:

@@ -1,8 +1,9 @@
-"""`simkernel overhead`: what tracing costs, on and off, counted instruction by instruction."""
+"""`simkernel overhead`: what tracing costs, on and off: counted, and priced by a table."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,23 +15,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simkernel.overhead.exact import Exact
+    from simkernel.overhead.modelled import Costs
 
 BASE, OFF = "none", "nop"
+COUNTED = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
+PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 
 
 @click.command
 @click.argument("variants", nargs=-1, metavar="[VARIANT]...")
 @click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
+@click.option("--costs", "costs_file", type=click.Path(path_type=Path), metavar="FILE", help="Price by your own table.")
 @takes_options()
-def command(variants: tuple[str, ...], glob: str, options: Options, as_json: bool) -> None:
-    """Count what one piece of work takes, with functions that begin in different ways.
+def command(variants: tuple[str, ...], glob: str, costs_file: Path | None, options: Options, as_json: bool) -> None:
+    """Count what one piece of work takes, with functions that begin in different ways, and price it.
 
     The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again. Counted, not
     estimated: instructions, bytes of the code that ran, and accesses to memory. Without VARIANT: all there are.
     """
     from simkernel.overhead.exact import exact
+    from simkernel.overhead.modelled import costs, modelled
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
 
+    table = costs(costs_file)
     chosen = [variant_named(name).name for name in variants] or list(possible())
     rows: list[Exact] = []
     with progress("counting") as line:
@@ -39,10 +46,20 @@ def command(variants: tuple[str, ...], glob: str, options: Options, as_json: boo
             rows.append(exact(name, glob))
     left_out = sorted(set(VARIANTS) - set(possible())) if not variants else []
     if as_json:
-        method = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
-        emit_json({"method": method, "glob": glob, "variants": [asdict(row) for row in rows], "left_out": left_out})
+        emit_json(
+            {
+                "exact": {"method": COUNTED, "glob": glob, "variants": [asdict(row) for row in rows]},
+                "modelled": {
+                    "method": PRICED,
+                    "table": table.name,
+                    "sources": sorted(set(table.source.values())),
+                    "variants": [asdict(modelled(row, table)) for row in rows],
+                },
+                "left_out": left_out,
+            }
+        )
         return
-    for text in lines(rows, glob):
+    for text in (*lines(rows, glob), *priced_lines(rows, table)):
         click.echo(text)
     if left_out:
         click.echo(f"Left out, because they are assembled and Keystone is not installed: {', '.join(left_out)}.")
@@ -54,6 +71,7 @@ def lines(rows: Sequence[Exact], glob: str) -> list[str]:
 
     made = ", ".join(f"{task} {calls}" for task, calls in rows[0].system_calls.items())
     out = [
+        "EXACT: counted on the simulated machine.",
         "One CPU, ticks off: every task is woken once, makes its system calls and sleeps again.",
         f"System calls: {made}.",
         "",
@@ -90,3 +108,27 @@ def _conclusions(by_name: dict[str, Exact], glob: str) -> list[str]:
             "and a few functions that look at the time do more where it is later."
         )
     return out
+
+
+def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
+    """The modelled table: cycles of the workload, and what of it had no price."""
+    from simkernel.overhead.modelled import modelled
+    from simkernel.overhead.variants import VARIANTS
+
+    prices = [modelled(row, table) for row in rows]
+    first = prices[0]
+    out = [
+        "",
+        f"MODELLED: the counts above times the cycles of {table.name}. No CPU ran it; real ones overlap.",
+        "",
+        f"{'':<28} {'cycles':>12} {f'more than {first.name}':>18}   not priced",
+    ]
+    for price in prices:
+        more = "" if price is first else f"{price.cycles - first.cycles:+,.0f}"
+        known = sum(first.unpriced.values())
+        unpriced = [f"{times - first.unpriced.get(form, 0):,} {form}" for form, times in price.unpriced.items()
+                    if price is not first and times != first.unpriced.get(form, 0)]  # fmt: skip
+        note = f"{known:,} instructions in each" if price is first else ", ".join(unpriced)
+        out.append(f"{VARIANTS[price.name].title:<28} {price.cycles:>12,.0f} {more:>18}   {note}".rstrip())
+    out.append("")
+    return out + [f"Source: {source}" for source in sorted(set(table.source.values()))]

@@ -1,0 +1,83 @@
+"""Modelled: the exact counts priced by a table of cycles, after the fact.
+
+`Simplified:` a sum over instructions. A CPU runs several at a time, waits for memory and guesses branches; no sum knows
+of that. What the table has no price for (no source tells what an exception costs in the kernel) is named, not guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from simkernel.errors import LearnerError
+from simkernel.overhead.exact import Exact
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """A cost table: `cycles` and `source` of each form of instruction."""
+
+    name: str
+    cycles: Mapping[str, float]
+    source: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Modelled:
+    """A variant's price.
+
+    Attributes:
+        cycles: of the whole workload, without what has no price. unpriced: form -> how many of them ran.
+    """
+
+    name: str
+    cycles: float
+    unpriced: Mapping[str, int]
+
+
+def costs(path: Path | None = None) -> Costs:
+    """The packaged cost table, or one of the user's; LearnerError where it is none."""
+    name = "costs.toml" if path is None else str(path)
+    try:
+        file = resources.files("simkernel") / "overhead" / "costs.toml" if path is None else path
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LearnerError(f"{name}: cannot be read as a cost table: {error}") from error
+    sources, lines = table.get("sources"), table.get("cost")
+    if not isinstance(sources, dict) or not isinstance(lines, list) or not lines:
+        raise LearnerError(f"{name}: a cost table has [sources] and one [[cost]] or more")
+    cycles: dict[str, float] = {}
+    source: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        forms, price, where = _line(f"{name}: [[cost]] number {number}", line, sources)
+        for form in forms:
+            if form in cycles:
+                raise LearnerError(f"{name}: {form!r} has two prices; leave one of them out")
+            cycles[form], source[form] = price, where
+    return Costs(name, cycles, source)
+
+
+def _line(place: str, line: Any, sources: dict[str, Any]) -> tuple[list[str], float, str]:
+    """One [[cost]]: forms, cycles and the text of its source."""
+    if not isinstance(line, dict):
+        raise LearnerError(f"{place} is no table: it needs forms, cycles and source")
+    forms, price, source = line.get("forms"), line.get("cycles"), line.get("source")
+    if not isinstance(forms, list) or not forms or not all(isinstance(form, str) for form in forms):
+        raise LearnerError(f'{place} has no list of forms, as in forms = ["mov", "mov load"]')
+    if not isinstance(price, int | float) or isinstance(price, bool) or not math.isfinite(price) or price < 0:
+        raise LearnerError(f"{place} has cycles = {price!r}; a number, 0 or more, is needed")
+    if not isinstance(source, str) or not isinstance(sources.get(source), str):
+        raise LearnerError(f"{place} has source = {source!r}; name one of [sources]: {', '.join(map(str, sources))}")
+    return forms, float(price), str(sources[source])
+
+
+def modelled(counted: Exact, table: Costs) -> Modelled:
+    """The price of a variant's exact counts."""
+    priced = sum(times * table.cycles[form] for form, times in counted.forms.items() if form in table.cycles)
+    unpriced = {form: times for form, times in sorted(counted.forms.items()) if form not in table.cycles}
+    return Modelled(counted.name, priced, unpriced)

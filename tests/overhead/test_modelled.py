@@ -1,0 +1,93 @@
+"""Prices: each counted instruction in one form, each form with one price and its source, the sum by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simkernel import disasm
+from simkernel.errors import LearnerError
+from simkernel.overhead.exact import exact
+from simkernel.overhead.forms import form_of
+from simkernel.overhead.modelled import costs, modelled
+
+
+@pytest.mark.parametrize(
+    ("code", "form"),
+    [
+        ("0f1f440000", "nop"),
+        ("4889c1", "mov"),
+        ("488b442408", "mov load"),
+        ("4889442408", "mov store"),
+        ("48c744240800000000", "mov store"),
+        ("488d442408", "lea"),
+        ("48ff4708", "inc store"),
+        ("f048ff4708", "lock inc store"),
+        ("807f0800", "cmp load"),
+        ("480fc14708", "xadd store"),
+        ("65480fc14708", "xadd store"),
+        ("4887470c", "xchg store"),
+        ("6548ff042530000000", "inc store"),
+        ("65488b042530000000", "mov load"),
+        ("ff5008", "call load"),
+        ("e800000000", "call"),
+        ("c3", "ret"),
+        ("9c", "pushf"),
+        ("cc", "int3"),
+    ],
+)
+def test_forms(code: str, form: str) -> None:
+    assert form_of(next(disasm.decode(bytes.fromhex(code), 0))) == form
+
+
+def test_every_instruction_has_one_form() -> None:
+    for name in ("nop", "function", "int3"):
+        assert sum(exact(name).forms.values()) == exact(name).instructions
+
+
+def test_the_price_is_the_sum(tmp_path: Path) -> None:
+    table = tmp_path / "mine.toml"
+    table.write_text('[sources]\nme = "a guess"\n[[cost]]\nforms = ["nop", "ret"]\ncycles = 3\nsource = "me"\n')
+    counted, mine = exact("nop"), costs(table)
+    price = modelled(counted, mine)
+    assert price.cycles == 3 * (counted.forms["nop"] + counted.forms["ret"])
+    assert sum(price.unpriced.values()) == counted.instructions - counted.forms["nop"] - counted.forms["ret"]
+    assert mine.source == {"nop": "a guess", "ret": "a guess"}
+
+
+def test_what_tracing_off_adds_is_priced_and_what_has_no_source_is_named() -> None:
+    table = costs()
+    off, left_in, trapped = (modelled(exact(name), table) for name in ("nop", "call", "int3"))
+    calls = exact("nop").calls
+    more = left_in.cycles - off.cycles
+    assert more == pytest.approx(calls * (table.cycles["call"] + table.cycles["ret"] - table.cycles["nop"]))
+    assert set(off.unpriced) == {"cli", "sti", "hlt", "iretq"}
+    assert trapped.unpriced["int3"] == trapped.unpriced["iretq"] - off.unpriced["iretq"] == exact("int3").calls
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = ", "cannot be read as a cost table"),
+        ("[sources]\n", "has \\[sources\\] and one \\[\\[cost\\]\\]"),
+        ('[sources]\na = "b"\n[[cost]]\nforms = []\n', "has no list of forms"),
+        ('[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = -1\n', "cycles = -1; a number, 0 or more"),
+        ('[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = nan\n', "cycles = nan"),
+        ('[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = 1\nsource = "c"\n', "name one of \\[sources\\]: a"),
+        (
+            '[sources]\na = "b"\n[[cost]]\nforms = ["nop", "nop"]\ncycles = 1\nsource = "a"\n',
+            "'nop' has two prices",
+        ),
+    ],
+)
+def test_a_table_that_is_none_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(LearnerError, match=message):
+        costs(file)
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LearnerError, match="cannot be read as a cost table"):
+        costs(tmp_path / "none.toml")
