@@ -1,4 +1,4 @@
-"""The kernel with endbr64 (CONFIG_X86_KERNEL_IBT): a site stands four bytes behind its function; all works as before."""
+"""The kernel with endbr64 (CONFIG_X86_KERNEL_IBT): a site stands four bytes behind its function."""
 
 from __future__ import annotations
 
