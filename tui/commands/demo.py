@@ -26,7 +26,7 @@ TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs come by, or the 
 
 @click.command
 @click.argument("function", required=False, metavar="[FUNC]")
-@click.option("--protocol", default="int3", show_default=True, help="How to patch: int3, stop_machine or naive.")
+@click.option("--protocol", default="int3", show_default=True, help="How to patch: int3, stop_machine, naive, ...")
 @click.option("--moment", metavar="STRING", help="Open the moment that a string names, and tell what comes next.")
 @takes_options(KERNEL, MACHINE)
 def command(function: str | None, protocol: str, moment: str | None, options: Options, as_json: bool) -> None:

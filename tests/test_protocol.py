@@ -1,0 +1,83 @@
+"""The tables: what memory holds after each phase follows from the writes; changes to a protocol; their names."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkernel.errors import LearnerError
+from simkernel.protocol import (
+    ALL_OLD,
+    ATOMIC8,
+    INT3_PROTOCOL,
+    NEW,
+    NOP_FORMS,
+    OLD,
+    PROTOCOLS,
+    STOP_MACHINE,
+    Protocol,
+    Write,
+    protocol_of,
+)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
+def test_memory_is_what_the_writes_make_it(protocol: Protocol) -> None:
+    for site in range(0x1000, 0x1008):
+        now = list(ALL_OLD)
+        for phase in protocol.phases:
+            if isinstance(phase.action, Write):
+                for at in phase.action.offsets(site):
+                    now[at] = phase.action.part
+            assert phase.memory_at(site) == tuple(now), (phase.name, site)
+        assert set(now) == {NEW}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
+def test_each_row_says_who_used_it_and_where_that_is_written(protocol: Protocol) -> None:
+    assert protocol.era and protocol.source and protocol.prose.endswith(".")
+    assert len({phase.name for phase in protocol.phases}) == len(protocol.phases)
+    for phase in protocol.phases:
+        assert all(text.endswith((".", "?")) for text in (phase.true_now, phase.why, phase.without)), phase.name
+
+
+def test_a_site_in_one_word_is_stored_at_once() -> None:
+    first, second = (phase.action for phase in ATOMIC8.phases)
+    assert isinstance(first, Write) and isinstance(second, Write)
+    assert [list(first.offsets(at)) for at in (0x1000, 0x1003)] == [[0, 1, 2, 3, 4]] * 2
+    assert [list(one.offsets(0x1005)) for one in (first, second)] == [[0, 1, 2], [3, 4]]
+    assert not second.offsets(0x1000)
+
+
+def test_a_phase_is_left_out_doubled_and_moved() -> None:
+    names = [phase.name for phase in INT3_PROTOCOL.phases]
+    assert [phase.name for phase in INT3_PROTOCOL.without("sync-2").phases] == names[:3] + names[4:]
+    assert [phase.name for phase in INT3_PROTOCOL.twice("sync 1").phases] == [*names[:2], "sync 1 again", *names[2:]]
+    moved = INT3_PROTOCOL.moved("write head", "write int3")
+    assert [phase.name for phase in moved.phases][:2] == ["write head", "write int3"]
+    assert moved.phases[0].memory == (NEW, OLD, OLD, OLD, OLD)
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        INT3_PROTOCOL.without("sync 1").without("sync 3"),
+        INT3_PROTOCOL.twice("sync 1").moved("release", "sync 3"),
+        INT3_PROTOCOL.moved("write head", "sync 1").twice("release").without("sync 2"),
+        STOP_MACHINE.without("park").on_nop("5x1"),
+        INT3_PROTOCOL.on_nop("jmp+3").through_trap_gate(),
+    ],
+    ids=lambda protocol: protocol.name,
+)
+def test_a_name_tells_what_was_changed(protocol: Protocol) -> None:
+    assert protocol_of(protocol.name) == protocol
+    assert protocol.era == "nobody: an experiment"
+
+
+@pytest.mark.parametrize("name", ["int4", "int3 without", "int3 without sync 9", "int3 on nop 6x1", "int3 with sync 1"])
+def test_a_wrong_name_is_refused(name: str) -> None:
+    with pytest.raises(LearnerError):
+        protocol_of(name)
+
+
+def test_nop_forms_are_five_bytes() -> None:
+    assert {len(form) for form in NOP_FORMS.values()} == {5}
