@@ -29,6 +29,7 @@ COMMANDS = {
     "funccount": "Count the calls of functions.",
     "explore": "Look at every order of events of a patch protocol: safe, or the shortest way to a crash.",
     "overhead": "What tracing costs, on and off: counted, and priced by a table.",
+    "native": "Patch running code on this very CPU, by the same protocols.",
     "show": "Print a file of ftrace, or kallsyms or dmesg, as Linux formats it.",
     "config": "Print the kernel configuration that the toy kernel stands for.",
     "doctor": "Say what is installed here, what is missing, and what that costs.",

@@ -1,0 +1,156 @@
+"""Experiments on this very CPU, each in a child process: what came of them, even where the child died."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import simkernel
+from simkernel.errors import LearnerError
+from simkernel.overhead import code, native
+from simkernel.overhead.patching import CYCLES, GIVE_UP, check
+from simkernel.protocol import protocol_of
+
+MOST_SECONDS = 55.0  # an experiment that takes longer is told to end
+GRACE = 5.0  # seconds until a child that has been told is killed
+MODULE = "simkernel.overhead.patching"
+Show = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """What came of patching a running loop.
+
+    Attributes:
+        protocol: its name. straddle: the site lay across two cache lines. asked: changes asked for.
+        cycles: changes begun. passes: of the loop. traps: int3s taken. wrong: results neither old nor new.
+        died: the signal that ended the child, or "stuck" where it had to be killed; "" where it lived.
+        seconds: it took.
+    """
+
+    protocol: str
+    straddle: bool
+    asked: int
+    cycles: int
+    passes: int
+    traps: int
+    wrong: int
+    died: str
+    seconds: float
+
+    @property
+    def unharmed(self) -> bool:
+        """No failure and no wrong result."""
+        return not self.died and not self.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How soon another CPU ran one changed byte, without any sync.
+
+    Attributes:
+        samples: changes. median, p99: nanoseconds. still_old: share of changes after which the old byte ran once more
+        at least. old_runs: passes that ran the old byte, in the median and at the 99th percentile.
+    """
+
+    samples: int
+    median: float
+    p99: float
+    still_old: float
+    old_runs: tuple[int, int]
+
+
+def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> Patched:
+    """Patch a running loop in a child process, by the protocol that a name describes.
+
+    Raises: LearnerError for a protocol that cannot be carried out, or where this machine cannot do it.
+    """
+    if cycles < 1:
+        raise LearnerError(f"{cycles} cycles: 1 or more are needed")
+    check(protocol_of(name))
+    begun = time.monotonic()
+    page, _answer, died = _child({"protocol": name, "cycles": cycles, "straddle": straddle}, show)
+    seconds = time.monotonic() - begun
+    at = {where: struct.unpack_from("<Q", page, where)[0] for where in (CYCLES, code.PASSES, code.TRAPS, code.WRONG)}
+    return Patched(name, straddle, cycles, at[CYCLES], at[code.PASSES], at[code.TRAPS], at[code.WRONG], died, seconds)
+
+
+def delay(count: int = 20_000) -> Delay:
+    """Change one byte under a running CPU so often, and see when it ran the new one."""
+    _page, answer, died = _child({"count": count}, lambda cycles: None)
+    if died:
+        raise LearnerError(f"the experiment was ended by {died}; the machine may be too busy. Try again.")
+    samples = np.array(answer["samples"], dtype=np.float64)
+    nanoseconds = samples[:, 0] * _nanoseconds_a_tick()
+    low, high = np.percentile(samples[:, 1], (50, 99))
+    median, p99 = np.percentile(nanoseconds, (50, 99))
+    return Delay(count, float(median), float(p99), float(np.mean(samples[:, 1] > 1)), (int(low), int(high)))
+
+
+def _child(asked: dict[str, Any], show: Show) -> tuple[bytes, dict[str, Any], str]:
+    """Run a child to its end: the shared page then, its answer, and what it died of."""
+    native.check()
+    native.two_cpus()
+    shared = os.memfd_create("simkernel")
+    os.ftruncate(shared, native.PAGE)
+    page = mmap.mmap(shared, native.PAGE)
+    environment = os.environ | {"PYTHONPATH": str(Path(simkernel.__file__).parents[1])}
+    arguments = [sys.executable, "-m", MODULE, json.dumps(asked | {"page": shared})]
+    child = subprocess.Popen(
+        arguments, pass_fds=(shared,), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, err, stuck = _watch(child, page, show)
+    finally:
+        child.kill()
+        child.wait()
+        os.close(shared)
+    died = "stuck" if stuck else signal.Signals(-child.returncode).name if child.returncode < 0 else ""
+    if child.returncode > 0:
+        raise LearnerError(f"the child process failed: {err.decode(errors='replace').strip().splitlines()[-1:]}")
+    answer: dict[str, Any] = json.loads(out) if out and not died else {}
+    if "refused" in answer:
+        raise LearnerError(answer["refused"])
+    return page[:], answer, died
+
+
+def _watch(child: subprocess.Popen[bytes], page: mmap.mmap, show: Show) -> tuple[bytes, bytes, bool]:
+    """Wait for a child's end; (stdout, stderr, whether it had to be killed)."""
+    begun = time.monotonic()
+    while True:
+        try:
+            out, err = child.communicate(timeout=0.1)
+            return out, err, False
+        except subprocess.TimeoutExpired:
+            passed = time.monotonic() - begun
+        show(struct.unpack_from("<Q", page, CYCLES)[0])
+        if passed > MOST_SECONDS:
+            struct.pack_into("<Q", page, GIVE_UP, 1)
+        if passed > MOST_SECONDS + GRACE:
+            child.kill()
+            out, err = child.communicate()
+            return out, err, True
+
+
+def _nanoseconds_a_tick() -> float:
+    """Of the time stamp counter, against the monotonic clock; both are read around a wait of 50 ms."""
+    space = native.Executable(native.PAGE, code.HLT)
+    read = native.function(space.put(0, code.bytes_of(code.TICKS)), ctypes.c_uint64)
+    first, began = read(), time.perf_counter_ns()
+    time.sleep(0.05)
+    last, ended = read(), time.perf_counter_ns()
+    return (ended - began) / float(last - first)

@@ -1,0 +1,128 @@
+"""Machine code for this very CPU: a loop over a site, the handler of its int3, a loop and a stop-watch for one byte.
+
+It stands here as bytes with their listing beside them, so that it runs where no assembler is; a test holds each line
+against Capstone. All of it finds its words in a page of data:
+
+    +0 STOP   not 0: the loop ends             +0x18 TRAPS    int3s that the handler took
+    +8 PASSES of the loop                      +0x20 EMULATE  0: no batch; 1: go on behind the site; else: call that
+    +0x10 WRONG  results neither old nor new   +0x28 SEEN     the byte that the loop ran last
+"""
+
+from __future__ import annotations
+
+STOP, PASSES, WRONG, TRAPS, EMULATE, SEEN = 0x0, 0x8, 0x10, 0x18, 0x20, 0x28
+HLT = 0xF4
+"""Not allowed to a process: whoever runs astray into it dies of SIGSEGV, wherever in it he lands."""
+
+Line = tuple[str, str]
+
+# void loop(data in rdi). The site says 0 (a NOP) or 1 (a call of the target); anything else is wrong.
+LOOP: tuple[Line, ...] = (
+    ("31 c0", "xor %eax,%eax"),
+    ("0f 1f 44 00 00", "nopl 0x0(%rax,%rax,1)"),
+    ("48 83 f8 01", "cmp $0x1,%rax"),
+    ("77 0b", "ja 0x18"),
+    ("48 ff 47 08", "incq 0x8(%rdi)"),
+    ("48 83 3f 00", "cmpq $0x0,(%rdi)"),
+    ("74 e9", "je 0x0"),
+    ("c3", "ret"),
+    ("48 ff 47 10", "incq 0x10(%rdi)"),
+    ("eb f3", "jmp 0x11"),
+    ("48 ff c0", "inc %rax"),
+    ("c3", "ret"),
+)
+SITE, TARGET = 0x2, 0x1E
+
+# void handler(signal, siginfo, ucontext in rdx): RIP is at +0xa8, RSP at +0xa0 of struct ucontext (asm/sigcontext.h).
+# Where no batch is under way the site is whole again: back to it. An int3 elsewhere is nobody's.
+_HANDLER: tuple[Line, ...] = (
+    ("48 8b 82 a8 00 00 00", "mov 0xa8(%rdx),%rax"),
+    ("49 8d 49 01", "lea 0x1(%r9),%rcx"),
+    ("48 39 c8", "cmp %rcx,%rax"),
+    ("75 3d", "jne 0x61"),
+    ("f0 49 ff 40 18", "lock incq 0x18(%r8)"),
+    ("49 8b 48 20", "mov 0x20(%r8),%rcx"),
+    ("48 85 c9", "test %rcx,%rcx"),
+    ("74 2a", "je 0x5c"),
+    ("48 83 c0 04", "add $0x4,%rax"),
+    ("48 83 f9 01", "cmp $0x1,%rcx"),
+    ("74 18", "je 0x54"),
+    ("48 8b b2 a0 00 00 00", "mov 0xa0(%rdx),%rsi"),
+    ("48 83 ee 08", "sub $0x8,%rsi"),
+    ("48 89 b2 a0 00 00 00", "mov %rsi,0xa0(%rdx)"),
+    ("48 89 06", "mov %rax,(%rsi)"),
+    ("48 89 c8", "mov %rcx,%rax"),
+    ("48 89 82 a8 00 00 00", "mov %rax,0xa8(%rdx)"),
+    ("c3", "ret"),
+    ("48 ff c8", "dec %rax"),
+    ("eb f3", "jmp 0x54"),
+    ("f4", "hlt"),
+)
+
+# void spin(data in rdi): run one byte (the immediate) over and over, and say which it was.
+SPIN: tuple[Line, ...] = (
+    ("b8 00 00 00 00", "mov $0x0,%eax"),
+    ("89 47 28", "mov %eax,0x28(%rdi)"),
+    ("48 ff 47 08", "incq 0x8(%rdi)"),
+    ("48 83 3f 00", "cmpq $0x0,(%rdi)"),
+    ("74 ee", "je 0x0"),
+    ("c3", "ret"),
+)
+IMMEDIATE = 0x1
+
+# void delay(data, byte, samples, count): change the byte, wait until the other CPU has run it; ticks and passes.
+DELAY: tuple[Line, ...] = (
+    ("53", "push %rbx"),
+    ("49 89 d0", "mov %rdx,%r8"),
+    ("31 db", "xor %ebx,%ebx"),
+    ("80 f3 01", "xor $0x1,%bl"),
+    ("4c 8b 4f 08", "mov 0x8(%rdi),%r9"),
+    ("0f ae e8", "lfence"),
+    ("0f 31", "rdtsc"),
+    ("48 c1 e2 20", "shl $0x20,%rdx"),
+    ("48 09 d0", "or %rdx,%rax"),
+    ("49 89 c2", "mov %rax,%r10"),
+    ("88 1e", "mov %bl,(%rsi)"),
+    ("38 5f 28", "cmp %bl,0x28(%rdi)"),
+    ("75 fb", "jne 0x1e"),
+    ("0f 31", "rdtsc"),
+    ("48 c1 e2 20", "shl $0x20,%rdx"),
+    ("48 09 d0", "or %rdx,%rax"),
+    ("4c 29 d0", "sub %r10,%rax"),
+    ("49 89 00", "mov %rax,(%r8)"),
+    ("48 8b 47 08", "mov 0x8(%rdi),%rax"),
+    ("4c 29 c8", "sub %r9,%rax"),
+    ("49 89 40 08", "mov %rax,0x8(%r8)"),
+    ("49 83 c0 10", "add $0x10,%r8"),
+    ("b8 d0 07 00 00", "mov $0x7d0,%eax"),
+    ("f3 90", "pause"),
+    ("48 ff c8", "dec %rax"),
+    ("75 f9", "jne 0x46"),
+    ("48 ff c9", "dec %rcx"),
+    ("75 b4", "jne 0x6"),
+    ("5b", "pop %rbx"),
+    ("c3", "ret"),
+)
+
+# uint64_t ticks(void): the time stamp counter, once all before it is done.
+TICKS: tuple[Line, ...] = (
+    ("0f ae e8", "lfence"),
+    ("0f 31", "rdtsc"),
+    ("48 c1 e2 20", "shl $0x20,%rdx"),
+    ("48 09 d0", "or %rdx,%rax"),
+    ("c3", "ret"),
+)
+
+
+def handler(data: int, site: int) -> tuple[Line, ...]:
+    """The int3's handler for a page of data and a site."""
+    return (
+        (f"49 b8 {data.to_bytes(8, 'little').hex(' ')}", f"movabs ${data:#x},%r8"),
+        (f"49 b9 {site.to_bytes(8, 'little').hex(' ')}", f"movabs ${site:#x},%r9"),
+        *_HANDLER,
+    )
+
+
+def bytes_of(lines: tuple[Line, ...]) -> bytes:
+    """The code of a listing."""
+    return b"".join(bytes.fromhex(code) for code, _text in lines)

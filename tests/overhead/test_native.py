@@ -1,0 +1,169 @@
+"""Native code: each line of it against Capstone; int3 does no harm; a child's death is told; refusals in sentences."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simkernel import disasm
+from simkernel.errors import LearnerError
+from simkernel.insn import NOP5, call
+from simkernel.overhead import children, code, native, patching
+from simkernel.protocol import protocol_of
+from tui.cli import run
+
+HERE = pytest.mark.skipif(
+    bool(native.why_not()) or len(os.sched_getaffinity(0)) < 2, reason="needs x86-64 Linux with two CPUs"
+)
+LISTINGS = {
+    "loop": code.LOOP,
+    "handler": code.handler(0x7F12_3456_7000, 0x7F00_0000_8002),
+    "spin": code.SPIN,
+    "delay": code.DELAY,
+    "ticks": code.TICKS,
+}
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_the_listing_is_what_the_bytes_say(name: str) -> None:
+    lines = LISTINGS[name]
+    decoded = [(one.bytes.hex(" "), one.text) for one in disasm.decode(code.bytes_of(lines), 0)]
+    assert decoded == list(lines)
+
+
+def test_the_named_places_are_what_they_say() -> None:
+    loop = code.bytes_of(code.LOOP)
+    assert loop[code.SITE : code.SITE + 5] == NOP5
+    assert loop[code.TARGET :].hex() == "48ffc0c3"  # inc %rax; ret
+    assert code.bytes_of(code.SPIN)[code.IMMEDIATE - 1] == 0xB8  # mov $imm32,%eax
+
+
+@HERE
+def test_the_driver_takes_the_steps_of_the_table() -> None:
+    """On memory that nobody runs: after each phase's step the bytes are what the table says."""
+    space = native.Executable(native.PAGE, code.HLT)
+    data, site = space.address, space.put(0x800 + 62, NOP5)
+    target = space.address + 0x900
+    old, new = NOP5, call(site, target)
+    synced: list[bytes] = []
+
+    def now() -> bytes:
+        return ctypes.string_at(site, 5)
+
+    for name in ("int3", "naive", "head-first", "tail-first", "one-store", "atomic8"):
+        protocol = protocol_of(name)
+        space.put(0x800 + 62, old)
+        taken = patching.steps(protocol, site, old, new, data, target, lambda: synced.append(now()))
+        if protocol.claims:
+            taken.pop(0)()
+            assert patching.word(data + code.EMULATE).value == target
+        for phase, step in zip(protocol.phases, taken, strict=True):
+            step()
+            values = {"old": old, "new": new, "int3": b"\xcc" * 5}
+            assert now() == bytes(values[part.value][at] for at, part in enumerate(phase.memory_at(site))), phase.name
+        assert now() == new
+    assert patching.word(data + code.EMULATE).value == 0
+    assert [bytes_now[0] for bytes_now in synced] == [0xCC, 0xCC, 0xE8]
+
+
+@HERE
+@pytest.mark.parametrize("straddle", [False, True])
+def test_int3_does_no_harm(straddle: bool) -> None:
+    result = children.patched("int3", 3_000, straddle)
+    assert (result.died, result.wrong, result.cycles) == ("", 0, 3_000)
+    assert result.passes > 0 and result.unharmed
+
+
+@HERE
+def test_a_death_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a child that dies for certain."""
+    dies = tmp_path / "dies"
+    dies.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    dies.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(dies))
+    assert children.patched("naive", 50).died == "SIGSEGV"
+    assert run(["native", "patch", "--protocol", "naive"]) == 1
+    assert "The child process died of SIGSEGV" in capsys.readouterr().out
+
+
+@HERE
+def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hangs = tmp_path / "hangs"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(hangs))
+    monkeypatch.setattr(children, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(children, "GRACE", 0.2)
+    assert children.patched("naive", 50).died == "stuck"
+
+
+@HERE
+def test_a_child_leaves_no_core_file(tmp_path: Path) -> None:
+    script = "import os; from simkernel.overhead.native import die_quietly as quiet; quiet(); os.abort()"
+    root = str(Path(__file__).parents[2])
+    died = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": root})
+    assert died.returncode == -6 and not list(tmp_path.iterdir())
+
+
+@HERE
+def test_the_delay_of_one_byte() -> None:
+    found = children.delay(500)
+    assert 0 < found.median <= found.p99 and 0 <= found.still_old <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cycles", "0"], "0 cycles: 1 or more are needed"),
+        (["--protocol", "int4"], "no protocol 'int4'; there are: int3"),
+        (["--protocol", "stop_machine"], "cannot make other CPUs stand still"),
+    ],
+)
+def test_bad_input_is_answered_in_a_sentence(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["native", "patch", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@HERE
+def test_one_cpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "usable_cpus", lambda: [3])
+    with pytest.raises(LearnerError, match="needs two CPUs, and this has one"):
+        children.patched("int3", 10)
+
+
+@HERE
+def test_no_membarrier_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Libc:
+        def syscall(self, *_arguments: Any) -> int:
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_arguments, **_named: Libc())
+    monkeypatch.setattr(ctypes, "get_errno", lambda: 1)
+    with pytest.raises(LearnerError, match="membarrier is refused here .*seccomp"):
+        native.Membarrier()
+
+
+@HERE
+def test_no_executable_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_arguments: Any, **_named: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(mmap, "mmap", refused)
+    with pytest.raises(LearnerError, match="gives no memory that can be written and run"):
+        native.Executable(native.PAGE, code.HLT)
+
+
+def test_another_system_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(LearnerError, match="aarch64"):
+        native.check()

@@ -1,0 +1,104 @@
+"""`simkernel native`: the same protocols on this very CPU."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.options import JSON
+from tui.output import emit_json, progress
+
+if TYPE_CHECKING:
+    from simkernel.overhead.children import Delay, Patched
+
+HARMED = 1
+NO_SYNC = "int3-no-sync"
+NAMES = {NO_SYNC: "int3 without sync 1 without sync 2 without sync 3"}
+CYCLES = 20_000
+
+
+@click.group
+def command() -> None:
+    """Run a patch protocol on this very CPU (x86-64 Linux, two CPUs, no root)."""
+
+
+@command.command
+@click.option("--cycles", type=int, default=CYCLES, show_default=True, help="How often the site is changed.")
+@click.option(
+    "--protocol", default="int3", show_default=True, metavar="NAME",
+    help=f"int3, {NO_SYNC}, naive, head-first, tail-first, one-store, atomic8, or any that `explore` can name.",
+)  # fmt: skip
+@click.option("--straddle", is_flag=True, help="Lay the site across two cache lines: two bytes, then three.")
+@click.option("--no-sync-delay", is_flag=True, help="How soon another CPU runs one changed byte, without any sync.")
+@JSON
+@click.pass_context
+def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_sync_delay: bool, as_json: bool) -> None:
+    """Change a NOP to a call and back, while a thread on another CPU runs it in a loop.
+
+    The protocol's table is the simulator's own; the sync is membarrier. It happens in a child process: an unsafe
+    protocol ends it. Exit codes: 0 no harm; 1 the child died, or a result was wrong.
+    """
+    if no_sync_delay:
+        tell_delay(as_json)
+        return
+    from simkernel.overhead.children import patched
+
+    with progress("patching") as line:
+        result = patched(NAMES.get(protocol, protocol), cycles, straddle, lambda done: line.show(f"{done:,} changes"))
+    if as_json:
+        emit_json(asdict(result) | {"unharmed": result.unharmed})
+    else:
+        for text in patch_lines(result):
+            click.echo(text)
+    ctx.exit(0 if result.unharmed else HARMED)
+
+
+def patch_lines(result: Patched) -> list[str]:
+    """What happened, in sentences."""
+    where = "two bytes before the end of a cache line, three behind it" if result.straddle else "all in one cache line"
+    out = [
+        f"Protocol {result.protocol}, on this CPU. The five bytes of the site lie {where}.",
+        f"One CPU ran the loop {result.passes:,} times, another changed the site {result.cycles:,} times "
+        f"in {result.seconds:.1f} s.",
+    ]
+    if result.traps:
+        out.append(f"{result.traps:,} times the loop met the int3; its handler did the new instruction.")
+    out.append(f"Wrong results: {result.wrong:,}.")
+    if result.died == "stuck":
+        out.append(f"The loop ran astray within {result.cycles:,} changes and did not end; the child was killed.")
+    elif result.died:
+        out.append(
+            f"The child process died of {result.died} at change {result.cycles:,}: a CPU ran a mixture of bytes."
+        )
+    elif result.cycles < result.asked:
+        out.append(f"Time was up before {result.asked:,} changes.")
+    if result.unharmed:
+        out.append("No failure. That this CPU did well proves nothing about another: only a manual promises.")
+    return out
+
+
+def tell_delay(as_json: bool) -> None:
+    """The delay of one byte, and what may not be concluded from it."""
+    from simkernel.overhead.children import delay
+
+    with progress("changing one byte"):
+        found = delay()
+    if as_json:
+        emit_json(asdict(found))
+        return
+    for text in delay_lines(found):
+        click.echo(text)
+
+
+def delay_lines(found: Delay) -> list[str]:
+    """The figures, and what may not be concluded from them."""
+    middle, most = found.old_runs
+    return [
+        f"One byte changed {found.samples:,} times, with no sync. Until another CPU had run the new one:",
+        f"  median {found.median:,.0f} ns, 99th percentile {found.p99:,.0f} ns (a thread may lose its CPU meanwhile);",
+        f"  in {100 * found.still_old:.1f} % of the changes it ran the old byte after the write;",
+        f"  its loop went round {middle:,} times meanwhile (median; 99th percentile {most:,}).",
+        "This CPU saw it soon; no manual promises it; Linux does not rely on it.",
+    ]
