@@ -25,9 +25,9 @@ from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import GO_ON, MYSTERIES, Scenarios
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
-from tui.app.words import MODELS, NOT_A_CPU, words_on
 from tui.stepper.actions import ACTIONS
 from tui.stepper.stepper import Outcome
+from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")

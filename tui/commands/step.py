@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simkernel.errors import LearnerError
+from simkernel.errors import LearnerError, SimkernelError
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
@@ -79,8 +79,14 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool) -> 
     words = None if script is None else words_of(script)
     while True:
         plain = opened(scenario, as_json)
-        plain.begin()
-        words = take_all(plain, words, lines)
+        try:
+            plain.begin()
+            words = take_all(plain, words, lines)
+        except (SimkernelError, click.ClickException, OSError):
+            raise
+        except Exception as crash:
+            crash.add_note(f"moment: {plain.moment}")  # for the report
+            raise
         scenario = getattr(plain, "next_scenario", "")
         if not scenario:
             return exit_code(plain, words is not None or not sys.stdin.isatty())

@@ -17,7 +17,12 @@ def opening(stepper: Stepper, story: Story) -> list[str]:
     """The first paragraph of a scenario: what it asks, and what there is."""
     scenario = stepper.scenario
     asked = [f"{scenario.title}.", scenario.question] if scenario is not None else []
-    return [*asked, f"{story.snapshot.options.cpus} CPUs run. {_first_bytes(story)}"]
+    out = [*asked, f"{story.snapshot.options.cpus} CPUs run. {_first_bytes(story)}"]
+    return out + [_line_break(site) for site in (story.snapshot.site,) if site is not None and site.line_break]
+
+
+def _line_break(site: SiteView) -> str:
+    return f"A cache line ends behind byte {site.line_break - 1}."
 
 
 def _first_bytes(story: Story) -> str:
@@ -107,7 +112,7 @@ def addresses(story: Story) -> list[str]:
     last = site.address + SITE_SIZE - 1
     out = [f"{site.name} is at {site.address:x}; byte 4 is at {last:x}."]
     if site.line_break:
-        out.append(f"A cache line ends behind byte {site.line_break - 1}.")
+        out.append(_line_break(site))
     return out
 
 

@@ -21,10 +21,11 @@ from tui.stepper.actions import ACTIONS, Action, action_named
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import Story, story_of
 from tui.stepper.story.say import sentences
+from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
 WIDTH = 78
 MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")
-KEYS = "Keys: n next, b back, p phase, y why, f five bytes, w where, c1 CPU1, l last, q quit, h all."
+KEYS = "Keys: n next, b back, p phase, y why, f five bytes, w where, c1 CPU1, l last, ? words, q quit, h all."
 
 
 @dataclass
@@ -40,6 +41,11 @@ class Plain:
     as_json: bool = False
     refused: int = 0
     _last: list[str] = field(default_factory=list)
+
+    @property
+    def moment(self) -> str:
+        """Where one is, as a moment string."""
+        return self.stepper.moment
 
     def begin(self) -> None:
         """Say where the story starts."""
@@ -90,8 +96,10 @@ class Plain:
             return [] if is_cpu or word in QUESTIONS else None
         if word == "l":
             return self._last
-        if word in ("h", "?"):
+        if word == "h":
             return help_lines()
+        if word == "?":
+            return word_lines(" ".join(self._last), self.stepper.simulation.options.model.value)
         if not is_cpu and word not in QUESTIONS:
             return None
         story = story_of(self.stepper)
@@ -142,7 +150,7 @@ class Plain:
     # --- saying -------------------------------------------------------------------------------------------------
 
     def _say(self, word: str, said: list[str], story: Story | None, outcome: Outcome | None = None) -> None:
-        if said:
+        if said and word not in ("h", "?"):
             self._last = said
         if self.as_json:
             self.say(json.dumps(self._object(word, said, story, outcome)))
@@ -185,19 +193,25 @@ QUESTIONS = {
     "l": "the last again",
     "at": "where the five bytes lie",
     "log": "the last lines of the trace",
-    "h": "these words",
-    "?": "these words",
+    "?": "what the words of the last paragraph mean",
+    "h": "this list",
 }
 
 
 def help_lines() -> list[str]:
     """Every word that plain mode takes, a line each."""
-    lines = [f"{word}: {text}" for word, text in QUESTIONS.items() if word != "?"]
+    lines = [f"{word}: {text}" for word, text in QUESTIONS.items()]
     lines += ["c0 to c7: what a CPU is at", "q: quit"]
     for action in ACTIONS:
         argument = f" After a colon: {action.prompt}." if action.prompt else ""
         lines.append(f"{action.word}: {action.help}{argument}")
     return lines
+
+
+def word_lines(text: str, model: str) -> list[str]:
+    """What the words of a text mean, and what the model is by which CPUs read code, a line each."""
+    lines = [f"{word}: {meaning}" for word, meaning in words_on(text).items()]
+    return [*lines, f"Model {model}: {MODELS[model]}", NOT_A_CPU]
 
 
 def words_of(script: str) -> list[str]:

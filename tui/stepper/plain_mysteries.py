@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from simkernel.errors import LearnerError
+from simkernel.moment import moment_string
 from tui.stepper.mysteries import Cue, Mysteries
 from tui.stepper.plain import WIDTH
 
@@ -29,6 +30,11 @@ class PlainMysteries:
         self.as_json = as_json
         self.mysteries = Mysteries()
         self.next_scenario = ""
+
+    @property
+    def moment(self) -> str:
+        """Where one is, as a moment string."""
+        return moment_string(self.mysteries.simulation)
 
     def begin(self) -> None:
         self._say(self.mysteries.cue)

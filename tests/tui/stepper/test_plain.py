@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
+from simkernel.snapshot.plain import plain
 from tui.cli import run
 from tui.stepper.plain import Plain
 from tui.stepper.stepper import Stepper
@@ -48,3 +53,43 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["step", "nonesuch", "--plain"]) == 2
     assert run(["step", "one", "--script", " "]) == 2
     assert "there is nothing before it" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_text_and_json_are_the_same_steps_with_the_same_events(name: str) -> None:
+    """What is said is the same sentences; the events of the JSON are the log, and each beat of it is said."""
+    text = played(name, "r")
+    stepper = Stepper.start(name)
+    objects: list[str] = []
+    plain_mode = Plain(stepper, objects.append, as_json=True)
+    plain_mode.begin()
+    plain_mode.take("r")
+    steps = [json.loads(one) for one in objects]
+    assert [" ".join(paragraph.split()) for paragraph in text[1:]] == [" ".join(step["said"]) for step in steps[1:]]
+    events = [event for step in steps[1:] for event in step["events"]]
+    assert events == plain([event for event in stepper.simulation.log if event.entry >= stepper.begin])
+    assert [step["step"] for step in steps] == list(range(SCENARIOS[name].beats + 1))
+
+
+def test_a_crash_of_our_own_leaves_a_report_with_the_moment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("platformdirs.user_log_dir", lambda *args, **kwargs: str(tmp_path))
+    monkeypatch.setattr("tui.stepper.answers.why", lambda story: 1 // 0)
+    assert run(["step", "one", "--script", "n n y"]) == 70
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    (report,) = tmp_path.glob("simkernel-bug-*.txt")
+    moment = re.search(r"moment: (\S+)", report.read_text(encoding="utf-8"))
+    assert moment is not None
+    opened = Stepper.open(moment[1])
+    assert len([event for event in opened.simulation.log if event.is_beat]) > 2
+
+
+def test_lines_take_several_words_or_one_action_with_its_argument(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n n f\n\ngoto 4\nlook-at vfs_open\nq\nn\n"))
+    assert run(["step", "slow-ipi", "--lines"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Step 4 of 17." in said and "Step 5" not in said
+    assert "These are the first five bytes of vfs_open." in said

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from lessons.scenarios import SCENARIOS
+from simkernel.fetch import FetchModel
+from tui.stepper import words
 from tui.stepper.actions import ACTIONS
-from tui.stepper.plain import Plain, help_lines
+from tui.stepper.plain import Plain, help_lines, word_lines
 from tui.stepper.plain_mysteries import PlainMysteries
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.say import sentences
@@ -28,7 +30,7 @@ def objects(scenario: str) -> Iterator[tuple[str, list[str]]]:
     plain = Plain(Stepper.start(scenario), said.append, as_json=True)
     plain.begin()
     for _ in range(SCENARIOS[scenario].beats):
-        for word in ("n", "w", "f", "c0", "c1", "y", "at", "log"):
+        for word in ("n", "?", "w", "f", "c0", "c1", "y", "at", "log"):
             plain.take(word)
     plain.take("b")
     for one in map(json.loads, said):
@@ -59,6 +61,15 @@ def test_every_sentence_of_the_table_of_actions() -> None:
         assert action.help.endswith(".") and action.title and len(action.title.split()) <= 5
     for line in help_lines():
         check(line)
+
+
+def test_every_sentence_on_the_words() -> None:
+    for word, meaning in words.WORDS.items():
+        check(meaning)
+        assert word in word_lines(f"here {word} stands", "byte")[0] or word == "pending"
+    for model in FetchModel:
+        for line in word_lines("", model.value):
+            check(line)
 
 
 def test_every_sentence_of_the_mysteries() -> None:

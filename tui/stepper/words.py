@@ -1,11 +1,11 @@
-"""What the words on a screen mean: those that stand there now, each in a sentence or two."""
+"""What the words on a screen or in a paragraph mean: those that stand there now, each in a sentence or two."""
 
 from __future__ import annotations
 
 import re
 
 WORDS = {
-    "int3": "One byte, CC. A CPU that runs it stops where it is and calls a handler of the kernel.",
+    "int3": "One byte, CC. A CPU that runs it leaves what it does, for a handler of the kernel.",
     "call": "Go to another function, and remember the way back.",
     "nop": "An instruction that does nothing. This one is five bytes long, as long as a call.",
     "nothing": "An instruction of five bytes that does nothing (a NOP).",
@@ -28,12 +28,12 @@ WORDS = {
 MODELS = {
     "instant": "Each CPU runs what memory holds at that moment.",
     "pieces": "A CPU reads an instruction byte after byte, and stores may come between two reads.",
-    "line": "For each part of a store within a cache line, a CPU runs the old bytes or the new ones.",
-    "byte": "For each byte a CPU runs the old one or the new one, until it serializes.",
+    "line": "A CPU runs old or new bytes, for each part of a store within a cache line.",
+    "byte": "A CPU runs the old or the new value of each byte, until it serializes.",
 }
 NOT_A_CPU = (
-    "Real CPUs do not work like this. The manual promises nothing until a CPU serializes; this model is one way to "
-    "use that freedom, so that you can see what the protocol must survive."
+    "Real CPUs do not work like this. The manual promises nothing until a CPU serializes. "
+    "This model is one way to use that freedom, so that you see what the protocol must survive."
 )
 
 
