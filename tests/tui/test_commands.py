@@ -248,6 +248,17 @@ def test_demo_of_a_teachers_kernel(run: Any) -> None:
     assert again.count("takes the int3") == text.split("$ echo nop")[0].count("takes the int3")
 
 
+@pytest.mark.keystone
+def test_demo_ends_where_a_cpu_never_answers(run: Any, tmp_path: Path) -> None:
+    """A teacher's function that spins with interrupts off: no sync is ever answered, and the demo says so."""
+    spinning = "SYM_FUNC_START square\n\tcli\n.Lspin:\n\tjmp .Lspin\n"
+    file = tmp_path / "spin.S"
+    file.write_text(HELLO.read_text(encoding="utf-8").replace("SYM_FUNC_START square\n", spinning))
+    code, _, said = run("demo", "square", "--kernel", file, "--max-instructions", "50000")
+    assert code == 1
+    assert said == "simkernel: not done after 50,000 instructions; --max-instructions lets the CPUs run longer\n"
+
+
 def test_a_moment_reopens_the_demo(run: Any) -> None:
     first = json.loads(ok(run("demo", "--json")))
     again = json.loads(ok(run("demo", "--moment", first["moment"], "--json")))

@@ -11,7 +11,7 @@ import click
 
 from simkernel.errors import GuestError, LearnerError
 from tui.narrated import Narrator, trace_tail
-from tui.options import KERNEL, MACHINE, Options, takes_options
+from tui.options import KERNEL, MACHINE, MAX_INSTRUCTIONS, Options, takes_options
 from tui.output import emit_json, progress
 from tui.session import CLOSE, boot, check_alive, image_of, run
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simkernel.simulation import Simulation
 
 FAVOURITE = "vfs_read"
+A_CHANGE = 1_000_000  # instructions a CPU for one change told close by: several times what one takes
 TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs come by, or the run has less to show
 
 
@@ -119,7 +120,8 @@ def prepared(options: Options, protocol: str, image: KernelImage, name: str) -> 
 
 def finish(narrator: Narrator, options: Options) -> None:
     """Tell the rest of what the patching task has to do; the kernel's last words where it dies."""
-    narrator.until_idle(options.max_instructions)
+    bound = options.max_instructions if options.max_instructions != MAX_INSTRUCTIONS else A_CHANGE * options.cpus
+    narrator.until_idle(bound)
     simulation = narrator.simulation
     if simulation.outcome:
         from simkernel.oops import read_oops
@@ -128,7 +130,7 @@ def finish(narrator: Narrator, options: Options) -> None:
         narrator.say("" if oops is None else f"\n{oops.text}\n")
     check_alive(simulation)
     if not simulation.task.idle:
-        raise GuestError(f"not done after {options.max_instructions:,} instructions (--max-instructions)")
+        raise GuestError(f"not done after {bound:,} instructions; --max-instructions lets the CPUs run longer")
 
 
 def telling_phase(protocol: Protocol) -> str:
