@@ -15,7 +15,7 @@ from copy import copy
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import disasm, layout
+from simkernel import disasm, insn, layout
 from simkernel.cpu import RFLAGS_IF, Fault
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.exceptions import deliver
@@ -26,7 +26,7 @@ from simkernel.loader import load
 from simkernel.paths import StraightPaths
 from simkernel.schedule import QUANTUM
 
-MAX_INSTRUCTION = 15
+MAX_INSTRUCTION, SITE_SIZE = 15, insn.SITE_SIZE
 TICK_PERIOD = 20_000  # instructions of the machine's clock, for each CPU
 
 
@@ -43,6 +43,7 @@ class Board:
         self.lanes = [Lane() for _ in self.cpus]
         self.focus: frozenset[int] = frozenset()
         self.torn = False  # memory holds a site that is neither old, nor int3, nor new
+        self.strayed = False  # some CPU has stood within an instruction; until then nobody has to look
         self.open: OpenRun | None = None
         self.outcome = ""  # why the machine stands still for good: "" while it does not
         self._hlt_resume = frozenset(symbol.address for symbol in image.labels("hlt_resume"))
@@ -103,9 +104,9 @@ class Board:
         return top - layout.PAGE_SIZE < self.cpus[cpu].rsp <= top
 
     def tick_due(self, cpu: int) -> bool:
-        if not self.tick_period or not self.percpu(cpu, layout.PCPU_ONLINE):
+        if not self.tick_period or self.clock // self.tick_period <= self.lanes[cpu].ticks_seen:
             return False
-        return self.clock // self.tick_period > self.lanes[cpu].ticks_seen
+        return self.percpu(cpu, layout.PCPU_ONLINE) != 0
 
     def limit(self, cpu: int) -> int:
         """How many instructions a choice may give this CPU now.
@@ -117,11 +118,25 @@ class Board:
         if self.halted(cpu):
             return QUANTUM
         rip = self.cpus[cpu].rip
-        if lane.reading or self.torn or not self.paths.is_start(rip):
+        if lane.reading or self.torn or self.astray(cpu):
             return 1
         if self._interrupt_waits(cpu):
             return QUANTUM if self.deliverable(cpu) is not None else self.paths.length(rip)
         return self.paths.length(rip) if self.code.views[cpu].unsettled else QUANTUM
+
+    def astray(self, cpu: int) -> bool:
+        """True where a CPU stands within an instruction: it has run torn bytes, or code has changed under it."""
+        return self.strayed and not self.paths.is_start(self.cpus[cpu].rip)
+
+    def note_strays(self) -> None:
+        """Code has changed: a CPU within one of the batch's sites may now stand within an instruction."""
+        for cpu in self.cpus:
+            if any(cpu.rip - at in self.focus for at in range(1, SITE_SIZE)):
+                self.note_stray(cpu.number)
+
+    def note_stray(self, cpu: int) -> None:
+        """A CPU may have left the instructions' beginnings."""
+        self.strayed = self.strayed or not self.paths.is_start(self.cpus[cpu].rip)
 
     def _interrupt_waits(self, cpu: int) -> bool:
         lane = self.lanes[cpu]
@@ -178,7 +193,7 @@ class Board:
     def deliverable(self, cpu: int) -> int | None:
         """The vector that this CPU would take now, between two instructions: NMI, sync IPI, tick; else None."""
         lane = self.lanes[cpu]
-        if lane.reading:
+        if lane.reading or not self._interrupt_waits(cpu):
             return None
         if lane.nmi_sent is not None and not self.on_nmi_stack(cpu) and self.percpu(cpu, layout.PCPU_ONLINE):
             return layout.VECTOR_NMI
@@ -229,11 +244,17 @@ class Board:
 
     def state(self) -> MachineState:
         return MachineState(
-            self.clock, tuple(map(copy, self.lanes)), tuple(sorted(self.focus)), self.torn, self.outcome, self.open
+            self.clock,
+            tuple(map(copy, self.lanes)),
+            tuple(sorted(self.focus)),
+            self.torn,
+            self.strayed,
+            self.outcome,
+            copy(self.open),
         )
 
     def restore(self, state: MachineState) -> None:
-        self.clock, self.torn, self.outcome = state.clock, state.torn, state.outcome
+        self.clock, self.torn, self.strayed, self.outcome = state.clock, state.torn, state.strayed, state.outcome
         self.lanes = [copy(lane) for lane in state.lanes]
-        self.open = state.open
+        self.open = copy(state.open)
         self.focus = frozenset(state.focus)

@@ -70,7 +70,7 @@ class _Batch:
 
     def read(self) -> list[int]:
         uclib.uc_reg_read_batch(self._handle, self._ids, self._pointers, self.count)
-        return list(self.values)
+        return self.values[:]
 
     def write(self, *values: int) -> None:
         self.values[:] = list(values)

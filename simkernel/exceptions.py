@@ -6,6 +6,7 @@ interrupt gate clears IF, a trap gate does not.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from simkernel import layout
@@ -57,7 +58,7 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> bo
         frame.insert(0, error or 0)
     stack = (stack & ~0xF) - 8 * len(frame)
     try:
-        memory.write(stack, b"".join(word.to_bytes(8, "little") for word in frame))
+        memory.write(stack, struct.pack(f"<{len(frame)}Q", *frame))
     except GuestError:
         return vector != layout.VECTOR_DF and deliver(memory, cpu, layout.VECTOR_DF, 0)
     flags = cpu.flags & ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)

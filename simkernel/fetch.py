@@ -68,6 +68,7 @@ class CodeMap:
             self.regions.append(Region(base, size, start))
             start += size
         self.size = start
+        self._bounds = np.array([(base, base + size) for base, size in regions], dtype=np.uint64).ravel()
 
     def offset(self, address: int) -> int:
         """The buffer's offset of an address; GuestError outside of all code."""
@@ -96,10 +97,8 @@ class CodeMap:
         """`offset` of many addresses at once; they ascend."""
         out = np.empty(len(addresses), dtype=np.int64)
         done = 0
-        for region in self.regions:
-            first, last = np.searchsorted(
-                addresses, np.array([region.base, region.base + region.size], dtype=np.uint64)
-            )
+        cuts = addresses.searchsorted(self._bounds).tolist()
+        for region, first, last in zip(self.regions, cuts[::2], cuts[1::2], strict=True):
             if first != done:
                 break
             out[first:last] = addresses[first:last] - np.uint64((region.base - region.start) & 0xFFFF_FFFF_FFFF_FFFF)
@@ -238,6 +237,7 @@ class CodeMemory:
     def __init__(self, model: FetchModel, code_map: CodeMap, memory: Bytes, views: list[Bytes]) -> None:
         """Args: memory, views: buffers of `code_map.size` bytes, equal to begin with."""
         self.model = model
+        self._cell_shift = model.cell_shift
         self.map = code_map
         self.memory = memory
         self.views = [View(code) for code in views]
@@ -264,7 +264,7 @@ class CodeMemory:
             return
         self.memory[offsets] = values
         self.changes.append(Change(offsets, old, values.copy()))
-        shift = self.model.cell_shift
+        shift = self._cell_shift
         if fresh or shift is None:
             for view in self.views:
                 view.apply(offsets, values)

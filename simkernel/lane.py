@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from simkernel import layout
 from simkernel.events import Event, Oopsed, Parked, Switched, SyncAnswered, TraceWritten
@@ -31,7 +30,8 @@ class Lane:
     ring_head: int = 0
 
 
-class OpenRun(NamedTuple):
+@dataclass(slots=True)
+class OpenRun:
     """A choice that is being carried out: how far, whether it came to an early end, and where it began.
 
     `data` holds the bytes of the instruction where the choice is of one instruction, else nothing.
@@ -52,6 +52,7 @@ class MachineState:
     lanes: tuple[Lane, ...]
     focus: tuple[int, ...]
     torn: bool
+    strayed: bool
     outcome: str
     open: OpenRun | None = None
 

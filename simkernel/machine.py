@@ -34,8 +34,8 @@ class Machine(Board):
         if self.outcome:
             raise GuestError(f"the machine stands still: {self.outcome}")
         match choice:
-            case Run(cpu=cpu, n=n):
-                return self._run(cpu, n)
+            case Run():
+                return self._run(choice)
             case Read(cpu=cpu, n=n):
                 return self._read(cpu, n)
             case Settle(cpu=cpu, address=address):
@@ -73,10 +73,11 @@ class Machine(Board):
         low, high = differ[0], differ[-1] + 1
         return [Settled(cpu=cpu, address=start + low, old=old[low:high], new=new[low:high])]
 
-    def _run(self, cpu: int, n: int) -> list[Event]:
-        events = self.begin(Run(cpu, n))
-        events += self.advance(n)
-        return events + self.finish()
+    def _run(self, choice: Run) -> list[Event]:
+        events = self.begin(choice)
+        events += self.advance(choice.n)
+        events += self.finish()
+        return events
 
     def begin(self, choice: Run) -> list[Event]:
         """Open a choice: the clock word is set, a due interrupt delivered. Then `advance`, in any number of pieces.
@@ -86,9 +87,10 @@ class Machine(Board):
         cpu = choice.cpu
         events: list[Event] = []
         self.set_percpu(cpu, layout.PCPU_CLOCK, self.clock)
-        self._interrupt_if_due(cpu, events)
         if self._interrupt_waits(cpu):
-            choice = Run(cpu, min(choice.n, self.limit(cpu)))
+            self._interrupt_if_due(cpu, events)
+            if self._interrupt_waits(cpu):
+                choice = Run(cpu, min(choice.n, self.limit(cpu)))
         data = self.next_bytes(cpu) if choice.n == 1 else b""
         self.open = OpenRun(choice, 0, self.halted(cpu), self.cpus[cpu].rip, data)
         return events
@@ -104,16 +106,19 @@ class Machine(Board):
             raise OurError("no choice is open")
         cpu, events = run.choice.cpu, list[Event]()
         left = min(n, run.choice.n - run.done)
-        done, ended = run.done, run.ended
-        while left > 0 and not ended:
+        while left > 0 and not run.ended:
             stride = min(left, self._stride(cpu))
+            watched = self.torn or self.lanes[cpu].reading or self.code.views[cpu].unsettled
             fault, ran = self._execute(cpu, stride, breakpoints, events)
             if fault is not None:
                 self._exception(cpu, fault, events)
-            ended = fault is not None or self.halted(cpu)
-            done += ran
+            if watched:
+                self.note_stray(cpu)
+            run.ended = fault is not None or self.halted(cpu)
+            run.done += ran
             left = 0 if ran < stride else left - ran
-        self.open = run._replace(done=run.choice.n if ended else done, ended=ended)
+        if run.ended:
+            run.done = run.choice.n
         return events
 
     def finish(self) -> list[Event]:
@@ -139,10 +144,9 @@ class Machine(Board):
 
     def _stride(self, cpu: int) -> int:
         """How far the CPU may run in one go: nothing that it meets on the way needs a look of its own."""
-        rip = self.cpus[cpu].rip
-        if self.torn or self.lanes[cpu].reading or not self.paths.is_start(rip):
+        if self.torn or self.lanes[cpu].reading or self.astray(cpu):
             return 1
-        return self.paths.length(rip) if self.code.views[cpu].unsettled else QUANTUM
+        return self.paths.length(self.cpus[cpu].rip) if self.code.views[cpu].unsettled else QUANTUM
 
     def _execute(self, cpu: int, n: int, breakpoints: frozenset[int], events: list[Event]) -> tuple[Fault | None, int]:
         """Run n instructions on a CPU that is not halted: the exception that ended them, and how many ran."""
@@ -178,8 +182,8 @@ class Machine(Board):
         dirty = self.code.views[cpu].dirty
         for low, high in dirty:
             for region in self.code.map.regions:
-                first, last = max(low, region.start), min(high, region.start + region.size)
-                if first < last:
+                if low < region.start + region.size and high > region.start:
+                    first, last = max(low, region.start), min(high, region.start + region.size)
                     shift = region.base - region.start
                     self.cpus[cpu].drop(first + shift, last + shift)
         dirty.clear()

@@ -97,7 +97,7 @@ class Batch:
                 return self.old
             case Part.NEW:
                 return self.new
-        return np.broadcast_to(np.uint8(insn.INT3), self.old.shape)
+        return np.full_like(self.old, insn.INT3)
 
 
 class PokeState(NamedTuple):
@@ -256,7 +256,7 @@ class TextPoke:
         entries["len"] = SITE_SIZE
         entries["text"] = batch.new
         entries["old"] = batch.old[:, 0]
-        is_call = np.isin(batch.new[:, 0], (insn.CALL, insn.JMP32))
+        is_call = (batch.new[:, 0] == insn.CALL) | (batch.new[:, 0] == insn.JMP32)
         entries["opcode"] = np.where(is_call, batch.new[:, 0], insn.JMP32)
         displacement = np.ascontiguousarray(batch.new[:, 1:]).view("<i4")[:, 0]
         entries["disp"] = np.where(is_call, displacement, 0)
@@ -278,6 +278,7 @@ class TextPoke:
         old = self.machine.text_read(place, size)
         self.machine.code.store(addresses.ravel(), values.ravel())
         self.machine.torn = self._torn(batch)
+        self.machine.note_strays()
         new = self.machine.text_read(place, size)
         return [SiteStored(phase=phase.name, sites=tuple(sites.tolist()), first=stored.start, old=old, new=new)]
 

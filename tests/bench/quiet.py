@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 
 from simkernel.events import Event
 from simkernel.fetch import FetchModel
@@ -41,14 +40,13 @@ def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES
     raise AssertionError("the tasks do not come to rest")
 
 
-def carry_out(simulation: Simulation, command: Command) -> Counter[type[Event]]:
-    """Give a command and carry it out: the patching task acts, and whoever it waits for moves. Counts the events."""
-    seen: Counter[type[Event]] = Counter()
-    simulation.do(command)
+def carry_out(simulation: Simulation, command: Command) -> list[Event]:
+    """Give a command and carry it out: the patching task acts, and whoever it waits for moves. Returns the events."""
+    events = simulation.do(command)
     while not simulation.task.idle:
         if simulation.task.ready():
-            seen.update(map(type, simulation.step(Act())))
+            events += simulation.step(Act())
             continue
         for cpu in simulation.task.waits_for():
-            seen.update(map(type, simulation.step(Run(cpu, IPI))))
-    return seen
+            events += simulation.step(Run(cpu, IPI))
+    return events

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from simkernel import insn
-from simkernel.events import BatchStarted, SyncAnswered, SyncSent
+from simkernel.events import BatchStarted, Event, SyncAnswered, SyncSent
 from simkernel.ftrace.commands import SetTracer, TracingOn
 from simkernel.layout import TP_VEC_MAX
 from simkernel.simulation import Simulation
@@ -18,9 +20,9 @@ CPUS = 4
 
 def enable(simulation: Simulation) -> float:
     """Seconds from the command to the end of its plan. Checks that every sync was answered and every site calls."""
-    seen: dict[type, int] = {}
-    took = seconds(lambda: seen.update(carry_out(simulation, SetTracer("function"))))
-    sites = simulation.image.mcount_loc
+    events: list[Event] = []
+    took = seconds(lambda: events.extend(carry_out(simulation, SetTracer("function"))))
+    seen, sites = Counter(map(type, events)), simulation.image.mcount_loc
     assert seen[SyncAnswered] == CPUS * seen[SyncSent]
     assert seen[BatchStarted] >= len(sites) // TP_VEC_MAX and seen[SyncSent] >= 3 * seen[BatchStarted]
     assert np.all(simulation.machine.text_sites(sites)[:, 0] == insn.CALL)
