@@ -84,6 +84,7 @@ __all__ = [
     "Unpark",
     "When",
     "Write",
+    "base_of",
     "protocol_named",
     "protocol_of",
 ]
@@ -121,9 +122,14 @@ def protocol_named(name: str) -> Protocol:
         raise LearnerError(f"no protocol {name!r}; there are: {', '.join(PROTOCOLS)}") from None
 
 
+def base_of(name: str) -> str:
+    """The name without the changes that it tells: "int3" of "int3 without sync 1"."""
+    return re.split(" without | with | on nop | through a ", name, maxsplit=1)[0]
+
+
 def protocol_of(name: str) -> Protocol:
     """The protocol that a name describes, experiments too: "int3", "int3 without sync 1 on nop 5x1"."""
-    base = re.split(" without | with | on nop | through a ", name, maxsplit=1)[0]
+    base = base_of(name)
     protocol = protocol_named(base)
     at = len(base)
     while at < len(name):

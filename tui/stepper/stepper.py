@@ -19,7 +19,7 @@ from simkernel.events import Event
 from simkernel.image import KernelImage
 from simkernel.moment import Moment
 from simkernel.options import Options
-from simkernel.protocol import Protocol, protocol_of
+from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.schedule import Choice
 from simkernel.simulation import Simulation
 from simkernel.snapshot import Snapshot
@@ -109,7 +109,7 @@ class Stepper:
         """
         options = replace(self.simulation.options, **changes)
         if protocol:
-            options = replace(options, protocol=protocol_of(protocol).name.partition(" without ")[0])
+            options = replace(options, protocol=base_of(protocol))
         options.validate()
         if self.scenario is None:
             told("booting")
