@@ -37,9 +37,11 @@ class Kept:
 
 
 def of(stepper: Stepper, look: Look, theme: str) -> Kept:
-    """Where a stepper stands, and how one looks at it. What no moment can name (a synthetic table) is not kept."""
+    """Where a stepper stands, and how one looks at it. What no moment can name, or was only just booted,
+    is not kept."""
+    untouched = stepper.scenario is None and stepper.simulation.position == stepper.begin
     try:
-        moment = stepper.moment
+        moment = "" if untouched else stepper.moment
     except LearnerError:
         moment = ""
     return Kept(

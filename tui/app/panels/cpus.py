@@ -12,8 +12,14 @@ RIBBON = 20  # moves that the ribbon holds
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    out = [heading("CPUs", width, picture.marks.rule)]
-    for lane, said in zip(picture.snapshot.lanes, picture.story.cpus, strict=True):
+    lanes = list(zip(picture.snapshot.lanes, picture.story.cpus, strict=True))
+    shown = lanes
+    if len(lanes) > height - 1:  # those that are waited for, and those where something happened, come first
+        waits = picture.snapshot.patch.waits_for
+        shown = sorted(lanes, key=lambda one: (one[0].cpu not in waits, not one[1].has(Mark.CHANGED)))[: height - 1]
+    title = "CPUs" if len(shown) == len(lanes) else f"{len(shown)} of {len(lanes)} CPUs"
+    out = [heading(title, width, picture.marks.rule)]
+    for lane, said in shown:
         label, _, text = said.text.partition(" ")
         changed = said.has(Mark.CHANGED)
         left, right = picture.marks.changed if changed else (" ", " ")
@@ -69,4 +75,5 @@ class Cpus(Panel):
         return draw(picture, width, height)
 
     def target(self, x: int, y: int) -> tuple[str, str] | None:
-        return ("focus-cpu", str(y - 1)) if y >= 1 else None
+        lanes = len(self.picture.snapshot.lanes) if self.picture is not None else 0
+        return ("focus-cpu", str(y - 1)) if 1 <= y <= lanes < self.size.height else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from simkernel.snapshot import DONE, NOW
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece, length, line
+from tui.app.text import Line, Piece, length, line, plain
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    """Each phase with its mark; all are done once the batch of the story is over."""
+    """Each phase with its mark, all done once the batch of the story is over; in few rows, those around the one now."""
     marks = picture.marks
     lines: list[Line] = []
     row: list[Piece] = []
@@ -25,7 +25,10 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
             lines.append(tuple(row))
             row = []
         row += pieces
-    return [*lines, tuple(row)]
+    lines.append(tuple(row))
+    now = next((at for at, one in enumerate(lines) if marks.now in plain(one)), len(lines) - 1 if over else 0)
+    first = max(0, min(now, len(lines) - height))
+    return lines[first : first + height]
 
 
 class Phases(Panel):

@@ -21,18 +21,21 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
             line(("Press v to look at one, or t to trace some.", "dim")),
         ]
     grid = Grid(picture, table)
-    was = () if site.old is None else tuple(Marked(f"{byte:02X}") for byte in site.old.data)
-    text = no_addresses(site.old.text) if site.old is not None else ""
-    out = [grid.header(width)]
-    out.append(grid.row(Row("was", was, text), "dim") if was else line())
-    out.append(grid.row(table.memory, "strong"))
-    out += [grid.row(row, "here" if row.cells[0].has(Mark.EXECUTING) else "") for row in table.cpus]
-    if table.becomes is None:
-        return [*out, line()]
-    return [
-        *out,
-        grid.row(Row("becomes", tuple(Marked(cell.text) for cell in table.becomes.cells), table.becomes.text), "dim"),
-    ]
+    rows = [grid.row(table.memory, "strong")]
+    rows += [grid.row(row, "here" if row.cells[0].has(Mark.EXECUTING) else "") for row in table.cpus]
+    if height >= len(rows) + 2:  # the last ones to go are memory and the CPUs
+        becomes = table.becomes
+        rows.append(line() if becomes is None else grid.row(unmarked("becomes", becomes.cells, becomes.text), "dim"))
+    if height >= len(rows) + 2:
+        old = site.old
+        was = () if old is None else tuple(Marked(f"{byte:02X}") for byte in old.data)
+        rows.insert(0, line() if old is None else grid.row(unmarked("was", was, no_addresses(old.text)), "dim"))
+    return [grid.header(width), *rows]
+
+
+def unmarked(label: str, cells: tuple[Marked, ...], text: str) -> Row:
+    """A row of plain bytes."""
+    return Row(label, tuple(Marked(cell.text) for cell in cells), text)
 
 
 class Grid:

@@ -39,11 +39,11 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
     deep = depth != "story" and width < WIDE
     out = {
         "title": Need(1),
-        "phases": Need(len(phase_lines(picture, column - 1, 9))),
+        "phases": Need(len(phase_lines(picture, column - 1, 9)), 1),
         "site": Need(4 + cpus, 2 + cpus),
         "now": Need(3, 1),
         "why": Need(6, 2, 9),
-        "cpus": Need(1 + cpus, 1 + cpus),
+        "cpus": Need(1 + cpus, min(3, 1 + cpus)),
         "map": Need(1, 1, rows_of_map),
         "trace": Need(1, 1, 1 if depth == "story" else 8),
         "keys": Need(1),
@@ -56,7 +56,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         out["focus"] = Need(9, 6, 12)
         out["scrub"] = Need(1)
     if deep:
-        out["why"] = Need(2, 0)
+        out["why"] = Need(2)
         out["now"] = Need(1, 1)
     if depth == "all":
         out["events"] = Need(4, 2, 30)

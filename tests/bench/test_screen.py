@@ -1,0 +1,78 @@
+"""The screen's budgets: from a key to the new picture, from the command to the first screen, memory after long use."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bench.table import Table
+from tests.tui.app.terminal import Terminal
+from tui.app.app import SimkernelApp
+from tui.stepper.stepper import Stepper
+
+KEY, FIRST, MEMORY = 50.0, 1.0, 200.0  # ms, s, MB
+STEPS = 10_000
+
+
+async def key_times(depth: str, size: tuple[int, int], keys: list[str]) -> list[float]:
+    """Milliseconds from each key to the drawn picture."""
+    app = SimkernelApp(Stepper.start("one"), depth=depth)
+    times = []
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        for key in keys:
+            begin = time.perf_counter()
+            app.simulate_key(key)
+            before = app.picture
+            while app.picture is before or not app._asked.empty():
+                await asyncio.sleep(0)
+            while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
+                await asyncio.sleep(0)
+            times.append(1e3 * (time.perf_counter() - begin))
+    return times
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize(("depth", "size"), [("story", (80, 24)), ("all", (120, 36))])
+def test_a_key_to_the_new_picture(depth: str, size: tuple[int, int], table: Table) -> None:
+    columns, rows = size
+    for what, keys in (("a step", ["right"] * 20), ("a step back", ["right"] * 20 + ["left"] * 19)):
+        medians = [statistics.median(asyncio.run(key_times(depth, size, keys))[-19:]) for _ in range(3)]
+        table.budget(f"{what} on the screen, {depth} {columns}x{rows}, median", min(medians), "<=", KEY, "ms")
+
+
+@pytest.mark.bench
+def test_the_first_screen(tmp_path: Path, table: Table) -> None:
+    """The best of three starts on a real pseudo-terminal: others may use the machine meanwhile."""
+    seconds = []
+    for start in range(3):
+        terminal = Terminal([], tmp_path / str(start), "xterm-256color", "C.UTF-8")
+        terminal.until("Does this machine make that call")
+        seconds.append(time.monotonic() - terminal.begun)
+        terminal.send("q")
+        terminal.end()
+    table.budget("simkernel to its first screen", min(seconds), "<=", FIRST, "s")
+
+
+@pytest.mark.bench
+def test_memory_after_many_steps(table: Table) -> None:
+    """A process of its own takes the steps, instruction by instruction, with a picture of each."""
+
+    code = (
+        "import resource\n"
+        "from tui.app.app import SimkernelApp\n"
+        "from tui.stepper.stepper import Outcome, Stepper\n"
+        "app = SimkernelApp(Stepper.start('one'))\n"
+        f"for _ in range({STEPS}):\n"
+        "    app.show(app.stepper.apply('instruction'))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    scale = 1 if sys.platform == "darwin" else 1024
+    table.budget(f"memory after {STEPS:,} steps", int(done.stdout) * scale / 1e6, "<=", MEMORY, "MB")

@@ -1,0 +1,97 @@
+"""Marks: what has changed is marked and nothing else is; no fact of the story is told by colour or a glyph alone."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from simkernel.snapshot import NOW, Snapshot
+from tests.tui.app.screens import Hand, drive
+from tui.app.marks import ASCII, UNICODE, Marks, marks_for
+
+STEPS = 24
+MOVES = ("right", "left", "i", "I", "enter", "a")
+
+
+def cells_marked(row: str, marks: Marks) -> list[bool]:
+    """Of the five cells of a row of the site panel, six columns each: which stand between brackets."""
+    cells = [row[17 + 6 * at : 22 + 6 * at] for at in range(5)]
+    assert all((cell[0] == marks.changed[0]) == (cell[4] == marks.changed[1]) for cell in cells), row
+    return [cell[0] == marks.changed[0] for cell in cells]
+
+
+def marks_expected(before: Snapshot, after: Snapshot) -> dict[str, list[bool]]:
+    """Row by row what differs between two snapshots, worked out from their bytes."""
+    old, new = before.site, after.site
+    if old is None or new is None or old.address != new.address:
+        return {}
+    out = {"in memory": [a != b for a, b in zip(old.memory.data, new.memory.data, strict=True)]}
+    for one, other in zip(old.cpus, new.cpus, strict=True):
+        shown = [
+            [sorted(set(row.options[at])) if not row.read or at < row.read else None for at in range(5)]
+            for row in (one, other)
+        ]
+        out[f"CPU{one.cpu} may run"] = [a != b for a, b in zip(*shown, strict=True)]
+    return out
+
+
+@pytest.mark.parametrize("marks", [UNICODE, ASCII], ids=["unicode", "ascii"])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_change_is_marked_and_nothing_else(marks: Marks, seed: int) -> None:
+    async def check(hand: Hand) -> None:
+        chosen = random.Random(seed)
+        await hand.press("right", "right")
+        for _ in range(STEPS):
+            before = hand.app.stepper.snapshot
+            text = await hand.press(chosen.choice(MOVES))
+            after = hand.app.stepper.snapshot
+            if after is before or (hand.app.picture is not None and hand.app.picture.failed):
+                continue
+            for label, expected in marks_expected(before, after).items():
+                row = next(line for line in text.splitlines() if line[1:].startswith(label))
+                assert cells_marked(row, marks) == expected, (label, row)
+            phase = [next((row.name for row in one.patch.phases if row.state == NOW), "") for one in (before, after)]
+            marked = any(marks.changed[0] + name.upper() in text for name in phase if name)
+            assert marked == (phase[0] != phase[1] and bool(phase[1]))
+
+    drive(check, marks=marks)
+
+
+def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def check(hand: Hand) -> None:
+        assert hand.app.no_color
+        for _ in range(12):
+            text = await hand.press("right")
+            story, snapshot = hand.app.picture.story if hand.app.picture else None, hand.app.stepper.snapshot
+            assert text.isascii() and story is not None and snapshot.site is not None
+            for row in snapshot.patch.phases:  # the phases and their states
+                glyph = {"done": ASCII.done, "now": ASCII.now}.get(row.state, ASCII.todo)
+                name = row.name.upper() if row.state == NOW else row.name
+                assert snapshot.patch.phase is None or re.search(rf"{re.escape(glyph)}[ \[]{name}", text)
+            flat = " ".join(text.split())
+            assert ASCII.plain(story.patcher) in flat  # whom the patching task waits for
+            for lane, said in zip(snapshot.lanes, story.cpus, strict=True):
+                assert f"CPU{lane.cpu}" in text and said.text.partition(" ")[2][:40] in text
+            for byte, value in enumerate(snapshot.site.memory.data):
+                shown = next(line for line in text.splitlines() if "in memory" in line)
+                assert f"{value:02X}" in shown, byte
+
+    drive(check, marks=ASCII)
+
+
+def test_ascii_by_itself() -> None:
+    assert marks_for(True, {"LANG": "C.UTF-8"}) is ASCII
+    assert marks_for(False, {"LANG": "C.UTF-8"}) is UNICODE
+    assert marks_for(False, {"LANG": "C.UTF-8", "TERM": "linux"}) is ASCII
+    assert marks_for(False, {"LANG": "en_US.ISO-8859-1"}) is ASCII
+    assert marks_for(False, {"LC_ALL": "C", "LANG": "C.UTF-8"}) is ASCII
+
+
+def test_every_mark_has_a_twin_in_ascii() -> None:
+    for name in Marks.__dataclass_fields__:
+        assert "".join(getattr(ASCII, name)).isascii()
+        assert len(getattr(ASCII, name)) == len(getattr(UNICODE, name)) or name in ("arrow", "back")
