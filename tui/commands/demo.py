@@ -57,16 +57,7 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
             f"{name} is notrace: no site stands at its start; `simkernel functions` lists those with one"
         )
     simulation = prepared(options, protocol, image, name)
-    site = simulation.image.site_of(simulation.image.symbol(name))
-    table = simulation.task.poke.protocol
-    say(f"A toy kernel runs on {options.cpus} CPUs; {len(simulation.image.mcount_loc):,} functions can be traced.")
-    say(f"Protocol {table.name} ({table.era}); fetch model {options.model}; seed {options.seed}.")
-    say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
-    narrator = Narrator(simulation, site, say, telling_phase(table))
-    before = narrator.look().line_break
-    if before:
-        say(where_it_breaks(site, before))
-    narrator.table(always=True)
+    narrator = introduce(simulation, name, say)
 
     say(f"\n$ echo {name} > set_ftrace_filter; echo function > current_tracer")
     simulation.do(SetTracer("function"))
@@ -90,13 +81,28 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
     say(f"Once more from the first write:\nsimkernel demo{kernel} --moment {start}")
     return {
         "function": name,
-        "site": site,
+        "site": narrator.site,
         "seed": options.seed,
         "protocol": protocol,
         "beats": narrator.beats,
         "trace": trace,
         "moment": start,
     }
+
+
+def introduce(simulation: Simulation, name: str, say: Callable[[str], None]) -> Narrator:
+    """What runs, by which protocol, and the function's site as it is before the change."""
+    options, image, table = simulation.options, simulation.image, simulation.task.poke.protocol
+    site = image.site_of(image.symbol(name))
+    say(f"A toy kernel runs on {options.cpus} CPUs; {len(image.mcount_loc):,} functions can be traced.")
+    say(f"Protocol {table.name} ({table.era}); fetch model {options.model.value}; seed {options.seed}.")
+    say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
+    narrator = Narrator(simulation, site, say, telling_phase(table))
+    before = narrator.look().line_break
+    if before:
+        say(where_it_breaks(site, before))
+    narrator.table(always=True)
+    return narrator
 
 
 def where_it_breaks(site: int, before: int) -> str:
