@@ -12,10 +12,41 @@ from typing import NamedTuple
 
 WIDE = 110  # columns, from which on there is room beside the story
 STORY = 79  # columns of the story then
-ORDER = ("title", "phases", "site", "now", "why", "oops", "cpus", "focus", "map", "trace", "events", "scrub", "keys")
-GIVE_WAY = ("events", "scrub", "trace", "map", "focus", "oops", "cpus", "why", "now", "phases", "title", "site", "keys")
+ORDER = (
+    "title",
+    "phases",
+    "site",
+    "now",
+    "why",
+    "oops",
+    "cpus",
+    "focus",
+    "map",
+    "trace",
+    "events",
+    "ribbon",
+    "scrub",
+    "keys",
+)
+GIVE_WAY = (
+    "events",
+    "ribbon",
+    "scrub",
+    "trace",
+    "map",
+    "focus",
+    "oops",
+    "cpus",
+    "why",
+    "now",
+    "phases",
+    "title",
+    "site",
+    "keys",
+)
 GROW = ("why", "map", "oops", "focus", "trace", "events")  # who takes what is left: the story first, so it stays put
-ACROSS = ("title", "keys", "scrub")  # as wide as the screen, always
+BOTTOM = ("ribbon", "scrub", "keys")  # these stand at the bottom
+ACROSS = ("title", "ribbon", "scrub", "keys")  # as wide as the screen, always
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10  # below that there is no screen
 
 
@@ -46,18 +77,14 @@ def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box
     y = 0
     for name in ORDER:
         if rows.get(name):
-            if name == "keys":
-                y = height - rows[name]
-            elif name == "scrub":
-                y = max(y, height - rows[name] - rows.get("keys", 0))
+            if name in BOTTOM:
+                y = height - sum(rows.get(one, 0) for one in BOTTOM[BOTTOM.index(name) :])
             full = not wide or name in ACROSS
             boxes[name] = Box(0, y, width if full else STORY, rows[name])
             y += rows[name]
     if beside:
         top = rows.get("title", 0)
-        boxes["focus"] = Box(
-            STORY + 1, top, width - STORY - 1, height - top - rows.get("keys", 0) - rows.get("scrub", 0)
-        )
+        boxes["focus"] = Box(STORY + 1, top, width - STORY - 1, height - top - sum(rows.get(one, 0) for one in BOTTOM))
     return boxes
 
 

@@ -24,6 +24,7 @@ END_OF_INPUT = ("\x04", "")
 @click.option("--script", metavar="WORDS", help='What to do, as words: "n n b p". It implies --plain.')
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a step. It implies --plain.")
 @click.option("--lines", is_flag=True, help="Take words with Enter instead of single keys. It implies --plain.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks.")
 @click.option("--list", "listing", is_flag=True, help="List the scenarios.")
 @click.pass_context
 def command(
@@ -34,6 +35,7 @@ def command(
     as_json: bool,
     lines: bool,
     listing: bool,
+    ascii_only: bool,
 ) -> None:
     """Step through SCENARIO, forwards and backwards.
 
@@ -48,7 +50,7 @@ def command(
     if not (is_plain or script is not None or as_json or lines):
         from tui.app.start import open_screen
 
-        ctx.exit(open_screen(scenario))
+        ctx.exit(open_screen(scenario, ascii_only))
     if scenario is None:
         from lessons.scenarios import SCENARIOS
 

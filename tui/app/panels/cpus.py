@@ -1,14 +1,12 @@
-"""A line a CPU: its task and what it is about; from depth *code* on its next instruction, and who ran when."""
+"""A line a CPU: its task and what it is about; from depth *code* on its next instruction."""
 
 from __future__ import annotations
 
-from simkernel.snapshot import Lane, Move
+from simkernel.snapshot import Lane
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, heading, line, spread
+from tui.app.text import Line, cut, heading, line
 from tui.stepper.story import Mark
-
-RIBBON = 20  # moves that the ribbon holds
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
@@ -33,15 +31,14 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 
 
 def deep(picture: Picture, lane: Lane, head: Line, width: int) -> Line:
-    """Task, next instruction, interrupts, what is pending, the ribbon."""
+    """Task, place, next instruction, interrupts, what is pending."""
     one = lane.instruction
     text = "" if one is None else one.att if picture.look.syntax == "att" else one.intel
     if one is not None and one.target:
         text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
     flags = "irqs on " if lane.interrupts_on else "irqs off"
     body = f"{lane.task:<14.14} {lane.place:<20.20} {text:<20.20} {flags} {state(lane)}"
-    ribbon = "".join(mark(picture, move, lane.cpu) for move in picture.snapshot.moves[-RIBBON:])
-    return spread(line(*head, body), line((ribbon, "dim")), width)
+    return cut(line(*head, body), width)
 
 
 def state(lane: Lane) -> str:
@@ -56,19 +53,11 @@ def state(lane: Lane) -> str:
     return ",".join(words)
 
 
-def mark(picture: Picture, move: Move, cpu: int) -> str:
-    marks = picture.marks
-    if move.cpu != cpu:
-        return marks.idle
-    return {"read": marks.read, "settle": marks.settled}.get(move.kind, marks.ran)
-
-
 class Cpus(Panel):
     NAME = "cpus"
     HELP = (
         "A line a CPU: the task on it, and what it is about. Deeper (m) also its next instruction, whether interrupts "
-        "are on, what is pending, and a ribbon of who moved when, the latest at its right end. Click a line to look at "
-        "that CPU in full; f takes the next one."
+        "are on and what is pending. Click a line to look at that CPU in full; f takes the next one."
     )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:

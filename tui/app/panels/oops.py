@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, heading, line
@@ -18,7 +20,10 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
             picture.marks.rule,
         )
     ]
-    return out + [line((text, "bad" if at == 0 else "")) for at, text in enumerate(oops.lines)]
+    for at, text in enumerate(oops.lines):
+        rows = textwrap.wrap(text, width, subsequent_indent="      ")
+        out += [line((row, "bad" if at == 0 or "<" in row else "")) for row in rows]
+    return out
 
 
 class OopsPanel(Panel):

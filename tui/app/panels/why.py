@@ -18,11 +18,11 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         who = "" if why.cpu is None else f" (CPU{why.cpu}" + ("" if why.byte is None else f", byte +{why.byte}") + ")"
         text = why.verdict.removeprefix("Broken: ").rstrip(".") + who + "."
         out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
-    if why.why:
+    if why.why and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.why), width, "", "Why     ", INDENT)
-        without = why.without or f"Leave {why.phase} out, and see: x"
+        without = why.without.removeprefix(f"Without {why.phase}, ") or f"Leave {why.phase} out, and see: x"
         out += wrap(marks.plain(without), width, "" if why.without else "dim", "Without ", INDENT)
-    if why.linux:
+    if why.linux and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.linux), width, "dim", "Linux   ", INDENT)
     return out
 

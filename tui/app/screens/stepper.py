@@ -17,6 +17,7 @@ from tui.app.panels.now import Now
 from tui.app.panels.oops import OopsPanel
 from tui.app.panels.phases import Phases
 from tui.app.panels.phases import draw as phase_lines
+from tui.app.panels.ribbon import Ribbon
 from tui.app.panels.scrub import Scrub
 from tui.app.panels.site import Site
 from tui.app.panels.sitemap import Map, cells
@@ -26,7 +27,7 @@ from tui.app.panels.why import Why
 from tui.app.picture import Picture
 
 PANELS: tuple[type[Panel], ...] = (
-    Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Scrub, Keys,
+    Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Ribbon, Scrub, Keys,
 )  # fmt: skip
 
 
@@ -60,6 +61,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         out["now"] = Need(1, 1)
     if depth == "all":
         out["events"] = Need(4, 2, 30)
+        out["ribbon"] = Need(1 + cpus, 1 + cpus)
     return out
 
 

@@ -1,0 +1,40 @@
+"""Who moved when: a row a CPU and one for the patching task, a column a move, the latest at the right end."""
+
+from __future__ import annotations
+
+from simkernel.snapshot import Move
+from tui.app.panel import Panel
+from tui.app.picture import Picture
+from tui.app.text import Line, line
+
+PATCHER = -1  # as `Move.cpu` has it
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    task = picture.snapshot.patch.task
+    lanes = [(f"CPU{lane.cpu}", lane.cpu) for lane in picture.snapshot.lanes] + [(task, PATCHER)]
+    label = max(len(name) for name, _ in lanes) + 1
+    moves = picture.snapshot.moves[-max(1, width - label) :]
+    return [
+        line((name.ljust(label), "dim"), ("".join(mark(picture, move, cpu) for move in moves), "new"))
+        for name, cpu in lanes
+    ]
+
+
+def mark(picture: Picture, move: Move, cpu: int) -> str:
+    """What a lane did in a move: ran, read a part of an instruction, settled a byte, or nothing."""
+    marks = picture.marks
+    if move.cpu != cpu:
+        return marks.idle
+    return {"read": marks.read, "settle": marks.settled}.get(move.kind, marks.ran)
+
+
+class Ribbon(Panel):
+    NAME = "ribbon"
+    HELP = (
+        "Who moved when, the latest at the right end: a row a CPU, and one for the patching task. A full mark is "
+        "instructions (or an action), a half one a read of some bytes, a grey one a byte that became certain."
+    )
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        return draw(picture, width, height)
