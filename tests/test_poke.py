@@ -1,0 +1,78 @@
+"""The driver carries out what the tables say: words of a site, gates, and another protocol from some place on."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkernel import layout
+from simkernel.errors import LearnerError
+from simkernel.events import SiteStored
+from simkernel.ftrace.commands import SetFilter, SetTracer, UseProtocol
+from simkernel.moment import moment_string, open_moment
+from simkernel.simulation import Simulation
+
+
+def ready(function: str, protocol: str = "int3") -> Simulation:
+    """A booted kernel whose next update is of one function's site, by that protocol."""
+    simulation = Simulation.boot()
+    simulation.do(SetFilter("filter", function))
+    simulation.settle_down()
+    simulation.do(UseProtocol(protocol))
+    return simulation
+
+
+def stores(simulation: Simulation, site: int) -> list[tuple[int, int]]:
+    """(first byte, how many) of each store to a site during the next update."""
+    simulation.do(SetTracer("function"))
+    simulation.settle_down()
+    stored = [event for event in simulation.log if isinstance(event, SiteStored) and event.sites == (site,)]
+    return [(event.first, len(event.new)) for event in stored]
+
+
+def test_atomic8_stores_one_word_or_two() -> None:
+    one, two = ready("x64_sys_call", "atomic8"), ready("vfs_read", "atomic8")
+    sites = [now.image.site_of(now.image.symbol(name)) for now, name in ((one, "x64_sys_call"), (two, "vfs_read"))]
+    cut = 8 - sites[1] % 8
+    assert sites[0] % 8 <= 3 and cut < 5
+    assert stores(one, sites[0]) == [(0, 5)]
+    assert stores(two, sites[1]) == [(0, cut), (cut, 5 - cut)]
+
+
+def gate_type(simulation: Simulation) -> int:
+    return simulation.machine.memory.read_u64(layout.IDT_BASE + 16 * layout.VECTOR_BP) >> 40 & 0xF
+
+
+def test_a_protocol_may_ask_for_a_trap_gate() -> None:
+    simulation = ready("vfs_read", "int3 through a trap gate")
+    place = simulation.position
+    assert gate_type(simulation) == 0xE
+    simulation.do(SetTracer("function"))
+    simulation.settle_down()
+    assert gate_type(simulation) == 0xF
+    simulation.goto(place)
+    assert gate_type(simulation) == 0xE
+
+
+def test_a_protocol_is_taken_up_between_batches_only() -> None:
+    simulation = ready("vfs_read")
+    simulation.do(SetTracer("function"))
+    simulation.run_until(lambda now: now.task.poke.busy, 1_000_000)
+    before = simulation.task.poke.protocol
+    with pytest.raises(LearnerError, match="a batch is under way"):
+        simulation.do(UseProtocol("naive"))
+    assert simulation.task.poke.protocol is before
+
+
+def test_a_protocol_on_another_nop_is_refused() -> None:
+    with pytest.raises(LearnerError, match="booted with the NOP 0f 1f 44 00 00"):
+        ready("vfs_read", "int3 on nop 5x1")
+
+
+def test_time_travel_and_moments_know_the_protocol() -> None:
+    simulation = ready("vfs_read", "int3 without sync 2")
+    place = simulation.position
+    simulation.back()
+    assert simulation.task.poke.protocol.name == "int3"
+    simulation.goto(place)
+    assert simulation.task.poke.protocol.name == "int3 without sync 2"
+    assert open_moment(moment_string(simulation)).task.poke.protocol.name == "int3 without sync 2"
