@@ -6,7 +6,7 @@ at once, hundreds of CPUs' steps lie between two beats of one site, and are summ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from simkernel.events import (
@@ -52,6 +52,16 @@ class Beats:
         self._site = site
         self._mine = site is None  # the batch under way, or the last one, holds the site
 
+    @classmethod
+    def after(cls, log: Sequence[Event], site: int | None) -> Beats:
+        """What tells the events that come after these."""
+        beats = cls(site)
+        for event in reversed(log):
+            if isinstance(event, BatchStarted | BatchReleased | PlanEnded):
+                beats.is_beat(event)
+                break
+        return beats
+
     def is_beat(self, event: Event) -> bool:
         """True for a beat of this site, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
@@ -79,15 +89,27 @@ class Beats:
         return 0 <= place - self._site < SITE_SIZE
 
 
-def stops(log: Sequence[Event], site: int | None) -> Iterator[Stop]:
-    """Every stop of a site's story, in order."""
-    beats = Beats(site)
-    last: Stop | None = None
-    for event in log:
-        if beats.is_beat(event):
-            stop = Stop(event.entry + 1, event.during)
-            if last is not None and last.place != stop.place:
-                yield last
-            last = stop
-    if last is not None:
-        yield last
+class Heard:
+    """The stops of one site's story among the events of a history that grows, is walked back and forth, and forgets."""
+
+    def __init__(self, site: int | None) -> None:
+        self.site = site
+        self._beats = Beats(site)
+        self._stops: list[Stop] = []
+        self._count = 0  # events heard
+        self._last: Event | None = None
+
+    def stops(self, known: Sequence[Event]) -> list[Stop]:
+        """Every stop among all known events, in order; not to be changed."""
+        if self._count > len(known) or (self._count and known[self._count - 1] is not self._last):
+            self._beats, self._stops, self._count = Beats(self.site), [], 0
+        for event in known[self._count :]:
+            if self._beats.is_beat(event):
+                stop = Stop(event.entry + 1, event.during)
+                if self._stops and self._stops[-1].place == stop.place:
+                    self._stops[-1] = stop
+                else:
+                    self._stops.append(stop)
+        self._count = len(known)
+        self._last = known[-1] if known else None
+        return self._stops

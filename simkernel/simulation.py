@@ -123,6 +123,11 @@ class Simulation:
         return self.machine.readable(cpu)
 
     @property
+    def known_events(self) -> list[Event]:
+        """Every event that history knows, those ahead of this place too; not to be changed."""
+        return self._events
+
+    @property
     def log(self) -> list[Event]:
         """Every event up to this place; not to be changed."""
         return self._events if self._logged == len(self._events) else self._events[: self._logged]

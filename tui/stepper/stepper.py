@@ -6,11 +6,12 @@ One moves by *beats*: the events that change the story of the site that is looke
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.beats import Beats, Stop, stops
+from lessons.beats import Beats, Heard, Stop
 from lessons.scenarios import SCENARIOS, Scenario, ended, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
@@ -51,6 +52,10 @@ class Look:
     depth: str = "story"
 
 
+def _place_of(stop: Stop) -> int:
+    return stop.place
+
+
 class Stepper:
     """Owns a simulation; `apply` is the one way to ask for something, `snapshot` the one way to look.
 
@@ -73,6 +78,7 @@ class Stepper:
         self.stop_asked = False
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
+        self._heard = Heard(site)
 
     # --- how one comes by one -----------------------------------------------------------------------------------
 
@@ -145,7 +151,11 @@ class Stepper:
 
     def beats(self) -> list[Stop]:
         """The stops of the story so far, oldest first; the start of the story is none."""
-        return [stop for stop in stops(self.simulation.log, self.site) if stop.place > self.begin]
+        if self._heard.site != self.site:
+            self._heard = Heard(self.site)
+        known = self._heard.stops(self.simulation.known_events)
+        first = bisect_right(known, self.begin, key=_place_of)
+        return known[first : bisect_right(known, self.simulation.position, key=_place_of)]
 
     @property
     def begun(self) -> bool:
@@ -201,20 +211,13 @@ class Stepper:
         """To the next beat for which `until` holds; False where the bound or an outcome comes first."""
         simulation = self.simulation
         first, end = len(simulation.log), simulation.machine.clock + instructions
-        beats = self._listener()
+        beats = Beats.after(simulation.log, self.site)
         found = False
         while not found and not simulation.outcome and not self.stop_asked and simulation.machine.clock < end:
             met = [event for event in simulation.step() if beats.is_beat(event)]
             found = bool(met) and until(Stop(simulation.position, met[-1].during))
         self._note(first)
         return found
-
-    def _listener(self) -> Beats:
-        """What tells beats from here on: it has to know which batch is under way."""
-        beats = Beats(self.site)
-        for event in self.simulation.log:
-            beats.is_beat(event)
-        return beats
 
     def backward(self, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
         """To the last beat before this place for which `until` holds, else to the start of the story (False)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lessons.beats import Beats, Heard
 from simkernel.digest import state_digest
 from tui.stepper.actions import ACTIONS, action_named
 from tui.stepper.stepper import Stepper
@@ -33,3 +34,20 @@ def test_names_keys_and_words_name_one_action_each() -> None:
     assert len(names) == len(set(names)) and len(keys) == len(set(keys))
     assert {"ctrl+s", "ctrl+j", "ctrl+b", "ctrl+a"}.isdisjoint(keys)
     assert all(action_named(action.name) is action for action in ACTIONS)
+
+
+def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
+    """Back and forth, by hand into another story, at another site: what was heard before never shows through."""
+    stepper = Stepper.start("all")
+    asked = ["next"] * 9 + ["back"] * 4 + ["act", "next", "next", "back-phase", "instruction", "next", "end", "next"]
+    for action in [*asked, "look-at", "next", "next", "back", "start", "next"]:
+        stepper.apply(action, "decay_load" if action == "look-at" else "")
+        simulation = stepper.simulation
+        fresh = [stop for stop in Heard(stepper.site).stops(simulation.log) if stop.place > stepper.begin]
+        assert stepper.beats() == fresh
+        beats = Beats.after(simulation.log, stepper.site)
+        told = Beats(stepper.site)
+        for event in simulation.log:
+            told.is_beat(event)
+        for event in simulation.known_events[len(simulation.log) :][:40]:
+            assert beats.is_beat(event) == told.is_beat(event)

@@ -7,6 +7,7 @@ means for the five bytes; bytes are said with their place.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -52,8 +53,14 @@ def sentences(text: str) -> list[str]:
 
 def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
     """The beats of the site in the entry that ended at a place."""
-    beats = Beats(stepper.site)
-    return [event for event in stepper.simulation.log if beats.is_beat(event) and event.entry == place - 1]
+    log = stepper.simulation.log
+    first = bisect_left(log, place - 1, key=_entry_of)
+    beats = Beats.after(log[:first], stepper.site)
+    return [event for event in log[first:] if beats.is_beat(event) and event.entry == place - 1]
+
+
+def _entry_of(event: ev.Event) -> int:
+    return event.entry
 
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
@@ -236,7 +243,8 @@ def _part(site: SiteView, kind: str, at: list[int]) -> str:
 
 def elsewhere(stepper: Stepper, first: int, last: int) -> str:
     """What went on between two places that was no beat of this site: other sites' beats, else the time that passed."""
-    others = [event for event in stepper.simulation.log if first <= event.entry < last - 1]
+    log = stepper.simulation.log
+    others = log[bisect_left(log, first, key=_entry_of) : bisect_left(log, last - 1, key=_entry_of)]
     traps = sum(isinstance(event, ev.Int3Taken) for event in others)
     calls = sum(isinstance(event, ev.TraceWritten) for event in others)
     if traps or calls:
