@@ -20,7 +20,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
             line(("No function is looked at yet.", "dim")),
             line(("Press v to look at one, or t to trace some.", "dim")),
         ]
-    grid = Grid(picture, table)
+    grid = Grid(picture, table, width)
     rows = [grid.row(table.memory, "strong")]
     rows += [grid.row(row, "here" if row.cells[0].has(Mark.EXECUTING) else "") for row in table.cpus]
     if height >= len(rows) + 2:  # the last ones to go are memory and the CPUs
@@ -30,7 +30,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         old = site.old
         was = () if old is None else tuple(Marked(f"{byte:02X}") for byte in old.data)
         rows.insert(0, line() if old is None else grid.row(unmarked("was", was, no_addresses(old.text)), "dim"))
-    return [grid.header(width), *rows]
+    return [grid.header(), *rows]
 
 
 def unmarked(label: str, cells: tuple[Marked, ...], text: str) -> Row:
@@ -41,25 +41,32 @@ def unmarked(label: str, cells: tuple[Marked, ...], text: str) -> Row:
 class Grid:
     """The columns of the five bytes; each as wide as its widest cell may become in this fetch model."""
 
-    def __init__(self, picture: Picture, table: Table) -> None:
-        self.picture, self.table, self.marks = picture, table, picture.marks
+    def __init__(self, picture: Picture, table: Table, width: int) -> None:
+        self.table, self.marks, self.width = table, picture.marks, width
         uncertain = picture.snapshot.options.model.value in ("line", "byte")
         widest = [max(len(row.cells[at].text) for row in table.rows) for at in range(SITE_SIZE)]
         self.widths = [max(8 if uncertain else 3, most + 1) for most in widest]
 
-    def header(self, width: int) -> Line:
+    def header(self) -> Line:
         rule = self.marks.rule
         text = rule * LABEL
         for at, column in enumerate(self.widths):
             text += f" +{at} {rule * (column - 1)}"
-        if self.table.line_break:
-            text += f" {self.marks.line} a cache line ends "
-        return line((text + rule * max(0, width - len(text)), "dim"))
+        note = f" {self.marks.line} a cache line ends "
+        if self.table.line_break and len(text) + len(note) <= self.width:
+            text += note
+        return line((text + rule * max(0, self.width - len(text)), "dim"))
 
     def row(self, row: Row, look: str) -> Line:
-        cells = (piece for at, cell in enumerate(row.cells) for piece in self.cell(at, cell))
-        here = f"{self.marks.back} is about to run it" if row.cells[0].has(Mark.EXECUTING) else ""
-        words = "  ".join(word for word in (row.text, here or row.remark) if word)
+        """Label, cells, the instruction, and what is to be said of the CPU: as much of it as there is room for."""
+        cells = [piece for at, cell in enumerate(row.cells) for piece in self.cell(at, cell)]
+        here = row.cells[0].has(Mark.EXECUTING)
+        reads = any(cell.has(Mark.UNREAD) for cell in row.cells)
+        remark = f"{self.marks.back} {row.remark or 'is about to run it'}" if here and not reads else row.remark
+        room = self.width - LABEL - sum(len(text) for text, _ in cells)
+        words = "  ".join(word for word in (row.text, remark) if word)
+        if len(words) > room and here and not reads:
+            words = f"{self.marks.back} {row.text}" if row.text else remark
         return line((row.label.ljust(LABEL), look), *cells, (words, look))
 
     def cell(self, at: int, cell: Marked) -> list[Piece]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, line, spread
+from tui.app.text import Line, length, line, spread
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
@@ -16,8 +16,9 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         left = line(*left, (f"  and {sites - 1} more at once", "dim"))
     steps = f" of {story.steps}" if story.steps >= story.step > 0 else ""
     state = picture.busy or f"step {story.step}{steps}"
-    right = line((state, "strong"), (f"   {story.protocol}, {era(story.era)} ", "dim"))
-    return [spread(left, right, width)]
+    step = line((state, "strong"), " ")
+    full = line((state, "strong"), (f"   {story.protocol}, {era(story.era)} ", "dim"))
+    return [spread(left, full if length(left) + length(full) + 2 <= width else step, width)]
 
 
 def era(text: str) -> str:

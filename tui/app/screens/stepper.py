@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from simkernel.snapshot.site import CALL
 from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, STORY, WIDE, Need, arrange
 from tui.app.panel import Panel
 from tui.app.panels.cpus import Cpus
@@ -49,6 +50,8 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         "trace": Need(1, 1, 1 if depth == "story" else 8),
         "keys": Need(1),
     }
+    if len(snapshot.patch.sites) > 1 or snapshot.map.count(CALL) > 1:  # the map is the picture of many at once
+        out["map"], out["why"] = Need(rows_of_map), Need(3, 2, 9)
     if snapshot.oops is not None:
         out["oops"] = Need(8, 4, 30)
         out["why"] = Need(2, 2, 3)
