@@ -12,7 +12,10 @@ schedule, in sentences.
     properties  what a protocol has to keep
     search      breadth first over all of it
     sentences   a schedule in words, and back
-    question    one question and its answer: what the command and the lab ask
+    question    one question and its answer, in words
+    replay      a schedule on the real simulation, through the guest's own handler
+    witness     who looks on there, and says by itself what was broken
+    ablation    the table of every protocol, whole and without each of its steps
 
 What a fetch model allows is more than CPUs do: it stands for what manuals leave open. "Safe" is said of a model.
 `Simplified:` one site, one batch, no NMI, and one interrupted task a CPU; the patching task is none of the CPUs.

@@ -50,12 +50,13 @@ class Action:
 class Program:
     """The actions of one protocol at one site, and what holds after the first n of them.
 
-    Attributes (each a list over n = 0..len(actions), where there is no other word):
-        actions: in order (one entry less).
+    Attributes:
+        actions: in order. The next four, and `made`, are lists over n = 0..len(actions).
         memory: the five bytes. references: the patching task's own on the batch, which may fall below 0.
         published: handlers find the site. serialize: CPUs that go on will serialize.
-        history: for each cell the bytes that its stores make it, oldest first: cell -> [first offset, bytes, ...].
-        arrived: for each cell, how many stores were made to it.
+        in_thread: CPUs are parked in their stopper threads. goes_at: the action with which the batch's record goes.
+        cells: the cells that the site lies in (none where stores leave nothing unsettled); offsets: the site's bytes
+            in each; values: what each store to it makes of these bytes, the old ones first; made: how many there were.
     """
 
     def __init__(self, protocol: Protocol, case: Case, model: FetchModel) -> None:
@@ -146,8 +147,3 @@ class Program:
             for at, value in zip(own, values[count], strict=True):
                 out[at] = value
         return bytes(out)
-
-
-def cell_address(program: Program, cell: int) -> int:
-    """The address of the first byte of a cell at the site."""
-    return program.case.site + program.offsets[cell][0]

@@ -1,4 +1,4 @@
-"""One question to the explorer and its answer, in words: what the command and the lab ask."""
+"""One question to the explorer and its answer, in words."""
 
 from __future__ import annotations
 

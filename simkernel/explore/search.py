@@ -17,7 +17,6 @@ from simkernel.explore.world import Cpu, Mode, Move, World
 from simkernel.schedule import Act
 
 STATES = 1_000_000  # after so many the search gives up, and says so
-PROGRESS = 1 << 14  # states between two reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Search:
     ) -> Answer:
         """Search on until a property is broken (`first_only`), each is, every state is known, or the bound is reached.
 
-        Args: progress: told (states, depth) now and then; True from it ends the search.
+        Args: progress: told (states, depth) after each step further; True from it ends the search.
         """
         answer = Answer()
         wanted, seeks = self.wanted & ~STUCK, bool(self.wanted & STUCK)
