@@ -1,0 +1,111 @@
+"""The screens beside the stepper: the two mysteries, the functions, boot."""
+
+from __future__ import annotations
+
+import asyncio
+
+from simkernel.snapshot.site import CALL, NOTHING
+from tests.tui.app.screens import Hand, drive
+from tui.app.marks import ASCII
+from tui.app.screens.boot import BootScreen
+from tui.app.screens.functions import FunctionsScreen
+from tui.app.screens.mysteries import MysteriesScreen
+from tui.app.screens.stepper import StepperScreen
+
+
+def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.do("mysteries")
+        pressed = 0
+        for key, words in (
+            ("y", "made 0 calls"),
+            ("enter", "The build had left a list of them."),
+            ("t", "no CPU was stopped"),
+            ("t", "The counts stand still: 0 more calls"),
+            ("enter", "waits are enough for all"),
+            ("enter", "should worry you"),
+        ):
+            screen = hand.app.screen
+            assert isinstance(screen, MysteriesScreen)
+            await hand.pilot.press(key)
+            await screen.settled()
+            pressed += 1
+            assert words in await hand.read()
+        await hand.press("enter")
+        assert isinstance(hand.app.screen, StepperScreen) and pressed + 1 <= 12
+        assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "one"
+
+    drive(check, scenario="off")
+
+
+def test_a_mystery_key_pressed_while_the_machine_runs_is_not_lost() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.do("mysteries")
+        screen = hand.app.screen
+        assert isinstance(screen, MysteriesScreen)
+        await hand.pilot.press("n", "enter")
+        await screen.settled()
+        assert screen.mysteries.number == 3
+
+    drive(check, marks=ASCII)
+
+
+def test_functions_are_counted_sorted_searched_and_traced() -> None:
+    async def check(hand: Hand) -> None:
+        stepper = hand.app.stepper
+        await hand.press("r", "F")
+        screen = hand.app.screen
+        assert isinstance(screen, FunctionsScreen)
+        before = sum(row.calls for row in screen.rows)
+        await hand.press("r")
+        assert sum(row.calls for row in screen.rows) > before
+        await hand.press("o", "o")
+        assert screen.order == "calls" and screen.rows[0].name == "vfs_read" and screen.rows[0].enabled
+        assert "ENABLED TRAMP" in hand.text() and "<+0>:" in hand.text()
+        await hand.press("slash")
+        await hand.type("vfs_*")
+        await hand.press("enter")
+        assert {row.name[:4] for row in screen.rows} == {"vfs_"}
+        await hand.press("slash")
+        await hand.type("nothing_like_it")
+        assert "'nothing_like_it'" in await hand.press("enter")
+        await hand.press("end", "home", "down", "enter")
+        assert isinstance(hand.app.screen, StepperScreen)
+        assert stepper.snapshot.site is not None and stepper.snapshot.site.name == screen.chosen.name
+
+    drive(check)
+
+
+def test_boot_is_stepped_and_its_bar_ends_full() -> None:
+    async def check(hand: Hand) -> None:
+        place = hand.app.stepper.simulation.place
+        await hand.press("B")
+        screen = hand.app.screen
+        assert isinstance(screen, BootScreen)
+        total = len(screen.booting.picture.map.states)
+        assert screen.booting.picture.map.count(CALL) == total and f"0 of {total}" in hand.text()
+        seen = []
+        for _ in range(12):
+            await hand.press("right")
+            seen.append(screen.booting.picture.converted)
+        assert seen == sorted(seen) and 0 < seen[-1] < total
+        assert screen.booting.picture.cpus == 1
+        text = await hand.press("enter")
+        assert screen.booting.picture.map.count(NOTHING) == total and f"{total} of {total}" in text
+        await hand.press("escape")
+        assert hand.app.stepper.simulation.place == place
+
+    drive(check)
+
+
+def test_every_key_is_in_the_help() -> None:
+    async def check(hand: Hand) -> None:
+        text = await hand.press("f1")
+        while "Quit" not in text:
+            before = text
+            await hand.press("pagedown")
+            await asyncio.sleep(0.2)
+            text = await hand.read()
+            assert text != before
+
+    drive(check, size=(80, 40))
