@@ -52,7 +52,7 @@ def test_json_has_the_verdict_and_the_moment(run: Any) -> None:
 
 def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:
     code, out, _ = run("--states", "50")
-    assert code == 0 and "not finished" in out and "safe." not in out
+    assert code == 1 and "not finished" in out and "safe." not in out
 
 
 @pytest.mark.parametrize(

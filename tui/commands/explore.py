@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")
 NOPS = ("nop5", "5x1", "2+3", "jmp+3")
-VIOLATION = 1
+NOT_SAFE = 1
 
 
 @click.command
@@ -27,7 +27,13 @@ VIOLATION = 1
 @click.option("--nop", type=Word(NOPS), default="nop5", show_default=True, help="What an untraced site holds.")
 @click.option("--trap-gate", is_flag=True, help="#BP enters its handler with interrupts on.")
 @click.option("--change", type=Word(CHANGES), default="nop-call", show_default=True, help="What becomes of the site.")
-@click.option("--place", type=Word(PLACES), default="inside", show_default=True, help="The site lies in a line.")
+@click.option(
+    "--place",
+    type=Word(PLACES),
+    default="inside",
+    show_default=True,
+    help="The site lies inside a cache line, or across two.",
+)
 @click.option("--model", type=Word(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
 @click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")
@@ -41,7 +47,7 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     """Look at every order of events of a protocol: safe, or the shortest schedule that breaks it.
 
     A wrong name of a phase or a protocol is answered by the list of them.
-    Exit codes: 0 nothing is broken (safe, or not finished, and it says which); 1 not safe.
+    Exit codes: 0 safe; 1 not safe, or not finished, and it says which.
     """
     if asked["ablation"]:
         print_ablation(as_json, asked["markdown"], not asked["no_replay"])
@@ -71,7 +77,7 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
         emit_json(as_value(finding) | {"moment": moment or None})
     else:
         tell(finding, moment)
-    ctx.exit(VIOLATION if finding.broken else 0)
+    ctx.exit(0 if finding.safe else NOT_SAFE)
 
 
 def print_ablation(as_json: bool, as_markdown: bool, with_moments: bool) -> None:
