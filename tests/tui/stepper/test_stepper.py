@@ -6,6 +6,7 @@ import pytest
 
 from lessons.beats import Beats, Heard
 from simkernel.digest import state_digest
+from simkernel.events import BatchStarted, PlanEnded
 from tui.stepper.actions import ACTIONS, action_named
 from tui.stepper.stepper import Stepper
 
@@ -51,3 +52,29 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
             told.is_beat(event)
         for event in simulation.known_events[len(simulation.log) :][:40]:
             assert beats.is_beat(event) == told.is_beat(event)
+
+
+def test_another_story_that_is_longer_is_heard_anew() -> None:
+    stepper = Stepper.start("one")
+    stepper.apply("goto", "2")
+    before = len(stepper.simulation.known_events)
+    assert stepper.beats()
+    stepper.apply("cpu-run", "1 7")
+    assert len(stepper.simulation.known_events) < before
+    while len(stepper.simulation.known_events) <= before:
+        stepper.simulation.run(100_000)
+    fresh = Heard(stepper.site).stops(stepper.simulation.log)
+    assert stepper.beats() == [stop for stop in fresh if stop.place > stepper.begin]
+
+
+def test_a_batch_of_other_sites_is_another_story() -> None:
+    """Turning the tracer off changes the call in ftrace_caller, too: no beat of vfs_read."""
+    stepper = Stepper.start("off")
+    stepper.apply("end")
+    while not stepper.simulation.task.idle:
+        assert not stepper.apply("next").error
+    log = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+    others = [event for event in log if isinstance(event, BatchStarted) and stepper.site not in event.sites]
+    places = {stop.place for stop in stepper.beats()}
+    assert others and not {event.entry + 1 for event in others} & places
+    assert isinstance(log[-1], PlanEnded) and log[-1].entry + 1 in places
