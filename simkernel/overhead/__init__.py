@@ -8,5 +8,7 @@ modelled    the exact counts, priced in cycles by a table with a source for each
 native      the doors to this very machine: executable memory, CPUs, signals, membarrier
 code        machine code for it, as bytes with their listing
 patching    a protocol's table carried out on it, in a child process
+bodies      the variants as native code: functions of a kernel's sizes behind another beginning
+measured    how long they take on this CPU, and what of that is noise
 children    runs such children, and says what came of them
 """

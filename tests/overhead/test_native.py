@@ -29,6 +29,8 @@ LISTINGS = {
     "spin": code.SPIN,
     "delay": code.DELAY,
     "ticks": code.TICKS,
+    "driver": code.DRIVER,
+    "tracer": code.tracer(0x7F12_3456_7000),
 }
 
 

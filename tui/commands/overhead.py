@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simkernel.overhead.exact import Exact
+    from simkernel.overhead.measured import Measured
     from simkernel.overhead.modelled import Costs
 
 BASE, OFF = "none", "nop"
 COUNTED = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
+TIMED = "native code on this CPU; medians of differences within a round, 99 % intervals by bootstrap"
 PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 
 
@@ -26,8 +28,11 @@ PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 @click.argument("variants", nargs=-1, metavar="[VARIANT]...")
 @click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), metavar="FILE", help="Price by your own table.")
+@click.option("--measure", is_flag=True, help="Measure the variants on this very CPU too (x86-64 Linux).")
 @takes_options()
-def command(variants: tuple[str, ...], glob: str, costs_file: Path | None, options: Options, as_json: bool) -> None:
+def command(
+    variants: tuple[str, ...], glob: str, costs_file: Path | None, measure: bool, options: Options, as_json: bool
+) -> None:
     """Count what one piece of work takes, with functions that begin in different ways, and price it.
 
     The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again. Counted, not
@@ -44,6 +49,7 @@ def command(variants: tuple[str, ...], glob: str, costs_file: Path | None, optio
         for name in chosen:
             line.show(VARIANTS[name].title)
             rows.append(exact(name, glob))
+    measured = measure_all(variants) if measure else []
     left_out = sorted(set(VARIANTS) - set(possible())) if not variants else []
     if as_json:
         emit_json(
@@ -55,11 +61,12 @@ def command(variants: tuple[str, ...], glob: str, costs_file: Path | None, optio
                     "sources": sorted(set(table.source.values())),
                     "variants": [asdict(modelled(row, table)) for row in rows],
                 },
+                "measured": measured_value(measured),
                 "left_out": left_out,
             }
         )
         return
-    for text in (*lines(rows, glob), *priced_lines(rows, table)):
+    for text in (*lines(rows, glob), *priced_lines(rows, table), *measured_lines(measured)):
         click.echo(text)
     if left_out:
         click.echo(f"Left out, because they are assembled and Keystone is not installed: {', '.join(left_out)}.")
@@ -132,3 +139,54 @@ def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
         out.append(f"{VARIANTS[price.name].title:<28} {price.cycles:>12,.0f} {more:>18}   {note}".rstrip())
     out.append("")
     return out + [f"Source: {source}" for source in sorted(set(table.source.values()))]
+
+
+def measure_all(variants: Sequence[str]) -> list[Measured]:
+    """Each workload, measured here; of the variants given those that have native code."""
+    from simkernel.overhead.bodies import BEGINNINGS
+    from simkernel.overhead.measured import measure
+
+    with progress("measuring") as line:
+        return measure([name for name in variants if name in BEGINNINGS], show=line.show)
+
+
+def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:
+    """The measurement as JSON: a difference that is no more than noise has no number."""
+    from simkernel.overhead.measured import machine
+
+    if not measured:
+        return None
+    value: list[dict[str, object]] = []
+    for one in measured:
+        rows = [asdict(row) if row.measurable else {"name": row.name, "measurable": False} for row in one.differences]
+        value.append(asdict(one) | {"differences": rows})
+    return {"method": TIMED, "machine": asdict(machine()), "workloads": value}
+
+
+def measured_lines(measured: Sequence[Measured]) -> list[str]:
+    """The measured tables, and where they were measured."""
+    from simkernel.overhead.measured import machine
+    from simkernel.overhead.variants import VARIANTS
+
+    if not measured:
+        return []
+    here = machine()
+    out = [
+        "",
+        "MEASURED: native code on this very CPU. Simplified: the tracer is a stand-in; int3 and two ops have none.",
+        f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.",
+    ]
+    for one in measured:
+        out += [
+            "",
+            f"{one.workload}: {one.functions:,} functions, {one.base:.2f} ns a call without a site. "
+            f"The same code differs from itself by up to {100 * one.noise:.1f} %.",
+        ]
+        for row in one.differences:
+            figure = (
+                f"{row.middle:+9.3f} ns a call ({row.low:+.3f} to {row.high:+.3f}), {100 * row.share:+.1f} %"
+                if row.measurable
+                else "   not measurable"
+            )
+            out.append(f"{VARIANTS[row.name].title:<28}{figure}")
+    return out

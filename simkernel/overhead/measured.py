@@ -1,0 +1,188 @@
+"""Measured: the variants as native code on this very CPU, and how far a figure can be trusted.
+
+Three workloads: *tight*, one short function over and over; *warm*, functions of a kernel's sizes, so few that their
+code fits a first cache of 32 KiB; *cold*, so many that it is some twenty times as long. In each round every variant is
+put down once, at an alignment of its own, in an order of its own; the difference to the functions without a site is
+taken within the round. Several sets of bodies take turns, since how one of them happens to lie says little. Of the
+differences the median is told, with an interval by bootstrap (percentiles, CONFIDENCE).
+
+The same code is measured against itself too. What it differs from itself is noise: a difference whose interval holds 0,
+or that is smaller than that noise, is not measurable, and is no number.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel.errors import LearnerError
+from simkernel.overhead import native
+from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
+
+BASE = "none"
+AGAIN = "none again"  # the same code as BASE, measured as if it were another
+ROUNDS = 40
+SHIFTS = 256  # places of 16 bytes that a text may begin at
+SAMPLE = 400_000  # nanoseconds of one sample, about; of three the least is taken
+CONFIDENCE = 0.99
+RESAMPLES = 2_000
+WORKLOADS = {"tight": (1, 8), "warm": (48, 8), "cold": (2_500, 4)}  # functions, and sets of bodies
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A variant against the functions without a site, nanoseconds a call.
+
+    Attributes:
+        middle, low, high: the median of the rounds' differences, and its interval. share: middle in parts of the base.
+        measurable: False where that is no more than noise.
+    """
+
+    name: str
+    middle: float
+    low: float
+    high: float
+    share: float
+    measurable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One workload: nanoseconds a call without a site, and the variants against it.
+
+    Attributes:
+        functions, calls: functions of the workload, and calls of one pass over its first set of bodies.
+        base: median, nanoseconds a call. noise: the most that the same code differs from itself, parts of the base.
+    """
+
+    workload: str
+    functions: int
+    calls: int
+    base: float
+    noise: float
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What measured: name of the CPU, the kernel's clock source, load average, frequency governor."""
+
+    cpu: str
+    clock: str
+    load: str
+    governor: str
+
+
+def measure(names: Sequence[str] = (), rounds: int = ROUNDS, show: Show = lambda text: None) -> list[Measured]:
+    """Measure variants in each workload, on one CPU; all that have native code where no names are given.
+
+    Raises: LearnerError where native code cannot run here, or a variant has none.
+    """
+    native.check()
+    chosen = [name for name in names or BEGINNINGS if name != BASE]
+    for name in chosen:
+        if name not in BEGINNINGS:
+            raise LearnerError(f"{name!r} has no native code to measure; there are: {', '.join(BEGINNINGS)}")
+    with _pinned():
+        return [_workload(workload, chosen, rounds, show) for workload in WORKLOADS]
+
+
+@contextmanager
+def _pinned() -> Iterator[None]:
+    """This thread on one CPU meanwhile."""
+    before = os.sched_getaffinity(0)
+    native.pin(max(before))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _workload(workload: str, names: Sequence[str], rounds: int, show: Show) -> Measured:
+    count, sets = WORKLOADS[workload]
+    show(f"{workload}: making {count:,} functions")
+    all_placed = [Placed(Bodies(count, seed)) for seed in range(sets)]
+    calls = [placed.bodies.calls() for placed in all_placed]
+    passes = [_calibrated(placed) for placed in all_placed]
+    draw = random.Random()
+    columns = (BASE, AGAIN, *names)
+    times = np.zeros((rounds, len(columns)))
+    for row in range(rounds):
+        show(f"{workload}: round {row + 1} of {rounds}")
+        at = row % sets
+        for column in draw.sample(range(len(columns)), len(columns)):
+            all_placed[at].put(columns[column].partition(" ")[0], draw.randrange(SHIFTS))
+            times[row, column] = _sample(all_placed[at], passes[at]) / (passes[at] * calls[at])
+    return evaluate(workload, count, calls[0], columns, times)
+
+
+def _calibrated(placed: Placed) -> int:
+    """Passes over the workload that take about SAMPLE."""
+    placed.put(BASE, 0)
+    passes = 1
+    while True:
+        took = _sample(placed, passes)
+        if took >= SAMPLE / 4 or passes >= 1 << 20:
+            return max(1, round(passes * SAMPLE / took))
+        passes *= 4
+
+
+def _sample(placed: Placed, passes: int) -> int:
+    """Nanoseconds of so many passes: the least of three, after one that warms up."""
+    placed.run(1)
+    least = 1 << 62
+    for _ in range(3):
+        began = time.perf_counter_ns()
+        placed.run(passes)
+        least = min(least, time.perf_counter_ns() - began)
+    return least
+
+
+def evaluate(
+    workload: str, functions: int, calls: int, columns: Sequence[str], times: npt.NDArray[np.float64]
+) -> Measured:
+    """What the times say: (rounds, columns) nanoseconds a call; the first column is the base, the second it again."""
+    base = float(np.median(times[:, 0]))
+    intervals = {name: _interval(times[:, at] - times[:, 0]) for at, name in enumerate(columns) if at}
+    _middle, low, high = intervals.pop(AGAIN)
+    noise = max(abs(low), abs(high))
+    differences = tuple(
+        Difference(name, middle, low, high, middle / base, not low <= 0 <= high and abs(middle) > noise)
+        for name, (middle, low, high) in intervals.items()
+    )
+    return Measured(workload, functions, calls, base, noise / base, differences)
+
+
+def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Median, and its interval by bootstrap."""
+    chosen = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    medians = np.median(values[chosen], axis=1)
+    low, high = np.quantile(medians, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return float(np.median(values)), float(low), float(high)
+
+
+def machine() -> Machine:
+    """What measures here; "unknown" where the system does not say."""
+    cpu = next((line for line in _text("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
+    clock = _text("/sys/devices/system/clocksource/clocksource0/current_clocksource").strip()
+    governor = _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
+    load = " ".join(f"{value:.2f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else ""
+    named = cpu.partition(":")[2].strip() or platform.processor()
+    return Machine(named or "unknown", clock or "unknown", load or "unknown", governor or "unknown")
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""
