@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simkernel.errors import LearnerError
+from tui.bars import exact_chart, measured_chart, svg, text_lines
 from tui.options import Options, takes_options
 from tui.output import emit_json, progress
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
     from simkernel.overhead.modelled import Costs
+    from tui.bars import Chart
 
 BASE, OFF = "none", "nop"
 COUNTED = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
@@ -29,9 +32,16 @@ PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 @click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), metavar="FILE", help="Price by your own table.")
 @click.option("--measure", is_flag=True, help="Measure the variants on this very CPU too (x86-64 Linux).")
+@click.option("--svg", "svg_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the bars as a picture.")
 @takes_options()
 def command(
-    variants: tuple[str, ...], glob: str, costs_file: Path | None, measure: bool, options: Options, as_json: bool
+    variants: tuple[str, ...],
+    glob: str,
+    costs_file: Path | None,
+    measure: bool,
+    svg_file: Path | None,
+    options: Options,
+    as_json: bool,
 ) -> None:
     """Count what one piece of work takes, with functions that begin in different ways, and price it.
 
@@ -50,6 +60,9 @@ def command(
             line.show(VARIANTS[name].title)
             rows.append(exact(name, glob))
     measured = measure_all(variants) if measure else []
+    charts = [exact_chart(rows), *map(measured_chart, measured)]
+    if svg_file is not None:
+        write_svg(charts, svg_file)
     left_out = sorted(set(VARIANTS) - set(possible())) if not variants else []
     if as_json:
         emit_json(
@@ -68,8 +81,20 @@ def command(
         return
     for text in (*lines(rows, glob), *priced_lines(rows, table), *measured_lines(measured)):
         click.echo(text)
+    for chart in charts:
+        click.echo("\n" + "\n".join(text_lines(chart)))
     if left_out:
         click.echo(f"Left out, because they are assembled and Keystone is not installed: {', '.join(left_out)}.")
+
+
+def write_svg(charts: Sequence[Chart], file: Path) -> None:
+    """The first chart to a file, each further one to a file beside it: bars.svg, bars-2.svg."""
+    for number, chart in enumerate(charts, 1):
+        place = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
+        try:
+            place.write_text(svg(chart), encoding="utf-8")
+        except OSError as error:
+            raise LearnerError(f"{place}: cannot be written: {error.strerror}") from error
 
 
 def lines(rows: Sequence[Exact], glob: str) -> list[str]:
@@ -173,13 +198,14 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
     here = machine()
     out = [
         "",
-        "MEASURED: native code on this very CPU. Simplified: the tracer is a stand-in; int3 and two ops have none.",
+        "MEASURED: native code on this very CPU. The other variants have none.",
+        "Simplified: the tracer is a stand-in of some thirty instructions that stamps by RDTSC.",
         f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.",
     ]
     for one in measured:
         out += [
             "",
-            f"{one.workload}: {one.functions:,} functions, {one.base:.2f} ns a call without a site. "
+            f"{one.workload}: functions {one.functions:,}, {one.base:.2f} ns a call without a site. "
             f"The same code differs from itself by up to {100 * one.noise:.1f} %.",
         ]
         for row in one.differences:
