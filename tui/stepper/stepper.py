@@ -39,19 +39,6 @@ class Outcome:
     error: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a front end shows what there is; no part of the machine's state, so a front end keeps it.
-
-    Attributes:
-        syntax: "att" or "intel". focus: the CPU shown in full. depth: "story", "code" or "all".
-    """
-
-    syntax: str = "att"
-    focus: int = 0
-    depth: str = "story"
-
-
 def _place_of(stop: Stop) -> int:
     return stop.place
 

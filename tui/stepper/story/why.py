@@ -87,7 +87,7 @@ def true_now(snapshot: Snapshot) -> str:
 
 
 def _article(text: str) -> str:
-    return "" if text.startswith("one") else "a "
+    return "a " if text == "nop" else ""
 
 
 def _verdict_text(snapshot: Snapshot, broken: Verdict | None) -> str:
