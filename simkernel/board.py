@@ -55,6 +55,7 @@ class Board:
         return self.memory.read_u64(percpu(cpu, offset))
 
     def set_percpu(self, cpu: int, offset: int, value: int) -> None:
+        """Set the word at `offset` of a CPU's per-CPU area."""
         self.memory.write_u64(percpu(cpu, offset), value)
 
     def text_read(self, address: int, size: int) -> bytes:
@@ -97,13 +98,16 @@ class Board:
         return self.halted(cpu) and self.deliverable(cpu) is None
 
     def interrupts_on(self, cpu: int) -> bool:
+        """IF: the CPU takes maskable interrupts."""
         return bool(self.cpus[cpu].flags & RFLAGS_IF)
 
     def on_nmi_stack(self, cpu: int) -> bool:
+        """True while an NMI's frame, or what came on top of it, is on the CPU's NMI stack."""
         top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + 2 * layout.PAGE_SIZE
         return top - layout.PAGE_SIZE < self.cpus[cpu].rsp <= top
 
     def tick_due(self, cpu: int) -> bool:
+        """True where the clock has passed a multiple of the period since this CPU's last tick."""
         if not self.tick_period or self.clock // self.tick_period <= self.lanes[cpu].ticks_seen:
             return False
         return self.percpu(cpu, layout.PCPU_ONLINE) != 0
@@ -163,6 +167,7 @@ class Board:
         return (rip - k for k in range(5) if rip - k in self.focus)
 
     def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+        """Addresses of the unsettled cells under the CPU's next instruction, ascending."""
         if not self.code.views[cpu].unsettled:
             return ()
         return self.code.unsettled_cells(cpu, self.cpus[cpu].rip, 5)
@@ -243,6 +248,7 @@ class Board:
     # --- state ----------------------------------------------------------------------------------------------
 
     def state(self) -> MachineState:
+        """A copy of all that memory, code and registers do not tell."""
         return MachineState(
             self.clock,
             tuple(map(copy, self.lanes)),
@@ -254,6 +260,7 @@ class Board:
         )
 
     def restore(self, state: MachineState) -> None:
+        """Put such a copy back."""
         self.clock, self.torn, self.strayed, self.outcome = state.clock, state.torn, state.strayed, state.outcome
         self.lanes = [copy(lane) for lane in state.lanes]
         self.open = copy(state.open)

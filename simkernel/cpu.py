@@ -135,6 +135,7 @@ class Cpu:
         self.rip, self.rsp, self.flags = rip, rsp, flags
 
     def set_cr2(self, address: int) -> None:
+        """CR2: the address that a page fault is about."""
         self._engine.reg_write(x86.UC_X86_REG_CR2, address)
 
     def idt(self) -> tuple[int, int]:
@@ -147,6 +148,7 @@ class Cpu:
         return int(self._engine.reg_read(x86.UC_X86_REG_TR)[1])
 
     def gs_base(self) -> int:
+        """Where the CPU's per-CPU area is, once its boot code has said so."""
         return int(self._engine.reg_read(x86.UC_X86_REG_GS_BASE))
 
     def run(self, count: int) -> Fault | None:
@@ -200,6 +202,7 @@ class Cpu:
         return self._engine.context_save()
 
     def restore(self, context: Any) -> None:
+        """Put a copy of `save` back."""
         self._engine.context_restore(context)
         self._reload()
 
@@ -289,6 +292,7 @@ def nondeterministic(data: bytes) -> bool:
 
 
 def is_iret(data: bytes) -> bool:
+    """True where the instruction in `data` is an IRET of any size."""
     return _opcode(data)[:1] == b"\xcf"
 
 

@@ -78,6 +78,7 @@ class CodeMap:
         raise GuestError(f"{address:#x} is not an address of code")
 
     def holds(self, address: int) -> bool:
+        """True for an address of code."""
         return any(0 <= address - region.base < region.size for region in self.regions)
 
     def room(self, address: int) -> int:
@@ -88,6 +89,7 @@ class CodeMap:
         return 0
 
     def address(self, offset: int) -> int:
+        """The address at an offset of the buffer; GuestError behind its end."""
         for region in self.regions:
             if offset < region.start + region.size:
                 return region.base + offset - region.start
@@ -135,6 +137,7 @@ class Store:
         return slice(int(self.offsets.searchsorted(low)), int(self.offsets.searchsorted(high)))
 
     def of_cell(self, cell: int) -> slice:
+        """The part of the store in one cell."""
         return slice(int(self.cells.searchsorted(cell)), int(self.cells.searchsorted(cell, "right")))
 
 
@@ -170,6 +173,7 @@ class View:
         self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
 
     def apply(self, offsets: Offsets, values: Bytes) -> None:
+        """The CPU runs these bytes from now on; its translations of the range must go."""
         if len(offsets):
             self.code[offsets] = values
             self.dirty.append((int(offsets[0]), int(offsets[-1]) + 1))

@@ -61,25 +61,30 @@ class GuestMemory:
         raise GuestError(f"{size} bytes at {address:#x} are not guest data")
 
     def holds(self, address: int, size: int = 1) -> bool:
+        """True where all of the bytes are data."""
         return any(0 <= address - region.base <= region.size - size for region in self.regions)
 
     def read(self, address: int, size: int) -> bytes:
+        """`size` bytes from an address."""
         region, offset = self._at(address, size)
         return bytes(region.data[offset : offset + size])
 
     def write(self, address: int, data: bytes) -> None:
+        """Store bytes; they lie in one region."""
         region, offset = self._at(address, len(data))
         if self.watch:
             self.watch(address, len(data))
         region.data[offset : offset + len(data)] = data
 
     def read_u64(self, address: int) -> int:
+        """A word of eight bytes, little endian, as all words here."""
         for first, last, words in self._spans:
             if first <= address <= last and not address & 7:
                 return words[address - first >> 3]
         return int.from_bytes(self.read(address, 8), "little")
 
     def write_u64(self, address: int, value: int) -> None:
+        """Store a word of eight bytes."""
         for first, last, words in self._spans:
             if first <= address <= last and not address & 7:
                 if self.watch:
@@ -89,9 +94,11 @@ class GuestMemory:
         self.write(address, value.to_bytes(8, "little"))
 
     def read_u32(self, address: int) -> int:
+        """A word of four bytes."""
         return int.from_bytes(self.read(address, 4), "little")
 
     def write_u32(self, address: int, value: int) -> None:
+        """Store a word of four bytes."""
         self.write(address, value.to_bytes(4, "little"))
 
     def array(self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False) -> npt.NDArray[Any]:

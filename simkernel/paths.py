@@ -34,6 +34,7 @@ class StraightPaths:
         return self._image.is_instruction_start(address)
 
     def is_site(self, address: int) -> bool:
+        """True where a patch site begins."""
         if self._sites is not None:
             return address in self._sites
         at = int(np.searchsorted(self._sorted, np.uint64(address)))

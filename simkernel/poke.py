@@ -123,6 +123,7 @@ class TextPoke:
 
     @property
     def protocol(self) -> Protocol:
+        """The protocol that batches are carried out by now."""
         return self.state.protocol or self._own
 
     def use(self, protocol: Protocol) -> None:
@@ -140,6 +141,7 @@ class TextPoke:
 
     @property
     def busy(self) -> bool:
+        """True from the beginning of a batch to its release."""
         return self.state.batch is not None
 
     @property

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simkernel.errors import GuestError
 from simkernel.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.memory import new_buffer
 
@@ -109,3 +111,14 @@ def test_changes_name_the_ranges_that_translations_must_drop() -> None:
     code = new_code(FetchModel.INSTANT, 1)
     code.store(np.array([BASE + 8, BASE + 100], dtype=np.uint64), np.array([1, 2], dtype=np.uint8))
     assert code.views[0].dirty == [(8, 101)]
+
+
+def test_offsets_of_many_addresses_are_those_of_each() -> None:
+    code_map = CodeMap([(0x1000, 0x1000), (0x8000, 0x2000)])
+    addresses = [0x1000, 0x1001, 0x1FFF, 0x8000, 0x9FFF]
+    found = code_map.offsets(np.array(addresses, dtype=np.uint64))
+    assert found.tolist() == [code_map.offset(address) for address in addresses]
+    assert code_map.offsets(np.array([], dtype=np.uint64)).tolist() == []
+    for wrong in (0xFFF, 0x2000, 0x7FFF, 0xA000):
+        with pytest.raises(GuestError, match=f"{wrong:#x} is not an address of code"):
+            code_map.offsets(np.array(sorted([0x1000, 0x8000, wrong]), dtype=np.uint64))

@@ -96,6 +96,7 @@ class FtraceCore:
         return self._state
 
     def restore(self, state: FtraceState) -> None:
+        """Put such a state back; the guest's memory is the caller's to put back."""
         self._state = state
 
     @cached_property

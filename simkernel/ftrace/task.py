@@ -89,6 +89,7 @@ class PatchingTask:
 
     @property
     def plan(self) -> Plan | None:
+        """The plan under way; None between two."""
         return self._state.plan
 
     @property
@@ -99,6 +100,7 @@ class PatchingTask:
 
     @property
     def step_number(self) -> int:
+        """The index of the plan's step under way or next."""
         return self._state.step
 
     def ready(self) -> bool:
@@ -293,8 +295,10 @@ class PatchingTask:
     # --- state --------------------------------------------------------------------------------------------------
 
     def state(self) -> TaskState:
+        """All that the next action depends on besides the machine and the core."""
         return self._state._replace(poke=self.poke.state)
 
     def restore(self, state: TaskState) -> None:
+        """Put such a state back."""
         self._state = state
         self.poke.state = state.poke
