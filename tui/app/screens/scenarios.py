@@ -26,7 +26,9 @@ class Scenarios(ModalScreen[str | None]):
     Scenarios { background: $background; }
     Scenarios Static { padding: 1 2 0 2; height: auto; }
     Scenarios OptionList { background: $background; height: 1fr; padding: 0 1; }
-    Scenarios OptionList, Scenarios OptionList:focus { border: none; }
+    Scenarios OptionList, Scenarios OptionList:focus { border: none; background-tint: $background 0%; }
+    Scenarios OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; }
+    Scenarios OptionList:focus > .option-list--option-highlighted { background: $panel; color: $foreground; }
     """
 
     def __init__(self, marks: Marks, last: Kept | None = None) -> None:
@@ -42,7 +44,9 @@ class Scenarios(ModalScreen[str | None]):
         """Title, question and remark of each entry, by its name."""
         last = self._last
         left = {} if last is None else {GO_ON: ("Go on where you left", f"{last.title}, step {last.step}", "")}
-        both = {MYSTERIES: ("Two mysteries", "Is every function really called twice? Why is that not slow?", "")}
+        both = {
+            MYSTERIES: ("Two mysteries", "Why is a call in every function not slow? How can all be traced at once?", "")
+        }
         return left | both | {one.name: (one.title, one.question, remark(one)) for one in SCENARIOS.values()}
 
     def entry(self, name: str, here: bool) -> Content:
