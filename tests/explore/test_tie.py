@@ -39,7 +39,6 @@ LONG = (
     ("int3", "nop-call", "across", FetchModel.BYTE),
     ("int3 without sync 1", "nop-call", "across", FetchModel.PIECES),
     ("int3 without sync 2", "call-nop", "across", FetchModel.LINE),
-    ("stop_machine", "call-call", "across", FetchModel.BYTE),
 )
 
 
