@@ -54,6 +54,17 @@ def exact_chart(rows: Sequence[Exact]) -> Chart:
     return Chart("EXACT: instructions, counted", bars, sentence)
 
 
+def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
+    """Instructions of the workload, by how many functions are traced."""
+    bars = [
+        Bar(f"{traced} traced", float(row.instructions), f"{row.instructions:,} instructions") for traced, row in rows
+    ]
+    sentence = (
+        "The functions called most often are traced first. What a function costs depends on how often it is called."
+    )
+    return Chart("EXACT: as the number of traced functions grows", tuple(bars), sentence)
+
+
 def measured_chart(one: Measured) -> Chart:
     """Nanoseconds a call of one measured workload; what is no more than noise has no bar."""
     from simkernel.overhead.variants import VARIANTS

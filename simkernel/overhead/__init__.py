@@ -3,6 +3,7 @@
 workload    a fixed piece of work for one CPU: the same system calls in every variant, ticks off
 variants    the same kernel with another beginning of its functions, or with tracing on
 exact       instructions, bytes of code and memory accesses of the workload, counted one by one
+growth      the same, as the number of traced functions grows
 forms       instructions by the form that a cost table tells apart
 modelled    the exact counts, priced in cycles by a table with a source for each line (costs.toml)
 native      the doors to this very machine: executable memory, CPUs, signals, membarrier

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError
-from tui.bars import exact_chart, measured_chart, svg, text_lines
+from tui.bars import exact_chart, growth_chart, measured_chart, svg, text_lines
 from tui.options import Options, takes_options
 from tui.output import emit_json, progress
 
@@ -32,6 +32,7 @@ PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 @click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), metavar="FILE", help="Price by your own table.")
 @click.option("--measure", is_flag=True, help="Measure the variants on this very CPU too (x86-64 Linux).")
+@click.option("--plot", is_flag=True, help="Count the work as the number of traced functions grows, too.")
 @click.option("--svg", "svg_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the bars as a picture.")
 @takes_options()
 def command(
@@ -39,6 +40,7 @@ def command(
     glob: str,
     costs_file: Path | None,
     measure: bool,
+    plot: bool,
     svg_file: Path | None,
     options: Options,
     as_json: bool,
@@ -60,7 +62,10 @@ def command(
             line.show(VARIANTS[name].title)
             rows.append(exact(name, glob))
     measured = measure_all(variants) if measure else []
+    grown = grow() if plot else []
     charts = [exact_chart(rows), *map(measured_chart, measured)]
+    if grown:
+        charts.append(growth_chart(grown))
     if svg_file is not None:
         write_svg(charts, svg_file)
     left_out = sorted(set(VARIANTS) - set(possible())) if not variants else []
@@ -75,6 +80,7 @@ def command(
                     "variants": [asdict(modelled(row, table)) for row in rows],
                 },
                 "measured": measured_value(measured),
+                "growth": [{"traced": traced, "instructions": row.instructions} for traced, row in grown],
                 "left_out": left_out,
             }
         )
@@ -173,6 +179,14 @@ def measure_all(variants: Sequence[str]) -> list[Measured]:
 
     with progress("measuring") as line:
         return measure([name for name in variants if name in BEGINNINGS], show=line.show)
+
+
+def grow() -> list[tuple[int, Exact]]:
+    """The workload with 0 ... all functions traced."""
+    from simkernel.overhead.growth import growth
+
+    with progress("counting") as line:
+        return growth(line.show)
 
 
 def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:
