@@ -129,6 +129,10 @@ class Cpu:
         """Every register of `REGISTERS` by name."""
         return dict(zip(REGISTERS, self._all.read(), strict=True))
 
+    def stack_pointer(self) -> int:
+        """RSP now, also from within `observe`'s callback (`rsp` is where the CPU stopped last)."""
+        return self._core.read()[_TRANSFER.index("rsp")]
+
     def transfer(self, rip: int, rsp: int, flags: int) -> None:
         """Hardware's part in an exception: new RIP, RSP and RFLAGS. The only writer of registers after boot."""
         self._core.write(rip, rsp, flags)
@@ -206,13 +210,22 @@ class Cpu:
         self._engine.context_restore(context)
         self._reload()
 
-    def observe(self, callback: Callable[[int], None]) -> Callable[[], None]:
-        """Call `callback(rip)` before each instruction, for tests and counters; returns the way to end it."""
-        handle = self._engine.hook_add(unicorn.UC_HOOK_CODE, lambda _engine, rip, _size, _data: callback(rip))
+    def observe(self, callback: Callable[[int], None], addresses: Iterable[int] = ()) -> Callable[[], None]:
+        """Call `callback(rip)` before each instruction, or before those at the addresses, for tests and counters.
+
+        It is called once more where the count ran out before the instruction. Returns: the way to end it.
+        """
+
+        def look(_engine: Any, rip: int, _size: int, _data: object) -> None:
+            callback(rip)
+
+        ranges = [(address, address) for address in addresses] or [(1, 0)]  # (1, 0): everywhere
+        handles = [self._engine.hook_add(unicorn.UC_HOOK_CODE, look, None, low, high) for low, high in ranges]
         self._engine.ctl_flush_tb()  # see `watch`
 
         def end() -> None:
-            self._engine.hook_del(handle)
+            for handle in handles:
+                self._engine.hook_del(handle)
             self._engine.ctl_flush_tb()
 
         return end

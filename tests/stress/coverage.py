@@ -1,0 +1,163 @@
+"""What stress runs have met, counted in bins; and the bins that a whole set of runs must fill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from simkernel import insn, layout
+from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched
+from simkernel.protocol import SyncCores
+from simkernel.simulation import Simulation
+
+Bins = Counter[str]
+GAPS = (
+    "after write int3",
+    "during sync 1",
+    "before write tail",
+    "after write tail",
+    "during sync 2",
+    "before write head",
+    "after write head",
+    "during sync 3",
+)
+KINDS = ("nop->call", "call->call", "call->nop")
+# In the int3 handler itself interrupts are off; a task can be preempted at its very end, and an NMI can come into it.
+PREEMPTED = ("at the return from an int3 handler", "in a callback", "in a trampoline", "at site+0")
+CALLBACKS = ("function_trace_call", "ftrace_ops_list_func", "ftrace_lookup_ip", "ftrace_ops_count")
+INT3_HANDLER = ("asm_exc_int3", "exc_int3", "poke_int3_handler")
+TRAMPOLINES = ("ftrace_caller", "ftrace_regs_caller")
+
+
+def coarse(cpus: int, late: bool = True) -> list[str]:
+    """The bins that each set of runs must fill: every gap, every kind of change and every CPU, not all crossed.
+
+    `late`: a CPU may run an int3 that is the new head in memory already.
+    """
+    return [
+        *(f"int3 {gap}" for gap in (GAPS if late else GAPS[:6])),
+        *(f"int3, {kind}, CPU{cpu}" for kind in KINDS for cpu in range(cpus)),
+        *(f"IPI had to wait: interrupts were off on CPU{cpu}" for cpu in range(cpus)),
+        "batch of more than one entry",
+        "site across a line in a batch",
+    ]
+
+
+def fine(cpus: int) -> list[str]:
+    """The bins that all runs together must fill."""
+    return [
+        *coarse(cpus),
+        *(f"int3 {gap}, {kind}" for gap in GAPS for kind in KINDS),
+        *(f"task preempted {place}" for place in PREEMPTED),
+        *(f"NMI {place}" for place in ("inside the int3 handler", "inside a trampoline", "with interrupts off")),
+        "int3 at a site across a line",
+    ]
+
+
+def crossed(cpus: int) -> list[str]:
+    """The bins that ten thousand runs together must fill: every gap with every kind of change on every CPU."""
+    every = [f"int3 {gap}, {kind}, CPU{cpu}" for gap in GAPS for kind in KINDS for cpu in range(cpus)]
+    return [*fine(cpus), *every, "events lost"]
+
+
+def empty(bins: Bins, required: Iterable[str]) -> list[str]:
+    """Those of the required bins in which nothing is."""
+    return [name for name in required if not bins[name]]
+
+
+class Coverage:
+    """Fills bins from the events of one simulation."""
+
+    def __init__(self, simulation: Simulation, bins: Bins) -> None:
+        self.simulation = simulation
+        self.bins = bins
+        self._sites = frozenset(simulation.image.mcount_loc.tolist())
+        self._trampolines, self._handler, self._callbacks = (
+            [self._extent(name) for name in names] for names in (TRAMPOLINES, INT3_HANDLER, CALLBACKS)
+        )
+        cpus = len(simulation.machine.cpus)
+        self._resumed = [0] * cpus  # where an int3 handler has just returned to
+        self._interrupted = [("", 0, 0)] * cpus  # which of PREEMPTED an interrupt came to; the task, its preemptions
+
+    def _extent(self, name: str) -> tuple[int, int]:
+        symbol = self.simulation.image.symbol(name)
+        return symbol.address, symbol.address + symbol.size
+
+    def ran(self, cpu: int, events: Sequence[Event]) -> None:
+        """CPU `cpu` has carried out a choice with these events."""
+        for event in events:
+            match event:
+                case Int3Taken(address=address) if address in self._sites:
+                    self._int3(cpu, address)
+                case InterruptTaken():
+                    self._interrupt(event)
+                case Switched():
+                    self._switched(cpu)
+        self._resumed[cpu] = next((event.resume for event in events if isinstance(event, Int3Done)), 0)
+        lane = self.simulation.machine.lanes[cpu]
+        if lane.ipi_sent is not None and not self.simulation.machine.interrupts_on(cpu):
+            self.bins[f"IPI had to wait: interrupts were off on CPU{cpu}"] += 1
+
+    def acted(self, events: Iterable[Event]) -> None:
+        """The patching task has taken an action."""
+        for event in events:
+            if isinstance(event, BatchStarted):
+                self.bins["batch of more than one entry"] += len(event.sites) > 1
+                self.bins["site across a line in a batch"] += any(map(across_a_line, event.sites))
+
+    def _int3(self, cpu: int, site: int) -> None:
+        poke = self.simulation.task.poke
+        batch, progress, phase = poke.state.batch, poke.state.progress, poke.phase
+        if batch is None or progress is None or phase is None or site not in (sites := batch.sites.tolist()):
+            return
+        if not isinstance(phase.action, SyncCores):
+            gap = f"before {phase.name}"
+        elif progress.waiting:
+            gap = f"during {phase.name}"
+        else:
+            gap = f"after {poke.protocol.phases[progress.phase - 1].name}"
+        row = sites.index(site)
+        kind = "->".join("nop" if each[row].tobytes() == insn.NOP5 else "call" for each in (batch.old, batch.new))
+        for name in (f"int3 {gap}", f"int3 {gap}, {kind}", f"int3, {kind}, CPU{cpu}", f"int3 {gap}, {kind}, CPU{cpu}"):
+            self.bins[name] += 1
+        self.bins["int3 at a site across a line"] += across_a_line(site)
+
+    def _interrupt(self, event: InterruptTaken) -> None:
+        cpu, at = event.cpu, event.address
+        if event.vector == layout.VECTOR_NMI:
+            self.bins["NMI inside the int3 handler"] += _inside(at, self._handler)
+            self.bins["NMI inside a trampoline"] += self._in_trampoline(at)
+            top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + 2 * layout.PAGE_SIZE
+            flags = self.simulation.machine.memory.read_u64(top - 0x18)  # in the frame: SS, RSP, RFLAGS, ...
+            self.bins["NMI with interrupts off"] += not flags & 0x200
+        else:
+            places = (
+                self._resumed[cpu] == at,
+                _inside(at, self._callbacks),
+                self._in_trampoline(at),
+                at in self._sites,
+            )
+            place = next((name for name, there in zip(PREEMPTED, places, strict=True) if there), "")
+            task = self.simulation.machine.lanes[cpu].task
+            self._interrupted[cpu] = place, task, self._preemptions(task)
+
+    def _switched(self, cpu: int) -> None:
+        """A task left the CPU: of its own accord, or preempted in the interrupt that came last."""
+        (place, task, before), self._interrupted[cpu] = self._interrupted[cpu], ("", 0, 0)
+        if place and self._preemptions(task) != before:
+            self.bins[f"task preempted {place}"] += 1
+
+    def _preemptions(self, task: int) -> int:
+        return self.simulation.machine.memory.read_u64(task + layout.TASK_NIVCSW) if task else 0
+
+    def _in_trampoline(self, address: int) -> bool:
+        own = layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE
+        return own or _inside(address, self._trampolines)
+
+
+def across_a_line(site: int) -> bool:
+    return site % layout.CACHE_LINE > layout.CACHE_LINE - 5
+
+
+def _inside(address: int, extents: Iterable[tuple[int, int]]) -> bool:
+    return any(low <= address < high for low, high in extents)

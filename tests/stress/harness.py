@@ -1,0 +1,236 @@
+"""One stress run: random commands on a running machine, everything off at the end, and what must hold meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+from simkernel import layout
+from simkernel.errors import LearnerError
+from simkernel.events import TraceWritten
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import Command, RegisterOps
+from simkernel.ftrace.plan import ResetRings
+from simkernel.image import KernelImage
+from simkernel.memory import GuestMemory
+from simkernel.oops import MESSAGES, read_oops
+from simkernel.options import Options
+from simkernel.protocol import INT3_PROTOCOL, Protocol
+from simkernel.ringbuffer import Ring
+from simkernel.schedule import Act, Choice, Lanes, Nmi, Policy, Read, Run, ScheduleState, Seeded, Settle
+from simkernel.simulation import Simulation
+from tests.stress import checks
+from tests.stress.checks import Problem
+from tests.stress.commands import Script
+from tests.stress.coverage import Bins, Coverage, across_a_line
+from tests.stress.observer import Observer
+
+STUCK = 100_000  # history entries without an action of the patching task: it waits for something that will never come
+DRAIN = 2_000_000  # instructions within which every pass that is under way comes to its end
+TICK = 20_000  # instructions for each CPU
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a machine is booted with; runs of many seeds begin at the same place.
+
+    `kept`: somebody traces a function that never runs all the while. Then the shared trampolines call
+    `ftrace_ops_list_func` throughout, and an update patches sites alone; else most of its batches are theirs.
+    `tick`: instructions for each CPU. `eager`: the patching task acts whenever it can, and CPUs take small steps.
+    """
+
+    cpus: int
+    model: FetchModel
+    policy: Policy = Policy.SEEDED
+    kept: bool = False
+    tick: int = TICK
+    eager: bool = False
+
+    def boot(self, image: KernelImage, protocol: Protocol = INT3_PROTOCOL) -> Simulation:
+        options = Options(
+            self.cpus, model=self.model, policy=self.policy, quantum=200, tick_period=self.tick * self.cpus
+        )
+        simulation = Simulation.boot(options, image, protocol)
+        if self.kept:
+            simulation.do(RegisterOps("keeper", "ftrace_ops_count", filter="multi_cpu_stop"))
+            simulation.settle_down()
+        return simulation
+
+    def schedule(self, random: random.Random) -> Pace:
+        """A pace of its own for each run. NMIs are rarer where steps are small: else there is nothing but NMIs."""
+        if self.eager:
+            eager = Seeded(self.policy, quantum=12, patch_quantum=12)
+            return Pace(eager, eager)
+        quantum = random.choice((300, 1_000, 2_000))
+        patch_quantum = random.choice((8, 40, 40, 100))
+        nmi_odds = random.choice((0, 50, 200 if patch_quantum >= 40 else 50))
+        act_odds = random.choice((16, 64, 256))
+        return Pace(
+            Seeded(self.policy, quantum, nmi_odds=nmi_odds),
+            Seeded(self.policy, quantum, patch_quantum, nmi_odds, act_odds=act_odds),
+        )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """One schedule for a batch, where CPUs shall meet int3s in each gap between two phases, and a brisk one besides."""
+
+    otherwise: Seeded
+    patching: Seeded
+
+    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        return (self.patching if lanes.patching() else self.otherwise).choose(state, lanes)
+
+
+@dataclass
+class Outcome:
+    """What a run found (None: nothing is wrong), and how much it was."""
+
+    problem: Problem | None = None
+    passes: int = 0
+    open: int = 0  # passes that may have counted one thing or another
+    entries: int = 0
+
+
+class Stress:
+    """Many runs on one booted machine. Its state at a run's beginning is always the same, but for the seed."""
+
+    def __init__(self, simulation: Simulation, setting: Setting, bins: Bins, either: bool = False) -> None:
+        self.simulation, self.setting, self.bins = simulation, setting, bins
+        simulation._keep_checkpoint()  # so that going back to it replays nothing
+        self.booted = simulation.position
+        self.observer = Observer(simulation, either)
+        self.observer.attach()
+        image = simulation.image
+        self._functions = image.function_names()
+        sites = image.mcount_loc.tolist()
+        self._straddling = [name for name, at in zip(self._functions, sites, strict=True) if across_a_line(at)]
+
+    def run(self, seed: int) -> Outcome:
+        """One run of a seed; the machine stays as it is at its end or at the first problem, to be looked at."""
+        script = Script(seed, self._functions, self._straddling)
+        self._rewind(seed, script.random)
+        problem = None
+        try:
+            for command in script.commands():
+                self._carry_out(command, script.random)
+            self._drain()
+            self._finally()
+        except Problem as found:
+            problem = found
+        observer = self.observer
+        return Outcome(problem, observer.passes, observer.open, self.simulation.position - self.booted)
+
+    def _rewind(self, seed: int, random: random.Random) -> None:
+        simulation = self.simulation
+        simulation.goto(self.booted)
+        simulation._forget_ahead()
+        simulation._schedule_state = ScheduleState(random=seed)
+        simulation.scheduler = self.setting.schedule(random)
+        self.observer.forget()
+        self.coverage = Coverage(simulation, self.bins)
+        self._acted = self.booted
+        self._events = len(simulation.log)
+        self._written = -self._recorded()
+        self._ops = {ops.name: ops.address for ops in simulation.core.state().ops}
+        self._syscalls = checks.total(simulation, layout.TASK_SYSCALLS)
+
+    # --- forward ------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """One history entry. Raises: Problem."""
+        simulation = self.simulation
+        resets = isinstance(simulation.task.step, ResetRings)
+        before = self._recorded() if resets else 0
+        events = simulation.step()
+        what = simulation.entries[-1].what
+        if isinstance(what, Act):
+            self._acted = simulation.position
+            if resets and not isinstance(simulation.task.step, ResetRings):
+                self._written += before
+            self.observer.update()
+            self.coverage.acted(events)
+            self._freed_ops()
+        elif isinstance(what, Run | Read | Settle | Nmi):
+            self.coverage.ran(what.cpu, events)
+        if not simulation.task.idle and simulation.position > self._acted + STUCK:
+            raise Problem("hang", f"CPUs {simulation.task.waits_for()} keep the patching task from going on")
+        if self.observer.torn:
+            raise Problem("torn bytes", self.observer.torn[0])
+        if simulation.outcome:
+            oops = read_oops(simulation.machine)
+            raise Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", simulation.outcome)
+
+    def _carry_out(self, command: Command, random: random.Random) -> None:
+        """A command, until it is done, and a while of the work that goes on meanwhile."""
+        simulation = self.simulation
+        try:
+            simulation.do(command)
+        except LearnerError:
+            return  # e.g. a filter that wants what another refuses: nothing has changed
+        if random.random() < 0.15:
+            return  # the next command is queued behind it
+        while not simulation.task.idle:
+            self.step()
+        checks.settled(simulation)
+        self._go_on(random.randrange(1_500_000) if random.random() < 0.03 else random.randrange(6_000))
+
+    def _go_on(self, instructions: int) -> None:
+        end = self.simulation.machine.clock + instructions
+        while self.simulation.machine.clock < end:
+            self.step()
+
+    def _drain(self) -> None:
+        """Until no task stands between a site and the place behind it that counts."""
+        simulation = self.simulation
+        while not simulation.task.idle:
+            self.step()
+        end = simulation.machine.clock + DRAIN
+        while any(each.most for each in self.observer.under_way.values()):
+            if simulation.machine.clock > end:
+                raise Problem("hang", "a pass of a site never came to its end")
+            self.step()
+        checks.settled(simulation)
+
+    # --- what is counted ----------------------------------------------------------------------------------------
+
+    def _freed_ops(self) -> None:
+        """An ops that is no more was called as often as it should; nobody is on the way to it."""
+        state = self.simulation.core.state()
+        if len(state.ops) >= len(self._ops):
+            self._ops = {ops.name: ops.address for ops in state.ops} if len(state.ops) > len(self._ops) else self._ops
+            return
+        names = {ops.name: ops.address for ops in state.ops}
+        for name in self._ops.keys() - names.keys():
+            if any(name in each.most for each in self.observer.under_way.values()):
+                raise Problem("freed too early", f"{name}, which a task is about to call")
+            hits = self._memory.read_u64(self._ops[name] + layout.OPS_HITS)
+            checks.count(f"calls of {name}", hits, *self.observer.hits(name))
+        self._ops = names
+
+    def _finally(self) -> None:
+        simulation, observer = self.simulation, self.observer
+        least, most = observer.ring_counts()
+        checks.count("events recorded or lost", self._written + self._recorded(), least.total(), most.total())
+        self._each_site(least, most)
+        checks.workload(simulation, self._syscalls)
+
+    def _each_site(self, least: Counter[int], most: Counter[int]) -> None:
+        seen = Counter(event.ip for event in self.simulation.log[self._events :] if isinstance(event, TraceWritten))
+        for site in seen.keys() | most.keys():
+            name = self.simulation.image.symbolize(site)
+            checks.count(f"records of {name}", seen[site], least[site], most[site])
+
+    @property
+    def _memory(self) -> GuestMemory:
+        return self.simulation.machine.memory
+
+    def _rings(self) -> list[Ring]:
+        return [Ring.of(self._memory, cpu) for cpu in range(self.setting.cpus)]
+
+    def _recorded(self) -> int:
+        """Events in the ring buffers, and those that the buffers count as lost."""
+        rings = self._rings()
+        self.bins["events lost"] += any(ring.overrun for ring in rings)
+        return sum(len(ring.written(self._memory)) + ring.overrun for ring in rings)

@@ -1,0 +1,108 @@
+"""Many random runs: ftrace changes running code, and nobody is hurt, nothing is lost and nothing is counted twice.
+
+A thousand seeds here, ten thousand by `make stress`: every fetch model under every policy, with 2 to 4 CPUs. Each set
+of runs must have met every gap, every kind of change and every CPU; all sets together every combination of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from simkernel.fetch import FetchModel
+from simkernel.image import KernelImage
+from simkernel.schedule import Policy
+from tests.stress import coverage
+from tests.stress.coverage import Bins
+from tests.stress.harness import Setting, Stress
+
+SETS = list(itertools.product(FetchModel, Policy))
+CPUS = ((2, True), (4, True), (2, True), (3, True), (2, False), (4, True), (2, True))  # and whether there is a keeper
+SEEDS = -(-1_000 // len(SETS))
+PARTS = 5
+MANY_SEEDS = -(-10_000 // len(SETS) // PARTS)
+
+
+@cache
+def default_image() -> KernelImage:
+    return KernelImage.default()
+
+
+def stress(model: FetchModel, policy: Policy, seeds: range) -> Bins:
+    """Run the seeds; what they covered. Fails at the first problem, and says how to have it again."""
+    bins: Bins = Counter()
+    machines: dict[Setting, Stress] = {}
+    for seed in seeds:
+        cpus, kept = CPUS[seed % len(CPUS)]
+        setting = Setting(cpus, model, policy, kept)
+        if setting not in machines:
+            machines[setting] = Stress(setting.boot(default_image()), setting, bins)
+        outcome = machines[setting].run(seed)
+        assert outcome.problem is None, f"{outcome.problem} ({setting}, seed {seed})"
+        for name in ("passes", "open", "entries"):
+            bins[name] += getattr(outcome, name)
+    bins["runs"] += len(seeds)
+    return bins
+
+
+@pytest.fixture
+def all_sets(tmp_path_factory: pytest.TempPathFactory, record_property: Callable[[str, object], None]) -> AllSets:
+    return AllSets(tmp_path_factory, record_property)
+
+
+class AllSets:
+    """Puts the bins of all sets together, whichever process ran them: who is the last sees all, and asserts."""
+
+    def __init__(self, factory: pytest.TempPathFactory, record: Callable[[str, object], None]) -> None:
+        base = factory.getbasetemp()
+        self._folder = base.parent if base.name.startswith("popen-") else base  # pytest-xdist: one below it a worker
+        self._record = record
+
+    def add(self, name: str, count: int, bins: Bins, required: list[str]) -> None:
+        """The bins of one of `count` sets; the last one asserts that together they fill those required."""
+        self._record("stress", dict(bins))
+        folder = self._folder / f"stress-{count}"
+        folder.mkdir(exist_ok=True)
+        unfinished = folder / f"{name}.part"
+        unfinished.write_text(json.dumps(bins))
+        unfinished.rename(folder / f"{name}.json")
+        if len(files := list(folder.glob("*.json"))) == count:
+            assert not coverage.empty(together(files), required)
+
+
+def together(files: list[Path]) -> Bins:
+    return sum((Counter(json.loads(file.read_text())) for file in files), Counter[str]())
+
+
+def check(model: FetchModel, policy: Policy, bins: Bins) -> None:
+    """What each set must have met; and hardly a pass whose count is open, or the counts would say nothing."""
+    late = model in (FetchModel.LINE, FetchModel.BYTE) and policy is not Policy.EARLY
+    required = coverage.coarse(4, late)
+    print(f"{model.value}, {policy.value}: {bins['runs']} runs, {bins['passes']} passes of sites, {bins['open']} open")
+    print(*(f"{bins[name]:8}  {name}" for name in sorted(bins)), sep="\n")
+    assert not coverage.empty(bins, required)
+    assert bins["open"] < bins["passes"] / 500
+
+
+@pytest.mark.parametrize(("model", "policy"), SETS, ids=lambda each: str(each.value))
+def test_a_thousand_seeds(model: FetchModel, policy: Policy, all_sets: AllSets) -> None:
+    first = SETS.index((model, policy)) * SEEDS
+    bins = stress(model, policy, range(first, first + SEEDS))
+    check(model, policy, bins)
+    all_sets.add(f"{model.value}-{policy.value}", len(SETS), bins, coverage.fine(4))
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(("model", "policy"), SETS, ids=lambda each: str(each.value))
+def test_ten_thousand_seeds(model: FetchModel, policy: Policy, part: int, all_sets: AllSets) -> None:
+    first = 10_000 + (SETS.index((model, policy)) * PARTS + part) * MANY_SEEDS
+    bins = stress(model, policy, range(first, first + MANY_SEEDS))
+    check(model, policy, bins)
+    all_sets.add(f"{model.value}-{policy.value}-{part}", len(SETS) * PARTS, bins, coverage.crossed(4))
