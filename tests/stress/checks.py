@@ -59,12 +59,10 @@ def count(what: str, found: int, least: int, most: int) -> None:
         raise Problem("events too many", f"{found} {what}, passes say {most}")
 
 
-def workload(simulation: Simulation, before: int) -> None:
-    """Every task compares what its system calls gave it, byte for byte (guest/user.S); and work was done."""
+def workload(simulation: Simulation) -> None:
+    """Every task compares what its system calls gave it, byte for byte (guest/user.S)."""
     if errors := total(simulation, layout.TASK_ERRORS):
         raise Problem("wrong results", f"{errors} were seen by the tasks")
-    if total(simulation, layout.TASK_SYSCALLS) == before:
-        raise Problem("no work", "not one system call has come to its end")
 
 
 def total(simulation: Simulation, offset: int) -> int:

@@ -37,7 +37,7 @@ class Setting:
 
     `kept`: somebody traces a function that never runs all the while. Then the shared trampolines call
     `ftrace_ops_list_func` throughout, and an update patches sites alone; else most of its batches are theirs.
-    `tick`: instructions for each CPU. `eager`: the patching task acts whenever it can, and CPUs take small steps.
+    `tick`: instructions for each CPU.
     """
 
     cpus: int
@@ -45,7 +45,6 @@ class Setting:
     policy: Policy = Policy.SEEDED
     kept: bool = False
     tick: int = TICK
-    eager: bool = False
 
     def boot(self, image: KernelImage, protocol: Protocol = INT3_PROTOCOL) -> Simulation:
         options = Options(
@@ -59,9 +58,6 @@ class Setting:
 
     def schedule(self, random: random.Random) -> Pace:
         """A pace of its own for each run. NMIs are rarer where steps are small: else there is nothing but NMIs."""
-        if self.eager:
-            eager = Seeded(self.policy, quantum=12, patch_quantum=12)
-            return Pace(eager, eager)
         quantum = random.choice((300, 1_000, 2_000))
         patch_quantum = random.choice((8, 40, 40, 100))
         nmi_odds = random.choice((0, 50, 200 if patch_quantum >= 40 else 50))
@@ -98,7 +94,7 @@ class Stress:
 
     def __init__(self, simulation: Simulation, setting: Setting, bins: Bins, either: bool = False) -> None:
         self.simulation, self.setting, self.bins = simulation, setting, bins
-        simulation._keep_checkpoint()  # so that going back to it replays nothing
+        simulation.keep_checkpoint()  # so that going back to it replays nothing
         self.booted = simulation.position
         self.observer = Observer(simulation, either)
         self.observer.attach()
@@ -214,7 +210,8 @@ class Stress:
         least, most = observer.ring_counts()
         checks.count("events recorded or lost", self._written + self._recorded(), least.total(), most.total())
         self._each_site(least, most)
-        checks.workload(simulation, self._syscalls)
+        checks.workload(simulation)
+        self.bins["system calls"] += checks.total(simulation, layout.TASK_SYSCALLS) - self._syscalls
 
     def _each_site(self, least: Counter[int], most: Counter[int]) -> None:
         seen = Counter(event.ip for event in self.simulation.log[self._events :] if isinstance(event, TraceWritten))

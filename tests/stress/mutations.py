@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm
 from simkernel.fetch import FetchModel
 from simkernel.image import KernelImage
-from simkernel.protocol import INT3_PROTOCOL, Protocol, Release
+from simkernel.protocol import INT3_PROTOCOL, Protocol
 from simkernel.simulation import Simulation
 from tests.stress.harness import Setting
 
@@ -26,7 +26,6 @@ Entries = npt.NDArray[Any]  # struct text_poke_loc, one for each site of the bat
 BUSY = Setting(2, FetchModel.PIECES, kept=True)
 BYTE = Setting(2, FetchModel.BYTE, kept=True)
 PREEMPTED = Setting(2, FetchModel.PIECES, kept=True, tick=2_000)
-EAGER = Setting(2, FetchModel.INSTANT, kept=True, eager=True)
 
 
 @dataclass(frozen=True)
@@ -89,33 +88,6 @@ def _vector(simulation: Simulation, change: Callable[[Entries], Entries]) -> Non
     setattr(poke, "_entries", lambda batch: change(entries(batch)))  # noqa: B010
 
 
-def somebody_elses_breakpoints(simulation: Simulation) -> None:
-    """A task whose user part is nothing but int3s, and a handler that goes on behind each, as a debugger's would.
-
-    The guest has nobody else who uses int3. poke_int3_handler is asked about each (`Simplified:` ring 0), and takes its
-    reference, at any time: that is what release waits for. The batch's own int3s are all over when sync 3 is; Linux
-    says so too, in smp_text_poke_batch_finish() (6.16): after it one waits only if the new instruction is an int3.
-    """
-    image = simulation.image
-    task, handler = image.symbol("user_cat"), image.symbol("exc_int3")
-    end = task.address + task.size
-    again = end - len(insn.jmp(0, 0))
-    _text(simulation, task.address, bytes([insn.INT3]) * (again - task.address) + insn.jmp(again, task.address))
-    unclaimed = handler.address + simulation.machine.text_read(handler.address, handler.size).index(MOV_3_ESI)
-    stub = layout.TRAMP_BASE + layout.TRAMP_SIZE - 0x40  # no trampoline is ever so far up
-    below = CMP_IP + (task.address & 0xFFFF_FFFF).to_bytes(4, "little") + bytes.fromhex("72 0e")  # jb .Lnot_ours
-    above = CMP_IP + (again & 0xFFFF_FFFF).to_bytes(4, "little") + bytes.fromhex("77 01 c3")  # ja .Lnot_ours; ret
-    code = below + above + MOV_3_ESI
-    code += insn.jmp(stub + len(code), unclaimed + len(MOV_3_ESI))
-    _text(simulation, stub, code)
-    _text(simulation, unclaimed, insn.jmp(unclaimed, stub))
-    simulation.run(3_000_000)  # until the task has come back from where it sleeps
-
-
-MOV_3_ESI = bytes.fromhex("be 03 00 00 00")  # movl $VECTOR_BP, %esi: on the way to die()
-CMP_IP = bytes.fromhex("48 81 bf 80 00 00 00")  # cmpq $..., PT_RIP(%rdi)
-
-
 # --- the machine --------------------------------------------------------------------------------------------------
 
 
@@ -125,14 +97,6 @@ def translations_stay(simulation: Simulation) -> None:
     setattr(machine, "_drop_changed", lambda cpu: machine.code.views[cpu].dirty.clear())  # noqa: B010
 
 
-# --- the table ----------------------------------------------------------------------------------------------------
-
-
-SMALL_BATCHES = replace(INT3_PROTOCOL, batched=1)  # so that one follows right on another
-RELEASED_AT_ONCE = replace(
-    SMALL_BATCHES, phases=(*INT3_PROTOCOL.phases[:-1], replace(INT3_PROTOCOL.phases[-1], action=Release(wait=False)))
-)
-
 MUTATIONS = (
     Mutation("without sync 1", "torn bytes", INT3_PROTOCOL.without("sync 1"), setting=BYTE),
     Mutation("without sync 2", "torn bytes", INT3_PROTOCOL.without("sync 2"), setting=BYTE),
@@ -140,10 +104,8 @@ MUTATIONS = (
     Mutation("the handler skips", "events missing", replace(INT3_PROTOCOL, handler="skip"), either=True),
     Mutation("#BP through a trap gate", "oops: int3", INT3_PROTOCOL.through_trap_gate(), setting=PREEMPTED),
     Mutation("the batch unsorted", "oops: int3", change=unsorted),
-    Mutation("release without its wait", "oops: int3", RELEASED_AT_ONCE, somebody_elses_breakpoints, EAGER),
     Mutation("the list function without its hash test", "events too many", change=list_function_without_hash_test),
-    Mutation("translations stay", "events missing", change=translations_stay),
+    Mutation("translations stay", "oops: int3", change=translations_stay),
     Mutation("poke_int3_handler claims nothing", "oops: int3", change=claims_nothing),
     Mutation("the batch's words zeroed", "oops: int3", change=words_zeroed),
 )
-SOUND = Mutation("somebody else's breakpoint", "", SMALL_BATCHES, change=somebody_elses_breakpoints, setting=EAGER)

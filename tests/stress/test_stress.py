@@ -81,12 +81,14 @@ def together(files: list[Path]) -> Bins:
 
 
 def check(model: FetchModel, policy: Policy, bins: Bins) -> None:
-    """What each set must have met; and hardly a pass whose count is open, or the counts would say nothing."""
+    """What each set must have met; that the tasks went on with their work; and hardly a pass whose count is open, or
+    the counts would say nothing."""
     late = model in (FetchModel.LINE, FetchModel.BYTE) and policy is not Policy.EARLY
     required = coverage.coarse(4, late)
     print(f"{model.value}, {policy.value}: {bins['runs']} runs, {bins['passes']} passes of sites, {bins['open']} open")
     print(*(f"{bins[name]:8}  {name}" for name in sorted(bins)), sep="\n")
     assert not coverage.empty(bins, required)
+    assert bins["system calls"] > 10 * bins["runs"]
     assert bins["open"] < bins["passes"] / 500
 
 
