@@ -14,6 +14,12 @@ from tui.stepper.story.marks import no_addresses
 A_SLICE = 20_000  # instructions of a run between two looks whether one wants it to stop
 
 
+def _idle(stepper: Stepper) -> None:
+    """LearnerError where no phase can come: there is nothing to wait for."""
+    if stepper.simulation.task.idle and not stepper.simulation.outcome:
+        raise LearnerError(f"{stepper.snapshot.patch.task} has nothing to do; ask it to trace functions: t")
+
+
 def _nothing_more(stepper: Stepper) -> Outcome:
     """Why no next beat came."""
     outcome = stepper.simulation.outcome
@@ -37,6 +43,7 @@ def back_beat(stepper: Stepper, argument: str) -> Outcome:
 
 def next_phase(stepper: Stepper, argument: str) -> Outcome:
     now = _phase(stepper)
+    _idle(stepper)
     return Outcome() if stepper.forward(A_RUN, lambda stop: stop.during != now) else _nothing_more(stepper)
 
 
@@ -102,6 +109,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
         stepper.passed = tuple(stepper.simulation.log[first:])
         return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
+    _idle(stepper)
     return Outcome() if stepper.forward(A_RUN, lambda stop: stepper.finished) else _nothing_more(stepper)
 
 
