@@ -3,8 +3,9 @@
 Three workloads: *tight*, one short function over and over; *warm*, functions of a kernel's sizes, so few that their
 code fits a first cache of 32 KiB; *cold*, so many that it is some twenty times as long. In each round every variant is
 put down once, at an alignment of its own, in an order of its own; the difference to the functions without a site is
-taken within the round. Several sets of bodies take turns, since how one of them happens to lie says little. Of the
-differences the median is told, with an interval by bootstrap (percentiles, CONFIDENCE).
+taken within the round. SETS of bodies take turns: a site moves the body behind it, and how one set happens to lie then
+can make it slower or faster. So a set is one observation, the median of its rounds; of the sets the median is told,
+with an interval by bootstrap (percentiles, CONFIDENCE).
 
 The same code is measured against itself too. What it differs from itself is noise: a difference whose interval holds 0,
 or that is smaller than that noise, is not measurable, and is no number.
@@ -35,7 +36,8 @@ SHIFTS = 256  # places of 16 bytes that a text may begin at
 SAMPLE = 400_000  # nanoseconds of one sample, about; of three the least is taken
 CONFIDENCE = 0.99
 RESAMPLES = 2_000
-WORKLOADS = {"tight": (1, 8), "warm": (48, 8), "cold": (2_500, 4)}  # functions, and sets of bodies
+SETS = 10
+WORKLOADS = {"tight": 1, "warm": 48, "cold": 2_500}  # functions
 Show = Callable[[str], None]
 
 
@@ -44,7 +46,7 @@ class Difference:
     """A variant against the functions without a site, nanoseconds a call.
 
     Attributes:
-        middle, low, high: the median of the rounds' differences, and its interval. share: middle in parts of the base.
+        middle, low, high: the median of the sets' differences, and its interval. share: middle in parts of the base.
         measurable: False where that is no more than noise.
     """
 
@@ -109,9 +111,9 @@ def _pinned() -> Iterator[None]:
 
 
 def _workload(workload: str, names: Sequence[str], rounds: int, show: Show) -> Measured:
-    count, sets = WORKLOADS[workload]
+    count = WORKLOADS[workload]
     show(f"{workload}: making {count:,} functions")
-    all_placed = [Placed(Bodies(count, seed)) for seed in range(sets)]
+    all_placed = [Placed(Bodies(count, seed)) for seed in range(SETS)]
     calls = [placed.bodies.calls() for placed in all_placed]
     passes = [_calibrated(placed) for placed in all_placed]
     draw = random.Random()
@@ -119,11 +121,20 @@ def _workload(workload: str, names: Sequence[str], rounds: int, show: Show) -> M
     times = np.zeros((rounds, len(columns)))
     for row in range(rounds):
         show(f"{workload}: round {row + 1} of {rounds}")
-        at = row % sets
+        at = row % SETS
         for column in draw.sample(range(len(columns)), len(columns)):
             all_placed[at].put(columns[column].partition(" ")[0], draw.randrange(SHIFTS))
             times[row, column] = _sample(all_placed[at], passes[at]) / (passes[at] * calls[at])
-    return evaluate(workload, count, calls[0], columns, times)
+    return evaluate(workload, count, calls[0], columns, _by_set(times))
+
+
+def _by_set(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(sets, columns): of each set of bodies its differences' medians, on top of its base's."""
+    rows = []
+    for one in range(min(SETS, len(times))):
+        mine = times[one::SETS]
+        rows.append(np.median(mine[:, 0]) + np.median(mine - mine[:, :1], axis=0))
+    return np.array(rows)
 
 
 def _calibrated(placed: Placed) -> int:
@@ -151,7 +162,7 @@ def _sample(placed: Placed, passes: int) -> int:
 def evaluate(
     workload: str, functions: int, calls: int, columns: Sequence[str], times: npt.NDArray[np.float64]
 ) -> Measured:
-    """What the times say: (rounds, columns) nanoseconds a call; the first column is the base, the second it again."""
+    """What times say: (observations, columns), nanoseconds a call; first the base, then the base again."""
     base = float(np.median(times[:, 0]))
     intervals = {name: _interval(times[:, at] - times[:, 0]) for at, name in enumerate(columns) if at}
     _middle, low, high = intervals.pop(AGAIN)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BASE, OFF = "none", "nop"
 COUNTED = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
-TIMED = "native code on this CPU; medians of differences within a round, 99 % intervals by bootstrap"
+TIMED = "native code on this CPU; medians over sets of functions of differences within a round, 99 % intervals"
 PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 
 
@@ -50,17 +50,11 @@ def command(
     The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again. Counted, not
     estimated: instructions, bytes of the code that ran, and accesses to memory. Without VARIANT: all there are.
     """
-    from simkernel.overhead.exact import exact
     from simkernel.overhead.modelled import costs, modelled
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
 
     table = costs(costs_file)
-    chosen = [variant_named(name).name for name in variants] or list(possible())
-    rows: list[Exact] = []
-    with progress("counting") as line:
-        for name in chosen:
-            line.show(VARIANTS[name].title)
-            rows.append(exact(name, glob))
+    rows = count([variant_named(name).name for name in variants] or list(possible()), glob)
     measured = measure_all(variants) if measure else []
     grown = grow() if plot else []
     charts = [exact_chart(rows), *map(measured_chart, measured)]
@@ -91,6 +85,19 @@ def command(
         click.echo("\n" + "\n".join(text_lines(chart)))
     if left_out:
         click.echo(f"Left out, because they are assembled and Keystone is not installed: {', '.join(left_out)}.")
+
+
+def count(names: Sequence[str], glob: str) -> list[Exact]:
+    """The exact figures of some variants."""
+    from simkernel.overhead.exact import exact
+    from simkernel.overhead.variants import VARIANTS
+
+    rows: list[Exact] = []
+    with progress("counting") as line:
+        for name in names:
+            line.show(VARIANTS[name].title)
+            rows.append(exact(name, glob))
+    return rows
 
 
 def write_svg(charts: Sequence[Chart], file: Path) -> None:
