@@ -343,7 +343,7 @@ def replay(finding: Finding, stages: Stages | None = None) -> Replay:
         try:
             for scene in scenes:
                 player.play(scene)
-        except Unplayable as error:
+        except GuestError as error:  # also where the kernel has died on the way to a step
             why = str(error)
             stage = stage.later()
             continue
