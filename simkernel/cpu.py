@@ -220,26 +220,26 @@ class Cpu:
             callback(rip)
 
         ranges = [(address, address) for address in addresses] or [(1, 0)]  # (1, 0): everywhere
-        handles = [self._engine.hook_add(unicorn.UC_HOOK_CODE, look, None, low, high) for low, high in ranges]
-        self._engine.ctl_flush_tb()  # see `watch`
-
-        def end() -> None:
-            for handle in handles:
-                self._engine.hook_del(handle)
-            self._engine.ctl_flush_tb()
-
-        return end
+        return self._hooked(
+            [self._engine.hook_add(unicorn.UC_HOOK_CODE, look, None, low, high) for low, high in ranges]
+        )
 
     def observe_memory(self, callback: Callable[[bool], None]) -> Callable[[], None]:
         """Call `callback(write)` at each access of an instruction to data; returns the way to end it."""
         hook = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
-        handle = self._engine.hook_add(
-            hook, lambda _engine, access, _address, _size, _value, _data: callback(access == unicorn.UC_MEM_WRITE)
-        )
-        self._engine.ctl_flush_tb()  # see `watch`
+
+        def look(_engine: Any, access: int, _address: int, _size: int, _value: int, _data: object) -> None:
+            callback(access == unicorn.UC_MEM_WRITE)
+
+        return self._hooked([self._engine.hook_add(hook, look)])
+
+    def _hooked(self, handles: list[int]) -> Callable[[], None]:
+        """Hooks were added: translations are made anew, now and when the function returned ends them (see `watch`)."""
+        self._engine.ctl_flush_tb()
 
         def end() -> None:
-            self._engine.hook_del(handle)
+            for handle in handles:
+                self._engine.hook_del(handle)
             self._engine.ctl_flush_tb()
 
         return end

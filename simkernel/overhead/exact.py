@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from simkernel import disasm
+from simkernel.board import MAX_INSTRUCTION
 from simkernel.disasm import Instruction
 from simkernel.overhead.forms import form_of
 from simkernel.overhead.variants import made
 from simkernel.overhead.workload import Counts, Workload
-
-LONGEST = 15  # bytes of an instruction
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _instructions(workload: Workload, counts: Counts) -> list[tuple[Instruction,
     """The instructions that ran, and how often each did."""
     machine = workload.simulation.machine
     return [
-        (next(disasm.decode(machine.view_read(0, address, LONGEST), address)), times)
+        (next(disasm.decode(machine.view_read(0, address, MAX_INSTRUCTION), address)), times)
         for address, times in counts.executed.items()
     ]
 

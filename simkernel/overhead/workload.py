@@ -23,6 +23,7 @@ from simkernel.layout import PCPU_CLOCK
 from simkernel.options import Options
 from simkernel.schedule import QUANTUM, Act, Run
 from simkernel.simulation import Simulation
+from simkernel.snapshot.lanes import task_name
 
 LATE = 1 << 40  # nanoseconds of the guest's clock: every timer is due
 MOST_CHOICES = 20_000  # of a workload, a hundred times what the default kernel needs
@@ -126,14 +127,10 @@ class Workload:
 
     def system_calls(self) -> dict[str, int]:
         """System calls that each task has completed, by name and pid."""
-        memory = self.simulation.machine.memory
-        made = {}
-        for slot in range(layout.TASKS_MAX):
-            task = layout.TASKS_BASE + slot * layout.TASK_SIZE
-            if calls := memory.read_u64(task + layout.TASK_SYSCALLS):
-                comm = memory.read(task + layout.TASK_COMM, 16).partition(b"\0")[0].decode("ascii")
-                made[f"{comm}-{memory.read_u32(task + layout.TASK_PID)}"] = calls
-        return made
+        machine = self.simulation.machine
+        tasks = range(layout.TASKS_BASE, layout.TASKS_BASE + layout.TASKS_MAX * layout.TASK_SIZE, layout.TASK_SIZE)
+        made = {task: machine.memory.read_u64(task + layout.TASK_SYSCALLS) for task in tasks}
+        return {task_name(machine, task)[0]: calls for task, calls in made.items() if calls}
 
 
 class _Observer:
