@@ -34,11 +34,8 @@ def cells(one: MayRun) -> list[str]:
 
 def remark(one: MayRun) -> str:
     """What stands behind a CPU's bytes."""
-    if one.read_int3:
-        return "has read int3, which is one byte long"
     if one.read:
-        which = "+0" if one.read == 1 else f"+0 to +{one.read - 1}"
-        return f"has read {which}; the rest from memory"
+        return one.has_read
     if not one.certain:
         return "the one or the other, until it serializes"
     return one.text + (", its next instruction" if one.here else "")

@@ -53,6 +53,16 @@ class MayRun:
         """True where what it has read is an int3: one byte, so nothing is left to be read."""
         return self.read > 0 and self.options[0] == (insn.INT3,)
 
+    @property
+    def has_read(self) -> str:
+        """What it has read of the instruction under way, as a phrase; "" where nothing."""
+        if self.read_int3:
+            return "has read int3, which is one byte long"
+        if self.read:
+            which = "+0" if self.read == 1 else f"+0 to +{self.read - 1}"
+            return f"has read {which}; the rest from memory"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteView:

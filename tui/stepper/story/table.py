@@ -134,11 +134,8 @@ def _cpu_cell(site: SiteView, one: MayRun, at: int, changed: bool) -> Marked:
 
 def remark_of(one: MayRun, lane: Lane) -> str:
     """What stands behind a CPU's bytes."""
-    if one.read_int3:
-        return "has read int3, which is one byte long"
     if one.read:
-        which = "+0" if one.read == 1 else f"+0 to +{one.read - 1}"
-        return f"has read {which}; the rest from memory"
+        return one.has_read
     if not one.certain:
         return "the one or the other"
     if lane.handling:
