@@ -11,8 +11,12 @@ plain tuples; every CPU may do anything at any time that the machine allows:
 
 from __future__ import annotations
 
-from collections import deque
-from typing import NamedTuple
+from array import array
+from collections.abc import Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simkernel import insn
 from simkernel.explore.case import Case
@@ -38,8 +42,27 @@ class C(NamedTuple):
     read: bytes = b""
 
 
-class S(NamedTuple):
-    """Everything: phase and stage within it, memory, references, batch published, CPUs."""
+Indices = NDArray[np.uint32]
+X = TypeVar("X", bound=Hashable)
+
+
+class Numbers(Generic[X]):
+    """A number for each value, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.all: list[X] = []
+        self._numbers: dict[X, int] = {}
+
+    def of(self, value: X) -> int:
+        """Its number, a new one if it is new."""
+        number = self._numbers.setdefault(value, len(self.all))
+        if number == len(self.all):
+            self.all.append(value)
+        return number
+
+
+class T(NamedTuple):
+    """All but the CPUs: the phase, whether it waits, memory, references, whether handlers find the batch, the end."""
 
     phase: int
     waiting: bool
@@ -47,113 +70,166 @@ class S(NamedTuple):
     refs: int
     published: bool
     over: bool
-    cpus: tuple[C, ...]
+
+
+NUMBER = 20  # bits for the number of a CPU in a state
 
 
 class Brute:
-    """All states of a protocol at a case; `broken` has the properties that some step breaks."""
+    """All states of a protocol at a case; `broken` has the properties that some step breaks, and how soon.
+
+    A state is one integer: the number of its T, then the number of each CPU's C, in the CPUs' own order. Numbers are
+    names and merge nothing: two states are one only where every field of every CPU is the same.
+    """
 
     def __init__(self, protocol: Protocol, case: Case, model: FetchModel, cpus: int) -> None:
         self.protocol, self.case, self.model = protocol, case, model
         self.bench = Bench(case)
         self.broken: dict[str, int] = {}
-        self.states = 0
         self.in_thread = any(isinstance(p.action, Park) and p.action.where == "thread" for p in protocol.phases)
         self.serialize = next((p.action.serialize for p in protocol.phases if isinstance(p.action, Unpark)), True)
-        self.start = S(-1, False, case.old, 0, False, False, (C(case.old),) * cpus)
-        self._run()
+        self._shifts = tuple(NUMBER * i for i in range(cpus))
+        self._top = NUMBER * cpus
+        self._ts = Numbers[T]()
+        self._cs = Numbers[C]()
+        self._moves: dict[tuple[int, int], list[tuple[int, int, tuple[str, ...]]]] = {}
+        self._told: dict[tuple[int, int], tuple[bool, int, bool]] = {}
+        self.states = self._run()
 
-    def _run(self) -> None:
-        depth = {self.start: 0}
-        queue = deque([self.start])
-        before: dict[S, list[S]] = {}
-        while queue:
-            state = queue.popleft()
-            for after, broken in self.steps(state):
+    def _run(self) -> int:
+        """Breadth first; the number of states."""
+        start = self._ts.of(T(-1, False, self.case.old, 0, False, False)) << self._top
+        start += sum(self._cs.of(C(self.case.old)) << shift for shift in self._shifts)
+        index = {start: 0}
+        order, depths = [start], array("H", [0])
+        sources, targets = array("I"), array("I")
+        for at, state in enumerate(order):
+            depth = depths[at] + 1
+            for after, broken in self._steps(state):
                 for name in broken:
-                    self.broken.setdefault(name, depth[state] + 1)
-                before.setdefault(after, []).append(state)
-                if after not in depth:
-                    depth[after] = depth[state] + 1
-                    queue.append(after)
-        self.states = len(depth)
-        ends = [s for s in depth if self._ended(s) or any(c.where == "dead" for c in s.cpus)]
-        reach = set(ends)
-        while ends:
-            for one in before.get(ends.pop(), ()):
-                if one not in reach:
-                    reach.add(one)
-                    ends.append(one)
-        if len(reach) < len(depth):
-            self.broken["stuck"] = min(depth[s] for s in depth if s not in reach)
+                    self.broken.setdefault(name, depth)
+                to = index.setdefault(after, len(order))
+                if to == len(order):
+                    order.append(after)
+                    depths.append(depth)
+                sources.append(at)
+                targets.append(to)
+        self._look_for_stuck(order, depths, np.asarray(sources), np.asarray(targets))
+        return len(order)
 
-    def _ended(self, s: S) -> bool:
-        return s.over and not any(c.where == "loop" for c in s.cpus)
+    def _look_for_stuck(self, order: list[int], depths: array[int], sources: Indices, targets: Indices) -> None:
+        """Backwards from the end, and from wherever somebody has died."""
+        reach = np.fromiter((self._ended(state) for state in order), dtype=np.bool_, count=len(order))
+        count = -1
+        while count != (count := int(reach.sum())):
+            reach[sources[reach[targets]]] = True
+            left = ~reach[sources]
+            sources, targets = sources[left], targets[left]
+        if not reach.all():
+            self.broken["stuck"] = depths[int(np.argmin(reach))]
 
-    def steps(self, s: S) -> list[tuple[S, tuple[str, ...]]]:
-        if any(c.where == "dead" for c in s.cpus):
+    def _ended(self, state: int) -> bool:
+        where = [self._cs.all[c].where for c in self._numbers(state)]
+        return "dead" in where or self._ts.all[state >> self._top].over and "loop" not in where
+
+    def _numbers(self, state: int) -> list[int]:
+        """Which C each CPU is."""
+        return [state >> shift & (1 << NUMBER) - 1 for shift in self._shifts]
+
+    def _steps(self, state: int) -> list[tuple[int, tuple[str, ...]]]:
+        t, cpus = state >> self._top, self._numbers(state)
+        if any(self._cs.all[c].where == "dead" for c in cpus):
             return []
-        out = [] if s.over else self._task(s)
-        for i, c in enumerate(s.cpus):
-            for then, refs, broken in self._cpu(s, c):
-                cpus = (*s.cpus[:i], then, *s.cpus[i + 1 :])
-                if "old" in broken and any(one.new for one in s.cpus):
-                    broken = (*broken, "at-once")
-                out.append((s._replace(cpus=cpus, refs=refs), tuple(b for b in broken if b != "old")))
+        out = [] if self._ts.all[t].over else self._task(t, cpus)
+        for c, shift in zip(cpus, self._shifts, strict=True):
+            moves = self._moves.get((t, c))
+            if moves is None:
+                moves = self._moves[t, c] = self._moves_of(t, c)
+            for task, cpu, broken in moves:
+                if "old" in broken:
+                    at_once = ("at-once",) if any(self._cs.all[one].new for one in cpus) else ()
+                    broken = (*(name for name in broken if name != "old"), *at_once)
+                out.append((state + (task << self._top) + (cpu << shift), broken))
         return out
+
+    def _moves_of(self, t: int, c: int) -> list[tuple[int, int, tuple[str, ...]]]:
+        """What a CPU can do: by how much the numbers of T and C change, and what is broken."""
+        task, cpu = self._ts.all[t], self._cs.all[c]
+        return [
+            (self._ts.of(task._replace(refs=refs)) - t, self._cs.of(then) - c, broken)
+            for then, refs, broken in self._cpu(task, cpu)
+        ]
 
     # --- the patching task ------------------------------------------------------------------------------------
 
-    def _task(self, s: S) -> list[tuple[S, tuple[str, ...]]]:
-        if s.phase < 0:
+    def _task(self, t: int, cpus: list[int]) -> list[tuple[int, tuple[str, ...]]]:
+        """Its next action, if every CPU lets it."""
+        for c in cpus:
+            if (t, c) not in self._told:
+                ready, then, traps = self._tell(self._ts.all[t], self._cs.all[c])
+                self._told[t, c] = ready, self._cs.of(then), traps
+        told = [self._told[t, c] for c in cpus]
+        if not all(ready for ready, _, _ in told):
+            return []
+        after = self._ts.of(self._acted(self._ts.all[t])) << self._top
+        after += sum(then << shift for (_, then, _), shift in zip(told, self._shifts, strict=True))
+        return [(after, ("released",) if any(traps for _, _, traps in told) else ())]
+
+    def _acted(self, t: T) -> T:
+        """T after the next action."""
+        if t.phase < 0:
             claims = self.protocol.claims
-            return [(s._replace(phase=0, published=claims, refs=int(claims)), ())]
-        action = self.protocol.phases[s.phase].action
-        cpus = s.cpus
-        if not s.waiting:
+            return t._replace(phase=0, published=claims, refs=int(claims))
+        action = self.protocol.phases[t.phase].action
+        if t.waiting or isinstance(action, Write):
+            memory = self._stored(t, action)[0] if isinstance(action, Write) else t.memory
+            over = t.phase + 1 == len(self.protocol.phases)
+            return t._replace(phase=t.phase + 1, waiting=False, memory=memory, over=over)
+        return t._replace(waiting=True, refs=t.refs - isinstance(action, Release))
+
+    def _tell(self, t: T, c: C) -> tuple[bool, C, bool]:
+        """(the CPU lets the next action be, the CPU after it, whether the record goes while it may trap)."""
+        if t.phase < 0:
+            return True, c, False
+        action = self.protocol.phases[t.phase].action
+        if isinstance(action, Write):
+            if self.model.cell_shift is not None:
+                c = c._replace(pending=c.pending + self._stored(t, action)[1])
+            return True, c, self._goes(t) and self._may_trap(self._acted(t), c)
+        if not t.waiting:
             match action:
-                case Write():
-                    return [self._next(self._store(s, action))]
                 case SyncCores():
-                    cpus = tuple(c._replace(csd=True, ipi=True) for c in cpus)
+                    c = c._replace(csd=True, ipi=True)
                 case Park():
-                    cpus = tuple(c._replace(stop=1, ipi=True) for c in cpus)
+                    c = c._replace(stop=1, ipi=True)
                 case Unpark():
-                    cpus = tuple(c._replace(stop=3) for c in cpus)
-                case Release():
-                    s = s._replace(refs=s.refs - 1)
-            return [(s._replace(waiting=True, cpus=cpus), ())]
-        done = {
-            SyncCores: not any(c.csd for c in cpus),
-            Park: all(c.stop == 2 for c in cpus),
-            Unpark: all(c.stop == 0 for c in cpus),
-            Release: s.refs == 0 or (isinstance(action, Release) and not action.wait),
+                    c = c._replace(stop=3)
+            return True, c, False
+        ready = {
+            SyncCores: not c.csd,
+            Park: c.stop == 2,
+            Unpark: c.stop == 0,
+            Release: t.refs == 0 or (isinstance(action, Release) and not action.wait),
         }[type(action)]
-        return [self._next(s)] if done else []
+        return ready, c, self._goes(t) and self._may_trap(t, c)
 
-    def _next(self, s: S) -> tuple[S, tuple[str, ...]]:
-        last = s.phase + 1 == len(self.protocol.phases)
+    def _goes(self, t: T) -> bool:
+        """True where this phase's end is the end of the record."""
         releases = [i for i, p in enumerate(self.protocol.phases) if isinstance(p.action, Release)]
-        goes = s.phase == releases[0] if releases else last
-        broken = ("released",) if goes and s.published and any(self._may_trap(s, c) for c in s.cpus) else ()
-        return s._replace(phase=s.phase + 1, waiting=False, over=last), broken
+        return t.published and t.phase == (releases[0] if releases else len(self.protocol.phases) - 1)
 
-    def _store(self, s: S, write: Write) -> S:
+    def _stored(self, t: T, write: Write) -> tuple[bytes, Pending]:
+        """(memory after the write, the stores by cell that each CPU has yet to get)."""
         source = {Part.OLD: self.case.old, Part.NEW: self.case.new, Part.INT3: bytes((insn.INT3,)) * 5}[write.part]
-        memory = bytearray(s.memory)
+        memory = bytearray(t.memory)
         cells: dict[int, list[tuple[int, int]]] = {}
-        shift = self.model.cell_shift
         for at in write.offsets(self.case.site):
             if memory[at] != source[at]:
                 memory[at] = source[at]
-                cells.setdefault((self.case.site + at) >> (shift or 0), []).append((at, source[at]))
-        new = tuple((cell, tuple(values)) for cell, values in cells.items())
-        if shift is None:
-            return s._replace(memory=bytes(memory))
-        cpus = tuple(c._replace(pending=c.pending + new) for c in s.cpus)
-        return s._replace(memory=bytes(memory), cpus=cpus)
+                cells.setdefault((self.case.site + at) >> (self.model.cell_shift or 0), []).append((at, source[at]))
+        return bytes(memory), tuple((cell, tuple(values)) for cell, values in cells.items())
 
-    def _may_trap(self, s: S, c: C) -> bool:
+    def _may_trap(self, s: T, c: C) -> bool:
         if c.where in ("trap", "held", "found") or c.back in ("trap", "held", "found"):
             return c.at == 0
         if c.read and c.at == 0:
@@ -164,13 +240,13 @@ class Brute:
 
     # --- a CPU --------------------------------------------------------------------------------------------------
 
-    def _view(self, s: S, c: C) -> bytes:
+    def _view(self, s: T, c: C) -> bytes:
         return s.memory if self.model.cell_shift is None else c.view
 
-    def _serialized(self, s: S, c: C) -> C:
+    def _serialized(self, s: T, c: C) -> C:
         return c._replace(view=s.memory, pending=()) if self.model.cell_shift is not None else c
 
-    def _cpu(self, s: S, c: C) -> list[tuple[C, int, tuple[str, ...]]]:
+    def _cpu(self, s: T, c: C) -> list[tuple[C, int, tuple[str, ...]]]:
         out: list[tuple[C, int, tuple[str, ...]]] = []
         seen = set()
         for at, (cell, values) in enumerate(c.pending):
@@ -207,7 +283,7 @@ class Brute:
                 out += self._interrupt(s, c)
         return out
 
-    def _interrupt(self, s: S, c: C) -> list[tuple[C, int, tuple[str, ...]]]:
+    def _interrupt(self, s: T, c: C) -> list[tuple[C, int, tuple[str, ...]]]:
         home = c._replace(where=c.back, back="")
         match c.where:
             case "ipi":
@@ -229,7 +305,7 @@ class Brute:
                 return out
         return []
 
-    def _site(self, s: S, c: C) -> list[tuple[C, int, tuple[str, ...]]]:
+    def _site(self, s: T, c: C) -> list[tuple[C, int, tuple[str, ...]]]:
         whole = self._view(s, c)
         data = c.read + whole[c.at + len(c.read) :] + self.case.behind
         effect = self.bench.effect(self.case.site + c.at, data[:15])
@@ -263,7 +339,7 @@ class Brute:
                 return True
         return False
 
-    def _left(self, s: S, c: C, to: int) -> tuple[C, int, tuple[str, ...]]:
+    def _left(self, s: T, c: C, to: int) -> tuple[C, int, tuple[str, ...]]:
         case = self.case
         known = to in (case.old_target, case.new_target)
         where = "site" if to == case.end else "trampoline" if known else "dead"

@@ -44,7 +44,7 @@ def test_one_cpu(name: str, model: FetchModel) -> None:
         assert searched == enumerated, (change, place)
 
 
-@pytest.mark.parametrize("model", [FetchModel.INSTANT, FetchModel.LINE])
+@pytest.mark.parametrize("model", tuple(FetchModel))
 @pytest.mark.parametrize("name", (*GALLERY, *ODD))
 def test_two_cpus(name: str, model: FetchModel) -> None:
     searched, enumerated, _ = verdicts(name, "nop-call", "across", model, 2)
@@ -55,6 +55,13 @@ def test_two_cpus(name: str, model: FetchModel) -> None:
 @pytest.mark.parametrize("model", tuple(FetchModel))
 @pytest.mark.parametrize("name", (*GALLERY, *ODD))
 def test_two_cpus_everywhere(name: str, model: FetchModel) -> None:
-    for change, place in (("nop-call", "across"), ("call-call", "inside"), ("call-nop", "across")):
+    for change, place in product(CHANGES, PLACES):
         searched, enumerated, _ = verdicts(name, change, place, model, 2)
         assert searched == enumerated, (change, place)
+
+
+def test_the_enumerator_tells_cpus_apart() -> None:
+    protocol, model = protocol_of("int3"), FetchModel.LINE
+    _, _, brute = verdicts("int3", "nop-call", "across", model, 2)
+    search = Search(World(protocol, case_of("nop-call", "across"), model), 2, BY_NAME).run(first_only=False)
+    assert brute.states > 2 * search.states
