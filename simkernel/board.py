@@ -38,6 +38,7 @@ class Board:
         self.image = image
         self.tick_period = tick_period
         self.memory, self.code, self.cpus = load(image, cpus, model)
+        self._areas = [self.memory.words(percpu(cpu, 0), layout.PERCPU_SIZE) for cpu in range(cpus)]
         self.paths = StraightPaths(image)
         self.clock = 0
         self.lanes = [Lane() for _ in self.cpus]
@@ -52,7 +53,7 @@ class Board:
 
     def percpu(self, cpu: int, offset: int) -> int:
         """The word at `offset` of a CPU's per-CPU area."""
-        return self.memory.read_u64(percpu(cpu, offset))
+        return self._areas[cpu][offset >> 3]
 
     def set_percpu(self, cpu: int, offset: int, value: int) -> None:
         """Set the word at `offset` of a CPU's per-CPU area."""

@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 import unicorn
 from unicorn import x86_const as x86
-from unicorn.unicorn_py3.arch.intel import UcRegMMR
 from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel.errors import OurError
@@ -59,13 +58,14 @@ class Fault:
 class _Batch:
     """A set of registers read by one call with buffers made once (uc.reg_read costs 1.7 us a register)."""
 
-    def __init__(self, engine: Any, names: Iterable[str]) -> None:
+    def __init__(self, engine: Any, names: Iterable[str], slots: int = 1) -> None:
+        """Args: slots: the words of eight bytes that each register takes."""
         ids = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in names]
         self.count = len(ids)
-        self.values = (ctypes.c_uint64 * self.count)()  # zeroes: 16-bit registers fill two bytes only
+        self.values = (ctypes.c_uint64 * (slots * self.count))()  # zeroes: 16-bit registers fill two bytes only
         base = ctypes.addressof(self.values)
         self._ids = (ctypes.c_int * self.count)(*ids)
-        self._pointers = (ctypes.c_void_p * self.count)(*(base + 8 * i for i in range(self.count)))
+        self._pointers = (ctypes.c_void_p * self.count)(*(base + 8 * slots * i for i in range(self.count)))
         self._handle = engine._uch
 
     def read(self) -> list[int]:
@@ -112,8 +112,7 @@ class Cpu:
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory)
         self._all = _Batch(self._engine, REGISTERS)
         self._core = _Batch(self._engine, _TRANSFER)
-        self._idtr = UcRegMMR()
-        self._idtr_pointer = ctypes.byref(self._idtr)
+        self._idtr = _Batch(self._engine, ("idtr",), slots=3)
         self.rip, self.rsp, self.flags = 0, 0, 2
 
     def reset(self, **registers: int) -> None:
@@ -144,8 +143,8 @@ class Cpu:
 
     def idt(self) -> tuple[int, int]:
         """Base and limit of the IDT register."""
-        uclib.uc_reg_read(self._engine._uch, x86.UC_X86_REG_IDTR, self._idtr_pointer)
-        return self._idtr.base, self._idtr.limit
+        _, base, limit = self._idtr.read()  # uc_x86_mmr: selector, base, limit and flags
+        return base, limit & 0xFFFF_FFFF
 
     def task_register(self) -> int:
         """The base of the TSS that LTR has loaded."""

@@ -7,7 +7,7 @@ interrupt gate clears IF, a trap gate does not.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simkernel import layout
 from simkernel.cpu import RFLAGS_IF, RFLAGS_NT, RFLAGS_RF, RFLAGS_TF, Cpu
@@ -18,8 +18,7 @@ ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """A present gate of the IDT (figure 6-8): where the handler is, the gate's type, IST (0: none), DPL."""
 
     handler: int
@@ -33,7 +32,7 @@ def read_gate(memory: GuestMemory, cpu: Cpu, vector: int) -> Gate | None:
     base, limit = cpu.idt()
     if vector * 16 + 15 > limit:
         return None
-    low, high = (memory.read_u64(base + vector * 16 + at) for at in (0, 8))
+    low, high = memory.read_u64(base + vector * 16), memory.read_u64(base + vector * 16 + 8)
     if not low >> 47 & 1:
         return None
     handler = low & 0xFFFF | low >> 32 & 0xFFFF0000 | (high & 0xFFFF_FFFF) << 32

@@ -62,23 +62,26 @@ def percpu(cpu: int, offset: int) -> int:
     return layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE + offset
 
 
-def look(memory: GuestMemory, lanes: Sequence[Lane], cpu: int) -> list[Event]:
-    """What CPU `cpu` has done to the guest's words since the last look, as events; its lane is as it is now."""
+def look(memory: GuestMemory, area: memoryview, lanes: Sequence[Lane], cpu: int) -> list[Event]:
+    """What CPU `cpu` has done to the guest's words since the last look, as events; its lane is as it is now.
+
+    `area`: the words of its per-CPU area.
+    """
     lane, events = lanes[cpu], list[Event]()
-    if lane.sync_asked and memory.read_u64(percpu(cpu, layout.PCPU_CSD)) == 0:
+    if lane.sync_asked and area[layout.PCPU_CSD >> 3] == 0:
         lane.sync_asked = False
         waiting = tuple(i for i, other in enumerate(lanes) if other.sync_asked and i != cpu)
         events.append(SyncAnswered(cpu=cpu, waiting_for=waiting))
-    if lane.park_asked and memory.read_u64(percpu(cpu, layout.PCPU_STOP)) == 2:
+    if lane.park_asked and area[layout.PCPU_STOP >> 3] == 2:
         lane.park_asked = False
         waiting = tuple(i for i, other in enumerate(lanes) if other.park_asked and i != cpu)
         events.append(Parked(cpu=cpu, waiting_for=waiting))
-    task = memory.read_u64(percpu(cpu, layout.PCPU_CURRENT))
+    task = area[layout.PCPU_CURRENT >> 3]
     if task != lane.task:
         pids = [memory.read_u32(t + layout.TASK_PID) if t else 0 for t in (lane.task, task)]
         lane.task = task
         events.append(Switched(cpu=cpu, previous=pids[0], next=pids[1]))
-    head = memory.read_u64(percpu(cpu, layout.PCPU_RING_HEAD))
+    head = area[layout.PCPU_RING_HEAD >> 3]
     if head != lane.ring_head:
         lane.ring_head = _finished_records(memory, cpu, lane.ring_head, head, events)
     return events

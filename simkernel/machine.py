@@ -134,7 +134,7 @@ class Machine(Board):
             rsp = self.cpus[cpu].rsp
             kept = tuple(one for one in self.lanes[cpu].int3s if one[1] - 0x400 < rsp < one[1] - 8)
             self.lanes[cpu].int3s = kept
-        events += look(self.memory, self.lanes, cpu)
+        events += look(self.memory, self._areas[cpu], self.lanes, cpu)
         if self.memory.read_u64(self._oops_word) and not self.outcome:
             self.outcome = f"oops on CPU{cpu}"
             events.append(oops(self.memory, cpu))

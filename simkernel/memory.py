@@ -83,6 +83,11 @@ class GuestMemory:
                 return words[address - first >> 3]
         return int.from_bytes(self.read(address, 8), "little")
 
+    def words(self, address: int, size: int) -> memoryview:
+        """The words of eight bytes from an aligned address on, `size` bytes: a read-only view, not a copy."""
+        region, offset = self._at(address, size)
+        return region.words[offset >> 3 : offset + size >> 3].toreadonly()
+
     def write_u64(self, address: int, value: int) -> None:
         """Store a word of eight bytes."""
         for first, last, words in self._spans:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from simkernel import layout
 from simkernel.errors import GuestError, LearnerError
@@ -30,8 +31,7 @@ BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never wil
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of history; `made` is False where the schedule drew it."""
 
     what: Choice | Command
