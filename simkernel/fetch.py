@@ -97,6 +97,9 @@ class CodeMap:
 
     def offsets(self, addresses: npt.NDArray[np.uint64]) -> Offsets:
         """`offset` of many addresses at once; they ascend."""
+        if len(addresses) and addresses[-1] - addresses[0] < self.room(int(addresses[0])):
+            one: Offsets = (addresses - addresses[0]).astype(np.int64) + self.offset(int(addresses[0]))
+            return one
         out = np.empty(len(addresses), dtype=np.int64)
         done = 0
         cuts = addresses.searchsorted(self._bounds).tolist()

@@ -108,6 +108,8 @@ class Pages:
         self._code = machine.code
         self._data = [region.buffer for region in machine.memory.regions]
         self._shadow = [buffer.copy() for buffer in self._data]
+        pages = max(buffer.nbytes for buffer in self._data) // PAGE_SIZE
+        self._differ = np.empty((pages, PAGE_SIZE // 8), dtype=np.bool_)  # one for all looks: new pages cost more
         self._versions: dict[PageKey, tuple[list[int], list[bytes]]] = {}
         self._changes: list[tuple[Change, ...]] = []  # [i]: those between checkpoint i - 1 and checkpoint i
         self._at = -1  # the checkpoint that was kept, passed or restored last
@@ -128,8 +130,9 @@ class Pages:
     def _differences(self) -> Iterator[PageKey]:
         """The data pages that differ from the last checkpoint."""
         for number, (buffer, shadow) in enumerate(zip(self._data, self._shadow, strict=True)):
-            words, old = buffer.view(np.uint64), shadow.view(np.uint64)
-            for page in np.flatnonzero((words != old).reshape(-1, PAGE_SIZE // 8).any(axis=1)).tolist():
+            words, old = (whole.view(np.uint64).reshape(-1, PAGE_SIZE // 8) for whole in (buffer, shadow))
+            differ = np.not_equal(words, old, out=self._differ[: len(words)])
+            for page in np.flatnonzero(differ.view(np.uint64).any(axis=1)).tolist():
                 yield number, page
 
     def _add(self, key: PageKey, index: int) -> None:

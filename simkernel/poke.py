@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,8 @@ from simkernel.protocol import (
     Write,
 )
 
+Words = npt.NDArray[np.uint64]
+
 SITE_SIZE = 5
 POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off, map, switch mm, copy, unmap, compare
 EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, serialize
@@ -69,7 +72,7 @@ class Poke:
     new: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """At most 256 sites, ascending: `sites` (n,), `old` and `new` (n, 5)."""
 
@@ -89,6 +92,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.sites)
+
+    @cached_property
+    def whole(self) -> tuple[Words, Words]:
+        """The old and the new bytes of each site as numbers: what memory may hold, besides an int3 and any four."""
+        return words_of_five(self.old), words_of_five(self.new)
 
     def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:
         """The five bytes at each site (n, 5) that a write may take from: the old, the new, or int3."""
@@ -186,7 +194,7 @@ class TextPoke:
     def act(self, entries: int = 0) -> list[Event]:
         """Take the next action: `entries` sites of a write, 0 for all it has left. Only when `ready`."""
         batch, progress = self.state.batch, self.state.progress
-        if batch is None or not self.ready():
+        if batch is None:
             raise OurError("the patching task has no action to take now")
         if progress is None:
             return self._publish(batch)
@@ -287,8 +295,8 @@ class TextPoke:
     def _torn(self, batch: Batch) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
         now = self.machine.text_words(batch.sites)
-        whole = (now & 0xFF == insn.INT3) | (now == words_of_five(batch.old)) | (now == words_of_five(batch.new))
-        return not whole.all()
+        old, new = batch.whole
+        return not ((now & 0xFF == insn.INT3) | (now == old) | (now == new)).all()
 
     def _sync_needed(self, batch: Batch, when: When) -> bool:
         return when is not When.IF_HEAD or bool((batch.new[:, 0] != insn.INT3).any())
