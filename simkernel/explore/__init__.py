@@ -21,6 +21,6 @@ What a fetch model allows is more than CPUs do: it stands for what manuals leave
 `Simplified:` one site, one batch, no NMI, and one interrupted task a CPU; the patching task is none of the CPUs.
 """
 
-from simkernel.explore.question import Finding, Question, explore
+from simkernel.explore.question import Finding, Question, explore, explore_each
 
-__all__ = ["Finding", "Question", "explore"]
+__all__ = ["Finding", "Question", "explore", "explore_each"]

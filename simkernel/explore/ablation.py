@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simkernel.explore.case import CHANGES
-from simkernel.explore.properties import names_of
-from simkernel.explore.question import CHANGES_IN_WORDS, Finding, Question
+from simkernel.explore.question import CHANGES_IN_WORDS, Finding, Question, explore_each
 from simkernel.explore.replay import Stages, replay
-from simkernel.explore.search import Search
 from simkernel.fetch import FetchModel
 from simkernel.protocol import INT3_2012, INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, Protocol
 
@@ -87,17 +85,8 @@ def cells(change: str) -> Iterator[Cell]:
     for row, protocol, why in protocols():
         for column, model, place in COLUMNS:
             question = Question(protocol, change, place, model, CPUS)
-            yield Cell(row, change, column, why, _findings(question))
-
-
-def _findings(question: Question) -> tuple[Finding, ...]:
-    world = question.world()
-    answer = Search(world, question.cpus, question.properties).run(first_only=False, bound=question.bound)
-    found = sorted(answer.violations.values(), key=lambda one: (len(one.steps), one.bit))
-    return tuple(
-        Finding(question, world, answer.states, answer.depth, answer.finished, names_of(one.bit)[0], one.steps)
-        for one in found
-    )
+            findings = tuple(one for one in explore_each(question) if one.broken)
+            yield Cell(row, change, column, why, findings)
 
 
 def markdown() -> str:

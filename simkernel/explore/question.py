@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simkernel.errors import LearnerError
 from simkernel.explore.case import case_of
 from simkernel.explore.properties import BY_NAME, USUAL, names_of
-from simkernel.explore.search import STATES, Answer, Search, Step
+from simkernel.explore.search import STATES, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
 from simkernel.explore.world import World
 from simkernel.fetch import FetchModel
@@ -98,15 +98,19 @@ def explore(question: Question, progress: Callable[[int, int], bool] | None = No
 
     Args: progress: told (states, depth) now and then; True from it ends the search.
     """
+    return _explore(question, True, progress)[0]
+
+
+def explore_each(question: Question, progress: Callable[[int, int], bool] | None = None) -> tuple[Finding, ...]:
+    """The shortest schedule for each property that can be broken, shortest first; where none can, that answer."""
+    return _explore(question, False, progress)
+
+
+def _explore(question: Question, first_only: bool, progress: Callable[[int, int], bool] | None) -> tuple[Finding, ...]:
     world = question.world()
-    answer: Answer = Search(world, question.cpus, question.properties).run(bound=question.bound, progress=progress)
-    first = min(answer.violations.values(), key=lambda one: (len(one.steps), one.bit), default=None)
-    return Finding(
-        question,
-        world,
-        answer.states,
-        answer.depth,
-        answer.finished,
-        names_of(first.bit)[0] if first else "",
-        first.steps if first else (),
+    answer = Search(world, question.cpus, question.properties).run(first_only, question.bound, progress)
+    found = sorted(answer.violations.values(), key=lambda one: (len(one.steps), one.bit))
+    broken = [(names_of(one.bit)[0], one.steps) for one in found] or [("", ())]
+    return tuple(
+        Finding(question, world, answer.states, answer.depth, answer.finished, name, steps) for name, steps in broken
     )
