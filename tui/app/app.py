@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lessons.scenarios import SCENARIOS
@@ -19,6 +20,7 @@ from tui.app.panel import Panel
 from tui.app.picture import DEPTHS
 from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
+from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
@@ -26,7 +28,8 @@ from tui.app.screens.scenarios import GO_ON, MYSTERIES, Scenarios
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
-from tui.stepper.stepper import Outcome
+from tui.stepper.lab import Lab
+from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
@@ -42,7 +45,12 @@ CHOICES: dict[str, Callable[[], list[str]]] = {
 
 
 class SimkernelApp(StepperApp):
-    """The app: `do_NAME` for each action of the table."""
+    """The app: `do_NAME` for each action of the table.
+
+    Attributes: lab: as one left it, None before one was there.
+    """
+
+    lab: Lab | None = None
 
     # --- how one looks ----------------------------------------------------------------------------------------------
 
@@ -186,6 +194,24 @@ class SimkernelApp(StepperApp):
                 self.action_do("scenario", chosen)
 
         self.push_screen(MysteriesScreen(self.look.marks), over)
+
+    def do_lab(self) -> None:
+        def over(stepper: Stepper | None) -> None:
+            def become(stepper: Stepper) -> Outcome:
+                self.stepper.become(stepper)
+                return Outcome()
+
+            if stepper is not None:
+                self.ask(partial(become, stepper))
+
+        self.lab = self.lab or Lab()
+        self.push_screen(LabScreen(self.lab, self.look.marks), over)
+
+    def do_leave(self) -> None:
+        if self.stepper.scenario is None and self.stepper.title:
+            self.do_lab()
+        else:
+            self.do_scenarios()
 
     def do_scenarios(self) -> None:
         self.choose(None)

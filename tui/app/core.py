@@ -124,7 +124,7 @@ class StepperApp(App[int]):
         self.picture = Picture(
             story=story_of(stepper, beats),
             look=self.look,
-            title=stepper.scenario.title if stepper.scenario is not None else "a kernel that has just booted",
+            title=stepper.title or "a kernel that has just booted",
             beats=tuple(beats),
             begin=stepper.begin,
             stops=tuple(one.address for one in stepper.breakpoints if isinstance(one, AtAddress)),

@@ -49,7 +49,7 @@ def of(stepper: Stepper, look: Look, theme: str) -> Kept:
         scenario=stepper.scenario.name if stepper.scenario is not None else "",
         begin=stepper.begin,
         site=stepper.site or 0,
-        title=stepper.scenario.title if stepper.scenario is not None else "a kernel",
+        title=stepper.title or "a kernel",
         step=len(stepper.beats()),
         depth=look.depth,
         syntax=look.syntax,

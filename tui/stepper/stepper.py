@@ -47,17 +47,24 @@ class Stepper:
     """Owns a simulation; `apply` is the one way to ask for something, `snapshot` the one way to look.
 
     Attributes:
-        scenario: what was started, None for a plain kernel. begin: the place where its story starts.
+        scenario: what was started, None for a plain kernel. title: of that, or of a schedule of the lab; else "".
+        begin: the place where its story starts.
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
         stop_asked: set by a front end, from another thread, to end a move that takes long where it is.
     """
 
     def __init__(
-        self, simulation: Simulation, scenario: Scenario | None = None, site: int | None = None, begin: int = -1
+        self,
+        simulation: Simulation,
+        scenario: Scenario | None = None,
+        site: int | None = None,
+        begin: int = -1,
+        title: str = "",
     ) -> None:
         self.simulation = simulation
         self.scenario = scenario
+        self.title = title or (scenario.title if scenario is not None else "")
         self.begin = simulation.position if begin < 0 else begin
         self.site = site
         self.breakpoints: tuple[bp.Breakpoint, ...] = ()

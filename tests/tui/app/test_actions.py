@@ -14,6 +14,7 @@ from tui.app.actions import SCREEN_ACTIONS, bound, key_text
 from tui.app.palette import entries
 from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
+from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
@@ -204,12 +205,14 @@ async def looks(hand: Hand) -> None:
     assert sorted(names) == ["ansi", "dark", "high-contrast", "light"]
 
 
-@check("words", "help", "scenarios", "functions", "boot", "mysteries", "palette")
+@check("words", "help", "scenarios", "leave", "lab", "functions", "boot", "mysteries", "palette")
 async def screens(hand: Hand) -> None:
     for key, kind, words in (
         ("question_mark", Page, "cache line"),
         ("f1", Page, "One step a second"),
         ("S", Scenarios, "naive patch"),
+        ("escape", Scenarios, "naive patch"),
+        ("L", LabScreen, "Does the kernel survive?"),
         ("F", FunctionsScreen, "irq_enter_rcu"),
         ("B", BootScreen, "0 of"),
     ):

@@ -1,0 +1,159 @@
+"""The lab on a screen: a guess, the verdict, the schedule, to its crash and back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.tui.app.screens import Hand, drive
+from tui.app.marks import ASCII, UNICODE
+from tui.app.screens.lab import LabScreen
+from tui.app.screens.lab_views import ANSWER, ASK, SWITCHES
+from tui.app.screens.stepper import StepperScreen
+from tui.app.theme import THEMES
+
+SIZES = ((80, 24), (120, 36))
+
+
+async def press(hand: Hand, *keys: str) -> str:
+    """Press keys one by one, each when the one before is answered."""
+    for key in keys:
+        await hand.pilot.press(key)
+        if isinstance(hand.app.screen, LabScreen):
+            await hand.app.screen.settled()
+        await hand.read()
+    return hand.text()
+
+
+def flat(text: str) -> str:
+    """Without line ends, whatever the width."""
+    return " ".join(text.split())
+
+
+def lab_of(hand: Hand) -> LabScreen:
+    screen = hand.app.screen
+    assert isinstance(screen, LabScreen)
+    return screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
+    async def check(hand: Hand) -> None:
+        text = await press(hand, "L")
+        assert "Does the kernel survive?" in text and "sync 1               left out" in text
+        assert lab_of(hand).view == ASK
+        text = flat(await press(hand, "n"))
+        finding = lab_of(hand).lab.finding
+        assert finding is not None and "You said that some order breaks it. This one does." in text
+        if size == SIZES[0]:
+            assert finding.verdict() in text
+            assert all(sentence in text for sentence in finding.sentences())
+        await press(hand, "enter")
+        stepper = hand.app.stepper
+        assert isinstance(hand.app.screen, StepperScreen)
+        assert stepper.title == "int3 without sync 1: torn" and not stepper.begun
+        for _ in range(20):
+            await press(hand, "right")
+            if stepper.simulation.outcome:
+                break
+        assert stepper.simulation.outcome == "oops on CPU0"
+        await press(hand, "escape")
+        assert lab_of(hand).view == ANSWER and lab_of(hand).lab.finding is finding
+        await press(hand, "escape")
+        assert lab_of(hand).view == SWITCHES
+        await press(hand, "escape")
+        assert isinstance(hand.app.screen, StepperScreen)
+
+    drive(check, size=size)
+
+
+def test_switches_are_turned_and_explored_with_one_key() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s")
+        screen = lab_of(hand)
+        names = [row.name for row in screen.lab.rows]
+        await press(hand, *["down"] * names.index("sync 1"), "right")
+        assert screen.lab.times["sync 1"] == 2
+        await press(hand, "left")
+        assert screen.lab.times["sync 1"] == 0
+        await press(hand, "right", "right")
+        assert screen.lab.times["sync 1"] == 1
+        await press(hand, "less_than_sign")
+        assert screen.lab.protocol.name == "int3 with sync 1 before write int3"
+        assert screen.lab.rows[screen.cursor].name == "sync 1"
+        await press(hand, "greater_than_sign")
+        text = flat(await press(hand, "e"))
+        assert screen.lab.finding is not None and screen.lab.finding.verdict() in text and ": safe." in text
+        assert "watch it" not in text
+        await press(hand, "enter")
+        assert lab_of(hand).view == ANSWER
+
+    drive(check)
+
+
+def test_what_is_broken_too_is_one_key_away() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s")
+        screen = lab_of(hand)
+        screen.lab.switch("sync 1", 1)
+        screen.lab.switch("sync 3", 0)
+        assert "released, 14 steps" in await press(hand, "y")
+        text = flat(await press(hand, "right"))
+        assert screen.lab.finding is not None and screen.lab.finding.broken == "unclaimed"
+        assert screen.lab.finding.verdict() in text
+        await press(hand, *["down"] * 40)
+        assert screen.lab.finding.sentences()[-1] in flat(hand.text())
+
+    drive(check)
+
+
+def test_nothing_left_is_said_and_not_asked() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s")
+        for row in lab_of(hand).lab.rows:
+            if row.step:
+                lab_of(hand).lab.switch(row.name, 0)
+        assert "nothing would be left" in flat(await press(hand, "e"))
+        assert lab_of(hand).view == SWITCHES
+
+    drive(check)
+
+
+def test_a_search_can_be_stopped() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s")
+        screen = lab_of(hand)
+        for name, value in (("promise", "stack"), ("place", "across"), ("cpus", "4")):
+            screen.lab.choose(name, value)
+        await hand.pilot.press("e")
+        while not screen.lab.states:
+            await asyncio.sleep(0.001)
+        await hand.pilot.press("escape")
+        await screen.settled()
+        await hand.read()
+        assert "not finished" in flat(hand.text())
+
+    drive(check)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+def test_each_view_fits(size: tuple[int, int], theme: str) -> None:
+    async def check(hand: Hand) -> None:
+        hand.app.theme = theme
+        for key in ("L", "n", "s"):
+            text = await press(hand, key)
+            rows = text.split("\n")
+            assert len(rows) == size[1] and "Esc" in text and rows[0].startswith(" The lab")
+
+    drive(check, size=size)
+
+
+def test_ascii_is_ascii() -> None:
+    async def check(hand: Hand) -> None:
+        for key in ("L", "n", "s"):
+            assert (await press(hand, key)).isascii()
+
+    drive(check, marks=ASCII)
+    assert not UNICODE.here.isascii()

@@ -1,0 +1,212 @@
+"""The lab: take a step out of a protocol, guess, explore every order of events, watch one that breaks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.geometry import Offset
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from simkernel.errors import GuestError, LearnerError
+from tui.app.marks import Marks
+from tui.app.screens.lab_views import (
+    ANSWER,
+    ASK,
+    BESIDE,
+    COLUMN,
+    SWITCHES,
+    ask,
+    beside,
+    head,
+    keys,
+    schedule,
+    switches,
+)
+from tui.app.text import Line, content, line, wrap
+from tui.stepper.lab import Lab
+from tui.stepper.lab_words import GUESSES
+from tui.stepper.stepper import Stepper
+
+TICK = 0.2  # seconds between two looks at a search
+
+
+class LabScreen(ModalScreen[Stepper | None]):
+    """Answers with a stepper where a schedule begins; None for back to where one was."""
+
+    BINDINGS = [
+        Binding("escape", "back", show=False),
+        Binding("q,ctrl+q,ctrl+c", "app.do('quit')", show=False),
+        Binding("T", "app.do('theme')", show=False),
+        Binding("s", "switches", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("right,space", "turn(1)", show=False),
+        Binding("left", "turn(-1)", show=False),
+        Binding("less_than_sign", "shift(-1)", show=False),
+        Binding("greater_than_sign", "shift(1)", show=False),
+        Binding("e", "explore('')", show=False),
+        Binding("y", "explore('y')", show=False),
+        Binding("n", "explore('n')", show=False),
+        Binding("question_mark", "explore('?')", show=False),
+        Binding("enter", "watch", show=False),
+    ]
+
+    def __init__(self, lab: Lab, marks: Marks) -> None:
+        super().__init__()
+        self.lab, self._marks = lab, marks
+        self.view = ANSWER if lab.findings else ASK
+        self.cursor = self.top = 0
+        self.message = ""
+        self.busy = ""
+        self._done = asyncio.Event()
+        self._done.set()
+        self.board = Board(self)
+
+    def compose(self) -> ComposeResult:
+        yield self.board
+
+    def on_mount(self) -> None:
+        self.set_interval(TICK, self._look_again)
+
+    def _look_again(self) -> None:
+        if self.busy:
+            self.board.refresh()
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        await self._done.wait()
+
+    # --- what there is to see -----------------------------------------------------------------------------------------
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        lab, marks = self.lab, self._marks
+        message, asked = self.message, True
+        try:
+            name = lab.protocol.name
+        except LearnerError as error:
+            name, message, asked = lab.base.name, str(error), False
+        safe = lab.finding is not None and not lab.finding.broken
+        below = keys(self.view, width, marks, safe)
+        if self.busy or message:
+            said = f"{self.busy} {lab.states:,} states, {lab.depth} steps; Esc stops it" if self.busy else message
+            look = "strong" if self.busy else "bad"
+            below = [*(line(" ", *one) for one in wrap(marks.plain(said), width - 2, look)), *below]
+        body = height - 1 - len(below)
+        if self.view == ASK:
+            middle = ask(lab, width, marks) if asked else []
+        elif width >= BESIDE:
+            right = schedule(lab, self.top, width - COLUMN - 1, body, marks) if asked else []
+            middle = beside(switches(lab, self.cursor, COLUMN, body, marks), right, width, body, marks)
+        elif self.view == SWITCHES:
+            middle = switches(lab, self.cursor, width, body, marks)
+        else:
+            middle = schedule(lab, self.top, width, body, marks)
+        middle = middle[:body]
+        return [head(lab, name, width), *middle, *[line()] * (body - len(middle)), *below]
+
+    def show(self, view: str) -> None:
+        self.view, self.top, self.message = view, 0, ""
+        self.board.refresh()
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is under way only Esc and quitting have a meaning."""
+        return not self.busy or action in ("back", "app.do", "do")
+
+    def action_back(self) -> None:
+        if self.busy:
+            self.lab.stop_asked = True
+        elif self.view == ANSWER:
+            self.show(SWITCHES)
+        else:
+            self.dismiss(None)
+
+    def action_switches(self) -> None:
+        self.show(SWITCHES)
+
+    def action_move(self, by: int) -> None:
+        if self.view == SWITCHES:
+            self.cursor = (self.cursor + by) % len(self.lab.rows)
+        elif self.view == ANSWER and self.lab.finding is not None:
+            self.top = max(0, min(self.top + by, len(self.lab.finding.schedule) - 1))
+        self.board.refresh()
+
+    def action_turn(self, by: int) -> None:
+        if self.view == SWITCHES:
+            self.lab.turn(self.lab.rows[self.cursor].name, by)
+        elif self.view == ANSWER:
+            self.lab.look_at(by)
+            self.top = 0
+        self.board.refresh()
+
+    def action_shift(self, by: int) -> None:
+        row = self.lab.rows[self.cursor]
+        if self.view == SWITCHES and row.step:
+            self.lab.shift(row.name, by)
+            self.cursor = [one.name for one in self.lab.rows].index(row.name)
+            self.board.refresh()
+
+    def action_explore(self, key: str) -> None:
+        if self.view == ASK and not key:
+            return
+        guess = GUESSES[key][0] if key else ""
+
+        def explore() -> None:
+            self.lab.explore(guess)
+            self.app.call_from_thread(self.show, ANSWER)
+
+        self._begin("Exploring:", explore)
+
+    def action_watch(self) -> None:
+        if self.view == SWITCHES:
+            self.action_explore("")
+        elif self.view == ANSWER and self.lab.finding is not None and self.lab.finding.broken:
+
+            def watch() -> None:
+                stepper = self.lab.watch()
+                self.app.call_from_thread(self.dismiss, stepper)
+
+            self._begin("Playing it on the machine:", watch)
+
+    def _begin(self, what: str, work: Callable[[], None]) -> None:
+        """Have something done in a thread; the screen goes on drawing."""
+        self.busy, self.message = what, ""
+        self._done.clear()
+
+        async def run() -> None:
+            try:
+                await asyncio.to_thread(work)
+            except (LearnerError, GuestError) as error:
+                self.message = str(error)
+            finally:
+                self.busy = ""
+                self._done.set()
+            if self.is_mounted:
+                self.board.refresh()
+
+        self.run_worker(run(), name="lab")
+        self.board.refresh()
+
+
+class Board(Widget):
+    """Draws the screen's lines; the terminal's cursor stands where the switches' one is."""
+
+    DEFAULT_CSS = "Board { width: 100%; height: 100%; }"
+
+    def __init__(self, screen: LabScreen) -> None:
+        super().__init__()
+        self._of = screen
+
+    def render(self) -> Content:
+        lines = self._of.lines(self.size.width, self.size.height)
+        mark = f" {self._of._marks.here} "
+        for y, one in enumerate(lines):
+            if one and one[0] == (mark, "here"):
+                self.app.cursor_position = Offset(1, y)
+        return content(lines)

@@ -1,0 +1,269 @@
+"""The lab: choose a protocol, take steps out of it, predict, and see whether the kernel survives every order of events.
+
+`Lab` holds what is chosen and what came of it; the explorer does the search and says the verdict and the schedule. A
+front end shows `rows`, changes them with `turn`, `switch` and `shift`, and asks with `explore`; `watch` opens a
+schedule where it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simkernel.errors import LearnerError
+from simkernel.explore import Finding, Question, explore_each
+from simkernel.explore.case import CHANGES, PLACES
+from simkernel.explore.properties import BY_NAME, USUAL
+from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, PLACES_IN_WORDS
+from simkernel.explore.replay import Stages, replay
+from simkernel.fetch import FetchModel
+from simkernel.moment import open_moment
+from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
+from tui.stepper.stepper import Stepper
+from tui.stepper.words import MODELS, NOT_A_CPU
+from tui.words import nearest
+
+SAFE, NOT_SAFE = "safe", "not safe"
+TIMES = ("left out", "", "twice")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What can be chosen beside the steps.
+
+    Attributes:
+        name: as plain mode calls it. values: all there are. words: value -> how it is shown, where it is not itself.
+        help: value -> what it means.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    help: Callable[[str], str]
+    words: Callable[[str], str] = str
+
+
+SETTINGS = {
+    one.name: one
+    for one in (
+        Setting("protocol", tuple(PROTOCOLS), lambda value: f"{PROTOCOLS[value].prose} ({PROTOCOLS[value].era})"),
+        Setting(
+            "change",
+            CHANGES,
+            lambda value: "What becomes of the five bytes: a tracer comes, another one comes, the last one goes.",
+            CHANGES_IN_WORDS.__getitem__,
+        ),
+        Setting(
+            "place",
+            PLACES,
+            lambda value: "Where the five bytes lie: a CPU fetches a cache line at a time.",
+            PLACES_IN_WORDS.__getitem__,
+        ),
+        Setting("nop", tuple(NOP_FORMS), lambda value: "How to do nothing in five bytes: in one instruction, or more."),
+        Setting(
+            "gate",
+            ("interrupt", "trap"),
+            lambda value: "An int3 enters its handler with interrupts " + ("on." if value == "trap" else "off."),
+        ),
+        Setting("model", tuple(one.value for one in FetchModel), lambda value: f"{MODELS[value]} {NOT_A_CPU}"),
+        Setting("cpus", tuple(map(str, range(1, MAX_CPUS + 1))), lambda value: "How many CPUs come by the five bytes."),
+        Setting(
+            "promise",
+            ("all", *BY_NAME),
+            lambda value: (
+                "What has to hold in every order of events."
+                if value == "all"
+                else f"Asked for alone: {BY_NAME[value].promise}."
+            ),
+            lambda value: "all that Linux keeps" if value == "all" else value,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the lab.
+
+    Attributes:
+        name: of a setting, or of a step of the protocol. value: as it is shown. help: what it means.
+        step: True for a step. on: False for one that is left out.
+    """
+
+    name: str
+    value: str
+    help: str
+    step: bool = False
+    on: bool = True
+
+
+class Lab:
+    """What is chosen, what was predicted, what came of it.
+
+    Attributes:
+        chosen: setting -> value. order: the protocol's steps, by name, in the order in which they are to be done;
+        times: how often each is. guess: what was predicted, "" for nothing. findings: the answer, () before it.
+        at: of the finding that is looked at. states, depth: how far a search has come. stop_asked: set by a front end,
+        from another thread, to end a search where it is.
+    """
+
+    def __init__(self) -> None:
+        self.chosen = {
+            "protocol": "int3",
+            "change": "nop-call",
+            "place": "inside",
+            "nop": "nop5",
+            "gate": "interrupt",
+            "model": "byte",
+            "cpus": "2",
+            "promise": "all",
+        }
+        self.order: list[str] = []
+        self.times: dict[str, int] = {}
+        self._restore()
+        self.times["sync 1"] = 0
+        self._forget()
+        self._stages = Stages()
+
+    def _restore(self) -> None:
+        """The protocol's own steps."""
+        self.order = [phase.name for phase in self.base.phases]
+        self.times = dict.fromkeys(self.order, 1)
+
+    def _forget(self) -> None:
+        """Something else is asked now."""
+        self.guess = ""
+        self.findings: tuple[Finding, ...] = ()
+        self.at = self.states = self.depth = 0
+        self.stop_asked = False
+
+    # --- what is chosen ---------------------------------------------------------------------------------------------
+
+    @property
+    def base(self) -> Protocol:
+        """The protocol as it is, before anything is changed in it."""
+        return PROTOCOLS[self.chosen["protocol"]]
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol with what is changed in it.
+
+        Raises: LearnerError where nothing is left of it.
+        """
+        protocol = self.base
+        for name in self.order:
+            if self.times[name] == 0:
+                protocol = protocol.without(name)
+        for at, name in enumerate([name for name in self.order if self.times[name]]):
+            now = protocol.phases[at].name
+            if now != name:
+                protocol = protocol.moved(name, now)
+        for name in self.order:
+            if self.times[name] == 2:
+                protocol = protocol.twice(name)
+        if self.chosen["nop"] != "nop5":
+            protocol = protocol.on_nop(self.chosen["nop"])
+        return protocol.through_trap_gate() if self.chosen["gate"] == "trap" else protocol
+
+    @property
+    def question(self) -> Question:
+        """What is asked of the explorer."""
+        chosen = self.chosen
+        properties = USUAL if chosen["promise"] == "all" else (chosen["promise"],)
+        return Question(
+            self.protocol,
+            chosen["change"],
+            chosen["place"],
+            FetchModel(chosen["model"]),
+            int(chosen["cpus"]),
+            properties,
+        )
+
+    @property
+    def rows(self) -> list[Row]:
+        """The settings, then the steps."""
+        settings = [
+            Row(name, one.words(self.chosen[name]), one.help(self.chosen[name])) for name, one in SETTINGS.items()
+        ]
+        return settings + [self._step_row(self.base.phase(name)) for name in self.order]
+
+    def _step_row(self, phase: Phase) -> Row:
+        times = self.times[phase.name]
+        return Row(phase.name, TIMES[times], phase.why, step=True, on=times > 0)
+
+    # --- choosing ---------------------------------------------------------------------------------------------------
+
+    def choose(self, name: str, value: str) -> None:
+        """Give a setting a value. LearnerError for one that there is not."""
+        if value not in SETTINGS[name].values:
+            raise LearnerError(
+                f"no {name} {value!r}; there are: {', '.join(SETTINGS[name].values)}."
+                f"{nearest(value, SETTINGS[name].values)}"
+            )
+        self.chosen[name] = value
+        if name == "protocol":
+            self._restore()
+        self._forget()
+
+    def turn(self, name: str, by: int = 1) -> None:
+        """A setting to its next value, a step to its next way: done, left out, twice."""
+        if name in SETTINGS:
+            values = SETTINGS[name].values
+            self.choose(name, values[(values.index(self.chosen[name]) + by) % len(values)])
+        else:
+            self.switch(name, (self.times[name] - by) % 3)
+
+    def switch(self, name: str, times: int) -> None:
+        """Do a step so often: 0, 1 or 2 times. LearnerError for a step that the protocol has not."""
+        self.times[self.base.phase(name).name] = times
+        self._forget()
+
+    def shift(self, name: str, by: int) -> None:
+        """Do a step earlier (-1) or later (1) by one."""
+        name = self.base.phase(name).name
+        at = self.order.index(name)
+        if 0 <= at + by < len(self.order):
+            self.order.insert(at + by, self.order.pop(at))
+            self._forget()
+
+    def move(self, name: str, before: str) -> None:
+        """Do a step before another one."""
+        name, before = self.base.phase(name).name, self.base.phase(before).name
+        if name != before:
+            self.order.remove(name)
+            self.order.insert(self.order.index(before), name)
+            self._forget()
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def explore(self, guess: str = "") -> None:
+        """Look at every order of events; `findings` is the answer. It can be stopped from another thread."""
+        self._forget()
+
+        def told(states: int, depth: int) -> bool:
+            self.states, self.depth = states, depth
+            return self.stop_asked
+
+        findings = explore_each(self.question, told)
+        self.guess, self.findings = guess, findings
+
+    @property
+    def finding(self) -> Finding | None:
+        """The one that is looked at."""
+        return self.findings[self.at] if self.findings else None
+
+    def look_at(self, by: int) -> None:
+        """The next finding."""
+        if self.findings:
+            self.at = (self.at + by) % len(self.findings)
+
+    def watch(self) -> Stepper:
+        """A stepper where the schedule of the finding begins, with the schedule ahead.
+
+        Raises: LearnerError where there is nothing to watch; GuestError where the machine does not go that way.
+        """
+        finding = self.finding
+        if finding is None or not finding.broken:
+            raise LearnerError("there is no schedule to watch: nothing was found broken")
+        moment = replay(finding, self._stages).moment
+        title = f"{finding.question.protocol.name}: {finding.broken}"
+        return Stepper(open_moment(moment), site=finding.world.case.site, title=title)
