@@ -24,7 +24,7 @@ from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
-from tui.app.screens.scenarios import GO_ON, MYSTERIES, Scenarios
+from tui.app.screens.scenarios import GO_ON, LAB, MYSTERIES, Scenarios
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
@@ -222,6 +222,8 @@ class SimkernelApp(StepperApp):
         def chosen(name: str | None) -> None:
             if name == MYSTERIES:
                 self.do_mysteries()
+            elif name == LAB:
+                self.do_lab()
             elif name == GO_ON and last is not None:
                 self.go_on(last)
             elif name is not None:

@@ -44,6 +44,7 @@ class StepperApp(App[int]):
     Attributes:
         stepper: the machine's. look: how one looks at it. playing: goes on by itself. crash: what ended us, if it did.
         first: a start without a scenario: `welcome` stands before the stepper. last: what the last one kept.
+        then: an action to begin with.
     """
 
     TITLE = "simkernel"
@@ -64,6 +65,7 @@ class StepperApp(App[int]):
         depth: str = "story",
         first: bool = False,
         last: Kept | None = None,
+        then: str = "",
     ) -> None:
         super().__init__()
         for one in THEMES.values():
@@ -74,7 +76,7 @@ class StepperApp(App[int]):
         self.playing: Timer | None = None
         self.pace = 1.0
         self.crash: BaseException | None = None
-        self.first, self.last = first, last
+        self.first, self.last, self.then = first, last, then
         self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
         self._busy = False
 
@@ -87,6 +89,8 @@ class StepperApp(App[int]):
         self.run_worker(self._carry_out(), name="stepper")
         if self.first:
             self.welcome()
+        elif self.then:
+            self.action_do(self.then)
 
     # --- the stepper ------------------------------------------------------------------------------------------------
 

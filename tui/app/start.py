@@ -32,13 +32,15 @@ def open_screen(
     from tui.app import kept
     from tui.app.app import SimkernelApp
     from tui.app.marks import marks_for
+    from tui.app.screens.scenarios import LAB, MYSTERIES
     from tui.stepper.stepper import Stepper
 
     marks = marks_for(ascii_only, os.environ)
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
-    stepper = Stepper.start(scenario) if scenario else Stepper.start()
-    app = SimkernelApp(stepper, marks, theme, first=not scenario, last=last)
+    beside = scenario if scenario in (LAB, MYSTERIES) else ""
+    stepper = Stepper.start(scenario if not beside else None)
+    app = SimkernelApp(stepper, marks, theme, first=not scenario, last=last, then=beside)
     code = app.run()
     if app.crash is not None:
         return report(app, app.crash)

@@ -12,7 +12,10 @@ from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
     from tui.stepper.plain import Plain
+    from tui.stepper.plain_lab import PlainLab
     from tui.stepper.plain_mysteries import PlainMysteries
+
+    Player = Plain | PlainMysteries | PlainLab
 
 ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
 END_OF_INPUT = ("\x04", "")
@@ -54,7 +57,7 @@ def command(
     if scenario is None:
         from lessons.scenarios import SCENARIOS
 
-        raise LearnerError(f"name a scenario: mysteries, {', '.join(SCENARIOS)}")
+        raise LearnerError(f"name a scenario: mysteries, lab, {', '.join(SCENARIOS)}")
     ctx.exit(run_plain(scenario, script, as_json, lines))
 
 
@@ -94,18 +97,20 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool) -> 
             return exit_code(plain, words is not None or not sys.stdin.isatty())
 
 
-def opened(scenario: str, as_json: bool) -> Plain | PlainMysteries:
-    """The scenario of that name at its start, or the two mysteries."""
-    from tui.stepper import plain, plain_mysteries
+def opened(scenario: str, as_json: bool) -> Player:
+    """The scenario of that name at its start, the two mysteries, or the lab."""
+    from tui.stepper import plain, plain_lab, plain_mysteries
     from tui.stepper.stepper import Stepper
 
     with progress("getting ready") as line:
         if scenario == plain_mysteries.NAME:
             return plain_mysteries.PlainMysteries(click.echo, as_json)
+        if scenario == plain_lab.NAME:
+            return plain_lab.PlainLab(click.echo, as_json)
         return plain.Plain(Stepper.start(scenario, line.show), click.echo, as_json)
 
 
-def take_all(plain: Plain | PlainMysteries, words: list[str] | None, lines: bool) -> list[str] | None:
+def take_all(plain: Player, words: list[str] | None, lines: bool) -> list[str] | None:
     """Take a script's words, lines or keys until they end or the story does; the words of the script that are left."""
     if words is not None:
         left = iter(words)
@@ -120,7 +125,7 @@ def take_all(plain: Plain | PlainMysteries, words: list[str] | None, lines: bool
     return None
 
 
-def exit_code(plain: Plain | PlainMysteries, unattended: bool) -> int:
+def exit_code(plain: Player, unattended: bool) -> int:
     """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
     from lessons.scenarios import SCENARIOS
 
@@ -133,7 +138,7 @@ def exit_code(plain: Plain | PlainMysteries, unattended: bool) -> int:
     return 1 if plain.stepper.simulation.outcome and not promised else 0
 
 
-def take_lines(plain: Plain | PlainMysteries) -> None:
+def take_lines(plain: Player) -> None:
     """Words with Enter, several in a line too: `n n f`; an action with an argument has a line of its own."""
     interactive = sys.stdin.isatty()
     for line in sys.stdin:
@@ -148,7 +153,7 @@ def take_lines(plain: Plain | PlainMysteries) -> None:
             return
 
 
-def take_keys(plain: Plain | PlainMysteries) -> None:
+def take_keys(plain: Player) -> None:
     """Single keys from a terminal; `c` waits for a CPU's number, an action that needs an argument asks for it."""
     while True:
         key = click.getchar()

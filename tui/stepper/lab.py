@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simkernel.errors import LearnerError
+from simkernel.errors import LearnerError, OurError
 from simkernel.explore import Finding, Question, explore_each
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.properties import BY_NAME, USUAL
 from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, PLACES_IN_WORDS
-from simkernel.explore.replay import Stages, replay
+from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
@@ -259,11 +259,16 @@ class Lab:
     def watch(self) -> Stepper:
         """A stepper where the schedule of the finding begins, with the schedule ahead.
 
-        Raises: LearnerError where there is nothing to watch; GuestError where the machine does not go that way.
+        Raises: LearnerError where there is nothing to watch, or the machine does not go that way.
         """
         finding = self.finding
         if finding is None or not finding.broken:
             raise LearnerError("there is no schedule to watch: nothing was found broken")
-        moment = replay(finding, self._stages).moment
+        try:
+            played = replay(finding, self._stages)
+        except Unplayable as error:
+            raise LearnerError(str(error)) from error
+        if finding.broken not in played.broken:
+            raise OurError(f"{finding.verdict()} The machine says: {', '.join(sorted(played.broken)) or 'nothing'}.")
         title = f"{finding.question.protocol.name}: {finding.broken}"
-        return Stepper(open_moment(moment), site=finding.world.case.site, title=title)
+        return Stepper(open_moment(played.moment), site=finding.world.case.site, title=title)

@@ -3,16 +3,18 @@ schedule are the explorer's own sentences."""
 
 from __future__ import annotations
 
-from simkernel.explore.question import CHANGES_IN_WORDS
+from simkernel.explore.properties import BY_NAME
+from simkernel.explore.question import CHANGES_IN_WORDS, PLACES_IN_WORDS
 from tui.stepper.lab import NOT_SAFE, SAFE, Lab
+from tui.stepper.words import MODELS
 
 GUESSES = {
-    "y": (SAFE, "yes, in every order of events"),
+    "y": (SAFE, "yes, in every order"),
     "n": (NOT_SAFE, "no, some order breaks it"),
     "?": ("", "I do not know"),
 }
 WORTH = {
-    (SAFE, True): "You said yes, in every order. So it is, in this model.",
+    (SAFE, True): "You said yes, in every order. So it does, in this model.",
     (SAFE, False): "You said yes, in every order. In this one it does not.",
     (NOT_SAFE, True): "You said that some order breaks it. None does, in this model.",
     (NOT_SAFE, False): "You said that some order breaks it. This one does.",
@@ -22,11 +24,14 @@ WORTH = {
 def question(lab: Lab) -> list[str]:
     """What is asked of a person, before the explorer is."""
     asked = lab.question
+    change, place = CHANGES_IN_WORDS[asked.change], PLACES_IN_WORDS[asked.place]
     cpus = "1 CPU comes" if asked.cpus == 1 else f"{asked.cpus} CPUs come"
+    promise = lab.chosen["promise"]
+    holds = "Does the kernel survive" if promise == "all" else f"Does this hold: {BY_NAME[promise].promise}"
     return [
-        f"The patching task changes five bytes, {CHANGES_IN_WORDS[asked.change]}, by {asked.protocol.name}.",
-        f"{cpus} by these bytes meanwhile. What happens first, and what next, is open.",
-        "Does the kernel survive?",
+        f"The patching task changes five bytes {place}, {change}, by the protocol {asked.protocol.name}.",
+        f"{cpus} by meanwhile. Model {asked.model.value}: {MODELS[asked.model.value]}",
+        f"{holds}, in every order of events?",
     ]
 
 

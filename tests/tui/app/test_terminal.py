@@ -95,3 +95,14 @@ def test_a_terminal_that_cannot_draw(arguments: list[str], tmp_path: Path) -> No
     terminal = Terminal(arguments, tmp_path, "dumb", "C.UTF-8")
     assert terminal.end() == 2
     assert b"--plain" in terminal.raw
+
+
+def test_the_lab_on_a_terminal(tmp_path: Path) -> None:
+    terminal = Terminal(["step", "lab"], tmp_path, "xterm-256color", "C.UTF-8")
+    terminal.until("Does the kernel survive")
+    terminal.send("y")
+    terminal.until("In this one it does not")
+    terminal.send("\r")
+    terminal.until("step 0")
+    terminal.send("q")
+    assert terminal.end() == 0

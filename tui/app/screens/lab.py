@@ -12,7 +12,7 @@ from textual.geometry import Offset
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from simkernel.errors import GuestError, LearnerError
+from simkernel.errors import LearnerError
 from tui.app.marks import Marks
 from tui.app.screens.lab_views import (
     ANSWER,
@@ -182,7 +182,7 @@ class LabScreen(ModalScreen[Stepper | None]):
         async def run() -> None:
             try:
                 await asyncio.to_thread(work)
-            except (LearnerError, GuestError) as error:
+            except LearnerError as error:
                 self.message = str(error)
             finally:
                 self.busy = ""

@@ -15,7 +15,7 @@ from tui.app.kept import Kept
 from tui.app.marks import Marks
 from tui.app.text import content, line
 
-MYSTERIES, GO_ON = "mysteries", "go on"
+MYSTERIES, LAB, GO_ON = "mysteries", "lab", "go on"
 
 
 class Scenarios(ModalScreen[str | None]):
@@ -47,7 +47,8 @@ class Scenarios(ModalScreen[str | None]):
         both = {
             MYSTERIES: ("Two mysteries", "Why is a call in every function not slow? How can all be traced at once?", "")
         }
-        return left | both | {one.name: (one.title, one.question, remark(one)) for one in SCENARIOS.values()}
+        lab = {LAB: ("The lab", "Which order of events breaks a protocol, once a step of it is left out?", "")}
+        return left | both | {one.name: (one.title, one.question, remark(one)) for one in SCENARIOS.values()} | lab
 
     def entry(self, name: str, here: bool) -> Content:
         title, question, note = self.entries()[name]

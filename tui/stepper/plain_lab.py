@@ -1,0 +1,192 @@
+"""The lab in plain mode: the question, the verdict and the schedule as sentences, each switch as a word.
+
+What is watched is stepped through as any story in plain mode; `lab` comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from simkernel.errors import LearnerError
+from tui.stepper.lab import SETTINGS, TIMES, Lab
+from tui.stepper.lab_words import GUESSES, answer, question
+from tui.stepper.plain import WIDTH, Plain
+from tui.words import nearest
+
+NAME = "lab"
+BACK = ("lab", "\x1b")
+WORDS = {
+    **{key: f"guess {what}, and see" for key, (_, what) in GUESSES.items()},
+    "e": "explore without a guess",
+    "s": "the switches: what is chosen, and the steps",
+    "x": "change one of them, e.g. x:model:pieces",
+    "o": "the next promise that is broken",
+    "p": "watch the schedule, step by step; lab comes back",
+    "l": "the last again",
+    "h": "this list",
+    "q": "quit",
+}
+STEPS = {
+    "without": "leave a step out, e.g. without:sync-2",
+    "with": "do a step once, e.g. with:sync-1",
+    "twice": "do a step twice",
+    "move": "do a step before another one, e.g. move:sync-2:write-tail",
+}
+KEYS = "Keys: y yes, n no, ? I do not know, s the switches, x change one, h all, q quit."
+AFTER = "Keys: s the switches, x change one, h all, q quit."
+WATCH = "Keys: p watch it, step by step, s the switches, x change one, h all, q quit."
+
+
+class PlainLab:
+    """The lab; `say` takes a paragraph, or an object in JSON.
+
+    Attributes:
+        watching: the schedule that is stepped through, None in the lab itself.
+    """
+
+    def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
+        self.say = say
+        self.as_json = as_json
+        self.lab = Lab()
+        self.watching: Plain | None = None
+        self._last: list[str] = []
+
+    @property
+    def refused(self) -> int:
+        """Actions that could not be done; in the lab itself what cannot be done is an error."""
+        return 0 if self.watching is None else self.watching.refused
+
+    @property
+    def moment(self) -> str:
+        """Where one is, as a moment string; "" in the lab itself."""
+        return "" if self.watching is None else self.watching.moment
+
+    def begin(self) -> None:
+        self._say("", [*question(self.lab), KEYS])
+
+    def needs(self, word: str) -> str:
+        """What is to be asked for before a word can be taken, "" for nothing."""
+        if self.watching is not None:
+            return "" if word in BACK else self.watching.needs(word)
+        if word == "x":
+            return f"what, e.g. model:pieces, without:sync-2 ({', '.join([*SETTINGS, *STEPS])})"
+        if word in SETTINGS:
+            return ", ".join(SETTINGS[word].values)
+        return STEPS.get(word, "")
+
+    def take_line(self, line: str) -> bool:
+        """Do what a line asks for: several words, or one and its argument; False where it asks to quit."""
+        words = line.split()
+        if len(words) > 1 and self.needs(words[0]):
+            return self.take(line)
+        return all(self.take(word) for word in words)
+
+    def take(self, text: str) -> bool:
+        """Do what a word asks for; False where it asks to quit.
+
+        Raises: LearnerError for a word that means nothing here, and for what cannot be.
+        """
+        text = text.strip()
+        if self.watching is not None and text not in BACK:
+            return self.watching.take(text)
+        word, _, argument = text.partition(":" if ":" in text.split(" ")[0] else " ")
+        if word in ("q", "quit"):
+            return False
+        if not word:
+            return True
+        if word in BACK:
+            self.watching = None
+            self._say(word, self._answer() or [*question(self.lab), KEYS])
+        elif word in GUESSES or word == "e":
+            self.lab.explore(GUESSES[word][0] if word in GUESSES else "")
+            self._say(word, self._answer())
+        elif word == "x":
+            self.take(argument)
+        elif word in SETTINGS or word in STEPS:
+            self._change(word, argument.strip())
+        else:
+            self._tell(word)
+        return True
+
+    def _tell(self, word: str) -> None:
+        """Words that change nothing."""
+        match word:
+            case "l":
+                self._say(word, self._last)
+            case "h":
+                self._say(word, [f"{one}: {what}" for one, what in (WORDS | STEPS).items()] + settings())
+            case "s":
+                self._say(word, self._switches())
+            case "o":
+                self.lab.look_at(1)
+                self._say(word, self._answer() or [*question(self.lab), KEYS])
+            case "p" | "enter" | "watch":
+                self.watching = Plain(self.lab.watch(), self.say, self.as_json)
+                self.watching.begin()
+            case _:
+                raise LearnerError(
+                    f"{word!r} does nothing here; h lists what does.{nearest(word, [*WORDS, *SETTINGS, *STEPS])}"
+                )
+
+    def _change(self, word: str, argument: str) -> None:
+        lab = self.lab
+        if word in SETTINGS:
+            lab.choose(word, argument)
+        elif word == "move":
+            step, colon, before = argument.partition(":")
+            if not colon:
+                raise LearnerError(f"move:{argument} names one step; name two, as in move:sync-2:write-tail")
+            lab.move(step, before)
+        else:
+            lab.switch(argument, {"without": 0, "with": 1, "twice": 2}[word])
+        self._say(word, [*question(lab), KEYS])
+
+    # --- saying -------------------------------------------------------------------------------------------------
+
+    def _answer(self) -> list[str]:
+        """The verdict, the schedule, what else is broken."""
+        finding = self.lab.finding
+        if finding is None:
+            return []
+        said = [*answer(self.lab), *(f"{at}. {one}" for at, one in enumerate(finding.sentences(), 1))]
+        others = [f"{one.broken} after {len(one.schedule)} steps" for one in self.lab.findings if one is not finding]
+        if others:
+            said.append(f"Broken too: {', '.join(others)}. o looks at the next one.")
+        return [*said, WATCH if finding.broken else AFTER]
+
+    def _switches(self) -> list[str]:
+        rows = self.lab.rows
+        chosen = [f"{row.name}: {row.value}. {row.help}" for row in rows if not row.step]
+        return [
+            *chosen,
+            *(f"Step {row.name}{', ' + row.value if row.value else ''}. {row.help}" for row in rows if row.step),
+        ]
+
+    def _say(self, word: str, said: list[str]) -> None:
+        if word != "h":
+            self._last = said
+        if self.as_json:
+            self.say(json.dumps(self._object(word, said)))
+        else:
+            self.say("\n".join(textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said) + "\n")
+
+    def _object(self, word: str, said: list[str]) -> dict[str, Any]:
+        lab = self.lab
+        return {
+            "word": word,
+            "said": said,
+            "chosen": lab.chosen,
+            "steps": {name: TIMES[lab.times[name]] or "once" for name in lab.order},
+            "findings": [
+                {"verdict": one.verdict(), "broken": one.broken or None, "schedule": one.sentences()}
+                for one in lab.findings
+            ],
+        }
+
+
+def settings() -> list[str]:
+    """The words that choose, and what can be chosen."""
+    return [f"{name}: {', '.join(one.values)}" for name, one in SETTINGS.items()]
