@@ -137,6 +137,8 @@ class SimkernelApp(StepperApp):
         """The words that stand on this screen now."""
         text = "\n".join(strip.text for strip in self.screen._compositor.render_strips())
         model = self.stepper.simulation.options.model.value
+        if isinstance(self.screen, LabScreen):
+            model = self.screen.lab.chosen["model"]
         page: list[Line] = [line(("The words on this screen", "title")), line()]
         for word, meaning in words_on(text).items():
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
@@ -208,7 +210,7 @@ class SimkernelApp(StepperApp):
         self.push_screen(LabScreen(self.lab, self.look.marks), over)
 
     def do_leave(self) -> None:
-        if self.stepper.scenario is None and self.stepper.title:
+        if self.stepper.from_lab:
             self.do_lab()
         else:
             self.do_scenarios()

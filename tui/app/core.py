@@ -135,6 +135,7 @@ class StepperApp(App[int]):
             message=outcome.message,
             failed=outcome.error,
             busy="any key stops it" if self.playing else "",
+            from_lab=stepper.from_lab,
         )
 
     def change(self, **fields: object) -> None:

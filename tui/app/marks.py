@@ -81,7 +81,9 @@ ASCII = Marks(
     arrow="->",
     back="<-",
 )
-_TWINS = str.maketrans({"→": "->", "←": "<-", "—": "-", "–": "-", "…": "...", "·": ".", "′": "'", "“": '"', "”": '"'})
+_TWINS = str.maketrans(
+    {"→": "->", "↑": "^", "↓": "v", "←": "<-", "—": "-", "–": "-", "…": "...", "·": ".", "′": "'", "“": '"', "”": '"'}
+)
 
 
 def marks_for(ascii_wanted: bool, environ: Mapping[str, str]) -> Marks:

@@ -37,6 +37,7 @@ class Picture:
         story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
         beats: the places of the story up to here. begin: where it starts. stops: addresses at which one wants to halt.
         message: what the last action said; `failed`: that it could not be done. busy: something is under way.
+        from_lab: Esc leads back to the lab.
     """
 
     story: Story
@@ -48,6 +49,7 @@ class Picture:
     message: str = ""
     failed: bool = False
     busy: str = ""
+    from_lab: bool = False
 
     @property
     def snapshot(self) -> Snapshot:

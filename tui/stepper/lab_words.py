@@ -40,6 +40,9 @@ def answer(lab: Lab) -> list[str]:
     finding = lab.finding
     if finding is None:
         return []
-    known = finding.finished or bool(finding.broken)
-    worth = WORTH.get((lab.guess, finding.safe)) if known else None
-    return [*([worth] if worth else []), finding.verdict()]
+    out = [finding.verdict()]
+    if lab.guess and (finding.finished or finding.broken):
+        out.insert(0, WORTH[lab.guess, finding.safe])
+    if finding.broken and not finding.finished:
+        out.append("The search was not finished: another promise may be broken too.")
+    return out

@@ -186,6 +186,11 @@ class Stepper:
             self._stale = True
         return outcome
 
+    @property
+    def from_lab(self) -> bool:
+        """True where one watches a schedule of the lab."""
+        return self.scenario is None and bool(self.title)
+
     def looked(self) -> None:
         """Somebody has moved the simulation by itself: the next picture is another one."""
         self._stale = True

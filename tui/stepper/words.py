@@ -22,6 +22,8 @@ WORDS = {
     "tail": "Bytes 1 to 4 of the five.",
     "head": "Byte 0, the first of the five.",
     "may run": "The bytes that this CPU may still be made to run here, by what manuals promise. Memory is one for all.",
+    "record": "What the patching task publishes for the handler: whose int3 this is, and what to do instead.",
+    "ipi": "An interrupt that one CPU sends to another.",
     "pending": "Sent to a CPU and not taken by it yet.",
     "tick": "The timer's interrupt, after which another task may run.",
 }

@@ -9,9 +9,10 @@ import pytest
 from tests.tui.app.screens import Hand, drive
 from tui.app.marks import ASCII, UNICODE
 from tui.app.screens.lab import LabScreen
-from tui.app.screens.lab_views import ANSWER, ASK, SWITCHES
+from tui.app.screens.lab_views import ANSWER, ASK, COLUMN, HELP, SWITCHES
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
+from tui.stepper.words import MODELS, NOT_A_CPU, WORDS
 
 SIZES = ((80, 24), (120, 36))
 
@@ -157,3 +158,55 @@ def test_ascii_is_ascii() -> None:
 
     drive(check, marks=ASCII)
     assert not UNICODE.here.isascii()
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 12)])
+def test_a_click_chooses_and_changes(size: tuple[int, int]) -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s", *["up"] * 3)
+        screen = lab_of(hand)
+        rows = hand.text().split("\n")
+        y = next(at for at, row in enumerate(rows) if "sync 2" in row[:COLUMN])
+        await hand.pilot.click(offset=(6, y))
+        assert screen.lab.rows[screen.cursor].name == "sync 2" and screen.lab.times["sync 2"] == 1
+        y = next(at for at, row in enumerate((await hand.read()).split("\n")) if "sync 2" in row[:COLUMN])
+        await hand.pilot.click(offset=(6, y))
+        assert screen.lab.times["sync 2"] == 0
+        await hand.pilot.click(offset=(6, 0))
+        assert screen.lab.rows[screen.cursor].name == "sync 2"
+
+    drive(check, size=size)
+
+
+def test_what_words_and_model_mean_is_a_key_away() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s")
+        lab_of(hand).lab.choose("model", "pieces")
+        text = flat(await press(hand, "e", "question_mark"))
+        assert f"pieces: {MODELS['pieces']}" in text and NOT_A_CPU in text and WORDS["sync"] in text
+        text = flat(await press(hand, "escape", "f1"))
+        assert all(what in text for _, what in HELP)
+        await press(hand, "escape")
+        assert lab_of(hand).view == ANSWER
+
+    drive(check)
+
+
+def test_not_knowing_is_an_answer_too() -> None:
+    async def check(hand: Hand) -> None:
+        text = flat(await press(hand, "L", "question_mark"))
+        assert lab_of(hand).view == ANSWER and "You said" not in text and "not safe" in text
+
+    drive(check)
+
+
+def test_the_stepper_says_that_esc_leads_back_to_the_lab() -> None:
+    async def check(hand: Hand) -> None:
+        assert "Esc lab" not in hand.text()
+        assert "Esc lab" in await press(hand, "L", "n", "enter")
+        await hand.do("scenario", "naive")
+        assert "Esc lab" not in hand.text()
+        await press(hand, "escape")
+        assert not isinstance(hand.app.screen, LabScreen)
+
+    drive(check)

@@ -22,9 +22,11 @@ HINTS = (
 def hints(picture: Picture) -> list[tuple[str, str, str]]:
     """Key, word, action: those of the moment first."""
     plain = [(picture.marks.plain(key), word, action) for key, word, action in HINTS]
+    if picture.from_lab:
+        plain.insert(2, ("Esc", "lab", "leave"))
     if picture.snapshot.outcome:
         return [one for one in plain if one[2] not in ("next", "next-phase", "instruction")]
-    if picture.snapshot.patch.phase is not None:
+    if picture.snapshot.patch.phase is not None and not picture.from_lab:
         plain.insert(4, ("x", "leave it out", "without"))
     return plain
 

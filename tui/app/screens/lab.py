@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
@@ -23,15 +24,19 @@ from tui.app.screens.lab_views import (
     ask,
     beside,
     head,
+    help_page,
+    in_view,
     keys,
     schedule,
     switches,
 )
+from tui.app.screens.reading import Page
 from tui.app.text import Line, content, line, wrap
 from tui.stepper.lab import Lab
 from tui.stepper.lab_words import GUESSES
 from tui.stepper.stepper import Stepper
 
+EXPLORING, PLAYING = "Exploring every order of events", "Playing it on the machine"
 TICK = 0.2  # seconds between two looks at a search
 
 
@@ -52,7 +57,8 @@ class LabScreen(ModalScreen[Stepper | None]):
         Binding("e", "explore('')", show=False),
         Binding("y", "explore('y')", show=False),
         Binding("n", "explore('n')", show=False),
-        Binding("question_mark", "explore('?')", show=False),
+        Binding("question_mark", "unsure", show=False),
+        Binding("f1", "help", show=False),
         Binding("enter", "watch", show=False),
     ]
 
@@ -63,6 +69,7 @@ class LabScreen(ModalScreen[Stepper | None]):
         self.cursor = self.top = 0
         self.message = ""
         self.busy = ""
+        self._body = 1  # rows of the middle
         self._done = asyncio.Event()
         self._done.set()
         self.board = Board(self)
@@ -84,30 +91,52 @@ class LabScreen(ModalScreen[Stepper | None]):
     # --- what there is to see -----------------------------------------------------------------------------------------
 
     def lines(self, width: int, height: int) -> list[Line]:
-        lab, marks = self.lab, self._marks
-        message, asked = self.message, True
+        name, error = self._asked()
+        below = [*self._under_way(error, width), *keys(self.view, width, self._marks, self._broken)]
+        self._body = body = height - 1 - len(below)
+        middle = self._middle(width, body, bool(error))[:body]
+        return [head(self.lab, name, width), *middle, *[line()] * (body - len(middle)), *below]
+
+    def _asked(self) -> tuple[str, str]:
+        """The protocol's name, and why it cannot be asked about, "" where it can."""
         try:
-            name = lab.protocol.name
+            return self.lab.protocol.name, ""
         except LearnerError as error:
-            name, message, asked = lab.base.name, str(error), False
-        safe = lab.finding is not None and not lab.finding.broken
-        below = keys(self.view, width, marks, safe)
-        if self.busy or message:
-            said = f"{self.busy} {lab.states:,} states, {lab.depth} steps; Esc stops it" if self.busy else message
-            look = "strong" if self.busy else "bad"
-            below = [*(line(" ", *one) for one in wrap(marks.plain(said), width - 2, look)), *below]
-        body = height - 1 - len(below)
+            return self.lab.base.name, str(error)
+
+    @property
+    def _broken(self) -> int:
+        """How many schedules there are to look at."""
+        return sum(bool(one.broken) for one in self.lab.findings)
+
+    def _under_way(self, error: str, width: int) -> list[Line]:
+        """What is being done now, else what cannot be."""
+        said = self.busy or self.message or error
+        if self.busy == EXPLORING:
+            said += f": {self.lab.states:,} states, {self.lab.depth} steps; Esc ends it"
+        look = "strong" if self.busy else "bad"
+        return [line(" ", *one) for one in wrap(self._marks.plain(said), width - 2, look)] if said else []
+
+    def _middle(self, width: int, height: int, nothing: bool) -> list[Line]:
+        lab, marks = self.lab, self._marks
         if self.view == ASK:
-            middle = ask(lab, width, marks) if asked else []
-        elif width >= BESIDE:
-            right = schedule(lab, self.top, width - COLUMN - 1, body, marks) if asked else []
-            middle = beside(switches(lab, self.cursor, COLUMN, body, marks), right, width, body, marks)
-        elif self.view == SWITCHES:
-            middle = switches(lab, self.cursor, width, body, marks)
-        else:
-            middle = schedule(lab, self.top, width, body, marks)
-        middle = middle[:body]
-        return [head(lab, name, width), *middle, *[line()] * (body - len(middle)), *below]
+            return ask(lab, width, marks)
+        if width >= BESIDE:
+            left = switches(lab, self.cursor if self.view == SWITCHES else -1, COLUMN, height, marks)
+            right = [] if nothing else schedule(lab, self.top, width - COLUMN - 1, height, marks)
+            return beside(left, right, width, height, marks)
+        if self.view == SWITCHES:
+            return switches(lab, self.cursor, width, height, marks)
+        return schedule(lab, self.top, width, height, marks)
+
+    def row_at(self, x: int, y: int) -> int:
+        """The row of the switches at a place of the screen, -1 for none."""
+        width, height = self.size
+        column = COLUMN if width >= BESIDE else width
+        if self.view != SWITCHES or x >= column:
+            return -1
+        rows = in_view(self.lab, self.cursor, column, self._body, self._marks)
+        return rows[y - 1] if 1 <= y <= len(rows) else -1
 
     def show(self, view: str) -> None:
         self.view, self.top, self.message = view, 0, ""
@@ -161,18 +190,28 @@ class LabScreen(ModalScreen[Stepper | None]):
             self.lab.explore(guess)
             self.app.call_from_thread(self.show, ANSWER)
 
-        self._begin("Exploring:", explore)
+        self._begin(EXPLORING, explore)
+
+    async def action_unsure(self) -> None:
+        """One does not know the answer; where none is asked for, what the words mean."""
+        if self.view == ASK:
+            self.action_explore("?")
+        else:
+            await self.run_action("app.do('words')")
+
+    def action_help(self) -> None:
+        self.app.push_screen(Page(help_page(self._marks)))
 
     def action_watch(self) -> None:
         if self.view == SWITCHES:
             self.action_explore("")
-        elif self.view == ANSWER and self.lab.finding is not None and self.lab.finding.broken:
+        elif self.view == ANSWER and self._broken:
 
             def watch() -> None:
                 stepper = self.lab.watch()
                 self.app.call_from_thread(self.dismiss, stepper)
 
-            self._begin("Playing it on the machine:", watch)
+            self._begin(PLAYING, watch)
 
     def _begin(self, what: str, work: Callable[[], None]) -> None:
         """Have something done in a thread; the screen goes on drawing."""
@@ -210,3 +249,12 @@ class Board(Widget):
             if one and one[0] == (mark, "here"):
                 self.app.cursor_position = Offset(1, y)
         return content(lines)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose what is clicked; once it is chosen, change it."""
+        screen, at = self._of, self._of.row_at(event.x, event.y)
+        if at >= 0 and at == screen.cursor:
+            screen.action_turn(1)
+        elif at >= 0:
+            screen.cursor = at
+            self.refresh()
