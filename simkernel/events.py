@@ -17,21 +17,24 @@ from typing import ClassVar
 class Event:
     """Something that happened. `entry` counts history entries from 0, `clock` counts instructions.
 
-    `during` is the phase that the patching task was in, "" between batches.
+    `during` is the phase that the patching task was in, "" between batches; `begun`: that phase had begun to act
+    (before that, its sync is not sent yet, its write not begun).
     """
 
     is_beat: ClassVar[bool] = False
     entry: int = field(default=-1, compare=False)
     clock: int = field(default=0, compare=False)
     during: str = field(default="", compare=False)
+    begun: bool = field(default=True, compare=False)
 
 
-def stamp(events: list[Event], entry: int, clock: int, during: str) -> list[Event]:
+def stamp(events: list[Event], entry: int, clock: int, during: str, begun: bool) -> list[Event]:
     """Tell new events where they happened: once, before anybody else has seen them. Returns the same list."""
     for event in events:
         object.__setattr__(event, "entry", entry)
         object.__setattr__(event, "clock", clock)
         object.__setattr__(event, "during", during)
+        object.__setattr__(event, "begun", begun)
     return events
 
 

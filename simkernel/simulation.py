@@ -191,8 +191,9 @@ class Simulation:
             self.entries.append(entry)
         if drawn is not None:
             self._schedule_state = drawn
-        phase = self.task.poke.phase
-        stamp(events, self.position, self.machine.clock, phase.name if phase else "")
+        phase, progress = self.task.poke.phase, self.task.poke.state.progress
+        begun = progress is None or progress.begun
+        stamp(events, self.position, self.machine.clock, phase.name if phase else "", begun)
         if self._logged == len(self._events):  # else history is being replayed: they are there
             self._events += events
         self._logged += len(events)

@@ -195,8 +195,8 @@ def _site_ran(e: events.SiteRan, w: Words) -> str:
 
 
 def _while(e: events.Event) -> str:
-    """ ", during sync 1": tells the same act in two phases apart."""
-    return f", during {e.during}" if e.during else ""
+    """ ", during sync 1", ", before sync 1" where that is not sent yet: tells the same act in two phases apart."""
+    return f", {'during' if e.begun else 'before'} {e.during}" if e.during else ""
 
 
 def _int3_taken(e: events.Int3Taken, w: Words) -> str:

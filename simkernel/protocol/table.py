@@ -134,6 +134,11 @@ class Progress(NamedTuple):
     entry: int = 0
     waiting: bool = False
 
+    @property
+    def begun(self) -> bool:
+        """True once the phase has done something."""
+        return self.waiting or self.entry > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:

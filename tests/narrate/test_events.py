@@ -62,7 +62,7 @@ SAMPLES: dict[str, object] = {
 
 def sample(kind: type[Event], **fields: object) -> Event:
     """An event of that type with values that can be."""
-    own = [field.name for field in dataclasses.fields(kind) if field.name not in ("entry", "clock", "during")]
+    own = [field.name for field in dataclasses.fields(kind) if field.name not in ("entry", "clock", "during", "begun")]
     return kind(**{name: SAMPLES.get(name, 1) for name in own} | {"during": "sync 1"} | fields)  # type: ignore[arg-type]
 
 
@@ -107,6 +107,8 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
     assert said(answered) == f"CPU0 answers sync 1 and goes on; {PATCHER} still waits for CPU1."
     ran = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, during="write head")
     assert "a call to ftrace_trampoline" in said(ran) and "during write head" in said(ran)
+    early = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, during="sync 1", begun=False)
+    assert "before sync 1" in said(early) and "during" not in said(early)
     torn = events.SiteRan(cpu=1, site=VFS_READ, data=b"\xe8" + insn.NOP5[1:])
     assert "where nothing is" in said(torn)
     skipped = events.Int3Done(cpu=0, address=VFS_READ, resume=VFS_READ + 5)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
 import pytest
 
 from lessons.scenarios import SCENARIOS
-from simkernel.events import Event, Oopsed
+from simkernel.events import BatchStarted, Event, Oopsed, SyncSent
 from simkernel.fetch import FetchModel
 from simkernel.insn import INT3
+from simkernel.narrate import sentence
 from simkernel.schedule import Policy
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Mark, Story, story_of
@@ -46,6 +48,24 @@ def test_the_beats_together_are_the_event_log(name: str) -> None:
     assert events == [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     assert [event.entry for event in events] == sorted(event.entry for event in events)
     assert places == [stop.place for stop in stepper.beats()]
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_a_sync_is_named_as_under_way_only_between_its_sending_and_its_end(name: str) -> None:
+    stepper = Stepper.start(name)
+    while not stepper.finished:
+        stepper.apply("next")
+    sent: list[str] = []
+    named = 0
+    for event in stepper.simulation.log:
+        if isinstance(event, BatchStarted):
+            sent = []
+        if isinstance(event, SyncSent):
+            sent.append(event.phase)
+        for word, sync in re.findall(r"(during|before) (sync \d)", sentence(event, stepper.image, stepper.protocol)):
+            assert (word == "during") == (sync in sent), event
+            named += 1
+    assert named or name in ("naive", "all"), "nobody ran the site meanwhile"
 
 
 @pytest.mark.parametrize("name", WALKED)
