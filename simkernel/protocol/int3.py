@@ -91,7 +91,7 @@ INT3_2012 = Protocol(
     name="int3-2012",
     era="x86 Linux from 2012 (3.5) to 2019",
     source=f"ftrace_replace_code() in {FTRACE_C}; commit 08d636b6; the bug: N. Stange's report, mended in May 2019",
-    prose="The same three writes and syncs, but the handler leaves the site out: it does neither the old nor the new.",
+    prose="The same writes and syncs, but the handler leaves the site out: it does neither the old nor the new.",
     handler="skip",
     phases=(
         Phase(

@@ -14,8 +14,8 @@ GUESSES = {
     "?": ("", "I do not know"),
 }
 WORTH = {
-    (SAFE, True): "You said yes, in every order. So it does, in this model.",
-    (SAFE, False): "You said yes, in every order. In this one it does not.",
+    (SAFE, True): "You said yes, in every order. That is right, in this model.",
+    (SAFE, False): "You said yes, in every order. Here is one in which it is not so.",
     (NOT_SAFE, True): "You said that some order breaks it. None does, in this model.",
     (NOT_SAFE, False): "You said that some order breaks it. This one does.",
 }
@@ -27,11 +27,11 @@ def question(lab: Lab) -> list[str]:
     change, place = CHANGES_IN_WORDS[asked.change], PLACES_IN_WORDS[asked.place]
     cpus = "1 CPU comes" if asked.cpus == 1 else f"{asked.cpus} CPUs come"
     promise = lab.chosen["promise"]
-    holds = "Does the kernel survive" if promise == "all" else f"Does this hold: {BY_NAME[promise].promise}"
+    holds = "is that safe" if promise == "all" else f"does this hold: {BY_NAME[promise].promise}"
     return [
         f"The patching task changes five bytes {place}, {change}, by the protocol {asked.protocol.name}.",
         f"{cpus} by meanwhile. Model {asked.model.value}: {MODELS[asked.model.value]}",
-        f"{holds}, in every order of events?",
+        f"In every order of events, {holds}?",
     ]
 
 

@@ -24,6 +24,7 @@ WORDS = {
     "s": "the switches: what is chosen, and the steps",
     "x": "change one of them, e.g. x:model:pieces",
     "o": "the next promise that is broken",
+    "g": "the next question",
     "p": "watch the schedule, step by step; lab comes back",
     "l": "the last again",
     "h": "this list",
@@ -36,8 +37,8 @@ STEPS = {
     "move": "do a step before another one, e.g. move:sync-2:write-tail",
 }
 KEYS = "Keys: y yes, n no, ? I do not know, s the switches, x change one, h all, q quit."
-AFTER = "Keys: s the switches, x change one, h all, q quit."
-WATCH = "Keys: p watch it, step by step, s the switches, x change one, h all, q quit."
+AFTER = "Keys: g next question, s the switches, x change one, h all, q quit."
+WATCH = "Keys: p watch it, step by step, g next question, s the switches, x change one, h all, q quit."
 
 
 class PlainLab:
@@ -123,6 +124,9 @@ class PlainLab:
             case "o":
                 self.lab.look_at(1)
                 self._say(word, self._answer() or [*question(self.lab), KEYS])
+            case "g":
+                self.lab.begin(self.lab.number + 1)
+                self._say(word, [*question(self.lab), KEYS])
             case "p" | "enter" | "watch":
                 self.watching = Plain(self.lab.watch(), self.say, self.as_json)
                 self.watching.begin()

@@ -212,7 +212,7 @@ async def screens(hand: Hand) -> None:
         ("f1", Page, "One step a second"),
         ("S", Scenarios, "naive patch"),
         ("escape", Scenarios, "naive patch"),
-        ("L", LabScreen, "Does the kernel survive"),
+        ("L", LabScreen, "In every order of events"),
         ("F", FunctionsScreen, "irq_enter_rcu"),
         ("B", BootScreen, "0 of"),
     ):

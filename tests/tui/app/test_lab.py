@@ -12,6 +12,7 @@ from tui.app.screens.lab import LabScreen
 from tui.app.screens.lab_views import ANSWER, ASK, COLUMN, HELP, SWITCHES
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
+from tui.stepper.lab import STARTERS
 from tui.stepper.words import MODELS, NOT_A_CPU, WORDS
 
 SIZES = ((80, 24), (120, 36))
@@ -42,7 +43,7 @@ def lab_of(hand: Hand) -> LabScreen:
 def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:
         text = await press(hand, "L")
-        assert "Does the kernel survive" in text and "sync 1               left out" in text
+        assert "In every order of events" in text and "sync 1               left out" in text
         assert lab_of(hand).view == ASK
         text = flat(await press(hand, "n"))
         finding = lab_of(hand).lab.finding
@@ -208,5 +209,16 @@ def test_the_stepper_says_that_esc_leads_back_to_the_lab() -> None:
         assert "Esc lab" not in hand.text()
         await press(hand, "escape")
         assert not isinstance(hand.app.screen, LabScreen)
+
+    drive(check)
+
+
+def test_after_an_answer_comes_another_question() -> None:
+    async def check(hand: Hand) -> None:
+        text = await press(hand, "L", "n", "g")
+        assert lab_of(hand).view == ASK and "sync 2               left out" in text and "pieces" in text
+        assert "That is right" in await press(hand, "y")
+        await press(hand, *["g"] * (len(STARTERS) - 1))
+        assert lab_of(hand).view == ASK and lab_of(hand).lab.number == 0
 
     drive(check)

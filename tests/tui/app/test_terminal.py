@@ -99,9 +99,9 @@ def test_a_terminal_that_cannot_draw(arguments: list[str], tmp_path: Path) -> No
 
 def test_the_lab_on_a_terminal(tmp_path: Path) -> None:
     terminal = Terminal(["step", "lab"], tmp_path, "xterm-256color", "C.UTF-8")
-    terminal.until("Does the kernel survive")
+    terminal.until("In every order of events")
     terminal.send("y")
-    terminal.until("In this one it does not")
+    terminal.until("in which it is not so")
     terminal.send("\r")
     terminal.until("step 0")
     terminal.send("q")

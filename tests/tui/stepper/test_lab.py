@@ -9,7 +9,7 @@ from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.properties import USUAL
 from simkernel.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, protocol_of
-from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, Lab
+from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
 from tui.stepper.lab_words import WORTH, answer, question
 
 
@@ -149,3 +149,30 @@ def test_what_cannot_be_asked_says_what_can() -> None:
         lab.switch(phase.name, 0)
     with pytest.raises(LearnerError, match="nothing would be left"):
         lab.explore()
+
+
+def test_the_questions_to_begin_with_have_both_answers_and_each_another_one() -> None:
+    lab = Lab()
+    answers = []
+    for number in range(len(STARTERS)):
+        lab.begin(number)
+        lab.explore()
+        assert lab.finding is not None and (lab.finding.finished or lab.finding.broken)
+        answers.append((lab.protocol.name, tuple(one.broken for one in lab.findings)))
+    assert answers == [
+        ("int3 without sync 1", ("torn",)),
+        ("int3 without sync 2", ("",)),
+        ("int3 without sync 3", ("released", "unclaimed")),
+        ("one-store", ("torn", "late")),
+        ("int3-2012", ("neither",)),
+        ("stop_machine-bare", ("torn", "neither", "late")),
+        ("int3 on nop 5x1", ("torn",)),
+        ("int3", ("at-once",)),
+        ("stop_machine", ("",)),
+    ]
+    lab.begin(len(STARTERS))
+    assert lab.number == 0 and lab.finding is None
+
+
+def test_who_patches_like_this_does_not_give_the_answer_away() -> None:
+    assert not any("crash" in SETTINGS["protocol"].words(name) for name in PROTOCOLS)

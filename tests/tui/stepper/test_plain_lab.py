@@ -37,7 +37,7 @@ def flat(text: str) -> str:
 
 def test_first_a_question_then_the_explorers_own_sentences() -> None:
     asked, answered = played("n")
-    assert "Does the kernel survive, in every order of events?" in flat(asked) and "not safe" not in asked
+    assert "In every order of events, is that safe?" in flat(asked) and "not safe" not in asked
     finding = explore(Question(INT3_PROTOCOL.without("sync 1")))
     assert finding.verdict() in flat(answered)
     steps = re.split(r" \d\. (?=[a-zA-Z])", flat(answered).partition(" Keys:")[0])[1:]

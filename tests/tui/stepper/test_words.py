@@ -10,9 +10,14 @@ import pytest
 
 from lessons.scenarios import SCENARIOS
 from simkernel.fetch import FetchModel
+from tui.app.screens.lab_views import HELP
 from tui.stepper import words
 from tui.stepper.actions import ACTIONS
+from tui.stepper.lab import SETTINGS, Lab
+from tui.stepper.lab_words import WORTH, question
 from tui.stepper.plain import Plain, help_lines, word_lines
+from tui.stepper.plain_lab import STEPS
+from tui.stepper.plain_lab import WORDS as PLAIN_LAB
 from tui.stepper.plain_mysteries import PlainMysteries
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.say import sentences
@@ -84,3 +89,12 @@ def test_every_sentence_of_the_mysteries() -> None:
     for cue in cues:
         for line in cue["lines"]:
             assert line.isascii() and all(len(one.split()) <= WORDS for one in sentences(line)), line
+
+
+def test_every_sentence_of_the_lab() -> None:
+    lab = Lab()
+    for setting in SETTINGS.values():
+        for value in setting.values:
+            check(setting.help(value))
+    for text in (*question(lab), *WORTH.values(), *PLAIN_LAB.values(), *STEPS.values(), *(what for _, what in HELP)):
+        check(text)

@@ -48,6 +48,7 @@ class LabScreen(ModalScreen[Stepper | None]):
         Binding("q,ctrl+q,ctrl+c", "app.do('quit')", show=False),
         Binding("T", "app.do('theme')", show=False),
         Binding("s", "switches", show=False),
+        Binding("g", "go_on", show=False),
         Binding("down,j", "move(1)", show=False),
         Binding("up,k", "move(-1)", show=False),
         Binding("right,space", "turn(1)", show=False),
@@ -158,6 +159,10 @@ class LabScreen(ModalScreen[Stepper | None]):
 
     def action_switches(self) -> None:
         self.show(SWITCHES)
+
+    def action_go_on(self) -> None:
+        self.lab.begin(self.lab.number + 1)
+        self.show(ASK)
 
     def action_move(self, by: int) -> None:
         if self.view == SWITCHES:

@@ -12,7 +12,12 @@ BESIDE = 110  # columns from which on the switches and the answer stand side by 
 COLUMN = 44
 INDENT = "  "
 KEYS = {
-    ASK: (*((key, what) for key, (_, what) in GUESSES.items()), ("s", "the switches"), ("Esc", "back")),
+    ASK: (
+        *((key, what) for key, (_, what) in GUESSES.items()),
+        ("g", "another question"),
+        ("s", "the switches"),
+        ("Esc", "back"),
+    ),
     SWITCHES: (
         ("↑ ↓", "choose"),
         ("← →", "change"),
@@ -26,6 +31,7 @@ KEYS = {
         ("Enter", "watch it"),
         ("← →", "others"),
         ("↑ ↓", "scroll"),
+        ("g", "go on"),
         ("s", "switches"),
         ("?", "words"),
         ("Esc", "back"),
@@ -33,6 +39,7 @@ KEYS = {
 }
 HELP = (
     ("Esc", "Back: from the schedule to the switches, from there to where one was. It ends a search that takes long."),
+    ("g", "Go on to the next question."),
     ("s", "The switches: protocol, change, place, model, CPUs and more, then each step of the protocol."),
     ("↑ ↓", "Choose a switch; scroll a schedule."),
     (
@@ -40,7 +47,7 @@ HELP = (
         "Change a switch: a step is done, left out, or done twice. In a schedule: the next promise that is broken.",
     ),
     ("< >", "Do a step earlier or later."),
-    ("y n", "Guess whether the kernel survives, and look at every order of events."),
+    ("y n", "Guess whether that is safe, and look at every order of events."),
     ("e", "Look at every order of events without a guess."),
     ("Enter", "Watch a schedule in the stepper, from its first step to the crash; Esc comes back."),
     ("?", "The words on this screen, and what the model means."),
