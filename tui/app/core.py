@@ -21,6 +21,7 @@ from simkernel.breakpoints import AtAddress
 from simkernel.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
+from tui.app.ascii import AsciiOnly
 from tui.app.kept import Kept
 from tui.app.marks import UNICODE, Marks
 from tui.app.palette import Actions
@@ -51,6 +52,8 @@ class StepperApp(App[int]):
     CSS = """
     Screen { color: $foreground; }
     .-ascii * { scrollbar-size: 0 0; }
+    CommandPalette SearchIcon, CommandPalette LoadingIndicator { display: none; }
+    CommandPalette #--input, CommandPalette #--input.--list-visible { border: none; padding: 1; }
     """
     COMMANDS = {Actions}
     BINDINGS = [Binding(key, f"do('{name}')", show=False) for key, name in bound()]
@@ -81,7 +84,9 @@ class StepperApp(App[int]):
         self._busy = False
 
     def on_mount(self) -> None:
-        self.set_class(self.look.marks != UNICODE, "-ascii")
+        if self.look.marks != UNICODE:
+            self.add_class("-ascii")
+            self._filters.append(AsciiOnly())
         if self._driver is not None and not self.is_headless:
             self._driver.write("\x1b[?25h")  # Textual hides the cursor; ours stands on the item in focus
         self.push_screen(StepperScreen().data_bind(StepperApp.picture))

@@ -1,0 +1,25 @@
+"""The last look at a line on its way to a screen that can show ASCII only: Textual's own widgets draw other glyphs."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+# Twins of one column each: frames, arrows, what stands in an input that is too narrow.
+_TWINS = str.maketrans("─━▔▁│┃▏▕┌┐└┘├┤┬┴┼→←↑↓…•●·▶", "----||||+++++++++><^v.***>")
+
+
+def in_ascii(text: str) -> str:
+    """The text in ASCII, as many columns wide as it was; `?` for each column of what has no twin."""
+    if text.isascii():
+        return text
+    return "".join(one if one.isascii() else "?" * cell_len(one) for one in text.translate(_TWINS))
+
+
+class AsciiOnly(LineFilter):
+    """Every segment of every line in ASCII."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [Segment(in_ascii(text), style, control) for text, style, control in segments]
