@@ -162,6 +162,8 @@ class Cpu:
             self._engine.emu_start(self.rip, 0, 0, count)
         except unicorn.UcError as error:
             self._reload()
+            if self._engine._hook_exception is not None:  # emu_start() drops it where it has an error of its own
+                raise self._engine._hook_exception from None
             fault = self._fault(error)
         else:
             self._reload()

@@ -15,6 +15,7 @@ import click
 
 from simkernel import __version__
 from simkernel.errors import GuestError, LearnerError
+from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke
 from tui.words import nearest
 
 OK, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -95,6 +96,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             say(f"`{error.ctx.command_path} --help` says more.")
         return USAGE
     except (KeyboardInterrupt, click.Abort):
+        mute_what_it_broke()
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
@@ -125,6 +127,7 @@ def main() -> None:
 
     The process ends without giving its memory back piece by piece: it has a lot of it, and ctrl-C is to be quick.
     """
+    insist_on_ctrl_c()
     code = run()
     sys.stderr.flush()
     os._exit(code)

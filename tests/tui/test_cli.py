@@ -18,6 +18,8 @@ import pytest
 from simkernel.errors import GuestError, KernelSourceError, LearnerError, OurError
 from tui import cli
 
+WITH_CHECKOUT = {"PYTHONPATH": str(Path(__file__).parents[2])}
+
 
 def command_that(action: Callable[[], None]) -> click.Command:
     return click.Command("config", callback=action)
@@ -151,3 +153,29 @@ def seconds_to_end(wait: float) -> float:
     _, said = process.communicate(timeout=10)
     assert (process.returncode, said) == (130, "\nsimkernel: interrupted\n")
     return time.monotonic() - begin
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
+    """What is raised in a finalizer, Python prints and drops; here one is running when ctrl-C comes."""
+    program = tmp_path / "busy.py"
+    program.write_text(
+        "import signal, time\n"
+        "from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke\n"
+        "class Busy:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "insist_on_ctrl_c()\n"
+        "try:\n"
+        "    Busy()\n"
+        "    time.sleep(5)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('seen')\n"
+        "    mute_what_it_broke()\n"
+        "class Broken:\n"
+        "    def __del__(self):\n"
+        "        raise AttributeError('half made')\n"
+        "Broken()\n"
+    )
+    result = subprocess.run([sys.executable, program], capture_output=True, text=True, env=os.environ | WITH_CHECKOUT)
+    assert (result.stdout, result.stderr) == ("seen\n", "")
