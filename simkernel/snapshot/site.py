@@ -60,7 +60,7 @@ class MayRun:
             return "has read int3, which is one byte long"
         if self.read:
             which = "+0" if self.read == 1 else f"+0 to +{self.read - 1}"
-            return f"has read {which}; the rest from memory"
+            return f"has read {which}; rest from memory"
         return ""
 
 

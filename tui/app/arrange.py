@@ -1,8 +1,8 @@
 """Which panel stands where, at any size; a pure function, so that a test can ask it for every size.
 
 Panels stand below one another in the order of ORDER. Where there are too few rows they give way in the order of
-GIVE_WAY: first down to their least height, then altogether. From WIDE columns on, the CPU in focus stands beside the
-story, which therefore does not move when one looks deeper.
+GIVE_WAY: first down to their least height, then altogether. From WIDE columns on, the CPU in focus and the ribbon
+stand beside the story, which therefore does not move when one looks deeper.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 WIDE = 110  # columns, from which on there is room beside the story
-STORY = 79  # columns of the story then
+STORY = 80  # columns of the story then, as many as without: it reads the same
 ORDER = (
     "title",
     "phases",
@@ -46,7 +46,8 @@ GIVE_WAY = (
 )
 GROW = ("why", "map", "oops", "focus", "trace", "events")  # who takes what is left: the story first, so it stays put
 BOTTOM = ("ribbon", "scrub", "keys")  # these stand at the bottom
-ACROSS = ("title", "ribbon", "scrub", "keys")  # as wide as the screen, always
+ACROSS = ("title", "scrub", "keys")  # as wide as the screen, always
+BESIDE = ("focus", "ribbon")  # from WIDE columns on
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10  # below that there is no screen
 
 
@@ -71,7 +72,7 @@ def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box
     """A box for each panel that has a place; `needs` names the panels that are wanted."""
     wide = width >= WIDE
     beside = wide and "focus" in needs
-    stacked = {name: needs[name] for name in ORDER if name in needs and not (beside and name == "focus")}
+    stacked = {name: needs[name] for name in ORDER if name in needs and not (beside and name in BESIDE)}
     rows = _rows(height, stacked)
     boxes: dict[str, Box] = {}
     y = 0
@@ -84,7 +85,11 @@ def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box
             y += rows[name]
     if beside:
         top = rows.get("title", 0)
-        boxes["focus"] = Box(STORY + 1, top, width - STORY - 1, height - top - sum(rows.get(one, 0) for one in BOTTOM))
+        x, rest = STORY + 1, height - top - sum(rows.get(one, 0) for one in BOTTOM)
+        ribbon = needs["ribbon"].want if "ribbon" in needs and rest >= 2 * needs["ribbon"].want else 0
+        boxes["focus"] = Box(x, top, width - x, rest - ribbon)
+        if ribbon:
+            boxes["ribbon"] = Box(x, top + rest - ribbon, width - x, ribbon)
     return boxes
 
 

@@ -10,6 +10,7 @@ import pytest
 from simkernel.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.marks import ASCII, UNICODE, Marks, marks_for
+from tui.app.panels.site import LABEL
 
 STEPS = 24
 MOVES = ("right", "left", "i", "I", "enter", "a")
@@ -17,7 +18,7 @@ MOVES = ("right", "left", "i", "I", "enter", "a")
 
 def cells_marked(row: str, marks: Marks) -> list[bool]:
     """Of the five cells of a row of the site panel, six columns each: which stand between brackets."""
-    cells = [row[17 + 6 * at : 22 + 6 * at] for at in range(5)]
+    cells = [row[LABEL + 1 + 6 * at : LABEL + 6 + 6 * at] for at in range(5)]
     assert all((cell[0] == marks.changed[0]) == (cell[4] == marks.changed[1]) for cell in cells), row
     return [cell[0] == marks.changed[0] for cell in cells]
 

@@ -8,11 +8,12 @@ import pytest
 
 from simkernel.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
+from tui.app.panels.site import LABEL
 
 
 def bytes_shown(text: str, label: str) -> list[str]:
     """The five cells of a row of the site panel, without their marks."""
-    row = next(line for line in text.splitlines() if line[1:].startswith(label))[17:]
+    row = next(line for line in text.splitlines() if line[1:].startswith(label))[LABEL + 1 :]
     return re.findall(r"[0-9A-F]{2}|··", row)[:5]
 
 

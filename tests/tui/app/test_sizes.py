@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from simkernel.schedule import Read
 from tests.tui.app.screens import Hand, drive
-from tui.app.arrange import GIVE_WAY, LEAST_HEIGHT, LEAST_WIDTH, WIDE, arrange
+from tui.app.arrange import BESIDE, GIVE_WAY, LEAST_HEIGHT, LEAST_WIDTH, WIDE, arrange
 from tui.app.marks import UNICODE
 from tui.app.picture import DEPTHS
 from tui.app.screens.stepper import needs
+from tui.stepper.stepper import Outcome
 
 
 def test_at_every_size_the_panels_fit_beside_one_another() -> None:
@@ -31,7 +33,7 @@ def test_at_every_size_the_panels_fit_beside_one_another() -> None:
                         assert box.x + box.width <= width and box.y + box.height <= height, (depth, width, height)
                         cells |= own
                     beside = width >= WIDE and "focus" in wanted
-                    order = [name for name in GIVE_WAY if name in wanted and not (beside and name == "focus")]
+                    order = [name for name in GIVE_WAY if name in wanted and not (beside and name in BESIDE)]
                     gone = [name for name in order if name not in boxes]
                     assert gone == order[: len(gone)], (depth, width, height)
 
@@ -51,6 +53,38 @@ def test_what_matters_most_is_there(size: tuple[int, int], depth: str) -> None:
                 assert words in text
 
     drive(check, size=size, depth=depth)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_where_the_rest_of_a_half_read_instruction_comes_from_is_said_in_full(
+    size: tuple[int, int], count: int
+) -> None:
+    async def check(hand: Hand) -> None:
+        await hand.press("right")
+        hand.app.stepper.step(Read(0, count))
+        hand.app.stepper.looked()
+        hand.app.ask(Outcome)
+        for depth in DEPTHS:
+            hand.app.change(depth=depth)
+            row = next(row for row in (await hand.read()).splitlines() if "CPU0 may run" in row)
+            assert "rest from memory" in row
+
+    drive(check, size=size)
+
+
+def test_everything_at_120x36_leaves_room_for_what_happened() -> None:
+    async def check(hand: Hand) -> None:
+        for _ in range(12):
+            text = await hand.press("right")
+        lines = text.splitlines()
+        first = next(at for at, row in enumerate(lines) if "what happened" in row)
+        events = [row for row in lines[first + 1 :] if row[:9].strip().isdigit()]
+        assert len(events) >= 5
+        sites = sum(row[1:80].count(UNICODE.sites[0]) for row in lines if set(row[1:80]) <= set(UNICODE.sites + " "))
+        assert sites >= len(hand.app.stepper.snapshot.map.states) - 1  # each has its cell
+
+    drive(check, size=(120, 36), depth="all")
 
 
 def test_a_terminal_may_change_its_size_at_any_time() -> None:

@@ -9,7 +9,7 @@ from tui.app.text import Line, Piece, line
 from tui.stepper.story import Mark, Marked, Row, Table
 from tui.stepper.story.marks import no_addresses
 
-LABEL = 16  # columns
+LABEL = 14  # columns
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.UNCERTAIN: "open", Mark.UNREAD: "open"}
 
 

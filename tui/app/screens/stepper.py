@@ -47,7 +47,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         "why": Need(6, 2, 9),
         "cpus": Need(1 + cpus, min(3, 1 + cpus)),
         "map": Need(1, 1, rows_of_map),
-        "trace": Need(1, 1, 1 if depth == "story" else 8),
+        "trace": Need(1, 1, 1 if depth == "story" else min(8, len(snapshot.trace))),
         "keys": Need(1),
     }
     if len(snapshot.patch.sites) > 1 or snapshot.map.count(CALL) > 1:  # the map is the picture of many at once
@@ -64,6 +64,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         out["now"] = Need(1, 1)
     if depth == "all":
         out["events"] = Need(4, 2, 30)
+        out["why"] = out["why"]._replace(most=7)
         out["ribbon"] = Need(1 + cpus, 1 + cpus)
     return out
 
