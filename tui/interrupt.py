@@ -1,7 +1,8 @@
 """Ctrl-C that does not get lost.
 
-Python raises KeyboardInterrupt between any two bytecodes of the main thread. In a finalizer, in a generator thrown away,
-in a callback out of C nobody can catch it: it goes to `sys.unraisablehook`, which prints it, and the program runs on.
+Python raises KeyboardInterrupt between any two bytecodes of the main thread. In a finalizer, in a generator thrown
+away, in a callback out of C nobody can catch it: it goes to `sys.unraisablehook`, which prints it, and the program
+runs on.
 """
 
 from __future__ import annotations
