@@ -175,10 +175,7 @@ class Lab:
 
     @property
     def protocol(self) -> Protocol:
-        """The protocol with what is changed in it.
-
-        Raises: LearnerError where nothing is left of it.
-        """
+        """The protocol with what is changed in it."""
         protocol = self.base
         for name in self.order:
             if self.times[name] == 0:
@@ -243,8 +240,14 @@ class Lab:
             self.switch(name, (self.times[name] - by) % 3)
 
     def switch(self, name: str, times: int) -> None:
-        """Do a step so often: 0, 1 or 2 times. LearnerError for a step that the protocol has not."""
-        self.times[self.base.phase(name).name] = times
+        """Do a step so often: 0, 1 or 2 times. LearnerError for a step that the protocol has not, or for the last."""
+        name = self.base.phase(name).name
+        before, self.times[name] = self.times[name], times
+        try:
+            assert self.protocol
+        except LearnerError:
+            self.times[name] = before
+            raise
         self._forget()
 
     def shift(self, name: str, by: int) -> None:

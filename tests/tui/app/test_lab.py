@@ -110,14 +110,15 @@ def test_what_is_broken_too_is_one_key_away() -> None:
     drive(check)
 
 
-def test_nothing_left_is_said_and_not_asked() -> None:
+def test_the_last_step_stays() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "s")
-        for row in lab_of(hand).lab.rows:
-            if row.step:
-                lab_of(hand).lab.switch(row.name, 0)
-        assert "nothing would be left" in flat(await press(hand, "e"))
-        assert lab_of(hand).view == SWITCHES
+        await press(hand, "L", "s", "right", "up")
+        lab = lab_of(hand).lab
+        lab.choose("protocol", "one-store")
+        lab_of(hand).cursor = len(lab.rows) - 1
+        assert "nothing would be left" in flat(await press(hand, "right"))
+        assert lab.protocol.name == "one-store"
+        assert "nothing would be left" not in flat(await press(hand, "left")) and lab.times["write all"] == 2
 
     drive(check)
 

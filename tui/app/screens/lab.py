@@ -81,6 +81,9 @@ class LabScreen(ModalScreen[Stepper | None]):
     def on_mount(self) -> None:
         self.set_interval(TICK, self._look_again)
 
+    def on_unmount(self) -> None:
+        self.lab.stop_asked = True
+
     def _look_again(self) -> None:
         if self.busy:
             self.board.refresh()
@@ -92,39 +95,31 @@ class LabScreen(ModalScreen[Stepper | None]):
     # --- what there is to see -----------------------------------------------------------------------------------------
 
     def lines(self, width: int, height: int) -> list[Line]:
-        name, error = self._asked()
-        below = [*self._under_way(error, width), *keys(self.view, width, self._marks, self._broken)]
+        below = [*self._under_way(width), *keys(self.view, width, self._marks, self._broken)]
         self._body = body = height - 1 - len(below)
-        middle = self._middle(width, body, bool(error))[:body]
-        return [head(self.lab, name, width), *middle, *[line()] * (body - len(middle)), *below]
-
-    def _asked(self) -> tuple[str, str]:
-        """The protocol's name, and why it cannot be asked about, "" where it can."""
-        try:
-            return self.lab.protocol.name, ""
-        except LearnerError as error:
-            return self.lab.base.name, str(error)
+        middle = self._middle(width, body)[:body]
+        return [head(self.lab, width), *middle, *[line()] * (body - len(middle)), *below]
 
     @property
     def _broken(self) -> int:
         """How many schedules there are to look at."""
         return sum(bool(one.broken) for one in self.lab.findings)
 
-    def _under_way(self, error: str, width: int) -> list[Line]:
+    def _under_way(self, width: int) -> list[Line]:
         """What is being done now, else what cannot be."""
-        said = self.busy or self.message or error
+        said = self.busy or self.message
         if self.busy == EXPLORING:
             said += f": {self.lab.states:,} states, {self.lab.depth} steps; Esc ends it"
         look = "strong" if self.busy else "bad"
         return [line(" ", *one) for one in wrap(self._marks.plain(said), width - 2, look)] if said else []
 
-    def _middle(self, width: int, height: int, nothing: bool) -> list[Line]:
+    def _middle(self, width: int, height: int) -> list[Line]:
         lab, marks = self.lab, self._marks
         if self.view == ASK:
             return ask(lab, width, marks)
         if width >= BESIDE:
             left = switches(lab, self.cursor if self.view == SWITCHES else -1, COLUMN, height, marks)
-            right = [] if nothing else schedule(lab, self.top, width - COLUMN - 1, height, marks)
+            right = schedule(lab, self.top, width - COLUMN - 1, height, marks)
             return beside(left, right, width, height, marks)
         if self.view == SWITCHES:
             return switches(lab, self.cursor, width, height, marks)
@@ -162,6 +157,7 @@ class LabScreen(ModalScreen[Stepper | None]):
 
     def action_go_on(self) -> None:
         self.lab.begin(self.lab.number + 1)
+        self.cursor = 0
         self.show(ASK)
 
     def action_move(self, by: int) -> None:
@@ -172,8 +168,12 @@ class LabScreen(ModalScreen[Stepper | None]):
         self.board.refresh()
 
     def action_turn(self, by: int) -> None:
+        self.message = ""
         if self.view == SWITCHES:
-            self.lab.turn(self.lab.rows[self.cursor].name, by)
+            try:
+                self.lab.turn(self.lab.rows[self.cursor].name, by)
+            except LearnerError as error:
+                self.message = str(error)
         elif self.view == ANSWER:
             self.lab.look_at(by)
             self.top = 0
@@ -187,7 +187,7 @@ class LabScreen(ModalScreen[Stepper | None]):
             self.board.refresh()
 
     def action_explore(self, key: str) -> None:
-        if self.view == ASK and not key:
+        if self.view == ANSWER or (self.view == ASK and not key):
             return
         guess = GUESSES[key][0] if key else ""
 

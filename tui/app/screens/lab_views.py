@@ -56,10 +56,10 @@ HELP = (
 )
 
 
-def head(lab: Lab, name: str, width: int) -> Line:
+def head(lab: Lab, width: int) -> Line:
     """What is asked, in a line."""
     cpus = "1 CPU" if lab.chosen["cpus"] == "1" else f"{lab.chosen['cpus']} CPUs"
-    left = line((" The lab", "title"), f"  {name}")
+    left = line((" The lab", "title"), f"  {lab.protocol.name}")
     return spread(left, line((f"{cpus}, model {lab.chosen['model']} ", "dim")), width)
 
 
