@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from simkernel import disasm, layout
 from simkernel.board import MAX_INSTRUCTION
 from simkernel.disasm import Instruction
@@ -64,6 +66,7 @@ class Lane:
         handling: sites whose int3 it handles, outermost first. halted: it waits for an interrupt.
         reading: model `pieces`: the bytes that it has read of its next instruction.
         registers, stack (from RSP upwards), code (around RIP).
+        before: what stood at the sites in `code` that the batch under way changes, an instruction each.
     """
 
     cpu: int
@@ -85,6 +88,7 @@ class Lane:
     registers: tuple[Register, ...]
     stack: tuple[StackWord, ...]
     code: tuple[CodeLine, ...]
+    before: tuple[CodeLine, ...]
 
 
 def task_name(machine: Machine, task: int) -> tuple[str, int]:
@@ -108,6 +112,7 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
     before = {} if previous is None else {one.name: one.value for one in previous.registers}
     stop = machine.percpu(cpu, layout.PCPU_STOP)
+    code = _code(simulation, cpu, rip, rip - offset, first)
     return Lane(
         cpu=cpu,
         task=task,
@@ -127,7 +132,8 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
         reading=hardware.reading,
         registers=tuple(Register(n, v, before.get(n, v) != v) for n, v in registers.items()),
         stack=_stack(simulation, engine.rsp, previous),
-        code=_code(simulation, cpu, rip, rip - offset, first),
+        code=code,
+        before=_before(simulation, code, rip - offset),
     )
 
 
@@ -209,6 +215,16 @@ def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruc
     behind = decoded(machine.view_read(cpu, after, size), after)[:LINES_AFTER] if size else ()
     shown = (*before[-LINES_BEFORE:], first, *behind)
     return tuple(_line(simulation, one, start, rip) for one in shown)
+
+
+def _before(simulation: Simulation, code: tuple[CodeLine, ...], start: int) -> tuple[CodeLine, ...]:
+    """The old instruction of each site of the batch under way that lies in these lines."""
+    batch = simulation.task.poke.state.batch
+    if batch is None or not code:
+        return ()
+    first, end = np.searchsorted(batch.sites, np.array([code[0].address, code[-1].address + 1], dtype=np.uint64))
+    sites = zip(batch.sites[first:end].tolist(), batch.old[first:end], strict=True)
+    return tuple(_line(simulation, decoded(old.tobytes(), site, 1)[0], start, -1) for site, old in sites)
 
 
 def _end_of(simulation: Simulation, address: int) -> int:

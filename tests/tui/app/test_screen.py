@@ -70,3 +70,19 @@ def test_depths_add_and_what_the_story_shows_stays_in_its_place() -> None:
         assert again == story
 
     drive(walk, size=(120, 36))
+
+
+def test_a_changed_site_stands_below_what_it_was_before() -> None:
+    async def check(hand: Hand) -> None:
+        before = await hand.press("m", "right", "right")
+        assert "was   +0" not in before  # nothing differs yet
+        await hand.press("right", "right", "right")  # CPU0 has run the site; it is an int3 now
+        rows = (await hand.read()).splitlines()
+        at = next(at for at, row in enumerate(rows) if "was   +0" in row)
+        assert "nopl" in rows[at] and "+0" in rows[at + 1] and "int3" in rows[at + 1]
+        site = hand.app.stepper.snapshot.site
+        assert site is not None and site.old is not None
+        old = hand.app.stepper.snapshot.lanes[0].before
+        assert [(one.address, one.data) for one in old] == [(site.address, site.old.data)]
+
+    drive(check, size=(120, 36))

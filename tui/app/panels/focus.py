@@ -32,10 +32,18 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 
 
 def code(picture: Picture, lane: Lane, width: int, rows: int) -> list[Line]:
-    """So many lines of disassembly, RIP's about a third down."""
-    at = next((n for n, one in enumerate(lane.code) if one.now), 0)
-    first = max(0, min(at - rows // 3, len(lane.code) - rows))
-    return [cut(code_line(picture, one), width) for one in lane.code[first : first + rows]]
+    """So many lines of disassembly, RIP's about a third down; above a site that changes, what stood there before."""
+    before = {one.address: one for one in lane.before}
+    lines: list[Line] = []
+    at = 0
+    for one in lane.code:
+        if one.address in before and one.data != before[one.address].data:
+            lines.append(line(("was ", "dim"), *code_line(picture, before[one.address])[2:]))
+        if one.now:
+            at = len(lines)
+        lines.append(code_line(picture, one))
+    first = max(0, min(at - max(2, rows // 3), len(lines) - rows))
+    return [cut(one, width) for one in lines[first : first + rows]]
 
 
 def code_line(picture: Picture, one: CodeLine) -> Line:
@@ -45,7 +53,7 @@ def code_line(picture: Picture, one: CodeLine) -> Line:
     text = one.att if picture.look.syntax == "att" else one.intel
     if one.target:
         text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
-    return line((stop, "bad"), here, (f"+{one.offset:<4x}", "dim"), (f"{text}", "here" if one.now else ""))
+    return line((stop, "bad"), here, ("  ", ""), (f"+{one.offset:<4x}", "dim"), (text, "here" if one.now else ""))
 
 
 def registers(picture: Picture, lane: Lane, width: int) -> list[Line]:
@@ -81,8 +89,9 @@ def stack_lines(picture: Picture, lane: Lane, width: int) -> list[Line]:
 class Focus(Panel):
     NAME = "focus"
     HELP = (
-        "One CPU in full: what its next instruction does, the code around it as this CPU would run it, its registers "
-        "and the top of its stack. Brackets stand around what the last move changed. f looks at the next CPU, "
+        "One CPU in full: what its next instruction does, the code around it as this CPU would run it (`was`: what "
+        "stood there before the change under way), its registers and the top of its stack. Brackets stand around what "
+        "the last move changed. f looks at the next CPU, "
         "y changes the syntax."
     )
 
