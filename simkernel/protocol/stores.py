@@ -9,9 +9,18 @@ def _so_far(last: int) -> str:
     """What is true once the bytes up to `last` are written."""
     if last == 4:
         return "All five bytes are new in memory: a CPU that comes by runs the new instruction."
-    which = "Byte 0 is" if last == 0 else f"Bytes 0 to {last} are"
+    which = "Byte 0 is" if last == 0 else f"Bytes 0 {'and' if last == 1 else 'to'} {last} are"
     return f"{which} new in memory, the rest is old: a CPU that comes by runs the mixture."
 
+
+# Intel SDM vol. 2, CALL: E8 is followed by a signed distance of 32 bits, lowest byte first.
+NAIVE_WHY = (
+    "Byte 0 says which instruction it is. Who writes front to back begins with it.",
+    "In a call, bytes 1 to 4 say how far to go. Byte 1 counts single bytes.",
+    "Byte 2 of a call counts steps of 256 bytes. One old byte makes another distance.",
+    "Byte 3 of a call counts steps of 65,536 bytes. With an old one the call leads far away.",
+    "Byte 4 of a call counts steps of 16 million bytes. It is the last: now the five are whole.",
+)
 
 NAIVE = Protocol(
     name="naive",
@@ -27,8 +36,8 @@ NAIVE = Protocol(
             settled=False,
             linux="",
             true_now=_so_far(at),
-            why="It is the plainest way to change five bytes.",
-            without="The byte would stay as it was.",
+            why=NAIVE_WHY[at],
+            without=f"Byte {at} would stay as it was: four new bytes and an old one.",
         )
         for at in range(5)
     ),
@@ -39,7 +48,7 @@ SDM = "Intel SDM vol. 3, Handling Self- and Cross-Modifying Code"
 
 def _store(name: str, action: Write, memory: tuple[Part, ...], true_now: str, why: str) -> Phase:
     """A store that nobody waits for."""
-    return Phase(name, action, memory, False, "", true_now, why, "The bytes would stay as they were.")
+    return Phase(name, action, memory, False, "", true_now, why, f"Without {name} its bytes would stay as they were.")
 
 
 ONE_STORE = Protocol(

@@ -15,7 +15,7 @@ from simkernel.image import KernelImage, Segment, Symbol
 from simkernel.image.symbols import SymbolTable
 from simkernel.narrate import PATCHER, sentence
 from simkernel.narrate.events import SENTENCES
-from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE
+from simkernel.protocol import INT3_PROTOCOL, NAIVE, PROTOCOLS, STOP_MACHINE, Protocol
 
 VFS_READ = layout.TEXT_BASE + 0x40
 TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)
@@ -119,6 +119,13 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
 def test_the_same_answer_in_two_syncs_reads_differently(image: KernelImage) -> None:
     one, other = (events.SyncAnswered(cpu=0, waiting_for=(), during=f"sync {n}") for n in (1, 2))
     assert sentence(one, image, INT3_PROTOCOL) != sentence(other, image, INT3_PROTOCOL)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda p: str(p.name))
+@pytest.mark.parametrize("text", ["true_now", "why", "without"])
+def test_no_phase_says_what_another_one_says(protocol: Protocol, text: str) -> None:
+    said = [getattr(phase, text) for phase in protocol.phases]
+    assert len(set(said)) == len(said)
 
 
 @pytest.mark.parametrize("protocol", [INT3_PROTOCOL, STOP_MACHINE, NAIVE], ids=lambda p: str(p.name))
