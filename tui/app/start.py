@@ -22,9 +22,9 @@ def check_terminal() -> None:
 
 
 def open_screen(
-    scenario: str | None = None, ascii_only: bool = False, theme: str | None = None, depth: str = ""
+    scenario: str | None = None, ascii_only: bool = False, theme: str | None = None, moment: str | None = None
 ) -> int:
-    """Open the screen, and return the exit code. A scenario by name starts there; else the first question is asked.
+    """Open the screen, and return the exit code: a scenario by name, a moment; without either the first question.
 
     Raises: LearnerError without a terminal, or for a scenario that is none.
     """
@@ -39,8 +39,8 @@ def open_screen(
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
     beside = scenario if scenario in (LAB, MYSTERIES) else ""
-    stepper = Stepper.start(scenario if not beside else None)
-    app = SimkernelApp(stepper, marks, theme, first=not scenario, last=last, then=beside)
+    stepper = Stepper.open(moment) if moment else Stepper.start(scenario if not beside else None)
+    app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
     code = app.run()
     if app.crash is not None:
         return report(app, app.crash)

@@ -28,6 +28,9 @@ END_OF_INPUT = ("\x04", "")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a step. It implies --plain.")
 @click.option("--lines", is_flag=True, help="Take words with Enter instead of single keys. It implies --plain.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks.")
+@click.option(
+    "--moment", metavar="TEXT", help="Open the place that a line (or a file with it) names, in place of a scenario."
+)
 @click.option("--list", "listing", is_flag=True, help="List the scenarios.")
 @click.pass_context
 def command(
@@ -39,6 +42,7 @@ def command(
     lines: bool,
     listing: bool,
     ascii_only: bool,
+    moment: str | None,
 ) -> None:
     """Step through SCENARIO, forwards and backwards.
 
@@ -50,15 +54,17 @@ def command(
     if listing:
         list_scenarios(as_json)
         return
+    if scenario and moment:
+        raise LearnerError("a scenario or a moment, not both")
     if not (is_plain or script is not None or as_json or lines):
         from tui.app.start import open_screen
 
-        ctx.exit(open_screen(scenario, ascii_only))
-    if scenario is None:
+        ctx.exit(open_screen(scenario, ascii_only, moment=moment))
+    if not (scenario or moment):
         from lessons.scenarios import SCENARIOS
 
         raise LearnerError(f"name a scenario: mysteries, lab, {', '.join(SCENARIOS)}")
-    ctx.exit(run_plain(scenario, script, as_json, lines))
+    ctx.exit(run_plain(scenario or "", script, as_json, lines, moment or ""))
 
 
 def list_scenarios(as_json: bool) -> None:
@@ -77,13 +83,13 @@ def list_scenarios(as_json: bool) -> None:
         click.echo(f"{one.name:<12}{one.question} {one.beats} steps; {one.era}.")
 
 
-def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool) -> int:
+def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:
     """Plain mode from its first paragraph to its last; the exit code."""
     from tui.stepper.plain import words_of
 
     words = None if script is None else words_of(script)
     while True:
-        plain = opened(scenario, as_json)
+        plain = opened(scenario, as_json, moment)
         try:
             plain.begin()
             words = take_all(plain, words, lines)
@@ -92,13 +98,13 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool) -> 
         except Exception as crash:
             crash.add_note(f"moment: {plain.moment}")  # for the report
             raise
-        scenario = getattr(plain, "next_scenario", "")
+        scenario, moment = getattr(plain, "next_scenario", ""), ""
         if not scenario:
             return exit_code(plain, words is not None or not sys.stdin.isatty())
 
 
-def opened(scenario: str, as_json: bool) -> Player:
-    """The scenario of that name at its start, the two mysteries, or the lab."""
+def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
+    """The scenario of that name at its start, the two mysteries, the lab, or the place that a moment names."""
     from tui.stepper import plain, plain_lab, plain_mysteries
     from tui.stepper.stepper import Stepper
 
@@ -107,7 +113,8 @@ def opened(scenario: str, as_json: bool) -> Player:
             return plain_mysteries.PlainMysteries(click.echo, as_json)
         if scenario == plain_lab.NAME:
             return plain_lab.PlainLab(click.echo, as_json)
-        return plain.Plain(Stepper.start(scenario, line.show), click.echo, as_json)
+        stepper = Stepper.open(moment) if moment else Stepper.start(scenario, line.show)
+        return plain.Plain(stepper, click.echo, as_json)
 
 
 def take_all(plain: Player, words: list[str] | None, lines: bool) -> list[str] | None:

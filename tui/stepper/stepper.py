@@ -16,7 +16,7 @@ from lessons.scenarios import SCENARIOS, Scenario, ended, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import Event
+from simkernel.events import BatchStarted, Event
 from simkernel.image import KernelImage
 from simkernel.moment import Moment
 from simkernel.options import Options
@@ -91,10 +91,15 @@ class Stepper:
 
     @classmethod
     def open(cls, moment: str, image: KernelImage | None = None) -> Stepper:
-        """A stepper at a moment: a string, or a file that holds one. See `simkernel.moment.open_moment`."""
+        """A stepper at a moment: a string, or a file that holds one. Its story starts with the last batch before it.
+
+        Raises: LearnerError as `simkernel.moment.open_moment` does.
+        """
         from simkernel.moment import open_moment
 
-        return cls(open_moment(moment, image))
+        simulation = open_moment(moment, image)
+        batch = next((event for event in reversed(simulation.log) if isinstance(event, BatchStarted)), None)
+        return cls(simulation) if batch is None else cls(simulation, None, batch.sites[0], batch.entry)
 
     def become(self, other: Stepper) -> None:
         """Go on as another stepper: a restart, another kernel, an opened moment. Breakpoints stay."""

@@ -93,3 +93,29 @@ def test_lines_take_several_words_or_one_action_with_its_argument(
     said = " ".join(capsys.readouterr().out.split())
     assert "Step 4 of 17." in said and "Step 5" not in said
     assert "These are the first five bytes of vfs_open." in said
+
+
+def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path: Path, capsys: Any) -> None:
+    """Through the command: the string and a file with it, at the same place, from where one can go back."""
+    stepper = Stepper.start("one")
+    stepper.apply("goto", "4")
+    file = tmp_path / "moment.txt"
+    file.write_text(stepper.moment)
+    for moment in (stepper.moment, str(file)):
+        assert run(["step", "--moment", moment, "--json", "--script", "b b w"]) == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert told[0]["place"] == list(stepper.simulation.place)
+        assert (told[0]["step"], told[1]["step"], told[2]["step"]) == (4, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--moment", "nonsense"], "moment"),
+        (["one", "--moment", "sk1-x"], "not both"),
+        (["--moment", "sk1-x"], "moment"),
+    ],
+)
+def test_a_wrong_moment_is_refused(arguments: list[str], words: str, capsys: Any) -> None:
+    assert run(["step", "--json", *arguments]) == 2
+    assert words in capsys.readouterr().err
