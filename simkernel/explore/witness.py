@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simkernel import insn, layout
-from simkernel.events import Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
+from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
 from simkernel.explore.case import Case
 from simkernel.poke import PARKED
 from simkernel.schedule import Act, Choice, Run
@@ -54,7 +54,7 @@ class Witness:
     def after(self, choice: Choice, events: list[Event]) -> None:
         """It was carried out, and these events came of it."""
         if isinstance(choice, Act):
-            self._acted()
+            self._acted(any(isinstance(event, BatchReleased) for event in events))
         elif isinstance(choice, Run):
             at = self._rip - self.case.site
             if 0 <= at < insn.SITE_SIZE and not any(isinstance(event, InterruptTaken) for event in events):
@@ -65,11 +65,11 @@ class Witness:
                 elif isinstance(event, Oopsed) and event.vector == layout.VECTOR_BP:
                     self.broken.add("unclaimed")
 
-    def _acted(self) -> None:
+    def _acted(self, released: bool) -> None:
         """The record goes with the release, or with the batch's end: may an int3 of it still be taken?"""
         poke = self.simulation.task.poke
         self._started = self._started or poke.busy
-        if not poke.protocol.claims or self._gone or not self.over:
+        if not poke.protocol.claims or self._gone or not (released or self.over):
             return
         self._gone = True
         machine = self.simulation.machine

@@ -25,6 +25,7 @@ TELLING = (
     ("int3 without sync 1", "nop-call", "across", FetchModel.PIECES, 2),
     ("int3 without sync 2", "call-call", "inside", FetchModel.BYTE, 2),
     ("int3 without sync 3", "nop-call", "inside", FetchModel.BYTE, 3),
+    ("int3 with release before sync 3", "call-nop", "inside", FetchModel.INSTANT, 2),
     ("int3 through a trap gate", "nop-call", "inside", FetchModel.LINE, 2),
     ("int3-2012", "call-call", "inside", FetchModel.BYTE, 2),
     ("int3 on nop 5x1", "nop-call", "inside", FetchModel.INSTANT, 2),
