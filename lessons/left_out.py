@@ -20,6 +20,7 @@ from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.simulation import Simulation
 
 RUNS = 1_000
+SOME = 200  # runs that somebody who has asked on a screen is willing to wait for
 NEAR = 8  # CPUs start up to 2 << 7 instructions before the site, near places more often than far ones
 ENTRIES = 900  # of one run, and
 AFTERWARDS = 40  # once the batch is over, where a CPU runs up to a whole quantum each time
@@ -30,7 +31,8 @@ MIXTURE, INT3 = "half the old and half the new instruction", "an int3 that nobod
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """How a kernel died: in which model, on which CPU, what that CPU ran at the site; the run's number, 0: directed."""
+    """How a kernel died: in which model, on which CPU, what that CPU ran at the site ("": it died at another one);
+    the run's number, 0: directed."""
 
     model: str
     cpu: int
@@ -86,8 +88,7 @@ def first_failure(
     away = [(cpu, before) for cpu, before in found if before is not None]
     close = simulation.position
     for run in range(first, runs + 1):
-        if run % 10 == 1:
-            told(f"run {run} of {runs:,}")
+        told(f"run {run} of {runs:,}")
         simulation.goto(close)
         if _dies(simulation, _spread(simulation, away, run - 1)):
             return Failure(simulation, start, _what_died(simulation, site, run))
@@ -154,10 +155,12 @@ def directed_failure(scenario: Scenario, phase: str) -> Failure | None:
     return Failure(simulation, start, _what_died(simulation, site, 0)) if simulation.outcome else None
 
 
-def leave_out(scenario: Scenario, phase: str, told: Callable[[str], None] = lambda what: None) -> Failure | None:
+def leave_out(
+    scenario: Scenario, phase: str, told: Callable[[str], None] = lambda what: None, runs: int = RUNS
+) -> Failure | None:
     """What leaving a phase out of a scenario leads to: by its directed moves, else the first run that dies.
 
-    The runs are those of the scenario's own model, then those of `byte`: the freedom that the manuals leave.
+    The runs, at most so many each, are of the scenario's own model, then of `byte`: the freedom that manuals leave.
     Raises: LearnerError where the protocol has no phase of that name.
     """
     changed = left_out(scenario, phase)
@@ -167,7 +170,7 @@ def leave_out(scenario: Scenario, phase: str, told: Callable[[str], None] = lamb
     if is_known(scenario, phase) and known(scenario, phase) is None:
         return None
     for model in dict.fromkeys((scenario.options.model, FetchModel.BYTE)):
-        failure = first_failure(replace(changed, options=replace(scenario.options, model=model)), told)
+        failure = first_failure(replace(changed, options=replace(scenario.options, model=model)), told, runs)
         if failure is not None:
             return failure
     return None
@@ -196,10 +199,12 @@ def known(scenario: Scenario, phase: str) -> Died | None:
     return KNOWN.get(phase) if is_known(scenario, phase) else None
 
 
-def sentences(died: Died | None, phase: str) -> tuple[str, ...]:
+def sentences(died: Died | None, phase: str, runs: int = RUNS) -> tuple[str, ...]:
     """What came of it, in words."""
     if died is None:
-        return (f"Without {phase}, none of {RUNS:,} runs has gone wrong.",)
+        return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
+    if not died.ran:
+        return (f"Without {phase}, the kernel died on CPU{died.cpu}, at another function that was changed.",)
     verb = "took" if died.ran == INT3 else "ran"
     what = f"Without {phase}, CPU{died.cpu} {verb} {died.ran}: the kernel died."
     return (what, f"That was run {died.run} of {RUNS:,}.") if died.run else (what,)

@@ -15,10 +15,10 @@ from lessons.director import Acts, Director, Goes, Move, Near, Reads, Settles, T
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, PlanEnded
 from simkernel.fetch import FetchModel
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer
+from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
 from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.options import Options
-from simkernel.protocol import Protocol, protocol_of
+from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.simulation import Simulation
 
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
@@ -71,7 +71,9 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     Raises: LearnerError where its function has no site; GuestError where the story does not come to its start.
     """
     told("booting")
-    simulation = Simulation.boot(scenario.options, protocol=scenario.table)
+    table, whole = scenario.table, protocol_of(base_of(scenario.protocol))
+    booted = whole if whole.nop == table.nop else table
+    simulation = Simulation.boot(scenario.options, protocol=booted)
     symbol = simulation.image.symbol(scenario.function)
     if not symbol.traced:
         raise LearnerError(f"{scenario.function} is notrace: no site stands at its start")
@@ -79,6 +81,8 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
         simulation.do(command)
     told("getting ready")
     simulation.settle_down(BOUND)
+    if booted != table:  # what was traced before was traced well
+        simulation.do(UseProtocol(scenario.protocol))
     for command in scenario.commands:
         simulation.do(command)
     site = simulation.image.site_of(symbol)

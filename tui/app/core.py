@@ -75,6 +75,7 @@ class StepperApp(App[int]):
             self.register_theme(one)
         self.theme = theme
         self.stepper = stepper
+        stepper.told = self._told
         self.look = Look(depth=depth, marks=marks)
         self.playing: Timer | None = None
         self.pace = 1.0
@@ -122,9 +123,14 @@ class StepperApp(App[int]):
             self.show(outcome)
             self._asked.task_done()
 
-    def _say_busy(self) -> None:
+    def _say_busy(self, what: str = "busy") -> None:
         if self.picture is not None and self._busy:
-            self.picture = replace(self.picture, busy="busy; Esc stops it")
+            self.picture = replace(self.picture, busy=f"{what}; Esc stops it")
+
+    def _told(self, what: str) -> None:
+        """The stepper, in its thread, has come so far with something that takes long."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._say_busy, what)
 
     def show(self, outcome: Outcome) -> None:
         """Draw where the stepper stands now."""

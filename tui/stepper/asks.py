@@ -221,7 +221,13 @@ def look_at(stepper: Stepper, argument: str) -> Outcome:
 
 def without(stepper: Stepper, argument: str) -> Outcome:
     """The story again, without the phase under way (or the one named), until the kernel dies of it."""
-    found = leave_out(stepper, argument)
+
+    def told(what: str) -> None:
+        if stepper.stop_asked:
+            raise LearnerError(f"Stopped, as you asked, at {what}: nothing has gone wrong up to there.")
+        stepper.told(what)
+
+    found = leave_out(stepper, argument, told)
     if found.stepper is None:
         return Outcome(found.sentence, error=True)
     stepper.become(found.stepper)

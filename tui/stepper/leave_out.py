@@ -26,9 +26,10 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
     if scenario is None:
         raise LearnerError("only a scenario can start again without a phase: start one")
     name = phase or _phase_here(stepper)
-    failure = left_out.leave_out(scenario, name, told)
+    failure = left_out.leave_out(scenario, name, told, left_out.SOME)
     if failure is None:
-        return LeftOut(None, " ".join(left_out.sentences(None, name)))
+        runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
+        return LeftOut(None, " ".join(left_out.sentences(None, name, runs)))
     simulation = failure.simulation
     changed = replace(left_out.left_out(scenario, name), options=simulation.options)
     found = Stepper(simulation, changed, stepper.site, failure.begin)

@@ -52,6 +52,7 @@ class Stepper:
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
         stop_asked: set by a front end, from another thread, to end a move that takes long where it is.
+        told: hears what is under way, where that takes long; a front end's.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Stepper:
         self.breakpoints: tuple[bp.Breakpoint, ...] = ()
         self.passed: tuple[Event, ...] = ()
         self.stop_asked = False
+        self.told: Told = lambda what: None
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(site)
@@ -102,10 +104,10 @@ class Stepper:
         return cls(simulation) if batch is None else cls(simulation, None, batch.sites[0], batch.entry)
 
     def become(self, other: Stepper) -> None:
-        """Go on as another stepper: a restart, another kernel, an opened moment. Breakpoints stay."""
-        kept = self.breakpoints
+        """Go on as another stepper: a restart, another kernel, an opened moment. Breakpoints and the listener stay."""
+        kept, told = self.breakpoints, self.told
         self.__dict__.update(other.__dict__)
-        self.breakpoints = kept
+        self.breakpoints, self.told = kept, told
 
     def restarted(self, told: Told = lambda what: None, protocol: str = "", **changes: Any) -> Stepper:
         """The same story from its start, with some options or the protocol changed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -291,3 +292,18 @@ def test_every_action_is_in_the_palette_with_its_key() -> None:
 
 def test_no_key_that_terminals_or_tmux_take() -> None:
     assert not {key for key, _ in bound()} & {"ctrl+s", "ctrl+j", "ctrl+b", "ctrl+a"}
+
+
+def test_a_search_for_a_failure_says_how_far_it_is_and_stops_at_esc() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.press("enter", "enter")
+        place = hand.app.stepper.simulation.place
+        hand.app.action_do("without", "release")  # nothing goes wrong without it: all runs are tried
+        while " of 200" not in hand.text():
+            await asyncio.sleep(0.05)
+        assert "Esc stops it" in hand.text()
+        await hand.pilot.press("escape")
+        assert "Stopped, as you asked" in await hand.read()
+        assert hand.app.stepper.simulation.place == place
+
+    drive(check, scenario="second-ops")
