@@ -1,57 +1,95 @@
-"""Bars for the price of tracing: what a bar says, the same in text and as SVG."""
+"""Bars for the price of tracing: what a bar says, the same on a screen, in text and as SVG."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from simkernel.insn import SITE_SIZE
+
 if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
-    from simkernel.overhead.measured import Measured
+    from simkernel.overhead.measured import Difference, Measured
+    from simkernel.overhead.modelled import Costs
 
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
 COLUMNS = 40
 WIDTH, ROW, LEFT, RIGHT = 760, 44, 230, 150
+SMALL = 128  # characters of the small print in a line of the picture
+LINE = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its length, what stands at its end, and its interval where it has one. `value` None: no number."""
+    """One bar.
+
+    Attributes:
+        title: before it. value: its length, None for no number. text: at its end. interval: where the value lies.
+        name: of the variant that it is about, "" for none.
+    """
 
     title: str
     value: float | None
     text: str
     interval: tuple[float, float] | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars of one answer (exact or measured, never both), and the sentence that they allow."""
+    """Bars of one answer (exact, modelled or measured, never two of them).
+
+    Attributes:
+        heading: which. sentence: what the bars allow to be said. means: what a bar is.
+    """
 
     heading: str
     bars: tuple[Bar, ...]
     sentence: str
+    means: str = ""
 
 
-def exact_chart(rows: Sequence[Exact]) -> Chart:
+def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
     """Instructions of the workload."""
-    from simkernel.overhead.variants import VARIANTS
-
-    shown = [row for row in rows if row.name in FIRST] or list(rows)
+    shown = [row for row in rows if row.name in names] or list(rows)
     bars = tuple(
-        Bar(VARIANTS[row.name].title, float(row.instructions), f"{row.instructions:,} instructions") for row in shown
+        Bar(_title(row.name), float(row.instructions), f"{row.instructions:,} instructions", name=row.name)
+        for row in shown
     )
     by_name = {row.name: row for row in shown}
-    sentence = "A bar is the instructions that one stated piece of work takes, counted on the simulated machine."
+    sentence = ""
     if "none" in by_name and "nop" in by_name:
         base, off = by_name["none"], by_name["nop"]
         more, code = off.instructions - base.instructions, off.code - base.code
-        sentence = (
-            f"Off: {more / off.calls:g} instruction and {code / off.calls:g} bytes of code more a call. " + sentence
-        )
-    return Chart("EXACT: instructions, counted", bars, sentence)
+        sentence = f"Off: {more / off.calls:g} instruction and {code / off.calls:g} bytes of code more a call."
+    means = "A bar is the instructions that one stated piece of work takes, counted on the simulated machine."
+    return Chart("EXACT: instructions, counted", bars, sentence, means)
+
+
+def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = FIRST) -> Chart:
+    """Cycles of the workload by a cost table; where more has no price than in the first, only "more than" is known."""
+    from simkernel.overhead.modelled import modelled
+
+    shown = [row for row in rows if row.name in names] or list(rows)
+    prices = [modelled(row, table) for row in shown]
+    bars = []
+    for price in prices:
+        text = f"{price.cycles:,.0f} cycles"
+        known = price.unpriced == prices[0].unpriced
+        bars.append(Bar(_title(price.name), price.cycles, text if known else f"more than {text}", name=price.name))
+    by_name = {price.name: price for price in prices}
+    sentence = ""
+    if "none" in by_name and "nop" in by_name:
+        base, off = by_name["none"], by_name["nop"]
+        calls = next(row.calls for row in shown if row.name == "nop")
+        sentence = f"Off: {(off.cycles - base.cycles) / calls:.2f} cycles more a call, by this table."
+        if off.unpriced != base.unpriced:
+            sentence = "Off: this table has no price for the instruction that a call takes more."
+    means = f"A bar is the cycles of the same work by {table.name}: the exact counts, priced. No CPU ran it."
+    return Chart("MODELLED: cycles, by a table", tuple(bars), sentence, means)
 
 
 def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
@@ -65,36 +103,94 @@ def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
     return Chart("EXACT: as the number of traced functions grows", tuple(bars), sentence)
 
 
-def measured_chart(one: Measured) -> Chart:
-    """Nanoseconds a call of one measured workload; what is no more than noise has no bar."""
+def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
+    """Nanoseconds a call of one measured workload; what is no more than noise has no bar, only where it may lie."""
+    from simkernel.overhead.measured import CONFIDENCE
+
+    bars = [Bar(_title("none"), one.base, f"{one.base:.2f} ns a call", name="none")]
+    noise = one.noise * one.base
+    for row in one.differences:
+        if row.name not in names:
+            continue
+        if row.measurable:
+            value, interval = one.base + row.middle, (one.base + row.low, one.base + row.high)
+            bars.append(Bar(_title(row.name), value, f"{value:.2f} ns a call", interval, row.name))
+        else:
+            interval = (one.base + min(row.low, -noise), one.base + max(row.high, noise))
+            bars.append(Bar(_title(row.name), None, "difference not measurable", interval, row.name))
+    off = next((row for row in one.differences if row.name == "nop"), None)
+    sentence = f"This machine's noise is {100 * one.noise:.1f} %."
+    if off is not None:
+        sentence = f"Off: one instruction of {SITE_SIZE} bytes more a call; {_off(off, one)}"
+    means = (
+        "A bar is the time of a call, in native code on this CPU. "
+        f"The line at its end is the {100 * CONFIDENCE:.0f} % interval. "
+        "A line alone: the difference is no more than noise."
+    )
+    return Chart(f"MEASURED on this CPU, {one.workload}", tuple(bars), sentence, means)
+
+
+def _off(off: Difference, one: Measured) -> str:
+    """What may be said of the time that it costs."""
+    if off.measurable:
+        return (
+            f"{off.middle:+.3f} ns ({off.low:+.3f} to {off.high:+.3f}), {100 * off.share:+.1f} %. "
+            f"This machine's noise is {100 * one.noise:.1f} %."
+        )
+    if abs(off.share) <= one.noise:
+        return f"a difference in time smaller than this machine's noise of {100 * one.noise:.1f} %."
+    return f"its difference in time cannot be told from none. This machine's noise is {100 * one.noise:.1f} %."
+
+
+def _title(name: str) -> str:
     from simkernel.overhead.variants import VARIANTS
 
-    bars = [Bar(VARIANTS["none"].title, one.base, f"{one.base:.2f} ns a call")]
-    for row in one.differences:
-        if row.name not in FIRST:
-            continue
-        value, interval = one.base + row.middle, (one.base + row.low, one.base + row.high)
-        known = Bar(VARIANTS[row.name].title, value, f"{value:.2f} ns a call", interval)
-        bars.append(known if row.measurable else Bar(VARIANTS[row.name].title, None, "difference not measurable"))
-    noise = f"A difference in time smaller than this machine's noise of {100 * one.noise:.1f} % is not measurable."
-    return Chart(f"MEASURED on this CPU, {one.workload}", tuple(bars), noise)
+    return VARIANTS[name].title
+
+
+def cells(bar: Bar, end: float, columns: int, full: str = "#", parts: str = "", interval: str = "|-+|>") -> str:
+    """A bar in columns of a character; `end` is the value at the right edge.
+
+    `full` fills a column, `parts` are its parts from the left, where there are characters for them. `interval` has the
+    left end, the line, the middle, the right end of an interval, and the mark of what goes on beyond the edge.
+    """
+    left, rule, middle, right, beyond = tuple(interval)
+    scale = columns / end
+    value = bar.value or 0.0
+    fine = round(min(value, end) * scale * (len(parts) + 1))
+    out = full * (fine // (len(parts) + 1)) + (parts[fine % (len(parts) + 1) - 1] if fine % (len(parts) + 1) else "")
+    if bar.value is not None and not out:
+        out = parts[0] if parts else full
+    if bar.interval is not None:
+        low, high = (min(columns - 1, max(0, int(edge * scale))) for edge in bar.interval)
+        line = left + rule * (high - low - 1) + right if high > low else middle
+        out = out[:low].ljust(low) + line + out[high + 1 :]
+        at = int(value * scale)
+        if bar.value is not None and low < at < high:
+            out = out[:at] + middle + out[at + 1 :]
+    if value > end:
+        out = out[: columns - 1] + beyond
+    return out
 
 
 def text_lines(chart: Chart) -> list[str]:
     """The chart in plain text."""
-    most = _most(chart)
+    end = longest(chart)
     out = [chart.heading, ""]
-    for bar in chart.bars:
-        length = 0 if bar.value is None else max(1, round(COLUMNS * bar.value / most))
-        out.append(f"{bar.title:<28} {'#' * length:<{COLUMNS}} {bar.text}")
-    return [*out, "", chart.sentence]
+    out += [f"{bar.title:<28} {cells(bar, end, COLUMNS):<{COLUMNS}} {bar.text}" for bar in chart.bars]
+    return [*out, "", *small_print(chart)]
+
+
+def small_print(chart: Chart) -> list[str]:
+    """What the bars allow to be said, and what a bar is."""
+    return [one for one in (chart.sentence, chart.means) if one]
 
 
 def svg(chart: Chart) -> str:
     """The chart as a picture for slides."""
-    most = _most(chart)
-    height = 70 + ROW * len(chart.bars) + 40
-    scale = (WIDTH - LEFT - RIGHT) / most
+    small = [row for one in small_print(chart) for row in textwrap.wrap(one, SMALL)]
+    height = 70 + ROW * len(chart.bars) + LINE * len(small) + 12
+    scale = (WIDTH - LEFT - RIGHT) / longest(chart)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="sans-serif" font-size="14">',
@@ -112,11 +208,12 @@ def svg(chart: Chart) -> str:
             out.append(f'<path d="M{low:.1f} {top + 14}H{high:.1f}" stroke="#222222" stroke-width="3"/>')
             end = max(end, high)
         out.append(f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(bar.text)}</text>')
-    out.append(f'<text x="20" y="{height - 20}" font-size="12">{escape(chart.sentence)}</text>')
+    for at, one in enumerate(small):
+        out.append(f'<text x="20" y="{80 + ROW * len(chart.bars) + LINE * at}" font-size="12">{escape(one)}</text>')
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-def _most(chart: Chart) -> float:
-    """The longest bar's end."""
-    ends = [bar.interval[1] if bar.interval else bar.value for bar in chart.bars if bar.value is not None]
-    return max(ends)
+def longest(chart: Chart) -> float:
+    """The end of the longest bar or interval."""
+    ends = [bar.value or 0.0 for bar in chart.bars] + [bar.interval[1] for bar in chart.bars if bar.interval]
+    return max(ends) or 1.0

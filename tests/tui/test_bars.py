@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from simkernel.overhead.exact import exact
 from simkernel.overhead.measured import Difference, Measured
-from tui.bars import COLUMNS, exact_chart, measured_chart, svg, text_lines
+from simkernel.overhead.modelled import costs, modelled
+from tui.bars import COLUMNS, Bar, cells, exact_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.cli import run
 
 MEASURED = Measured(
@@ -40,9 +42,55 @@ def test_the_sentence_has_what_off_costs() -> None:
 
 def test_noise_is_no_bar() -> None:
     chart = measured_chart(MEASURED)
-    assert [(bar.value, bar.interval) for bar in chart.bars] == [(2.0, None), (None, None), (4.0, (3.5, 5.0))]
+    assert [(bar.value, bar.interval) for bar in chart.bars] == [(2.0, None), (None, (1.96, 2.04)), (4.0, (3.5, 5.0))]
     assert "not measurable" in text_lines(chart)[3] and "#" not in text_lines(chart)[3]
-    assert "noise of 2.0 %" in chart.sentence
+    assert "difference in time smaller than this machine's noise of 2.0 %" in chart.sentence
+
+
+def test_what_is_measurable_is_said_with_its_interval() -> None:
+    off = Difference("nop", 0.05, 0.045, 0.06, 0.025, True)
+    assert "+0.050 ns (+0.045 to +0.060), +2.5 %." in measured_chart(replace(MEASURED, differences=(off,))).sentence
+    off = Difference("nop", 0.05, -0.01, 0.2, 0.025, False)
+    chart = measured_chart(replace(MEASURED, differences=(off,)))
+    assert "cannot be told from none" in chart.sentence and chart.bars[1].interval == (1.96, 2.2)
+
+
+def test_a_table_prices_the_counts_and_says_what_it_cannot_price() -> None:
+    rows = [exact("nop"), exact("int3"), exact("function")]
+    table = costs()
+    bars = modelled_chart(rows, table).bars
+    assert [bar.value for bar in bars] == [modelled(rows[0], table).cycles, modelled(rows[2], table).cycles]
+    every = modelled_chart(rows, table, [row.name for row in rows]).bars
+    assert [bar.text.startswith("more than ") for bar in every] == [False, True, False]
+
+
+@pytest.mark.keystone
+def test_what_off_costs_by_a_table_is_said_where_it_has_a_price() -> None:
+    rows, table = [exact("none"), exact("nop")], costs()
+    assert modelled_chart(rows, table).sentence == f"Off: {table.cycles['nop']:.2f} cycles more a call, by this table."
+    unpriced = replace(table, cycles={form: cost for form, cost in table.cycles.items() if form != "nop"})
+    assert "no price" in modelled_chart(rows, unpriced).sentence
+
+
+@pytest.mark.parametrize(
+    ("bar", "drawn"),
+    [
+        (Bar("", 5, ""), "#####"),
+        (Bar("", 0.01, ""), "#"),
+        (Bar("", None, ""), ""),
+        (Bar("", 20, ""), "#########>"),
+        (Bar("", 5, "", (3, 8)), "###|-+--|"),
+        (Bar("", 5, "", (5.1, 5.2)), "#####+"),
+        (Bar("", None, "", (3, 5)), "   |-|"),
+    ],
+)
+def test_a_bar_is_as_long_as_its_value_and_its_interval_lies_where_it_is(bar: Bar, drawn: str) -> None:
+    assert cells(bar, 10, 10) == drawn
+
+
+def test_parts_of_a_column_are_drawn_where_there_are_characters_for_them() -> None:
+    drawn = [cells(Bar("", value, ""), 4, 1, "#", "123") for value in range(1, 5)]
+    assert drawn == ["1", "2", "3", "#"]
 
 
 def test_the_picture_has_a_bar_for_each(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError
-from tui.bars import exact_chart, growth_chart, measured_chart, svg, text_lines
+from tui.bars import exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.options import Options, takes_options
 from tui.output import emit_json, progress
 
@@ -57,7 +57,7 @@ def command(
     rows = count([variant_named(name).name for name in variants] or list(possible()), glob)
     measured = measure_all(variants) if measure else []
     grown = grow() if plot else []
-    charts = [exact_chart(rows), *map(measured_chart, measured)]
+    charts = [exact_chart(rows), modelled_chart(rows, table), *map(measured_chart, measured)]
     if grown:
         charts.append(growth_chart(grown))
     if svg_file is not None:
