@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
 COLUMNS = 40
-WIDTH, ROW, LEFT, RIGHT = 760, 44, 230, 150
-SMALL = 128  # characters of the small print in a line of the picture
+WIDTH, ROW, LEFT, RIGHT = 860, 58, 250, 190
+SMALL = 132  # characters of the small print in a line of the picture
 LINE = 18
 
 
@@ -198,19 +198,30 @@ def svg(chart: Chart) -> str:
         f'<text x="20" y="34" font-size="18" font-weight="bold">{escape(chart.heading)}</text>',
     ]
     for at, bar in enumerate(chart.bars):
-        top = 60 + ROW * at
-        length = 0.0 if bar.value is None else bar.value * scale
-        out.append(f'<text x="20" y="{top + 19}">{escape(bar.title)}</text>')
-        out.append(f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="28" fill="#4477aa"/>')
-        end = LEFT + length
-        if bar.interval is not None:
-            low, high = (LEFT + max(0.0, edge) * scale for edge in bar.interval)
-            out.append(f'<path d="M{low:.1f} {top + 14}H{high:.1f}" stroke="#222222" stroke-width="3"/>')
-            end = max(end, high)
-        out.append(f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(bar.text)}</text>')
+        out += _svg_bar(bar, 60 + ROW * at, scale)
     for at, one in enumerate(small):
         out.append(f'<text x="20" y="{80 + ROW * len(chart.bars) + LINE * at}" font-size="12">{escape(one)}</text>')
     return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def _svg_bar(bar: Bar, top: int, scale: float) -> list[str]:
+    """A bar's elements, from `top` down: its title and code, the bar, its interval as a line with ends, its text."""
+    from simkernel.overhead.variants import VARIANTS
+
+    code = VARIANTS[bar.name].what if bar.name else ""
+    length = 0.0 if bar.value is None else bar.value * scale
+    out = [
+        f'<text x="20" y="{top + 19}">{escape(bar.title)}</text>',
+        f'<text x="20" y="{top + 42}" font-size="11" fill="#555555" font-family="monospace">{escape(code)}</text>',
+        f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="28" fill="#4477aa"/>',
+    ]
+    end = LEFT + length
+    if bar.interval is not None:
+        low, high = (LEFT + max(0.0, edge) * scale for edge in bar.interval)
+        line = f"M{low:.1f} {top + 14}H{high:.1f}M{low:.1f} {top + 7}v14M{high:.1f} {top + 7}v14"
+        out.append(f'<path d="{line}" stroke="#222222" stroke-width="2" fill="none"/>')
+        end = max(end, high)
+    return [*out, f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(bar.text)}</text>']
 
 
 def longest(chart: Chart) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError
-from tui.bars import exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
+from tui.bars import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.options import Options, takes_options
 from tui.output import emit_json, progress
 
@@ -48,7 +48,8 @@ def command(
     """Count what one piece of work takes, with functions that begin in different ways, and price it.
 
     The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again. Counted, not
-    estimated: instructions, bytes of the code that ran, and accesses to memory. Without VARIANT: all there are.
+    estimated: instructions, bytes of the code that ran, and accesses to memory. Without VARIANT: all there are,
+    and bars for the four that matter most.
     """
     from simkernel.overhead.modelled import costs, modelled
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
@@ -57,7 +58,12 @@ def command(
     rows = count([variant_named(name).name for name in variants] or list(possible()), glob)
     measured = measure_all(variants) if measure else []
     grown = grow() if plot else []
-    charts = [exact_chart(rows), modelled_chart(rows, table), *map(measured_chart, measured)]
+    names = [row.name for row in rows] if variants else FIRST
+    charts = [
+        exact_chart(rows, names),
+        modelled_chart(rows, table, names),
+        *(measured_chart(one, names) for one in measured),
+    ]
     if grown:
         charts.append(growth_chart(grown))
     if svg_file is not None:
