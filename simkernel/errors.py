@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SimkernelError(Exception):
     """The base of all errors that this package raises on purpose."""
@@ -33,3 +35,11 @@ class KernelSourceError(LearnerError):
         self.file = file
         self.line = line
         self.message = message
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """`" Did you mean 'X'?"` for the word most like `word`, or nothing: the end of a message."""
+    import difflib
+
+    like = difflib.get_close_matches(word.lower(), list(words), 1)
+    return f" Did you mean {like[0]!r}?" if like else ""

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 import click
 
 from simkernel import __version__
-from simkernel.errors import GuestError, LearnerError
+from simkernel.errors import GuestError, LearnerError, nearest
 from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke
-from tui.words import nearest
 
 OK, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tui.words import nearest
+from simkernel.errors import nearest
 
 MODELS = ("instant", "pieces", "line", "byte")
 POLICIES = ("early", "late", "seeded")

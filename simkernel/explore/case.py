@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkernel import disasm, insn, layout
-from simkernel.errors import LearnerError, OurError
+from simkernel.errors import LearnerError, OurError, nearest
 from simkernel.image import KernelImage
 
 CHANGES = ("nop-call", "call-call", "call-nop")
@@ -74,9 +74,9 @@ class Case:
 def case_of(change: str, place: str, nop: bytes = insn.NOP5, image: KernelImage | None = None) -> Case:
     """The case that the default kernel gives. LearnerError for a change or place that there is not."""
     if change not in CHANGES:
-        raise LearnerError(f"no change {change!r}; there are: {', '.join(CHANGES)}")
+        raise LearnerError(f"no change {change!r}; there are: {', '.join(CHANGES)}.{nearest(change, CHANGES)}")
     if place not in PLACES:
-        raise LearnerError(f"no place {place!r}; there are: {', '.join(PLACES)}")
+        raise LearnerError(f"no place {place!r}; there are: {', '.join(PLACES)}.{nearest(place, PLACES)}")
     image = image or KernelImage.default()
     function, site = _site(image, place)
     end = site + insn.SITE_SIZE

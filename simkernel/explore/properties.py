@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simkernel.errors import LearnerError
+from simkernel.errors import LearnerError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def bits_of(names: Iterable[str]) -> int:
     out = 0
     for name in names:
         if name not in BY_NAME:
-            raise LearnerError(f"no property {name!r}; there are: {', '.join(BY_NAME)}")
+            raise LearnerError(f"no property {name!r}; there are: {', '.join(BY_NAME)}.{nearest(name, BY_NAME)}")
         out |= BY_NAME[name].bit
     return out
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import re
 
-from simkernel.errors import LearnerError
+from simkernel.errors import LearnerError, nearest
 from simkernel.protocol.int3 import INT3_2012, INT3_PROTOCOL
 from simkernel.protocol.stopped import STOP_MACHINE, STOP_MACHINE_BARE, STOP_MACHINE_IPI, STOP_MACHINE_IPI_BARE
 from simkernel.protocol.stores import ATOMIC8, HEAD_FIRST, NAIVE, ONE_STORE, TAIL_FIRST
@@ -119,7 +119,9 @@ def protocol_named(name: str) -> Protocol:
     try:
         return PROTOCOLS[name]
     except KeyError:
-        raise LearnerError(f"no protocol {name!r}; there are: {', '.join(PROTOCOLS)}") from None
+        raise LearnerError(
+            f"no protocol {name!r}; there are: {', '.join(PROTOCOLS)}.{nearest(name, PROTOCOLS)}"
+        ) from None
 
 
 def base_of(name: str) -> str:

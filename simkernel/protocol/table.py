@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from simkernel.errors import LearnerError
+from simkernel.errors import LearnerError, nearest
 from simkernel.insn import JMP8, NOP5, NOPS
 
 NOP_FORMS = {
@@ -183,11 +183,13 @@ class Protocol:
 
     def phase(self, name: str) -> Phase:
         """The phase of that name, or spelled with hyphens (sync-1). LearnerError with the names there are."""
-        for phase in self.phases:
-            if name in (phase.name, phase.name.replace(" ", "-").replace(",", "")):
-                return phase
-        names = ", ".join(phase.name for phase in self.phases)
-        raise LearnerError(f"protocol {self.name} has no phase {name!r}; it has: {names}")
+        by_name = {phase.name: phase for phase in self.phases}
+        spelled = {one.replace(" ", "-"): phase for one, phase in by_name.items()} | by_name
+        if name in spelled:
+            return spelled[name]
+        raise LearnerError(
+            f"protocol {self.name} has no phase {name!r}; it has: {', '.join(by_name)}.{nearest(name, spelled)}"
+        )
 
     def without(self, name: str) -> Protocol:
         """The same protocol with the phase of that name left out."""
@@ -216,7 +218,7 @@ class Protocol:
     def on_nop(self, form: str) -> Protocol:
         """The same protocol where a site that nobody traces holds another NOP (`NOP_FORMS`)."""
         if form not in NOP_FORMS:
-            raise LearnerError(f"no NOP form {form!r}; there are: {', '.join(NOP_FORMS)}")
+            raise LearnerError(f"no NOP form {form!r}; there are: {', '.join(NOP_FORMS)}.{nearest(form, NOP_FORMS)}")
         return replace(self._experiment(f"on nop {form}", self.phases), nop=NOP_FORMS[form])
 
     def through_trap_gate(self) -> Protocol:

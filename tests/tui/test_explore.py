@@ -66,6 +66,14 @@ def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:
         (("--property", "speed"), "no property 'speed'; there are: torn"),
         (("--nop", "6x1"), "'6x1' is none of nop5"),
         (("--cpus", "5"), "1<=x<=4"),
+        (("--cpus", "0"), "1<=x<=4"),
+        (("--protocol", "in3"), "Did you mean 'int3'?"),
+        (("--without", "Sync_1"), "Did you mean 'sync-1'?"),
+        (("--property", "torm"), "Did you mean 'torn'?"),
+        (("--model", "bite"), "Did you mean 'byte'?"),
+        (("--ablation", "--without", "sync-1", "--cpus", "2"), "leave out --without, --cpus"),
+        (("--markdown",), "give --ablation"),
+        (("--ablation", "--markdown", "--json"), "choose one"),
     ],
 )
 def test_wrong_options_are_named(run: Any, arguments: tuple[str, ...], said: str) -> None:

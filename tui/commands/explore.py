@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tui.options import JSON, MODELS, Word
 from tui.output import emit_json, progress
@@ -47,8 +48,9 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     """Look at every order of events of a protocol: safe, or the shortest schedule that breaks it.
 
     A wrong name of a phase or a protocol is answered by the list of them.
-    Exit codes: 0 safe; 1 not safe, or not finished, and it says which.
+    Exit codes: 0 safe; 1 not safe, or not finished, and it says which; 2 it cannot be asked so.
     """
+    refuse_contradictions(ctx, as_json)
     if asked["ablation"]:
         print_ablation(as_json, asked["markdown"], not asked["no_replay"])
         return
@@ -62,7 +64,7 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
         asked["place"],
         FetchModel(asked["model"]),
         asked["cpus"],
-        asked["properties"] or USUAL,
+        tuple(dict.fromkeys(asked["properties"])) or USUAL,
         asked["states"],
     )
     with progress("exploring") as line:
@@ -78,6 +80,24 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     else:
         tell(finding, moment)
     ctx.exit(0 if finding.safe else NOT_SAFE)
+
+
+def refuse_contradictions(ctx: click.Context, as_json: bool) -> None:
+    """LearnerError for options of which one would have no effect."""
+    from simkernel.errors import LearnerError
+
+    given = [
+        option.opts[0]
+        for option in ctx.command.params
+        if option.name and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    ]
+    others = [one for one in given if one not in ("--ablation", "--markdown", "--json", "--no-replay")]
+    if "--ablation" in given and others:
+        raise LearnerError(f"--ablation is the table of all protocols: leave out {', '.join(others)}")
+    if "--markdown" in given and "--ablation" not in given:
+        raise LearnerError("--markdown prints the table: give --ablation with it")
+    if "--markdown" in given and as_json:
+        raise LearnerError("--markdown and --json are two ways to print the table: choose one")
 
 
 def print_ablation(as_json: bool, as_markdown: bool, with_moments: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simkernel.errors import LearnerError, OurError
+from simkernel.errors import LearnerError, OurError, nearest
 from simkernel.explore import Finding, Question, explore_each
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.properties import BY_NAME, USUAL
@@ -21,7 +21,6 @@ from simkernel.moment import open_moment
 from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
 from tui.stepper.stepper import Stepper
 from tui.stepper.words import MODELS, NOT_A_CPU
-from tui.words import nearest
 
 SAFE, NOT_SAFE = "safe", "not safe"
 TIMES = ("left out", "", "twice")

@@ -10,11 +10,10 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from simkernel.errors import LearnerError
+from simkernel.errors import LearnerError, nearest
 from tui.stepper.lab import SETTINGS, TIMES, Lab
 from tui.stepper.lab_words import GUESSES, answer, question
 from tui.stepper.plain import WIDTH, Plain
-from tui.words import nearest
 
 NAME = "lab"
 BACK = ("lab", "\x1b")
