@@ -81,7 +81,7 @@ REFUSED = {
     '.asciz "unfinished': 'a string has no closing "',
     "/* unfinished": "this /* comment is never closed",
     "nop" + " " * 1000 + "nop": "a line may have 1000 characters",
-    "SYM_DATA_START d": "SYM_DATA_* stands after .data",
+    "SYM_DATA_START d": "SYM_DATA_* belongs in .data, and this is .text: write .data on a line above",
 }
 
 

@@ -105,7 +105,10 @@ class Unit:
     def _mark(self, mark: Mark, part: list[Statement]) -> None:
         wanted = self.data if mark.kind == "DATA" else self.text
         if part is not wanted:
-            raise mark.at.error(f"SYM_{mark.kind}_* stands after {'.data' if mark.kind == 'DATA' else '.text'}")
+            here, there = (".text", ".data") if mark.kind == "DATA" else (".data", ".text")
+            raise mark.at.error(
+                f"SYM_{mark.kind}_* belongs in {there}, and this is {here}: write {there} on a line above"
+            )
         if mark.start:
             if self.opened:
                 raise mark.at.error(

@@ -95,7 +95,7 @@ def introduce(simulation: Simulation, name: str, say: Callable[[str], None]) -> 
     options, image, table = simulation.options, simulation.image, simulation.task.poke.protocol
     site = image.site_of(image.symbol(name))
     say(f"A toy kernel runs on {options.cpus} CPUs; {len(image.mcount_loc):,} functions can be traced.")
-    say(f"Protocol {table.name} ({table.era}); fetch model {options.model.value}; seed {options.seed}.")
+    say(f"Protocol {table.name}: {table.era}. Fetch model {options.model.value}; seed {options.seed}.")
     say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
     narrator = Narrator(simulation, site, say, telling_phase(table))
     before = narrator.look().line_break
