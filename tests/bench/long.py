@@ -10,8 +10,8 @@ import sys
 
 from simkernel.ftrace.commands import SetTracer, TracingOn
 from simkernel.options import Options
+from simkernel.overhead.quiet import at_rest, carry_out
 from simkernel.simulation import Simulation
-from tests.bench.quiet import at_rest, carry_out
 
 STEPS = 100_000
 

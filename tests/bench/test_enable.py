@@ -11,8 +11,8 @@ from simkernel import insn
 from simkernel.events import BatchStarted, Event, SyncAnswered, SyncSent
 from simkernel.ftrace.commands import SetTracer, TracingOn
 from simkernel.layout import TP_VEC_MAX
+from simkernel.overhead.quiet import at_rest, carry_out
 from simkernel.simulation import Simulation
-from tests.bench.quiet import at_rest, carry_out
 from tests.bench.table import Table, seconds
 
 CPUS = 4

@@ -10,8 +10,8 @@ import unicorn
 from simkernel import layout
 from simkernel.cpu import RFLAGS_IF, _Batch
 from simkernel.ftrace.commands import SetTracer
+from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
-from tests.bench.quiet import carry_out
 from tests.bench.table import Table, seconds
 from tests.bench.walk import Walk
 

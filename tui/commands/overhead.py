@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError
+from simkernel.overhead.published import published
 from tui.bars import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.options import Options, takes_options
 from tui.output import emit_json, progress
+from tui.plots import plot_svg, sites_lines, sites_plots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
     from simkernel.overhead.modelled import Costs
-    from tui.bars import Chart
+    from simkernel.overhead.sites import Patched
 
 BASE, OFF = "none", "nop"
 COUNTED = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
 TIMED = "native code on this CPU; medians over sets of functions of differences within a round, 99 % intervals"
+PATCHED = (
+    """batches, stores and syncs counted; price: instructions of the patching task's clock, at its stated prices"""
+)
 PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 
 
@@ -32,8 +37,8 @@ PRICED = "the exact counts times the cycles of a table; no CPU ran it"
 @click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
 @click.option("--costs", "costs_file", type=click.Path(path_type=Path), metavar="FILE", help="Price by your own table.")
 @click.option("--measure", is_flag=True, help="Measure the variants on this very CPU too (x86-64 Linux).")
-@click.option("--plot", is_flag=True, help="Count the work as the number of traced functions grows, too.")
-@click.option("--svg", "svg_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the bars as a picture.")
+@click.option("--plot", is_flag=True, help="Too: what grows with the traced functions, and with the sites patched.")
+@click.option("--svg", "svg_file", type=click.Path(path_type=Path), metavar="FILE", help="Write pictures for slides.")
 @takes_options()
 def command(
     variants: tuple[str, ...],
@@ -64,10 +69,12 @@ def command(
         modelled_chart(rows, table, names),
         *(measured_chart(one, names) for one in measured),
     ]
+    over = sites_grow() if plot else []
+    plots = sites_plots(over) if over else ()
     if grown:
         charts.append(growth_chart(grown))
-    if svg_file is not None:
-        write_svg(charts, svg_file)
+    pictures = [*map(svg, charts), *map(plot_svg, plots)]
+    written = [] if svg_file is None else write_pictures(pictures, svg_file)
     left_out = sorted(set(VARIANTS) - set(possible())) if not variants else []
     if as_json:
         emit_json(
@@ -81,6 +88,7 @@ def command(
                 },
                 "measured": measured_value(measured),
                 "growth": [{"traced": traced, "instructions": row.instructions} for traced, row in grown],
+                "sites": sites_value(over),
                 "left_out": left_out,
             }
         )
@@ -89,6 +97,10 @@ def command(
         click.echo(text)
     for chart in charts:
         click.echo("\n" + "\n".join(text_lines(chart)))
+    for text in ["", *sites_lines(over)] if over else ():
+        click.echo(text)
+    if written:
+        click.echo(f"\nPictures: {', '.join(map(str, written))}")
     if left_out:
         click.echo(f"Left out, because they are assembled and Keystone is not installed: {', '.join(left_out)}.")
 
@@ -106,14 +118,17 @@ def count(names: Sequence[str], glob: str) -> list[Exact]:
     return rows
 
 
-def write_svg(charts: Sequence[Chart], file: Path) -> None:
-    """The first chart to a file, each further one to a file beside it: bars.svg, bars-2.svg."""
-    for number, chart in enumerate(charts, 1):
-        place = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
+def write_pictures(pictures: Sequence[str], file: Path) -> list[Path]:
+    """The first picture to a file, each further one to a file beside it: bars.svg, bars-2.svg. Returns the files."""
+    places = [
+        file if number == 1 else file.with_stem(f"{file.stem}-{number}") for number in range(1, len(pictures) + 1)
+    ]
+    for place, picture in zip(places, pictures, strict=True):
         try:
-            place.write_text(svg(chart), encoding="utf-8")
+            place.write_text(picture, encoding="utf-8")
         except OSError as error:
             raise LearnerError(f"{place}: cannot be written: {error.strerror}") from error
+    return places
 
 
 def lines(rows: Sequence[Exact], glob: str) -> list[str]:
@@ -200,6 +215,26 @@ def grow() -> list[tuple[int, Exact]]:
 
     with progress("counting") as line:
         return growth(line.show)
+
+
+def sites_grow() -> list[Patched]:
+    """What enabling every site takes, against the number of sites."""
+    from simkernel.overhead.sites import over_sites
+
+    with progress("patching") as line:
+        return over_sites(line.show)
+
+
+def sites_value(over: Sequence[Patched]) -> dict[str, object] | None:
+    """That as JSON, the published figures apart."""
+    if not over:
+        return None
+    rows = [asdict(row) for row in over]
+    return {
+        "method": PATCHED,
+        "rows": rows,
+        "published": [asdict(one) for one in published("patching") + published("workload")],
+    }
 
 
 def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:

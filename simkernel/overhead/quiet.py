@@ -1,9 +1,11 @@
-"""A synthetic kernel at rest, and a patching task whose CPUs do nothing but answer it."""
+"""A kernel at rest, and a patching task whose CPUs do nothing but answer it: what a change costs by itself."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
+from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command
@@ -14,6 +16,15 @@ from simkernel.schedule import QUANTUM, Act, Run
 from simkernel.simulation import Simulation
 
 IPI = 600  # instructions, more than any sync IPI takes: the CPU then halts again
+MOST_ROUNDS = 1_000  # of all CPUs, until the tasks sleep; a few dozen are needed
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A command carried out: what happened, and `price`, the instructions of the clock that the patching task paid."""
+
+    events: list[Event]
+    price: int
 
 
 def without_walk(image: KernelImage) -> KernelImage:
@@ -28,25 +39,36 @@ def without_walk(image: KernelImage) -> KernelImage:
 
 
 def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES) -> Simulation:
-    """A booted kernel without ticks whose tasks all sleep: every CPU is halted."""
-    image = without_walk(KernelImage.synthetic(functions))
+    """A booted kernel of so many traced functions, without ticks, whose tasks all sleep: every CPU is halted.
+
+    It is the default kernel where that has as many, else a synthetic one. Raises: GuestError where it finds no rest.
+    """
+    default = KernelImage.default()
+    image = default if functions <= len(default.mcount_loc) else without_walk(KernelImage.synthetic(functions))
     simulation = Simulation.boot(Options(cpus=cpus, model=model, tick_period=0), image)
-    for _ in range(1_000):
+    for _ in range(MOST_ROUNDS):
         awake = [cpu for cpu in simulation.cpus if not simulation.machine.asleep(cpu)]
         if not awake:
             return simulation
         for cpu in awake:
             simulation.step(Run(cpu, QUANTUM))
-    raise AssertionError("the tasks do not come to rest")
+    raise GuestError("the tasks do not come to rest")
 
 
-def carry_out(simulation: Simulation, command: Command) -> list[Event]:
-    """Give a command and carry it out: the patching task acts, and whoever it waits for moves. Returns the events."""
-    events = simulation.do(command)
+def carried_out(simulation: Simulation, command: Command) -> Carried:
+    """Give a command and carry it out: the patching task acts, and whoever it waits for moves."""
+    events, machine, price = simulation.do(command), simulation.machine, 0
     while not simulation.task.idle:
         if simulation.task.ready():
+            before = machine.clock
             events += simulation.step(Act())
+            price += machine.clock - before
             continue
         for cpu in simulation.task.waits_for():
             events += simulation.step(Run(cpu, IPI))
-    return events
+    return Carried(events, price)
+
+
+def carry_out(simulation: Simulation, command: Command) -> list[Event]:
+    """The same; the events alone."""
+    return carried_out(simulation, command).events

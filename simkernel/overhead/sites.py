@@ -1,0 +1,77 @@
+"""What it takes to enable every site of a kernel, as the number of its sites grows.
+
+Batches, stores and syncs are counted on the simulated machine; the patch time is modelled: the instructions of the
+clock that the patching task pays for its stores, syncs and passes over the records, at the prices stated in `poke.py`
+and `ftrace/task.py`. Neither is time on this computer. The CPUs are at rest: they answer each sync at once, and what
+that takes them is not in the patch time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simkernel.events import BatchReleased, BatchStarted, SiteStored, SyncAnswered, SyncSent
+from simkernel.ftrace.commands import SetFilter, SetTracer, TracingOn
+from simkernel.overhead.quiet import at_rest, carried_out
+
+SITES = (1, 10, 100, 1_000, 10_000, 50_749, 200_000)
+"""50,749: what a small virtual machine with Linux 6.18 says in its boot log ("ftrace: allocating 50749 entries")."""
+CPUS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """Every one of so many sites enabled, from NOP to call.
+
+    Attributes:
+        sites: changed. records: that each pass looks at, all of the kernel's. batches, stores, syncs: for the sites.
+        others: syncs for the trampoline and the words that it reads. answers: of CPUs, to all of the syncs.
+        price: the patch time, instructions.
+    """
+
+    sites: int
+    records: int
+    batches: int
+    stores: int
+    syncs: int
+    others: int
+    answers: int
+    price: int
+
+
+def patched(sites: int) -> Patched:
+    """Enable so many sites: all of a synthetic kernel, or by a filter so many of the default kernel's."""
+    simulation = at_rest(sites, CPUS)
+    functions = simulation.image.functions() if sites < len(simulation.image.mcount_loc) else []
+    carried_out(simulation, TracingOn(False))
+    if functions:
+        carried_out(simulation, SetFilter("filter", " ".join(symbol.name for symbol in functions[:sites])))
+    carried = carried_out(simulation, SetTracer("function"))
+    counted: Counter[str] = Counter()
+    mine, of_sites = frozenset(simulation.image.mcount_loc.tolist()), False
+    for event in carried.events:
+        match event:
+            case BatchStarted(sites=changed):
+                of_sites = mine.issuperset(changed)
+                counted["batches"] += of_sites
+                counted["sites"] += len(changed) * of_sites
+            case SiteStored(sites=stored):
+                counted["stores"] += len(stored) * of_sites
+            case SyncSent():
+                counted["syncs" if of_sites else "others"] += 1
+            case SyncAnswered():
+                counted["answers"] += 1
+            case BatchReleased():
+                of_sites = False
+    return Patched(records=len(mine), price=carried.price, **counted)
+
+
+def over_sites(show: Callable[[str], None] = lambda text: None) -> list[Patched]:
+    """The same for each number in SITES."""
+    rows = []
+    for sites in SITES:
+        show(f"{sites:,} sites")
+        rows.append(patched(sites))
+    return rows

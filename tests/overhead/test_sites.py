@@ -1,0 +1,44 @@
+"""Enabling every site, as their number grows: the counts by the protocol's own arithmetic, the price by its parts."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkernel.ftrace.task import TABLE_PRICE
+from simkernel.layout import TP_VEC_MAX
+from simkernel.overhead.published import published
+from simkernel.overhead.quiet import at_rest
+from simkernel.overhead.sites import CPUS, SITES, patched
+from simkernel.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
+from simkernel.protocol import INT3_PROTOCOL, SyncCores, Write
+
+STORES = sum(isinstance(phase.action, Write) for phase in INT3_PROTOCOL.phases)
+SYNCS = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases)
+
+
+@pytest.mark.parametrize("sites", [1, 100, TP_VEC_MAX, TP_VEC_MAX + 1, 1_000])
+def test_the_counts_are_the_protocols(sites: int) -> None:
+    row = patched(sites)
+    assert (row.sites, row.batches) == (sites, -(-sites // TP_VEC_MAX))
+    assert (row.stores, row.syncs) == (STORES * sites, SYNCS * row.batches)
+    assert row.answers == CPUS * (row.syncs + row.others)
+    known = POKE_PRICE * row.stores + IPI_PRICE * (row.syncs + row.others) + 2 * TABLE_PRICE * row.records
+    actions, part = divmod(row.price - known, ACTION_PRICE)
+    assert part == 0 and 0 < actions < 3 * row.batches + 200
+
+
+def test_50_749_sites_take_what_was_reckoned_for_a_machine_with_so_many() -> None:
+    """199 batches, 597 syncs, 152,247 stores: reckoned by hand for Linux 6.12's text_poke_bp_batch()."""
+    row = patched(50_749)
+    assert 50_749 in SITES and (row.batches, row.syncs, row.stores) == (199, 597, 152_247)
+
+
+def test_a_kernel_that_has_enough_functions_is_the_default_one() -> None:
+    assert len(at_rest(1).image.mcount_loc) == len(at_rest(100).image.mcount_loc) < len(at_rest(1_000).image.mcount_loc)
+
+
+def test_each_published_figure_has_its_source_and_no_unsourced_one_is_there() -> None:
+    figures = published("patching") + published("workload")
+    assert len(figures) >= 8 and all(one.text.endswith(".") and one.source for one in figures)
+    assert all(bool(one.sites) == bool(one.short) for one in figures)
+    assert not any("13 %" in one.text or "13%" in one.text for one in figures)
