@@ -26,6 +26,12 @@ ENTRIES = 900  # of one run, and
 AFTERWARDS = 40  # once the batch is over, where a CPU runs up to a whole quantum each time
 
 
+WHERE = {
+    FetchModel.INSTANT: "where a CPU runs what memory holds",
+    FetchModel.PIECES: "where a CPU reads byte after byte",
+    FetchModel.LINE: "where a CPU reads a cache line at once",
+    FetchModel.BYTE: "where each byte may be the old or the new",
+}
 MIXTURE, INT3 = "half the old and half the new instruction", "an int3 that nobody claimed"
 
 
@@ -199,12 +205,14 @@ def known(scenario: Scenario, phase: str) -> Died | None:
     return KNOWN.get(phase) if is_known(scenario, phase) else None
 
 
-def sentences(died: Died | None, phase: str, runs: int = RUNS) -> tuple[str, ...]:
-    """What came of it, in words."""
+def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS) -> tuple[str, ...]:
+    """What came of it, in words; `model`: that of the story from which the phase was left out."""
     if died is None:
         return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
+    begun = () if died.model == model.value else (f"Without {phase}, no run goes wrong {WHERE[model]}, as here.",)
+    how = "By what manuals allow" if begun else f"Without {phase}"
     if not died.ran:
-        return (f"Without {phase}, the kernel died on CPU{died.cpu}, at another function that was changed.",)
+        return (*begun, f"{how}, the kernel died on CPU{died.cpu}, at another function that was changed.")
     verb = "took" if died.ran == INT3 else "ran"
-    what = f"Without {phase}, CPU{died.cpu} {verb} {died.ran}: the kernel died."
-    return (what, f"That was run {died.run} of {RUNS:,}.") if died.run else (what,)
+    what = f"{how}, CPU{died.cpu} {verb} {died.ran}: the kernel died."
+    return (*begun, what, f"That was run {died.run} of {RUNS:,}.") if died.run else (*begun, what)

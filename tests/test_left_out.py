@@ -9,6 +9,7 @@ import pytest
 from lessons import left_out
 from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, sentences
 from lessons.scenarios import SCENARIOS
+from simkernel.explore import Question, explore
 from simkernel.fetch import FetchModel
 from simkernel.moment import open_moment
 from tui.stepper.stepper import Stepper
@@ -108,5 +109,19 @@ def test_what_cannot_be_left_out_says_so() -> None:
 
 
 def test_a_sentence_for_each_end() -> None:
-    assert sentences(Died("byte", 1, INT3, 7), "sync 3")[0].startswith("Without sync 3, CPU1 took an int3")
-    assert sentences(None, "release") == ("Without release, none of 1,000 runs has gone wrong.",)
+    here, bytewise = FetchModel.PIECES, FetchModel.BYTE
+    assert sentences(Died("byte", 1, INT3, 7), "sync 3", bytewise)[0].startswith("Without sync 3, CPU1 took an int3")
+    assert sentences(Died("byte", 1, MIXTURE), "sync 2", here) == (
+        "Without sync 2, no run goes wrong where a CPU reads byte after byte, as here.",
+        "By what manuals allow, CPU1 ran half the old and half the new instruction: the kernel died.",
+    )
+    assert sentences(None, "release", here) == ("Without release, none of 1,000 runs has gone wrong.",)
+
+
+@pytest.mark.parametrize("phase", [phase for phase, died in KNOWN.items() if died and died.model != "pieces"])
+@pytest.mark.parametrize("place", ["inside", "across"])
+def test_where_no_run_goes_wrong_no_order_of_events_does(phase: str, place: str) -> None:
+    scenario = left_out.left_out(SCENARIOS["one"], phase)
+    for model, safe in ((scenario.options.model, True), (FetchModel.BYTE, False)):
+        finding = explore(Question(scenario.table, place=place, model=model))
+        assert (finding.finished and not finding.broken) == safe

@@ -29,11 +29,12 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
     failure = left_out.leave_out(scenario, name, told, left_out.SOME)
     if failure is None:
         runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
-        return LeftOut(None, " ".join(left_out.sentences(None, name, runs)))
+        return LeftOut(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
     simulation = failure.simulation
     changed = replace(left_out.left_out(scenario, name), options=simulation.options)
+    again = f"This is another run of the story, without {name}."
     found = Stepper(simulation, changed, stepper.site, failure.begin)
-    return LeftOut(found, " ".join(left_out.sentences(failure.died, name)))
+    return LeftOut(found, " ".join((again, *left_out.sentences(failure.died, name, scenario.options.model))))
 
 
 def _phase_here(stepper: Stepper) -> str:

@@ -92,7 +92,7 @@ def without(stepper: Stepper) -> str:
     phase = stepper.simulation.task.poke.phase
     if phase is None or stepper.scenario is None or not is_known(stepper.scenario, phase.name):
         return ""
-    return " ".join(sentences(known(stepper.scenario, phase.name), phase.name))
+    return " ".join(sentences(known(stepper.scenario, phase.name), phase.name, stepper.scenario.options.model))
 
 
 def heading(snapshot: Snapshot) -> str:
