@@ -70,7 +70,7 @@ def test_a_phase_is_left_out_doubled_and_moved() -> None:
 )
 def test_a_name_tells_what_was_changed(protocol: Protocol) -> None:
     assert protocol_of(protocol.name) == protocol
-    assert protocol.era == "nobody: an experiment"
+    assert protocol.era == "used by nobody: an experiment"
 
 
 @pytest.mark.parametrize("name", ["int4", "int3 without", "int3 without sync 9", "int3 on nop 6x1", "int3 with sync 1"])

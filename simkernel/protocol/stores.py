@@ -24,7 +24,7 @@ NAIVE_WHY = (
 
 NAIVE = Protocol(
     name="naive",
-    era="nobody: it crashes",
+    era="used by nobody: it crashes",
     source="Intel SDM vol. 3, Handling Self- and Cross-Modifying Code; erratum W108",
     prose="Five stores, one byte after the other, and no wait.",
     claims=False,
@@ -53,7 +53,7 @@ def _store(name: str, action: Write, memory: tuple[Part, ...], true_now: str, wh
 
 ONE_STORE = Protocol(
     name="one-store",
-    era="nobody: it crashes",
+    era="used by nobody: it crashes",
     source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
     prose="All five bytes in one store, and no wait.",
     claims=False,
@@ -94,7 +94,7 @@ HEAD_FIRST = Protocol(
 
 TAIL_FIRST = Protocol(
     name="tail-first",
-    era="nobody: it crashes",
+    era="used by nobody: it crashes",
     source=SDM,
     prose="The offset, then the opcode: the call comes into being only when its target is there.",
     claims=False,
@@ -118,7 +118,7 @@ TAIL_FIRST = Protocol(
 
 ATOMIC8 = Protocol(
     name="atomic8",
-    era="nobody: it crashes",
+    era="used by nobody: it crashes",
     source=f"{SDM}; SDM vol. 3, Guaranteed Atomic Operations: an aligned quadword, for data accesses",
     prose="One aligned eight-byte store where the site lies in one aligned word; else two, one for each word.",
     claims=False,

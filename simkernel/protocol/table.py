@@ -226,7 +226,7 @@ class Protocol:
         return replace(self._experiment("through a trap gate", self.phases), gate="trap")
 
     def _experiment(self, how: str, phases: tuple[Phase, ...]) -> Protocol:
-        return replace(self, name=f"{self.name} {how}", era="nobody: an experiment", phases=phases)
+        return replace(self, name=f"{self.name} {how}", era="used by nobody: an experiment", phases=phases)
 
 
 def _with_memory(phases: Sequence[Phase]) -> tuple[Phase, ...]:
