@@ -225,6 +225,27 @@ class Cpu:
             [self._engine.hook_add(unicorn.UC_HOOK_CODE, look, None, low, high) for low, high in ranges]
         )
 
+    def observer(self, callback: Callable[[int], None], size: int) -> Callable[[frozenset[int]], None]:
+        """The same for addresses that change: the function returned says which, and `size` bytes behind each count too.
+
+        An instruction that was translated while there were two hooks or more looks through those that there are when
+        it runs (`run` counts, which is one; another is put at 0), so no translation is made anew. But each costs
+        every instruction some nanoseconds: to look at all the sites there are is slow.
+        """
+        hooks: dict[int, int] = {}
+
+        def look(_engine: Any, rip: int, _size: int, _data: object) -> None:
+            callback(rip)
+
+        def watch(addresses: frozenset[int]) -> None:
+            for address in hooks.keys() - addresses:
+                self._engine.hook_del(hooks.pop(address))
+            for address in addresses - hooks.keys():
+                hooks[address] = self._engine.hook_add(unicorn.UC_HOOK_CODE, look, None, address, address + size)
+
+        self._hooked([self._engine.hook_add(unicorn.UC_HOOK_CODE, look, None, 0, 0)])
+        return watch
+
     def observe_memory(self, callback: Callable[[bool], None]) -> Callable[[], None]:
         """Call `callback(write)` at each access of an instruction to data; returns the way to end it."""
         hook = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE

@@ -1,4 +1,4 @@
-"""What the engine's door does with an exception in one of its callbacks."""
+"""What the engine's door does with an exception in one of its callbacks, and whom it calls back at all."""
 
 from __future__ import annotations
 
@@ -28,3 +28,20 @@ def test_ctrl_c_in_the_report_of_a_fault_is_not_lost() -> None:
     cpu.reset(rip=CODE)
     with pytest.raises(KeyboardInterrupt):
         cpu.run(1)
+
+
+def test_an_observer_sees_what_it_looks_at_now_in_code_that_ran_before() -> None:
+    code = new_buffer(4096)
+    code[:6] = 0x90
+    code[6:8] = (0xEB, -8 & 0xFF)  # jmp to the beginning
+    cpu = Cpu(0, [Mapping(CODE, code, code=True)])
+    cpu.reset(rip=CODE)
+    seen: list[int] = []
+    watch = cpu.observer(seen.append, 1)
+    looked = []
+    for places in (frozenset[int](), frozenset({CODE + 1, CODE + 4}), frozenset({CODE + 4}), frozenset[int]()):
+        watch(places)
+        cpu.run(7)
+        looked.append([rip - CODE for rip in seen])
+        seen.clear()
+    assert looked == [[], [1, 2, 4, 5], [4, 5], []]

@@ -3,7 +3,8 @@
 The observer never looks at a trampoline, a handler or a buffer. A CPU's *pass* of a site begins with its RIP at the
 site and ends with its RIP behind it, on the same stack. What the pass should count follows from the five bytes in that
 CPU's view at its beginning: a NOP nothing; a call of an ops' own trampoline that ops; a call of a shared trampoline
-each ops on the list whose hashes want the site; an int3 what the *new* instruction of the running batch counts.
+each ops on the list whose hashes want the site; an int3 what the *new* instruction of the running batch counts. So it
+looks at a site only while that is no NOP to memory or to some CPU.
 
 The shared trampolines ask the list a little later than the site was passed. So where the list, a hash or what they are
 to call changes meanwhile, a pass under way may count what was right at any moment of it: it has a least and a most, and
@@ -18,13 +19,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from simkernel import insn
+from simkernel.fetch import words_at, words_of_five
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
 from simkernel.simulation import Simulation
 
-SITE = 5
+SITE = insn.SITE_SIZE
+NOP = words_of_five(np.frombuffer(insn.NOP5, dtype=np.uint8)[None])[0]
 Names = frozenset[str]
 NOBODY: Names = frozenset()
 
@@ -67,16 +73,42 @@ class Observer:
         self.simulation = simulation
         self.either = either
         image = simulation.image
-        self._sites = frozenset(image.mcount_loc.tolist())
+        self._all = image.mcount_loc
+        self._sites = frozenset(self._all.tolist())
+        self._offsets = simulation.machine.code.map.offsets(self._all)
+        self._watch: list[Callable[[frozenset[int]], None]] = []
+        self._looked_at: frozenset[int] = frozenset()
         self._shared = {image.address(name): name for name in ("ftrace_caller", "ftrace_regs_caller")}
         self._inner = frozenset(image.address(name) for name in ("ftrace_call", "ftrace_regs_call"))
         self._list_func = image.address("ftrace_ops_list_func")
         self.forget()
 
     def attach(self) -> None:
-        places = sorted(self._sites | {site + SITE for site in self._sites})
-        for number, cpu in enumerate(self.simulation.machine.cpus):
-            cpu.observe(partial(self._at, number, cpu.stack_pointer), places)
+        self._watch = [
+            cpu.observer(partial(self._at, number, cpu.stack_pointer), SITE)
+            for number, cpu in enumerate(self.simulation.machine.cpus)
+        ]
+        self._look_where_needed()
+
+    def _look_where_needed(self) -> None:
+        """Look at each site that is no NOP to memory or to some CPU, or that a pass under way may count."""
+        machine = self.simulation.machine
+        reading = {machine.cpus[cpu].rip for cpu, lane in enumerate(machine.lanes) if lane.reading}
+        passing = {each.site for each in self.under_way.values() if each.most or each.shared}
+        changing = self._all[self._is_no_nop(machine.code.memory)]
+        for view in machine.code.views:
+            if view.unsettled:
+                changing = np.union1d(changing, self._all[self._is_no_nop(view.code)])
+        sites = frozenset(changing.tolist()) | passing | reading
+        if sites != self._looked_at:
+            self._looked_at = sites
+            for watch in self._watch:
+                watch(sites)
+
+    def _is_no_nop(self, code: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """For each site whether the buffer holds anything else there than the NOP that does nothing."""
+        found: npt.NDArray[np.bool_] = words_at(code, self._offsets) != NOP
+        return found
 
     def forget(self) -> None:
         """Begin again, where nothing is traced and no pass that counts is under way."""
@@ -84,7 +116,7 @@ class Observer:
         self.most: Counter[tuple[str, int]] = Counter()
         self.under_way: dict[int, Pass] = {}  # by the stack pointer at the site
         self.torn: list[str] = []
-        self.passes = self.open = 0  # passes that ended; those of them that may count one thing or another
+        self.passes = self.open = 0  # passes seen that ended; those of them that may count one thing or another
         self._trampolines: dict[int, str] = {}
         self._wishes: tuple[Wish, ...] = ()
         now = frozenset({self.simulation.core.state().trace_function})
@@ -157,6 +189,7 @@ class Observer:
 
     def update(self) -> None:
         """Something may have changed that a shared trampoline asks: passes under way there may see either."""
+        self._look_where_needed()
         self._note_inner_calls()
         directly = any(targets != {self._list_func} for targets in self._calls.values())
         state = self.simulation.core.state()
