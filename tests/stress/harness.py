@@ -76,7 +76,17 @@ class Pace:
     patching: Seeded
 
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
-        return (self.patching if lanes.patching() else self.otherwise).choose(state, lanes)
+        return self.patching.choose(state, Awake(lanes)) if lanes.patching() else self.otherwise.choose(state, lanes)
+
+
+class Awake:
+    """Lanes without the CPUs that sleep, unless all do: nothing comes to be by a turn of theirs but time."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.cpus = [cpu for cpu in lanes.cpus if not lanes.idle(cpu)] or lanes.cpus
+        self.idle, self.limit, self.readable = lanes.idle, lanes.limit, lanes.readable
+        self.patching, self.patcher_ready = lanes.patching, lanes.patcher_ready
+        self.unsettled_at_rip = lanes.unsettled_at_rip
 
 
 @dataclass
