@@ -1,7 +1,7 @@
-"""The variants as native code: functions of a kernel's sizes, each behind another beginning.
+"""The variants as native code: functions of a kernel's sizes and instructions, each behind another beginning.
 
-The bodies and who calls whom are those of a synthetic kernel (`image/synthetic.py`): pure, so that they run here as
-they do there. `Simplified:` the tracer is a stand-in of 32 instructions, which stamps by RDTSC and has one buffer.
+Who calls whom is as in a synthetic kernel (`image/synthetic.py`), the bodies are those of `mix.py`, and what a traced
+function calls is the guest's own code (`tracing.py`).
 """
 
 from __future__ import annotations
@@ -9,52 +9,67 @@ from __future__ import annotations
 import ctypes
 import random
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from simkernel.image.synthetic import CELL, call_graph, shapes
+from simkernel.image.synthetic import CELL, call_graph
 from simkernel.insn import CALL, INT3, NOP5, NOPS, SITE_SIZE
-from simkernel.overhead import code, native
+from simkernel.overhead import code, mix, native, tracing
+from simkernel.overhead.exact import exact
 
-CODE_AT, RING_AT, FLAG_AT, TABLE_AT = 0, 4 * native.PAGE, 7 * native.PAGE, 8 * native.PAGE
-RET_AT, TRACER_AT, DRIVER_AT = 0x0, 0x100, 0x200
-TEXT_AT = 16 * native.PAGE
+FLAG_AT, TABLE_AT, OBJECTS_AT, DRIVER_AT, TEXT_AT = (tracing.SIZE + page * native.PAGE for page in (0, 1, 16, 18, 19))
+SHIFTS = 256  # places, CELL bytes apart, that a text may begin at
+FLAG = "trace_flag"  # a word of data; all other targets are symbols of the guest
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Bytes before a body; `links`: where a displacement goes, where it counts from, and what it leads to."""
+    """Bytes before a body.
+
+    Attributes:
+        links: where a displacement goes, where it counts from, and what it leads to.
+        callback: what the guest's trampolines call meanwhile; "" where nothing is traced.
+    """
 
     code: bytes
-    links: tuple[tuple[int, int, int], ...] = ()
+    links: tuple[tuple[int, int, str], ...] = ()
+    callback: str = ""
 
 
-_CALL = bytes((CALL, 0, 0, 0, 0))
+def _called(target: str, callback: str = "") -> Beginning:
+    return Beginning(bytes((CALL, 0, 0, 0, 0)), ((1, 5, target),), callback)
+
+
+_RECORD = "function_trace_call"
 BEGINNINGS = {
     "none": Beginning(b""),
     "nop": Beginning(NOP5),
-    "call": Beginning(_CALL, ((1, 5, RET_AT),)),
-    "mcount": Beginning(b"\x55\x48\x89\xe5" + _CALL + b"\x5d", ((5, 9, RET_AT),)),
-    "flag": Beginning(b"\x80\x3d" + bytes(4) + b"\x00\x0f\x85" + bytes(4), ((2, 7, FLAG_AT), (9, 13, RET_AT))),
+    "call": _called("__fentry__"),
+    "mcount": Beginning(b"\x55\x48\x89\xe5" + bytes((CALL, 0, 0, 0, 0)) + b"\x5d", ((5, 9, "__fentry__"),)),
+    "flag": Beginning(b"\x80\x3d" + bytes(4) + b"\x00\x0f\x85" + bytes(4), ((2, 7, FLAG), (9, 13, "__fentry__"))),
     "nops": Beginning(NOPS[1] * SITE_SIZE),
-    "function": Beginning(_CALL, ((1, 5, TRACER_AT),)),
+    "function": _called("ftrace_caller", _RECORD),
+    "two-ops": _called("ftrace_caller", "ftrace_ops_list_func"),
+    "regs": _called("ftrace_regs_caller", _RECORD),
+    "int3": Beginning(bytes((INT3,)) + NOP5[1:], (), _RECORD),
 }
-"""By the names of `variants.VARIANTS`; the others have no native code."""
+"""By the names of `variants.VARIANTS`."""
 
 
 class Bodies:
     """So many functions of a kernel's sizes, with their call graph; `place` puts them down with a beginning."""
 
     def __init__(self, count: int, seed: int = 0) -> None:
-        self._shapes = shapes(seed)
+        shapes = mix.bodies(exact("nop").forms, seed)
         draw = random.Random(seed)
-        chosen = [0, *(draw.randrange(len(self._shapes)) for _ in range(count - 1))]
-        self._bodies = [self._shapes[k] for k in chosen]
+        chosen = [0, *(draw.randrange(len(shapes)) for _ in range(count - 1))]
+        self._bodies = [shapes[k] for k in chosen]
         slots = np.array([len(body.calls) for body in self._bodies], dtype=np.int64)
         self._callees, roots = call_graph(slots, seed)
         self.roots = np.flatnonzero(roots).tolist()
-        self.space = TEXT_AT + 2 * native.PAGE + sum(len(body.code) + 48 for body in self._bodies)
+        self.space = 2 * native.PAGE + sum(len(body.code) + 48 for body in self._bodies)
 
     def calls(self) -> int:
         """Functions called when each root is called once."""
@@ -65,51 +80,56 @@ class Bodies:
             totals[at] = 1 + sum(totals[callee] if callee > at else 1 for callee in callees)
         return sum(totals[root] for root in self.roots)
 
-    def place(self, beginning: Beginning, base: int) -> tuple[bytes, list[int]]:
-        """The text from address offset `base` on, and each function's offset; int3 between functions."""
+    def place(self, beginning: Beginning, base: int, targets: Mapping[str, int]) -> tuple[bytes, list[int]]:
+        """The text from offset `base` on, and each function's offset; int3 between functions.
+
+        `targets`: the offsets of what the beginning's links lead to.
+        """
         ahead, offsets, at = len(beginning.code), [], base
         for body in self._bodies:
             offsets.append(at)
-            at += -(-(ahead + len(body.code) - SITE_SIZE) // CELL) * CELL
+            at += -(-(ahead + len(body.code)) // CELL) * CELL
         text = bytearray((INT3,)) * (at - base)
         for function, (body, offset) in enumerate(zip(self._bodies, offsets, strict=True)):
             start = offset - base
-            whole = beginning.code + body.code[SITE_SIZE:]
+            whole = beginning.code + body.code
             text[start : start + len(whole)] = whole
             for where, end, target in beginning.links:
-                struct.pack_into("<i", text, start + where, target - (offset + end))
-            inner = start + ahead - SITE_SIZE
-            struct.pack_into("<i", text, inner + body.number, function)
+                struct.pack_into("<i", text, start + where, targets[target] - (offset + end))
             for place, callee in zip(body.calls, self._callees[function].tolist(), strict=False):
-                struct.pack_into("<i", text, inner + place, offsets[callee] - (base + inner + place + 4))
+                inner = start + ahead + place
+                struct.pack_into("<i", text, inner, offsets[callee] - (base + inner + 4))
         return bytes(text), offsets
 
 
 class Placed:
     """Executable memory that holds one variant at a time."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: Bodies, seed: int = 0) -> None:
         self.bodies = bodies
-        self._space = native.Executable(bodies.space + TEXT_AT, code.HLT)
-        self._space.put(RING_AT, bytes(3 * native.PAGE))
+        self._space = native.Executable(TEXT_AT + bodies.space + CELL * SHIFTS, code.HLT)
+        self.tracer = tracing.Tracer(self._space)
         self._space.put(FLAG_AT, bytes(native.PAGE))
-        self._space.put(RET_AT, b"\xc3")
-        self._space.put(TRACER_AT, code.bytes_of(code.tracer(self._space.address + RING_AT)))
+        self._space.put(OBJECTS_AT, mix.objects(self._space.address + OBJECTS_AT, seed))
         driver = self._space.put(DRIVER_AT, code.bytes_of(code.DRIVER))
-        self._driver = native.function(driver, None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
+        self._driver = native.function(driver, None, *(ctypes.c_uint64,) * 4)
+        symbols = {target for beginning in BEGINNINGS.values() for _at, _end, target in beginning.links} - {FLAG}
+        self._targets = {symbol: self.tracer.address(symbol) - self._space.address for symbol in symbols}
+        self._targets[FLAG] = FLAG_AT
 
     def put(self, name: str, shift: int) -> None:
-        """Put a variant down, `shift` cells of 16 bytes from the text's beginning."""
-        text, offsets = self.bodies.place(BEGINNINGS[name], TEXT_AT + CELL * shift)
+        """Put a variant down, `shift` cells of 16 bytes from the text's beginning; below SHIFTS."""
+        beginning = BEGINNINGS[name]
+        text, offsets = self.bodies.place(beginning, TEXT_AT + CELL * shift, self._targets)
         self._space.put(TEXT_AT + CELL * shift, text)
-        roots = [self._space.address + offsets[root] for root in self.bodies.roots]
+        addresses = [self._space.address + offset for offset in offsets]
+        roots = [addresses[root] for root in self.bodies.roots]
         self._space.put(TABLE_AT, struct.pack(f"<{len(roots)}Q", *roots))
-
-    @property
-    def recorded(self) -> int:
-        """Records that the tracer has written."""
-        return ctypes.c_uint64.from_address(self._space.address + RING_AT).value
+        if beginning.callback:
+            self.tracer.attach(beginning.callback, addresses)
+            native.set_gs(self.tracer.gs)
+            native.handle_sigtrap(self.tracer.handler)
 
     def run(self, rounds: int) -> None:
-        """Call every root so many times."""
-        self._driver(self._space.address + TABLE_AT, len(self.bodies.roots), rounds)
+        """Call every root so many times; `native.kept` around it gives back what a traced variant needs."""
+        self._driver(self._space.address + TABLE_AT, len(self.bodies.roots), rounds, self._space.address + OBJECTS_AT)

@@ -113,9 +113,10 @@ TICKS: tuple[Line, ...] = (
     ("c3", "ret"),
 )
 
-# void driver(functions, count, rounds): call each of the functions in turn, with another argument each.
+# void driver(functions, count, rounds, objects): call each of the functions in turn, each with one of 64 objects.
 DRIVER: tuple[Line, ...] = (
     ("53", "push %rbx"),
+    ("55", "push %rbp"),
     ("41 54", "push %r12"),
     ("41 55", "push %r13"),
     ("41 56", "push %r14"),
@@ -123,67 +124,42 @@ DRIVER: tuple[Line, ...] = (
     ("49 89 fe", "mov %rdi,%r14"),
     ("49 89 f7", "mov %rsi,%r15"),
     ("49 89 d5", "mov %rdx,%r13"),
+    ("48 89 cd", "mov %rcx,%rbp"),
     ("4c 89 f3", "mov %r14,%rbx"),
     ("4d 89 fc", "mov %r15,%r12"),
     ("4c 89 e7", "mov %r12,%rdi"),
+    ("83 e7 3f", "and $0x3f,%edi"),
+    ("48 c1 e7 07", "shl $0x7,%rdi"),
+    ("48 01 ef", "add %rbp,%rdi"),
     ("ff 13", "call *(%rbx)"),
     ("48 83 c3 08", "add $0x8,%rbx"),
     ("49 ff cc", "dec %r12"),
-    ("75 f2", "jne 0x18"),
+    ("75 e8", "jne 0x1c"),
     ("49 ff cd", "dec %r13"),
-    ("75 e7", "jne 0x12"),
+    ("75 dd", "jne 0x16"),
     ("41 5f", "pop %r15"),
     ("41 5e", "pop %r14"),
     ("41 5d", "pop %r13"),
     ("41 5c", "pop %r12"),
+    ("5d", "pop %rbp"),
     ("5b", "pop %rbx"),
     ("c3", "ret"),
 )
 
-# What a traced function calls: a stand-in for ftrace_caller and function_trace_call, with a record of 32 bytes.
-_TRACER: tuple[tuple[Line, ...], tuple[Line, ...]] = (
-    (
-        ("50", "push %rax"),
-        ("51", "push %rcx"),
-        ("52", "push %rdx"),
-        ("56", "push %rsi"),
-        ("57", "push %rdi"),
-        ("41 50", "push %r8"),
-        ("41 51", "push %r9"),
-        ("48 8b 7c 24 38", "mov 0x38(%rsp),%rdi"),
-        ("48 8b 74 24 40", "mov 0x40(%rsp),%rsi"),
-        ("e8 0a 00 00 00", "call 0x22"),
-        ("41 59", "pop %r9"),
-        ("41 58", "pop %r8"),
-        ("5f", "pop %rdi"),
-        ("5e", "pop %rsi"),
-        ("5a", "pop %rdx"),
-        ("59", "pop %rcx"),
-        ("58", "pop %rax"),
-        ("c3", "ret"),
-    ),
-    (
-        ("41 b9 01 00 00 00", "mov $0x1,%r9d"),
-        ("4d 0f c1 08", "xadd %r9,(%r8)"),
-        ("41 83 e1 7f", "and $0x7f,%r9d"),
-        ("41 c1 e1 05", "shl $0x5,%r9d"),
-        ("4f 8d 44 08 40", "lea 0x40(%r8,%r9,1),%r8"),
-        ("0f 31", "rdtsc"),
-        ("48 c1 e2 20", "shl $0x20,%rdx"),
-        ("48 09 d0", "or %rdx,%rax"),
-        ("49 89 38", "mov %rdi,(%r8)"),
-        ("49 89 70 08", "mov %rsi,0x8(%r8)"),
-        ("49 89 40 10", "mov %rax,0x10(%r8)"),
-        ("49 c7 40 18 2d 01 00 00", "movq $0x12d,0x18(%r8)"),
-        ("c3", "ret"),
-    ),
-)
 
-
-def tracer(ring: int) -> tuple[Line, ...]:
-    """The stand-in, for a ring buffer: a word with its head, and 128 records from +0x40 on."""
-    before, behind = _TRACER
-    return (*before, (f"49 b8 {ring.to_bytes(8, 'little').hex(' ')}", f"movabs ${ring:#x},%r8"), *behind)
+def trap(target: int) -> tuple[Line, ...]:
+    """A handler of SIGTRAP that takes each int3 for the first byte of a call of the target, five bytes long."""
+    return (
+        ("48 8b 82 a8 00 00 00", "mov 0xa8(%rdx),%rax"),
+        ("48 83 c0 04", "add $0x4,%rax"),
+        ("48 8b b2 a0 00 00 00", "mov 0xa0(%rdx),%rsi"),
+        ("48 83 ee 08", "sub $0x8,%rsi"),
+        ("48 89 b2 a0 00 00 00", "mov %rsi,0xa0(%rdx)"),
+        ("48 89 06", "mov %rax,(%rsi)"),
+        (f"48 b8 {target.to_bytes(8, 'little').hex(' ')}", f"movabs ${target:#x},%rax"),
+        ("48 89 82 a8 00 00 00", "mov %rax,0xa8(%rdx)"),
+        ("c3", "ret"),
+    )
 
 
 def handler(data: int, site: int) -> tuple[Line, ...]:

@@ -1,11 +1,12 @@
 """Measured: the variants as native code on this very CPU, and how far a figure can be trusted.
 
 Three workloads: *tight*, one short function over and over; *warm*, functions of a kernel's sizes, so few that their
-code fits a first cache of 32 KiB; *cold*, so many that it is some twenty times as long. In each round every variant is
-put down once, at an alignment of its own, in an order of its own; the difference to the functions without a site is
-taken within the round. SETS of bodies take turns: a site moves the body behind it, and how one set happens to lie then
-can make it slower or faster. So a set is one observation, the median of its rounds; of the sets the median is told,
-with an interval by bootstrap (percentiles, CONFIDENCE).
+code fits a first cache of 32 KiB; *cold*, so many that it is some twenty times as long. What a body does between its
+calls has the default kernel's counted mix of instructions (`mix.py`). In each round every variant is put down once, at
+an alignment of its own, in an order of its own; the difference to the functions without a site is taken within the
+round. SETS of bodies take turns: a site moves the body behind it, and how one set happens to lie then can make it
+slower or faster. So a set is one observation, the median of its rounds; of the sets the median is told, with an
+interval by bootstrap (percentiles, CONFIDENCE).
 
 The same code is measured against itself too. What it differs from itself is noise: a difference whose interval holds 0,
 or that is smaller than that noise, is not measurable, and is no number.
@@ -17,22 +18,20 @@ import os
 import platform
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.errors import LearnerError
 from simkernel.overhead import native
-from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
+from simkernel.overhead.bodies import BEGINNINGS, SHIFTS, Bodies, Placed
+from simkernel.overhead.variants import variant_named
 
 BASE = "none"
 AGAIN = "none again"  # the same code as BASE, measured as if it were another
 ROUNDS = 40
-SHIFTS = 256  # places of 16 bytes that a text may begin at
 SAMPLE = 400_000  # nanoseconds of one sample, about; of three the least is taken
 CONFIDENCE = 0.99
 RESAMPLES = 2_000
@@ -86,35 +85,21 @@ class Machine:
 
 
 def measure(names: Sequence[str] = (), rounds: int = ROUNDS, show: Show = lambda text: None) -> list[Measured]:
-    """Measure variants in each workload, on one CPU; all that have native code where no names are given.
+    """Measure variants in each workload, on one CPU; all of them where no names are given.
 
-    Raises: LearnerError where native code cannot run here, or a variant has none.
+    Raises: LearnerError where native code cannot run here, or for an unknown variant.
     """
     native.check()
-    chosen = [name for name in names or BEGINNINGS if name != BASE]
-    for name in chosen:
-        if name not in BEGINNINGS:
-            raise LearnerError(f"{name!r} has no native code to measure; there are: {', '.join(BEGINNINGS)}")
-    with _pinned():
+    chosen = [variant_named(name).name for name in names or BEGINNINGS if name != BASE]
+    with native.kept():
+        native.pin(max(native.usable_cpus()))
         return [_workload(workload, chosen, rounds, show) for workload in WORKLOADS]
-
-
-@contextmanager
-def _pinned() -> Iterator[None]:
-    """This thread on one CPU meanwhile."""
-    before = os.sched_getaffinity(0)
-    native.pin(max(before))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _workload(workload: str, names: Sequence[str], rounds: int, show: Show) -> Measured:
     count = WORKLOADS[workload]
     show(f"{workload}: making {count:,} functions")
-    all_placed = [Placed(Bodies(count, seed)) for seed in range(SETS)]
-    calls = [placed.bodies.calls() for placed in all_placed]
+    all_placed = [Placed(Bodies(count, seed), seed) for seed in range(SETS)]
     passes = [_calibrated(placed) for placed in all_placed]
     draw = random.Random()
     columns = (BASE, AGAIN, *names)
@@ -123,9 +108,11 @@ def _workload(workload: str, names: Sequence[str], rounds: int, show: Show) -> M
         show(f"{workload}: round {row + 1} of {rounds}")
         at = row % SETS
         for column in draw.sample(range(len(columns)), len(columns)):
-            all_placed[at].put(columns[column].partition(" ")[0], draw.randrange(SHIFTS))
-            times[row, column] = _sample(all_placed[at], passes[at]) / (passes[at] * calls[at])
-    return evaluate(workload, count, calls[0], columns, _by_set(times))
+            name = columns[column].partition(" ")[0]
+            all_placed[at].put(name, draw.randrange(SHIFTS))
+            took = _sample(all_placed[at], passes[at], fewer=bool(BEGINNINGS[name].callback))
+            times[row, column] = took / all_placed[at].bodies.calls()
+    return evaluate(workload, count, all_placed[0].bodies.calls(), columns, _by_set(times))
 
 
 def _by_set(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -142,21 +129,27 @@ def _calibrated(placed: Placed) -> int:
     placed.put(BASE, 0)
     passes = 1
     while True:
-        took = _sample(placed, passes)
+        took = passes * _sample(placed, passes)
         if took >= SAMPLE / 4 or passes >= 1 << 20:
             return max(1, round(passes * SAMPLE / took))
         passes *= 4
 
 
-def _sample(placed: Placed, passes: int) -> int:
-    """Nanoseconds of so many passes: the least of three, after one that warms up."""
+def _sample(placed: Placed, passes: int, fewer: bool = False) -> float:
+    """Nanoseconds of a pass: the least of three times so many passes, after one that warms up.
+
+    `fewer`: so many passes may take much longer than SAMPLE; then as few as take about that.
+    """
+    began = time.perf_counter_ns()
     placed.run(1)
+    if fewer:
+        passes = min(passes, max(1, SAMPLE // (time.perf_counter_ns() - began)))
     least = 1 << 62
     for _ in range(3):
         began = time.perf_counter_ns()
         placed.run(passes)
         least = min(least, time.perf_counter_ns() - began)
-    return least
+    return least / passes
 
 
 def evaluate(

@@ -8,7 +8,8 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from simkernel.errors import LearnerError
@@ -16,6 +17,7 @@ from simkernel.errors import LearnerError
 PAGE = 4096
 SIGTRAP = 5
 SA_SIGINFO, SA_NODEFER = 4, 0x40000000
+SYS_ARCH_PRCTL, ARCH_SET_GS, ARCH_GET_GS = 158, 0x1001, 0x1004  # syscall_64.tbl; asm/prctl.h
 SYS_MEMBARRIER = 324  # arch/x86/entry/syscalls/syscall_64.tbl
 MEMBARRIER_QUERY, MEMBARRIER_SYNC_CORE, MEMBARRIER_REGISTER_SYNC_CORE = 0, 1 << 5, 1 << 6  # linux/membarrier.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
@@ -61,6 +63,11 @@ def function(address: int, result: Any, *arguments: Any) -> Callable[..., Any]:
     """The C function at an address. Python's lock is given back while it runs."""
     made: Callable[..., Any] = ctypes.CFUNCTYPE(result, *arguments)(address)
     return made
+
+
+def word(address: int) -> ctypes.c_uint64:
+    """The 64-bit word at an address."""
+    return ctypes.c_uint64.from_address(address)
 
 
 def usable_cpus() -> list[int]:
@@ -130,9 +137,42 @@ class _Sigaction(ctypes.Structure):
 
 def handle_sigtrap(handler: int) -> None:
     """Let machine code at an address handle SIGTRAP, for all of this process."""
-    action = _Sigaction(handler=handler, flags=SA_SIGINFO | SA_NODEFER)
-    if ctypes.CDLL(None).sigaction(SIGTRAP, ctypes.byref(action), None):
+    _sigaction(_Sigaction(handler=handler, flags=SA_SIGINFO | SA_NODEFER))
+
+
+def _sigaction(action: _Sigaction | None) -> _Sigaction:
+    """Set what SIGTRAP does, or nothing; what it did before."""
+    before = _Sigaction()
+    if ctypes.CDLL(None).sigaction(SIGTRAP, action and ctypes.byref(action), ctypes.byref(before)):
         raise LearnerError("sigaction is refused here: no handler for SIGTRAP can be installed")
+    return before
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """What handles SIGTRAP, where this thread's GS points and which CPUs it may use is at the end as it was before.
+
+    No program needs GS meanwhile: on x86-64 Linux threads have their own data behind FS.
+    """
+    cpus, action, gs = os.sched_getaffinity(0), _sigaction(None), ctypes.c_uint64()
+    _arch_prctl(ARCH_GET_GS, ctypes.addressof(gs))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
+        _sigaction(action)
+        set_gs(gs.value)
+
+
+def set_gs(address: int) -> None:
+    """Let GS of this thread point there."""
+    _arch_prctl(ARCH_SET_GS, address)
+
+
+def _arch_prctl(command: int, argument: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(SYS_ARCH_PRCTL, command, ctypes.c_uint64(argument)):
+        raise LearnerError(f"arch_prctl is refused here ({os.strerror(ctypes.get_errno())}): GS cannot be set")
 
 
 def die_quietly() -> None:

@@ -28,11 +28,6 @@ HANDLER_AT = native.PAGE
 Step = Callable[[], object]
 
 
-def word(address: int) -> ctypes.c_uint64:
-    """The 64-bit word at an address."""
-    return ctypes.c_uint64.from_address(address)
-
-
 def check(protocol: Protocol) -> None:
     """LearnerError for a protocol that this driver cannot carry out."""
     for phase in protocol.phases:
@@ -51,13 +46,13 @@ def store(address: int, data: bytes) -> Step:
     start = address & ~7 if address % 8 + len(data) <= 8 else address
     around = bytearray(ctypes.string_at(start, 8))  # the bytes beside the site do not change
     around[address - start : address - start + len(data)] = data
-    return partial(setattr, word(start), "value", int.from_bytes(around, "little"))
+    return partial(setattr, native.word(start), "value", int.from_bytes(around, "little"))
 
 
 def steps(protocol: Protocol, site: int, old: bytes, new: bytes, data: int, target: int, sync: Step) -> list[Step]:
     """What a change from `old` to `new` is made of, in the order of the protocol's table."""
     parts = {Part.OLD: old, Part.NEW: new, Part.INT3: bytes((INT3,)) * 5}
-    emulate = word(data + code.EMULATE)
+    emulate = native.word(data + code.EMULATE)
     out: list[Step] = []
     if protocol.claims:
         calls = new != NOP5 and protocol.handler == "emulate"
@@ -88,10 +83,10 @@ def patch(protocol: Protocol, cycles: int, straddle: bool, data: int) -> None:
         steps(protocol, site, old, new, data, target, sync)
         for old, new in ((NOP5, call(site, target)), (call(site, target), NOP5))
     )
-    done, give_up = word(data + CYCLES), word(data + GIVE_UP)
+    done, give_up = native.word(data + CYCLES), native.word(data + GIVE_UP)
     thread = native.on_cpu(runner, partial(native.function(loop, None, ctypes.c_void_p), data))
     native.pin(patcher)
-    while not word(data + code.PASSES).value:
+    while not native.word(data + code.PASSES).value:
         pass  # the loop runs before the first change
     for cycle in range(cycles):
         done.value = cycle + 1
@@ -99,7 +94,7 @@ def patch(protocol: Protocol, cycles: int, straddle: bool, data: int) -> None:
             step()
         if give_up.value:
             break
-    word(data + code.STOP).value = 1
+    native.word(data + code.STOP).value = 1
     thread.join(5)
     if thread.is_alive():
         raise LearnerError("the loop has run astray: it does not end")
@@ -114,11 +109,11 @@ def delays(count: int, data: int) -> list[tuple[int, int]]:
     samples = (ctypes.c_uint64 * (2 * count))()
     thread = native.on_cpu(runner, partial(native.function(spin, None, ctypes.c_void_p), data))
     native.pin(patcher)
-    while not word(data + code.PASSES).value:
+    while not native.word(data + code.PASSES).value:
         pass
     arguments = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64)
     native.function(delay, None, *arguments)(data, spin + code.IMMEDIATE, ctypes.addressof(samples), count)
-    word(data + code.STOP).value = 1
+    native.word(data + code.STOP).value = 1
     thread.join(5)
     return list(zip(samples[0::2], samples[1::2], strict=True))
 

@@ -26,7 +26,7 @@ class Patched:
     """Every one of so many sites enabled, from NOP to call.
 
     Attributes:
-        sites: changed. records: that each pass looks at, all of the kernel's. batches, stores, syncs: for the sites.
+        sites: changed. records: of the kernel, that the plan looks at. batches, stores, syncs: for the sites.
         others: syncs for the trampoline and the words that it reads. answers: of CPUs, to all of the syncs.
         price: the patch time, instructions.
     """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 
 import numpy as np
 import pytest
 
+from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.overhead import native
 from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
@@ -16,24 +19,70 @@ from simkernel.overhead.variants import VARIANTS
 HERE = pytest.mark.skipif(bool(native.why_not()), reason="needs x86-64 Linux")
 
 
+TRACING = [name for name, beginning in BEGINNINGS.items() if beginning.callback]
+
+
 @HERE
+@pytest.mark.parametrize("name", TRACING)
 @pytest.mark.parametrize("count", [1, 48, 700])
-def test_the_calls_are_those_that_the_tracer_records(count: int) -> None:
+def test_the_calls_are_those_that_the_guests_tracer_records(count: int, name: str) -> None:
     bodies = Bodies(count, seed=3)
     placed = Placed(bodies)
-    placed.put("function", 5)
-    placed.run(4)
-    assert placed.recorded == 4 * bodies.calls()
+    with native.kept():
+        placed.put(name, 5)
+        placed.run(4)
+    assert placed.tracer.recorded == 4 * bodies.calls()
+    assert placed.tracer.hits == (placed.tracer.recorded if name == "two-ops" else 0)
 
 
 @HERE
 @pytest.mark.parametrize("name", BEGINNINGS)
 def test_each_beginning_runs_to_its_end(name: str) -> None:
     placed = Placed(Bodies(48))
-    placed.put(name, 7)
-    placed.run(3)
-    assert (placed.recorded > 0) == (name == "function")
-    assert name in VARIANTS
+    with native.kept():
+        placed.put(name, 7)
+        placed.run(3)
+    assert (placed.tracer.recorded > 0) == (name in TRACING)
+
+
+def test_each_variant_has_native_code() -> None:
+    assert list(BEGINNINGS) == list(VARIANTS)
+
+
+@HERE
+def test_a_record_is_what_the_guest_writes() -> None:
+    placed = Placed(Bodies(1))
+    with native.kept():
+        placed.put("function", 0)
+        placed.run(3)
+    ip, stamps = placed.tracer.address("ftrace_caller"), []
+    for number in range(3):
+        at = placed.tracer.ring + number * layout.RING_ENTRY_SIZE
+        assert native.word(at + layout.REC_IP).value > ip and native.word(at + layout.REC_PARENT).value > ip
+        stamps.append(native.word(at + layout.REC_TS).value)
+        assert ctypes.c_uint32.from_address(at + layout.REC_FLAGS).value & layout.REC_VALID
+    assert stamps == [0, 1, 2]
+
+
+@HERE
+def test_what_a_traced_run_needs_of_the_process_is_given_back() -> None:
+    class Marker(Exception):
+        pass
+
+    def noticed(*_arguments: object) -> None:
+        raise Marker
+
+    before = signal.signal(signal.SIGTRAP, noticed)
+    try:
+        with native.kept():
+            native.pin(max(native.usable_cpus()))
+            placed = Placed(Bodies(1))
+            placed.put("int3", 0)
+            placed.run(1)
+        with pytest.raises(Marker):
+            signal.raise_signal(signal.SIGTRAP)
+    finally:
+        signal.signal(signal.SIGTRAP, before)
 
 
 def test_the_same_code_differs_from_itself_in_at_most_five_of_a_hundred_runs() -> None:
@@ -67,6 +116,6 @@ def test_measuring_gives_the_cpus_back_and_finds_the_tracer() -> None:
 
 
 @HERE
-def test_what_has_no_native_code_is_refused() -> None:
-    with pytest.raises(LearnerError, match="'int3' has no native code to measure; there are: none, nop"):
-        measure(["int3"])
+def test_a_variant_that_there_is_not_is_refused() -> None:
+    with pytest.raises(LearnerError, match="no variant 'nopp'; there are: none, nop"):
+        measure(["nopp"])

@@ -30,7 +30,7 @@ LISTINGS = {
     "delay": code.DELAY,
     "ticks": code.TICKS,
     "driver": code.DRIVER,
-    "tracer": code.tracer(0x7F12_3456_7000),
+    "trap": code.trap(0x7F12_3456_7DA0),
 }
 
 
@@ -66,13 +66,13 @@ def test_the_driver_takes_the_steps_of_the_table() -> None:
         taken = patching.steps(protocol, site, old, new, data, target, lambda: synced.append(now()))
         if protocol.claims:
             taken.pop(0)()
-            assert patching.word(data + code.EMULATE).value == target
+            assert native.word(data + code.EMULATE).value == target
         for phase, step in zip(protocol.phases, taken, strict=True):
             step()
             values = {"old": old, "new": new, "int3": b"\xcc" * 5}
             assert now() == bytes(values[part.value][at] for at, part in enumerate(phase.memory_at(site))), phase.name
         assert now() == new
-    assert patching.word(data + code.EMULATE).value == 0
+    assert native.word(data + code.EMULATE).value == 0
     assert [bytes_now[0] for bytes_now in synced] == [0xCC, 0xCC, 0xE8]
 
 

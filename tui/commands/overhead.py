@@ -201,12 +201,11 @@ def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
 
 
 def measure_all(variants: Sequence[str]) -> list[Measured]:
-    """Each workload, measured here; of the variants given those that have native code."""
-    from simkernel.overhead.bodies import BEGINNINGS
+    """Each workload, measured here."""
     from simkernel.overhead.measured import measure
 
     with progress("measuring") as line:
-        return measure([name for name in variants if name in BEGINNINGS], show=line.show)
+        return measure(variants, show=line.show)
 
 
 def grow() -> list[tuple[int, Exact]]:
@@ -260,8 +259,9 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
     here = machine()
     out = [
         "",
-        "MEASURED: native code on this very CPU. The other variants have none.",
-        "Simplified: the tracer is a stand-in of some thirty instructions that stamps by RDTSC.",
+        "MEASURED: native code on this very CPU, in the default kernel's counted mix of instructions.",
+        "Who traces calls the toy kernel's own trampolines and callbacks, as they stand in its image.",
+        "Simplified: their stamp is a word in memory, not RDTSC. An int3 is a signal to the process here.",
         f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.",
     ]
     for one in measured:
@@ -272,9 +272,9 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
         ]
         for row in one.differences:
             figure = (
-                f"{row.middle:+9.3f} ns a call ({row.low:+.3f} to {row.high:+.3f}), {100 * row.share:+.1f} %"
+                f"{row.middle:+12,.3f} ns a call ({row.low:+,.3f} to {row.high:+,.3f}), {100 * row.share:+,.1f} %"
                 if row.measurable
-                else "   not measurable"
+                else "      not measurable"
             )
             out.append(f"{VARIANTS[row.name].title:<28}{figure}")
     return out
