@@ -1,0 +1,195 @@
+"""The price of tracing as tables of text, and as values for JSON: each answer with its method, none mixed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from simkernel.overhead.published import published
+from tui.plots import sites_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simkernel.overhead.exact import Exact
+    from simkernel.overhead.measured import Measured
+    from simkernel.overhead.modelled import Costs
+    from simkernel.overhead.sites import Patched
+
+BASE, OFF = "none", "nop"
+COUNTED = "counted by a hook on each instruction and on each access to data; one CPU, ticks off"
+TIMED = "native code on this CPU; medians over sets of functions of differences within a round, 99 % intervals"
+PATCHED = (
+    """batches, stores and syncs counted; price: instructions of the patching task's clock, at its stated prices"""
+)
+PRICED = "the exact counts times the cycles of a table; no CPU ran it"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was counted, priced and measured.
+
+    Attributes:
+        glob: functions of the variants that trace. rows: the exact figures. table: their prices. left_out: variants
+        that cannot be made here. measured, grown, over: by workload, by functions traced, by sites; [] if not asked.
+    """
+
+    glob: str
+    rows: Sequence[Exact]
+    table: Costs
+    measured: Sequence[Measured]
+    grown: Sequence[tuple[int, Exact]]
+    over: Sequence[Patched]
+    left_out: Sequence[str]
+
+
+def value(answers: Answers) -> dict[str, object]:
+    """All of it for JSON."""
+    from simkernel.overhead.modelled import modelled
+
+    table = answers.table
+    return {
+        "exact": {"method": COUNTED, "glob": answers.glob, "variants": [asdict(row) for row in answers.rows]},
+        "modelled": {
+            "method": PRICED,
+            "table": table.name,
+            "sources": sorted(set(table.source.values())),
+            "variants": [asdict(modelled(row, table)) for row in answers.rows],
+        },
+        "measured": measured_value(answers.measured),
+        "growth": [{"traced": traced, "instructions": row.instructions} for traced, row in answers.grown],
+        "sites": sites_value(answers.over),
+        "left_out": list(answers.left_out),
+    }
+
+
+def tables(answers: Answers) -> list[str]:
+    """All of it as text, but for the bars."""
+    out = [*lines(answers.rows, answers.glob), *priced_lines(answers.rows, answers.table)]
+    out += measured_lines(answers.measured)
+    return [*out, "", *sites_lines(answers.over)] if answers.over else out
+
+
+def lines(rows: Sequence[Exact], glob: str) -> list[str]:
+    """The table, a sentence for each variant, and what it says about tracing that is off."""
+    from simkernel.overhead.variants import VARIANTS
+
+    made = ", ".join(f"{task} {calls}" for task, calls in rows[0].system_calls.items())
+    out = [
+        "EXACT: counted on the simulated machine.",
+        "One CPU, ticks off: every task is woken once, makes its system calls and sleeps again.",
+        f"System calls: {made}.",
+        "",
+        f"{'':<28} {'instructions':>12} {'code bytes':>11} {'reads':>8} {'writes':>8} {'a call':>9}",
+    ]
+    for row in rows:
+        fewest, most = row.span
+        span = "" if not most else str(most) if fewest == most else f"{fewest} to {most}"
+        out.append(
+            f"{VARIANTS[row.name].title:<28} {row.instructions:>12,} {row.code:>11,} {row.reads:>8,} "
+            f"{row.writes:>8,} {span:>9}"
+        )
+    out += ["", "a call: instructions from a function's site to the one behind it.", ""]
+    for row in rows:
+        variant = VARIANTS[row.name]
+        out += [f"{variant.title}: {variant.what}".rstrip(": "), f"    {variant.sentence}"]
+    return out + _conclusions({row.name: row for row in rows}, glob)
+
+
+def _conclusions(by_name: dict[str, Exact], glob: str) -> list[str]:
+    """What these figures allow one to say."""
+    out = [""]
+    if BASE in by_name and OFF in by_name:
+        base, off = by_name[BASE], by_name[OFF]
+        instructions, code = off.instructions - base.instructions, off.code - base.code
+        accesses = off.reads + off.writes - base.reads - base.writes
+        out.append(
+            f"Off, in {off.calls:,} calls: {instructions:,} instructions, {code:,} bytes of code and {accesses:,} "
+            f"accesses to memory more. That is {instructions / off.calls:g} and {code / off.calls:g} a call."
+        )
+    if OFF in by_name and (on := by_name.get("function")) is not None and on.calls != by_name[OFF].calls:
+        out.append(
+            f"On, {on.calls - by_name[OFF].calls:+} calls: the tracer reads the clock, "
+            "and a few functions that look at the time do more where it is later."
+        )
+    return out
+
+
+def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
+    """The modelled table: cycles of the workload, and what of it had no price."""
+    from simkernel.overhead.modelled import modelled
+    from simkernel.overhead.variants import VARIANTS
+
+    prices = [modelled(row, table) for row in rows]
+    first = prices[0]
+    out = [
+        "",
+        f"MODELLED: the counts above times the cycles of {table.name}. No CPU ran it; real ones overlap.",
+        "",
+        f"{'':<28} {'cycles':>12} {f'more than {first.name}':>18}   not priced",
+    ]
+    for price in prices:
+        more = "" if price is first else f"{price.cycles - first.cycles:+,.0f}"
+        known = sum(first.unpriced.values())
+        unpriced = [f"{times - first.unpriced.get(form, 0):,} {form}" for form, times in price.unpriced.items()
+                    if price is not first and times != first.unpriced.get(form, 0)]  # fmt: skip
+        note = f"{known:,} instructions in each" if price is first else ", ".join(unpriced)
+        out.append(f"{VARIANTS[price.name].title:<28} {price.cycles:>12,.0f} {more:>18}   {note}".rstrip())
+    out.append("")
+    return out + [f"Source: {source}" for source in sorted(set(table.source.values()))]
+
+
+def measured_lines(measured: Sequence[Measured]) -> list[str]:
+    """The measured tables, and where they were measured."""
+    from simkernel.overhead.measured import machine
+    from simkernel.overhead.variants import VARIANTS
+
+    if not measured:
+        return []
+    here = machine()
+    out = [
+        "",
+        "MEASURED: native code on this very CPU, in the default kernel's counted mix of instructions.",
+        "Who traces calls the toy kernel's own trampolines and callbacks, as they stand in its image.",
+        "Simplified: their stamp is a word in memory, not RDTSC. An int3 is a signal to the process here.",
+        f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.",
+    ]
+    for one in measured:
+        out += [
+            "",
+            f"{one.workload}: functions {one.functions:,}, {one.base:.2f} ns a call without a site. "
+            f"The same code differs from itself by up to {100 * one.noise:.1f} %.",
+        ]
+        for row in one.differences:
+            figure = (
+                f"{row.middle:+12,.3f} ns a call ({row.low:+,.3f} to {row.high:+,.3f}), {100 * row.share:+,.1f} %"
+                if row.measurable
+                else "      not measurable"
+            )
+            out.append(f"{VARIANTS[row.name].title:<28}{figure}")
+    return out
+
+
+def sites_value(over: Sequence[Patched]) -> dict[str, object] | None:
+    """That as JSON, the published figures apart."""
+    if not over:
+        return None
+    rows = [asdict(row) for row in over]
+    return {
+        "method": PATCHED,
+        "rows": rows,
+        "published": [asdict(one) for one in published("patching") + published("workload")],
+    }
+
+
+def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:
+    """The measurement as JSON: a difference that is no more than noise has no number."""
+    from simkernel.overhead.measured import machine
+
+    if not measured:
+        return None
+    value: list[dict[str, object]] = []
+    for one in measured:
+        rows = [asdict(row) if row.measurable else {"name": row.name, "measurable": False} for row in one.differences]
+        value.append(asdict(one) | {"differences": rows})
+    return {"method": TIMED, "machine": asdict(machine()), "workloads": value}
