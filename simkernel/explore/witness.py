@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simkernel import insn, layout
+from simkernel import disasm, insn, layout
 from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
 from simkernel.explore.case import Case
 from simkernel.poke import PARKED
@@ -86,7 +86,8 @@ class Witness:
         own = [whole[at : at + size[at]] for whole, size in sizes if at in size]
         whole = [one for one in own if self._data.startswith(one)]
         trap = at == 0 and self._data[0] == insn.INT3
-        shown = bytes((insn.INT3,)) if trap else whole[0] if whole else self._data[: insn.SITE_SIZE - at]
+        size = min(disasm.length(self._data, self._rip), insn.SITE_SIZE - at)
+        shown = bytes((insn.INT3,)) if trap else whole[0] if whole else self._data[:size]
         self.ran.add((at, shown.hex()))
         if not whole and not trap:
             self.broken.add("torn")

@@ -11,15 +11,16 @@ import random
 
 import pytest
 
-from simkernel import insn
+from simkernel import disasm, insn, layout
 from simkernel.explore.case import case_of
 from simkernel.explore.properties import BY_NAME, names_of
-from simkernel.explore.replay import Stage, run_to, set_stage
+from simkernel.explore.replay import AROUND, Stage, run_to, set_stage
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.explore.sentences import scenes_from
 from simkernel.explore.witness import Witness
 from simkernel.explore.world import Cpu, World
 from simkernel.fetch import FetchModel
+from simkernel.poke import GO_ON, PARKED
 from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
 
@@ -32,6 +33,7 @@ CELLS = (
     ("int3 without sync 3", "call-call", "inside", FetchModel.INSTANT),
     ("int3-2012", "call-call", "inside", FetchModel.LINE),
     ("int3 on nop 5x1", "nop-call", "inside", FetchModel.INSTANT),
+    ("stop_machine on nop 5x1", "nop-call", "inside", FetchModel.INSTANT),
 )
 LONG = (
     ("one-store", "nop-call", "inside", FetchModel.PIECES),
@@ -39,6 +41,9 @@ LONG = (
     ("int3", "nop-call", "across", FetchModel.BYTE),
     ("int3 without sync 1", "nop-call", "across", FetchModel.PIECES),
     ("int3 without sync 2", "call-nop", "across", FetchModel.LINE),
+    ("stop_machine-bare", "nop-call", "across", FetchModel.LINE),
+    ("stop_machine-ipi-bare", "call-call", "across", FetchModel.BYTE),
+    ("stop_machine", "nop-call", "across", FetchModel.BYTE),
 )
 
 
@@ -77,7 +82,8 @@ def _label(world: World, cpu: Cpu, data: bytes) -> str:
         size = world.case.instructions(whole).get(at)
         if size and data[:size] == whole[at : at + size]:
             return f"+{at} {whole[at : at + size].hex()}"
-    return f"+{at} {data[: insn.SITE_SIZE - at].hex()}"
+    size = min(disasm.length(data, world.case.site + at), insn.SITE_SIZE - at)
+    return f"+{at} {data[:size].hex()}"
 
 
 class Try:
@@ -115,6 +121,9 @@ class Try:
         self.witness.before(choice)
         self.witness.after(choice, self.simulation.step(choice))
 
+    def _parked(self, cpu: int) -> bool:
+        return self.machine.percpu(cpu, layout.PCPU_STOP) == PARKED
+
     def _waits(self, cpu: int) -> bool:
         return self.machine.lanes[cpu].ipi_sent is not None and not self.machine.lanes[cpu].int3s
 
@@ -129,7 +138,7 @@ class Try:
         if self._waits(cpu) and not machine.lanes[cpu].reading and dice.random() < 0.8:
             for _ in range(800):  # into the interrupt and out of it
                 self.step(Run(cpu, 1))
-                if self.simulation.outcome or machine.cpus[cpu].rip == rip:
+                if self.simulation.outcome or machine.cpus[cpu].rip == rip or self._parked(cpu):
                     break
         elif 0 <= rip - site < insn.SITE_SIZE:
             cells = machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE)
@@ -144,6 +153,8 @@ class Try:
             for _ in range(dice.choice((1, 20, 100))):  # on in the handler, and at most out of it
                 if machine.lanes[cpu].int3s and not self.simulation.outcome:
                     self.step(Run(cpu, 1))
+        elif machine.percpu(cpu, layout.PCPU_STOP) == GO_ON:
+            run_to(self.simulation, self.step, cpu, site, AROUND)
         elif self.rounds and not machine.code.views[cpu].unsettled and dice.random() < 0.2:
             self.rounds -= 1
             run_to(self.simulation, self.step, cpu, site, QUANTUM)
