@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from simkernel.errors import LearnerError
 from simkernel.explore.case import case_of
 from simkernel.explore.properties import BY_NAME, USUAL, names_of
-from simkernel.explore.search import STATES, Search, Step
+from simkernel.explore.search import STATES, Progress, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
 from simkernel.explore.world import World
 from simkernel.fetch import FetchModel
@@ -49,7 +48,8 @@ class Finding:
     """The answer to a question.
 
     Attributes:
-        world: where it was looked for. states: how many were looked at; depth: of the last ones, in steps.
+        world: where it was looked for. states: how many were looked at; depth: no schedule of up to so many steps
+            breaks anything else.
         finished: whether all were.
         broken: the property whose violation was met first, "" for none; schedule: a shortest one that breaks it.
     """
@@ -93,20 +93,17 @@ class Finding:
         return f"{subject}: safe. All {self.states:,} states keep: {', '.join(asked.properties)}."
 
 
-def explore(question: Question, progress: Callable[[int, int], bool] | None = None) -> Finding:
-    """Look for the shortest schedule that breaks one of the properties.
-
-    Args: progress: told (states, depth) now and then; True from it ends the search.
-    """
+def explore(question: Question, progress: Progress | None = None) -> Finding:
+    """Look for the shortest schedule that breaks one of the properties."""
     return _explore(question, True, progress)[0]
 
 
-def explore_each(question: Question, progress: Callable[[int, int], bool] | None = None) -> tuple[Finding, ...]:
+def explore_each(question: Question, progress: Progress | None = None) -> tuple[Finding, ...]:
     """The shortest schedule for each property that can be broken, shortest first; where none can, that answer."""
     return _explore(question, False, progress)
 
 
-def _explore(question: Question, first_only: bool, progress: Callable[[int, int], bool] | None) -> tuple[Finding, ...]:
+def _explore(question: Question, first_only: bool, progress: Progress | None) -> tuple[Finding, ...]:
     world = question.world()
     answer = Search(world, question.cpus, question.properties).run(first_only, question.bound, progress)
     found = sorted(answer.violations.values(), key=lambda one: (len(one.steps), one.bit))

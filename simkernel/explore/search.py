@@ -17,6 +17,7 @@ from simkernel.explore.world import Cpu, Mode, Move, World
 from simkernel.schedule import Act
 
 STATES = 1_000_000  # after so many the search gives up, and says so
+TOLD_EVERY = 2_000  # states between two words on how far it is, each of which may end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Answer:
     Attributes:
         states: looked at. finished: False where it gave up at its bound (or was cancelled), so that "safe" is not said.
         violations: bit of a property -> a shortest schedule that breaks it.
-        depth: steps from the start to the states looked at last.
+        depth: no schedule of up to so many steps breaks anything else.
     """
 
     states: int = 0
@@ -53,6 +54,9 @@ class Answer:
     violations: dict[int, Violation] = field(default_factory=dict)
     depth: int = 0
 
+
+Progress = Callable[[Answer], bool]
+"""Told how far a search is, again and again; True from it ends the search."""
 
 State = tuple[int, ...]  # actions taken, then the CPUs' numbers, ascending
 
@@ -87,22 +91,22 @@ class Search:
     def start(self) -> State:
         return (0, *[self.number(self.world.start())] * self.cpus)
 
-    def run(
-        self, first_only: bool = True, bound: int = STATES, progress: Callable[[int, int], bool] | None = None
-    ) -> Answer:
-        """Search on until a property is broken (`first_only`), each is, every state is known, or the bound is reached.
-
-        Args: progress: told (states, depth) after each step further; True from it ends the search.
-        """
+    def run(self, first_only: bool = True, bound: int = STATES, progress: Progress | None = None) -> Answer:
+        """Search until a property is broken (`first_only`), each is, every state is known, or the bound is reached."""
         answer = Answer()
         wanted, seeks = self.wanted & ~STUCK, bool(self.wanted & STUCK)
         start = self.start()
         self.parents = {start: None}
         level = [start]
         left = wanted
-        while level and answer.finished:
+        while level:
             after: list[State] = []
-            for state in level:
+            for at, state in enumerate(level):
+                if at % TOLD_EVERY == 0:
+                    answer.states = len(self.parents)
+                    if answer.states > bound or (progress and progress(answer)):
+                        answer.finished = False
+                        return answer
                 following = self._following(state, left)
                 kept = []
                 for successor, bits in following:
@@ -119,10 +123,8 @@ class Search:
                     return answer
             answer.depth += 1
             level = after
-            answer.states = len(self.parents)
-            if answer.states > bound or (progress and progress(answer.states, answer.depth)):
-                answer.finished = not level
-        if seeks and answer.finished:
+        answer.states = len(self.parents)
+        if seeks:
             self._look_for_stuck(answer)
         return answer
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.explore import Finding, Question, explore
-from simkernel.explore.search import Search
+from simkernel.explore.search import TOLD_EVERY, Answer, Search
 from simkernel.explore.sentences import choice_of, follow, parse, sentence
 from simkernel.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol
@@ -35,8 +37,21 @@ def test_a_search_that_gives_up_says_so() -> None:
 
 def test_a_search_can_be_cancelled() -> None:
     world = Question(INT3_PROTOCOL).world()
-    answer = Search(world, 2).run(progress=lambda states, depth: depth >= 5)
+    answer = Search(world, 2).run(progress=lambda so_far: so_far.depth >= 5)
     assert not answer.finished and answer.depth == 5
+
+
+def test_a_search_asks_often_whether_to_go_on() -> None:
+    """Not only between two steps: the states that are so many steps away may be hundreds of thousands."""
+    told: list[int] = []
+
+    def enough(so_far: Answer) -> bool:
+        told.append(so_far.states)
+        return so_far.states > 100_000
+
+    world = Question(INT3_PROTOCOL.without("sync 1"), cpus=4).world()
+    assert not Search(world, 4).run(first_only=False, progress=enough).finished
+    assert max(after - before for before, after in pairwise(told)) < 8 * TOLD_EVERY
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -12,6 +12,7 @@ from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
     from simkernel.explore import Finding
+    from simkernel.explore.search import Answer
     from simkernel.protocol import Protocol
 
 CHANGES = ("nop-call", "call-call", "call-nop")
@@ -69,8 +70,8 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
     )
     with progress("exploring") as line:
 
-        def show(states: int, depth: int) -> bool:
-            line.show(f"{states:,} states, {depth} steps")
+        def show(so_far: Answer) -> bool:
+            line.show(f"{so_far.states:,} states, {so_far.depth} steps")
             return False
 
         finding = explore(question, show)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from simkernel.errors import LearnerError, OurError, nearest
 from simkernel.explore import Finding, Question, explore_each
 from simkernel.explore.case import CHANGES, PLACES
-from simkernel.explore.properties import BY_NAME, USUAL
+from simkernel.explore.properties import BY_NAME, USUAL, names_of
 from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, PLACES_IN_WORDS
 from simkernel.explore.replay import Stages, Unplayable, replay
+from simkernel.explore.search import Answer
 from simkernel.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
@@ -134,7 +135,7 @@ class Lab:
         number: of the question that one began with, from 0. chosen: setting -> value.
         order: the protocol's steps, by name, in the order in which they are to be done; times: how often each is.
         guess: what was predicted, "" for nothing. findings: the answer, () before it; at: which of it is looked at.
-        states, depth: how far a search has come.
+        states, depth: how far a search has come; broken: the promises that it has found broken so far.
         stop_asked: set by a front end, from another thread, to end a search where it is.
     """
 
@@ -163,6 +164,7 @@ class Lab:
         self.guess = ""
         self.findings: tuple[Finding, ...] = ()
         self.at = self.states = self.depth = 0
+        self.broken: tuple[str, ...] = ()
         self.stop_asked = False
 
     # --- what is chosen ---------------------------------------------------------------------------------------------
@@ -271,8 +273,9 @@ class Lab:
         """Look at every order of events; `findings` is the answer. It can be stopped from another thread."""
         self._forget()
 
-        def told(states: int, depth: int) -> bool:
-            self.states, self.depth = states, depth
+        def told(so_far: Answer) -> bool:
+            self.states, self.depth = so_far.states, so_far.depth
+            self.broken = tuple(name for bit in so_far.violations for name in names_of(bit))
             return self.stop_asked
 
         findings = explore_each(self.question, told)

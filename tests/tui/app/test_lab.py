@@ -140,6 +140,24 @@ def test_a_search_can_be_stopped() -> None:
     drive(check)
 
 
+def test_what_a_long_search_has_found_can_be_seen_at_once() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L", "s")
+        screen = lab_of(hand)
+        screen.lab.choose("cpus", "4")
+        await hand.pilot.press("e")
+        while not screen.lab.broken:
+            await asyncio.sleep(0.001)
+        await hand.read()
+        assert "Found: torn. Esc shows it." in flat(hand.text())
+        await hand.pilot.press("escape")
+        await screen.settled()
+        await hand.read()
+        assert "(torn)" in (said := flat(hand.text())) and "another promise may be broken too" in said
+
+    drive(check)
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", [*SIZES, (60, 20)])
 def test_each_view_fits(size: tuple[int, int], theme: str) -> None:
