@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import click
@@ -16,6 +17,9 @@ def emit_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+BAR = 20  # columns of a progress bar
+
+
 class Progress:
     """One line on stderr that says what is under way; nothing where stderr is no terminal."""
 
@@ -24,12 +28,18 @@ class Progress:
         self._on = sys.stderr.isatty()
         self._shown = ""
 
-    def show(self, detail: str = "") -> None:
-        """Replace the line; `detail` is how far it got."""
-        line = f"{self.what} ... {detail}".rstrip()
+    def show(self, detail: str = "", part: float | None = None) -> None:
+        """Replace the line; `detail` is how far it got, `part` of all (0 to 1) is drawn as a bar."""
+        bar = "" if part is None else f"[{'#' * round(BAR * min(part, 1)):<{BAR}}] "
+        line = f"{self.what} ... {bar}{detail}".rstrip()
         if self._on and line != self._shown:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
             self._shown = line
+
+    def steps(self, total: int) -> Callable[[str], None]:
+        """What shows each of so many steps as it begins, by a detail."""
+        begun = count()
+        return lambda detail: self.show(detail, next(begun) / total)
 
     def clear(self) -> None:
         if self._on and self._shown:

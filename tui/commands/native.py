@@ -46,7 +46,9 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
     from simkernel.overhead.children import patched
 
     with progress("patching") as line:
-        result = patched(NAMES.get(protocol, protocol), cycles, straddle, lambda done: line.show(f"{done:,} changes"))
+        result = patched(
+            NAMES.get(protocol, protocol), cycles, straddle, lambda done: line.show(f"{done:,} changes", done / cycles)
+        )
     if as_json:
         emit_json(asdict(result) | {"unharmed": result.unharmed})
     else:

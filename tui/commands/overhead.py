@@ -93,8 +93,9 @@ def count(names: Sequence[str], glob: str) -> list[Exact]:
 
     rows: list[Exact] = []
     with progress("counting") as line:
+        show = line.steps(len(names))
         for name in names:
-            line.show(VARIANTS[name].title)
+            show(VARIANTS[name].title)
             rows.append(exact(name, glob))
     return rows
 
@@ -114,23 +115,23 @@ def write_pictures(pictures: Sequence[str], file: Path) -> list[Path]:
 
 def measure_all(variants: Sequence[str]) -> list[Measured]:
     """Each workload, measured here."""
-    from simkernel.overhead.measured import measure
+    from simkernel.overhead.measured import ROUNDS, WORKLOADS, measure
 
     with progress("measuring") as line:
-        return measure(variants, show=line.show)
+        return measure(variants, show=line.steps(len(WORKLOADS) * (1 + ROUNDS)))
 
 
 def grow() -> list[tuple[int, Exact]]:
     """The workload with 0 ... all functions traced."""
-    from simkernel.overhead.growth import growth
+    from simkernel.overhead.growth import STEPS, growth
 
     with progress("counting") as line:
-        return growth(line.show)
+        return growth(line.steps(len(STEPS)))
 
 
 def sites_grow() -> list[Patched]:
     """What enabling every site takes, against the number of sites."""
-    from simkernel.overhead.sites import over_sites
+    from simkernel.overhead.sites import SITES, over_sites
 
     with progress("patching") as line:
-        return over_sites(line.show)
+        return over_sites(line.steps(len(SITES)))

@@ -1,0 +1,28 @@
+"""The line that says how far a command got: on a terminal only, a bar where the whole is known, gone at the end."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tui.output import progress
+
+
+def test_a_bar_grows_with_each_step_and_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress("counting") as line:
+        show = line.steps(4)
+        for word in ("one", "two", "three", "four"):
+            show(word)
+    shown = capsys.readouterr().err.split("\r\x1b[K")
+    assert [text.count("#") for text in shown[2:6]] == [0, 5, 10, 15]
+    assert shown[3].endswith("] two") and shown[-1] == ""
+
+
+def test_nothing_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("counting") as line:
+        line.show("far", 0.5)
+    assert capsys.readouterr().err == ""
