@@ -6,8 +6,9 @@ at once, hundreds of CPUs' steps lie between two beats of one site, and are summ
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from simkernel.events import (
     BatchReleased,
@@ -42,33 +43,71 @@ class Stop(NamedTuple):
     during: str
 
 
+def _place(stop: Stop) -> int:
+    return stop.place
+
+
+class Stops(Sequence[Stop]):
+    """The stops of a story, oldest first: a part of all that `Heard` knows, which is looked at and never taken out.
+
+    So it costs the same however long history is.
+    """
+
+    def __init__(self, known: list[Stop], begun: list[int], first: int, last: int) -> None:
+        self._known = known
+        self._begun = begun  # the places where a phase begins
+        self._first, self._last = first, max(first, last)
+
+    @overload
+    def __getitem__(self, at: int) -> Stop: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Stop]: ...
+    def __getitem__(self, at: int | slice) -> Stop | list[Stop]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        return self._known[(self._last if at < 0 else self._first) + at]
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def within(self, first: int, last: int) -> str:
+        """What lies at the places first to last - 1: "phase" where one begins, "stop" for another one, "" for none.
+
+        Places behind the last of these stops count too, where history knows them.
+        """
+        begun = bisect_left(self._begun, first)
+        if begun < len(self._begun) and self._begun[begun] < last:
+            return "phase"
+        at = bisect_left(self._known, first, key=_place)
+        return "stop" if at < len(self._known) and self._known[at].place < last else ""
+
+    @property
+    def phases(self) -> int:
+        """How many phases have begun on the way."""
+        if not len(self):
+            return 0
+        return bisect_right(self._begun, self[-1].place) - bisect_left(self._begun, self[0].place)
+
+
 class Beats:
     """Tells, event by event in the order of the log, whether each is a beat of one site's story.
 
     `site` None: any site's.
     """
 
-    def __init__(self, site: int | None) -> None:
+    def __init__(self, site: int | None, mine: bool = False) -> None:
         self._site = site
-        self._mine = site is None  # the batch under way, or the last one, holds the site
-
-    @classmethod
-    def after(cls, log: Sequence[Event], site: int | None) -> Beats:
-        """What tells the events that come after these."""
-        beats = cls(site)
-        for event in reversed(log):
-            if isinstance(event, BatchStarted | BatchReleased | PlanEnded):
-                beats.is_beat(event)
-                break
-        return beats
+        self.mine = mine or site is None  # the batch under way, or the last one, holds the site
 
     def is_beat(self, event: Event) -> bool:
         """True for a beat of this site, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
-            self._mine = self._site in event.sites
-        mine = self._mine
+            self.mine = self._site in event.sites
+        mine = self.mine
         if isinstance(event, BatchReleased | PlanEnded):
-            self._mine = self._site is None
+            self.mine = self._site is None
         if isinstance(event, PlanEnded | Oopsed):
             return True
         if not event.is_beat:
@@ -94,22 +133,45 @@ class Heard:
 
     def __init__(self, site: int | None) -> None:
         self.site = site
-        self._beats = Beats(site)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._beats = Beats(self.site)
         self._stops: list[Stop] = []
+        self._begun: list[int] = []  # places where a phase begins
+        self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
         self._count = 0  # events heard
         self._last: Event | None = None
 
-    def stops(self, known: Sequence[Event]) -> list[Stop]:
-        """Every stop among all known events, in order; not to be changed."""
+    def hear(self, known: Sequence[Event]) -> None:
+        """Take in what is new among all known events."""
         if self._count > len(known) or (self._count and known[self._count - 1] is not self._last):
-            self._beats, self._stops, self._count = Beats(self.site), [], 0
-        for event in known[self._count :]:
+            self._begin()
+        for at in range(self._count, len(known)):
+            event, mine = known[at], self._beats.mine
             if self._beats.is_beat(event):
-                stop = Stop(event.entry + 1, event.during)
-                if self._stops and self._stops[-1].place == stop.place:
-                    self._stops[-1] = stop
-                else:
-                    self._stops.append(stop)
+                self._stop(Stop(event.entry + 1, event.during))
+            if self._beats.mine != mine:
+                self._turns.append((at + 1, not mine))
         self._count = len(known)
         self._last = known[-1] if known else None
-        return self._stops
+
+    def _stop(self, stop: Stop) -> None:
+        """Several beats in one entry are one stop: the phase of the last one counts."""
+        if self._stops and self._stops[-1].place == stop.place:
+            self._stops.pop()
+            if self._begun and self._begun[-1] == stop.place:
+                self._begun.pop()
+        if stop.during and (not self._stops or self._stops[-1].during != stop.during):
+            self._begun.append(stop.place)
+        self._stops.append(stop)
+
+    def stops(self, after: int, until: int) -> Stops:
+        """The stops behind the place `after`, up to the place `until`."""
+        first, last = (bisect_right(self._stops, place, key=_place) for place in (after, until))
+        return Stops(self._stops, self._begun, first, last)
+
+    def beats_from(self, count: int) -> Beats:
+        """What tells the events that come after the first `count` of those heard."""
+        at = bisect_right(self._turns, count, key=lambda turn: turn[0])
+        return Beats(self.site, bool(at) and self._turns[at - 1][1])

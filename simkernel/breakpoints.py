@@ -128,13 +128,13 @@ class _Watch:
         simulation = self._simulation
         while not simulation.outcome and (until is None or simulation.place < until):
             bytes_before, phase_before = self._bytes(), self._phase()
-            logged, place = len(simulation.log), simulation.place
+            logged, place = simulation.logged, simulation.place
             cpu = self._move(until)
             found = False
             if bytes_before != self._bytes():
                 yield from self._changed(place, bytes_before)
                 found = True
-            for hit in self._met(cpu, phase_before, simulation.log[logged:]):
+            for hit in self._met(cpu, phase_before, simulation.since(logged)):
                 found = True
                 yield hit
             if not found:

@@ -132,6 +132,15 @@ class Simulation:
         """Every event up to this place; not to be changed."""
         return self._events if self._logged == len(self._events) else self._events[: self._logged]
 
+    @property
+    def logged(self) -> int:
+        """How many events there are up to this place: so many of the first of `known_events`."""
+        return self._logged
+
+    def since(self, first: int) -> list[Event]:
+        """The log from its event `first` on; it costs what it returns, where `log[first:]` may cost all of history."""
+        return self._events[first : self._logged]
+
     # --- forward ----------------------------------------------------------------------------------------------
 
     @property

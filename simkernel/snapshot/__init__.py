@@ -170,11 +170,11 @@ def _sites_checked(simulation: Simulation, shown: int | None) -> list[int] | Non
 
 def _events(simulation: Simulation) -> tuple[EventLine, ...]:
     """The last events, oldest first: at least `EVENTS`, and all of the last entry."""
-    log, first = simulation.log, max(0, len(simulation.log) - EVENTS)
-    while first and log[first - 1].entry == simulation.position - 1:
+    known, first = simulation.known_events, max(0, simulation.logged - EVENTS)
+    while first and known[first - 1].entry == simulation.position - 1:
         first -= 1
     image, protocol = simulation.image, simulation.task.poke.protocol
-    return tuple(EventLine(event, sentence(event, image, protocol)) for event in log[first:])
+    return tuple(EventLine(event, sentence(event, image, protocol)) for event in simulation.since(first))
 
 
 def _moves(simulation: Simulation) -> tuple[Move, ...]:

@@ -18,10 +18,12 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from simkernel.breakpoints import AtAddress
+from simkernel.events import Oopsed
 from simkernel.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
 from tui.app.ascii import AsciiOnly
+from tui.app.aside import Aside
 from tui.app.kept import Kept
 from tui.app.marks import UNICODE, Marks
 from tui.app.palette import Actions
@@ -83,6 +85,7 @@ class StepperApp(App[int]):
         self.first, self.last, self.then = first, last, then
         self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
         self._busy = False
+        self._aside = Aside()
 
     def on_mount(self) -> None:
         if self.look.marks != UNICODE:
@@ -93,6 +96,7 @@ class StepperApp(App[int]):
         self.push_screen(StepperScreen().data_bind(StepperApp.picture))
         self.show(Outcome())
         self.run_worker(self._carry_out(), name="stepper")
+        self.call_after_refresh(self._aside.note, self.stepper.simulation)
         if self.first:
             self.welcome()
         elif self.then:
@@ -121,6 +125,7 @@ class StepperApp(App[int]):
             if outcome.message.startswith(MARK):
                 self.copy_to_clipboard(outcome.message)
             self.show(outcome)
+            self._aside.note(self.stepper.simulation)
             self._asked.task_done()
 
     def _say_busy(self, what: str = "busy") -> None:
@@ -140,13 +145,14 @@ class StepperApp(App[int]):
             story=story_of(stepper, beats),
             look=self.look,
             title=stepper.title or "a kernel that has just booted",
-            beats=tuple(beats),
+            beats=beats,
             begin=stepper.begin,
             stops=tuple(one.address for one in stepper.breakpoints if isinstance(one, AtAddress)),
             message=outcome.message,
             failed=outcome.error,
             busy="any key stops it" if self.playing else "",
             from_lab=stepper.from_lab,
+            dies=isinstance(stepper.simulation.known_events[-1], Oopsed),
         )
 
     def change(self, **fields: object) -> None:

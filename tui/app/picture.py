@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tui.app.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
-    from lessons.beats import Stop
+    from lessons.beats import Stops
     from simkernel.snapshot import Snapshot
     from tui.stepper.story import Story
 
@@ -37,19 +37,20 @@ class Picture:
         story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
         beats: the places of the story up to here. begin: where it starts. stops: addresses at which one wants to halt.
         message: what the last action said; `failed`: that it could not be done. busy: something is under way.
-        from_lab: Esc leads back to the lab.
+        from_lab: Esc leads back to the lab. dies: the kernel dies at the end of what history knows.
     """
 
     story: Story
     look: Look
     title: str = ""
-    beats: tuple[Stop, ...] = ()
+    beats: Stops = field(default_factory=lambda: Stops([], [], 0, 0))
     begin: int = 0
     stops: tuple[int, ...] = ()
     message: str = ""
     failed: bool = False
     busy: str = ""
     from_lab: bool = False
+    dies: bool = False
 
     @property
     def snapshot(self) -> Snapshot:

@@ -156,10 +156,10 @@ def matching(stepper: Stepper, pattern: str) -> list[int]:
 
 def _ask(stepper: Stepper, *commands: Command) -> None:
     """Give the patching task its commands; they are history entries, and their work comes with the next steps."""
-    first = len(stepper.simulation.log)
+    first = stepper.simulation.logged
     for command in commands:
         stepper.simulation.do(command)
-    stepper.passed = tuple(stepper.simulation.log[first:])
+    stepper.passed = tuple(stepper.simulation.since(first))
 
 
 def trace(stepper: Stepper, argument: str) -> Outcome:

@@ -50,14 +50,16 @@ def next_phase(stepper: Stepper, argument: str) -> Outcome:
 def back_phase(stepper: Stepper, argument: str) -> Outcome:
     """To where the phase under way began; where that is here, to where the one before it began."""
     here = stepper.simulation.position
-    place, during = stepper.begin, ""
-    for stop in stepper.beats():
-        if stop.place >= here:
-            break
-        if stop.during != during:
-            place, during = stop.place, stop.during
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
+    place, during = stepper.begin, ""
+    for stop in reversed(stepper.beats()):
+        if stop.place < here:
+            if place > stepper.begin and stop.during != during:
+                break
+            place, during = stop.place, stop.during
+    else:
+        place = place if during else stepper.begin  # no phase has begun before: the story starts there
     stepper.goto(place)
     return Outcome()
 
@@ -69,10 +71,10 @@ def _phase(stepper: Stepper) -> str:
 
 def instruction(stepper: Stepper, argument: str) -> Outcome:
     """One instruction of the CPU that the schedule has move next; an action where that is the patching task's."""
-    lanes, first = stepper.snapshot.lanes, len(stepper.simulation.log)
+    lanes, first = stepper.snapshot.lanes, stepper.simulation.logged
     stepper.passed = tuple(stepper.simulation.step_instruction())
     if not stepper.passed:
-        stepper.passed = tuple(stepper.simulation.log[first:])
+        stepper.passed = tuple(stepper.simulation.since(first))
     cpu = _who_ran(stepper.simulation)
     if cpu is None:
         return Outcome()
@@ -101,13 +103,13 @@ def back_instruction(stepper: Stepper, argument: str) -> Outcome:
 def run(stepper: Stepper, argument: str) -> Outcome:
     """To the next breakpoint; without any, to the end of the story, or until the patching task has finished."""
     if stepper.breakpoints:
-        first, end = len(stepper.simulation.log), stepper.simulation.machine.clock + A_RUN
+        first, end = stepper.simulation.logged, stepper.simulation.machine.clock + A_RUN
         hit = None
         while hit is None and stepper.simulation.machine.clock < end and not stepper.simulation.outcome:
             if stepper.stop_asked:
                 return Outcome("Stopped, as you asked.")
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
-        stepper.passed = tuple(stepper.simulation.log[first:])
+        stepper.passed = tuple(stepper.simulation.since(first))
         return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
     _idle(stepper)
     return Outcome() if stepper.forward(A_RUN, lambda stop: stepper.finished) else _nothing_more(stepper)

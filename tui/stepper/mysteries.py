@@ -145,12 +145,12 @@ class Mysteries:
         """Trace every function; count the calls meanwhile and for a while after."""
         simulation = self.simulation
         self._map = site_map(simulation)
-        first, entries = len(simulation.log), simulation.position
+        first, entries = simulation.logged, simulation.position
         yield from self._do("function")
-        self._waits = shared_waits(simulation.log[first:])
-        self._parked = sum(isinstance(event, ParkAsked) for event in simulation.log[first:])
+        self._waits = shared_waits(simulation.since(first))
+        self._parked = sum(isinstance(event, ParkAsked) for event in simulation.since(first))
         self._time = time_given(simulation, entries)
-        traps = [event.cpu for event in simulation.log[first:] if isinstance(event, Int3Taken)]
+        traps = [event.cpu for event in simulation.since(first) if isinstance(event, Int3Taken)]
         self._met = tuple(traps.count(cpu) for cpu in simulation.cpus)
         yield from self._count(COUNTED)
 

@@ -145,7 +145,7 @@ class Plain:
         stepper = self.stepper
         if stepper.scenario is None:
             return stepper.simulation.task.idle
-        return ended(stepper.scenario, [event for event in stepper.simulation.log if event.entry >= stepper.begin])
+        return ended(stepper.scenario, stepper.events_from(stepper.begin))
 
     # --- saying -------------------------------------------------------------------------------------------------
 

@@ -6,12 +6,12 @@ One moves by *beats*: the events that change the story of the site that is looke
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.beats import Beats, Heard, Stop
+from lessons.beats import Heard, Stop, Stops
 from lessons.scenarios import SCENARIOS, Scenario, ended, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
@@ -39,8 +39,8 @@ class Outcome:
     error: bool = False
 
 
-def _place_of(stop: Stop) -> int:
-    return stop.place
+def _entry_of(event: Event) -> int:
+    return event.entry
 
 
 class Stepper:
@@ -150,13 +150,16 @@ class Stepper:
         """The place as a string that opens the very same state."""
         return Moment.of(self.simulation).to_string()
 
-    def beats(self) -> list[Stop]:
-        """The stops of the story so far, oldest first; the start of the story is none."""
+    def heard(self) -> Heard:
+        """All that history knows of the site that is looked at."""
         if self._heard.site != self.site:
             self._heard = Heard(self.site)
-        known = self._heard.stops(self.simulation.known_events)
-        first = bisect_right(known, self.begin, key=_place_of)
-        return known[first : bisect_right(known, self.simulation.position, key=_place_of)]
+        self._heard.hear(self.simulation.known_events)
+        return self._heard
+
+    def beats(self) -> Stops:
+        """The stops of the story so far, oldest first; the start of the story is none."""
+        return self.heard().stops(self.begin, self.simulation.position)
 
     @property
     def begun(self) -> bool:
@@ -174,7 +177,16 @@ class Stepper:
         """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
         if self.scenario is None:
             return self.simulation.task.idle
-        return ended(self.scenario, [event for event in self.simulation.log if event.entry >= self.begin])
+        return ended(self.scenario, self.events_from(self.begin))
+
+    def events_from(self, place: int, until: int | None = None) -> list[Event]:
+        """What happened from a place of history on, up to here or to the place `until`."""
+        simulation = self.simulation
+        first, last = (
+            simulation.logged if at is None else bisect_left(simulation.known_events, at, key=_entry_of)
+            for at in (place, until)
+        )
+        return simulation.known_events[first : min(last, simulation.logged)]
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
@@ -205,19 +217,19 @@ class Stepper:
     # --- moving -----------------------------------------------------------------------------------------------------
 
     def _note(self, first: int) -> None:
-        self.passed = tuple(self.simulation.log[first:])
+        self.passed = tuple(self.simulation.since(first))
 
     def step(self, choice: Choice | None = None) -> None:
         """One history entry."""
-        first = len(self.simulation.log)
+        first = self.simulation.logged
         self.simulation.step(choice)
         self._note(first)
 
     def forward(self, instructions: int = A_BEAT, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
         """To the next beat for which `until` holds; False where the bound or an outcome comes first."""
         simulation = self.simulation
-        first, end = len(simulation.log), simulation.machine.clock + instructions
-        beats = Beats.after(simulation.log, self.site)
+        first, end = simulation.logged, simulation.machine.clock + instructions
+        beats = self.heard().beats_from(first)
         found = False
         while not found and not simulation.outcome and not self.stop_asked and simulation.machine.clock < end:
             met = [event for event in simulation.step() if beats.is_beat(event)]
@@ -228,12 +240,12 @@ class Stepper:
     def backward(self, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
         """To the last beat before this place for which `until` holds, else to the start of the story (False)."""
         here = self.simulation.position + (self.simulation.place[1] > 0)
-        before = [stop for stop in self.beats() if stop.place < here and until(stop)]
-        self.goto(before[-1].place if before else self.begin)
-        return bool(before)
+        before = next((stop for stop in reversed(self.beats()) if stop.place < here and until(stop)), None)
+        self.goto(self.begin if before is None else before.place)
+        return before is not None
 
     def goto(self, place: int) -> None:
         """To a place of history; LearnerError where there is none such."""
-        first = len(self.simulation.log)
+        first = self.simulation.logged
         self.simulation.goto(place)
         self._note(first)

@@ -44,9 +44,10 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
     for action in [*asked, "look-at", "next", "next", "back", "start", "next"]:
         stepper.apply(action, "decay_load" if action == "look-at" else "")
         simulation = stepper.simulation
-        fresh = [stop for stop in Heard(stepper.site).stops(simulation.log) if stop.place > stepper.begin]
-        assert stepper.beats() == fresh
-        beats = Beats.after(simulation.log, stepper.site)
+        fresh = Heard(stepper.site)
+        fresh.hear(simulation.log)
+        assert list(stepper.beats()) == list(fresh.stops(stepper.begin, simulation.position))
+        beats = stepper.heard().beats_from(simulation.logged)
         told = Beats(stepper.site)
         for event in simulation.log:
             told.is_beat(event)
@@ -63,8 +64,9 @@ def test_another_story_that_is_longer_is_heard_anew() -> None:
     assert len(stepper.simulation.known_events) < before
     while len(stepper.simulation.known_events) <= before:
         stepper.simulation.run(100_000)
-    fresh = Heard(stepper.site).stops(stepper.simulation.log)
-    assert stepper.beats() == [stop for stop in fresh if stop.place > stepper.begin]
+    fresh = Heard(stepper.site)
+    fresh.hear(stepper.simulation.log)
+    assert list(stepper.beats()) == list(fresh.stops(stepper.begin, stepper.simulation.position))
 
 
 def test_a_batch_of_other_sites_is_another_story() -> None:

@@ -13,7 +13,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     marks = picture.marks
     lines: list[Line] = []
     row: list[Piece] = []
-    over = picture.snapshot.patch.phase is None and any(stop.during for stop in picture.beats)
+    over = picture.snapshot.patch.phase is None and picture.beats.phases > 0
     for phase in picture.story.phases:
         state = DONE if over else phase.state
         glyph, look = {DONE: (marks.done, "good"), NOW: (marks.now, "here")}.get(state, (marks.todo, "dim"))

@@ -14,13 +14,13 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     label = f" {snapshot.entry} of {snapshot.length}"
     cells = max(4, width - len(label))
     bar: list[Piece] = [(marks.bar, "dim")] * cells
-    during = ""
-    for place, phase in picture.beats:
-        new = bool(phase) and phase != during
-        if bar[column(picture, place, cells)][0] != marks.up:
-            bar[column(picture, place, cells)] = (marks.up, "new") if new else (marks.tick, "dim")
-        during = phase
-    if snapshot.oops is not None:
+    first = picture.begin
+    for at in range(cells):
+        last = first_place(picture, at + 1, cells)
+        if found := picture.beats.within(first, last):
+            bar[at] = (marks.up, "new") if found == "phase" else (marks.tick, "dim")
+        first = last
+    if picture.dies:
         bar[-1] = (marks.broken, "bad")
     bar[column(picture, snapshot.entry, cells)] = (marks.knob, "here")
     return [(*bar, (label, "dim"))]
@@ -29,6 +29,12 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 def column(picture: Picture, place: int, cells: int) -> int:
     span = max(1, picture.snapshot.length - picture.begin)
     return min(cells - 1, max(0, (place - picture.begin) * (cells - 1) // span))
+
+
+def first_place(picture: Picture, at: int, cells: int) -> int:
+    """The first place of history that stands in a column."""
+    span = max(1, picture.snapshot.length - picture.begin)
+    return picture.begin + (span + 1 if at >= cells else -(-at * span // (cells - 1)))
 
 
 class Scrub(Panel):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lessons.beats import Stop
+from lessons.beats import Stops
 from lessons.left_out import is_known, known, sentences
 from simkernel.snapshot import Patch, Snapshot
 from tui.stepper.stepper import Stepper
@@ -64,7 +64,7 @@ class Story:
     snapshot: Snapshot
 
 
-def story_of(stepper: Stepper, beats: list[Stop] | None = None) -> Story:
+def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
     """The story where a stepper stands. `beats` where they are known already."""
     snapshot = stepper.snapshot
     patch = snapshot.patch

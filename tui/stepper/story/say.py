@@ -7,12 +7,11 @@ means for the five bytes; bytes are said with their place.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from lessons.beats import Beats, Stop
+from lessons.beats import Stop
 from simkernel import events as ev
 from simkernel.insn import INT3, SITE_SIZE
 from simkernel.layout import VECTOR_CALL_FUNCTION
@@ -53,14 +52,9 @@ def sentences(text: str) -> list[str]:
 
 def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
     """The beats of the site in the entry that ended at a place."""
-    log = stepper.simulation.log
-    first = bisect_left(log, place - 1, key=_entry_of)
-    beats = Beats.after(log[:first], stepper.site)
-    return [event for event in log[first:] if beats.is_beat(event) and event.entry == place - 1]
-
-
-def _entry_of(event: ev.Event) -> int:
-    return event.entry
+    happened = stepper.events_from(place - 1, place)
+    beats = stepper.heard().beats_from(stepper.simulation.logged - len(stepper.events_from(place - 1)))
+    return [event for event in happened if beats.is_beat(event)]
 
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
@@ -121,7 +115,9 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
 
 def _waited(stepper: Stepper, event: ev.SyncAnswered) -> int:
     """Instructions of the clock for which the interrupt that a CPU answers had to wait."""
-    for one in reversed(stepper.simulation.log):
+    known = stepper.simulation.known_events
+    for at in range(stepper.simulation.logged - 1, -1, -1):
+        one = known[at]
         if isinstance(one, ev.SyncSent):
             break
         if isinstance(one, ev.InterruptTaken) and one.cpu == event.cpu and one.vector == VECTOR_CALL_FUNCTION:
@@ -243,8 +239,7 @@ def _part(site: SiteView, kind: str, at: list[int]) -> str:
 
 def elsewhere(stepper: Stepper, first: int, last: int) -> str:
     """What went on between two places that was no beat of this site: other sites' beats, else the time that passed."""
-    log = stepper.simulation.log
-    others = log[bisect_left(log, first, key=_entry_of) : bisect_left(log, last - 1, key=_entry_of)]
+    others = stepper.events_from(first, last - 1)
     traps = sum(isinstance(event, ev.Int3Taken) for event in others)
     calls = sum(isinstance(event, ev.TraceWritten) for event in others)
     if traps or calls:

@@ -1,0 +1,24 @@
+"""A long story: the patching task waits in the middle of a change, and CPUs come by its int3 again and again."""
+
+from __future__ import annotations
+
+from simkernel.schedule import Run
+from tui.stepper.stepper import Stepper
+
+
+def long_story(events: int) -> Stepper:
+    """A stepper in the phase after sync 1, with so many events behind it; most are beats of its site."""
+    stepper = Stepper.start("one")
+    for _ in range(3):
+        stepper.apply("next-phase")
+    go_on(stepper, events)
+    return stepper
+
+
+def go_on(stepper: Stepper, events: int) -> None:
+    """Let the CPUs run until there are so many events."""
+    simulation = stepper.simulation
+    while simulation.logged < events:
+        cpu = simulation.position % len(simulation.cpus)
+        simulation.step(Run(cpu, simulation.limit(cpu)))
+    stepper.looked()

@@ -1,0 +1,70 @@
+"""A step costs the same however much has happened before: what it looks at of history does not grow with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.tui.stepper.long_story import go_on, long_story
+from tui.app.app import SimkernelApp
+from tui.app.panels.phases import draw as draw_phases
+from tui.app.panels.scrub import draw as draw_scrub
+from tui.stepper.stepper import Stepper
+
+FEW, MANY = 1_000, 10_000
+STEPS = ("next", "back", "instruction", "back-instruction", "next")
+
+
+class Counting(list[Any]):
+    """A list that counts how many of its items have been looked at."""
+
+    looked = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        self.looked += len(found) if isinstance(at, slice) else 1
+        return found
+
+    def __iter__(self) -> Any:
+        for one in super().__iter__():
+            self.looked += 1
+            yield one
+
+    def __reversed__(self) -> Any:
+        for one in super().__reversed__():
+            self.looked += 1
+            yield one
+
+
+def looked_at(app: SimkernelApp, action: str) -> int:
+    """How many events and stops an action and its picture look at."""
+    counted: list[Counting] = []
+    heard = app.stepper.heard()
+    for owner, name in ((app.stepper.simulation, "_events"), (heard, "_stops"), (heard, "_begun")):
+        counted.append(Counting(getattr(owner, name)))
+        setattr(owner, name, counted[-1])
+    app.show(app.stepper.apply(action))
+    assert app.picture is not None
+    draw_scrub(app.picture, 79, 1)
+    draw_phases(app.picture, 79, 1)
+    return sum(one.looked for one in counted)
+
+
+@pytest.fixture(scope="module")
+def stepper() -> Stepper:
+    return long_story(FEW)
+
+
+def test_what_a_step_looks_at_does_not_grow_with_history(stepper: Stepper) -> None:
+    """Ten times the history: a few looks more of each bisection, and no more than that."""
+    app = SimkernelApp(stepper, depth="all")
+    looked: list[list[int]] = []
+    for events in (FEW, MANY):
+        go_on(stepper, events)
+        stepper.apply("end")
+        looked.append([looked_at(app, name) for name in STEPS])
+        stepper.apply("place", str(stepper.simulation.position - 600))  # with a part of history ahead
+        looked[-1] += [looked_at(app, name) for name in STEPS]
+    for few, many in zip(*looked, strict=True):
+        assert many < few + 1_000, looked
