@@ -62,15 +62,15 @@ class Delay:
     """How soon another CPU ran one changed byte, without any sync.
 
     Attributes:
-        samples: changes. median, p99: nanoseconds. still_old: share of changes after which the old byte ran once more
-        at least. old_runs: passes that ran the old byte, in the median and at the 99th percentile.
+        samples: changes. median, p99: nanoseconds from before the store. still_old: share of changes after whose
+        store was done a pass ran the old byte, besides the one under way. passes: such, median and 99th percentile.
     """
 
     samples: int
     median: float
     p99: float
     still_old: float
-    old_runs: tuple[int, int]
+    passes: tuple[int, int]
 
 
 def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> Patched:
@@ -89,7 +89,12 @@ def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda 
 
 
 def delay(count: int = 20_000) -> Delay:
-    """Change one byte under a running CPU so often, and see when it ran the new one."""
+    """Change one byte under a running CPU so often, and see when it ran the new one.
+
+    Raises: LearnerError for fewer than one change, or where this machine cannot do it.
+    """
+    if count < 1:
+        raise LearnerError(f"{count} changes: 1 or more are needed")
     _page, answer, died = _child({"count": count}, lambda cycles: None)
     if died:
         raise LearnerError(f"the experiment was ended by {died}; the machine may be too busy. Try again.")
@@ -104,7 +109,10 @@ def _child(asked: dict[str, Any], show: Show) -> tuple[bytes, dict[str, Any], st
     """Run a child to its end: the shared page then, its answer, and what it died of."""
     native.check()
     native.two_cpus()
-    shared = os.memfd_create("simkernel")
+    try:
+        shared = os.memfd_create("simkernel")
+    except OSError as error:
+        raise LearnerError(f"memory to share with a child process is refused here ({error.strerror})") from error
     os.ftruncate(shared, native.PAGE)
     page = mmap.mmap(shared, native.PAGE)
     environment = os.environ | {"PYTHONPATH": str(Path(simkernel.__file__).parents[1])}
@@ -121,7 +129,8 @@ def _child(asked: dict[str, Any], show: Show) -> tuple[bytes, dict[str, Any], st
         os.close(shared)
     died = "stuck" if stuck else signal.Signals(-child.returncode).name if child.returncode < 0 else ""
     if child.returncode > 0:
-        raise LearnerError(f"the child process failed: {err.decode(errors='replace').strip().splitlines()[-1:]}")
+        last = err.decode(errors="replace").strip().rpartition("\n")[2]
+        raise LearnerError(f"the child process failed: {last or f'exit code {child.returncode}'}")
     answer: dict[str, Any] = json.loads(out) if out and not died else {}
     if "refused" in answer:
         raise LearnerError(answer["refused"])

@@ -5,12 +5,12 @@ against Capstone. All of it finds its words in a page of data:
 
     +0 STOP   not 0: the loop ends             +0x18 TRAPS    int3s that the handler took
     +8 PASSES of the loop                      +0x20 EMULATE  0: no batch; 1: go on behind the site; else: call that
-    +0x10 WRONG  results neither old nor new   +0x28 SEEN     the byte that the loop ran last
+    +0x10 WRONG  results neither old nor new   +0x40 RAN      two words: passes that ran the byte 0, the byte 1
 """
 
 from __future__ import annotations
 
-STOP, PASSES, WRONG, TRAPS, EMULATE, SEEN = 0x0, 0x8, 0x10, 0x18, 0x20, 0x28
+STOP, PASSES, WRONG, TRAPS, EMULATE, RAN = 0x0, 0x8, 0x10, 0x18, 0x20, 0x40
 HLT = 0xF4
 """Not allowed to a process: whoever runs astray into it dies of SIGSEGV, wherever in it he lands."""
 
@@ -59,47 +59,54 @@ _HANDLER: tuple[Line, ...] = (
     ("f4", "hlt"),
 )
 
-# void spin(data in rdi): run one byte (the immediate) over and over, and say which it was.
+# void spin(data in rdi): run one byte (the immediate, 0 or 1) over and over, and count the passes of each.
 SPIN: tuple[Line, ...] = (
     ("b8 00 00 00 00", "mov $0x0,%eax"),
-    ("89 47 28", "mov %eax,0x28(%rdi)"),
+    ("48 ff 44 c7 40", "incq 0x40(%rdi,%rax,8)"),
     ("48 ff 47 08", "incq 0x8(%rdi)"),
     ("48 83 3f 00", "cmpq $0x0,(%rdi)"),
-    ("74 ee", "je 0x0"),
+    ("74 ec", "je 0x0"),
     ("c3", "ret"),
 )
 IMMEDIATE = 0x1
 
-# void delay(data, byte, samples, count): change the byte, wait until the other CPU has run it; ticks and passes.
+# void delay(data, byte, samples, count): change the byte, wait until the other CPU has run it. A sample: ticks since
+# before the store; passes that ran the old byte and ended after the store was done (MFENCE).
 DELAY: tuple[Line, ...] = (
     ("53", "push %rbx"),
     ("49 89 d0", "mov %rdx,%r8"),
     ("31 db", "xor %ebx,%ebx"),
     ("80 f3 01", "xor $0x1,%bl"),
-    ("4c 8b 4f 08", "mov 0x8(%rdi),%r9"),
+    ("4c 8b 5c df 40", "mov 0x40(%rdi,%rbx,8),%r11"),
     ("0f ae e8", "lfence"),
     ("0f 31", "rdtsc"),
     ("48 c1 e2 20", "shl $0x20,%rdx"),
     ("48 09 d0", "or %rdx,%rax"),
     ("49 89 c2", "mov %rax,%r10"),
     ("88 1e", "mov %bl,(%rsi)"),
-    ("38 5f 28", "cmp %bl,0x28(%rdi)"),
-    ("75 fb", "jne 0x1e"),
+    ("0f ae f0", "mfence"),
+    ("89 da", "mov %ebx,%edx"),
+    ("83 f2 01", "xor $0x1,%edx"),
+    ("4c 8b 4c d7 40", "mov 0x40(%rdi,%rdx,8),%r9"),
+    ("4c 3b 5c df 40", "cmp 0x40(%rdi,%rbx,8),%r11"),
+    ("74 f9", "je 0x2c"),
     ("0f 31", "rdtsc"),
     ("48 c1 e2 20", "shl $0x20,%rdx"),
     ("48 09 d0", "or %rdx,%rax"),
     ("4c 29 d0", "sub %r10,%rax"),
     ("49 89 00", "mov %rax,(%r8)"),
-    ("48 8b 47 08", "mov 0x8(%rdi),%rax"),
+    ("89 da", "mov %ebx,%edx"),
+    ("83 f2 01", "xor $0x1,%edx"),
+    ("48 8b 44 d7 40", "mov 0x40(%rdi,%rdx,8),%rax"),
     ("4c 29 c8", "sub %r9,%rax"),
     ("49 89 40 08", "mov %rax,0x8(%r8)"),
     ("49 83 c0 10", "add $0x10,%r8"),
     ("b8 d0 07 00 00", "mov $0x7d0,%eax"),
     ("f3 90", "pause"),
     ("48 ff c8", "dec %rax"),
-    ("75 f9", "jne 0x46"),
+    ("75 f9", "jne 0x5c"),
     ("48 ff c9", "dec %rcx"),
-    ("75 b4", "jne 0x6"),
+    ("75 9e", "jne 0x6"),
     ("5b", "pop %rbx"),
     ("c3", "ret"),
 )

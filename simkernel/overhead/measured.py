@@ -93,10 +93,16 @@ def measure(names: Sequence[str] = (), rounds: int = ROUNDS, show: Show = lambda
     chosen = [variant_named(name).name for name in names or BEGINNINGS if name != BASE]
     with native.kept():
         native.pin(max(native.usable_cpus()))
-        return [_workload(workload, chosen, rounds, show) for workload in WORKLOADS]
+        return [measured_workload(workload, chosen, rounds, show) for workload in WORKLOADS]
 
 
-def _workload(workload: str, names: Sequence[str], rounds: int, show: Show) -> Measured:
+def measured_workload(
+    workload: str, names: Sequence[str], rounds: int = ROUNDS, show: Show = lambda text: None
+) -> Measured:
+    """One of WORKLOADS, on the CPU that this thread is on; within `native.kept`.
+
+    A name is a variant's; what follows a space makes it a column of its own, so that one can be measured twice.
+    """
     count = WORKLOADS[workload]
     show(f"{workload}: making {count:,} functions")
     all_placed = [Placed(Bodies(count, seed), seed) for seed in range(SETS)]

@@ -48,7 +48,7 @@ class Executable:
         except OSError as error:
             raise LearnerError(
                 f"this system gives no memory that can be written and run ({error.strerror}): a hardened kernel, "
-                "SELinux or seccomp forbids it. The counted and the modelled figures need none."
+                "SELinux or seccomp forbids it"
             ) from error
         self._map[:] = bytes((fill,)) * size
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
@@ -85,7 +85,10 @@ def two_cpus() -> tuple[int, int]:
 
 def pin(cpu: int) -> None:
     """Let this thread run on one CPU only."""
-    os.sched_setaffinity(0, {cpu})
+    try:
+        os.sched_setaffinity(0, {cpu})
+    except OSError as error:
+        raise LearnerError(f"a thread cannot be bound to CPU {cpu} here ({error.strerror})") from error
 
 
 def on_cpu(cpu: int, run: Callable[[], Any]) -> threading.Thread:

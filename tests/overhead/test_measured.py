@@ -13,7 +13,7 @@ from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.overhead import native
 from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
-from simkernel.overhead.measured import AGAIN, BASE, evaluate, measure
+from simkernel.overhead.measured import AGAIN, BASE, ROUNDS, WORKLOADS, evaluate, measure, measured_workload
 from simkernel.overhead.variants import VARIANTS
 
 HERE = pytest.mark.skipif(bool(native.why_not()), reason="needs x86-64 Linux")
@@ -93,6 +93,22 @@ def test_the_same_code_differs_from_itself_in_at_most_five_of_a_hundred_runs() -
         times = 10 + shared + random.exponential(0.2, (40, 3))
         found += evaluate("x", 1, 1, (BASE, AGAIN, "nop"), times).differences[0].measurable
     assert found <= 5
+
+
+@HERE
+@pytest.mark.stress
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_the_same_code_is_not_told_from_itself_on_this_cpu(workload: str) -> None:
+    """A third measurement of the functions without a site, as if it were a variant, in a hundred whole runs."""
+    found = []
+    with native.kept():
+        native.pin(max(native.usable_cpus()))
+        for _ in range(100):
+            (third,) = measured_workload(workload, [f"{BASE} a third time"], ROUNDS).differences
+            if third.measurable:
+                found.append(third)
+    print(f"{workload}: told from itself in {len(found)} of 100 runs: {[f'{one.share:+.1%}' for one in found]}")
+    assert len(found) <= 5, found
 
 
 def test_a_difference_is_found_and_one_within_the_noise_is_not() -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tui.options import JSON
 from tui.output import emit_json, progress
@@ -13,6 +14,7 @@ from tui.output import emit_json, progress
 if TYPE_CHECKING:
     from simkernel.overhead.children import Delay, Patched
 
+DEFAULT = ParameterSource.DEFAULT
 HARMED = 1
 NO_SYNC = "int3-no-sync"
 NAMES = {NO_SYNC: "int3 without sync 1 without sync 2 without sync 3"}
@@ -25,7 +27,7 @@ def command() -> None:
 
 
 @command.command
-@click.option("--cycles", type=int, default=CYCLES, show_default=True, help="How often the site is changed.")
+@click.option("--cycles", type=int, default=CYCLES, show_default=True, help="How often the code is changed.")
 @click.option(
     "--protocol", default="int3", show_default=True, metavar="NAME",
     help=f"int3, {NO_SYNC}, naive, head-first, tail-first, one-store, atomic8, or any that `explore` can name.",
@@ -41,7 +43,10 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
     protocol ends it. Exit codes: 0 no harm; 1 the child died, or a result was wrong.
     """
     if no_sync_delay:
-        tell_delay(as_json)
+        given = [name for name in ("protocol", "straddle") if ctx.get_parameter_source(name) is not DEFAULT]
+        if given:
+            raise click.UsageError(f"--{given[0]} has no effect with --no-sync-delay: leave one of them out.")
+        tell_delay(cycles, as_json)
         return
     from simkernel.overhead.children import patched
 
@@ -81,12 +86,12 @@ def patch_lines(result: Patched) -> list[str]:
     return out
 
 
-def tell_delay(as_json: bool) -> None:
+def tell_delay(changes: int, as_json: bool) -> None:
     """The delay of one byte, and what may not be concluded from it."""
     from simkernel.overhead.children import delay
 
     with progress("changing one byte"):
-        found = delay()
+        found = delay(changes)
     if as_json:
         emit_json(asdict(found))
         return
@@ -96,11 +101,11 @@ def tell_delay(as_json: bool) -> None:
 
 def delay_lines(found: Delay) -> list[str]:
     """The figures, and what may not be concluded from them."""
-    middle, most = found.old_runs
+    middle, most = found.passes
     return [
         f"One byte changed {found.samples:,} times, with no sync. Until another CPU had run the new one:",
         f"  median {found.median:,.0f} ns, 99th percentile {found.p99:,.0f} ns (a thread may lose its CPU meanwhile);",
-        f"  in {100 * found.still_old:.1f} % of the changes it ran the old byte after the write;",
-        f"  its loop went round {middle:,} times meanwhile (median; 99th percentile {most:,}).",
+        f"  in {100 * found.still_old:.1f} % of the changes it still ran the old one when the store was done;",
+        f"  its loop ran the old one {middle:,} times more then (median; 99th percentile {most:,}).",
         "This CPU saw it soon; no manual promises it; Linux does not rely on it.",
     ]
