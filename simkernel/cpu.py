@@ -15,6 +15,9 @@ What Unicorn does differently from a CPU, and where it is put right:
 from __future__ import annotations
 
 import ctypes
+import functools
+import mmap
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +28,7 @@ import unicorn
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
-from simkernel.errors import OurError
+from simkernel.errors import LearnerError, OurError
 from simkernel.layout import VECTOR_GP, VECTOR_PF, VECTOR_UD
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
@@ -86,7 +89,22 @@ class Mapping:
     code: bool
 
 
+@functools.cache
+def _check_memory() -> None:
+    """LearnerError where Linux gives no memory that can be written and run; Unicorn would end the process by itself."""
+    if sys.platform != "linux":
+        return
+    try:
+        mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
+    except OSError as error:
+        raise LearnerError(
+            f"this system gives no memory that can be written and run ({error.strerror}): a hardened kernel, SELinux "
+            "or seccomp forbids it. The simulated CPUs (Unicorn) cannot do without it."
+        ) from error
+
+
 def _new_engine() -> Any:
+    _check_memory()
     engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
     engine.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
     return engine

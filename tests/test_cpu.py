@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
+import sys
 from typing import NoReturn
 
 import numpy as np
 import pytest
 
+import simkernel.cpu as cpu_module
 from simkernel.cpu import Cpu, Mapping
+from simkernel.errors import LearnerError
 from simkernel.memory import new_buffer
 
 CODE = 0xFFFF_FFFF_8100_0000
@@ -45,3 +49,16 @@ def test_an_observer_sees_what_it_looks_at_now_in_code_that_ran_before() -> None
         looked.append([rip - CODE for rip in seen])
         seen.clear()
     assert looked == [[], [1, 2, 4, 5], [4, 5], []]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asked on Linux only")
+def test_a_system_that_gives_no_memory_to_run_is_said_before_the_engine_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_arguments: object, **_named: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(mmap, "mmap", refused)
+    cpu_module._check_memory.cache_clear()
+    with pytest.raises(LearnerError, match="gives no memory that can be written and run"):
+        Cpu(0, [Mapping(CODE, new_buffer(4096), code=True)])

@@ -126,6 +126,8 @@ def test_the_delay_of_one_byte() -> None:
     [
         (["--cycles", "0"], "0 cycles: 1 or more are needed"),
         (["--protocol", "int4"], "no protocol 'int4'; there are: int3"),
+        (["--no-sync-delay", "--straddle"], "--straddle has no effect with --no-sync-delay"),
+        (["--no-sync-delay", "--cycles", "0"], "0 changes: 1 or more are needed"),
         (["--protocol", "stop_machine"], "cannot make other CPUs stand still"),
     ],
 )
@@ -153,6 +155,17 @@ def test_no_membarrier_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "get_errno", lambda: 1)
     with pytest.raises(LearnerError, match="membarrier is refused here .*seccomp"):
         native.Membarrier()
+
+
+@HERE
+@pytest.mark.parametrize("call, message", [("memfd_create", "memory to share"), ("sched_setaffinity", "bound to CPU")])
+def test_what_the_system_refuses_is_said(call: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_arguments: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, call, refused)
+    with pytest.raises(LearnerError, match=f"{message}.*Operation not permitted"):
+        children.patched("int3", 10) if call == "memfd_create" else native.pin(0)
 
 
 @HERE
