@@ -44,12 +44,14 @@ class Chart:
 
     Attributes:
         heading: which. sentence: what the bars allow to be said. means: what a bar is.
+        scale: (value, number) of an axis above the bars, where their lengths are not their figures.
     """
 
     heading: str
     bars: tuple[Bar, ...]
     sentence: str
     means: str = ""
+    scale: tuple[tuple[float, str], ...] = ()
 
 
 def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
@@ -100,7 +102,8 @@ def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
     sentence = (
         "The functions called most often are traced first. What a function costs depends on how often it is called."
     )
-    return Chart("EXACT: as the number of traced functions grows", tuple(bars), sentence)
+    means = "A bar is the instructions that the same work takes while so many functions are traced, counted."
+    return Chart("EXACT: as the number of traced functions grows", tuple(bars), sentence, means)
 
 
 def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
@@ -117,11 +120,11 @@ def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
             bars.append(Bar(_title(row.name), value, f"{value:.2f} ns a call", interval, row.name))
         else:
             interval = (one.base + min(row.low, -noise), one.base + max(row.high, noise))
-            bars.append(Bar(_title(row.name), None, "difference not measurable", interval, row.name))
+            bars.append(Bar(_title(row.name), None, "not measurable", interval, row.name))
     off = next((row for row in one.differences if row.name == "nop"), None)
     sentence = f"This machine's noise is {100 * one.noise:.1f} %."
     if off is not None:
-        sentence = f"Off: one instruction of {SITE_SIZE} bytes more a call; {_off(off, one)}"
+        sentence = f"Off: one instruction of {SITE_SIZE} bytes more a call. {_off(off, one)}"
     means = (
         "A bar is the time of a call, in native code on this CPU. "
         f"The line at its end is the {100 * CONFIDENCE:.0f} % interval. "
@@ -133,13 +136,11 @@ def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
 def _off(off: Difference, one: Measured) -> str:
     """What may be said of the time that it costs."""
     if off.measurable:
-        return (
-            f"{off.middle:+.3f} ns ({off.low:+.3f} to {off.high:+.3f}), {100 * off.share:+.1f} %. "
-            f"This machine's noise is {100 * one.noise:.1f} %."
-        )
+        figure = f"{off.middle:+.3f} ns ({off.low:+.3f} to {off.high:+.3f}), {100 * off.share:+.1f} %"
+        return f"The difference in time is {figure}. This machine's noise is {100 * one.noise:.1f} %."
     if abs(off.share) <= one.noise:
-        return f"a difference in time smaller than this machine's noise of {100 * one.noise:.1f} %."
-    return f"its difference in time cannot be told from none. This machine's noise is {100 * one.noise:.1f} %."
+        return f"The difference in time is smaller than this machine's noise of {100 * one.noise:.1f} %."
+    return f"The difference in time cannot be told from none. This machine's noise is {100 * one.noise:.1f} %."
 
 
 def _title(name: str) -> str:
@@ -173,10 +174,21 @@ def cells(bar: Bar, end: float, columns: int, full: str = "#", parts: str = "", 
     return out
 
 
+def axis(chart: Chart, columns: int) -> str:
+    """The numbers of the scale, each from its place on, where there is room for it."""
+    out = ""
+    for value, number in chart.scale:
+        at = min(round(columns * value / longest(chart)), columns - len(number))
+        if at > len(out) or not out:
+            out = out.ljust(at) + number
+    return out
+
+
 def text_lines(chart: Chart) -> list[str]:
     """The chart in plain text."""
     end = longest(chart)
     out = [chart.heading, ""]
+    out += [f"{'':<28} {axis(chart, COLUMNS)}".rstrip()] if chart.scale else []
     out += [f"{bar.title:<28} {cells(bar, end, COLUMNS):<{COLUMNS}} {bar.text}" for bar in chart.bars]
     return [*out, "", *small_print(chart)]
 
@@ -225,6 +237,8 @@ def _svg_bar(bar: Bar, top: int, scale: float) -> list[str]:
 
 
 def longest(chart: Chart) -> float:
-    """The end of the longest bar or interval."""
+    """The end of the scale, else of the longest bar or interval."""
+    if chart.scale:
+        return chart.scale[-1][0]
     ends = [bar.value or 0.0 for bar in chart.bars] + [bar.interval[1] for bar in chart.bars if bar.interval]
     return max(ends) or 1.0

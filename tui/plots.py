@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from simkernel.overhead.published import published
 from simkernel.protocol import SyncCores, protocol_of
-from tui.bars import LINE, SMALL
+from tui.bars import LINE, SMALL, Bar, Chart
 
 if TYPE_CHECKING:
     from simkernel.overhead.published import Published
@@ -70,6 +70,40 @@ def _sync_sentence(row: Patched) -> str:
         f"{row.syncs:,} syncs for {row.sites:,} sites: {row.batches:,} batches of at most {protocol.batched}, "
         f"{each} syncs each. Sites share a wait."
     )
+
+
+def plot_chart(plot: Plot) -> Chart:
+    """The plot as bars, their lengths in powers of ten; a published figure has a row at its place, and no bar."""
+    values = [up for _across, up, _text in plot.points]
+    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    rows = [
+        (across, 0, Bar(sites_title(across), log10(up) - low, f"{text} {plot.up}")) for across, up, text in plot.points
+    ]
+    rows += [(mark.at, 1, _published_bar(mark)) for mark in plot.marks]
+    return Chart(
+        plot.heading,
+        tuple(bar for _across, _kind, bar in sorted(rows, key=lambda row: row[:2])),
+        plot.small[0],
+        f"A bar is the {plot.up} for so many {plot.across}. Each number of its scale is ten times the one before.",
+        tuple((float(power - low), _short(power)) for power in range(low, high + 1)),
+    )
+
+
+def _short(power: int) -> str:
+    """A power of ten in few characters: 1, 10, 100, 1k ... 100G."""
+    return f"{10 ** (power % 3)}{' kMG'[power // 3]}".replace(" ", "")
+
+
+def sites_title(sites: float) -> str:
+    return f"{sites:,.0f} site" if sites == 1 else f"{sites:,.0f} sites"
+
+
+def published_title(sites: float) -> str:
+    return f"{sites:,.0f} published"
+
+
+def _published_bar(mark: Mark) -> Bar:
+    return Bar(published_title(mark.at), None, mark.text.removeprefix(f"{mark.at:,.0f} "))
 
 
 def sites_lines(rows: Sequence[Patched]) -> list[str]:

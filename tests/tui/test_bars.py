@@ -44,7 +44,7 @@ def test_noise_is_no_bar() -> None:
     chart = measured_chart(MEASURED)
     assert [(bar.value, bar.interval) for bar in chart.bars] == [(2.0, None), (None, (1.96, 2.04)), (4.0, (3.5, 5.0))]
     assert "not measurable" in text_lines(chart)[3] and "#" not in text_lines(chart)[3]
-    assert "difference in time smaller than this machine's noise of 2.0 %" in chart.sentence
+    assert "difference in time is smaller than this machine's noise of 2.0 %" in chart.sentence
 
 
 def test_what_is_measurable_is_said_with_its_interval() -> None:
