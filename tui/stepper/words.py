@@ -25,6 +25,12 @@ WORDS = {
     "record": "What the patching task publishes for the handler: whose int3 this is, and what to do instead.",
     "ipi": "An interrupt that one CPU sends to another.",
     "pending": "Sent to a CPU and not taken by it yet.",
+    "no site": "A function that begins with its own code: neither a call nor a NOP stands there.",
+    "cycle": "One beat of a CPU's clock. A CPU may run several instructions in one.",
+    "noise": "How far the same code, timed twice, differs from itself.",
+    "interval": "The value lies between its two ends, with the odds that are stated.",
+    "ops": "Whoever wants functions traced: what to call, and for which functions.",
+    "ring buffer": "Memory of one CPU for its trace; once it is full, the oldest lines give way.",
     "tick": "The timer's interrupt, after which another task may run.",
 }
 MODELS = {

@@ -1,0 +1,181 @@
+"""What tracing costs, without a screen: each answer's bars, what is awaited, what is said; the work can be ended."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from simkernel.errors import LearnerError
+from simkernel.overhead.exact import exact
+from simkernel.overhead.modelled import costs, modelled
+from simkernel.overhead.sites import patched
+from simkernel.overhead.variants import VARIANTS
+from tests.tui.measurements import MEASURED, little_to_count, measured_at_once
+from tui.bars import FIRST
+from tui.stepper.overhead import ANSWERS, CLOSER, Ended, Overhead
+from tui.stepper.overhead_words import FIRST_BAR, explained, notes, waiting
+
+pytestmark = pytest.mark.keystone
+
+
+def counted(every: bool = False) -> Overhead:
+    overhead = Overhead()
+    if every:
+        overhead.more()
+    overhead.work()
+    return overhead
+
+
+def all_answers(monkeypatch: pytest.MonkeyPatch) -> Overhead:
+    """With something to see in each."""
+    measured_at_once(monkeypatch)
+    little_to_count(monkeypatch)
+    overhead = counted()
+    for _ in ANSWERS:
+        overhead.turn(1)
+        overhead.work()
+    return overhead
+
+
+def test_first_four_bars_then_all_of_them() -> None:
+    overhead = counted()
+    assert overhead.chart is not None and [bar.name for bar in overhead.chart.bars] == list(FIRST)
+    assert [bar.value for bar in overhead.chart.bars] == [exact(name).instructions for name in FIRST]
+    overhead.more()
+    assert overhead.chart is None and overhead.can_work
+    assert "4 of 10 are counted." in waiting(overhead)
+    overhead.work()
+    assert overhead.chart is not None and [bar.name for bar in overhead.chart.bars] == list(VARIANTS)
+
+
+def test_an_answer_never_has_the_figures_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    overhead = all_answers(monkeypatch)
+    units = {"exact": "instruction", "modelled": "cycles", "measured": " ns "}
+    for name, unit in units.items():
+        overhead.look_at(name)
+        chart = overhead.chart
+        assert chart is not None and chart.heading.startswith(name.upper())
+        figures = [text for bar in chart.bars[1:] for text in (bar.text, explained(overhead, bar)[1][-1])]
+        assert any(unit in text for text in figures)
+        assert not any(other in text for text in figures for other in units.values() if other != unit)
+
+
+def test_the_price_is_the_tables() -> None:
+    overhead = counted()
+    overhead.look_at("modelled")
+    assert overhead.chart is not None
+    assert [bar.value for bar in overhead.chart.bars] == [modelled(exact(name), costs()).cycles for name in FIRST]
+    assert any("LLVM" in one for one in notes(overhead))
+
+
+def test_what_takes_long_is_begun_only_when_asked_for() -> None:
+    assert [name for name, answer in ANSWERS.items() if answer.at_once] == ["exact", "modelled"]
+    overhead = Overhead()
+    for name in ("measured", "growth", "sites"):
+        overhead.look_at(name)
+        assert overhead.chart is None and overhead.can_work
+        assert "up to a minute" in waiting(overhead)[0] or name == "growth"
+
+
+def test_sites_have_a_picture_of_what_is_counted_and_one_of_what_is_modelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    overhead = all_answers(monkeypatch)
+    overhead.look_at("sites")
+    one, ten = patched(1), patched(10)
+    for figures, heading in (((one.syncs, ten.syncs), "EXACT"), ((one.price, ten.price), "MODELLED")):
+        chart = overhead.chart
+        assert chart is not None and chart.heading.startswith(heading)
+        texts = {bar.title: bar.text for bar in chart.bars}
+        assert texts["1 site"].startswith(f"{figures[0]:,} ") and texts["10 sites"].startswith(f"{figures[1]:,} ")
+        published = next(bar for bar in chart.bars if bar.title == "164 published")
+        assert published.value is None and any("Source: " in one for one in explained(overhead, published)[1])
+        overhead.other()
+
+
+def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
+    overhead = counted()
+    assert overhead.chart is not None and overhead.chart.bars[overhead.cursor].name == "nop"
+    said = {bar.name: explained(overhead, bar) for bar in overhead.chart.bars}
+    assert said["none"][1][1] == FIRST_BAR
+    assert said["nop"][0].endswith(VARIANTS["nop"].what) and said["nop"][1][0] == VARIANTS["nop"].sentence
+    assert "a call: 1 instruction, 5 bytes of code, no access to memory." in said["nop"][1][1]
+    assert "a call: 2 instructions, 6 bytes of code, 2 accesses to memory." in said["call"][1][1]
+
+
+def test_closer_cuts_off_what_is_long() -> None:
+    overhead = counted()
+    assert overhead.end == exact("function").instructions
+    overhead.closer = True
+    assert overhead.end == CLOSER * exact("none").instructions
+
+
+def test_work_can_be_ended_and_what_is_counted_stays() -> None:
+    overhead = Overhead()
+
+    def show(text: str) -> None:
+        overhead.end_asked = "2 of 4" in text
+
+    with pytest.raises(Ended):
+        overhead.work(show)
+    assert list(overhead.counted) == ["none"] and not overhead.told
+    overhead.end_asked = False
+    overhead.work()
+    assert overhead.chart is not None
+
+
+@pytest.mark.parametrize("whose", ["system", "memory"])
+def test_where_nothing_can_be_measured_it_is_said_why(whose: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if whose == "system":
+        monkeypatch.setattr("sys.platform", "darwin")
+    else:
+        monkeypatch.setattr("simkernel.overhead.native.mmap.mmap", refuse)
+    overhead = Overhead()
+    overhead.look_at("measured")
+    assert not overhead.can_work
+    said = " ".join(waiting(overhead))
+    assert "Nothing can be measured here" in said and ("Linux" if whose == "system" else "not permitted") in said
+
+
+def test_without_an_assembler_the_rest_is_shown_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simkernel.asm.available", lambda: False)
+    overhead = counted()
+    assert overhead.chart is not None and [bar.name for bar in overhead.chart.bars] == ["nop", "call", "function"]
+    assert overhead.cursor == 0 and "no site" in notes(overhead)[-1] and "Keystone" in notes(overhead)[-1]
+    assert "More than NOP" in explained(overhead, overhead.chart.bars[1])[1][1]
+
+
+def test_a_file_has_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overhead = all_answers(monkeypatch)
+    for name in ANSWERS:
+        overhead.look_at(name)
+        chart = overhead.chart
+        assert chart is not None
+        overhead.save(str(tmp_path / "x.svg"))
+        overhead.save(str(tmp_path / "x.txt"))
+        picture = " ".join(ElementTree.parse(tmp_path / "x.svg").getroot().itertext())
+        assert chart.heading in picture and chart.heading in (tmp_path / "x.txt").read_text()
+    with pytest.raises(LearnerError, match="cannot be written: No such"):
+        overhead.save(str(tmp_path / "none" / "x.svg"))
+    with pytest.raises(LearnerError, match="no bars"):
+        Overhead().save(str(tmp_path / "x.svg"))
+
+
+def test_what_is_measured_is_said_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    overhead = all_answers(monkeypatch)
+    overhead.look_at("measured")
+    assert overhead.picture == "tight" and any("clock source" in one for one in notes(overhead))
+    overhead.other()
+    assert overhead.picture == "warm" and overhead.chart is not None
+    assert f"noise of {100 * MEASURED.noise:.1f} %" in overhead.chart.sentence
+    call, function = (" ".join(explained(overhead, overhead.chart.bars[at])[1]) for at in (2, 3))
+    assert "+2.000 ns (+1.500 to +3.000), +100.0 %" in call and "stand-in" not in call
+    assert "Simplified: here the tracer is a stand-in" in function
+
+
+def test_an_answer_that_there_is_not() -> None:
+    with pytest.raises(LearnerError, match="Did you mean 'modelled'"):
+        Overhead().look_at("modeled")

@@ -1,0 +1,309 @@
+"""What tracing costs, one answer at a time: counted, priced by a table, or measured here; and how it grows.
+
+`Overhead` holds what one looks at, and all that has been counted and measured so far. A front end shows `chart` where
+there is one, else what is awaited; `work` gets what is awaited, and can be ended from another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simkernel.errors import LearnerError, nearest
+from tui.bars import (
+    FIRST,
+    Chart,
+    exact_chart,
+    growth_chart,
+    longest,
+    measured_chart,
+    modelled_chart,
+    svg,
+    text_lines,
+)
+from tui.plots import plot_chart, plot_svg, sites_plots
+
+if TYPE_CHECKING:
+    from simkernel.overhead.exact import Exact
+    from simkernel.overhead.measured import Machine, Measured
+    from simkernel.overhead.modelled import Costs
+    from simkernel.overhead.sites import Patched
+    from tui.plots import Plot
+
+EXACT, MODELLED, MEASURED, GROWTH, SITES = "exact", "modelled", "measured", "growth", "sites"
+CLOSER = 3  # a bar so many times as long as the first one is cut off
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to what tracing costs.
+
+    Attributes:
+        how: how its figures are had. wait: what is to be done for it. doing: what is under way then.
+        at_once: short enough to be begun without being asked for.
+    """
+
+    how: str
+    wait: str
+    doing: str
+    at_once: bool = False
+
+
+_COUNT = "The toy kernel does one piece of work with each beginning of its functions, and every instruction is counted."
+ANSWERS = {
+    EXACT: Answer("counted on the simulated machine", _COUNT, "Counting", at_once=True),
+    MODELLED: Answer("counted, then priced by a table", _COUNT, "Counting", at_once=True),
+    MEASURED: Answer(
+        "native code, timed on this very CPU",
+        "Nothing is measured yet. Native code would run on this CPU for up to a minute, and keep it busy meanwhile.",
+        "Measuring on this CPU",
+    ),
+    GROWTH: Answer(
+        "as the number of traced functions grows",
+        "Nothing is counted yet. The same work would be done again and again, with more and more functions traced.",
+        "Counting",
+    ),
+    SITES: Answer(
+        "what it takes to enable many sites at once",
+        "Nothing is counted yet. Kernels of more and more functions would be made, and every site of each enabled. "
+        "That takes up to a minute.",
+        "Counting",
+    ),
+}
+SYNCS, TIME = "syncs", "patch time"
+SEVERAL = {
+    MEASURED: {
+        "tight": "One short function is called over and over.",
+        "warm": "So few functions are called in turn that their code fits the CPU's first cache.",
+        "cold": "So many functions are called in turn that their code does not fit the CPU's first cache.",
+    },
+    SITES: {
+        SYNCS: "Counted: how often the patching task waits for an answer of every CPU.",
+        TIME: "Modelled: what the patching task takes, each of its actions at a stated price.",
+    },
+}
+"""Pictures of one answer, where there are several."""
+
+
+class Ended(Exception):
+    """The work was ended, as asked."""
+
+
+class Overhead:
+    """What one looks at, and what is known so far.
+
+    Attributes:
+        name: of the answer. every: all variants, not the first four only. closer: what is long is cut off.
+        cursor: the bar that is explained. which: of the pictures of an answer that has several (SEVERAL).
+        counted, measured, grown, patched: what there is so far; where: the machine that measured.
+        told: how far the work has come. end_asked: set, from another thread, to end it; cleared before it is begun.
+    """
+
+    def __init__(self) -> None:
+        self.every = self.closer = False
+        self.look_at(EXACT)
+        self.which = {name: next(iter(pictures)) for name, pictures in SEVERAL.items()}
+        self.counted: dict[str, Exact] = {}
+        self.measured: dict[str, Measured] = {}
+        self.where: Machine | None = None
+        self.grown: list[tuple[int, Exact]] = []
+        self.patched: list[Patched] = []
+        self.told = ""
+        self.end_asked = False
+
+    # --- what one looks at ------------------------------------------------------------------------------------------
+
+    def look_at(self, name: str) -> None:
+        """Another answer. LearnerError for one that there is not."""
+        if name not in ANSWERS:
+            raise LearnerError(f"no answer {name!r}; there are: {', '.join(ANSWERS)}.{nearest(name, ANSWERS)}")
+        self.name = name
+        self._begin_at()
+
+    def _begin_at(self) -> None:
+        """The first bar that is explained: tracing off, where there is a bar for it."""
+        self.cursor = self.variants.index("nop") if self.has_variants else 0
+
+    def turn(self, by: int) -> None:
+        """The next answer, or the one before."""
+        names = list(ANSWERS)
+        self.look_at(names[(names.index(self.name) + by) % len(names)])
+
+    def move(self, by: int) -> None:
+        """Explain another bar."""
+        if self.chart is not None:
+            self.cursor = (self.cursor + by) % len(self.chart.bars)
+
+    def more(self) -> None:
+        """All variants, or the first four again."""
+        self.every = not self.every
+        self._begin_at()
+
+    def other(self) -> None:
+        """The next picture of this answer, where it has several."""
+        if self.picture:
+            self.which[self.name] = self.next_picture
+
+    @property
+    def picture(self) -> str:
+        """Which picture of this answer, "" where it has one only."""
+        return self.which.get(self.name, "")
+
+    @property
+    def next_picture(self) -> str:
+        """The picture after that one."""
+        names = list(SEVERAL.get(self.name, ()))
+        return names[(names.index(self.picture) + 1) % len(names)] if names else ""
+
+    @property
+    def variants(self) -> list[str]:
+        """The names of the variants that are shown."""
+        from simkernel.overhead.variants import possible
+
+        return [name for name in possible() if self.every or name in FIRST]
+
+    @property
+    def has_variants(self) -> bool:
+        """False where the bars are about something else."""
+        return self.name not in (GROWTH, SITES)
+
+    @cached_property
+    def table(self) -> Costs:
+        """The packaged cost table."""
+        from simkernel.overhead.modelled import costs
+
+        return costs()
+
+    @property
+    def plot(self) -> Plot | None:
+        """The picture of what grows with the sites, as it is drawn for slides; None where something is awaited."""
+        from simkernel.overhead.sites import SITES as ALL
+
+        if self.name != SITES or len(self.patched) < len(ALL):
+            return None
+        time, syncs = sites_plots(self.patched)
+        return time if self.picture == TIME else syncs
+
+    @property
+    def chart(self) -> Chart | None:
+        """The bars; None where something is awaited."""
+        if self.name == MEASURED:
+            return measured_chart(self.measured[self.picture], self.variants) if self.measured else None
+        if self.name == SITES:
+            return None if (plot := self.plot) is None else plot_chart(plot)
+        if self.name == GROWTH:
+            return growth_chart(self.grown) if self.grown else None
+        if self.uncounted():
+            return None
+        rows = [self.counted[name] for name in self.variants]
+        return (
+            exact_chart(rows, self.variants) if self.name == EXACT else modelled_chart(rows, self.table, self.variants)
+        )
+
+    def uncounted(self) -> list[str]:
+        """The variants that are to be counted yet."""
+        return [name for name in self.variants if name not in self.counted]
+
+    @property
+    def end(self) -> float:
+        """The value at the right edge: of the longest bar, or, closer, of so many of the first."""
+        chart = self.chart
+        if chart is None:
+            return 1.0
+        first = chart.bars[0].value
+        return min(longest(chart), CLOSER * first) if self.closer and first else longest(chart)
+
+    # --- the work ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def refused(self) -> str:
+        """Why nothing can be measured here, "" where it can."""
+        from simkernel.overhead import code, native
+
+        try:
+            native.check()
+            native.Executable(native.PAGE, code.HLT)
+        except LearnerError as error:
+            return str(error)
+        return ""
+
+    @property
+    def can_work(self) -> bool:
+        """Something is awaited, and can be had here."""
+        return self.chart is None and not (self.name == MEASURED and self.refused)
+
+    def work(self, show: Show = lambda text: None) -> None:
+        """Get what this answer awaits; it can be ended, and what is counted by then stays.
+
+        Raises: LearnerError where it cannot be had here; Ended.
+        """
+
+        def told(text: str) -> None:
+            self.told = text
+            show(text)
+            if self.end_asked:
+                raise Ended
+
+        count, measure, grow, patch = self._count, self._measure, self._grow, self._patch
+        works = {EXACT: count, MODELLED: count, MEASURED: measure, GROWTH: grow, SITES: patch}
+        try:
+            works[self.name](told)
+        finally:
+            self.told = ""
+
+    def _count(self, told: Show) -> None:
+        from simkernel.overhead.exact import exact
+        from simkernel.overhead.variants import VARIANTS
+
+        wanted = self.variants
+        for name in self.uncounted():
+            told(f"{VARIANTS[name].title}, {wanted.index(name) + 1} of {len(wanted)}")
+            self.counted[name] = exact(name)
+
+    def _measure(self, told: Show) -> None:
+        from simkernel.overhead.measured import machine, measure
+
+        def part(text: str) -> None:
+            number = list(SEVERAL[MEASURED]).index(text.partition(":")[0]) + 1
+            told(f"part {number} of {len(SEVERAL[MEASURED])}, {text}")
+
+        measured = measure(show=part)
+        self.where = machine()
+        self.measured = {one.workload: one for one in measured}
+
+    def _grow(self, told: Show) -> None:
+        from simkernel.overhead.growth import growth
+
+        self.grown = growth(lambda text: told(f"{text} traced"))
+
+    def _patch(self, told: Show) -> None:
+        from simkernel.overhead.sites import SITES as ALL
+        from simkernel.overhead.sites import patched
+
+        for sites in ALL[len(self.patched) :]:
+            told(f"{sites:,} sites")
+            self.patched.append(patched(sites))
+
+    # --- to a file --------------------------------------------------------------------------------------------------
+
+    def save(self, name: str) -> str:
+        """Write the bars into a file, as SVG where its name ends so, else as text; what was done.
+
+        Raises: LearnerError where there are none yet, or the file cannot be written.
+        """
+        chart = self.chart
+        if chart is None:
+            raise LearnerError("there are no bars to write yet")
+        if name.endswith(".svg"):
+            text = svg(chart) if (plot := self.plot) is None else plot_svg(plot)
+        else:
+            text = "".join(f"{one}\n" for one in text_lines(chart))
+        try:
+            Path(name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise LearnerError(f"{name or 'a file without a name'} cannot be written: {error.strerror}") from error
+        return f"These bars are written to {name}."

@@ -1,0 +1,121 @@
+"""What is said beside the bars: what is awaited, each variant with its bytes and its figures, where they come from."""
+
+from __future__ import annotations
+
+from simkernel.overhead.bodies import BEGINNINGS
+from simkernel.overhead.exact import Exact
+from simkernel.overhead.modelled import modelled
+from simkernel.overhead.published import published
+from simkernel.overhead.variants import VARIANTS, possible
+from tui.bars import Bar
+from tui.plots import published_title, sites_title
+from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, TIME, Overhead
+
+WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
+STAND_IN = "Simplified: here the tracer is a stand-in of some thirty instructions that stamps by RDTSC."
+TRACED = ("function",)  # of the variants with native code
+FIRST_BAR = "The others are held against this one."
+
+
+def waiting(overhead: Overhead) -> list[str]:
+    """What is awaited, or why it cannot be had."""
+    if overhead.name == MEASURED and overhead.refused:
+        return [f"Nothing can be measured here: {overhead.refused.rstrip('.')}."]
+    out = [ANSWERS[overhead.name].wait]
+    missing, wanted = len(overhead.uncounted()), len(overhead.variants)
+    if overhead.name in (EXACT, MODELLED) and missing < wanted:
+        out.append(f"{wanted - missing} of {wanted} are counted.")
+    return out
+
+
+def notes(overhead: Overhead) -> list[str]:
+    """What else is to be known of these figures."""
+    out = []
+    if overhead.name in (EXACT, MODELLED, GROWTH) and (row := overhead.counted.get("nop")) is not None:
+        made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
+        out.append(f"{WORK} System calls: {made}.")
+    if overhead.name == MEASURED and (here := overhead.where) is not None:
+        others = [VARIANTS[name].title for name in overhead.variants if name not in BEGINNINGS]
+        out += [f"Without native code: {', '.join(others)}."] if others else []
+        out.append(f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.")
+    if overhead.name == MODELLED:
+        out += [f"Source: {source}." for source in sorted(set(overhead.table.source.values()))]
+    gone = [VARIANTS[name].title for name in VARIANTS if name not in possible()]
+    if gone and overhead.has_variants:
+        out.append(f"Left out, as they are assembled and Keystone is not installed: {', '.join(gone)}.")
+    return out
+
+
+def explained(overhead: Overhead, bar: Bar) -> tuple[str, list[str]]:
+    """What a bar is about: a heading, with the bytes of a variant; then sentences, the figures last."""
+    if overhead.name == SITES:
+        return bar.title, _sites(overhead, bar)
+    if not bar.name:
+        chart = overhead.chart
+        first = chart.bars[0] if chart is not None else bar
+        more = (bar.value or 0.0) - (first.value or 0.0)
+        return bar.title, [FIRST_BAR if bar == first else f"{more:,.0f} more than with {first.title}."]
+    variant = VARIANTS[bar.name]
+    figures = {EXACT: _counted, MODELLED: _priced, MEASURED: _measured}[overhead.name](overhead, bar.name)
+    stand_in = [STAND_IN] if overhead.name == MEASURED and bar.name in TRACED else []
+    return f"{variant.title}: {variant.what or 'no bytes'}", [variant.sentence, *stand_in, figures]
+
+
+def _against(overhead: Overhead, row: Exact) -> tuple[Exact, int]:
+    """What a variant is held against, and the calls of its workload."""
+    return overhead.counted[overhead.variants[0]], row.calls or overhead.counted["nop"].calls
+
+
+def _counted(overhead: Overhead, name: str) -> str:
+    row = overhead.counted[name]
+    base, calls = _against(overhead, row)
+    if row is base:
+        return FIRST_BAR
+    instructions, code = row.instructions - base.instructions, row.code - base.code
+    accesses = row.reads + row.writes - base.reads - base.writes
+    memory = _number(accesses / calls, "access to memory", "accesses to memory") if accesses else "no access to memory"
+    return (
+        f"More than {VARIANTS[base.name].title}, a call: {_number(instructions / calls, 'instruction')}, "
+        f"{_number(code / calls, 'byte')} of code, {memory}."
+    )
+
+
+def _priced(overhead: Overhead, name: str) -> str:
+    row = overhead.counted[name]
+    base, calls = _against(overhead, row)
+    price, other = modelled(row, overhead.table), modelled(base, overhead.table)
+    if row is base:
+        return f"{FIRST_BAR} In each {sum(price.unpriced.values()):,} instructions have no price."
+    more = {form: times - other.unpriced.get(form, 0) for form, times in price.unpriced.items()}
+    unpriced = ", ".join(f"{times:,} {form}" for form, times in more.items() if times)
+    said = f"More than {VARIANTS[base.name].title}, a call: {(price.cycles - other.cycles) / calls:.2f} cycles."
+    return f"{said} Without a price: {unpriced}." if unpriced else said
+
+
+def _measured(overhead: Overhead, name: str) -> str:
+    one = overhead.measured[overhead.picture]
+    row = next((row for row in one.differences if row.name == name), None)
+    if row is None:
+        return FIRST_BAR
+    if not row.measurable:
+        return f"More than no site, a call: not measurable. The noise is {100 * one.noise:.1f} %."
+    figure = f"{row.middle:+.3f} ns ({row.low:+.3f} to {row.high:+.3f}), {100 * row.share:+.1f} %"
+    return f"More than no site, a call: {figure}."
+
+
+def _sites(overhead: Overhead, bar: Bar) -> list[str]:
+    """What enabling so many sites takes; of a published figure what it is, and whose."""
+    figure = next((one for one in published("patching") if bar.title == published_title(one.sites)), None)
+    if figure is not None:
+        return [figure.text, f"Source: {figure.source}."]
+    row = next(row for row in overhead.patched if bar.title == sites_title(row.sites))
+    if overhead.picture == TIME:
+        return [f"{row.price / row.sites:,.0f} instructions of the patching task for each site."]
+    batches = _number(row.batches, "batch", "batches")
+    return [f"{batches}, {row.stores:,} stores, {row.syncs:,} syncs. The trampoline takes {row.others} syncs more."]
+
+
+def _number(value: float, one: str, many: str = "") -> str:
+    """So many of something, with one decimal where it is no whole number."""
+    text = f"{round(value, 1):,g}"
+    return f"{text} {one if text == '1' else many or one + 's'}"
