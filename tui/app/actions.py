@@ -37,6 +37,7 @@ SCREEN_ACTIONS: tuple[ScreenAction, ...] = (
     ScreenAction("scenarios", ("S",), "Scenarios", "Choose what to watch."),
     ScreenAction("leave", ("escape",), "Back", "To the lab where one came from there, else to the scenarios."),
     ScreenAction("lab", ("L",), "The lab", "Break a protocol: which order of events does the kernel not survive?"),
+    ScreenAction("overhead", ("C",), "What tracing costs", "Bars: counted, priced by a table, measured on this CPU."),
     ScreenAction("functions", ("F",), "Functions", "Every function that can be traced, with its calls."),
     ScreenAction("boot", ("B",), "Boot", "How the sites became NOPs when the kernel booted."),
     ScreenAction("mysteries", (), "Two mysteries", "Start with the two questions again."),

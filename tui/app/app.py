@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lessons.scenarios import SCENARIOS
 from simkernel.breakpoints import EVENT_TYPES
@@ -24,13 +25,16 @@ from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
-from tui.app.screens.scenarios import GO_ON, LAB, MYSTERIES, Scenarios
+from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import Lab
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.words import MODELS, NOT_A_CPU, words_on
+
+if TYPE_CHECKING:
+    from tui.stepper.overhead import Overhead
 
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
@@ -47,10 +51,11 @@ CHOICES: dict[str, Callable[[], list[str]]] = {
 class SimkernelApp(StepperApp):
     """The app: `do_NAME` for each action of the table.
 
-    Attributes: lab: as one left it, None before one was there.
+    Attributes: lab, overhead: as one left them, None before one was there.
     """
 
     lab: Lab | None = None
+    overhead: Overhead | None = None
 
     # --- how one looks ----------------------------------------------------------------------------------------------
 
@@ -142,7 +147,8 @@ class SimkernelApp(StepperApp):
         page: list[Line] = [line(("The words on this screen", "title")), line()]
         for word, meaning in words_on(text).items():
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
-        page += [line(), *wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72)]
+        if self.screen.name != COSTS:
+            page += [line(), *wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72)]
         self.push_screen(Page([*page, line(), line(("Esc: back", "dim"))]))
 
     def do_help(self) -> None:
@@ -209,6 +215,13 @@ class SimkernelApp(StepperApp):
         self.lab = self.lab or Lab()
         self.push_screen(LabScreen(self.lab, self.look.marks), over)
 
+    def do_overhead(self, back: Callable[[], None] = lambda: None) -> None:
+        from tui.app.screens.overhead import OverheadScreen
+        from tui.stepper.overhead import Overhead
+
+        self.overhead = self.overhead or Overhead()
+        self.push_screen(OverheadScreen(self.overhead, self.look.marks), lambda _: back())
+
     def do_leave(self) -> None:
         if self.stepper.from_lab:
             self.do_lab()
@@ -226,6 +239,8 @@ class SimkernelApp(StepperApp):
                 self.do_mysteries()
             elif name == LAB:
                 self.do_lab()
+            elif name == COSTS:
+                self.do_overhead(partial(self.choose, last))
             elif name == GO_ON and last is not None:
                 self.go_on(last)
             elif name is not None:

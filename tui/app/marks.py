@@ -17,6 +17,7 @@ class Marks:
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
         ran, read, settled: of the ribbon. bar, tick, up, knob: of the scrub bar.
+        parts: of a bar's column, from the left. interval: its ends, line and middle, and what goes on beyond the edge.
     """
 
     changed: tuple[str, str] = ("▐", "▌")
@@ -45,6 +46,8 @@ class Marks:
     dash: str = "—"
     arrow: str = "→"
     back: str = "←"
+    parts: str = "▏▎▍▌▋▊▉"
+    interval: str = "├─┼┤▶"
 
     def plain(self, text: str) -> str:
         """Text of others (sentences, traces) as this screen can show it."""
@@ -80,6 +83,8 @@ ASCII = Marks(
     dash="-",
     arrow="->",
     back="<-",
+    parts="",
+    interval="|-+|>",
 )
 _TWINS = str.maketrans(
     {"→": "->", "↑": "^", "↓": "v", "←": "<-", "—": "-", "–": "-", "…": "...", "·": ".", "′": "'", "“": '"', "”": '"'}

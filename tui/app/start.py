@@ -32,13 +32,13 @@ def open_screen(
     from tui.app import kept
     from tui.app.app import SimkernelApp
     from tui.app.marks import marks_for
-    from tui.app.screens.scenarios import LAB, MYSTERIES
+    from tui.app.screens.scenarios import COSTS, LAB, MYSTERIES
     from tui.stepper.stepper import Stepper
 
     marks = marks_for(ascii_only, os.environ)
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
-    beside = scenario if scenario in (LAB, MYSTERIES) else ""
+    beside = scenario if scenario in (LAB, MYSTERIES, COSTS) else ""
     stepper = Stepper.open(moment) if moment else Stepper.start(scenario if not beside else None)
     app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
     code = app.run()

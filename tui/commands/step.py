@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from tui.stepper.plain import Plain
     from tui.stepper.plain_lab import PlainLab
     from tui.stepper.plain_mysteries import PlainMysteries
+    from tui.stepper.plain_overhead import PlainOverhead
 
-    Player = Plain | PlainMysteries | PlainLab
+    Player = Plain | PlainMysteries | PlainLab | PlainOverhead
 
 ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
 END_OF_INPUT = ("\x04", "")
@@ -63,7 +64,7 @@ def command(
     if not (scenario or moment):
         from lessons.scenarios import SCENARIOS
 
-        raise LearnerError(f"name a scenario: mysteries, lab, {', '.join(SCENARIOS)}")
+        raise LearnerError(f"name a scenario: mysteries, lab, overhead, {', '.join(SCENARIOS)}")
     ctx.exit(run_plain(scenario or "", script, as_json, lines, moment or ""))
 
 
@@ -104,7 +105,7 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, mom
 
 
 def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
-    """The scenario of that name at its start, the two mysteries, the lab, or the place that a moment names."""
+    """The scenario of that name at its start, one of what stands beside them, or the place that a moment names."""
     from tui.stepper import plain, plain_lab, plain_mysteries
     from tui.stepper.stepper import Stepper
 
@@ -113,6 +114,10 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
             return plain_mysteries.PlainMysteries(click.echo, as_json)
         if scenario == plain_lab.NAME:
             return plain_lab.PlainLab(click.echo, as_json)
+        if scenario == "overhead":
+            from tui.stepper.plain_overhead import PlainOverhead
+
+            return PlainOverhead(click.echo, as_json)
         stepper = Stepper.open(moment) if moment else Stepper.start(scenario, line.show)
         return plain.Plain(stepper, click.echo, as_json)
 

@@ -26,6 +26,7 @@ from simkernel.snapshot.site import NOTHING, site_map
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
+COSTS = "C"  # leads from the answer to what tracing costs, as it does on the screen of a story
 LISTED = 5  # instructions of gdb's listing
 SLICE = 25_000  # instructions between two pictures: a ring buffer of 1,024 records cannot fill up meanwhile
 WATCHED = 400_000  # instructions within which CPU0 runs the function a few times
@@ -290,7 +291,7 @@ def _sixth(m: Mysteries) -> Said:
         "How can all of it be turned on almost at once?",
         f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
         f"And {m._waits} waits are enough for all {m.places:,} places: they share them.",
-    ), ON
+    ), (("enter", "go on"), (COSTS, "what tracing costs: counted, priced, measured"))
 
 
 def _seventh(m: Mysteries) -> Said:

@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 from simkernel.errors import LearnerError
 from simkernel.moment import moment_string
-from tui.stepper.mysteries import Cue, Mysteries
+from tui.stepper import plain_overhead
+from tui.stepper.mysteries import COSTS, Cue, Mysteries
 from tui.stepper.plain import WIDTH
 
 NAME = "mysteries"
@@ -21,6 +22,7 @@ class PlainMysteries:
 
     Attributes:
         next_scenario: what they have led to, "" for none. refused: always 0, as every word here is a key or an error.
+        costs: what tracing costs, while one looks at that.
     """
 
     refused = 0
@@ -30,6 +32,7 @@ class PlainMysteries:
         self.as_json = as_json
         self.mysteries = Mysteries()
         self.next_scenario = ""
+        self.costs: plain_overhead.PlainOverhead | None = None
 
     @property
     def moment(self) -> str:
@@ -40,18 +43,26 @@ class PlainMysteries:
         self._say(self.mysteries.cue)
 
     def needs(self, word: str) -> str:
-        """No key here needs an argument."""
-        return ""
+        """What is to be asked for before a word can be taken: none of the cues' keys needs an argument."""
+        return "" if self.costs is None else self.costs.needs(word)
 
     def take_line(self, line: str) -> bool:
         """Do what a line asks for: its words, or Enter where it has none; False where one ends the cues."""
-        return all(self.take(word) for word in line.split() or ["enter"])
+        words = line.split() or ["enter"]
+        if len(words) > 1 and self.needs(words[0]):
+            return self.take(line)
+        return all(self.take(word) for word in words)
 
     def take(self, word: str) -> bool:
         """Do what a word asks for; False where it ends the cues.
 
         Raises: LearnerError for a word that no key of this cue is.
         """
+        if self.costs is not None:
+            if word not in plain_overhead.BACK:
+                return self.costs.take(word)
+            self.costs = None
+            word = "l"
         word = {"n": "enter", "p": "enter"}.get(word, word) if self.mysteries.number > 1 else word
         keys = dict(self.mysteries.cue.keys)
         if word in ("", "l", "h"):
@@ -62,6 +73,10 @@ class PlainMysteries:
         if self.mysteries.number == LAST and word == "enter":
             self.next_scenario = "one"
             return False
+        if word == COSTS and word in keys:
+            self.costs = plain_overhead.PlainOverhead(self.say, self.as_json)
+            self.costs.begin()
+            return True
         if not self.mysteries.press(word):
             raise LearnerError(f"{word!r} does nothing here; there are: {', '.join([*keys, 'q'])}")
         while self.mysteries.work():

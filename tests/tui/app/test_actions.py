@@ -17,11 +17,13 @@ from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
+from tui.app.screens.overhead import OverheadScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.stepper.actions import ACTIONS
+from tui.stepper.overhead import Overhead
 
 Check = Callable[[Hand], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
@@ -206,14 +208,17 @@ async def looks(hand: Hand) -> None:
     assert sorted(names) == ["ansi", "dark", "high-contrast", "light"]
 
 
-@check("words", "help", "scenarios", "leave", "lab", "functions", "boot", "mysteries", "palette")
+@check("words", "help", "scenarios", "leave", "lab", "overhead", "functions", "boot", "mysteries", "palette")
 async def screens(hand: Hand) -> None:
+    hand.app.overhead = Overhead()
+    hand.app.overhead.look_at("growth")  # which waits, and so leaves at the first Esc
     for key, kind, words in (
         ("question_mark", Page, "cache line"),
         ("f1", Page, "One step a second"),
         ("S", Scenarios, "naive patch"),
         ("escape", Scenarios, "naive patch"),
         ("L", LabScreen, "In every order of events"),
+        ("C", OverheadScreen, "What tracing costs"),
         ("F", FunctionsScreen, "irq_enter_rcu"),
         ("B", BootScreen, "0 of"),
     ):

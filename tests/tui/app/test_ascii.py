@@ -10,7 +10,19 @@ from tests.tui.app.screens import Hand, drive
 from tui.app.ascii import in_ascii
 from tui.app.marks import ASCII, UNICODE
 
-SCREENS = ("palette", "help", "words", "goto", "functions", "boot", "scenarios", "mysteries", "lab", "look-at")
+SCREENS = (
+    "palette",
+    "help",
+    "words",
+    "goto",
+    "functions",
+    "boot",
+    "scenarios",
+    "mysteries",
+    "lab",
+    "overhead",
+    "look-at",
+)
 
 
 @pytest.mark.parametrize("name", SCREENS)

@@ -10,11 +10,15 @@ import pytest
 
 from lessons.scenarios import SCENARIOS
 from simkernel.fetch import FetchModel
+from tests.tui.measurements import little_to_count, measured_at_once
+from tui.app.screens import overhead_views
 from tui.app.screens.lab_views import HELP
-from tui.stepper import words
+from tui.stepper import plain_overhead, words
 from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import SETTINGS, Lab
 from tui.stepper.lab_words import WORTH, question
+from tui.stepper.overhead import ANSWERS, SEVERAL, Overhead
+from tui.stepper.overhead_words import WORK, explained, waiting
 from tui.stepper.plain import Plain, help_lines, word_lines
 from tui.stepper.plain_lab import STEPS
 from tui.stepper.plain_lab import WORDS as PLAIN_LAB
@@ -97,4 +101,25 @@ def test_every_sentence_of_the_lab() -> None:
         for value in setting.values:
             check(setting.help(value))
     for text in (*question(lab), *WORTH.values(), *PLAIN_LAB.values(), *STEPS.values(), *(what for _, what in HELP)):
+        check(text)
+
+
+@pytest.mark.keystone
+def test_every_sentence_on_what_tracing_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured_at_once(monkeypatch)
+    little_to_count(monkeypatch)
+    overhead = Overhead()
+    overhead.more()
+    texts = [WORK, *(what for _, _, what in overhead_views.KEYS), *plain_overhead.WORDS.values()]
+    for _ in ANSWERS:
+        texts += waiting(overhead)
+        overhead.work()
+        for _ in SEVERAL.get(overhead.name, " "):
+            chart = overhead.chart
+            assert chart is not None
+            texts += [chart.sentence, chart.means, SEVERAL.get(overhead.name, {}).get(overhead.picture, "")]
+            texts += [one for bar in chart.bars for one in explained(overhead, bar)[1] if "Source" not in one]
+            overhead.other()
+        overhead.turn(1)
+    for text in filter(None, texts):
         check(text)

@@ -15,7 +15,7 @@ from tui.app.kept import Kept
 from tui.app.marks import Marks
 from tui.app.text import content, line
 
-MYSTERIES, LAB, GO_ON = "mysteries", "lab", "go on"
+MYSTERIES, LAB, COSTS, GO_ON = "mysteries", "lab", "overhead", "go on"
 
 
 class Scenarios(ModalScreen[str | None]):
@@ -48,7 +48,11 @@ class Scenarios(ModalScreen[str | None]):
             MYSTERIES: ("Two mysteries", "Why is a call in every function not slow? How can all be traced at once?", "")
         }
         lab = {LAB: ("The lab", "Which order of events breaks a protocol, once a step of it is left out?", "")}
-        return left | both | {one.name: (one.title, one.question, remark(one)) for one in SCENARIOS.values()} | lab
+        costs = {
+            COSTS: ("What tracing costs", "How much is it when off, and when on? Counted, priced, measured here.", "")
+        }
+        scenarios = {one.name: (one.title, one.question, remark(one)) for one in SCENARIOS.values()}
+        return left | both | scenarios | lab | costs
 
     def entry(self, name: str, here: bool) -> Content:
         title, question, note = self.entries()[name]

@@ -1,0 +1,207 @@
+"""What tracing costs, on a screen: bars of one answer at a time, each explained, and a key from answer to answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.geometry import Offset
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from simkernel.errors import LearnerError
+from tui.app.marks import Marks
+from tui.app.screens.overhead_views import body, head, help_page, keys, tab_at, tabs
+from tui.app.screens.prompt import Prompt
+from tui.app.screens.reading import Page
+from tui.app.screens.scenarios import COSTS
+from tui.app.text import Line, content, line, wrap
+from tui.stepper.overhead import ANSWERS, Ended, Overhead
+
+TOP = 2  # rows above the body
+TICK = 0.2  # seconds between two looks at what is under way
+
+
+class OverheadScreen(ModalScreen[None]):
+    """Back to where one was at Esc."""
+
+    BINDINGS = [
+        Binding("escape", "back", show=False),
+        Binding("q,ctrl+q,ctrl+c", "app.do('quit')", show=False),
+        Binding("T", "app.do('theme')", show=False),
+        Binding("question_mark", "app.do('words')", show=False),
+        Binding("f1", "help", show=False),
+        Binding("enter", "begin", show=False),
+        Binding("right,space,tab", "turn(1)", show=False),
+        Binding("left,shift+tab", "turn(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("v", "more", show=False),
+        Binding("z", "closer", show=False),
+        Binding("o", "workload", show=False),
+        Binding("w", "write", show=False),
+        *(Binding(str(number), f"look_at('{name}')", show=False) for number, name in enumerate(ANSWERS, 1)),
+    ]
+
+    def __init__(self, overhead: Overhead, marks: Marks) -> None:
+        super().__init__(name=COSTS)
+        self.overhead, self._marks = overhead, marks
+        self.busy = self.message = ""
+        self._asked = False  # for what is awaited here, while something else is under way
+        self._done = asyncio.Event()
+        self._done.set()
+        self.board = Board(self)
+
+    def compose(self) -> ComposeResult:
+        yield self.board
+
+    def on_mount(self) -> None:
+        self.set_interval(TICK, self._look_again)
+        self.look()
+
+    def on_unmount(self) -> None:
+        self.overhead.end_asked = True
+
+    def _look_again(self) -> None:
+        if self.busy:
+            self.board.refresh()
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        await self._done.wait()
+
+    # --- what there is to see -----------------------------------------------------------------------------------------
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        below = [*self._under_way(width), *keys(self.overhead, bool(self.busy), width, self._marks)]
+        room = max(0, height - TOP - len(below))
+        middle = body(self.overhead, bool(self.busy), width, room, self._marks)[:room]
+        above = [head(self.overhead, width), tabs(self.overhead, width, self._marks)]
+        return [*above, *middle, *[line()] * (room - len(middle)), *below]
+
+    def _under_way(self, width: int) -> list[Line]:
+        """What is being done now, else what came of it or cannot be."""
+        told = self.overhead.told
+        how = "as soon as this step is done, it ends" if self.overhead.end_asked else "Esc ends it"
+        said = f"{self.busy}{': ' if told else ''}{told}; {how}" if self.busy else self.message
+        look = "strong" if self.busy else "bad"
+        return [line(" ", *one) for one in wrap(self._marks.plain(said), width - 2, look)] if said else []
+
+    def look(self) -> None:
+        """Draw; what is short and awaited here is begun."""
+        if (ANSWERS[self.overhead.name].at_once or self._asked) and not self.busy:
+            self.action_begin()
+        self.board.refresh()
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def action_back(self) -> None:
+        self._asked = False
+        if self.busy:
+            self.overhead.end_asked = True
+        else:
+            self.dismiss(None)
+
+    def action_help(self) -> None:
+        self.app.push_screen(Page(help_page(self._marks)))
+
+    def action_look_at(self, name: str) -> None:
+        self.message = ""
+        self.overhead.look_at(name)
+        self.look()
+
+    def action_turn(self, by: int) -> None:
+        self.message = ""
+        self.overhead.turn(by)
+        self.look()
+
+    def action_move(self, by: int) -> None:
+        self.overhead.move(by)
+        self.board.refresh()
+
+    def action_more(self) -> None:
+        if self.overhead.has_variants and self.overhead.chart is not None:
+            self.overhead.more()
+            self.look()
+
+    def action_closer(self) -> None:
+        self.overhead.closer = not self.overhead.closer
+        self.board.refresh()
+
+    def action_workload(self) -> None:
+        self.overhead.other()
+        self.board.refresh()
+
+    def action_write(self) -> None:
+        def answered(name: str | None) -> None:
+            if name is not None:
+                try:
+                    self.message = self.overhead.save(name)
+                except LearnerError as error:
+                    self.message = str(error)
+                self.board.refresh()
+
+        if self.overhead.chart is not None:
+            help_text = "A picture where the name ends in .svg, else text."
+            self.app.push_screen(Prompt("Write these bars", help_text, "file"), answered)
+
+    def action_begin(self) -> None:
+        """Get what is awaited in a thread; the screen goes on drawing, and takes keys."""
+        self._asked = bool(self.busy)
+        if self.busy or not self.overhead.can_work:
+            return
+        self.busy, self.message = ANSWERS[self.overhead.name].doing, ""
+        self.overhead.end_asked = False
+        self._done.clear()
+
+        async def run() -> None:
+            ended = False
+            try:
+                await asyncio.to_thread(self.overhead.work)
+            except LearnerError as error:
+                self.message = str(error)
+            except Ended:
+                self.message, ended = "Ended, as you asked.", True
+            finally:
+                self.busy = ""
+                self._done.set()
+            if self.is_mounted:
+                self.board.refresh() if ended or self.message else self.look()
+
+        self.run_worker(run(), name="overhead")
+
+
+class Board(Widget):
+    """Draws the screen's lines; the terminal's cursor stands where the bar in focus is, else at the answer's tab."""
+
+    DEFAULT_CSS = "Board { width: 100%; height: 100%; }"
+
+    def __init__(self, screen: OverheadScreen) -> None:
+        super().__init__()
+        self._of = screen
+        self._first = 0  # row of the first bar, were all to be seen
+
+    def render(self) -> Content:
+        lines = self._of.lines(self.size.width, self.size.height)
+        mark, overhead = self._of._marks.here, self._of.overhead
+        at = next((y for y, one in enumerate(lines) if one and one[0] == (f" {mark} ", "here")), 0)
+        if at:
+            self.app.cursor_position = Offset(1, at)
+            self._first = at - overhead.cursor
+        else:
+            names = list(ANSWERS)
+            before = names[: names.index(overhead.name)]
+            self.app.cursor_position = Offset(1 + sum(len(name) + 4 for name in before), 1)
+        return content(lines)
+
+    def on_click(self, event: events.Click) -> None:
+        """Look at what is clicked: an answer, or a bar."""
+        screen, chart = self._of, self._of.overhead.chart
+        if event.y == 1 and (name := tab_at(event.x)):
+            screen.action_look_at(name)
+        elif event.y > 1 and chart is not None and 0 <= event.y - self._first < len(chart.bars):
+            screen.overhead.cursor = event.y - self._first
+            self.refresh()

@@ -1,0 +1,161 @@
+"""What tracing costs in plain mode: the figures of one answer at a time as sentences, each key as a word."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from simkernel.errors import LearnerError, nearest
+from tui.bars import text_lines
+from tui.output import progress
+from tui.stepper.overhead import ANSWERS, SEVERAL, Overhead
+from tui.stepper.overhead_words import explained, notes, waiting
+from tui.stepper.plain import WIDTH
+from tui.stepper.words import words_on
+
+NAME = "overhead"
+BACK = ("b", "back", "\x1b")
+NUMBERS = {str(number): name for number, name in enumerate(ANSWERS, 1)}
+WORDS = {
+    **{name: f"the answer that is {answer.how}" for name, answer in ANSWERS.items()},
+    "n": "the next answer",
+    "go": "begin what is awaited",
+    "v": "every variant, or the first four again",
+    "y": "each of these variants: its bytes, a sentence, its figures",
+    "o": "the next picture, where an answer has several",
+    "d": "the bars, drawn",
+    "w": "write the bars into a file, e.g. w:bars.svg",
+    "l": "the last again",
+    "?": "what the words mean",
+    "h": "this list",
+    "b": "back",
+    "q": "quit",
+}
+KEYS = "Words: n next answer, y explain, v more variants, d draw the bars, h all, b back, q quit."
+WAITS = "Words: go begin, n next answer, h all, b back, q quit."
+
+
+class PlainOverhead:
+    """What tracing costs; `say` takes a paragraph, or an object in JSON.
+
+    Attributes: refused: always 0, as what cannot be done here is an error. moment: "", as no place of a machine is.
+    """
+
+    refused, moment = 0, ""
+
+    def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
+        self.say = say
+        self.as_json = as_json
+        self.overhead = Overhead()
+        self._last: list[str] = []
+
+    def begin(self) -> None:
+        self._show("")
+
+    def needs(self, word: str) -> str:
+        """What is to be asked for before a word can be taken, "" for nothing."""
+        return "file, e.g. bars.svg or bars.txt" if word == "w" else ""
+
+    def take_line(self, line: str) -> bool:
+        """Do what a line asks for: several words, or one and its argument; False where it asks to quit."""
+        words = line.split()
+        if len(words) > 1 and self.needs(words[0]):
+            return self.take(line)
+        return all(self.take(word) for word in words)
+
+    def take(self, text: str) -> bool:
+        """Do what a word asks for; False where it asks to quit, or to go back.
+
+        Raises: LearnerError for a word that means nothing here, and for what cannot be.
+        """
+        word, _, argument = text.strip().partition(":" if ":" in text.split(" ")[0] else " ")
+        overhead = self.overhead
+        if word in ("q", "quit", *BACK):
+            return False
+        match word:
+            case "":
+                return True
+            case "l":
+                self._say(word, self._last)
+            case "h":
+                self._say(word, [f"{one}: {what}" for one, what in WORDS.items()])
+            case "?":
+                self._say(word, [f"{one}: {meaning}" for one, meaning in words_on(" ".join(self._last)).items()])
+            case "y":
+                self._say(word, self._explained())
+            case "d":
+                self._say(word, [] if overhead.chart is None else text_lines(overhead.chart))
+            case "w":
+                self._say(word, [overhead.save(argument.strip())])
+            case _:
+                self._change(word)
+                self._show(word)
+        return True
+
+    def _change(self, word: str) -> None:
+        """Words after which there is something else to see."""
+        overhead = self.overhead
+        if word in ANSWERS or word in NUMBERS:
+            overhead.look_at(NUMBERS.get(word, word))
+        elif word == "n":
+            overhead.turn(1)
+        elif word == "v":
+            overhead.more()
+        elif word == "o":
+            overhead.other()
+        elif word not in ("go", "p", "enter"):
+            raise LearnerError(f"{word!r} does nothing here; h lists what does.{nearest(word, WORDS)}")
+        if overhead.can_work and (ANSWERS[overhead.name].at_once or word in ("go", "p", "enter")):
+            with progress(ANSWERS[overhead.name].doing.lower()) as line:
+                overhead.work(line.show)
+
+    # --- saying -------------------------------------------------------------------------------------------------
+
+    def _show(self, word: str) -> None:
+        """The figures of this answer, else what is awaited."""
+        overhead = self.overhead
+        if not word:
+            self._change("go")
+        chart = overhead.chart
+        if chart is None:
+            self._say(word, [*waiting(overhead), WAITS])
+            return
+        said = [f"{chart.heading}."]
+        if picture := overhead.picture:
+            said.append(f"{picture}: {SEVERAL[overhead.name][picture]}")
+        said += [chart.means, *(f"{bar.title}: {bar.text}." for bar in chart.bars), chart.sentence]
+        self._say(word, [*(one for one in said if one), *notes(overhead), KEYS])
+
+    def _explained(self) -> list[str]:
+        out: list[str] = []
+        for bar in self.overhead.chart.bars if self.overhead.chart is not None else ():
+            heading, sentences = explained(self.overhead, bar)
+            out.append(" ".join([f"{heading}.", *sentences]))
+        return out
+
+    def _say(self, word: str, said: list[str]) -> None:
+        if word not in ("h", "?", "d"):
+            self._last = said
+        if self.as_json:
+            self.say(json.dumps(self._object(word, said)))
+        elif word == "d":
+            self.say("\n".join(said) + "\n")
+        else:
+            self.say("\n".join(textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said) + "\n")
+
+    def _object(self, word: str, said: list[str]) -> dict[str, Any]:
+        overhead, chart = self.overhead, self.overhead.chart
+        return {
+            "word": word,
+            "said": said,
+            "answer": overhead.name,
+            "method": ANSWERS[overhead.name].how,
+            "picture": overhead.picture or None,
+            "bars": [
+                {"name": bar.name, "title": bar.title, "value": bar.value, "interval": bar.interval, "text": bar.text}
+                for bar in (() if chart is None else chart.bars)
+            ],
+            "sentence": "" if chart is None else chart.sentence,
+        }
