@@ -15,6 +15,7 @@ schedule, in sentences.
     question    one question and its answer, in words
     replay      a schedule on the real simulation, through the guest's own handler
     witness     who looks on there, and says by itself what was broken
+    reasons     why a verdict is as it is, a sentence each
     ablation    the table of every protocol, whole and without each of its steps
 
 What a fetch model allows is more than CPUs do: it stands for what manuals leave open. "Safe" is said of a model.

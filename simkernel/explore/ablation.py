@@ -8,39 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
-from simkernel.explore.case import CHANGES
+from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.question import CHANGES_IN_WORDS, Finding, Question, explore_each
+from simkernel.explore.reasons import SAFE, verdict_of, why
 from simkernel.explore.replay import Stages, replay
 from simkernel.fetch import FetchModel
-from simkernel.protocol import INT3_2012, INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, Protocol
+from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, STOP_MACHINE, Protocol
 
-COLUMNS = (
-    ("instant", FetchModel.INSTANT, "across"),
-    ("pieces", FetchModel.PIECES, "across"),
-    ("line, inside one", FetchModel.LINE, "inside"),
-    ("line, across two", FetchModel.LINE, "across"),
-    ("byte", FetchModel.BYTE, "across"),
-)
 TAKEN_APART = (INT3_PROTOCOL, INT3_2012, STOP_MACHINE)
 CPUS = 2
-TRAP_GATE = "A CPU that has trapped answers the last sync before its handler holds a reference."
-PARTS = "A CPU stands between two parts, and comes back to the middle of a call."
-NOPS = {"5x1": PARTS, "2+3": PARTS, "jmp+3": "One instruction, however many bytes it jumps over."}
-
 INTRODUCTION = """\
 # What each step of a protocol is for
 
 This page is what `simkernel explore --ablation --markdown` prints. Each row is a protocol, whole or changed in one
-thing. Each column is a fetch model; where a cell of it is a cache line, the site lies in one line or across two.
-A cell says `safe`, or what is broken soonest (and when it tears) with the steps of the shortest schedule. The last
-column is the protocol's own sentence on that step, for any model and change. The search has looked at every order of
-events of two CPUs. "Safe" is said of the model, not of any CPU: a manual promises nothing until a CPU serializes.
+thing. Each column is a fetch model. The search has looked at every order of events of two CPUs, for a site inside one
+cache line and for one across two. A cell says `safe`, or what is broken soonest (and when it tears) with the steps of
+the shortest schedule; where the two sites differ, both. The last column says why, for each verdict of its row. "Safe"
+is said of the model, not of any CPU: a manual promises nothing until a CPU serializes.
 
 `simkernel explore` with the same protocol, model and place prints the schedule, plays it, and gives the moment at which
-it begins; `--ablation --json` gives them all. Two things may surprise. `atomic8` tears even in `instant` where the site
-lies across two aligned words, because it is two stores there. And `stop_machine` in an interrupt needs no serializing
-of its own only for sites that the rest of that interrupt does not run before its IRET.
+it begins; `--ablation --json` gives them all, for each property. Two things may surprise. `atomic8` tears even in
+`instant` where the site lies across two aligned words, because it is two stores there. And `stop_machine` in an
+interrupt needs no serializing of its own only for sites that the rest of that interrupt does not run before its IRET.
 
 torn: neither the old instruction, nor int3, nor the new one is run. unclaimed: nobody claims an int3. neither: a
 passage behaves neither as old nor as new. back: a CPU goes back to the old. late: old after the patch. stack: a wrong
@@ -51,51 +42,55 @@ died.
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One protocol for one change in one column: a finding for each property that can be broken, soonest first."""
+    """One protocol, change, model and place: a finding for each property that can be broken, soonest first.
+
+    Attributes:
+        row: its name in the table. findings: where nothing can be broken, the one that says so.
+    """
 
     row: str
-    change: str
-    column: str
-    why: str
+    question: Question
     findings: tuple[Finding, ...]
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """The findings with a schedule."""
+        return tuple(one for one in self.findings if one.broken)
 
     def text(self) -> str:
         """`safe`, or the property and the steps of the shortest failure; a later tearing is named beside it."""
-        if not self.findings:
-            return "safe"
-        shown = [one for at, one in enumerate(self.findings) if at == 0 or one.broken == "torn"]
-        return ", ".join(f"{one.broken} {len(one.schedule)}" for one in shown)
+        shown = [one for at, one in enumerate(self.broken) if at == 0 or one.broken == "torn"]
+        return ", ".join(f"{one.broken} {len(one.schedule)}" for one in shown) or SAFE
 
 
-def protocols() -> Iterator[tuple[str, Protocol, str]]:
-    """(row, protocol, why): each whole, some without each phase, and int3 through a trap gate and on other NOPs."""
+def protocols() -> Iterator[tuple[str, Protocol]]:
+    """(row, protocol): each whole, some without each phase, and int3 through a trap gate and on other NOPs."""
     for protocol in PROTOCOLS.values():
-        yield protocol.name, protocol, protocol.prose
+        yield protocol.name, protocol
         if protocol in TAKEN_APART:
             for phase in protocol.phases:
-                yield f"... without {phase.name}", protocol.without(phase.name), phase.without
-    yield "int3 through a trap gate", INT3_PROTOCOL.through_trap_gate(), TRAP_GATE
-    for form, why in NOPS.items():
-        for protocol in (INT3_PROTOCOL, STOP_MACHINE):
-            yield f"{protocol.name} on nop {form}", protocol.on_nop(form), why
+                yield f"... without {phase.name}", protocol.without(phase.name)
+    yield "int3 through a trap gate", INT3_PROTOCOL.through_trap_gate()
+    for form, nop in NOP_FORMS.items():
+        if nop != INT3_PROTOCOL.nop:
+            for protocol in (INT3_PROTOCOL, STOP_MACHINE):
+                yield f"{protocol.name} on nop {form}", protocol.on_nop(form)
 
 
-def cells(change: str) -> Iterator[Cell]:
-    """The table for one change, row by row."""
-    for row, protocol, why in protocols():
-        for column, model, place in COLUMNS:
-            question = Question(protocol, change, place, model, CPUS)
-            findings = tuple(one for one in explore_each(question) if one.broken)
-            yield Cell(row, change, column, why, findings)
+def rows(change: str) -> Iterator[list[Cell]]:
+    """The table for one change: a row has two cells for each model, inside a line and across two."""
+    for row, protocol in protocols():
+        questions = [Question(protocol, change, place, model, CPUS) for model, place in product(FetchModel, PLACES)]
+        yield [Cell(row, question, explore_each(question)) for question in questions]
 
 
 def markdown() -> str:
     """The page: a table for each change."""
     out = [INTRODUCTION]
+    titles = ["protocol", *(model.value for model in FetchModel), "why"]
     for change in CHANGES:
-        out += [f"## {CHANGES_IN_WORDS[change]}", ""]
-        out += [_row(["protocol", *(column for column, _, _ in COLUMNS), "why"]), _row(["---"] * (len(COLUMNS) + 2))]
-        out += [_row(line) for line in _lines(change)]
+        out += [f"## {CHANGES_IN_WORDS[change]}", "", _row(titles), _row(["---"] * len(titles))]
+        out += [_row([cells[0].row, *_texts(cells), _reasons(cells)]) for cells in rows(change)]
         out.append("")
     return "\n".join(out).rstrip() + "\n"
 
@@ -104,7 +99,8 @@ def plain() -> str:
     """The same tables for a terminal."""
     out = []
     for change in CHANGES:
-        lines = [["protocol", *(column for column, _, _ in COLUMNS)], *(line[:-1] for line in _lines(change))]
+        lines = [["protocol", *(model.value for model in FetchModel)]]
+        lines += [[cells[0].row, *_texts(cells)] for cells in rows(change)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
         out.append(f"{CHANGES_IN_WORDS[change]}, {CPUS} CPUs: the shortest failure, in steps")
         out += [
@@ -114,10 +110,19 @@ def plain() -> str:
     return "\n".join(out).rstrip()
 
 
-def _lines(change: str) -> list[list[str]]:
-    found = list(cells(change))
-    rows = [found[at : at + len(COLUMNS)] for at in range(0, len(found), len(COLUMNS))]
-    return [[row[0].row, *(cell.text() for cell in row), row[0].why] for row in rows]
+def _texts(cells: list[Cell]) -> Iterator[str]:
+    """A text for each model; both places where they differ."""
+    for inside, across in zip(cells[::2], cells[1::2], strict=True):
+        same = inside.text() == across.text()
+        yield inside.text() if same else f"inside {inside.text()}; across {across.text()}"
+
+
+def _reasons(cells: list[Cell]) -> str:
+    """Each verdict's reason, once; with the verdict where the row has several."""
+    reasons = {why(cell.findings): verdict_of(cell.findings) for cell in cells}
+    if len(reasons) == 1:
+        return next(iter(reasons))
+    return " ".join(f"*{verdict}*: {reason}" for reason, verdict in reasons.items())
 
 
 def _row(cells: list[str]) -> str:
@@ -128,20 +133,23 @@ def values(with_moments: bool) -> Iterator[dict[str, object]]:
     """Every cell x property as JSON has it; with the moments at which the schedules begin."""
     for change in CHANGES:
         stages = Stages()
-        for cell in cells(change):
+        for cell in (cell for cells in rows(change) for cell in cells):
+            asked = cell.question
             yield {
-                "protocol": cell.findings[0].question.protocol.name if cell.findings else cell.row,
+                "protocol": asked.protocol.name,
                 "row": cell.row,
                 "change": change,
-                "model": cell.column,
-                "why": cell.why,
-                "safe": not cell.findings,
+                "model": asked.model.value,
+                "place": asked.place,
+                "cpus": asked.cpus,
+                "safe": not cell.broken,
+                "why": why(cell.findings),
                 "broken": [
                     {
                         "property": one.broken,
                         "steps": len(one.schedule),
                         "moment": replay(one, stages).moment if with_moments else None,
                     }
-                    for one in cell.findings
+                    for one in cell.broken
                 ],
             }

@@ -79,7 +79,7 @@ INT3_PROTOCOL = Protocol(
             settled=True,
             linux="atomic_cond_read_acquire(&bp_desc.refs, !VAL)",
             true_now="No handler holds the batch: its memory may be used for the next one.",
-            why="A handler that has found its entry still reads it. After sync 3 there is none; Linux waits all the same.",
+            why="A handler that found its entry still reads it. After sync 3 there is none; Linux waits all the same.",
             without="Nothing, where sync 3 is there: it leaves no handler behind.",
         ),
     ),

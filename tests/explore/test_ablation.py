@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import resources
+from itertools import product
 
 import pytest
 
-from simkernel.explore import Finding
-from simkernel.explore.ablation import COLUMNS, cells, markdown, protocols
-from simkernel.explore.case import CHANGES
+from simkernel.explore import Finding, Question, explore_each
+from simkernel.explore.ablation import Cell, markdown, protocols, rows
+from simkernel.explore.case import CHANGES, PLACES
+from simkernel.explore.reasons import REASONS, verdict_of, why
 from simkernel.explore.replay import Stages, replay
+from simkernel.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import PROTOCOLS, protocol_of
 
@@ -19,9 +23,33 @@ def test_the_page_is_what_the_search_says() -> None:
     assert page == markdown(), "simkernel explore --ablation --markdown > simkernel/explore/ablation.md"
 
 
+@functools.cache
+def cells(change: str) -> tuple[Cell, ...]:
+    return tuple(cell for row in rows(change) for cell in row)
+
+
+def test_each_cell_has_the_reason_of_its_verdict_and_no_reason_is_left_over() -> None:
+    """A sentence is said for verdicts that it names: where the search says another, there is none."""
+    said = set()
+    for cell in (cell for change in CHANGES for cell in cells(change)):
+        reason = why(cell.findings)
+        assert reason, (cell.question, verdict_of(cell.findings))
+        said.add(reason)
+    assert said == {one.text for one in REASONS}
+    assert all(len(reason.split()) <= 20 for reason in said)
+
+
+def test_a_reason_is_given_only_to_the_question_that_it_answers() -> None:
+    protocol = protocol_of("int3-2012")
+    assert why(explore_each(Question(protocol)))
+    assert not why(explore_each(Question(protocol, "call-call", properties=("torn",))))
+    assert not why(explore_each(Question(protocol, bound=10)))
+    assert not why(explore_each(Question(protocol.twice("sync 1"))))
+
+
 def test_every_protocol_is_in_the_table_and_every_row_has_a_name_that_a_moment_can_give() -> None:
-    assert set(PROTOCOLS) <= {row for row, _, _ in protocols()}
-    for _, protocol, _ in protocols():
+    assert set(PROTOCOLS) <= {row for row, _ in protocols()}
+    for _, protocol in protocols():
         assert protocol_of(protocol.name) == protocol
 
 
@@ -40,12 +68,12 @@ def ends_as_it_says(finding: Finding, stages: Stages) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_cell_opens_and_ends_as_it_says(change: str) -> None:
-    """Of every seventh cell, so that each column is there: the row's soonest failure."""
+    """Of every eleventh cell, so that each model and place is there: the soonest failure."""
     stages = Stages()
-    sample = [cell for cell in list(cells(change))[::7] if cell.findings]
-    assert {cell.column for cell in sample} == {name for name, _, _ in COLUMNS}
+    sample = [cell for cell in cells(change)[::11] if cell.broken]
+    assert {(cell.question.model, cell.question.place) for cell in sample} == set(product(FetchModel, PLACES))
     for cell in sample:
-        ends_as_it_says(cell.findings[0], stages)
+        ends_as_it_says(cell.broken[0], stages)
 
 
 @pytest.mark.stress
@@ -53,7 +81,7 @@ def test_a_cell_opens_and_ends_as_it_says(change: str) -> None:
 def test_every_cell_opens_and_ends_as_it_says(change: str) -> None:
     """Every failure of every cell, whichever property it breaks."""
     stages = Stages()
-    findings = [finding for cell in cells(change) for finding in cell.findings]
-    assert len(findings) > len(COLUMNS)
+    findings = [finding for cell in cells(change) for finding in cell.broken]
+    assert len(findings) > 100
     for finding in findings:
         ends_as_it_says(finding, stages)

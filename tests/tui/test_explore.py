@@ -33,10 +33,11 @@ def test_int3_is_safe(run: Any) -> None:
 def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
     code, out, said = run("--without", "sync-1", "--place", "across")
     assert (code, said) == (1, "")
-    *steps, verdict, played, moment = out.splitlines()
+    *steps, verdict, why, played, moment = out.splitlines()
     assert [int(line.split()[0]) for line in steps] == list(range(1, len(steps) + 1))
     assert all(parse(line.split(maxsplit=1)[1]) for line in steps)
     assert "in model byte: not safe. After 5 steps" in verdict and "(torn)" in verdict
+    assert why == "Why: Nobody waited for the int3 to reach every CPU: one runs the old byte 0 with the new tail."
     assert played.startswith("It was played on the simulation")
     simulation = open_moment(moment.removeprefix("simkernel demo --moment "))
     assert simulation.position < len(simulation.entries)

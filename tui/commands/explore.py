@@ -151,10 +151,14 @@ def played(finding: Finding) -> str:
 
 
 def tell(finding: Finding, moment: str) -> None:
-    """The schedule, a line a step, the verdict, and where to see it."""
+    """The schedule, a line a step, the verdict, why it is so, and where to see it."""
+    from simkernel.explore.reasons import why
+
     for number, line in enumerate(finding.sentences(), 1):
         click.echo(f"{number:3}  {line}")
     click.echo(finding.verdict())
+    if reason := why((finding,)):
+        click.echo(f"Why: {reason}")
     if moment:
         click.echo(
             f"It was played on the simulation and ended so there too. Watch it:\nsimkernel demo --moment {moment}"
@@ -163,6 +167,8 @@ def tell(finding: Finding, moment: str) -> None:
 
 def as_value(finding: Finding) -> dict[str, Any]:
     """The answer as JSON has it."""
+    from simkernel.explore.reasons import why
+
     asked = finding.question
     return {
         "protocol": asked.protocol.name,
@@ -177,4 +183,5 @@ def as_value(finding: Finding) -> dict[str, Any]:
         "broken": finding.broken or None,
         "schedule": finding.sentences(),
         "verdict": finding.verdict(),
+        "why": why((finding,)) or None,
     }

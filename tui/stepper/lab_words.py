@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from simkernel.explore.properties import BY_NAME
 from simkernel.explore.question import CHANGES_IN_WORDS, PLACES_IN_WORDS
+from simkernel.explore.reasons import why
 from tui.stepper.lab import NOT_SAFE, SAFE, Lab
 from tui.stepper.words import MODELS
 
@@ -36,13 +37,15 @@ def question(lab: Lab) -> list[str]:
 
 
 def answer(lab: Lab) -> list[str]:
-    """What the guess was worth, and the verdict; nothing before there is one."""
+    """What the guess was worth, the verdict, and why it is so; nothing before there is one."""
     finding = lab.finding
     if finding is None:
         return []
     out = [finding.verdict()]
     if lab.guess and (finding.finished or finding.broken):
         out.insert(0, WORTH[lab.guess, finding.safe])
+    if reason := why((finding,)):
+        out.append(reason)
     if finding.broken and not finding.finished:
         out.append("The search was not finished: another promise may be broken too.")
     return out

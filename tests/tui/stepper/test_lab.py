@@ -7,6 +7,7 @@ import pytest
 from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.properties import USUAL
+from simkernel.explore.reasons import why
 from simkernel.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, protocol_of
 from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
@@ -95,7 +96,7 @@ def test_the_answer_is_the_explorers() -> None:
     assert [(one.broken, one.schedule, one.states) for one in lab.findings] == same
     assert {one.broken for one in lab.findings} == {"released", "unclaimed"}
     assert lab.finding is not None and lab.finding.verdict() == explore(lab.question).verdict()
-    assert answer(lab) == [WORTH[SAFE, False], lab.finding.verdict()]
+    assert answer(lab) == [WORTH[SAFE, False], lab.finding.verdict(), why(lab.findings)]
     lab.look_at(1)
     assert lab.finding.broken == "unclaimed" and answer(lab)[1] == lab.finding.verdict()
     lab.turn("cpus")
@@ -108,7 +109,7 @@ def test_a_guess_is_answered_by_what_was_found() -> None:
         lab.explore(guess)
         assert answer(lab)[0] == WORTH[guess, True] and ": safe." in answer(lab)[1]
     lab.explore()
-    assert len(answer(lab)) == 1
+    assert lab.finding is not None and answer(lab) == [lab.finding.verdict(), why(lab.findings)]
 
 
 def test_a_search_that_is_stopped_says_so_and_no_guess_is_judged() -> None:

@@ -1,0 +1,225 @@
+"""Why a verdict is as it is: a sentence for each of the gallery's, in every model, place and change.
+
+The search says *what* can happen; these sentences say why it can, or cannot. They are written by hand, so
+`tests/explore/test_ablation.py` holds them against the search: each cell of the table finds the sentence of the verdict
+that was computed for it, and no sentence is left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simkernel.explore.properties import USUAL
+from simkernel.explore.question import Finding
+
+SAFE = "safe"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A sentence, and for which cells it is said.
+
+    Attributes:
+        protocols: their names, experiments too. verdicts: SAFE, or names of properties. change, place: "" for any.
+    """
+
+    text: str
+    protocols: tuple[str, ...]
+    verdicts: tuple[str, ...]
+    change: str = ""
+    place: str = ""
+
+
+def verdict_of(findings: Sequence[Finding]) -> str:
+    """The verdict that has to be explained: a tearing, else what is broken soonest (findings stand in that order)."""
+    broken = [one.broken for one in findings if one.broken]
+    return "torn" if "torn" in broken else broken[0] if broken else SAFE
+
+
+def why(findings: Sequence[Finding]) -> str:
+    """The sentence for the findings of one question; "" where none is known.
+
+    One is known for the gallery's protocols, asked for all that Linux keeps, by a search that came to an answer.
+    """
+    asked, verdict = findings[0].question, verdict_of(findings)
+    if asked.properties != USUAL or not (findings[0].finished or findings[0].broken):
+        return ""
+    for one in REASONS:
+        if (
+            asked.protocol.name in one.protocols
+            and verdict in one.verdicts
+            and one.change in ("", asked.change)
+            and one.place in ("", asked.place)
+        ):
+            return one.text
+    return ""
+
+
+PARTS = ("int3 on nop 5x1", "stop_machine on nop 5x1", "int3 on nop 2+3", "stop_machine on nop 2+3")
+JUMP = ("int3 on nop jmp+3", "stop_machine on nop jmp+3")
+NO_INT3 = ("int3 without write int3", "int3-2012 without add breakpoints")
+NO_SYNC_1 = ("int3 without sync 1", "int3-2012 without sync 1")
+NO_TAIL = ("int3 without write tail", "int3-2012 without add update")
+NO_SYNC_2 = ("int3 without sync 2", "int3-2012 without sync 2")
+NO_HEAD = ("int3 without write head", "int3-2012 without finish update")
+NO_SYNC_3 = ("int3 without sync 3", "int3-2012 without sync 3")
+SKIPS = (
+    "int3-2012",
+    *(names[1] for names in (NO_SYNC_1, NO_TAIL, NO_SYNC_2, NO_HEAD, NO_SYNC_3)),
+    "int3-2012 without done",
+)
+
+REASONS = (
+    Reason(
+        "The int3 keeps CPUs from bytes that change; no wait ends while a CPU may run what was before.",
+        ("int3",),
+        (SAFE,),
+    ),
+    Reason(
+        "Nothing keeps CPUs away while the tail changes: they run bytes of both instructions.",
+        NO_INT3,
+        ("torn",),
+    ),
+    Reason(
+        "Two calls differ in their tails only, and here the store of a tail comes whole.",
+        NO_INT3,
+        (SAFE,),
+        "call-call",
+    ),
+    Reason(
+        "Nobody waited for the int3 to reach every CPU: one runs the old byte 0 with the new tail.",
+        NO_SYNC_1,
+        ("torn",),
+    ),
+    Reason(
+        "Here the tail comes to no CPU before the int3, which was stored before it.",
+        NO_SYNC_1,
+        (SAFE,),
+    ),
+    Reason("The new byte 0 stands before the old tail, for good.", NO_TAIL, ("torn",)),
+    Reason(
+        "Handlers have done the new call; without the tail the site is the old one again.",
+        NO_TAIL[:1],
+        ("back",),
+        "call-call",
+    ),
+    Reason(
+        "Nobody waited for the tail to reach every CPU: one runs the new byte 0 with old bytes behind it.",
+        NO_SYNC_2,
+        ("torn",),
+    ),
+    Reason(
+        "Whoever runs the new byte 0 reads the tail no earlier, and the tail was stored before.",
+        NO_SYNC_2,
+        (SAFE,),
+    ),
+    Reason("Byte 0 stays int3 and the record goes: nobody would claim the next int3.", NO_HEAD, ("released",)),
+    Reason(
+        "Nobody waited for CPUs that may still take the int3, or have taken it: the record goes before them.",
+        NO_SYNC_3,
+        ("unclaimed", "released"),
+    ),
+    Reason(
+        "After sync 3 no CPU is in its handler any more: there is nobody to wait for.",
+        ("int3 without release",),
+        (SAFE,),
+    ),
+    Reason(
+        "Nobody waits at done: without it ftrace is asked about every int3 from then on, and finds this one.",
+        ("int3-2012 without done",),
+        (SAFE,),
+    ),
+    Reason(
+        "Whoever takes the int3 skips the site: between two calls that is neither.", SKIPS, ("neither",), "call-call"
+    ),
+    Reason(
+        "Whoever takes the int3 skips the site, and that is what the NOP of the two does.",
+        ("int3-2012",),
+        (SAFE,),
+    ),
+    Reason(
+        "Nobody runs the site while it changes, and every CPU serializes before it goes on.",
+        ("stop_machine", "stop_machine-ipi"),
+        (SAFE,),
+    ),
+    Reason("Nobody is parked: five bytes change under running CPUs.", ("stop_machine without park",), ("torn",)),
+    Reason(
+        "The patching task waits until all CPUs have gone on, and none was parked: it waits for ever.",
+        ("stop_machine without park",),
+        ("stuck",),
+    ),
+    Reason("Nothing was written: everybody behaves as old.", ("stop_machine without write",), ("late",)),
+    Reason("Nobody tells the CPUs to go on: they wait for ever.", ("stop_machine without go on",), ("stuck",)),
+    Reason(
+        "Nobody runs the site while it changes, and in this model a CPU runs what memory holds.",
+        ("stop_machine-bare",),
+        (SAFE,),
+    ),
+    Reason(
+        "A thread is left by a return, which does not serialize: a CPU may still run old bytes.",
+        ("stop_machine-bare",),
+        ("torn", "late"),
+    ),
+    Reason(
+        "Nobody runs the site while it changes, and the IRET at the interrupt's end serializes.",
+        ("stop_machine-ipi-bare",),
+        (SAFE,),
+    ),
+    Reason("Between two of the five stores memory itself holds a mixture.", ("naive",), ("torn",)),
+    Reason("In this model a store comes to every CPU at once, whole.", ("one-store",), (SAFE,)),
+    Reason(
+        "One store is not one event for a CPU that reads instructions: it runs bytes of before and after.",
+        ("one-store",),
+        ("torn",),
+    ),
+    Reason(
+        "Nobody waits for the stores to reach every CPU: one runs the old bytes after the end.",
+        ("one-store", "atomic8", "head-first", "tail-first"),
+        ("late",),
+    ),
+    Reason(
+        "Two calls differ in their tails only, but the one store of a tail comes to a CPU in parts.",
+        ("head-first", "tail-first"),
+        ("torn",),
+        "call-call",
+    ),
+    Reason(
+        "Two calls differ in their tails only, and in this model the store of a tail comes at once, whole.",
+        ("head-first", "tail-first"),
+        (SAFE,),
+        "call-call",
+    ),
+    Reason(
+        "Between the two stores memory itself holds a mixture.",
+        ("head-first", "tail-first"),
+        ("torn",),
+    ),
+    Reason("The site lies in one aligned word: one store, and in this model it comes whole.", ("atomic8",), (SAFE,)),
+    Reason(
+        "One store, for the site lies in one aligned word; but only who reads data reads that at once.",
+        ("atomic8",),
+        ("torn",),
+        place="inside",
+    ),
+    Reason(
+        "Two stores, for the site lies across two aligned words: between them memory holds a mixture.",
+        ("atomic8",),
+        ("torn",),
+        place="across",
+    ),
+    Reason(
+        "A CPU that has trapped answers the last sync before its handler holds a reference.",
+        ("int3 through a trap gate",),
+        ("unclaimed", "released"),
+    ),
+    Reason(
+        "A CPU stands between two parts of the NOP, and comes back to the middle of a call.",
+        PARTS,
+        ("torn",),
+        "nop-call",
+    ),
+    Reason("There is no NOP to stand in the middle of.", (*PARTS, *JUMP), (SAFE,), "call-call"),
+    Reason("Nobody stands in the middle of a call when it becomes the parts of a NOP.", PARTS, (SAFE,), "call-nop"),
+    Reason("The jump is one instruction: nobody runs the three bytes behind it.", JUMP, (SAFE,)),
+)
