@@ -117,7 +117,7 @@ def _conclusions(by_name: dict[str, Exact], glob: str) -> list[str]:
 
 def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
     """The modelled table: cycles of the workload, and what of it had no price."""
-    from simkernel.overhead.modelled import modelled
+    from simkernel.overhead.modelled import OWN, modelled
     from simkernel.overhead.variants import VARIANTS
 
     prices = [modelled(row, table) for row in rows]
@@ -136,6 +136,8 @@ def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
         note = f"{known:,} instructions in each" if price is first else ", ".join(unpriced)
         out.append(f"{VARIANTS[price.name].title:<28} {price.cycles:>12,.0f} {more:>18}   {note}".rstrip())
     out.append("")
+    if table.name != OWN and (unknown := table.unknown(rows)):
+        out.append(f"Priced, but run by none of these variants: {', '.join(unknown)}.")
     return out + [f"Source: {source}" for source in sorted(set(table.source.values()))]
 
 

@@ -1,14 +1,14 @@
 """Modelled: the exact counts priced by a table of cycles, after the fact.
 
 `Simplified:` a sum over instructions. A CPU runs several at a time, waits for memory and guesses branches; no sum knows
-of that. What the table has no price for (no source tells what an exception costs in the kernel) is named, not guessed.
+of that. What the table has no price for (no source tells what cli, sti and hlt cost) is named, not guessed.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import Exact
+
+OWN = "costs.toml"  # the packaged table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Costs:
     name: str
     cycles: Mapping[str, float]
     source: Mapping[str, str]
+
+    def unknown(self, counted: Iterable[Exact]) -> list[str]:
+        """Forms that it prices and that none of these variants ran: written wrongly, perhaps."""
+        return sorted(self.cycles.keys() - {form for one in counted for form in one.forms})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,9 @@ class Modelled:
 
 def costs(path: Path | None = None) -> Costs:
     """The packaged cost table, or one of the user's; LearnerError where it is none."""
-    name = "costs.toml" if path is None else str(path)
+    name = OWN if path is None else str(path)
     try:
-        file = resources.files("simkernel") / "overhead" / "costs.toml" if path is None else path
+        file = resources.files("simkernel") / "overhead" / OWN if path is None else path
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LearnerError(f"{name}: cannot be read as a cost table: {error}") from error

@@ -10,7 +10,8 @@ from simkernel import disasm
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.forms import form_of
-from simkernel.overhead.modelled import costs, modelled
+from simkernel.overhead.modelled import Costs, costs, modelled
+from simkernel.overhead.variants import possible
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,22 @@ def test_what_tracing_off_adds_is_priced_and_what_has_no_source_is_named() -> No
     calls = exact("nop").calls
     more = left_in.cycles - off.cycles
     assert more == pytest.approx(calls * (table.cycles["call"] + table.cycles["ret"] - table.cycles["nop"]))
-    assert set(off.unpriced) == {"cli", "sti", "hlt", "iretq"}
-    assert trapped.unpriced["int3"] == trapped.unpriced["iretq"] - off.unpriced["iretq"] == exact("int3").calls
+    assert set(off.unpriced) == {"cli", "sti", "hlt"} and trapped.unpriced == off.unpriced
+    assert trapped.cycles - off.cycles > table.cycles["int3"] * exact("int3").calls
+
+
+def test_the_packaged_table_prices_every_variant_alike_and_nothing_that_none_of_them_runs() -> None:
+    table, unpriced = costs(), {}
+    counted = [exact(name) for name in possible()]
+    for row in counted:
+        unpriced[row.name] = modelled(row, table).unpriced
+    assert all(one == unpriced["nop"] for one in unpriced.values())
+    assert table.unknown(counted) == []
+
+
+def test_a_form_that_nothing_ran_is_told() -> None:
+    table = Costs("mine.toml", {"nop": 1.0, "movv": 1.0}, {"nop": "a", "movv": "a"})
+    assert table.unknown([exact("nop")]) == ["movv"]
 
 
 @pytest.mark.parametrize(
