@@ -99,6 +99,8 @@ def lines(rows: Sequence[Exact], glob: str) -> list[str]:
 def _conclusions(by_name: dict[str, Exact], glob: str) -> list[str]:
     """What these figures allow one to say."""
     out = [""]
+    if glob != "*":
+        out.append(f"Traced: only functions that match {glob!r}; the others keep their NOP.")
     if BASE in by_name and OFF in by_name:
         base, off = by_name[BASE], by_name[OFF]
         instructions, code = off.instructions - base.instructions, off.code - base.code

@@ -6,11 +6,12 @@ from collections import Counter
 
 import pytest
 
-from simkernel import layout
+from simkernel import disasm, layout
 from simkernel.errors import LearnerError
 from simkernel.image import KernelImage
+from simkernel.insn import SITE_SIZE
 from simkernel.overhead.exact import counted, exact
-from simkernel.overhead.variants import VARIANTS, made, variant_named
+from simkernel.overhead.variants import VARIANTS, image_of, made, variant_named
 from simkernel.overhead.workload import LATE, Workload
 from simkernel.schedule import Run
 
@@ -55,6 +56,23 @@ def test_off_is_one_instruction_and_five_bytes_a_call_for_every_function() -> No
     assert (off.reads, off.writes) == (base.reads, base.writes)
 
 
+@ASSEMBLED
+def test_no_function_differs_in_more_than_its_first_instruction() -> None:
+    """Also of the functions that the workload does not call: all of them, instruction by instruction."""
+
+    def listing(image: KernelImage, name: str) -> list[str]:
+        symbol = image.symbol(name)
+        text = image.segments[0]
+        code = text.data[symbol.address - text.base :][: symbol.size]
+        return [one.mnemonic for one in disasm.decode(code, symbol.address)]
+
+    off, none = image_of("nop"), image_of("none")
+    for name in off.function_names():
+        first, *rest = listing(off, name)
+        assert (first, rest) == ("call", listing(none, name)), name  # as built: ftrace_init() makes it the NOP
+        assert off.symbol(name).size == none.symbol(name).size + SITE_SIZE, name
+
+
 @pytest.mark.parametrize(
     ("name", "instructions", "reads", "writes"),
     [
@@ -87,6 +105,12 @@ def test_a_filter_makes_only_its_functions_dear() -> None:
     assert one.span[0] == 1
     traced = one.by_function["vfs_read"]
     assert traced and (one.span[1] - 1) * traced >= one.instructions - off.instructions > 0
+
+
+def test_the_workload_calls_most_functions_and_each_task_makes_its_system_calls() -> None:
+    off = exact("nop")
+    called = [name for name, times in off.by_function.items() if times]
+    assert len(called) > len(off.by_function) / 2 and sum(off.system_calls.values()) > 20
 
 
 def test_the_same_workload_every_time() -> None:
