@@ -8,13 +8,14 @@ among the outcomes that the explorer calls possible; and each that has a schedul
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 from simkernel import disasm, insn, layout
 from simkernel.explore.case import case_of
 from simkernel.explore.properties import BY_NAME, names_of
-from simkernel.explore.replay import AROUND, Stage, run_to, set_stage
+from simkernel.explore.replay import AROUND, HANDLER, Stage, run_to, set_stage
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.explore.sentences import scenes_from
 from simkernel.explore.witness import Witness
@@ -99,6 +100,7 @@ class Try:
         self.witness = Witness(self.simulation, stage.case)
         self.speeds = [dice.choice(SPEEDS) for _ in self.simulation.cpus]
         self.near_end = dice.choice((0, -1, None))  # which of a site's cells settles first, None: any
+        self.interrupted_at: dict[int, int] = {}  # where an IPI came to a CPU
         self.rounds = 1  # how often a CPU is brought to the site once more: that takes long
 
     def run(self) -> set[str]:
@@ -132,14 +134,21 @@ class Try:
             if not self.simulation.outcome:
                 self._move(cpu)
 
+    def _on(self, cpu: int, instructions: int, there: Callable[[], bool]) -> None:
+        """One instruction after the other, at most so many, until the CPU is there."""
+        for _ in range(instructions):
+            if self.simulation.outcome or there():
+                return
+            self.step(Run(cpu, 1))
+
     def _move(self, cpu: int) -> None:
         dice, machine, site = self.dice, self.machine, self.case.site
-        rip = machine.cpus[cpu].rip
+        rip, stop = machine.cpus[cpu].rip, machine.percpu(cpu, layout.PCPU_STOP)
+        if self._waits(cpu):
+            self.interrupted_at[cpu] = rip
         if self._waits(cpu) and not machine.lanes[cpu].reading and dice.random() < 0.8:
-            for _ in range(800):  # into the interrupt and out of it
-                self.step(Run(cpu, 1))
-                if self.simulation.outcome or machine.cpus[cpu].rip == rip or self._parked(cpu):
-                    break
+            self.step(Run(cpu, 1))  # into the interrupt, and out of it, or to where it parks
+            self._on(cpu, 4 * HANDLER, lambda: machine.cpus[cpu].rip == rip or self._parked(cpu))
         elif 0 <= rip - site < insn.SITE_SIZE:
             cells = machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE)
             left = machine.readable(cpu)
@@ -150,11 +159,11 @@ class Try:
             else:
                 self.step(Run(cpu, 1))
         elif machine.lanes[cpu].int3s:
-            for _ in range(dice.choice((1, 20, 100))):  # on in the handler, and at most out of it
-                if machine.lanes[cpu].int3s and not self.simulation.outcome:
-                    self.step(Run(cpu, 1))
-        elif machine.percpu(cpu, layout.PCPU_STOP) == GO_ON:
-            run_to(self.simulation, self.step, cpu, site, AROUND)
+            self._on(cpu, dice.choice((1, 20, 100)), lambda: not machine.lanes[cpu].int3s)
+        elif stop == GO_ON:
+            run_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at[cpu])), AROUND)
+        elif stop not in (0, PARKED):
+            self._on(cpu, 4 * HANDLER, lambda: self._parked(cpu))
         elif self.rounds and not machine.code.views[cpu].unsettled and dice.random() < 0.2:
             self.rounds -= 1
             run_to(self.simulation, self.step, cpu, site, QUANTUM)
