@@ -9,7 +9,6 @@ from functools import cache
 
 from simkernel import disasm
 from simkernel.board import MAX_INSTRUCTION
-from simkernel.disasm import Instruction
 from simkernel.overhead.forms import form_of
 from simkernel.overhead.variants import made
 from simkernel.overhead.workload import Counts, Workload
@@ -55,13 +54,13 @@ def counted(name: str, workload: Workload) -> Exact:
     before = workload.system_calls()
     counts = workload.run()
     after = workload.system_calls()
-    by_function = {function: counts.executed[site] for site, function in workload.sites.items()}
+    by_function = {function: counts.executed.get(site, 0) for site, function in workload.sites.items()}
     ran = _instructions(workload, counts)
     lengths = [span for spans in counts.spans.values() for span in spans]
     return Exact(
         name=name,
         instructions=counts.instructions,
-        code=sum(times * instruction.size for instruction, times in ran),
+        code=sum(times * size for size, _form, times in ran),
         reads=counts.reads,
         writes=counts.writes,
         calls=sum(by_function.values()),
@@ -74,20 +73,24 @@ def counted(name: str, workload: Workload) -> Exact:
     )
 
 
-def _instructions(workload: Workload, counts: Counts) -> list[tuple[Instruction, int]]:
-    """The instructions that ran, and how often each did."""
+def _instructions(workload: Workload, counts: Counts) -> list[tuple[int, str, int]]:
+    """Size and form of each instruction that ran, and how often it did."""
     machine = workload.simulation.machine
-    return [
-        (next(disasm.decode(machine.view_read(0, address, MAX_INSTRUCTION), address)), times)
-        for address, times in counts.executed.items()
-    ]
+    return [(*_decoded(machine.view_read(0, at, MAX_INSTRUCTION)), times) for at, times in counts.executed.items()]
 
 
-def _by_form(ran: list[tuple[Instruction, int]]) -> dict[str, int]:
+@cache
+def _decoded(code: bytes) -> tuple[int, str]:
+    """Size and form of the instruction that some bytes begin with; wherever it stands, they are the same."""
+    instruction = next(disasm.decode(code, 0))
+    return instruction.size, form_of(instruction)
+
+
+def _by_form(ran: list[tuple[int, str, int]]) -> dict[str, int]:
     """Instructions that ran, by their form."""
     forms: Counter[str] = Counter()
-    for instruction, times in ran:
-        forms[form_of(instruction)] += times
+    for _size, form, times in ran:
+        forms[form] += times
     return dict(forms)
 
 

@@ -10,7 +10,7 @@ guest does itself. So the kernel takes the same way through its code in every va
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,14 +38,14 @@ class Counts:
         spans: function's site -> instructions from the site to site+5, of each of its calls.
     """
 
-    executed: Counter[int] = field(default_factory=Counter)
+    executed: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     reads: int = 0
     writes: int = 0
     spans: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def instructions(self) -> int:
-        return self.executed.total()
+        return sum(self.executed.values())
 
 
 class Workload:
@@ -108,8 +108,7 @@ class Workload:
         machine = self.simulation.machine
         cpu = machine.cpus[0]
         counts = Counts()
-        observer = _Observer(counts, frozenset(self.sites))
-        ends = (cpu.observe(observer.instruction), cpu.observe_memory(observer.access))
+        ends = (cpu.observe(_observer(counts, frozenset(self.sites))), cpu.observe_memory(_accesses(counts)))
         machine.tick_period = LATE
         machine.clock = LATE
         machine.step(Run(0, QUANTUM))
@@ -133,26 +132,37 @@ class Workload:
         return {task_name(machine, task)[0]: calls for task, calls in made.items() if calls}
 
 
-class _Observer:
-    """Looks at each instruction: where it stands, and how long a call's first five bytes take."""
+def _observer(counts: Counts, sites: frozenset[int]) -> Callable[[int], None]:
+    """Looks at each instruction: where it stands, and how long a call's first five bytes take.
 
-    def __init__(self, counts: Counts, sites: frozenset[int]) -> None:
-        self._counts = counts
-        self._sites = sites
-        self._open: list[tuple[int, int]] = []  # site, instructions so far when it was met; innermost last
-        self._seen = 0
+    It is called a million times: what it needs is local to it.
+    """
+    executed, spans = counts.executed, counts.spans
+    under_way: list[tuple[int, int]] = []  # site, instructions so far when it was met; innermost last
+    seen, end = 0, -1  # end: where the innermost goes on
 
-    def instruction(self, rip: int) -> None:
-        if self._open and rip == self._open[-1][0] + SITE_SIZE:
-            site, since = self._open.pop()
-            self._counts.spans.setdefault(site, []).append(self._seen - since)
-        if rip in self._sites:
-            self._open.append((rip, self._seen))
-        self._seen += 1
-        self._counts.executed[rip] += 1
+    def instruction(rip: int) -> None:
+        nonlocal seen, end
+        if rip == end:
+            site, since = under_way.pop()
+            spans.setdefault(site, []).append(seen - since)
+            end = under_way[-1][0] + SITE_SIZE if under_way else -1
+        if rip in sites:
+            under_way.append((rip, seen))
+            end = rip + SITE_SIZE
+        seen += 1
+        executed[rip] += 1
 
-    def access(self, write: bool) -> None:
+    return instruction
+
+
+def _accesses(counts: Counts) -> Callable[[bool], None]:
+    """Counts the accesses to memory."""
+
+    def access(write: bool) -> None:
         if write:
-            self._counts.writes += 1
+            counts.writes += 1
         else:
-            self._counts.reads += 1
+            counts.reads += 1
+
+    return access
