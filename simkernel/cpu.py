@@ -7,6 +7,8 @@ What Unicorn does differently from a CPU, and where it is put right:
 
 * kernel addresses need the virtual TLB mode, set right after creation (`_new_engine`);
 * changed code keeps running in its old translation: `drop` before the next run (unicorn #1148, #2258);
+* it translates ahead, and reports a page that cannot be run before the instructions in front of it have run: `run` runs
+  those one by one, then (how many had run before is lost, so the rest of a `count` is too);
 * it reports non-canonical addresses as unmapped: `_memory_fault` tells #GP from #PF;
 * an exception raised in a callback is lost: the callbacks here only note what they saw;
 * RDTSC, RDTSCP, RDRAND, RDSEED give the host's values, IN gives 0, SYSCALL is skipped: `nondeterministic`.
@@ -28,8 +30,9 @@ import unicorn
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
+from simkernel import disasm
 from simkernel.errors import LearnerError, OurError
-from simkernel.layout import VECTOR_GP, VECTOR_PF, VECTOR_UD
+from simkernel.layout import PAGE_SIZE, VECTOR_GP, VECTOR_PF, VECTOR_UD
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
@@ -174,10 +177,38 @@ class Cpu:
 
     def run(self, count: int) -> Fault | None:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
+        fault = self._start(0, count)
+        while fault is not None and self._is_ahead(fault):
+            ahead, start = fault, self.rip
+            size = disasm.length(self._code_at_rip().ljust(disasm.LONGEST, b"\0"), start)
+            if start + size > ahead.cr2:
+                return ahead
+            fault = self._start(start + size, 1)
+            self.drop(start, start + size)
+            if self.rip == start:
+                return fault
+            if count > 1 and fault is None and 0 <= ahead.cr2 - self.rip < PAGE_SIZE:
+                fault = ahead
+        return fault
+
+    def _is_ahead(self, fault: Fault) -> bool:
+        """A fetch fault of a page that RIP has not come to."""
+        return bool((fault.error or 0) & _PF_INSTRUCTION) and self.rip != fault.cr2
+
+    def _code_at_rip(self) -> bytes:
+        """The instruction at RIP, or as much of it as lies in code."""
+        for mapping in self._mappings:
+            at = self.rip - mapping.base
+            if mapping.code and 0 <= at < mapping.buffer.nbytes:
+                return mapping.buffer[at : at + disasm.LONGEST].tobytes()
+        return b""
+
+    def _start(self, until: int, count: int) -> Fault | None:
+        """`run` without that: until RIP is `until`, or `count` instructions have run."""
         self._interrupt = self._invalid = None
         fault: Fault | None = None
         try:
-            self._engine.emu_start(self.rip, 0, 0, count)
+            self._engine.emu_start(self.rip, until, 0, count)
         except unicorn.UcError as error:
             self._reload()
             if self._engine._hook_exception is not None:  # emu_start() drops it where it has an error of its own

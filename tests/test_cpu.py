@@ -12,6 +12,7 @@ import pytest
 import simkernel.cpu as cpu_module
 from simkernel.cpu import Cpu, Mapping
 from simkernel.errors import LearnerError
+from simkernel.layout import VECTOR_PF
 from simkernel.memory import new_buffer
 
 CODE = 0xFFFF_FFFF_8100_0000
@@ -49,6 +50,26 @@ def test_an_observer_sees_what_it_looks_at_now_in_code_that_ran_before() -> None
         looked.append([rip - CODE for rip in seen])
         seen.clear()
     assert looked == [[], [1, 2, 4, 5], [4, 5], []]
+
+
+@pytest.mark.parametrize("count", [1, 2000])
+@pytest.mark.parametrize("last", ["", "e8", "48 8b 04"], ids=["whole", "call", "mov"])
+def test_a_page_that_cannot_be_run_is_met_by_who_comes_to_it(count: int, last: str) -> None:
+    """The CPU slides over 100 times `add %al, (%rax)` to the end of its code, or into an instruction that leaves it."""
+    code, data, tail = new_buffer(4096), new_buffer(4096), bytes.fromhex(last)
+    code[4096 - len(tail) :] = list(tail)
+    begin, end = CODE + 4096 - len(tail) - 200, CODE + 4096
+    cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(end, data, code=False)])
+    cpu.reset(rip=begin, rax=end + 1)
+    data[1] = 1
+    ran = 0
+    while (fault := cpu.run(count)) is None:
+        ran += 1
+        assert cpu.rip == begin + 2 * ran
+    assert (ran == 100) if count == 1 else (ran == 0)
+    assert (fault.vector, fault.cr2, cpu.rip) == (VECTOR_PF, end, end - len(tail))
+    al = (end + 1) & 0xFF
+    assert data[1] == (1 + 100 * al) % 256 and fault.error == 0x11
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asked on Linux only")
