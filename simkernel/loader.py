@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simkernel import layout
+from simkernel import insn, layout
 from simkernel.cpu import Cpu, Mapping
 from simkernel.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.image import KernelImage
@@ -23,8 +23,10 @@ def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory,
             continue
         start = code_map.offset(segment.base)
         loaded = np.frombuffer(segment.data, dtype=np.uint8)
+        end = start + -(-len(loaded) // layout.PAGE_SIZE) * layout.PAGE_SIZE
         for buffer in buffers:
             buffer[start : start + len(loaded)] = loaded
+            buffer[start + len(loaded) : end] = insn.INT3  # as arch/x86/kernel/vmlinux.lds.S fills .text (6.12)
     code = CodeMemory(model, code_map, buffers[0], buffers[1:])
     shared = [Mapping(region.base, region.buffer, code=False) for region in memory.regions]
     memory.write_u64(image.address("nr_cpu_ids"), cpus)

@@ -8,8 +8,11 @@ every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform \"Oops: \" pre
 
 `Simplified:` the lines of segment and control registers are left out, and the page table walk of a page fault: there
 are no page tables here. `Simplified:` the trace lists what looks like a return address, as the guess unwinder does
-(arch/x86/kernel/unwind_guess.c); a kernel with ORC tables prints the sure ones without a `?`. `Simplified:` the bytes
-of the Code line are those that this CPU runs; Linux reads memory. The first oops ends the run (panic_on_oops).
+(arch/x86/kernel/unwind_guess.c); a kernel with ORC tables prints the sure ones without a `?`. No line names modules:
+`print_modules()` is empty without CONFIG_MODULES. The first oops ends the run (panic_on_oops).
+
+The Code line is what memory holds, for `copy_code()` loads it as data. A CPU that died of half an instruction has run
+other bytes than these: that difference is how one knows such a death.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from simkernel.narrate.operands import Instant, mask
 
 RELEASE = "6.12.0-simkernel #1"
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
+PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
 _INTERRUPT_BITS = 0xFF0000  # HARDIRQ and NMI of preempt_count (asm/preempt.h)
 
 MESSAGES = {
@@ -102,7 +106,6 @@ class _Report:
         yield f"CPU: {self.cpu} UID: 0 PID: {self._pid()} Comm: {self._comm()} Not tainted {RELEASE}"
         yield from self._registers()
         yield from self._trace()
-        yield "Modules linked in:"
         if self.vector == layout.VECTOR_PF:
             yield f"CR2: {self.cr2:016x}"
         yield "---[ end trace 0000000000000000 ]---"
@@ -136,13 +139,16 @@ class _Report:
         return places[0] & mask(8) if places else None
 
     def _page_fault(self) -> Iterator[str]:
+        if self.error & PF_INSTR and self.error & PF_PROT:
+            yield "kernel tried to execute NX-protected page - exploit attempt? (uid: 0)"
         if self.cr2 < layout.PAGE_SIZE:
             yield f"BUG: kernel NULL pointer dereference, address: {self.cr2:016x}"
         else:
             yield f"BUG: unable to handle page fault for address: {self.cr2:016x}"
-        access = "instruction fetch" if self.error & 16 else "write access" if self.error & 2 else "read access"
+        written = "write access" if self.error & PF_WRITE else "read access"
+        access = "instruction fetch" if self.error & PF_INSTR else written
         yield f"#PF: supervisor {access} in kernel mode"
-        reason = "permissions violation" if self.error & 1 else "not-present page"
+        reason = "permissions violation" if self.error & PF_PROT else "not-present page"
         yield f"#PF: error_code(0x{self.error:04x}) - {reason}"
 
     def _task(self) -> int:
@@ -160,7 +166,7 @@ class _Report:
 
     def _code(self, address: int, size: int) -> bytes:
         try:
-            return self.machine.view_read(self.cpu, address, size)
+            return self.machine.text_read(address, size)
         except GuestError:
             return b""
 
