@@ -100,12 +100,17 @@ def _count(number: int, noun: str) -> str:
 # --- the patching task -------------------------------------------------------------------------------------------
 
 
+def _doer(title: str) -> str:
+    """Who carries a plan out: the patching task; ftrace_init at boot, before there are tasks (`start_kernel()`)."""
+    return "swapper-0" if title == "ftrace_init" else PATCHER
+
+
 def _plan_started(e: events.PlanStarted, w: Words) -> str:
-    return f"{PATCHER} begins: {e.title}, in {_count(e.steps, 'step')}."
+    return f"{_doer(e.title)} begins: {e.title}, in {_count(e.steps, 'step')}."
 
 
 def _plan_ended(e: events.PlanEnded, w: Words) -> str:
-    return f"{PATCHER} has finished: {e.title}."
+    return f"{_doer(e.title)} has finished: {e.title}."
 
 
 def _batch_started(e: events.BatchStarted, w: Words) -> str:
@@ -182,7 +187,7 @@ def _piece_read(e: events.PieceRead, w: Words) -> str:
 
 
 def _settled(e: events.Settled, w: Words) -> str:
-    return f"CPU{e.cpu} now runs {hex_bytes(e.new)} at {w.place(e.address)}, and {hex_bytes(e.old)} no more."
+    return f"CPU{e.cpu} may run {hex_bytes(e.new)} at {w.place(e.address)} from now on, and {hex_bytes(e.old)} no more."
 
 
 def _serialized(e: events.Serialized, w: Words) -> str:
@@ -228,12 +233,15 @@ def _interrupt_taken(e: events.InterruptTaken, w: Words) -> str:
 
 
 def _switched(e: events.Switched, w: Words) -> str:
-    return f"CPU{e.cpu} goes over from task {e.previous} to task {e.next}."
+    if e.previous == e.next == 0:
+        return f"CPU{e.cpu} begins with its idle task."
+    before, after = ("its idle task" if pid == 0 else f"task {pid}" for pid in (e.previous, e.next))
+    return f"CPU{e.cpu} goes over from {before} to {after}."
 
 
 def _trace_written(e: events.TraceWritten, w: Words) -> str:
     called = f"{w.place(e.ip)} was called from {w.place(e.parent_ip)}"
-    return f"CPU{e.cpu} writes trace record {e.index}: {called}, in task {e.pid}."
+    return f"CPU{e.cpu} writes record {e.index} of its trace buffer: {called}, in task {e.pid}."
 
 
 def _oopsed(e: events.Oopsed, w: Words) -> str:

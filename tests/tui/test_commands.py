@@ -199,7 +199,7 @@ def test_boot_prints_the_kernels_log(run: Any) -> None:
 
 def test_boot_step_by_step(run: Any) -> None:
     text = ok(run("boot", "--step"))
-    assert "bash-201 begins: ftrace_init" in text
+    assert "swapper-0 begins: ftrace_init" in text
     assert text.splitlines()[-1].startswith("2 CPUs run tasks after ")
 
 

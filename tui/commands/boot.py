@@ -14,6 +14,7 @@ from tui.session import boot, check_alive, engine_options, image_of
 
 if TYPE_CHECKING:
     from simkernel.simulation import Simulation
+    from tui.stepper.booting import Booting
 
 
 @click.command
@@ -55,24 +56,25 @@ def sentence_of(numbers: dict[str, Any]) -> str:
     )
 
 
-def happenings(simulation: Simulation, limit: int) -> Iterator[tuple[int, str]]:
-    """Boot the simulation; what happens on the way, as (clock, sentence)."""
-    from simkernel.narrate import sentence
-
-    while not simulation.booted() and not simulation.outcome and simulation.machine.clock < limit:
-        for event in simulation.step():
-            yield event.clock, sentence(event, simulation.image, simulation.task.poke.protocol)
+def happenings(booting: Booting, limit: int) -> Iterator[tuple[int, str]]:
+    """Boot the machine; what happens on the way, as (clock, sentence)."""
+    told, more = 0, True
+    while more and booting.simulation.machine.clock < limit:
+        more = booting.step()
+        yield from booting.said[told:]
+        told = len(booting.said)
 
 
 def step_through(options: Options, as_json: bool) -> None:
     """Boot and print each event as a sentence."""
     from simkernel.errors import GuestError
-    from simkernel.simulation import Simulation
+    from tui.stepper.booting import Booting
 
-    simulation = Simulation(image_of(options), engine_options(options))
+    booting = Booting(image_of(options), engine_options(options))
+    simulation = booting.simulation
     waits = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     steps = []
-    for number, (clock, text) in enumerate(happenings(simulation, options.max_instructions), 1):
+    for number, (clock, text) in enumerate(happenings(booting, options.max_instructions), 1):
         steps.append({"step": number, "clock": clock, "text": text})
         if not as_json:
             click.echo(f"{number:>4}  {clock:>9,}  {text}")

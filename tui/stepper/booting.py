@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simkernel.ftrace.plan import PokeEarly
 from simkernel.image import KernelImage
@@ -12,6 +12,7 @@ from simkernel.schedule import Act
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
 from simkernel.snapshot.site import NOTHING, site_map
+from tui.session import BRISK
 
 SITES_A_STEP = 16  # that ftrace_init converts between two pictures
 KEPT = 12  # lines that a picture holds
@@ -36,11 +37,12 @@ class BootPicture:
 
 
 class Booting:
-    """A machine that is switched on."""
+    """A machine that is switched on. Nobody looks at single instructions yet: the patching task acts when it can."""
 
     def __init__(self, image: KernelImage, options: Options) -> None:
-        self.simulation = Simulation(image, options)
-        self._lines: list[str] = []
+        patch_quantum, act_odds = BRISK
+        self.simulation = Simulation(image, replace(options, patch_quantum=patch_quantum, act_odds=act_odds))
+        self.said: list[tuple[int, str]] = []  # the clock and the sentence of each event
 
     def step(self) -> bool:
         """To the next thing that happens: an event, or some more sites converted. False once boot is over."""
@@ -48,7 +50,8 @@ class Booting:
         while not simulation.booted() and not simulation.outcome:
             early = isinstance(simulation.task.step, PokeEarly) and simulation.task.ready()
             events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
-            self._lines += [sentence(event, simulation.image, simulation.task.poke.protocol) for event in events]
+            protocol = simulation.task.poke.protocol
+            self.said += [(event.clock, sentence(event, simulation.image, protocol)) for event in events]
             if early or events:
                 break
         return not simulation.booted() and not simulation.outcome
@@ -58,7 +61,7 @@ class Booting:
         simulation = self.simulation
         sites = site_map(simulation)
         return BootPicture(
-            lines=tuple(self._lines[-KEPT:]),
+            lines=tuple(text for _, text in self.said[-KEPT:]),
             converted=sites.count(NOTHING),
             sites=len(sites.states),
             map=sites,

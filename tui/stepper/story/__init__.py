@@ -25,7 +25,7 @@ from tui.stepper.story.why import Why, why_of
 
 __all__ = ["Mark", "Marked", "PhaseMark", "Row", "Story", "Table", "Why", "marked", "story_of"]
 
-NO_TRACE = "nothing yet: no traced call has come to its end"
+NO_TRACE = "nothing yet: no traced call has written its record"
 
 
 @dataclass(frozen=True, slots=True)
