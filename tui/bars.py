@@ -20,6 +20,7 @@ COLUMNS = 40
 WIDTH, ROW, LEFT, RIGHT = 860, 58, 250, 190
 SMALL = 132  # characters of the small print in a line of the picture
 LINE = 18
+FAR = 20  # times as long as the next: a bar that is cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
             continue
         if row.measurable:
             value, interval = one.base + row.middle, (one.base + row.low, one.base + row.high)
-            bars.append(Bar(_title(row.name), value, f"{value:.2f} ns a call", interval, row.name))
+            bars.append(Bar(_title(row.name), value, f"{value:,.2f} ns a call", interval, row.name))
         else:
             interval = (one.base + min(row.low, -noise), one.base + max(row.high, noise))
             bars.append(Bar(_title(row.name), None, "not measurable", interval, row.name))
@@ -186,11 +187,11 @@ def axis(chart: Chart, columns: int) -> str:
 
 def text_lines(chart: Chart) -> list[str]:
     """The chart in plain text."""
-    end = longest(chart)
+    end = edge(chart)
     out = [chart.heading, ""]
     out += [f"{'':<28} {axis(chart, COLUMNS)}".rstrip()] if chart.scale else []
     out += [f"{bar.title:<28} {cells(bar, end, COLUMNS):<{COLUMNS}} {bar.text}" for bar in chart.bars]
-    return [*out, "", *small_print(chart)]
+    return [*out, "", *cut_print(chart)]
 
 
 def small_print(chart: Chart) -> list[str]:
@@ -198,11 +199,18 @@ def small_print(chart: Chart) -> list[str]:
     return [one for one in (chart.sentence, chart.means) if one]
 
 
+def cut_print(chart: Chart) -> list[str]:
+    """The same, and which bar goes on beyond the edge, where one does."""
+    end = edge(chart)
+    cut = [bar.title for bar in chart.bars if (bar.value or 0.0) > end]
+    return small_print(chart) + [f"Cut off at the edge, for it is many times as long: {title}." for title in cut]
+
+
 def svg(chart: Chart) -> str:
     """The chart as a picture for slides."""
-    small = [row for one in small_print(chart) for row in textwrap.wrap(one, SMALL)]
+    small = [row for one in cut_print(chart) for row in textwrap.wrap(one, SMALL)]
     height = 70 + ROW * len(chart.bars) + LINE * len(small) + 12
-    scale = (WIDTH - LEFT - RIGHT) / longest(chart)
+    scale = (WIDTH - LEFT - RIGHT) / edge(chart)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="sans-serif" font-size="14">',
@@ -221,19 +229,31 @@ def _svg_bar(bar: Bar, top: int, scale: float) -> list[str]:
     from simkernel.overhead.variants import VARIANTS
 
     code = VARIANTS[bar.name].what if bar.name else ""
-    length = 0.0 if bar.value is None else bar.value * scale
+    whole = 0.0 if bar.value is None else bar.value * scale
+    length = min(whole, WIDTH - LEFT - RIGHT)
     out = [
         f'<text x="20" y="{top + 19}">{escape(bar.title)}</text>',
         f'<text x="20" y="{top + 42}" font-size="11" fill="#555555" font-family="monospace">{escape(code)}</text>',
         f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="28" fill="#4477aa"/>',
     ]
     end = LEFT + length
-    if bar.interval is not None:
+    if whole > length + 1:  # it goes on: two gaps where it is cut off
+        gaps = "".join(f"M{end - back} {top + 30}l8 -32" for back in (24, 14))
+        out.append(f'<path d="{gaps}" stroke="#ffffff" stroke-width="4" fill="none"/>')
+    elif bar.interval is not None:
         low, high = (LEFT + max(0.0, edge) * scale for edge in bar.interval)
         line = f"M{low:.1f} {top + 14}H{high:.1f}M{low:.1f} {top + 7}v14M{high:.1f} {top + 7}v14"
         out.append(f'<path d="{line}" stroke="#222222" stroke-width="2" fill="none"/>')
         end = max(end, high)
     return [*out, f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(bar.text)}</text>']
+
+
+def edge(chart: Chart) -> float:
+    """Where the picture ends: the longest bar's end, but for a bar that would make all others too short to be seen."""
+    if chart.scale:
+        return longest(chart)
+    ends = sorted(max(bar.value or 0.0, bar.interval[1] if bar.interval else 0.0) for bar in chart.bars)
+    return 1.25 * ends[-2] if len(ends) > 2 and ends[-1] > FAR * ends[-2] > 0 else longest(chart)
 
 
 def longest(chart: Chart) -> float:

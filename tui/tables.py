@@ -145,7 +145,7 @@ def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
 
 def measured_lines(measured: Sequence[Measured]) -> list[str]:
     """The measured tables, and where they were measured."""
-    from simkernel.overhead.measured import machine
+    from simkernel.overhead.measured import MEANS, machine
     from simkernel.overhead.variants import VARIANTS
 
     if not measured:
@@ -161,8 +161,9 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
     for one in measured:
         out += [
             "",
-            f"{one.workload}: functions {one.functions:,}, {one.base:.2f} ns a call without a site. "
-            f"The same code differs from itself by up to {100 * one.noise:.1f} %.",
+            f"{one.workload}, {MEANS[one.workload]}: {one.functions:,} in all.",
+            f"{one.base:.2f} ns a call without a site. The same code differs from itself by up to "
+            f"{100 * one.noise:.1f} %: smaller differences are not measurable.",
         ]
         for row in one.differences:
             figure = (

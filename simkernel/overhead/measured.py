@@ -37,6 +37,11 @@ CONFIDENCE = 0.99
 RESAMPLES = 2_000
 SETS = 10
 WORKLOADS = {"tight": 1, "warm": 48, "cold": 2_500}  # functions
+MEANS = {
+    "tight": "one short function over and over",
+    "warm": "so few functions in turn that their code fits a first cache",
+    "cold": "so many that their code is some twenty times as long",
+}
 Show = Callable[[str], None]
 
 

@@ -11,7 +11,7 @@ import pytest
 from simkernel.overhead.exact import exact
 from simkernel.overhead.measured import Difference, Measured
 from simkernel.overhead.modelled import costs, modelled
-from tui.bars import COLUMNS, Bar, cells, exact_chart, measured_chart, modelled_chart, svg, text_lines
+from tui.bars import COLUMNS, Bar, Chart, cells, exact_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.cli import run
 
 MEASURED = Measured(
@@ -103,3 +103,15 @@ def test_the_picture_has_a_bar_for_each(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["overhead", "nop", "--svg", str(tmp_path / "none" / "x.svg")]) == 2
     assert "cannot be written: No such file" in capsys.readouterr().err
+
+
+def test_a_bar_many_times_as_long_as_the_next_is_cut_off_and_the_others_can_be_seen() -> None:
+    bars = (Bar("one", 1, "1"), Bar("two", 2, "2"), Bar("far", 200, "200", (190, 210)))
+    lines = text_lines(Chart("h", bars, "s"))
+    assert [line.count("#") for line in lines[2:4]] == [COLUMNS * 10 // 25, COLUMNS * 20 // 25]
+    assert lines[4].split()[1].endswith(">") and lines[-1].startswith("Cut off at the edge") and "far" in lines[-1]
+    root = ElementTree.fromstring(svg(Chart("h", bars, "s")))
+    widths = [float(one.attrib["width"]) for one in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
+    assert widths[2] == pytest.approx(1.25 * widths[1], abs=0.2) and widths[1] == pytest.approx(2 * widths[0], abs=0.2)
+    near = Chart("h", (*bars[:2], Bar("near", 9, "9")), "s")
+    assert not any("Cut off" in line for line in text_lines(near))
