@@ -161,7 +161,7 @@ class Try:
         elif machine.lanes[cpu].int3s:
             self._on(cpu, dice.choice((1, 20, 100)), lambda: not machine.lanes[cpu].int3s)
         elif stop == GO_ON:
-            run_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at[cpu])), AROUND)
+            run_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at.get(cpu, site))), AROUND)
         elif stop not in (0, PARKED):
             self._on(cpu, 4 * HANDLER, lambda: self._parked(cpu))
         elif self.rounds and not machine.code.views[cpu].unsettled and dice.random() < 0.2:

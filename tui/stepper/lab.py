@@ -269,17 +269,27 @@ class Lab:
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    def explore(self, guess: str = "") -> None:
-        """Look at every order of events; `findings` is the answer. It can be stopped from another thread."""
+    def explore(self, guess: str = "", heard: Callable[[], None] = lambda: None) -> None:
+        """Look at every order of events; `findings` is the answer. `stop_asked` ends it.
+
+        Args: heard: called each time that `states`, `depth` and `broken` are new.
+        """
         self._forget()
 
         def told(so_far: Answer) -> bool:
             self.states, self.depth = so_far.states, so_far.depth
             self.broken = tuple(name for bit in so_far.violations for name in names_of(bit))
+            heard()
             return self.stop_asked
 
         findings = explore_each(self.question, told)
         self.guess, self.findings = guess, findings
+
+    @property
+    def so_far(self) -> str:
+        """How far a search is, in words."""
+        found = f" Found: {', '.join(self.broken)}." if self.broken else ""
+        return f"{self.states:,} states, {self.depth} steps.{found}"
 
     @property
     def finding(self) -> Finding | None:

@@ -6,11 +6,13 @@ What is watched is stepped through as any story in plain mode; `lab` comes back.
 from __future__ import annotations
 
 import json
+import signal
 import textwrap
 from collections.abc import Callable
 from typing import Any
 
 from simkernel.errors import LearnerError, nearest
+from tui.output import progress
 from tui.stepper.lab import SETTINGS, TIMES, Lab
 from tui.stepper.lab_words import GUESSES, answer, question
 from tui.stepper.plain import WIDTH, Plain
@@ -101,7 +103,7 @@ class PlainLab:
             self.watching = None
             self._say(word, self._answer() or [*question(self.lab), KEYS])
         elif word in GUESSES or word == "e":
-            self.lab.explore(GUESSES[word][0] if word in GUESSES else "")
+            self._explore(GUESSES[word][0] if word in GUESSES else "")
             self._say(word, self._answer())
         elif word == "x":
             self.take(argument)
@@ -110,6 +112,15 @@ class PlainLab:
         else:
             self._tell(word)
         return True
+
+    def _explore(self, guess: str) -> None:
+        """On a terminal it is said how far it is; ctrl-C ends the search, and what it has found stays."""
+        with progress("Exploring every order of events; ctrl-C ends it") as line:
+            before = signal.signal(signal.SIGINT, lambda *_: setattr(self.lab, "stop_asked", True))
+            try:
+                self.lab.explore(guess, lambda: line.show(self.lab.so_far))
+            finally:
+                signal.signal(signal.SIGINT, before)
 
     def _tell(self, word: str) -> None:
         """Words that change nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
 from typing import Any
 
 import pytest
@@ -69,6 +70,18 @@ def test_words_change_what_is_asked() -> None:
         "write head": "once", "sync 3": "twice",
     }  # fmt: skip
     assert objects[8]["chosen"]["model"] == "pieces"
+
+
+def test_ctrl_c_ends_a_search_and_not_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    lab = PlainLab(said.append)
+    explore, before = lab.lab.explore, signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(
+        lab.lab, "explore", lambda guess, heard: explore(guess, lambda: signal.raise_signal(signal.SIGINT))
+    )
+    for word in ("cpus:4", "e"):
+        assert lab.take(word)
+    assert "not finished" in flat(said[-1]) and signal.getsignal(signal.SIGINT) == before
 
 
 def test_every_word_of_its_list_is_taken() -> None:

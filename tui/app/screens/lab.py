@@ -109,9 +109,7 @@ class LabScreen(ModalScreen[Stepper | None]):
         """What is being done now, else what cannot be."""
         said = self.busy or self.message
         if self.busy == EXPLORING:
-            found = f" Found: {', '.join(self.lab.broken)}." if self.lab.broken else ""
-            shows = "shows it" if found else "ends it"
-            said += f": {self.lab.states:,} states, {self.lab.depth} steps.{found} Esc {shows}."
+            said += f": {self.lab.so_far} Esc {'shows' if self.lab.broken else 'ends'} it."
         look = "strong" if self.busy else "bad"
         return [line(" ", *one) for one in wrap(self._marks.plain(said), width - 2, look)] if said else []
 

@@ -135,12 +135,13 @@ def keys(view: str, width: int, marks: Marks, broken: int = 0) -> list[Line]:
     shown = [(marks.plain(key), what) for key, what in KEYS[view] if not idle.get(key)]
     if view == ASK:
         return [line(INDENT, (f"{key:<6}", "title"), what) for key, what in shown]
-    out, used = [line(" ")], 1
+    out: list[Line] = []
     for key, what in shown:
-        if used + len(key) + len(what) + 1 > width:
-            out, used = [*out, line(" ")], 1
-        out[-1] = (*out[-1], (key, "title"), (f" {what}  ", ""))
-        used += len(key) + len(what) + 3
+        added = line((key, "title"), f" {what}")
+        if out and len(plain(out[-1])) + len(plain(added)) + 2 <= width:
+            out[-1] = line(*out[-1], "  ", *added)
+        else:
+            out.append(line(" ", *added))
     return [cut(one, width) for one in out]
 
 
