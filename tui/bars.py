@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simkernel.overhead.modelled import Costs
 
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
+SAME_WORK = "The toy kernel does one piece of work with each of these beginnings of its functions."
 COLUMNS = 40
 WIDTH, ROW, LEFT, RIGHT = 860, 58, 250, 190
 SMALL = 132  # characters of the small print in a line of the picture
@@ -68,7 +69,7 @@ def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
         base, off = by_name["none"], by_name["nop"]
         more, code = off.instructions - base.instructions, off.code - base.code
         sentence = f"Off: {more / off.calls:g} instruction and {code / off.calls:g} bytes of code more a call."
-    means = "A bar is the instructions that one stated piece of work takes, counted on the simulated machine."
+    means = f"{SAME_WORK} A bar is the instructions that it takes, counted on the simulated machine."
     return Chart("EXACT: instructions, counted", bars, sentence, means)
 
 
@@ -91,7 +92,7 @@ def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = F
         sentence = f"Off: {(off.cycles - base.cycles) / calls:.2f} cycles more a call, by this table."
         if off.unpriced != base.unpriced:
             sentence = "Off: this table has no price for the instruction that a call takes more."
-    means = f"A bar is the cycles of the same work by {table.name}: the exact counts, priced. No CPU ran it."
+    means = f"{SAME_WORK} A bar is its cycles by {table.name}: the exact counts, priced. No CPU ran it."
     return Chart("MODELLED: cycles, by a table", tuple(bars), sentence, means)
 
 

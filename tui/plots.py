@@ -99,7 +99,7 @@ def sites_title(sites: float) -> str:
 
 
 def published_title(sites: float) -> str:
-    return f"{sites:,.0f} published"
+    return f"{sites:,.0f} in Linux"
 
 
 def _published_bar(mark: Mark) -> Bar:

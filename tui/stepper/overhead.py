@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 EXACT, MODELLED, MEASURED, GROWTH, SITES = "exact", "modelled", "measured", "growth", "sites"
 CLOSER = 3  # a bar so many times as long as the first one is cut off
-Show = Callable[[str], None]
+Show = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ SEVERAL = {
         "cold": "So many functions are called in turn that their code does not fit the CPU's first cache.",
     },
     SITES: {
-        SYNCS: "Counted: how often the patching task waits for an answer of every CPU.",
-        TIME: "Modelled: what the patching task takes, each of its actions at a stated price.",
+        SYNCS: "The patching task waits so often for an answer of every CPU.",
+        TIME: "What the patching task takes, each of its actions at a stated price.",
     },
 }
 """Pictures of one answer, where there are several."""
@@ -100,7 +101,8 @@ class Overhead:
         name: of the answer. every: all variants, not the first four only. closer: what is long is cut off.
         cursor: the bar that is explained. which: of the pictures of an answer that has several (SEVERAL).
         counted, measured, grown, patched: what there is so far; where: the machine that measured.
-        told: how far the work has come. end_asked: set, from another thread, to end it; cleared before it is begun.
+        told, part: how far the work has come, in words and 0 to 1.
+        end_asked: set, from another thread, to end the work; cleared before it is begun.
     """
 
     def __init__(self) -> None:
@@ -112,7 +114,7 @@ class Overhead:
         self.where: Machine | None = None
         self.grown: list[tuple[int, Exact]] = []
         self.patched: list[Patched] = []
-        self.told = ""
+        self.told, self.part = "", 0.0
         self.end_asked = False
 
     # --- what one looks at ------------------------------------------------------------------------------------------
@@ -236,24 +238,29 @@ class Overhead:
         """Something is awaited, and can be had here."""
         return self.chart is None and not (self.name == MEASURED and self.refused)
 
-    def work(self, show: Show = lambda text: None) -> None:
-        """Get what this answer awaits; it can be ended, and what is counted by then stays.
+    def work(self, show: Show = lambda text, part: None) -> None:
+        """Get what this answer awaits; `show` is told how far it is. It can be ended; what is counted by then stays.
 
         Raises: LearnerError where it cannot be had here; Ended.
         """
 
-        def told(text: str) -> None:
-            self.told = text
-            show(text)
+        def told(text: str, part: float) -> None:
+            self.told, self.part = text, part
+            show(text, part)
             if self.end_asked:
                 raise Ended
 
-        count, measure, grow, patch = self._count, self._measure, self._grow, self._patch
-        works = {EXACT: count, MODELLED: count, MEASURED: measure, GROWTH: grow, SITES: patch}
+        works = {
+            EXACT: self._count,
+            MODELLED: self._count,
+            MEASURED: self._measure,
+            GROWTH: self._grow,
+            SITES: self._patch,
+        }
         try:
             works[self.name](told)
         finally:
-            self.told = ""
+            self.told, self.part = "", 0.0
 
     def _count(self, told: Show) -> None:
         from simkernel.overhead.exact import exact
@@ -261,31 +268,28 @@ class Overhead:
 
         wanted = self.variants
         for name in self.uncounted():
-            told(f"{VARIANTS[name].title}, {wanted.index(name) + 1} of {len(wanted)}")
+            at = wanted.index(name)
+            told(f"{VARIANTS[name].title}, {at + 1} of {len(wanted)}", at / len(wanted))
             self.counted[name] = exact(name)
 
     def _measure(self, told: Show) -> None:
-        from simkernel.overhead.measured import machine, measure
+        from simkernel.overhead.measured import ROUNDS, machine, measure
 
-        def part(text: str) -> None:
-            number = list(SEVERAL[MEASURED]).index(text.partition(":")[0]) + 1
-            told(f"part {number} of {len(SEVERAL[MEASURED])}, {text}")
-
-        measured = measure(show=part)
+        measured = measure(show=_steps(told, len(SEVERAL[MEASURED]) * (1 + ROUNDS)))
         self.where = machine()
         self.measured = {one.workload: one for one in measured}
 
     def _grow(self, told: Show) -> None:
-        from simkernel.overhead.growth import growth
+        from simkernel.overhead.growth import STEPS, growth
 
-        self.grown = growth(lambda text: told(f"{text} traced"))
+        self.grown = growth(_steps(told, len(STEPS)))
 
     def _patch(self, told: Show) -> None:
         from simkernel.overhead.sites import SITES as ALL
         from simkernel.overhead.sites import patched
 
-        for sites in ALL[len(self.patched) :]:
-            told(f"{sites:,} sites")
+        for at, sites in list(enumerate(ALL))[len(self.patched) :]:
+            told(f"{sites:,} sites", at / len(ALL))
             self.patched.append(patched(sites))
 
     # --- to a file --------------------------------------------------------------------------------------------------
@@ -307,3 +311,9 @@ class Overhead:
         except OSError as error:
             raise LearnerError(f"{name or 'a file without a name'} cannot be written: {error.strerror}") from error
         return f"These bars are written to {name}."
+
+
+def _steps(told: Show, total: int) -> Callable[[str], None]:
+    """What tells of each of so many steps as it begins."""
+    begun = count()
+    return lambda text: told(text, min(1.0, next(begun) / total))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from simkernel.overhead.bodies import BEGINNINGS
 from simkernel.overhead.exact import Exact
 from simkernel.overhead.modelled import modelled
@@ -9,7 +11,7 @@ from simkernel.overhead.published import published
 from simkernel.overhead.variants import VARIANTS, possible
 from tui.bars import Bar
 from tui.plots import published_title, sites_title
-from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, TIME, Overhead
+from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SEVERAL, SITES, SYNCS, TIME, Overhead
 
 WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
 STAND_IN = "Simplified: here the tracer is a stand-in of some thirty instructions that stamps by RDTSC."
@@ -33,7 +35,7 @@ def notes(overhead: Overhead) -> list[str]:
     out = []
     if overhead.name in (EXACT, MODELLED, GROWTH) and (row := overhead.counted.get("nop")) is not None:
         made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
-        out.append(f"{WORK} System calls: {made}.")
+        out.append(f"{WORK} System calls of each: {made}.")
     if overhead.name == MEASURED and (here := overhead.where) is not None:
         others = [VARIANTS[name].title for name in overhead.variants if name not in BEGINNINGS]
         out += [f"Without native code: {', '.join(others)}."] if others else []
@@ -46,19 +48,39 @@ def notes(overhead: Overhead) -> list[str]:
     return out
 
 
-def explained(overhead: Overhead, bar: Bar) -> tuple[str, list[str]]:
-    """What a bar is about: a heading, with the bytes of a variant; then sentences, the figures last."""
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What a bar is about: its title, the code of a variant, sentences; the figures last."""
+
+    title: str
+    code: str
+    sentences: list[str]
+
+
+def picture_line(overhead: Overhead) -> str:
+    """Which of several pictures one looks at, "" where there is one only."""
+    if not (picture := overhead.picture):
+        return ""
+    of = {SYNCS: "counted", TIME: "modelled"}.get(picture, "")
+    if overhead.name == MEASURED and overhead.measured:
+        functions = overhead.measured[picture].functions
+        of = "1 function" if functions == 1 else f"{functions:,} functions"
+    return f"{picture[0].upper()}{picture[1:]} ({of}): {SEVERAL[overhead.name][picture]}"
+
+
+def explained(overhead: Overhead, bar: Bar) -> Explained:
+    """What a bar is about."""
     if overhead.name == SITES:
-        return bar.title, _sites(overhead, bar)
+        return Explained(bar.title, "", _sites(overhead, bar))
     if not bar.name:
         chart = overhead.chart
         first = chart.bars[0] if chart is not None else bar
         more = (bar.value or 0.0) - (first.value or 0.0)
-        return bar.title, [FIRST_BAR if bar == first else f"{more:,.0f} more than with {first.title}."]
+        return Explained(bar.title, "", [FIRST_BAR if bar == first else f"{more:,.0f} more than with {first.title}."])
     variant = VARIANTS[bar.name]
     figures = {EXACT: _counted, MODELLED: _priced, MEASURED: _measured}[overhead.name](overhead, bar.name)
     stand_in = [STAND_IN] if overhead.name == MEASURED and bar.name in TRACED else []
-    return f"{variant.title}: {variant.what or 'no bytes'}", [variant.sentence, *stand_in, figures]
+    return Explained(variant.title, variant.what or "no bytes", [variant.sentence, *stand_in, figures])
 
 
 def _against(overhead: Overhead, row: Exact) -> tuple[Exact, int]:
@@ -75,8 +97,8 @@ def _counted(overhead: Overhead, name: str) -> str:
     accesses = row.reads + row.writes - base.reads - base.writes
     memory = _number(accesses / calls, "access to memory", "accesses to memory") if accesses else "no access to memory"
     return (
-        f"More than {VARIANTS[base.name].title}, a call: {_number(instructions / calls, 'instruction')}, "
-        f"{_number(code / calls, 'byte')} of code, {memory}."
+        f"A call takes {_number(instructions / calls, 'instruction')}, {_number(code / calls, 'byte')} of code "
+        f"and {memory} more than {VARIANTS[base.name].title}."
     )
 
 
@@ -88,7 +110,7 @@ def _priced(overhead: Overhead, name: str) -> str:
         return f"{FIRST_BAR} In each {sum(price.unpriced.values()):,} instructions have no price."
     more = {form: times - other.unpriced.get(form, 0) for form, times in price.unpriced.items()}
     unpriced = ", ".join(f"{times:,} {form}" for form, times in more.items() if times)
-    said = f"More than {VARIANTS[base.name].title}, a call: {(price.cycles - other.cycles) / calls:.2f} cycles."
+    said = f"A call takes {(price.cycles - other.cycles) / calls:.2f} cycles more than {VARIANTS[base.name].title}."
     return f"{said} Without a price: {unpriced}." if unpriced else said
 
 
@@ -98,9 +120,9 @@ def _measured(overhead: Overhead, name: str) -> str:
     if row is None:
         return FIRST_BAR
     if not row.measurable:
-        return f"More than no site, a call: not measurable. The noise is {100 * one.noise:.1f} %."
+        return f"Its difference from no site is not measurable. The noise is {100 * one.noise:.1f} %."
     figure = f"{row.middle:+.3f} ns ({row.low:+.3f} to {row.high:+.3f}), {100 * row.share:+.1f} %"
-    return f"More than no site, a call: {figure}."
+    return f"Its difference from no site is {figure}."
 
 
 def _sites(overhead: Overhead, bar: Bar) -> list[str]:

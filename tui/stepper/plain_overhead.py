@@ -10,8 +10,8 @@ from typing import Any
 from simkernel.errors import LearnerError, nearest
 from tui.bars import text_lines
 from tui.output import progress
-from tui.stepper.overhead import ANSWERS, SEVERAL, Overhead
-from tui.stepper.overhead_words import explained, notes, waiting
+from tui.stepper.overhead import ANSWERS, Overhead
+from tui.stepper.overhead_words import explained, notes, picture_line, waiting
 from tui.stepper.plain import WIDTH
 from tui.stepper.words import words_on
 
@@ -123,16 +123,19 @@ class PlainOverhead:
             self._say(word, [*waiting(overhead), WAITS])
             return
         said = [f"{chart.heading}."]
-        if picture := overhead.picture:
-            said.append(f"{picture}: {SEVERAL[overhead.name][picture]}")
-        said += [chart.means, *(f"{bar.title}: {bar.text}." for bar in chart.bars), chart.sentence]
+        said += [
+            picture_line(overhead),
+            chart.means,
+            *(f"{bar.title}: {bar.text}." for bar in chart.bars),
+            chart.sentence,
+        ]
         self._say(word, [*(one for one in said if one), *notes(overhead), KEYS])
 
     def _explained(self) -> list[str]:
         out: list[str] = []
         for bar in self.overhead.chart.bars if self.overhead.chart is not None else ():
-            heading, sentences = explained(self.overhead, bar)
-            out.append(" ".join([f"{heading}.", *sentences]))
+            one = explained(self.overhead, bar)
+            out.append(" ".join([f"{one.title}: {one.code}." if one.code else f"{one.title}.", *one.sentences]))
         return out
 
     def _say(self, word: str, said: list[str]) -> None:

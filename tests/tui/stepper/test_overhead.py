@@ -57,7 +57,7 @@ def test_an_answer_never_has_the_figures_of_another(monkeypatch: pytest.MonkeyPa
         overhead.look_at(name)
         chart = overhead.chart
         assert chart is not None and chart.heading.startswith(name.upper())
-        figures = [text for bar in chart.bars[1:] for text in (bar.text, explained(overhead, bar)[1][-1])]
+        figures = [text for bar in chart.bars[1:] for text in (bar.text, explained(overhead, bar).sentences[-1])]
         assert any(unit in text for text in figures)
         assert not any(other in text for text in figures for other in units.values() if other != unit)
 
@@ -88,8 +88,8 @@ def test_sites_have_a_picture_of_what_is_counted_and_one_of_what_is_modelled(mon
         assert chart is not None and chart.heading.startswith(heading)
         texts = {bar.title: bar.text for bar in chart.bars}
         assert texts["1 site"].startswith(f"{figures[0]:,} ") and texts["10 sites"].startswith(f"{figures[1]:,} ")
-        published = next(bar for bar in chart.bars if bar.title == "164 published")
-        assert published.value is None and any("Source: " in one for one in explained(overhead, published)[1])
+        published = next(bar for bar in chart.bars if bar.title == "164 in Linux")
+        assert published.value is None and any("Source: " in one for one in explained(overhead, published).sentences)
         overhead.other()
 
 
@@ -97,10 +97,11 @@ def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
     overhead = counted()
     assert overhead.chart is not None and overhead.chart.bars[overhead.cursor].name == "nop"
     said = {bar.name: explained(overhead, bar) for bar in overhead.chart.bars}
-    assert said["none"][1][1] == FIRST_BAR
-    assert said["nop"][0].endswith(VARIANTS["nop"].what) and said["nop"][1][0] == VARIANTS["nop"].sentence
-    assert "a call: 1 instruction, 5 bytes of code, no access to memory." in said["nop"][1][1]
-    assert "a call: 2 instructions, 6 bytes of code, 2 accesses to memory." in said["call"][1][1]
+    assert said["none"].sentences[-1] == FIRST_BAR
+    assert said["nop"].code == VARIANTS["nop"].what and said["nop"].sentences[0] == VARIANTS["nop"].sentence
+    more = {name: one.sentences[-1] for name, one in said.items()}
+    assert more["nop"] == "A call takes 1 instruction, 5 bytes of code and no access to memory more than no site."
+    assert more["call"] == "A call takes 2 instructions, 6 bytes of code and 2 accesses to memory more than no site."
 
 
 def test_closer_cuts_off_what_is_long() -> None:
@@ -113,12 +114,15 @@ def test_closer_cuts_off_what_is_long() -> None:
 def test_work_can_be_ended_and_what_is_counted_stays() -> None:
     overhead = Overhead()
 
-    def show(text: str) -> None:
+    parts: list[float] = []
+
+    def show(text: str, part: float) -> None:
+        parts.append(part)
         overhead.end_asked = "2 of 4" in text
 
     with pytest.raises(Ended):
         overhead.work(show)
-    assert list(overhead.counted) == ["none"] and not overhead.told
+    assert list(overhead.counted) == ["none"] and not overhead.told and parts == [0, 0.25]
     overhead.end_asked = False
     overhead.work()
     assert overhead.chart is not None
@@ -145,7 +149,7 @@ def test_without_an_assembler_the_rest_is_shown_and_it_is_said(monkeypatch: pyte
     overhead = counted()
     assert overhead.chart is not None and [bar.name for bar in overhead.chart.bars] == ["nop", "call", "function"]
     assert overhead.cursor == 0 and "no site" in notes(overhead)[-1] and "Keystone" in notes(overhead)[-1]
-    assert "More than NOP" in explained(overhead, overhead.chart.bars[1])[1][1]
+    assert "more than NOP" in explained(overhead, overhead.chart.bars[1]).sentences[-1]
 
 
 def test_a_file_has_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +175,7 @@ def test_what_is_measured_is_said_with_the_machine(monkeypatch: pytest.MonkeyPat
     overhead.other()
     assert overhead.picture == "warm" and overhead.chart is not None
     assert f"noise of {100 * MEASURED.noise:.1f} %" in overhead.chart.sentence
-    call, function = (" ".join(explained(overhead, overhead.chart.bars[at])[1]) for at in (2, 3))
+    call, function = (" ".join(explained(overhead, overhead.chart.bars[at]).sentences) for at in (2, 3))
     assert "+2.000 ns (+1.500 to +3.000), +100.0 %" in call and "stand-in" not in call
     assert "Simplified: here the tracer is a stand-in" in function
 

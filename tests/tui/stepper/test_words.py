@@ -18,7 +18,7 @@ from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import SETTINGS, Lab
 from tui.stepper.lab_words import WORTH, question
 from tui.stepper.overhead import ANSWERS, SEVERAL, Overhead
-from tui.stepper.overhead_words import WORK, explained, waiting
+from tui.stepper.overhead_words import WORK, explained, picture_line, waiting
 from tui.stepper.plain import Plain, help_lines, word_lines
 from tui.stepper.plain_lab import STEPS
 from tui.stepper.plain_lab import WORDS as PLAIN_LAB
@@ -117,8 +117,8 @@ def test_every_sentence_on_what_tracing_costs(monkeypatch: pytest.MonkeyPatch) -
         for _ in SEVERAL.get(overhead.name, " "):
             chart = overhead.chart
             assert chart is not None
-            texts += [chart.sentence, chart.means, SEVERAL.get(overhead.name, {}).get(overhead.picture, "")]
-            texts += [one for bar in chart.bars for one in explained(overhead, bar)[1] if "Source" not in one]
+            texts += [chart.sentence, chart.means, picture_line(overhead)]
+            texts += [one for bar in chart.bars for one in explained(overhead, bar).sentences if "Source" not in one]
             overhead.other()
         overhead.turn(1)
     for text in filter(None, texts):

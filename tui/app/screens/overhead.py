@@ -22,6 +22,7 @@ from tui.app.text import Line, content, line, wrap
 from tui.stepper.overhead import ANSWERS, Ended, Overhead
 
 TOP = 2  # rows above the body
+PROGRESS = 40  # columns of what is under way
 TICK = 0.2  # seconds between two looks at what is under way
 
 
@@ -84,11 +85,14 @@ class OverheadScreen(ModalScreen[None]):
 
     def _under_way(self, width: int) -> list[Line]:
         """What is being done now, else what came of it or cannot be."""
-        told = self.overhead.told
+        if not self.busy:
+            said = wrap(self._marks.plain(self.message), width - 2, "strong") if self.message else []
+            return [line(" ", *one) for one in said]
         how = "as soon as this step is done, it ends" if self.overhead.end_asked else "Esc ends it"
-        said = f"{self.busy}{': ' if told else ''}{told}; {how}" if self.busy else self.message
-        look = "strong" if self.busy else "bad"
-        return [line(" ", *one) for one in wrap(self._marks.plain(said), width - 2, look)] if said else []
+        said = wrap(self._marks.plain(f"{self.busy}: {self.overhead.told}; {how}"), width - 2, "strong")
+        done = round(PROGRESS * self.overhead.part)
+        bar = self._marks.ran * done + self._marks.idle * (PROGRESS - done)
+        return [line(" ", (bar, "new")), *(line(" ", *one) for one in said)]
 
     def look(self) -> None:
         """Draw; what is short and awaited here is begun."""

@@ -7,8 +7,8 @@ from itertools import groupby
 from tui.app.marks import Marks
 from tui.app.text import Line, cut, line, spread, wrap
 from tui.bars import Bar, Chart, axis, cells
-from tui.stepper.overhead import ANSWERS, CLOSER, MEASURED, SEVERAL, SITES, Overhead
-from tui.stepper.overhead_words import explained, notes, waiting
+from tui.stepper.overhead import ANSWERS, CLOSER, MEASURED, SITES, Overhead
+from tui.stepper.overhead_words import explained, notes, picture_line, waiting
 
 SHORTEST = 10  # columns of a bar; titles give way for them
 KEYS = (
@@ -62,8 +62,12 @@ def body(overhead: Overhead, busy: bool, width: int, height: int, marks: Marks) 
             rows += [line(), *wrap(f"Enter: {_begin(overhead)}. Esc: back.", width - 4)]
         return [line(), *(line("  ", *row) for row in rows)]
     gap, ruled = [line()], [line((" " + marks.rule * (width - 2), "dim"))]
-    every = [row for at in range(len(chart.bars)) for row in _explained(overhead, chart, at, width, marks)]
-    shown = _explained(overhead, chart, overhead.cursor, width, marks)
+    every = [
+        row
+        for at in range(len(chart.bars))
+        for row in _explained(overhead, chart, at, at == overhead.cursor, width, marks)
+    ]
+    shown = _explained(overhead, chart, overhead.cursor, False, width, marks)
     blocks: list[tuple[int, list[Line]]] = [  # how soon it gives way, 0 for never
         (7, gap),
         (3, _said(_means(overhead, chart), width, marks, "")),
@@ -91,10 +95,7 @@ def _said(sentences: list[str], width: int, marks: Marks, look: str) -> list[Lin
 
 
 def _means(overhead: Overhead, chart: Chart) -> list[str]:
-    said = [chart.means]
-    if picture := overhead.picture:
-        of = f" ({overhead.measured[picture].functions:,})" if overhead.name == MEASURED else ""
-        said.insert(0, f"{picture}{of}: {SEVERAL[overhead.name][picture]}")
+    said = [picture_line(overhead), chart.means]
     if overhead.closer and any((bar.value or 0) > overhead.end for bar in chart.bars):
         said.append("A bar that ends in an arrow is longer than there is room for.")
     return said
@@ -124,19 +125,22 @@ def _bar(bar: Bar, end: float, here: bool, sizes: tuple[int, int, int], width: i
     pieces = [("".join(run), look) for look, run in groupby(drawn, lambda one: _look(one, marks))]
     mark = (f" {marks.here} " if here else "   ", "here")
     title = bar.title if len(bar.title) <= titles else bar.title[: titles - 2] + ".."
-    return cut(line(mark, (f"{title:<{titles}} ", "strong" if here else ""), *pieces, f" {bar.text:>{texts}}"), width)
+    look = "strong" if here else "dim" if bar.value is None and bar.interval is None else ""
+    return cut(line(mark, (f"{title:<{titles}} ", look), *pieces, (f" {bar.text:>{texts}}", look)), width)
 
 
 def _look(one: str, marks: Marks) -> str:
     return "strong" if one in marks.interval else "new"
 
 
-def _explained(overhead: Overhead, chart: Chart, at: int, width: int, marks: Marks) -> list[Line]:
-    """A bar's heading with its bytes, then what is said of it."""
+def _explained(overhead: Overhead, chart: Chart, at: int, here: bool, width: int, marks: Marks) -> list[Line]:
+    """A bar's heading with its bytes, then what is said of it; `here`: among others, the one in focus."""
     at = min(at, len(chart.bars) - 1)
-    heading, sentences = explained(overhead, chart.bars[at])
-    said = _said([" ".join(sentences)], width - 2, marks, "")
-    return [cut(line(" ", (marks.plain(heading), "title")), width), *(line("  ", *row) for row in said)]
+    one = explained(overhead, chart.bars[at])
+    mark = (marks.here if here else " ", "here")
+    said = _said([" ".join(one.sentences)], width - 2, marks, "")
+    heading = line(mark, (one.title, "title"), (f"   {marks.plain(one.code)}" if one.code else "", ""))
+    return [cut(heading, width), *(line("  ", *row) for row in said)]
 
 
 def keys(overhead: Overhead, busy: bool, width: int, marks: Marks) -> list[Line]:
