@@ -87,7 +87,7 @@ SETTINGS = {
         Setting(
             "place",
             PLACES,
-            lambda value: "Where the five bytes lie: a CPU fetches a cache line at a time.",
+            lambda value: "Where the five bytes lie: in one cache line, or across two.",
             PLACES_IN_WORDS.__getitem__,
         ),
         Setting("nop", tuple(NOP_FORMS), lambda value: "How to do nothing in five bytes: in one instruction, or more."),

@@ -9,16 +9,20 @@ WORDS = {
     "call": "Go to another function, and remember the way back.",
     "nop": "An instruction that does nothing. This one is five bytes long, as long as a call.",
     "nothing": "An instruction of five bytes that does nothing (a NOP).",
-    "sync": "Every CPU is asked to answer. It answers between two instructions, so it holds no half of one then.",
+    "sync": "Every CPU is asked to answer. It answers between two instructions, so it holds no half of one then. "
+    "And it serializes: from there on it runs what memory holds.",
     "trampoline": "A few instructions that save what the function needs, call the tracer, and come back.",
     "handler": "The code of the kernel that runs when a CPU takes an int3 or an interrupt.",
     "interrupts": "Signals that make a CPU leave what it does for a moment. Where they are off, one has to wait.",
     "batch": "Up to 256 functions that are changed together: each wait serves them all.",
-    "cache line": "64 bytes that a CPU fetches together. Where five bytes lie across two, they may come at two times.",
-    "trace": "What the tracer has written down: task, CPU, time, function, and who called it.",
+    "cache line": "64 bytes that come from memory together. Five bytes across two of them may come at two times. "
+    "No manual promises that those of one line are read at once.",
+    "trace": "What the tracer has written down: task, CPU, time, function, and who called it. "
+    "Simplified: ours writes from the first call on, Linux's once every place is changed (tr->function_enabled).",
     "site": "The place at the start of a function where the five bytes stand.",
     "serializes": "From here on a CPU runs what memory holds: what it had read ahead does not count any more.",
-    "oops": "The last words of a kernel that cannot go on.",
+    "oops": "The last words of a kernel that cannot go on. Its Code line is what memory holds. "
+    "Simplified: without the lines of segment and control registers.",
     "tail": "Bytes 1 to 4 of the five.",
     "head": "Byte 0, the first of the five.",
     "may run": "The bytes that this CPU may still be made to run here, by what manuals promise. Memory is one for all.",
