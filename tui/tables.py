@@ -30,14 +30,16 @@ class Answers:
     """What was counted, priced and measured.
 
     Attributes:
-        glob: functions of the variants that trace. rows: the exact figures. table: their prices. left_out: variants
-        that cannot be made here. measured, grown, over: by workload, by functions traced, by sites; [] if not asked.
+        glob: functions of the variants that trace. rows: the exact figures. table: their prices.
+        measured, grown, over: by workload, by functions traced, by sites; [] if not asked.
+        refused: why nothing can be measured here, "" otherwise. left_out: variants that cannot be made here.
     """
 
     glob: str
     rows: Sequence[Exact]
     table: Costs
     measured: Sequence[Measured]
+    refused: str
     grown: Sequence[tuple[int, Exact]]
     over: Sequence[Patched]
     left_out: Sequence[str]
@@ -56,7 +58,7 @@ def value(answers: Answers) -> dict[str, object]:
             "sources": sorted(set(table.source.values())),
             "variants": [asdict(modelled(row, table)) for row in answers.rows],
         },
-        "measured": measured_value(answers.measured),
+        "measured": {"refused": answers.refused} if answers.refused else measured_value(answers.measured),
         "growth": [{"traced": traced, "instructions": row.instructions} for traced, row in answers.grown],
         "sites": sites_value(answers.over),
         "left_out": list(answers.left_out),
@@ -66,7 +68,7 @@ def value(answers: Answers) -> dict[str, object]:
 def tables(answers: Answers) -> list[str]:
     """All of it as text, but for the bars."""
     out = [*lines(answers.rows, answers.glob), *priced_lines(answers.rows, answers.table)]
-    out += measured_lines(answers.measured)
+    out += ["", f"MEASURED: not here. {answers.refused}."] if answers.refused else measured_lines(answers.measured)
     return [*out, "", *sites_lines(answers.over)] if answers.over else out
 
 

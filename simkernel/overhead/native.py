@@ -162,7 +162,8 @@ def kept() -> Iterator[None]:
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cpus)
+        if os.sched_getaffinity(0) != cpus:
+            os.sched_setaffinity(0, cpus)
         _sigaction(action)
         set_gs(gs.value)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import platform
 import signal
 
 import numpy as np
@@ -15,6 +17,7 @@ from simkernel.overhead import native
 from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
 from simkernel.overhead.measured import AGAIN, BASE, ROUNDS, evaluate, measure, measured_workload
 from simkernel.overhead.variants import VARIANTS
+from tui.cli import run
 
 HERE = pytest.mark.skipif(bool(native.why_not()), reason="needs x86-64 Linux")
 
@@ -135,3 +138,18 @@ def test_measuring_gives_the_cpus_back_and_finds_the_tracer() -> None:
 def test_a_variant_that_there_is_not_is_refused() -> None:
     with pytest.raises(LearnerError, match="no variant 'nopp'; there are: none, nop"):
         measure(["nopp"])
+
+
+@HERE
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_where_nothing_can_be_measured_the_rest_is_told_and_why(
+    form: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert run(["overhead", "nop", "--measure", *form]) == 2
+    out = capsys.readouterr().out
+    if form:
+        value = json.loads(out)
+        assert "aarch64" in value["measured"]["refused"] and value["exact"]["variants"]
+    else:
+        assert "MEASURED: not here. native code needs an x86-64 CPU; this is aarch64." in out and "MODELLED" in out

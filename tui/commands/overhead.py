@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simkernel.overhead.sites import Patched
     from tui.bars import Chart
 
+REFUSED = 2  # exit code: what was asked for cannot be done
+
 
 @click.command
 @click.argument("variants", nargs=-1, metavar="[VARIANT]...")
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--plot", is_flag=True, help="Too: what grows with the traced functions, and with the sites patched.")
 @click.option("--svg", "svg_file", type=click.Path(path_type=Path), metavar="FILE", help="Write pictures for slides.")
 @takes_options()
+@click.pass_context
 def command(
+    ctx: click.Context,
     variants: tuple[str, ...],
     glob: str,
     costs_file: Path | None,
@@ -45,18 +49,20 @@ def command(
 
     The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again. Counted, not
     estimated: instructions, bytes of the code that ran, and accesses to memory. Without VARIANT: all there are,
-    and bars for the four that matter most.
+    and bars for the four that matter most. Exit code 2 where --measure cannot be done here; the rest is shown.
     """
     from simkernel.overhead.modelled import costs
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
 
     table = costs(costs_file)
     chosen = [variant_named(name).name for name in variants]
+    measured, refused = measure_all(chosen) if measure else ([], "")
     answers = Answers(
         glob=glob,
         rows=count(chosen or list(possible()), glob),
         table=table,
-        measured=measure_all(chosen) if measure else [],
+        measured=measured,
+        refused=refused,
         grown=grow() if plot else [],
         over=sites_grow() if plot else [],
         left_out=[] if chosen else sorted(set(VARIANTS) - set(possible())),
@@ -66,7 +72,13 @@ def command(
     written = [] if svg_file is None else write_pictures(pictures, svg_file)
     if as_json:
         emit_json(value(answers))
-        return
+    else:
+        tell(answers, charts, written)
+    ctx.exit(REFUSED if refused else 0)
+
+
+def tell(answers: Answers, charts: Sequence[Chart], written: Sequence[Path]) -> None:
+    """All of it as text: the tables, the bars, and where the pictures are."""
     for text in tables(answers):
         click.echo(text)
     for chart in charts:
@@ -74,9 +86,8 @@ def command(
     if written:
         click.echo(f"\nPictures: {', '.join(map(str, written))}")
     if answers.left_out:
-        click.echo(
-            f"Left out, because they are assembled and Keystone is not installed: {', '.join(answers.left_out)}."
-        )
+        missing = ", ".join(answers.left_out)
+        click.echo(f"Left out, because they are assembled and Keystone is not installed: {missing}.")
 
 
 def charts_of(answers: Answers, names: Sequence[str]) -> list[Chart]:
@@ -113,12 +124,15 @@ def write_pictures(pictures: Sequence[str], file: Path) -> list[Path]:
     return places
 
 
-def measure_all(variants: Sequence[str]) -> list[Measured]:
-    """Each workload, measured here."""
+def measure_all(variants: Sequence[str]) -> tuple[list[Measured], str]:
+    """Each workload, measured here, or why that cannot be: then the other answers are still told."""
     from simkernel.overhead.measured import ROUNDS, WORKLOADS, measure
 
     with progress("measuring") as line:
-        return measure(variants, show=line.steps(len(WORKLOADS) * (1 + ROUNDS)))
+        try:
+            return measure(variants, show=line.steps(len(WORKLOADS) * (1 + ROUNDS))), ""
+        except LearnerError as error:
+            return [], str(error)
 
 
 def grow() -> list[tuple[int, Exact]]:
