@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ class Progress:
     def show(self, detail: str = "", part: float | None = None) -> None:
         """Replace the line; `detail` is how far it got, `part` of all (0 to 1) is drawn as a bar."""
         bar = "" if part is None else f"[{'#' * round(BAR * min(part, 1)):<{BAR}}] "
-        line = f"{self.what} ... {bar}{detail}".rstrip()
+        line = f"{self.what} ... {bar}{detail}".rstrip()[: shutil.get_terminal_size().columns - 1]  # else it scrolls
         if self._on and line != self._shown:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
             self._shown = line

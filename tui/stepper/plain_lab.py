@@ -115,7 +115,7 @@ class PlainLab:
 
     def _explore(self, guess: str) -> None:
         """On a terminal it is said how far it is; ctrl-C ends the search, and what it has found stays."""
-        with progress("Exploring every order of events; ctrl-C ends it") as line:
+        with progress("exploring; ctrl-C ends it") as line:
             before = signal.signal(signal.SIGINT, lambda *_: setattr(self.lab, "stop_asked", True))
             try:
                 self.lab.explore(guess, lambda: line.show(self.lab.so_far))
