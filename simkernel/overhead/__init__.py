@@ -16,4 +16,5 @@ mix         bodies of a kernel's sizes, with the instructions that the exact cou
 tracing     the guest's own tracer as native code
 bodies      the variants as native code: such bodies behind another beginning
 measured    how long they take on this CPU, and what of that is noise
+apart       the same in a process of its own
 """

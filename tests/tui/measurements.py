@@ -24,10 +24,10 @@ def measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let whoever measures get MEASURED, in each workload."""
     from dataclasses import replace
 
-    def measure(show: object = None) -> list[Measured]:
+    def measured(show: object = None, waiting: object = None) -> list[Measured]:
         return [replace(MEASURED, workload=name) for name in ("tight", "warm", "cold")]
 
-    monkeypatch.setattr("simkernel.overhead.measured.measure", measure)
+    monkeypatch.setattr("simkernel.overhead.apart.measured_apart", measured)
 
 
 def little_to_count(monkeypatch: pytest.MonkeyPatch) -> None:

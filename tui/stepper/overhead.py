@@ -17,9 +17,9 @@ from simkernel.errors import LearnerError, nearest
 from tui.bars import (
     FIRST,
     Chart,
+    edge,
     exact_chart,
     growth_chart,
-    longest,
     measured_chart,
     modelled_chart,
     svg,
@@ -76,17 +76,7 @@ ANSWERS = {
     ),
 }
 SYNCS, TIME = "syncs", "patch time"
-SEVERAL = {
-    MEASURED: {
-        "tight": "One short function is called over and over.",
-        "warm": "So few functions are called in turn that their code fits the CPU's first cache.",
-        "cold": "So many functions are called in turn that their code does not fit the CPU's first cache.",
-    },
-    SITES: {
-        SYNCS: "The patching task waits so often for an answer of every CPU.",
-        TIME: "What the patching task takes, each of its actions at a stated price.",
-    },
-}
+SEVERAL = {MEASURED: ("tight", "warm", "cold"), SITES: (SYNCS, TIME)}
 """Pictures of one answer, where there are several."""
 
 
@@ -108,7 +98,7 @@ class Overhead:
     def __init__(self) -> None:
         self.every = self.closer = False
         self.look_at(EXACT)
-        self.which = {name: next(iter(pictures)) for name, pictures in SEVERAL.items()}
+        self.which = {name: pictures[0] for name, pictures in SEVERAL.items()}
         self.counted: dict[str, Exact] = {}
         self.measured: dict[str, Measured] = {}
         self.where: Machine | None = None
@@ -158,7 +148,7 @@ class Overhead:
     @property
     def next_picture(self) -> str:
         """The picture after that one."""
-        names = list(SEVERAL.get(self.name, ()))
+        names = SEVERAL.get(self.name, ())
         return names[(names.index(self.picture) + 1) % len(names)] if names else ""
 
     @property
@@ -212,12 +202,12 @@ class Overhead:
 
     @property
     def end(self) -> float:
-        """The value at the right edge: of the longest bar, or, closer, of so many of the first."""
+        """The value at the right edge: where the picture ends, or, closer, of so many of the first."""
         chart = self.chart
         if chart is None:
             return 1.0
         first = chart.bars[0].value
-        return min(longest(chart), CLOSER * first) if self.closer and first else longest(chart)
+        return min(edge(chart), CLOSER * first) if self.closer and first else edge(chart)
 
     # --- the work ---------------------------------------------------------------------------------------------------
 
@@ -273,9 +263,11 @@ class Overhead:
             self.counted[name] = exact(name)
 
     def _measure(self, told: Show) -> None:
-        from simkernel.overhead.measured import ROUNDS, machine, measure
+        from simkernel.overhead.apart import measured_apart
+        from simkernel.overhead.measured import ROUNDS, machine
 
-        measured = measure(show=_steps(told, len(SEVERAL[MEASURED]) * (1 + ROUNDS)))
+        step = _steps(told, len(SEVERAL[MEASURED]) * (1 + ROUNDS))
+        measured = measured_apart(show=step, waiting=lambda: told(self.told, self.part))
         self.where = machine()
         self.measured = {one.workload: one for one in measured}
 

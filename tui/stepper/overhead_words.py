@@ -6,16 +6,21 @@ from dataclasses import dataclass
 
 from simkernel.overhead.bodies import BEGINNINGS
 from simkernel.overhead.exact import Exact
+from simkernel.overhead.measured import MEANS
 from simkernel.overhead.modelled import modelled
 from simkernel.overhead.published import published
 from simkernel.overhead.variants import VARIANTS, possible
 from tui.bars import Bar
 from tui.plots import published_title, sites_title
-from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SEVERAL, SITES, SYNCS, TIME, Overhead
+from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, SYNCS, TIME, Overhead
 
 WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
-STAND_IN = "Simplified: here the tracer is a stand-in of some thirty instructions that stamps by RDTSC."
-TRACED = ("function",)  # of the variants with native code
+PICTURES = MEANS | {
+    SYNCS: "the patching task waits so often for an answer of every CPU",
+    TIME: "what the patching task takes, each of its actions at a stated price",
+}
+STAMP = "Simplified: here the stamp of a record is a word in memory, not RDTSC."
+SIGNAL = "An int3 is a signal to the process."
 FIRST_BAR = "The others are held against this one."
 
 
@@ -37,8 +42,7 @@ def notes(overhead: Overhead) -> list[str]:
         made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
         out.append(f"{WORK} System calls of each: {made}.")
     if overhead.name == MEASURED and (here := overhead.where) is not None:
-        others = [VARIANTS[name].title for name in overhead.variants if name not in BEGINNINGS]
-        out += [f"Without native code: {', '.join(others)}."] if others else []
+        out.append("Native code in the default kernel's counted mix of instructions; the toy kernel's own trampolines.")
         out.append(f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.")
     if overhead.name == MODELLED:
         out += [f"Source: {source}." for source in sorted(set(overhead.table.source.values()))]
@@ -65,7 +69,7 @@ def picture_line(overhead: Overhead) -> str:
     if overhead.name == MEASURED and overhead.measured:
         functions = overhead.measured[picture].functions
         of = "1 function" if functions == 1 else f"{functions:,} functions"
-    return f"{picture[0].upper()}{picture[1:]} ({of}): {SEVERAL[overhead.name][picture]}"
+    return f"{picture[0].upper()}{picture[1:]} ({of}): {PICTURES[picture]}."
 
 
 def explained(overhead: Overhead, bar: Bar) -> Explained:
@@ -79,8 +83,10 @@ def explained(overhead: Overhead, bar: Bar) -> Explained:
         return Explained(bar.title, "", [FIRST_BAR if bar == first else f"{more:,.0f} more than with {first.title}."])
     variant = VARIANTS[bar.name]
     figures = {EXACT: _counted, MODELLED: _priced, MEASURED: _measured}[overhead.name](overhead, bar.name)
-    stand_in = [STAND_IN] if overhead.name == MEASURED and bar.name in TRACED else []
-    return Explained(variant.title, variant.what or "no bytes", [variant.sentence, *stand_in, figures])
+    traced = overhead.name == MEASURED and bar.name in BEGINNINGS and bool(BEGINNINGS[bar.name].callback)
+    simplified = [STAMP] if traced else []
+    simplified += [SIGNAL] if traced and bar.name == "int3" else []
+    return Explained(variant.title, variant.what or "no bytes", [variant.sentence, *simplified, figures])
 
 
 def _against(overhead: Overhead, row: Exact) -> tuple[Exact, int]:

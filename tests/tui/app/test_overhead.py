@@ -98,14 +98,15 @@ def test_from_answer_to_answer_and_measuring_asks_first() -> None:
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A measurement that goes on until it is ended."""
 
-    def measure(show: Callable[[str], None]) -> None:
+    def measured(show: Callable[[str], None], waiting: Callable[[], None]) -> None:
         import time
 
+        show("tight: round 1 of 40")
         while True:
-            show("tight: round 1 of 40")
+            waiting()
             time.sleep(0.01)
 
-    monkeypatch.setattr("simkernel.overhead.measured.measure", measure)
+    monkeypatch.setattr("simkernel.overhead.apart.measured_apart", measured)
 
 
 def test_esc_ends_what_is_measured_and_keys_are_taken_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def _said(sentences: list[str], width: int, marks: Marks, look: str) -> list[Lin
 
 def _means(overhead: Overhead, chart: Chart) -> list[str]:
     said = [picture_line(overhead), chart.means]
-    if overhead.closer and any((bar.value or 0) > overhead.end for bar in chart.bars):
+    if any((bar.value or 0) > overhead.end for bar in chart.bars):
         said.append("A bar that ends in an arrow is longer than there is room for.")
     return said
 
