@@ -192,7 +192,8 @@ def _write_trace(core: FtraceCore, text: str, append: bool) -> Written:
 
 def _kallsyms(core: FtraceCore) -> str:
     """/proc/kallsyms as root reads it."""
-    own = [f"{symbol.address:016x} {symbol.kind} {symbol.name}" for symbol in core.kernel.symbols]
+    shown = (symbol for symbol in core.kernel.symbols if symbol.kind != ".")
+    own = [f"{symbol.address:016x} {symbol.kind} {symbol.name}" for symbol in shown]
     pages = core.state().trampolines.used
     return lines([*own, *(f"{page:016x} t ftrace_trampoline\t[__builtin__ftrace]" for page in pages)])
 

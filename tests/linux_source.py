@@ -20,10 +20,10 @@ class LinuxSource:
     def statuses(self, name: str, file: str) -> set[str]:
         """The statuses (`tests/guest/names.tsv` says which there are) of a name's definitions in a file."""
         text = self.text(file)
+        if ".lds." in file:
+            return {"linker"} if re.search(rf"\b{name} = ", text) else set()
         if file.endswith(".S"):
             return self._assembly(name, text)
-        if file.endswith(".lds.h"):
-            return {"linker"} if re.search(rf"\b{name} = ", text) else set()
         compiled = "traced" if self._profiled(file) else "notrace"
         found = {self._qualified(head, compiled) for head in _heads(name, text)}
         if re.search(rf"^#define {name}\(", text, re.M):
@@ -35,6 +35,28 @@ class LinuxSource:
             if name in kinds and (entry[1] == "DEFINE") == (kinds[name] != "asm"):
                 found.add(kinds[name])
         return found
+
+    def letters(self, name: str, file: str) -> set[str]:
+        """What kallsyms can have for a name that a file defines: t or T; d, D, b or B. Empty if it has none."""
+        text = self.text(file)
+        if ".lds." in file:
+            return {"T" if re.search(r"text|func", name) else "D"} if re.search(rf"\b{name} = ", text) else set()
+        if file.endswith(".S"):
+            return self._assembly_letters(name, text)
+        found = {"t" if re.search(r"\bstatic\b", head) else "T" for head in _heads(name, text)}
+        if re.search(rf"^#define {name}\(", text, re.M):
+            found.add("t")
+        if name.startswith("__x64_sys_") and re.search(rf"^SYSCALL_DEFINE\d\({name[10:]}\b", text, re.M):
+            found.add("T")
+        for entry in re.finditer(r"^D\w+_IDTENTRY\w*\((?:\w+,\s*)?(\w+)\)", text, re.M):
+            found |= {f"asm_{entry[1]}": {"T"}, entry[1]: {"T"}, f"__{entry[1]}": {"t"}}.get(name, set())
+        return found | _data_letters(name, text)
+
+    def _assembly_letters(self, name: str, text: str) -> set[str]:
+        if not self._assembly(name, text):
+            return set()
+        local = rf"^SYM_\w+_START_LOCAL\w*\({name}\b|^SYM_INNER_LABEL\w*\({name}, SYM_L_LOCAL\)"
+        return {"t" if re.search(local, text, re.M) else "T"}
 
     def _assembly(self, name: str, text: str) -> set[str]:
         named = any(match["name"] == name for match in _LINKAGE.finditer(text))
@@ -69,11 +91,25 @@ class LinuxSource:
         return found
 
 
+def _data_letters(name: str, text: str) -> set[str]:
+    """The letters of a variable's definitions. Without an initialiser or a section of its own it is in .bss."""
+    found = {"D" for _ in re.finditer(rf"^DEFINE_MUTEX\({name}\);", text, re.M)}
+    declared = rf"^(?P<head>[a-z_][\w \t*]*[ \t*])?{name}(?:\[[^\]\n]*\])*(?P<tail>(?: __\w+)*\s*(?:=|;))"
+    for match in re.finditer(declared, text, re.M):
+        head, tail = match["head"] or "", match["tail"]
+        if re.search(r"\b(?:extern|typedef|return)\b", head):
+            continue
+        placed = "=" in tail or re.search(r"__ro_after_init|__read_mostly|__cacheline_aligned", tail)
+        letter = "d" if placed else "b"
+        found.add(letter if re.search(r"\bstatic\b", head) else letter.upper())
+    return found
+
+
 def _heads(name: str, text: str) -> list[str]:
     """All that stands before the name in each definition of a function."""
     heads = []
     for match in re.finditer(rf"^(?P<head>[a-zA-Z_][^\n;{{}}()#]*?)?\b{name}\(", text, re.M):
-        closed = _closing(text, match.end())
+        closed = closing(text, match.end())
         if not re.match(r"(?:\s*__\w+\([^()]*\))*\s*\{", text[closed : closed + 200]):
             continue
         before = text[: match.start()].rstrip("\n").rpartition("\n")[2]
@@ -82,7 +118,7 @@ def _heads(name: str, text: str) -> list[str]:
     return heads
 
 
-def _closing(text: str, start: int) -> int:
+def closing(text: str, start: int) -> int:
     """The place behind the parenthesis that closes the one before `start`."""
     depth = 1
     for place in range(start, len(text)):

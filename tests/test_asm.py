@@ -34,10 +34,30 @@ def test_symbols_have_addresses_sizes_and_kinds(kernel: Assembly) -> None:
     assert of["_sdata"].address == kernel.data_base and kernel.data_base % layout.PAGE_SIZE == 0
     assert of["_edata"].address == kernel.data_base + len(kernel.data)
     assert (of["counter"].size, of["counter"].kind, of["first"].kind, of["hlt_resume"].kind) == (16, "D", "T", "t")
+    assert {of[name].kind for name in ("_text", "_etext", "_sdata", "_edata", "__start_mcount_loc")} == {"T", "D"}
     assert of["__fentry__"].size == 1 and not of["__fentry__"].traced
     assert [s.name for s in kernel.symbols if s.traced] == ["first", "second"]
     assert not any(s.name.startswith(".L") for s in kernel.symbols)
     assert [s.address for s in kernel.symbols] == sorted(s.address for s in kernel.symbols)
+
+
+def test_linkage_and_part_are_what_kallsyms_shows() -> None:
+    text = (
+        "SYM_FUNC_START_NOTRACE __fentry__\nret\nSYM_FUNC_END __fentry__\nSYM_FUNC_START f\n"
+        "SYM_INNER_LABEL f_call, SYM_L_GLOBAL\nnop\nSYM_INNER_LABEL f_end, SYM_L_LOCAL\nret\nSYM_FUNC_END f\n"
+        "SYM_FUNC_START_LOCAL g\nHOST_LABEL g_found\nret\nSYM_FUNC_END g\n"
+        "SYM_FUNC_START_NOTRACE_LOCAL h\nret\nSYM_FUNC_END h\n.data\nSYM_DATA_START d\n.quad 0x1\nSYM_DATA_END d\n"
+        "SYM_DATA_START_LOCAL e\n.quad 0x0\nSYM_DATA_END e\n.bss\nSYM_DATA_START z\n.quad 0x0\nSYM_DATA_END z\n"
+        "SYM_DATA_START_LOCAL y\n.quad 0x0\nSYM_DATA_END y\nloose: .quad 0x0\n"
+    )
+    made = assemble([macros(), ("body.S", text)])
+    kinds = {s.name: s.kind for s in made.symbols}
+    wanted = "f T, f_call T, f_end t, g t, g_found ., h t, d D, e d, z B, y b, loose b"
+    assert {f"{name} {kinds[name]}" for name in kinds} >= set(wanted.split(", "))
+    assert [s.name for s in made.symbols if s.traced] == ["f", "g"]
+    told = text.replace("_LOCAL", "").replace(", SYM_L", ", SYM_L_LOCAL").replace(".bss", ".data")
+    plain = assemble([macros(), ("body.S", told)])
+    assert (plain.text, plain.data, plain.sites) == (made.text, made.data, made.sites)
 
 
 def test_sites_are_sorted_and_in_the_data_and_hold_the_call(kernel: Assembly) -> None:

@@ -31,7 +31,7 @@ REFUSED = {
     "call __fentry__": "call __fentry__ stands only in SYM_FUNC_START",
     '.incbin "/etc/passwd"': ".incbin cannot be used: a kernel source reads no other file",
     '.include "x.S"': ".include cannot be used",
-    ".section .init": "write .text or .data",
+    ".section .init": "write .text, .data, or .bss",
     ".globl f": ".globl cannot be used",
     ".align 0x10": "write .p2align",
     ".balign 0x10": "write .p2align",
@@ -119,6 +119,11 @@ def test_the_first_wrong_line_is_named_in_a_long_file() -> None:
 def test_a_kernel_as_a_whole(text: str, message: str) -> None:
     with pytest.raises(LearnerError, match=message):
         assemble([macros(), ("body.S", text)])
+
+
+def test_bss_holds_zeroes_only() -> None:
+    with pytest.raises(KernelSourceError, match=r"^body\.S:9: d is not all 0, so it cannot be in \.bss"):
+        assemble(with_body("ret", ".bss\nSYM_DATA_START d\n.quad 0x1\nSYM_DATA_END d"))
 
 
 def test_a_traced_function_must_begin_with_its_call() -> None:

@@ -52,7 +52,7 @@ def test_symbols_do_not_overlap_and_lie_in_their_part(image: KernelImage) -> Non
         assert before.address + before.size <= after.address, (before.name, after.name)
     edge = image.address("_sdata")
     for symbol in image.symbols:
-        assert symbol.kind in ("Dd" if symbol.address >= edge else "Tt"), symbol.name
+        assert symbol.kind in ("DdBb" if symbol.address >= edge else "Tt."), symbol.name
     assert len({s.name for s in image.symbols}) == len(image.symbols)
 
 

@@ -1,4 +1,4 @@
-"""Names of the guest's functions are Linux's, and have a site where Linux's have one.
+"""Names in the guest are Linux's, have a site where Linux's have one, and are static where Linux's are.
 
 `guest/names.tsv` is the list. Where LINUX_SOURCE names a tree of Linux 6.12, the list is held against that too.
 """
@@ -28,20 +28,21 @@ needs_source = pytest.mark.skipif(not ROOT, reason="LINUX_SOURCE does not name a
 
 
 @cache
-def listed() -> dict[str, tuple[str, str]]:
-    """(status, file) of each name."""
+def listed() -> dict[str, tuple[str, str, str]]:
+    """(status, type in kallsyms, file) of each name."""
     lines = NAMES.read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
-    assert len({name for name, _, _ in rows}) == len(rows)
-    return {name: (status, file) for name, status, file in rows}
+    assert len({name for name, _, _, _ in rows}) == len(rows)
+    return {name: (status, letter, file) for name, status, letter, file in rows}
 
 
 def having(*statuses: str) -> list[str]:
-    return [name for name, (status, _) in listed().items() if status in statuses]
+    return [name for name, (status, _, _) in listed().items() if status in statuses]
 
 
-def code() -> list[Symbol]:
-    return [symbol for symbol in KernelImage.default().symbols if symbol.kind in "Tt"]
+def shown() -> list[Symbol]:
+    """The symbols that kallsyms shows."""
+    return [symbol for symbol in KernelImage.default().symbols if symbol.kind != "."]
 
 
 @cache
@@ -51,7 +52,15 @@ def guest_sources() -> list[str]:
 
 
 def test_every_name_is_on_the_list() -> None:
-    assert {symbol.name for symbol in code()} == set(listed())
+    assert {symbol.name for symbol in shown()} == set(listed())
+
+
+def test_every_name_has_the_type_of_the_list() -> None:
+    assert {symbol.name: symbol.kind for symbol in shown()} == {name: one[1] for name, one in listed().items()}
+
+
+def test_what_is_not_in_linux_is_known_to_no_other_file() -> None:
+    assert [name for name in having("ours") if listed()[name][1].isupper()] == []
 
 
 def test_a_function_has_a_site_where_linux_has_one() -> None:
@@ -65,7 +74,7 @@ def test_a_site_that_is_left_out_is_marked(name: str) -> None:
 
 
 def test_there_are_enough_functions_in_enough_subsystems() -> None:
-    files = [listed()[name][1].split("/") for name in having("traced")]
+    files = [listed()[name][2].split("/") for name in having("traced")]
     subsystems = {"/".join(file[:2]) if file[0] in ("arch", "kernel") else file[0] for file in files}
     assert len(files) >= 60
     assert subsystems >= {
@@ -90,11 +99,21 @@ def test_what_the_exhibits_show_is_traced(name: str) -> None:
 def test_linux_has_each_name_with_its_status() -> None:
     linux = LinuxSource(Path(ROOT))
     wrong = []
-    for name, (status, file) in listed().items():
-        found = linux.statuses(name, file) if status != "ours" else {"ours"}
+    for name, (status, _, file) in listed().items():
+        found = linux.statuses(name, file) if status not in ("ours", "data") else {status}
         if {"omitted": "traced"}.get(status, status) not in found:
             wrong.append((name, status, file, found))
     assert wrong == []
+
+
+@needs_source
+def test_linux_has_each_name_with_its_type() -> None:
+    linux = LinuxSource(Path(ROOT))
+    known = [(name, letter, file) for name, (status, letter, file) in listed().items() if status != "ours"]
+    assert [(*row, found) for row in known if (found := linux.letters(row[0], row[2])) != {row[1]}] == []
+    assert re.search(
+        r"\.rodata .*\n(?:.*\n){1,6}\s*RO_AFTER_INIT_DATA", linux.text("include/asm-generic/vmlinux.lds.h")
+    )
 
 
 @needs_source

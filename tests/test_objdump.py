@@ -89,7 +89,7 @@ def test_every_row_of_the_spelling_tables_is_needed() -> None:
 def test_listings_are_those_of_gdb(tmp_path: Path) -> None:
     image = KernelImage.default()
     text = image.segments[0]
-    functions = [s for s in image.symbols if s.size and s.kind == "T"]
+    functions = [s for s in image.symbols if s.size and s.kind in "Tt"]
     file, binary = tmp_path / "kernel.elf", tmp_path / "kernel.bin"
     binary.write_bytes(text.data)
     command = ["objcopy", "-I", "binary", "-O", "elf64-x86-64", "-B", "i386:x86-64"]
@@ -112,6 +112,6 @@ def _only_functions(image: KernelImage) -> Callable[[int], str]:
 
     def symbolize(address: int) -> str:
         symbol = image.find(address)
-        return image.symbolize(address) if symbol and symbol.kind == "T" else f"{address:#x}"
+        return image.symbolize(address) if symbol and symbol.kind in "Tt" else f"{address:#x}"
 
     return symbolize

@@ -5,9 +5,10 @@
     link.py         text and data, symbols, __mcount_loc       reread.py       the result, read back through Capstone
     keystone.py     Keystone itself, and the ways around it    child.py        a learner's file, in a child process
 
-A source has two parts: text, and after a line `.data`, data (`.text` goes back). All files are one unit: the text of
-all, then, page aligned, the data of all, then the sorted table of sites from `__start_mcount_loc` to
-`__stop_mcount_loc`. The names `_stext`, `_etext`, `_sdata`, `_edata` are there too. Every constant of `layout.py` can
+A source has two parts: text, and after a line `.data`, data (`.text` goes back; `.bss` is data too, of zeroes, and says
+so in kallsyms). All files are one unit: the text of all, then, page aligned, the data of all, then the sorted table of
+sites from `__start_mcount_loc` to `__stop_mcount_loc`. The names `_text`, `_stext`, `_etext`, `_sdata` and `_edata` are
+there too. Every constant of `layout.py` can
 be used by its name. `.Lname` and `1:` are private to their file. Numbers are hexadecimal.
 """
 

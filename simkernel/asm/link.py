@@ -19,7 +19,9 @@ from simkernel.errors import LearnerError, OurError
 from simkernel.layout import PAGE_SIZE, TEXT_BASE, TEXT_SIZE
 
 FENTRY_CALL = "call __fentry__"
-OWN_LABELS = ("_stext", "_etext", "_sdata", "_edata", "__start_mcount_loc", "__stop_mcount_loc")
+OWN_LABELS = ("_stext", "_text", "_etext", "_sdata", "_edata", "__start_mcount_loc", "__stop_mcount_loc")
+# The parts of a source, and the letter that nm has for what is local there.
+PARTS = {".text": "t", ".data": "d", ".bss": "b"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,7 +30,8 @@ class Symbol:
 
     Attributes:
         address: where it is. size: in bytes, 0 for a label. name: unique.
-        kind: as in kallsyms, 'T' text, 't' a label in the text, 'D' data, 'd' a label in the data.
+        kind: as in kallsyms, 't' text, 'd' data, 'b' data that begins as zeroes; a capital where other files know the
+            name (in C: not static). '.' is a place that only the machine looks for: kallsyms has none.
         traced: begins with a patch site.
     """
 
@@ -58,6 +61,7 @@ class Unit:
     text: list[Statement] = field(default_factory=list)
     data: list[Statement] = field(default_factory=list)
     labels: dict[str, Statement] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)  # of each label
     marks: list[tuple[Mark, str]] = field(default_factory=list)  # a start, and the label of its end
     sites: list[tuple[str, Mark]] = field(default_factory=list)  # label of the site
     last_file: str = ""
@@ -69,21 +73,21 @@ class Unit:
     def add_file(self, index: int, file: str, items: Iterable[Item]) -> None:
         """Sort one file's statements into text and data."""
         self.last_file = file
-        part = self.text
+        part, letter = self.text, "t"
         numbered: dict[str, int] = {}
         for item in items:
             if isinstance(item, Mark):
-                self._mark(item, part)
-            elif item.head in (".text", ".data"):
-                part = self.text if item.head == ".text" else self.data
+                self._mark(item, part, letter)
+            elif item.head in PARTS:
+                part, letter = self.text if item.head == ".text" else self.data, PARTS[item.head]
             else:
-                self._statement(_localise(item, index, numbered), part)
+                self._statement(_localise(item, index, numbered), part, letter)
         if self.opened:
             raise self.opened.at.error(
                 f"SYM_{self.opened.kind}_START {self.opened.name} has no SYM_{self.opened.kind}_END"
             )
 
-    def _statement(self, statement: Statement, part: list[Statement]) -> None:
+    def _statement(self, statement: Statement, part: list[Statement], letter: str) -> None:
         if statement.text.endswith(":"):
             name = statement.text[:-1]
             first = self.labels.get(name)
@@ -91,6 +95,7 @@ class Unit:
                 where = f", first at {first.file}:{first.line}" if first else ", first by the assembler itself"
                 raise statement.error(f"label '{name}' is defined twice{where}")
             self.labels[name] = statement
+            self.kinds.setdefault(name, letter)
         elif " ".join(statement.text.split()) == FENTRY_CALL and part is self.text:
             if self.pending is None:
                 raise statement.error("call __fentry__ stands only in SYM_FUNC_START; use that macro")
@@ -102,7 +107,12 @@ class Unit:
             part.append(Statement(statement.file, statement.line, label + ":", statement.within))
         part.append(statement)
 
-    def _mark(self, mark: Mark, part: list[Statement]) -> None:
+    def _mark(self, mark: Mark, part: list[Statement], letter: str) -> None:
+        if mark.start:
+            shown = letter.upper() if mark.shared else letter
+            self.kinds[mark.name] = "." if mark.kind == "HOST" else shown
+        if mark.kind in ("INNER", "HOST"):
+            return
         wanted = self.data if mark.kind == "DATA" else self.text
         if part is not wanted:
             here, there = (".text", ".data") if mark.kind == "DATA" else (".data", ".text")
@@ -175,6 +185,7 @@ def link(unit: Unit, constants: dict[str, int]) -> Assembly:
         raise LearnerError(f"the kernel takes {len(binary):#x} bytes; the map has room for {TEXT_SIZE:#x}")
     text = binary[: address["_etext"] - TEXT_BASE]
     data = binary[address["_sdata"] - TEXT_BASE : address["_edata"] - TEXT_BASE]
+    _check_zeroes(unit, data, address)
     reread.check_text(text, TEXT_BASE, unit.text, [*places, address["_etext"]], _all_labels(unit, address, places))
     sites = tuple(address[label] for label, _ in unit.sites)
     if list(sites) != sorted(set(sites)):
@@ -193,8 +204,16 @@ def _check_size(statements: list[Statement], constants: dict[str, int]) -> None:
             )
 
 
+def _check_zeroes(unit: Unit, data: bytes, address: dict[str, int]) -> None:
+    """What stands in .bss is 0: no file holds it."""
+    for mark, end in unit.marks:
+        start = address[mark.name] - address["_sdata"]
+        if unit.kinds[mark.name] in "bB" and any(data[start : address[end] - address["_sdata"]]):
+            raise mark.at.error(f"{mark.name} is not all 0, so it cannot be in .bss: write .data on a line above")
+
+
 def _lines(unit: Unit, wanted: list[str]) -> list[str]:
-    lines = ["_stext:"]
+    lines = ["_stext:", "_text:"]
     for i, statement in enumerate(unit.text):
         lines += [f".Lstatement_{i}:", keystone.spelled(statement)]
     lines += ["_etext:", f".p2align {PAGE_SIZE.bit_length() - 1:#x}, 0x0", "_sdata:"]
@@ -244,14 +263,10 @@ def _symbols(unit: Unit, names: list[str], address: dict[str, int]) -> tuple[Sym
     sized = {mark.name: (mark, address[end]) for mark, end in unit.marks}
     traced = {mark.name for _, mark in unit.sites}
     symbols = [
-        Symbol(address[name], name, 0, "d" if address[name] >= address["_sdata"] else "t") for name in OWN_LABELS
+        Symbol(address[name], name, 0, "D" if address[name] >= address["_sdata"] else "T") for name in OWN_LABELS
     ]
     for name in names:
         start = address[name]
-        if name in sized:
-            mark, end = sized[name]
-            kind = "D" if mark.kind == "DATA" else "T"
-            symbols.append(Symbol(start, name, end - start, kind, name in traced))
-        else:
-            symbols.append(Symbol(start, name, 0, "d" if start >= address["_sdata"] else "t"))
-    return tuple(sorted(symbols, key=lambda s: (s.address, s.kind.islower(), s.name)))
+        end = sized[name][1] if name in sized else start
+        symbols.append(Symbol(start, name, end - start, unit.kinds[name], name in traced))
+    return tuple(sorted(symbols, key=lambda s: (s.address, s.size == 0, s.name)))

@@ -5,8 +5,9 @@ What GNU as calls `.macro`, `.rept`, `.irp`, `.if`, `.set`, with `\\arg`, `\\()`
 names of constants stand for their values (so that a constant can never be taken for a label), and bounds the output
 before any C code sees it.
 
-The pairs SYM_FUNC_START.. / SYM_FUNC_END and their CODE and DATA twins are macros of `guest/macros.S`; the expander
-reports each use as a `Mark`, from which `link.py` makes symbols, sizes and the list of sites.
+The pairs SYM_FUNC_START.. / SYM_FUNC_END and their CODE and DATA twins are macros of `guest/macros.S`, and so are the
+names of places inside, SYM_INNER_LABEL and HOST_LABEL; the expander reports each use as a `Mark`, from which `link.py`
+makes symbols, sizes and the list of sites.
 """
 
 from __future__ import annotations
@@ -25,16 +26,22 @@ MAX_LINE = 1000
 
 START = re.compile(r"SYM_(FUNC|CODE|DATA)_START\w*$")
 END = re.compile(r"SYM_(FUNC|CODE|DATA)_END$")
+PLACE = {"SYM_INNER_LABEL": "INNER", "HOST_LABEL": "HOST"}
+GLOBAL = "SYM_L_GLOBAL"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A use of SYM_*_START or SYM_*_END at this place: the object `name` begins (after its alignment) or ends."""
+    """A use of SYM_*_START or SYM_*_END at this place: the object `name` begins (after its alignment) or ends.
+
+    Or one of SYM_INNER_LABEL or HOST_LABEL: the place `name` inside an object. `shared`: other files of Linux know it.
+    """
 
     start: bool
-    kind: str  # FUNC, CODE or DATA
+    kind: str  # FUNC, CODE or DATA; INNER or HOST
     name: str
     traced: bool
+    shared: bool
     at: Statement
 
 
@@ -156,10 +163,12 @@ class Expander:
         start, end = START.match(macro.name), END.match(macro.name)
         object_name = values[macro.parameters[0].name] if macro.parameters else ""
         if end:
-            yield Mark(False, end.group(1), object_name, False, at)
+            yield Mark(False, end.group(1), object_name, False, False, at)
         if start:
             traced = start.group(1) == "FUNC" and "NOTRACE" not in macro.name
-            yield Mark(True, start.group(1), object_name, traced, at)
+            yield Mark(True, start.group(1), object_name, traced, not macro.name.endswith("_LOCAL"), at)
+        if macro.name in PLACE:
+            yield Mark(True, PLACE[macro.name], object_name, False, GLOBAL in values.values(), at)
         yield from self.expand(body, depth + 1)
 
     def _arguments(self, macro: _Macro, at: Statement) -> dict[str, str]:

@@ -26,7 +26,7 @@ INSTEAD = {
     ".global": "every name is global here; Keystone would make a later .quad of it 0",
     ".align": "Keystone drops it; write .p2align with the power of two",
     ".balign": "Keystone drops it; write .p2align with the power of two",
-    ".section": "there are two parts; write .text or .data",
+    ".section": "write .text, .data, or .bss for data that begins as zeroes",
     ".org": "Keystone cannot do it; write .fill",
 }
 

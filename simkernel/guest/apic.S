@@ -8,7 +8,7 @@ DEFINE_IDTENTRY_SYSVEC sysvec_apic_timer_interrupt
  * __sysvec_apic_timer_interrupt(regs): rdi. set_irq_regs(): what was interrupted, user or kernel, for the accounting;
  * IRQENTRY_ENTER has left it two words below regs. Simplified: no APIC to be acknowledged.
  */
-SYM_FUNC_START __sysvec_apic_timer_interrupt
+SYM_FUNC_START_LOCAL __sysvec_apic_timer_interrupt
 	movq -0x10(%rdi), %rax
 	movq %rax, %gs:PCPU_IRQ_USER
 	xorl %edi, %edi

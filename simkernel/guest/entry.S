@@ -104,7 +104,7 @@ SYM_FUNC_START_NOTRACE exc_nmi
 SYM_FUNC_END exc_nmi
 
 /* int nmi_handle(unsigned int type, regs) (arch/x86/kernel/nmi.c): one handler, which counts; eax = handled. */
-SYM_FUNC_START nmi_handle
+SYM_FUNC_START_LOCAL nmi_handle
 	PER_CPU_READ PCPU_NUMBER, %rax
 	incq nmi_count(,%rax,8)
 	movl $0x1, %eax
@@ -183,9 +183,9 @@ SYM_CODE_START preempt_schedule_thunk
 	ret
 SYM_CODE_END preempt_schedule_thunk
 
-.data
+.bss
 /* NMIs handled, for each CPU. */
-SYM_DATA_START nmi_count
+SYM_DATA_START_LOCAL nmi_count
 	.fill NR_CPUS, 0x8, 0x0
 SYM_DATA_END nmi_count
 .text

@@ -39,7 +39,7 @@ SYM_FUNC_START pick_next_task_fair
 SYM_FUNC_END pick_next_task_fair
 
 /* Charges the running entity first, so that it competes with its true vruntime. */
-SYM_FUNC_START pick_task_fair
+SYM_FUNC_START_LOCAL pick_task_fair
 	xorl %eax, %eax
 	cmpq %rax, CFS_NR_RUNNING(%rdi)
 	je .Lpick_task_none
@@ -51,7 +51,7 @@ SYM_FUNC_START pick_task_fair
 	ret
 SYM_FUNC_END pick_task_fair
 
-SYM_FUNC_START pick_eevdf
+SYM_FUNC_START_LOCAL pick_eevdf
 	movq CFS_LEFTMOST(%rdi), %rax
 	movq CFS_CURR(%rdi), %rdx
 	testq %rdx, %rdx
@@ -70,12 +70,12 @@ SYM_FUNC_START pick_eevdf
 SYM_FUNC_END pick_eevdf
 
 /* These two walk up a hierarchy of groups in Linux. Simplified: here there are no groups, so one step. */
-SYM_FUNC_START put_prev_task_fair
+SYM_FUNC_START_LOCAL put_prev_task_fair
 	call put_prev_entity
 	ret
 SYM_FUNC_END put_prev_task_fair
 
-SYM_FUNC_START set_next_task_fair
+SYM_FUNC_START_LOCAL set_next_task_fair
 	cmpq $0x0, TASK_ON_RQ(%rsi)
 	je .Lset_next_fair_not
 	call set_next_entity
@@ -84,7 +84,7 @@ SYM_FUNC_START set_next_task_fair
 SYM_FUNC_END set_next_task_fair
 
 /* One that went to sleep has been charged and taken off already. */
-SYM_FUNC_START put_prev_entity
+SYM_FUNC_START_LOCAL put_prev_entity
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %rbx
@@ -107,7 +107,7 @@ SYM_FUNC_START put_prev_entity
 SYM_FUNC_END put_prev_entity
 
 /* From here on its time counts (update_stats_curr_start). */
-SYM_FUNC_START set_next_entity
+SYM_FUNC_START_LOCAL set_next_entity
 	pushq %r12
 	pushq %rbx
 	movq %rdi, %rbx
@@ -126,7 +126,7 @@ SYM_FUNC_START set_next_entity
 SYM_FUNC_END set_next_entity
 
 /* Moves the time since exec_start from the clock to the running entity, and asks for a choice if its slice is up. */
-SYM_FUNC_START update_curr
+SYM_FUNC_START_LOCAL update_curr
 	movq CFS_CURR(%rdi), %rsi
 	testq %rsi, %rsi
 	je .Lupdate_curr_none
@@ -154,7 +154,7 @@ SYM_FUNC_END update_curr
  * rax 1 when the slice is used up; it gets the next one then. The queue's floor follows the smallest vruntime,
  * never back: a task that wakes is placed there. Simplified: Linux places by the average and the lag.
  */
-SYM_FUNC_START update_deadline
+SYM_FUNC_START_LOCAL update_deadline
 	movq TASK_VRUNTIME(%rsi), %rcx
 	movq %rcx, %rdx
 	movq CFS_LEFTMOST(%rdi), %rax
@@ -181,7 +181,7 @@ SYM_FUNC_END update_deadline
  * The entity first, then the queue (update_cfs_rq_load_avg), both to the queue's last reading of the clock.
  * Simplified: `static inline` in Linux, and so without a site; here one copy serves all callers.
  */
-SYM_FUNC_START_NOTRACE update_load_avg
+SYM_FUNC_START_NOTRACE_LOCAL update_load_avg
 	pushq %rbx
 	movq %rdi, %rbx
 	movq %rsi, %rdx

@@ -8,14 +8,14 @@
  *   void task_tick_fair(rq, curr, queued), entity_tick(cfs_rq, curr, queued)
  */
 
-SYM_FUNC_START enqueue_task_fair
+SYM_FUNC_START_LOCAL enqueue_task_fair
 	incq RQ_NR_RUNNING(%rdi)
 	call enqueue_entity
 	ret
 SYM_FUNC_END enqueue_task_fair
 
 /* Load first, with the time it was away as time without load; then its place; then it counts. */
-SYM_FUNC_START enqueue_entity
+SYM_FUNC_START_LOCAL enqueue_entity
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %rbx
@@ -39,7 +39,7 @@ SYM_FUNC_START enqueue_entity
 SYM_FUNC_END enqueue_entity
 
 /* A sleeper keeps no credit: it starts at the queue's floor, with a slice of its own. */
-SYM_FUNC_START place_entity
+SYM_FUNC_START_LOCAL place_entity
 	movq CFS_MIN_VRUNTIME(%rdi), %rax
 	cmpq %rax, TASK_VRUNTIME(%rsi)
 	jae .Lplace_ahead
@@ -52,7 +52,7 @@ SYM_FUNC_START place_entity
 SYM_FUNC_END place_entity
 
 /* rcx walks the links, not the entities, so the head is no special case. Equal ones keep their order. */
-SYM_FUNC_START __enqueue_entity
+SYM_FUNC_START_LOCAL __enqueue_entity
 	leaq CFS_LEFTMOST(%rdi), %rcx
 	movq TASK_VRUNTIME(%rsi), %rdx
 .Lenqueue_walk:
@@ -69,7 +69,7 @@ SYM_FUNC_START __enqueue_entity
 	ret
 SYM_FUNC_END __enqueue_entity
 
-SYM_FUNC_START __dequeue_entity
+SYM_FUNC_START_LOCAL __dequeue_entity
 	leaq CFS_LEFTMOST(%rdi), %rdx
 .Ldequeue_walk:
 	movq (%rdx), %rcx
@@ -87,7 +87,7 @@ SYM_FUNC_START __dequeue_entity
 	ret
 SYM_FUNC_END __dequeue_entity
 
-SYM_FUNC_START dequeue_task_fair
+SYM_FUNC_START_LOCAL dequeue_task_fair
 	pushq %rdi
 	call dequeue_entity
 	popq %rdi
@@ -97,7 +97,7 @@ SYM_FUNC_START dequeue_task_fair
 SYM_FUNC_END dequeue_task_fair
 
 /* The running entity is on no list, so only another one has to be taken off it. */
-SYM_FUNC_START dequeue_entity
+SYM_FUNC_START_LOCAL dequeue_entity
 	pushq %rbx
 	pushq %rsi
 	movq %rdi, %rbx
@@ -121,7 +121,7 @@ SYM_FUNC_START dequeue_entity
 SYM_FUNC_END dequeue_entity
 
 /* Gives up the rest of its turn. Simplified: Linux moves the deadline; here, without one, vruntime moves. */
-SYM_FUNC_START yield_task_fair
+SYM_FUNC_START_LOCAL yield_task_fair
 	pushq %rdi
 	call update_curr
 	popq %rdi
@@ -135,7 +135,7 @@ SYM_FUNC_START yield_task_fair
 SYM_FUNC_END yield_task_fair
 
 /* The one that wakes gets the CPU if it is behind the running one by now. */
-SYM_FUNC_START check_preempt_wakeup_fair
+SYM_FUNC_START_LOCAL check_preempt_wakeup_fair
 	pushq %rdi
 	pushq %rsi
 	call update_curr
@@ -154,7 +154,7 @@ SYM_FUNC_START check_preempt_wakeup_fair
 SYM_FUNC_END check_preempt_wakeup_fair
 
 /* A tick charges the running entity and keeps its load up to date even if it never lets go of the CPU. */
-SYM_FUNC_START task_tick_fair
+SYM_FUNC_START_LOCAL task_tick_fair
 	pushq %rsi
 	call entity_tick
 	popq %rsi
@@ -162,7 +162,7 @@ SYM_FUNC_START task_tick_fair
 	ret
 SYM_FUNC_END task_tick_fair
 
-SYM_FUNC_START entity_tick
+SYM_FUNC_START_LOCAL entity_tick
 	pushq %rdi
 	pushq %rsi
 	call update_curr

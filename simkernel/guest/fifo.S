@@ -5,7 +5,7 @@
  */
 
 /* Simplified: Linux's open waits until the other end is open too. */
-SYM_FUNC_START fifo_open
+SYM_FUNC_START_LOCAL fifo_open
 	leaq fifo_pipe(%rip), %rax
 	movq %rax, FILE_PRIVATE(%rsi)
 	lock incq PIPE_FILES(%rax)
@@ -17,7 +17,7 @@ SYM_FUNC_START fifo_open
 	ret
 SYM_FUNC_END fifo_open
 
-SYM_FUNC_START pipe_release
+SYM_FUNC_START_LOCAL pipe_release
 	movq FILE_PRIVATE(%rsi), %rdx
 	lock decq PIPE_FILES(%rdx)
 	testl $FMODE_WRITE, FILE_MODE(%rsi)

@@ -52,7 +52,7 @@ SYM_FUNC_START get_unused_fd_flags
 SYM_FUNC_END get_unused_fd_flags
 
 /* The lowest number that is free, as POSIX says. */
-SYM_FUNC_START alloc_fd
+SYM_FUNC_START_LOCAL alloc_fd
 	pushq %rbx
 	pushq %r12
 	pushq %r13

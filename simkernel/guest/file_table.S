@@ -39,7 +39,7 @@ SYM_FUNC_START __fput_sync
 	ret
 SYM_FUNC_END __fput_sync
 
-SYM_FUNC_START __fput
+SYM_FUNC_START_LOCAL __fput
 	pushq %rbx
 	movq %rdi, %rbx
 	testl $FMODE_OPENED, FILE_MODE(%rbx)

@@ -103,7 +103,7 @@ SYM_FUNC_START filemap_read
 SYM_FUNC_END filemap_read
 
 /* What is not there is read ahead and looked for again: it may be gone by then. rbx mapping, r12 index, r13 last. */
-SYM_FUNC_START filemap_get_pages
+SYM_FUNC_START_LOCAL filemap_get_pages
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -151,7 +151,7 @@ SYM_FUNC_START filemap_get_pages
 SYM_FUNC_END filemap_get_pages
 
 /* Folios without a gap from index to max. Simplified: under the lock; Linux walks the tree under RCU and retries. */
-SYM_FUNC_START filemap_get_read_batch
+SYM_FUNC_START_LOCAL filemap_get_read_batch
 	pushq %rbx
 	pushq %r12
 	pushq %r13

@@ -38,7 +38,7 @@ SYM_FUNC_START_NOTRACE sched_init
 SYM_FUNC_END sched_init
 
 /* Makes every task of the table: rbx row, r12 rows left, r13 CPU, r14 the last CPU that gets one, plus 1. */
-SYM_FUNC_START_NOTRACE make_init_tasks
+SYM_FUNC_START_NOTRACE_LOCAL make_init_tasks
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -83,7 +83,7 @@ SYM_FUNC_END make_init_tasks
  * struct task_struct *make_task(row, cpu): rdi rsi; rax. copy_process() and copy_thread() in small: a slot, a name, a
  * pid, and a stack as __switch_to_asm wants to find it. r8 = the task, rdx = its stack pointer.
  */
-SYM_FUNC_START_NOTRACE make_task
+SYM_FUNC_START_NOTRACE_LOCAL make_task
 	movq next_task_slot(%rip), %rax
 	cmpq $TASKS_MAX, %rax
 	jae .Lmake_no_slot
@@ -133,7 +133,7 @@ SYM_FUNC_START_NOTRACE make_task
 SYM_FUNC_END make_task
 
 /* set_task_comm(task, char comm[16], cpu): rdi rsi edx. A name that ends in '/' gets the CPU's digit. Keeps rdi, r8. */
-SYM_FUNC_START_NOTRACE set_task_comm
+SYM_FUNC_START_NOTRACE_LOCAL set_task_comm
 	movq (%rsi), %rax
 	movq %rax, TASK_COMM(%rdi)
 	movq 0x8(%rsi), %rax
@@ -154,11 +154,12 @@ SYM_FUNC_START_NOTRACE set_task_comm
 	ret
 SYM_FUNC_END set_task_comm
 
-.data
-SYM_DATA_START next_task_slot
+.bss
+SYM_DATA_START_LOCAL next_task_slot
 	.quad 0x0
 SYM_DATA_END next_task_slot
-SYM_DATA_START swapper_comm
+.data
+SYM_DATA_START_LOCAL swapper_comm
 	.ascii "swapper/"
 	.quad 0x0
 SYM_DATA_END swapper_comm

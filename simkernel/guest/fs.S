@@ -14,56 +14,56 @@
 
 .data
 /* A file's name as it is asked for: whole words that end in zeroes. */
-SYM_DATA_START path_passwd
+SYM_DATA_START_LOCAL path_passwd
 	.ascii "/etc/passwd"
 	.fill 0x5, 0x1, 0x0
 SYM_DATA_END path_passwd
-SYM_DATA_START path_shadow
+SYM_DATA_START_LOCAL path_shadow
 	.ascii "/etc/shadow"
 	.fill 0x5, 0x1, 0x0
 SYM_DATA_END path_shadow
-SYM_DATA_START path_log
+SYM_DATA_START_LOCAL path_log
 	.ascii "/tmp/log"
 	.fill 0x8, 0x1, 0x0
 SYM_DATA_END path_log
-SYM_DATA_START path_fifo
+SYM_DATA_START_LOCAL path_fifo
 	.ascii "/tmp/fifo"
 	.fill 0x7, 0x1, 0x0
 SYM_DATA_END path_fifo
-SYM_DATA_START path_nothing
+SYM_DATA_START_LOCAL path_nothing
 	.ascii "/etc/nothing"
 	.fill 0x4, 0x1, 0x0
 SYM_DATA_END path_nothing
 
 /* struct dentry: next, hash, length, name, inode, times found. Owner of a chain: nobody changes it. */
-SYM_DATA_START dentry_hashtable
+SYM_DATA_START_LOCAL dentry_hashtable
 	.quad dentry_passwd
 	.quad dentry_log
 	.quad 0x0
 	.quad 0x0
 SYM_DATA_END dentry_hashtable
-SYM_DATA_START dentry_passwd
+SYM_DATA_START_LOCAL dentry_passwd
 	.quad dentry_shadow
 	.long 0xb514486c, 0xb
 	.ascii "/etc/passwd"
 	.fill 0x5, 0x1, 0x0
 	.quad passwd_inode, 0x0
 SYM_DATA_END dentry_passwd
-SYM_DATA_START dentry_shadow
+SYM_DATA_START_LOCAL dentry_shadow
 	.quad 0x0
 	.long 0x495b4358, 0xb
 	.ascii "/etc/shadow"
 	.fill 0x5, 0x1, 0x0
 	.quad shadow_inode, 0x0
 SYM_DATA_END dentry_shadow
-SYM_DATA_START dentry_log
+SYM_DATA_START_LOCAL dentry_log
 	.quad dentry_fifo
 	.long 0x4ef10a71, 0x8
 	.ascii "/tmp/log"
 	.fill 0x8, 0x1, 0x0
 	.quad log_inode, 0x0
 SYM_DATA_END dentry_log
-SYM_DATA_START dentry_fifo
+SYM_DATA_START_LOCAL dentry_fifo
 	.quad 0x0
 	.long 0x839f9589, 0x9
 	.ascii "/tmp/fifo"
@@ -72,31 +72,31 @@ SYM_DATA_START dentry_fifo
 SYM_DATA_END dentry_fifo
 
 /* struct inode: ino, size, mode, operations, disk; then nrpages, locks, atime, mtime, opens; rule; pages. */
-SYM_DATA_START passwd_inode
+SYM_DATA_START_LOCAL passwd_inode
 	.quad PASSWD_INO, PASSWD_SIZE, S_IFREG_0644, ext4_file_operations, passwd_text
 	.fill 0x7, 0x8, 0x0
 	.quad RULE_PASSWD
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END passwd_inode
-SYM_DATA_START shadow_inode
+SYM_DATA_START_LOCAL shadow_inode
 	.quad 0x2a2, SHADOW_SIZE, S_IFREG_0640, ext4_file_operations, shadow_text
 	.fill 0x7, 0x8, 0x0
 	.quad RULE_SHADOW
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END shadow_inode
-SYM_DATA_START log_inode
+SYM_DATA_START_LOCAL log_inode
 	.quad 0x11, FOLIO_BYTES, S_IFREG_0644, ramfs_file_operations, 0x0
 	.fill 0x7, 0x8, 0x0
 	.quad RULE_TMP
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END log_inode
-SYM_DATA_START fifo_inode
+SYM_DATA_START_LOCAL fifo_inode
 	.quad 0x12, 0x0, S_IFIFO_0600, pipefifo_fops, 0x0
 	.fill 0x7, 0x8, 0x0
 	.quad RULE_NO_PATH
 	.fill INODE_MAX_PAGES, 0x8, 0x0
 SYM_DATA_END fifo_inode
-SYM_DATA_START socket_inode
+SYM_DATA_START_LOCAL socket_inode
 	.quad 0x1, 0x0, 0xc000, socket_file_ops, 0x0
 	.fill 0x7, 0x8, 0x0
 	.quad RULE_NO_PATH
@@ -114,17 +114,19 @@ SYM_DATA_END ramfs_file_operations
 SYM_DATA_START pipefifo_fops
 	.quad pipe_read, pipe_write, 0x0, fifo_open, pipe_release, 0x0, 0x0
 SYM_DATA_END pipefifo_fops
-SYM_DATA_START socket_file_ops
+SYM_DATA_START_LOCAL socket_file_ops
 	.quad 0x0, 0x0, 0x0, 0x0, sock_close, 0x0, 0x0
 SYM_DATA_END socket_file_ops
-SYM_DATA_START sockets_in_use
+.bss
+SYM_DATA_START_LOCAL sockets_in_use
 	.quad 0x0
 SYM_DATA_END sockets_in_use
-SYM_DATA_START fifo_pipe
+SYM_DATA_START_LOCAL fifo_pipe
 	.fill 0x12, 0x8, 0x0
 SYM_DATA_END fifo_pipe
 
-SYM_DATA_START passwd_text
+.data
+SYM_DATA_START_LOCAL passwd_text
 	.ascii "root:x:0:0:root:/root:/bin/bash"
 	.byte 0xa
 	.ascii "daemon:x:1:1::/usr/sbin:/bin/sh"
@@ -147,7 +149,7 @@ SYM_DATA_START passwd_text
 	.byte 0xa
 	.fill 0x40, 0x1, 0x0
 SYM_DATA_END passwd_text
-SYM_DATA_START shadow_text
+SYM_DATA_START_LOCAL shadow_text
 	.ascii "root:*:19000:0:99999:7:::"
 	.fill 0x67, 0x1, 0x0
 SYM_DATA_END shadow_text

@@ -66,19 +66,19 @@ SYM_CODE_START ftrace_caller
 	leaq FRAME_SIZE + 0x8(%rsp), %rcx
 	movq %rcx, PT_RSP(%rsp)
 /* Third argument. A copy reads its own ops here, the shared one whatever the last update stored. */
-SYM_INNER_LABEL ftrace_caller_op_ptr
+SYM_INNER_LABEL ftrace_caller_op_ptr, SYM_L_GLOBAL
 	movq function_trace_op(%rip), %rdx
 /* Fourth argument. CS 0 says that these are not all registers (arch_ftrace_get_regs). */
 	movq %rsp, %rcx
 	movq $0x0, PT_CS(%rsp)
 /* The inner call: ftrace changes its target by the same int3 protocol as a site. */
-SYM_INNER_LABEL ftrace_call
+SYM_INNER_LABEL ftrace_call, SYM_L_GLOBAL
 	call ftrace_stub
 /* A callback may have set another place to go on at (live patching). */
 	movq PT_RIP(%rsp), %rax
 	movq %rax, FRAME_SIZE(%rsp)
 	RESTORE_MCOUNT_REGS 0x0
-SYM_INNER_LABEL ftrace_caller_end
+SYM_INNER_LABEL ftrace_caller_end, SYM_L_GLOBAL
 	ret
 SYM_CODE_END ftrace_caller
 
@@ -87,7 +87,7 @@ SYM_CODE_START ftrace_regs_caller
 /* The flags first: the code below changes them, and here they are given back. */
 	pushfq
 	SAVE_MCOUNT_REGS 0x8
-SYM_INNER_LABEL ftrace_regs_caller_op_ptr
+SYM_INNER_LABEL ftrace_regs_caller_op_ptr, SYM_L_GLOBAL
 	movq function_trace_op(%rip), %rdx
 	movq %r15, PT_R15(%rsp)
 	movq %r14, PT_R14(%rsp)
@@ -106,7 +106,7 @@ SYM_INNER_LABEL ftrace_regs_caller_op_ptr
 	leaq FRAME_SIZE + 0x10(%rsp), %rcx
 	movq %rcx, PT_RSP(%rsp)
 	movq %rsp, %rcx
-SYM_INNER_LABEL ftrace_regs_call
+SYM_INNER_LABEL ftrace_regs_call, SYM_L_GLOBAL
 	call ftrace_stub
 /* The callback may have changed flags, RIP and registers: they become the function's. */
 	movq PT_EFLAGS(%rsp), %rax
@@ -124,11 +124,11 @@ SYM_INNER_LABEL ftrace_regs_call
 	movq %rax, PT_SS(%rsp)
 	testq %rax, %rax
 /* In a copy that no direct call can use, two bytes of NOP stand here. */
-SYM_INNER_LABEL ftrace_regs_caller_jmp
+SYM_INNER_LABEL ftrace_regs_caller_jmp, SYM_L_GLOBAL
 	jnz .Lregs_caller_direct
 	RESTORE_MCOUNT_REGS 0x0
 	popfq
-SYM_INNER_LABEL ftrace_regs_caller_end
+SYM_INNER_LABEL ftrace_regs_caller_end, SYM_L_GLOBAL
 	ret
 
 /* Flags below, target above: popfq takes the one, ret goes to the other, which returns to the function. */

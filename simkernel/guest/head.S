@@ -47,7 +47,7 @@ SYM_CODE_START startup_64
 SYM_CODE_END startup_64
 
 /* start_secondary() (smpboot.c): the others wait until CPU0 has set up what all share. */
-SYM_FUNC_START_NOTRACE start_secondary
+SYM_FUNC_START_NOTRACE_LOCAL start_secondary
 .Lwait_for_go:
 	pause
 	cmpq $0x0, smp_go(%rip)
@@ -120,7 +120,7 @@ SYM_FUNC_START_NOTRACE load_current_idt
 SYM_FUNC_END load_current_idt
 
 /* void idt_setup_from_table(void): gates from def_idts below. rdi row, rcx rows left, rdx gate, rax handler. */
-SYM_FUNC_START_NOTRACE idt_setup_from_table
+SYM_FUNC_START_NOTRACE_LOCAL idt_setup_from_table
 	leaq def_idts(%rip), %rdi
 	movq $DEF_IDTS_ROWS, %rcx
 .Lidt_row:
@@ -147,7 +147,7 @@ SYM_FUNC_END idt_setup_from_table
  * A row: vector, the gate's word with IST in bits 0-2, type in 8-11, DPL in 13-14, present in 15; handler. All are
  * interrupt gates (0xe), #BP too (SYSG): a CPU that has taken an int3 answers no sync before its handler is done.
  */
-SYM_DATA_START def_idts
+SYM_DATA_START_LOCAL def_idts
 	.2byte VECTOR_NMI, GATE_INTERRUPT + IST_NMI, 0x0, 0x0
 	.quad asm_exc_nmi
 	.2byte VECTOR_BP, GATE_INTERRUPT + GATE_DPL3, 0x0, 0x0

@@ -77,7 +77,7 @@ SYM_FUNC_START hrtimer_try_to_cancel
 SYM_FUNC_END hrtimer_try_to_cancel
 
 /* Disarmed first: who wakes must see that its time is over. HRTIMER_NORESTART is 0. */
-SYM_FUNC_START hrtimer_wakeup
+SYM_FUNC_START_LOCAL hrtimer_wakeup
 	incq %gs:PCPU_HRTIMER_EXPIRED
 	movq $0x0, TASK_TIMER(%rdi)
 	call wake_up_process
@@ -86,7 +86,7 @@ SYM_FUNC_START hrtimer_wakeup
 SYM_FUNC_END hrtimer_wakeup
 
 /* rdi ns. Asleep before the timer is armed, or a quick timer would find nobody to wake. */
-SYM_FUNC_START do_nanosleep
+SYM_FUNC_START_LOCAL do_nanosleep
 	pushq %rbx
 	pushq %r12
 	GET_CURRENT %rbx

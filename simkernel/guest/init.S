@@ -29,7 +29,7 @@ SYM_FUNC_START_NOTRACE trap_init
 SYM_FUNC_END trap_init
 
 /* ftrace_init() runs before there is a second CPU: it changes text with plain stores (text_poke_early). */
-SYM_FUNC_START_NOTRACE ftrace_init_wait
+SYM_FUNC_START_NOTRACE_LOCAL ftrace_init_wait
 	movq $0x1, boot_stage(%rip)
 .Lftrace_init_wait:
 	pause
@@ -38,15 +38,16 @@ SYM_FUNC_START_NOTRACE ftrace_init_wait
 	ret
 SYM_FUNC_END ftrace_init_wait
 
-.data
+.bss
 /* 1: CPU0 waits for ftrace_init; 2: it has run (the host stores that). */
-SYM_DATA_START boot_stage
+SYM_DATA_START_LOCAL boot_stage
 	.quad 0x0
 SYM_DATA_END boot_stage
 /* 1: the other CPUs may go on. */
-SYM_DATA_START smp_go
+SYM_DATA_START_LOCAL smp_go
 	.quad 0x0
 SYM_DATA_END smp_go
+.data
 /* How many CPUs there are; the machine stores it before power-on. */
 SYM_DATA_START nr_cpu_ids
 	.quad 0x1

@@ -79,7 +79,7 @@ SYM_FUNC_START_NOTRACE poke_int3_handler
 
 /* r9 = the entry. rdx = the place behind the instruction, from where its displacement counts. */
 .Lpoke_found:
-SYM_INNER_LABEL poke_int3_found
+HOST_LABEL poke_int3_found
 	movzbl TP_LEN(%r9), %edx
 	addq %r8, %rdx
 	cmpq $0x0, int3_skip_mode(%rip)
@@ -131,19 +131,20 @@ SYM_INNER_LABEL poke_int3_found
 	ret
 SYM_FUNC_END poke_int3_handler
 
-.data
+.bss
 /* struct bp_patching_desc: vec, nr_entries, refs. Owner: the patching task, under text_mutex; handlers move refs. */
-SYM_DATA_START bp_desc
+SYM_DATA_START_LOCAL bp_desc
 	.quad 0x0
 	.quad 0x0
 	.quad 0x0
 SYM_DATA_END bp_desc
 
 /* 0: emulate the new instruction (today). 1: skip the site. Written by the patching task, no handler being about. */
-SYM_DATA_START int3_skip_mode
+SYM_DATA_START_LOCAL int3_skip_mode
 	.quad 0x0
 SYM_DATA_END int3_skip_mode
 
+.data
 /* Held by the patching task while it changes text (kernel/extable.c). Guest code may wait for it. */
 SYM_DATA_START text_mutex
 	.quad 0x0

@@ -54,7 +54,7 @@ SYM_FUNC_START __filemap_get_folio
 SYM_FUNC_END __filemap_get_folio
 
 /* No disk: all zeroes, and up to date at once. */
-SYM_FUNC_START simple_read_folio
+SYM_FUNC_START_LOCAL simple_read_folio
 	movq %rsi, %rax
 	FOLIO_ADDRESS %rax
 	leaq FOLIO_BYTES(%rax), %rcx

@@ -70,11 +70,24 @@
 .endif
 .endm
 
-/* A traced C function, as gcc -pg -mfentry makes one: 16-byte aligned, the call first (FUNCTION_ALIGNMENT_16B). */
-.macro SYM_FUNC_START name
+/*
+ * Linkage (linkage.h): SYM_*_START is known to all files, SYM_*_START_LOCAL to its own, as a C function that is static.
+ * The bytes are the same; kallsyms has a capital letter for the former. Objects that are not in Linux are local.
+ */
+.macro SYM_ENTRY name
 .p2align 0x4, 0xcc
 \name:
 ENDBR
+.endm
+
+/* A traced C function, as gcc -pg -mfentry makes one: 16-byte aligned, the call first (FUNCTION_ALIGNMENT_16B). */
+.macro SYM_FUNC_START name
+SYM_ENTRY \name
+call __fentry__
+.endm
+
+.macro SYM_FUNC_START_LOCAL name
+SYM_ENTRY \name
 call __fentry__
 .endm
 
@@ -101,9 +114,11 @@ call __fentry__
 
 /* A notrace or noinstr C function. */
 .macro SYM_FUNC_START_NOTRACE name
-.p2align 0x4, 0xcc
-\name:
-ENDBR
+SYM_ENTRY \name
+.endm
+
+.macro SYM_FUNC_START_NOTRACE_LOCAL name
+SYM_ENTRY \name
 .endm
 
 .macro SYM_FUNC_END name
@@ -112,22 +127,33 @@ ENDBR
 
 /* Code with a convention of its own: entry points, trampolines. */
 .macro SYM_CODE_START name
-.p2align 0x4, 0xcc
-\name:
-ENDBR
+SYM_ENTRY \name
 .endm
 
 .macro SYM_CODE_END name
 .Lend_\name:
 .endm
 
-/* A name for a place inside a function (linkage.h). */
-.macro SYM_INNER_LABEL name
+/* A name for a place inside a function: linkage SYM_L_GLOBAL or SYM_L_LOCAL. */
+.macro SYM_INNER_LABEL name, linkage:req
 \name:
 .endm
 
-/* An object in the data part: write `.data` before it, `.text` after it. */
+/* A place that the machine or the patching task looks for. Linux has none, or a .L label: kallsyms leaves it out. */
+.macro HOST_LABEL name
+\name:
+.endm
+
+/*
+ * An object in the data part: write `.data` before it (`.bss` where all of it begins as 0), `.text` after it. A constant
+ * is in .data too: to nm, Linux's .rodata can be written, for __ro_after_init lies in it (RO_DATA, vmlinux.lds.h).
+ */
 .macro SYM_DATA_START name
+.p2align 0x3, 0x0
+\name:
+.endm
+
+.macro SYM_DATA_START_LOCAL name
 .p2align 0x3, 0x0
 \name:
 .endm

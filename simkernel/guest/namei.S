@@ -67,7 +67,7 @@ SYM_FUNC_END putname
  * hash_name(): eight bytes a round, mixed as HASH_MIX of fs/namei.c does, folded to 32 bits. x r8, y r9. The salt is
  * the parent in Linux, 0 here. Names lie in whole words that end in zeroes, so no byte has to be masked off.
  */
-SYM_FUNC_START link_path_walk
+SYM_FUNC_START_LOCAL link_path_walk
 	movq ND_NAME(%rdi), %rsi
 	movq FILENAME_LEN(%rsi), %rdx
 	movq %rdx, ND_LEN(%rdi)
@@ -101,7 +101,7 @@ SYM_FUNC_START link_path_walk
 	ret
 SYM_FUNC_END link_path_walk
 
-SYM_FUNC_START lookup_fast
+SYM_FUNC_START_LOCAL lookup_fast
 	pushq %rbx
 	movq %rdi, %rbx
 	movq %rdi, %rsi

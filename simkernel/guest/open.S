@@ -16,7 +16,7 @@ SYM_FUNC_START __x64_sys_openat
 SYM_FUNC_END __x64_sys_openat
 
 /* The number is reserved before the file is opened and gets its file last: nobody sees it half made. */
-SYM_FUNC_START do_sys_openat2
+SYM_FUNC_START_LOCAL do_sys_openat2
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -67,7 +67,7 @@ SYM_FUNC_START do_filp_open
 	ret
 SYM_FUNC_END do_filp_open
 
-SYM_FUNC_START path_openat
+SYM_FUNC_START_LOCAL path_openat
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %r12
@@ -117,7 +117,7 @@ SYM_FUNC_START vfs_open
 SYM_FUNC_END vfs_open
 
 /* The security module may refuse; then the file system has its say. A file counts as open only after both. */
-SYM_FUNC_START do_dentry_open
+SYM_FUNC_START_LOCAL do_dentry_open
 	pushq %rbx
 	movq %rdi, %rbx
 	movq FILE_INODE(%rbx), %rax
@@ -159,7 +159,7 @@ SYM_FUNC_START __x64_sys_close
 SYM_FUNC_END __x64_sys_close
 
 /* A file without references here was closed twice: Linux says so and returns 0. */
-SYM_FUNC_START filp_flush
+SYM_FUNC_START_LOCAL filp_flush
 	xorl %eax, %eax
 	cmpq $0x1, FILE_COUNT(%rdi)
 	setb %al

@@ -28,7 +28,7 @@ SYM_FUNC_START __alloc_pages_noprof
 	ret
 SYM_FUNC_END __alloc_pages_noprof
 
-SYM_FUNC_START get_page_from_freelist
+SYM_FUNC_START_LOCAL get_page_from_freelist
 	pushq %rbx
 	leaq zone_lock(%rip), %rdi
 	call _raw_spin_lock_irqsave
@@ -103,7 +103,7 @@ SYM_FUNC_START __mod_node_page_state
 SYM_FUNC_END __mod_node_page_state
 
 /* The work of a kworker on each CPU, about once a second in Linux. */
-SYM_FUNC_START vmstat_update
+SYM_FUNC_START_LOCAL vmstat_update
 	movl $0x1, %edi
 	call refresh_cpu_vm_stats
 	incq %gs:PCPU_VM_EVENTS + 0x10
@@ -111,7 +111,7 @@ SYM_FUNC_START vmstat_update
 SYM_FUNC_END vmstat_update
 
 /* Takes this CPU's differences, each in one instruction that no interrupt can split, and folds them. rax what moved. */
-SYM_FUNC_START refresh_cpu_vm_stats
+SYM_FUNC_START_LOCAL refresh_cpu_vm_stats
 	subq $0x18, %rsp
 	xorl %ecx, %ecx
 	PREEMPT_DISABLE
@@ -130,7 +130,7 @@ SYM_FUNC_START refresh_cpu_vm_stats
 	ret
 SYM_FUNC_END refresh_cpu_vm_stats
 
-SYM_FUNC_START fold_diff
+SYM_FUNC_START_LOCAL fold_diff
 	leaq vm_node_stat(%rip), %rsi
 	xorl %eax, %eax
 	xorl %ecx, %ecx
@@ -148,11 +148,12 @@ SYM_FUNC_START fold_diff
 SYM_FUNC_END fold_diff
 
 /* vm_node_stat: NR_FILE_PAGES, NR_FILE_DIRTY, NR_ACTIVE_FILE. What is true is this plus all CPUs' differences. */
-.data
-SYM_DATA_START zone_lock
+.bss
+SYM_DATA_START_LOCAL zone_lock
 	.quad 0x0
 SYM_DATA_END zone_lock
-SYM_DATA_START zone_free
+.data
+SYM_DATA_START_LOCAL zone_free
 	.quad 0xffffffffffffffff
 SYM_DATA_END zone_free
 SYM_DATA_START vm_node_stat

@@ -14,7 +14,7 @@
 .set LOAD_AVG_MAX, 0xba7e
 
 /* Beyond 63 halvings nothing is left; below, one shift for whole halvings and one product for the rest. */
-SYM_FUNC_START decay_load
+SYM_FUNC_START_LOCAL decay_load
 	xorl %eax, %eax
 	cmpq $LOAD_AVG_PERIOD * 0x3f, %rsi
 	ja .Ldecay_gone
@@ -35,7 +35,7 @@ SYM_FUNC_END decay_load
  * The three parts of what an entity gained: d1 that completes the old period, the full periods between, d3 of the
  * new one. The middle is a difference of two limits, so it costs one decay and no loop.
  */
-SYM_FUNC_START __accumulate_pelt_segments
+SYM_FUNC_START_LOCAL __accumulate_pelt_segments
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -100,7 +100,7 @@ SYM_FUNC_END __update_load_avg_cfs_rq
  * ___update_load_sum(u64 now, struct sched_avg *sa, unsigned long load) with accumulate_sum() in it: rdi rsi rdx;
  * rax the periods that ended. Simplified: __always_inline in Linux; here one copy without a site serves both callers.
  */
-SYM_FUNC_START_NOTRACE ___update_load_sum
+SYM_FUNC_START_NOTRACE_LOCAL ___update_load_sum
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -156,7 +156,7 @@ SYM_FUNC_START_NOTRACE ___update_load_sum
 SYM_FUNC_END ___update_load_sum
 
 /* ___update_load_avg(sa, load): rdi rsi. The divider is the sum that a load of 1 would have by now. */
-SYM_FUNC_START_NOTRACE ___update_load_avg
+SYM_FUNC_START_NOTRACE_LOCAL ___update_load_avg
 	movq AVG_LOAD_SUM(%rdi), %rax
 	mulq %rsi
 	movl AVG_PERIOD_CONTRIB(%rdi), %ecx
@@ -168,7 +168,7 @@ SYM_FUNC_END ___update_load_avg
 
 /* y^n in 32-bit fixed point for n < 32 (kernel/sched/sched-pelt.h; floor(2^32 * 0.5^(n/32)), at most 2^32 - 1). */
 .data
-SYM_DATA_START runnable_avg_yN_inv
+SYM_DATA_START_LOCAL runnable_avg_yN_inv
 	.long 0xffffffff, 0xfa83b2da, 0xf5257d14, 0xefe4b99a, 0xeac0c6e6, 0xe5b906e6, 0xe0ccdeeb, 0xdbfbb796
 	.long 0xd744fcc9, 0xd2a81d91, 0xce248c14, 0xc9b9bd85, 0xc5672a10, 0xc12c4cc9, 0xbd08a39e, 0xb8fbaf46
 	.long 0xb504f333, 0xb123f581, 0xad583ee9, 0xa9a15ab4, 0xa5fed6a9, 0xa2704302, 0x9ef5325f, 0x9b8d39b9

@@ -18,7 +18,7 @@
 .set PIPE_SIZE, 0x40
 
 /* rbx pipe, r12 iter, r13 bytes read: what is there, but not more than asked; it waits only for the first byte. */
-SYM_FUNC_START pipe_read
+SYM_FUNC_START_LOCAL pipe_read
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -76,7 +76,7 @@ SYM_FUNC_START pipe_read
 SYM_FUNC_END pipe_read
 
 /* All or nothing for what fits (PIPE_BUF): messages of several writers do not mix. */
-SYM_FUNC_START pipe_write
+SYM_FUNC_START_LOCAL pipe_write
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -134,7 +134,7 @@ SYM_FUNC_END pipe_write
  * wait_event_interruptible_exclusive(): rdi pipe, rsi queue, rdx room wanted (0: wait for bytes). A macro in Linux, so
  * no function of its own. Queued first, then it looks, then it sleeps: a wake-up between any two of them is not lost.
  */
-SYM_FUNC_START_NOTRACE wait_event_pipe
+SYM_FUNC_START_NOTRACE_LOCAL wait_event_pipe
 	pushq %rbx
 	pushq %r12
 	pushq %r13

@@ -124,7 +124,7 @@ SYM_FUNC_START simple_write_begin
 SYM_FUNC_END simple_write_begin
 
 /* The size grows only now, when the bytes are there: a reader never sees what was in the page before. */
-SYM_FUNC_START simple_write_end
+SYM_FUNC_START_LOCAL simple_write_end
 	pushq %rbx
 	pushq %rdx
 	movq %rcx, %rbx

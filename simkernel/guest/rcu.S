@@ -39,7 +39,7 @@ SYM_FUNC_START rcu_all_qs
 SYM_FUNC_END rcu_all_qs
 
 /* Only notes it on this CPU; rcu_core reports it. */
-SYM_FUNC_START rcu_qs
+SYM_FUNC_START_LOCAL rcu_qs
 	xorl %eax, %eax
 	xchgq %rax, %gs:PCPU_RCU_NO_QS
 	addq %rax, %gs:PCPU_RCU_SEEN
@@ -64,7 +64,7 @@ SYM_FUNC_START rcu_sched_clock_irq
 SYM_FUNC_END rcu_sched_clock_irq
 
 /* rcu_check_quiescent_state(): learn of a new grace period, or report what has been noted since. */
-SYM_FUNC_START rcu_core
+SYM_FUNC_START_LOCAL rcu_core
 	pushq %rbx
 	PER_CPU_READ PCPU_SELF, %rbx
 	movq %rbx, %rdi
@@ -80,7 +80,7 @@ SYM_FUNC_START rcu_core
 	ret
 SYM_FUNC_END rcu_core
 
-SYM_FUNC_START note_gp_changes
+SYM_FUNC_START_LOCAL note_gp_changes
 	movq rcu_gp_seq(%rip), %rax
 	cmpq PCPU_RCU_GP_SEQ(%rdi), %rax
 	je .Lnote_gp_same
@@ -106,7 +106,7 @@ SYM_FUNC_START note_gp_changes
 SYM_FUNC_END note_gp_changes
 
 /* The last CPU to report wakes the thread that waits for them all. */
-SYM_FUNC_START rcu_report_qs_rdp
+SYM_FUNC_START_LOCAL rcu_report_qs_rdp
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %rbx

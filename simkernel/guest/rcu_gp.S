@@ -6,7 +6,7 @@
  */
 
 /* Every CPU that is up owes one quiescent state from now on. rax 1: under way. */
-SYM_FUNC_START rcu_gp_init
+SYM_FUNC_START_LOCAL rcu_gp_init
 	leaq rcu_node_lock(%rip), %rdi
 	call _raw_spin_lock_irq
 	incq rcu_gp_seq(%rip)
@@ -30,7 +30,7 @@ SYM_FUNC_START rcu_gp_init
 SYM_FUNC_END rcu_gp_init
 
 /* Waits; after each wait that did not do, it marks the CPUs that are late as urgent (rcu_gp_fqs). */
-SYM_FUNC_START rcu_gp_fqs_loop
+SYM_FUNC_START_LOCAL rcu_gp_fqs_loop
 .Lgp_fqs_wait:
 	KTHREAD_SLEEP 0x1000000
 	incq rcu_n_force_qs(%rip)
@@ -50,7 +50,7 @@ SYM_FUNC_START rcu_gp_fqs_loop
 SYM_FUNC_END rcu_gp_fqs_loop
 
 /* Both low bits set, plus one: the next multiple of four, no grace period under way. */
-SYM_FUNC_START rcu_gp_cleanup
+SYM_FUNC_START_LOCAL rcu_gp_cleanup
 	leaq rcu_node_lock(%rip), %rdi
 	call _raw_spin_lock_irq
 	movq rcu_gp_seq(%rip), %rax
@@ -63,7 +63,7 @@ SYM_FUNC_START rcu_gp_cleanup
 SYM_FUNC_END rcu_gp_cleanup
 
 /* The task rcu_preempt (the name that Linux gives it with CONFIG_PREEMPTION). */
-SYM_FUNC_START rcu_gp_kthread
+SYM_FUNC_START_LOCAL rcu_gp_kthread
 	GET_CURRENT %rax
 	movq %rax, rcu_gp_task(%rip)
 .Lgp_kthread_again:

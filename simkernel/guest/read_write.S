@@ -98,7 +98,7 @@ SYM_FUNC_START_STRADDLE vfs_read, 0x3d
 SYM_FUNC_END vfs_read
 
 /* kiocb {ki_filp, ki_pos} at rsp, iov_iter {ubuf, count} above it. */
-SYM_FUNC_START new_sync_read
+SYM_FUNC_START_LOCAL new_sync_read
 	pushq %rbx
 	movq %rcx, %rbx
 	subq $0x20, %rsp

@@ -133,7 +133,7 @@ SYM_FUNC_START __filemap_add_folio
 SYM_FUNC_END __filemap_add_folio
 
 /* Reads a folio from the disk, word by word, and lets its waiters see it (folio_end_read). rdi mapping, rsi folio. */
-SYM_FUNC_START ext4_readahead
+SYM_FUNC_START_LOCAL ext4_readahead
 	movq FOLIO_INDEX(%rsi), %rax
 	shlq $FOLIO_SHIFT, %rax
 	addq INODE_DISK(%rdi), %rax
@@ -152,7 +152,7 @@ SYM_FUNC_START ext4_readahead
 SYM_FUNC_END ext4_readahead
 
 /* No read without a byte asked: then not even the disk is looked at. */
-SYM_FUNC_START ext4_file_read_iter
+SYM_FUNC_START_LOCAL ext4_file_read_iter
 	movq ITER_COUNT(%rsi), %rax
 	testq %rax, %rax
 	je .Lext4_read_none
@@ -161,13 +161,13 @@ SYM_FUNC_START ext4_file_read_iter
 	ret
 SYM_FUNC_END ext4_file_read_iter
 
-SYM_FUNC_START ext4_file_open
+SYM_FUNC_START_LOCAL ext4_file_open
 	lock incq INODE_OPENS(%rdi)
 	xorl %eax, %eax
 	ret
 SYM_FUNC_END ext4_file_open
 
-SYM_FUNC_START ext4_release_file
+SYM_FUNC_START_LOCAL ext4_release_file
 	lock decq INODE_OPENS(%rdi)
 	xorl %eax, %eax
 	ret

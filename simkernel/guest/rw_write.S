@@ -86,7 +86,7 @@ SYM_FUNC_START_STRADDLE vfs_write, 0x3c
 	ret
 SYM_FUNC_END vfs_write
 
-SYM_FUNC_START new_sync_write
+SYM_FUNC_START_LOCAL new_sync_write
 	pushq %r12
 	subq $0x20, %rsp
 	movq %rcx, %r12
@@ -116,7 +116,7 @@ SYM_FUNC_START __x64_sys_lseek
 SYM_FUNC_END __x64_sys_lseek
 
 /* The same lock as for reading: a seek never falls into the middle of a read. */
-SYM_FUNC_START ksys_lseek
+SYM_FUNC_START_LOCAL ksys_lseek
 	pushq %rbx
 	pushq %rsi
 	pushq %rdx

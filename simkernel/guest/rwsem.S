@@ -27,7 +27,7 @@ SYM_FUNC_START mutex_lock
 SYM_FUNC_END mutex_lock
 
 /* It may have been let go meanwhile, so it tries before it waits. */
-SYM_FUNC_START __mutex_lock_slowpath
+SYM_FUNC_START_LOCAL __mutex_lock_slowpath
 	pushq %rbx
 	movq %rdi, %rbx
 	jmp .Lmutex_try

@@ -67,7 +67,7 @@ SYM_FUNC_START_NOTRACE preempt_schedule
 SYM_FUNC_END preempt_schedule
 
 /* rbx prev, r12 sched_mode, r13 rq. It comes back on the stack of whoever runs next, much later for this one. */
-SYM_FUNC_START_NOTRACE __schedule
+SYM_FUNC_START_NOTRACE_LOCAL __schedule
 	pushq %rbp
 	pushq %rbx
 	pushq %r12
@@ -140,7 +140,7 @@ SYM_FUNC_END __schedule
  * __pick_next_task(rq, prev): rdi rsi; rax the next task. The classes by rank: stop, fair, idle. pick_next_task_fair
  * puts and sets itself; the others leave that to here (put_prev_set_next_task). Simplified: inline in Linux.
  */
-SYM_FUNC_START_NOTRACE __pick_next_task
+SYM_FUNC_START_NOTRACE_LOCAL __pick_next_task
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %rbx
@@ -173,7 +173,7 @@ SYM_FUNC_START_NOTRACE __pick_next_task
 SYM_FUNC_END __pick_next_task
 
 /* What is left to do for the task that has just stopped running: the lock, and interrupts on. rax = this rq. */
-SYM_FUNC_START finish_task_switch
+SYM_FUNC_START_LOCAL finish_task_switch
 	pushq %rbx
 	PER_CPU_READ PCPU_SELF, %rbx
 	addq $PCPU_RQ, %rbx

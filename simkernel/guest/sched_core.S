@@ -138,13 +138,13 @@ SYM_FUNC_START pick_task_idle
 SYM_FUNC_END pick_task_idle
 
 /* The time between these two is the time without work. */
-SYM_FUNC_START set_next_task_idle
+SYM_FUNC_START_LOCAL set_next_task_idle
 	movq RQ_CLOCK(%rdi), %rax
 	movq %rax, RQ_IDLE_START(%rdi)
 	ret
 SYM_FUNC_END set_next_task_idle
 
-SYM_FUNC_START put_prev_task_idle
+SYM_FUNC_START_LOCAL put_prev_task_idle
 	movq RQ_CLOCK(%rdi), %rdx
 	subq RQ_IDLE_START(%rdi), %rdx
 	addq %rdx, RQ_IDLE_TIME(%rdi)
@@ -152,7 +152,7 @@ SYM_FUNC_START put_prev_task_idle
 SYM_FUNC_END put_prev_task_idle
 
 /* put_prev_task(rq, prev): a task that was made without a class word is the idle task. */
-SYM_FUNC_START_NOTRACE put_prev_task
+SYM_FUNC_START_NOTRACE_LOCAL put_prev_task
 	cmpq %rsi, PCPU_IDLE_TASK - PCPU_RQ(%rdi)
 	je put_prev_task_idle
 	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
@@ -160,7 +160,7 @@ SYM_FUNC_START_NOTRACE put_prev_task
 	jmp put_prev_task_fair
 SYM_FUNC_END put_prev_task
 
-SYM_FUNC_START_NOTRACE set_next_task
+SYM_FUNC_START_NOTRACE_LOCAL set_next_task
 	cmpq %rsi, PCPU_IDLE_TASK - PCPU_RQ(%rdi)
 	je set_next_task_idle
 	cmpq $SCHED_STOP, TASK_CLASS(%rsi)

@@ -28,7 +28,7 @@ SYM_FUNC_START wakeup_preempt
 	ret
 SYM_FUNC_END wakeup_preempt
 
-SYM_FUNC_START ttwu_do_activate
+SYM_FUNC_START_LOCAL ttwu_do_activate
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %rbx
@@ -153,7 +153,7 @@ SYM_FUNC_END wake_up_new_task
  * Finishes a task that the core has made: its class, its table of open files, its place in the queue. The CPU's
  * stopper is known by its entry and remembered in the queue (cpu_stop_create, sched_set_stop_task).
  */
-SYM_FUNC_START_NOTRACE enqueue_init_task
+SYM_FUNC_START_NOTRACE_LOCAL enqueue_init_task
 	movq %rdi, %rax
 	subq $TASKS_BASE, %rax
 	addq $FILES_BASE, %rax

@@ -24,7 +24,7 @@ SYM_FUNC_START security_file_permission
 	ret
 SYM_FUNC_END security_file_permission
 
-SYM_FUNC_START apparmor_file_permission
+SYM_FUNC_START_LOCAL apparmor_file_permission
 	movl %esi, %edx
 	movq %rdi, %rsi
 	leaq op_file_perm(%rip), %rdi
@@ -33,7 +33,7 @@ SYM_FUNC_START apparmor_file_permission
 SYM_FUNC_END apparmor_file_permission
 
 /* The label of the current task is held while it is used (begin_current_label_crit_section). */
-SYM_FUNC_START common_file_perm
+SYM_FUNC_START_LOCAL common_file_perm
 	incq %gs:PCPU_AA_CHECKS
 	GET_CURRENT %rax
 	movq TASK_FILES(%rax), %rax
@@ -86,7 +86,7 @@ SYM_FUNC_START security_file_open
 SYM_FUNC_END security_file_open
 
 /* From the mode it was opened with to what is asked of the profile; the answer stays in the file. */
-SYM_FUNC_START apparmor_file_open
+SYM_FUNC_START_LOCAL apparmor_file_open
 	pushq %rbx
 	movq %rdi, %rbx
 	movl FILE_MODE(%rbx), %eax
@@ -111,7 +111,7 @@ SYM_FUNC_START security_inode_getattr
 	ret
 SYM_FUNC_END security_inode_getattr
 
-SYM_FUNC_START apparmor_inode_getattr
+SYM_FUNC_START_LOCAL apparmor_inode_getattr
 	movq %rdi, %rsi
 	movl $MAY_GETATTR, %edx
 	leaq op_getattr(%rip), %rdi
@@ -120,7 +120,7 @@ SYM_FUNC_START apparmor_inode_getattr
 SYM_FUNC_END apparmor_inode_getattr
 
 /* Only what lies in a file system that can be named is mediated: a pipe or a socket has no path. */
-SYM_FUNC_START common_perm_cond
+SYM_FUNC_START_LOCAL common_perm_cond
 	xorl %eax, %eax
 	cmpq $RULE_NO_PATH, INODE_RULE(%rsi)
 	je .Lperm_cond_out
@@ -140,7 +140,7 @@ SYM_FUNC_END common_perm_cond
  * secrets and no network (family bits); 2 is sshd: it reads all and has AF_INET alone.
  */
 .data
-SYM_DATA_START aa_profiles
+SYM_DATA_START_LOCAL aa_profiles
 	.byte 0xe, 0xe, 0xe, 0xe, 0xe, 0xe, 0xe, 0xe
 	.quad 0xffffffffffffffff, 0x0, 0x0
 	.byte 0xc, 0x0, 0xc, 0x6, 0x0, 0x0, 0x0, 0x0
@@ -148,10 +148,10 @@ SYM_DATA_START aa_profiles
 	.byte 0xc, 0xc, 0xe, 0x6, 0x0, 0x0, 0x0, 0x0
 	.quad 0x4, 0x0, 0x0
 SYM_DATA_END aa_profiles
-SYM_DATA_START op_file_perm
+SYM_DATA_START_LOCAL op_file_perm
 	.asciz "file_perm"
 SYM_DATA_END op_file_perm
-SYM_DATA_START op_getattr
+SYM_DATA_START_LOCAL op_getattr
 	.asciz "getattr"
 SYM_DATA_END op_getattr
 .text

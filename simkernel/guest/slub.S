@@ -77,7 +77,7 @@ SYM_FUNC_START_STRADDLE kmem_cache_free, 0x3f
 SYM_FUNC_END kmem_cache_free
 
 /* Fills the CPU's list with a batch; rax its head. */
-SYM_FUNC_START ___slab_alloc
+SYM_FUNC_START_LOCAL ___slab_alloc
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -117,7 +117,7 @@ SYM_FUNC_START ___slab_alloc
 SYM_FUNC_END ___slab_alloc
 
 /* The other direction: a batch goes back, one object after the other. */
-SYM_FUNC_START __slab_free
+SYM_FUNC_START_LOCAL __slab_free
 	pushq %r12
 	pushq %r13
 	pushq %rbx
@@ -147,7 +147,7 @@ SYM_FUNC_START __slab_free
 SYM_FUNC_END __slab_free
 
 /* Cuts the cache's memory into objects, each pointing to the one after it. rax the first, 0 the second time. */
-SYM_FUNC_START allocate_slab
+SYM_FUNC_START_LOCAL allocate_slab
 	xorl %eax, %eax
 	cmpq %rax, CACHE_SLABS(%rdi)
 	jne .Lallocate_slab_out
@@ -171,13 +171,13 @@ SYM_FUNC_END allocate_slab
 
 /* Two caches: open files, and names on their way through the kernel. Owner of the node list: the lock. */
 .data
-SYM_DATA_START filp_cachep
+SYM_DATA_START_LOCAL filp_cachep
 	.quad 0x0, 0x0, FILE_SIZE, 0x40, SLAB_BASE, PCPU_CPU_SLAB, 0x0, 0x0
 SYM_DATA_END filp_cachep
 SYM_DATA_START names_cachep
 	.quad 0x0, 0x0, 0x40, 0x40, SLAB_BASE + 0x1000, PCPU_CPU_SLAB + 0x10, 0x0, 0x0
 SYM_DATA_END names_cachep
-SYM_DATA_START nr_files
+SYM_DATA_START_LOCAL nr_files
 	.quad 0x0
 SYM_DATA_END nr_files
 .text

@@ -27,7 +27,7 @@ iretq
 
 DEFINE_IDTENTRY_SYSVEC sysvec_call_function
 
-SYM_FUNC_START __sysvec_call_function
+SYM_FUNC_START_LOCAL __sysvec_call_function
 	call generic_smp_call_function_single_interrupt
 	ret
 SYM_FUNC_END __sysvec_call_function
@@ -37,7 +37,7 @@ SYM_FUNC_START generic_smp_call_function_single_interrupt
 SYM_FUNC_END generic_smp_call_function_single_interrupt
 
 /* A request may be there for either reason, or for none: the interrupt only says "look". */
-SYM_FUNC_START __flush_smp_call_function_queue
+SYM_FUNC_START_LOCAL __flush_smp_call_function_queue
 	cmpq $0x0, %gs:PCPU_CSD
 	je .Lflush_stop
 	call do_sync_core
@@ -68,7 +68,7 @@ SYM_FUNC_END __flush_smp_call_function_queue
  * CPU and never traps to a hypervisor; CPUID is the other choice. Simplified: SERIALIZE, which Linux prefers, is not
  * known to the simulated CPU.
  */
-SYM_FUNC_START do_sync_core
+SYM_FUNC_START_LOCAL do_sync_core
 	cmpq $0x0, sync_with_cpuid(%rip)
 	jne .Lsync_cpuid
 	IRET_TO_SELF
@@ -82,7 +82,7 @@ SYM_FUNC_START do_sync_core
 SYM_FUNC_END do_sync_core
 
 /* int smpboot_thread_fn(fn): the loop of a per-CPU thread; rdi = its function. Sleeps until there is work for it. */
-SYM_FUNC_START smpboot_thread_fn
+SYM_FUNC_START_LOCAL smpboot_thread_fn
 	movq %rdi, %rbx
 .Lsmpboot_again:
 /* The state first, then the look: a wake-up between the two is not lost, it makes the state TASK_RUNNING again. */
@@ -99,13 +99,13 @@ SYM_FUNC_START smpboot_thread_fn
 SYM_FUNC_END smpboot_thread_fn
 
 /* void cpu_stopper_thread(unsigned int cpu): runs the one kind of work there is. */
-SYM_FUNC_START cpu_stopper_thread
+SYM_FUNC_START_LOCAL cpu_stopper_thread
 	call multi_cpu_stop
 	ret
 SYM_FUNC_END cpu_stopper_thread
 
 /* int multi_cpu_stop(void *data): stands still with interrupts off while one task changes what all CPUs run. */
-SYM_FUNC_START multi_cpu_stop
+SYM_FUNC_START_LOCAL multi_cpu_stop
 	PREEMPT_DISABLE
 	cli
 	call stop_cpu_and_wait
@@ -119,7 +119,7 @@ SYM_FUNC_END multi_cpu_stop
  * The state machine of multi_cpu_stop, from MULTI_STOP_DISABLE_IRQ to MULTI_STOP_EXIT; IF=0. Not traced: it runs while
  * sites are half written. An NMI can still come, and its traced code meets them (the reason for 2.6.28's hand-shake).
  */
-SYM_FUNC_START_NOTRACE stop_cpu_and_wait
+SYM_FUNC_START_NOTRACE_LOCAL stop_cpu_and_wait
 	movq $STOP_PARKED, %gs:PCPU_STOP
 .Lstop_wait:
 	pause
@@ -134,14 +134,15 @@ SYM_FUNC_START_NOTRACE stop_cpu_and_wait
 	ret
 SYM_FUNC_END stop_cpu_and_wait
 
-.data
+.bss
 /* 1: do_sync_core uses CPUID. Simplified: a choice at boot, not of the CPU's model. */
-SYM_DATA_START sync_with_cpuid
+SYM_DATA_START_LOCAL sync_with_cpuid
 	.quad 0x0
 SYM_DATA_END sync_with_cpuid
 
+.data
 /* 1: a CPU serializes when it leaves stop_machine. Written by the patching task before it lets them go on. */
-SYM_DATA_START stop_serialize
+SYM_DATA_START_LOCAL stop_serialize
 	.quad 0x1
 SYM_DATA_END stop_serialize
 .text

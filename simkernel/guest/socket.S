@@ -96,7 +96,7 @@ SYM_FUNC_START sock_alloc_file
 	ret
 SYM_FUNC_END sock_alloc_file
 
-SYM_FUNC_START sock_close
+SYM_FUNC_START_LOCAL sock_close
 	lock decq sockets_in_use(%rip)
 	xorl %eax, %eax
 	ret
@@ -108,7 +108,7 @@ SYM_FUNC_START security_socket_create
 SYM_FUNC_END security_socket_create
 
 /* The kernel itself and who is unconfined may make any. */
-SYM_FUNC_START apparmor_socket_create
+SYM_FUNC_START_LOCAL apparmor_socket_create
 	xorl %eax, %eax
 	testl %ecx, %ecx
 	jne .Lsocket_create_may

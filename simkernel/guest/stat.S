@@ -108,7 +108,7 @@ SYM_FUNC_START ext4_file_getattr
 	ret
 SYM_FUNC_END ext4_file_getattr
 
-SYM_FUNC_START cp_new_stat
+SYM_FUNC_START_LOCAL cp_new_stat
 	xorl %ecx, %ecx
 .Lcp_stat_word:
 	movq (%rdi,%rcx), %rax

@@ -69,7 +69,7 @@ SYM_FUNC_START_NOTRACE copy_page_to_iter
 	ret
 SYM_FUNC_END copy_page_to_iter
 
-SYM_FUNC_START_NOTRACE copy_folio_from_iter_atomic
+SYM_FUNC_START_NOTRACE_LOCAL copy_folio_from_iter_atomic
 	FOLIO_ADDRESS %rdi
 	addq %rsi, %rdi
 	movq ITER_UBUF(%rcx), %r8

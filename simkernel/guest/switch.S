@@ -68,7 +68,7 @@ SYM_FUNC_START cpu_startup_entry
 SYM_FUNC_END cpu_startup_entry
 
 /* void do_idle(void): sleep until there is somebody to run, then let them. preempt_count 1: no interrupt switches. */
-SYM_FUNC_START do_idle
+SYM_FUNC_START_LOCAL do_idle
 .Lidle_again:
 	cli
 	cmpq $0x0, %gs:PCPU_NEED_RESCHED
@@ -95,10 +95,10 @@ SYM_FUNC_START_NOTRACE default_idle
 	GET_CURRENT %rax
 	movq $0x1, TASK_IN_USER(%rax)
 	movq $0x1, %gs:PCPU_HLT
-SYM_INNER_LABEL default_idle_sti
+HOST_LABEL default_idle_sti
 	sti
 	hlt
-SYM_INNER_LABEL hlt_resume
+HOST_LABEL hlt_resume
 	movq $0x0, %gs:PCPU_HLT
 	movq $0x0, TASK_IN_USER(%rax)
 	ret

@@ -88,7 +88,7 @@ SYM_FUNC_START __x64_sys_sched_yield
 SYM_FUNC_END __x64_sys_sched_yield
 
 /* The class makes the caller less urgent under the lock; then somebody is chosen as always. */
-SYM_FUNC_START do_sched_yield
+SYM_FUNC_START_LOCAL do_sched_yield
 	pushq %rbx
 	PER_CPU_READ PCPU_SELF, %rbx
 	addq $PCPU_RQ, %rbx

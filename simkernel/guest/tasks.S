@@ -9,7 +9,7 @@
  */
 
 /* Simplified: Linux queues works when they are due; here the one work is due again and again. */
-SYM_FUNC_START worker_thread
+SYM_FUNC_START_LOCAL worker_thread
 .Lworker_again:
 	KTHREAD_SLEEP 0x2000000
 	leaq vmstat_work(%rip), %rsi
@@ -17,7 +17,7 @@ SYM_FUNC_START worker_thread
 	jmp .Lworker_again
 SYM_FUNC_END worker_thread
 
-SYM_FUNC_START process_one_work
+SYM_FUNC_START_LOCAL process_one_work
 	pushq %rbx
 	movq %rsi, %rbx
 	movq %rsi, %rdi
@@ -30,19 +30,21 @@ SYM_FUNC_END process_one_work
 
 .data
 /* struct work_struct: the function, and how often it has run. */
-SYM_DATA_START vmstat_work
+SYM_DATA_START_LOCAL vmstat_work
 	.quad vmstat_update, 0x0
 SYM_DATA_END vmstat_work
 
+.bss
 /* The walk of a synthetic kernel: the address of its roots and how many there are. The loader fills it in. */
-SYM_DATA_START synth_roots
+SYM_DATA_START_LOCAL synth_roots
 	.quad 0x0
 SYM_DATA_END synth_roots
-SYM_DATA_START synth_roots_count
+SYM_DATA_START_LOCAL synth_roots_count
 	.quad 0x0
 SYM_DATA_END synth_roots_count
 
-SYM_DATA_START init_tasks
+.data
+SYM_DATA_START_LOCAL init_tasks
 	.quad 0x24
 	.ascii "migration/"
 	.fill 0x6, 0x1, 0x0

@@ -30,7 +30,7 @@ SYM_FUNC_START hrtimer_interrupt
 SYM_FUNC_END hrtimer_interrupt
 
 /* The tick's own timer first, then whoever's time has come: the queue is in the order of expiry. rbx base, r12 now. */
-SYM_FUNC_START __hrtimer_run_queues
+SYM_FUNC_START_LOCAL __hrtimer_run_queues
 	pushq %rbx
 	pushq %r12
 	movq %rdi, %rbx
@@ -64,7 +64,7 @@ SYM_FUNC_START __hrtimer_run_queues
 SYM_FUNC_END __hrtimer_run_queues
 
 /* One CPU of all keeps the time for everybody (tick_do_timer_cpu). */
-SYM_FUNC_START tick_nohz_handler
+SYM_FUNC_START_LOCAL tick_nohz_handler
 	cmpq $0x0, %gs:PCPU_NUMBER
 	jne .Ltick_not_mine
 	movl $0x1, %edi
@@ -77,7 +77,7 @@ SYM_FUNC_START tick_nohz_handler
 SYM_FUNC_END tick_nohz_handler
 
 /* user_mode(regs). Simplified: user parts run in ring 0, so the entry code has noted what the tick interrupted. */
-SYM_FUNC_START tick_sched_handle
+SYM_FUNC_START_LOCAL tick_sched_handle
 	movl %gs:PCPU_IRQ_USER, %edi
 	call update_process_times
 	ret
@@ -163,23 +163,24 @@ SYM_FUNC_END tick_program_event
 SYM_DATA_START jiffies_64
 	.quad 0x0
 SYM_DATA_END jiffies_64
-SYM_DATA_START tk_xtime_nsec
+.bss
+SYM_DATA_START_LOCAL tk_xtime_nsec
 	.quad 0x0
 SYM_DATA_END tk_xtime_nsec
 /* Grace periods of RCU: rcu.S says whose they are. */
-SYM_DATA_START rcu_node_lock
+SYM_DATA_START_LOCAL rcu_node_lock
 	.quad 0x0
 SYM_DATA_END rcu_node_lock
-SYM_DATA_START rcu_gp_seq
+SYM_DATA_START_LOCAL rcu_gp_seq
 	.quad 0x0
 SYM_DATA_END rcu_gp_seq
-SYM_DATA_START rcu_qsmask
+SYM_DATA_START_LOCAL rcu_qsmask
 	.quad 0x0
 SYM_DATA_END rcu_qsmask
-SYM_DATA_START rcu_gp_task
+SYM_DATA_START_LOCAL rcu_gp_task
 	.quad 0x0
 SYM_DATA_END rcu_gp_task
-SYM_DATA_START rcu_n_force_qs
+SYM_DATA_START_LOCAL rcu_n_force_qs
 	.quad 0x0
 SYM_DATA_END rcu_n_force_qs
 .text

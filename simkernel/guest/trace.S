@@ -28,7 +28,7 @@
  *
  * Preemption is off from the reservation to the end, so that a slot is never half written for long.
  */
-SYM_FUNC_START_NOTRACE function_trace_call
+SYM_FUNC_START_NOTRACE_LOCAL function_trace_call
 	cmpq $0x0, tracing_on(%rip)
 	je .Ltrace_off
 /* What the traced function had: IF (nothing has changed it since) and preempt_count, before ours is added. */
@@ -180,14 +180,14 @@ SYM_FUNC_START_NOTRACE ftrace_lookup_ip
 SYM_FUNC_END ftrace_lookup_ip
 
 /* ftrace_ops_count: a callback that only counts; `lock` because all CPUs count in one word. Not in Linux. */
-SYM_FUNC_START_NOTRACE ftrace_ops_count
+SYM_FUNC_START_NOTRACE_LOCAL ftrace_ops_count
 	lock incq OPS_HITS(%rdx)
 	ret
 SYM_FUNC_END ftrace_ops_count
 
 .data
 /* 0: callbacks leave no record; sites stay patched (the control file tracing_on). */
-SYM_DATA_START tracing_on
+SYM_DATA_START_LOCAL tracing_on
 	.quad 0x1
 SYM_DATA_END tracing_on
 .text

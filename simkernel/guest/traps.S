@@ -46,12 +46,12 @@ SYM_FUNC_START_NOTRACE die
 	lock cmpxchgq %rcx, oops_in_progress(%rip)
 /* For ever: an NMI would come back here. */
 .Ldie_halt:
-SYM_INNER_LABEL panic_halt
+HOST_LABEL panic_halt
 	hlt
 	jmp .Ldie_halt
 SYM_FUNC_END die
 
-.data
+.bss
 /* 0, or 1 + the number of the CPU that oopsed first. */
 SYM_DATA_START oops_in_progress
 	.quad 0x0

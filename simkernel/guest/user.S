@@ -57,7 +57,7 @@ incq UB_ROUNDS(%r14)
 .endm
 
 /* Reads /etc/passwd to its end and compares every byte; is refused what its profile does not allow. */
-SYM_FUNC_START_NOTRACE user_cat
+SYM_FUNC_START_NOTRACE_LOCAL user_cat
 	USER_START
 .Lcat_round:
 	OPENAT path_passwd, FMODE_READ
@@ -137,7 +137,7 @@ SYM_FUNC_START_NOTRACE user_cat
 SYM_FUNC_END user_cat
 
 /* Calls the roots of a synthetic kernel, a few a round; without one, it only gives way to others. */
-SYM_FUNC_START_NOTRACE user_walker
+SYM_FUNC_START_NOTRACE_LOCAL user_walker
 	USER_START
 	xorl %r12d, %r12d
 .Lwalker_round:

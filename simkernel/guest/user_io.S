@@ -6,7 +6,7 @@
  *   user_rsyslogd writes lines into a page of its own of /tmp/log and reads them back
  */
 
-SYM_FUNC_START_NOTRACE user_bash
+SYM_FUNC_START_NOTRACE_LOCAL user_bash
 	USER_START
 	xorl %r12d, %r12d
 .Lbash_round:
@@ -62,7 +62,7 @@ SYM_FUNC_START_NOTRACE user_bash
 	jmp .Lbash_round
 SYM_FUNC_END user_bash
 
-SYM_FUNC_START_NOTRACE user_sshd
+SYM_FUNC_START_NOTRACE_LOCAL user_sshd
 	USER_START
 	OPENAT path_fifo, FMODE_READ
 	EXPECT 0x0, sshd_open
@@ -99,7 +99,7 @@ SYM_FUNC_START_NOTRACE user_sshd
 SYM_FUNC_END user_sshd
 
 /* r12 where its page begins, r13 the number of the line. */
-SYM_FUNC_START_NOTRACE user_rsyslogd
+SYM_FUNC_START_NOTRACE_LOCAL user_rsyslogd
 	USER_START
 	movl TASK_CPU(%r15), %r12d
 	andl $0x3, %r12d

@@ -8,7 +8,7 @@
  */
 
 /* The task kswapd0. Simplified: Linux wakes it when free pages run low; here it comes round now and then. */
-SYM_FUNC_START kswapd
+SYM_FUNC_START_LOCAL kswapd
 .Lkswapd_again:
 	KTHREAD_SLEEP 0xc00000
 	call balance_pgdat
@@ -19,7 +19,7 @@ SYM_FUNC_END kswapd
  * Ages every folio: active becomes inactive, referenced gets another round, the rest may go. A reference, taken only if
  * there is one already (folio_try_get), keeps the folio from turning into another one meanwhile. rbx folio, r12 freed.
  */
-SYM_FUNC_START balance_pgdat
+SYM_FUNC_START_LOCAL balance_pgdat
 	pushq %rbx
 	pushq %r12
 	xorl %r12d, %r12d
@@ -64,7 +64,7 @@ SYM_FUNC_START balance_pgdat
 SYM_FUNC_END balance_pgdat
 
 /* rax 1 if the folio is gone, with its last two references. A dirty one stays: it would have to be written first. */
-SYM_FUNC_START shrink_folio_list
+SYM_FUNC_START_LOCAL shrink_folio_list
 	pushq %rbx
 	movq %rdi, %rbx
 	xorl %eax, %eax
@@ -84,7 +84,7 @@ SYM_FUNC_START shrink_folio_list
 SYM_FUNC_END shrink_folio_list
 
 /* Two references, the cache's and ours, become none in one step, or somebody uses it (folio_ref_freeze). */
-SYM_FUNC_START __remove_mapping
+SYM_FUNC_START_LOCAL __remove_mapping
 	pushq %rbx
 	pushq %r12
 	pushq %r13
@@ -126,12 +126,12 @@ SYM_FUNC_START __filemap_remove_folio
 	ret
 SYM_FUNC_END __filemap_remove_folio
 
-.data
+.bss
 /* vm events: folios that kswapd took back, and its rounds. */
-SYM_DATA_START pgsteal_kswapd
+SYM_DATA_START_LOCAL pgsteal_kswapd
 	.quad 0x0
 SYM_DATA_END pgsteal_kswapd
-SYM_DATA_START pageoutrun
+SYM_DATA_START_LOCAL pageoutrun
 	.quad 0x0
 SYM_DATA_END pageoutrun
 .text

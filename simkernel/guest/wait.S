@@ -68,7 +68,7 @@ SYM_FUNC_START finish_wait
 SYM_FUNC_END finish_wait
 
 /* list_del_init(): rdi head, rsi entry; the lock is held. Keeps rax. Simplified: Linux's lists are linked both ways. */
-SYM_FUNC_START_NOTRACE list_del_wait_entry
+SYM_FUNC_START_NOTRACE_LOCAL list_del_wait_entry
 	leaq WQ_FIRST(%rdi), %rcx
 .Ldel_wait_walk:
 	movq (%rcx), %rdx
@@ -109,7 +109,7 @@ SYM_FUNC_START __wake_up_sync_key
 SYM_FUNC_END __wake_up_sync_key
 
 /* The function may take the entry off the list, so the next one is read before. rax: how many were not needed. */
-SYM_FUNC_START __wake_up_common
+SYM_FUNC_START_LOCAL __wake_up_common
 	pushq %rbx
 	pushq %r12
 	pushq %r13

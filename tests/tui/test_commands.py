@@ -90,7 +90,7 @@ def test_bad_input_is_2_and_names_what_is_near(run: Any, arguments: list[str], m
     ("file", "pattern"),
     [
         ("dyn_ftrace_total_info", r"\d+ pages:\d+ groups: \d+\n"),
-        ("kallsyms", r"(?:[0-9a-f]{16} [TtDd] \S+\n)+"),
+        ("kallsyms", r"(?:[0-9a-f]{16} [TtDdBb] \S+\n)+"),
         ("dmesg", r"(?:\[ *\d+\.\d{6}\] .+\n)+"),
         ("enabled_functions", ""),
     ],

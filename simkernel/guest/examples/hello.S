@@ -13,10 +13,12 @@
  * What macros.S gives you, most of all:
  *   SYM_FUNC_START name          a traced function: it begins with `call __fentry__`, and ftrace can find it
  *   SYM_FUNC_START_NOTRACE name  a function that ftrace does not see
- *   SYM_FUNC_END name            ends either; a function without its end is an error
+ *   SYM_FUNC_START_LOCAL name    as the first, for what would be `static` in C: `simkernel show kallsyms` says t, not T
+ *   SYM_FUNC_END name            ends each; a function without its end is an error
  *
- * Rules of the assembler: AT&T syntax; numbers in hexadecimal (0x10; 0 to 9 may stand alone); `.data` and `.text` switch
- * between the two parts; a label that begins with .L belongs to this file alone; FOO(%rip) needs a label, not a constant.
+ * Rules of the assembler: AT&T syntax; numbers in hexadecimal (0x10; 0 to 9 may stand alone); `.text`, `.data` and `.bss`
+ * (data of zeroes) switch between the parts; a label that begins with .L belongs to this file alone; FOO(%rip) needs a
+ * label, not a constant.
  */
 
 /* The numbers of our system calls; a user part says which one it wants. */
@@ -44,7 +46,7 @@ SYM_FUNC_END x64_sys_call
  * long sys_hello(long n): rdi; the sum of the squares of 1 to n. A function keeps rbx, rbp and r12 to r15 for its caller,
  * whether it is traced or not, so it may rely on the functions that it calls for the same.
  */
-SYM_FUNC_START sys_hello
+SYM_FUNC_START_LOCAL sys_hello
 	push %rbp
 	movq %rsp, %rbp
 	pushq %rbx
@@ -66,7 +68,7 @@ SYM_FUNC_START sys_hello
 SYM_FUNC_END sys_hello
 
 /* long square(long n): rdi. A leaf: it calls nobody, but for __fentry__ when it is traced. */
-SYM_FUNC_START square
+SYM_FUNC_START_LOCAL square
 	movq %rdi, %rax
 	imulq %rdi, %rax
 	ret
@@ -90,7 +92,7 @@ SYM_FUNC_END count_hello
  * The user part of our task: system calls for ever. It checks each result and counts wrong ones in TASK_ERRORS, so you can
  * see that tracing changes nothing. The timer's tick lets other tasks run.
  */
-SYM_FUNC_START_NOTRACE user_hello
+SYM_FUNC_START_NOTRACE_LOCAL user_hello
 	GET_CURRENT %r15
 .Luser_again:
 	movq $HELLO_ROUNDS, %rdi
@@ -102,13 +104,15 @@ SYM_FUNC_START_NOTRACE user_hello
 	jmp .Luser_again
 SYM_FUNC_END user_hello
 
-.data
-SYM_DATA_START hello_lock
+.bss
+SYM_DATA_START_LOCAL hello_lock
 	.quad 0x0
 SYM_DATA_END hello_lock
-SYM_DATA_START hello_count
+SYM_DATA_START_LOCAL hello_count
 	.quad 0x0
 SYM_DATA_END hello_count
+
+.data
 
 /*
  * How many tasks, then a row for each: 16 bytes of name (one that ends in '/' gets the CPU's number), pid, CPU (0xff: one
