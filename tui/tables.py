@@ -163,7 +163,7 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
     for one in measured:
         out += [
             "",
-            f"{one.workload}, {MEANS[one.workload]}: {one.functions:,} in all.",
+            f"{one.workload}: {MEANS[one.workload]}. Functions: {one.functions:,}.",
             f"{one.base:.2f} ns a call without a site. The same code differs from itself by up to "
             f"{100 * one.noise:.1f} %: smaller differences are not measurable.",
         ]
@@ -174,6 +174,7 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
                 else "      not measurable"
             )
             out.append(f"{VARIANTS[row.name].title:<28}{figure}")
+        out.append(f"Order, ~ where neighbours do not differ measurably: {_order(one)}.")
     return out
 
 
@@ -187,6 +188,11 @@ def sites_value(over: Sequence[Patched]) -> dict[str, object] | None:
         "rows": rows,
         "published": [asdict(one) for one in published("patching") + published("workload")],
     }
+
+
+def _order(one: Measured) -> str:
+    """The variants from fast to slow."""
+    return " < ".join(" ~ ".join(group) for group in one.order)
 
 
 def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:

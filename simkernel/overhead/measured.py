@@ -20,6 +20,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,7 @@ class Measured:
     Attributes:
         functions, calls: functions of the workload, and calls of one pass over its first set of bodies.
         base: median, nanoseconds a call. noise: the most that the same code differs from itself, parts of the base.
+        order: all names from fast to slow; between neighbours in one group no difference is measurable.
     """
 
     workload: str
@@ -77,6 +79,7 @@ class Measured:
     base: float
     noise: float
     differences: tuple[Difference, ...]
+    order: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +175,28 @@ def evaluate(
     _middle, low, high = intervals.pop(AGAIN)
     noise = max(abs(low), abs(high))
     differences = tuple(
-        Difference(name, middle, low, high, middle / base, not low <= 0 <= high and abs(middle) > noise)
+        Difference(name, middle, low, high, middle / base, _measurable((middle, low, high), noise))
         for name, (middle, low, high) in intervals.items()
     )
-    return Measured(workload, functions, calls, base, noise / base, differences)
+    return Measured(workload, functions, calls, base, noise / base, differences, _order(columns, times, noise))
+
+
+def _measurable(interval: tuple[float, float, float], noise: float) -> bool:
+    """Whether a difference, as median and interval, is more than noise."""
+    middle, low, high = interval
+    return not low <= 0 <= high and abs(middle) > noise
+
+
+def _order(columns: Sequence[str], times: npt.NDArray[np.float64], noise: float) -> tuple[tuple[str, ...], ...]:
+    """The columns but AGAIN, from fast to slow; one begins a group if it differs measurably from the one before."""
+    more = np.median(times - times[:, :1], axis=0)
+    ascending = [int(at) for at in np.argsort(more, kind="stable") if columns[at] != AGAIN]
+    groups = [[columns[ascending[0]]]]
+    for before, at in pairwise(ascending):
+        if _measurable(_interval(times[:, at] - times[:, before]), noise):
+            groups.append([])
+        groups[-1].append(columns[at])
+    return tuple(map(tuple, groups))
 
 
 def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

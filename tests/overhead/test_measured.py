@@ -121,8 +121,18 @@ def test_a_difference_is_found_and_one_within_the_noise_is_not() -> None:
     times[:, 3] += 0.01
     result = evaluate("x", 1, 1, (BASE, AGAIN, "call", "nop"), times)
     large, small = result.differences
+    assert result.order in ((("none", "nop"), ("call",)), (("nop", "none"), ("call",)))
     assert large.measurable and large.low < 1 < large.high and large.share == pytest.approx(0.1, abs=0.02)
     assert not small.measurable
+
+
+def test_two_that_differ_from_the_base_alike_have_no_order() -> None:
+    random = np.random.default_rng(7)
+    times = 10 + random.normal(0, 0.1, (40, 5))
+    times[:, 2:4] += 3
+    times[:, 4] += 9
+    order = evaluate("x", 1, 1, (BASE, AGAIN, "call", "mcount", "function"), times).order
+    assert [sorted(group) for group in order] == [["none"], ["call", "mcount"], ["function"]]
 
 
 @HERE
