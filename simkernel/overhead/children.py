@@ -116,7 +116,7 @@ def _child(asked: dict[str, Any], show: Show) -> tuple[bytes, dict[str, Any], st
     os.ftruncate(shared, native.PAGE)
     page = mmap.mmap(shared, native.PAGE)
     environment = os.environ | {"PYTHONPATH": str(Path(simkernel.__file__).parents[1])}
-    arguments = [sys.executable, "-m", MODULE, json.dumps(asked | {"page": shared})]
+    arguments = [sys.executable, "-m", MODULE, json.dumps(asked | {"page": shared, "parent": os.getpid()})]
     child = subprocess.Popen(
         arguments, pass_fds=(shared,), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL, start_new_session=True,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
 import platform
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +117,43 @@ def test_a_child_leaves_no_core_file(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
     died = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": root})
     assert died.returncode == -6 and not list(tmp_path.iterdir())
+
+
+def children_of(parent: int) -> set[int]:
+    """Processes whose parent is that one (field 4 of /proc/PID/stat)."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.add(int(status.parent.name))
+    return found
+
+
+def until(done: Callable[[], bool]) -> bool:
+    """Wait some seconds for something; whether it has come."""
+    end = time.monotonic() + 20
+    while not done() and time.monotonic() < end:
+        time.sleep(0.05)
+    return done()
+
+
+@HERE
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whoever_ends_the_command_ends_its_child(number: int, tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", "tui", "native", "patch", "--cycles", "1000000000"]
+    parent = subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": root}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert until(lambda: bool(children_of(parent.pid)))
+    mine = children_of(parent.pid)
+    time.sleep(0.5)  # the child has said by then that it ends with its parent
+    parent.send_signal(number)
+    _out, err = parent.communicate(timeout=20)
+    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in mine))
+    assert not list(tmp_path.iterdir())
+    if number == signal.SIGINT:
+        assert (parent.returncode, err) == (130, b"\nsimkernel: interrupted\n")
 
 
 @HERE
