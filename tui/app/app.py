@@ -231,8 +231,8 @@ class SimkernelApp(StepperApp):
     def do_scenarios(self) -> None:
         self.choose(None)
 
-    def choose(self, last: Kept | None) -> None:
-        """The list of scenarios; with the place where one left on top of it, if there is one."""
+    def choose(self, last: Kept | None, at: str = "") -> None:
+        """The list of scenarios; with the place where one left on top of it, if there is one. The cursor on `at`."""
 
         def chosen(name: str | None) -> None:
             if name == MYSTERIES:
@@ -240,13 +240,13 @@ class SimkernelApp(StepperApp):
             elif name == LAB:
                 self.do_lab()
             elif name == COSTS:
-                self.do_overhead(partial(self.choose, last))
+                self.do_overhead(partial(self.choose, last, COSTS))
             elif name == GO_ON and last is not None:
                 self.go_on(last)
             elif name is not None:
                 self.action_do("scenario", name)
 
-        self.push_screen(Scenarios(self.look.marks, last), chosen)
+        self.push_screen(Scenarios(self.look.marks, last, at), chosen)
 
     def go_on(self, last: Kept) -> None:
         """To the place where one left, looked at as then."""

@@ -42,8 +42,8 @@ def notes(overhead: Overhead) -> list[str]:
         made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
         out.append(f"{WORK} System calls of each: {made}.")
     if overhead.name == MEASURED and (here := overhead.where) is not None:
-        out.append("Native code in the default kernel's counted mix of instructions; the toy kernel's own trampolines.")
         out.append(f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.")
+        out.append("Native code in the default kernel's counted mix of instructions; the toy kernel's own trampolines.")
     if overhead.name == MODELLED:
         out += [f"Source: {source}." for source in sorted(set(overhead.table.source.values()))]
     gone = [VARIANTS[name].title for name in VARIANTS if name not in possible()]

@@ -56,6 +56,7 @@ def screen_of(hand: Hand) -> OverheadScreen:
 @pytest.mark.parametrize("size", SIZES)
 def test_four_bars_the_sentence_and_the_way_back(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:
+        before = hand.app.cursor_position
         text = await press(hand, "C")
         chart = screen_of(hand).overhead.chart
         assert chart is not None and len(chart.bars) == len(FIRST)
@@ -66,7 +67,7 @@ def test_four_bars_the_sentence_and_the_way_back(size: tuple[int, int]) -> None:
         assert "0f 1f 44 00 00" in text and ("call __fentry__" in text) == (size == SIZES[1])
         assert "call __fentry__" in await press(hand, "down")
         await press(hand, "escape")
-        assert isinstance(hand.app.screen, StepperScreen)
+        assert isinstance(hand.app.screen, StepperScreen) and hand.app.cursor_position == before
 
     drive(check, size=size)
 
@@ -266,8 +267,8 @@ def test_from_the_scenarios_and_back_to_them() -> None:
         assert "What tracing costs" in text
         await press(hand, "enter")
         assert screen_of(hand).overhead.chart is not None
-        await press(hand, "escape")
-        assert isinstance(hand.app.screen, Scenarios)
+        text = await press(hand, "escape")
+        assert isinstance(hand.app.screen, Scenarios) and "▶ What tracing costs" in text
 
     drive(check)
 

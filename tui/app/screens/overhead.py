@@ -60,6 +60,7 @@ class OverheadScreen(ModalScreen[None]):
         yield self.board
 
     def on_mount(self) -> None:
+        self._came_from = self.app.cursor_position
         self.set_interval(TICK, self._look_again)
         self.look()
 
@@ -107,6 +108,7 @@ class OverheadScreen(ModalScreen[None]):
         if self.busy:
             self.overhead.end_asked = True
         else:
+            self.app.cursor_position = self._came_from
             self.dismiss(None)
 
     def action_help(self) -> None:

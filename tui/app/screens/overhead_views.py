@@ -77,7 +77,7 @@ def body(overhead: Overhead, busy: bool, width: int, height: int, marks: Marks) 
         (1, _said([chart.sentence], width, marks, "strong")),
         (6, ruled),
         (2, shown),
-        (8, _said(notes(overhead), width, marks, "dim")),
+        *((8 + at, _said([one], width, marks, "dim")) for at, one in enumerate(notes(overhead))),
     ]
     room = height - len(chart.bars) - bool(chart.scale)
     if sum(len(rows) for _, rows in blocks) - len(shown) + len(every) <= room:

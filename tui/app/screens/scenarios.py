@@ -19,7 +19,7 @@ MYSTERIES, LAB, COSTS, GO_ON = "mysteries", "lab", "overhead", "go on"
 
 
 class Scenarios(ModalScreen[str | None]):
-    """A list; Enter starts what the cursor is on. Answers with its name, None for back to where one was."""
+    """A list; Enter starts what the cursor is on, first `at`. Answers with its name, None for back to where one was."""
 
     BINDINGS = [Binding("escape", "close", show=False), Binding("q", "close", show=False)]
     DEFAULT_CSS = """
@@ -31,9 +31,9 @@ class Scenarios(ModalScreen[str | None]):
     Scenarios OptionList:focus > .option-list--option-highlighted { background: $panel; color: $foreground; }
     """
 
-    def __init__(self, marks: Marks, last: Kept | None = None) -> None:
+    def __init__(self, marks: Marks, last: Kept | None = None, at: str = "") -> None:
         super().__init__()
-        self._marks, self._last = marks, last
+        self._marks, self._last, self._at = marks, last, at
 
     def compose(self) -> ComposeResult:
         head = line(("What do you want to watch?", "title"), ("   Enter: start   Esc: back", "dim"))
@@ -63,7 +63,10 @@ class Scenarios(ModalScreen[str | None]):
     def on_mount(self) -> None:
         choices = self.query_one(OptionList)
         choices.focus()
-        choices.highlighted = 0 if self._last is not None else 1
+        if self._at in self.entries():
+            choices.highlighted = list(self.entries()).index(self._at)
+        else:
+            choices.highlighted = 0 if self._last is not None else 1
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """A mark stands before the entry that Enter starts: colour alone would not do."""
