@@ -156,8 +156,9 @@ def measured_lines(measured: Sequence[Measured]) -> list[str]:
     out = [
         "",
         "MEASURED: native code on this very CPU, in the default kernel's counted mix of instructions.",
-        "Who traces calls the toy kernel's own trampolines and callbacks, as they stand in its image.",
-        "Simplified: their stamp is a word in memory, not RDTSC. An int3 is a signal to the process here.",
+        "A traced call runs the toy kernel's own trampolines and callbacks, as they stand in its image.",
+        "Simplified: a stamp is a word in memory, where Linux reads the time stamp counter. An int3 becomes a signal",
+        "to this process, where Linux's own handler takes it.",
         f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.",
     ]
     for one in measured:
