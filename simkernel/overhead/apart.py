@@ -38,7 +38,7 @@ def measured_apart(
     """
     native.check()
     child = subprocess.Popen(
-        [sys.executable, "-m", MODULE, json.dumps({"names": list(names), "rounds": rounds})],
+        [sys.executable, "-m", MODULE, json.dumps({"names": list(names), "rounds": rounds, "parent": os.getpid()})],
         env=os.environ | {"PYTHONPATH": str(Path(simkernel.__file__).parents[1])},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
@@ -80,13 +80,16 @@ def _lines(child: subprocess.Popen[bytes], waiting: Callable[[], None]) -> Itera
 
 
 def _measured(value: dict[str, Any]) -> Measured:
-    return Measured(**value | {"differences": tuple(Difference(**one) for one in value["differences"])})
+    differences = tuple(Difference(**one) for one in value["differences"])
+    return Measured(**value | {"differences": differences, "order": tuple(map(tuple, value["order"]))})
 
 
 def main() -> None:
     """The child."""
     native.die_quietly()
     asked = json.loads(sys.argv[1])
+    if os.getppid() != asked["parent"]:
+        return  # it had ended before this process could say that it ends with it
     answer: dict[str, Any]
     try:
         measured = measure(asked["names"], asked["rounds"], lambda text: _say({"step": text}))

@@ -35,6 +35,8 @@ def test_steps_and_figures_come_back(children: list[subprocess.Popen[bytes]]) ->
     measured = apart.measured_apart(["nop"], rounds=1, show=steps.append)
     assert [one.workload for one in measured] == list(WORKLOADS)
     assert all(one.base > 0 and [row.name for row in one.differences] == ["nop"] for one in measured)
+    assert all(sorted(name for group in one.order for name in group) == ["none", "nop"] for one in measured)
+    assert all(isinstance(group, tuple) for one in measured for group in one.order)
     assert len(steps) == 2 * len(WORKLOADS) and steps[1] == "tight: round 1 of 1"
     assert [child.returncode for child in children] == [0]
 

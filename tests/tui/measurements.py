@@ -17,6 +17,7 @@ MEASURED = Measured(
         Difference("call", 2.0, 1.5, 3.0, 1.0, True),
         Difference("function", 18.0, 12.0, 22.0, 9.0, True),
     ),
+    (("none", "nop"), ("call",), ("function",)),
 )
 
 

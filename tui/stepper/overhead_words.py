@@ -42,6 +42,10 @@ def notes(overhead: Overhead) -> list[str]:
         made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
         out.append(f"{WORK} System calls of each: {made}.")
     if overhead.name == MEASURED and (here := overhead.where) is not None:
+        if overhead.every:
+            order = overhead.measured[overhead.picture].order
+            named = " < ".join(" ~ ".join(VARIANTS[name].title for name in group) for group in order)
+            out.append(f"From fast to slow, ~ where neighbours do not differ measurably: {named}.")
         out.append(f"CPU {here.cpu}; clock source {here.clock}; governor {here.governor}; load {here.load}.")
         out.append("Native code in the default kernel's counted mix of instructions; the toy kernel's own trampolines.")
     if overhead.name == MODELLED:

@@ -175,6 +175,10 @@ def test_what_is_measured_is_said_with_the_machine(monkeypatch: pytest.MonkeyPat
     overhead.other()
     assert overhead.picture == "warm" and overhead.chart is not None
     assert f"noise of {100 * MEASURED.noise:.1f} %" in overhead.chart.sentence
+    assert not any("From fast" in one for one in notes(overhead))
+    overhead.more()
+    assert any("no site ~ NOP: tracing off < call left in < function" in one for one in notes(overhead))
+    overhead.more()
     call, function = (" ".join(explained(overhead, overhead.chart.bars[at]).sentences) for at in (2, 3))
     assert "+2.000 ns (+1.500 to +3.000), +100.0 %" in call and "RDTSC" not in call
     assert "not RDTSC" in function
