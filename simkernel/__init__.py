@@ -4,7 +4,7 @@ It knows no terminal and prints nothing. Each step of this staircase sees only t
 keeps it so (`make check`). Start at the bottom: each file begins with the idea that it stands for.
 
     explore         every order of events of a protocol: safe, or the shortest schedule that breaks it
-    overhead        what tracing costs, on and off, counted
+    overhead        what tracing costs, on and off: counted, priced, measured on this CPU; a protocol run on it
     snapshot        all that a viewer may know at one step, frozen
     moment          a place in history as a string; breakpoints: places to halt at, both ways
     validate        the invariants, apart from the fast path; digest: "bit for bit the same"

@@ -3,7 +3,7 @@
 The sizes, and how often each body calls another, are those of a synthetic kernel (`image/synthetic.py`). Between its
 calls a body does what the exact count of the default kernel says that kernel code does: loads, stores, locked
 instructions, compares and jumps in the same shares, on an object whose address it was given. Bodies of arithmetic alone
-would keep a CPU at its widest; then each further instruction shows, as it does in no kernel.
+keep a CPU at its widest, and there each further instruction takes its time; loads, stores and locks leave room for it.
 
 `Simplified:` registers and fields are drawn at random, every jump always goes the same way, and what only a kernel may
 run (cli, sti) is left out. All objects together fit a first cache of data.

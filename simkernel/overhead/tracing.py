@@ -33,6 +33,8 @@ class Tracer:
         self._space = space
         self._image = KernelImage.default()
         for segment in self._image.segments:
+            if segment.base + len(segment.data) - layout.TEXT_BASE > PCPU_AT:
+                raise OurError(f"the guest's image does not fit below {PCPU_AT:#x}")
             space.put(segment.base - layout.TEXT_BASE, segment.data)
         space.put(HANDLER_AT, code.bytes_of(code.trap(self.address("ftrace_caller"))))
         first, second, end = space.address + OPS_AT, space.address + OPS_AT + layout.FTRACE_OPS_SIZE, "ftrace_list_end"

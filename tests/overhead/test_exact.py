@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fnmatch import fnmatch
 
 import pytest
 
@@ -99,12 +100,15 @@ def test_tracing_costs_the_more_the_more_it_does() -> None:
     assert exact("int3").span[0] > exact("function").span[1]
 
 
-def test_a_filter_makes_only_its_functions_dear() -> None:
-    off, all_on, one = exact("nop"), exact("function"), counted("function", made("function", "vfs_read"))
-    assert off.instructions < one.instructions < all_on.instructions
-    assert one.span[0] == 1
-    traced = one.by_function["vfs_read"]
-    assert traced and (one.span[1] - 1) * traced >= one.instructions - off.instructions > 0
+@pytest.mark.parametrize(("glob", "several"), [("vfs_read", False), ("vfs_*", True)])
+def test_a_filter_makes_only_its_functions_dear(glob: str, several: bool) -> None:
+    off, all_on, some = exact("nop"), exact("function"), counted("function", made("function", glob))
+    traced = {name: times for name, times in some.by_function.items() if fnmatch(name, glob) and times}
+    assert (len(traced) > 1) == several
+    assert some.span == (1, all_on.span[0])
+    more = (some.span[1] - 1) * sum(traced.values())
+    assert off.instructions < some.instructions < all_on.instructions
+    assert some.instructions - off.instructions == more
 
 
 def test_the_workload_calls_most_functions_and_each_task_makes_its_system_calls() -> None:

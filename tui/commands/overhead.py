@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from simkernel.errors import LearnerError
+from simkernel.overhead.published import published
 from tui.bars import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.options import Options, takes_options
 from tui.output import emit_json, progress
@@ -94,7 +96,11 @@ def charts_of(answers: Answers, names: Sequence[str]) -> list[Chart]:
     """The bars of each answer, for the variants of these names."""
     charts = [exact_chart(answers.rows, names), modelled_chart(answers.rows, answers.table, names)]
     charts += [measured_chart(one, names) for one in answers.measured]
-    return [*charts, growth_chart(answers.grown)] if answers.grown else charts
+    if answers.grown:
+        grown = growth_chart(answers.grown)
+        seen = " ".join(one.text for one in published("workload"))
+        charts.append(replace(grown, means=f"{grown.means} Published, of real kernels: {seen}"))
+    return charts
 
 
 def count(names: Sequence[str], glob: str) -> list[Exact]:
