@@ -6,6 +6,8 @@ know what an interrupt is: it stops at an exception and says which; `machine.py`
 What Unicorn does differently from a CPU, and where it is put right:
 
 * kernel addresses need the virtual TLB mode, set right after creation (`_new_engine`);
+* its TLB notes a page for the one kind of access that missed there, so that code which pushes and pops misses at each
+  change from one to the other, a third of its time: `_on_tlb_miss` notes it for all that the page is for;
 * changed code keeps running in its old translation: `drop` before the next run (unicorn #1148, #2258);
 * it translates ahead, and reports a page that cannot be run before the instructions in front of it have run: `run` runs
   those one by one, then (how many had run before is lost, so the rest of a `count` is too);
@@ -38,13 +40,22 @@ GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for
 REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
 _TRANSFER = ("rip", "rsp", "eflags")
 
-# ctl_remove_cache as its wrapper encodes it (uc_ctl: write, two arguments), without the wrapper's 4 us
-_REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30
+# What every step needs is called past Unicorn's wrappers, with arguments that are ctypes already: half the time.
+_emu_start = uclib["uc_emu_start"]
+_read_registers, _write_registers = uclib["uc_reg_read_batch"], uclib["uc_reg_write_batch"]
+_REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30  # what its wrapper encodes
+_NO_TIMEOUT = ctypes.c_uint64(0)
 
 RFLAGS_IF = 0x200
 RFLAGS_TF = 0x100
 RFLAGS_RF = 0x10000
 RFLAGS_NT = 0x4000
+
+_ACCESS = {  # what a page must allow for each kind of access
+    unicorn.UC_MEM_READ: unicorn.UC_PROT_READ,
+    unicorn.UC_MEM_WRITE: unicorn.UC_PROT_WRITE,
+    unicorn.UC_MEM_FETCH: unicorn.UC_PROT_EXEC,
+}
 
 _PF_PRESENT, _PF_WRITE, _PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
 
@@ -62,25 +73,26 @@ class Fault:
 
 
 class _Batch:
-    """A set of registers read by one call with buffers made once (uc.reg_read costs 1.7 us a register)."""
+    """A set of registers, read or written by one call with buffers made once."""
 
     def __init__(self, engine: Any, names: Iterable[str], slots: int = 1) -> None:
         """Args: slots: the words of eight bytes that each register takes."""
         ids = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in names]
-        self.count = len(ids)
-        self.values = (ctypes.c_uint64 * (slots * self.count))()  # zeroes: 16-bit registers fill two bytes only
+        count = len(ids)
+        self.values = (ctypes.c_uint64 * (slots * count))()  # zeroes: 16-bit registers fill two bytes only
         base = ctypes.addressof(self.values)
-        self._ids = (ctypes.c_int * self.count)(*ids)
-        self._pointers = (ctypes.c_void_p * self.count)(*(base + 8 * slots * i for i in range(self.count)))
-        self._handle = engine._uch
+        self._ids = (ctypes.c_int * count)(*ids)
+        self._pointers = (ctypes.c_void_p * count)(*(base + 8 * slots * i for i in range(count)))
+        places = (ctypes.c_void_p(ctypes.addressof(array)) for array in (self._ids, self._pointers))
+        self._arguments = (engine._uch, *places, ctypes.c_int(count))
 
     def read(self) -> list[int]:
-        uclib.uc_reg_read_batch(self._handle, self._ids, self._pointers, self.count)
+        _read_registers(*self._arguments)
         return self.values[:]
 
     def write(self, *values: int) -> None:
         self.values[:] = list(values)
-        uclib.uc_reg_write_batch(self._handle, self._ids, self._pointers, self.count)
+        _write_registers(*self._arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,11 @@ class Mapping:
     base: int
     buffer: npt.NDArray[np.uint8]
     code: bool
+
+    @property
+    def access(self) -> int:
+        """UC_PROT_*: what its pages are for."""
+        return int(unicorn.UC_PROT_READ | (unicorn.UC_PROT_EXEC if self.code else unicorn.UC_PROT_WRITE))
 
 
 @functools.cache
@@ -121,9 +138,8 @@ class Cpu:
         self._engine = _new_engine()
         self._mappings = tuple(mappings)  # keeps the buffers alive that Unicorn points into
         for mapping in self._mappings:
-            access = unicorn.UC_PROT_READ | (unicorn.UC_PROT_EXEC if mapping.code else unicorn.UC_PROT_WRITE)
             self._engine.mem_map_ptr(
-                mapping.base, mapping.buffer.nbytes, access, ctypes.c_void_p(mapping.buffer.ctypes.data)
+                mapping.base, mapping.buffer.nbytes, mapping.access, ctypes.c_void_p(mapping.buffer.ctypes.data)
             )
         self._interrupt: int | None = None
         self._counter: int | None = None
@@ -131,6 +147,7 @@ class Cpu:
         self._invalid: tuple[int, int] | None = None
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory)
+        self._engine.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self._all = _Batch(self._engine, REGISTERS)
         self._core = _Batch(self._engine, _TRANSFER)
         self._idtr = _Batch(self._engine, ("idtr",), slots=3)
@@ -205,20 +222,18 @@ class Cpu:
 
     def _start(self, until: int, count: int) -> Fault | None:
         """`run` without that: until RIP is `until`, or `count` instructions have run."""
-        self._interrupt = self._invalid = None
-        fault: Fault | None = None
-        try:
-            self._engine.emu_start(self.rip, until, 0, count)
-        except unicorn.UcError as error:
-            self._reload()
-            if self._engine._hook_exception is not None:  # emu_start() drops it where it has an error of its own
-                raise self._engine._hook_exception from None
-            fault = self._fault(error)
-        else:
-            self._reload()
-            if self._interrupt is not None:
-                fault = Fault(self._interrupt, 0 if self._interrupt == VECTOR_GP else None)
-        return fault
+        engine = self._engine
+        self._interrupt = self._invalid = engine._hook_exception = None
+        begin, end = ctypes.c_uint64(self.rip), ctypes.c_uint64(until)
+        error = _emu_start(engine._uch, begin, end, _NO_TIMEOUT, ctypes.c_size_t(count))
+        self.rip, self.rsp, self.flags = self._core.read()
+        if engine._hook_exception is not None:  # what a callback raised, as Unicorn's wrapper keeps it
+            raise engine._hook_exception
+        if error != unicorn.UC_ERR_OK:
+            return self._fault(error)
+        if self._interrupt is not None:
+            return Fault(self._interrupt, 0 if self._interrupt == VECTOR_GP else None)
+        return None
 
     def watch(self, on: bool) -> None:
         """Begin or end counting instructions one by one, which `run_watched` needs.
@@ -319,17 +334,25 @@ class Cpu:
         self._interrupt = number
         engine.emu_stop()
 
+    def _on_tlb_miss(self, _engine: Any, address: int, access: int, entry: Any, _data: object) -> bool:
+        """An access that may not be is allowed here too: it comes to `_on_invalid_memory` next."""
+        entry.paddr, entry.perms = address, _ACCESS[access]
+        for mapping in self._mappings:
+            if 0 <= address - mapping.base < mapping.buffer.nbytes:
+                entry.perms |= mapping.access
+        return True
+
     def _on_invalid_memory(
         self, _engine: Any, access: int, address: int, _size: int, _value: int, _data: object
     ) -> bool:
         self._invalid = access, address & 0xFFFF_FFFF_FFFF_FFFF
         return False
 
-    def _fault(self, error: unicorn.UcError) -> Fault:
-        if error.errno == unicorn.UC_ERR_INSN_INVALID:
+    def _fault(self, error: int) -> Fault:
+        if error == unicorn.UC_ERR_INSN_INVALID:
             return Fault(VECTOR_UD)
         if self._invalid is None:
-            raise OurError(f"CPU{self.number} stopped at {self.rip:#x}: {error}")
+            raise OurError(f"CPU{self.number} stopped at {self.rip:#x}: {unicorn.UcError(error)}")
         return self._memory_fault(*self._invalid)
 
     def _memory_fault(self, access: int, address: int) -> Fault:

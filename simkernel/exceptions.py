@@ -6,7 +6,8 @@ interrupt gate clears IF, a trap gate does not.
 
 from __future__ import annotations
 
-import struct
+from functools import lru_cache
+from struct import Struct
 from typing import NamedTuple
 
 from simkernel import layout
@@ -16,6 +17,8 @@ from simkernel.memory import GuestMemory
 
 ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
+_FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
+_CLEARED = ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
 
 
 class Gate(NamedTuple):
@@ -32,7 +35,12 @@ def read_gate(memory: GuestMemory, cpu: Cpu, vector: int) -> Gate | None:
     base, limit = cpu.idt()
     if vector * 16 + 15 > limit:
         return None
-    low, high = memory.read_u64(base + vector * 16), memory.read_u64(base + vector * 16 + 8)
+    return _gate(memory.read_u64(base + vector * 16), memory.read_u64(base + vector * 16 + 8))
+
+
+@lru_cache(maxsize=256)
+def _gate(low: int, high: int) -> Gate | None:
+    """The gate that two words of an IDT make; the same words make the same."""
     if not low >> 47 & 1:
         return None
     handler = low & 0xFFFF | low >> 32 & 0xFFFF0000 | (high & 0xFFFF_FFFF) << 32
@@ -52,15 +60,16 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> bo
     stack = cpu.rsp
     if gate.ist:
         stack = memory.read_u64(cpu.task_register() + 0x24 + 8 * (gate.ist - 1))
-    frame = [cpu.rip, layout.KERNEL_CS, cpu.flags, cpu.rsp, layout.KERNEL_DS]
     if vector in ERROR_CODE_VECTORS:
-        frame.insert(0, error or 0)
-    stack = (stack & ~0xF) - 8 * len(frame)
+        frame = _FRAME_WITH_ERROR.pack(error or 0, cpu.rip, layout.KERNEL_CS, cpu.flags, cpu.rsp, layout.KERNEL_DS)
+    else:
+        frame = _FRAME.pack(cpu.rip, layout.KERNEL_CS, cpu.flags, cpu.rsp, layout.KERNEL_DS)
+    stack = (stack & ~0xF) - len(frame)
     try:
-        memory.write(stack, struct.pack(f"<{len(frame)}Q", *frame))
+        memory.write(stack, frame)
     except GuestError:
         return vector != layout.VECTOR_DF and deliver(memory, cpu, layout.VECTOR_DF, 0)
-    flags = cpu.flags & ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
+    flags = cpu.flags & _CLEARED
     if gate.type == INTERRUPT_GATE:
         flags &= ~RFLAGS_IF
     cpu.transfer(gate.handler, stack, flags)

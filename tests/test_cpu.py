@@ -1,21 +1,23 @@
-"""What the engine's door does with an exception in one of its callbacks, and whom it calls back at all."""
+"""What the engine's door does with an exception in one of its callbacks, whom it calls back, and pages that it meets."""
 
 from __future__ import annotations
 
 import mmap
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
 import simkernel.cpu as cpu_module
+from simkernel import layout
 from simkernel.cpu import Cpu, Mapping
 from simkernel.errors import LearnerError
 from simkernel.layout import VECTOR_PF
 from simkernel.memory import new_buffer
 
 CODE = 0xFFFF_FFFF_8100_0000
+STACK = 0xFFFF_FFFF_8800_0000
 LOAD = bytes.fromhex("48 8b 04 25 00 00 00 00")  # mov 0x0, %rax: nothing is mapped there
 
 
@@ -83,3 +85,40 @@ def test_a_system_that_gives_no_memory_to_run_is_said_before_the_engine_ends_the
     cpu_module._check_memory.cache_clear()
     with pytest.raises(LearnerError, match="gives no memory that can be written and run"):
         Cpu(0, [Mapping(CODE, new_buffer(4096), code=True)])
+
+
+def test_a_page_is_met_once_whatever_is_done_there_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unicorn alone would note a page for pushes, then for pops, then for pushes."""
+    met: list[int] = []
+    note = Cpu._on_tlb_miss
+
+    def noted(cpu: Cpu, engine: object, address: int, *rest: Any) -> bool:
+        met.append(address)
+        return note(cpu, engine, address, *rest)
+
+    monkeypatch.setattr(Cpu, "_on_tlb_miss", noted)
+    code, stack = new_buffer(4096), new_buffer(4096)
+    code[:4] = np.frombuffer(b"\x50\x5b\xeb\xfc", dtype=np.uint8)  # again: push %rax; pop %rbx; jmp again
+    cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(STACK, stack, code=False)])
+    cpu.reset(rip=CODE, rsp=STACK + 0x800, rax=7, eflags=2)
+    assert cpu.run(300) is None
+    assert sorted(met) == [CODE, STACK]
+    assert cpu.registers()["rbx"] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("48 a3 00 00 00 81 ff ff ff ff", 0b00011),  # mov %rax, CODE: a page of code is not written
+        ("48 c7 c0 00 00 00 88 ff e0", 0b10001),  # mov $STACK, %rax; jmp *%rax: a page of data is not run
+        ("48 8b 04 25 00 00 00 90", 0b00000),  # mov 0xffffffff90000000, %rax: nothing is there
+    ],
+)
+def test_what_a_page_is_not_for_is_still_a_page_fault(text: str, error: int) -> None:
+    code, stack = new_buffer(4096), new_buffer(4096)
+    program = bytes.fromhex(f"50 5b {text}")  # the stack is met before, for both
+    code[: len(program)] = np.frombuffer(program, dtype=np.uint8)
+    cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(STACK, stack, code=False)])
+    cpu.reset(rip=CODE, rsp=STACK + 0x800, eflags=2)
+    fault = cpu.run(10)
+    assert fault is not None and (fault.vector, fault.error) == (layout.VECTOR_PF, error)
