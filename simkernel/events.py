@@ -10,32 +10,51 @@ property of the events themselves (`is_beat`), so that every front end stops at 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+
+class Stamp(NamedTuple):
+    """Where in history something happened: what all events of one entry have in common.
+
+    `entry` counts history entries from 0, `clock` counts instructions. `during` is the phase that the patching task was
+    in, "" between batches; `begun`: that phase had begun to act (before that, its sync is not sent yet, its write not
+    begun).
+    """
+
+    entry: int = -1
+    clock: int = 0
+    during: str = ""
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened. `entry` counts history entries from 0, `clock` counts instructions.
-
-    `during` is the phase that the patching task was in, "" between batches; `begun`: that phase had begun to act
-    (before that, its sync is not sent yet, its write not begun).
-    """
+    """Something that happened, with its `Stamp`."""
 
     is_beat: ClassVar[bool] = False
-    entry: int = field(default=-1, compare=False)
-    clock: int = field(default=0, compare=False)
-    during: str = field(default="", compare=False)
-    begun: bool = field(default=True, compare=False)
+    stamp: Stamp = field(default=Stamp(), compare=False)
+
+    @property
+    def entry(self) -> int:
+        return self.stamp.entry
+
+    @property
+    def clock(self) -> int:
+        return self.stamp.clock
+
+    @property
+    def during(self) -> str:
+        return self.stamp.during
+
+    @property
+    def begun(self) -> bool:
+        return self.stamp.begun
 
 
-def stamp(events: list[Event], entry: int, clock: int, during: str, begun: bool) -> list[Event]:
-    """Tell new events where they happened: once, before anybody else has seen them. Returns the same list."""
+def stamp_all(events: list[Event], stamp: Stamp) -> None:
+    """Tell new events where they happened: once, before anybody else has seen them."""
     for event in events:
-        object.__setattr__(event, "entry", entry)
-        object.__setattr__(event, "clock", clock)
-        object.__setattr__(event, "during", during)
-        object.__setattr__(event, "begun", begun)
-    return events
+        object.__setattr__(event, "stamp", stamp)
 
 
 # --- the patching task ---------------------------------------------------------------------------------------

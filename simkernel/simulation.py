@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from simkernel import layout
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import Event, stamp
+from simkernel.events import Event, Stamp, stamp_all
 from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.task import PatchingTask
@@ -24,7 +24,7 @@ from simkernel.options import Options, load_image
 from simkernel.protocol import Protocol, protocol_named
 from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
 
-CHECKPOINT_ENTRIES = 512  # history entries, or
+CHECKPOINT_ENTRIES = 1_024  # history entries, or
 CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between two checkpoints at most
 CHOICES = (Run, Read, Settle, Nmi)
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
@@ -181,13 +181,13 @@ class Simulation:
         return Entry(drawn, False), state
 
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
-        if self.outcome:
+        if self.machine.outcome:
             raise GuestError(f"nothing moves any more: {self.outcome}")
         what = entry.what
-        if isinstance(what, Act):
-            events = self.task.act(what.entries)
-        elif isinstance(what, CHOICES):
+        if isinstance(what, CHOICES):
             events = self.machine.step(what)
+        elif isinstance(what, Act):
+            events = self.task.act(what.entries)
         else:
             events = self.task.command(what)
         return self._close(entry, drawn, events)
@@ -200,12 +200,11 @@ class Simulation:
             self.entries.append(entry)
         if drawn is not None:
             self._schedule_state = drawn
-        phase, progress = self.task.poke.phase, self.task.poke.state.progress
-        begun = progress is None or progress.begun
-        stamp(events, self.position, self.machine.clock, phase.name if phase else "", begun)
-        if self._logged == len(self._events):  # else history is being replayed: they are there
-            self._events += events
-        self._logged += len(events)
+        if events:
+            stamp_all(events, self._stamp())
+            if self._logged == len(self._events):  # else history is being replayed: they are there
+                self._events += events
+            self._logged += len(events)
         self.position += 1
         self._entries += 1
         if isinstance(entry.what, Run):
@@ -213,6 +212,11 @@ class Simulation:
         if self._entries >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
             self.keep_checkpoint()
         return events
+
+    def _stamp(self) -> Stamp:
+        phase, progress = self.task.poke.phase, self.task.poke.state.progress
+        begun = progress is None or progress.begun
+        return Stamp(self.position, self.machine.clock, phase.name if phase else "", begun)
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
         """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.

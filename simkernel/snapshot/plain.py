@@ -6,15 +6,20 @@ import dataclasses
 from enum import Enum
 from typing import Any
 
+from simkernel.events import Event
+
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dictionaries by field (events also with their type), bytes as hexadecimal, enums by value."""
+    """Dataclasses as dictionaries by field (an event's stamp by its own), bytes as hexadecimal, enums by value."""
     if isinstance(value, bytes):
         return value.hex(" ")
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        if isinstance(value, Event):
+            fields = {**value.stamp._asdict(), **fields}
+            del fields["stamp"]
         return {"type": type(value).__name__, **fields}
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simkernel import events, insn, layout
-from simkernel.events import Event
+from simkernel.events import Event, Stamp
 from simkernel.image import KernelImage, Segment, Symbol
 from simkernel.image.symbols import SymbolTable
 from simkernel.narrate import PATCHER, sentence
@@ -62,8 +62,8 @@ SAMPLES: dict[str, object] = {
 
 def sample(kind: type[Event], **fields: object) -> Event:
     """An event of that type with values that can be."""
-    own = [field.name for field in dataclasses.fields(kind) if field.name not in ("entry", "clock", "during", "begun")]
-    return kind(**{name: SAMPLES.get(name, 1) for name in own} | {"during": "sync 1"} | fields)  # type: ignore[arg-type]
+    own = [field.name for field in dataclasses.fields(kind) if field.name != "stamp"]
+    return kind(**{name: SAMPLES.get(name, 1) for name in own} | {"stamp": Stamp(during="sync 1")} | fields)  # type: ignore[arg-type]
 
 
 def check(text: str) -> None:
@@ -103,11 +103,11 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
 
     stored = events.SiteStored(phase="write int3", sites=(VFS_READ,), first=0, old=b"\x0f", new=b"\xcc")
     assert said(stored) == f"{PATCHER} writes byte +0: at vfs_read 0F becomes CC."
-    answered = events.SyncAnswered(cpu=0, waiting_for=(1,), during="sync 1")
+    answered = events.SyncAnswered(cpu=0, waiting_for=(1,), stamp=Stamp(during="sync 1"))
     assert said(answered) == f"CPU0 answers sync 1 and goes on; {PATCHER} still waits for CPU1."
-    ran = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, during="write head")
+    ran = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, stamp=Stamp(during="write head"))
     assert "a call to ftrace_trampoline" in said(ran) and "during write head" in said(ran)
-    early = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, during="sync 1", begun=False)
+    early = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, stamp=Stamp(during="sync 1", begun=False))
     assert "before sync 1" in said(early) and "during" not in said(early)
     torn = events.SiteRan(cpu=1, site=VFS_READ, data=b"\xe8" + insn.NOP5[1:])
     assert "where nothing is" in said(torn)
@@ -117,7 +117,7 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
 
 
 def test_the_same_answer_in_two_syncs_reads_differently(image: KernelImage) -> None:
-    one, other = (events.SyncAnswered(cpu=0, waiting_for=(), during=f"sync {n}") for n in (1, 2))
+    one, other = (events.SyncAnswered(cpu=0, waiting_for=(), stamp=Stamp(during=f"sync {n}")) for n in (1, 2))
     assert sentence(one, image, INT3_PROTOCOL) != sentence(other, image, INT3_PROTOCOL)
 
 
