@@ -9,6 +9,7 @@ chapter 6).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from copy import copy
 
@@ -46,6 +47,7 @@ class Board:
         self.torn = False  # memory holds a site that is neither old, nor int3, nor new
         self.strayed = False  # some CPU has stood within an instruction; until then nobody has to look
         self.open: OpenRun | None = None
+        self._site_words: dict[int | None, tuple[int, npt.NDArray[np.uint64]]] = {}  # by CPU; with the code's version
         self.outcome = ""  # why the machine stands still for good: "" while it does not
         self._hlt_resume = frozenset(symbol.address for symbol in image.labels("hlt_resume"))
 
@@ -57,7 +59,9 @@ class Board:
 
     def set_percpu(self, cpu: int, offset: int, value: int) -> None:
         """Set the word at `offset` of a CPU's per-CPU area."""
-        self.memory.write_u64(percpu(cpu, offset), value)
+        if self.memory.watch:
+            self.memory.watch(percpu(cpu, offset), 8)
+        self._areas[cpu][offset >> 3] = value
 
     def text_read(self, address: int, size: int) -> bytes:
         """What memory holds at an address of code."""
@@ -70,6 +74,21 @@ class Board:
     def text_words(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         """The same as numbers (n,), first byte lowest."""
         return words_at(self.code.memory, self.code.map.offsets(sites))
+
+    def site_words(self, cpu: int | None = None) -> npt.NDArray[np.uint64]:
+        """The same at every site of the image, as a CPU runs it if nothing settles first (None: in memory); read-only.
+
+        Kept until the code changes: on a large kernel the bytes lie far apart, and reading them takes a millisecond.
+        """
+        code = self.code.memory if cpu is None else self.code.views[cpu].code
+        version = self.code.version if code is self.code.memory else self.code.views[cpu or 0].version
+        key = None if code is self.code.memory else cpu
+        known = self._site_words.get(key)
+        if known is None or known[0] != version:
+            words = words_at(code, self.code.map.offsets(self.image.mcount_loc))
+            words.flags.writeable = False
+            known = self._site_words[key] = version, words
+        return known[1]
 
     def write_code(self, address: int, data: bytes, fresh: bool) -> None:
         """Store bytes to code; `fresh`: no CPU has ever fetched there, so each runs them at once."""
@@ -133,10 +152,11 @@ class Board:
         """True where a CPU stands within an instruction: it has run torn bytes, or code has changed under it."""
         return self.strayed and not self.paths.is_start(self.cpus[cpu].rip)
 
-    def note_strays(self) -> None:
-        """Code has changed: a CPU within one of the batch's sites may now stand within an instruction."""
+    def note_strays(self, sites: Sequence[int]) -> None:
+        """Code has changed at these sites, which ascend: a CPU within one may now stand within an instruction."""
         for cpu in self.cpus:
-            if any(cpu.rip - at in self.focus for at in range(1, SITE_SIZE)):
+            at = bisect_left(sites, cpu.rip - SITE_SIZE + 1)
+            if at < len(sites) and sites[at] < cpu.rip:
                 self.note_stray(cpu.number)
 
     def note_stray(self, cpu: int) -> None:
@@ -191,6 +211,10 @@ class Board:
             self.set_percpu(cpu, layout.PCPU_CSD, 1)
             self.ask_sync(cpu)
 
+    def not_synced(self) -> tuple[int, ...]:
+        """The CPUs that have not answered yet (Linux waits in csd_lock_wait() for each)."""
+        return tuple([cpu for cpu, area in enumerate(self._areas) if area[layout.PCPU_CSD >> 3]])
+
     def ask_park(self, cpu: int) -> None:
         """The IPI of stop_machine; noted as parked when the guest says so in PCPU_STOP."""
         self.lanes[cpu].park_asked = True
@@ -198,35 +222,32 @@ class Board:
 
     def deliverable(self, cpu: int) -> int | None:
         """The vector that this CPU would take now, between two instructions: NMI, sync IPI, tick; else None."""
-        lane = self.lanes[cpu]
-        if lane.reading or not self._interrupt_waits(cpu):
+        lane, engine = self.lanes[cpu], self.cpus[cpu]
+        if lane.reading:
             return None
         if lane.nmi_sent is not None and not self.on_nmi_stack(cpu) and self.percpu(cpu, layout.PCPU_ONLINE):
             return layout.VECTOR_NMI
-        if lane.ipi_sent is None and not self.tick_due(cpu):
+        if not engine.flags & RFLAGS_IF or engine.rip in self.paths.after_sti:
             return None
-        if not self.interrupts_on(cpu) or self.cpus[cpu].rip in self.paths.after_sti:
-            return None
-        return layout.VECTOR_CALL_FUNCTION if lane.ipi_sent is not None else layout.VECTOR_TIMER
+        if lane.ipi_sent is not None:
+            return layout.VECTOR_CALL_FUNCTION
+        return layout.VECTOR_TIMER if self.tick_due(cpu) else None
 
     def _interrupt_if_due(self, cpu: int, events: list[Event]) -> None:
         vector = self.deliverable(cpu)
         if vector is None:
             return
-        lane = self.lanes[cpu]
-        sent = self.clock
-        if vector == layout.VECTOR_NMI:
-            sent = lane.nmi_sent or 0
-            lane.nmi_sent = None
-        elif vector == layout.VECTOR_CALL_FUNCTION:
-            sent = lane.ipi_sent or 0
-            lane.ipi_sent = None
+        lane, clock = self.lanes[cpu], self.clock
+        if vector == layout.VECTOR_CALL_FUNCTION:
+            sent, lane.ipi_sent = lane.ipi_sent, None
+        elif vector == layout.VECTOR_NMI:
+            sent, lane.nmi_sent = lane.nmi_sent, None
         else:
-            sent = self.clock // self.tick_period * self.tick_period
-            lane.ticks_seen = self.clock // self.tick_period
+            lane.ticks_seen = clock // self.tick_period
+            sent = lane.ticks_seen * self.tick_period
         rip = self.cpus[cpu].rip
         self._enter(cpu, vector, None)
-        events.append(InterruptTaken(cpu=cpu, vector=vector, address=rip, waited=self.clock - sent))
+        events.append(InterruptTaken(cpu=cpu, vector=vector, address=rip, waited=clock - (sent or 0)))
 
     def _exception(self, cpu: int, fault: Fault, events: list[Event]) -> None:
         engine = self.cpus[cpu]

@@ -168,18 +168,29 @@ class Change:
 
 
 class View:
-    """The code bytes that one CPU runs, what is unsettled of them, and which ranges its translations must drop."""
+    """The code bytes that one CPU runs, what is unsettled of them, and which ranges its translations must drop.
 
-    def __init__(self, code: Bytes) -> None:
+    Where a store leaves nothing unsettled, a CPU runs what memory holds: `code` then is memory's own buffer.
+    """
+
+    def __init__(self, code: Bytes, memory: Bytes) -> None:
         self.code = code
+        self._own = code is not memory
+        self.version = 0  # of `code`, where it is the CPU's own: another after each change
         self.unsettled: list[Unsettled] = []
         self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
 
     def apply(self, offsets: Offsets, values: Bytes) -> None:
         """The CPU runs these bytes from now on; its translations of the range must go."""
         if len(offsets):
+            self.put(offsets, values, (int(offsets[0]), int(offsets[-1]) + 1))
+
+    def put(self, offsets: Offsets, values: Bytes, span: tuple[int, int]) -> None:
+        """`apply`; `span`: the range that the offsets lie in, the same for every view."""
+        if self._own:
             self.code[offsets] = values
-            self.dirty.append((int(offsets[0]), int(offsets[-1]) + 1))
+            self.version += 1
+        self.dirty.append(span)
 
     def state(self) -> ViewState:
         """A copy of what memory does not tell: a view differs from it in unsettled bytes only."""
@@ -242,12 +253,13 @@ class CodeMemory:
     """Memory's code bytes and each CPU's view of them, under one fetch model."""
 
     def __init__(self, model: FetchModel, code_map: CodeMap, memory: Bytes, views: list[Bytes]) -> None:
-        """Args: memory, views: buffers of `code_map.size` bytes, equal to begin with."""
+        """Args: memory, views: buffers of `code_map.size` bytes, equal to begin with; a view may be memory itself."""
         self.model = model
         self._cell_shift = model.cell_shift
         self.map = code_map
         self.memory = memory
-        self.views = [View(code) for code in views]
+        self.version = 0  # of `memory`: another after each change
+        self.views = [View(code, memory) for code in views]
         self.changes: list[Change] = []  # since history looked last
 
     def read(self, address: int, size: int) -> bytes:
@@ -262,19 +274,24 @@ class CodeMemory:
             addresses: where, ascending and without doubles; values: one byte each.
             fresh: no CPU has ever fetched these bytes, so that each will run what is stored.
         """
-        offsets = self.map.offsets(addresses)
+        self.store_at(self.map.offsets(addresses), values, fresh)
+
+    def store_at(self, offsets: Offsets, values: Bytes, fresh: bool = False) -> None:
+        """The same, the places given as offsets of the buffer."""
         old = self.memory[offsets]
         differ = old != values
-        if not differ.all():
+        if np.count_nonzero(differ) < len(offsets):
             offsets, old, values = offsets[differ], old[differ], values[differ]
         if not len(offsets):
             return
         self.memory[offsets] = values
+        self.version += 1
         self.changes.append(Change(offsets, old, values.copy()))
         shift = self._cell_shift
         if fresh or shift is None:
+            span = int(offsets[0]), int(offsets[-1]) + 1
             for view in self.views:
-                view.apply(offsets, values)
+                view.put(offsets, values, span)
             return
         store = Store(offsets, self.changes[-1].new, offsets >> shift)
         for view in self.views:
@@ -283,6 +300,7 @@ class CodeMemory:
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """Time travel: memory and every view hold these bytes; nobody notes it."""
         self.memory[offsets] = values
+        self.version += 1
         for view in self.views:
             view.apply(offsets, values)
 

@@ -70,11 +70,11 @@ def look(memory: GuestMemory, area: memoryview, lanes: Sequence[Lane], cpu: int)
     lane, events = lanes[cpu], list[Event]()
     if lane.sync_asked and area[layout.PCPU_CSD >> 3] == 0:
         lane.sync_asked = False
-        waiting = tuple(i for i, other in enumerate(lanes) if other.sync_asked and i != cpu)
+        waiting = tuple([i for i, other in enumerate(lanes) if other.sync_asked])
         events.append(SyncAnswered(cpu=cpu, waiting_for=waiting))
     if lane.park_asked and area[layout.PCPU_STOP >> 3] == 2:
         lane.park_asked = False
-        waiting = tuple(i for i, other in enumerate(lanes) if other.park_asked and i != cpu)
+        waiting = tuple([i for i, other in enumerate(lanes) if other.park_asked])
         events.append(Parked(cpu=cpu, waiting_for=waiting))
     task = area[layout.PCPU_CURRENT >> 3]
     if task != lane.task:

@@ -16,7 +16,9 @@ def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory,
     code_regions, data_regions = image_regions(image)
     code_map = CodeMap(code_regions)
     memory = GuestMemory([*data_regions, (layout.BSS_BASE, bss_size(image))])
-    buffers = [new_buffer(code_map.size) for _ in range(cpus + 1)]
+    code_memory = new_buffer(code_map.size)
+    own = model.cell_shift is not None  # else each CPU runs what memory holds: one buffer for all
+    views = [new_buffer(code_map.size) if own else code_memory for _ in range(cpus)]
     for segment in image.segments:
         if not segment.executable:
             memory.write(segment.base, bytes(segment.data))
@@ -24,15 +26,15 @@ def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory,
         start = code_map.offset(segment.base)
         loaded = np.frombuffer(segment.data, dtype=np.uint8)
         end = start + -(-len(loaded) // layout.PAGE_SIZE) * layout.PAGE_SIZE
-        for buffer in buffers:
+        for buffer in (code_memory, *views) if own else (code_memory,):
             buffer[start : start + len(loaded)] = loaded
             buffer[start + len(loaded) : end] = insn.INT3  # as arch/x86/kernel/vmlinux.lds.S fills .text (6.12)
-    code = CodeMemory(model, code_map, buffers[0], buffers[1:])
+    code = CodeMemory(model, code_map, code_memory, views)
     shared = [Mapping(region.base, region.buffer, code=False) for region in memory.regions]
     memory.write_u64(image.address("nr_cpu_ids"), cpus)
     engines = []
-    for number, own in enumerate(buffers[1:]):
-        text = [Mapping(r.base, own[r.start : r.start + r.size], code=True) for r in code_map.regions]
+    for number, view in enumerate(views):
+        text = [Mapping(r.base, view[r.start : r.start + r.size], code=True) for r in code_map.regions]
         cpu = Cpu(number, text + shared)
         cpu.reset(rip=image.address("startup_64"), rdi=number, eflags=2)
         engines.append(cpu)

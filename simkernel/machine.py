@@ -26,7 +26,7 @@ class Machine(Board):
     def __init__(self, image: KernelImage, cpus: int, model: FetchModel, tick_period: int = TICK_PERIOD) -> None:
         """Args: see `Board`."""
         super().__init__(image, cpus, model, tick_period)
-        self._oops_word = image.address("oops_in_progress")
+        self._oops = self.memory.words(image.address("oops_in_progress"), 8)
         self._claimed = image.address("poke_int3_found")
 
     def step(self, choice: Choice) -> list[Event]:
@@ -34,8 +34,8 @@ class Machine(Board):
         if self.outcome:
             raise GuestError(f"the machine stands still: {self.outcome}")
         match choice:
-            case Run():
-                return self._run(choice)
+            case Run(n=n):
+                return [*self.begin(choice), *self.advance(n), *self.finish()]
             case Read(cpu=cpu, n=n):
                 return self._read(cpu, n)
             case Settle(cpu=cpu, address=address):
@@ -73,12 +73,6 @@ class Machine(Board):
         low, high = differ[0], differ[-1] + 1
         return [Settled(cpu=cpu, address=start + low, old=old[low:high], new=new[low:high])]
 
-    def _run(self, choice: Run) -> list[Event]:
-        events = self.begin(choice)
-        events += self.advance(choice.n)
-        events += self.finish()
-        return events
-
     def begin(self, choice: Run) -> list[Event]:
         """Open a choice: the clock word is set, a due interrupt delivered. Then `advance`, in any number of pieces.
 
@@ -105,10 +99,11 @@ class Machine(Board):
         if run is None:
             raise OurError("no choice is open")
         cpu, events = run.choice.cpu, list[Event]()
+        lane, view = self.lanes[cpu], self.code.views[cpu]
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
             stride = min(left, self._stride(cpu))
-            watched = self.torn or self.lanes[cpu].reading or self.code.views[cpu].unsettled
+            watched = self.torn or lane.reading or view.unsettled
             fault, ran = self._execute(cpu, stride, breakpoints, events)
             if fault is not None:
                 self._exception(cpu, fault, events)
@@ -135,7 +130,7 @@ class Machine(Board):
             kept = tuple(one for one in self.lanes[cpu].int3s if one[1] - 0x400 < rsp < one[1] - 8)
             self.lanes[cpu].int3s = kept
         events += look(self.memory, self._areas[cpu], self.lanes, cpu)
-        if self.memory.read_u64(self._oops_word) and not self.outcome:
+        if self._oops[0] and not self.outcome:
             self.outcome = f"oops on CPU{cpu}"
             events.append(oops(self.memory, cpu))
         self.clock += run.choice.n
@@ -150,10 +145,11 @@ class Machine(Board):
 
     def _execute(self, cpu: int, n: int, breakpoints: frozenset[int], events: list[Event]) -> tuple[Fault | None, int]:
         """Run n instructions on a CPU that is not halted: the exception that ended them, and how many ran."""
+        view = self.code.views[cpu]
         data = self.next_bytes(cpu) if n == 1 else b""
         if data and nondeterministic(data):
             return Fault(layout.VECTOR_UD), 1
-        if self.code.views[cpu].dirty:
+        if view.dirty:
             self._drop_changed(cpu)
         if self.lanes[cpu].reading:
             return self._run_reading(cpu, data), 1
@@ -161,8 +157,8 @@ class Machine(Board):
             fault, ran = self.cpus[cpu].run_watched(n, breakpoints)
         else:
             fault, ran = self.cpus[cpu].run(n), n
-        if data and fault is None and self.code.views[cpu].unsettled and serializing(data):
-            events.append(Serialized(cpu=cpu, cells=self.code.views[cpu].settle_all()))
+        if data and fault is None and view.unsettled and serializing(data):
+            events.append(Serialized(cpu=cpu, cells=view.settle_all()))
         return fault, ran
 
     def _note_single(self, run: OpenRun, events: list[Event]) -> None:
@@ -179,13 +175,13 @@ class Machine(Board):
 
     def _drop_changed(self, cpu: int) -> None:
         """Translations of changed code go before the CPU runs again: Unicorn would run the old bytes."""
-        dirty = self.code.views[cpu].dirty
+        dirty, engine = self.code.views[cpu].dirty, self.cpus[cpu]
         for low, high in dirty:
             for region in self.code.map.regions:
-                if low < region.start + region.size and high > region.start:
-                    first, last = max(low, region.start), min(high, region.start + region.size)
+                first, last = max(low, region.start), min(high, region.start + region.size)
+                if first < last:
                     shift = region.base - region.start
-                    self.cpus[cpu].drop(first + shift, last + shift)
+                    engine.drop(first + shift, last + shift)
         dirty.clear()
 
     def _run_reading(self, cpu: int, data: bytes) -> Fault | None:

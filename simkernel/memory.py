@@ -1,14 +1,15 @@
 """Guest memory that every CPU shares: data, never code. Addresses in, bytes and words out.
 
-All of the host's writes go through `write` and its word forms, or through an `array` asked for with `write=True`;
-both are noted in `writes` as (address, size), so that a test can hold them against the list of what the host may
-write after boot.
+All of the host's writes go through `write` and its word forms, or through an `array` asked for with `write=True`, or
+are of a per-CPU word (`Board.set_percpu`); `watch` is told of each, so that a test can hold them against the list of
+what the host may write after boot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,13 @@ class GuestMemory:
             buffer = new_buffer(size)
             data = memoryview(buffer.data).cast("B")
             self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q")))
-        # For words, which are read several times a step: first address, last address of a word, the words. BSS first.
-        self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in reversed(self.regions))
+        self._lookup = tuple(reversed(self.regions))  # BSS, which is asked for most, first
+        # For words, which are read several times a step: first address, last address of a word, the words.
+        self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in self._lookup)
         self.watch: Callable[[int, int], None] | None = None  # told of each write of the host: address, size
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
-        for region in reversed(self.regions):
+        for region in self._lookup:
             offset = address - region.base
             if 0 <= offset and offset + size <= region.size:
                 return region, offset
@@ -84,9 +86,12 @@ class GuestMemory:
         return int.from_bytes(self.read(address, 8), "little")
 
     def words(self, address: int, size: int) -> memoryview:
-        """The words of eight bytes from an aligned address on, `size` bytes: a read-only view, not a copy."""
+        """The words of eight bytes from an aligned address on, `size` bytes: a view, not a copy.
+
+        Who writes one tells `watch` of it.
+        """
         region, offset = self._at(address, size)
-        return region.words[offset >> 3 : offset + size >> 3].toreadonly()
+        return region.words[offset >> 3 : offset + size >> 3]
 
     def write_u64(self, address: int, value: int) -> None:
         """Store a word of eight bytes."""
@@ -109,7 +114,7 @@ class GuestMemory:
     def array(self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False) -> npt.NDArray[Any]:
         """A NumPy view of guest memory, not a copy; read-only unless `write`."""
         dtype = np.dtype(dtype)
-        count = int(np.prod(shape))
+        count = shape if isinstance(shape, int) else prod(shape)
         region, offset = self._at(address, count * dtype.itemsize)
         if write and self.watch:
             self.watch(address, count * dtype.itemsize)

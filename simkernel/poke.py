@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
-from simkernel.fetch import words_of_five
+from simkernel.fetch import Offsets
 from simkernel.machine import Machine
 from simkernel.protocol import (
     INT3_PROTOCOL,
@@ -45,8 +46,6 @@ from simkernel.protocol import (
     When,
     Write,
 )
-
-Words = npt.NDArray[np.uint64]
 
 SITE_SIZE = 5
 POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off, map, switch mm, copy, unmap, compare
@@ -93,19 +92,44 @@ class Batch:
     def __len__(self) -> int:
         return len(self.sites)
 
+    def part(self, first: int, last: int) -> Batch:
+        """Entries first..last-1 as a batch of their own."""
+        cut = Batch(self.sites[first:last], self.old[first:last], self.new[first:last])
+        cut.__dict__["entries"] = self.entries[first:last]  # made once for all
+        return cut
+
     @cached_property
-    def whole(self) -> tuple[Words, Words]:
-        """The old and the new bytes of each site as numbers: what memory may hold, besides an int3 and any four."""
-        return words_of_five(self.old), words_of_five(self.new)
+    def entries(self) -> npt.NDArray[Any]:
+        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
+
+        `Simplified:` Linux knows one NOP of five bytes and stops with BUG at any other form; here each is "go on at
+        site + 5", so that protocols with older NOPs can be shown.
+        """
+        entries = np.zeros(len(self), dtype=TP_LOC)
+        entries["rel_addr"] = (self.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
+        entries["len"] = SITE_SIZE
+        entries["text"] = self.new
+        entries["old"] = self.old[:, 0]
+        is_call = (self.new[:, 0] == insn.CALL) | (self.new[:, 0] == insn.JMP32)
+        entries["opcode"] = np.where(is_call, self.new[:, 0], insn.JMP32)
+        displacement = np.ascontiguousarray(self.new[:, 1:]).view("<i4")[:, 0]
+        entries["disp"] = np.where(is_call, displacement, 0)
+        return entries
+
+    @cached_property
+    def addresses(self) -> tuple[int, ...]:
+        """`sites` as plain numbers: one tuple, which every event of the batch shares."""
+        return tuple(self.sites.tolist())
+
+    @cached_property
+    def _int3(self) -> npt.NDArray[np.uint8]:
+        return np.full_like(self.old, insn.INT3)
 
     def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:
         """The five bytes at each site (n, 5) that a write may take from: the old, the new, or int3."""
-        match part:
-            case Part.OLD:
-                return self.old
-            case Part.NEW:
-                return self.new
-        return np.full_like(self.old, insn.INT3)
+        if part is Part.NEW:
+            return self.new
+        return self.old if part is Part.OLD else self._int3
 
 
 class PokeState(NamedTuple):
@@ -124,6 +148,7 @@ class TextPoke:
         self.machine = machine
         self._own = protocol
         self.state = PokeState()
+        self._placed: tuple[Batch, Offsets] | None = None
         image = machine.image
         self._desc = image.address("bp_desc")  # struct bp_patching_desc: vec, nr_entries, refs
         self._skip_mode = image.address("int3_skip_mode")
@@ -164,7 +189,10 @@ class TextPoke:
             raise OurError("a batch is begun while another is under way")
         if not 0 < len(batch) <= self.protocol.batched:
             raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
-        self.state = self.state._replace(batch=batch, progress=None)
+        self._go_to(batch, None)
+
+    def _go_to(self, batch: Batch | None, progress: Progress | None) -> None:
+        self.state = PokeState(batch, progress, self.state.number, self.state.protocol)
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -175,13 +203,13 @@ class TextPoke:
 
     def waits_for(self) -> tuple[int, ...]:
         """The CPUs that the patching task waits for now."""
-        phase, progress = self.phase, self.state.progress
-        if phase is None or progress is None or not progress.waiting:
+        progress = self.state.progress
+        if progress is None or not progress.waiting:
             return ()
         cpus = range(len(self.machine.cpus))
-        match phase.action:
+        match self.protocol.phases[progress.phase].action:
             case SyncCores():
-                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_CSD))
+                return self.machine.not_synced()
             case Park():
                 return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP) != PARKED)
             case Unpark():
@@ -222,10 +250,10 @@ class TextPoke:
     def _go_on(self, progress: Progress, batch: Batch, done: int) -> None:
         after = self.protocol.after(progress, len(batch), done)
         if after is None:
-            self.state = self.state._replace(batch=None, progress=None)
+            self._go_to(None, None)
             self.machine.focus = frozenset()
         else:
-            self.state = self.state._replace(progress=after)
+            self._go_to(batch, after)
 
     # --- the actions ----------------------------------------------------------------------------------------
 
@@ -233,18 +261,17 @@ class TextPoke:
         """Step 0 of text_poke_bp_batch: the vector, its count, one reference."""
         memory = self.machine.memory
         if self.protocol.claims:
-            entries = memory.array(layout.TP_VEC, TP_LOC, len(batch), write=True)
-            entries[:] = self._entries(batch)
+            memory.write(layout.TP_VEC, self._entries(batch).tobytes())
             memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
             self._set_gate()
             memory.write_u64(self._desc, layout.TP_VEC)
             memory.write_u64(self._desc + 8, len(batch))
             memory.write_u64(self._desc + 16, 1)
-        self.state = self.state._replace(progress=Progress(), number=self.state.number + 1)
-        sites = tuple(batch.sites.tolist())
-        self.machine.focus = frozenset(sites)
+        number = self.state.number + 1
+        self.state = PokeState(batch, Progress(), number, self.state.protocol)
+        self.machine.focus = frozenset(batch.addresses)
         self.machine.clock += ACTION_PRICE
-        return [BatchStarted(protocol=self.protocol.name, batch=self.state.number, sites=sites)]
+        return [BatchStarted(protocol=self.protocol.name, batch=number, sites=batch.addresses)]
 
     def _set_gate(self) -> None:
         """A protocol may ask for a trap gate at #BP; else the gate stays as the guest has made it."""
@@ -256,50 +283,48 @@ class TextPoke:
             self.machine.memory.write_u64(address, word & ~(0xF << 40) | TRAP_GATE << 40)
 
     def _entries(self, batch: Batch) -> npt.NDArray[Any]:
-        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
-
-        `Simplified:` Linux knows one NOP of five bytes and stops with BUG at any other form; here each is "go on at
-        site + 5", so that protocols with older NOPs can be shown.
-        """
-        entries = np.zeros(len(batch), dtype=TP_LOC)
-        entries["rel_addr"] = (batch.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
-        entries["len"] = SITE_SIZE
-        entries["text"] = batch.new
-        entries["old"] = batch.old[:, 0]
-        is_call = (batch.new[:, 0] == insn.CALL) | (batch.new[:, 0] == insn.JMP32)
-        entries["opcode"] = np.where(is_call, batch.new[:, 0], insn.JMP32)
-        displacement = np.ascontiguousarray(batch.new[:, 1:]).view("<i4")[:, 0]
-        entries["disp"] = np.where(is_call, displacement, 0)
-        return entries
+        """What is published of a batch."""
+        return batch.entries
 
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
-        sites = batch.sites[entry : entry + count]
+        code = self.machine.code
         self.machine.clock += POKE_PRICE * count
-        columns: npt.NDArray[np.uint64] = np.arange(write.first, write.last, dtype=np.uint64)
-        addresses = sites[:, None] + columns
-        values = batch.bytes_of(write.part)[entry : entry + count, write.first : write.last]
+        every, part, columns = self._offsets(batch), slice(entry, entry + count), slice(write.first, write.last)
+        sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
         if write.word is not None:
-            chosen = (addresses // 8 == sites[:, None] // 8) == (write.word == 0)
-            sites, addresses, values = sites[chosen.any(axis=1)], addresses[chosen], values[chosen]
-        if not len(sites):
+            chosen = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
+            sites = tuple(compress(sites, chosen.any(axis=1)))
+            offsets, values = offsets[chosen], values[chosen]
+        if not sites:
             return []  # the second word of sites that lie in one
-        stored = write.offsets(int(sites[0]))
-        place, size = int(sites[0]) + stored.start, len(stored)
-        old = self.machine.text_read(place, size)
-        self.machine.code.store(addresses.ravel(), values.ravel())
-        self.machine.torn = self._torn(batch)
-        self.machine.note_strays()
-        new = self.machine.text_read(place, size)
-        return [SiteStored(phase=phase.name, sites=tuple(sites.tolist()), first=stored.start, old=old, new=new)]
+        stored = write.offsets(sites[0])
+        place = slice(int(offsets.flat[0]), int(offsets.flat[0]) + len(stored))
+        old = code.memory[place].tobytes()
+        code.store_at(offsets.ravel(), values.ravel())
+        self.machine.torn = self._torn(batch, every)
+        self.machine.note_strays(batch.addresses)
+        new = code.memory[place].tobytes()
+        return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new)]
 
-    def _torn(self, batch: Batch) -> bool:
+    def _offsets(self, batch: Batch) -> Offsets:
+        """Where the five bytes of each site lie in the code buffer (n, 5), worked out once for a batch."""
+        if self._placed is None or self._placed[0] is not batch:
+            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(SITE_SIZE)
+        return self._placed[1]
+
+    def _torn(self, batch: Batch, places: Offsets) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
-        now = self.machine.text_words(batch.sites)
-        old, new = batch.whole
-        return not ((now & 0xFF == insn.INT3) | (now == old) | (now == new)).all()
+        memory, count = self.machine.code.memory, len(batch)
+        if memory[places[:, 0]].tobytes().count(insn.INT3) == count:
+            return False
+        now = memory[places]
+        if now.tobytes() == batch.new.tobytes():
+            return False
+        whole = (now[:, 0] == insn.INT3) | (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1)
+        return bool(np.count_nonzero(whole) < count)
 
     def _sync_needed(self, batch: Batch, when: When) -> bool:
-        return when is not When.IF_HEAD or bool((batch.new[:, 0] != insn.INT3).any())
+        return when is not When.IF_HEAD or batch.new[:, 0].tobytes().count(insn.INT3) < len(batch)
 
     def _send_sync(self, phase: Phase) -> list[Event]:
         machine = self.machine

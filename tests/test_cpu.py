@@ -1,4 +1,4 @@
-"""What the engine's door does with an exception in one of its callbacks, whom it calls back, and pages that it meets."""
+"""The engine's door: an exception in one of its callbacks, whom it calls back, a page that it meets."""
 
 from __future__ import annotations
 

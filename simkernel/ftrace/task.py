@@ -77,6 +77,7 @@ class PatchingTask:
         self.core = core
         self.poke = TextPoke(machine, protocol)
         self._state = TaskState()
+        self._whole: tuple[PokeMany, Batch] | None = None  # a step's pokes: batches are cut from it
         self._boot_stage = machine.image.address("boot_stage")
         self._text_mutex = machine.image.address("text_mutex")
 
@@ -119,7 +120,7 @@ class PatchingTask:
             return self.poke.waits_for()
         if not self._state.waiting:
             return ()
-        return tuple(i for i in range(len(self.machine.cpus)) if self.machine.percpu(i, layout.PCPU_CSD))
+        return self.machine.not_synced()
 
     def holdouts(self) -> tuple[int, ...]:
         """The pids that Tasks RCU still waits for."""
@@ -257,7 +258,9 @@ class PatchingTask:
             return self._step_done()
         self.core.update_records(step.records.part(first, last))
         self._state = self._state._replace(done=last)
-        self.poke.begin(Batch(step.sites[first:last], step.old[first:last], step.new[first:last]))
+        if self._whole is None or self._whole[0] is not step:
+            self._whole = step, Batch(step.sites, step.old, step.new)
+        self.poke.begin(self._whole[1].part(first, last))
         return self.poke.act()
 
     def _batch_ended(self) -> list[Event]:

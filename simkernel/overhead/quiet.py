@@ -59,12 +59,11 @@ def carried_out(simulation: Simulation, command: Command) -> Carried:
     """Give a command and carry it out: the patching task acts, and whoever it waits for moves."""
     events, machine, price = simulation.do(command), simulation.machine, 0
     while not simulation.task.idle:
-        if simulation.task.ready():
+        if not (waiting := simulation.task.waits_for()):
             before = machine.clock
             events += simulation.step(Act())
             price += machine.clock - before
-            continue
-        for cpu in simulation.task.waits_for():
+        for cpu in waiting:
             events += simulation.step(Run(cpu, IPI))
     return Carried(events, price)
 

@@ -176,9 +176,9 @@ class Protocol:
         """
         action = self.phases[progress.phase].action
         if isinstance(action, Write) and done and progress.entry + done < entries:
-            return progress._replace(entry=progress.entry + done)
+            return Progress(progress.phase, progress.entry + done, progress.waiting)
         if not isinstance(action, Write) and not progress.waiting:
-            return progress._replace(waiting=True)
+            return Progress(progress.phase, progress.entry, waiting=True)
         return Progress(progress.phase + 1) if progress.phase + 1 < len(self.phases) else None
 
     def phase(self, name: str) -> Phase:
