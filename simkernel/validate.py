@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn, layout
-from simkernel.fetch import View, words_at
+from simkernel.fetch import View
 from simkernel.ftrace import records as rec
 from simkernel.narrate.operands import code_name
 from simkernel.oops import stack_of
@@ -205,7 +205,7 @@ def validate_sites(simulation: Simulation) -> Verdict:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites) or not simulation.core.booted:
         return Verdict("sites", True, f"{len(sites)} sites, as built")
-    now = machine.text_words(sites)
+    now = machine.site_words()
     outside = _outside(sites, task.poke.state.batch)
     bad = np.flatnonzero(outside & ~_whole(simulation, sites, now))
     if len(bad):
@@ -213,7 +213,7 @@ def validate_sites(simulation: Simulation) -> Verdict:
         return Verdict("sites", False, f"{_place(simulation, site)} holds {data}: no NOP, no known call", address=site)
     offsets = machine.code.map.offsets(sites)
     for cpu, view in enumerate(machine.code.views):
-        differ = words_at(view.code, offsets) != now
+        differ = machine.site_words(cpu) != now
         for item in view.unsettled:
             left = item.store.offsets if item.taken is None else item.store.offsets[~item.taken]
             at = np.searchsorted(offsets, left, "right") - 1
@@ -256,7 +256,9 @@ def validate_records(simulation: Simulation) -> Verdict:
     if not core.booted or not core.records.count:
         return Verdict("records", True, "no records yet")
     ips, flags = core.records.ips, core.records.flags
-    call = simulation.machine.text_words(ips) & 0xFF == insn.CALL
+    machine = simulation.machine
+    now = machine.site_words() if np.array_equal(ips, machine.image.mcount_loc) else machine.text_words(ips)
+    call = now & 0xFF == insn.CALL
     outside = _outside(ips, task.poke.state.batch)
     bad = np.flatnonzero(outside & (rec.has(flags, rec.FTRACE_FL_ENABLED) != call))
     if len(bad):

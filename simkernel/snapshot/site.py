@@ -165,7 +165,7 @@ def site_map(simulation: Simulation) -> SiteMap:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites):
         return SiteMap(b"")
-    now = simulation.machine.text_words(sites)
+    now = simulation.machine.site_words()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
     states[heads == insn.CALL] = CALL
