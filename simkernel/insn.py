@@ -169,3 +169,47 @@ def _number(register: str) -> int:
 def _signed64(value: int) -> int:
     value &= 0xFFFF_FFFF_FFFF_FFFF
     return value - (1 << 64) if value >> 63 else value
+
+
+# --- what an instruction does besides, by its opcode ----------------------------------------------------------------
+
+
+_PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3, *range(0x40, 0x50)))
+_PORTS = frozenset((0x6C, 0x6D, 0xE4, 0xE5, 0xEC, 0xED))
+_TWO_BYTES = frozenset((0x05, 0x31, 0x32, 0x33, 0x34))  # SYSCALL, RDTSC, RDMSR (of the TSC), RDPMC, SYSENTER
+
+
+def _opcode(data: bytes) -> bytes:
+    """The bytes from the opcode on: prefixes left out."""
+    at = 0
+    while at < len(data) and data[at] in _PREFIXES:
+        at += 1
+    return data[at : at + 3]
+
+
+def nondeterministic(data: bytes) -> bool:
+    """True where the instruction in `data` would bring host values into the guest, or be skipped.
+
+    `Simplified:` such an instruction takes #UD here. Torn bytes can spell one; the image check refuses the rest.
+    """
+    opcode = _opcode(data)
+    if not opcode:
+        return False
+    if opcode[0] in _PORTS:
+        return True
+    if opcode[0] != 0x0F or len(opcode) < 2:
+        return False
+    if opcode[1] in _TWO_BYTES or opcode[:3] == b"\x0f\x01\xf9":  # RDTSCP
+        return True
+    return opcode[1] == 0xC7 and len(opcode) == 3 and opcode[2] >> 6 == 3 and (opcode[2] >> 3 & 7) in (6, 7)
+
+
+def is_iret(data: bytes) -> bool:
+    """True where the instruction in `data` is an IRET of any size."""
+    return _opcode(data)[:1] == b"\xcf"
+
+
+def serializing(data: bytes) -> bool:
+    """True for IRET and CPUID (SDM vol. 3, "Serializing Instructions"), the two that the guest uses."""
+    opcode = _opcode(data)
+    return opcode[:1] == b"\xcf" or opcode[:2] == b"\x0f\xa2"

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simkernel import disasm, insn, layout
-from simkernel.cpu import GENERAL, Cpu, Mapping, nondeterministic
+from simkernel.cpu import GENERAL, Cpu, Mapping
 from simkernel.explore.case import Case
+from simkernel.insn import nondeterministic
 
 DATA = 0xFFFF_FFFF_9000_0000
 DATA_SIZE = 2 * layout.PAGE_SIZE

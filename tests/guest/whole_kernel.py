@@ -15,10 +15,10 @@ from importlib import resources
 import numpy as np
 
 from simkernel import insn, layout
-from simkernel.cpu import is_iret
 from simkernel.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.image.kernel import Segment
+from simkernel.insn import is_iret
 from simkernel.machine import Machine
 from simkernel.schedule import Nmi, Run
 
