@@ -145,6 +145,7 @@ class Cpu:
         self._counter: int | None = None
         self._seen, self._breakpoints = 0, frozenset[int]()
         self._invalid: tuple[int, int] | None = None
+        self._met: set[int] = set()  # the pages of code that the CPU has looked at, by number
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory)
         self._engine.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
@@ -263,7 +264,9 @@ class Cpu:
         return fault, min(self._seen, count)  # the hook is also called where the count has run out
 
     def drop(self, low: int, high: int) -> None:
-        """Code in [low, high) has changed: forget the translations made of it."""
+        """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
+        if self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
+            return
         uclib.uc_ctl(self._engine._uch, _REMOVE_CACHE, ctypes.c_uint64(low), ctypes.c_uint64(high))
 
     def save(self) -> Any:
@@ -340,6 +343,8 @@ class Cpu:
         for mapping in self._mappings:
             if 0 <= address - mapping.base < mapping.buffer.nbytes:
                 entry.perms |= mapping.access
+                if mapping.code:
+                    self._met.add(address // PAGE_SIZE)
         return True
 
     def _on_invalid_memory(

@@ -122,3 +122,23 @@ def test_what_a_page_is_not_for_is_still_a_page_fault(text: str, error: int) -> 
     cpu.reset(rip=CODE, rsp=STACK + 0x800, eflags=2)
     fault = cpu.run(10)
     assert fault is not None and (fault.vector, fault.error) == (layout.VECTOR_PF, error)
+
+
+def test_changed_code_runs_once_its_range_is_dropped_also_where_the_cpu_never_was() -> None:
+    code = new_buffer(4 * 4096)
+    code[:] = 0x90
+    cpu = Cpu(0, [Mapping(CODE, code, code=True)])
+    cpu.reset(rip=CODE, eflags=2)
+    cpu.run(1)
+    for place in (CODE, CODE + 2 * 4096 - 1):  # where it was; and over the border of two pages that it never met
+        offset = place - CODE
+        code[offset : offset + 2] = (0xB0, place & 0x7F)  # mov $..., %al
+        cpu.drop(place, place + 2)
+        cpu.transfer(place, 0, 2)
+        cpu.run(1)
+        assert (cpu.registers()["rax"] & 0xFF, cpu.rip) == (place & 0x7F, place + 2)
+        code[offset : offset + 2] = 0x90
+        cpu.drop(place, place + 2)
+        cpu.transfer(place, 0, 2)
+        cpu.run(1)
+        assert cpu.rip == place + 1
