@@ -90,6 +90,7 @@ class FtraceCore:
         arena = HashArena(fl.hash_arena_base(count), fl.hash_arena_size(count))
         stub = kernel.address("ftrace_stub")
         self._state = FtraceState(hashes=arena, stub=stub, trace_function=stub)
+        self._checked: tuple[Command, FtraceState, Plan] | None = None
 
     def state(self) -> FtraceState:
         """All that the next step depends on besides the guest's memory."""
@@ -145,6 +146,13 @@ class FtraceCore:
             Booted(),
         )
         return Plan("ftrace_init", steps)
+
+    def begin(self, command: Command) -> Plan:
+        """`plan` of a command whose turn has come: the one that `check` has made, if nothing has changed since."""
+        if self._checked is None or self._checked[0] is not command or self._checked[1] is not self._state:
+            return self.plan(command)
+        plan, self._checked = self._checked[2], None
+        return plan
 
     def plan(self, command: Command) -> Plan:
         """What has to be done for a command. Nothing is changed.
@@ -255,7 +263,7 @@ class FtraceCore:
         Raises: LearnerError, with nothing changed.
         """
         if idle:
-            self.plan(command)
+            self._checked = command, self._state, self.plan(command)
         match command:
             case SetTracer(name=name):
                 self._callback(name)

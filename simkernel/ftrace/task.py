@@ -219,7 +219,7 @@ class PatchingTask:
             command = self._state.queue[0]
             self._state = self._state._replace(queue=self._state.queue[1:])
             try:
-                plan = self.core.plan(command)
+                plan = self.core.begin(command)
             except LearnerError as refused:  # what was queued before it has made it impossible
                 return [Logged(text=line) for line in self.core.log([f"ftrace: {refused}"])]
         self._state = self._state._replace(plan=plan, step=0, done=0, failed=False)

@@ -12,8 +12,8 @@ from simkernel.errors import LearnerError
 from simkernel.events import Switched
 from simkernel.fetch import FetchModel
 from simkernel.ftrace import ops as fl
-from simkernel.ftrace.commands import RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
-from simkernel.ftrace.plan import SyncCores, SyncRcuTasks, WriteTrampoline
+from simkernel.ftrace.commands import Command, RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.plan import Plan, SyncCores, SyncRcuTasks, WriteTrampoline
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.schedule import Act, Policy
@@ -185,3 +185,24 @@ def test_the_default_kernel_has_all_that_ftrace_needs(image: KernelImage) -> Non
         assert simulation.core.plan(command).steps
     with pytest.raises(LearnerError):
         simulation.core.plan(RegisterOps("x", "ftrace_ops_cuont"))
+
+
+def test_a_plan_is_made_once_and_again_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = Simulation.boot()
+    core, made = simulation.core, list[Command]()
+    plan = core.plan
+
+    def noted(command: Command) -> Plan:
+        made.append(command)
+        return plan(command)
+
+    monkeypatch.setattr(core, "plan", noted)
+    simulation.do(SetTracer("function"))
+    done(simulation)
+    assert made == [SetTracer("function")]
+
+    made.clear()
+    simulation.do(SetTracer("nop"))
+    core.log(["something else"])  # the state is another one
+    done(simulation)
+    assert made == [SetTracer("nop")] * 2
