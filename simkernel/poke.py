@@ -95,7 +95,8 @@ class Batch:
     def part(self, first: int, last: int) -> Batch:
         """Entries first..last-1 as a batch of their own."""
         cut = Batch(self.sites[first:last], self.old[first:last], self.new[first:last])
-        cut.__dict__["entries"] = self.entries[first:last]  # made once for all
+        cut.__dict__["entries"] = self.entries[first:last]  # these two are made once for all
+        cut.__dict__["addresses"] = self.addresses[first:last]
         return cut
 
     @cached_property
@@ -149,6 +150,7 @@ class TextPoke:
         self._own = protocol
         self.state = PokeState()
         self._placed: tuple[Batch, Offsets] | None = None
+        self._during = self.state, ("", True)
         image = machine.image
         self._desc = image.address("bp_desc")  # struct bp_patching_desc: vec, nr_entries, refs
         self._skip_mode = image.address("int3_skip_mode")
@@ -182,6 +184,14 @@ class TextPoke:
         """The phase under way; None between batches and before the first phase."""
         progress = self.state.progress
         return None if progress is None else self.protocol.phases[progress.phase]
+
+    @property
+    def during(self) -> tuple[str, bool]:
+        """The name of the phase under way ("" where none is), and whether it has begun to act."""
+        if self._during[0] is not self.state:
+            phase, progress = self.phase, self.state.progress
+            self._during = self.state, (phase.name if phase else "", progress is None or progress.begun)
+        return self._during[1]
 
     def begin(self, batch: Batch) -> None:
         """Take a batch; its first action will publish it."""

@@ -201,7 +201,7 @@ class Simulation:
         if drawn is not None:
             self._schedule_state = drawn
         if events:
-            stamp_all(events, self._stamp())
+            stamp_all(events, Stamp(self.position, self.machine.clock, *self.task.poke.during))
             if self._logged == len(self._events):  # else history is being replayed: they are there
                 self._events += events
             self._logged += len(events)
@@ -212,11 +212,6 @@ class Simulation:
         if self._entries >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
             self.keep_checkpoint()
         return events
-
-    def _stamp(self) -> Stamp:
-        phase, progress = self.task.poke.phase, self.task.poke.state.progress
-        begun = progress is None or progress.begun
-        return Stamp(self.position, self.machine.clock, phase.name if phase else "", begun)
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
         """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
