@@ -16,12 +16,14 @@ from tui.stepper.plain import WIDTH
 from tui.stepper.words import words_on
 
 NAME = "overhead"
-BACK = ("b", "back", "\x1b")
+BACK = ("back", "\x1b")
+BEGIN = ("g", "go", "p", "enter")
 NUMBERS = {str(number): name for number, name in enumerate(ANSWERS, 1)}
 WORDS = {
     **{name: f"the answer that is {answer.how}" for name, answer in ANSWERS.items()},
     "n": "the next answer",
-    "go": "begin what is awaited",
+    "b": "the answer before",
+    "g": "begin what is awaited",
     "v": "every variant, or the first four again",
     "y": "each of these variants: its bytes, a sentence, its figures",
     "o": "the next picture, where an answer has several",
@@ -30,11 +32,11 @@ WORDS = {
     "l": "the last again",
     "?": "what the words mean",
     "h": "this list",
-    "b": "back",
+    "back": "to the mysteries, where one came from there; Esc too",
     "q": "quit",
 }
-KEYS = "Words: n next answer, y explain, v more variants, d draw the bars, h all, b back, q quit."
-WAITS = "Words: go begin, n next answer, h all, b back, q quit."
+KEYS = "Words: n next answer, y explain, v more variants, d draw the bars, h all, back, q quit."
+WAITS = "Words: g begin, n next answer, h all, back, q quit."
 
 
 class PlainOverhead:
@@ -99,15 +101,15 @@ class PlainOverhead:
         overhead = self.overhead
         if word in ANSWERS or word in NUMBERS:
             overhead.look_at(NUMBERS.get(word, word))
-        elif word == "n":
-            overhead.turn(1)
+        elif word in ("n", "b"):
+            overhead.turn(1 if word == "n" else -1)
         elif word == "v":
             overhead.more()
         elif word == "o":
             overhead.other()
-        elif word not in ("go", "p", "enter"):
+        elif word not in BEGIN:
             raise LearnerError(f"{word!r} does nothing here; h lists what does.{nearest(word, WORDS)}")
-        if overhead.can_work and (ANSWERS[overhead.name].at_once or word in ("go", "p", "enter")):
+        if overhead.can_work and (ANSWERS[overhead.name].at_once or word in BEGIN):
             with progress(ANSWERS[overhead.name].doing.lower()) as line:
                 overhead.work(line.show)
 
@@ -117,7 +119,7 @@ class PlainOverhead:
         """The figures of this answer, else what is awaited."""
         overhead = self.overhead
         if not word:
-            self._change("go")
+            self._change("g")
         chart = overhead.chart
         if chart is None:
             self._say(word, [*waiting(overhead), WAITS])

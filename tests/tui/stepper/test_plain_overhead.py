@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from simkernel.errors import LearnerError
@@ -45,7 +47,7 @@ def test_figures_first_then_an_explanation_of_each() -> None:
 
 def test_measuring_waits_for_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     measured_at_once(monkeypatch)
-    objects = [json.loads(one) for one in played("measured n 3 go o", as_json=True)]
+    objects = [json.loads(one) for one in played("measured n b g o", as_json=True)]
     assert [one["answer"] for one in objects] == ["exact", "measured", "growth", "measured", "measured", "measured"]
     assert [bool(one["bars"]) for one in objects] == [True, False, False, False, True, True]
     assert objects[1]["said"][0].startswith("Nothing is measured yet.")
@@ -62,7 +64,7 @@ def test_every_word_of_its_list_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_pa
     for word in WORDS:
         plain = PlainOverhead(lambda text: None)
         plain.begin()
-        assert plain.take(f"w:{tmp_path / 'x.svg'}" if word == "w" else word) == (word not in ("q", "b"))
+        assert plain.take(f"w:{tmp_path / 'x.svg'}" if word == "w" else word) == (word not in ("q", "back"))
     assert [word for word in WORDS if plain.needs(word)] == ["w"]
     assert (tmp_path / "x.svg").read_text().startswith("<svg")
 
@@ -92,8 +94,25 @@ def test_the_mysteries_lead_here_where_they_ask_about_cost_and_go_on() -> None:
     mysteries.begin()
     with pytest.raises(LearnerError):
         mysteries.take("C")
-    for word in "? n t t n C 2 y b".split():
+    for word in "? n t t n C 2 y back".split():
         assert mysteries.take(word)
     assert "EXACT" in said[-4] and "MODELLED" in said[-3] and said[-1] == said[-5] and "Why is it not slow?" in said[-1]
     assert mysteries.take("n") and "One thing should worry you" in said[-1]
     assert not mysteries.take("n")
+
+
+def test_single_keys_on_a_terminal() -> None:
+    terminal = pexpect.spawn(
+        sys.executable, ["-m", "tui", "step", "overhead", "--plain"], dimensions=(24, 100), timeout=60, encoding="utf-8"
+    )
+    terminal.expect("EXACT")
+    terminal.send("\x1b[C")
+    terminal.expect("MODELLED")
+    terminal.send("4")
+    terminal.expect("Nothing is counted yet")
+    terminal.send("\x1b[D")
+    terminal.expect("Words: g begin|Nothing can be measured")
+    terminal.send("\x1b")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
