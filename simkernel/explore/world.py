@@ -315,8 +315,9 @@ class World:
         same = self.serialized(n, after)
         if not self.program.in_thread:
             return ((Move("leave", "same"), same, 0),)
-        other = (Move("leave", "other"), after._replace(at=0), 0)
-        return (other,) if cpu.at == 0 else (other, (Move("leave", "same"), same, 0))
+        other = after._replace(at=0)
+        both = (Move("leave", "other"), other, 0), (Move("leave", "same"), same, 0)
+        return both[:1] if same == other else both
 
     def _claim(self, n: int, cpu: Cpu, references: int) -> tuple[Move, Cpu, int]:
         """poke_int3_handler(): a reference, then the search."""

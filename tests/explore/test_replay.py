@@ -10,7 +10,7 @@ from simkernel.explore import Finding, Question, explore
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.properties import USUAL, names_of
 from simkernel.explore.replay import Stages, replay
-from simkernel.explore.search import Search
+from simkernel.explore.search import CpuMoves, Search
 from simkernel.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import protocol_of
@@ -60,6 +60,14 @@ def test_it_ends_in_the_same_verdict(name: str, change: str, place: str, model: 
 def test_int3_is_not_at_once_on_the_simulation_either(model: FetchModel) -> None:
     (finding,) = broken("int3", "nop-call", "across", model, 2, ("at-once",))
     assert replay(finding).broken == {"at-once"}
+
+
+def test_one_cpu_may_come_back_by_iret_while_another_goes_on_without() -> None:
+    """Both ways out of a stopper thread in one schedule, each the shortest to what its CPU is to do."""
+    (finding,) = broken("stop_machine-bare", "call-nop", "across", FetchModel.LINE, 2, ("at-once",))
+    leaves = [step.move.first for step in finding.schedule if isinstance(step, CpuMoves) and step.move.kind == "leave"]
+    assert leaves == ["other", "same"] and len(finding.schedule) == 11
+    assert "at-once" in replay(finding).broken
 
 
 def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:

@@ -10,7 +10,6 @@ import pytest
 from simkernel.explore.sentences import parse
 from simkernel.moment import open_moment
 from tui import cli
-from tui.output import Progress
 
 
 @pytest.fixture
@@ -81,13 +80,3 @@ def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:
 def test_wrong_options_are_named(run: Any, arguments: tuple[str, ...], said: str) -> None:
     code, out, error = run(*arguments)
     assert code == 2 and not out and said in error
-
-
-def test_the_line_that_says_how_far_it_is_stays_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "30")
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    Progress("exploring").show("1,000,000 states, 12 steps")
-    shown = capsys.readouterr().err.removeprefix("\r\x1b[K")
-    assert shown == "exploring ... 1,000,000 state"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tui.output import progress
+from tui.output import Progress, progress
 
 
 def test_a_bar_grows_with_each_step_and_is_taken_away(
@@ -26,3 +26,13 @@ def test_nothing_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str])
     with progress("counting") as line:
         line.show("far", 0.5)
     assert capsys.readouterr().err == ""
+
+
+def test_the_line_that_says_how_far_it_is_stays_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    Progress("exploring").show("1,000,000 states, 12 steps")
+    shown = capsys.readouterr().err.removeprefix("\r\x1b[K")
+    assert shown == "exploring ... 1,000,000 state"
