@@ -4,11 +4,14 @@
  * Hardware has aligned the stack to 16 bytes and pushed SS RSP RFLAGS CS RIP [error code]; the gate is an interrupt
  * gate, so IF is 0. An entry completes that to a struct pt_regs and calls its C half with rdi = regs.
  *
- * The first instruction of every handler says that the CPU is not halted any more: the machine cannot tell a run that
- * ended in HLT from one that ended in an IRET to the instruction after it, and this word can.
  * Simplified: no CLAC, no swapgs and no other page tables, for there is no user mode; registers are not cleared.
  */
 
+/*
+ * The first instruction of every handler says that the CPU is not halted any more: the machine cannot tell a run that
+ * ended in HLT from one that ended in an IRET to the instruction after it, and this word can. Simplified: the store to
+ * the idle mark (PCPU_HLT) is not in Linux, where CLAC and CLD come first.
+ */
 .macro ENTER_HANDLER
 movq $0x0, %gs:PCPU_HLT
 .endm
@@ -82,6 +85,7 @@ SYM_CODE_END \name
 /*
  * irqentry_enter() (kernel/entry/common.c) for code that runs C with rsp -> [state, return address, pt_regs]: whoever
  * was interrupted in its user part or in HLT is in the kernel now, for Tasks RCU. irqentry_exit restores the state.
+ * Simplified: the word TASK_IN_USER is not in Linux: regs say whether user mode was interrupted.
  */
 .macro IRQENTRY_ENTER
 GET_CURRENT %rax

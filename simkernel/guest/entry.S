@@ -37,6 +37,8 @@ SYM_CODE_END asm_exc_int3
 /*
  * void irqentry_exit(struct pt_regs *regs, u64 in_user): rdi rsi, IF=0. From the user part: let others run while one is
  * due. From the kernel: preempt, if IF was on there (an interrupt came, so it was) and nothing forbids it.
+ * Simplified: in Linux raw_irqentry_exit_cond_resched() calls preempt_schedule_irq(), and
+ * irqentry_exit_to_user_mode() calls schedule().
  */
 SYM_FUNC_START_NOTRACE irqentry_exit
 	cmpq $0x0, %gs:PCPU_NEED_RESCHED
@@ -82,7 +84,8 @@ SYM_FUNC_END irq_exit_rcu
 /*
  * exc_nmi(regs): rdi, on the NMI stack, between any two instructions of anything. irqentry_nmi_enter() counts it as NMI
  * and hard interrupt; nothing is rescheduled at its end. Simplified: the machine holds the next NMI back while rsp is
- * on this stack; hardware does until an IRET, and Linux's asm_exc_nmi is long because of the int3's IRET.
+ * on this stack; hardware does until an IRET, and Linux's asm_exc_nmi is long because of the int3's IRET. Simplified:
+ * default_do_nmi() calls nmi_handle() in Linux.
  */
 SYM_FUNC_START_NOTRACE exc_nmi
 	addq $NMI_OFFSET + HARDIRQ_OFFSET, %gs:PCPU_PREEMPT_COUNT
@@ -113,7 +116,8 @@ SYM_FUNC_END nmi_handle
 
 /*
  * entry_SYSCALL_64: a system call. rax nr, rdi rsi rdx arguments; result in rax, all other registers but rcx and r11
- * are kept, as SYSCALL does. Simplified: user parts run in ring 0 and enter by a call; there is no pt_regs.
+ * are kept, as SYSCALL does. Simplified: user parts run in ring 0 and enter by a call, so it ends in a ret and builds no
+ * pt_regs. Linux's begins with swapgs, builds one, and ends in SYSRET or IRET.
  */
 SYM_CODE_START entry_SYSCALL_64
 	pushq %rdi
@@ -136,6 +140,7 @@ SYM_CODE_END entry_SYSCALL_64
 /*
  * long do_syscall_64(rdi rsi rdx, rcx nr) (arch/x86/entry/common.c): in the kernel from the first line to the last but
  * one. Exit work (exit_to_user_mode_loop) is looked for with IF=0, so that no request comes behind the last look.
+ * Simplified: syscall_exit_to_user_mode() calls schedule() in Linux, in exit_to_user_mode_loop().
  */
 SYM_FUNC_START_NOTRACE do_syscall_64
 	GET_CURRENT %rax

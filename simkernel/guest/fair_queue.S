@@ -87,6 +87,7 @@ SYM_FUNC_START_LOCAL __dequeue_entity
 	ret
 SYM_FUNC_END __dequeue_entity
 
+/* Simplified: dequeue_entities() calls dequeue_entity() in Linux, once for each level of groups. */
 SYM_FUNC_START_LOCAL dequeue_task_fair
 	pushq %rdi
 	call dequeue_entity

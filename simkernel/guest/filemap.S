@@ -102,7 +102,10 @@ SYM_FUNC_START filemap_read
 	ret
 SYM_FUNC_END filemap_read
 
-/* What is not there is read ahead and looked for again: it may be gone by then. rbx mapping, r12 index, r13 last. */
+/*
+ * What is not there is read ahead and looked for again: it may be gone by then. rbx mapping, r12 index, r13 last.
+ * Simplified: schedule() lets others run meanwhile; in Linux folio_wait_bit_common() sleeps in io_schedule().
+ */
 SYM_FUNC_START_LOCAL filemap_get_pages
 	pushq %rbx
 	pushq %r12
@@ -150,7 +153,10 @@ SYM_FUNC_START_LOCAL filemap_get_pages
 	ret
 SYM_FUNC_END filemap_get_pages
 
-/* Folios without a gap from index to max. Simplified: under the lock; Linux walks the tree under RCU and retries. */
+/*
+ * Folios without a gap from index to max. Simplified: under the lock, between _raw_spin_lock_irqsave() and
+ * _raw_spin_unlock_irqrestore(); Linux walks the tree under RCU and retries.
+ */
 SYM_FUNC_START_LOCAL filemap_get_read_batch
 	pushq %rbx
 	pushq %r12

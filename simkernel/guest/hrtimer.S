@@ -85,7 +85,11 @@ SYM_FUNC_START_LOCAL hrtimer_wakeup
 	ret
 SYM_FUNC_END hrtimer_wakeup
 
-/* rdi ns. Asleep before the timer is armed, or a quick timer would find nobody to wake. */
+/*
+ * rdi ns. Asleep before the timer is armed, or a quick timer would find nobody to wake. Simplified: Linux's caller
+ * has not read the clock: hrtimer_start_range_ns() does (base->get_time, here ktime_get); and hrtimer_cancel() calls
+ * hrtimer_try_to_cancel().
+ */
 SYM_FUNC_START_LOCAL do_nanosleep
 	pushq %rbx
 	pushq %r12
@@ -135,7 +139,10 @@ SYM_FUNC_START __x64_sys_nanosleep
 	ret
 SYM_FUNC_END __x64_sys_nanosleep
 
-/* For kernel threads: between min and max ns from now (Linux: us). Once is enough, whoever wakes it. */
+/*
+ * For kernel threads: between min and max ns from now (Linux: us). Once is enough, whoever wakes it. Simplified:
+ * schedule_hrtimeout_range() is between it and schedule_hrtimeout_range_clock() in Linux.
+ */
 SYM_FUNC_START usleep_range_state
 	pushq %rbx
 	pushq %rdi
@@ -153,7 +160,10 @@ SYM_FUNC_START usleep_range_state
 	ret
 SYM_FUNC_END usleep_range_state
 
-/* rdi expires, rsi delta: armed for the end of the range. 0 if the time is over, -EINTR if it was woken before. */
+/*
+ * rdi expires, rsi delta: armed for the end of the range. 0 if the time is over, -EINTR if it was woken before.
+ * Simplified: hrtimer_cancel() calls hrtimer_try_to_cancel() in Linux.
+ */
 SYM_FUNC_START schedule_hrtimeout_range_clock
 	pushq %rbx
 	GET_CURRENT %rbx

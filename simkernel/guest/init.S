@@ -6,7 +6,10 @@
  * Simplified: __init functions have sites in Linux too, until their memory is given back; here they have none.
  */
 
-/* The whole of boot; a line each. */
+/*
+ * The whole of boot; a line each. Simplified: in Linux rest_init() makes the first tasks and calls
+ * cpu_startup_entry().
+ */
 SYM_FUNC_START_NOTRACE start_kernel
 /* Traps first: from here on a fault ends in an oops and not in a reset. */
 	call trap_init

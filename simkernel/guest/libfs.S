@@ -5,7 +5,11 @@
  *   void simple_read_folio(mapping, folio)                 rdi rsi
  */
 
-/* What a writer needs. Not there: a new one, zeroed; if another CPU was faster, that one's. rbx mapping, r12 index. */
+/*
+ * What a writer needs. Not there: a new one, zeroed; if another CPU was faster, that one's. rbx mapping, r12 index.
+ * Simplified: simple_read_folio() fills a new folio with what the file holds; in Linux simple_write_begin() fills it
+ * with zeroes around what will be written.
+ */
 SYM_FUNC_START __filemap_get_folio
 	pushq %rbx
 	pushq %r12

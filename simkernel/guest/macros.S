@@ -85,7 +85,6 @@ ENDBR
 SYM_ENTRY \name
 call __fentry__
 .endm
-
 .macro SYM_FUNC_START_LOCAL name
 SYM_ENTRY \name
 call __fentry__
@@ -103,7 +102,6 @@ call __fentry__
 ENDBR
 call __fentry__
 .endm
-
 .macro SYM_FUNC_START_STRADDLE_PAGE name, off
 .p2align 0xc, 0xcc
 .fill \off - ENDBR_INSN_SIZE, 0x1, 0xcc
@@ -116,11 +114,9 @@ call __fentry__
 .macro SYM_FUNC_START_NOTRACE name
 SYM_ENTRY \name
 .endm
-
 .macro SYM_FUNC_START_NOTRACE_LOCAL name
 SYM_ENTRY \name
 .endm
-
 .macro SYM_FUNC_END name
 .Lend_\name:
 .endm
@@ -129,7 +125,6 @@ SYM_ENTRY \name
 .macro SYM_CODE_START name
 SYM_ENTRY \name
 .endm
-
 .macro SYM_CODE_END name
 .Lend_\name:
 .endm
@@ -152,7 +147,6 @@ SYM_ENTRY \name
 .p2align 0x3, 0x0
 \name:
 .endm
-
 .macro SYM_DATA_START_LOCAL name
 .p2align 0x3, 0x0
 \name:
@@ -176,7 +170,6 @@ PER_CPU_READ PCPU_CURRENT, \reg
 .macro PREEMPT_DISABLE
 incq %gs:PCPU_PREEMPT_COUNT
 .endm
-
 .macro PREEMPT_ENABLE_NO_RESCHED
 decq %gs:PCPU_PREEMPT_COUNT
 .endm
@@ -200,7 +193,6 @@ pushfq
 popq \reg
 cli
 .endm
-
 .macro LOCAL_IRQ_RESTORE reg
 pushq \reg
 popfq

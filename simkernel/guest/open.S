@@ -6,7 +6,7 @@
  *   int vfs_open(path, file), do_dentry_open(file)
  *   long __x64_sys_close(fd), int filp_flush(filp, id)
  *
- * flags here are FMODE_READ and FMODE_WRITE (Simplified: Linux has O_* and translates).
+ * Simplified: flags here are FMODE_READ and FMODE_WRITE; Linux has O_* and translates.
  */
 
 SYM_FUNC_START __x64_sys_openat
@@ -67,6 +67,7 @@ SYM_FUNC_START do_filp_open
 	ret
 SYM_FUNC_END do_filp_open
 
+/* Simplified: in Linux fput() leaves __fput() to the task's way out of the kernel. */
 SYM_FUNC_START_LOCAL path_openat
 	pushq %rbx
 	pushq %r12

@@ -133,6 +133,8 @@ SYM_FUNC_END pipe_write
 /*
  * wait_event_interruptible_exclusive(): rdi pipe, rsi queue, rdx room wanted (0: wait for bytes). A macro in Linux, so
  * no function of its own. Queued first, then it looks, then it sleeps: a wake-up between any two of them is not lost.
+ * Simplified: no function in Linux but a macro, wait_event_interruptible_exclusive(): there pipe_read() and
+ * pipe_write() themselves call prepare_to_wait_event(), schedule() and finish_wait().
  */
 SYM_FUNC_START_NOTRACE_LOCAL wait_event_pipe
 	pushq %rbx

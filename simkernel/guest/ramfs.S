@@ -123,7 +123,10 @@ SYM_FUNC_START simple_write_begin
 	ret
 SYM_FUNC_END simple_write_begin
 
-/* The size grows only now, when the bytes are there: a reader never sees what was in the page before. */
+/*
+ * The size grows only now, when the bytes are there: a reader never sees what was in the page before. Simplified:
+ * folio_mark_dirty() calls filemap_dirty_folio() in Linux, through the mapping's operations.
+ */
 SYM_FUNC_START_LOCAL simple_write_end
 	pushq %rbx
 	pushq %rdx
@@ -142,7 +145,10 @@ SYM_FUNC_START_LOCAL simple_write_end
 	ret
 SYM_FUNC_END simple_write_end
 
-/* Counts a folio once, however often it is written. */
+/*
+ * Counts a folio once, however often it is written. Simplified: __folio_mark_dirty() and folio_account_dirtied() are
+ * between it and __lruvec_stat_mod_folio() in Linux.
+ */
 SYM_FUNC_START filemap_dirty_folio
 	lock btsl $PG_dirty, FOLIO_FLAGS(%rsi)
 	jc .Ldirty_already

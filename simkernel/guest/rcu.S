@@ -46,7 +46,10 @@ SYM_FUNC_START_LOCAL rcu_qs
 	ret
 SYM_FUNC_END rcu_qs
 
-/* The tick in a user part, or in idle, proves that the kernel part holds nothing. */
+/*
+ * The tick in a user part, or in idle, proves that the kernel part holds nothing. Simplified: in Linux
+ * invoke_rcu_core() raises a softirq, and that calls rcu_core().
+ */
 SYM_FUNC_START rcu_sched_clock_irq
 	incq %gs:PCPU_RCU_TICKS
 	testl %edi, %edi
@@ -80,6 +83,10 @@ SYM_FUNC_START_LOCAL rcu_core
 	ret
 SYM_FUNC_END rcu_core
 
+/*
+ * Simplified: Linux only tries the lock (raw_spin_trylock_rcu_node) and does not wait for it in
+ * _raw_spin_lock_irqsave().
+ */
 SYM_FUNC_START_LOCAL note_gp_changes
 	movq rcu_gp_seq(%rip), %rax
 	cmpq PCPU_RCU_GP_SEQ(%rdi), %rax
@@ -105,7 +112,10 @@ SYM_FUNC_START_LOCAL note_gp_changes
 	ret
 SYM_FUNC_END note_gp_changes
 
-/* The last CPU to report wakes the thread that waits for them all. */
+/*
+ * The last CPU to report wakes the thread that waits for them all. Simplified: rcu_gp_kthread_wake() wakes the thread
+ * in Linux, and swake_up_locked() calls wake_up_process().
+ */
 SYM_FUNC_START_LOCAL rcu_report_qs_rdp
 	pushq %rbx
 	pushq %r12

@@ -10,7 +10,10 @@
  * The "disk" is the file's text in the image (INODE_DISK), rounded up to whole folios.
  */
 
-/* Simplified: Linux grows a window with each hit; here a miss brings what was asked and one folio more. */
+/*
+ * Simplified: Linux grows a window with each hit; here a miss brings what was asked and one folio more. Simplified:
+ * do_page_cache_ra() calls page_cache_ra_unbounded() in Linux.
+ */
 SYM_FUNC_START page_cache_sync_ra
 	incq %rdx
 	call page_cache_ra_unbounded
@@ -20,7 +23,8 @@ SYM_FUNC_END page_cache_sync_ra
 /*
  * rax 0: no memory even for the first (Linux returns nothing; its caller tries once more on its own). Each folio goes
  * into the cache locked and empty, so that a second reader finds it and does not read it twice. The lock keeps a
- * truncate away, which would give back what is being filled (filemap_invalidate_lock_shared).
+ * truncate away, which would give back what is being filled (filemap_invalidate_lock_shared). Simplified: in Linux
+ * read_pages() calls the mapping's operation, here ext4_readahead().
  */
 SYM_FUNC_START page_cache_ra_unbounded
 	pushq %rbx
@@ -77,6 +81,10 @@ SYM_FUNC_START page_cache_ra_unbounded
 	ret
 SYM_FUNC_END page_cache_ra_unbounded
 
+/*
+ * Simplified: folio_alloc_noprof() and alloc_pages_mpol_noprof() (mm/mempolicy.c) are between it and
+ * __alloc_pages_noprof() in Linux.
+ */
 SYM_FUNC_START filemap_alloc_folio_noprof
 	xorl %edi, %edi
 	xorl %esi, %esi

@@ -26,7 +26,10 @@ SYM_FUNC_START mutex_lock
 	ret
 SYM_FUNC_END mutex_lock
 
-/* It may have been let go meanwhile, so it tries before it waits. */
+/*
+ * It may have been let go meanwhile, so it tries before it waits. Simplified: __mutex_lock_common() calls schedule()
+ * through schedule_preempt_disabled() in Linux.
+ */
 SYM_FUNC_START_LOCAL __mutex_lock_slowpath
 	pushq %rbx
 	movq %rdi, %rbx
@@ -50,7 +53,10 @@ SYM_FUNC_START mutex_unlock
 	ret
 SYM_FUNC_END mutex_unlock
 
-/* A reader counts itself first and looks then; with a writer in the way it takes its count back. */
+/*
+ * A reader counts itself first and looks then; with a writer in the way it takes its count back. Simplified:
+ * rwsem_down_read_slowpath() calls schedule() through schedule_preempt_disabled() in Linux.
+ */
 SYM_FUNC_START down_read
 	pushq %rbx
 	movq %rdi, %rbx
@@ -73,7 +79,10 @@ SYM_FUNC_START up_read
 	ret
 SYM_FUNC_END up_read
 
-/* A writer needs the whole word: no reader, no other writer. */
+/*
+ * A writer needs the whole word: no reader, no other writer. Simplified: rwsem_down_write_slowpath() calls schedule()
+ * through schedule_preempt_disabled() in Linux.
+ */
 SYM_FUNC_START down_write
 	pushq %rbx
 	movq %rdi, %rbx

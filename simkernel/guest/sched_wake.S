@@ -111,7 +111,10 @@ SYM_FUNC_START default_wake_function
 	ret
 SYM_FUNC_END default_wake_function
 
-/* The first time: no sleep to come back from, and the load starts now. */
+/*
+ * The first time: no sleep to come back from, and the load starts now. Simplified: __task_rq_lock() calls
+ * raw_spin_rq_lock_nested() in Linux.
+ */
 SYM_FUNC_START wake_up_new_task
 	pushq %rbx
 	pushq %r12
@@ -151,7 +154,8 @@ SYM_FUNC_END wake_up_new_task
 
 /*
  * Finishes a task that the core has made: its class, its table of open files, its place in the queue. The CPU's
- * stopper is known by its entry and remembered in the queue (cpu_stop_create, sched_set_stop_task).
+ * stopper is known by its entry and remembered in the queue (cpu_stop_create, sched_set_stop_task). Simplified: not
+ * in Linux, where kernel_clone() calls wake_up_new_task().
  */
 SYM_FUNC_START_NOTRACE_LOCAL enqueue_init_task
 	movq %rdi, %rax

@@ -42,7 +42,11 @@ SYM_FUNC_START_LOCAL common_file_perm
 	ret
 SYM_FUNC_END common_file_perm
 
-/* What was granted at open is remembered in the file; only more than that needs a look. rdi label, rsi file, edx. */
+/*
+ * What was granted at open is remembered in the file; only more than that needs a look. rdi label, rsi file, edx.
+ * Simplified: in Linux __file_path_perm() does it for each profile of the label, and aa_path_perm() is for paths
+ * without a file.
+ */
 SYM_FUNC_START aa_file_perm
 	movl FILE_ALLOW(%rsi), %eax
 	notl %eax
@@ -119,7 +123,10 @@ SYM_FUNC_START_LOCAL apparmor_inode_getattr
 	ret
 SYM_FUNC_END apparmor_inode_getattr
 
-/* Only what lies in a file system that can be named is mediated: a pipe or a socket has no path. */
+/*
+ * Only what lies in a file system that can be named is mediated: a pipe or a socket has no path. Simplified:
+ * common_perm() calls aa_path_perm() in Linux.
+ */
 SYM_FUNC_START_LOCAL common_perm_cond
 	xorl %eax, %eax
 	cmpq $RULE_NO_PATH, INODE_RULE(%rsi)

@@ -8,8 +8,8 @@
  *   struct slab *allocate_slab(s, flags, node)                     rdi; a new slab, cut into a list
  *
  * A free object's first word points to the next one. Each CPU has a list of its own in the per-CPU area (CACHE_CPU),
- * touched with interrupts off (Simplified: Linux does it with cmpxchg16b and interrupts on); the node's list is
- * everybody's, under CACHE_LOCK (irq safe).
+ * touched with interrupts off; the node's list is everybody's, under CACHE_LOCK (irq safe).
+ * Simplified: Linux takes from the CPU's list with cmpxchg16b, and interrupts stay on.
  */
 .set CACHE_LOCK, 0x0
 .set CACHE_NODE, 0x8
@@ -76,7 +76,10 @@ SYM_FUNC_START_STRADDLE kmem_cache_free, 0x3f
 	ret
 SYM_FUNC_END kmem_cache_free
 
-/* Fills the CPU's list with a batch; rax its head. */
+/*
+ * Fills the CPU's list with a batch; rax its head. Simplified: in Linux get_partial_node() calls
+ * _raw_spin_lock_irqsave() and _raw_spin_unlock_irqrestore().
+ */
 SYM_FUNC_START_LOCAL ___slab_alloc
 	pushq %rbx
 	pushq %r12

@@ -23,7 +23,10 @@ SYM_FUNC_START __x64_sys_socket
 	ret
 SYM_FUNC_END __x64_sys_socket
 
-/* sock_map_fd(): a number, then a file, then the one gets the other. */
+/*
+ * sock_map_fd(): a number, then a file, then the one gets the other. Simplified: __sys_socket_create() calls
+ * sock_create() in Linux.
+ */
 SYM_FUNC_START __sys_socket
 	pushq %rbx
 	pushq %r12

@@ -34,6 +34,7 @@ SYM_FUNC_START __x64_sys_newfstat
 	ret
 SYM_FUNC_END __x64_sys_newfstat
 
+/* Simplified: Linux calls fdget_raw(), which takes a file opened with O_PATH too, and not fdget(). */
 SYM_FUNC_START vfs_fstat
 	pushq %rsi
 	call fdget

@@ -23,7 +23,10 @@ SYM_FUNC_START_STRADDLE folio_mark_accessed, 0x3e
 	ret
 SYM_FUNC_END folio_mark_accessed
 
-/* Only who sets the bit counts it: two CPUs may come here at once. */
+/*
+ * Only who sets the bit counts it: two CPUs may come here at once. Simplified: Linux gathers folios in a batch, and
+ * lru_activate() moves the statistics (here __lruvec_stat_mod_folio).
+ */
 SYM_FUNC_START folio_activate
 	lock btsl $PG_active, FOLIO_FLAGS(%rdi)
 	jc .Lactivate_done

@@ -43,7 +43,8 @@ SYM_FUNC_END __switch_to
 
 /*
  * A new task's first instruction; make_task (init.S) has laid its stack so that __switch_to returns here. rax = prev,
- * rbx = entry, r12 = its argument, r13 = INIT_KTHREAD or 0. Simplified: ret_from_fork()'s C half is in it.
+ * rbx = entry, r12 = its argument, r13 = INIT_KTHREAD or 0. Simplified: in Linux ret_from_fork() calls schedule_tail(),
+ * and kthread() calls kswapd(), rcu_gp_kthread(), smpboot_thread_fn() and worker_thread(); here it does both itself.
  */
 SYM_CODE_START ret_from_fork_asm
 	movq %rax, %rdi
@@ -89,7 +90,8 @@ SYM_FUNC_END default_idle_call
 
 /*
  * default_idle() (arch/x86/kernel/process.c). A halted CPU is at rest for Tasks RCU. Simplified: Linux's Tasks RCU
- * leaves idle tasks out, and waits for them in another way (synchronize_rcu_tasks_rude).
+ * leaves idle tasks out, and waits for them in another way (synchronize_rcu_tasks_rude). Simplified: the words that it
+ * stores around HLT (PCPU_HLT, TASK_IN_USER) are not in Linux.
  */
 SYM_FUNC_START_NOTRACE default_idle
 	GET_CURRENT %rax

@@ -87,7 +87,10 @@ SYM_FUNC_START __x64_sys_sched_yield
 	ret
 SYM_FUNC_END __x64_sys_sched_yield
 
-/* The class makes the caller less urgent under the lock; then somebody is chosen as always. */
+/*
+ * The class makes the caller less urgent under the lock; then somebody is chosen as always. Simplified: the class's
+ * yield_task_fair() calls update_rq_clock() in Linux.
+ */
 SYM_FUNC_START_LOCAL do_sched_yield
 	pushq %rbx
 	PER_CPU_READ PCPU_SELF, %rbx

@@ -8,7 +8,10 @@
  * A row: char comm[16]; u32 pid, cpu; u64 entry, arg, flags (macros.S). Rows for CPUs that are not there are left out.
  */
 
-/* Simplified: Linux queues works when they are due; here the one work is due again and again. */
+/*
+ * Simplified: Linux queues works when they are due; here the one work is due again and again. Simplified:
+ * process_scheduled_works() calls process_one_work() in Linux.
+ */
 SYM_FUNC_START_LOCAL worker_thread
 .Lworker_again:
 	KTHREAD_SLEEP 0x2000000

@@ -5,7 +5,7 @@
  *   void hrtimer_interrupt(struct clock_event_device *)              from __sysvec_apic_timer_interrupt
  *   void __hrtimer_run_queues(base, ktime_t now)                     rdi rsi
  *   int tick_nohz_handler(struct hrtimer *), void tick_sched_handle(ts, regs), update_process_times(int user_tick)
- *   void do_timer(unsigned long ticks), update_wall_time(void); ktime_t ktime_get(void)
+ *   void tick_do_update_jiffies64(ticks), update_wall_time(void); ktime_t ktime_get(void)
  *   void account_process_tick(p, int user_tick), account_{user,system,idle}_time
  *   int tick_program_event(ktime_t expires, int force)
  *
@@ -13,7 +13,10 @@
  */
 .set TICK_NSEC, 0x3d0900
 
-/* The base's lock is only held to look at its queue: what a timer does may take rq->lock. */
+/*
+ * The base's lock is only held to look at its queue: what a timer does may take rq->lock. Simplified: Linux reads the
+ * clock with ktime_get_update_offsets_now(), not ktime_get().
+ */
 SYM_FUNC_START hrtimer_interrupt
 	pushq %rbx
 	incq %gs:PCPU_HRTIMER_EVENTS
@@ -29,7 +32,11 @@ SYM_FUNC_START hrtimer_interrupt
 	ret
 SYM_FUNC_END hrtimer_interrupt
 
-/* The tick's own timer first, then whoever's time has come: the queue is in the order of expiry. rbx base, r12 now. */
+/*
+ * The tick's own timer first, then whoever's time has come: the queue is in the order of expiry. rbx base, r12 now.
+ * Simplified: Linux comes here with the base's lock (hrtimer_interrupt), drops it around each timer's function and
+ * takes it back with _raw_spin_lock_irq(), not _raw_spin_lock_irqsave().
+ */
 SYM_FUNC_START_LOCAL __hrtimer_run_queues
 	pushq %rbx
 	pushq %r12
@@ -63,12 +70,15 @@ SYM_FUNC_START_LOCAL __hrtimer_run_queues
 	ret
 SYM_FUNC_END __hrtimer_run_queues
 
-/* One CPU of all keeps the time for everybody (tick_do_timer_cpu). */
+/*
+ * One CPU of all keeps the time for everybody (tick_do_timer_cpu). Simplified: tick_do_update_jiffies64() calls
+ * update_wall_time() in Linux.
+ */
 SYM_FUNC_START_LOCAL tick_nohz_handler
 	cmpq $0x0, %gs:PCPU_NUMBER
 	jne .Ltick_not_mine
 	movl $0x1, %edi
-	call do_timer
+	call tick_do_update_jiffies64
 	call update_wall_time
 .Ltick_not_mine:
 	call tick_sched_handle
@@ -83,11 +93,12 @@ SYM_FUNC_START_LOCAL tick_sched_handle
 	ret
 SYM_FUNC_END tick_sched_handle
 
-SYM_FUNC_START do_timer
+/* rdi ticks. Simplified: Linux is given the time and finds how many ticks have passed. */
+SYM_FUNC_START_LOCAL tick_do_update_jiffies64
 	movl %edi, %edi
 	addq %rdi, jiffies_64(%rip)
 	ret
-SYM_FUNC_END do_timer
+SYM_FUNC_END tick_do_update_jiffies64
 
 SYM_FUNC_START update_wall_time
 	addq $TICK_NSEC, tk_xtime_nsec(%rip)

@@ -27,6 +27,9 @@
  *   RING_TAIL (to RING_HEAD: all is read, or thrown away) only then, so each record is compared with one tail.
  *
  * Preemption is off from the reservation to the end, so that a slot is never half written for long.
+ *
+ * Simplified: our tracer writes records from the first call on; in Linux function_trace_call() returns at once until
+ * register_ftrace_function() has come back (tr->function_enabled, kernel/trace/trace_functions.c).
  */
 SYM_FUNC_START_NOTRACE_LOCAL function_trace_call
 	cmpq $0x0, tracing_on(%rip)

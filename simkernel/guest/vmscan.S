@@ -17,7 +17,9 @@ SYM_FUNC_END kswapd
 
 /*
  * Ages every folio: active becomes inactive, referenced gets another round, the rest may go. A reference, taken only if
- * there is one already (folio_try_get), keeps the folio from turning into another one meanwhile. rbx folio, r12 freed.
+ * there is one already (folio_try_get), keeps the folio from turning into another one meanwhile. rbx folio, r12
+ * freed. Simplified: in Linux shrink_node() is between: shrink_active_list() moves the statistics (here
+ * __lruvec_stat_mod_folio), and folios are given back in batches (here __folio_put).
  */
 SYM_FUNC_START_LOCAL balance_pgdat
 	pushq %rbx
@@ -114,6 +116,7 @@ SYM_FUNC_START_LOCAL __remove_mapping
 	ret
 SYM_FUNC_END __remove_mapping
 
+/* Simplified: filemap_unaccount_folio() calls __lruvec_stat_mod_folio() in Linux. */
 SYM_FUNC_START __filemap_remove_folio
 	movq FOLIO_MAPPING(%rdi), %rax
 	movq FOLIO_INDEX(%rdi), %rcx

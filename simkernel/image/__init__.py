@@ -3,6 +3,7 @@
 KernelImage.default()         the kernel of `guest/*.S`, as packaged (`artefact.py`); needs no assembler
 KernelImage.from_source(p)    the same core with the learner's functions; needs Keystone
 KernelImage.synthetic(n)      the default kernel and functions up to n traced ones (`synthetic.py`)
+KernelImage.simplified(s)     what a function does otherwise than Linux (`notes.py`)
 python -m simkernel.image     --check or --write the packaged kernel
 """
 

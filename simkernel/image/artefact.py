@@ -18,21 +18,24 @@ from simkernel import layout
 from simkernel.asm import Assembly, Symbol, assemble, available
 from simkernel.errors import OurError
 from simkernel.image.kernel import KernelImage
-from simkernel.image.sources import guest_sources, hash_of
+from simkernel.image.sources import Source, guest_sources, hash_of
 
 NAME = "default.kernel"
 
 
 def source_hash() -> str:
     """The hash of the sources as they are now."""
+    return hash_of(_sources(), layout.assembler_constants())
+
+
+def _sources() -> list[Source]:
     core, subsystems = guest_sources()
-    return hash_of([*core, *subsystems], layout.assembler_constants())
+    return [*core, *subsystems]
 
 
 def assemble_default(ibt: bool) -> Assembly:
     """The default kernel, assembled afresh; needs Keystone."""
-    core, subsystems = guest_sources()
-    return assemble([*core, *subsystems], ibt=ibt)
+    return assemble(_sources(), ibt=ibt)
 
 
 def pack(kernels: dict[bool, Assembly], hashed: str) -> bytes:
@@ -91,7 +94,7 @@ def load_default(ibt: bool) -> KernelImage:
     if raw is not None:
         hashed, kernels = unpack(raw)
         if hashed == now:
-            return KernelImage.from_assembly(kernels[ibt], hashed, ibt)
+            return KernelImage.from_assembly(kernels[ibt], hashed, ibt, _sources())
     if not available():
         raise OurError("the packaged kernel is not that of guest/*.S, and there is no Keystone to assemble it anew")
-    return KernelImage.from_assembly(assemble_default(ibt), now, ibt)
+    return KernelImage.from_assembly(assemble_default(ibt), now, ibt, _sources())

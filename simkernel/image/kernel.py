@@ -14,7 +14,8 @@ import numpy.typing as npt
 from simkernel import disasm, insn, layout
 from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
 from simkernel.errors import LearnerError, OurError
-from simkernel.image.sources import guest_sources, hash_of
+from simkernel.image.notes import notes_of
+from simkernel.image.sources import Source, guest_sources, hash_of
 from simkernel.image.symbols import SymbolTable
 
 # STI, and MOV to a segment register with SS in ModRM.reg (SDM vol. 2B); an operand size or REX prefix may stand before.
@@ -40,6 +41,7 @@ class KernelImage:
         symbols: by address. mcount_loc: (sites,) uint64, sorted: where each `call __fentry__` stands.
         digest: SHA-256 over everything that a machine loads. source_hash: over the sources and the memory map.
         ibt: functions begin with endbr64, so a site is 4 bytes behind its symbol.
+        sources: (file name, text) of what it was assembled from.
     """
 
     segments: tuple[Segment, ...]
@@ -48,6 +50,7 @@ class KernelImage:
     digest: str
     source_hash: str
     ibt: bool
+    sources: tuple[Source, ...] = ()
 
     @classmethod
     def default(cls, ibt: bool = False) -> KernelImage:
@@ -70,24 +73,28 @@ class KernelImage:
         core, _subsystems = guest_sources()
         sources = [*core, (str(path), text)]
         return cls.from_assembly(
-            assemble_in_child(sources, ibt=ibt, core=len(core)), hash_of(sources, layout.assembler_constants()), ibt
+            assemble_in_child(sources, ibt=ibt, core=len(core)),
+            hash_of(sources, layout.assembler_constants()),
+            ibt,
+            sources,
         )
 
     @classmethod
     def from_sources(cls, sources: Sequence[tuple[str, str]], *, ibt: bool = False, sites: bool = True) -> KernelImage:
         """A kernel of (file name, text) pairs, assembled in this process: for sources of our own."""
         assembly = assemble(sources, ibt=ibt, sites=sites)
-        return cls.from_assembly(assembly, hash_of(sources, layout.assembler_constants()), ibt)
+        return cls.from_assembly(assembly, hash_of(sources, layout.assembler_constants()), ibt, sources)
 
     @classmethod
-    def from_assembly(cls, assembly: Assembly, source_hash: str, ibt: bool) -> KernelImage:
+    def from_assembly(
+        cls, assembly: Assembly, source_hash: str, ibt: bool, sources: Sequence[Source] = ()
+    ) -> KernelImage:
         """An image of what the assembler made; each site is held against `call __fentry__`."""
         segments = (Segment(assembly.base, assembly.text, True), Segment(assembly.data_base, assembly.data, False))
         sites = np.array(assembly.sites, dtype=np.uint64)
         sites.flags.writeable = False
-        image = cls(
-            segments, SymbolTable(assembly.symbols), sites, _digest(segments, assembly, sites), source_hash, ibt
-        )
+        digest = _digest(segments, assembly, sites)
+        image = cls(segments, SymbolTable(assembly.symbols), sites, digest, source_hash, ibt, tuple(sources))
         image.validate_sites()
         return image
 
@@ -140,6 +147,14 @@ class KernelImage:
         if not symbol.traced:
             raise LearnerError(f"{symbol.name} is not traced: it has no call __fentry__")
         return symbol.address + (len(insn.ENDBR64) if self.ibt else 0)
+
+    @cached_property
+    def _notes(self) -> dict[str, tuple[str, ...]]:
+        return notes_of(self.sources)
+
+    def simplified(self, symbol: Symbol) -> tuple[str, ...]:
+        """What a function does otherwise than Linux, as the comments of its source say it; a sentence or more each."""
+        return self._notes.get(symbol.name, ())
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 

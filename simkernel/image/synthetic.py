@@ -205,7 +205,7 @@ def build(kernel: KernelImage, n: int, seed: int) -> KernelImage:
     digest = hashlib.sha256(kernel.digest.encode())
     for segment in segments[-2:]:
         digest.update(segment.data)
-    return KernelImage(segments, symbols, sites, digest.hexdigest(), kernel.source_hash, kernel.ibt)
+    return KernelImage(segments, symbols, sites, digest.hexdigest(), kernel.source_hash, kernel.ibt, kernel.sources)
 
 
 def _place(

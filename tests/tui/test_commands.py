@@ -109,7 +109,8 @@ def test_show_enabled_functions_while_tracing(run: Any) -> None:
 
 def instructions(listing: str) -> list[str]:
     """The texts after the tabs, each without blanks that pad."""
-    return [" ".join(line.split("\t")[-1].split()) for line in listing.splitlines()[1:-1]]
+    code = listing.partition("\n")[2].partition("End of assembler dump.")[0]
+    return [" ".join(line.split("\t")[-1].split()) for line in code.splitlines()]
 
 
 def test_disas_shows_one_address_in_three_states(run: Any) -> None:
@@ -129,6 +130,14 @@ def test_disas_bytes_and_intel(run: Any) -> None:
     value = json.loads(ok(run("disas", "schedule", "--json")))
     assert value["instructions"][0]["bytes"] == "0f 1f 44 00 00"
     assert value["instructions"][1]["offset"] == 5
+
+
+def test_disas_says_what_a_function_does_otherwise_than_linux(run: Any) -> None:
+    printed = ok(run("disas", "entry_SYSCALL_64"))
+    _, found, notes = printed.partition("End of assembler dump.\n")
+    assert found and "Simplified: " in notes and "pt_regs" in notes
+    (note,) = json.loads(ok(run("disas", "entry_SYSCALL_64", "--json")))["simplified"]
+    assert notes.split() == ["Simplified:", *note.split()]
 
 
 # --- trace, funccount ------------------------------------------------------------------------------------------------

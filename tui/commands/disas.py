@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ def code_in_state(options: Options, state: str, name: str) -> tuple[KernelImage,
 def command(function: str, syntax: str, with_bytes: bool, state: str, options: Options, as_json: bool) -> None:
     """Disassemble FUNC in gdb's layout.
 
-    The three states are three readings of one address: the file, memory, and memory while traced.
+    The three states are three readings of one address: the file, memory, and memory while traced. Below it stands what
+    the function does otherwise than Linux.
     """
     from simkernel import disasm
 
@@ -57,12 +59,15 @@ def command(function: str, syntax: str, with_bytes: bool, state: str, options: O
     instructions = list(disasm.decode(code, symbol.address, "intel" if syntax == "intel" else "att"))
     if as_json:
         emit_json({"function": symbol.name, "address": symbol.address, "state": state, "syntax": syntax,
-                   "instructions": [as_value(one, symbol.address) for one in instructions]})  # fmt: skip
+                   "instructions": [as_value(one, symbol.address) for one in instructions],
+                   "simplified": image.simplified(symbol)})  # fmt: skip
         return
     click.echo(f"Dump of assembler code for function {symbol.name}:")
     for line in disasm.listing(instructions, symbol.address, partial(place_name, image), with_bytes):
         click.echo(line)
     click.echo("End of assembler dump.")
+    for note in image.simplified(symbol):
+        click.echo(click.wrap_text(f"Simplified: {note}", shutil.get_terminal_size().columns, "", "  "))
 
 
 def place_name(image: KernelImage, address: int) -> str:
