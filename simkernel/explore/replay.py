@@ -34,7 +34,7 @@ TICK = 200_000  # instructions between two ticks: a schedule has room between th
 AROUND = 60_000  # instructions within which a CPU comes by the site again
 HANDLER = 4_000  # instructions for anything that a handler does
 TRIES = 20  # passages until one comes with interrupts on
-PASSAGES = 12  # places to start from that are tried
+PASSAGES = 36  # places to start from that are tried
 
 
 class Unplayable(GuestError):

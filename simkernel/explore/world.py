@@ -5,10 +5,15 @@ inside it (a NOP of several instructions), in the trampoline, in the int3 handle
 CPU can do next, `World.act` what the patching task's next action does to each. Which bytes a CPU may run is the fetch
 model's affair (`fetch.py`), what they do is found out by running them (`effects.py`).
 
-What takes several instructions on the machine is one step here where nobody can tell the difference: a sync is
-answered (serialize, answer, IRET) in one step, and a handler's search, emulation and IRET are one. A CPU that can take
-a waiting interrupt takes it first: what it could do before, it could have done before the interrupt was sent. The
-enumerator of `tests/explore/brute.py` allows all of this and comes to the same verdicts.
+Four things keep the states few, and no verdict hangs on them: the enumerator of `tests/explore/brute.py` does without
+and comes to the same verdicts.
+
+* What takes several instructions on the machine is one step where nobody can tell the difference: a sync is answered
+  (serialize, answer, IRET) in one step, and a handler's search, emulation and IRET are one.
+* A CPU that can take a waiting interrupt takes it first: what it could do before, it could have done before the
+  interrupt was sent.
+* Stores come to a CPU when its next instruction would read them (`World._settle`): before that nobody sees them.
+* CPUs that stand alike are alike: a state has them sorted (`search.py`).
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ def test_the_whole_of_int3(table: Table, cpus: int, budget: float) -> None:
     assert found[0].safe
     table.budget(f"explore int3, byte, {cpus} CPUs: {found[0].states:,} states", seconds, "<=", budget, "s")
     table.note(f"states a second, {cpus} CPUs", found[0].states / seconds, "/s")
+    fewer = explore(Question(INT3_PROTOCOL, cpus=cpus - 1)).states
+    table.note(f"states, {cpus} CPUs against {cpus - 1}", found[0].states / fewer, "x")
 
 
 @pytest.mark.bench
