@@ -59,10 +59,16 @@ def value(answers: Answers) -> dict[str, object]:
             "variants": [asdict(modelled(row, table)) for row in answers.rows],
         },
         "measured": {"refused": answers.refused} if answers.refused else measured_value(answers.measured),
-        "growth": [{"traced": traced, "instructions": row.instructions} for traced, row in answers.grown],
+        "growth": growth_value(answers.grown),
         "sites": sites_value(answers.over),
         "left_out": list(answers.left_out),
     }
+
+
+def growth_value(grown: Sequence[tuple[int, Exact]]) -> dict[str, object] | None:
+    """Instructions by functions traced, as JSON."""
+    rows = [{"traced": traced, "instructions": row.instructions} for traced, row in grown]
+    return {"method": COUNTED, "rows": rows} if rows else None
 
 
 def tables(answers: Answers) -> list[str]:

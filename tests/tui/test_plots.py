@@ -59,4 +59,5 @@ def test_the_plot_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert run(["overhead", "nop", "--plot", "--json"]) == 0
     value = json.loads(capsys.readouterr().out)
     assert [(row["sites"], row["batches"], row["syncs"]) for row in value["sites"]["rows"]] == [(1, 1, 3), (300, 2, 6)]
-    assert value["growth"][0]["traced"] == 0 and value["sites"]["published"][0]["source"]
+    assert value["growth"]["rows"][0]["traced"] == 0 and value["sites"]["published"][0]["source"]
+    assert all(value[answer]["method"] for answer in ("exact", "modelled", "growth", "sites"))
