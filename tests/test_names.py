@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -116,8 +118,26 @@ def test_linux_has_each_name_with_its_type() -> None:
     )
 
 
+def config_page() -> str:
+    return (resources.files("simkernel") / "guest" / "kernel.config").read_text(encoding="utf-8")
+
+
 @needs_source
 def test_linux_has_every_setting_of_the_config_page() -> None:
-    text = (resources.files("simkernel") / "guest" / "kernel.config").read_text(encoding="utf-8")
     known = LinuxSource(Path(ROOT)).settings()
-    assert {one["name"].removeprefix("CONFIG_") for one in config.settings(text)} <= known
+    assert {one["name"].removeprefix("CONFIG_") for one in config.settings(config_page())} <= known
+
+
+@needs_source
+@pytest.mark.skipif(
+    None in [shutil.which(tool) for tool in ("make", "gcc", "flex", "bison")],
+    reason="Kconfig is made with make, gcc, flex and bison",
+)
+def test_kconfig_takes_the_config_page_but_for_what_is_simplified(tmp_path: Path) -> None:
+    (tmp_path / ".config").write_text(config_page(), encoding="utf-8")
+    command = ["make", "-s", "-C", ROOT, f"O={tmp_path}", "ARCH=x86_64", "olddefconfig"]
+    subprocess.run(command, check=True, capture_output=True)
+    taken = {one["name"]: one["value"] for one in config.settings((tmp_path / ".config").read_text(encoding="utf-8"))}
+    other = [one for one in config.settings(config_page()) if taken.get(one["name"], "n") != one["value"]]
+    assert [one["name"] for one in other if "simplified" not in one] == []
+    assert {one["name"] for one in other} == {"CONFIG_PREEMPT_RCU", "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"}
