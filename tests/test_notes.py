@@ -6,6 +6,7 @@ import re
 
 from simkernel.image import KernelImage
 from simkernel.image.notes import notes_of
+from tests.test_names import NAMES
 
 MACROS = """/* macros.S: words. Simplified: of macros. */
 /* Simplified: made by a macro. */
@@ -61,6 +62,27 @@ def test_notes_belong_to_the_function_that_they_stand_at() -> None:
         "two": ("both halves.", macros, whole),
         "odd": ("made by a macro.", macros, store, whole),
     }
+
+
+# Words that the simulated machine needs in functions of Linux's names.
+OURS = ("PCPU_HLT", "TASK_IN_USER", "TASK_SYSCALLS", "int3_skip_mode", "sync_with_cpuid")
+
+
+def test_a_function_that_uses_a_word_of_our_own_says_so() -> None:
+    image = KernelImage.default()
+    told = {symbol.name: " ".join(image.simplified(symbol)) for symbol in image.symbols}
+    listed = [line.split("\t") for line in NAMES.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    linuxs = {row[0] for row in listed if row[1] != "ours"}
+    used = set()
+    for name, body in re.findall(r"^SYM_\w+_START\w* (\w+)\n(.*?)^SYM_\w+_END", _code(image), re.M | re.S):
+        used |= {(name, word) for word in OURS if name in linuxs and re.search(rf"\b{word}\b", body)}
+    assert len(used) >= 9
+    assert [use for use in used if use[1] not in told[use[0]]] == []
+    assert "PCPU_HLT" in told["asm_exc_int3"]  # from the macro
+
+
+def _code(image: KernelImage) -> str:
+    return "\n".join(re.sub(r"/\*.*?\*/", "", text, flags=re.S) for _, text in image.sources)
 
 
 def test_every_note_of_the_kernel_is_some_functions() -> None:

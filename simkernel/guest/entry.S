@@ -37,8 +37,8 @@ SYM_CODE_END asm_exc_int3
 /*
  * void irqentry_exit(struct pt_regs *regs, u64 in_user): rdi rsi, IF=0. From the user part: let others run while one is
  * due. From the kernel: preempt, if IF was on there (an interrupt came, so it was) and nothing forbids it.
- * Simplified: in Linux raw_irqentry_exit_cond_resched() calls preempt_schedule_irq(), and
- * irqentry_exit_to_user_mode() calls schedule().
+ * Simplified: in Linux raw_irqentry_exit_cond_resched() calls preempt_schedule_irq(), irqentry_exit_to_user_mode() calls
+ * schedule(), and there is no TASK_IN_USER to be restored.
  */
 SYM_FUNC_START_NOTRACE irqentry_exit
 	cmpq $0x0, %gs:PCPU_NEED_RESCHED
@@ -96,7 +96,10 @@ SYM_FUNC_START_NOTRACE exc_nmi
 	GET_CURRENT %rax
 	popq TASK_IN_USER(%rax)
 	subq $NMI_OFFSET + HARDIRQ_OFFSET, %gs:PCPU_PREEMPT_COUNT
-/* Between the store of PCPU_HLT and HLT the CPU goes on to halt, so the word that our entry cleared is set again. */
+/*
+ * Between the store of PCPU_HLT and HLT the CPU goes on to halt, so the word that our entry cleared is set again.
+ * Simplified: PCPU_HLT is not in Linux.
+ */
 	movq 0x8 + PT_RIP(%rsp), %rax
 	subq $default_idle_sti, %rax
 	cmpq $hlt_resume - default_idle_sti, %rax
@@ -140,7 +143,8 @@ SYM_CODE_END entry_SYSCALL_64
 /*
  * long do_syscall_64(rdi rsi rdx, rcx nr) (arch/x86/entry/common.c): in the kernel from the first line to the last but
  * one. Exit work (exit_to_user_mode_loop) is looked for with IF=0, so that no request comes behind the last look.
- * Simplified: syscall_exit_to_user_mode() calls schedule() in Linux, in exit_to_user_mode_loop().
+ * Simplified: syscall_exit_to_user_mode() calls schedule() in Linux, in exit_to_user_mode_loop(); TASK_IN_USER (for Tasks
+ * RCU) and TASK_SYSCALLS (which counts) are not in Linux.
  */
 SYM_FUNC_START_NOTRACE do_syscall_64
 	GET_CURRENT %rax
