@@ -123,8 +123,12 @@ class Board:
 
     def on_nmi_stack(self, cpu: int) -> bool:
         """True while an NMI's frame, or what came on top of it, is on the CPU's NMI stack."""
+        return self.cpus[cpu].rsp in self.nmi_stack(cpu)
+
+    def nmi_stack(self, cpu: int) -> range:
+        """The values of RSP on a CPU's NMI stack."""
         top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + 2 * layout.PAGE_SIZE
-        return top - layout.PAGE_SIZE < self.cpus[cpu].rsp <= top
+        return range(top - layout.PAGE_SIZE + 1, top + 1)
 
     def tick_due(self, cpu: int) -> bool:
         """True where the clock has passed a multiple of the period since this CPU's last tick."""

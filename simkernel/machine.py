@@ -14,11 +14,15 @@ from simkernel.board import MAX_INSTRUCTION, TICK_PERIOD, Board
 from simkernel.cpu import Fault
 from simkernel.errors import GuestError, OurError
 from simkernel.events import Event, Int3Claimed, Int3Done, PieceRead, Serialized, Settled, SiteRan
+from simkernel.exceptions import TRAP_GATE, read_gate
 from simkernel.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.insn import is_iret, nondeterministic, serializing
 from simkernel.lane import OpenRun, look, oops
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
+
+HANDLER = ("asm_exc_int3", "exc_int3", "poke_int3_handler")
+HANDLER_STACK = 0x400  # bytes that a handler, and an interrupt in it, have on the stack at most
 
 
 class Machine(Board):
@@ -29,6 +33,8 @@ class Machine(Board):
         super().__init__(image, cpus, model, tick_period)
         self._oops = self.memory.words(image.address("oops_in_progress"), 8)
         self._claimed = image.address("poke_int3_found")
+        parts = (image.symbol(name) for name in HANDLER)
+        self._handler = tuple((symbol.address, symbol.address + symbol.size) for symbol in parts)
 
     def step(self, choice: Choice) -> list[Event]:
         """Carry out a choice of a CPU; the events, in order. Nothing moves once there is an outcome."""
@@ -127,9 +133,7 @@ class Machine(Board):
         if run.data:
             self._note_single(run, events)
         elif self.lanes[cpu].int3s:
-            rsp = self.cpus[cpu].rsp
-            kept = tuple(one for one in self.lanes[cpu].int3s if one[1] - 0x400 < rsp < one[1] - 8)
-            self.lanes[cpu].int3s = kept
+            self.lanes[cpu].int3s = self._handlers(cpu)
         events += look(self.memory, self._areas[cpu], self.lanes, cpu)
         if self._oops[0] and not self.outcome:
             self.outcome = f"oops on CPU{cpu}"
@@ -137,6 +141,28 @@ class Machine(Board):
         self.clock += run.choice.n
         self.open = None
         return events
+
+    def _handlers(self, cpu: int) -> tuple[tuple[int, int], ...]:
+        """The int3 handlers that a CPU is still in after several instructions: those whose code it is in.
+
+        Through an interrupt gate nothing comes into a handler but an NMI, on a stack of its own: the handler waits for
+        its end. Through a trap gate others do; then an address of the handler stands on the stack.
+        """
+        engine, nmi, on_nmi = self.cpus[cpu], self.nmi_stack(cpu), self.on_nmi_stack(cpu)
+        waiting = [one for one in self.lanes[cpu].int3s if on_nmi and one[1] not in nmi]
+        here = [one for one in self.lanes[cpu].int3s if on_nmi == (one[1] in nmi)]
+        inside = here[-1:] if self._handles(engine.rip) else []
+        gate = read_gate(self.memory, engine, layout.VECTOR_BP)
+        if gate is not None and gate.type == TRAP_GATE:
+            size = max(0, min(HANDLER_STACK, here[0][1] - engine.rsp)) if here else 0
+            words = np.frombuffer(self.memory.read(engine.rsp, size & ~7), dtype=np.uint64).tolist()
+            places = [engine.rsp + 8 * at for at, word in enumerate(words) if self._handles(word)]
+            inside = [one for one in here if one in inside or any(place < one[1] for place in places)]
+        return (*waiting, *inside)
+
+    def _handles(self, address: int) -> bool:
+        """True within the code of the int3 handler."""
+        return any(start <= address < end for start, end in self._handler)
 
     def _stride(self, cpu: int) -> int:
         """How far the CPU may run in one go: nothing that it meets on the way needs a look of its own."""

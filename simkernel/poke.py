@@ -140,6 +140,7 @@ class PokeState(NamedTuple):
     progress: Progress | None = None
     number: int = 0  # batches published so far
     protocol: Protocol | None = None  # in the place of the one that the kernel booted with
+    guest_gate: int | None = None  # the type of #BP's gate as the guest made it, while a trap gate is in its place
 
 
 class TextPoke:
@@ -202,7 +203,7 @@ class TextPoke:
         self._go_to(batch, None)
 
     def _go_to(self, batch: Batch | None, progress: Progress | None) -> None:
-        self.state = PokeState(batch, progress, self.state.number, self.state.protocol)
+        self.state = PokeState(batch, progress, self.state.number, self.state.protocol, self.state.guest_gate)
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -273,24 +274,26 @@ class TextPoke:
         if self.protocol.claims:
             memory.write(layout.TP_VEC, self._entries(batch).tobytes())
             memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
-            self._set_gate()
             memory.write_u64(self._desc, layout.TP_VEC)
             memory.write_u64(self._desc + 8, len(batch))
             memory.write_u64(self._desc + 16, 1)
+        self._set_gate()
         number = self.state.number + 1
-        self.state = PokeState(batch, Progress(), number, self.state.protocol)
+        self.state = PokeState(batch, Progress(), number, self.state.protocol, self.state.guest_gate)
         self.machine.focus = frozenset(batch.addresses)
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.protocol.name, batch=number, sites=batch.addresses)]
 
     def _set_gate(self) -> None:
-        """A protocol may ask for a trap gate at #BP; else the gate stays as the guest has made it."""
-        if self.protocol.gate != "trap":
+        """A protocol may ask for a trap gate at #BP; for any other the gate is as the guest has made it."""
+        own = self.state.guest_gate
+        wanted = TRAP_GATE if self.protocol.gate == "trap" else own
+        if wanted is None or (wanted == TRAP_GATE and own is not None):
             return
         address = layout.IDT_BASE + 16 * layout.VECTOR_BP
         word = self.machine.memory.read_u64(address)
-        if word >> 40 & 0xF != TRAP_GATE:
-            self.machine.memory.write_u64(address, word & ~(0xF << 40) | TRAP_GATE << 40)
+        self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
+        self.state = self.state._replace(guest_gate=None if own is not None else word >> 40 & 0xF)
 
     def _entries(self, batch: Batch) -> npt.NDArray[Any]:
         """What is published of a batch."""

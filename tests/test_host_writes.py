@@ -16,7 +16,16 @@ from simkernel import layout
 from simkernel.cpu import Cpu
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.fetch import FetchModel
-from simkernel.ftrace.commands import RegisterOps, ResetBuffer, SetFilter, SetTracer, TracingOn, UnregisterOps
+from simkernel.ftrace.commands import (
+    Command,
+    RegisterOps,
+    ResetBuffer,
+    SetFilter,
+    SetTracer,
+    TracingOn,
+    UnregisterOps,
+    UseProtocol,
+)
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.poke import TextPoke
@@ -62,6 +71,7 @@ def patchers(simulation: Simulation) -> Iterator[Span]:
     for cpu in range(layout.NR_CPUS):
         for word in PERCPU:
             yield layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE + word, 8
+    yield layout.IDT_BASE + 16 * layout.VECTOR_BP, 8  # a protocol through a trap gate, and the way back
     yield layout.TP_VEC, layout.TP_VEC_MAX * layout.TP_LOC_SIZE
     yield layout.FTRACE_OPS_BASE, layout.FTRACE_OPS_SIZE * layout.FTRACE_OPS_MAX
     records = simulation.machine.memory.regions[-1]
@@ -153,6 +163,13 @@ COMMANDS = (
 )
 
 
+def through_a_trap_gate(protocol: str) -> tuple[Command, ...]:
+    """There and back, once its NOP is the one that a kernel has booted with."""
+    if protocol != "int3":
+        return ()
+    return UseProtocol("int3 through a trap gate"), SetFilter("filter", "vfs_*"), UseProtocol("int3"), SetTracer("nop")
+
+
 @pytest.mark.parametrize(
     ("model", "protocol"),
     [(FetchModel.PIECES, "int3"), (FetchModel.BYTE, "int3"), (FetchModel.LINE, "stop_machine")],
@@ -160,7 +177,7 @@ COMMANDS = (
 def test_the_host_writes_where_the_list_says(watch: Watch, model: FetchModel, protocol: str) -> None:
     options = Options(model=model, protocol=protocol, patch_quantum=64, act_odds=256, nmi_odds=1500)
     simulation = Simulation.boot(options)
-    for command in COMMANDS:
+    for command in (*COMMANDS[:3], *through_a_trap_gate(protocol), *COMMANDS[3:]):
         simulation.do(command)
         for _ in range(60_000):
             if simulation.task.idle:

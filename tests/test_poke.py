@@ -55,6 +55,23 @@ def test_a_protocol_may_ask_for_a_trap_gate() -> None:
     assert gate_type(simulation) == 0xE
 
 
+@pytest.mark.parametrize("after", ["int3", "naive"])
+def test_the_guests_own_gate_comes_back_with_a_protocol_that_asks_for_none(after: str) -> None:
+    simulation = ready("vfs_read", "int3 through a trap gate")
+    gates = []
+    for name, tracer in (
+        ("int3 through a trap gate", "function"),
+        (after, "nop"),
+        ("int3 through a trap gate", "function"),
+    ):
+        simulation.do(UseProtocol(name))
+        simulation.do(SetTracer(tracer))
+        simulation.run_until(lambda now: now.task.poke.busy and now.task.poke.state.progress is not None, 5_000_000)
+        gates.append(gate_type(simulation))
+        simulation.settle_down()
+    assert gates == [0xF, 0xE, 0xF] and not simulation.outcome
+
+
 def test_a_protocol_is_taken_up_between_batches_only() -> None:
     simulation = ready("vfs_read")
     simulation.do(SetTracer("function"))

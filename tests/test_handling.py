@@ -1,0 +1,58 @@
+"""A lane's handlers under way (`Lane.int3s`) are those that the CPU is in, however far a choice went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from simkernel import disasm
+from simkernel.fetch import FetchModel
+from simkernel.ftrace.commands import SetTracer
+from simkernel.options import Options
+from simkernel.simulation import Simulation
+
+
+class Watcher:
+    """Counts, instruction by instruction, how deep a CPU is in int3 handlers: entries less IRETs."""
+
+    def __init__(self, simulation: Simulation, cpu: int) -> None:
+        handler = simulation.image.symbol("asm_exc_int3")
+        code = disasm.decode(simulation.image.text_of(handler), handler.address)
+        self._entry = handler.address
+        self._ends = [one.address for one in code if one.mnemonic.startswith("iret")]
+        assert self._ends
+        self._cpu = simulation.machine.cpus[cpu]
+        self._met = list[int]()
+        self._cpu.observe(self._note(), [self._entry, *self._ends])
+
+    def _note(self) -> Callable[[int], None]:
+        def note(rip: int) -> None:
+            if not self._met or self._met[-1] != rip:  # it is told twice where a run ended before the instruction
+                self._met.append(rip)
+
+        return note
+
+    @property
+    def depth(self) -> int:
+        """Handlers entered, less those whose IRET has run."""
+        entered = self._met.count(self._entry)
+        left = len(self._met) - entered
+        to_come = 1 if self._met and self._met[-1] != self._entry and self._cpu.rip == self._met[-1] else 0
+        about = 1 if self._cpu.rip == self._entry and self._met[-1:] != [self._entry] else 0
+        return entered - left + to_come + about
+
+
+@pytest.mark.parametrize("model", [FetchModel.INSTANT, FetchModel.PIECES])
+def test_a_lane_is_in_a_handler_where_its_cpu_is(model: FetchModel) -> None:
+    simulation = Simulation.boot(Options(model=model, patch_quantum=300, act_odds=8))
+    watchers = [Watcher(simulation, cpu) for cpu in simulation.cpus]
+    simulation.do(SetTracer("function"))
+    inside = wrong = 0
+    for _ in range(30_000):
+        simulation.step()
+        for cpu, watcher in enumerate(watchers):
+            known = len(simulation.machine.lanes[cpu].int3s)
+            inside += known > 0
+            wrong += known != watcher.depth
+    assert inside > 20 and not wrong
