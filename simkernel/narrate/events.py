@@ -205,7 +205,7 @@ def _while(e: events.Event) -> str:
 
 
 def _int3_taken(e: events.Int3Taken, w: Words) -> str:
-    return f"CPU{e.cpu} takes the int3 at {w.place(e.address)}{_while(e)}; the guest's handler begins."
+    return f"CPU{e.cpu} takes the int3 at {w.place(e.address)}{_while(e)}; the kernel's handler begins."
 
 
 def _int3_claimed(e: events.Int3Claimed, w: Words) -> str:

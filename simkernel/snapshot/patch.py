@@ -33,6 +33,7 @@ class Patch:
         protocol: the table. phases: with their states; all to come between batches.
         batch: its number, 0 where none is under way. sites: of the batch. done, total: sites of the plan's step.
         written: sites of the batch that the phase under way has written.
+        begun: whether the phase under way has begun: of a sync, whether it has been sent.
         waits_for: CPUs. holdouts: pids that Tasks RCU waits for. queued: commands that have not begun.
     """
 
@@ -47,6 +48,7 @@ class Patch:
     done: int
     total: int
     written: int
+    begun: bool
     waits_for: tuple[int, ...]
     holdouts: tuple[int, ...]
     queued: int
@@ -87,6 +89,7 @@ def patch_of(simulation: Simulation) -> Patch:
         done=state.done,
         total=total,
         written=poke.progress.entry if writes and poke.progress is not None else 0,
+        begun=poke.progress is not None and poke.progress.begun,
         waits_for=task.waits_for(),
         holdouts=task.holdouts(),
         queued=len(state.queue),

@@ -8,7 +8,10 @@ import numpy as np
 
 from simkernel import layout
 from simkernel.narrate.operands import code_name
+from simkernel.ringbuffer import Record
 from simkernel.simulation import Simulation
+from simkernel.tracefs import view_of
+from simkernel.tracers import View, function
 
 TAIL = 24  # records that a snapshot holds
 RECORD = np.dtype([("ts", "<u8"), ("ip", "<u8"), ("parent", "<u8"), ("pid", "<u4"), ("flags", "<u4")])  # layout.REC_*
@@ -17,7 +20,10 @@ assert RECORD.itemsize == layout.RING_ENTRY_SIZE
 
 @dataclass(frozen=True, slots=True)
 class TraceRecord:
-    """A record: `index` counts those of its CPU from 0, `stamp` is in instructions of the machine's clock."""
+    """A record: `index` counts those of its CPU from 0, `stamp` is in instructions of the machine's clock.
+
+    `line` is that of the file `trace`, without the blanks before it.
+    """
 
     cpu: int
     index: int
@@ -28,6 +34,7 @@ class TraceRecord:
     flags: int
     function: str
     parent: str
+    line: str
 
 
 def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, ...]:
@@ -46,10 +53,12 @@ def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, 
             if record[4] & layout.REC_VALID:
                 found.append((record[0], cpu, index, record))
     found.sort(key=lambda one: one[:3])
-    return tuple(_record(simulation, cpu, index, record) for _, cpu, index, record in found[-count:])
+    view = view_of(simulation.core) if found else None
+    return tuple(_record(simulation, view, cpu, index, record) for _, cpu, index, record in found[-count:] if view)
 
 
-def _record(simulation: Simulation, cpu: int, index: int, record: tuple[int, ...]) -> TraceRecord:
+def _record(simulation: Simulation, view: View, cpu: int, index: int, record: tuple[int, ...]) -> TraceRecord:
     stamp, ip, parent, pid, flags = record
-    image = simulation.image
-    return TraceRecord(cpu, index, stamp, ip, parent, pid, flags, code_name(image, ip), code_name(image, parent))
+    names = code_name(simulation.image, ip), code_name(simulation.image, parent)
+    line = function.line(view, Record(stamp, cpu, index, ip, parent, pid, flags)).lstrip()
+    return TraceRecord(cpu, index, stamp, ip, parent, pid, flags, *names, line)
