@@ -22,6 +22,7 @@ from simkernel.ringbuffer import Ring
 from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
+from simkernel.snapshot.patch import patch_of
 from simkernel.snapshot.site import NOTHING, site_map
 from tui.stepper.booting import Booting
 
@@ -35,6 +36,8 @@ COUNTS = 6  # rows of the table of counts
 OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY, patch_quantum=QUANTUM, act_odds=256)
 
 CHANGING = "Every function is being changed, while the CPUs run."
+BACK = "Every function is being changed back, while the CPUs run."
+STAND_IN = "Where a place is marked with ! a stand-in makes the call, while the bytes behind it change."
 ANSWERS = {"y": "You said yes. It does not.", "n": "You said no, and it does not.", "?": "It does not."}
 
 
@@ -192,7 +195,7 @@ class Mysteries:
     def cue(self) -> Cue:
         """The picture as it is now."""
         if self._work is not None:
-            return self._cue((self._under_way(),), (), working=True)
+            return self._cue(self._under_way(), (), working=True)
         return self._cue(*TEXTS[self.number](self))
 
     def _cue(self, lines: tuple[str, ...], keys: tuple[tuple[str, str], ...], working: bool = False) -> Cue:
@@ -208,12 +211,16 @@ class Mysteries:
             working=working,
         )
 
-    def _under_way(self) -> str:
+    def _under_way(self) -> tuple[str, ...]:
+        patch = patch_of(self.simulation)
+        step = (f"{patch.task} is at step {patch.step + 1} of {patch.steps}.",) if patch.steps else ()
         return {
-            2: "The machine runs, and counts.",
-            3: "The machine boots once more.",
-            4: "Every function is traced. The calls are counted." if self._changed else CHANGING,
-            5: "Every function is as before. The calls are counted." if self._changed else CHANGING,
+            2: ("The machine runs, and counts.",),
+            3: ("The machine boots once more.",),
+            4: ("Every function is traced. The calls are counted.",) if self._changed else (CHANGING, STAND_IN, *step),
+            5: ("Every function is as before. We look whether calls are still counted.",)
+            if self._changed
+            else (BACK, *step),
         }[self.number]
 
     def listing(self) -> tuple[str, ...]:
@@ -259,7 +266,8 @@ def _second(m: Mysteries) -> Said:
 def _third(m: Mysteries) -> Said:
     who = "before a second CPU ran" if m._cpus_at_boot == 1 else f"with {m._cpus_at_boot} CPUs running"
     return (
-        f"At boot, {who}, ftrace wrote it over all {m._at_boot:,} calls.",
+        f"At boot, {who}, ftrace wrote that instruction over all {m._at_boot:,} calls.",
+        "ftrace is the part of the kernel that traces functions.",
         "The build had left a list of them.",
         "Press t: trace every function.",
     ), (("t", "trace every function"),)
@@ -267,10 +275,9 @@ def _third(m: Mysteries) -> Said:
 
 def _fourth(m: Mysteries) -> Said:
     stopped = "no CPU was stopped" if not m._parked else f"the CPUs were stopped {m._parked} times"
-    time = " and ".join(f"CPU{cpu} for {count:,}" for cpu, count in enumerate(m._time))
     return (
         f"{m.places:,} places changed while the CPUs ran; {stopped}.",
-        f"Meanwhile there was time for instructions: {time}.",
+        f"Meanwhile the CPUs had time for {sum(m._time):,} instructions of their own.",
         "Press t again.",
     ), (("t", "turn it off again"),)
 
@@ -287,10 +294,10 @@ def _sixth(m: Mysteries) -> Said:
     first = next(iter(disasm.decode(m.simulation.machine.text_read(m.site, SITE_SIZE), m.site)))
     count = "one instruction" if first.size == SITE_SIZE else "more than one instruction"
     return (
-        f"Why is it not slow? Turned off, a call of a function costs {count} and {first.size} bytes more.",
+        f"Why is it not slow? Turned off, a call costs {count} and {first.size} bytes more than without ftrace.",
         "How can all of it be turned on almost at once?",
         f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
-        f"And {m._waits} waits are enough for all {m.places:,} places: they share them.",
+        f"After each write ftrace waits for an answer of every CPU: {m._waits} waits serve all {m.places:,} places.",
     ), (("enter", "go on"), (COSTS, "what tracing costs: counted, priced, measured"))
 
 

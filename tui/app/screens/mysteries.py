@@ -20,6 +20,7 @@ from tui.stepper.mysteries import Cue, Mysteries
 
 SLOW_MOTION, ALL = "one", "scenarios"
 FRAME = 0.03  # seconds at least between two pictures of what runs
+HELD = 0.4  # and for one in which every place has changed: one shall see it
 INDENT = "  "
 
 
@@ -107,11 +108,20 @@ class MysteriesScreen(Screen[str | None]):
         while True:
             key = await self._pressed.get()
             if await asyncio.to_thread(self.mysteries.press, key):
+                self.stage.show(self.mysteries.cue)
                 while await asyncio.to_thread(self.mysteries.work):
-                    self.stage.show(self.mysteries.cue)
-                    await asyncio.sleep(FRAME)
+                    await self._next(self.mysteries.cue)
             self.stage.show(self.mysteries.cue)
             self._pressed.task_done()
+
+    async def _next(self, cue: Cue) -> None:
+        """The next picture of what runs."""
+        before = self.stage.cue.map
+        self.stage.show(cue)
+        if cue.map is None or before is None or cue.number == SWEPT:
+            await asyncio.sleep(FRAME)
+        else:
+            await asyncio.sleep(HELD if cue.map.states != before.states else 0)
 
     def on_key(self, event: events.Key) -> None:
         key = event.character if event.character in ("?",) else event.key
@@ -130,3 +140,4 @@ class MysteriesScreen(Screen[str | None]):
 
 
 STAGES = range(7)
+SWEPT = 3  # the cue in which the places change a few at a time
