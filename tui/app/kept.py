@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import platformdirs
@@ -11,7 +11,8 @@ import platformdirs
 from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
 from simkernel.moment import open_moment
-from tui.app.picture import Look
+from tui.app.picture import DEPTHS, Look
+from tui.app.theme import THEMES
 from tui.stepper.stepper import Stepper
 
 
@@ -71,11 +72,14 @@ def state_file() -> Path:
 
 
 def load() -> Kept | None:
-    """What the last session kept; None at a first start, or where the file cannot be read."""
+    """What the last session kept; None at a first start, or where the file cannot be read or holds what cannot be."""
     try:
-        return Kept(**json.loads(state_file().read_text(encoding="utf-8")))
+        kept = Kept(**json.loads(state_file().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    fine = all(type(getattr(kept, one.name)) is type(one.default) for one in fields(kept))
+    looks = kept.depth in DEPTHS and kept.syntax in ("att", "intel") and kept.theme in ("", *THEMES)
+    return kept if fine and looks else None
 
 
 def save(kept: Kept) -> bool:
