@@ -16,11 +16,12 @@ from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, PlanEnded
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
-from simkernel.layout import VECTOR_CALL_FUNCTION
+from simkernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.options import Options
-from simkernel.protocol import Protocol, base_of, protocol_of
+from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of
 from simkernel.simulation import Simulation
 
+LARGE = 50_000  # functions that ftrace can trace in a kernel as distributions build it, about
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
 
 
@@ -29,7 +30,7 @@ class Scenario:
     """A run that shows one thing.
 
     Attributes:
-        name: on the command line. title, question: in words.
+        name: on the command line. title, question: in words. answer: what one has seen, with figures in braces.
         function: whose site is looked at. before: done before the story. commands: the story.
         options: of the simulation. protocol: as a moment names it ("int3", "int3 without sync 1").
         near: where CPUs are when the story starts. moves: made by hand in it; after them, and where nothing is given,
@@ -54,6 +55,7 @@ class Scenario:
     shows: tuple[str, ...] = ()
     waits: int = 0
     beats: int = 0
+    answer: str = ""
 
     @property
     def table(self) -> Protocol:
@@ -63,6 +65,17 @@ class Scenario:
     @property
     def era(self) -> str:
         return self.table.era
+
+
+def answer_of(scenario: Scenario, simulation: Simulation) -> str:
+    """The answer to a scenario's question, with the figures of this kernel and protocol."""
+    return scenario.answer.format(
+        sites=len(simulation.image.mcount_loc),
+        waits=sum(isinstance(phase.action, SyncCores) for phase in scenario.table.phases),
+        most=TP_VEC_MAX,
+        large=LARGE,
+        batches=-(-LARGE // TP_VEC_MAX),
+    )
 
 
 def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -> Simulation:
@@ -145,6 +158,7 @@ SCENARIOS: dict[str, Scenario] = {
             name="one",
             title="Trace one function",
             question="How do five bytes change while CPUs run them?",
+            answer="Behind an int3: whoever comes by finds the old instruction, the int3, or the new one, whole.",
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
@@ -162,6 +176,10 @@ SCENARIOS: dict[str, Scenario] = {
             name="all",
             title="All functions at once",
             question="How can every function change within a moment?",
+            answer=(
+                "All {sites} are one batch, and share its {waits} waits. "
+                "A batch holds at most {most}: a kernel of {large:,} functions takes {batches}, one after the other."
+            ),
             function="vfs_read",
             commands=(ON,),
             moves=(Through(""),),
@@ -171,6 +189,7 @@ SCENARIOS: dict[str, Scenario] = {
             name="second-ops",
             title="A second ops on the same site",
             question="What does one site call when two tracers want the function?",
+            answer="A trampoline for all: ftrace_caller, whose function goes through the list of tracers.",
             function="vfs_read",
             before=(*_one("vfs_read"), ON),
             commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
@@ -183,6 +202,7 @@ SCENARIOS: dict[str, Scenario] = {
             name="cache-line",
             title="A site across a cache line",
             question="Does it matter where the five bytes lie?",
+            answer="Not with an int3: the other four bytes change while no CPU can run them.",
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
@@ -199,6 +219,10 @@ SCENARIOS: dict[str, Scenario] = {
             name="slow-ipi",
             title="An IPI that has to wait",
             question="Why can one answer take so long?",
+            answer=(
+                "A CPU with its interrupts off cannot answer. "
+                "Only the patching task waits for it; the other CPU goes on."
+            ),
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
@@ -211,6 +235,7 @@ SCENARIOS: dict[str, Scenario] = {
             name="naive",
             title="A naive patch that crashes",
             question="What happens if the bytes are written one after the other?",
+            answer="A CPU that comes by between two stores runs a mixture, and here the kernel dies of it.",
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
@@ -226,6 +251,7 @@ SCENARIOS: dict[str, Scenario] = {
             name="off",
             title="Turn it off again",
             question="How does the call become nothing again?",
+            answer="By the same protocol: now the new instruction is the NOP, and the handler goes on behind it.",
             function="vfs_read",
             before=(*_one("vfs_read"), ON),
             commands=(OFF,),

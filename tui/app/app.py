@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
+from tui.app.screens.stepper import StepperScreen
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
@@ -63,12 +65,12 @@ class SimkernelApp(StepperApp):
         self.change(depth=DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)])
 
     def do_next_cpu(self) -> None:
-        self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.lanes))
+        self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.lanes), follows=False)
 
     def do_focus_cpu(self, argument: str) -> None:
         number = argument.lower().removeprefix("cpu")
         if number.isdigit() and int(number) < len(self.stepper.snapshot.lanes):
-            self.change(cpu=int(number))
+            self.change(cpu=int(number), follows=False)
         else:
             self.tell(f"there is no CPU {argument!r}; there are 0 to {len(self.stepper.snapshot.lanes) - 1}")
 
@@ -82,6 +84,9 @@ class SimkernelApp(StepperApp):
     def tell(self, message: str) -> None:
         """Say that something cannot be done."""
         self.show(Outcome(message, error=True))
+
+    def on_stepper_screen_unknown(self, message: StepperScreen.Unknown) -> None:
+        self.tell(f"{message.key} does nothing here: F1 lists the keys, ? says what the words mean")
 
     # --- going on by itself -----------------------------------------------------------------------------------------
 
@@ -149,11 +154,14 @@ class SimkernelApp(StepperApp):
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
         if self.screen.name != COSTS:
             page += [line(), *wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72)]
-        self.push_screen(Page([*page, line(), line(("Esc: back", "dim"))]))
+        self.push_screen(Page(page))
 
     def do_help(self) -> None:
         """The panel in focus, then every key."""
         panel = self.focused if isinstance(self.focused, Panel) else None
+        if own := getattr(self.screen, "KEYS", ()):
+            self.push_screen(Page([one for key, text in own for one in wrap(text, 72, "", f"{key:<16}", " " * 16)]))
+            return
         page: list[Line] = []
         if panel is not None:
             page += [*wrap(panel.HELP, 72), line()]
@@ -164,7 +172,7 @@ class SimkernelApp(StepperApp):
         for keys, title, text in [(a.keys, a.title, a.help) for a in SCREEN_ACTIONS if a.shown] + [
             (a.keys, a.title, a.help) for a in ACTIONS
         ]:
-            key = self.look.marks.plain(key_text(keys)) or "-"
+            key = self.look.marks.plain(key_text(keys))
             page += wrap(f"{title}. {text}", 72, "", f"{key:<16}", " " * 16)
         self.push_screen(Page(page))
 
@@ -201,7 +209,13 @@ class SimkernelApp(StepperApp):
             elif chosen is not None:
                 self.action_do("scenario", chosen)
 
+        self.set_ready(False)
         self.push_screen(MysteriesScreen(self.look.marks), over)
+
+    def set_ready(self, ready: bool) -> None:
+        """Whether the picture is of what one wants to watch: what one has watched before is not seen in between."""
+        if self.picture is not None:
+            self.picture = replace(self.picture, ready=ready)
 
     def do_lab(self) -> None:
         def over(stepper: Stepper | None) -> None:
@@ -235,6 +249,7 @@ class SimkernelApp(StepperApp):
         """The list of scenarios; with the place where one left on top of it, if there is one. The cursor on `at`."""
 
         def chosen(name: str | None) -> None:
+            self.set_ready(name not in (*SCENARIOS, GO_ON))
             if name == MYSTERIES:
                 self.do_mysteries()
             elif name == LAB:
@@ -246,6 +261,7 @@ class SimkernelApp(StepperApp):
             elif name is not None:
                 self.action_do("scenario", name)
 
+        self.set_ready(False)
         self.push_screen(Scenarios(self.look.marks, last, at), chosen)
 
     def go_on(self, last: Kept) -> None:

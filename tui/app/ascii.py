@@ -1,4 +1,7 @@
-"""The last look at a line on its way to a screen that can show ASCII only: Textual's own widgets draw other glyphs."""
+"""The last look at a line on its way to a screen that can show ASCII only, or is to show no colour.
+
+Textual's own widgets draw other glyphs, and where NO_COLOR is set it still sends shades of grey.
+"""
 
 from __future__ import annotations
 
@@ -23,3 +26,10 @@ class AsciiOnly(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [Segment(in_ascii(text), style, control) for text, style, control in segments]
+
+
+class NoColour(LineFilter):
+    """Every segment in the terminal's own colours (https://no-color.org); bold, underline and reverse stay."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [Segment(text, style.without_color if style else style, control) for text, style, control in segments]

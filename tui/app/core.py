@@ -22,7 +22,7 @@ from simkernel.events import Oopsed
 from simkernel.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
-from tui.app.ascii import AsciiOnly
+from tui.app.ascii import AsciiOnly, NoColour
 from tui.app.aside import Aside
 from tui.app.kept import Kept
 from tui.app.marks import UNICODE, Marks
@@ -91,6 +91,8 @@ class StepperApp(App[int]):
         if self.look.marks != UNICODE:
             self.add_class("-ascii")
             self._filters.append(AsciiOnly())
+        if self.no_color:
+            self._filters.append(NoColour())
         if self._driver is not None and not self.is_headless:
             self._driver.write("\x1b[?25h")  # Textual hides the cursor; ours stands on the item in focus
         self.push_screen(StepperScreen().data_bind(StepperApp.picture))
@@ -141,6 +143,9 @@ class StepperApp(App[int]):
         """Draw where the stepper stands now."""
         stepper = self.stepper
         beats = stepper.beats()
+        moved = [event.cpu for event in stepper.passed if hasattr(event, "cpu")]
+        if moved and self.look.follows:
+            self.look = replace(self.look, cpu=moved[-1])
         self.picture = Picture(
             story=story_of(stepper, beats),
             look=self.look,
@@ -187,6 +192,11 @@ class StepperApp(App[int]):
 
     def on_panel_chosen(self, message: Panel.Chosen) -> None:
         self.action_do(message.action, message.argument)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The stepper's keys act where one sees what they do: not from a screen that stands over it."""
+        over = not isinstance(self.screen, StepperScreen)
+        return not (over and action == "do" and parameters and parameters[0] in _ASKS)
 
     async def on_event(self, event: events.Event) -> None:
         """While it goes on by itself, any key stops it and does nothing else."""

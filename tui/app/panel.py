@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding
 from textual.content import Content
+from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -74,9 +76,12 @@ class Panel(Widget, can_focus=True):
         width, height = self.size
         if self.picture is None or width < 2 or height < 1:
             return []
-        gutter = self.picture.marks.focus if self.has_focus else " "
         drawn = self.draw(self.picture, width - 1, height)[:height]
-        return [cut(line((gutter, "here"), *one), width) for one in drawn]
+        return [cut(line((self.edge(row), "here"), *one), width) for row, one in enumerate(drawn)]
+
+    def edge(self, row: int) -> str:
+        """What stands before a line of the panel: a mark where the focus is."""
+        return self.picture.marks.focus if self.picture is not None and self.has_focus else " "
 
     def render(self) -> Content:
         return content(self._lines)
@@ -84,3 +89,43 @@ class Panel(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         if (found := self.target(event.x - 1, event.y)) is not None:
             self.post_message(self.Chosen(*found))
+
+
+class Pointed(Panel):
+    """A panel at whose places one can point with the arrow keys, once it has the focus; Enter goes where one leads.
+
+    `point` is the place, as `target` has it; the terminal's cursor stands there.
+    """
+
+    BINDINGS = [
+        Binding("up", "point(0, -1)", show=False),
+        Binding("down", "point(0, 1)", show=False),
+        Binding("enter", "choose", show=False),
+    ]
+
+    point: tuple[int, int] = (0, 1)
+
+    def action_point(self, right: int, down: int) -> None:
+        x, y = self.point[0] + right, self.point[1] + down
+        if 0 <= x < self.size.width - 1 and 0 <= y < self.size.height and self.target(x, y) is not None:
+            self.point = (x, y)
+            self.redraw()
+            self.stand()
+
+    def action_choose(self) -> None:
+        if (found := self.target(*self.point)) is not None:
+            self.post_message(self.Chosen(*found))
+
+    def stand(self) -> None:
+        """Put the terminal's cursor where one points."""
+        self.app.cursor_position = self.region.offset + Offset(self.point[0] + 1, self.point[1])
+
+    def on_focus(self) -> None:
+        if self.target(*self.point) is None:
+            self.point = (0, 1)
+        super().on_focus()
+        self.stand()
+
+    def edge(self, row: int) -> str:
+        """The mark of the focus stands at the line that one points at."""
+        return super().edge(row) if row == self.point[1] else " "

@@ -20,12 +20,14 @@ class Look:
     """How one looks at it; no part of the machine's state.
 
     Attributes:
-        depth: of DEPTHS. syntax: "att" or "intel". cpu: the one in focus. marks: glyphs or ASCII.
+        depth: of DEPTHS. syntax: "att" or "intel". marks: glyphs or ASCII.
+        cpu: the one in focus; `follows`: it is the one that something has just happened to, until a person chooses.
     """
 
     depth: str = "story"
     syntax: str = "att"
     cpu: int = 0
+    follows: bool = True
     marks: Marks = field(default=UNICODE)
 
 
@@ -37,7 +39,8 @@ class Picture:
         story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
         beats: the places of the story up to here. begin: where it starts. stops: addresses at which one wants to halt.
         message: what the last action said; `failed`: that it could not be done. busy: something is under way.
-        from_lab: Esc leads back to the lab. dies: the kernel dies at the end of what history knows.
+        ready: False while what one wants to watch is still being made. from_lab: Esc leads back to the lab.
+        dies: the kernel dies at the end of what history knows.
     """
 
     story: Story
@@ -49,6 +52,7 @@ class Picture:
     message: str = ""
     failed: bool = False
     busy: str = ""
+    ready: bool = True
     from_lab: bool = False
     dies: bool = False
 

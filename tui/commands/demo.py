@@ -193,6 +193,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
     entry, instruction = simulation.place
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.machine.clock:,}.")
     narrator = Narrator(simulation, site_of_interest(simulation), say, telling_phase(simulation.task.poke.protocol))
+    say(f"The first five bytes of {simulation.image.symbolize(narrator.site)}:")
     narrator.table(always=True)
     finish(narrator, options)
     return {"entry": entry, "instruction": instruction, "site": narrator.site, "beats": narrator.beats}

@@ -40,7 +40,7 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     at = next((number for number, phase in enumerate(story.phases, 1) if phase.state == NOW), 0)
     name = story.phases[at - 1].name if at else ""
     phase = f"The phase is {name}, {at} of {len(story.phases)}." if at else "No phase is under way."
-    return [f"Step {story.step}{of}{what}.", phase, *sentences(story.patcher)]
+    return [f"Step {story.step}{of}{what}.", phase, *sentences(story.ending or story.patcher)]
 
 
 def five_bytes(story: Story) -> list[str]:
@@ -97,7 +97,7 @@ def cpu(story: Story, number: int) -> list[str]:
 def why(story: Story) -> list[str]:
     """What is true, whether it is, why the phase is there, and how to see what comes of leaving it out."""
     panel = story.why
-    out = [*sentences(panel.true_now), panel.verdict]
+    out = [*sentences(panel.true_now), panel.verdict, *([panel.event] if panel.event else [])]
     if panel.phase:
         out += [f"Why {panel.phase}: {panel.why}"]
         out += sentences(panel.without) or [f"x leaves {panel.phase} out, and runs until it goes wrong."]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from simkernel.events import Event, Switched
 from simkernel.ftrace.plan import PokeEarly
 from simkernel.image import KernelImage
 from simkernel.narrate import sentence
@@ -36,6 +37,11 @@ class BootPicture:
     done: bool
 
 
+def _to_itself(event: Event) -> bool:
+    """The first task of a CPU is its idle task, and so is what ran there before."""
+    return isinstance(event, Switched) and event.previous == event.next
+
+
 class Booting:
     """A machine that is switched on. Nobody looks at single instructions yet: the patching task acts when it can."""
 
@@ -51,7 +57,10 @@ class Booting:
             early = isinstance(simulation.task.step, PokeEarly) and simulation.task.ready()
             events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
             protocol = simulation.task.poke.protocol
-            self.said += [(event.clock, sentence(event, simulation.image, protocol)) for event in events]
+            said = (
+                (event.clock, sentence(event, simulation.image, protocol)) for event in events if not _to_itself(event)
+            )
+            self.said += said
             if early or events:
                 break
         return not simulation.booted() and not simulation.outcome

@@ -30,7 +30,14 @@ def _nothing_more(stepper: Stepper) -> Outcome:
     return Outcome(f"Nothing happened to this site in {A_BEAT:,} instructions.")
 
 
+def _not_over(stepper: Stepper) -> None:
+    """LearnerError at the end of a story: what comes then is none of it."""
+    if stepper.ending and not stepper.simulation.outcome:
+        raise LearnerError(stepper.ending)
+
+
 def next_beat(stepper: Stepper, argument: str) -> Outcome:
+    _not_over(stepper)
     return Outcome() if stepper.forward() else _nothing_more(stepper)
 
 
@@ -43,6 +50,7 @@ def back_beat(stepper: Stepper, argument: str) -> Outcome:
 
 def next_phase(stepper: Stepper, argument: str) -> Outcome:
     now = _phase(stepper)
+    _not_over(stepper)
     _idle(stepper)
     return Outcome() if stepper.forward(A_RUN, lambda stop: stop.during != now) else _nothing_more(stepper)
 
@@ -111,6 +119,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
         stepper.passed = tuple(stepper.simulation.since(first))
         return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
+    _not_over(stepper)
     _idle(stepper)
     return Outcome() if stepper.forward(A_RUN, lambda stop: stepper.finished) else _nothing_more(stepper)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lessons.beats import Heard, Stop, Stops
-from lessons.scenarios import SCENARIOS, Scenario, ended, scenario_named
+from lessons.scenarios import SCENARIOS, Scenario, answer_of, ended, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
@@ -21,12 +21,14 @@ from simkernel.image import KernelImage
 from simkernel.moment import Moment
 from simkernel.options import Options
 from simkernel.protocol import Protocol, base_of, protocol_of
-from simkernel.schedule import Choice
+from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
 from simkernel.simulation import Simulation
 from simkernel.snapshot import Snapshot
 
 A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
+
+CHOICES = (Run, Read, Settle, Nmi, Act)
 
 Told = Callable[[str], None]
 
@@ -178,6 +180,20 @@ class Stepper:
         if self.scenario is None:
             return self.simulation.task.idle
         return ended(self.scenario, self.events_from(self.begin))
+
+    @property
+    def over(self) -> bool:
+        """True where the scenario's story has come to its end and nobody has asked for anything else since."""
+        made = self.simulation.entries[self.begin : self.simulation.position]
+        return self.scenario is not None and self.finished and all(isinstance(one.what, CHOICES) for one in made)
+
+    @property
+    def ending(self) -> str:
+        """What there is to say at the end of a scenario's story, "" elsewhere."""
+        scenario = self.scenario
+        if scenario is None or SCENARIOS.get(scenario.name) != scenario or not self.over:
+            return ""
+        return f"The story ends here. {answer_of(scenario, self.simulation)}"
 
     def events_from(self, place: int, until: int | None = None) -> list[Event]:
         """What happened from a place of history on, up to here or to the place `until`."""

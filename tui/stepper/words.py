@@ -16,7 +16,8 @@ WORDS = {
     "interrupts": "Signals that make a CPU leave what it does for a moment. Where they are off, one has to wait.",
     "batch": "Up to 256 functions that are changed together: each wait serves them all.",
     "cache line": "64 bytes that come from memory together. Five bytes across two of them may come at two times. "
-    "No manual promises that those of one line are read at once.",
+    "No manual promises that those of one line are read at once. Simplified: Linux aligns functions so that no site "
+    "lies across two.",
     "trace": "What the tracer has written down: task, CPU, time, function, and who called it. "
     "Simplified: ours writes from the first call on, Linux's once every place is changed (tr->function_enabled).",
     "site": "The place at the start of a function where the five bytes stand.",
@@ -35,6 +36,10 @@ WORDS = {
     "interval": "The value lies between its two ends, with the odds that are stated.",
     "ops": "Whoever wants functions traced: what to call, and for which functions.",
     "ring buffer": "Memory of one CPU for its trace; once it is full, the oldest lines give way.",
+    "bash-201": "The patching task. Simplified: it has a CPU of its own here; in Linux it runs on one of these CPUs.",
+    "guest": "The kernel that runs here.",
+    "release": "The end of a change: its record goes, once no handler reads it.",
+    "event": "One store: everybody sees the byte before it, or the byte after it.",
     "tick": "The timer's interrupt, after which another task may run.",
 }
 MODELS = {

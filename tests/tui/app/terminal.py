@@ -13,7 +13,7 @@ import pyte
 
 # Sequences of newer terminals, which pyte would print: private modes, kitty's keyboard protocol, titles.
 NEWER = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-WAIT = 20.0  # seconds for what must come; it comes much sooner
+WAIT = 60.0  # seconds for what must come; it comes much sooner
 ROOT = Path(__file__).parents[3]
 
 
@@ -53,6 +53,13 @@ class Terminal:
         end = time.monotonic() + WAIT
         while text not in (shown := self.read()):
             assert time.monotonic() < end, f"no {text!r} on the screen:\n{shown}"
+        return shown
+
+    def still(self) -> str:
+        """What stands on the screen once nothing more is drawn: a picture may come in several pieces."""
+        shown = self.read()
+        while shown != (again := self.read(0.15)):
+            shown = again
         return shown
 
     def send(self, keys: str) -> None:

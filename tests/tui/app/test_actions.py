@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lessons.scenarios import SCENARIOS
+from simkernel.snapshot.plain import plain
 from tests.tui.app.screens import Hand, drive
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound, key_text
@@ -22,6 +24,7 @@ from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
+from tui.cli import run
 from tui.stepper.actions import ACTIONS
 from tui.stepper.overhead import Overhead
 
@@ -110,6 +113,62 @@ async def by_hand(hand: Hand) -> None:
         text = await hand.do(name, wrong)
         assert stepper.simulation.place == place and hand.app.picture is not None and hand.app.picture.failed
         assert hand.app.picture.message[:30] in text
+
+
+def test_a_persons_choices_decide_who_moves_and_what_it_reads() -> None:
+    """By hand: a CPU is led to the site and reads one byte; the int3 is written; it runs the old instruction."""
+
+    async def check(hand: Hand) -> None:
+        stepper = hand.app.stepper
+        while stepper.snapshot.lanes[0].place != "vfs_read":
+            await hand.do("cpu-run", "0")
+        text = await hand.do("cpu-read", "0 1")
+        assert "CPU0 may run   0F    ··" in text and "has read +0" in text
+        for _ in range(2):
+            await hand.press("a")
+        site = stepper.snapshot.site
+        assert site is not None and site.memory.data[0] == 0xCC and site.cpus[0].read == 1
+        assert "CPU0 may run   0F    ··" in hand.text() and "CC!" in hand.text()
+        await hand.press("a")  # the sync is sent
+        assert "waits for CPU0, CPU1" in await hand.press("a")
+        assert "CPU0 runs 0F 1F 44 00 00" in await hand.do("cpu-run", "0 1")
+        assert all(entry.made for entry in stepper.simulation.entries[stepper.begin : stepper.simulation.position])
+
+    drive(check)
+
+
+def test_an_uncertain_byte_is_settled_by_hand() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.press("a")
+        text = await hand.press("a")
+        assert text.count("0F or CC") == 2
+        text = await hand.do("cpu-settle", "1 0")
+        site = hand.app.stepper.snapshot.site
+        assert site is not None and len(set(site.cpus[1].options[0])) == 1 and text.count("0F or CC") == 1
+
+    drive(check, scenario="cache-line")
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_a_scenario_has_the_same_events_on_the_screen_and_as_json(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plain mode's sentences are those of its JSON (`test_plain.py`); the events of the JSON are the screen's."""
+    told: list[object] = []
+    assert run(["step", name, "--json", "--script", "r"]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        told += json.loads(line)["events"]
+
+    async def check(hand: Hand) -> None:
+        text, stepper = hand.text(), hand.app.stepper
+        events: list[object] = []
+        for _ in range(SCENARIOS[name].beats):
+            before, text = text, await hand.press("right")
+            assert text != before
+            events += plain(stepper.passed)
+        assert events == told and stepper.finished
+
+    drive(check, scenario=name)
 
 
 @check("trace", "untrace", "second-ops", "second-ops-off", "look-at")

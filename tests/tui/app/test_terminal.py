@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,35 @@ def test_a_scenario_on_a_terminal(term: str, locale: str, tmp_path: Path) -> Non
     assert terminal.end() == 0
     assert b"\x1b[?1049l" in terminal.raw
     assert (tmp_path / "simkernel" / "last.json").exists()
+
+
+COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--ascii"]])
+def test_no_colour_is_sent_where_none_is_wanted(arguments: list[str], tmp_path: Path) -> None:
+    terminal = Terminal(["step", "one", *arguments], tmp_path, "xterm-256color", "C.UTF-8", NO_COLOR="1")
+    terminal.until("in memory")
+    for at in range(1, 4):
+        terminal.send("n")
+        terminal.until(f"step {at}")
+    shown = terminal.still()
+    assert ("[CC!]" if arguments else "▐CC!▌") in shown and shown.isascii() == bool(arguments)
+    terminal.send("S")
+    terminal.until("What do you want")
+    assert ("> Trace one function" if arguments else "▶ Trace one function") in terminal.still()
+    terminal.send("\x1b")
+    terminal.until("in memory")
+    terminal.send("q")
+    assert terminal.end() == 0
+    assert not COLOUR.search(terminal.raw), COLOUR.search(terminal.raw)
+
+
+def test_colour_is_sent_where_nobody_forbids_it(tmp_path: Path) -> None:
+    terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
+    terminal.until("in memory")
+    terminal.send("q")
+    assert terminal.end() == 0 and COLOUR.search(terminal.raw)
 
 
 def test_a_first_start_asks_a_question_and_the_next_one_offers_to_go_on(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_batch_of_other_sites_is_another_story() -> None:
     stepper = Stepper.start("off")
     stepper.apply("end")
     while not stepper.simulation.task.idle:
-        assert not stepper.apply("next").error
+        assert stepper.forward()
     log = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     others = [event for event in log if isinstance(event, BatchStarted) and stepper.site not in event.sites]
     places = {stop.place for stop in stepper.beats()}

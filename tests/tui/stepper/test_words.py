@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.scenarios import SCENARIOS, answer_of
 from simkernel.fetch import FetchModel
 from tests.tui.measurements import little_to_count, measured_at_once
 from tui.app.screens import overhead_views
@@ -62,6 +62,14 @@ def test_every_sentence_of_a_scenario(scenario: str) -> None:
             steps = [one for text in said[1:] for one in sentences(text)]
             assert 1 <= len(steps) <= SENTENCES, steps
         assert word == "log" or len(set(said)) == len(said), said
+
+
+def test_every_answer_of_a_scenario() -> None:
+    simulation = Stepper.start().simulation
+    for scenario in SCENARIOS.values():
+        answer = answer_of(scenario, simulation)
+        assert answer and "{" not in answer
+        check(answer)
 
 
 def test_every_sentence_of_the_table_of_actions() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simkernel.snapshot import Lane
-from tui.app.panel import Panel
+from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, cut, heading, line
 from tui.stepper.story import Mark
@@ -37,7 +37,7 @@ def deep(picture: Picture, lane: Lane, head: Line, width: int) -> Line:
     if one is not None and one.target:
         text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
     flags = "irqs on " if lane.interrupts_on else "irqs off"
-    body = f"{lane.task:<14.14} {lane.place:<20.20} {text:<20.20} {flags} {state(lane)}"
+    body = f"{lane.task:<14.14} {lane.place:<18.18} {text:<18.18} {flags} {state(lane)}"
     return cut(line(*head, body), width)
 
 
@@ -53,11 +53,12 @@ def state(lane: Lane) -> str:
     return ",".join(words)
 
 
-class Cpus(Panel):
+class Cpus(Pointed):
     NAME = "cpus"
     HELP = (
         "A line a CPU: the task on it, and what it is about. Deeper (m) also its next instruction, whether interrupts "
-        "are on and what is pending. Click a line to look at that CPU in full; f takes the next one."
+        "are on and what is pending. Click a line to look at that CPU in full, or choose it with Up and Down "
+        "and press Enter; f takes the next one."
     )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.app.panel import Panel
+from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, cut, heading, line
 
@@ -15,9 +15,12 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     return out
 
 
-class Events(Panel):
+class Events(Pointed):
     NAME = "events"
-    HELP = "What happened, newest first, with its place in history. Click a line to go there."
+    HELP = (
+        "What happened, newest first, with its place in history. Click a line to go there, or choose it with Up and "
+        "Down and press Enter."
+    )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)

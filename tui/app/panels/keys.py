@@ -10,11 +10,12 @@ HINTS = (
     ("→", "next", "next"),
     ("←", "back", "back"),
     ("Enter", "next phase", "next-phase"),
-    ("i", "instruction", "instruction"),
     ("m", "more", "deeper"),
     ("?", "words", "words"),
     ("q", "quit", "quit"),
     ("S", "scenarios", "scenarios"),
+    ("Backspace", "phase before", "back-phase"),
+    ("i", "instruction", "instruction"),
     ("^p", "all keys", "palette"),
 )
 
@@ -26,8 +27,12 @@ def hints(picture: Picture) -> list[tuple[str, str, str]]:
         plain.insert(2, ("Esc", "lab", "leave"))
     if picture.snapshot.outcome:
         return [one for one in plain if one[2] not in ("next", "next-phase", "instruction")]
+    if picture.story.ending:
+        ahead = ("next", "next-phase", "instruction")
+        rest = [one for one in plain if one[2] not in ahead]
+        return sorted(rest, key=lambda one: one[2] != "scenarios")
     if picture.snapshot.patch.phase is not None and not picture.from_lab:
-        plain.insert(4, ("x", "leave it out", "without"))
+        plain.insert(3, ("x", "leave it out", "without"))
     return plain
 
 

@@ -16,7 +16,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         out += wrap(marks.plain(picture.message), width, "bad" if picture.failed else "strong")
     elif said:
         out += wrap(marks.plain(said[0]), width, "strong")
-    last = wrap(marks.plain(story.patcher), width)
+    ends = bool(story.ending) and not picture.message and picture.snapshot.oops is None
+    last = wrap(marks.plain(story.ending if ends else story.patcher), width, "here" if ends else "")
     for one in said[0 if picture.message else 1 :]:
         more = wrap(marks.plain(one), width)
         if len(out) + len(more) + len(last) <= height:

@@ -11,7 +11,7 @@ from tui.app.text import Line, Piece
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     marks, snapshot = picture.marks, picture.snapshot
-    label = f" {snapshot.entry} of {snapshot.length}"
+    label = f" move {snapshot.entry} of {snapshot.length}"
     cells = max(4, width - len(label))
     bar: list[Piece] = [(marks.bar, "dim")] * cells
     first = picture.begin
@@ -39,7 +39,11 @@ def first_place(picture: Picture, at: int, cells: int) -> int:
 
 class Scrub(Panel):
     NAME = "scrub"
-    HELP = "The story from its start to the last place reached. Click or drag on it; g takes a step by its number."
+    HELP = (
+        "The story from its start to the last place reached; beside it the number of moves so far, of all CPUs and the "
+        "patching task. An arrow marks where a phase began, a stroke a step. Click or drag on it; g takes a step by "
+        "its number."
+    )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)
@@ -48,7 +52,7 @@ class Scrub(Panel):
         if self.picture is None:
             return None
         snapshot = self.picture.snapshot
-        cells = max(4, self.size.width - 1 - len(f" {snapshot.entry} of {snapshot.length}"))
+        cells = max(4, self.size.width - 1 - len(f" move {snapshot.entry} of {snapshot.length}"))
         span = snapshot.length - self.picture.begin
         at = min(1.0, max(0.0, x / max(1, cells - 1)))
         return "place", str(self.picture.begin + round(at * span))

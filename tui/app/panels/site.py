@@ -64,10 +64,16 @@ class Grid:
         reads = any(cell.has(Mark.UNREAD) for cell in row.cells)
         remark = f"{self.marks.back} {row.remark or 'is about to run it'}" if here and not reads else row.remark
         room = self.width - LABEL - sum(len(text) for text, _ in cells)
-        words = "  ".join(word for word in (row.text, remark) if word)
-        if len(words) > room and here and not reads:
-            words = f"{self.marks.back} {row.text}" if row.text else remark
-        return line((row.label.ljust(LABEL), look), *cells, (words, look))
+        return line(
+            (row.label.ljust(LABEL), look), *cells, (self.words(row.text, remark, here and not reads, room), look)
+        )
+
+    def words(self, text: str, remark: str, here: bool, room: int) -> str:
+        """As much of what stands behind the bytes as there is room for: never a piece of a word."""
+        mark = f"{self.marks.back} " if here else ""
+        first = text.partition(" ")[0]
+        tries = ("  ".join(one for one in (text, remark) if one), mark + text if text else remark, mark + first, remark)
+        return next((one for one in tries if len(one) <= room), "")
 
     def cell(self, at: int, cell: Marked) -> list[Piece]:
         """One byte, or what may be one: brackets where it has just changed, a mark for int3 and for new ones."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from textual.binding import Binding
+
 from simkernel.snapshot import SiteMap
 from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING, SITE_STATES, WRONG
-from tui.app.panel import Panel
+from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, line
 
@@ -58,16 +60,42 @@ def cells(sites: SiteMap) -> list[int]:
     return [next(state for state in WORST_FIRST if state in batch) for batch in batches]
 
 
-class Map(Panel):
+class Map(Pointed):
     NAME = "map"
     HELP = (
         "Every function that can be traced, a cell each, in the order of their addresses: what its first five bytes "
-        "are now. Click one to look at its bytes."
+        "are now. Click one to look at its bytes, or choose it with the arrow keys and press Enter."
     )
 
+    BINDINGS = [
+        Binding("left", "point(-1, 0)", show=False),
+        Binding("right", "point(1, 0)", show=False),
+    ]
+
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
-        return draw(picture, width, height)
+        lines = draw(picture, width, height)
+        x, y = self.point
+        if self.has_focus and self.target(x, y) is not None and y < len(lines):
+            lines[y] = pointed_at(lines[y], x)
+        return lines
 
     def target(self, x: int, y: int) -> tuple[str, str] | None:
+        """The site of a cell; the first one where a cell is a batch."""
+        if self.picture is None or y < 1 or not 0 <= x < self.size.width - 1:
+            return None
+        sites = self.picture.snapshot.map
         at = (y - 1) * (self.size.width - 1) + x
-        return ("look-at-site", str(at)) if y >= 1 and x >= 0 else None
+        each = 1 if len(sites.states) <= A_CELL_EACH else BATCH
+        return ("look-at-site", str(at * each)) if at * each < len(sites.states) else None
+
+
+def pointed_at(row: Line, x: int) -> Line:
+    """A row of cells with one of them marked."""
+    out: list[Piece] = []
+    for text, look in row:
+        if 0 <= x < len(text):
+            out += [(text[:x], look), (text[x], f"{look} cursor"), (text[x + 1 :], look)]
+        else:
+            out.append((text, look))
+        x -= len(text)
+    return tuple(piece for piece in out if piece[0])

@@ -8,6 +8,8 @@ from tui.app.text import Line, length, line, spread
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    if not picture.ready:
+        return [line(("Getting ready: the machine runs to where the story starts.", "strong"))]
     story = picture.story
     name, colon, change = story.heading.partition(":")
     left = line((name, "title"), picture.marks.plain(colon + change.replace("->", picture.marks.arrow)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from simkernel.snapshot import TraceRecord
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, line
@@ -17,19 +16,18 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     for at, record in enumerate(shown):
         changed = at == len(shown) - 1 and picture.changed("trace")
         left, right = marks.changed if changed else (" ", " ")
-        text = picture.story.trace[-1] if picture.look.depth == "story" else record_text(record)
+        text = picture.story.trace[-1] if picture.look.depth == "story" else record.line
         head = ("trace" if at == 0 else "     ", "title")
         out.append(line(head, (" " + left, "here"), (text, "changed" if changed else ""), (right, "here")))
     return out
 
 
-def record_text(record: TraceRecord) -> str:
-    return f"{record.pid:>6} [{record.cpu:03}] {record.stamp / 1e9:.9f}: {record.function} <-{record.parent}"
-
-
 class Trace(Panel):
     NAME = "trace"
-    HELP = "The trace, as ftrace prints it: task, CPU, time, the function called, and after <- where from."
+    HELP = (
+        "The trace. Deeper (m) its lines are those of ftrace's file: task and pid, CPU, flags, time, the function "
+        "called, and after <- where from. In the story a line is shortened to CPU, task, and the two functions."
+    )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)

@@ -15,10 +15,14 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     if why.holds:
         out += wrap(marks.plain(why.true_now), width, "", f"{marks.holds} True  ", INDENT)
     else:
-        who = "" if why.cpu is None else f" (CPU{why.cpu}" + ("" if why.byte is None else f", byte +{why.byte}") + ")"
-        text = why.verdict.removeprefix("Broken: ").rstrip(".") + who + "."
+        text = why.verdict.removeprefix("Broken: ").rstrip(".")
+        named = {f"CPU{why.cpu}": why.cpu, f"byte +{why.byte}": why.byte}
+        who = ", ".join(name for name, value in named.items() if value is not None and name not in text)
+        text += f" ({who})." if who else "."
         out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
-    if why.why and picture.snapshot.oops is None:
+    if why.event:
+        out += wrap(marks.plain(why.event), width, "", "Why     ", INDENT)
+    elif why.why and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.why), width, "", "Why     ", INDENT)
         without = why.without.removeprefix(f"Without {why.phase}, ") or f"Leave {why.phase} out, and see: x"
         out += wrap(marks.plain(without), width, "" if why.without else "dim", "Without ", INDENT)

@@ -45,6 +45,11 @@ class BootScreen(Screen[None]):
         Binding("enter,end", "finish", show=False),
         Binding("escape,q,B", "close", show=False),
     ]
+    KEYS = (
+        ("Right, Space, n", "The next thing that happens, or the next few places that ftrace_init converts."),
+        ("Enter, End", "To the end: every CPU runs tasks."),
+        ("Esc, q, B", "Back. The machine here is one of its own: the one that you have watched stands where it stood."),
+    )
     DEFAULT_CSS = "BootScreen Widget { width: 100%; height: 100%; padding: 0 1; }"
 
     def __init__(self, image: KernelImage, options: Options, marks: Marks) -> None:

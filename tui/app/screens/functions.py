@@ -45,6 +45,16 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         Binding("U", "all('untrace')", show=False),
         Binding("r", "run", show=False),
     ]
+    KEYS = (
+        ("Up, Down", "Choose a function; PageUp, PageDown, Home and End go further."),
+        ("Enter", "Look at its first five bytes, step by step."),
+        ("t, u", "Trace it, or take it out of the trace, step by step."),
+        ("T, U", "The same for all functions that the table shows."),
+        ("/", "Search by a pattern, as vfs_*."),
+        ("o", "Another order: by address, by name, by calls."),
+        ("r", "Let the machine run for a while: the calls of traced functions are counted."),
+        ("Esc, q, F", "Back."),
+    )
     DEFAULT_CSS = """
     FunctionsScreen Board { width: 100%; height: 1fr; }
     FunctionsScreen Input { height: 1; padding: 0 1; display: none; background: $panel; }
@@ -85,6 +95,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def lines(self, width: int, height: int) -> list[Line]:
         what = self.pattern or "all"
+        protocol = self._stepper.protocol.name
+        what += f", {protocol}" if " without " in protocol else ""
         head = line(("Functions", "title"), f"  {what}: {len(self.rows):,}, by {self.order}")
         if self.message:
             head = line((self.message, "bad"))
@@ -112,7 +124,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     def row(self, at: int, width: int) -> Line:
         one = self.rows[at]
         here = at == self.cursor
-        text = f"{one.name:<30.30} {one.calls:>6}  {one.data.hex(' ').upper()}  {one.wanted or '':>2} {one.flags}"
+        name = one.name if len(one.name) <= 30 else f"{one.name[:28]}.."
+        text = f"{name:<30} {one.calls:>6}  {one.data.hex(' ').upper()}  {one.wanted or '':>2} {one.flags}"
         mark = (f" {self._marks.here} " if here else "   ", "here")
         return cut(line(mark, (text, "strong" if here else "")), width)
 

@@ -17,9 +17,10 @@ class Page(ModalScreen[None]):
 
     BINDINGS = [Binding(key, "close", show=False) for key in ("escape", "q", "enter", "f1", "question_mark", "space")]
     DEFAULT_CSS = """
-    Page { align: center middle; background: $background 60%; }
+    Page { align: center middle; background: $background; }
     Page > VerticalScroll { width: 78; max-width: 100%; height: auto; max-height: 100%; background: $surface; }
     Page > VerticalScroll { padding: 1 2; color: $foreground; }
+    Page > .keys { dock: bottom; width: 100%; height: 1; padding: 0 3; color: $mark-dim; }
     """
 
     def __init__(self, lines: list[Line]) -> None:
@@ -29,6 +30,7 @@ class Page(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Static(self._content)
+        yield Static("Esc: back   PageDown, PageUp: more of it", classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

@@ -36,7 +36,7 @@ class Scenarios(ModalScreen[str | None]):
         self._marks, self._last, self._at = marks, last, at
 
     def compose(self) -> ComposeResult:
-        head = line(("What do you want to watch?", "title"), ("   Enter: start   Esc: back", "dim"))
+        head = line(("What do you want to watch?", "title"), ("   Up, Down: choose   Enter: start   Esc: back", "dim"))
         yield Static(content([head]))
         yield OptionList(*(Option(self.entry(name, False), name) for name in self.entries()))
 
@@ -84,4 +84,6 @@ class Scenarios(ModalScreen[str | None]):
 def remark(one: Scenario) -> str:
     """Who patches like this, and how long it takes to watch."""
     beats = f"{one.beats} steps, " if one.beats else ""
-    return f"{beats}{one.protocol}: {one.era.partition(' (')[0]}"
+    era = one.era.partition(" (")[0]
+    who = f"used by {era}" if era.startswith("nobody") else era
+    return f"{beats}{one.protocol}, {who}"

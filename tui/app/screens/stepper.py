@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widgets import Static
 
 from simkernel.snapshot.site import CALL
+from tui.app.actions import bound
 from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, STORY, WIDE, Need, arrange
 from tui.app.panel import Panel
 from tui.app.panels.cpus import Cpus
@@ -60,8 +63,12 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         out["focus"] = Need(9, 6, 12)
         out["scrub"] = Need(1)
     if deep:
-        out["why"] = Need(2)
-        out["now"] = Need(1, 1)
+        out["why"] = Need(4, 4)
+        out["now"] = Need(2, 1)
+        if len(snapshot.patch.sites) <= 1:  # the story's own lines come first
+            out.pop("map", None), out.pop("trace", None)
+    if picture.story.ending:
+        out["now"] = Need(5, 5)
     if depth == "all":
         out["events"] = Need(4, 2, 30)
         out["why"] = out["why"]._replace(most=7)
@@ -75,12 +82,25 @@ class StepperScreen(Screen[None]):
     picture: reactive[Picture | None] = reactive(None)
     AUTO_FOCUS = None
 
+    class Unknown(Message):
+        """A person has pressed a key that does nothing here."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     def compose(self) -> ComposeResult:
         for panel in PANELS:
             yield panel().data_bind(StepperScreen.picture)
+        yield Static(f"This terminal is too small: {LEAST_WIDTH} columns and {LEAST_HEIGHT} rows are needed. q: quit")
 
     def watch_picture(self) -> None:
         self.place()
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that means nothing here says so, and what does."""
+        if event.is_printable and event.key not in {key for key, _ in bound()}:
+            self.post_message(self.Unknown(event.character or event.key))
 
     def on_resize(self, event: events.Resize) -> None:
         self.place()
@@ -91,7 +111,10 @@ class StepperScreen(Screen[None]):
         if self.picture is None or not self.is_mounted:
             return
         small = width < LEAST_WIDTH or height < LEAST_HEIGHT
+        self.query_one(Static).display = small
         boxes = {} if small else arrange(width, height, needs(self.picture, width))
+        if not self.picture.ready:
+            boxes = {name: box for name, box in boxes.items() if name == "title"}
         for panel in self.query(Panel):
             box = boxes.get(panel.NAME)
             panel.display = box is not None

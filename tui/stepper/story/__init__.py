@@ -18,7 +18,7 @@ from lessons.left_out import is_known, known, sentences
 from simkernel.snapshot import Patch, Snapshot
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
-from tui.stepper.story.marks import Mark, Marked, marked
+from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
 from tui.stepper.story.say import said
 from tui.stepper.story.table import Row, Table, table_of
 from tui.stepper.story.why import Why, why_of
@@ -45,6 +45,7 @@ class Story:
         protocol, era: who patches like this, and when. phases: the bar. batch: "batch 3, 1 site", "" between batches.
         said: what has just happened, a sentence each. table: the five bytes. patcher: what the patching task waits for.
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
+        ending: the answer that the story has come to, at its end; else "".
         snapshot: what all of it was made from.
     """
 
@@ -62,6 +63,7 @@ class Story:
     cpus: tuple[Marked, ...]
     trace: tuple[str, ...]
     snapshot: Snapshot
+    ending: str = ""
 
 
 def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
@@ -84,6 +86,7 @@ def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
         cpus=tuple(cpu_line(snapshot, lane) for lane in snapshot.lanes),
         trace=trace_lines(snapshot) or (NO_TRACE,),
         snapshot=snapshot,
+        ending=stepper.ending,
     )
 
 
@@ -102,7 +105,11 @@ def heading(snapshot: Snapshot) -> str:
         return f"{len(snapshot.map.states)} functions"
     if site.old is None or site.new is None:
         return f"{site.name}: {_short(site.memory.text)}"
-    return f"{site.name}: {_short(site.old.text)} -> {_short(site.new.text)}"
+    old, new = _short(site.old.text), _short(site.new.text)
+    if old == new == "call":  # then what differs is whom it calls
+        old, new = (no_addresses(text).rpartition(" ")[2] for text in (site.old.text, site.new.text))
+        return f"{site.name}: calls {old} -> {new}"
+    return f"{site.name}: {old} -> {new}"
 
 
 def _short(text: str) -> str:

@@ -21,6 +21,8 @@ def patcher_line(snapshot: Snapshot) -> str:
         return f"{patch.task} waits for {cpu_names(patch.waits_for)}. {_meanwhile(patch)}"
     if patch.holdouts:
         return f"{patch.task} waits until no task can be inside the old trampoline. The CPUs do not wait."
+    if patch.phase is not None and patch.begun and isinstance(patch.phase.action, SyncCores | Park | Unpark):
+        return f"{patch.task} has every answer: {patch.phase.name} is over with its next step."
     if patch.phase is not None:
         return f"{patch.task} can go on: its next step is {patch.phase.name}."
     if patch.title:

@@ -22,10 +22,11 @@ from simkernel.schedule import Run
 from simkernel.snapshot import SiteView, Snapshot
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
-from tui.stepper.story.why import why_of
+from tui.stepper.story.why import STAND_IN, why_of
 
 MOST = 3  # sentences of a step
 WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait
+_NUMBER = re.compile(r"\bbatch \d+")  # it counts what happened before the story, too
 _ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
@@ -58,7 +59,7 @@ def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
 
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
-    return no_addresses(sentence(event, stepper.image, stepper.protocol))
+    return _NUMBER.sub("the batch", no_addresses(sentence(event, stepper.image, stepper.protocol)))
 
 
 def verdict_sentence(snapshot: Snapshot) -> str:
@@ -130,7 +131,7 @@ def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[s
 
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return [f"It read CC at byte 0 of {_name(stepper)}, and so none of the other four bytes."]
+    return [f"It read CC at byte 0 of {_name(stepper)}, and so none of the other four bytes.", STAND_IN]
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -144,7 +145,8 @@ def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str
 
 
 def _read(event: ev.PieceRead, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return ["It will run these bytes as read, whatever memory holds by then."]
+    what = "this byte" if len(event.data) == 1 else "these bytes"
+    return [f"It will run {what} as read, whatever memory holds by then."]
 
 
 def _settled(event: ev.Settled, stepper: Stepper, phase: Phase | None) -> list[str]:

@@ -99,7 +99,7 @@ def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
         f"CPU{one.cpu} may run",
         tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(SITE_SIZE)),
         "" if one.read or not one.certain else no_addresses(one.text),
-        remark_of(one, lane),
+        remark_of(one, lane, site.address),
         one.cpu,
     )
 
@@ -132,12 +132,12 @@ def _cpu_cell(site: SiteView, one: MayRun, at: int, changed: bool) -> Marked:
     return marked(text, _kind(site, at, values[0]), extra, executing)
 
 
-def remark_of(one: MayRun, lane: Lane) -> str:
+def remark_of(one: MayRun, lane: Lane, site: int) -> str:
     """What stands behind a CPU's bytes."""
     if one.read:
         return one.has_read
     if not one.certain:
         return "the one or the other"
-    if lane.handling:
+    if site in lane.handling:
         return "is in the int3 handler"
     return "is about to run it" if one.here else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simkernel.events import SiteRan
+from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.layout import VECTOR_BP
 from simkernel.snapshot import SiteView, Snapshot
 from simkernel.validate import Verdict
@@ -20,6 +20,7 @@ class Why:
         true_now: what may be relied on. holds: whether it is so. verdict: what was found, in words.
         cpu, byte: which CPU and which byte of the site break it; None where it holds, or none does.
         phase: under way, "" between batches. why: why it is there. linux: the kernel's function.
+        event: why what has just happened is as it is, "" where the phase says it.
         without: what came of leaving it out, "" where that has not been run.
     """
 
@@ -32,13 +33,14 @@ class Why:
     why: str
     linux: str
     without: str = ""
+    event: str = ""
 
 
 def why_of(snapshot: Snapshot, without: str = "") -> Why:
     """The why of a snapshot; `without` is what a run without the phase came to."""
     phase = snapshot.patch.phase
     found = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
-    broken = next((verdict for verdict in found if not verdict.holds), None)
+    broken = next((verdict for verdict in found if not verdict.holds), None) or _what_killed(snapshot)
     return Why(
         true_now=true_now(snapshot),
         holds=broken is None and not snapshot.outcome,
@@ -49,7 +51,35 @@ def why_of(snapshot: Snapshot, without: str = "") -> Why:
         why="" if phase is None else phase.why,
         linux="" if phase is None else phase.linux,
         without=without,
+        event=event_of(snapshot),
     )
+
+
+STAND_IN = "An int3 stands in for the five bytes while they change: its handler does the new instruction."
+
+
+def event_of(snapshot: Snapshot) -> str:
+    """Why the last thing that happened is as it is, where that is not the phase's to say: an int3 at the site."""
+    last = snapshot.events[-1].event if snapshot.events else None
+    site = snapshot.site
+    if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or last.address != site.address:
+        return ""
+    return STAND_IN if last.entry == snapshot.entry - 1 and snapshot.patch.phase is not None else ""
+
+
+def _what_killed(snapshot: Snapshot) -> Verdict | None:
+    """What the CPU that has died had run at the site last: neither instruction, or an int3 that nobody answered."""
+    site, oops = snapshot.site, snapshot.oops
+    if site is None or oops is None:
+        return None
+    for line in reversed(snapshot.events):
+        event = line.event
+        if isinstance(event, Int3Taken) and (event.cpu, event.address) == (oops.cpu, site.address):
+            what = f"CPU{event.cpu} took the int3 at {site.name}, and nobody answered it"
+            return Verdict("died", False, what, event.cpu, event.address)
+        if isinstance(event, SiteRan) and (event.cpu, event.site) == (oops.cpu, site.address):
+            return _mixture(site, event)
+    return None
 
 
 def _just_ran(snapshot: Snapshot) -> Iterator[Verdict]:
@@ -59,14 +89,18 @@ def _just_ran(snapshot: Snapshot) -> Iterator[Verdict]:
         event = line.event
         if site is None or not isinstance(event, SiteRan):
             continue
-        if (event.entry, event.site) != (snapshot.entry - 1, site.address):
-            continue
-        whole = _beginnings(site, len(event.data))
-        if not whole or event.data in whole:
-            continue
-        byte = next(at for at in range(len(event.data)) if event.data[: at + 1] not in _beginnings(site, at + 1))
-        what = f"CPU{event.cpu} has run {event.data.hex(' ').upper()}, neither the old instruction nor the new one"
-        yield Verdict("ran", False, what, event.cpu, event.site + byte)
+        if (event.entry, event.site) == (snapshot.entry - 1, site.address) and (found := _mixture(site, event)):
+            yield found
+
+
+def _mixture(site: SiteView, event: SiteRan) -> Verdict | None:
+    """A verdict where what a CPU ran is neither the old instruction nor the new one."""
+    whole = _beginnings(site, len(event.data))
+    if not whole or event.data in whole:
+        return None
+    byte = next(at for at in range(len(event.data)) if event.data[: at + 1] not in _beginnings(site, at + 1))
+    what = f"CPU{event.cpu} has run {event.data.hex(' ').upper()}, neither the old instruction nor the new one"
+    return Verdict("ran", False, what, event.cpu, event.site + byte)
 
 
 def _beginnings(site: SiteView, size: int) -> tuple[bytes, ...]:

@@ -1,0 +1,85 @@
+"""A newcomer's walk on a real terminal, with nothing but the keys that stand on the screen: from the first question to
+an oops and the move before it, in at most 60 presses.
+
+That a stranger finds this way is not for a test to say; that it is there, and no longer, is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.app.terminal import Terminal
+
+ANSWERS, BEATS, ALL = 12, 24, 60  # presses at most
+RIGHT, LEFT, ENTER, BACKSPACE = "\x1b[C", "\x1b[D", "\r", "\x7f"
+
+
+class Newcomer:
+    """Presses keys, and counts them."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.presses = 0
+
+    def press(self, key: str, until: str) -> str:
+        self.presses += 1
+        self.terminal.send(key)
+        self.terminal.until(until)
+        return self.terminal.still()
+
+    def step(self, key: str, expected: int) -> str:
+        """A step of the story; the screen then."""
+        return self.press(key, f"step {expected} of")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 36)])
+def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows: int, tmp_path: Path) -> None:
+    terminal = Terminal([], tmp_path, "tmux-256color", "C.UTF-8", columns, rows)
+    newcomer = Newcomer(terminal)
+    terminal.until("Does this machine make that call")
+    asked = terminal.still()
+    assert "yes" in asked and "no" in asked and "__fentry__" in asked
+    assert "You said yes. It does not." in newcomer.press("y", "made 0 calls")
+    assert "Press t" in newcomer.press(ENTER, "The build had left a list")
+    assert "Press t again" in newcomer.press("t", "no CPU was stopped")
+    newcomer.press("t", "The counts stand still")
+    answers = newcomer.press(ENTER, "waits serve all")
+    assert "costs one instruction" in answers and newcomer.presses <= ANSWERS
+    newcomer.press(ENTER, "in slow motion")
+    first = newcomer.press(ENTER, "in memory")
+    assert "How do five bytes change" in first
+
+    pictures, trapped = [first], 0
+    while "The story ends here" not in pictures[-1]:
+        pictures.append(newcomer.step(RIGHT, len(pictures)))
+        if not trapped and "takes the int3" in pictures[-1]:
+            trapped = len(pictures) - 1
+        assert len(pictures) <= BEATS + 1
+    assert trapped and len(set(pictures)) == len(pictures)  # an int3 is taken, and every step changes the picture
+
+    for step in range(len(pictures) - 2, trapped - 1, -1):
+        again = newcomer.step(LEFT, step)
+    assert "takes the int3" in again and "An int3 stands in for the five bytes while they change" in again
+    while "SYNC 1" not in again:
+        newcomer.presses += 1
+        terminal.send(BACKSPACE)
+        before = again
+        while again == before:
+            again = terminal.still()
+    assert "A CPU may have begun to read the old instruction" in again
+    oops = newcomer.press("x", "Oops: ")
+    assert (
+        "neither the old instruction nor the new" in oops and "the kernel died" in oops and "goes to the moment" in oops
+    )
+    newcomer.presses += 1
+    terminal.send(LEFT)
+    moment = oops
+    while "Oops: " in moment:
+        moment = terminal.still()
+    assert "neither the old instruction nor the new" in moment and "Broken" in moment
+    assert newcomer.presses <= ALL
+    newcomer.presses += 1
+    terminal.send("q")
+    assert terminal.end() == 0
