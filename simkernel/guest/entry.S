@@ -37,8 +37,8 @@ SYM_CODE_END asm_exc_int3
 /*
  * void irqentry_exit(struct pt_regs *regs, u64 in_user): rdi rsi, IF=0. From the user part: let others run while one is
  * due. From the kernel: preempt, if IF was on there (an interrupt came, so it was) and nothing forbids it.
- * Simplified: in Linux raw_irqentry_exit_cond_resched() calls preempt_schedule_irq(), irqentry_exit_to_user_mode() calls
- * schedule(), and there is no TASK_IN_USER to be restored.
+ * Simplified: in Linux raw_irqentry_exit_cond_resched() calls preempt_schedule_irq(), irqentry_exit_to_user_mode()
+ * calls schedule(), and there is no TASK_IN_USER to be restored.
  */
 SYM_FUNC_START_NOTRACE irqentry_exit
 	cmpq $0x0, %gs:PCPU_NEED_RESCHED
@@ -119,8 +119,8 @@ SYM_FUNC_END nmi_handle
 
 /*
  * entry_SYSCALL_64: a system call. rax nr, rdi rsi rdx arguments; result in rax, all other registers but rcx and r11
- * are kept, as SYSCALL does. Simplified: user parts run in ring 0 and enter by a call, so it ends in a ret and builds no
- * pt_regs. Linux's begins with swapgs, builds one, and ends in SYSRET or IRET.
+ * are kept, as SYSCALL does. Simplified: user parts run in ring 0 and enter by a call, so it ends in a ret and builds
+ * no pt_regs. Linux's begins with swapgs, builds one, and ends in SYSRET or IRET.
  */
 SYM_CODE_START entry_SYSCALL_64
 	pushq %rdi
@@ -143,8 +143,8 @@ SYM_CODE_END entry_SYSCALL_64
 /*
  * long do_syscall_64(rdi rsi rdx, rcx nr) (arch/x86/entry/common.c): in the kernel from the first line to the last but
  * one. Exit work (exit_to_user_mode_loop) is looked for with IF=0, so that no request comes behind the last look.
- * Simplified: syscall_exit_to_user_mode() calls schedule() in Linux, in exit_to_user_mode_loop(); TASK_IN_USER (for Tasks
- * RCU) and TASK_SYSCALLS (which counts) are not in Linux.
+ * Simplified: syscall_exit_to_user_mode() calls schedule() in Linux, in exit_to_user_mode_loop(); TASK_IN_USER (for
+ * Tasks RCU) and TASK_SYSCALLS (which counts) are not in Linux.
  */
 SYM_FUNC_START_NOTRACE do_syscall_64
 	GET_CURRENT %rax

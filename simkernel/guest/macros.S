@@ -140,8 +140,9 @@ SYM_ENTRY \name
 .endm
 
 /*
- * An object in the data part: write `.data` before it (`.bss` where all of it begins as 0), `.text` after it. A constant
- * is in .data too: to nm, Linux's .rodata can be written, for __ro_after_init lies in it (RO_DATA, vmlinux.lds.h).
+ * An object in the data part: write `.data` before it (`.bss` where all of it begins as 0), `.text` after it. A
+ * constant is in .data too: to nm, Linux's .rodata can be written, for __ro_after_init lies in it (RO_DATA,
+ * vmlinux.lds.h).
  */
 .macro SYM_DATA_START name
 .p2align 0x3, 0x0

@@ -114,7 +114,7 @@ SYM_FUNC_END note_gp_changes
 
 /*
  * The last CPU to report wakes the thread that waits for them all. Simplified: rcu_gp_kthread_wake() wakes the thread
- * in Linux, and swake_up_locked() calls wake_up_process().
+ * in Linux, by swake_up_locked(), which calls try_to_wake_up() and not wake_up_process().
  */
 SYM_FUNC_START_LOCAL rcu_report_qs_rdp
 	pushq %rbx

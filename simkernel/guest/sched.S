@@ -9,7 +9,11 @@
  * switch: the next task lets it go (finish_task_switch). Simplified: tasks never migrate.
  */
 
-/* The exhibit: `call __fentry__` at +0, `push %rbp` at +5. A wake-up may have come while it was choosing. */
+/*
+ * The exhibit: `call __fentry__` at +0, `push %rbp` at +5. A wake-up may have come while it was choosing. Simplified: a
+ * frame is in all functions of kernel/sched/core.c or in none (CONFIG_SCHED_OMIT_FRAME_POINTER); here it is in this
+ * one.
+ */
 SYM_FUNC_START schedule
 	pushq %rbp
 	movq %rsp, %rbp

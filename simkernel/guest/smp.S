@@ -38,7 +38,7 @@ SYM_FUNC_END generic_smp_call_function_single_interrupt
 
 /*
  * A request may be there for either reason, or for none: the interrupt only says "look". Simplified: in Linux the CPU
- * that asks calls wake_up_process() (cpu_stop_queue_work, through a wake_q).
+ * that asks calls wake_up_process() (cpu_stop_queue_work).
  */
 SYM_FUNC_START_LOCAL __flush_smp_call_function_queue
 	cmpq $0x0, %gs:PCPU_CSD
@@ -68,8 +68,8 @@ SYM_FUNC_END __flush_smp_call_function_queue
 
 /*
  * void do_sync_core(void *info): one serializing instruction (sync_core()). IRET to the next instruction works on every
- * CPU and never traps to a hypervisor. Simplified: SERIALIZE, which Linux prefers, is not known to the simulated CPU; and
- * sync_with_cpuid is not in Linux 6.12, which has no CPUID here.
+ * CPU and never traps to a hypervisor. Simplified: SERIALIZE, which Linux prefers, is not known to the simulated CPU;
+ * and sync_with_cpuid is not in Linux 6.12, which has no CPUID here.
  */
 SYM_FUNC_START_LOCAL do_sync_core
 	cmpq $0x0, sync_with_cpuid(%rip)

@@ -135,8 +135,8 @@
 /*
  * A kernel thread sleeps between ns and a quarter more, the longer the more CPUs there are: the simulated clock goes on
  * with the instructions of every one. rdi, rsi and what a call changes. Simplified: usleep_range_state() stands for
- * schedule_timeout() in Linux's kswapd(), swait_event_idle_timeout_exclusive() in its rcu_gp_fqs_loop() and schedule() in
- * its worker_thread().
+ * schedule_timeout() in Linux's kswapd(), swait_event_idle_timeout_exclusive() in its rcu_gp_fqs_loop() and schedule()
+ * in its worker_thread().
  */
 .macro KTHREAD_SLEEP ns
 imulq $\ns, nr_cpu_ids(%rip), %rdi

@@ -44,8 +44,8 @@ SYM_FUNC_END __switch_to
 /*
  * A new task's first instruction; make_task (init.S) has laid its stack so that __switch_to returns here. rax = prev,
  * rbx = entry, r12 = its argument, r13 = INIT_KTHREAD or 0. Simplified: in Linux ret_from_fork() calls schedule_tail(),
- * and kthread() calls kswapd(), rcu_gp_kthread(), smpboot_thread_fn() and worker_thread(); here it does both itself, and
- * for a user part stores TASK_IN_USER, which is not in Linux.
+ * and kthread() calls kswapd(), rcu_gp_kthread(), smpboot_thread_fn() and worker_thread(); here it does both itself,
+ * and for a user part stores TASK_IN_USER, which is not in Linux.
  */
 SYM_CODE_START ret_from_fork_asm
 	movq %rax, %rdi
