@@ -41,7 +41,7 @@ WORKLOADS = {"tight": 1, "warm": 48, "cold": 2_500}  # functions
 MEANS = {
     "tight": "one short function over and over",
     "warm": "so few functions in turn that their code fits a first cache",
-    "cold": "so many that their code is some twenty times as long",
+    "cold": "so many in turn that their code is some twenty times as long as a first cache",
 }
 Show = Callable[[str], None]
 

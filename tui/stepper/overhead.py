@@ -228,8 +228,10 @@ class Overhead:
         """Something is awaited, and can be had here."""
         return self.chart is None and not (self.name == MEASURED and self.refused)
 
-    def work(self, show: Show = lambda text, part: None) -> None:
-        """Get what this answer awaits; `show` is told how far it is. It can be ended; what is counted by then stays.
+    def work(self, show: Show = lambda text, part: None, name: str = "") -> None:
+        """Get what an answer awaits, this one where none is named; `show` is told how far it is.
+
+        It can be ended; what is counted by then stays.
 
         Raises: LearnerError where it cannot be had here; Ended.
         """
@@ -248,7 +250,7 @@ class Overhead:
             SITES: self._patch,
         }
         try:
-            works[self.name](told)
+            works[name or self.name](told)
         finally:
             self.told, self.part = "", 0.0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from simkernel.overhead.measured import Measured
 from tests.tui.app.screens import Hand, drive
 from tests.tui.measurements import little_to_count, measured_at_once
 from tui.app.marks import ASCII, UNICODE
@@ -130,12 +132,25 @@ def test_esc_ends_what_is_measured_and_keys_are_taken_meanwhile(monkeypatch: pyt
     drive(check)
 
 
-def test_what_is_asked_for_while_something_is_counted_comes_after_it() -> None:
+def test_what_is_asked_for_while_something_else_is_under_way_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def measured(show: Callable[[str], None], waiting: Callable[[], None]) -> list[Measured]:
+        go_on.wait(60)
+        return []
+
+    monkeypatch.setattr("simkernel.overhead.apart.measured_apart", measured)
+
     async def check(hand: Hand) -> None:
-        await press(hand, "C", "v")
-        await hand.pilot.press("v", "1", "4", "enter")
-        await press(hand, "4")
-        assert screen_of(hand).overhead.grown
+        await press(hand, "C", "3")
+        await hand.pilot.press("enter", "4", "enter")
+        await hand.pilot.pause()
+        overhead = screen_of(hand).overhead
+        assert "Measuring" in hand.text() and overhead.name == "growth" and not overhead.grown
+        go_on.set()
+        while not overhead.grown:
+            await asyncio.sleep(0.05)
+            assert screen_of(hand).busy or overhead.grown
 
     drive(check)
 

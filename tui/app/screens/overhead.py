@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from textual import events
 from textual.app import ComposeResult
@@ -161,12 +162,13 @@ class OverheadScreen(ModalScreen[None]):
             return
         self.busy, self.message = ANSWERS[self.overhead.name].doing, ""
         self.overhead.end_asked = False
+        work = partial(self.overhead.work, name=self.overhead.name)
         self._done.clear()
 
         async def run() -> None:
             ended = False
             try:
-                await asyncio.to_thread(self.overhead.work)
+                await asyncio.to_thread(work)
             except LearnerError as error:
                 self.message = str(error)
             except Ended:
