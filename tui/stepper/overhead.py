@@ -207,7 +207,9 @@ class Overhead:
         if chart is None:
             return 1.0
         first = chart.bars[0].value
-        return min(edge(chart), CLOSER * first) if self.closer and first else edge(chart)
+        if not self.closer or not first or chart.scale:
+            return edge(chart)
+        return min(edge(chart), CLOSER * first)
 
     # --- the work ---------------------------------------------------------------------------------------------------
 

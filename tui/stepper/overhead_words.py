@@ -131,7 +131,7 @@ def _measured(overhead: Overhead, name: str) -> str:
         return FIRST_BAR
     if not row.measurable:
         return f"Its difference from no site is not measurable. The noise is {100 * one.noise:.1f} %."
-    figure = f"{row.middle:+.3f} ns ({row.low:+.3f} to {row.high:+.3f}), {100 * row.share:+.1f} %"
+    figure = f"{row.middle:+,.3f} ns ({row.low:+,.3f} to {row.high:+,.3f}), {100 * row.share:+,.1f} %"
     return f"Its difference from no site is {figure}."
 
 

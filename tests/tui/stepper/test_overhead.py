@@ -104,11 +104,13 @@ def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
     assert more["call"] == "A call takes 2 instructions, 6 bytes of code and 2 accesses to memory more than no site."
 
 
-def test_closer_cuts_off_what_is_long() -> None:
-    overhead = counted()
+def test_closer_cuts_off_what_is_long_and_no_power_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    overhead = all_answers(monkeypatch)
     assert overhead.end == exact("function").instructions
     overhead.closer = True
     assert overhead.end == CLOSER * exact("none").instructions
+    overhead.look_at("sites")
+    assert overhead.chart is not None and overhead.end == overhead.chart.scale[-1][0]
 
 
 def test_work_can_be_ended_and_what_is_counted_stays() -> None:

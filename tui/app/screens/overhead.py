@@ -135,8 +135,9 @@ class OverheadScreen(ModalScreen[None]):
             self.look()
 
     def action_closer(self) -> None:
-        self.overhead.closer = not self.overhead.closer
-        self.board.refresh()
+        if self.overhead.chart is not None:
+            self.overhead.closer = not self.overhead.closer
+            self.board.refresh()
 
     def action_workload(self) -> None:
         self.overhead.other()
