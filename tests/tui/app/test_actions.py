@@ -12,6 +12,7 @@ import pytest
 from lessons.scenarios import SCENARIOS
 from simkernel.snapshot.plain import plain
 from tests.tui.app.screens import Hand, drive
+from tests.tui.app.test_screen import bytes_shown
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound, key_text
 from tui.app.palette import entries
@@ -120,15 +121,17 @@ def test_a_persons_choices_decide_who_moves_and_what_it_reads() -> None:
 
     async def check(hand: Hand) -> None:
         stepper = hand.app.stepper
+        await hand.press("a")  # the batch begins
         while stepper.snapshot.lanes[0].place != "vfs_read":
             await hand.do("cpu-run", "0")
         text = await hand.do("cpu-read", "0 1")
-        assert "CPU0 may run   0F    ··" in text and "has read +0" in text
-        for _ in range(2):
-            await hand.press("a")
+        read = ["0F", "··", "··", "··", "··"]
+        assert bytes_shown(text, "CPU0 may run") == read and "has read +0" in text
+        await hand.press("a")
         site = stepper.snapshot.site
         assert site is not None and site.memory.data[0] == 0xCC and site.cpus[0].read == 1
-        assert "CPU0 may run   0F    ··" in hand.text() and "CC!" in hand.text()
+        assert bytes_shown(hand.text(), "CPU0 may run") == read
+        assert bytes_shown(hand.text(), "in memory")[0] == "CC"
         await hand.press("a")  # the sync is sent
         assert "waits for CPU0, CPU1" in await hand.press("a")
         assert "CPU0 runs 0F 1F 44 00 00" in await hand.do("cpu-run", "0 1")

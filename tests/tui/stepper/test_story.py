@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.scenarios import SCENARIOS, answer_of
 from simkernel.events import BatchStarted, Event, Oopsed, SyncSent
 from simkernel.fetch import FetchModel
 from simkernel.insn import INT3
@@ -172,3 +172,42 @@ def test_the_oops_is_one_step_behind_what_did_it() -> None:
     assert stepper.apply("next").error
     assert not stepper.apply("back").error
     assert stepper.snapshot.oops is None and not stepper.simulation.outcome
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_a_story_ends_with_the_answer_to_its_question_and_goes_no_further(name: str) -> None:
+    stepper = Stepper.start(name)
+    stories = walked(stepper)
+    assert not any(story.ending for story in stories[:-1])
+    answer = answer_of(SCENARIOS[name], stepper.simulation)
+    assert stories[-1].ending == f"The story ends here. {answer}"
+    place = stepper.simulation.place
+    for action in ("next", "next-phase"):
+        outcome = stepper.apply(action)
+        assert outcome.error and (answer in outcome.message or stepper.simulation.outcome)
+    assert stepper.simulation.place == place
+    if not stepper.simulation.outcome:  # one who asks for something else goes on
+        assert not stepper.apply("untrace", "").error and not stepper.ending
+        assert not stepper.apply("next").error
+
+
+def test_an_int3_has_a_reason_of_its_own_and_no_other_step_has() -> None:
+    for story in walk("one"):
+        trapped = (
+            any(words in story.said[0] for words in ("int3 at", "the int3 is", "the handler")) if story.said else False
+        )
+        assert bool(story.why.event) == trapped, story.said
+
+
+def test_where_the_kernel_has_died_stands_what_the_cpu_had_run() -> None:
+    last = walk("naive")[-1]
+    site = last.snapshot.site
+    assert site is not None and last.snapshot.oops is not None
+    assert f"CPU{last.why.cpu} has run E8 3E AD 3F 00, neither the old instruction" in last.why.verdict
+
+
+def test_a_sync_is_over_in_words_once_every_cpu_has_answered() -> None:
+    answered = [story for story in walk("one") if story.said and "the last to answer" in story.said[0]]
+    assert len(answered) == 3
+    assert all("has every answer" in story.patcher for story in answered)
+    assert all("can go on" not in story.patcher for story in answered)
