@@ -27,6 +27,7 @@ HEADERS = (
     "security",
 )
 SHORT, VERY_SHORT = 10, 6  # lines
+SMALL = 40  # with what is inlined in it
 WORD = re.compile(r"[A-Za-z_]\w*")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 FUNCTION = re.compile(r"^(?P<head>(?:[A-Za-z_][^\n;{}()#=]*?)?)\b(?P<name>[A-Za-z_]\w*)\(", re.M)
@@ -44,7 +45,6 @@ class Definition:
     """A function or macro: the text behind its name, and whether it may be inlined into functions of that file."""
 
     text: str
-    file: str
     static: bool
     inline: bool
     apart: bool = False  # says that it may not be inlined
@@ -70,7 +70,7 @@ class LinuxCalls:
         found: dict[str, list[Definition]] = defaultdict(list)
         for folder in HEADERS:
             for path in sorted((self.root / folder).glob("**/*.h")):
-                for name, one in _definitions(self.text(str(path.relative_to(self.root))), str(path)):
+                for name, one in _definitions(self.text(str(path.relative_to(self.root)))):
                     found[name].append(one)
         return found
 
@@ -80,7 +80,7 @@ class LinuxCalls:
             found: dict[str, list[Definition]] = defaultdict(list)
             beside = [str(Path(file).parent / name) for name in INCLUDED.findall(self.text(file))]
             for part in [file, *(one for one in beside if (self.root / one).is_file())]:
-                for name, one in _definitions(self.text(part), part):
+                for name, one in _definitions(self.text(part)):
                     found[name].append(one)
             wrapper = self.headers["DEFINE_IDTENTRY_SYSVEC"]
             for name in SYSVEC.findall(self.text(file)):
@@ -105,11 +105,12 @@ class LinuxCalls:
         return "\n".join(out)
 
     def _inlined(self, name: str, one: Definition, file: str) -> bool:
-        lines = one.text.count("\n")
+        within = [part for word in set(WORD.findall(one.text)) for part in self.own(file).get(word, []) if part.inline]
+        lines, small = one.text.count("\n"), sum(part.text.count("\n") for part in (one, *within)) <= SMALL
         if one.inline or not one.static:
-            return one.inline or (lines <= VERY_SHORT and not one.apart)
+            return one.inline or (lines <= VERY_SHORT and small and not one.apart)
         once = len(re.findall(rf"\b{name}\b", self.text(file))) == 2
-        return (once or lines <= SHORT) and not one.apart
+        return (once or (lines <= SHORT and small)) and not one.apart
 
     def calls(self, caller: str, callee: str, callee_file: str, words: str) -> bool:
         """True if `words`, the text of `caller`, calls `callee`."""
@@ -124,11 +125,11 @@ class LinuxCalls:
         return through or any(re.search(rf"\bcall_\w+_hook\({hook}\b", words) for hook in hooks)
 
 
-def _definitions(text: str, file: str) -> Iterator[tuple[str, Definition]]:
+def _definitions(text: str) -> Iterator[tuple[str, Definition]]:
     for match in MACRO.finditer(text):
-        yield match["name"], Definition(match["text"], file, True, True)
+        yield match["name"], Definition(match["text"], True, True)
     for match in CLASS.finditer(text):
-        yield f"class {match['name']}", Definition(text[match.end() : closing(text, match.end())], file, True, True)
+        yield f"class {match['name']}", Definition(text[match.end() : closing(text, match.end())], True, True)
     for match in FUNCTION.finditer(text):
         end = closing(text, match.end())
         opened = re.compile(r"(?:\s*__\w+(?:\([^()]*\))?)*\s*\{").match(text, end)
@@ -142,7 +143,7 @@ def _definitions(text: str, file: str) -> Iterator[tuple[str, Definition]]:
         apart = bool(re.search(r"\bnoinline|\bnoinstr\b", head))
         inline = bool(re.search(r"inline\b", head)) and not apart
         for name in _names(text, match):
-            yield name, Definition(body, file, inline or bool(re.search(r"\bstatic\b", head)), inline, apart)
+            yield name, Definition(body, inline or bool(re.search(r"\bstatic\b", head)), inline, apart)
 
 
 def _names(text: str, match: re.Match[str]) -> list[str]:

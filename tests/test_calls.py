@@ -94,5 +94,6 @@ def test_each_call_is_linuxs_or_is_marked() -> None:
     edges = sorted(written() | seen())
     assert [edge for edge in edges if not simplified(*edge) and not in_linux(linux, *edge)] == []
     assert not in_linux(linux, "tick_nohz_handler", "update_wall_time")
+    assert not in_linux(linux, "__filemap_get_folio", "_raw_spin_lock_irq")
     assert not in_linux(linux, "rcu_sched_clock_irq", "rcu_core")
     assert in_linux(linux, "ksys_read", "vfs_read") and in_linux(linux, "vfs_read", "rw_verify_area")

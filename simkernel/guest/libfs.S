@@ -7,6 +7,7 @@
 
 /*
  * What a writer needs. Not there: a new one, zeroed; if another CPU was faster, that one's. rbx mapping, r12 index.
+ * Simplified: Linux looks under RCU (filemap_get_entry), not between _raw_spin_lock_irq() and _raw_spin_unlock_irq().
  * Simplified: simple_read_folio() fills a new folio with what the file holds; in Linux simple_write_begin() fills it
  * with zeroes around what will be written.
  */
