@@ -83,8 +83,8 @@ class Finding:
             f"in model {asked.model.value}"
         )
         if self.broken:
-            steps = f"{len(self.schedule)} steps"
-            return f"{subject}: not safe. After {steps} {BY_NAME[self.broken].broken} ({self.broken})."
+            when = f"After {len(self.schedule)} steps" if self.schedule else "From the start"
+            return f"{subject}: not safe. {when} {BY_NAME[self.broken].broken} ({self.broken})."
         if not self.finished:
             return (
                 f"{subject}: not finished. No schedule of up to {self.depth} steps breaks anything; "

@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 
-from simkernel.explore import Question
+from simkernel.explore import Question, explore
 from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import names_of
 from simkernel.explore.search import Search
@@ -103,3 +103,9 @@ def test_parking_twice_is_waiting_for_ever() -> None:
     for name in ("stop_machine with park twice", "stop_machine without park", "int3 with release twice"):
         world = Question(protocol_of(name), model=FetchModel.INSTANT).world()
         assert "stuck" in {names_of(bit)[0] for bit in Search(world, 2).run(first_only=False).violations}, name
+
+
+def test_what_is_stuck_from_the_start_is_said_so() -> None:
+    finding = explore(Question(protocol_of("stop_machine without go on"), model=FetchModel.INSTANT))
+    assert finding.broken == "stuck" and not finding.schedule
+    assert "not safe. From the start the end of the patch can no longer be reached (stuck)." in finding.verdict()
