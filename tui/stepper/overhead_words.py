@@ -38,9 +38,9 @@ def waiting(overhead: Overhead) -> list[str]:
 def notes(overhead: Overhead) -> list[str]:
     """What else is to be known of these figures."""
     out = []
-    if overhead.name in (EXACT, MODELLED, GROWTH) and (row := overhead.counted.get("nop")) is not None:
-        made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
-        out.append(f"{WORK} System calls of each: {made}.")
+    gone = [VARIANTS[name].title for name in VARIANTS if name not in possible()]
+    if gone and overhead.has_variants:
+        out.append(f"Left out, as they are assembled and Keystone is not installed: {', '.join(gone)}.")
     if overhead.name == MEASURED and (here := overhead.where) is not None:
         if overhead.every:
             order = overhead.measured[overhead.picture].order
@@ -50,9 +50,9 @@ def notes(overhead: Overhead) -> list[str]:
         out.append("Native code in the default kernel's counted mix of instructions; the toy kernel's own trampolines.")
     if overhead.name == MODELLED:
         out += [f"Source: {source}." for source in sorted(set(overhead.table.source.values()))]
-    gone = [VARIANTS[name].title for name in VARIANTS if name not in possible()]
-    if gone and overhead.has_variants:
-        out.append(f"Left out, as they are assembled and Keystone is not installed: {', '.join(gone)}.")
+    if overhead.name in (EXACT, MODELLED, GROWTH) and (row := overhead.counted.get("nop")) is not None:
+        made = ", ".join(f"{task} {calls}" for task, calls in row.system_calls.items())
+        out.append(f"{WORK} System calls of each: {made}.")
     return out
 
 
@@ -105,9 +105,10 @@ def _counted(overhead: Overhead, name: str) -> str:
         return FIRST_BAR
     instructions, code = row.instructions - base.instructions, row.code - base.code
     accesses = row.reads + row.writes - base.reads - base.writes
+    takes = "takes on average" if len(set(row.span)) > 1 else "takes"
     memory = _number(accesses / calls, "access to memory", "accesses to memory") if accesses else "no access to memory"
     return (
-        f"A call takes {_number(instructions / calls, 'instruction')}, {_number(code / calls, 'byte')} of code "
+        f"A call {takes} {_number(instructions / calls, 'instruction')}, {_number(code / calls, 'byte')} of code "
         f"and {memory} more than {VARIANTS[base.name].title}."
     )
 
