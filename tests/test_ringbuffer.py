@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkernel import layout, ringbuffer
-from simkernel.ringbuffer import Record, Ring
+from simkernel.ftrace.commands import ResetBuffer, SetFilter, SetTracer
+from simkernel.options import Options
+from simkernel.ringbuffer import Record, Ring, totals
+from simkernel.schedule import Act
+from simkernel.simulation import Simulation
 from tests.ftrace.fakes import FakeMemory
 
 
@@ -100,3 +104,24 @@ def test_the_names_of_tasks_are_read_from_their_structs() -> None:
         memory.write(task + layout.TASK_PID, pid.to_bytes(4, "little"))
         memory.write(task + layout.TASK_COMM, comm)
     assert ringbuffer.saved_cmdlines(memory) == {0: "swapper/0", 201: "bash", 1977: "sixteen-letters-"}
+
+
+def test_a_reset_waits_for_a_record_under_way() -> None:
+    """Else who writes it could count it as lost, though it was thrown away before."""
+    simulation = Simulation.boot(Options(2, quantum=20))
+    for command in (SetFilter("filter", "vfs_* _raw_spin_lock"), SetTracer("function")):
+        simulation.do(command)
+    simulation.settle_down()
+    memory, task = simulation.machine.memory, simulation.task
+
+    def writing() -> tuple[int, ...]:
+        return tuple(cpu for cpu in range(2) if Ring.of(memory, cpu).under_way(memory))
+
+    assert simulation.run_until(lambda _: writing() != (), 1_000_000)
+    simulation.do(ResetBuffer())
+    who = writing()
+    simulation.step(Act())
+    assert task.waits_for() == who and not task.ready()
+    assert simulation.run_until(lambda _: task.ready(), 100_000) and not writing()
+    simulation.step(Act())
+    assert task.idle and totals(memory, 2) == (0, 0)

@@ -32,6 +32,7 @@ from simkernel.ftrace.plan import (
     PokeBatch,
     PokeEarly,
     PokeMany,
+    ResetRings,
     SmpCallFunction,
     Step,
     SyncCores,
@@ -118,9 +119,20 @@ class PatchingTask:
         """The CPUs that the task waits for."""
         if self.poke.busy:
             return self.poke.waits_for()
+        if isinstance(self.step, ResetRings):
+            return self._writing()
         if not self._state.waiting:
             return ()
         return self.machine.not_synced()
+
+    def _writing(self) -> tuple[int, ...]:
+        """The CPUs with a record reserved and not yet written.
+
+        `Simplified:` Linux forbids new records and waits for all CPUs (synchronize_rcu() in
+        tracing_reset_online_cpus(), kernel/trace/trace.c).
+        """
+        lanes = enumerate(self.machine.lanes)
+        return tuple(i for i, lane in lanes if lane.ring_head != self.machine.percpu(i, layout.PCPU_RING_HEAD))
 
     def holdouts(self) -> tuple[int, ...]:
         """The pids that Tasks RCU still waits for."""
