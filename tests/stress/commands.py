@@ -16,14 +16,18 @@ BUSY = (
     "mutex_lock mutex_unlock kmem_cache_free fdget up_read pick_eevdf decay_load rcu_note_context_switch "
     "nmi_handle __sysvec_call_function do_sync_core __flush_smp_call_function_queue __sysvec_apic_timer_interrupt"
 ).split()
+NMI_FUNCTION = "nmi_handle"
 GLOBS = "rcu_* vfs_* irq_*_rcu aa_* ksys_* mutex_* *file_perm* fd* __x64_sys_* _raw_spin_?ock".split()
 
 
 class Script:
     """The commands of one seed, in the order in which they are to be given."""
 
-    def __init__(self, seed: int, functions: list[str], straddling: list[str]) -> None:
+    def __init__(self, seed: int, functions: list[str], straddling: list[str], without: str = "") -> None:
+        """Args: functions: all there are; straddling: those of them across a line; without: one to be left alone."""
         self.random = random.Random(seed)
+        self._without = without
+        self._busy = [name for name in BUSY if name != without]
         self._functions = functions
         self._straddling = straddling
         self._latest: list[str] = []
@@ -34,18 +38,20 @@ class Script:
     def functions(self) -> str:
         """A small set, as one writes it to set_ftrace_filter; now and then every function there is."""
         kind = self.random.random()
-        if kind < 0.0007:
+        if kind < 0.0007 and not self._without:
             return ""
         if kind < 0.15:
             return self.random.choice(GLOBS)
-        names = [self.random.choice(BUSY) for _ in range(self.random.randint(1, 2))]
+        names = [self.random.choice(self._busy) for _ in range(self.random.randint(1, 2))]
         if self._latest and kind < 0.8:
             names.append(self.random.choice(self._latest))  # traced by another already: from call to call
         if kind < 0.35:
             names.append(self.random.choice(self._functions))
         if kind > 0.7:
             names.append(self.random.choice(self._straddling))
-        self._latest = sorted(set(names))
+        if self.random.random() < 0.5:
+            names.append(NMI_FUNCTION)  # what a CPU can be made to run in any gap
+        self._latest = sorted({*names} - {self._without})
         return " ".join(self._latest)
 
     def commands(self) -> Iterator[Command]:
@@ -62,14 +68,18 @@ class Script:
         for name in self.random.sample(self._ops, len(self._ops)):
             yield UnregisterOps(name)
 
+    def flood(self) -> str:
+        """What is called most often."""
+        return " ".join(self.random.sample(self._busy[:20], 8))
+
     def _change(self) -> Command:
         """Mostly new filters, which change sites alone; else one more or one less who traces."""
         kind = self.random.random()
         if kind < 0.2:
             return self._tracer()
-        if kind < 0.5 and len(self._ops) < 3:
+        if kind < 0.6 and len(self._ops) < 3:
             return self._register()
-        if kind < 0.6 and self._ops:
+        if kind < 0.65 and self._ops:
             return UnregisterOps(self._ops.pop(self.random.randrange(len(self._ops))))
         append = self.random.random() < 0.4
         which = "filter" if self.random.random() < 0.8 else "notrace"
@@ -87,5 +97,5 @@ class Script:
         name = f"ops{self._made}"
         self._ops.append(name)
         flags = FTRACE_OPS_FL_SAVE_REGS if self.random.random() < 0.35 else 0
-        notrace = self.random.choice(BUSY) if self.random.random() < 0.2 else ""
+        notrace = self.random.choice(self._busy) if self.random.random() < 0.2 else ""
         return RegisterOps(name, "ftrace_ops_count", flags, self.functions(), notrace)

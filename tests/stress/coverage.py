@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from simkernel import insn, layout
-from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched
-from simkernel.protocol import SyncCores
+from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched, Unparked
+from simkernel.poke import PARKED as PARKED_WORD
+from simkernel.poke import Batch, TextPoke
+from simkernel.protocol import Park, SyncCores
 from simkernel.simulation import Simulation
 
 Bins = Counter[str]
@@ -21,11 +23,14 @@ GAPS = (
     "after write head",
     "during sync 3",
 )
+STILL = ("before write", "before go on")  # of stop_machine: all CPUs stand still, in one of these ways
+PARKINGS = {"thread": "in its stopper thread", "ipi": "in the interrupt"}
 KINDS = ("nop->call", "call->call", "call->nop")
 # In the int3 handler itself interrupts are off; a task can be preempted at its very end, and an NMI can come into it.
 PREEMPTED = ("at the return from an int3 handler", "in a callback", "in a trampoline", "at site+0")
 CALLBACKS = ("function_trace_call", "ftrace_ops_list_func", "ftrace_lookup_ip", "ftrace_ops_count")
 INT3_HANDLER = ("asm_exc_int3", "exc_int3", "poke_int3_handler")
+PARKED = ("stop_cpu_and_wait",)
 TRAMPOLINES = ("ftrace_caller", "ftrace_regs_caller")
 
 
@@ -38,6 +43,8 @@ def coarse(cpus: int, late: bool = True) -> list[str]:
         *(f"int3 {gap}" for gap in (GAPS if late else GAPS[:6])),
         *(f"int3, {kind}, CPU{cpu}" for kind in KINDS for cpu in range(cpus)),
         *(f"IPI had to wait: interrupts were off on CPU{cpu}" for cpu in range(cpus)),
+        *(f"NMI to a CPU parked {how}, {gap}" for how in PARKINGS.values() for gap in STILL),
+        "run that lost events",
         "batch of more than one entry",
         "site across a line in a batch",
     ]
@@ -50,19 +57,31 @@ def fine(cpus: int) -> list[str]:
         *(f"int3 {gap}, {kind}" for gap in GAPS for kind in KINDS),
         *(f"task preempted {place}" for place in PREEMPTED),
         *(f"NMI {place}" for place in ("inside the int3 handler", "inside a trampoline", "with interrupts off")),
+        *(f"{kind} while each CPU stood still {how}" for kind in KINDS for how in PARKINGS.values()),
         "int3 at a site across a line",
     ]
 
 
 def crossed(cpus: int) -> list[str]:
-    """The bins that ten thousand runs together must fill: every gap with every kind of change on every CPU."""
-    every = [f"int3 {gap}, {kind}, CPU{cpu}" for gap in GAPS for kind in KINDS for cpu in range(cpus)]
-    return [*fine(cpus), *every, "events lost"]
+    """The bins of every gap with every kind of change on every CPU."""
+    return [f"int3 {gap}, {kind}, CPU{cpu}" for gap in GAPS for kind in KINDS for cpu in range(cpus)]
 
 
 def empty(bins: Bins, required: Iterable[str]) -> list[str]:
     """Those of the required bins in which nothing is."""
     return [name for name in required if not bins[name]]
+
+
+def gap_now(poke: TextPoke) -> str:
+    """Where the batch under way stands: before a phase, after one (its sync is not sent yet), or during one."""
+    progress, phase = poke.state.progress, poke.phase
+    if progress is None or phase is None:
+        return ""
+    if progress.waiting:
+        return f"during {phase.name}"
+    if isinstance(phase.action, SyncCores):
+        return f"after {poke.protocol.phases[progress.phase - 1].name}"
+    return f"before {phase.name}"
 
 
 class Coverage:
@@ -72,8 +91,8 @@ class Coverage:
         self.simulation = simulation
         self.bins = bins
         self._sites = frozenset(simulation.image.mcount_loc.tolist())
-        self._trampolines, self._handler, self._callbacks = (
-            [self._extent(name) for name in names] for names in (TRAMPOLINES, INT3_HANDLER, CALLBACKS)
+        self._trampolines, self._handler, self._callbacks, self._parked = (
+            [self._extent(name) for name in names] for names in (TRAMPOLINES, INT3_HANDLER, CALLBACKS, PARKED)
         )
         cpus = len(simulation.machine.cpus)
         self._resumed = [0] * cpus  # where an int3 handler has just returned to
@@ -104,20 +123,26 @@ class Coverage:
             if isinstance(event, BatchStarted):
                 self.bins["batch of more than one entry"] += len(event.sites) > 1
                 self.bins["site across a line in a batch"] += any(map(across_a_line, event.sites))
+            elif isinstance(event, Unparked):
+                self._changed_while_parked()
+
+    def _how_parked(self) -> str:
+        """How the protocol of now makes CPUs stand still; "" where it does not."""
+        actions = (phase.action for phase in self.simulation.task.poke.protocol.phases)
+        return next((PARKINGS[action.where] for action in actions if isinstance(action, Park)), "")
+
+    def _changed_while_parked(self) -> None:
+        if (batch := self.simulation.task.poke.state.batch) is not None:
+            for row in range(len(batch)):
+                self.bins[f"{_kind(batch, row)} while each CPU stood still {self._how_parked()}"] += 1
 
     def _int3(self, cpu: int, site: int) -> None:
         poke = self.simulation.task.poke
-        batch, progress, phase = poke.state.batch, poke.state.progress, poke.phase
-        if batch is None or progress is None or phase is None or site not in (sites := batch.sites.tolist()):
+        batch, gap = poke.state.batch, gap_now(poke)
+        if batch is None or not gap or site not in (sites := batch.sites.tolist()):
             return
-        if not isinstance(phase.action, SyncCores):
-            gap = f"before {phase.name}"
-        elif progress.waiting:
-            gap = f"during {phase.name}"
-        else:
-            gap = f"after {poke.protocol.phases[progress.phase - 1].name}"
         row = sites.index(site)
-        kind = "->".join("nop" if each[row].tobytes() == insn.NOP5 else "call" for each in (batch.old, batch.new))
+        kind = _kind(batch, row)
         for name in (f"int3 {gap}", f"int3 {gap}, {kind}", f"int3, {kind}, CPU{cpu}", f"int3 {gap}, {kind}, CPU{cpu}"):
             self.bins[name] += 1
         self.bins["int3 at a site across a line"] += across_a_line(site)
@@ -127,6 +152,8 @@ class Coverage:
         if event.vector == layout.VECTOR_NMI:
             self.bins["NMI inside the int3 handler"] += _inside(at, self._handler)
             self.bins["NMI inside a trampoline"] += self._in_trampoline(at)
+            if self.simulation.machine.percpu(cpu, layout.PCPU_STOP) == PARKED_WORD and _inside(at, self._parked):
+                self.bins[f"NMI to a CPU parked {self._how_parked()}, {gap_now(self.simulation.task.poke)}"] += 1
             top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + 2 * layout.PAGE_SIZE
             flags = self.simulation.machine.memory.read_u64(top - 0x18)  # in the frame: SS, RSP, RFLAGS, ...
             self.bins["NMI with interrupts off"] += not flags & 0x200
@@ -153,6 +180,11 @@ class Coverage:
     def _in_trampoline(self, address: int) -> bool:
         own = layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE
         return own or _inside(address, self._trampolines)
+
+
+def _kind(batch: Batch, row: int) -> str:
+    """Which kind of change that site of the batch goes through."""
+    return "->".join("nop" if each[row].tobytes() == insn.NOP5 else "call" for each in (batch.old, batch.new))
 
 
 def across_a_line(site: int) -> bool:

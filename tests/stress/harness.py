@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 
 from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.events import TraceWritten
 from simkernel.fetch import FetchModel
-from simkernel.ftrace.commands import Command, RegisterOps
+from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps, UseProtocol
+from simkernel.ftrace.ops import GLOBAL_OPS
 from simkernel.ftrace.plan import ResetRings
 from simkernel.image import KernelImage
 from simkernel.memory import GuestMemory
@@ -18,16 +19,19 @@ from simkernel.oops import MESSAGES, read_oops
 from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL, Protocol
 from simkernel.ringbuffer import Ring
-from simkernel.schedule import Act, Choice, Lanes, Nmi, Policy, Read, Run, ScheduleState, Seeded, Settle
+from simkernel.schedule import Act, Nmi, Policy, Read, Run, ScheduleState, Settle
 from simkernel.simulation import Simulation
 from tests.stress import checks
 from tests.stress.checks import Problem
-from tests.stress.commands import Script
+from tests.stress.commands import NMI_FUNCTION, Script
 from tests.stress.coverage import Bins, Coverage, across_a_line
 from tests.stress.observer import Observer
+from tests.stress.pace import Pace, Paces
+from tests.stress.record import UNCLAIMED, Record
 
 STUCK = 100_000  # history entries without an action of the patching task: it waits for something that will never come
 DRAIN = 2_000_000  # instructions within which every pass that is under way comes to its end
+FLOOD = 3_000_000  # instructions within which a buffer is full, when much is traced
 TICK = 20_000  # instructions for each CPU
 
 
@@ -35,7 +39,7 @@ TICK = 20_000  # instructions for each CPU
 class Setting:
     """What a machine is booted with; runs of many seeds begin at the same place.
 
-    `kept`: somebody traces a function that never runs all the while. Then the shared trampolines call
+    `kept`: somebody traces all the while a function that hardly ever runs. Then the shared trampolines call
     `ftrace_ops_list_func` throughout, and an update patches sites alone; else most of its batches are theirs.
     `tick`: instructions for each CPU.
     """
@@ -56,38 +60,6 @@ class Setting:
             simulation.settle_down()
         return simulation
 
-    def schedule(self, random: random.Random) -> Pace:
-        """A pace of its own for each run. NMIs are rarer where steps are small: else there is nothing but NMIs."""
-        quantum = random.choice((300, 1_000, 2_000))
-        patch_quantum = random.choice((8, 40, 40, 100))
-        nmi_odds = random.choice((0, 50, 200 if patch_quantum >= 40 else 50))
-        act_odds = random.choice((16, 64, 256))
-        return Pace(
-            Seeded(self.policy, quantum, nmi_odds=nmi_odds),
-            Seeded(self.policy, quantum, patch_quantum, nmi_odds, act_odds=act_odds),
-        )
-
-
-@dataclass(frozen=True)
-class Pace:
-    """One schedule for a batch, where CPUs shall meet int3s in each gap between two phases, and a brisk one besides."""
-
-    otherwise: Seeded
-    patching: Seeded
-
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
-        return self.patching.choose(state, Awake(lanes)) if lanes.patching() else self.otherwise.choose(state, lanes)
-
-
-class Awake:
-    """Lanes without the CPUs that sleep, unless all do: nothing comes to be by a turn of theirs but time."""
-
-    def __init__(self, lanes: Lanes) -> None:
-        self.cpus = [cpu for cpu in lanes.cpus if not lanes.idle(cpu)] or lanes.cpus
-        self.idle, self.limit, self.readable = lanes.idle, lanes.limit, lanes.readable
-        self.patching, self.patcher_ready = lanes.patching, lanes.patcher_ready
-        self.unsettled_at_rip = lanes.unsettled_at_rip
-
 
 @dataclass
 class Outcome:
@@ -102,25 +74,46 @@ class Outcome:
 class Stress:
     """Many runs on one booted machine. Its state at a run's beginning is always the same, but for the seed."""
 
-    def __init__(self, simulation: Simulation, setting: Setting, bins: Bins, either: bool = False) -> None:
-        self.simulation, self.setting, self.bins = simulation, setting, bins
+    def __init__(
+        self,
+        simulation: Simulation,
+        setting: Setting,
+        bins: Bins,
+        either: bool = False,
+        overlooks: str = "",
+    ) -> None:
+        """Args: either: see `Observer`; overlooks: the name of a problem that is not looked for."""
+        self.simulation, self.setting, self.bins, self._overlooks = simulation, setting, bins, overlooks
         simulation.keep_checkpoint()  # so that going back to it replays nothing
         self.booted = simulation.position
         self.observer = Observer(simulation, either)
         self.observer.attach()
+        self._record = Record(simulation, bins, overlooks)
         image = simulation.image
         self._functions = image.function_names()
         sites = image.mcount_loc.tolist()
         self._straddling = [name for name, at in zip(self._functions, sites, strict=True) if across_a_line(at)]
 
-    def run(self, seed: int) -> Outcome:
-        """One run of a seed; the machine stays as it is at its end or at the first problem, to be looked at."""
-        script = Script(seed, self._functions, self._straddling)
-        self._rewind(seed, script.random)
+    def run(self, seed: int, parking: str = "", floods: bool = False) -> Outcome:
+        """One run of a seed; the machine stays as it is at its end or at the first problem, to be looked at.
+
+        Args:
+            parking: a protocol in the place of the machine's, under which CPUs stand still. Nobody keeps an NMI from
+                running what is changed then, so its function is traced all the while and left out of the changes.
+            floods: in the end somebody traces until a ring buffer has lost events.
+        """
+        script = Script(seed, self._functions, self._straddling, without=NMI_FUNCTION if parking else "")
+        self._rewind(seed, script.random, parking != "")
         problem = None
         try:
+            if parking:
+                self._alone(RegisterOps("nmi", "ftrace_ops_count", filter=NMI_FUNCTION), UseProtocol(parking))
             for command in script.commands():
                 self._carry_out(command, script.random)
+            if floods:
+                self._flood(script)
+            if parking:
+                self._alone(UseProtocol(self.simulation.protocol.name), UnregisterOps("nmi"))
             self._drain()
             self._finally()
         except Problem as found:
@@ -128,18 +121,20 @@ class Stress:
         observer = self.observer
         return Outcome(problem, observer.passes, observer.open, self.simulation.position - self.booted)
 
-    def _rewind(self, seed: int, random: random.Random) -> None:
+    def _rewind(self, seed: int, random: Random, parked: bool) -> None:
         simulation = self.simulation
         simulation.goto(self.booted)
         simulation._forget_ahead()
         simulation._schedule_state = ScheduleState(random=seed)
-        simulation.scheduler = self.setting.schedule(random)
+        paces = Paces.drawn(random, self.setting.policy, parked)
+        simulation.scheduler = Pace(simulation, self.setting, Random(seed), paces)
         self.observer.forget()
         self.coverage = Coverage(simulation, self.bins)
         self._acted = self.booted
         self._events = len(simulation.log)
         self._written = -self._recorded()
         self._ops = {ops.name: ops.address for ops in simulation.core.state().ops}
+        self._hits = {name: self._hits_of(address) for name, address in self._ops.items()}
         self._syscalls = checks.total(simulation, layout.TASK_SYSCALLS)
 
     # --- forward ------------------------------------------------------------------------------------------------
@@ -157,6 +152,7 @@ class Stress:
                 self._written += before
             self.observer.update()
             self.coverage.acted(events)
+            self._record.acted(events)
             self._freed_ops()
         elif isinstance(what, Run | Read | Settle | Nmi):
             self.coverage.ran(what.cpu, events)
@@ -165,10 +161,16 @@ class Stress:
         if self.observer.torn:
             raise Problem("torn bytes", self.observer.torn[0])
         if simulation.outcome:
-            oops = read_oops(simulation.machine)
-            raise Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", simulation.outcome)
+            raise self._died()
 
-    def _carry_out(self, command: Command, random: random.Random) -> None:
+    def _died(self) -> Problem:
+        """Of what the kernel has died."""
+        oops = read_oops(self.simulation.machine)
+        if oops and oops.vector == layout.VECTOR_BP and self._record.is_lost():
+            return Problem(UNCLAIMED, self.simulation.outcome)
+        return Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", self.simulation.outcome)
+
+    def _carry_out(self, command: Command, random: Random) -> None:
         """A command, until it is done, and a while of the work that goes on meanwhile."""
         simulation = self.simulation
         try:
@@ -179,8 +181,24 @@ class Stress:
             return  # the next command is queued behind it
         while not simulation.task.idle:
             self.step()
-        checks.settled(simulation)
+        checks.settled(simulation, self._overlooks)
         self._go_on(random.randrange(1_500_000) if random.random() < 0.03 else random.randrange(6_000))
+
+    def _alone(self, *commands: Command) -> None:
+        """Commands one after the other, each when the one before has come to its end."""
+        for command in commands:
+            while not self.simulation.task.idle:
+                self.step()
+            self.simulation.do(command)
+
+    def _flood(self, script: Script) -> None:
+        """Trace what is called most until a buffer is full and the oldest events are lost; they must be counted."""
+        self._alone(SetFilter("notrace", ""), SetFilter("filter", script.flood()), SetTracer("function"))
+        end = self.simulation.machine.clock + FLOOD
+        while not any(ring.overrun for ring in self._rings()) and self.simulation.machine.clock < end:
+            self._go_on(10_000)
+        self._alone(SetTracer("nop"))
+        self.bins["run that lost events"] += any(ring.overrun for ring in self._rings())
 
     def _go_on(self, instructions: int) -> None:
         end = self.simulation.machine.clock + instructions
@@ -197,7 +215,7 @@ class Stress:
             if simulation.machine.clock > end:
                 raise Problem("hang", "a pass of a site never came to its end")
             self.step()
-        checks.settled(simulation)
+        checks.settled(simulation, self._overlooks)
 
     # --- what is counted ----------------------------------------------------------------------------------------
 
@@ -211,15 +229,23 @@ class Stress:
         for name in self._ops.keys() - names.keys():
             if any(name in each.most for each in self.observer.under_way.values()):
                 raise Problem("freed too early", f"{name}, which a task is about to call")
-            hits = self._memory.read_u64(self._ops[name] + layout.OPS_HITS)
-            checks.count(f"calls of {name}", hits, *self.observer.hits(name))
+            self._check_hits(name)
         self._ops = names
+
+    def _check_hits(self, name: str) -> None:
+        hits = self._hits_of(self._ops[name]) - self._hits.get(name, 0)
+        checks.count(f"calls of {name}", hits, *self.observer.hits(name))
+
+    def _hits_of(self, ops: int) -> int:
+        return self._memory.read_u64(ops + layout.OPS_HITS)
 
     def _finally(self) -> None:
         simulation, observer = self.simulation, self.observer
         least, most = observer.ring_counts()
         checks.count("events recorded or lost", self._written + self._recorded(), least.total(), most.total())
         self._each_site(least, most)
+        for name in self._ops.keys() - {GLOBAL_OPS}:
+            self._check_hits(name)
         checks.workload(simulation)
         self.bins["system calls"] += checks.total(simulation, layout.TASK_SYSCALLS) - self._syscalls
 
@@ -238,6 +264,4 @@ class Stress:
 
     def _recorded(self) -> int:
         """Events in the ring buffers, and those that the buffers count as lost."""
-        rings = self._rings()
-        self.bins["events lost"] += any(ring.overrun for ring in rings)
-        return sum(len(ring.written(self._memory)) + ring.overrun for ring in rings)
+        return sum(len(ring.written(self._memory)) + ring.overrun for ring in self._rings())
