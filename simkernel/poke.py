@@ -31,7 +31,7 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
-from simkernel.fetch import Offsets
+from simkernel.fetch import CodeMap, Offsets
 from simkernel.machine import Machine
 from simkernel.protocol import (
     INT3_PROTOCOL,
@@ -95,9 +95,22 @@ class Batch:
     def part(self, first: int, last: int) -> Batch:
         """Entries first..last-1 as a batch of their own."""
         cut = Batch(self.sites[first:last], self.old[first:last], self.new[first:last])
-        cut.__dict__["entries"] = self.entries[first:last]  # these two are made once for all
-        cut.__dict__["addresses"] = self.addresses[first:last]
+        for name in ("entries", "addresses", "_int3", "_places"):
+            if (known := self.__dict__.get(name)) is not None:
+                cut.__dict__[name] = known[first:last]
         return cut
+
+    def prepare(self, code_map: CodeMap) -> Batch:
+        """Work out at once what every `part` will need."""
+        _ = self.entries, self.addresses, self._int3, self.places(code_map)
+        return self
+
+    def places(self, code_map: CodeMap) -> Offsets:
+        """Where the five bytes of each site lie in the code buffer (n, 5)."""
+        known: Offsets | None = self.__dict__.get("_places")
+        if known is None:
+            known = self.__dict__["_places"] = code_map.offsets(self.sites)[:, None] + np.arange(SITE_SIZE)
+        return known
 
     @cached_property
     def entries(self) -> npt.NDArray[Any]:
@@ -150,7 +163,6 @@ class TextPoke:
         self.machine = machine
         self._own = protocol
         self.state = PokeState()
-        self._placed: tuple[Batch, Offsets] | None = None
         self._during = self.state, ("", True)
         image = machine.image
         self._desc = image.address("bp_desc")  # struct bp_patching_desc: vec, nr_entries, refs
@@ -302,7 +314,7 @@ class TextPoke:
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code
         self.machine.clock += POKE_PRICE * count
-        every, part, columns = self._offsets(batch), slice(entry, entry + count), slice(write.first, write.last)
+        every, part, columns = batch.places(code.map), slice(entry, entry + count), slice(write.first, write.last)
         sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
         if write.word is not None:
             chosen = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
@@ -318,12 +330,6 @@ class TextPoke:
         self.machine.note_strays(batch.addresses)
         new = code.memory[place].tobytes()
         return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new)]
-
-    def _offsets(self, batch: Batch) -> Offsets:
-        """Where the five bytes of each site lie in the code buffer (n, 5), worked out once for a batch."""
-        if self._placed is None or self._placed[0] is not batch:
-            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(SITE_SIZE)
-        return self._placed[1]
 
     def _torn(self, batch: Batch, places: Offsets) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""

@@ -271,7 +271,7 @@ class PatchingTask:
         self.core.update_records(step.records.part(first, last))
         self._state = self._state._replace(done=last)
         if self._whole is None or self._whole[0] is not step:
-            self._whole = step, Batch(step.sites, step.old, step.new)
+            self._whole = step, Batch(step.sites, step.old, step.new).prepare(self.machine.code.map)
         self.poke.begin(self._whole[1].part(first, last))
         return self.poke.act()
 
