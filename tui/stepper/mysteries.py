@@ -23,7 +23,7 @@ from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
 from simkernel.snapshot.patch import patch_of
-from simkernel.snapshot.site import NOTHING, site_map
+from simkernel.snapshot.site import INT3, NOTHING, site_map
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
@@ -37,7 +37,7 @@ OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY, patch_quantum=QUAN
 
 CHANGING = "Every function is being changed, while the CPUs run."
 BACK = "Every function is being changed back, while the CPUs run."
-STAND_IN = "Where a place is marked with ! a stand-in makes the call, while the bytes behind it change."
+STAND_IN = "Where a place is marked with ! a stand-in makes the call, while the other bytes change."
 ANSWERS = {"y": "You said yes. It does not.", "n": "You said no, and it does not.", "?": "It does not."}
 
 
@@ -213,11 +213,12 @@ class Mysteries:
 
     def _under_way(self) -> tuple[str, ...]:
         patch = patch_of(self.simulation)
-        step = (f"{patch.task} is at step {patch.step + 1} of {patch.steps}.",) if patch.steps else ()
+        step = (f"ftrace is at step {patch.step + 1} of {patch.steps} of this change.",) if patch.steps else ()
+        stand_in = (STAND_IN,) if self._map is not None and self._map.count(INT3) else ()
         return {
-            2: ("The machine runs, and counts.",),
+            2: ("The machine runs, and counts.", f"CPU0 has come to the first instruction {self._ran:,} times so far."),
             3: ("The machine boots once more.",),
-            4: ("Every function is traced. The calls are counted.",) if self._changed else (CHANGING, STAND_IN, *step),
+            4: ("Every function is traced. The calls are counted.",) if self._changed else (CHANGING, *stand_in, *step),
             5: ("Every function is as before. We look whether calls are still counted.",)
             if self._changed
             else (BACK, *step),
@@ -256,10 +257,11 @@ def _first(m: Mysteries) -> Said:
 
 
 def _second(m: Mysteries) -> Said:
+    cpus = m.simulation.options.cpus
     return (
         m._answer,
         "In memory there is one instruction that does nothing.",
-        f"CPU0 has run it {m._ran:,} times meanwhile, and made {m._called:,} calls.",
+        f"CPU0, one of {cpus} simulated CPUs, has run it {m._ran:,} times and made {m._called:,} calls.",
     ), ON
 
 
@@ -297,7 +299,8 @@ def _sixth(m: Mysteries) -> Said:
         f"Why is it not slow? Turned off, a call costs {count} and {first.size} bytes more than without ftrace.",
         "How can all of it be turned on almost at once?",
         f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
-        f"After each write ftrace waits for an answer of every CPU: {m._waits} waits serve all {m.places:,} places.",
+        f"After each round of writes ftrace waits for an answer of every CPU: "
+        f"{m._waits} waits serve all {m.places:,} places.",
     ), (("enter", "go on"), (COSTS, "what tracing costs: counted, priced, measured"))
 
 

@@ -15,7 +15,7 @@ from lessons.beats import Stop
 from simkernel import events as ev
 from simkernel.insn import INT3, SITE_SIZE
 from simkernel.layout import VECTOR_CALL_FUNCTION
-from simkernel.narrate import sentence
+from simkernel.narrate import PATCHER, sentence
 from simkernel.narrate.events import listed
 from simkernel.protocol import Phase
 from simkernel.schedule import Run
@@ -59,6 +59,9 @@ def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
 
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
+    if isinstance(event, ev.BatchStarted):
+        more = f" and {len(event.sites) - 1} other functions" if len(event.sites) > 1 else ""
+        return f"{PATCHER} begins to change {_name(stepper)}{more}, by the protocol {event.protocol}."
     return _NUMBER.sub("the batch", no_addresses(sentence(event, stepper.image, stepper.protocol)))
 
 
