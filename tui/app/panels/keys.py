@@ -9,20 +9,24 @@ from tui.app.text import Line, Piece
 HINTS = (
     ("→", "next", "next"),
     ("←", "back", "back"),
-    ("Enter", "next phase", "next-phase"),
+    ("Enter", "phase", "next-phase"),
+    ("Bksp", "phase back", "back-phase"),
     ("m", "more", "deeper"),
     ("?", "words", "words"),
     ("q", "quit", "quit"),
     ("S", "scenarios", "scenarios"),
-    ("Backspace", "phase before", "back-phase"),
     ("i", "instruction", "instruction"),
     ("^p", "all keys", "palette"),
 )
 
 
+MORE = {"story": "more", "code": "all", "all": "less"}  # what `m` leads to, by depth
+
+
 def hints(picture: Picture) -> list[tuple[str, str, str]]:
     """Key, word, action: those of the moment first."""
-    plain = [(picture.marks.plain(key), word, action) for key, word, action in HINTS]
+    words = {"deeper": MORE[picture.look.depth]}
+    plain = [(picture.marks.plain(key), words.get(action, word), action) for key, word, action in HINTS]
     if picture.from_lab:
         plain.insert(2, ("Esc", "lab", "leave"))
     if picture.snapshot.outcome:
@@ -32,7 +36,7 @@ def hints(picture: Picture) -> list[tuple[str, str, str]]:
         rest = [one for one in plain if one[2] not in ahead]
         return sorted(rest, key=lambda one: one[2] != "scenarios")
     if picture.snapshot.patch.phase is not None and not picture.from_lab:
-        plain.insert(3, ("x", "leave it out", "without"))
+        plain.insert(4, ("x", "leave out", "without"))
     return plain
 
 
