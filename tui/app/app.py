@@ -149,11 +149,12 @@ class SimkernelApp(StepperApp):
         model = self.stepper.simulation.options.model.value
         if isinstance(self.screen, LabScreen):
             model = self.screen.lab.chosen["model"]
-        page: list[Line] = [line(("The words on this screen", "title")), line()]
+        page: list[Line] = []
+        if self.screen.name != COSTS:
+            page += [*wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72), line()]
+        page += [line(("The words on this screen", "title")), line()]
         for word, meaning in words_on(text).items():
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
-        if self.screen.name != COSTS:
-            page += [line(), *wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72)]
         self.push_screen(Page(page))
 
     def do_help(self) -> None:
