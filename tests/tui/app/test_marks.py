@@ -93,6 +93,6 @@ def test_ascii_by_itself() -> None:
 
 
 def test_every_mark_has_a_twin_in_ascii() -> None:
-    for name in Marks.__dataclass_fields__:
+    for name in Marks.__dataclass_fields__.keys() - {"parts"}:  # ASCII draws whole columns of a bar only
         assert "".join(getattr(ASCII, name)).isascii()
         assert len(getattr(ASCII, name)) == len(getattr(UNICODE, name)) or name in ("arrow", "back")
