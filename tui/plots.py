@@ -103,7 +103,7 @@ def published_title(sites: float) -> str:
 
 
 def _published_bar(mark: Mark) -> Bar:
-    return Bar(published_title(mark.at), None, mark.text.removeprefix(f"{mark.at:,.0f} "))
+    return Bar(published_title(mark.at), None, f"published: {mark.text.removeprefix(f'{mark.at:,.0f} ')}")
 
 
 def sites_lines(rows: Sequence[Patched]) -> list[str]:

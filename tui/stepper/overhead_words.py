@@ -145,7 +145,8 @@ def _sites(overhead: Overhead, bar: Bar) -> list[str]:
     if overhead.picture == TIME:
         return [f"{row.price / row.sites:,.0f} instructions of the patching task for each site."]
     batches = _number(row.batches, "batch", "batches")
-    return [f"{batches}, {row.stores:,} stores, {row.syncs:,} syncs. The trampoline takes {row.others} syncs more."]
+    more = f"What the trampolines call is changed too: {row.others} syncs more, however many sites."
+    return [f"{batches}, {row.stores:,} stores, {row.syncs:,} syncs. {more}"]
 
 
 def _number(value: float, one: str, many: str = "") -> str:

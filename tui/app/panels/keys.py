@@ -13,6 +13,7 @@ HINTS = (
     ("Bksp", "phase back", "back-phase"),
     ("m", "more", "deeper"),
     ("?", "words", "words"),
+    ("F1", "help", "help"),
     ("q", "quit", "quit"),
     ("S", "scenarios", "scenarios"),
     ("i", "instruction", "instruction"),

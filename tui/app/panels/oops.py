@@ -1,4 +1,4 @@
-"""The kernel's last words, as the kernel prints them; one key leads to the moment before."""
+"""The kernel's last words, as the kernel prints them; one key leads back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         return []
     out = [
         heading(
-            f"the kernel died on CPU{oops.cpu}: {picture.marks.back} goes to the moment before, F1 shows all lines",
+            f"the kernel died on CPU{oops.cpu}: {picture.marks.back} goes back, a step each; F1 shows all lines",
             width,
             picture.marks.rule,
         )
@@ -28,7 +28,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 
 class OopsPanel(Panel):
     NAME = "oops"
-    HELP = "What the kernel prints when it dies. Press Left to go to the moment before. All its lines stand here:"
+    HELP = "What the kernel prints when it dies. Press Left to go back from it, a step each. All its lines stand here:"
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)

@@ -24,7 +24,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         out += wrap(marks.plain(why.event), width, "", "Why     ", INDENT)
     elif why.why and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.why), width, "", "Why     ", INDENT)
-        without = why.without.removeprefix(f"Without {why.phase}, ") or f"Leave {why.phase} out, and see: x"
+        without = why.without.removeprefix("Without ") or f"{why.phase}? Press x, and see."
         out += wrap(marks.plain(without), width, "" if why.without else "dim", "Without ", INDENT)
     if why.linux and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.linux), width, "dim", "Linux   ", INDENT)
