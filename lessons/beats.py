@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from typing import Generic, NamedTuple, TypeVar, overload
 
 from simkernel.events import (
     BatchReleased,
@@ -32,6 +32,8 @@ from simkernel.events import (
     Unparked,
 )
 from simkernel.insn import SITE_SIZE
+
+Item = TypeVar("Item")
 
 OF_THE_BATCH = (BatchStarted, SiteStored, SyncSent, SyncAnswered, SyncEnded, ParkAsked, Parked, Unparked, BatchReleased)
 
@@ -128,11 +130,34 @@ class Beats:
         return 0 <= place - self._site < SITE_SIZE
 
 
+class News(Generic[Item]):
+    """What is new in a list that grows, and forgets its end when history takes another turn: each item is met once."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last: Item | None = None
+
+    def turned(self, known: Sequence[Item]) -> bool:
+        """True where the list is not the one met before, grown: begin anew."""
+        turned = self._count > len(known) or (self._count > 0 and known[self._count - 1] is not self._last)
+        if turned:
+            self._count = 0
+        return turned
+
+    def places(self, known: Sequence[Item]) -> range:
+        """The places of what is new. Ask `turned` first."""
+        new = range(self._count, len(known))
+        self._count = len(known)
+        self._last = known[-1] if known else None
+        return new
+
+
 class Heard:
     """The stops of one site's story among the events of a history that grows, is walked back and forth, and forgets."""
 
     def __init__(self, site: int | None) -> None:
         self.site = site
+        self._news = News[Event]()
         self._begin()
 
     def _begin(self) -> None:
@@ -140,21 +165,17 @@ class Heard:
         self._stops: list[Stop] = []
         self._begun: list[int] = []  # places where a phase begins
         self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
-        self._count = 0  # events heard
-        self._last: Event | None = None
 
     def hear(self, known: Sequence[Event]) -> None:
         """Take in what is new among all known events."""
-        if self._count > len(known) or (self._count and known[self._count - 1] is not self._last):
+        if self._news.turned(known):
             self._begin()
-        for at in range(self._count, len(known)):
+        for at in self._news.places(known):
             event, mine = known[at], self._beats.mine
             if self._beats.is_beat(event):
                 self._stop(Stop(event.entry + 1, event.during))
             if self._beats.mine != mine:
                 self._turns.append((at + 1, not mine))
-        self._count = len(known)
-        self._last = known[-1] if known else None
 
     def _stop(self, stop: Stop) -> None:
         """Several beats in one entry are one stop: the phase of the last one counts."""

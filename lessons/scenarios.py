@@ -8,12 +8,13 @@ what the scenario is about. All of it really runs, and who does something else a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lessons.beats import News
 from lessons.director import Acts, Director, Goes, Move, Near, Reads, Settles, Through, approach
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, PlanEnded
+from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
 from simkernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
@@ -119,15 +120,26 @@ def _to_the_batch(simulation: Simulation, site: int) -> None:
     raise GuestError(f"no batch came to {simulation.image.symbolize(site)}: {simulation.outcome or 'nothing to do'}")
 
 
-def ended(scenario: Scenario, events: list[Event]) -> bool:
-    """True where these events, from the story's start on, hold the one that ends it."""
-    released = False
-    for event in events:
-        name = type(event).__name__
-        released = released or isinstance(event, BatchReleased | PlanEnded)
-        if name == "Oopsed" or (name == scenario.ends_with and released):
-            return True
-    return False
+class Ending:
+    """Listens for the event that ends a scenario's story, which begins at the place `begin`."""
+
+    def __init__(self, scenario: Scenario, begin: int = 0) -> None:
+        self._ends_with, self._begin = scenario.ends_with, begin
+        self._news = News[Event]()
+        self._released, self._end = False, -1
+
+    def hear(self, known: Sequence[Event]) -> int:
+        """How many of all known events there are up to the one that ends the story; -1: none of them does."""
+        if self._news.turned(known):
+            self._released, self._end = False, -1
+        for at in self._news.places(known):
+            if self._end < 0 and known[at].entry >= self._begin and self._ends(known[at]):
+                self._end = at + 1
+        return self._end
+
+    def _ends(self, event: Event) -> bool:
+        self._released = self._released or isinstance(event, BatchReleased | PlanEnded)
+        return isinstance(event, Oopsed) or (self._released and type(event).__name__ == self._ends_with)
 
 
 def shown(scenario: Scenario, beats: list[Event], events: list[Event]) -> bool:

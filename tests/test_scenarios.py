@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lessons.beats import Beats
-from lessons.scenarios import SCENARIOS, Scenario, begin, ended, scenario_named, shown
+from lessons.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
 from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken, Oopsed, SiteStored, SyncAnswered, SyncSent
@@ -38,8 +38,8 @@ def test_a_scenario_has_the_beats_and_the_end_that_it_names(name: str, played: d
     assert len(stepper.beats()) == scenario.beats <= 24  # no more than one watches in one go
     assert type(events[-1]).__name__ == scenario.ends_with or scenario.ends_with in {type(e).__name__ for e in events}
     last = stepper.beats()[-1].place
-    assert ended(scenario, events)
-    assert not ended(scenario, [event for event in events if event.entry < last - 1])
+    assert Ending(scenario).hear(events) > 0
+    assert Ending(scenario).hear([event for event in events if event.entry < last - 1]) == -1
 
 
 @pytest.mark.parametrize("name", NAMES)

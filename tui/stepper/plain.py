@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lessons.scenarios import ended
 from simkernel.errors import LearnerError
 from simkernel.snapshot.plain import plain
 from tui.stepper import answers
@@ -138,14 +137,8 @@ class Plain:
         """Say each step up to the end of the story."""
         step = action_named("next")
         while not self._do(step, "", word).message:
-            if self._over():
+            if self.stepper.finished:
                 break
-
-    def _over(self) -> bool:
-        stepper = self.stepper
-        if stepper.scenario is None:
-            return stepper.simulation.task.idle
-        return ended(stepper.scenario, stepper.events_from(stepper.begin))
 
     # --- saying -------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.beats import Heard, Stop, Stops
-from lessons.scenarios import SCENARIOS, Scenario, answer_of, ended, scenario_named
+from lessons.beats import Heard, News, Stop, Stops
+from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
@@ -22,7 +22,7 @@ from simkernel.moment import Moment
 from simkernel.options import Options
 from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
-from simkernel.simulation import Simulation
+from simkernel.simulation import Entry, Simulation
 from simkernel.snapshot import Snapshot
 
 A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
@@ -77,6 +77,9 @@ class Stepper:
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(site)
+        self._ending = None if scenario is None else Ending(scenario, self.begin)
+        self._made = News[Entry]()
+        self._asked_at: int | None = None  # where, in this story, something else than a choice was made first
 
     # --- how one comes by one -----------------------------------------------------------------------------------
 
@@ -177,15 +180,21 @@ class Stepper:
     @property
     def finished(self) -> bool:
         """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
-        if self.scenario is None:
+        if self._ending is None:
             return self.simulation.task.idle
-        return ended(self.scenario, self.events_from(self.begin))
+        return 0 <= self._ending.hear(self.simulation.known_events) <= self.simulation.logged
 
     @property
     def over(self) -> bool:
         """True where the scenario's story has come to its end and nobody has asked for anything else since."""
-        made = self.simulation.entries[self.begin : self.simulation.position]
-        return self.scenario is not None and self.finished and all(isinstance(one.what, CHOICES) for one in made)
+        entries = self.simulation.entries
+        if self._made.turned(entries):
+            self._asked_at = None
+        for at in self._made.places(entries):
+            if self._asked_at is None and at >= self.begin and not isinstance(entries[at].what, CHOICES):
+                self._asked_at = at
+        asked = self._asked_at is not None and self._asked_at < self.simulation.position
+        return self.scenario is not None and self.finished and not asked
 
     @property
     def ending(self) -> str:

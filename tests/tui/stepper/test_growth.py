@@ -62,7 +62,7 @@ def test_what_a_step_looks_at_does_not_grow_with_history(stepper: Stepper) -> No
     looked: list[list[int]] = []
     for events in (FEW, MANY):
         go_on(stepper, events)
-        stepper.apply("end")
+        app.show(stepper.apply("end"))  # what is new has been heard
         looked.append([looked_at(app, name) for name in STEPS])
         stepper.apply("place", str(stepper.simulation.position - 600))  # with a part of history ahead
         looked[-1] += [looked_at(app, name) for name in STEPS]
