@@ -178,7 +178,7 @@ SYM_CODE_START stub_user
 	movq $0x1002, %r13
 	movq $0x1003, %r14
 	xorl %r15d, %r15d
-SYM_INNER_LABEL stub_user_again
+HOST_LABEL stub_user_again
 	movq %r15, %rdi
 	movq %rbx, %rsi
 	movq $0x1004, %rdx

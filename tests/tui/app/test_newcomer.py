@@ -45,7 +45,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     assert "Press t" in newcomer.press(ENTER, "The build had left a list")
     assert "Press t again" in newcomer.press("t", "no CPU was stopped")
     newcomer.press("t", "The counts stand still")
-    answers = newcomer.press(ENTER, "waits serve all")
+    answers = newcomer.press(ENTER, "serve all")
     assert "costs one instruction" in answers and newcomer.presses <= ANSWERS
     newcomer.press(ENTER, "in slow motion")
     first = newcomer.press(ENTER, "in memory")
@@ -71,7 +71,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     assert "A CPU may have begun to read the old instruction" in again
     oops = newcomer.press("x", "Oops: ")
     assert (
-        "neither the old instruction nor the new" in oops and "the kernel died" in oops and "goes to the moment" in oops
+        "neither the old instruction nor the new" in oops and "the kernel died" in oops and "goes back, a step each" in oops
     )
     newcomer.presses += 1
     terminal.send(LEFT)
