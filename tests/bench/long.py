@@ -5,13 +5,13 @@ python -m tests.bench.long history|enable
 
 from __future__ import annotations
 
-import resource
 import sys
 
 from simkernel.ftrace.commands import SetTracer, TracingOn
 from simkernel.options import Options
 from simkernel.overhead.quiet import at_rest, carry_out
 from simkernel.simulation import Simulation
+from tests.bench.memory import peak
 
 STEPS = 100_000
 
@@ -36,4 +36,4 @@ def enable(sites: int = 200_000) -> None:
 
 if __name__ == "__main__":
     {"history": history, "enable": enable}[sys.argv[1]]()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # KiB on Linux
+    print(peak())

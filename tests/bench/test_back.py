@@ -33,7 +33,6 @@ def test_a_step_back(table: Table) -> None:
 @pytest.mark.bench
 @pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
 def test_memory(table: Table) -> None:
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # ru_maxrss is in bytes there, else in KiB
     for what, text in (("enable", "boot and enable 200,000 sites"), ("history", "100,000 steps of history")):
         done = subprocess.run([sys.executable, "-m", "tests.bench.long", what], capture_output=True, check=True)
-        table.note(f"peak memory: {text}", int(done.stdout) / unit, "MiB")
+        table.note(f"peak memory: {text}", int(done.stdout) / 2**20, "MiB")

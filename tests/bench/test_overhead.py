@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +27,16 @@ class Cost:
 
 def cost(*arguments: str) -> Cost:
     """Run a command to its end, in a process of its own."""
-    began = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "tui", "overhead", *arguments], stdout=subprocess.DEVNULL)
-    _pid, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0
-    return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - began, used.ru_maxrss / 1000)
+    with tempfile.TemporaryDirectory() as folder:
+        memory = Path(folder, "peak")
+        command = [sys.executable, "-m", "tests.bench.memory", str(memory), "overhead", *arguments]
+        began = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _pid, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        wall = time.perf_counter() - began
+        return Cost(used.ru_utime + used.ru_stime, wall, int(memory.read_text()) / 1e6)
 
 
 @pytest.mark.bench

@@ -77,22 +77,15 @@ def test_the_first_screen(tmp_path: Path, table: Table) -> None:
 
 @pytest.mark.bench
 def test_memory_after_many_steps(table: Table) -> None:
-    """A process of its own takes the steps, instruction by instruction, with a picture of each.
-
-    Its peak is read from /proc where there is one: `ru_maxrss` begins with what the parent held when it forked.
-    """
+    """A process of its own takes the steps, instruction by instruction, with a picture of each."""
     code = (
-        "import pathlib, resource\n"
+        "from tests.bench.memory import peak\n"
         "from tui.app.app import SimkernelApp\n"
         "from tui.stepper.stepper import Outcome, Stepper\n"
         "app = SimkernelApp(Stepper.start('one'))\n"
         f"for _ in range({STEPS}):\n"
         "    app.show(app.stepper.apply('instruction'))\n"
-        "status = pathlib.Path('/proc/self/status')\n"
-        "lines = status.read_text().splitlines() if status.exists() else []\n"
-        "peaks = [int(line.split()[1]) for line in lines if line.startswith('VmHWM')]\n"
-        "print(*(peaks or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))\n"
+        "print(peak())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    scale = 1 if sys.platform == "darwin" else 1024
-    table.budget(f"memory after {STEPS:,} steps", int(done.stdout) * scale / 1e6, "<=", MEMORY, "MB")
+    table.budget(f"memory after {STEPS:,} steps", int(done.stdout) / 1e6, "<=", MEMORY, "MB")

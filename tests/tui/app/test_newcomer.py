@@ -71,7 +71,9 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     assert "A CPU may have begun to read the old instruction" in again
     oops = newcomer.press("x", "Oops: ")
     assert (
-        "neither the old instruction nor the new" in oops and "the kernel died" in oops and "goes back, a step each" in oops
+        "neither the old instruction nor the new" in oops
+        and "the kernel died" in oops
+        and "goes back, a step each" in oops
     )
     newcomer.presses += 1
     terminal.send(LEFT)
