@@ -90,7 +90,9 @@ class Finding:
                 f"{subject}: not finished. No schedule of up to {self.depth} steps breaks anything; "
                 f"{self.states:,} states were looked at, and there are more."
             )
-        return f"{subject}: safe. All {self.states:,} states keep: {', '.join(asked.properties)}."
+        word = "safe" if set(USUAL) <= set(asked.properties) else "keeps what was asked"
+        found = f"Looked for in all {self.states:,} states and found in none: {', '.join(asked.properties)}."
+        return f"{subject}: {word}. {found}"
 
 
 def explore(question: Question, progress: Progress | None = None) -> Finding:

@@ -71,3 +71,10 @@ def test_sentences_parse_back_to_the_choices(model: FetchModel) -> None:
 def test_a_sentence_of_no_schedule_is_refused() -> None:
     with pytest.raises(LearnerError, match="no step"):
         parse("CPU0 sleeps.")
+
+
+def test_safe_is_said_of_all_promises_only() -> None:
+    protocol = INT3_PROTOCOL.through_trap_gate()
+    one = found(protocol, properties=("back",))
+    assert one.safe and "keeps what was asked" in one.verdict() and ": safe" not in one.verdict()
+    assert "not safe" in found(protocol).verdict()

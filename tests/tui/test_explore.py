@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_int3_is_safe(run: Any) -> None:
     code, out, said = run()
     assert (code, said) == (0, "")
-    assert out.startswith("int3, NOP -> CALL inside a line, 2 CPUs, in model byte: safe. All ")
+    assert out.startswith("int3, NOP -> CALL inside a line, 2 CPUs, in model byte: safe. Looked for in all ")
 
 
 def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
