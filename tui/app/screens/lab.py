@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.content import Content
-from textual.geometry import Offset
-from textual.screen import ModalScreen
-from textual.widget import Widget
 
 from simkernel.errors import LearnerError
 from tui.app.marks import Marks
@@ -31,16 +23,16 @@ from tui.app.screens.lab_views import (
     switches,
 )
 from tui.app.screens.reading import Page
-from tui.app.text import Line, content, line, wrap
+from tui.app.screens.working import WorkingScreen
+from tui.app.text import Line, line, wrap
 from tui.stepper.lab import Lab
 from tui.stepper.lab_words import GUESSES
 from tui.stepper.stepper import Stepper
 
 EXPLORING, PLAYING = "Exploring every order of events", "Playing it on the machine"
-TICK = 0.2  # seconds between two looks at a search
 
 
-class LabScreen(ModalScreen[Stepper | None]):
+class LabScreen(WorkingScreen[Stepper | None]):
     """Answers with a stepper where a schedule begins; None for back to where one was."""
 
     BINDINGS = [
@@ -64,33 +56,11 @@ class LabScreen(ModalScreen[Stepper | None]):
     ]
 
     def __init__(self, lab: Lab, marks: Marks) -> None:
-        super().__init__()
-        self.lab, self._marks = lab, marks
+        super().__init__(marks)
+        self.lab = lab
         self.view = ANSWER if lab.findings else ASK
         self.cursor = self.top = 0
-        self.message = ""
-        self.busy = ""
         self._body = 1  # rows of the middle
-        self._done = asyncio.Event()
-        self._done.set()
-        self.board = Board(self)
-
-    def compose(self) -> ComposeResult:
-        yield self.board
-
-    def on_mount(self) -> None:
-        self.set_interval(TICK, self._look_again)
-
-    def on_unmount(self) -> None:
-        self.lab.stop_asked = True
-
-    def _look_again(self) -> None:
-        if self.busy:
-            self.board.refresh()
-
-    async def settled(self) -> None:
-        """Wait until nothing is under way."""
-        await self._done.wait()
 
     # --- what there is to see -----------------------------------------------------------------------------------------
 
@@ -146,7 +116,7 @@ class LabScreen(ModalScreen[Stepper | None]):
 
     def action_back(self) -> None:
         if self.busy:
-            self.lab.stop_asked = True
+            self.end_work()
         elif self.view == ANSWER:
             self.show(SWITCHES)
         else:
@@ -195,7 +165,7 @@ class LabScreen(ModalScreen[Stepper | None]):
             self.lab.explore(guess)
             self.app.call_from_thread(self.show, ANSWER)
 
-        self._begin(EXPLORING, explore)
+        self.begin(EXPLORING, explore)
 
     async def action_unsure(self) -> None:
         """One does not know the answer; where none is asked for, what the words mean."""
@@ -216,50 +186,16 @@ class LabScreen(ModalScreen[Stepper | None]):
                 stepper = self.lab.watch()
                 self.app.call_from_thread(self.dismiss, stepper)
 
-            self._begin(PLAYING, watch)
+            self.begin(PLAYING, watch)
 
-    def _begin(self, what: str, work: Callable[[], None]) -> None:
-        """Have something done in a thread; the screen goes on drawing."""
-        self.busy, self.message = what, ""
-        self._done.clear()
-
-        async def run() -> None:
-            try:
-                await asyncio.to_thread(work)
-            except LearnerError as error:
-                self.message = str(error)
-            finally:
-                self.busy = ""
-                self._done.set()
-            if self.is_mounted:
-                self.board.refresh()
-
-        self.run_worker(run(), name="lab")
-        self.board.refresh()
-
-
-class Board(Widget):
-    """Draws the screen's lines; the terminal's cursor stands where the switches' one is."""
-
-    DEFAULT_CSS = "Board { width: 100%; height: 100%; }"
-
-    def __init__(self, screen: LabScreen) -> None:
-        super().__init__()
-        self._of = screen
-
-    def render(self) -> Content:
-        lines = self._of.lines(self.size.width, self.size.height)
-        mark = f" {self._of._marks.here} "
-        for y, one in enumerate(lines):
-            if one and one[0] == (mark, "here"):
-                self.app.cursor_position = Offset(1, y)
-        return content(lines)
+    def end_work(self) -> None:
+        self.lab.stop_asked = True
 
     def on_click(self, event: events.Click) -> None:
         """Choose what is clicked; once it is chosen, change it."""
-        screen, at = self._of, self._of.row_at(event.x, event.y)
-        if at >= 0 and at == screen.cursor:
-            screen.action_turn(1)
+        at = self.row_at(event.x, event.y)
+        if at >= 0 and at == self.cursor:
+            self.action_turn(1)
         elif at >= 0:
-            screen.cursor = at
-            self.refresh()
+            self.cursor = at
+            self.board.refresh()

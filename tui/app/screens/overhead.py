@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.content import Content
 from textual.geometry import Offset
-from textual.screen import ModalScreen
-from textual.widget import Widget
 
 from simkernel.errors import LearnerError
 from tui.app.marks import Marks
@@ -19,15 +12,15 @@ from tui.app.screens.overhead_views import body, head, help_page, keys, tab_at, 
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS
-from tui.app.text import Line, content, line, wrap
+from tui.app.screens.working import WorkingScreen
+from tui.app.text import Line, line, wrap
 from tui.stepper.overhead import ANSWERS, Ended, Overhead
 
 TOP = 2  # rows above the body
 PROGRESS = 40  # columns of what is under way
-TICK = 0.2  # seconds between two looks at what is under way
 
 
-class OverheadScreen(ModalScreen[None]):
+class OverheadScreen(WorkingScreen[None]):
     """Back to where one was at Esc."""
 
     BINDINGS = [
@@ -49,32 +42,14 @@ class OverheadScreen(ModalScreen[None]):
     ]
 
     def __init__(self, overhead: Overhead, marks: Marks) -> None:
-        super().__init__(name=COSTS)
-        self.overhead, self._marks = overhead, marks
-        self.busy = self.message = ""
+        super().__init__(marks, name=COSTS)
+        self.overhead = overhead
         self._asked = False  # for what is awaited here, while something else is under way
-        self._done = asyncio.Event()
-        self._done.set()
-        self.board = Board(self)
-
-    def compose(self) -> ComposeResult:
-        yield self.board
+        self._first = 0  # row of the first bar, were all to be seen
 
     def on_mount(self) -> None:
         self._came_from = self.app.cursor_position
-        self.set_interval(TICK, self._look_again)
         self.look()
-
-    def on_unmount(self) -> None:
-        self.overhead.end_asked = True
-
-    def _look_again(self) -> None:
-        if self.busy:
-            self.board.refresh()
-
-    async def settled(self) -> None:
-        """Wait until nothing is under way."""
-        await self._done.wait()
 
     # --- what there is to see -----------------------------------------------------------------------------------------
 
@@ -102,12 +77,22 @@ class OverheadScreen(ModalScreen[None]):
             self.action_begin()
         self.board.refresh()
 
+    def point(self, row: int | None) -> None:
+        """On the bar in focus, else at the answer's tab."""
+        super().point(row)
+        if row is not None:
+            self._first = row - self.overhead.cursor
+        else:
+            names = list(ANSWERS)
+            before = names[: names.index(self.overhead.name)]
+            self.app.cursor_position = Offset(1 + sum(len(name) + 4 for name in before), 1)
+
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def action_back(self) -> None:
         self._asked = False
         if self.busy:
-            self.overhead.end_asked = True
+            self.end_work()
         else:
             self.app.cursor_position = self._came_from
             self.dismiss(None)
@@ -161,56 +146,32 @@ class OverheadScreen(ModalScreen[None]):
         self._asked = bool(self.busy)
         if self.busy or not self.overhead.can_work:
             return
-        self.busy, self.message = ANSWERS[self.overhead.name].doing, ""
+        name = self.overhead.name
         self.overhead.end_asked = False
-        work = partial(self.overhead.work, name=self.overhead.name)
-        self._done.clear()
 
-        async def run() -> None:
-            ended = False
+        def work() -> None:
             try:
-                await asyncio.to_thread(work)
-            except LearnerError as error:
-                self.message = str(error)
+                self.overhead.work(name=name)
             except Ended:
-                self.message, ended = "Ended, as you asked.", True
-            finally:
-                self.busy = ""
-                self._done.set()
-            if self.is_mounted:
-                self.board.refresh() if ended or self.message else self.look()
+                self.message = "Ended, as you asked."
 
-        self.run_worker(run(), name="overhead")
+        self.begin(ANSWERS[name].doing, work)
 
+    def end_work(self) -> None:
+        self.overhead.end_asked = True
 
-class Board(Widget):
-    """Draws the screen's lines; the terminal's cursor stands where the bar in focus is, else at the answer's tab."""
-
-    DEFAULT_CSS = "Board { width: 100%; height: 100%; }"
-
-    def __init__(self, screen: OverheadScreen) -> None:
-        super().__init__()
-        self._of = screen
-        self._first = 0  # row of the first bar, were all to be seen
-
-    def render(self) -> Content:
-        lines = self._of.lines(self.size.width, self.size.height)
-        mark, overhead = self._of._marks.here, self._of.overhead
-        at = next((y for y, one in enumerate(lines) if one and one[0] == (f" {mark} ", "here")), 0)
-        if at:
-            self.app.cursor_position = Offset(1, at)
-            self._first = at - overhead.cursor
+    def work_is_over(self) -> None:
+        """Draw what came of it; with no message, what has been asked for meanwhile is begun."""
+        if self.message:
+            self.board.refresh()
         else:
-            names = list(ANSWERS)
-            before = names[: names.index(overhead.name)]
-            self.app.cursor_position = Offset(1 + sum(len(name) + 4 for name in before), 1)
-        return content(lines)
+            self.look()
 
     def on_click(self, event: events.Click) -> None:
         """Look at what is clicked: an answer, or a bar."""
-        screen, chart = self._of, self._of.overhead.chart
+        chart = self.overhead.chart
         if event.y == 1 and (name := tab_at(event.x)):
-            screen.action_look_at(name)
+            self.action_look_at(name)
         elif event.y > 1 and chart is not None and 0 <= event.y - self._first < len(chart.bars):
-            screen.overhead.cursor = event.y - self._first
-            self.refresh()
+            self.overhead.cursor = event.y - self._first
+            self.board.refresh()
