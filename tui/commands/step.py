@@ -11,12 +11,7 @@ from simkernel.errors import LearnerError, SimkernelError
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
-    from tui.stepper.plain import Plain
-    from tui.stepper.plain_lab import PlainLab
-    from tui.stepper.plain_mysteries import PlainMysteries
-    from tui.stepper.plain_overhead import PlainOverhead
-
-    Player = Plain | PlainMysteries | PlainLab | PlainOverhead
+    from tui.stepper.player import Player
 
 ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
 END_OF_INPUT = ("\x04", "")
@@ -99,7 +94,7 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, mom
         except Exception as crash:
             crash.add_note(f"moment: {plain.moment}")  # for the report
             raise
-        scenario, moment = getattr(plain, "next_scenario", ""), ""
+        scenario, moment = plain.next_scenario, ""
         if not scenario:
             return exit_code(plain, words is not None or not sys.stdin.isatty())
 

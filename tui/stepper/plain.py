@@ -10,54 +10,42 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from simkernel.errors import LearnerError
 from simkernel.snapshot.plain import plain
 from tui.stepper import answers
 from tui.stepper.actions import ACTIONS, Action, action_named
+from tui.stepper.player import WIDTH, Player, parted
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import Story, story_of
 from tui.stepper.story.say import sentences
 from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
-WIDTH = 78
 MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")
 KEYS = "Keys: n next, b back, p phase, y why, f five bytes, w where, c1 CPU1, l last, ? words, q quit, h all."
 
 
-@dataclass
-class Plain:
-    """Steps a story and says it.
+class Plain(Player):
+    """Steps a story and says it."""
 
-    Attributes:
-        say: takes a paragraph, or an object in JSON. refused: actions that could not be done.
-    """
+    refused = 0
 
-    stepper: Stepper
-    say: Callable[[str], None]
-    as_json: bool = False
-    refused: int = 0
-    _last: list[str] = field(default_factory=list)
+    def __init__(self, stepper: Stepper, say: Callable[[str], None], as_json: bool = False) -> None:
+        super().__init__(say, as_json)
+        self.stepper = stepper
 
     @property
     def moment(self) -> str:
-        """Where one is, as a moment string."""
         return self.stepper.moment
 
     def begin(self) -> None:
-        """Say where the story starts."""
         story = story_of(self.stepper)
         said = answers.opening(self.stepper, story)
         self._say("", said if self.as_json else [*said, KEYS], story)
 
     def take(self, text: str) -> bool:
-        """Do what a word asks for; False where it asks to quit.
-
-        Raises: LearnerError for a word that means nothing here.
-        """
-        word, _, argument = text.strip().partition(":" if ":" in text.split(" ")[0] else " ")
+        word, argument = parted(text)
         if not word:
             return True
         if word in ("q", "quit"):
@@ -72,15 +60,7 @@ class Plain:
             self._do(action, argument, word)
         return True
 
-    def take_line(self, line: str) -> bool:
-        """Do what a line asks for: several words, or one action and its argument; False where it asks to quit."""
-        words = line.split()
-        if len(words) > 1 and self.needs(words[0]):
-            return self.take(line)
-        return all(self.take(word) for word in words)
-
     def needs(self, word: str) -> str:
-        """What is to be asked for before a word can be taken, "" for nothing."""
         if word in ("", "q", "quit") or self._asked(word, dry=True) is not None:
             return ""
         action = action_named(word)

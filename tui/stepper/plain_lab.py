@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,8 @@ from simkernel.errors import LearnerError, nearest
 from tui.output import progress
 from tui.stepper.lab import SETTINGS, TIMES, Lab
 from tui.stepper.lab_words import GUESSES, answer, question
-from tui.stepper.plain import WIDTH, Plain
+from tui.stepper.plain import Plain
+from tui.stepper.player import Player, paragraphs, parted
 
 NAME = "lab"
 BACK = ("lab", "\x1b")
@@ -42,35 +42,30 @@ AFTER = "Keys: g next question, s the switches, x change one, h all, q quit."
 WATCH = "Keys: p watch it, step by step, g next question, s the switches, x change one, h all, q quit."
 
 
-class PlainLab:
-    """The lab; `say` takes a paragraph, or an object in JSON.
+class PlainLab(Player):
+    """The lab.
 
     Attributes:
         watching: the schedule that is stepped through, None in the lab itself.
     """
 
     def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
-        self.say = say
-        self.as_json = as_json
+        super().__init__(say, as_json)
         self.lab = Lab()
         self.watching: Plain | None = None
-        self._last: list[str] = []
 
     @property
     def refused(self) -> int:
-        """Actions that could not be done; in the lab itself what cannot be done is an error."""
         return 0 if self.watching is None else self.watching.refused
 
     @property
     def moment(self) -> str:
-        """Where one is, as a moment string; "" in the lab itself."""
         return "" if self.watching is None else self.watching.moment
 
     def begin(self) -> None:
         self._say("", [*question(self.lab), KEYS])
 
     def needs(self, word: str) -> str:
-        """What is to be asked for before a word can be taken, "" for nothing."""
         if self.watching is not None:
             return "" if word in BACK else self.watching.needs(word)
         if word == "x":
@@ -79,22 +74,11 @@ class PlainLab:
             return ", ".join(SETTINGS[word].values)
         return STEPS.get(word, "")
 
-    def take_line(self, line: str) -> bool:
-        """Do what a line asks for: several words, or one and its argument; False where it asks to quit."""
-        words = line.split()
-        if len(words) > 1 and self.needs(words[0]):
-            return self.take(line)
-        return all(self.take(word) for word in words)
-
     def take(self, text: str) -> bool:
-        """Do what a word asks for; False where it asks to quit.
-
-        Raises: LearnerError for a word that means nothing here, and for what cannot be.
-        """
         text = text.strip()
         if self.watching is not None and text not in BACK:
             return self.watching.take(text)
-        word, _, argument = text.partition(":" if ":" in text.split(" ")[0] else " ")
+        word, argument = parted(text)
         if word in ("q", "quit"):
             return False
         if not word:
@@ -182,10 +166,7 @@ class PlainLab:
     def _say(self, word: str, said: list[str]) -> None:
         if word != "h":
             self._last = said
-        if self.as_json:
-            self.say(json.dumps(self._object(word, said)))
-        else:
-            self.say("\n".join(textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said) + "\n")
+        self.say(json.dumps(self._object(word, said)) if self.as_json else paragraphs(said))
 
     def _object(self, word: str, said: list[str]) -> dict[str, Any]:
         lab = self.lab

@@ -11,32 +11,25 @@ from simkernel.errors import LearnerError
 from simkernel.moment import moment_string
 from tui.stepper import plain_overhead
 from tui.stepper.mysteries import COSTS, Cue, Mysteries
-from tui.stepper.plain import WIDTH
+from tui.stepper.player import WIDTH, Player
 
 NAME = "mysteries"
 LAST = 7
 
 
-class PlainMysteries:
-    """Plays the cues; `say` takes a paragraph, or an object in JSON.
+class PlainMysteries(Player):
+    """Plays the cues.
 
-    Attributes:
-        next_scenario: what they have led to, "" for none. refused: always 0, as every word here is a key or an error.
-        costs: what tracing costs, while one looks at that.
+    Attributes: costs: what tracing costs, while one looks at that.
     """
 
-    refused = 0
-
     def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
-        self.say = say
-        self.as_json = as_json
+        super().__init__(say, as_json)
         self.mysteries = Mysteries()
-        self.next_scenario = ""
         self.costs: plain_overhead.PlainOverhead | None = None
 
     @property
     def moment(self) -> str:
-        """Where one is, as a moment string."""
         return moment_string(self.mysteries.simulation)
 
     def begin(self) -> None:
@@ -48,10 +41,7 @@ class PlainMysteries:
 
     def take_line(self, line: str) -> bool:
         """Do what a line asks for: its words, or Enter where it has none; False where one ends the cues."""
-        words = line.split() or ["enter"]
-        if len(words) > 1 and self.needs(words[0]):
-            return self.take(line)
-        return all(self.take(word) for word in words)
+        return super().take_line(line.strip() or "enter")
 
     def take(self, word: str) -> bool:
         """Do what a word asks for; False where it ends the cues.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from tui.bars import text_lines
 from tui.output import progress
 from tui.stepper.overhead import ANSWERS, Overhead
 from tui.stepper.overhead_words import explained, notes, picture_line, waiting
-from tui.stepper.plain import WIDTH
+from tui.stepper.player import Player, paragraphs, parted
 from tui.stepper.words import words_on
 
 NAME = "overhead"
@@ -39,40 +38,22 @@ KEYS = "Words: n next answer, y explain, v more variants, d draw the bars, h all
 WAITS = "Words: g begin, n next answer, h all, back, q quit."
 
 
-class PlainOverhead:
-    """What tracing costs; `say` takes a paragraph, or an object in JSON.
-
-    Attributes: refused: always 0, as what cannot be done here is an error. moment: "", as no place of a machine is.
-    """
-
-    refused, moment = 0, ""
+class PlainOverhead(Player):
+    """What tracing costs."""
 
     def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
-        self.say = say
-        self.as_json = as_json
+        super().__init__(say, as_json)
         self.overhead = Overhead()
-        self._last: list[str] = []
 
     def begin(self) -> None:
         self._show("")
 
     def needs(self, word: str) -> str:
-        """What is to be asked for before a word can be taken, "" for nothing."""
         return "file, e.g. bars.svg or bars.txt" if word == "w" else ""
 
-    def take_line(self, line: str) -> bool:
-        """Do what a line asks for: several words, or one and its argument; False where it asks to quit."""
-        words = line.split()
-        if len(words) > 1 and self.needs(words[0]):
-            return self.take(line)
-        return all(self.take(word) for word in words)
-
     def take(self, text: str) -> bool:
-        """Do what a word asks for; False where it asks to quit, or to go back.
-
-        Raises: LearnerError for a word that means nothing here, and for what cannot be.
-        """
-        word, _, argument = text.strip().partition(":" if ":" in text.split(" ")[0] else " ")
+        """Do what a word asks for; False where it asks to quit, or to go back."""
+        word, argument = parted(text)
         overhead = self.overhead
         if word in ("q", "quit", *BACK):
             return False
@@ -148,7 +129,7 @@ class PlainOverhead:
         elif word == "d":
             self.say("\n".join(said) + "\n")
         else:
-            self.say("\n".join(textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said) + "\n")
+            self.say(paragraphs(said))
 
     def _object(self, word: str, said: list[str]) -> dict[str, Any]:
         overhead, chart = self.overhead, self.overhead.chart
