@@ -9,6 +9,8 @@ What Unicorn does differently from a CPU, and where it is put right:
 * its TLB notes a page for the one kind of access that missed there, so that code which pushes and pops misses at each
   change from one to the other, a third of its time: `_on_tlb_miss` notes it for all that the page is for;
 * changed code keeps running in its old translation: `drop` before the next run (unicorn #1148, #2258);
+* while a page has a hook for faults, stores to it take a slow way, twice as long: data has none, and a fetch from there
+  is known by its error (`_but_data`, `_data_ahead`);
 * it translates ahead, and reports a page that cannot be run before the instructions in front of it have run: `run` runs
   those one by one, then (how many had run before is lost, so the rest of a `count` is too);
 * it reports non-canonical addresses as unmapped: `_memory_fault` tells #GP from #PF;
@@ -147,12 +149,19 @@ class Cpu:
         self._invalid: tuple[int, int] | None = None
         self._met: set[int] = set()  # the pages of code that the CPU has looked at, by number
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
-        self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory)
+        for low, high in self._but_data():
+            self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self._engine.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self._all = _Batch(self._engine, REGISTERS)
         self._core = _Batch(self._engine, _TRANSFER)
         self._idtr = _Batch(self._engine, ("idtr",), slots=3)
         self.rip, self.rsp, self.flags = 0, 0, 2
+
+    def _but_data(self) -> list[tuple[int, int]]:
+        """The ranges, ends included, of all addresses that are not data."""
+        data = sorted((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
+        ends = [0, *(end for _, end in data)], [*(base - 1 for base, _ in data), 0xFFFF_FFFF_FFFF_FFFF]
+        return [(low, high) for low, high in zip(*ends, strict=True) if low <= high]
 
     def reset(self, **registers: int) -> None:
         """Power-on: the registers named get these values."""
@@ -356,9 +365,16 @@ class Cpu:
     def _fault(self, error: int) -> Fault:
         if error == unicorn.UC_ERR_INSN_INVALID:
             return Fault(VECTOR_UD)
+        if error == unicorn.UC_ERR_FETCH_PROT:
+            return self._memory_fault(unicorn.UC_MEM_FETCH_PROT, self._data_ahead())
         if self._invalid is None:
             raise OurError(f"CPU{self.number} stopped at {self.rip:#x}: {unicorn.UcError(error)}")
         return self._memory_fault(*self._invalid)
+
+    def _data_ahead(self) -> int:
+        """The first address at or behind RIP that is data."""
+        ends = ((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
+        return min(max(base, self.rip) for base, end in ends if self.rip < end)
 
     def _memory_fault(self, access: int, address: int) -> Fault:
         if (address >> 47) not in (0, 0x1FFFF):

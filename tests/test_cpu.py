@@ -107,21 +107,33 @@ def test_a_page_is_met_once_whatever_is_done_there_next(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "error", "cr2"),
     [
-        ("48 a3 00 00 00 81 ff ff ff ff", 0b00011),  # mov %rax, CODE: a page of code is not written
-        ("48 c7 c0 00 00 00 88 ff e0", 0b10001),  # mov $STACK, %rax; jmp *%rax: a page of data is not run
-        ("48 8b 04 25 00 00 00 90", 0b00000),  # mov 0xffffffff90000000, %rax: nothing is there
+        ("48 a3 00 00 00 81 ff ff ff ff", 0b00011, CODE),  # mov %rax, CODE: a page of code is not written
+        ("48 c7 c0 08 00 00 88 ff e0", 0b10001, STACK + 8),  # mov $STACK + 8, %rax; jmp *%rax: data is not run
+        ("48 8b 04 25 00 00 00 90", 0b00000, 0xFFFF_FFFF_9000_0000),  # mov 0xffffffff90000000, %rax: nothing is there
     ],
 )
-def test_what_a_page_is_not_for_is_still_a_page_fault(text: str, error: int) -> None:
+def test_what_a_page_is_not_for_is_still_a_page_fault(text: str, error: int, cr2: int) -> None:
     code, stack = new_buffer(4096), new_buffer(4096)
     program = bytes.fromhex(f"50 5b {text}")  # the stack is met before, for both
     code[: len(program)] = np.frombuffer(program, dtype=np.uint8)
     cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(STACK, stack, code=False)])
     cpu.reset(rip=CODE, rsp=STACK + 0x800, eflags=2)
     fault = cpu.run(10)
-    assert fault is not None and (fault.vector, fault.error) == (layout.VECTOR_PF, error)
+    assert fault is not None and (fault.vector, fault.error, fault.cr2) == (layout.VECTOR_PF, error, cr2)
+
+
+@pytest.mark.parametrize("inside", [0, 3])
+def test_code_that_runs_into_data_faults_at_the_first_byte_of_data(inside: int) -> None:
+    """inside: how many bytes of an instruction of five are still code; 0: the instruction before it is whole."""
+    code, data = new_buffer(4096), new_buffer(4096)
+    code[-8 - inside :] = np.frombuffer(b"\x90" * 8 + b"\xb8\x01\x00"[:inside], dtype=np.uint8)
+    cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(CODE + 4096, data, code=False)])
+    cpu.reset(rip=CODE + 4096 - 8 - inside, eflags=2)
+    fault = cpu.run(20)
+    assert fault is not None and (fault.vector, fault.error, fault.cr2) == (layout.VECTOR_PF, 0b10001, CODE + 4096)
+    assert cpu.rip == CODE + 4096 - inside
 
 
 def test_changed_code_runs_once_its_range_is_dropped_also_where_the_cpu_never_was() -> None:
