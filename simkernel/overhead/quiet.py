@@ -56,15 +56,22 @@ def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES
 
 
 def carried_out(simulation: Simulation, command: Command) -> Carried:
-    """Give a command and carry it out: the patching task acts, and whoever it waits for moves."""
+    """Give a command and carry it out: the patching task acts, and whoever it waits for moves until it is halted again.
+
+    An int3 that a CPU meets on the way ends its choice, not what it is about.
+    """
     events, machine, price = simulation.do(command), simulation.machine, 0
-    while not simulation.task.idle:
-        if not (waiting := simulation.task.waits_for()):
+    task, step = simulation.task, simulation.step
+    while not task.idle:
+        if waiting := task.waits_for():
+            for cpu in waiting:
+                events += step(Run(cpu, IPI))
+                while not machine.halted(cpu):
+                    events += step(Run(cpu, IPI))
+        else:
             before = machine.clock
-            events += simulation.step(Act())
+            events += step(Act())
             price += machine.clock - before
-        for cpu in waiting:
-            events += simulation.step(Run(cpu, IPI))
     return Carried(events, price)
 
 
