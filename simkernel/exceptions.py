@@ -17,6 +17,7 @@ from simkernel.memory import GuestMemory
 
 ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
+_WORDS = Struct("<2Q")
 _FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
 _CLEARED = ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
 
@@ -35,12 +36,13 @@ def read_gate(memory: GuestMemory, cpu: Cpu, vector: int) -> Gate | None:
     base, limit = cpu.idt()
     if vector * 16 + 15 > limit:
         return None
-    return _gate(memory.read_u64(base + vector * 16), memory.read_u64(base + vector * 16 + 8))
+    return _gate(memory.read(base + vector * 16, 16))
 
 
 @lru_cache(maxsize=256)
-def _gate(low: int, high: int) -> Gate | None:
-    """The gate that two words of an IDT make; the same words make the same."""
+def _gate(words: bytes) -> Gate | None:
+    """The gate that 16 bytes of an IDT are; the same bytes are the same."""
+    low, high = _WORDS.unpack(words)
     if not low >> 47 & 1:
         return None
     handler = low & 0xFFFF | low >> 32 & 0xFFFF0000 | (high & 0xFFFF_FFFF) << 32

@@ -69,6 +69,7 @@ class CodeMap:
             start += size
         self.size = start
         self._bounds = np.array([(base, base + size) for base, size in regions], dtype=np.uint64).ravel()
+        self._asked, self._ranges = (0, 0), list[tuple[int, int]]()  # what `ranges` answered last
 
     def offset(self, address: int) -> int:
         """The buffer's offset of an address; GuestError outside of all code."""
@@ -94,6 +95,14 @@ class CodeMap:
             if offset < region.start + region.size:
                 return region.base + offset - region.start
         raise GuestError(f"{offset:#x} is not an offset of the code buffer")
+
+    def ranges(self, low: int, high: int) -> list[tuple[int, int]]:
+        """The addresses [first, last) of the offsets [low, high): a range for each region. Every CPU asks for the same."""
+        if self._asked != (low, high):
+            cuts = ((max(low, r.start), min(high, r.start + r.size), r.base - r.start) for r in self.regions)
+            self._ranges = [(first + shift, last + shift) for first, last, shift in cuts if first < last]
+            self._asked = low, high
+        return self._ranges
 
     def offsets(self, addresses: npt.NDArray[np.uint64]) -> Offsets:
         """`offset` of many addresses at once; they ascend."""

@@ -204,11 +204,8 @@ class Machine(Board):
         """Translations of changed code go before the CPU runs again: Unicorn would run the old bytes."""
         dirty, engine = self.code.views[cpu].dirty, self.cpus[cpu]
         for low, high in dirty:
-            for region in self.code.map.regions:
-                first, last = max(low, region.start), min(high, region.start + region.size)
-                if first < last:
-                    shift = region.base - region.start
-                    engine.drop(first + shift, last + shift)
+            for first, last in self.code.map.ranges(low, high):
+                engine.drop(first, last)
         dirty.clear()
 
     def _run_reading(self, cpu: int, data: bytes) -> Fault | None:

@@ -62,15 +62,16 @@ def carried_out(simulation: Simulation, command: Command) -> Carried:
     """
     events, machine, price = simulation.do(command), simulation.machine, 0
     task, step = simulation.task, simulation.step
+    move, act = [Run(cpu, IPI) for cpu in simulation.cpus], Act()
     while not task.idle:
         if waiting := task.waits_for():
             for cpu in waiting:
-                events += step(Run(cpu, IPI))
+                events += step(move[cpu])
                 while not machine.halted(cpu):
-                    events += step(Run(cpu, IPI))
+                    events += step(move[cpu])
         else:
             before = machine.clock
-            events += step(Act())
+            events += step(act)
             price += machine.clock - before
     return Carried(events, price)
 
