@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from tui.app.app import SimkernelApp
 from tui.app.marks import UNICODE, Marks
+from tui.app.screens.working import WorkingScreen
 from tui.stepper.stepper import Stepper
 
 
@@ -42,6 +43,17 @@ class Hand:
 
     def text(self) -> str:
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+
+async def press(hand: Hand, *keys: str) -> str:
+    """Press keys one by one, each when the work that the one before has begun is over; the screen's text."""
+    for key in keys:
+        await hand.pilot.press(key)
+        await hand.pilot.pause()
+        if isinstance(hand.app.screen, WorkingScreen):
+            await hand.app.screen.settled()
+        await hand.read()
+    return hand.text()
 
 
 Drive = Callable[[Hand], Awaitable[None]]

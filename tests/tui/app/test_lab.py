@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.tui.app.screens import Hand, drive
+from tests.tui.app.screens import Hand, drive, press
+from tests.tui.playing import flat
 from tui.app.marks import ASCII, UNICODE
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.lab_views import ANSWER, ASK, COLUMN, HELP, SWITCHES
@@ -16,21 +17,6 @@ from tui.stepper.lab import STARTERS
 from tui.stepper.words import MODELS, NOT_A_CPU, WORDS
 
 SIZES = ((80, 24), (120, 36))
-
-
-async def press(hand: Hand, *keys: str) -> str:
-    """Press keys one by one, each when the one before is answered."""
-    for key in keys:
-        await hand.pilot.press(key)
-        if isinstance(hand.app.screen, LabScreen):
-            await hand.app.screen.settled()
-        await hand.read()
-    return hand.text()
-
-
-def flat(text: str) -> str:
-    """Without line ends, whatever the width."""
-    return " ".join(text.split())
 
 
 def lab_of(hand: Hand) -> LabScreen:

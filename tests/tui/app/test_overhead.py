@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from simkernel.overhead.measured import Measured
-from tests.tui.app.screens import Hand, drive
+from tests.tui.app.screens import Hand, drive, press
 from tests.tui.measurements import little_to_count, measured_at_once
+from tests.tui.playing import flat
 from tui.app.marks import ASCII, UNICODE
 from tui.app.screens.overhead import OverheadScreen
 from tui.app.screens.overhead_views import KEYS
@@ -31,22 +32,6 @@ SIZES = ((80, 24), (120, 36))
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     measured_at_once(monkeypatch)
     little_to_count(monkeypatch)
-
-
-async def press(hand: Hand, *keys: str) -> str:
-    """Press keys one by one, each when the one before is answered."""
-    for key in keys:
-        await hand.pilot.press(key)
-        await hand.pilot.pause()
-        if isinstance(hand.app.screen, OverheadScreen):
-            await hand.app.screen.settled()
-        await hand.read()
-    return hand.text()
-
-
-def flat(text: str) -> str:
-    """Without line ends, whatever the width."""
-    return " ".join(text.split())
 
 
 def screen_of(hand: Hand) -> OverheadScreen:

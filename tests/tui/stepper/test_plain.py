@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,19 @@ import pytest
 from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
 from simkernel.snapshot.plain import plain
+from tests.tui.playing import flat, played
 from tui.cli import run
 from tui.stepper.plain import Plain
 from tui.stepper.stepper import Stepper
 
 
-def played(scenario: str, words: str, as_json: bool = False) -> list[str]:
-    """What plain mode says to these words."""
-    said: list[str] = []
-    plain = Plain(Stepper.start(scenario), said.append, as_json)
-    plain.begin()
-    for word in words.split():
-        plain.take(word)
-    return said
+def story(scenario: str) -> partial[Plain]:
+    return partial(Plain, Stepper.start(scenario))
 
 
 def test_questions_are_answered_at_any_time_and_move_nothing() -> None:
     objects: list[dict[str, Any]] = [
-        json.loads(one) for one in played("slow-ipi", "n n w f c1 y at log l n", as_json=True)
+        json.loads(one) for one in played(story("slow-ipi"), "n n w f c1 y at log l n", as_json=True)
     ]
     assert [one["word"] for one in objects] == ["", *"n n w f c1 y at log l n".split()]
     assert all(one["said"] for one in objects)
@@ -42,7 +38,7 @@ def test_questions_are_answered_at_any_time_and_move_nothing() -> None:
 
 def test_a_word_that_means_nothing_names_the_nearest() -> None:
     with pytest.raises(LearnerError, match="Did you mean 'next'"):
-        played("one", "nextt")
+        played(story("one"), "nextt")
 
 
 def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,14 +54,10 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_text_and_json_are_the_same_steps_with_the_same_events(name: str) -> None:
     """What is said is the same sentences; the events of the JSON are the log, and each beat of it is said."""
-    text = played(name, "r")
+    text = played(story(name), "r")
     stepper = Stepper.start(name)
-    objects: list[str] = []
-    plain_mode = Plain(stepper, objects.append, as_json=True)
-    plain_mode.begin()
-    plain_mode.take("r")
-    steps = [json.loads(one) for one in objects]
-    assert [" ".join(paragraph.split()) for paragraph in text[1:]] == [" ".join(step["said"]) for step in steps[1:]]
+    steps = [json.loads(one) for one in played(partial(Plain, stepper), "r", as_json=True)]
+    assert [flat(paragraph) for paragraph in text[1:]] == [" ".join(step["said"]) for step in steps[1:]]
     events = [event for step in steps[1:] for event in step["events"]]
     assert events == plain([event for event in stepper.simulation.log if event.entry >= stepper.begin])
     assert [step["step"] for step in steps] == list(range(SCENARIOS[name].beats + 1))
@@ -90,7 +82,7 @@ def test_lines_take_several_words_or_one_action_with_its_argument(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n n f\n\ngoto 4\nlook-at vfs_open\nq\nn\n"))
     assert run(["step", "slow-ipi", "--lines"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    said = flat(capsys.readouterr().out)
     assert "Step 4 of 17." in said and "Step 5" not in said
     assert "These are the first five bytes of vfs_open." in said
 

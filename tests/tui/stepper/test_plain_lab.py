@@ -6,6 +6,7 @@ import io
 import json
 import re
 import signal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,29 +16,17 @@ from simkernel.explore import Question, explore
 from simkernel.explore.sentences import choice_of, parse
 from simkernel.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL
-from tests.tui.stepper.test_plain import played as played_story
+from tests.tui.playing import flat, played
 from tui.cli import run
 from tui.stepper.lab import SETTINGS
 from tui.stepper.lab_words import GUESSES
+from tui.stepper.plain import Plain
 from tui.stepper.plain_lab import STEPS, WORDS, PlainLab
-
-
-def played(words: str, as_json: bool = False) -> list[str]:
-    """What the lab says to these words."""
-    said: list[str] = []
-    plain = PlainLab(said.append, as_json)
-    plain.begin()
-    for word in words.split():
-        assert plain.take(word)
-    return said
-
-
-def flat(text: str) -> str:
-    return " ".join(text.split())
+from tui.stepper.stepper import Stepper
 
 
 def test_first_a_question_then_the_explorers_own_sentences() -> None:
-    asked, answered = played("n")
+    asked, answered = played(PlainLab, "n")
     assert "In every order of events, is that safe?" in flat(asked) and "not safe" not in asked
     finding = explore(Question(INT3_PROTOCOL.without("sync 1")))
     assert finding.verdict() in flat(answered)
@@ -46,7 +35,7 @@ def test_first_a_question_then_the_explorers_own_sentences() -> None:
 
 
 def test_a_schedule_is_stepped_to_its_crash_and_the_lab_is_there_again() -> None:
-    said = played("n p " + "n " * 8 + "lab")
+    said = played(PlainLab, "n p " + "n " * 8 + "lab")
     assert "a kernel oops ends the run" in flat(said[-2]) and said[-1] == said[1]
 
 
@@ -54,7 +43,7 @@ def test_words_change_what_is_asked() -> None:
     words = (
         "x:model:pieces change:call-call without:sync-2 twice:sync-3 with:sync-1 move:release:write-head cpus:1 e s o"
     )
-    objects: list[dict[str, Any]] = [json.loads(one) for one in played(words, as_json=True)]
+    objects: list[dict[str, Any]] = [json.loads(one) for one in played(PlainLab, words, as_json=True)]
     assert [one["word"] for one in objects[1:]] == [
         "model", "change", "without", "twice", "with", "move", "cpus", "e", "s", "o",
     ]  # fmt: skip
@@ -107,7 +96,7 @@ def test_every_word_of_its_list_is_taken() -> None:
 )
 def test_what_cannot_be_is_an_error_that_helps(words: str, said: str) -> None:
     with pytest.raises(LearnerError, match=said):
-        played(words)
+        played(PlainLab, words)
 
 
 def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,4 +111,4 @@ def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 def test_a_story_knows_no_lab() -> None:
     with pytest.raises(LearnerError):
-        played_story("one", "lab")
+        played(partial(Plain, Stepper.start("one")), "lab")

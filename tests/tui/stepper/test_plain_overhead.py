@@ -15,6 +15,7 @@ from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.variants import VARIANTS
 from tests.tui.measurements import little_to_count, measured_at_once
+from tests.tui.playing import flat, played
 from tui.bars import FIRST
 from tui.cli import run
 from tui.stepper.plain_mysteries import PlainMysteries
@@ -23,22 +24,8 @@ from tui.stepper.plain_overhead import WORDS, PlainOverhead
 pytestmark = pytest.mark.keystone
 
 
-def played(words: str, as_json: bool = False) -> list[str]:
-    """What it says to these words."""
-    said: list[str] = []
-    plain = PlainOverhead(said.append, as_json)
-    plain.begin()
-    for word in words.split():
-        assert plain.take(word)
-    return said
-
-
-def flat(text: str) -> str:
-    return " ".join(text.split())
-
-
 def test_figures_first_then_an_explanation_of_each() -> None:
-    first, explained = map(flat, played("y"))
+    first, explained = map(flat, played(PlainOverhead, "y"))
     for name in FIRST:
         assert f"{VARIANTS[name].title}: {exact(name).instructions:,} instructions." in first
         assert flat(VARIANTS[name].sentence) in explained
@@ -47,7 +34,7 @@ def test_figures_first_then_an_explanation_of_each() -> None:
 
 def test_measuring_waits_for_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     measured_at_once(monkeypatch)
-    objects = [json.loads(one) for one in played("measured n b g o", as_json=True)]
+    objects = [json.loads(one) for one in played(PlainOverhead, "measured n b g o", as_json=True)]
     assert [one["answer"] for one in objects] == ["exact", "measured", "growth", "measured", "measured", "measured"]
     assert [bool(one["bars"]) for one in objects] == [True, False, False, False, True, True]
     assert objects[1]["said"][0].startswith("Nothing is measured yet.")
@@ -70,13 +57,13 @@ def test_every_word_of_its_list_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_bars_can_be_drawn() -> None:
-    drawn = played("d")[-1].splitlines()
+    drawn = played(PlainOverhead, "d")[-1].splitlines()
     assert drawn[5].startswith("function tracer on") and drawn[5].count("#") == 40
 
 
 def test_what_means_nothing_is_an_error_that_helps() -> None:
     with pytest.raises(LearnerError, match="Did you mean 'growth'"):
-        played("grwth")
+        played(PlainOverhead, "grwth")
 
 
 def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
