@@ -97,7 +97,7 @@ class CodeMap:
         raise GuestError(f"{offset:#x} is not an offset of the code buffer")
 
     def ranges(self, low: int, high: int) -> list[tuple[int, int]]:
-        """The addresses [first, last) of the offsets [low, high), a range for each region; every CPU asks for the same."""
+        """The addresses [first, last) of the offsets [low, high), by region; every CPU asks for the same."""
         if self._asked != (low, high):
             cuts = ((max(low, r.start), min(high, r.start + r.size), r.base - r.start) for r in self.regions)
             self._ranges = [(first + shift, last + shift) for first, last, shift in cuts if first < last]
