@@ -32,6 +32,7 @@ from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import Lab
+from tui.stepper.lab_words import promises
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
@@ -147,14 +148,18 @@ class SimkernelApp(StepperApp):
         """The words that stand on this screen now."""
         text = "\n".join(strip.text for strip in self.screen._compositor.render_strips())
         model = self.stepper.simulation.options.model.value
+        promised: list[str] = []
         if isinstance(self.screen, LabScreen):
-            model = self.screen.lab.chosen["model"]
+            model, promised = self.screen.lab.chosen["model"], promises(self.screen.lab)
         page: list[Line] = []
         if self.screen.name != COSTS:
             page += [*wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72), line()]
         page += [line(("The words on this screen", "title")), line()]
         for word, meaning in words_on(text).items():
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
+        if promised:
+            page += [line(), line(("What has to hold in every order of events", "title")), line()]
+            page += [row for one in promised for row in wrap(self.look.marks.plain(one), 72, "", "", "    ")]
         self.push_screen(Page(page))
 
     def do_help(self) -> None:

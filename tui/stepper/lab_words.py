@@ -49,3 +49,8 @@ def answer(lab: Lab) -> list[str]:
     if finding.broken and not finding.finished:
         out.append("The search was not finished: another promise may be broken too.")
     return out
+
+
+def promises(lab: Lab) -> list[str]:
+    """What has to hold in every order of events: the name of each promise that is asked for, and what it says."""
+    return [f"{name}: {BY_NAME[name].promise}." for name in lab.question.properties]

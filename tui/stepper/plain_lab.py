@@ -13,8 +13,8 @@ from typing import Any
 from simkernel.errors import LearnerError, nearest
 from tui.output import progress
 from tui.stepper.lab import SETTINGS, TIMES, Lab
-from tui.stepper.lab_words import GUESSES, answer, question
-from tui.stepper.plain import Plain
+from tui.stepper.lab_words import GUESSES, answer, promises, question
+from tui.stepper.plain import Plain, word_lines
 from tui.stepper.player import Player, paragraphs, parted
 
 NAME = "lab"
@@ -27,6 +27,7 @@ WORDS = {
     "o": "the next promise that is broken",
     "g": "the next question",
     "p": "watch the schedule, step by step; lab comes back",
+    "w": "what the words of the last paragraph mean, and what has to hold",
     "l": "the last again",
     "h": "this list",
     "q": "quit",
@@ -113,6 +114,9 @@ class PlainLab(Player):
                 self._say(word, self._last)
             case "h":
                 self._say(word, [f"{one}: {what}" for one, what in (WORDS | STEPS).items()] + settings())
+            case "w":
+                words = word_lines(" ".join(self._last), self.lab.chosen["model"])
+                self._say(word, [*words, "What has to hold in every order of events:", *promises(self.lab)])
             case "s":
                 self._say(word, self._switches())
             case "o":
@@ -164,7 +168,7 @@ class PlainLab(Player):
         ]
 
     def _say(self, word: str, said: list[str]) -> None:
-        if word != "h":
+        if word not in ("h", "w"):
             self._last = said
         self.say(json.dumps(self._object(word, said)) if self.as_json else paragraphs(said))
 

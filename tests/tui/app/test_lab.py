@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from simkernel.explore.properties import BY_NAME, USUAL
 from tests.tui.app.screens import Hand, drive, press
 from tests.tui.playing import flat
 from tui.app.marks import ASCII, UNICODE
@@ -184,12 +185,29 @@ def test_a_click_chooses_and_changes(size: tuple[int, int]) -> None:
     drive(check, size=size)
 
 
+async def pages(hand: Hand) -> str:
+    """All of the page on the screen, which says itself whether there is more of it than one sees."""
+    seen = [await press(hand)]
+    while "PageDown" in seen[-1] and (text := await press(hand, "pagedown")) != seen[-1]:
+        seen.append(text)
+    return flat("\n".join(row.strip() for row in dict.fromkeys("\n".join(seen).splitlines())))
+
+
+def test_a_page_offers_to_scroll_where_there_is_more_of_it() -> None:
+    async def check(hand: Hand) -> None:
+        assert "PageDown" not in await press(hand, "L", "e", "question_mark")
+
+    drive(check, size=(120, 80))
+
+
 def test_what_words_and_model_mean_is_a_key_away() -> None:
     async def check(hand: Hand) -> None:
         await press(hand, "L", "s")
         lab_of(hand).lab.choose("model", "pieces")
         text = flat(await press(hand, "e", "question_mark"))
         assert f"pieces: {MODELS['pieces']}" in text and NOT_A_CPU in text and WORDS["sync"] in text
+        seen = await pages(hand)
+        assert all(f"{name}: {BY_NAME[name].promise}." in seen for name in USUAL)
         text = flat(await press(hand, "escape", "f1"))
         assert all(what in text for _, what in HELP)
         await press(hand, "escape")

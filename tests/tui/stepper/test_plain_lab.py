@@ -13,6 +13,7 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore
+from simkernel.explore.properties import BY_NAME, USUAL
 from simkernel.explore.sentences import choice_of, parse
 from simkernel.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL
@@ -23,6 +24,7 @@ from tui.stepper.lab_words import GUESSES
 from tui.stepper.plain import Plain
 from tui.stepper.plain_lab import STEPS, WORDS, PlainLab
 from tui.stepper.stepper import Stepper
+from tui.stepper.words import NOT_A_CPU
 
 
 def test_first_a_question_then_the_explorers_own_sentences() -> None:
@@ -59,6 +61,12 @@ def test_words_change_what_is_asked() -> None:
         "write head": "once", "sync 3": "twice",
     }  # fmt: skip
     assert objects[8]["chosen"]["model"] == "pieces"
+
+
+def test_the_words_of_a_verdict_are_a_key_away() -> None:
+    _, verdict, words, again = played(PlainLab, "e w l")
+    assert again == verdict and NOT_A_CPU in flat(words)
+    assert all(f"{name}: {BY_NAME[name].promise}." in flat(words) for name in USUAL)
 
 
 def test_ctrl_c_ends_a_search_and_not_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:

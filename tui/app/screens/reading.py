@@ -11,6 +11,8 @@ from textual.widgets import Static
 
 from tui.app.text import Line, content
 
+BACK = "Esc: back"
+
 
 class Page(ModalScreen[None]):
     """Lines in a frame over the screen."""
@@ -30,10 +32,18 @@ class Page(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Static(self._content)
-        yield Static("Esc: back   PageDown, PageUp: more of it", classes="keys")
+        yield Static(BACK, classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+    def on_resize(self) -> None:
+        """Keys that scroll are offered where there is more than the screen holds."""
+        self.call_after_refresh(self._offer)
+
+    def _offer(self) -> None:
+        more = self.query_one(VerticalScroll).max_scroll_y > 0
+        self.query_one(".keys", Static).update(f"{BACK}   PageDown, PageUp: more of it" if more else BACK)
 
     def action_close(self) -> None:
         self.dismiss()
