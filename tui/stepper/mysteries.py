@@ -17,13 +17,16 @@ from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, Park
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
 from simkernel.insn import SITE_SIZE
+from simkernel.narrate.events import cpus
 from simkernel.options import Options, load_image
+from simkernel.overhead.published import published
+from simkernel.protocol import SyncCores, Write
 from simkernel.ringbuffer import Ring
 from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
-from simkernel.snapshot.patch import patch_of
-from simkernel.snapshot.site import INT3, NOTHING, site_map
+from simkernel.snapshot.patch import Patch, patch_of
+from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING, site_map
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
@@ -35,9 +38,13 @@ COUNTED = 500_000  # instructions for which the calls are counted
 COUNTS = 6  # rows of the table of counts
 OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY, patch_quantum=QUANTUM, act_odds=256)
 
-CHANGING = "Every function is being changed, while the CPUs run."
-BACK = "Every function is being changed back, while the CPUs run."
-STAND_IN = "Where a place is marked with ! a stand-in makes the call, while the other bytes change."
+ON_THE_WAY = {4: "Every function is being changed", 5: "Every function is being changed back"}
+STAND_IN = {
+    4: "A place marked with ! has a stand-in of one byte: it makes the call while the others change.",
+    5: "A place marked with ! has a stand-in of one byte: it leaves the call out while the others change.",
+}
+BEGUN = "At a place marked with ~ nothing is written yet."
+WRITTEN = "At a place marked with ~ all five bytes are written."
 ANSWERS = {"y": "You said yes. It does not.", "n": "You said no, and it does not.", "?": "It does not."}
 
 
@@ -48,7 +55,7 @@ class Cue:
     Attributes:
         number: 1 to 7. lines: sentences. listing: gdb's, of the file; "" where it is not shown.
         rows: (label, five bytes, what they are). map: of all functions. counts: (function, calls), most called first.
-        keys: (key, what it does). working: more is to come without a key.
+        keys: (key, what it does). working: more is to come without a key. part: of that, 0 to 1, None where unknown.
     """
 
     number: int
@@ -59,6 +66,7 @@ class Cue:
     map: SiteMap | None = None
     counts: tuple[tuple[str, int], ...] = ()
     working: bool = False
+    part: float | None = None
 
 
 class Mysteries:
@@ -72,6 +80,7 @@ class Mysteries:
         self._answer = ""
         self._changed = False  # cues 4 and 5: every place is what it is to become
         self._work: Iterator[None] | None = None
+        self._until: tuple[int, int] | None = None  # from which clock to which the machine runs, where that is known
         self._map: SiteMap | None = None
         self._counted: dict[int, int] = {}
         self._ran = self._called = 0  # cue 2: by CPU0
@@ -102,7 +111,7 @@ class Mysteries:
 
     def _begin(self, number: int, work: Iterator[None]) -> None:
         self._finish()
-        self.number, self._work = number, work
+        self.number, self._work, self._until = number, work, None
 
     def _finish(self) -> None:
         while self.work():
@@ -121,6 +130,7 @@ class Mysteries:
         simulation = self.simulation
         fentry = self.image.address("__fentry__")
         end = simulation.machine.clock + WATCHED
+        self._until = (simulation.machine.clock, end)
         while simulation.machine.clock < end:
             slice_end = min(end, simulation.machine.clock + SLICE)
             places = [bp.AtAddress(self.site, 0), bp.AtAddress(fentry, 0)]
@@ -156,13 +166,13 @@ class Mysteries:
         self._time = time_given(simulation, entries)
         traps = [event.cpu for event in simulation.since(first) if isinstance(event, Int3Taken)]
         self._met = tuple(traps.count(cpu) for cpu in simulation.cpus)
-        yield from self._count(COUNTED)
+        yield from self._count_calls()
 
     def _untrace(self) -> Iterator[None]:
         """The way back; then a while in which nothing is to be counted."""
         yield from self._do("nop")
         before, clock = sum(self._counted.values()), self.simulation.machine.clock
-        yield from self._count(COUNTED)
+        yield from self._count_calls()
         self._quiet = (self.simulation.machine.clock - clock, sum(self._counted.values()) - before)
 
     def _do(self, tracer: str) -> Iterator[None]:
@@ -174,6 +184,11 @@ class Mysteries:
                 raise GuestError(simulation.outcome)
             yield from self._count(SLICE)
         self._changed = True
+
+    def _count_calls(self) -> Iterator[None]:
+        clock = self.simulation.machine.clock
+        self._until = (clock, clock + COUNTED)
+        yield from self._count(COUNTED)
 
     def _count(self, clock: int) -> Iterator[None]:
         """Run, and count the records that guest code writes."""
@@ -209,20 +224,41 @@ class Mysteries:
             map=self._map if number in (3, 4, 5) else None,
             counts=self._most_called() if number in (4, 5) else (),
             working=working,
+            part=self._part if working else None,
         )
 
+    @property
+    def _part(self) -> float | None:
+        """How much is done of what is under way; None where it is not known how long it takes."""
+        if self.number == 3:
+            return None if self._map is None else self._map.count(NOTHING) / self.places
+        if self._until is None:
+            return None
+        first, last = self._until
+        return min(1.0, (self.simulation.machine.clock - first) / (last - first))
+
     def _under_way(self) -> tuple[str, ...]:
+        if self.number == 2:
+            return (
+                f"The machine runs for {WATCHED:,} instructions; the calls are counted.",
+                f"CPU0 has come to the first instruction {self._ran:,} times so far.",
+            )
+        if self.number == 3:
+            return ("The machine boots once more.",)
+        if self._changed:
+            what = "traced" if self.number == 4 else "as before"
+            return (f"Every function is {what}. For {COUNTED:,} instructions the calls are counted.",)
         patch = patch_of(self.simulation)
-        step = (f"ftrace is at step {patch.step + 1} of {patch.steps} of this change.",) if patch.steps else ()
-        stand_in = (STAND_IN,) if self._map is not None and self._map.count(INT3) else ()
-        return {
-            2: ("The machine runs, and counts.", f"CPU0 has come to the first instruction {self._ran:,} times so far."),
-            3: ("The machine boots once more.",),
-            4: ("Every function is traced. The calls are counted.",) if self._changed else (CHANGING, *stand_in, *step),
-            5: ("Every function is as before. We look whether calls are still counted.",)
-            if self._changed
-            else (BACK, *step),
-        }[self.number]
+        changed = self._map is not None and self._map.count(CALL if self.number == 5 else NOTHING) < self.places
+        return (f"{ON_THE_WAY[self.number]}, while the CPUs run.", *self._marked(patch), who_does_what(patch, changed))
+
+    def _marked(self, patch: Patch) -> tuple[str, ...]:
+        """What the marks of the map mean that are on it for this moment only."""
+        if self._map is None:
+            return ()
+        new = patch.last_done is not None  # at least one round of writes is over: the first byte comes last
+        meant = {INT3: STAND_IN[self.number], CHANGING: WRITTEN if new else BEGUN}
+        return tuple(text for state, text in meant.items() if self._map.count(state))
 
     def listing(self) -> tuple[str, ...]:
         """gdb's listing of the function in the file, its first lines."""
@@ -251,17 +287,17 @@ ON = (("enter", "go on"),)
 
 def _first(m: Mysteries) -> Said:
     return (
-        f"gdb says that {FUNCTION}() begins with a call.",
+        f"A small kernel runs here, on a simulated machine with {OPTIONS.cpus} CPUs.",
+        f"gdb says that its function {FUNCTION}() begins with a call.",
         f"Does this machine make that call each time {FUNCTION}() runs?",
     ), (("y", "yes"), ("n", "no"), ("?", "let it run, and see"), ("s", "I know ftrace: to the scenarios"))
 
 
 def _second(m: Mysteries) -> Said:
-    cpus = m.simulation.options.cpus
     return (
         m._answer,
         "In memory there is one instruction that does nothing.",
-        f"CPU0, one of {cpus} simulated CPUs, has run it {m._ran:,} times and made {m._called:,} calls.",
+        f"CPU0 has run it {m._ran:,} times and made {m._called:,} calls.",
     ), ON
 
 
@@ -270,7 +306,8 @@ def _third(m: Mysteries) -> Said:
     return (
         f"At boot, {who}, ftrace wrote that instruction over all {m._at_boot:,} calls.",
         "ftrace is the part of the kernel that traces functions.",
-        "The build had left a list of them.",
+        "The build had left a list of these calls.",
+        f"This kernel is small: Linux on real machines has had {max(one.sites for one in published('patching')):,}.",
         "Press t: trace every function.",
     ), (("t", "trace every function"),)
 
@@ -315,6 +352,19 @@ def _seventh(m: Mysteries) -> Said:
 
 
 TEXTS = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth, 7: _seventh}
+
+
+def who_does_what(patch: Patch, changed: bool) -> str:
+    """Who makes the change, and what it is at: a round of writes, or the wait after it; `changed`: places are."""
+    who = f"{patch.task}, the task that makes the change,"
+    kind = Write if patch.phase is not None and isinstance(patch.phase.action, Write) else SyncCores
+    rounds = [row.phase for row in patch.phases if isinstance(row.phase.action, kind)]
+    if not patch.total or patch.phase not in rounds:
+        return f"{who} {'ends it' if changed else 'prepares it'}."
+    number = f"{rounds.index(patch.phase) + 1} of {len(rounds)}"
+    if kind is Write:
+        return f"{who} writes at {patch.total:,} places: round {number}."
+    return f"{who} waits for an answer of {cpus(patch.waits_for) if patch.waits_for else 'every CPU'}: wait {number}."
 
 
 def shared_waits(events: list[Event]) -> int:

@@ -19,7 +19,7 @@ def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
         pressed = 0
         for key, words in (
             ("y", "made 0 calls"),
-            ("enter", "The build had left a list of them."),
+            ("enter", "The build had left a list of these calls."),
             ("t", "no CPU was stopped"),
             ("t", "The counts stand still: 0 more calls"),
             ("enter", "serve all"),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from simkernel.snapshot.site import CALL, NOTHING
+from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING
 from tui.stepper.mysteries import Cue, Mysteries, shared_waits
 
 WORDS = 20  # of a sentence at most
@@ -73,6 +73,32 @@ def play_to_second(first: str) -> Cue:
     while mysteries.work():
         pass
     return mysteries.cue
+
+
+def test_what_is_said_while_the_machine_runs_follows_the_map() -> None:
+    """Each mark that is spoken of is on the map and the other way round; who makes the change is said where it stands
+    first; the part that is done grows."""
+    mysteries, seen, texts = Mysteries(), set(), set()
+    for key in ("n", "enter", "t", "t"):
+        mysteries.press(key)
+        parts = [0.0]
+        while mysteries.work():
+            cue = mysteries.cue
+            assert cue.working and not any(HARD.search(text) for text in cue.lines)
+            assert all(len(one.split()) <= WORDS for text in cue.lines for one in re.split(r"(?<=[.?]) ", text))
+            if cue.part is not None:
+                assert parts[-1] <= cue.part <= 1
+                parts.append(cue.part)
+            if cue.number in (4, 5) and cue.map is not None:
+                said = " ".join(cue.lines)
+                seen |= {state for state in (INT3, CHANGING) if cue.map.count(state)}
+                assert ("marked with !" in said) == bool(cue.map.count(INT3)), said
+                assert ("marked with ~" in said) == bool(cue.map.count(CHANGING)), said
+                assert said.count("bash-201") == said.count("bash-201, the task that makes the change,")
+                texts |= set(re.findall(r"(?:prepares it|round \d of \d|wait \d of \d|ends it)\.", said))
+        assert len(parts) > 3
+    assert seen == {INT3, CHANGING}
+    assert {"prepares it.", "wait 1 of 3.", "wait 3 of 3.", "ends it."} <= texts, texts
 
 
 def test_a_key_that_means_nothing_here_changes_nothing() -> None:

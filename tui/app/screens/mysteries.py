@@ -11,16 +11,17 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from simkernel.snapshot.site import SITE_STATES
 from tui.app.actions import KEY_NAMES
 from tui.app.marks import Marks
 from tui.app.panels.sitemap import LOOKS, cells
 from tui.app.text import Line, Piece, content, line, wrap
 from tui.stepper.mysteries import Cue, Mysteries
 
+STATES = ("nothing", "call", "stand-in", "changing", "wrong")  # of the map, in the words of the cues
 SLOW_MOTION, ALL = "one", "scenarios"
 FRAME = 0.03  # seconds at least between two pictures of what runs
 HELD = 0.4  # and for one in which every place has changed: one shall see it
+PROGRESS = 20  # columns of the bar
 INDENT = "  "
 
 
@@ -35,8 +36,8 @@ def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
     body += [line()] if cue.rows else []
     if cue.map is not None:
         body += [line(INDENT, *one) for one in map_lines(cells(cue.map), room, marks)]
-        shown = (at for at in range(len(SITE_STATES)) if at < 2 or cue.map.count(at))  # nothing and call always
-        names = (f"{marks.sites[at]} {SITE_STATES[at]}: {cue.map.count(at):,}" for at in shown)
+        shown = (at for at in range(len(STATES)) if at < 2 or cue.map.count(at))  # nothing and call always
+        names = (f"{marks.sites[at]} {STATES[at]}: {cue.map.count(at):,}" for at in shown)
         body += [line(("  " + "   ".join(names), "dim")), line()]
     if cue.counts:
         body.append(line((f"{INDENT}{'FUNC':<30} {'COUNT':>8}", "dim")))
@@ -45,6 +46,10 @@ def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
     for at, one in enumerate(cue.lines):
         for row in wrap(marks.plain(one), room, "strong" if at == len(cue.lines) - 1 or cue.number > 1 else ""):
             body.append(line(INDENT, *row))
+    if cue.part is not None:
+        done = round(PROGRESS * cue.part)
+        bar = marks.ran * done + marks.idle * (PROGRESS - done)
+        body += [line(), line(INDENT, (bar, "new"), f" {100 * cue.part:.0f} %")]
     keys: list[Line] = []
     for key, what in cue.keys:
         keys.append(line(INDENT, (f"{marks.plain(KEY_NAMES.get(key, key)):<6}", "title"), what))
