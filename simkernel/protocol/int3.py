@@ -19,7 +19,7 @@ INT3_PROTOCOL = Protocol(
             settled=False,
             linux="text_poke_bp_batch(), first step",
             true_now="Byte 0 is int3 in memory. A CPU that runs it takes the exception and does the new instruction.",
-            why="One byte changes in one event, wherever the site lies. It keeps CPUs away from the four others.",
+            why="One byte changes in one event, wherever the site lies. The int3 keeps CPUs away from the four others.",
             without="CPUs run the site while its tail changes: half old, half new.",
         ),
         Phase(
@@ -47,7 +47,7 @@ INT3_PROTOCOL = Protocol(
             action=SyncCores(When.IF_TAIL),
             memory=(INT3, NEW, NEW, NEW, NEW),
             settled=True,
-            linux="text_poke_sync(), if some entry has a tail",
+            linux="text_poke_sync(), if some site has a tail",
             true_now="Every CPU has answered: each has the new tail before it can meet the new head.",
             why='The kernel\'s comment: Intel says it is "very likely not necessary"; "better safe than sorry".',
             without="By what manuals promise, a CPU could take the new head and still an old tail.",
@@ -101,7 +101,7 @@ INT3_2012 = Protocol(
             settled=False,
             linux="add_breakpoints()",
             true_now="Byte 0 is int3 in memory. A CPU that runs it goes on behind the site.",
-            why="One byte changes in one event. It keeps CPUs away from the four others.",
+            why="One byte changes in one event. The int3 keeps CPUs away from the four others.",
             without="CPUs run the site while its tail changes: half old, half new.",
         ),
         Phase(

@@ -152,7 +152,7 @@ class SimkernelApp(StepperApp):
         if isinstance(self.screen, LabScreen):
             model, promised = self.screen.lab.chosen["model"], promises(self.screen.lab)
         page: list[Line] = []
-        if self.screen.name != COSTS:
+        if self.screen.name != COSTS and not isinstance(self.screen, MysteriesScreen):
             page += [*wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72), line()]
         page += [line(("The words on this screen", "title")), line()]
         for word, meaning in words_on(text).items():

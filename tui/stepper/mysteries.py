@@ -211,7 +211,8 @@ class Mysteries:
         """The picture as it is now."""
         if self._work is not None:
             return self._cue(self._under_way(), (), working=True)
-        return self._cue(*TEXTS[self.number](self))
+        lines, keys = TEXTS[self.number](self)
+        return self._cue(lines, keys if self.number == 1 else (*keys, ("?", "what the words mean")))
 
     def _cue(self, lines: tuple[str, ...], keys: tuple[tuple[str, str], ...], working: bool = False) -> Cue:
         number = self.number

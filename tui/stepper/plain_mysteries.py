@@ -12,6 +12,7 @@ from simkernel.moment import moment_string
 from tui.stepper import plain_overhead
 from tui.stepper.mysteries import COSTS, Cue, Mysteries
 from tui.stepper.player import WIDTH, Player
+from tui.stepper.words import words_on
 
 NAME = "mysteries"
 LAST = 7
@@ -67,12 +68,20 @@ class PlainMysteries(Player):
             self.costs = plain_overhead.PlainOverhead(self.say, self.as_json)
             self.costs.begin()
             return True
+        if word == "?" and word in keys and self.mysteries.number > 1:
+            self._say_words()
+            return True
         if not self.mysteries.press(word):
             raise LearnerError(f"{word!r} does nothing here; there are: {', '.join([*keys, 'q'])}")
         while self.mysteries.work():
             pass
         self._say(self.mysteries.cue)
         return True
+
+    def _say_words(self) -> None:
+        """What the words of this cue mean."""
+        said = [f"{word}: {meaning}" for word, meaning in words_on(" ".join(self.mysteries.cue.lines)).items()]
+        self.say(json.dumps({"word": "?", "said": said}) if self.as_json else "\n".join(said) + "\n")
 
     def _say(self, cue: Cue) -> None:
         if self.as_json:

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import re
 
+from simkernel.narrate import PATCHER
+
 WORDS = {
     "int3": "One byte, CC. A CPU that runs it leaves what it does, for a handler of the kernel.",
     "call": "Go to another function, and remember the way back.",
     "nop": "An instruction that does nothing. This one is five bytes long, as long as a call.",
+    "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes are to do.",
+    "protocol": "The order of writes and waits by which the bytes change.",
+    "ftrace": "The part of the kernel that traces functions.",
     "nothing": "An instruction of five bytes that does nothing (a NOP).",
     "sync": "Every CPU is asked to answer. It answers between two instructions, so it holds no half of one then. "
     "And it serializes: from there on it runs what memory holds.",
     "trampoline": "A few instructions that save what the function needs, call the tracer, and come back.",
     "handler": "The code of the kernel that runs when a CPU takes an int3 or an interrupt.",
-    "interrupts": "Signals that make a CPU leave what it does for a moment. Where they are off, one has to wait.",
+    "interrupt": "A signal that makes a CPU leave what it does for a moment, between two instructions. "
+    "Where interrupts are off, it has to wait.",
+    "exception": "What makes a CPU leave its work because of the instruction itself: an int3, or bytes that are none.",
     "batch": "Up to 256 functions that are changed together: each wait serves them all.",
     "cache line": "64 bytes that come from memory together. Five bytes across two of them may come at two times. "
     "No manual promises that those of one line are read at once. Simplified: Linux aligns functions so that no site "
     "lies across two.",
-    "trace": "What the tracer has written down: task, CPU, time, function, and who called it. "
+    "trace": "To write down each call of a function: task, CPU, time, function, and who called it. "
     "Simplified: ours writes from the first call on, Linux's once every place is changed (tr->function_enabled).",
     "site": "The place at the start of a function where the five bytes stand.",
-    "serializes": "From here on a CPU runs what memory holds: what it had read ahead does not count any more.",
-    "oops": "The last words of a kernel that cannot go on. Its Code line is what memory holds. "
+    "tracer": "The code that every traced call runs: it writes the trace.",
+    "serialize": "From here on a CPU runs what memory holds: what it had read ahead does not count any more.",
+    "oops": "The last words of a kernel that cannot go on. Its Code line is what memory holds; < > is around the byte "
+    "at which it died. Bytes CC before that fill the gap between two functions. "
     "Simplified: without the lines of segment and control registers.",
+    "opcode": "The bytes that say which instruction it is. Where they say none, it is invalid.",
     "tail": "Bytes 1 to 4 of the five.",
     "head": "Byte 0, the first of the five.",
     "may run": "The bytes that this CPU may still be made to run here, by what manuals promise. Memory is one for all.",
-    "record": "What the patching task publishes for the handler: whose int3 this is, and what to do instead.",
+    "record": "A few words in memory. The batch has one for each site: whose int3 this is, and what to do instead. "
+    "The trace has one for each call.",
     "ipi": "An interrupt that one CPU sends to another.",
     "pending": "Sent to a CPU and not taken by it yet.",
     "no site": "A function that begins with its own code: neither a call nor a NOP stands there.",
@@ -36,10 +47,10 @@ WORDS = {
     "interval": "The value lies between its two ends, with the odds that are stated.",
     "ops": "Whoever wants functions traced: what to call, and for which functions.",
     "ring buffer": "Memory of one CPU for its trace; once it is full, the oldest lines give way.",
-    "bash-201": "The patching task. Simplified: it has a CPU of its own here; in Linux it runs on one of these CPUs.",
+    PATCHER: "The patching task. Simplified: it has a CPU of its own here; in Linux it runs on one of these CPUs.",
     "guest": "The kernel that runs here.",
-    "release": "The end of a change: its record goes, once no handler reads it.",
-    "event": "One store: everybody sees the byte before it, or the byte after it.",
+    "release": "The end of a change: the batch goes, once no handler reads it.",
+    "event": "What happens at one moment: everybody sees what was before it, or what is after it.",
     "tick": "The timer's interrupt, after which another task may run.",
 }
 MODELS = {
@@ -54,10 +65,17 @@ NOT_A_CPU = (
 )
 
 
+PATTERN = r"(?<![a-z]){}(?:s|es|d|ed)?(?![a-z_])"
+"""Of a word in a text in lower case, in the singular or plural."""
+
+
 def words_on(text: str) -> dict[str, str]:
-    """The words of WORDS that stand in a text, in the order in which they do."""
+    """The words of WORDS that stand in a text, in the order in which they do; a line may end within one of two parts.
+
+    A name counts that ends in one (ftrace_trampoline), a longer one does not (release_pages).
+    """
     lower = text.lower()
-    found = {word: re.search(rf"\b{re.escape(word)}", lower) for word in WORDS}
+    found = {word: re.search(PATTERN.format(re.escape(word).replace("\\ ", r"\s+")), lower) for word in WORDS}
     return {
         word: WORDS[word] for word, at in sorted(found.items(), key=lambda one: one[1].start() if one[1] else 0) if at
     }

@@ -31,6 +31,9 @@ def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
             await screen.settled()
             pressed += 1
             assert words in await hand.read()
+            page = await hand.press("question_mark")
+            assert "The words on this screen" in page and "pieces" not in page
+            await hand.press("escape")
         await hand.press("enter")
         assert isinstance(hand.app.screen, StepperScreen) and pressed + 1 <= 12
         assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "one"

@@ -8,6 +8,7 @@ import pytest
 
 from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING
 from tui.stepper.mysteries import Cue, Mysteries, shared_waits
+from tui.stepper.plain_mysteries import PlainMysteries
 
 WORDS = 20  # of a sentence at most
 HARD = re.compile(r"\b(int3|sync|trampoline|IPI|serializ\w+|batch|opcode|nop|patch\w*|ops|site|beat|phase)\b", re.I)
@@ -110,3 +111,12 @@ def test_a_key_that_means_nothing_here_changes_nothing() -> None:
 
 def test_waits_are_those_of_the_largest_batch() -> None:
     assert shared_waits([]) == 0
+
+
+def test_the_words_of_a_cue_are_told_where_its_question_does_not_take_the_key() -> None:
+    said: list[str] = []
+    plain = PlainMysteries(said.append)
+    plain.begin()
+    assert ("?", "let it run, and see") in plain.mysteries.cue.keys
+    assert plain.take("n") and plain.take("?")
+    assert "nothing: An instruction" in said[-1] and "call: Go to another function" in said[-1]

@@ -136,7 +136,7 @@ class MysteriesScreen(Screen[str | None]):
             self.dismiss(ALL)
         elif key == "enter" and cue.number == len(STAGES) and self._pressed.empty():
             self.dismiss(SLOW_MOTION)
-        elif key in ("y", "n", "?", "t", "enter"):
+        elif key in ("y", "n", "t", "enter") or (key == "?" and cue.number == 1):
             self._pressed.put_nowait(key)
         else:
             return

@@ -1,0 +1,102 @@
+"""`?` tells what the words on a screen mean: each technical term that stands in the two mysteries or in a story."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lessons.scenarios import SCENARIOS
+from tests.tui.app.screens import Hand, drive
+from tui.app.screens.mysteries import MysteriesScreen
+from tui.stepper.words import words_on
+
+TERMS = {  # as it may stand on a screen: as `?` calls it
+    r"sites?": "site",
+    r"batch(es)?": "batch",
+    r"protocols?": "protocol",
+    r"events?": "event",
+    r"records?": "record",
+    r"entry|entries": "entry",
+    r"(ftrace_)?trampolines?": "trampoline",
+    r"tail": "tail",
+    r"head": "head",
+    r"int3s?": "int3",
+    r"nops?": "nop",
+    r"nothing": "nothing",
+    r"stand-in": "stand-in",
+    r"syncs?": "sync",
+    r"handlers?": "handler",
+    r"release[sd]?": "release",
+    r"cache\s+lines?": "cache line",
+    r"interrupts?": "interrupt",
+    r"exceptions?": "exception",
+    r"serializes?": "serialize",
+    r"tracer": "tracer",
+    r"traced?": "trace",
+    r"ftrace": "ftrace",
+    r"oops": "oops",
+    r"ops": "ops",
+    r"opcode": "opcode",
+    r"ipis?": "ipi",
+    r"ticks?": "tick",
+    r"guest": "guest",
+    r"ring\s+buffer": "ring buffer",
+    r"bash-201": "bash-201",
+}
+
+
+def terms_on(text: str) -> set[str]:
+    return {name for term, name in TERMS.items() if re.search(rf"(?<![\w-])({term})(?![\w-])", text.lower())}
+
+
+def unexplained(text: str) -> set[str]:
+    """The terms of a screen that its `?` does not tell of."""
+    return terms_on(text) - set(words_on(text))
+
+
+async def asked(hand: Hand, text: str) -> None:
+    """Press `?` and read the page to its end: every term of the screen is a heading there."""
+    page = await hand.press("question_mark")
+    for _ in range(6):
+        page += await hand.press("pagedown")
+    await hand.press("escape")
+    assert not {name for name in terms_on(text) if f"{name}: " not in page}, text
+
+
+@pytest.mark.parametrize("scenario", list(SCENARIOS))
+def test_each_term_of_a_story_is_told_of(scenario: str) -> None:
+    async def check(hand: Hand) -> None:
+        for beat in range(SCENARIOS[scenario].beats + 1):
+            text = hand.text()
+            assert not unexplained(text), (beat, unexplained(text), text)
+            if beat == 3:
+                await asked(hand, text)
+            await hand.press("right")
+
+    drive(check, scenario=scenario)
+
+
+def test_each_term_of_an_oops_is_told_of() -> None:
+    async def check(hand: Hand) -> None:
+        text = await hand.press("right", "right", "right", "x")
+        assert {"oops", "opcode"} <= terms_on(text)
+        await asked(hand, text)
+
+    drive(check)
+
+
+def test_each_term_of_the_mysteries_is_told_of() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.do("mysteries")
+        screen = hand.app.screen
+        assert isinstance(screen, MysteriesScreen)
+        for key in ("y", "enter", "t", "t", "enter", "enter"):
+            await hand.pilot.press(key)
+            while not screen.mysteries.cue.keys:
+                await hand.pilot.pause()
+                assert not unexplained(hand.text()), hand.text()
+            await screen.settled()
+            await asked(hand, await hand.read())
+
+    drive(check)
