@@ -170,7 +170,8 @@ def trace(stepper: Stepper, argument: str) -> Outcome:
     if stepper.site not in sites:
         stepper.site = sites[0]
     what = "every function" if pattern == "*" else f"{len(sites)} function{'s' if len(sites) > 1 else ''}"
-    return Outcome(f"{stepper.snapshot.patch.task} is to trace {what}.")
+    more = "" if pattern == "*" else ", and no other"
+    return Outcome(f"{stepper.snapshot.patch.task} is to trace {what}{more}.")
 
 
 def untrace(stepper: Stepper, argument: str) -> Outcome:

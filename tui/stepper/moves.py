@@ -121,7 +121,8 @@ def run(stepper: Stepper, argument: str) -> Outcome:
         return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
     _not_over(stepper)
     _idle(stepper)
-    return Outcome() if stepper.forward(A_RUN, lambda stop: stepper.finished) else _nothing_more(stepper)
+    over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.task.idle))
+    return Outcome() if over else _nothing_more(stepper)
 
 
 def run_back(stepper: Stepper, argument: str) -> Outcome:

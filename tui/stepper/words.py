@@ -48,6 +48,8 @@ WORDS = {
     "ops": "Whoever wants functions traced: what to call, and for which functions.",
     "ring buffer": "Memory of one CPU for its trace; once it is full, the oldest lines give way.",
     PATCHER: "The patching task. Simplified: it has a CPU of its own here; in Linux it runs on one of these CPUs.",
+    "enabled": "The five bytes of this function are a call: it is traced.",
+    "tramp": "One tracer alone wants this function, so the call leads to the trampoline of that tracer.",
     "guest": "The kernel that runs here.",
     "release": "The end of a change: the batch goes, once no handler reads it.",
     "event": "What happens at one moment: everybody sees what was before it, or what is after it.",

@@ -11,6 +11,7 @@ from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.stepper import StepperScreen
+from tui.stepper.functions import function_rows
 
 
 def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
@@ -75,6 +76,27 @@ def test_functions_are_counted_sorted_searched_and_traced() -> None:
         await hand.press("end", "home", "down", "enter")
         assert isinstance(hand.app.screen, StepperScreen)
         assert stepper.snapshot.site is not None and stepper.snapshot.site.name == screen.chosen.name
+
+    drive(check)
+
+
+def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -> None:
+    async def check(hand: Hand) -> None:
+        assert "F list" in await hand.press("r")
+        text = await hand.press("F", "down")
+        screen = hand.app.screen
+        assert isinstance(screen, FunctionsScreen) and [row.name for row in screen.rows if row.enabled] == ["vfs_read"]
+        name = screen.chosen.name
+        assert f"t: back to the steps, to see {name} traced, and no other." in text
+        assert all(f"{column}:" in text for column in ("COUNT", "OPS", "ENABLED", "TRAMP"))
+        told = await hand.press("f1")
+        assert all(column in told for column in ("COUNT", "OPS", "ENABLED", "TRAMP", "it replaces what is traced now"))
+        text = await hand.press("escape", "t")
+        assert isinstance(hand.app.screen, StepperScreen) and "is to trace 1 function, and no other." in text
+        await hand.press("r")
+        rows = function_rows(hand.app.stepper)
+        assert [row.name for row in rows if row.enabled and row.tramp] == [name]
+        assert [row.name for row in rows if row.wanted] == [name]
 
     drive(check)
 

@@ -8,10 +8,11 @@ from simkernel.snapshot import SiteMap
 from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING, SITE_STATES, WRONG
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece, line
+from tui.app.text import Line, Piece, length, line
 
 A_CELL_EACH, BATCH = 2_000, 256
 LOOKS = ("dim", "new", "int3", "here", "bad")
+LISTED = line(("   F", "title"), (" list", ""))
 WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOTHING)
 
 
@@ -20,6 +21,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     if not sites.states:
         return []
     out = [counts(picture, sites)]
+    if length(out[0]) + length(LISTED) <= width:
+        out[0] = line(*out[0], *LISTED)
     states = cells(sites)
     for start in range(0, len(states), width):
         row: list[Piece] = []

@@ -21,6 +21,8 @@ from tui.stepper.stepper import Outcome, Stepper
 RUN = 100_000  # instructions of `r`
 BESIDE = 100  # columns from which on the disassembly stands beside the table
 TABLE = 62
+BELOW = 3  # lines below the table: what its columns mean, what `t` does, the keys
+COLUMNS = "COUNT: calls so far. OPS: tracers that want it. ENABLED: traced. TRAMP: see F1."
 
 Ask = Callable[[Callable[[], Outcome]], None]
 
@@ -48,11 +50,16 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     KEYS = (
         ("Up, Down", "Choose a function; PageUp, PageDown, Home and End go further."),
         ("Enter", "Look at its first five bytes, step by step."),
-        ("t, u", "Trace it, or take it out of the trace, step by step."),
+        ("t", "Back to the steps, to watch how this function is traced, and no other: it replaces what is traced now."),
+        ("u", "Back to the steps, to watch how it is taken out of the trace; the others stay."),
         ("T, U", "The same for all functions that the table shows."),
         ("/", "Search by a pattern, as vfs_*."),
         ("o", "Another order: by address, by name, by calls."),
         ("r", "Let the machine run for a while: the calls of traced functions are counted."),
+        ("COUNT", "Calls of it that the tracer has written down so far."),
+        ("OPS", "How many tracers want it."),
+        ("ENABLED", "Its five bytes are a call: it is traced."),
+        ("TRAMP", "One tracer alone wants it, so they call the trampoline of that tracer."),
         ("Esc, q, F", "Back."),
     )
     DEFAULT_CSS = """
@@ -104,9 +111,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         out = [spread(line(" ", *head), line((f"{calls:,} calls ", "strong")), width)]
         beside = width >= BESIDE
         table = TABLE if beside else width
-        out.append(cut(line((f"   {'FUNC':<30} {'COUNT':>6}  BYTES           FLAGS", "dim")), table))
-        body = height - 4 if beside else max(3, (height - 4) * 3 // 5)
-        first = max(0, min(self.cursor - body // 2, len(self.rows) - body))
+        out.append(cut(line((f"   {'FUNC':<30} {'COUNT':>6}  BYTES          OPS FLAGS", "dim")), table))
+        first, body = self.shown(width, height)
         rows = [self.row(at, table) for at in range(first, min(len(self.rows), first + body))]
         code = [line((text.expandtabs(8), "")) for text in disassembly(self._stepper, self.chosen.name, self._intel)]
         if beside:
@@ -117,9 +123,20 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         else:
             out += rows + [line()] * (body - len(rows))
             out.append(line((" " + self._marks.rule * (width - 2), "dim")))
-            out += [cut(short(one), width) for one in code[: max(0, height - len(out) - 1)]]
-        out += [line()] * (height - len(out) - 1)
-        return [*out[: height - 1], cut(self.keys(), width)]
+            out += [cut(short(one), width) for one in code[: max(0, height - len(out) - BELOW)]]
+        out += [line()] * (height - len(out) - BELOW)
+        below = [line((f" {COLUMNS}", "dim")), self.ahead(), self.keys()]
+        return [*out[: height - BELOW], *(cut(one, width) for one in below)]
+
+    def shown(self, width: int, height: int) -> tuple[int, int]:
+        """The first row of the table that is seen, and how many are."""
+        room = height - BELOW - 2
+        body = room if width >= BESIDE else max(3, room * 3 // 5)
+        return max(0, min(self.cursor - body // 2, len(self.rows) - body)), body
+
+    def ahead(self) -> Line:
+        """What `t` will do."""
+        return line((f" t: back to the steps, to see {self.chosen.name} traced, and no other.", "dim"))
 
     def row(self, at: int, width: int) -> Line:
         one = self.rows[at]
@@ -207,9 +224,7 @@ class Board(Widget, can_focus=True):
         return content(self._of.lines(self.size.width, self.size.height))
 
     def on_click(self, event: events.Click) -> None:
-        height = self.size.height
-        body = height - 4 if self.size.width >= BESIDE else max(3, (height - 4) * 3 // 5)
-        first = max(0, min(self._of.cursor - body // 2, len(self._of.rows) - body))
+        first, body = self._of.shown(self.size.width, self.size.height)
         at = first + event.y - 2
         if 2 <= event.y < 2 + body and at < len(self._of.rows):
             self._of.cursor = at
