@@ -211,3 +211,9 @@ def test_a_sync_is_over_in_words_once_every_cpu_has_answered() -> None:
     assert len(answered) == 3
     assert all("has every answer" in story.patcher for story in answered)
     assert all("can go on" not in story.patcher for story in answered)
+
+
+def test_how_a_cpu_is_asked_is_said_once_where_the_first_sync_is_sent() -> None:
+    told = [story.said[0] for story in walk("one") if any("Interrupts ask them" in one for one in story.said)]
+    assert told == ["bash-201 sends sync 1 to CPU0 and CPU1, and waits for every answer."]
+    assert not [story for story in walk("naive") if any("Interrupts ask them" in one for one in story.said)]

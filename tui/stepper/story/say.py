@@ -17,7 +17,7 @@ from simkernel.insn import INT3, SITE_SIZE
 from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.narrate import PATCHER, sentence
 from simkernel.narrate.events import listed
-from simkernel.protocol import Phase
+from simkernel.protocol import Phase, SyncCores
 from simkernel.schedule import Run
 from simkernel.snapshot import SiteView, Snapshot
 from tui.stepper.stepper import Stepper
@@ -95,6 +95,15 @@ def _begun(event: ev.BatchStarted, stepper: Stepper, phase: Phase | None) -> lis
 def _stored(event: ev.SiteStored, stepper: Stepper, phase: Phase | None) -> list[str]:
     site = stepper.snapshot.site
     return [bytes_sentence(site) if site is not None else "", phase.why if phase is not None else ""]
+
+
+def _sent(event: ev.SyncSent, stepper: Stepper, phase: Phase | None) -> list[str]:
+    """At the first sync of a batch how a CPU is asked, and that it is not the patching task's own."""
+    first = next((one for one in stepper.protocol.phases if isinstance(one.action, SyncCores)), None)
+    return [ASKED if phase is not None and phase is first else "", *_why(event, stepper, phase)]
+
+
+ASKED = f"Interrupts ask them, between two instructions; {PATCHER} has a CPU of its own."
 
 
 def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -183,7 +192,7 @@ def _name(stepper: Stepper) -> str:
 REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]] = {
     ev.BatchStarted: _begun,
     ev.SiteStored: _stored,
-    ev.SyncSent: _why,
+    ev.SyncSent: _sent,
     ev.ParkAsked: _why,
     ev.Unparked: _why,
     ev.SyncAnswered: _answered,
