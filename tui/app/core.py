@@ -111,7 +111,7 @@ class StepperApp(App[int]):
         self._asked.put_nowait(what)
 
     async def settled(self) -> None:
-        """Wait until all that was asked for is done and drawn."""
+        """Wait until all that was asked for is done, and the picture of it is there to be drawn."""
         await self._asked.join()
 
     async def _carry_out(self) -> None:

@@ -35,11 +35,23 @@ class Hand:
         return await self.read()
 
     async def read(self) -> str:
-        """The screen's text, once nothing is under way."""
+        """The screen's text, once nothing is under way and all is drawn.
+
+        A pause ends when our process takes no time, as it does too where a busy machine gives it none: a screen may
+        then have given its panels their places, and they have not drawn yet.
+        """
         await self.app.settled()
         await self.pilot.pause()
         await self.app.settled()
+        while not self._drawn():
+            await self.pilot.pause()
         return self.text()
+
+    def _drawn(self) -> bool:
+        """Whether every widget has handled what it was told of, and the screen shows it."""
+        screen = self.app.screen
+        waiting = any(one._message_queue.qsize() for one in (self.app, *screen.walk_children(with_self=True)))
+        return not (waiting or screen._layout_required or screen._repaint_required or screen._dirty_widgets)
 
     def text(self) -> str:
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
@@ -48,8 +60,7 @@ class Hand:
 async def press(hand: Hand, *keys: str) -> str:
     """Press keys one by one, each when the work that the one before has begun is over; the screen's text."""
     for key in keys:
-        await hand.pilot.press(key)
-        await hand.pilot.pause()
+        await hand.press(key)
         if isinstance(hand.app.screen, WorkingScreen):
             await hand.app.screen.settled()
         await hand.read()
