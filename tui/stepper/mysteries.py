@@ -19,7 +19,6 @@ from simkernel.ftrace.commands import SetTracer
 from simkernel.insn import SITE_SIZE
 from simkernel.narrate.events import cpus
 from simkernel.options import Options, load_image
-from simkernel.overhead.published import published
 from simkernel.protocol import SyncCores, Write
 from simkernel.ringbuffer import Ring
 from simkernel.schedule import QUANTUM, Policy, Run
@@ -303,12 +302,15 @@ def _second(m: Mysteries) -> Said:
 
 
 def _third(m: Mysteries) -> Said:
+    from simkernel.overhead.published import published  # not before it is asked for
+
+    real = max(one.sites for one in published("patching"))
     who = "before a second CPU ran" if m._cpus_at_boot == 1 else f"with {m._cpus_at_boot} CPUs running"
     return (
         f"At boot, {who}, ftrace wrote that instruction over all {m._at_boot:,} calls.",
         "ftrace is the part of the kernel that traces functions.",
         "The build had left a list of these calls.",
-        f"This kernel is small: Linux on real machines has had {max(one.sites for one in published('patching')):,}.",
+        f"This kernel is small: Linux on real machines has had {real:,}.",
         "Press t: trace every function.",
     ), (("t", "trace every function"),)
 
