@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simkernel.overhead.modelled import Costs
 
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
-SAME_WORK = "The toy kernel does one piece of work with each of these beginnings of its functions."
+SAME_WORK = "The toy kernel does the same work for each bar; its functions begin in another way each time."
 COLUMNS = 40
 WIDTH, ROW, LEFT, RIGHT = 860, 58, 250, 190
 SMALL = 132  # characters of the small print in a line of the picture
@@ -47,6 +47,7 @@ class Chart:
     Attributes:
         heading: which. sentence: what the bars allow to be said. means: what a bar is.
         scale: (value, number) of an axis above the bars, where their lengths are not their figures.
+        apart, others: a heading, and how many of the last bars stand below it: figures of others.
     """
 
     heading: str
@@ -54,6 +55,14 @@ class Chart:
     sentence: str
     means: str = ""
     scale: tuple[tuple[float, str], ...] = ()
+    apart: str = ""
+    others: int = 0
+
+    @property
+    def rows(self) -> list[int | None]:
+        """The bars by number in the order of rows, None for the heading among them."""
+        own = len(self.bars) - self.others
+        return [*range(own), *[None] * bool(self.others), *range(own, len(self.bars))]
 
 
 def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
@@ -69,13 +78,13 @@ def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
         base, off = by_name["none"], by_name["nop"]
         more, code = off.instructions - base.instructions, off.code - base.code
         sentence = f"Off: {more / off.calls:g} instruction and {code / off.calls:g} bytes of code more a call."
-    means = f"{SAME_WORK} A bar is the instructions that it takes, counted on the simulated machine."
+    means = f"{SAME_WORK} A bar is its instructions, counted one by one on the simulated machine."
     return Chart("EXACT: instructions, counted", bars, sentence, means)
 
 
 def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = FIRST) -> Chart:
     """Cycles of the workload by a cost table; where more has no price than in the first, only "more than" is known."""
-    from simkernel.overhead.modelled import modelled
+    from simkernel.overhead.modelled import OWN, modelled
 
     shown = [row for row in rows if row.name in names] or list(rows)
     prices = [modelled(row, table) for row in shown]
@@ -92,7 +101,8 @@ def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = F
         sentence = f"Off: {(off.cycles - base.cycles) / calls:.2f} cycles more a call, by this table."
         if off.unpriced != base.unpriced:
             sentence = "Off: this table has no price for the instruction that a call takes more."
-    means = f"{SAME_WORK} A bar is its cycles by {table.name}: the exact counts, priced. No CPU ran it."
+    whose = "simkernel's table" if table.name == OWN else "the table"
+    means = f"{SAME_WORK} A bar is its cycles: what was counted, at the prices of {whose} {table.name}. No CPU ran it."
     return Chart("MODELLED: cycles, by a table", tuple(bars), sentence, means)
 
 
@@ -191,7 +201,8 @@ def text_lines(chart: Chart) -> list[str]:
     end = edge(chart)
     out = [chart.heading, ""]
     out += [f"{'':<28} {axis(chart, COLUMNS)}".rstrip()] if chart.scale else []
-    out += [f"{bar.title:<28} {cells(bar, end, COLUMNS):<{COLUMNS}} {bar.text}" for bar in chart.bars]
+    bars = [f"{bar.title:<28} {cells(bar, end, COLUMNS):<{COLUMNS}} {bar.text}" for bar in chart.bars]
+    out += [chart.apart if at is None else bars[at] for at in chart.rows]
     return [*out, "", *cut_print(chart)]
 
 

@@ -73,7 +73,7 @@ def _sync_sentence(row: Patched) -> str:
 
 
 def plot_chart(plot: Plot) -> Chart:
-    """The plot as bars, their lengths in powers of ten; a published figure has a row at its place, and no bar."""
+    """The plot as bars, their lengths in powers of ten; published figures stand below, and have no bar."""
     values = [up for _across, up, _text in plot.points]
     low, high = floor(log10(min(values))), ceil(log10(max(values)))
     rows = [
@@ -82,10 +82,12 @@ def plot_chart(plot: Plot) -> Chart:
     rows += [(mark.at, 1, _published_bar(mark)) for mark in plot.marks]
     return Chart(
         plot.heading,
-        tuple(bar for _across, _kind, bar in sorted(rows, key=lambda row: row[:2])),
+        tuple(bar for _across, _kind, bar in sorted(rows, key=lambda row: (row[1], row[0]))),
         plot.small[0],
         f"A bar is the {plot.up} for so many {plot.across}. Each number of its scale is ten times the one before.",
         tuple((float(power - low), _short(power)) for power in range(low, high + 1)),
+        f"Others have published, of Linux on real machines: times, not {plot.up}.",
+        len(plot.marks),
     )
 
 

@@ -101,7 +101,7 @@ VARIANTS = {
             "call",
             "call left in",
             "e8 .. .. .. ..  call __fentry__",
-            "The compiler's call, left as it was built: each time it goes to a bare ret and back. "
+            "The compiler's call, left as it was built: it goes to a function that returns at once. "
             "Simplified: Linux without dynamic ftrace compares a pointer there first.",
             prepare=_call_left_in,
         ),

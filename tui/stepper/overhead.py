@@ -54,7 +54,10 @@ class Answer:
     at_once: bool = False
 
 
-_COUNT = "The toy kernel does one piece of work with each beginning of its functions, and every instruction is counted."
+_COUNT = (
+    "The toy kernel does the same work several times; its functions begin in another way each time. "
+    "Every instruction is counted."
+)
 ANSWERS = {
     EXACT: Answer("counted on the simulated machine", _COUNT, "Counting", at_once=True),
     MODELLED: Answer("counted, then priced by a table", _COUNT, "Counting", at_once=True),

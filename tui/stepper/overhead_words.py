@@ -21,6 +21,7 @@ PICTURES = MEANS | {
 }
 STAMP = "Simplified: here the stamp of a record is a word in memory, not RDTSC."
 SIGNAL = "An int3 is a signal to the process."
+WHOLE = 10  # from here on no decimals
 FIRST_BAR = "The others are held against this one."
 
 
@@ -105,11 +106,11 @@ def _counted(overhead: Overhead, name: str) -> str:
         return FIRST_BAR
     instructions, code = row.instructions - base.instructions, row.code - base.code
     accesses = row.reads + row.writes - base.reads - base.writes
-    takes = "takes on average" if len(set(row.span)) > 1 else "takes"
-    memory = _number(accesses / calls, "access to memory", "accesses to memory") if accesses else "no access to memory"
+    call = "On average a call" if len(set(row.span)) > 1 else "A call"
+    memory = f"{_number(accesses / calls, 'time')} more" if accesses else "as often"
     return (
-        f"A call {takes} {_number(instructions / calls, 'instruction')}, {_number(code / calls, 'byte')} of code "
-        f"and {memory} more than {VARIANTS[base.name].title}."
+        f"{call} runs {_number(instructions / calls, 'instruction')} ({_number(code / calls, 'byte')} of code) "
+        f"more than with {VARIANTS[base.name].title}. It accesses memory {memory}."
     )
 
 
@@ -121,7 +122,9 @@ def _priced(overhead: Overhead, name: str) -> str:
         return f"{FIRST_BAR} In each {sum(price.unpriced.values()):,} instructions have no price."
     more = {form: times - other.unpriced.get(form, 0) for form, times in price.unpriced.items()}
     unpriced = ", ".join(f"{times:,} {form}" for form, times in more.items() if times)
-    said = f"A call takes {(price.cycles - other.cycles) / calls:.2f} cycles more than {VARIANTS[base.name].title}."
+    said = (
+        f"A call takes {(price.cycles - other.cycles) / calls:.2f} cycles more than with {VARIANTS[base.name].title}."
+    )
     return f"{said} Without a price: {unpriced}." if unpriced else said
 
 
@@ -145,11 +148,12 @@ def _sites(overhead: Overhead, bar: Bar) -> list[str]:
     if overhead.picture == TIME:
         return [f"{row.price / row.sites:,.0f} instructions of the patching task for each site."]
     batches = _number(row.batches, "batch", "batches")
-    more = f"What the trampolines call is changed too: {row.others} syncs more, however many sites."
-    return [f"{batches}, {row.stores:,} stores, {row.syncs:,} syncs. {more}"]
+    each = f"The {row.syncs // row.batches} syncs of a batch serve all its sites."
+    more = f"Besides, {row.others} syncs change what the trampolines call: as many for any number of sites."
+    return [f"{batches}: {row.stores:,} stores, {row.syncs:,} syncs. {each} {more}"]
 
 
 def _number(value: float, one: str, many: str = "") -> str:
-    """So many of something, with one decimal where it is no whole number."""
-    text = f"{round(value, 1):,g}"
+    """So many of something, with one decimal where it is small and no whole number."""
+    text = f"{round(value, 1 if value < WHOLE else 0):,g}"
     return f"{text} {one if text == '1' else many or one + 's'}"

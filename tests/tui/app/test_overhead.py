@@ -69,12 +69,19 @@ def test_from_answer_to_answer_and_measuring_asks_first() -> None:
         text = flat(await press(hand, "enter"))
         assert "The difference in time is smaller than this machine's noise of 2.0 %" in text
         assert "clock source" in text and "├" in text and "not measurable" in text
+        assert "next: warm (few functions)" in hand.text()
         assert "Warm (48 functions): " in await press(hand, "o")
         text = flat(await press(hand, "right"))
         assert "Enter: count. Esc: back." in text and "240 traced" not in text
         assert "240 traced" in await press(hand, "enter")
         assert "2 in Linux" in await press(hand, "right", "enter")
         assert "3 syncs" in hand.text() and "next: patch time" in hand.text()
+        for beside, chosen in ((1, "2 in Linux"), (0, "2 in Linux"), (-1, "10 sites")):
+            rows = hand.text().split("\n")
+            heading = next(at for at, row in enumerate(rows) if "Others have published, of Linux" in row)
+            assert [at > heading for at, row in enumerate(rows) if "published: " in row] == [True] * 4
+            await hand.pilot.click(offset=(6, heading + beside))
+            assert any(row.startswith(f" ▶ {chosen} ") for row in (await hand.read()).split("\n")), chosen
         assert "3 syncs" not in await press(hand, "o") and "11,614 instructions" in hand.text()
         assert "▶1 exact" in await press(hand, "right") and "▶5 sites" in await press(hand, "left")
         for number, name in enumerate(ANSWERS, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from simkernel.overhead.modelled import costs, modelled
 from simkernel.overhead.sites import patched
 from simkernel.overhead.variants import VARIANTS
 from tests.tui.measurements import MEASURED, little_to_count, measured_at_once
-from tui.bars import FIRST
+from tui.bars import FIRST, text_lines
 from tui.stepper.overhead import ANSWERS, CLOSER, Ended, Overhead
 from tui.stepper.overhead_words import FIRST_BAR, explained, notes, waiting
 
@@ -89,6 +90,10 @@ def test_sites_have_a_picture_of_what_is_counted_and_one_of_what_is_modelled(mon
         texts = {bar.title: bar.text for bar in chart.bars}
         assert texts["1 site"].startswith(f"{figures[0]:,} ") and texts["10 sites"].startswith(f"{figures[1]:,} ")
         published = next(bar for bar in chart.bars if bar.title == "164 in Linux")
+        lines = text_lines(chart)
+        apart = next(at for at, row in enumerate(lines) if row.startswith("Others have published, of Linux on real"))
+        assert apart == min(at for at, row in enumerate(lines) if "in Linux" in row) - 1
+        assert apart == max(at for at, row in enumerate(lines) if "#" in row) + 1
         assert published.value is None and any("Source: " in one for one in explained(overhead, published).sentences)
         overhead.other()
 
@@ -100,9 +105,10 @@ def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
     assert said["none"].sentences[-1] == FIRST_BAR
     assert said["nop"].code == VARIANTS["nop"].what and said["nop"].sentences[0] == VARIANTS["nop"].sentence
     more = {name: one.sentences[-1] for name, one in said.items()}
-    assert more["function"].startswith("A call takes on average 7")
-    assert more["nop"] == "A call takes 1 instruction, 5 bytes of code and no access to memory more than no site."
-    assert more["call"] == "A call takes 2 instructions, 6 bytes of code and 2 accesses to memory more than no site."
+    assert more["function"].startswith("On average a call runs 7") and not re.search(r"\d\.\d", more["function"])
+    nop = "A call runs 1 instruction (5 bytes of code) more than with no site. It accesses memory as often."
+    call = "A call runs 2 instructions (6 bytes of code) more than with no site. It accesses memory 2 times more."
+    assert (more["nop"], more["call"]) == (nop, call)
 
 
 def test_closer_cuts_off_what_is_long_and_no_power_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +158,7 @@ def test_without_an_assembler_the_rest_is_shown_and_it_is_said(monkeypatch: pyte
     overhead = counted()
     assert overhead.chart is not None and [bar.name for bar in overhead.chart.bars] == ["nop", "call", "function"]
     assert overhead.cursor == 0 and "no site" in notes(overhead)[0] and "Keystone" in notes(overhead)[0]
-    assert "more than NOP" in explained(overhead, overhead.chart.bars[1]).sentences[-1]
+    assert "more than with NOP" in explained(overhead, overhead.chart.bars[1]).sentences[-1]
 
 
 def test_a_file_has_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

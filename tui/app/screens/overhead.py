@@ -80,8 +80,8 @@ class OverheadScreen(WorkingScreen[None]):
     def point(self, row: int | None) -> None:
         """On the bar in focus, else at the answer's tab."""
         super().point(row)
-        if row is not None:
-            self._first = row - self.overhead.cursor
+        if row is not None and self.overhead.chart is not None:
+            self._first = row - self.overhead.chart.rows.index(self.overhead.cursor)
         else:
             names = list(ANSWERS)
             before = names[: names.index(self.overhead.name)]
@@ -172,6 +172,7 @@ class OverheadScreen(WorkingScreen[None]):
         chart = self.overhead.chart
         if event.y == 1 and (name := tab_at(event.x)):
             self.action_look_at(name)
-        elif event.y > 1 and chart is not None and 0 <= event.y - self._first < len(chart.bars):
-            self.overhead.cursor = event.y - self._first
+        elif event.y > 1 and chart is not None and 0 <= event.y - self._first < len(chart.rows):
+            at = chart.rows[event.y - self._first]
+            self.overhead.cursor = self.overhead.cursor if at is None else at
             self.board.refresh()

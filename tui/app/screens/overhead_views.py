@@ -10,6 +10,7 @@ from tui.bars import Bar, Chart, axis, cells
 from tui.stepper.overhead import ANSWERS, CLOSER, MEASURED, SITES, Overhead
 from tui.stepper.overhead_words import explained, notes, picture_line, waiting
 
+MANY = {"tight": "one function", "warm": "few functions", "cold": "many functions"}  # of what is measured
 SHORTEST = 10  # columns of a bar; titles give way for them
 KEYS = (
     ("Enter", "begin", "Count or measure what is awaited."),
@@ -79,7 +80,7 @@ def body(overhead: Overhead, busy: bool, width: int, height: int, marks: Marks) 
         (2, shown),
         *((8 + at, _said([one], width, marks, "dim")) for at, one in enumerate(notes(overhead))),
     ]
-    room = height - len(chart.bars) - bool(chart.scale)
+    room = height - len(chart.rows) - bool(chart.scale)
     if sum(len(rows) for _, rows in blocks) - len(shown) + len(every) <= room:
         blocks[7] = (2, every)
     while sum(len(rows) for _, rows in blocks) > room and any(first for first, _ in blocks):
@@ -105,7 +106,7 @@ def bars(overhead: Overhead, chart: Chart, width: int, height: int, marks: Marks
     """A line for each bar, those around the cursor where there is no room for all."""
     at = min(overhead.cursor, len(chart.bars) - 1)
     height = max(1, height - bool(chart.scale))
-    first = max(0, min(at - height // 2, len(chart.bars) - height))
+    first = max(0, min(chart.rows.index(at) - height // 2, len(chart.rows) - height))
     texts = max(len(bar.text) for bar in chart.bars)
     titles = max(len(bar.title) for bar in chart.bars)
     titles = min(titles, max(8, width - texts - SHORTEST - 6))
@@ -114,8 +115,10 @@ def bars(overhead: Overhead, chart: Chart, width: int, height: int, marks: Marks
     if chart.scale:
         above = [line(" " * (titles + 4), (axis(chart, columns), "dim"))]
     return above + [
-        _bar(bar, overhead.end, first + k == at, (titles, columns, texts), width, marks)
-        for k, bar in enumerate(chart.bars[first : first + height])
+        cut(line(f"   {chart.apart}"), width)
+        if row is None
+        else _bar(chart.bars[row], overhead.end, row == at, (titles, columns, texts), width, marks)
+        for row in chart.rows[first : first + height]
     ]
 
 
@@ -153,7 +156,8 @@ def keys(overhead: Overhead, busy: bool, width: int, marks: Marks) -> list[Line]
     idle |= {"z": idle.get("z", False) or overhead.name == SITES}
     names = {"Enter": _begin(overhead)}
     names |= {"Esc": "end it"} if busy else {}
-    names |= {"o": f"next: {overhead.next_picture}"}
+    more = MANY.get(overhead.next_picture, "")
+    names |= {"o": f"next: {overhead.next_picture}{more and f' ({more})'}"}
     names |= {"v": "the first four"} if overhead.every else {}
     names |= {"z": "zoom out"} if overhead.closer else {}
     out, used = [line(" ")], 1
