@@ -20,12 +20,63 @@ DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if
 
 @pytest.fixture(scope="module")
 def at_the_oops() -> dict[tuple[str, str], Stepper]:
-    """A stepper for each known run, where `x` leads to."""
+    """A stepper for each known run, at the end of what `x` leads to."""
     out = {}
     for name, phase in DYING:
         out[name, phase] = Stepper.start(name)
         assert not out[name, phase].apply("without", phase).error
+        assert not out[name, phase].apply("run").error
     return out
+
+
+@pytest.mark.parametrize("key", DYING)
+def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
+    key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
+) -> None:
+    stepper, phase = at_the_oops[key], key[1]
+    again = Stepper.start(key[0])
+    message = again.apply("without", phase).message
+    assert f"without {phase}" in message and "r all the way" in message
+    here = story_of(again)
+    assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
+    assert (here.missing, here.why.phase, here.why.missing) == (phase, phase, True)
+    assert here.snapshot.changes and not again.simulation.outcome
+    site = here.snapshot.site
+    assert site is not None
+    for one in site.cpus:  # who holds a part of the old instruction is named
+        named = any(f"CPU{one.cpu} has begun to read" in text for text in here.said)
+        assert named == bool(phase == "sync 1" and one.read)
+    steps = 0
+    while not again.simulation.outcome:
+        assert not again.apply("next").error
+        assert (story_of(again).why.phase, story_of(again).missing) == (phase, phase)
+        steps += 1
+    assert steps >= 2 and again.moment == stepper.moment
+
+
+@pytest.mark.parametrize("key", DYING)
+def test_phase_back_from_the_oops_is_the_move_before_the_failure(
+    key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
+) -> None:
+    stepper, died = at_the_oops[key], KNOWN[key[1]]
+    assert died is not None and stepper.simulation.outcome
+    assert not stepper.apply("back-phase").error
+    assert not stepper.simulation.outcome
+    site = stepper.snapshot.site
+    assert site is not None
+    if died.ran == MIXTURE:  # the CPU has not run it yet
+        assert site.old is not None and site.new is not None
+        ran = [e for e in stepper.simulation.log if type(e).__name__ == "SiteRan" and e.site == stepper.site]  # type: ignore[attr-defined]
+        assert all(e.data in (site.old.data, site.new.data) for e in ran if e.cpu == died.cpu)  # type: ignore[attr-defined]
+        one = site.cpus[died.cpu]
+        if key[1] == "sync 1":  # it is in the middle of the old instruction, with the new bytes behind
+            assert one.read and one.options[0] == (site.old.data[0],) and site.memory.data[1:] == site.new.data[1:]
+    first = len(stepper.simulation.log)
+    stepper.apply("next")
+    if died.ran == INT3:
+        taken = [e for e in stepper.simulation.log[first:] if type(e).__name__ == "Int3Taken"]
+        assert [e.address for e in taken if e.cpu == died.cpu] == [stepper.site]  # type: ignore[attr-defined]
+    stepper.apply("end")
 
 
 @pytest.mark.parametrize("key", DYING)

@@ -18,7 +18,6 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from simkernel.breakpoints import AtAddress
-from simkernel.events import Oopsed
 from simkernel.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
@@ -157,7 +156,7 @@ class StepperApp(App[int]):
             failed=outcome.error,
             busy="any key stops it" if self.playing else "",
             from_lab=stepper.from_lab,
-            dies=isinstance(stepper.simulation.known_events[-1], Oopsed),
+            dies=stepper.dies,
         )
 
     def change(self, **fields: object) -> None:

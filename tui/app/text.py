@@ -60,8 +60,13 @@ def spread(left: Line, right: Line, width: int) -> Line:
 
 def wrap(text: str, width: int, look: str = "", first: str = "", indent: str = "") -> list[Line]:
     """A paragraph within `width` columns; `first` stands before it, `indent` before its other lines."""
-    rows = textwrap.wrap(text, max(10, width - max(len(first), len(indent)))) or [""]
-    return [line((first if at == 0 else indent, "title"), (row, look)) for at, row in enumerate(rows)]
+    room = max(10 + max(len(first), len(indent)), width)
+    rows = textwrap.wrap(text, room, initial_indent="_" * len(first), subsequent_indent=" " * len(indent)) or [first]
+    cut_off = (len(first), *[len(indent)] * (len(rows) - 1))
+    return [
+        line((first if at == 0 else indent, "title"), (row[start:], look))
+        for at, (row, start) in enumerate(zip(rows, cut_off, strict=True))
+    ]
 
 
 def heading(title: str, width: int, rule: str) -> Line:

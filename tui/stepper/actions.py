@@ -54,7 +54,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "back-phase", ("backspace", "P"), "P", "Phase before",
-        "Go back to where the phase began.", MOVE, moves.back_phase,
+        "Go back to where the phase began; from an oops to the move before the failure.", MOVE, moves.back_phase,
     ),
     Action(
         "instruction", ("i",), "i", "One instruction",
@@ -131,7 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "without", ("x",), "x", "Leave this wait out",
-        "Start again without the phase under way, and run until it goes wrong.", TRACE, asks.without,
+        "Start again without the phase under way, in a run that goes wrong.", TRACE, asks.without,
     ),
     Action("cpus", (), "cpus", "CPUs", "Start again with another number of CPUs.", MACHINE, asks.cpus, "1 to 8"),
     Action(

@@ -7,10 +7,11 @@ from simkernel.insn import SITE_SIZE
 from simkernel.narrate.events import listed
 from simkernel.snapshot import NOW, MayRun, SiteView
 from tui.stepper.stepper import Stepper
-from tui.stepper.story import NO_TRACE, Story
+from tui.stepper.story import LEFT_OUT, NO_TRACE, Story
 from tui.stepper.story.lines import own_records
 from tui.stepper.story.marks import no_addresses
 from tui.stepper.story.say import bytes_sentence, sentences
+from tui.stepper.story.why import why_label
 
 
 def opening(stepper: Stepper, story: Story) -> list[str]:
@@ -37,9 +38,10 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     of = f" of {story.steps}" if story.steps else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
     what += f", by {story.protocol}" if " without " in story.protocol else ""
-    at = next((number for number, phase in enumerate(story.phases, 1) if phase.state == NOW), 0)
-    name = story.phases[at - 1].name if at else ""
-    phase = f"The phase is {name}, {at} of {len(story.phases)}." if at else "No phase is under way."
+    phases = [one for one in story.phases if one.state != LEFT_OUT]
+    at = next((number for number, phase in enumerate(phases, 1) if phase.state == NOW), 0)
+    name = phases[at - 1].name if at else ""
+    phase = f"The phase is {name}, {at} of {len(phases)}." if at else "No phase is under way."
     return [f"Step {story.step}{of}{what}.", phase, *sentences(story.ending or story.patcher)]
 
 
@@ -99,7 +101,10 @@ def why(story: Story) -> list[str]:
     panel = story.why
     out = [*sentences(panel.true_now), panel.verdict, *([panel.event] if panel.event else [])]
     if panel.phase:
-        out += [f"Why {panel.phase}: {panel.why}"]
+        out += [f"{why_label(panel)} {panel.why}"]
+    if panel.missing:
+        out += [f"Without {panel.phase}: {panel.without}"]
+    elif panel.phase:
         out += sentences(panel.without) or [f"x leaves {panel.phase} out, and runs until it goes wrong."]
     return out
 

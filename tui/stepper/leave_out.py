@@ -1,4 +1,4 @@
-"""The story again without one of its phases, at the oops to which that leads."""
+"""The story again without one of its phases: at the place where that would have come, with the oops still ahead."""
 
 from __future__ import annotations
 
@@ -6,35 +6,57 @@ from dataclasses import dataclass, replace
 
 from lessons import left_out
 from simkernel.errors import LearnerError
+from simkernel.fetch import FetchModel
+from simkernel.protocol import Phase
+from tui.stepper.missing import place_without
 from tui.stepper.stepper import Stepper, Told
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What came of it: the stepper at the oops, None where no run failed; in words."""
+    """What came of it: the stepper where the phase would have come, None where no run failed; in words."""
 
     stepper: Stepper | None
     sentence: str
 
 
 def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None) -> LeftOut:
-    """The scenario without a phase (the one under way where none is named), at the oops of the first run that fails.
+    """The scenario without a phase (the one under way where none is named), by the first run that fails.
 
+    One stands where the phase would have come; history knows the way from there to the oops.
     Raises: LearnerError where no phase is under way, or no story that could start again.
     """
     scenario = stepper.scenario
     if scenario is None:
         raise LearnerError("only a scenario can start again without a phase: start one")
-    name = phase or _phase_here(stepper)
+    name = scenario.table.phase(phase or _phase_here(stepper)).name
     failure = left_out.leave_out(scenario, name, told, left_out.SOME)
     if failure is None:
         runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
         return LeftOut(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
-    simulation = failure.simulation
-    changed = replace(left_out.left_out(scenario, name), options=simulation.options)
-    again = f"This is another run of the story, without {name}."
-    found = Stepper(simulation, changed, stepper.site, failure.begin)
-    return LeftOut(found, " ".join((again, *left_out.sentences(failure.died, name, scenario.options.model))))
+    changed = replace(left_out.left_out(scenario, name), options=failure.simulation.options, ends_with="Oopsed")
+    found = Stepper(failure.simulation, changed, stepper.site, failure.begin)
+    _to_where_it_would_have_come(found, scenario.table.phase(name))
+    return LeftOut(found, _in_words(name, failure.died, scenario.options.model))
+
+
+def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
+    """To the step at which a phase that is left out would have begun, coming from the one before."""
+    stops = found.beats()
+    place = place_without(found.protocol, phase, stops)
+    before = [stop.place for stop in stops if place is not None and stop.place < place]
+    found.goto(before[-1] if before else found.begin)
+    found.looked()
+    if place is not None and found.snapshot.entry < place:  # what the last step changed is marked
+        found.forward()
+        found.looked()
+
+
+def _in_words(name: str, died: left_out.Died, model: FetchModel) -> str:
+    """Which run this is, and how one goes on in it."""
+    where = "" if died.model == model.value else f", {left_out.WHERE[FetchModel(died.model)]}"
+    found = f" It is run {died.run} of {left_out.RUNS:,}." if died.run else ""
+    return f"Another run, without {name}{where}.{found} Next is a step towards the failure, r all the way."
 
 
 def _phase_here(stepper: Stepper) -> str:

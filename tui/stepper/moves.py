@@ -8,6 +8,7 @@ from simkernel.events import InterruptTaken
 from simkernel.narrate import sentence
 from simkernel.schedule import Run
 from simkernel.simulation import Simulation
+from tui.stepper.missing import before_the_failure
 from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
 from tui.stepper.story.marks import no_addresses
 
@@ -56,10 +57,16 @@ def next_phase(stepper: Stepper, argument: str) -> Outcome:
 
 
 def back_phase(stepper: Stepper, argument: str) -> Outcome:
-    """To where the phase under way began; where that is here, to where the one before it began."""
+    """To where the phase under way began; where that is here, to where the one before it began.
+
+    From an oops to the move before the failure.
+    """
     here = stepper.simulation.position
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
+    if stepper.simulation.outcome:
+        stepper.goto(before_the_failure(stepper, stepper.beats()))
+        return Outcome()
     place, during = stepper.begin, ""
     for stop in reversed(stepper.beats()):
         if stop.place < here:
@@ -120,7 +127,8 @@ def run(stepper: Stepper, argument: str) -> Outcome:
         stepper.passed = tuple(stepper.simulation.since(first))
         return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
     _not_over(stepper)
-    _idle(stepper)
+    if not stepper.dies:
+        _idle(stepper)
     over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.task.idle))
     return Outcome() if over else _nothing_more(stepper)
 

@@ -97,7 +97,7 @@ class Plain(Player):
         said = [] if outcome.error else self._paragraph(action, story)
         message = outcome.message
         if action.name == "without" and not outcome.error:
-            said = [*sentences(message), *story.said[:1]]
+            said = [*sentences(message), *said]
         elif message:
             said.append(message[0].upper() + message[1:] if outcome.error else message)
         self._say(word, said, story, outcome)

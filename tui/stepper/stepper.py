@@ -16,7 +16,7 @@ from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_n
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import BatchStarted, Event
+from simkernel.events import BatchStarted, Event, Oopsed
 from simkernel.image import KernelImage
 from simkernel.moment import Moment
 from simkernel.options import Options
@@ -176,6 +176,11 @@ class Stepper:
         """How many beats the scenario has, as long as nothing about it was changed; 0: not known."""
         scenario = self.scenario
         return scenario.beats if scenario is not None and SCENARIOS.get(scenario.name) == scenario else 0
+
+    @property
+    def dies(self) -> bool:
+        """True where history knows that the kernel dies: at its end."""
+        return isinstance(self.simulation.known_events[-1], Oopsed)
 
     @property
     def finished(self) -> bool:

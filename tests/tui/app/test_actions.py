@@ -198,10 +198,14 @@ async def leave_a_wait_out(hand: Hand) -> None:
     await hand.press("right", "right", "right")
     text = await hand.press("x")
     stepper = hand.app.stepper
+    assert "Another run, without sync 1" in text and "✘ sync 1" in text and "r failure" in text
+    assert "Here sync 1 would have waited for CPU0 and CPU1" in text and "Left out: sync 1. Why" in text
+    text = await hand.press("r")
     assert stepper.snapshot.oops is not None and "died" in text and "✘" in text
     assert stepper.snapshot.oops.lines[0] in text
-    await hand.press("left")
-    assert stepper.snapshot.oops is None
+    assert "Bksp the move before" in text
+    text = await hand.press("backspace")
+    assert stepper.snapshot.oops is None and "has read +0; rest from memory" in text and "Left out: sync 1" in text
 
 
 @check("cpus", "model", "policy", "schedule", "protocol", "seed", "kernel", "scenario")

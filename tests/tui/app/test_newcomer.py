@@ -69,18 +69,23 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
         while again == before:
             again = terminal.still()
     assert "A CPU may have begun to read the old instruction" in again
-    oops = newcomer.press("x", "Oops: ")
-    assert (
-        "neither the old instruction nor the new" in oops
-        and "the kernel died" in oops
-        and "goes back, a step each" in oops
-    )
-    newcomer.presses += 1
-    terminal.send(LEFT)
-    moment = oops
-    while "Oops: " in moment:
-        moment = terminal.still()
-    assert "neither the old instruction nor the new" in moment and "Broken" in moment
+    parted = newcomer.press("x", "Another run, without sync 1")
+    assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in parted and "Oops" not in parted
+    assert "CPU1 has begun to read the old instruction: nobody waits until it has run it." in parted
+    assert "Left out: sync 1. Why" in parted and "r failure" in parted
+    walked = parted
+    while "Oops: " not in walked:  # one sees it happen, a step each
+        newcomer.presses += 1
+        terminal.send(RIGHT)
+        before = walked
+        while walked == before:
+            walked = terminal.still()
+        assert newcomer.presses <= ALL
+    assert "neither the old instruction nor the new" in walked and "This is what sync 1 is for." in walked
+    moment = newcomer.press(BACKSPACE, "has read +0; rest from memory")
+    assert "half old and half new" in moment and "Left out: sync 1. Why" in moment and "Oops: " not in moment
+    again = newcomer.press("r", "Oops: ")
+    assert "Bksp the move before" in again
     assert newcomer.presses <= ALL
     newcomer.presses += 1
     terminal.send("q")

@@ -112,9 +112,10 @@ def test_a_key_hint_is_clicked() -> None:
     async def check(hand: Hand) -> None:
         await hand.pilot.click("#keys", offset=(3, 0))
         assert "step 1 of" in await hand.read()
-        for deeper in ("m more", "m all", "m less"):  # the keys that one needs are there in every depth
+        for deeper in ("m code", "m all", "m story"):  # the keys that one needs are there in every depth
             keys = hand.text().splitlines()[-1]
-            assert all(one in keys for one in ("? words", "Bksp phase back", "x leave out", deeper)), keys
+            needed = ("? words", "F1 keys", "Enter phase", "Bksp phase back", "x leave out", deeper)
+            assert all(one in keys for one in needed), keys
             await hand.press("m")
 
     drive(check)

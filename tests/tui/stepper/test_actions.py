@@ -215,6 +215,8 @@ def test_the_rest_of_the_table(stepper: Stepper) -> None:
     do(stepper, "next")
     do(stepper, "back")
     do(stepper, "without", "write head")
+    assert stepper.dies and not stepper.simulation.outcome
+    do(stepper, "run")
     assert stepper.simulation.outcome
 
 

@@ -10,7 +10,7 @@ from tui.app.text import Line, wrap
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     """What the last action said, else the event; then the patching task; then, where there is room, the reasons."""
     story, marks = picture.story, picture.marks
-    said = [one for one in story.said if one not in (story.why.why, story.why.true_now)]
+    said = [one for one in story.said if one not in (story.why.why, story.why.true_now, story.why.verdict)]
     out: list[Line] = []
     if picture.message:
         out += wrap(marks.plain(picture.message), width, "bad" if picture.failed else "strong")

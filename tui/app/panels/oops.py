@@ -15,7 +15,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         return []
     out = [
         heading(
-            f"the kernel died on CPU{oops.cpu}: {picture.marks.back} goes back, a step each; F1 shows all lines",
+            f"the kernel died on CPU{oops.cpu}: Bksp shows the move before; F1 all of these lines",
             width,
             picture.marks.rule,
         )
@@ -28,7 +28,10 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 
 class OopsPanel(Panel):
     NAME = "oops"
-    HELP = "What the kernel prints when it dies. Press Left to go back from it, a step each. All its lines stand here:"
+    HELP = (
+        "What the kernel prints when it dies. Backspace goes to the move before the failure, Left a step back. "
+        "All its lines:"
+    )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         return draw(picture, width, height)

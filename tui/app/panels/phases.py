@@ -6,6 +6,7 @@ from simkernel.snapshot import DONE, NOW
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, length, line, plain
+from tui.stepper.story import LEFT_OUT
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
@@ -13,10 +14,11 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     marks = picture.marks
     lines: list[Line] = []
     row: list[Piece] = []
+    looks = {DONE: (marks.done, "good"), NOW: (marks.now, "here"), LEFT_OUT: (marks.broken, "bad")}
     over = picture.snapshot.patch.phase is None and picture.beats.phases > 0
     for phase in picture.story.phases:
-        state = DONE if over else phase.state
-        glyph, look = {DONE: (marks.done, "good"), NOW: (marks.now, "here")}.get(state, (marks.todo, "dim"))
+        state = DONE if over and phase.state != LEFT_OUT else phase.state
+        glyph, look = looks.get(state, (marks.todo, "dim"))
         name = phase.name.upper() if phase.state == NOW else phase.name
         changed = phase.state == NOW and picture.changed("phase")
         left, right = marks.changed if changed else (" ", " ")
@@ -34,8 +36,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 class Phases(Panel):
     NAME = "phases"
     HELP = (
-        "The steps in which the five bytes change. A mark says which are done, which one is under way (in capitals) "
-        "and which are to come. Enter goes to the next one, Backspace to the one before."
+        "The steps in which the five bytes change. A mark says which are done, which one is under way (in capitals), "
+        "which are to come and which is left out. Enter goes to the next one, Backspace to the one before."
     )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:

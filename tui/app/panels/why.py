@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, wrap
+from tui.stepper.story.why import why_label
 
 INDENT = " " * 8
 
@@ -20,12 +21,15 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         who = ", ".join(name for name, value in named.items() if value is not None and name not in text)
         text += f" ({who})." if who else "."
         out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
-    if why.event:
+    if why.event and not why.missing:
         out += wrap(marks.plain(why.event), width, "", "Why     ", INDENT)
     elif why.why and picture.snapshot.oops is None:
-        out += wrap(marks.plain(why.why), width, "", "Why     ", INDENT)
-        without = why.without.removeprefix("Without ") or f"{why.phase}? Press x, and see."
-        out += wrap(marks.plain(without), width, "" if why.without else "dim", "Without ", INDENT)
+        out += wrap(marks.plain(why.why), width, "", f"{why_label(why)} ", INDENT)
+        if why.missing:
+            out += wrap(marks.plain(why.without), width, "", f"Without {why.phase}: ", INDENT)
+        else:
+            without = why.without.removeprefix("Without ") or f"{why.phase}? Press x, and see."
+            out += wrap(marks.plain(without), width, "" if why.without else "dim", "Without ", INDENT)
     if why.linux and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.linux), width, "dim", "Linux   ", INDENT)
     return out

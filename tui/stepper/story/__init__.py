@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 from lessons.beats import Stops
 from lessons.left_out import is_known, known, sentences
+from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.snapshot import Patch, Snapshot
+from tui.stepper.missing import left_out, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
@@ -25,12 +27,13 @@ from tui.stepper.story.why import Why, why_of
 
 __all__ = ["Mark", "Marked", "PhaseMark", "Row", "Story", "Table", "Why", "marked", "story_of"]
 
+LEFT_OUT = "left out"  # the state of a phase that this protocol is without
 NO_TRACE = "nothing yet: no traced call has written its record"
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseMark:
-    """A phase in the bar: its name and DONE, NOW or TO_COME of `simkernel.snapshot`."""
+    """A phase in the bar: its name and DONE, NOW or TO_COME of `simkernel.snapshot`, or LEFT_OUT."""
 
     name: str
     state: str
@@ -46,6 +49,7 @@ class Story:
         said: what has just happened, a sentence each. table: the five bytes. patcher: what the patching task waits for.
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
         ending: the answer that the story has come to, at its end; else "".
+        missing: the phase that is left out of this story and would have begun by now; "" for none.
         snapshot: what all of it was made from.
     """
 
@@ -64,6 +68,7 @@ class Story:
     trace: tuple[str, ...]
     snapshot: Snapshot
     ending: str = ""
+    missing: str = ""
 
 
 def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
@@ -71,23 +76,40 @@ def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
     snapshot = stepper.snapshot
     patch = snapshot.patch
     beats = stepper.beats() if beats is None else beats
+    gone = missing(stepper, beats)
     return Story(
         heading=heading(snapshot),
         step=len(beats),
         steps=stepper.known_beats,
         protocol=patch.protocol.name,
         era=patch.protocol.era,
-        phases=tuple(PhaseMark(row.name, row.state) for row in patch.phases),
+        phases=_phases(patch),
         batch=_batch(patch),
         said=said(stepper, beats),
         table=table_of(snapshot),
         patcher=patcher_line(snapshot),
-        why=why_of(snapshot, without(stepper)),
+        why=why_of(snapshot, without(stepper)) if gone is None else why_of(snapshot, gone.phase.without, gone.phase),
         cpus=tuple(cpu_line(snapshot, lane) for lane in snapshot.lanes),
         trace=trace_lines(snapshot) or (NO_TRACE,),
         snapshot=snapshot,
         ending=stepper.ending,
+        missing="" if gone is None else gone.phase.name,
     )
+
+
+def _phases(patch: Patch) -> tuple[PhaseMark, ...]:
+    """The bar: the protocol's phases, and those that it is without at their place."""
+    marks = [PhaseMark(row.name, row.state) for row in patch.phases]
+    names = [phase.name for phase in _whole(patch.protocol).phases]
+    for phase in left_out(patch.protocol):
+        behind = names[names.index(phase.name) + 1 :]
+        at = next((at for at, one in enumerate(marks) if one.name in behind), len(marks))
+        marks.insert(at, PhaseMark(phase.name, LEFT_OUT))
+    return tuple(marks)
+
+
+def _whole(protocol: Protocol) -> Protocol:
+    return protocol_of(base_of(protocol.name))
 
 
 def without(stepper: Stepper) -> str:

@@ -20,6 +20,7 @@ from simkernel.narrate.events import listed
 from simkernel.protocol import Phase, SyncCores
 from simkernel.schedule import Run
 from simkernel.snapshot import SiteView, Snapshot
+from tui.stepper.missing import here_it_would, left_out, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
 from tui.stepper.story.why import STAND_IN, why_of
@@ -40,6 +41,9 @@ def said(stepper: Stepper, beats: Sequence[Stop]) -> tuple[str, ...]:
     texts = [_event(stepper, event) for event in happened[-2:]]
     reasons = [*_reason(stepper, happened[-1]), elsewhere(stepper, before, place)]
     broken = verdict_sentence(stepper.snapshot)
+    gone = missing(stepper, beats)
+    if gone is not None and gone.place == place:
+        texts += here_it_would(gone.phase, stepper.snapshot)
     if isinstance(happened[-1], ev.SiteStored):
         texts.append(reasons.pop(0))  # the bytes themselves
     texts += [broken, *reasons]
@@ -181,6 +185,8 @@ def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> lis
 
 
 def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
+    for one in left_out(stepper.protocol)[-1:]:
+        return [f"This is what {one.name} is for."]
     return ["Go back one step to see which bytes it ran."]
 
 

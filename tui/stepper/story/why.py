@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.layout import VECTOR_BP
+from simkernel.protocol import Phase
 from simkernel.snapshot import SiteView, Snapshot
 from simkernel.validate import Verdict
 from tui.stepper.story.marks import no_addresses
@@ -19,9 +20,10 @@ class Why:
     Attributes:
         true_now: what may be relied on. holds: whether it is so. verdict: what was found, in words.
         cpu, byte: which CPU and which byte of the site break it; None where it holds, or none does.
-        phase: under way, "" between batches. why: why it is there. linux: the kernel's function.
-        event: why what has just happened is as it is, "" where the phase says it.
-        without: what came of leaving it out, "" where that has not been run.
+        phase: under way, or that which is missing, "" between batches. why: why it is there. linux: the kernel's
+        function. event: why what has just happened is as it is, "" where the phase says it.
+        without: what came of leaving it out, "" where that has not been run; of one that is missing, what can.
+        begun: whether it has begun. missing: whether this story is without it.
     """
 
     true_now: str
@@ -34,11 +36,13 @@ class Why:
     linux: str
     without: str = ""
     event: str = ""
+    begun: bool = False
+    missing: bool = False
 
 
-def why_of(snapshot: Snapshot, without: str = "") -> Why:
-    """The why of a snapshot; `without` is what a run without the phase came to."""
-    phase = snapshot.patch.phase
+def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) -> Why:
+    """The why of a snapshot; `without` is what a run without the phase came to; `missing`: one that is left out."""
+    phase = missing or snapshot.patch.phase
     found = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
     broken = next((verdict for verdict in found if not verdict.holds), None) or _what_killed(snapshot)
     return Why(
@@ -52,7 +56,16 @@ def why_of(snapshot: Snapshot, without: str = "") -> Why:
         linux="" if phase is None else phase.linux,
         without=without,
         event=event_of(snapshot),
+        begun=snapshot.patch.begun,
+        missing=missing is not None,
     )
+
+
+def why_label(why: Why) -> str:
+    """Of which phase a why speaks, and whether that is to come, under way, or left out."""
+    if why.missing:
+        return f"Left out: {why.phase}. Why it is needed:"
+    return f"Why {why.phase}:" if why.begun else f"Next: {why.phase}. Why:"
 
 
 STAND_IN = "An int3 stands in for the five bytes while they change: its handler does the new instruction."

@@ -1,0 +1,93 @@
+"""A story from which a phase was left out: where that would have come, and what nobody waits for since.
+
+What is left out is in the protocol's name ("int3 without sync 1"), so a moment that is opened again tells it, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lessons.beats import Stop
+from simkernel.events import Int3Taken, SiteRan
+from simkernel.narrate.events import cpus as cpu_names
+from simkernel.protocol import Park, Phase, Protocol, SyncCores, Unpark, Write, base_of, protocol_of
+from simkernel.snapshot import Snapshot
+from tui.stepper.stepper import Stepper
+
+FEW = 2  # CPUs that a sentence names; more are "every CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A phase that a story does without, and the place of history at which it would have begun."""
+
+    phase: Phase
+    place: int
+
+
+def left_out(protocol: Protocol) -> tuple[Phase, ...]:
+    """The phases that a protocol lacks of the one that it was made from."""
+    kept = {phase.name for phase in protocol.phases}
+    return tuple(phase for phase in protocol_of(base_of(protocol.name)).phases if phase.name not in kept)
+
+
+def place_without(protocol: Protocol, phase: Phase, stops: Sequence[Stop]) -> int | None:
+    """Where a phase that a protocol lacks would have begun: at the stop where the one behind it comes next.
+
+    None where no stop is there yet, or no phase stands behind it.
+    """
+    names = [one.name for one in protocol_of(base_of(protocol.name)).phases]
+    kept = {one.name for one in protocol.phases}
+    behind = next((name for name in names[names.index(phase.name) + 1 :] if name in kept), None)
+    return next((stop.place for stop in stops if stop.during == behind), None)
+
+
+def missing(stepper: Stepper, stops: Sequence[Stop]) -> Missing | None:
+    """The last phase that should have come by now and was left out; None where none was."""
+    found = None
+    for phase in left_out(stepper.protocol):
+        if (place := place_without(stepper.protocol, phase, stops)) is not None:
+            found = Missing(phase, place)
+    return found
+
+
+def here_it_would(phase: Phase, snapshot: Snapshot) -> list[str]:
+    """What the phase would have done at this place; who is at the site meanwhile, and is not waited for."""
+    who = cpu_names(tuple(lane.cpu for lane in snapshot.lanes)) if len(snapshot.lanes) <= FEW else "every CPU"
+    match phase.action:
+        case SyncCores():
+            what = f"have waited for {who}"
+        case Write(first=first, last=last):
+            what = f"have written {f'byte +{first}' if last == first + 1 else f'bytes +{first} to +{last - 1}'}"
+        case Park():
+            what = f"have made {who} wait"
+        case Unpark():
+            what = f"have let {who} go on"
+        case _:
+            what = "have come"
+    return [f"Here {phase.name} would {what}: it is left out.", *_not_waited_for(phase, snapshot)]
+
+
+def _not_waited_for(phase: Phase, snapshot: Snapshot) -> list[str]:
+    site = snapshot.site
+    if site is None or not isinstance(phase.action, SyncCores):
+        return []
+    for one in site.cpus:
+        if one.read and not one.read_int3:
+            return [f"CPU{one.cpu} has begun to read the old instruction: nobody waits until it has run it."]
+        if not one.certain:
+            return [f"CPU{one.cpu} may still run old bytes here: nobody waits until it runs the new ones."]
+    return []
+
+
+def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
+    """At an oops, the last stop at which the CPU that died had not yet run what it died of."""
+    log = stepper.simulation.log
+    deadly = log[-1]
+    for event in log:
+        if isinstance(event, SiteRan) and event.cpu == getattr(log[-1], "cpu", -1) and event.site == stepper.site:
+            deadly = event
+        if isinstance(event, Int3Taken) and event.cpu == getattr(log[-1], "cpu", -1) and event.address == stepper.site:
+            deadly = event
+    return next((stop.place for stop in reversed(stops) if stop.place <= deadly.entry), stepper.begin)
