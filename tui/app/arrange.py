@@ -101,6 +101,10 @@ def _rows(height: int, needs: Mapping[str, Need]) -> dict[str, int]:
     for name in GIVE_WAY:
         if name in rows and sum(rows.values()) > height:
             rows[name] = 0
+    for name in reversed(GIVE_WAY):  # what those that are gone have left is for those that became lower
+        spare = height - sum(rows.values())
+        if rows.get(name) and spare > 0:
+            rows[name] = max(rows[name], min(needs[name].want, rows[name] + spare))
     for name in GROW:
         spare = height - sum(rows.values())
         if rows.get(name) and spare > 0:

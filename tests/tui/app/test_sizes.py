@@ -46,7 +46,12 @@ def test_what_matters_most_is_there(size: tuple[int, int], depth: str) -> None:
     async def check(hand: Hand) -> None:
         text = await hand.press("right", "right")
         assert "WRITE INT3" in text or "SYNC 1" in text or size[1] < 24
-        assert "in memory" in text and "CPU1 may run" in text and "next" in text.splitlines()[-1]
+        assert (
+            "in memory" in text
+            and "CPU1 may run" in text
+            and any(one in text.splitlines()[-1] for one in ("→ next", "→ ← step"))
+        )
+        assert size[0] < 60 or all(one in text.splitlines()[-1] for one in ("Bksp phase back", "? words", "F1 keys"))
         assert all(len(line) <= size[0] for line in text.splitlines())
         if size == (120, 36) and depth == "all":
             for words in ("Why", "registers", "stack", "what happened", "functions", "trace", " of "):
@@ -69,6 +74,18 @@ def test_where_the_rest_of_a_half_read_instruction_comes_from_is_said_in_full(
             hand.app.change(depth=depth)
             row = next(row for row in (await hand.read()).splitlines() if "CPU0 may run" in row)
             assert "rest from memory" in row
+
+    drive(check, size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_no_depth_takes_a_row_of_the_five_bytes_away(size: tuple[int, int]) -> None:
+    async def check(hand: Hand) -> None:
+        rows = []
+        for _ in DEPTHS:
+            text = await hand.press("right", "m")
+            rows.append([row.split("  ")[0].strip() for row in text.splitlines()[3:8]])
+        assert rows == [["was", "in memory", "CPU0 may run", "CPU1 may run", "becomes"]] * len(DEPTHS)
 
     drive(check, size=size)
 
