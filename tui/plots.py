@@ -67,8 +67,8 @@ def _sync_sentence(row: Patched) -> str:
     protocol = protocol_of("int3")
     each = sum(isinstance(phase.action, SyncCores) for phase in protocol.phases)
     return (
-        f"{row.syncs:,} syncs for {row.sites:,} sites: {row.batches:,} batches of at most {protocol.batched}, "
-        f"{each} syncs each. Sites share a wait."
+        f"{row.syncs:,} syncs for {row.sites:,} sites: {row.batches:,} batches of at most {protocol.batched} sites "
+        f"share {each} each."
     )
 
 

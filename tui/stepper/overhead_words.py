@@ -148,9 +148,8 @@ def _sites(overhead: Overhead, bar: Bar) -> list[str]:
     if overhead.picture == TIME:
         return [f"{row.price / row.sites:,.0f} instructions of the patching task for each site."]
     batches = _number(row.batches, "batch", "batches")
-    each = f"The {row.syncs // row.batches} syncs of a batch serve all its sites."
-    more = f"Besides, {row.others} syncs change what the trampolines call: as many for any number of sites."
-    return [f"{batches}: {row.stores:,} stores, {row.syncs:,} syncs. {each} {more}"]
+    more = f"Besides, {row.others} syncs change what the trampolines call, for any number of sites."
+    return [f"{batches}: {row.stores:,} stores, {row.syncs:,} syncs. {more}"]
 
 
 def _number(value: float, one: str, many: str = "") -> str:
