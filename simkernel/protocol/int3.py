@@ -19,7 +19,7 @@ INT3_PROTOCOL = Protocol(
             settled=False,
             linux="text_poke_bp_batch(), first step",
             true_now="Byte 0 is int3 in memory. A CPU that runs it takes the exception and does the new instruction.",
-            why="One byte changes in one event, wherever the site lies. The int3 keeps CPUs away from the four others.",
+            why="One byte changes as a whole, wherever it lies. The int3 keeps CPUs away from the four others.",
             without="CPUs run the site while its tail changes: half old, half new.",
         ),
         Phase(
@@ -39,7 +39,7 @@ INT3_PROTOCOL = Protocol(
             settled=False,
             linux="text_poke_bp_batch(), second step",
             true_now="Bytes 1 to 4 are the new ones in memory. Nobody runs them: byte 0 is int3 for every CPU.",
-            why="The tail has to be whole before a head gives it a meaning.",
+            why="Bytes 1 to 4 have to be whole before the new byte 0 stands in front of them.",
             without="The new head would stand before the old tail: a call to nowhere.",
         ),
         Phase(
@@ -59,7 +59,7 @@ INT3_PROTOCOL = Protocol(
             settled=False,
             linux="text_poke_bp_batch(), third step",
             true_now="The five bytes are the new instruction. A CPU runs it, or still takes the int3: the same effect.",
-            why="Again one byte, one event: from here the site needs no handler.",
+            why="Again one byte, changed as a whole: from here the site needs no handler.",
             without="Every call would go through an exception for ever.",
         ),
         Phase(
@@ -68,7 +68,7 @@ INT3_PROTOCOL = Protocol(
             memory=ALL_NEW,
             settled=True,
             linux="text_poke_sync(), if some head was written",
-            true_now="Every CPU has answered: none takes this int3 any more, and who took it has been counted.",
+            true_now="Every CPU has answered: byte 0 is the new one for each, and none takes this int3 any more.",
             why="The handler can only claim an int3 while the batch is there.",
             without="A late int3 finds no batch: the kernel dies of its own breakpoint.",
         ),
@@ -79,7 +79,7 @@ INT3_PROTOCOL = Protocol(
             settled=True,
             linux="atomic_cond_read_acquire(&bp_desc.refs, !VAL)",
             true_now="No handler holds the batch: its memory may be used for the next one.",
-            why="Handlers look int3s up in the batch. After sync 3 none is at it any more; Linux waits all the same.",
+            why="The batch may go once no int3 handler reads it. After sync 3 none does, but Linux makes sure.",
             without="Nothing, where sync 3 is there: it leaves no handler behind.",
         ),
     ),
@@ -101,7 +101,7 @@ INT3_2012 = Protocol(
             settled=False,
             linux="add_breakpoints()",
             true_now="Byte 0 is int3 in memory. A CPU that runs it goes on behind the site.",
-            why="One byte changes in one event. The int3 keeps CPUs away from the four others.",
+            why="One byte changes as a whole. The int3 keeps CPUs away from the four others.",
             without="CPUs run the site while its tail changes: half old, half new.",
         ),
         Phase(
@@ -121,7 +121,7 @@ INT3_2012 = Protocol(
             settled=False,
             linux="add_update_code()",
             true_now="Bytes 1 to 4 are the new ones in memory. Nobody runs them.",
-            why="The tail has to be whole before a head gives it a meaning.",
+            why="Bytes 1 to 4 have to be whole before the new byte 0 stands in front of them.",
             without="The new head would stand before the old tail.",
         ),
         Phase(
@@ -141,7 +141,7 @@ INT3_2012 = Protocol(
             settled=False,
             linux="finish_update()",
             true_now="The five bytes are the new instruction. A CPU runs it, or still takes the int3 and does neither.",
-            why="Again one byte, one event.",
+            why="Again one byte, changed as a whole.",
             without="The site would be skipped for ever.",
         ),
         Phase(
