@@ -9,7 +9,7 @@ from functools import lru_cache
 import pytest
 
 from lessons.scenarios import SCENARIOS, answer_of
-from simkernel.events import BatchStarted, Event, Oopsed, SyncSent
+from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
 from simkernel.fetch import FetchModel
 from simkernel.insn import INT3
 from simkernel.narrate import sentence
@@ -117,6 +117,20 @@ def test_what_a_cpu_has_not_read_yet_is_not_shown_as_a_byte() -> None:
             assert unread == [bool(one.read) and at >= one.read for at in range(5)]
             seen += any(unread)
     assert seen
+
+
+def test_a_row_that_is_not_what_its_cpu_has_just_run_says_that_it_is_the_next_time() -> None:
+    said = 0
+    for story in walk("one"):
+        assert story.table is not None and story.snapshot.site is not None
+        last = story.snapshot.events[-1].event if story.snapshot.events else None
+        ran = last if isinstance(last, SiteRan) and last.entry == story.snapshot.entry - 1 else None
+        for row in story.table.cpus:
+            shown = bytes.fromhex("".join(cell.text for cell in row.cells)) if ".." not in str(row.cells) else b""
+            differs = ran is not None and ran.cpu == row.cpu and ran.data != shown
+            assert (row.remark == "the next time it comes by") == differs, (row, ran)
+            said += differs
+    assert said
 
 
 def test_the_naive_patch_is_seen_broken_with_the_cpu_and_the_byte() -> None:

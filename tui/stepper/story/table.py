@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simkernel.events import SiteRan
 from simkernel.insn import INT3, SITE_SIZE
 from simkernel.snapshot import FiveBytes, Lane, MayRun, SiteView, Snapshot
 from simkernel.snapshot.changes import Change
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
 
+NEXT_TIME = "the next time it comes by"
 UNREAD = ".."  # what a CPU has not read yet of the instruction that it is reading; screens may draw two dots
 
 
@@ -99,7 +101,7 @@ def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
         f"CPU{one.cpu} may run",
         tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(SITE_SIZE)),
         "" if one.read or not one.certain else no_addresses(one.text),
-        remark_of(one, lane, site.address),
+        remark_of(one, lane, site.address) or _next_time(snapshot, site, one),
         one.cpu,
     )
 
@@ -130,6 +132,18 @@ def _cpu_cell(site: SiteView, one: MayRun, at: int, changed: bool) -> Marked:
     if len(values) > 1:
         return marked(text, Mark.UNCERTAIN, extra, executing)
     return marked(text, _kind(site, at, values[0]), extra, executing)
+
+
+def _next_time(snapshot: Snapshot, site: SiteView, one: MayRun) -> str:
+    """A remark where a CPU has just run something else here than what its row says."""
+    bytes_now = bytes(values[0] for values in one.options)
+    ran = any(
+        isinstance(line.event, SiteRan)
+        and (line.event.entry, line.event.cpu, line.event.site) == (snapshot.entry - 1, one.cpu, site.address)
+        and line.event.data != bytes_now
+        for line in snapshot.events
+    )
+    return NEXT_TIME if ran else ""
 
 
 def remark_of(one: MayRun, lane: Lane, site: int) -> str:
