@@ -24,7 +24,12 @@ class ScreenAction:
 
 
 SCREEN_ACTIONS: tuple[ScreenAction, ...] = (
-    ScreenAction("deeper", ("m",), "More", "See more of the same: the story, then the code, then everything."),
+    ScreenAction(
+        "deeper",
+        ("m",),
+        "More",
+        "See more of the same: the story, then the code, then everything, then the story again.",
+    ),
     ScreenAction("words", ("question_mark",), "Words", "What the words on this screen mean."),
     ScreenAction("help", ("f1",), "Help", "What the panel in focus shows, and all keys."),
     ScreenAction("play", ("A",), "One step a second", "Go on by itself, a step a second; any key stops it.", ""),

@@ -18,7 +18,9 @@ from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.app.core import StepperApp
 from tui.app.kept import Kept
+from tui.app.marks import legend
 from tui.app.panel import Panel
+from tui.app.panels.scrub import Scrub
 from tui.app.picture import DEPTHS
 from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
@@ -34,7 +36,7 @@ from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import Lab
 from tui.stepper.lab_words import promises
 from tui.stepper.stepper import Outcome, Stepper
-from tui.stepper.words import MODELS, NOT_A_CPU, words_on
+from tui.stepper.words import MODELS, NOT_A_CPU, WORDS, words_on
 
 if TYPE_CHECKING:
     from tui.stepper.overhead import Overhead
@@ -157,6 +159,11 @@ class SimkernelApp(StepperApp):
         page += [line(("The words on this screen", "title")), line()]
         for word, meaning in words_on(text).items():
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
+        if isinstance(self.screen, StepperScreen):
+            bar = self.screen.query_one(Scrub).display
+            page += [line(), line(("The marks on this screen", "title")), line()]
+            for glyph, meaning in legend(self.look.marks, text, bar):
+                page += wrap(self.look.marks.plain(meaning), 72, "", f"{glyph:<4}", "    ")
         if promised:
             page += [line(), line(("What has to hold in every order of events", "title")), line()]
             page += [row for one in promised for row in wrap(self.look.marks.plain(one), 72, "", "", "    ")]
@@ -173,6 +180,7 @@ class SimkernelApp(StepperApp):
             page += [*wrap(panel.HELP, 72), line()]
         if (oops := self.stepper.snapshot.oops) is not None:
             page += [*(row for text in oops.lines for row in wrap(text, 72, "", "", "      ")), line()]
+            page += [*wrap(WORDS["oops"], 72), line()]
         page += [
             line(("Keys", "title"), ("   Tab goes from panel to panel, F1 tells of the one in focus", "dim")),
             line(),

@@ -91,6 +91,35 @@ _TWINS = str.maketrans(
 )
 
 
+LEGEND = (
+    ("new", "Behind a byte: it is one of the new instruction."),
+    ("int3", "An int3: behind a byte, and on the map."),
+    ("changed", "Around what the last step has changed."),
+    ("unread", "A byte that the CPU has not read yet: it will take it from memory."),
+    ("line", "A cache line ends here."),
+    ("done", "A phase that is done; what is true now."),
+    ("now", "The phase under way, or the one that is next; the instruction at which a CPU stands."),
+    ("todo", "A phase to come."),
+    ("broken", "A phase that is left out; what should be true and is not; a function with wrong bytes."),
+)
+BAR = (
+    ("knob", "On the line at the bottom, which goes from the story's start to its end: where you are."),
+    ("up", "There too: where a phase begins."),
+    ("tick", "There too: a step. A move, as counted beside it, is smaller: a CPU or the patching task goes on."),
+)
+
+
+def legend(marks: Marks, text: str, bar: bool) -> list[tuple[str, str]]:
+    """The glyphs that stand in a text, each with what it means; with those of the scrub bar where that is shown."""
+    out = []
+    for name, meaning in (*LEGEND, *(BAR if bar else ())):
+        glyph = getattr(marks, name)
+        glyph = " ".join(glyph) if isinstance(glyph, tuple) else glyph
+        if glyph.split(" ")[0] in text:
+            out.append((glyph, meaning))
+    return out
+
+
 def marks_for(ascii_wanted: bool, environ: Mapping[str, str]) -> Marks:
     """ASCII where it is asked for, where the locale is not UTF-8, and on the Linux console, whose font lacks most."""
     return ASCII if ascii_wanted or environ.get("TERM") == "linux" or not utf8_locale(environ) else UNICODE

@@ -52,6 +52,14 @@ def cut(one: Line, width: int) -> Line:
     return (*out, ("..", "dim"))[-len(out) - 1 :]
 
 
+def squeezed(text: str, width: int) -> str:
+    """A name within `width` columns, padded to them: of one that is too long the middle is two dots."""
+    if len(text) <= width:
+        return text.ljust(width)
+    tail = (width - 2) // 2
+    return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}"
+
+
 def spread(left: Line, right: Line, width: int) -> Line:
     """One line with `right` at its right end; where both do not fit, only the left one."""
     gap = width - length(left) - length(right)

@@ -9,8 +9,9 @@ import pytest
 
 from simkernel.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
-from tui.app.marks import ASCII, UNICODE, Marks, marks_for
+from tui.app.marks import ASCII, BAR, LEGEND, UNICODE, Marks, marks_for
 from tui.app.panels.site import LABEL
+from tui.app.text import squeezed
 
 STEPS = 24
 MOVES = ("right", "left", "i", "I", "enter", "a")
@@ -58,6 +59,29 @@ def test_every_change_is_marked_and_nothing_else(marks: Marks, seed: int) -> Non
             assert marked == (phase[0] != phase[1] and bool(phase[1]))
 
     drive(check, marks=marks)
+
+
+def test_the_words_of_a_screen_end_with_its_marks_and_no_others() -> None:
+    async def check(hand: Hand) -> None:
+        for place in range(1, 12):
+            text = await hand.press("right")
+            page = await hand.press("question_mark")
+            await hand.press("escape")
+            marks = page.partition("The marks on this screen")[2]
+            assert marks and ("one of the new instruction" in marks) == (UNICODE.new in text), place
+            assert ("has not read yet" in marks) == (UNICODE.unread in text), place
+            assert "where a phase begins" not in marks
+        await hand.press("m")
+        assert "view: code" in hand.text() and "where a phase begins" in await hand.press("question_mark")
+
+    drive(check, size=(80, 80))
+
+
+def test_a_name_that_is_too_long_shows_that_it_is_cut() -> None:
+    assert squeezed("__hrtimer_run_queues+0x1a", 18) == "__hrtime..ues+0x1a"
+    assert squeezed("fdget", 8) == "fdget   "
+    for _, meaning in (*LEGEND, *BAR):
+        assert all(len(one.split()) <= 20 for one in meaning.split(". ")), meaning
 
 
 def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.MonkeyPatch) -> None:

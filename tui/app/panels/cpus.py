@@ -5,8 +5,10 @@ from __future__ import annotations
 from simkernel.snapshot import Lane
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
-from tui.app.text import Line, cut, heading, line
+from tui.app.text import Line, cut, heading, line, squeezed
 from tui.stepper.story import Mark
+
+TASK, PLACE, INSTRUCTION = 14, 18, 18  # columns
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
@@ -37,7 +39,8 @@ def deep(picture: Picture, lane: Lane, head: Line, width: int) -> Line:
     if one is not None and one.target:
         text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
     flags = "irqs on " if lane.interrupts_on else "irqs off"
-    body = f"{lane.task:<14.14} {lane.place:<18.18} {text:<18.18} {flags} {state(lane)}"
+    text = text if len(text) <= INSTRUCTION else f"{text[: INSTRUCTION - 2]}.."
+    body = f"{squeezed(lane.task, TASK)} {squeezed(lane.place, PLACE)} {text:<{INSTRUCTION}} {flags} {state(lane)}"
     return cut(line(*head, body), width)
 
 

@@ -16,6 +16,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     sites = len(picture.snapshot.patch.sites)
     if sites > 1:
         left = line(*left, (f"  and {sites - 1} more at once", "dim"))
+    if picture.look.depth != "story":
+        left = line(*left, (f"   view: {picture.look.depth}", "dim"))
     steps = f" of {story.steps}" if story.steps >= story.step > 0 else ""
     state = picture.busy or f"step {story.step}{steps}"
     step = line((state, "strong"), " ")
