@@ -154,6 +154,7 @@ def test_each_view_fits(size: tuple[int, int], theme: str) -> None:
             text = await press(hand, key)
             rows = text.split("\n")
             assert len(rows) == size[1] and "Esc" in text and rows[0].startswith(" The lab")
+        assert rows[hand.app.cursor_position.y].startswith(f" {UNICODE.here} ")
 
     drive(check, size=size)
 
