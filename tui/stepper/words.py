@@ -9,12 +9,14 @@ from simkernel.narrate import PATCHER
 WORDS = {
     "int3": "One byte, CC. A CPU that runs it leaves what it does, for a handler of the kernel.",
     "call": "Go to another function, and remember the way back.",
-    "nop": "An instruction that does nothing. This one is five bytes long, as long as a call.",
+    "nop": "An instruction that does nothing. That of ftrace is five bytes long, as long as a call. "
+    "On the map it is: nothing.",
     "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes are to do.",
     "protocol": "The order of writes and waits by which the bytes change.",
     "ftrace": "The part of the kernel that traces functions.",
     "nothing": "An instruction of five bytes that does nothing (a NOP).",
-    "sync": "Every CPU is asked to answer. It answers between two instructions, so it holds no half of one then. "
+    "sync": "Every CPU is asked to answer, by an interrupt. "
+    "It answers between two instructions, so it holds no half of one then. "
     "And it serializes: from there on it runs what memory holds.",
     "trampoline": "A few instructions that save what the function needs, call the tracer, and come back.",
     "handler": "The code of the kernel that runs when a CPU takes an int3 or an interrupt.",
