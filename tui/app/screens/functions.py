@@ -19,8 +19,8 @@ from tui.stepper.functions import ORDERS, FunctionRow, disassembly, function_row
 from tui.stepper.stepper import Outcome, Stepper
 
 RUN = 100_000  # instructions of `r`
-BESIDE = 100  # columns from which on the disassembly stands beside the table
-TABLE = 62
+BESIDE = 116  # columns from which on the disassembly stands beside the table
+TABLE, NAME = 72, 28
 BELOW = 3  # lines below the table: what its columns mean, what `t` does, the keys
 COLUMNS = "COUNT: calls so far. OPS: tracers that want it. ENABLED: traced. TRAMP: see F1."
 
@@ -111,10 +111,13 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         out = [spread(line(" ", *head), line((f"{calls:,} calls ", "strong")), width)]
         beside = width >= BESIDE
         table = TABLE if beside else width
-        out.append(cut(line((f"   {'FUNC':<30} {'COUNT':>6}  BYTES          OPS FLAGS", "dim")), table))
+        out.append(cut(line((f"   {'FUNC':<{NAME}} {'COUNT':>5}  BYTES          OPS FLAGS", "dim")), table))
         first, body = self.shown(width, height)
         rows = [self.row(at, table) for at in range(first, min(len(self.rows), first + body))]
-        code = [line((text.expandtabs(8), "")) for text in disassembly(self._stepper, self.chosen.name, self._intel)]
+        code = [
+            line((text.expandtabs(8)[2 * beside :], ""))
+            for text in disassembly(self._stepper, self.chosen.name, self._intel)
+        ]
         if beside:
             for at in range(body):
                 left = rows[at] if at < len(rows) else line()
@@ -141,8 +144,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     def row(self, at: int, width: int) -> Line:
         one = self.rows[at]
         here = at == self.cursor
-        name = one.name if len(one.name) <= 30 else f"{one.name[:28]}.."
-        text = f"{name:<30} {one.calls:>6}  {one.data.hex(' ').upper()}  {one.wanted or '':>2} {one.flags}"
+        name = one.name if len(one.name) <= NAME else f"{one.name[: NAME - 2]}.."
+        text = f"{name:<{NAME}} {one.calls:>5}  {one.data.hex(' ').upper()}  {one.wanted or '':>2} {one.flags}"
         mark = (f" {self._marks.here} " if here else "   ", "here")
         return cut(line(mark, (text, "strong" if here else "")), width)
 
