@@ -17,6 +17,7 @@ from simkernel.narrate.operands import code_name
 from simkernel.protocol import Protocol
 
 PATCHER = f"{NAME}-{PID}"
+NONE = "no instruction"  # what bytes are that begin none
 _SHOWN = 8  # CPUs or pids that a sentence lists; more are counted
 
 VECTORS = {  # Intel SDM vol. 3, table 6-1
@@ -60,7 +61,7 @@ class Words:
         """What the bytes at a site are, in words."""
         first = next(iter(disasm.decode(data, site)), None)
         if first is None or first.is_bad:
-            return "no instruction"
+            return NONE
         if data[:1] == bytes((INT3,)):
             return "int3"
         if first.bytes == NOPS.get(first.size):
@@ -195,8 +196,9 @@ def _serialized(e: events.Serialized, w: Words) -> str:
 
 
 def _site_ran(e: events.SiteRan, w: Words) -> str:
-    data = e.data[: disasm.length(e.data, e.site)]
-    return f"CPU{e.cpu} runs {hex_bytes(data)} at {w.place(e.site)}: {w.reading(e.site, e.data)}{_while(e)}."
+    reading = w.reading(e.site, e.data)
+    data = e.data if reading == NONE else e.data[: disasm.length(e.data, e.site)]
+    return f"CPU{e.cpu} runs {hex_bytes(data)} at {w.place(e.site)}: {reading}{_while(e)}."
 
 
 def _while(e: events.Event) -> str:
