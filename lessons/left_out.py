@@ -32,7 +32,7 @@ WHERE = {
     FetchModel.LINE: "where a CPU reads a cache line at once",
     FetchModel.BYTE: "where each byte may be the old or the new",
 }
-MIXTURE, INT3 = "half the old and half the new instruction", "an int3 that nobody claimed"
+MIXTURE, INT3 = "a mixture of both instructions", "an int3 that nobody claimed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +209,12 @@ def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS
     """What came of it, in words; `model`: that of the story from which the phase was left out."""
     if died is None:
         return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
-    begun = () if died.model == model.value else (f"Without {phase}, no run goes wrong {WHERE[model]}, as here.",)
-    how = "By what manuals allow" if begun else f"Without {phase}"
+    here = died.model == model.value
+    begun = () if here else (f"Without {phase}: where a CPU reads as here, no run goes wrong.",)
+    how = f"Without {phase}: in a run" if here else f"W{WHERE[FetchModel(died.model)][1:]}, as manuals allow"
     if not died.ran:
         return (*begun, f"{how}, the kernel died on CPU{died.cpu}, at another function that was changed.")
     verb = "took" if died.ran == INT3 else "ran"
-    what = f"{how}, CPU{died.cpu} {verb} {died.ran}: the kernel died."
-    return (*begun, what, f"That was run {died.run} of {RUNS:,}.") if died.run else (*begun, what)
+    what = f"{how}, CPU{died.cpu} {verb} {died.ran}."
+    end = "The kernel died of it."
+    return (*begun, what, f"The kernel died of it, in run {died.run} of {RUNS:,}." if died.run else end)

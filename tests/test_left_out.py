@@ -39,7 +39,8 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     assert f"without {phase}" in message and "r all the way" in message
     here = story_of(again)
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
-    assert (here.missing, here.why.phase, here.why.missing) == (phase, phase, True)
+    assert here.missing is not None and here.missing.phase.name == phase
+    assert (here.why.phase, here.why.missing, here.missing.place) == (phase, True, here.snapshot.entry)
     assert here.snapshot.changes and not again.simulation.outcome
     site = here.snapshot.site
     assert site is not None
@@ -49,7 +50,7 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     steps = 0
     while not again.simulation.outcome:
         assert not again.apply("next").error
-        assert (story_of(again).why.phase, story_of(again).missing) == (phase, phase)
+        assert (story_of(again).why.phase, story_of(again).missing) == (phase, here.missing)
         steps += 1
     assert steps >= 2 and again.moment == stepper.moment
 
@@ -161,10 +162,13 @@ def test_what_cannot_be_left_out_says_so() -> None:
 
 def test_a_sentence_for_each_end() -> None:
     here, bytewise = FetchModel.PIECES, FetchModel.BYTE
-    assert sentences(Died("byte", 1, INT3, 7), "sync 3", bytewise)[0].startswith("Without sync 3, CPU1 took an int3")
+    assert sentences(Died("byte", 1, INT3, 7), "sync 3", bytewise)[0].startswith(
+        "Without sync 3: in a run, CPU1 took an int3"
+    )
     assert sentences(Died("byte", 1, MIXTURE), "sync 2", here) == (
-        "Without sync 2, no run goes wrong where a CPU reads byte after byte, as here.",
-        "By what manuals allow, CPU1 ran half the old and half the new instruction: the kernel died.",
+        "Without sync 2: where a CPU reads as here, no run goes wrong.",
+        "Where each byte may be the old or the new, as manuals allow, CPU1 ran a mixture of both instructions.",
+        "The kernel died of it.",
     )
     assert sentences(None, "release", here) == ("Without release, none of 1,000 runs has gone wrong.",)
 

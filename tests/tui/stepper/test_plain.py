@@ -44,7 +44,7 @@ def test_a_wait_left_out_is_walked_to_its_end_and_back_to_the_move_before() -> N
     assert there["step"] == 3 and not there["outcome"] and "Another run, without sync 1." in there["said"]
     assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in there["said"]
     for said in (why["said"], why_then["said"]):
-        assert any(one.startswith("Left out: sync 1. Why it is needed: A CPU may have begun") for one in said)
+        assert any(one.startswith("Left out: sync 1. Why it is there: A CPU may have begun") for one in said)
         assert any(one.startswith("Without sync 1: ") for one in said) and not any("sync 2" in one for one in said)
     assert len(walk) > 2 and not walk[-2]["outcome"] and walk[-1]["outcome"] == "oops on CPU1"
     assert "This is what sync 1 is for." in walk[-1]["said"]

@@ -57,7 +57,7 @@ def unfit_for(picture: Picture) -> tuple[str, ...]:
     """The actions of HINTS that there is no use for where one stands."""
     if picture.snapshot.outcome or picture.story.ending:
         return AHEAD
-    failing = bool(picture.story.missing) and picture.dies
+    failing = picture.story.missing is not None and picture.dies
     phase = picture.snapshot.patch.phase is not None and not picture.from_lab and not failing
     return (*(() if phase else ("without",)), *(() if failing else ("run",)))
 

@@ -18,7 +18,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         out += wrap(marks.plain(said[0]), width, "strong")
     ends = bool(story.ending) and not picture.message and picture.snapshot.oops is None
     last = wrap(marks.plain(story.ending if ends else story.patcher), width, "here" if ends else "")
-    for one in said[0 if picture.message else 1 :]:
+    again = bool(picture.message) and not (story.missing is not None and story.missing.place == story.snapshot.entry)
+    for one in said[0 if again else 1 :]:
         more = wrap(marks.plain(one), width)
         if len(out) + len(more) + len(last) <= height:
             out += more

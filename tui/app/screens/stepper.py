@@ -67,8 +67,11 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         out["now"] = Need(2, 1)
         if len(snapshot.patch.sites) <= 1:  # the story's own lines come first
             out.pop("map", None), out.pop("trace", None)
-    if picture.story.missing:
-        out["now"] = Need(5 if snapshot.oops is None else 4, 2)  # what would have come here, and who is not waited for
+    gone = picture.story.missing
+    if gone is not None and gone.place == snapshot.entry:  # what would have come here, and who is not waited for
+        out["now"] = Need(5, 2)
+    elif gone is not None:
+        out["now"] = Need(4 if snapshot.oops is not None else 3, 2)
     if picture.story.ending:
         out["now"] = Need(5, 5)
     if depth == "all":

@@ -17,7 +17,7 @@ from lessons.beats import Stops
 from lessons.left_out import is_known, known, sentences
 from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.snapshot import Patch, Snapshot
-from tui.stepper.missing import left_out, missing
+from tui.stepper.missing import Missing, left_out, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
@@ -49,7 +49,7 @@ class Story:
         said: what has just happened, a sentence each. table: the five bytes. patcher: what the patching task waits for.
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
         ending: the answer that the story has come to, at its end; else "".
-        missing: the phase that is left out of this story and would have begun by now; "" for none.
+        missing: the phase that is left out of this story and would have begun by now; None for none.
         snapshot: what all of it was made from.
     """
 
@@ -68,7 +68,7 @@ class Story:
     trace: tuple[str, ...]
     snapshot: Snapshot
     ending: str = ""
-    missing: str = ""
+    missing: Missing | None = None
 
 
 def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
@@ -93,7 +93,7 @@ def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
         trace=trace_lines(snapshot) or (NO_TRACE,),
         snapshot=snapshot,
         ending=stepper.ending,
-        missing="" if gone is None else gone.phase.name,
+        missing=gone,
     )
 
 

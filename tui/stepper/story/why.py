@@ -64,7 +64,7 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
 def why_label(why: Why) -> str:
     """Of which phase a why speaks, and whether that is to come, under way, or left out."""
     if why.missing:
-        return f"Left out: {why.phase}. Why it is needed:"
+        return f"Left out: {why.phase}. Why it is there:"
     return f"Why {why.phase}:" if why.begun else f"Next: {why.phase}. Why:"
 
 
