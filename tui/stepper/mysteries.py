@@ -310,7 +310,7 @@ def _third(m: Mysteries) -> Said:
         f"At boot, {who}, ftrace wrote that instruction over all {m._at_boot:,} calls.",
         "ftrace is the part of the kernel that traces functions.",
         "The build had left a list of these calls.",
-        f"This kernel is small: Linux on real machines has had {real:,}.",
+        f"This kernel is small: Linux on real machines has had {real:,} of them.",
         "Press t: trace every function.",
     ), (("t", "trace every function"),)
 

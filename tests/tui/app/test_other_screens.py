@@ -101,6 +101,14 @@ def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -
     drive(check)
 
 
+def test_the_flags_of_a_function_are_seen_whole_beside_its_disassembly() -> None:
+    async def check(hand: Hand) -> None:
+        row = next(one for one in (await hand.press("r", "F", "o", "o")).split("\n") if "vfs_read" in one)
+        assert "1 ENABLED TRAMP" in row and "<+0>:" in row
+
+    drive(check, size=(120, 36))
+
+
 def test_boot_is_stepped_and_its_bar_ends_full() -> None:
     async def check(hand: Hand) -> None:
         place = hand.app.stepper.simulation.place

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from simkernel.overhead.published import published
 from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING
-from tui.stepper.mysteries import Cue, Mysteries, shared_waits
+from tui.stepper.mysteries import OPTIONS, Cue, Mysteries, shared_waits
 from tui.stepper.plain_mysteries import PlainMysteries
 
 WORDS = 20  # of a sentence at most
@@ -48,6 +49,9 @@ def test_the_figures_are_the_runs(cues: list[Cue]) -> None:
     assert ran > 0 and called == 0
     places = len(cues[2].map.states if cues[2].map else ())
     assert f"over all {places:,} calls" in cues[2].lines[0] and "before a second CPU ran" in cues[2].lines[0]
+    assert cues[0].lines[0] == f"A small kernel runs here, on a simulated machine with {OPTIONS.cpus} CPUs."
+    real = max(one.sites for one in published("patching"))
+    assert real > 100 * places and f"Linux on real machines has had {real:,} of them." in cues[2].lines[3]
     assert cues[3].lines[0] == f"{places:,} places changed while the CPUs ran; no CPU was stopped."
     assert sum(count for _, count in cues[3].counts) > 100
     assert cues[4].lines[0].startswith("The counts stand still: 0 more calls")
