@@ -36,7 +36,7 @@ from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import Lab
 from tui.stepper.lab_words import promises
 from tui.stepper.stepper import Outcome, Stepper
-from tui.stepper.words import MODELS, NOT_A_CPU, WORDS, words_on
+from tui.stepper.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 
 if TYPE_CHECKING:
     from tui.stepper.overhead import Overhead
@@ -157,7 +157,9 @@ class SimkernelApp(StepperApp):
         if self.screen.name != COSTS and not isinstance(self.screen, MysteriesScreen):
             page += [*wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72), line()]
         page += [line(("The words on this screen", "title")), line()]
-        for word, meaning in words_on(text).items():
+        words = words_on(text)
+        page += [] if words else [line(NO_WORD)]
+        for word, meaning in words.items():
             page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
         if isinstance(self.screen, StepperScreen):
             bar = self.screen.query_one(Scrub).display

@@ -12,7 +12,7 @@ from simkernel.moment import moment_string
 from tui.stepper import plain_overhead
 from tui.stepper.mysteries import COSTS, Cue, Mysteries
 from tui.stepper.player import WIDTH, Player
-from tui.stepper.words import words_on
+from tui.stepper.words import NO_WORD, words_on
 
 NAME = "mysteries"
 LAST = 7
@@ -81,6 +81,7 @@ class PlainMysteries(Player):
     def _say_words(self) -> None:
         """What the words of this cue mean."""
         said = [f"{word}: {meaning}" for word, meaning in words_on(" ".join(self.mysteries.cue.lines)).items()]
+        said = said or [NO_WORD]
         self.say(json.dumps({"word": "?", "said": said}) if self.as_json else "\n".join(said) + "\n")
 
     def _say(self, cue: Cue) -> None:

@@ -69,6 +69,7 @@ NOT_A_CPU = (
 )
 
 
+NO_WORD = "No word here is a technical one."
 PATTERN = r"(?<![a-z]){}(?:s|es|d|ed)?(?![a-z_])"
 """Of a word in a text in lower case, in the singular or plural."""
 

@@ -9,7 +9,7 @@ import pytest
 from lessons.scenarios import SCENARIOS
 from tests.tui.app.screens import Hand, drive
 from tui.app.screens.mysteries import MysteriesScreen
-from tui.stepper.words import words_on
+from tui.stepper.words import NO_WORD, words_on
 
 TERMS = {  # as it may stand on a screen: as `?` calls it
     r"sites?": "site",
@@ -101,5 +101,6 @@ def test_each_term_of_the_mysteries_is_told_of() -> None:
                 assert not unexplained(hand.text()), hand.text()
             await screen.settled()
             await asked(hand, await hand.read())
+        assert NO_WORD in await hand.press("question_mark")  # the last cue has none: that is said
 
     drive(check)
