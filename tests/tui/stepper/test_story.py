@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import pytest
 
+from lessons.director import Goes, Near, Through
 from lessons.scenarios import SCENARIOS, answer_of
 from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
 from simkernel.fetch import FetchModel
@@ -211,6 +212,15 @@ def test_an_int3_has_a_reason_of_its_own_and_no_other_step_has() -> None:
             any(words in story.said[0] for words in ("int3 at", "the int3 is", "the handler")) if story.said else False
         )
         assert bool(story.why.event) == trapped, story.said
+        assert ("poke_int3_handler" in story.why.linux) == trapped
+
+
+def test_an_int3_that_is_left_out_by_its_handler_is_not_said_to_be_done() -> None:
+    moves = (Through("sync 1"), Goes(1, "Int3Taken"))
+    stepper = Stepper.start(replace(SCENARIOS["one"], protocol="int3-2012", near=(Near(1),), moves=moves))
+    while not (why := story_of(stepper).why).event:
+        assert not stepper.apply("next").error
+    assert "goes on behind them" in why.event and "ftrace_int3_handler" in why.linux
 
 
 def test_where_the_kernel_has_died_stands_what_the_cpu_had_run() -> None:

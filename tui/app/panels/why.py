@@ -21,7 +21,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         who = ", ".join(name for name, value in named.items() if value is not None and name not in text)
         text += f" ({who})." if who else "."
         out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
-    if why.event and not why.missing:
+    if why.event:
         out += wrap(marks.plain(why.event), width, "", "Why     ", INDENT)
     elif why.why and picture.snapshot.oops is None:
         out += wrap(marks.plain(why.why), width, "", f"{why_label(why)} ", INDENT)

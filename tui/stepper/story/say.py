@@ -147,7 +147,10 @@ def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[s
 
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return [f"It read CC at byte 0 of {_name(stepper)}, and so none of the other four bytes.", STAND_IN]
+    return [
+        f"It read CC at byte 0 of {_name(stepper)}, and so none of the other four bytes.",
+        STAND_IN[stepper.protocol.handler],
+    ]
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:

@@ -21,7 +21,7 @@ class Why:
         true_now: what may be relied on. holds: whether it is so. verdict: what was found, in words.
         cpu, byte: which CPU and which byte of the site break it; None where it holds, or none does.
         phase: under way, or that which is missing, "" between batches. why: why it is there. linux: the kernel's
-        function. event: why what has just happened is as it is, "" where the phase says it.
+        function. event: why an int3 that has just been taken is as it is, and then `linux` is what handles it; else "".
         without: what came of leaving it out, "" where that has not been run; of one that is missing, what can.
         begun: whether it has begun. missing: whether this story is without it.
     """
@@ -44,6 +44,7 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
     """The why of a snapshot; `without` is what a run without the phase came to; `missing`: one that is left out."""
     phase = missing or snapshot.patch.phase
     found = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
+    event = "" if missing is not None else event_of(snapshot)
     broken = next((verdict for verdict in found if not verdict.holds), None) or _what_killed(snapshot)
     return Why(
         true_now=true_now(snapshot),
@@ -53,9 +54,9 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
         byte=_byte(snapshot, broken),
         phase="" if phase is None else phase.name,
         why="" if phase is None else phase.why,
-        linux="" if phase is None else phase.linux,
+        linux=HANDLERS[snapshot.patch.protocol.handler] if event else "" if phase is None else phase.linux,
         without=without,
-        event=event_of(snapshot),
+        event=event,
         begun=snapshot.patch.begun,
         missing=missing is not None,
     )
@@ -68,7 +69,14 @@ def why_label(why: Why) -> str:
     return f"Why {why.phase}:" if why.begun else f"Next: {why.phase}. Why:"
 
 
-STAND_IN = "An int3 stands in for the five bytes while they change: its handler does the new instruction."
+HANDLERS = {
+    "emulate": "exc_int3() -> poke_int3_handler()",  # arch/x86/kernel/traps.c, alternative.c (6.12)
+    "skip": "do_int3() -> ftrace_int3_handler()",  # arch/x86/kernel/traps.c, ftrace.c (3.5 to 5.4)
+}
+STAND_IN = {
+    "emulate": "An int3 stands in for the five bytes while they change: its handler does the new instruction.",
+    "skip": "An int3 stands in for the five bytes while they change: its handler goes on behind them.",
+}
 
 
 def event_of(snapshot: Snapshot) -> str:
@@ -77,7 +85,11 @@ def event_of(snapshot: Snapshot) -> str:
     site = snapshot.site
     if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or last.address != site.address:
         return ""
-    return STAND_IN if last.entry == snapshot.entry - 1 and snapshot.patch.phase is not None else ""
+    return (
+        STAND_IN[snapshot.patch.protocol.handler]
+        if last.entry == snapshot.entry - 1 and snapshot.patch.phase is not None
+        else ""
+    )
 
 
 def _what_killed(snapshot: Snapshot) -> Verdict | None:
