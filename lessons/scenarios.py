@@ -24,6 +24,7 @@ from simkernel.simulation import Simulation
 
 LARGE = 50_000  # functions that ftrace can trace in a kernel as distributions build it, about
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
+TOLD = 5_000  # instructions between two words on how much has run
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     for command in scenario.commands:
         simulation.do(command)
     site = simulation.image.site_of(symbol)
-    _to_the_batch(simulation, site)
+    _to_the_batch(simulation, site, told)
     for near in scenario.near:
         approach(simulation, site, near)
     start = simulation.position
@@ -109,10 +110,13 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     return simulation
 
 
-def _to_the_batch(simulation: Simulation, site: int) -> None:
-    """To just before the batch with the site is published."""
-    end = simulation.machine.clock + BOUND
+def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]) -> None:
+    """To just before the batch with the site is published; `told` hears now and then how much has run."""
+    end, due = simulation.machine.clock + BOUND, simulation.machine.clock
     while simulation.machine.clock < end and not simulation.outcome and not simulation.task.idle:
+        if simulation.machine.clock >= due:
+            due = simulation.machine.clock + TOLD
+            told(f"getting ready: {simulation.machine.clock:,} instructions")
         for event in simulation.step():
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)

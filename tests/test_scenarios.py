@@ -111,6 +111,13 @@ def test_the_same_scenario_is_the_same_run() -> None:
     assert state_digest(first.simulation) == state_digest(second.simulation)
 
 
+def test_how_far_it_has_run_is_told_on_the_way_to_the_start() -> None:
+    told: list[str] = []
+    begin(SCENARIOS["all"], told.append)
+    clocks = [int(one.split()[2].replace(",", "")) for one in told if one.endswith(" instructions")]
+    assert len(clocks) >= 3 and clocks == sorted(set(clocks))
+
+
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(LearnerError, match="there are: one, all"):
         scenario_named("two")

@@ -291,7 +291,7 @@ def kernel(stepper: Stepper, argument: str) -> Outcome:
 
 def scenario(stepper: Stepper, argument: str) -> Outcome:
     found = scenario_named(argument)
-    stepper.become(Stepper.start(found))
+    stepper.become(Stepper.start(found, stepper.told))
     return Outcome(found.question)
 
 

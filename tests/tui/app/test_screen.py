@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from simkernel.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
+from tui.app.panels import title
 from tui.app.panels.site import LABEL
 
 
@@ -86,3 +88,15 @@ def test_a_changed_site_stands_below_what_it_was_before() -> None:
         assert [(one.address, one.data) for one in old] == [(site.address, site.old.data)]
 
     drive(check, size=(120, 36))
+
+
+def test_while_a_story_is_made_ready_the_title_says_for_what_and_how_far_it_is() -> None:
+    async def check(hand: Hand) -> None:
+        picture = hand.app.picture
+        assert picture is not None
+        busy = replace(picture, ready=False, busy="getting ready: 84,971 instructions; Esc stops it")
+        said = "Getting ready: the machine runs to where the story starts."
+        for width, words in ((80, f"{said} 84,971 instructions"), (60, said)):
+            assert "".join(text for text, _ in title.draw(busy, width, 1)[0]) == words
+
+    drive(check)

@@ -9,7 +9,9 @@ from tui.app.text import Line, length, line, spread
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     if not picture.ready:
-        return [line(("Getting ready: the machine runs to where the story starts.", "strong"))]
+        so_far = picture.busy.partition(": ")[2].partition(";")[0]
+        said = line(("Getting ready: the machine runs to where the story starts.", "strong"))
+        return [line(*said, f" {so_far}") if length(said) + 1 + len(so_far) <= width else said]
     story = picture.story
     name, colon, change = story.heading.partition(":")
     left = line((name, "title"), picture.marks.plain(colon + change.replace("->", picture.marks.arrow)))
