@@ -67,7 +67,8 @@ def look(memory: GuestMemory, area: memoryview, lanes: Sequence[Lane], cpu: int)
 
     `area`: the words of its per-CPU area.
     """
-    lane, events = lanes[cpu], list[Event]()
+    lane = lanes[cpu]
+    events: list[Event] = []
     if lane.sync_asked and area[layout.PCPU_CSD >> 3] == 0:
         lane.sync_asked = False
         waiting = tuple([i for i, other in enumerate(lanes) if other.sync_asked])

@@ -105,7 +105,8 @@ class Machine(Board):
         run = self.open
         if run is None:
             raise OurError("no choice is open")
-        cpu, events = run.choice.cpu, list[Event]()
+        cpu = run.choice.cpu
+        events: list[Event] = []
         lane, view = self.lanes[cpu], self.code.views[cpu]
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
