@@ -36,7 +36,7 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     stepper, phase = at_the_oops[key], key[1]
     again = Stepper.start(key[0])
     message = again.apply("without", phase).message
-    assert f"without {phase}" in message and "r all the way" in message
+    assert f"without {phase}" in message and "r runs on to the failure" in message
     here = story_of(again)
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
     assert here.missing is not None and here.missing.phase.name == phase

@@ -40,7 +40,7 @@ INT3_PROTOCOL = Protocol(
             linux="text_poke_bp_batch(), second step",
             true_now="Bytes 1 to 4 are the new ones in memory. Nobody runs them: byte 0 is int3 for every CPU.",
             why="Bytes 1 to 4 have to be whole before the new byte 0 stands in front of them.",
-            without="The new head would stand before the old tail: a call to nowhere.",
+            without="The new byte 0 would stand before the old bytes 1 to 4: a call to nowhere.",
         ),
         Phase(
             name="sync 2",
@@ -49,8 +49,9 @@ INT3_PROTOCOL = Protocol(
             settled=True,
             linux="text_poke_sync(), if some site has a tail",
             true_now="Every CPU has answered: each has the new tail before it can meet the new head.",
-            why='The kernel\'s comment: Intel says it is "very likely not necessary"; "better safe than sorry".',
-            without="By what manuals promise, a CPU could take the new head and still an old tail.",
+            why="By what manuals allow, a CPU could meet the new byte 0 with old bytes behind it. "
+            'Linux says of this wait: "very likely not necessary", but "better safe than sorry".',
+            without="A CPU can run the new byte 0 with an old byte behind it: a call to nowhere.",
         ),
         Phase(
             name="write head",
@@ -58,7 +59,7 @@ INT3_PROTOCOL = Protocol(
             memory=ALL_NEW,
             settled=False,
             linux="text_poke_bp_batch(), third step",
-            true_now="The five bytes are the new instruction. A CPU runs it, or still takes the int3: the same effect.",
+            true_now="The five bytes are the new instruction. Each CPU runs it, or, as manuals allow, takes the int3.",
             why="Again one byte, changed as a whole: from here the site needs no handler.",
             without="Every call would go through an exception for ever.",
         ),
@@ -69,7 +70,7 @@ INT3_PROTOCOL = Protocol(
             settled=True,
             linux="text_poke_sync(), if some head was written",
             true_now="Every CPU has answered: byte 0 is the new one for each, and none takes this int3 any more.",
-            why="The handler can only claim an int3 while the batch is there.",
+            why="Until it has answered, a CPU may still take the int3: then its handler needs the batch.",
             without="A late int3 finds no batch: the kernel dies of its own breakpoint.",
         ),
         Phase(

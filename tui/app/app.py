@@ -16,6 +16,7 @@ from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
+from tui.app.arrange import arrange
 from tui.app.core import StepperApp
 from tui.app.kept import Kept
 from tui.app.marks import legend
@@ -29,7 +30,7 @@ from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
-from tui.app.screens.stepper import StepperScreen
+from tui.app.screens.stepper import StepperScreen, needs
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
@@ -41,6 +42,7 @@ from tui.stepper.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 if TYPE_CHECKING:
     from tui.stepper.overhead import Overhead
 
+NO_ROOM = "There is no room for more than the code here: 120 columns and 36 rows show everything."
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], list[str]]] = {
@@ -65,7 +67,20 @@ class SimkernelApp(StepperApp):
     # --- how one looks ----------------------------------------------------------------------------------------------
 
     def do_deeper(self) -> None:
+        before = self._drawn()
         self.change(depth=DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)])
+        same = self.look.depth == DEPTHS[-1] and self._drawn() == before
+        self.show(Outcome(NO_ROOM if same else ""))
+
+    def _drawn(self) -> dict[str, list[Line]]:
+        """What the panels show, but for the two that name the depth."""
+        picture, (width, height) = self.picture, self.size
+        boxes = {} if picture is None else arrange(width, height, needs(picture, width))
+        return {
+            one.NAME: one.draw(picture, box.width, box.height)
+            for one in self.screen.query(Panel)
+            if picture is not None and (box := boxes.get(one.NAME)) and one.NAME not in ("title", "keys")
+        }
 
     def do_next_cpu(self) -> None:
         self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.lanes), follows=False)
@@ -153,10 +168,7 @@ class SimkernelApp(StepperApp):
         promised: list[str] = []
         if isinstance(self.screen, LabScreen):
             model, promised = self.screen.lab.chosen["model"], promises(self.screen.lab)
-        page: list[Line] = []
-        if self.screen.name != COSTS and not isinstance(self.screen, MysteriesScreen):
-            page += [*wrap(f"{model}: {MODELS[model]}", 72, "strong"), *wrap(NOT_A_CPU, 72), line()]
-        page += [line(("The words on this screen", "title")), line()]
+        page: list[Line] = [line(("The words on this screen", "title")), line()]
         words = words_on(text)
         page += [] if words else [line(NO_WORD)]
         for word, meaning in words.items():
@@ -169,6 +181,9 @@ class SimkernelApp(StepperApp):
         if promised:
             page += [line(), line(("What has to hold in every order of events", "title")), line()]
             page += [row for one in promised for row in wrap(self.look.marks.plain(one), 72, "", "", "    ")]
+        if isinstance(self.screen, StepperScreen | LabScreen):
+            page += [line(), line((f"How a CPU reads code here: the model {model}", "title")), line()]
+            page += [*wrap(MODELS[model], 72), *wrap(NOT_A_CPU, 72)]
         self.push_screen(Page(page))
 
     def do_help(self) -> None:
@@ -190,7 +205,7 @@ class SimkernelApp(StepperApp):
         for keys, title, text in [(a.keys, a.title, a.help) for a in SCREEN_ACTIONS if a.shown] + [
             (a.keys, a.title, a.help) for a in ACTIONS
         ]:
-            key = self.look.marks.plain(key_text(keys))
+            key = self.look.marks.plain(key_text(keys or ("ctrl+p",)))
             page += wrap(f"{title}. {text}", 72, "", f"{key:<16}", " " * 16)
         self.push_screen(Page(page))
 

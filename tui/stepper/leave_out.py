@@ -55,8 +55,8 @@ def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
 def _in_words(name: str, died: left_out.Died, model: FetchModel) -> str:
     """Which run this is, and how one goes on in it."""
     where = "" if died.model == model.value else f", {left_out.WHERE[FetchModel(died.model)]}"
-    found = f" It is run {died.run} of {left_out.RUNS:,}." if died.run else ""
-    return f"Another run, without {name}{where}.{found} Next is a step towards the failure, r all the way."
+    found = f", run {died.run} of {left_out.RUNS:,}" if died.run else ""
+    return f"Another run, one that fails without {name}{where}{found}. r runs on to the failure."
 
 
 def _phase_here(stepper: Stepper) -> str:

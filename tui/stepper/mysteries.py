@@ -308,7 +308,7 @@ def _third(m: Mysteries) -> Said:
     who = "before a second CPU ran" if m._cpus_at_boot == 1 else f"with {m._cpus_at_boot} CPUs running"
     return (
         f"At boot, {who}, ftrace wrote that instruction over all {m._at_boot:,} calls.",
-        "ftrace is the part of the kernel that traces functions.",
+        "ftrace is the part of the kernel that traces functions: for it the compiler had put them there.",
         "The build had left a list of these calls.",
         f"This kernel is small: Linux on real machines has had {real:,} of them.",
         "Press t: trace every function.",
@@ -336,7 +336,7 @@ def _sixth(m: Mysteries) -> Said:
     first = next(iter(disasm.decode(m.simulation.machine.text_read(m.site, SITE_SIZE), m.site)))
     count = "one instruction" if first.size == SITE_SIZE else "more than one instruction"
     return (
-        f"Why is it not slow? Turned off, a call costs {count} and {first.size} bytes more than without ftrace.",
+        f"Why is it not slow? Turned off, each function runs {count} more, of {first.size} bytes.",
         "How can all of it be turned on almost at once?",
         f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
         f"After each round of writes ftrace waits for an answer of every CPU: "

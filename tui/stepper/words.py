@@ -14,6 +14,9 @@ WORDS = {
     "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes are to do.",
     "protocol": "The order of writes and waits by which the bytes change.",
     "ftrace": "The part of the kernel that traces functions.",
+    "__fentry__": "What the compiler's call at the start of a function calls (gcc -pg -mfentry). It returns at once. "
+    "A traced function calls a trampoline in its place.",
+    "in the file": "In the kernel as the build left it on disk, which gdb reads. CPUs run what is in memory.",
     "nothing": "An instruction of five bytes that does nothing (a NOP).",
     "sync": "Every CPU is asked to answer, by an interrupt. "
     "It answers between two instructions, so it holds no half of one then. "

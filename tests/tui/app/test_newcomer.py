@@ -46,7 +46,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     assert "Press t again" in newcomer.press("t", "no CPU was stopped")
     newcomer.press("t", "The counts stand still")
     answers = newcomer.press(ENTER, "serve all")
-    assert "costs one instruction" in answers and newcomer.presses <= ANSWERS
+    assert "runs one instruction more" in answers and newcomer.presses <= ANSWERS
     newcomer.press(ENTER, "in slow motion")
     first = newcomer.press(ENTER, "in memory")
     assert "How do five bytes change" in first
@@ -69,7 +69,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
         while again == before:
             again = terminal.still()
     assert "A CPU may have begun to read the old instruction" in again
-    parted = newcomer.press("x", "Another run, without sync 1")
+    parted = newcomer.press("x", "one that fails without sync 1")
     assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in parted and "Oops" not in parted
     assert "CPU1 has begun to read the old instruction: nobody waits until it has run it." in parted
     assert "Left out: sync 1. Why" in parted and "r failure" in parted

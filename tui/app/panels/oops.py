@@ -15,7 +15,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         return []
     out = [
         heading(
-            f"the kernel died on CPU{oops.cpu}: Bksp shows the move before; F1 all of these lines",
+            f"the kernel died on CPU{oops.cpu}: Bksp shows the move before; F1 explains these lines",
             width,
             picture.marks.rule,
         )

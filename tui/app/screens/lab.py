@@ -58,7 +58,7 @@ class LabScreen(WorkingScreen[Stepper | None]):
     def __init__(self, lab: Lab, marks: Marks) -> None:
         super().__init__(marks)
         self.lab = lab
-        self.view = ANSWER if lab.findings else ASK
+        self.view, self._asked_in = ANSWER if lab.findings else ASK, ASK
         self.cursor = self.top = 0
         self._body = 1  # rows of the middle
 
@@ -118,7 +118,7 @@ class LabScreen(WorkingScreen[Stepper | None]):
         if self.busy:
             self.end_work()
         elif self.view == ANSWER:
-            self.show(SWITCHES)
+            self.show(self._asked_in)
         else:
             self.dismiss(None)
 
@@ -160,6 +160,7 @@ class LabScreen(WorkingScreen[Stepper | None]):
         if self.view == ANSWER or (self.view == ASK and not key):
             return
         guess = GUESSES[key][0] if key else ""
+        self._asked_in = self.view
 
         def explore() -> None:
             self.lab.explore(guess)

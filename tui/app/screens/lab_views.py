@@ -38,7 +38,10 @@ KEYS = {
     ),
 }
 HELP = (
-    ("Esc", "Back: from the schedule to the switches, from there to where one was. It ends a search that takes long."),
+    (
+        "Esc",
+        "Back: from the schedule to where one asked, from there to where one was. It ends a search that takes long.",
+    ),
     ("g", "Go on to the next question."),
     ("s", "The switches: protocol, change, place, model, CPUs and more, then each step of the protocol."),
     ("↑ ↓", "Choose a switch; scroll a schedule."),

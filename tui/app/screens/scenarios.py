@@ -21,7 +21,10 @@ MYSTERIES, LAB, COSTS, GO_ON = "mysteries", "lab", "overhead", "go on"
 class Scenarios(ModalScreen[str | None]):
     """A list; Enter starts what the cursor is on, first `at`. Answers with its name, None for back to where one was."""
 
-    BINDINGS = [Binding("escape", "close", show=False), Binding("q", "close", show=False)]
+    BINDINGS = [
+        Binding("escape,q", "close", show=False),
+        *(Binding(key, f"start('{name}')", show=False) for key, name in (("L", LAB), ("C", COSTS))),
+    ]
     DEFAULT_CSS = """
     Scenarios { background: $background; }
     Scenarios Static { padding: 1 2 0 2; height: auto; }
@@ -76,6 +79,10 @@ class Scenarios(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+    def action_start(self, name: str) -> None:
+        """The keys by which the stepper leads there."""
+        self.dismiss(name)
 
     def action_close(self) -> None:
         self.dismiss(None)

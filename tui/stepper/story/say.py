@@ -107,7 +107,7 @@ def _sent(event: ev.SyncSent, stepper: Stepper, phase: Phase | None) -> list[str
     return [ASKED if phase is not None and phase is first else "", *_why(event, stepper, phase)]
 
 
-ASKED = f"Interrupts ask them, between two instructions; {PATCHER} has a CPU of its own."
+ASKED = f"Interrupts ask them, between two instructions; {PATCHER} itself runs on none of these CPUs."
 
 
 def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -154,7 +154,7 @@ def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[s
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return ["The batch says which instruction the five bytes are to become."]
+    return ["The batch is the list of places that change now, each with what its five bytes become."]
 
 
 def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str]:
