@@ -30,7 +30,7 @@ WHERE = {
     FetchModel.INSTANT: "where a CPU runs what memory holds",
     FetchModel.PIECES: "where a CPU reads byte after byte",
     FetchModel.LINE: "where a CPU reads a cache line at once",
-    FetchModel.BYTE: "where each byte may be the old or the new",
+    FetchModel.BYTE: "where bytes may be old or new",
 }
 MIXTURE, INT3 = "a mixture of both instructions", "an int3 that nobody claimed"
 
@@ -210,8 +210,8 @@ def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS
     if died is None:
         return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
     here = died.model == model.value
-    begun = () if here else (f"Without {phase}: where a CPU reads as here, no run goes wrong.",)
-    how = f"Without {phase}: in a run" if here else f"W{WHERE[FetchModel(died.model)][1:]}, as manuals allow"
+    begun = () if here else (f"Without {phase}: on this machine no run goes wrong.",)
+    how = f"Without {phase}: in a run" if here else f"On another, {WHERE[FetchModel(died.model)]}, as manuals allow"
     if not died.ran:
         return (*begun, f"{how}, the kernel died on CPU{died.cpu}, at another function that was changed.")
     verb = "took" if died.ran == INT3 else "ran"

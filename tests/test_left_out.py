@@ -166,8 +166,8 @@ def test_a_sentence_for_each_end() -> None:
         "Without sync 3: in a run, CPU1 took an int3"
     )
     assert sentences(Died("byte", 1, MIXTURE), "sync 2", here) == (
-        "Without sync 2: where a CPU reads as here, no run goes wrong.",
-        "Where each byte may be the old or the new, as manuals allow, CPU1 ran a mixture of both instructions.",
+        "Without sync 2: on this machine no run goes wrong.",
+        "On another, where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
         "The kernel died of it.",
     )
     assert sentences(None, "release", here) == ("Without release, none of 1,000 runs has gone wrong.",)

@@ -60,7 +60,7 @@ INT3_PROTOCOL = Protocol(
             settled=False,
             linux="text_poke_bp_batch(), third step",
             true_now="The five bytes are the new instruction. Each CPU runs it, or, as manuals allow, takes the int3.",
-            why="Again one byte, changed as a whole: from here the site needs no handler.",
+            why="Again one byte, changed as a whole: a CPU that reads it needs no handler any more.",
             without="Every call would go through an exception for ever.",
         ),
         Phase(

@@ -339,7 +339,7 @@ def _sixth(m: Mysteries) -> Said:
         f"Why is it not slow? Turned off, each function runs {count} more, of {first.size} bytes.",
         "How can all of it be turned on almost at once?",
         f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
-        f"After each round of writes ftrace waits for an answer of every CPU: "
+        f"After each round of writes an interrupt asks every CPU for an answer: "
         f"{m._waits} waits serve all {m.places:,} places.",
     ), (("enter", "go on"), (COSTS, "what tracing costs: counted, priced, measured"))
 

@@ -21,6 +21,7 @@ WORDS = {
     "sync": "Every CPU is asked to answer, by an interrupt. "
     "It answers between two instructions, so it holds no half of one then. "
     "And it serializes: from there on it runs what memory holds.",
+    "answer": "An interrupt asks a CPU. It answers between two instructions, and goes on.",
     "trampoline": "A few instructions that save what the function needs, call the tracer, and come back.",
     "handler": "The code of the kernel that runs when a CPU takes an int3 or an interrupt.",
     "interrupt": "A signal that makes a CPU leave what it does for a moment, between two instructions. "
@@ -28,8 +29,8 @@ WORDS = {
     "exception": "What makes a CPU leave its work because of the instruction itself: an int3, or bytes that are none.",
     "batch": "Up to 256 functions that are changed together: each wait serves them all.",
     "cache line": "64 bytes that come from memory together. Five bytes across two of them may come at two times. "
-    "No manual promises that those of one line are read at once. Simplified: Linux aligns functions so that no site "
-    "lies across two.",
+    "No manual promises that those of one line are read at once. "
+    "Simplified: a few functions here lie across two lines; Linux aligns each so that its five bytes do not.",
     "trace": "To write down each call of a function: task, CPU, time, function, and who called it. "
     "Simplified: ours writes from the first call on, Linux's once every place is changed (tr->function_enabled).",
     "site": "The place at the start of a function where the five bytes stand.",
@@ -78,12 +79,20 @@ PATTERN = r"(?<![a-z]){}(?:s|es|d|ed)?(?![a-z_])"
 
 
 def words_on(text: str) -> dict[str, str]:
-    """The words of WORDS that stand in a text, in the order in which they do; a line may end within one of two parts.
+    """The words of WORDS that stand in a text, in the order in which they do, then those that tell of them.
 
-    A name counts that ends in one (ftrace_trampoline), a longer one does not (release_pages).
+    A line may end within one of two parts. A name counts that ends in one (ftrace_trampoline), a longer one does not
+    (release_pages).
     """
+    told: dict[str, str] = {}
+    while new := {word: WORDS[word] for word in _standing_in(text) if word not in told}:
+        told |= new
+        text = "\n".join(new.values())
+    return told
+
+
+def _standing_in(text: str) -> list[str]:
+    """The words of WORDS in a text, in its order."""
     lower = text.lower()
-    found = {word: re.search(PATTERN.format(re.escape(word).replace("\\ ", r"\s+")), lower) for word in WORDS}
-    return {
-        word: WORDS[word] for word, at in sorted(found.items(), key=lambda one: one[1].start() if one[1] else 0) if at
-    }
+    found = [(re.search(PATTERN.format(re.escape(word).replace("\\ ", r"\s+")), lower), word) for word in WORDS]
+    return [word for _, word in sorted((at.start(), word) for at, word in found if at)]

@@ -7,6 +7,7 @@ from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, cut, heading, line, wrap
 
+ITS_END = "The kernel has died: no CPU goes on."
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp") + tuple(f"r{n}" for n in range(8, 16))
 
 
@@ -14,7 +15,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     lane = picture.snapshot.lanes[min(picture.look.cpu, len(picture.snapshot.lanes) - 1)]
     marks = picture.marks
     out = [heading(f"CPU{lane.cpu} next: {lane.place}", width, marks.rule)]
-    out += wrap(marks.plain(lane.sentence), width, "strong")[:2]
+    sentence = lane.sentence if picture.snapshot.oops is None else ITS_END
+    out += wrap(marks.plain(sentence), width, "strong")[:2]
     if width >= 70:
         left, right = code(picture, lane, 42, height - len(out)), registers(picture, lane, width - 44)
         rows = max(len(left), len(right))
