@@ -56,9 +56,9 @@ def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES
 
 
 def carried_out(simulation: Simulation, command: Command) -> Carried:
-    """Give a command and carry it out: the patching task acts, and whoever it waits for moves until it is halted again.
+    """Give a command and carry it out: the patching task acts, and whoever it waits for moves.
 
-    An int3 that a CPU meets on the way ends its choice, not what it is about.
+    A CPU that was halted moves until it is again: an int3 that it meets on the way ends its choice, not what it is about.
     """
     events, machine, price = simulation.do(command), simulation.machine, 0
     task, step = simulation.task, simulation.step
@@ -66,8 +66,9 @@ def carried_out(simulation: Simulation, command: Command) -> Carried:
     while not task.idle:
         if waiting := task.waits_for():
             for cpu in waiting:
+                rested = machine.halted(cpu)
                 events += step(move[cpu])
-                while not machine.halted(cpu):
+                while rested and not machine.halted(cpu):
                     events += step(move[cpu])
         else:
             before = machine.clock
