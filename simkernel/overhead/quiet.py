@@ -58,7 +58,7 @@ def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES
 def carried_out(simulation: Simulation, command: Command) -> Carried:
     """Give a command and carry it out: the patching task acts, and whoever it waits for moves.
 
-    A CPU that was halted moves until it is again: an int3 that it meets on the way ends its choice, not what it is about.
+    A CPU that was halted moves until it is again; an int3 that it meets on the way ends its choice only.
     """
     events, machine, price = simulation.do(command), simulation.machine, 0
     task, step = simulation.task, simulation.step
