@@ -174,7 +174,10 @@ SCENARIOS: dict[str, Scenario] = {
             name="one",
             title="Trace one function",
             question="How do five bytes change while CPUs run them?",
-            answer="Behind an int3: whoever comes by finds the old instruction, the int3, or the new one, whole.",
+            answer=(
+                "An int3 stands in: a CPU runs the old instruction, the int3 or the new one, never a mixture. "
+                "Back at sync 1, x leaves that wait out: see what comes of it."
+            ),
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),

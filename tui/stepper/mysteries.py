@@ -308,7 +308,7 @@ def _third(m: Mysteries) -> Said:
     who = "before a second CPU ran" if m._cpus_at_boot == 1 else f"with {m._cpus_at_boot} CPUs running"
     return (
         f"At boot, {who}, ftrace wrote that instruction over all {m._at_boot:,} calls.",
-        "ftrace is the part of the kernel that traces functions: for it the compiler had put them there.",
+        "The compiler had put them there for ftrace, the part of the kernel that traces functions.",
         "The build had left a list of these calls.",
         f"This kernel is small: Linux on real machines has had {real:,} of them.",
         "Press t: trace every function.",
