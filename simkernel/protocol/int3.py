@@ -48,9 +48,9 @@ INT3_PROTOCOL = Protocol(
             memory=(INT3, NEW, NEW, NEW, NEW),
             settled=True,
             linux="text_poke_sync(), if some site has a tail",
-            true_now="Every CPU has answered: each has the new tail before it can meet the new head.",
+            true_now="Every CPU has answered: each has the new bytes 1 to 4 before it can meet the new byte 0.",
             why="By what manuals allow, a CPU could meet the new byte 0 with old bytes behind it. "
-            'Linux says of this wait: "very likely not necessary", but "better safe than sorry".',
+            'Linux comments: according to Intel "very likely not necessary", but "better safe than sorry".',
             without="A CPU can run the new byte 0 with an old byte behind it: a call to nowhere.",
         ),
         Phase(
@@ -131,7 +131,7 @@ INT3_2012 = Protocol(
             memory=(INT3, NEW, NEW, NEW, NEW),
             settled=True,
             linux="run_sync()",
-            true_now="Every CPU has answered: each has the new tail before it can meet the new head.",
+            true_now="Every CPU has answered: each has the new bytes 1 to 4 before it can meet the new byte 0.",
             why="By what manuals promise, a CPU could take the new head and still an old tail.",
             without="A CPU could take the new head and still an old tail.",
         ),
