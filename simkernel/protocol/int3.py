@@ -47,10 +47,9 @@ INT3_PROTOCOL = Protocol(
             action=SyncCores(When.IF_TAIL),
             memory=(INT3, NEW, NEW, NEW, NEW),
             settled=True,
-            linux="text_poke_sync(), if some site has a tail",
+            linux='text_poke_sync(): according to Intel "very likely not necessary", but "better safe than sorry"',
             true_now="Every CPU has answered: each has the new bytes 1 to 4 before it can meet the new byte 0.",
-            why="By what manuals allow, a CPU could meet the new byte 0 with old bytes behind it. "
-            'Linux comments: according to Intel "very likely not necessary", but "better safe than sorry".',
+            why="By what manuals allow, a CPU could meet the new byte 0 with old bytes behind it.",
             without="A CPU can run the new byte 0 with an old byte behind it: a call to nowhere.",
         ),
         Phase(

@@ -56,7 +56,7 @@ def _in_words(name: str, died: left_out.Died, model: FetchModel) -> str:
     """Which run this is, and how one goes on in it."""
     where = "" if died.model == model.value else f", {left_out.WHERE[FetchModel(died.model)]}"
     found = f", run {died.run} of {left_out.RUNS:,}" if died.run else ""
-    return f"Another run, one that fails without {name}{where}{found}. r runs on to the failure."
+    return f"Another run, chosen because it fails without {name}{where}{found}. r runs on to the failure."
 
 
 def _phase_here(stepper: Stepper) -> str:

@@ -197,7 +197,7 @@ async def leave_a_wait_out(hand: Hand) -> None:
     await hand.press("right", "right", "right")
     text = await hand.press("x")
     stepper = hand.app.stepper
-    assert "one that fails without sync 1" in text and "✘ sync 1" in text and "r failure" in text
+    assert "chosen because it fails without sync 1" in text and "✘ sync 1" in text and "r failure" in text
     assert "Here sync 1 would have waited for CPU0 and CPU1" in text and "Left out: sync 1. Why" in text
     text = await hand.press("r")
     assert stepper.snapshot.oops is not None and "died" in text and "✘" in text

@@ -69,7 +69,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
         while again == before:
             again = terminal.still()
     assert "A CPU may have begun to read the old instruction" in again
-    parted = newcomer.press("x", "one that fails without sync 1")
+    parted = newcomer.press("x", "chosen because it fails without sync 1")
     assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in parted and "Oops" not in parted
     assert "CPU1 has begun to read the old instruction: nobody waits until it has run it." in parted
     assert "Left out: sync 1. Why" in parted and "r failure" in parted

@@ -42,7 +42,7 @@ def test_a_wait_left_out_is_walked_to_its_end_and_back_to_the_move_before() -> N
     ]
     there, why, *walk, back, why_then = (one for one in objects[2:])
     assert there["step"] == 3 and not there["outcome"]
-    assert "Another run, one that fails without sync 1. r runs on to the failure." in there["said"]
+    assert "Another run, chosen because it fails without sync 1. r runs on to the failure." in there["said"]
     assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in there["said"]
     for said in (why["said"], why_then["said"]):
         assert any(one.startswith("Left out: sync 1. Why it is there: A CPU may have begun") for one in said)
