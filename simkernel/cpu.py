@@ -149,6 +149,7 @@ class Cpu:
         self._invalid: tuple[int, int] | None = None
         self._met: set[int] = set()  # the pages of code that the CPU has looked at, by number
         self._engine.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
+        self._data = sorted((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
         for low, high in self._but_data():
             self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self._engine.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
@@ -159,8 +160,7 @@ class Cpu:
 
     def _but_data(self) -> list[tuple[int, int]]:
         """The ranges, ends included, of all addresses that are not data."""
-        data = sorted((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
-        ends = [0, *(end for _, end in data)], [*(base - 1 for base, _ in data), 0xFFFF_FFFF_FFFF_FFFF]
+        ends = [0, *(end for _, end in self._data)], [*(base - 1 for base, _ in self._data), 0xFFFF_FFFF_FFFF_FFFF]
         return [(low, high) for low, high in zip(*ends, strict=True) if low <= high]
 
     def reset(self, **registers: int) -> None:
@@ -373,8 +373,7 @@ class Cpu:
 
     def _data_ahead(self) -> int:
         """The first address at or behind RIP that is data."""
-        ends = ((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
-        return min(max(base, self.rip) for base, end in ends if self.rip < end)
+        return next(max(base, self.rip) for base, end in self._data if self.rip < end)
 
     def _memory_fault(self, access: int, address: int) -> Fault:
         if (address >> 47) not in (0, 0x1FFFF):
