@@ -215,6 +215,5 @@ def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS
     if not died.ran:
         return (*begun, f"{how}, the kernel died on CPU{died.cpu}, at another function that was changed.")
     verb = "took" if died.ran == INT3 else "ran"
-    what = f"{how}, CPU{died.cpu} {verb} {died.ran}."
-    end = "The kernel died of it."
-    return (*begun, what, f"The kernel died of it, in run {died.run} of {RUNS:,}." if died.run else end)
+    which = f", in run {died.run} of {RUNS:,}" if died.run else ""
+    return (*begun, f"{how}, CPU{died.cpu} {verb} {died.ran}.", f"The kernel died of it{which}.")

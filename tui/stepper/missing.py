@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lessons.beats import Stop
-from simkernel.events import Int3Taken, SiteRan
+from simkernel.events import Event, Int3Taken, SiteRan
 from simkernel.narrate.events import cpus as cpu_names
 from simkernel.protocol import Park, Phase, Protocol, SyncCores, Unpark, Write, base_of, protocol_of
 from simkernel.snapshot import Snapshot
@@ -84,10 +84,15 @@ def _not_waited_for(phase: Phase, snapshot: Snapshot) -> list[str]:
 def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
     """At an oops, the last stop at which the CPU that died had not yet run what it died of."""
     log = stepper.simulation.log
-    deadly = log[-1]
-    for event in log:
-        if isinstance(event, SiteRan) and event.cpu == getattr(log[-1], "cpu", -1) and event.site == stepper.site:
-            deadly = event
-        if isinstance(event, Int3Taken) and event.cpu == getattr(log[-1], "cpu", -1) and event.address == stepper.site:
-            deadly = event
+    cpu = getattr(log[-1], "cpu", -1)
+    at_the_site = ((event, _ran_at(event)) for event in reversed(log))
+    deadly = next((event for event, ran in at_the_site if ran == (cpu, stepper.site)), log[-1])
     return next((stop.place for stop in reversed(stops) if stop.place <= deadly.entry), stepper.begin)
+
+
+def _ran_at(event: Event) -> tuple[int, int] | None:
+    """(CPU, site) of an event that says that a CPU ran what stands at one."""
+    match event:
+        case SiteRan(cpu=cpu, site=site) | Int3Taken(cpu=cpu, address=site):
+            return cpu, site
+    return None
