@@ -16,7 +16,6 @@ from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
-from tui.app.arrange import arrange
 from tui.app.core import StepperApp
 from tui.app.kept import Kept
 from tui.app.marks import legend
@@ -30,7 +29,7 @@ from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
-from tui.app.screens.stepper import StepperScreen, needs
+from tui.app.screens.stepper import StepperScreen
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
@@ -67,20 +66,12 @@ class SimkernelApp(StepperApp):
     # --- how one looks ----------------------------------------------------------------------------------------------
 
     def do_deeper(self) -> None:
-        before = self._drawn()
+        before = self.picture
         self.change(depth=DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)])
-        same = self.look.depth == DEPTHS[-1] and self._drawn() == before
-        self.show(Outcome(NO_ROOM if same else ""))
-
-    def _drawn(self) -> dict[str, list[Line]]:
-        """What the panels show, but for the two that name the depth."""
-        picture, (width, height) = self.picture, self.size
-        boxes = {} if picture is None else arrange(width, height, needs(picture, width))
-        return {
-            one.NAME: one.draw(picture, box.width, box.height)
-            for one in self.screen.query(Panel)
-            if picture is not None and (box := boxes.get(one.NAME)) and one.NAME not in ("title", "keys")
-        }
+        if before is not None and self.picture is not None and isinstance(self.screen, StepperScreen):
+            deepest = self.look.depth == DEPTHS[-1]
+            same = deepest and self.screen.drawn(before) == self.screen.drawn(self.picture)
+            self.picture = replace(self.picture, message=NO_ROOM if same else "", failed=False)
 
     def do_next_cpu(self) -> None:
         self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.lanes), follows=False)

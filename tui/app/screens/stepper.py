@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from simkernel.snapshot.site import CALL
 from tui.app.actions import bound
-from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, STORY, WIDE, Need, arrange
+from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, STORY, WIDE, Box, Need, arrange
 from tui.app.panel import Panel
 from tui.app.panels.cpus import Cpus
 from tui.app.panels.events import Events
@@ -29,6 +29,7 @@ from tui.app.panels.title import Title
 from tui.app.panels.trace import Trace
 from tui.app.panels.why import Why
 from tui.app.picture import Picture
+from tui.app.text import Line
 
 PANELS: tuple[type[Panel], ...] = (
     Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Ribbon, Scrub, Keys,
@@ -110,16 +111,28 @@ class StepperScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         self.place()
 
+    @property
+    def _is_small(self) -> bool:
+        return self.size.width < LEAST_WIDTH or self.size.height < LEAST_HEIGHT
+
+    def boxes(self, picture: Picture) -> dict[str, Box]:
+        """Where each panel of a picture has its place at this size."""
+        width, height = self.size
+        boxes = {} if self._is_small else arrange(width, height, needs(picture, width))
+        return boxes if picture.ready else {name: box for name, box in boxes.items() if name == "title"}
+
+    def drawn(self, picture: Picture) -> dict[str, list[Line]]:
+        """What the panels show of a picture, but for the two that name the depth."""
+        boxes = {name: box for name, box in self.boxes(picture).items() if name not in ("title", "keys")}
+        panels = {panel.NAME: panel for panel in self.query(Panel)}
+        return {name: panels[name].draw(picture, box.width, box.height) for name, box in boxes.items()}
+
     def place(self) -> None:
         """Give each panel its place at this size."""
-        width, height = self.size
         if self.picture is None or not self.is_mounted:
             return
-        small = width < LEAST_WIDTH or height < LEAST_HEIGHT
-        self.query_one(Static).display = small
-        boxes = {} if small else arrange(width, height, needs(self.picture, width))
-        if not self.picture.ready:
-            boxes = {name: box for name, box in boxes.items() if name == "title"}
+        self.query_one(Static).display = self._is_small
+        boxes = self.boxes(self.picture)
         for panel in self.query(Panel):
             box = boxes.get(panel.NAME)
             panel.display = box is not None
