@@ -41,7 +41,7 @@ from tui.stepper.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 if TYPE_CHECKING:
     from tui.stepper.overhead import Overhead
 
-NO_ROOM = "There is no room for more than the code here: 120 columns and 36 rows show everything."
+NO_ROOM = "There is no room for more here: 120 columns and 36 rows show all of it."
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], list[str]]] = {
