@@ -217,8 +217,9 @@ class StepperApp(App[int]):
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def keep(self) -> None:
-        """Write down where one stands, for the next start."""
-        kept.save(kept.of(self.stepper, self.look, self.theme))
+        """Write down where one stands, for the next start. The file tells the place before: others may have quit since
+        this session began."""
+        kept.save(kept.after(kept.load(), kept.of(self.stepper, self.look, self.theme)))
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug of ours: the screen closes, the terminal is as it was, and `start.py` writes the report."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import platformdirs
@@ -38,9 +38,11 @@ class Kept:
 
 
 def of(stepper: Stepper, look: Look, theme: str) -> Kept:
-    """Where a stepper stands, and how one looks at it. What no moment can name, or was only just booted,
-    is not kept."""
-    untouched = stepper.scenario is None and stepper.simulation.position == stepper.begin
+    """Where a stepper stands, and how one looks at it. The place is empty where no moment can name it, and where
+    nobody has moved yet: a kernel that has just booted, or a scenario of the list at its start."""
+    simulation, scenario = stepper.simulation, stepper.scenario
+    listed = scenario is None or SCENARIOS.get(scenario.name) == scenario
+    untouched = listed and simulation.place == (stepper.begin, 0)
     try:
         moment = "" if untouched else stepper.moment
     except LearnerError:
@@ -56,6 +58,11 @@ def of(stepper: Stepper, look: Look, theme: str) -> Kept:
         syntax=look.syntax,
         theme=theme,
     )
+
+
+def after(last: Kept | None, now: Kept) -> Kept:
+    """What to keep of two sessions: an empty place never replaces one, so looking around loses none."""
+    return now if now.moment or last is None else replace(last, theme=now.theme)
 
 
 def reopen(kept: Kept) -> Stepper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -136,3 +137,32 @@ def test_the_lab_on_a_terminal(tmp_path: Path) -> None:
     terminal.until("step 0")
     terminal.send("q")
     assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown", "keys"),
+    [
+        ([], "Go on where you left", ["\x1b", "q"]),
+        ([], "Go on where you left", ["\x1b", "S", "\x1b", "q"]),
+        (["step", "mysteries"], "Does this machine make that call", ["q"]),
+        (["step", "lab"], "In every order of events", ["q"]),
+        (["step", "overhead"], "The work: one CPU", ["q"]),
+        (["step", "all"], "in memory", ["q"]),
+    ],
+)
+def test_only_looking_keeps_the_place_of_the_session_before(
+    arguments: list[str], shown: str, keys: list[str], tmp_path: Path
+) -> None:
+    def session(arguments: list[str], shown: str, keys: list[str]) -> dict[str, object]:
+        terminal = Terminal(arguments, tmp_path, "xterm-256color", "C.UTF-8")
+        terminal.until(shown)
+        for key in keys:
+            terminal.send(key)
+            terminal.still()
+        assert terminal.end() == 0
+        kept: dict[str, object] = json.loads((tmp_path / "simkernel" / "last.json").read_text())
+        return kept
+
+    place = session(["step", "one"], "in memory", ["n", "n", "n", "q"])
+    assert place["step"] == 3 and str(place["moment"]).startswith("sk1-")
+    assert session(arguments, shown, keys) == place
