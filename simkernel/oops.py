@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from simkernel import disasm, layout
 from simkernel.errors import GuestError
-from simkernel.image import KernelImage
+from simkernel.ftrace.needs import symbol_text
 from simkernel.machine import Machine
 from simkernel.narrate.operands import Instant, mask
 
@@ -72,14 +72,6 @@ def read_oops(machine: Machine) -> Oops | None:
     if not machine.memory.holds(regs, layout.FRAME_SIZE):
         return None
     return _Report(machine, cpu, regs).oops()
-
-
-def symbol_text(image: KernelImage, address: int, lookup: int | None = None) -> str:
-    """`%pS`: name+offset/size, or the address where no symbol is. `lookup`: `%pB` looks one byte before."""
-    symbol = image.find(address if lookup is None else lookup)
-    if symbol is None:
-        return f"{address:#x}"
-    return f"{symbol.name}+{address - symbol.address:#x}/{symbol.size:#x}"
 
 
 class _Report:
@@ -200,7 +192,7 @@ class _Report:
             for at in range(rsp + 7 & ~7, stack.top, 8):
                 address = self.memory.read_u64(at)
                 if self._is_text(address):
-                    yield f" ? {symbol_text(self.image, address, address - 1)}"
+                    yield f" ? {symbol_text(self.image, address, before=1)}"
             yield f" </{stack.name}>"
             rsp = self.memory.read_u64(stack.top - 16) if stack.ist else None
 
@@ -208,8 +200,7 @@ class _Report:
         """`__kernel_text_address()`: the kernel's text, or a trampoline of ftrace."""
         if layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE:
             return True
-        inside = any(s.executable and s.base <= address < s.base + len(s.data) for s in self.image.segments)
-        return inside and self.image.find(address - 1) is not None
+        return any(s.executable and s.base <= address < s.base + len(s.data) for s in self.image.segments)
 
 
 @dataclass(frozen=True, slots=True)

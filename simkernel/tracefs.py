@@ -175,8 +175,8 @@ def view_of(core: FtraceCore) -> View:
 
     def symbol(address: int) -> str | None:
         if address not in names:
-            found = core.kernel.find(address)
-            names[address] = found.name if found else None
+            known = core.kernel.ksym(address)
+            names[address] = known[0].name if known else None
         return names[address]
 
     memory, cpus = core.machine.memory, len(core.machine.cpus)

@@ -57,14 +57,27 @@ class Kernel(Protocol):
     def symbols(self) -> Sequence[Symbol]: ...
     def address(self, name: str, /) -> int: ...
     def find(self, address: int, /) -> Symbol | None: ...
+    def ksym(self, address: int, /) -> tuple[Symbol, int] | None:
+        """What kallsyms names for an address: a symbol, and the distance to the next one."""
+        ...
 
 
-def symbol_text(kernel: Kernel, address: int) -> str:
-    """An address as printk's `%pS` prints it: name+offset/size, or the number where no symbol is known."""
-    symbol = kernel.find(address)
-    if symbol is None:
+class Named(Protocol):
+    """Whatever knows the symbols of a kernel as kallsyms does."""
+
+    def ksym(self, address: int, /) -> tuple[Symbol, int] | None: ...
+
+
+def symbol_text(kernel: Named, address: int, before: int = 0) -> str:
+    """An address as printk's `%pS` prints it: name+offset/size, or the number where no symbol is known.
+
+    `before` 1 is `%pB`, for a return address: the symbol is that of the byte before, where the call stands.
+    """
+    known = kernel.ksym(address - before)
+    if known is None:
         return f"0x{address:x}"
-    return f"{symbol.name}+0x{address - symbol.address:x}/0x{symbol.size:x}"
+    symbol, size = known
+    return f"{symbol.name}+0x{address - symbol.address:x}/0x{size:x}"
 
 
 def site_names(kernel: Kernel) -> list[str]:

@@ -124,12 +124,23 @@ class KernelImage:
         return self.symbols.labels(prefix)
 
     def find(self, address: int) -> Symbol | None:
-        """The function or object that `address` lies in."""
+        """The function or object that `address` lies in; None in the padding behind it."""
         return self.symbols.find(address)
 
+    def ksym(self, address: int) -> tuple[Symbol, int] | None:
+        """The symbol that kallsyms names for `address`, and its size there (`SymbolTable.ksym`)."""
+        return self.symbols.ksym(address)
+
+    def owner(self, address: int) -> Symbol | None:
+        """`find`; in the padding behind a function or object that one, as kallsyms names it."""
+        found = self.find(address)
+        if found is None and (known := self.ksym(address)) is not None:
+            return known[0]
+        return found
+
     def symbolize(self, address: int) -> str:
-        """`schedule+0x5`, or `schedule` at its first byte, or the number."""
-        symbol = self.find(address)
+        """`schedule+0x5`, or `schedule` at its first byte, or the number outside of the kernel."""
+        symbol = self.owner(address)
         if symbol is None:
             return f"{address:#x}"
         return symbol.name if address == symbol.address else f"{symbol.name}+{address - symbol.address:#x}"

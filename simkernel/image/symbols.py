@@ -1,4 +1,9 @@
-"""The symbol table: by name, by address, and without an object for each of 200,000 synthetic functions."""
+"""The symbol table: by name, by address, and without an object for each of 200,000 synthetic functions.
+
+`find` takes the sizes of the assembled functions and objects, as a debugger takes those of the ELF file. `ksym` finds
+what the running kernel knows: kallsyms has no sizes, so a symbol reaches to the next one and owns the padding behind it
+(`get_symbol_pos()`, kernel/kallsyms.c).
+"""
 
 from __future__ import annotations
 
@@ -24,6 +29,8 @@ class SymbolTable(Sequence[Symbol]):
         self._names = {symbol.name: symbol for symbol in self._symbols}
         self._sized = [symbol for symbol in self._symbols if symbol.size]
         self._starts = [symbol.address for symbol in self._sized]
+        self._known = _kallsyms(self._symbols)
+        self._known_starts = [symbol.address for symbol in self._known]
 
     @overload
     def __getitem__(self, index: int) -> Symbol: ...
@@ -57,6 +64,17 @@ class SymbolTable(Sequence[Symbol]):
             return self._sized[at]
         return None
 
+    def ksym(self, address: int) -> tuple[Symbol, int] | None:
+        """The symbol that kallsyms names for an address, and its size there: the distance to the next one.
+
+        None outside of the kernel (`is_ksym_addr()`, include/linux/kallsyms.h, with CONFIG_KALLSYMS_ALL); its last
+        symbol is its end.
+        """
+        at = bisect.bisect_right(self._known_starts, address) - 1
+        if not 0 <= at < len(self._known) - 1:
+            return None
+        return self._known[at], self._known_starts[at + 1] - self._known_starts[at]
+
     def traced(self) -> list[Symbol]:
         """The traced functions, by address."""
         return [symbol for symbol in self._symbols if symbol.traced]
@@ -66,23 +84,36 @@ class SymbolTable(Sequence[Symbol]):
         return [symbol.name for symbol in self._symbols if symbol.traced]
 
 
+def _kallsyms(symbols: Sequence[Symbol]) -> list[Symbol]:
+    """One symbol an address, by address: of several the first with the fewest underscores before its name.
+
+    `compare_symbols()` (scripts/kallsyms.c) sorts them so, and `get_symbol_pos()` takes the first.
+    """
+    first: dict[int, Symbol] = {}
+    for symbol in sorted(symbols, key=lambda each: len(each.name) - len(each.name.lstrip("_"))):
+        if symbol.kind != ".":
+            first.setdefault(symbol.address, symbol)
+    return [first[address] for address in sorted(first)]
+
+
 class SyntheticSymbols(SymbolTable):
     """An assembled kernel's table and, behind its addresses, one of generated functions, kept as arrays.
 
     Args:
-        symbols: the assembled ones. first: how many of them lie below the generated functions.
-        addresses, sizes: (functions,), of the generated functions, in the order of addresses.
+        symbols: the assembled ones. addresses, sizes: (functions,), of the generated functions, in the order of
+        addresses. end: where the text of the generated functions ends.
     """
 
     GROUP = 32  # functions that share a prefix, and a call tree
 
     def __init__(
-        self, symbols: Sequence[Symbol], addresses: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+        self, symbols: Sequence[Symbol], addresses: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], end: int
     ) -> None:
         super().__init__(symbols)
         self._base = int(addresses[0]) & 0xFFFF_FFFF_FFFF_FFFF
         self._offsets = addresses - addresses[0]
         self._sizes = sizes
+        self._end = end - self._base
 
     @classmethod
     def name_of(cls, index: int) -> str:
@@ -135,6 +166,14 @@ class SyntheticSymbols(SymbolTable):
             return super().find(address)
         at = int(np.searchsorted(self._offsets, offset, side="right")) - 1
         return self._symbol(at) if offset < int(self._offsets[at]) + int(self._sizes[at]) else None
+
+    def ksym(self, address: int) -> tuple[Symbol, int] | None:
+        offset = address - self._base
+        if not 0 <= offset < self._end:
+            return super().ksym(address)
+        at = int(np.searchsorted(self._offsets, offset, side="right")) - 1
+        end = int(self._offsets[at + 1]) if at + 1 < len(self._offsets) else self._end
+        return self._symbol(at), end - int(self._offsets[at])
 
     def traced(self) -> list[Symbol]:
         return super().traced() + self._generated

@@ -199,7 +199,7 @@ def build(kernel: KernelImage, n: int, seed: int) -> KernelImage:
         Segment(layout.SYNTH_BASE, text.tobytes(), True),
         Segment(table_base, addresses[roots].astype("<u8").tobytes(), False),
     )
-    symbols = SyntheticSymbols(list(kernel.symbols), addresses.view(np.int64), sizes)
+    symbols = SyntheticSymbols(list(kernel.symbols), addresses.view(np.int64), sizes, layout.SYNTH_BASE + total)
     sites = np.concatenate([kernel.mcount_loc, addresses])
     sites.flags.writeable = False
     digest = hashlib.sha256(kernel.digest.encode())

@@ -68,7 +68,7 @@ class Words:
             return "a NOP"
         if first.target is not None and (first.is_call or first.is_branch):
             verb = "call" if first.is_call else "jump"
-            known = self.image.find(first.target) is not None or _is_trampoline(first.target)
+            known = self.image.owner(first.target) is not None or _is_trampoline(first.target)
             return f"a {verb} to {self.place(first.target)}" + ("" if known else ", where nothing is")
         return first.text
 

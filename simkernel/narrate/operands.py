@@ -212,7 +212,7 @@ class Instant:
             return f"{PERCPU_WORDS[own]} at {number(address)}"
         if "rsp" in text:
             return f"the stack at {number(address)}"
-        symbol = self.image.find(address)
+        symbol = self.image.owner(address)
         return f"{self.image.symbolize(address)} at {number(address)}" if symbol else number(address)
 
     def holds(self, operand: Operand, size: int = 0) -> str:
@@ -247,7 +247,7 @@ def code_name(image: KernelImage, address: int) -> str:
     """A place in the code in words: symbol+offset, ftrace_trampoline for what ftrace has allocated, else a number."""
     if 0 <= address - layout.TRAMP_BASE < layout.TRAMP_SIZE:
         return f"ftrace_trampoline at {address:#x}"
-    return image.symbolize(address) if image.find(address) else f"{address:#x}"
+    return image.symbolize(address)
 
 
 def condition_holds(code: str, eflags: int) -> bool:

@@ -145,7 +145,7 @@ def _pending(machine: Machine, cpu: int) -> tuple[str, ...]:
 
 def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
     """The function, or trampoline, that an address lies in, and the offset there; ("", 0) outside of all."""
-    symbol = simulation.image.find(address)
+    symbol = simulation.image.owner(address)
     if symbol is not None:
         return symbol.name, address - symbol.address
     for ops in simulation.core.state().ops:

@@ -102,6 +102,12 @@ class FakeKernel:
     def find(self, address: int) -> FakeSymbol | None:
         return next((s for s in self._symbols if s.address <= address < s.address + s.size), None)
 
+    def ksym(self, address: int) -> tuple[FakeSymbol, int] | None:
+        """By a walk over the symbols; every kernel has an end, here that of its text."""
+        ends = [s.address for s in self.symbols] + [layout.TEXT_BASE + len(self.text)]
+        found = [s for s in self.symbols if s.address <= address < ends[-1]]
+        return (found[-1], min(end for end in ends if end > address) - found[-1].address) if found else None
+
 
 class FakeMemory:
     """One stretch of guest data from BSS_BASE on."""

@@ -75,5 +75,5 @@ def records_of(simulation: Simulation) -> list[dict[str, Any]]:
 
 
 def name_of(image: KernelImage, address: int) -> str:
-    found = image.find(address)
-    return found.name if found else f"{address:#x}"
+    known = image.ksym(address)
+    return known[0].name if known else f"{address:#x}"
