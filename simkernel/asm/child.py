@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from simkernel.asm.link import Assembly, Symbol
+from simkernel.child import child_process
 from simkernel.errors import KernelSourceError, LearnerError, OurError
 
 TIME_LIMIT = 20.0  # seconds
@@ -33,23 +31,18 @@ def assemble_in_child(
     request = json.dumps(
         {"sources": [list(source) for source in sources], "ibt": ibt, "seconds": time_limit, "core": core}
     )
-    environment = dict(os.environ)
-    root = str(Path(__file__).resolve().parents[2])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-P", "-m", "simkernel.asm"]
     try:
-        done = subprocess.run(
-            command, input=request.encode(), capture_output=True, timeout=time_limit, env=environment, check=False
-        )
+        with child_process("simkernel.asm", stdin=subprocess.PIPE) as process:
+            out, _err = process.communicate(request.encode(), timeout=time_limit)
     except subprocess.TimeoutExpired:
         raise LearnerError(
             f"{sources[-1][0]}: it took more than {time_limit:g} s to assemble; make it smaller"
         ) from None
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(out)
     except ValueError:
         raise LearnerError(
-            f"{sources[-1][0]}: the assembler ended without an answer (status {done.returncode}); "
+            f"{sources[-1][0]}: the assembler ended without an answer (status {process.returncode}); "
             f"it may use {MEMORY_LIMIT >> 20} MiB at most"
         ) from None
     return _result(answer)

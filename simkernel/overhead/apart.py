@@ -13,10 +13,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import simkernel
+from simkernel.child import child_process
 from simkernel.errors import LearnerError
 from simkernel.overhead import native
 from simkernel.overhead.measured import ROUNDS, Difference, Measured, Show, measure
@@ -37,23 +36,15 @@ def measured_apart(
     Raises: LearnerError as `measure` does, or where the child dies.
     """
     native.check()
-    child = subprocess.Popen(
-        [sys.executable, "-m", MODULE, json.dumps({"names": list(names), "rounds": rounds, "parent": os.getpid()})],
-        env=os.environ | {"PYTHONPATH": str(Path(simkernel.__file__).parents[1])},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    request = json.dumps({"names": list(names), "rounds": rounds, "parent": os.getpid()})
     said: dict[str, Any] = {}
-    try:
+    with child_process(MODULE, request) as child:
         for line in _lines(child, waiting):
             said = json.loads(line)
             if "step" in said:
                 show(said["step"])
-        child.wait()
-        assert child.stderr is not None
-        last = child.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
-    finally:
-        child.kill()
-        child.communicate()
+        _out, err = child.communicate()
+        last = err.decode(errors="replace").strip().rpartition("\n")[2]
     if "refused" in said:
         raise LearnerError(said["refused"])
     if "measured" not in said:

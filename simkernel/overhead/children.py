@@ -9,16 +9,14 @@ import os
 import signal
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import simkernel
+from simkernel.child import child_process
 from simkernel.errors import LearnerError
 from simkernel.overhead import code, native
 from simkernel.overhead.patching import CYCLES, GIVE_UP, check
@@ -115,17 +113,11 @@ def _child(asked: dict[str, Any], show: Show) -> tuple[bytes, dict[str, Any], st
         raise LearnerError(f"memory to share with a child process is refused here ({error.strerror})") from error
     os.ftruncate(shared, native.PAGE)
     page = mmap.mmap(shared, native.PAGE)
-    environment = os.environ | {"PYTHONPATH": str(Path(simkernel.__file__).parents[1])}
-    arguments = [sys.executable, "-m", MODULE, json.dumps(asked | {"page": shared, "parent": os.getpid()})]
-    child = subprocess.Popen(
-        arguments, pass_fds=(shared,), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    request = json.dumps(asked | {"page": shared, "parent": os.getpid()})
     try:
-        out, err, stuck = _watch(child, page, show)
+        with child_process(MODULE, request, pass_fds=(shared,)) as child:
+            out, err, stuck = _watch(child, page, show)
     finally:
-        child.kill()
-        child.wait()
         os.close(shared)
     died = "stuck" if stuck else signal.Signals(-child.returncode).name if child.returncode < 0 else ""
     if child.returncode > 0:

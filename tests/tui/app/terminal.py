@@ -18,10 +18,18 @@ ROOT = Path(__file__).parents[3]
 
 
 class Terminal:
-    """`simkernel` on a terminal of a kind and size; `state` is its home."""
+    """`simkernel` on a terminal of a kind and size; `state` is its home, `folder` the one that it is run in."""
 
     def __init__(
-        self, arguments: list[str], state: Path, term: str, locale: str, columns: int = 80, rows: int = 24, **more: str
+        self,
+        arguments: list[str],
+        state: Path,
+        term: str,
+        locale: str,
+        columns: int = 80,
+        rows: int = 24,
+        folder: Path = ROOT,
+        **more: str,
     ) -> None:
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environ = keep | {"TERM": term, "LC_ALL": locale, "XDG_STATE_HOME": str(state), "PYTHONPATH": str(ROOT)} | more
@@ -30,7 +38,7 @@ class Terminal:
         self.raw = b""
         self.begun = time.monotonic()
         self.child = pexpect.spawn(
-            sys.executable, ["-m", "tui", *arguments], env=environ, dimensions=(rows, columns), cwd=str(ROOT)
+            sys.executable, ["-P", "-m", "tui", *arguments], env=environ, dimensions=(rows, columns), cwd=str(folder)
         )
 
     def read(self, seconds: float = 0.05) -> str:
