@@ -125,11 +125,17 @@ def sites_lines(rows: Sequence[Patched]) -> list[str]:
         *out,
         "",
         _sync_sentence(rows[-1]),
-        f"In each row {rows[-1].others} more syncs, for the trampoline.",
+        f"In each row {others_sentence(rows[-1])}.",
         f"Below {rows[0].records} sites, a filter chooses among that many functions.",
         "What the CPUs take to answer is not in the patch time.",
         *published_lines(published("patching") + published("workload")),
     ]
+
+
+def others_sentence(row: Patched) -> str:
+    """What enabling takes besides the sites' own syncs."""
+    barriers = f"{row.barriers} barrier IPI{'s' if row.barriers != 1 else ''}"
+    return f"{row.others} more syncs, for the trampolines, and {barriers} (ftrace_sync_ipi(): smp_rmb() only)"
 
 
 def published_lines(figures: Sequence[Published]) -> list[str]:

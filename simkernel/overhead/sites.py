@@ -19,6 +19,7 @@ from simkernel.overhead.quiet import at_rest, carried_out
 SITES = (1, 10, 100, 1_000, 10_000, 50_749, 200_000)
 """50,749: what a small virtual machine with Linux 6.18 says in its boot log ("ftrace: allocating 50749 entries")."""
 CPUS = 4
+BARRIER = "ftrace_sync_ipi"  # the function that such an IPI runs (ftrace_modify_all_code())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Patched:
 
     Attributes:
         sites: changed. records: of the kernel, that the plan looks at. batches, stores, syncs: for the sites.
-        others: syncs for the trampoline and the words that it reads. answers: of CPUs, to all of the syncs.
+        others: syncs for the trampoline and the words that it reads; barriers: IPIs for these words that ask for a
+        read barrier only (ftrace_sync_ipi() in kernel/trace/ftrace.c). answers: of CPUs, to all of the IPIs.
         price: the patch time, instructions.
     """
 
@@ -37,6 +39,7 @@ class Patched:
     stores: int
     syncs: int
     others: int
+    barriers: int
     answers: int
     price: int
 
@@ -59,6 +62,8 @@ def patched(sites: int) -> Patched:
                 counted["sites"] += len(changed) * of_sites
             case SiteStored(sites=stored):
                 counted["stores"] += len(stored) * of_sites
+            case SyncSent(phase=phase) if phase == BARRIER:
+                counted["barriers"] += 1
             case SyncSent():
                 counted["syncs" if of_sites else "others"] += 1
             case SyncAnswered():

@@ -134,14 +134,16 @@ VARIANTS = {
             "function",
             "function tracer on",
             "e8 .. .. .. ..  call ftrace_trampoline",
-            "Each call writes a record of 32 bytes into the CPU's ring buffer.",
+            "Each call writes a record of 32 bytes into the CPU's ring buffer. Simplified: Linux runs more "
+            "instructions a call. Its tracer guards against recursion, and its ring buffer reserves and commits each "
+            "record.",
             prepare=_function,
         ),
         Variant(
             "two-ops",
             "two ops",
             "e8 .. .. .. ..  call ftrace_caller",
-            "A second ops wants the function too: ftrace_ops_list_func() asks each ops whether it does.",
+            "A second ops wants the function too: arch_ftrace_ops_list_func() asks each ops whether it does.",
             prepare=_two_ops,
         ),
         Variant(

@@ -15,8 +15,8 @@ from simkernel.narrate.operands import code_name
 from simkernel.simulation import Simulation
 from simkernel.snapshot.lanes import decoded
 
-NOTHING, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a site
-SITE_STATES = ("nothing", "call", "int3", "changing", "wrong")
+NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a site
+SITE_STATES = ("NOP", "call", "int3", "changing", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class SiteMap:
     states: bytes
 
     def count(self, state: int) -> int:
-        """How many sites are in a state (NOTHING, CALL, ...)."""
+        """How many sites are in a state (NOP, CALL, ...)."""
         return self.states.count(state)
 
 
@@ -169,7 +169,7 @@ def site_map(simulation: Simulation) -> SiteMap:
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
     states[heads == insn.CALL] = CALL
-    states[now == int.from_bytes(simulation.core.nop, "little")] = NOTHING
+    states[now == int.from_bytes(simulation.core.nop, "little")] = NOP
     batch = simulation.task.poke.state.batch
     if batch is not None and simulation.task.poke.state.progress is not None:
         at = np.searchsorted(sites, batch.sites)

@@ -11,6 +11,7 @@ from simkernel.overhead.quiet import at_rest
 from simkernel.overhead.sites import CPUS, SITES, patched
 from simkernel.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
 from simkernel.protocol import INT3_PROTOCOL, SyncCores, Write
+from tui.plots import sites_lines
 
 STORES = sum(isinstance(phase.action, Write) for phase in INT3_PROTOCOL.phases)
 SYNCS = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases)
@@ -21,11 +22,21 @@ def test_the_counts_are_the_protocols(sites: int) -> None:
     row = patched(sites)
     assert (row.sites, row.batches) == (sites, -(-sites // TP_VEC_MAX))
     assert (row.stores, row.syncs) == (STORES * sites, SYNCS * row.batches)
-    assert row.answers == CPUS * (row.syncs + row.others)
+    assert row.answers == CPUS * (row.syncs + row.others + row.barriers)
+    assert (row.others, row.barriers) == (SYNCS * 2 * 2, 1)  # ftrace_call, ftrace_regs_call: to the list func, and on
     passes = TABLE_PRICE * (row.records + row.sites)  # one over all records, one that verifies those to change
-    known = POKE_PRICE * row.stores + IPI_PRICE * (row.syncs + row.others) + passes
+    known = POKE_PRICE * row.stores + IPI_PRICE * (row.syncs + row.others + row.barriers) + passes
     actions, part = divmod(row.price - known, ACTION_PRICE)
     assert part == 0 and 0 < actions < 3 * row.batches + 200
+
+
+def test_what_goes_to_the_trampolines_is_told_as_syncs_and_a_barrier() -> None:
+    """`ftrace_modify_all_code()` (6.12): update_ftrace_func() before and after the sites, one smp_call_function()."""
+    told = sites_lines([row := patched(10)])
+    assert f"In each row {row.others} more syncs, for the trampolines, and {row.barriers} barrier IPI" in "\n".join(
+        told
+    )
+    assert not any(f"{row.others + row.barriers} more syncs" in line for line in told)
 
 
 def test_50_749_sites_take_what_was_reckoned_for_a_machine_with_so_many() -> None:

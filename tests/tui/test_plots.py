@@ -15,7 +15,7 @@ from tui.cli import run
 from tui.plots import WIDTH, plot_svg, sites_lines, sites_plots
 
 ROWS = [
-    Patched(10**k, 300, 10**k // 256 + 1, 3 * 10**k, 3 * (10**k // 256 + 1), 13, 64, 1_200 * 10**k) for k in range(6)
+    Patched(10**k, 300, 10**k // 256 + 1, 3 * 10**k, 3 * (10**k // 256 + 1), 12, 1, 64, 1_200 * 10**k) for k in range(6)
 ]
 SVG = "{http://www.w3.org/2000/svg}"
 

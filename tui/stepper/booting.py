@@ -12,7 +12,7 @@ from simkernel.options import Options
 from simkernel.schedule import Act
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
-from simkernel.snapshot.site import NOTHING, site_map
+from simkernel.snapshot.site import NOP, site_map
 from tui.session import BRISK
 
 SITES_A_STEP = 16  # that ftrace_init converts between two pictures
@@ -71,7 +71,7 @@ class Booting:
         sites = site_map(simulation)
         return BootPicture(
             lines=tuple(text for _, text in self.said[-KEPT:]),
-            converted=sites.count(NOTHING),
+            converted=sites.count(NOP),
             sites=len(sites.states),
             map=sites,
             cpus=len(simulation.cpus),

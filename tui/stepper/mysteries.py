@@ -25,7 +25,7 @@ from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.simulation import Simulation
 from simkernel.snapshot import SiteMap
 from simkernel.snapshot.patch import Patch, patch_of
-from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING, site_map
+from simkernel.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
@@ -146,10 +146,10 @@ class Mysteries:
         self._map = second.picture.map
         more = True
         while more:
-            before = self._map.count(NOTHING)
+            before = self._map.count(NOP)
             more = second.step()
             self._map = second.picture.map
-            if written := self._map.count(NOTHING) - before:
+            if written := self._map.count(NOP) - before:
                 self._at_boot += written
                 self._cpus_at_boot = max(self._cpus_at_boot, second.picture.cpus)
                 yield
@@ -231,7 +231,7 @@ class Mysteries:
     def _part(self) -> float | None:
         """How much is done of what is under way; None where it is not known how long it takes."""
         if self.number == 3:
-            return None if self._map is None else self._map.count(NOTHING) / self.places
+            return None if self._map is None else self._map.count(NOP) / self.places
         if self._until is None:
             return None
         first, last = self._until
@@ -249,7 +249,7 @@ class Mysteries:
             what = "traced" if self.number == 4 else "as before"
             return (f"Every function is {what}. For {COUNTED:,} instructions the calls are counted.",)
         patch = patch_of(self.simulation)
-        changed = self._map is not None and self._map.count(CALL if self.number == 5 else NOTHING) < self.places
+        changed = self._map is not None and self._map.count(CALL if self.number == 5 else NOP) < self.places
         return (f"{ON_THE_WAY[self.number]}, while the CPUs run.", *self._marked(patch), who_does_what(patch, changed))
 
     def _marked(self, patch: Patch) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from simkernel.overhead.modelled import modelled
 from simkernel.overhead.published import published
 from simkernel.overhead.variants import VARIANTS, possible
 from tui.bars import Bar
-from tui.plots import published_title, sites_title
+from tui.plots import others_sentence, published_title, sites_title
 from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, SYNCS, TIME, Overhead
 
 WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
@@ -148,7 +148,7 @@ def _sites(overhead: Overhead, bar: Bar) -> list[str]:
     if overhead.picture == TIME:
         return [f"{row.price / row.sites:,.0f} instructions of the patching task for each site."]
     batches = _number(row.batches, "batch", "batches")
-    more = f"Besides, {row.others} syncs change what the trampolines call, for any number of sites."
+    more = f"For any number of sites there are {others_sentence(row)}."
     return [f"{batches}: {row.stores:,} stores, {row.syncs:,} syncs. {more}"]
 
 

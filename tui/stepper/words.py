@@ -9,18 +9,16 @@ from simkernel.narrate import PATCHER
 WORDS = {
     "int3": "One byte, CC. A CPU that runs it leaves what it does, for a handler of the kernel.",
     "call": "Go to another function, and remember the way back.",
-    "nop": "An instruction that does nothing. That of ftrace is five bytes long, as long as a call. "
-    "On the map it is: nothing.",
+    "nop": "An instruction that does nothing. That of ftrace is five bytes long, as long as a call.",
     "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes are to do.",
     "protocol": "The order of writes and waits by which the bytes change.",
     "ftrace": "The part of the kernel that traces functions.",
     "__fentry__": "What the compiler's call at the start of a function calls (gcc -pg -mfentry). It returns at once. "
     "A traced function calls a trampoline in its place.",
     "in the file": "In the kernel as the build left it on disk, which gdb reads. CPUs run what is in memory.",
-    "nothing": "An instruction of five bytes that does nothing (a NOP).",
     "sync": "Every CPU is asked to answer, by an interrupt. "
     "It answers between two instructions, so it holds no half of one then. "
-    "And it serializes: from there on it runs what memory holds.",
+    "And it serializes: it runs what memory held when it answered. What is stored later is open again.",
     "answer": "An interrupt asks a CPU. It answers between two instructions, and goes on.",
     "trampoline": "A few instructions that save what the function needs, call the tracer, and come back.",
     "handler": "The code of the kernel that runs when a CPU takes an int3 or an interrupt.",
@@ -36,7 +34,8 @@ WORDS = {
     "Simplified: ours writes from the first call on, Linux's once every place is changed (tr->function_enabled).",
     "site": "The place at the start of a function where the five bytes stand.",
     "tracer": "The code that every traced call runs: it writes the trace.",
-    "serialize": "From here on a CPU runs what memory holds: what it had read ahead does not count any more.",
+    "serialize": "A CPU finishes all that it has begun, then fetches anew: it runs what memory holds at that moment. "
+    "What another CPU stores after that is open again: old or new.",
     "oops": "The last words of a kernel that cannot go on. Its Code line is what memory holds; < > is around the byte "
     "at which it died. Bytes CC before that fill the gap between two functions. "
     "Simplified: without the lines of segment and control registers.",

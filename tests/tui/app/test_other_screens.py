@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from simkernel.snapshot.site import CALL, NOTHING
+from simkernel.snapshot.site import CALL, NOP
 from tests.tui.app.screens import Hand, drive
 from tui.app.marks import ASCII
 from tui.app.screens.boot import BootScreen
@@ -124,7 +124,7 @@ def test_boot_is_stepped_and_its_bar_ends_full() -> None:
         assert seen == sorted(seen) and 0 < seen[-1] < total
         assert screen.booting.picture.cpus == 1
         text = await hand.press("enter")
-        assert screen.booting.picture.map.count(NOTHING) == total and f"{total} of {total}" in text
+        assert screen.booting.picture.map.count(NOP) == total and f"{total} of {total}" in text
         await hand.press("escape")
         assert hand.app.stepper.simulation.place == place
 

@@ -23,7 +23,6 @@ TERMS = {  # as it may stand on a screen: as `?` calls it
     r"head": "head",
     r"int3s?": "int3",
     r"nops?": "nop",
-    r"nothing": "nothing",
     r"stand-in": "stand-in",
     r"syncs?": "sync",
     r"handlers?": "handler",

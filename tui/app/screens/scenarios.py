@@ -48,7 +48,11 @@ class Scenarios(ModalScreen[str | None]):
         last = self._last
         left = {} if last is None else {GO_ON: ("Go on where you left", f"{last.title}, step {last.step}", "")}
         both = {
-            MYSTERIES: ("Two mysteries", "Why is a call in every function not slow? How can all be traced at once?", "")
+            MYSTERIES: (
+                "Two mysteries",
+                "Why is the call that gdb shows not slow? How can all be traced at once?",
+                "",
+            )
         }
         lab = {LAB: ("The lab", "Which order of events breaks a protocol, once a step of it is left out?", "")}
         costs = {

@@ -135,7 +135,7 @@ def heading(snapshot: Snapshot) -> str:
 
 
 def _short(text: str) -> str:
-    return "nothing" if text == "nop" else text.split(" ")[0] if text else "no instruction"
+    return "NOP" if text == "nop" else text.split(" ")[0] if text else "no instruction"
 
 
 def _batch(patch: Patch) -> str:
