@@ -32,10 +32,10 @@ def _open() -> Any:
         import keystone
     except (ImportError, OSError) as error:
         raise LearnerError(
-            "--kernel FILE.S needs the Keystone assembler (keystone-engine 0.9.2), and it cannot be imported here: "
-            f"{error}. It has ready-made packages for x86-64 Linux (glibc), macOS and Windows only, and its sources do "
-            "not build with today's CMake. Everything else works without it: the default kernel comes assembled and "
-            "--functions N is encoded in Python."
+            "--kernel FILE.S and the variants none, mcount and flag of overhead need the Keystone assembler "
+            f"(keystone-engine 0.9.2), and it cannot be imported here: {error}. It has ready-made packages for x86-64 "
+            "Linux (glibc), macOS and Windows only, and its sources do not build with today's CMake. All else works "
+            "without it: the default kernel comes assembled and --functions N is encoded in Python."
         ) from error
     engine = keystone.Ks(keystone.KS_ARCH_X86, keystone.KS_MODE_64)
     engine.syntax = keystone.KS_OPT_SYNTAX_ATT
