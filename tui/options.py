@@ -43,10 +43,18 @@ class Word(click.Choice[str]):
         return super().convert(value, param, ctx)
 
 
+class FileName(click.Path):
+    """The name of a file, as a Path; pathlib would take an empty one for the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if not str(value):
+            self.fail("the name of the file is empty", param, ctx)
+        return Path(value)
+
+
+FILE = FileName()
 KERNEL = (
-    click.option(
-        "--kernel", type=click.Path(path_type=Path), metavar="FILE.S", help="Boot your own functions (needs Keystone)."
-    ),
+    click.option("--kernel", type=FILE, metavar="FILE.S", help="Boot your own functions (needs Keystone)."),
     click.option(
         "--functions",
         type=click.IntRange(1, MAX_FUNCTIONS),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from simkernel import disasm, insn, layout
 from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
 from simkernel.errors import LearnerError, OurError
+from simkernel.files import read_text
 from simkernel.image.notes import notes_of
 from simkernel.image.sources import Source, guest_sources, hash_of
 from simkernel.image.symbols import SymbolTable
@@ -66,10 +67,7 @@ class KernelImage:
         Raises:
             LearnerError: the file cannot be read or used. KernelSourceError: one of its lines is wrong.
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise LearnerError(f"{path}: cannot be read as a kernel source: {error}") from error
+        text = read_text(path, "a kernel source")
         core, _subsystems = guest_sources()
         sources = [*core, (str(path), text)]
         return cls.from_assembly(

@@ -6,7 +6,7 @@ of that. What the table has no price for (no source tells what cli, sti and hlt 
 
 from __future__ import annotations
 
-import math
+import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from simkernel.errors import LearnerError
+from simkernel.files import read_text
 from simkernel.overhead.exact import Exact
 
 OWN = "costs.toml"  # the packaged table
+LIMIT = 1 << 20  # bytes of a table
+LEAST, MOST = 0.001, 1_000_000  # cycles of one instruction, if any: far from what the fastest and the slowest take
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,15 @@ class Modelled:
 def costs(path: Path | None = None) -> Costs:
     """The packaged cost table, or one of the user's; LearnerError where it is none."""
     name = OWN if path is None else str(path)
+    if path is None:
+        text = (resources.files("simkernel") / "overhead" / OWN).read_text(encoding="utf-8")
+    else:
+        text = read_text(path, "a cost table", LIMIT)
     try:
-        file = resources.files("simkernel") / "overhead" / OWN if path is None else path
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LearnerError(f"{name}: cannot be read as a cost table: {error}") from error
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # no TOML; a number of thousands of digits; arrays within arrays
+        why = "it nests values too deep" if isinstance(error, RecursionError) else str(error)
+        raise LearnerError(f"{name} cannot be read as a cost table: {why}") from error
     sources, lines = table.get("sources"), table.get("cost")
     if not isinstance(sources, dict) or not isinstance(lines, list) or not lines:
         raise LearnerError(f"{name}: a cost table has [sources] and one [[cost]] or more")
@@ -63,7 +70,7 @@ def costs(path: Path | None = None) -> Costs:
         forms, price, where = _line(f"{name}: [[cost]] number {number}", line, sources)
         for form in forms:
             if form in cycles:
-                raise LearnerError(f"{name}: {form!r} has two prices; leave one of them out")
+                raise LearnerError(f"{name}: {reprlib.repr(form)} has two prices; leave one of them out")
             cycles[form], source[form] = price, where
     return Costs(name, cycles, source)
 
@@ -75,10 +82,13 @@ def _line(place: str, line: Any, sources: dict[str, Any]) -> tuple[list[str], fl
     forms, price, source = line.get("forms"), line.get("cycles"), line.get("source")
     if not isinstance(forms, list) or not forms or not all(isinstance(form, str) for form in forms):
         raise LearnerError(f'{place} has no list of forms, as in forms = ["mov", "mov load"]')
-    if not isinstance(price, int | float) or isinstance(price, bool) or not math.isfinite(price) or price < 0:
-        raise LearnerError(f"{place} has cycles = {price!r}; a number, 0 or more, is needed")
+    if not isinstance(price, int | float) or isinstance(price, bool) or not (price == 0 or LEAST <= price <= MOST):
+        huge = isinstance(price, int) and abs(price) > 10**20  # Python prints no number of thousands of digits
+        shown = "a number of more than 20 digits" if huge else reprlib.repr(price)
+        raise LearnerError(f"{place} has cycles = {shown}; a number from {LEAST} to {MOST:,} is needed, or 0")
     if not isinstance(source, str) or not isinstance(sources.get(source), str):
-        raise LearnerError(f"{place} has source = {source!r}; name one of [sources]: {', '.join(map(str, sources))}")
+        named = ", ".join([*sources][:6]) + (", ..." if len(sources) > 6 else "")
+        raise LearnerError(f"{place} has source = {reprlib.repr(source)}; name one of [sources]: {named}")
     return forms, float(price), str(sources[source])
 
 

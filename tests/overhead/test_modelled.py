@@ -87,8 +87,9 @@ def test_a_form_that_nothing_ran_is_told() -> None:
         ("x = ", "cannot be read as a cost table"),
         ("[sources]\n", "has \\[sources\\] and one \\[\\[cost\\]\\]"),
         ('[sources]\na = "b"\n[[cost]]\nforms = []\n', "has no list of forms"),
-        ('[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = -1\n', "cycles = -1; a number, 0 or more"),
-        ('[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = nan\n', "cycles = nan"),
+        ("x = " + "9" * 5_000, "cannot be read as a cost table: Exceeds the limit"),
+        ("x = " + "[" * 5_000 + "]" * 5_000, "cannot be read as a cost table: it nests values too deep"),
+        ("x = 1\n" * 300_000, "cannot be read as a cost table: it is longer than 1,048,576 bytes"),
         ('[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = 1\nsource = "c"\n', "name one of \\[sources\\]: a"),
         (
             '[sources]\na = "b"\n[[cost]]\nforms = ["nop", "nop"]\ncycles = 1\nsource = "a"\n',
@@ -101,6 +102,24 @@ def test_a_table_that_is_none_is_refused(text: str, message: str, tmp_path: Path
     file.write_text(text)
     with pytest.raises(LearnerError, match=message):
         costs(file)
+
+
+@pytest.mark.parametrize(
+    ("cycles", "shown"),
+    [
+        *(("-1", "-1"), ("nan", "nan"), ("inf", "inf"), ("-inf", "-inf"), ("1e308", "1e+308"), ("5e-324", "5e-324")),
+        *(("1000001", "1000001"), ("true", "True"), ('"2"', "'2'"), ("[[[1]]]", "[[[1]]]")),
+        *((digits, "a number of more than 20 digits") for digits in ("9" * 400, "-" + "9" * 400, "0x" + "f" * 9_000)),
+    ],
+)
+def test_a_price_that_is_none_is_refused_with_its_place(cycles: str, shown: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(f'[sources]\na = "b"\n[[cost]]\nforms = ["nop"]\ncycles = {cycles}\nsource = "a"\n')
+    with pytest.raises(LearnerError) as said:
+        costs(file)
+    assert str(said.value) == (
+        f"{file}: [[cost]] number 1 has cycles = {shown}; a number from 0.001 to 1,000,000 is needed, or 0"
+    )
 
 
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:

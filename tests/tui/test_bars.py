@@ -105,6 +105,40 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.C
     assert "cannot be written: No such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "the name of the file is empty"),
+        (".", ". cannot be written: it is a directory"),
+        ("/", "/ cannot be written: it is a directory"),
+        ("none/x.svg", "none/x.svg cannot be written: No such file"),
+        ("bars.svg", "bars-2.svg would be written too, but it is there already"),
+        ("more.svg", "more-8.svg would be written too, but it is there already"),
+    ],
+)
+def test_pictures_that_cannot_be_written_are_refused_before_the_work_and_nothing_is_harmed(
+    name: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tui.commands.overhead.count", lambda *_: pytest.fail("the work has begun"))
+    for mine in ("bars.svg", "bars-2.svg", "more-8.svg"):
+        (tmp_path / mine).write_text("mine")
+    assert run(["overhead", "nop", "--measure", "--plot", "--svg", name]) == 2
+    assert why in capsys.readouterr().err
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == dict.fromkeys(
+        ("bars.svg", "bars-2.svg", "more-8.svg"), "mine"
+    )
+
+
+def test_a_picture_replaces_the_file_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.svg"
+    file.write_text("mine")
+    assert run(["overhead", "nop", "--svg", str(file)]) == 0
+    assert [one.name for one in sorted(tmp_path.iterdir())] == ["x-2.svg", "x.svg"]
+    assert all(ElementTree.parse(one) for one in tmp_path.iterdir())
+    assert f"Pictures: {file}, {tmp_path / 'x-2.svg'}" in capsys.readouterr().out
+
+
 def test_a_bar_many_times_as_long_as_the_next_is_cut_off_and_the_others_can_be_seen() -> None:
     bars = (Bar("one", 1, "1"), Bar("two", 2, "2"), Bar("far", 200, "200", (190, 210)))
     lines = text_lines(Chart("h", bars, "s"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lessons.scenarios import SCENARIOS
 from simkernel.breakpoints import EVENT_TYPES
 from simkernel.errors import GuestError, LearnerError
 from simkernel.fetch import FetchModel
+from simkernel.files import write_text
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
 from tui.app import kept
@@ -211,9 +211,9 @@ class SimkernelApp(StepperApp):
 
     def _write(self, name: str, text: str) -> None:
         try:
-            Path(name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            self.tell(f"{name or 'a file without a name'} cannot be written: {error.strerror}")
+            write_text(name, text)
+        except LearnerError as error:
+            self.tell(str(error))
         else:
             self.show(Outcome(f"This screen is written to {name}."))
 

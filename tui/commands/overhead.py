@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError
+from simkernel.files import check_writable, write_text
 from simkernel.overhead.published import published
 from tui.bars import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
-from tui.options import Options, takes_options
+from tui.options import FILE, Options, takes_options
 from tui.output import emit_json, progress
 from tui.plots import plot_svg, sites_plots
 from tui.tables import Answers, tables, value
@@ -30,10 +31,10 @@ REFUSED = 2  # exit code: what was asked for cannot be done
 @click.command
 @click.argument("variants", nargs=-1, metavar="[VARIANT]...")
 @click.option("--glob", default="*", show_default=True, help="Which functions, in the variants that trace.")
-@click.option("--costs", "costs_file", type=click.Path(path_type=Path), metavar="FILE", help="Price by your own table.")
+@click.option("--costs", "costs_file", type=FILE, metavar="FILE", help="Price by your own table.")
 @click.option("--measure", is_flag=True, help="Measure the variants on this very CPU too (x86-64 Linux).")
 @click.option("--plot", is_flag=True, help="Too: what grows with the traced functions, and with the sites patched.")
-@click.option("--svg", "svg_file", type=click.Path(path_type=Path), metavar="FILE", help="Write pictures for slides.")
+@click.option("--svg", "svg_file", type=FILE, metavar="FILE", help="Write pictures for slides, each into a file.")
 @takes_options()
 @click.pass_context
 def command(
@@ -56,6 +57,8 @@ def command(
     from simkernel.overhead.modelled import costs
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
 
+    if svg_file is not None:
+        check_places(svg_file, measure, plot)
     table = costs(costs_file)
     chosen = [variant_named(name).name for name in variants]
     measured, refused = measure_all(chosen) if measure else ([], "")
@@ -118,16 +121,25 @@ def count(names: Sequence[str], glob: str) -> list[Exact]:
 
 
 def write_pictures(pictures: Sequence[str], file: Path) -> list[Path]:
-    """The first picture to a file, each further one to a file beside it: bars.svg, bars-2.svg. Returns the files."""
-    places = [
-        file if number == 1 else file.with_stem(f"{file.stem}-{number}") for number in range(1, len(pictures) + 1)
-    ]
+    """The first picture to a file, each further one to a file beside it. Returns the files."""
+    places = places_beside(file, len(pictures))
     for place, picture in zip(places, pictures, strict=True):
-        try:
-            place.write_text(picture, encoding="utf-8")
-        except OSError as error:
-            raise LearnerError(f"{place}: cannot be written: {error.strerror}") from error
+        write_text(place, picture)
     return places
+
+
+def places_beside(file: Path, count: int) -> list[Path]:
+    """Where so many pictures go: bars.svg, bars-2.svg, ..."""
+    return [file, *(file.with_stem(f"{file.stem}-{number}") for number in range(2, count + 1))]
+
+
+def check_places(file: Path, measure: bool, plot: bool) -> None:
+    """LearnerError unless the pictures can be written, and none but the one named is in place of another file."""
+    from simkernel.overhead.measured import WORKLOADS
+
+    check_writable(file)
+    for place in places_beside(file, 2 + measure * len(WORKLOADS) + 3 * plot)[1:]:
+        check_writable(place, new=True)
 
 
 def measure_all(variants: Sequence[str]) -> tuple[list[Measured], str]:

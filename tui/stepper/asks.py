@@ -10,6 +10,7 @@ from lessons.scenarios import scenario_named
 from simkernel import breakpoints as bp
 from simkernel.errors import LearnerError
 from simkernel.fetch import FetchModel
+from simkernel.files import write_text
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.filters import FunctionNames, apply_filter
 from simkernel.insn import SITE_SIZE
@@ -328,10 +329,5 @@ def export_json(stepper: Stepper, argument: str) -> Outcome:
 
 
 def _write(name: str, text: str, count: int) -> Outcome:
-    if not name:
-        raise LearnerError("name the file to write")
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LearnerError(f"{name} cannot be written: {error.strerror}") from error
+    write_text(name, text)
     return Outcome(f"{count} events are written to {name}.")

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simkernel.errors import LearnerError, nearest
+from simkernel.files import write_text
 from tui.bars import (
     FIRST,
     Chart,
@@ -305,10 +305,7 @@ class Overhead:
             text = svg(chart) if (plot := self.plot) is None else plot_svg(plot)
         else:
             text = "".join(f"{one}\n" for one in text_lines(chart))
-        try:
-            Path(name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise LearnerError(f"{name or 'a file without a name'} cannot be written: {error.strerror}") from error
+        write_text(name, text)
         return f"These bars are written to {name}."
 
 
