@@ -9,7 +9,9 @@ every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform \"Oops: \" pre
 `Simplified:` the lines of segment and control registers are left out, and the page table walk of a page fault: there
 are no page tables here. `Simplified:` the trace lists what looks like a return address, as the guess unwinder does
 (arch/x86/kernel/unwind_guess.c); a kernel with ORC tables prints the sure ones without a `?`. No line names modules:
-`print_modules()` is empty without CONFIG_MODULES. The first oops ends the run (panic_on_oops).
+`print_modules()` is empty without CONFIG_MODULES. The first oops ends the run, as with panic_on_oops=1: `oops_end()`
+(dumpstack.c) goes on to `panic()` (kernel/panic.c), whose notifier `dump_kernel_offset()` (arch/x86/kernel/setup.c)
+knows of no offset without KASLR.
 
 The Code line is what memory holds, for `copy_code()` loads it as data. A CPU that died of half an instruction has run
 other bytes than these: that difference is how one knows such a death.
@@ -29,7 +31,10 @@ from simkernel.narrate.operands import Instant, mask
 RELEASE = "6.12.0-simkernel #1"
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
 PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
-_INTERRUPT_BITS = 0xFF0000  # HARDIRQ and NMI of preempt_count (asm/preempt.h)
+_INTERRUPT_BITS = 0xFFFF00  # SOFTIRQ, HARDIRQ and NMI of preempt_count: in_interrupt() (linux/preempt.h)
+# exc_int3() and exc_double_fault() run in irqentry_nmi_enter() (traps.c), which counts as an NMI. Simplified: these
+# handlers of ours leave preempt_count alone.
+_AS_IN_NMI = (layout.VECTOR_BP, layout.VECTOR_DF)
 
 MESSAGES = {
     layout.VECTOR_BP: "int3",
@@ -46,7 +51,7 @@ class Oops:
 
     Attributes:
         cpu: on which it happened. vector, error: the exception. address: RIP in pt_regs. cr2: of a page fault.
-        lines: the text, without times and newlines.
+        lines: the text, without times and newlines. afterwards: what Linux does then, in a sentence.
     """
 
     cpu: int
@@ -55,6 +60,7 @@ class Oops:
     address: int
     cr2: int
     lines: tuple[str, ...]
+    afterwards: str
 
     @property
     def text(self) -> str:
@@ -87,7 +93,7 @@ class _Report:
 
     def oops(self) -> Oops:
         lines = tuple(self._lines())
-        return Oops(self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, lines)
+        return Oops(self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, lines, self._afterwards())
 
     def _lines(self) -> Iterator[str]:
         if self.vector == layout.VECTOR_PF:
@@ -102,8 +108,23 @@ class _Report:
             yield f"CR2: {self.cr2:016x}"
         yield "---[ end trace 0000000000000000 ]---"
         yield from self._registers()
-        where = " in interrupt" if self.machine.percpu(self.cpu, layout.PCPU_PREEMPT_COUNT) & _INTERRUPT_BITS else ""
-        yield f"Kernel panic - not syncing: Fatal exception{where}"
+        panic = f"Kernel panic - not syncing: Fatal exception{' in interrupt' if self._in_interrupt() else ''}"
+        yield from (panic, "Kernel Offset: disabled", f"---[ end {panic} ]---")
+
+    def _in_interrupt(self) -> bool:
+        """`in_interrupt()` where `oops_end()` asks."""
+        count = self.machine.percpu(self.cpu, layout.PCPU_PREEMPT_COUNT)
+        return self.vector in _AS_IN_NMI or bool(count & _INTERRUPT_BITS)
+
+    def _afterwards(self) -> str:
+        """What comes of it in Linux: `oops_end()`, then `make_task_dead()` and `do_exit()` (kernel/exit.c)."""
+        if self._in_interrupt():
+            return "It happened in interrupt context: there Linux panics, whatever panic_on_oops says."
+        if self._pid() in (0, 1):
+            who = "init" if self._pid() else "the idle task"
+            return f"Linux panics, whatever panic_on_oops says: it cannot kill {who}."
+        task = f"{self._comm()}-{self._pid()}"
+        return f"Simplified: panic_on_oops is 1 here; by default Linux kills {task} (make_task_dead()) and goes on."
 
     def _message(self) -> str:
         message = MESSAGES.get(self.vector, f"exception {self.vector}")

@@ -31,6 +31,10 @@ REGISTERS = [
 ]
 HEADER = r"Oops: (?:int3|invalid opcode|general protection fault.*|Oops|double fault): [0-9a-f]{4} \[#1\] PREEMPT SMP"
 
+# The contexts of an exception (arch/x86/kernel/traps.c, 6.12): exc_int3() and exc_double_fault() run as an NMI does
+# (irqentry_nmi_enter()), so in_interrupt() is true in oops_end(); elsewhere preempt_count says it.
+HARDIRQ, NMI, PREEMPT = 0x1_0000, 0x10_0000, 0x1
+
 
 @pytest.fixture(scope="module")
 def image() -> KernelImage:
@@ -60,6 +64,12 @@ def oops(simulation: Simulation) -> Oops:
     return found
 
 
+def panic_of(where: str) -> list[str]:
+    """What follows the executive summary: panic() and its notifier dump_kernel_offset(), without KASLR."""
+    panic = f"Kernel panic - not syncing: Fatal exception{where}"
+    return [panic, "Kernel Offset: disabled", f"---[ end {panic} ]---"]
+
+
 def expect(lines: list[str], patterns: list[str]) -> list[str]:
     """The lines behind those that the patterns match, in order."""
     for line, pattern in zip(lines, patterns, strict=False):
@@ -67,7 +77,7 @@ def expect(lines: list[str], patterns: list[str]) -> list[str]:
     return lines[len(patterns) :]
 
 
-def test_the_lines_are_those_of_linux_in_its_order(oops: Oops) -> None:
+def test_the_lines_are_those_of_linux_in_its_order(simulation: Simulation, oops: Oops) -> None:
     lines = list(oops.lines)
     if oops.vector == layout.VECTOR_PF:
         if oops.error & (PF_INSTR | PF_PROT) == PF_INSTR | PF_PROT:
@@ -87,8 +97,9 @@ def test_the_lines_are_those_of_linux_in_its_order(oops: Oops) -> None:
     lines = lines[end:]
     if oops.vector == layout.VECTOR_PF:
         lines = expect(lines, [rf"CR2: {H16}"])
-    panic = r"Kernel panic - not syncing: Fatal exception(?: in interrupt)?"
-    assert not expect(lines, [r"---\[ end trace 0000000000000000 \]---", *REGISTERS, panic])
+    lines = expect(lines, [r"---\[ end trace 0000000000000000 \]---", *REGISTERS])
+    interrupted = simulation.machine.percpu(oops.cpu, layout.PCPU_PREEMPT_COUNT) & (HARDIRQ | NMI)
+    assert lines == panic_of(" in interrupt" if interrupted or oops.vector == layout.VECTOR_BP else "")
 
 
 def test_it_agrees_with_the_event_and_the_machine(simulation: Simulation, oops: Oops) -> None:
@@ -115,6 +126,59 @@ def test_a_healthy_machine_has_none(image: KernelImage) -> None:
     assert read_oops(Simulation.boot(Options(), image).machine) is None
 
 
+def noted(image: KernelImage, vector: int, error: int = 0, pid: int = 4711, preempt_count: int = 0) -> Simulation:
+    """A machine whose CPU0 has died in vfs_read, in a task of that pid."""
+    simulation = Simulation.boot(Options(cpus=1), image)
+    machine = simulation.machine
+    regs = machine.cpus[0].rsp - 0x400 & ~0xF
+    machine.memory.write(regs, bytes(layout.FRAME_SIZE))
+    machine.memory.write_u64(regs + layout.PT_RIP, image.address("vfs_read"))
+    machine.memory.write_u64(regs + layout.PT_RSP, machine.cpus[0].rsp)
+    task = machine.percpu(0, layout.PCPU_CURRENT)
+    machine.memory.write(task + layout.TASK_PID, pid.to_bytes(4, "little"))
+    words = {"PREEMPT_COUNT": preempt_count, "OOPS_REGS": regs, "OOPS_VECTOR": vector, "OOPS_ERROR": error}
+    for word, value in words.items():
+        machine.set_percpu(0, getattr(layout, f"PCPU_{word}"), value)
+    machine.memory.write_u64(image.address("oops_in_progress"), 1)
+    return simulation
+
+
+@pytest.mark.parametrize(
+    ("vector", "preempt_count", "interrupt"),
+    [
+        (layout.VECTOR_UD, 0, False),
+        (layout.VECTOR_UD, PREEMPT, False),
+        (layout.VECTOR_PF, HARDIRQ, True),
+        (layout.VECTOR_GP, NMI | HARDIRQ, True),
+        (layout.VECTOR_BP, 0, True),
+        (layout.VECTOR_DF, PREEMPT, True),
+    ],
+)
+def test_the_panic_says_in_interrupt_where_linux_is_in_one(
+    image: KernelImage, vector: int, preempt_count: int, interrupt: bool
+) -> None:
+    oops = read_oops(noted(image, vector, preempt_count=preempt_count).machine)
+    assert oops is not None
+    assert list(oops.lines[-3:]) == panic_of(" in interrupt" if interrupt else "")
+
+
+@pytest.mark.parametrize(
+    ("vector", "pid", "goes_on"),
+    [
+        (layout.VECTOR_UD, 4711, True),
+        (layout.VECTOR_BP, 4711, False),  # in_interrupt(): oops_end() panics
+        (layout.VECTOR_PF, 0, False),  # make_task_dead(): "Attempted to kill the idle task!"
+        (layout.VECTOR_PF, 1, False),  # do_exit(): "Attempted to kill init!"
+    ],
+)
+def test_an_oops_says_whether_linux_goes_on_after_it(image: KernelImage, vector: int, pid: int, goes_on: bool) -> None:
+    oops = read_oops(noted(image, vector, pid=pid).machine)
+    assert oops is not None
+    kills = re.fullmatch(r"Simplified: panic_on_oops is 1 here; by default Linux kills \S+-4711 .*", oops.afterwards)
+    assert bool(kills) is goes_on
+    assert ("Linux panics" in oops.afterwards) is not goes_on
+
+
 @pytest.mark.parametrize(
     ("vector", "error", "cr2", "first"),
     [
@@ -129,15 +193,8 @@ def test_a_healthy_machine_has_none(image: KernelImage) -> None:
     ],
 )
 def test_each_exception_has_its_message(image: KernelImage, vector: int, error: int, cr2: int, first: str) -> None:
-    machine = Simulation.boot(Options(cpus=1), image).machine
-    regs = machine.cpus[0].rsp - 0x400 & ~0xF
-    machine.memory.write(regs, bytes(layout.FRAME_SIZE))
-    machine.memory.write_u64(regs + layout.PT_RIP, image.address("vfs_read"))
-    machine.memory.write_u64(regs + layout.PT_RSP, machine.cpus[0].rsp)
+    machine = noted(image, vector, error).machine
     machine.cpus[0].set_cr2(cr2)
-    for word, value in (("REGS", regs), ("VECTOR", vector), ("ERROR", error)):
-        machine.set_percpu(0, getattr(layout, f"PCPU_OOPS_{word}"), value)
-    machine.memory.write_u64(image.address("oops_in_progress"), 1)
     oops = read_oops(machine)
     assert oops is not None and oops.lines[0].startswith(first)
     start = image.address("vfs_read")

@@ -187,7 +187,7 @@ class SimkernelApp(StepperApp):
         if panel is not None:
             page += [*wrap(panel.HELP, 72), line()]
         if (oops := self.stepper.snapshot.oops) is not None:
-            page += [*wrap(WORDS["oops"], 72), line()]
+            page += [*wrap(WORDS["oops"], 72), line(), *wrap(oops.afterwards, 72), line()]
             page += [*(row for text in oops.lines for row in wrap(text, 72, "", "", "      ")), line()]
         page += [
             line(("Keys", "title"), ("   Tab goes from panel to panel, F1 tells of the one in focus", "dim")),

@@ -133,7 +133,7 @@ def finish(narrator: Narrator, options: Options) -> None:
         from simkernel.oops import read_oops
 
         oops = read_oops(simulation.machine)
-        narrator.say("" if oops is None else f"\n{oops.text}\n")
+        narrator.say("" if oops is None else f"\n{oops.text}\n\n{oops.afterwards}\n")
     check_alive(simulation)
     if not simulation.task.idle:
         raise GuestError(f"not done after {bound:,} instructions; --max-instructions lets the CPUs run longer")

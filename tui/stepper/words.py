@@ -36,9 +36,11 @@ WORDS = {
     "tracer": "The code that every traced call runs: it writes the trace.",
     "serialize": "A CPU finishes all that it has begun, then fetches anew: it runs what memory holds at that moment. "
     "What another CPU stores after that is open again: old or new.",
-    "oops": "The last words of a kernel that cannot go on. Its Code line is what memory holds; < > is around the byte "
-    "at which it died. Bytes CC before that fill the gap between two functions. "
-    "Simplified: without the lines of segment and control registers.",
+    "oops": "What the kernel prints when its own code raises an exception that it cannot handle. "
+    "Linux kills the task and goes on; in an interrupt, in init and in an idle task it panics. "
+    "Simplified: panic_on_oops is 1 here, so the first oops is a panic and the end. "
+    "Its Code line is what memory holds; < > is around the byte at RIP. Bytes CC before that fill the gap between two "
+    "functions. Simplified: without the lines of segment and control registers.",
     "opcode": "The bytes that say which instruction it is. Where they say none, it is invalid.",
     "tail": "Bytes 1 to 4 of the five.",
     "head": "Byte 0, the first of the five.",

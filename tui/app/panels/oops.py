@@ -29,8 +29,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 class OopsPanel(Panel):
     NAME = "oops"
     HELP = (
-        "What the kernel prints when it dies. Backspace goes to the move before the failure, Left a step back. "
-        "All its lines:"
+        "What the kernel prints when it meets such a fault, and of the panic that follows here. "
+        "Backspace goes to the move before the failure, Left a step back. All its lines:"
     )
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:

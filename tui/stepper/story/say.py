@@ -188,9 +188,11 @@ def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> lis
 
 
 def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
+    oops = stepper.snapshot.oops
+    out = [] if oops is None else [oops.afterwards]
     for one in left_out(stepper.protocol)[-1:]:
-        return [f"This is what {one.name} is for."]
-    return ["Go back one step to see which bytes it ran."]
+        return [*out, f"This is what {one.name} is for."]
+    return [*out, "Go back one step to see which bytes it ran."]
 
 
 def _name(stepper: Stepper) -> str:
