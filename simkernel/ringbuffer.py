@@ -109,16 +109,30 @@ class Ring:
     def records(self, memory: Memory) -> list[Record]:
         """The written records, oldest first."""
         rows = self.written(memory).tolist()
-        return [
-            Record(ts, self.cpu, number, ip, parent_ip, pid, flags & 0xFFFF)
-            for number, (ts, ip, parent_ip, pid, flags) in enumerate(rows, self.first)
-        ]
+        return [_record(self.cpu, number, row) for number, row in enumerate(rows, self.first)]
 
 
-def merged(memory: Memory, cpus: int) -> list[Record]:
-    """The records of CPUs 0..cpus-1, by time; nothing is consumed."""
-    found = [record for cpu in range(cpus) for record in Ring.of(memory, cpu).records(memory)]
-    return sorted(found, key=lambda record: (record.ts, record.cpu, record.number))
+def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
+    """The records of CPUs 0..cpus-1, by time; nothing is consumed.
+
+    Args:
+        last: only so many of the newest, and only these cost something.
+    """
+    rings = [Ring.of(memory, cpu) for cpu in range(cpus)]
+    written = [ring.written(memory) for ring in rings]
+    cpu = np.repeat(np.arange(cpus), [len(rows) for rows in written])
+    number = np.concatenate([ring.first + np.arange(len(rows)) for ring, rows in zip(rings, written, strict=True)])
+    rows = np.concatenate(written)
+    order = np.lexsort((number, cpu, rows["ts"]))[
+        slice(None) if last is None else slice(max(0, len(rows) - last), None)
+    ]
+    columns = cpu[order].tolist(), number[order].tolist(), rows[order].tolist()
+    return [_record(*columns_of_one) for columns_of_one in zip(*columns, strict=True)]
+
+
+def _record(cpu: int, number: int, row: tuple[int, ...]) -> Record:
+    ts, ip, parent_ip, pid, flags = row
+    return Record(ts, cpu, number, ip, parent_ip, pid, flags & 0xFFFF)
 
 
 def consume(memory: Memory, cpus: int) -> list[Record]:

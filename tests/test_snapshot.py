@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from simkernel import layout
 from simkernel.events import BatchReleased, BatchStarted
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetFilter, SetTracer
@@ -17,8 +18,11 @@ from simkernel.image import KernelImage
 from simkernel.narrate import sentence
 from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL
+from simkernel.ringbuffer import Ring, merged
+from simkernel.schedule import Run
 from simkernel.simulation import Simulation
 from simkernel.snapshot import DONE, NOW, TO_COME, Snapshot
+from simkernel.snapshot.trace import TAIL, trace_tail
 
 FROZEN = (int, float, str, bytes, bool, type(None), Enum)
 
@@ -173,6 +177,20 @@ def test_the_trace_tail_is_in_the_order_of_its_stamps(image: KernelImage) -> Non
     tail = Snapshot.of(simulation).trace
     assert tail and [one.stamp for one in tail] == sorted(one.stamp for one in tail)
     assert {one.function for one in tail} == {"vfs_read"}
+
+
+def test_the_trace_tail_holds_the_newest_records_at_every_step_of_a_full_ring(image: KernelImage) -> None:
+    """Inside the tracer, too: there a reserved slot still shows the record of the lap before."""
+    simulation = Simulation.boot(Options(cpus=1, seed=2), image)
+    simulation.do(SetTracer("function"))
+    memory, reserved = simulation.machine.memory, 0
+    simulation.run_until(lambda _: Ring.of(memory, 0).head > layout.RING_ENTRIES + 100, 5_000_000)
+    for _ in range(400):
+        simulation.step(Run(0, 1))
+        reserved += Ring.of(memory, 0).under_way(memory)
+        newest = [(one.cpu, one.number, one.ts, one.ip) for one in merged(memory, 1)][-TAIL:]
+        assert [(one.cpu, one.index, one.stamp, one.ip) for one in trace_tail(simulation)] == newest
+    assert reserved > 20
 
 
 def test_a_site_can_be_asked_for(image: KernelImage) -> None:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from simkernel import layout
 from simkernel.narrate.operands import code_name
-from simkernel.ringbuffer import Record
+from simkernel.ringbuffer import Record, merged
 from simkernel.simulation import Simulation
 from simkernel.tracefs import view_of
 from simkernel.tracers import View, function
 
 TAIL = 24  # records that a snapshot holds
-RECORD = np.dtype([("ts", "<u8"), ("ip", "<u8"), ("parent", "<u8"), ("pid", "<u4"), ("flags", "<u4")])  # layout.REC_*
-assert RECORD.itemsize == layout.RING_ENTRY_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +34,21 @@ class TraceRecord:
 
 def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, ...]:
     """The last `count` finished records of all CPUs that no reader has consumed, oldest first."""
-    machine = simulation.machine
-    found: list[tuple[int, int, int, tuple[int, ...]]] = []
-    for cpu in range(len(machine.cpus)):
-        head, tail = (machine.percpu(cpu, word) for word in (layout.PCPU_RING_HEAD, layout.PCPU_RING_TAIL))
-        first = max(tail, head - layout.RING_ENTRIES, head - count, 0)
-        if first >= head:
-            continue
-        base = layout.RING_BASE + cpu * layout.RING_STRIDE
-        ring = machine.memory.array(base, RECORD, layout.RING_ENTRIES)
-        for index in range(first, head):
-            record = tuple(ring[index % layout.RING_ENTRIES].tolist())
-            if record[4] & layout.REC_VALID:
-                found.append((record[0], cpu, index, record))
-    found.sort(key=lambda one: one[:3])
+    found = merged(simulation.machine.memory, simulation.options.cpus, count)
     view = view_of(simulation.core) if found else None
-    return tuple(_record(simulation, view, cpu, index, record) for _, cpu, index, record in found[-count:] if view)
+    return tuple(_record(simulation, view, record) for record in found if view)
 
 
-def _record(simulation: Simulation, view: View, cpu: int, index: int, record: tuple[int, ...]) -> TraceRecord:
-    stamp, ip, parent, pid, flags = record
-    names = code_name(simulation.image, ip), code_name(simulation.image, parent)
-    line = function.line(view, Record(stamp, cpu, index, ip, parent, pid, flags)).lstrip()
-    return TraceRecord(cpu, index, stamp, ip, parent, pid, flags, *names, line)
+def _record(simulation: Simulation, view: View, record: Record) -> TraceRecord:
+    names = code_name(simulation.image, record.ip), code_name(simulation.image, record.parent_ip)
+    return TraceRecord(
+        record.cpu,
+        record.number,
+        record.ts,
+        record.ip,
+        record.parent_ip,
+        record.pid,
+        record.flags,
+        *names,
+        function.line(view, record).lstrip(),
+    )
