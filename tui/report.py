@@ -13,7 +13,7 @@ import platformdirs
 
 from simkernel import __version__
 
-LIBRARIES = ("unicorn", "capstone", "keystone-engine", "textual", "click", "numpy", "platformdirs")
+LIBRARIES = ("unicorn", "capstone", "keystone-engine", "textual", "click", "msgspec", "numpy", "platformdirs")
 
 
 def version_of(library: str) -> str | None:

@@ -31,6 +31,7 @@ LIBRARIES = (
     Part("capstone", "capstone", True, "Nothing can be disassembled."),
     Part("numpy", "numpy", True, "The engine does not load."),
     Part("click", "click", True, "There is no command line."),
+    Part("msgspec", "msgspec", True, "No moment can be read, and no kernel boots."),
     Part("platformdirs", "platformdirs", True, "Reports and settings have no place."),
     Part("textual", "textual", True, "There is no screen; the commands work."),
     Part(
