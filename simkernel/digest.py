@@ -2,7 +2,7 @@
 
 Two simulations with the same digest go on in the same way. "Bit for bit the same" means this: memory, the code that
 each CPU runs and what is unsettled of it, registers, the hardware's own state, the patching task, the ftrace core, the
-schedule. The history that led there is no part of it.
+schedule and all that its choices depend on, the clock's ticks. The history that led there is no part of it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def state_digest(simulation: Simulation) -> str:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())
     feed(out, (simulation.task.state(), simulation.core.state(), simulation.schedule_state))
+    feed(out, (simulation.scheduler, machine.tick_period, machine.code.model, simulation.task.poke.protocol))
     return out.hexdigest()
 
 
