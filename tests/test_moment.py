@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import json
-import struct
 import typing
-import zlib
 from pathlib import Path
 
 import pytest
@@ -22,6 +18,7 @@ from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL, protocol_of
 from simkernel.schedule import Choice, Nmi, Run
 from simkernel.simulation import Simulation
+from tests.moments import rewritten
 
 TRACE = (SetFilter("filter", "vfs_read\n"), SetTracer("function"))
 
@@ -116,7 +113,7 @@ def test_a_file_holds_one_too(image: KernelImage, tmp_path: Path) -> None:
 
 
 def test_every_kind_of_entry_has_a_name() -> None:
-    assert set(NAMES.values()) == {*typing.get_args(Choice), *typing.get_args(Command)}
+    assert {*NAMES.values()} == {*typing.get_args(Choice), *typing.get_args(Command)}
 
 
 # --- what is wrong is said to be wrong --------------------------------------------------------------------------
@@ -144,15 +141,6 @@ def test_a_cut_is_called_a_cut(text: str) -> None:
 def test_what_is_no_moment_is_refused(wrong: str) -> None:
     with pytest.raises(LearnerError):
         open_moment(wrong)
-
-
-def rewritten(text: str, **changes: object) -> str:
-    """The moment with other contents, and a checksum that fits."""
-    data = base64.urlsafe_b64decode(text[len(MARK) :] + "==")
-    written = json.loads(zlib.decompress(data[8:])) | changes
-    packed = zlib.compress(json.dumps(written).encode())
-    head = struct.pack("<II", len(packed), zlib.crc32(packed))
-    return MARK + base64.urlsafe_b64encode(head + packed).decode()
 
 
 def test_another_version_that_comes_to_another_state_is_named(text: str) -> None:

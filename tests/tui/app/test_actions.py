@@ -239,7 +239,7 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     place = stepper.simulation.place
     await hand.do("moment")
     moment = hand.app.picture.message if hand.app.picture else ""
-    assert moment.startswith("sk1-")
+    assert moment.startswith("sk2-")
     await hand.press("right")
     await hand.do("open-moment", moment)
     assert stepper.simulation.place == place

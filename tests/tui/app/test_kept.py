@@ -21,7 +21,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_saved_is_loaded(file: Path) -> None:
-    one = Kept("sk1-x", "one", 5, 7, "Trace one function", 3, "code", "intel", "light")
+    one = Kept("sk2-x", "one", 5, 7, "Trace one function", 3, "code", "intel", "light")
     assert kept.save(one) and kept.load() == one
 
 
@@ -40,7 +40,7 @@ def test_a_file_with_anything_wrong_is_none(file: Path, text: str) -> None:
 def test_a_moment_that_does_not_open_says_so_and_nothing_moves(file: Path) -> None:
     async def check(hand: Hand) -> None:
         place = hand.app.stepper.simulation.place
-        hand.app.choose(Kept("sk1-hum", "one", title="Trace one function"))
+        hand.app.choose(Kept("sk2-hum", "one", title="Trace one function"))
         assert "Go on where you left" in await hand.read()
         hand.app.screen.dismiss(GO_ON)
         text = await hand.read()

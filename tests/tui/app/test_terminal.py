@@ -117,7 +117,7 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
     assert "this is a bug of simkernel: ZeroDivisionError: on purpose" in said and "\x1b[?1049l" in said
     assert "Traceback" not in said
     report = Path(said.rpartition("written down in ")[2].partition(";")[0].strip())
-    assert "moment: sk1-" in report.read_text()
+    assert "moment: sk2-" in report.read_text()
     report.unlink()
 
 

@@ -121,8 +121,8 @@ def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path:
     ("arguments", "words"),
     [
         (["--moment", "nonsense"], "moment"),
-        (["one", "--moment", "sk1-x"], "not both"),
-        (["--moment", "sk1-x"], "moment"),
+        (["one", "--moment", "sk2-x"], "not both"),
+        (["--moment", "sk2-x"], "moment"),
     ],
 )
 def test_a_wrong_moment_is_refused(arguments: list[str], words: str, capsys: Any) -> None:
