@@ -150,7 +150,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
 @pytest.mark.keystone
 def test_an_error_names_the_file_as_it_was_given(tmp_path: Path) -> None:
     file = tmp_path / "mine.S"
-    file.write_text("SYM_FUNC_START f\n\tmovq $10, %rax\nSYM_FUNC_END f\n")
+    file.write_text("SYM_FUNC_START f\n\tmovq $1.5, %rax\nSYM_FUNC_END f\n")
     with pytest.raises(KernelSourceError) as caught:
         KernelImage.from_source(file)
     assert (caught.value.file, caught.value.line) == (str(file), 2)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from simkernel.asm import assemble
-from simkernel.asm.child import answer_of, answer_of_error, limit_resources
+from simkernel.asm.child import answer_of, answer_of_error, limit_resources, watch
 from simkernel.errors import SimkernelError
 
 
@@ -20,8 +20,8 @@ def serve() -> int:
     limit_resources(request["seconds"])
     try:
         sources = [(file, text) for file, text in request["sources"]]
-        answer = answer_of(assemble(sources, ibt=request["ibt"], core=request["core"]))
-    except (SimkernelError, MemoryError) as error:
+        answer = answer_of(assemble(sources, ibt=request["ibt"], core=request["core"], watch=watch))
+    except Exception as error:  # each has to become an answer
         answer = answer_of_error(error)
     json.dump(answer, sys.stdout)
     return 0

@@ -1,23 +1,31 @@
 """A file that a learner gives is assembled in a child process, with bounds on its time and memory.
 
 Keystone works inside one C call that nothing can interrupt; a child can be ended. The sources go in and the result
-comes back as JSON.
+comes back as JSON. Before Keystone gets a statement alone, the child says on stderr which one, and gives itself
+STATEMENT_LIMIT seconds: so the line that Keystone does not come back from has a name.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import subprocess
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from simkernel.asm.link import Assembly, Symbol
+from simkernel.asm.rules import shown
+from simkernel.asm.source import Statement
 from simkernel.child import child_process
-from simkernel.errors import KernelSourceError, LearnerError, OurError
+from simkernel.errors import KernelSourceError, LearnerError, OurError, SimkernelError
 
 TIME_LIMIT = 20.0  # seconds
+STATEMENT_LIMIT = 1.0  # seconds of processor time for one statement
 MEMORY_LIMIT = 2 << 30  # bytes of address space
+_PLACE = b"statement "
 
 
 def assemble_in_child(
@@ -33,19 +41,39 @@ def assemble_in_child(
     )
     try:
         with child_process("simkernel.asm", stdin=subprocess.PIPE) as process:
-            out, _err = process.communicate(request.encode(), timeout=time_limit)
-    except subprocess.TimeoutExpired:
-        raise LearnerError(
-            f"{sources[-1][0]}: it took more than {time_limit:g} s to assemble; make it smaller"
-        ) from None
+            out, err = process.communicate(request.encode(), timeout=time_limit)
+        ended = f"the assembler ended without a result (status {process.returncode})"
+    except subprocess.TimeoutExpired as error:
+        out, err, ended = b"", error.stderr or b"", f"it took more than {time_limit:g} s to assemble"
     try:
         answer = json.loads(out)
     except ValueError:
-        raise LearnerError(
-            f"{sources[-1][0]}: the assembler ended without an answer (status {process.returncode}); "
-            f"it may use {MEMORY_LIMIT >> 20} MiB at most"
-        ) from None
+        raise _without_answer(sources[-1][0], err, ended, time_limit) from None
     return _result(answer)
+
+
+def _without_answer(file: str, err: bytes, ended: str, time_limit: float) -> LearnerError:
+    """What is known of a child that was ended, or ended itself, before it had an answer."""
+    places = [line for line in err.splitlines() if line.startswith(_PLACE)]
+    place = json.loads(places[-1].removeprefix(_PLACE)) if places else None
+    if place:
+        at, line, text = place
+        return KernelSourceError(
+            at,
+            line,
+            f"Keystone cannot assemble '{text}': it does not come back from this line; write it in another way",
+        )
+    return LearnerError(
+        f"{file}: {ended}; make it smaller (the assembler has {time_limit:g} s and {MEMORY_LIMIT >> 20} MiB)"
+    )
+
+
+def watch(statement: Statement | None) -> None:
+    """Say on stderr what Keystone gets next, and end this process if it does not come back from it."""
+    place = None if statement is None else [statement.file, statement.line, shown(statement.text)]
+    os.write(2, b"\n" + _PLACE + json.dumps(place).encode() + b"\n")
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_VIRTUAL, STATEMENT_LIMIT if statement else 0)
 
 
 def _result(answer: dict[str, Any]) -> Assembly:
@@ -76,10 +104,17 @@ def answer_of(assembly: Assembly) -> dict[str, Any]:
 
 def answer_of_error(error: Exception) -> dict[str, Any]:
     """An error as JSON can hold it."""
+    if isinstance(error, MemoryError):
+        return {
+            "outcome": "learner",
+            "message": f"it takes more than {MEMORY_LIMIT >> 20} MiB to assemble: make it smaller",
+        }
     if isinstance(error, KernelSourceError):
         return {"outcome": "source", "file": error.file, "line": error.line, "message": error.message}
-    kind = "learner" if isinstance(error, LearnerError) else "ours"
-    return {"outcome": kind, "message": str(error)}
+    if isinstance(error, LearnerError):
+        return {"outcome": "learner", "message": str(error)}
+    message = str(error) if isinstance(error, SimkernelError) else "".join(traceback.format_exception(error)[-4:])
+    return {"outcome": "ours", "message": message}
 
 
 def limit_resources(seconds: float) -> None:

@@ -1,21 +1,30 @@
 """The only door to Keystone 0.9.2, with the ways around its faults.
 
-* One statement of ours is one line for it, numbers are hexadecimal, macros are expanded before (`macros.py`).
+* One statement of ours is one line for it, macros are expanded before (`macros.py`), operands are written anew
+  (`operands.py`), and what it does not know (endbr64, the escapes of a string) is given as bytes.
 * `%gs:0x10` without a base register becomes `%gs:0x10(,%riz)`: Keystone encodes loads of it relative to RIP, wrongly.
-* It reports no place. `place_of_error` assembles statement by statement and so finds it.
+* It reports no place. `refused` assembles statement by statement and so finds all of them.
 * `(None, 0)` from it is an error too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from simkernel.asm.source import Statement
-from simkernel.errors import KernelSourceError, LearnerError, OurError
+from simkernel.asm import operands, rules
+from simkernel.asm.expression import parse
+from simkernel.asm.operands import split_operands
+from simkernel.asm.source import PREFIXES, Statement
+from simkernel.errors import KernelSourceError, LearnerError
 
 _SEGMENT_ABSOLUTE = re.compile(r"(%[fg]s:[^,%()]+|%[fg]s:\([^()%]*\))(?=\s*(,|$))")
+_DATA = {1: ".byte", 2: ".short", 4: ".long", 8: ".quad"}
+_INSTEAD = {"endbr64": ".byte 0xf3,0xf,0x1e,0xfa"}
+
+Watch = Callable[[Statement | None], None]
 
 
 def available() -> bool:
@@ -42,12 +51,27 @@ def _open() -> Any:
     return engine
 
 
-def spelled(statement: Statement) -> str:
-    """The statement as Keystone gets it."""
-    text = statement.text
-    if ("%gs:" in text or "%fs:" in text) and not text.startswith("."):
-        text = _SEGMENT_ABSOLUTE.sub(r"\1(,%riz)", text)
-    return text
+def spelled(statement: Statement, label: Callable[[str], str] = str) -> str:
+    """The statement as Keystone gets it, for one that `rules.check` lets pass.
+
+    Args:
+        label: gives the name to write for each label.
+    """
+    head = statement.head
+    if not head or not statement.operands:
+        return _INSTEAD.get(head, statement.text)
+    if head in PREFIXES:
+        return f"{head} {spelled(replace(statement, text=statement.operands), label)}"
+    parts = split_operands(statement.operands)
+    if head in rules.STRING_DIRECTIVES:
+        return ".byte " + ",".join(f"{byte:#x}" for byte in made) if (made := rules.string_bytes(statement)) else ""
+    if head in rules.DATA_DIRECTIVES:
+        size = rules.DATA_DIRECTIVES[head]
+        return f"{_DATA[size]} " + ",".join(operands.data(part, size, label) for part in parts)
+    if head.startswith("."):
+        return f"{head} " + ",".join(parse(part).spelled() if part else "" for part in parts)
+    text = f"{head} " + ", ".join(operands.spelled(part, label) for part in parts)
+    return _SEGMENT_ABSOLUTE.sub(r"\1(,%riz)", text) if "%gs:" in text or "%fs:" in text else text
 
 
 def assemble_unit(lines: Sequence[str], base: int) -> bytes | None:
@@ -62,38 +86,55 @@ def assemble_unit(lines: Sequence[str], base: int) -> bytes | None:
     return bytes(code) if code is not None else None
 
 
-def place_of_error(statements: Sequence[Statement], base: int) -> KernelSourceError | OurError:
-    """What is wrong with a unit that `assemble_unit` refused: the first statement that fails alone."""
-    for statement in statements:
-        if statement.text.endswith(":") or statement.head == ".p2align":
-            continue
-        message = _fault(statement, base)
-        if message:
-            return statement.error(message)
-    return OurError("Keystone refuses the kernel but accepts each of its statements")
+def refused(statements: Iterable[Statement], base: int, watch: Watch | None = None) -> Iterator[KernelSourceError]:
+    """An error for each statement that Keystone does not assemble when it stands alone.
 
-
-def _fault(statement: Statement, base: int) -> str | None:
+    Args:
+        watch: is told each statement before Keystone gets it, and None behind the last: Keystone does not come back
+            from some wrong lines.
+    """
     engine = _open()
+    known: dict[str, str | None] = {}
+    for statement in statements:
+        if not statement.head or statement.head == rules.ALIGN_DIRECTIVE:
+            continue
+        line = spelled(statement, lambda name: name if name == "." else "stand_in")
+        if line not in known:
+            if watch:
+                watch(statement)
+            known[line] = _fault(engine, statement, line, base)
+        message = known[line]
+        if message:
+            yield statement.error(f"Keystone cannot assemble '{rules.shown(statement.text)}': {message}")
+    if watch:
+        watch(None)
+
+
+def _fault(engine: Any, statement: Statement, line: str, base: int) -> str | None:
+    """What Keystone has against a line whose labels are all `stand_in`, an address a little further on."""
     import keystone
 
-    # Alone, a statement's labels are unknown: each stands for an address a little further on.
-    text = re.sub(r"(?<![\w%.])(\.L|[A-Za-z_])[\w.]*(?=[^:\w.(]|\(%rip|$)", _stand_in(base), statement.operands)
-    line = f"{statement.head} {text}" if statement.operands else statement.head
-    line = spelled(Statement("", 0, line))
-    if '"' in line:
-        line = spelled(statement)
     try:
         code, _count = engine.asm(f"{line}\nstand_in:", base, as_bytes=True)
     except keystone.KsError as error:
-        return f"Keystone cannot assemble '{statement.text}': {str(error).split(' (')[0].lower()}"
+        return str(error).split(" (")[0].lower()
     if not code and not statement.head.startswith("."):
-        return f"Keystone cannot assemble '{statement.text}': no such form of this instruction"
+        return "no such form of this instruction"
     return None
 
 
-def _stand_in(base: int) -> Any:
-    def put(match: re.Match[str]) -> str:
-        return match.group() if re.fullmatch(r"0x[0-9a-fA-F]+", match.group()) else "stand_in"
+def first_refused(statements: Sequence[Statement], base: int) -> Statement | None:
+    """The first statement whose place Keystone does not like, though it stands alone: a jump that is too far."""
+    lines = [spelled(statement) for statement in statements]
 
-    return put
+    def accepted(count: int) -> bool:
+        kept = [line for i, line in enumerate(lines) if i < count or not statements[i].head]
+        return assemble_unit(kept, base) is not None
+
+    low, high = 0, len(lines)
+    if not accepted(0) or accepted(high):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if accepted(middle) else (low, middle)
+    return statements[low]

@@ -17,8 +17,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from simkernel.asm import words
 from simkernel.asm.expression import evaluate
+from simkernel.asm.faults import Faults, Unfinished
+from simkernel.asm.operands import split_operands
 from simkernel.asm.source import NAME, STRING, Statement
+from simkernel.errors import KernelSourceError
 
 MAX_STATEMENTS = 200_000
 MAX_DEPTH = 16
@@ -28,6 +32,11 @@ START = re.compile(r"SYM_(FUNC|CODE|DATA)_START\w*$")
 END = re.compile(r"SYM_(FUNC|CODE|DATA)_END$")
 PLACE = {"SYM_INNER_LABEL": "INNER", "HOST_LABEL": "HOST"}
 GLOBAL = "SYM_L_GLOBAL"
+LABEL_NAME = re.compile(r"[A-Za-z_.][\w.]*|[0-9]+")
+# How directives begin that have an end of their own; `.irpc` and `.ifeq` are among them, though they are refused.
+_MACRO, _REPEATS, _IF = ".macro", (".rept", ".irp"), ".if"
+SETS = (".set", ".equ", ".equiv")
+_ASSIGNMENT = re.compile(r"[\w.]+\s*=(?!=)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,64 +75,100 @@ class _Macro:
 
 @dataclass
 class Expander:
-    """Expands statements; `names` (constants) and macros live on from file to file."""
+    """Expands statements; `names` (constants) and macros live on from file to file.
+
+    `broken`: macros whose definition is wrong; their uses are not judged.
+    """
 
     names: dict[str, int]
+    faults: Faults
     macros: dict[str, _Macro] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
     uses: int = 0
     count: int = 0
 
     def expand(self, statements: Sequence[Statement], depth: int = 0) -> Iterator[Item]:
         """Yield what is left for the assembler, with every constant replaced by its value.
 
+        A wrong statement is gathered in `faults` and left out.
+
         Raises:
-            KernelSourceError: at the statement that is wrong or goes beyond a bound.
+            Unfinished: a block has no end, or the whole goes beyond a bound.
         """
         i = 0
         while i < len(statements):
             statement = statements[i]
-            head = statement.head
-            if head == ".macro":
-                i = self._define(statements, i)
-            elif head in (".rept", ".irp"):
-                end = _block_end(statements, i, (".rept", ".irp"), ".endr")
-                yield from self._repeat(statement, statements[i + 1 : end], depth)
-                i = end + 1
-            elif head.startswith(".if"):
-                chosen, i = self._condition(statements, i)
-                yield from self.expand(chosen, depth)
-            elif head in (".endm", ".endr", ".endif", ".else", ".elseif"):
-                raise statement.error(f"{head} without its beginning")
-            elif head in (".set", ".equ") or re.match(r"[\w.]+\s*=(?!=)", statement.text):
-                self._set(statement)
-                i += 1
-            elif head in self.macros:
-                yield from self._use(self.macros[head], statement, depth)
-                i += 1
-            else:
-                yield self._plain(statement)
-                i += 1
+            behind, block = self._extent(statements, i)
+            with self.faults.gathering():
+                if statement.head.startswith(_IF):
+                    yield from self.expand(self._condition(block), depth)
+                elif statement.head == _MACRO:
+                    self._define(block)
+                elif statement.head.startswith(_REPEATS):
+                    yield from self._repeat(statement, block[1:], depth)
+                else:
+                    yield from self._one(statement, depth)
+            i = behind
 
-    def _plain(self, statement: Statement) -> Statement:
-        self.count += 1
-        if self.count > MAX_STATEMENTS:
-            raise statement.error(f"this kernel expands to more than {MAX_STATEMENTS} statements")
+    def _extent(self, statements: Sequence[Statement], i: int) -> tuple[int, Sequence[Statement]]:
+        """Where the block that begins at `i` is over, and the block without its last statement."""
+        head = statements[i].head
+        for opens, closes in (_MACRO, ".endm"), (_REPEATS, ".endr"), (_IF, ".endif"):
+            if head.startswith(opens):
+                end = _block_end(statements, i, opens, closes)
+                return end + 1, statements[i:end]
+        return i + 1, statements[i : i + 1]
+
+    def _one(self, statement: Statement, depth: int) -> Iterator[Item]:
+        head = statement.head
+        if head in (".endm", ".endr", ".endif", ".else", ".elseif"):
+            raise statement.error(f"{head} without its beginning")
+        if head in SETS or _ASSIGNMENT.match(statement.text):
+            self._set(statement)
+        elif head in self.macros:
+            yield from self._use(self.macros[head], statement, depth)
+        elif head not in self.broken:
+            yield from self._plain(statement)
+
+    def _plain(self, statement: Statement) -> Iterator[Statement]:
+        self._counted(statement)
         if statement.text.endswith(":"):
-            return statement
-        if re.fullmatch(r"[A-Z][A-Z0-9_]+", statement.head):
-            raise statement.error(f"unknown macro '{statement.head}'{nearest(statement.head, set(self.macros))}")
-        text = statement.head
+            name = statement.text[:-1].strip()
+            if not LABEL_NAME.fullmatch(name):
+                raise statement.error(f"'{name}' cannot be a name: one has letters, digits, _ and . only")
+            yield statement
+            return
+        head = statement.head
+        if words.means_nothing(head):
+            return
+        if re.fullmatch(r"[A-Z][A-Z0-9_]+", head):
+            hint = words.of_linux(head) or nearest(head, set(self.macros))
+            raise statement.error(f"unknown macro '{head}'{hint}")
+        text = head
         if statement.operands:
             text += " " + substitute(statement.operands, self.names)
-        return replace(statement, text=text)
+        yield replace(statement, text=text)
+
+    def _counted(self, statement: Statement) -> None:
+        self.count += 1
+        if self.count > MAX_STATEMENTS:
+            raise Unfinished(
+                statement.file, statement.line, f"this kernel expands to more than {MAX_STATEMENTS} statements"
+            )
 
     def _set(self, statement: Statement) -> None:
         name, _, value = (part.strip() for part in statement.operands.partition(","))
-        if statement.head not in (".set", ".equ"):
+        if statement.head not in SETS:
             name, _, value = (part.strip() for part in statement.text.partition("="))
+        if name == ".":
+            raise statement.error("the place cannot be set: write .zero or .fill for room")
         if not re.fullmatch(r"[A-Za-z_.]\w*", name) or not value:
             raise statement.error(".set takes a name and a value")
-        self.names[name] = self._evaluate(statement, value)
+        try:
+            self.names[name] = self._evaluate(statement, value)
+        except KernelSourceError:
+            self.names.setdefault(name, 0)  # so that its uses are not called wrong too
+            raise
 
     def _evaluate(self, statement: Statement, text: str) -> int:
         try:
@@ -135,14 +180,15 @@ class Expander:
             near = nearest(name, self.names)
             raise statement.error(f"'{name}' is not a constant{near}; a label has no value here") from error
 
-    def _define(self, statements: Sequence[Statement], i: int) -> int:
-        at = statements[i]
+    def _define(self, block: Sequence[Statement]) -> None:
+        at = block[0]
         name, _, rest = re.sub(r"\s*,\s*", " ", at.operands).partition(" ")
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
             raise at.error(".macro needs a name")
         if name in self.macros:
             first = self.macros[name].at
             raise at.error(f"macro '{name}' exists already: {first.file}:{first.line}")
+        self.broken.add(name)
         parameters = []
         for word in rest.split():
             match = re.fullmatch(r"(\w+)(?::(req|vararg))?(?:=(.*))?", word)
@@ -150,18 +196,19 @@ class Expander:
                 raise at.error(f"'{word}' is not a macro parameter")
             flag = match.group(2)
             parameters.append(_Parameter(match.group(1), match.group(3) or "", flag == "req", flag == "vararg"))
-        end = _block_end(statements, i, (".macro",), ".endm")
-        self.macros[name] = _Macro(name, tuple(parameters), tuple(statements[i + 1 : end]), at)
-        return end + 1
+        self.broken.remove(name)
+        self.macros[name] = _Macro(name, tuple(parameters), tuple(block[1:]), at)
 
     def _use(self, macro: _Macro, at: Statement, depth: int) -> Iterator[Item]:
         if depth >= MAX_DEPTH:
-            raise at.error(f"macros are nested more than {MAX_DEPTH} deep")
+            raise _too_deep(at, "macros")
         values = self._arguments(macro, at)
         self.uses += 1
         body = [self._fill(line, values, at, macro.name) for line in macro.body]
         start, end = START.match(macro.name), END.match(macro.name)
         object_name = values[macro.parameters[0].name] if macro.parameters else ""
+        if (start or end or macro.name in PLACE) and not re.fullmatch(r"[A-Za-z_][\w.]*", object_name):
+            raise at.error(f"{macro.name} takes a name, and '{object_name}' cannot be one")
         if end:
             yield Mark(False, end.group(1), object_name, False, False, at)
         if start:
@@ -200,39 +247,37 @@ class Expander:
 
     def _repeat(self, at: Statement, body: Sequence[Statement], depth: int) -> Iterator[Item]:
         if depth >= MAX_DEPTH:
-            raise at.error(f"repeats are nested more than {MAX_DEPTH} deep")
+            raise _too_deep(at, "repeats")
         if at.head == ".irp":
-            name, *values = split_operands(at.operands.replace(" ", ",", 1) if "," not in at.operands else at.operands)
+            match = re.fullmatch(r"([A-Za-z_]\w*)\s*[,\s]\s*(.*)", at.operands)
+            if not match:
+                raise at.error(".irp takes a name, and what it stands for each time: .irp r, rax, rcx")
+            name, values = match.group(1), split_operands(match.group(2))
             for value in values:
+                self._counted(at)
                 yield from self.expand([self._fill(line, {name: value}, line, ".irp") for line in body], depth + 1)
             return
+        if at.head != ".rept":
+            raise at.error(f"unknown repeat {at.head}: there are .rept and .irp")
         count = self._evaluate(at, at.operands)
         if not 0 <= count <= MAX_STATEMENTS:
             raise at.error(f".rept {at.operands}: 0 to {MAX_STATEMENTS:#x} times")
         for _ in range(count):
-            self.count += 1  # an empty body repeats in bounds too
-            if self.count > MAX_STATEMENTS:
-                raise at.error(f"this kernel expands to more than {MAX_STATEMENTS} statements")
+            self._counted(at)  # an empty body repeats in bounds too
             yield from self.expand(body, depth + 1)
 
-    def _condition(self, statements: Sequence[Statement], i: int) -> tuple[Sequence[Statement], int]:
-        """The statements of the branch that is taken, and the index after `.endif`."""
-        at = statements[i]
-        taken: Sequence[Statement] | None = None
-        holds = self._holds(at)
-        begin, level, k = i + 1, 0, i + 1
-        while k < len(statements):
-            head = statements[k].head
-            if level == 0 and head in (".else", ".elseif", ".endif"):
-                if taken is None and holds:
-                    taken = statements[begin:k]
-                if head == ".endif":
-                    return taken or (), k + 1
-                holds = taken is None and (head == ".else" or self._holds(statements[k]))
-                begin = k + 1
-            level += head.startswith(".if") - (head == ".endif")
-            k += 1
-        raise at.error(f"{at.head} has no .endif")
+    def _condition(self, block: Sequence[Statement]) -> Sequence[Statement]:
+        """The statements of the branch that is taken."""
+        branches = [0]
+        level = 0
+        for k, statement in enumerate(block[1:], start=1):
+            level += statement.head.startswith(_IF) - (statement.head == ".endif")
+            if level == 0 and statement.head in (".else", ".elseif"):
+                branches.append(k)
+        for begin, end in zip(branches, [*branches[1:], len(block)], strict=True):
+            if block[begin].head == ".else" or self._holds(block[begin]):
+                return block[begin + 1 : end]
+        return ()
 
     def _holds(self, at: Statement) -> bool:
         operands = at.operands
@@ -253,32 +298,21 @@ class Expander:
         raise at.error(f"unknown condition {at.head}: there are .if, .ifdef, .ifndef, .ifb, .ifnb, .ifc and .ifnc")
 
 
-def _block_end(statements: Sequence[Statement], i: int, opens: tuple[str, ...], closes: str) -> int:
+def _block_end(statements: Sequence[Statement], i: int, opens: str | tuple[str, ...], closes: str) -> int:
     level = 0
     for k in range(i + 1, len(statements)):
         head = statements[k].head
-        if head in opens:
+        if head.startswith(opens):
             level += 1
         elif head == closes:
             if level == 0:
                 return k
             level -= 1
-    raise statements[i].error(f"{statements[i].head} has no {closes}")
+    raise Unfinished(statements[i].file, statements[i].line, f"{statements[i].head} has no {closes}")
 
 
-def split_operands(text: str) -> list[str]:
-    """Cut at commas outside of parentheses and strings."""
-    parts, depth, quoted, current = [], 0, False, ""
-    for character in text:
-        quoted ^= character == '"' and not current.endswith("\\")
-        if not quoted:
-            depth += (character == "(") - (character == ")")
-            if character == "," and depth == 0:
-                parts.append(current.strip())
-                current = ""
-                continue
-        current += character
-    return [*parts, current.strip()] if text.strip() else []
+def _too_deep(at: Statement, what: str) -> Unfinished:
+    return Unfinished(at.file, at.line, f"{what} are nested more than {MAX_DEPTH} deep")
 
 
 def substitute(text: str, names: dict[str, int]) -> str:

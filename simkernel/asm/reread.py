@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from simkernel import disasm
 from simkernel.asm import rules
 from simkernel.asm.expression import evaluate
-from simkernel.asm.macros import split_operands
+from simkernel.asm.faults import Faults
+from simkernel.asm.operands import split_operands
 from simkernel.asm.source import Statement
 
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
@@ -29,29 +30,37 @@ _SAME = {"sal": "shl", "movabs": "mov", "retq": "ret", "lret": "lretq", "xlatb":
 
 
 def check_text(
-    text: bytes, base: int, statements: Sequence[Statement], places: Sequence[int], labels: Mapping[str, int]
+    text: bytes,
+    base: int,
+    statements: Sequence[Statement],
+    places: Sequence[int],
+    labels: Mapping[str, int],
+    faults: Faults,
 ) -> None:
     """Hold the bytes of each statement (places[i] up to places[i + 1]) against its source.
 
-    Raises:
-        KernelSourceError: at the first statement whose bytes are not what it says.
+    Args:
+        faults: gathers the statements whose bytes are not what they say.
     """
     for statement, start, end in zip(statements, places, places[1:], strict=False):
-        if statement.text.endswith(":"):
-            continue
-        code = text[start - base : end - base]
-        found = list(disasm.decode(code, start))
-        bad = next((i for i in found if i.mnemonic == "(bad)"), None)
-        if bad:
-            raise statement.error(f"the bytes {code[:16].hex(' ')} are no instructions; data belongs after .data")
-        for instruction in found:
-            reason = rules.refused_mnemonic(instruction.mnemonic)
-            if reason:
-                raise statement.error(reason)
-        if not statement.head.startswith("."):
-            if len(found) != 1:
-                raise statement.error(f"Keystone made {len(found)} instructions of '{statement.text}': {code.hex(' ')}")
-            _same_instruction(statement, found[0], labels)
+        if not statement.text.endswith(":"):
+            with faults.gathering():
+                _check_statement(statement, text[start - base : end - base], start, labels)
+
+
+def _check_statement(statement: Statement, code: bytes, start: int, labels: Mapping[str, int]) -> None:
+    found = list(disasm.decode(code, start))
+    bad = next((i for i in found if i.mnemonic == "(bad)"), None)
+    if bad:
+        raise statement.error(f"the bytes {code[:16].hex(' ')} are no instructions; data belongs after .data")
+    for instruction in found:
+        reason = rules.refused_mnemonic(instruction.mnemonic)
+        if reason:
+            raise statement.error(reason)
+    if not statement.head.startswith("."):
+        if len(found) != 1:
+            raise statement.error(f"Keystone made {len(found)} instructions of '{statement.text}': {code.hex(' ')}")
+        _same_instruction(statement, found[0], labels)
 
 
 def _same_instruction(statement: Statement, found: disasm.Instruction, labels: Mapping[str, int]) -> None:
@@ -107,20 +116,9 @@ def _number_of(operand: str) -> str:
 
 def _value(text: str, labels: Mapping[str, int]) -> int | None:
     try:
-        return evaluate(re.sub(r"\.L", "_dot_L", text), _Dotted(labels))
+        return evaluate(text, labels)
     except (KeyError, ValueError):
         return None
-
-
-class _Dotted(dict[str, int]):
-    """Labels under the names that `evaluate` can read: `.Lx` as `_dot_Lx`."""
-
-    def __init__(self, labels: Mapping[str, int]) -> None:
-        super().__init__()
-        self._labels = labels
-
-    def __missing__(self, key: str) -> int:
-        return self._labels[key.replace("_dot_L", ".L")]
 
 
 def _alike(wanted: str, got: str) -> bool:

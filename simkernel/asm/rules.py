@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from simkernel import disasm
+from simkernel.asm import operands, words
 from simkernel.asm.expression import evaluate
-from simkernel.asm.macros import split_operands
+from simkernel.asm.operands import split_operands
 from simkernel.asm.source import NAME, PREFIXES, Statement
 
 DATA_DIRECTIVES = {".byte": 1, ".2byte": 2, ".short": 2, ".4byte": 4, ".long": 4, ".int": 4, ".8byte": 8, ".quad": 8}
-STRING_DIRECTIVES = frozenset({".ascii", ".asciz", ".string"})
+DATA_DIRECTIVES |= {".word": 2, ".hword": 2, ".value": 2}
+STRING_DIRECTIVES = {".ascii": b"", ".asciz": b"\0", ".string": b"\0"}  # and what ends each
 SPACE_DIRECTIVES = frozenset({".zero", ".skip", ".space", ".fill"})
 ALIGN_DIRECTIVE = ".p2align"
-ALLOWED = frozenset(DATA_DIRECTIVES) | STRING_DIRECTIVES | SPACE_DIRECTIVES | {ALIGN_DIRECTIVE}
+ALLOWED = frozenset(DATA_DIRECTIVES) | frozenset(STRING_DIRECTIVES) | SPACE_DIRECTIVES | {ALIGN_DIRECTIVE}
 
 MAX_ALIGN = 12  # 2**12: a page
 MAX_SPACE = 0x10_0000  # bytes in one directive
@@ -22,12 +23,13 @@ MAX_SPACE = 0x10_0000  # bytes in one directive
 INSTEAD = {
     ".incbin": "a kernel source reads no other file",
     ".include": "a kernel source reads no other file",
-    ".globl": "every name is global here; Keystone would make a later .quad of it 0",
-    ".global": "every name is global here; Keystone would make a later .quad of it 0",
-    ".align": "Keystone drops it; write .p2align with the power of two",
-    ".balign": "Keystone drops it; write .p2align with the power of two",
-    ".section": "write .text, .data, or .bss for data that begins as zeroes",
     ".org": "Keystone cannot do it; write .fill",
+    ".pushsection": "write .section name, and .previous behind it",
+    ".popsection": "write .section name, and .previous behind it",
+    ".octa": "write two .quad, the low one first",
+    ".float": "the kernel computes with integers",
+    ".double": "the kernel computes with integers",
+    ".end": "leave the line out",
 }
 
 NOT_DETERMINISTIC = frozenset(
@@ -35,7 +37,6 @@ NOT_DETERMINISTIC = frozenset(
 )
 PORTS = frozenset("in inb inw inl ins insb insw insl insd out outb outw outl outs outsb outsw outsl outsd".split())
 NO_SYSCALLS = frozenset("syscall sysenter sysexit sysexitq sysret sysretq sysretl".split())
-BY_BYTES = {"endbr64": ".byte 0xf3,0x0f,0x1e,0xfa"}
 
 
 def refused_mnemonic(mnemonic: str) -> str | None:
@@ -51,7 +52,7 @@ def refused_mnemonic(mnemonic: str) -> str | None:
     return None
 
 
-def check(statement: Statement, constants: Mapping[str, int]) -> int:
+def check(statement: Statement) -> int:
     """Refuse what is not allowed; returns the most bytes that the statement can take.
 
     Raises:
@@ -60,24 +61,42 @@ def check(statement: Statement, constants: Mapping[str, int]) -> int:
     head = statement.head
     if not head:
         return 0
-    if head.startswith("."):
-        return _check_directive(statement, constants)
+    try:
+        return _check_directive(statement) if head.startswith(".") else _check_instruction(statement)
+    except ValueError as error:
+        raise statement.error(str(error)) from error
+
+
+def _check_instruction(statement: Statement) -> int:
     mnemonic = mnemonic_of(statement)
-    reason = refused_mnemonic(mnemonic)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*", mnemonic):
+        raise statement.error(f"'{shown(mnemonic)}' is not an instruction{_of_symbols(statement)}")
+    parts = split_operands(statement.arguments)
+    reason = refused_mnemonic(mnemonic) or words.of_other_mode(mnemonic, parts)
     if reason:
         raise statement.error(reason)
     if re.fullmatch(r"nop[wlq]", mnemonic):
         raise statement.error(
             f"Keystone encodes {mnemonic} wrongly; write its bytes, as .byte 0x0f,0x1f,0x44,0x00,0x00"
         )
-    if mnemonic in BY_BYTES:
-        raise statement.error(f"Keystone does not know {mnemonic}; write {BY_BYTES[mnemonic]}")
-    for operand in split_operands(statement.arguments):
+    for operand in parts:
+        operands.spelled(operand)
         if operand.endswith("(%rip)") and not NAME.search(operand.removesuffix("(%rip)")):
             raise statement.error(
                 "a constant with (%rip) is taken for a displacement, not for an address; write it alone, or a label"
             )
     return disasm.LONGEST
+
+
+def _of_symbols(statement: Statement) -> str:
+    if "=" in statement.text:
+        return "; a constant is NAME = value, or .set NAME, value"
+    return ""
+
+
+def shown(text: str) -> str:
+    """A piece of a source as a message holds it."""
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def mnemonic_of(statement: Statement) -> str:
@@ -90,37 +109,63 @@ def mnemonic_of(statement: Statement) -> str:
     return words[0]
 
 
-def _check_directive(statement: Statement, constants: Mapping[str, int]) -> int:
-    """The most bytes that a directive can make, if it is allowed."""
+def _check_directive(statement: Statement) -> int:
+    """The most bytes that a directive can make, if it is allowed; ValueError for a wrong value."""
     head = statement.head
     if head not in ALLOWED:
         reason = INSTEAD.get(head, "it is not one of those that are understood here: " + " ".join(sorted(ALLOWED)))
-        raise statement.error(f"{head} cannot be used: {reason}")
+        raise statement.error(f"{shown(head)} cannot be used: {reason}")
     if not statement.operands:
         raise statement.error(f"{head} needs a value")
+    parts = split_operands(statement.operands)
     if head == ALIGN_DIRECTIVE:
-        power, *rest = split_operands(statement.operands)
-        value = constant(statement, power, constants)
-        if not 0 <= value <= MAX_ALIGN:
-            raise statement.error(f".p2align goes up to {MAX_ALIGN:#x} (a page)")
-        if len(rest) > 1:
-            raise statement.error(".p2align takes a power of two and a byte to fill with")
-        return (1 << value) - 1
+        return _check_alignment(statement, parts)
     if head in SPACE_DIRECTIVES:
-        count, *rest = split_operands(statement.operands)
-        times = constant(statement, count, constants)
-        size = constant(statement, rest[0], constants) if head == ".fill" and rest else 1
-        if times < 0 or not 1 <= size <= 8 or times * size > MAX_SPACE:
-            raise statement.error(f"{head} may make {MAX_SPACE:#x} bytes at most")
-        return times * size
+        return _check_space(statement, parts)
     if head in STRING_DIRECTIVES:
-        return len(statement.operands)
-    return len(split_operands(statement.operands)) * DATA_DIRECTIVES[head]
+        return len(string_bytes(statement))
+    for part in parts:
+        operands.data(part, DATA_DIRECTIVES[head])
+    return len(parts) * DATA_DIRECTIVES[head]
 
 
-def constant(statement: Statement, text: str, constants: Mapping[str, int]) -> int:
+def _check_alignment(statement: Statement, parts: list[str]) -> int:
+    power, *rest = parts
+    value = constant(statement, power)
+    if not 0 <= value <= MAX_ALIGN:
+        raise statement.error(f".p2align goes up to {MAX_ALIGN:#x} (a page)")
+    if len(rest) > 2:
+        raise statement.error(".p2align takes a power of two, a byte to fill with, and the most bytes to fill")
+    if rest and rest[0] and not 0 <= constant(statement, rest[0]) <= 0xFF:
+        raise statement.error(".p2align fills with a byte")
+    if rest[1:] and constant(statement, rest[1]) < 0:
+        raise statement.error(".p2align cannot fill with less than no byte")
+    return (1 << value) - 1
+
+
+def _check_space(statement: Statement, parts: list[str]) -> int:
+    numbers = [constant(statement, part) for part in parts]
+    if len(numbers) > (3 if statement.head == ".fill" else 2):
+        raise statement.error(f"{statement.head} has too many values")
+    size = numbers[1] if statement.head == ".fill" and len(numbers) > 1 else 1
+    if numbers[0] < 0 or not 1 <= size <= 8 or numbers[0] * size > MAX_SPACE:
+        raise statement.error(f"{statement.head} may make {MAX_SPACE:#x} bytes at most")
+    value = numbers[-1] if len(numbers) > (2 if statement.head == ".fill" else 1) else 0
+    if not -(1 << 8 * min(size, 4) - 1) <= value < 1 << 8 * min(size, 4):
+        wide = ": .fill has 32 bits for a value; repeat .quad with .rept" if size > 4 else f" in {size:#x} bytes"
+        raise statement.error(f"{value:#x} does not fit{wide}")
+    return numbers[0] * size
+
+
+def string_bytes(statement: Statement) -> bytes:
+    """What a string directive makes; ValueError if it is wrong."""
+    end = STRING_DIRECTIVES[statement.head]
+    return b"".join(operands.string(part) + end for part in split_operands(statement.operands))
+
+
+def constant(statement: Statement, text: str) -> int:
     """The value of an operand that must be constant."""
     try:
-        return evaluate(text, constants)
+        return evaluate(text, {})
     except (ValueError, KeyError) as error:
-        raise statement.error(f"'{text}' must be a constant") from error
+        raise statement.error(f"'{shown(text)}' must be a constant") from error

@@ -6,16 +6,21 @@ Nothing here knows x86. A statement is one label (`name:`), one directive or one
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simkernel.asm.faults import Faults, Unfinished
 from simkernel.errors import KernelSourceError
 
-LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$\\@()]*|\\\w+|[0-9])\s*:")
+LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$\\@()]*|\\\w+|[0-9]+)\s*:")
 STRING = re.compile(r'"(?:\\.|[^"\\])*"')
-NAME = re.compile(r"(?<![\w.%\\$@])\$?([A-Za-z_.][\w.]*)")
-# a number that is not part of a name, not 0x.., not a numbered label (1f, 2b) and longer than one digit
-DECIMAL = re.compile(r"(?<![\w.%\\])(?!0[xX])([0-9][0-9]+)(?![\w.])")
+CHARACTER = re.compile(r"'(?:\\.|[^\\])'")
+NAME = re.compile(r"(?<![\w.%\\$@'])\$?([A-Za-z_.][\w.]*)")
+# `SYM_FUNC_START(name)`, as Linux's files write a macro of the C preprocessor
+_CALLED = re.compile(r"([A-Z][A-Z0-9_]+)\s*\((.*)\)$")
+_PREPROCESSOR = re.compile(r"#\s*include\s*[<\"]|#(include|define|undef|ifn?def|if|elif|else|endif|error|pragma)\b")
+_WHITE = "\t\f\v"  # white space to GNU as, beside the blank
 
 MAX_LINE = 1000
 PREFIXES = frozenset("lock rep repe repz repne repnz".split())
@@ -51,55 +56,117 @@ class Statement:
         return KernelSourceError(self.file, self.line, message + (f" (in {self.within})" if self.within else ""))
 
 
-def statements(file: str, text: str) -> list[Statement]:
+def statements(file: str, text: str, faults: Faults | None = None) -> list[Statement]:
     """Cut a source file into statements. `#`, `//` and `/* */` are comments, `;` ends a statement.
 
+    Args:
+        faults: gathers what is wrong; without it the first error is raised.
+
     Raises:
-        KernelSourceError: a comment or a string is left open, a line is too long, or a number is decimal.
+        KernelSourceError: a comment or a string is left open, a line is too long, or a character cannot stand there.
     """
     found: list[Statement] = []
-    for number, code in _without_comments(file, text):
-        if len(code) > MAX_LINE:
-            raise KernelSourceError(file, number, f"a line may have {MAX_LINE} characters at most")
-        for part in _split_semicolons(code):
-            found.extend(Statement(file, number, piece) for piece in _split_labels(part))
-    for statement in found:
-        _refuse_decimals(statement)
+    gathered = faults or Faults((file,))
+    for number, code in _lines(file, text.removeprefix("\ufeff"), gathered):
+        pieces = [piece for part in _split_semicolons(code) for piece in _split_labels(part)]
+        for i, piece in enumerate(pieces):
+            if i and pieces[i - 1] in PREFIXES and not piece.endswith(":"):
+                found[-1] = Statement(file, number, f"{pieces[i - 1]} {piece}")  # rep; movsb
+            else:
+                found.append(Statement(file, number, piece))
+    if faults is None:
+        gathered.report()
     return found
 
 
-def _without_comments(file: str, text: str) -> Iterator[tuple[int, str]]:
-    """Yield (line number, code) for each line that has code."""
+def _lines(file: str, text: str, faults: Faults) -> Iterator[tuple[int, str]]:
+    """Yield (line number, code) for each line that has code and whose characters are right."""
     opened = 0  # the line of the `/*` that is open
-    for number, line in enumerate(text.splitlines(), start=1):
-        code, i = "", 0
-        while i < len(line):
-            if opened:
-                end = line.find("*/", i)
-                if end < 0:
-                    break
-                opened, i = 0, end + 2
-            elif line.startswith("/*", i):
-                opened, i = number, i + 2
-                code += " "
-            elif line[i] == "#" or line.startswith("//", i):
-                break
-            elif line[i] == '"':
-                match = STRING.match(line, i)
-                if not match:
-                    raise KernelSourceError(file, number, 'a string has no closing "')
-                code, i = code + match.group(), match.end()
-            else:
-                code, i = code + line[i], i + 1
-        if code.strip():
-            yield number, code.strip()
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            code, opened = _code_of(file, number, line.removesuffix("\r").translate(_BLANKS), opened)
+            if code.strip():
+                yield number, code.strip()
+        except KernelSourceError as error:
+            faults.add(error)
     if opened:
-        raise KernelSourceError(file, opened, "this /* comment is never closed")
+        faults.add(Unfinished(file, opened, "this /* comment is never closed"))
+
+
+_BLANKS = dict.fromkeys(map(ord, _WHITE), " ")
+
+
+def _code_of(file: str, number: int, line: str, opened: int) -> tuple[str, int]:
+    """A line without its comments, and the line of the comment that is open behind it, or 0."""
+    code, i = "", 0
+    if not opened and _PREPROCESSOR.match(line.lstrip()):
+        word = line.lstrip()[1:].split()[0]
+        raise KernelSourceError(file, number, _NO_PREPROCESSOR.format(word=re.split(r"[<\"]", word)[0]))
+    while i < len(line):
+        if opened:
+            end = line.find("*/", i)
+            if end < 0:
+                break
+            opened, i = 0, end + 2
+            continue
+        match = STRING.match(line, i) or CHARACTER.match(line, i)
+        if match:
+            _check_string(file, number, match.group())
+            code, i = code + match.group(), match.end()
+        elif line.startswith("/*", i):
+            opened, i = number, i + 2
+            code += " "
+        elif line[i] == "#" or line.startswith("//", i):
+            break
+        elif line[i] == '"':
+            raise KernelSourceError(file, number, 'a string has no closing "')
+        elif not " " <= line[i] <= "~":
+            raise KernelSourceError(file, number, f"{_character(line[i])} cannot stand here: {_instead(line[i])}")
+        else:
+            code, i = code + line[i], i + 1
+    if len(code) > MAX_LINE:
+        raise KernelSourceError(file, number, f"a line may have {MAX_LINE} characters at most")
+    return code, opened
+
+
+_NO_PREPROCESSOR = (
+    "#{word} is not carried out: no C preprocessor runs here. Write what it stands for into this file "
+    "(.set NAME, value; .macro; .if), or a blank behind # where a comment is meant"
+)
+
+
+def _check_string(file: str, number: int, text: str) -> None:
+    for letter in text:
+        if not letter.isprintable():
+            code = "".join(f"\\{byte:03o}" for byte in letter.encode(errors="replace"))
+            raise KernelSourceError(file, number, f"{_character(letter)} cannot stand in a string: write {code}")
+
+
+def _character(letter: str) -> str:
+    name = unicodedata.name(letter, "a control character" if ord(letter) < 0xA0 else "").lower()
+    return f"the character U+{ord(letter):04X}" + (f" ({name})" if name else "")
+
+
+def _instead(letter: str) -> str:
+    """What to write for a character that is not ASCII."""
+    plain = unicodedata.normalize("NFKC", letter).strip()
+    category = unicodedata.category(letter)
+    if category == "Zs":
+        return "write a plain blank"
+    if category == "Pd" or letter == "\u2212":
+        return "write -"
+    if category in ("Pi", "Pf"):
+        return "write \" or '"
+    if category[0] == "C":
+        return "take it out"
+    if len(plain) == 1 and " " < plain <= "~":
+        return f"write {plain}"
+    return "names and instructions are ASCII; other characters can stand in comments and strings"
 
 
 def _split_semicolons(code: str) -> list[str]:
     parts = [""]
-    for piece in re.findall(r'"(?:\\.|[^"\\])*"|[^";]+|;|"', code):
+    for piece in re.findall(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^\\])'|[^"';]+|[;"'])""", code):
         if piece == ";":
             parts.append("")
         else:
@@ -113,14 +180,5 @@ def _split_labels(code: str) -> Iterator[str]:
         yield match.group(1) + ":"
         code = code[match.end() :].strip()
     if code:
-        yield " ".join(code.split(None, 1))
-
-
-def _refuse_decimals(statement: Statement) -> None:
-    """Keystone reads a bare decimal as hexadecimal (its issues 436 and 571): only 0 to 9 may stand without 0x."""
-    match = DECIMAL.search(STRING.sub('""', statement.text))
-    if match:
-        value = match.group(1)
-        raise statement.error(
-            f"write numbers in hexadecimal: {value} as {int(value):#x} (the assembler misreads decimals)"
-        )
+        called = _CALLED.match(code)
+        yield f"{called.group(1)} {called.group(2)}".strip() if called else " ".join(code.split(None, 1))
