@@ -26,6 +26,12 @@ TIME_LIMIT = 20.0  # seconds
 STATEMENT_LIMIT = 1.0  # seconds of processor time for one statement
 MEMORY_LIMIT = 2 << 30  # bytes of address space
 _PLACE = b"statement "
+# How a process ends that does not come back from C code: by its own timer, or as the system ends it.
+_KILLED = {
+    getattr(signal, name)
+    for name in ("SIGVTALRM", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
+    if hasattr(signal, name)
+}
 
 
 def assemble_in_child(
@@ -42,30 +48,30 @@ def assemble_in_child(
     try:
         with child_process("simkernel.asm", stdin=subprocess.PIPE) as process:
             out, err = process.communicate(request.encode(), timeout=time_limit)
+        stuck = -process.returncode in _KILLED
         ended = f"the assembler ended without a result (status {process.returncode})"
     except subprocess.TimeoutExpired as error:
         out, err, ended = b"", error.stderr or b"", f"it took more than {time_limit:g} s to assemble"
+        stuck = not hasattr(signal, "setitimer")
     try:
         answer = json.loads(out)
     except ValueError:
-        raise _without_answer(sources[-1][0], err, ended, time_limit) from None
+        limits = f"(the assembler has {time_limit:g} s and {MEMORY_LIMIT >> 20} MiB)"
+        raise (stuck_at(err) if stuck else None) or LearnerError(
+            f"{sources[-1][0]}: {ended}; make it smaller {limits}"
+        ) from None
     return _result(answer)
 
 
-def _without_answer(file: str, err: bytes, ended: str, time_limit: float) -> LearnerError:
-    """What is known of a child that was ended, or ended itself, before it had an answer."""
-    places = [line for line in err.splitlines() if line.startswith(_PLACE)]
+def stuck_at(err: bytes) -> KernelSourceError | None:
+    """The line that Keystone had when it was killed, from what the child wrote on stderr."""
+    places = [line for line in err.split(b"\n")[:-1] if line.startswith(_PLACE)]
     place = json.loads(places[-1].removeprefix(_PLACE)) if places else None
     if place:
         at, line, text = place
-        return KernelSourceError(
-            at,
-            line,
-            f"Keystone cannot assemble '{text}': it does not come back from this line; write it in another way",
-        )
-    return LearnerError(
-        f"{file}: {ended}; make it smaller (the assembler has {time_limit:g} s and {MEMORY_LIMIT >> 20} MiB)"
-    )
+        message = f"Keystone cannot assemble '{text}': it does not come back from this line; write it in another way"
+        return KernelSourceError(at, line, message)
+    return None
 
 
 def watch(statement: Statement | None) -> None:

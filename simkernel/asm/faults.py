@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from simkernel.errors import KernelSourceError, LearnerError
 
-MAX_TOLD = 50
+MAX_TOLD = 100
 
 
 class Unfinished(KernelSourceError):

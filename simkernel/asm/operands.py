@@ -106,6 +106,10 @@ def _scale(text: str) -> str:
 
 def _expression(text: str, label: Callable[[str], str]) -> str:
     bare = text.strip()
+    if re.search(r"\[|(?i:\bptr\b)", bare):
+        raise ValueError(
+            f"'{bare}': this is Intel syntax; AT&T's is 0x8(%rdi), and movb, movw, movl, movq say the size"
+        )
     if "%" in bare and re.search(r"%[a-z]", bare):
         raise ValueError(f"'{bare}' is not an operand: one is %reg, $number, name, or offset(%base,%index,scale)")
     return parse(bare).spelled(label)
@@ -138,14 +142,15 @@ def string(text: str) -> bytes:
 
 
 def _bytes_of(text: str) -> bytes:
-    return b"".join(_piece(match.group()) for match in re.finditer(r"\\[0-7]{1,3}|\\[xX][0-9a-fA-F]+|\\.|[^\\]", text))
+    return b"".join(_piece(match.group()) for match in re.finditer(r"\\[0-9]{1,3}|\\[xX][0-9a-fA-F]+|\\.|[^\\]", text))
 
 
 def _piece(piece: str) -> bytes:
+    """A character of a string, or an escape; to GNU as 8 and 9 are octal digits, and only the last byte is kept."""
     if piece[0] != "\\":
         return piece.encode()
-    if piece[1] in "01234567":
-        return bytes([int(piece[1:], 8) & 0xFF])
+    if piece[1].isdigit():
+        return bytes([sum(int(digit) << 3 * i for i, digit in enumerate(reversed(piece[1:]))) & 0xFF])
     if piece[1] in "xX" and len(piece) > 2:
         return bytes([int(piece[2:], 16) & 0xFF])
     return bytes([character(piece)])

@@ -131,6 +131,8 @@ class Unit:
             part.append(Statement(statement.file, statement.line, label + ":", statement.within))
         elif part is self.text:
             self.begun = None
+        elif statement.head == ".p2align":
+            statement = _filled(statement)
         part.append(statement)
 
     def _label(self, statement: Statement) -> None:
@@ -225,6 +227,13 @@ class Unit:
         label = f".Lend_of_{len(self.marks)}"
         self.marks.append((opened, label))
         part.append(Statement(mark.at.file, mark.at.line, label + ":", mark.at.within))
+
+
+def _filled(statement: Statement) -> Statement:
+    """`.p2align` in data: the bytes between are 0 where it names none. Keystone would write NOPs."""
+    power, *rest = split_operands(statement.operands) or [""]
+    fill = [rest[0] or "0"] if rest else ["0"]
+    return replace(statement, text=", ".join([f".p2align {power}", *fill, *rest[1:]]))
 
 
 def _localise(statement: Statement, index: int, numbered: dict[str, int]) -> Statement:
