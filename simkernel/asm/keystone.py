@@ -17,7 +17,7 @@ from typing import Any
 from simkernel.asm import operands, rules
 from simkernel.asm.expression import parse
 from simkernel.asm.operands import split_operands
-from simkernel.asm.source import PREFIXES, Statement
+from simkernel.asm.source import NAME, PREFIXES, Statement
 from simkernel.errors import KernelSourceError, LearnerError
 
 _SEGMENT_ABSOLUTE = re.compile(r"(%[fg]s:[^,%()]+|%[fg]s:\([^()%]*\))(?=\s*(,|$))")
@@ -123,18 +123,24 @@ def _fault(engine: Any, statement: Statement, line: str, base: int) -> str | Non
     return None
 
 
-def first_refused(statements: Sequence[Statement], base: int) -> Statement | None:
-    """The first statement whose place Keystone does not like, though it stands alone: a jump that is too far."""
+def refused_together(statements: Sequence[Statement], base: int) -> Statement | None:
+    """The statement that stands alone but not with the others: a jump that is too far, say."""
     lines = [spelled(statement) for statement in statements]
 
-    def accepted(count: int) -> bool:
-        kept = [line for i, line in enumerate(lines) if i < count or not statements[i].head]
+    def accepted(begin: int, end: int) -> bool:
+        kept = [line for i, line in enumerate(lines) if begin <= i < end or not statements[i].head]
         return assemble_unit(kept, base) is not None
 
-    low, high = 0, len(lines)
-    if not accepted(0) or accepted(high):
+    if not accepted(0, 0) or accepted(0, len(lines)):
         return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if accepted(middle) else (low, middle)
-    return statements[low]
+    # The shortest beginning that is refused; of that, the shortest end that still is. Both its edges are needed.
+    low, end = 0, len(lines)
+    while end - low > 1:
+        middle = (low + end) // 2
+        low, end = (middle, end) if accepted(0, middle) else (low, middle)
+    begin, high = 0, end
+    while high - begin > 1:
+        middle = (begin + high) // 2
+        begin, high = (begin, middle) if accepted(middle, end) else (middle, high)
+    edges = statements[begin], statements[end - 1]
+    return next((edge for edge in edges if edge.operands and NAME.search(edge.operands)), edges[1])

@@ -125,11 +125,9 @@ def _refused(unit: Unit) -> LearnerError | OurError:
     """Why Keystone does not assemble the whole."""
     _ask_for_each(unit, None)
     unit.faults.report()
-    first = keystone.first_refused([*unit.text, *unit.data], TEXT_BASE)
-    if first:
-        return first.error(
-            f"Keystone cannot assemble '{rules.shown(first.text)}' here: a label is too far away, or there is none"
-        )
+    found = keystone.refused_together([*unit.text, *unit.data], TEXT_BASE)
+    if found:
+        return found.error(f"Keystone cannot assemble '{rules.shown(found.text)}' here: its label is too far away")
     if unit.last_file in unit.own_files:
         return OurError("Keystone refuses the kernel but accepts each of its statements")
     return LearnerError(

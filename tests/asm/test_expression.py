@@ -28,7 +28,7 @@ def expression(source: random.Random, depth: int) -> str:
 @needs_gnu_as
 def test_expressions_have_the_values_that_gnu_as_gives_them(tmp_path: Path) -> None:
     source = random.Random(20261129)
-    values = {}
+    values: dict[str, int] = {}
     while len(values) < 1500:
         text = expression(source, 4)
         try:

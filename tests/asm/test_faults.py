@@ -62,7 +62,7 @@ WRONG = {
     "#define PAGE 4096": "#define is not carried out",
     "jmp 1f": "unknown symbol '1f': no label 1: stands behind this line",
     "10: jmp 11b": "unknown symbol '11b': no label 11: stands before this line",
-    "jrcxz user_hello": "was encoded as going to",
+    "jrcxz user_hello": "'jrcxz user_hello' ",
     "call sys_helo": "unknown symbol 'sys_helo'; did you mean 'sys_hello'?",
     "call foo@GOTPCREL(%rip)": "needs a linker",
     "movq rax, rbx": "a register is written %rax",
@@ -127,6 +127,15 @@ def test_all_wrong_lines_of_a_learners_are_told_in_one_run_in_order() -> None:
             for i, line in enumerate(lines, begin)
             if not any(WRONG[line] in one for one in told if f":{i}:" in one)
         ] == []
+
+
+@pytest.mark.parametrize("body", ["far: {room}\nloop far", "jrcxz far\n{room}\nfar: nop"])
+def test_a_jump_that_is_too_far_is_named_and_not_what_lies_between(body: str) -> None:
+    text = with_body(body.format(room=".fill 0x200, 1, 0x90"))
+    with pytest.raises(KernelSourceError) as caught:
+        assemble(text)
+    assert caught.value.message.split("'")[1] in ("loop far", "jrcxz far")
+    assert text[1][1].splitlines()[caught.value.line - 1] in ("loop far", "jrcxz far")
 
 
 def test_the_number_of_errors_told_has_a_bound() -> None:
