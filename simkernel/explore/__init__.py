@@ -19,7 +19,8 @@ schedule, in sentences.
     ablation    the table of every protocol, whole and without each of its steps
 
 What a fetch model allows is more than CPUs do: it stands for what manuals leave open. "Safe" is said of a model.
-`Simplified:` one site, one batch, no NMI, and one interrupted task a CPU; the patching task is none of the CPUs.
+A question says whether NMIs come. `Simplified:` where they do, nothing else runs the site, so no NMI comes into an int3
+handler of the same site; one site, one batch, one interrupted task a CPU; the patching task is none of the CPUs.
 """
 
 from simkernel.explore.question import Finding, Question, explore, explore_each

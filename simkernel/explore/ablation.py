@@ -7,7 +7,7 @@ has those of the other properties too. The page `ablation.md` beside this file i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from simkernel.explore.case import CHANGES, PLACES
@@ -23,15 +23,22 @@ INTRODUCTION = """\
 # What each step of a protocol is for
 
 This page is what `simkernel explore --ablation --markdown` prints. Each row is a protocol, whole or changed in one
-thing. Each column is a fetch model. The search has looked at every order of events of two CPUs, for a site inside one
-cache line and for one across two. A cell says `safe`, or what is broken soonest (and when it tears) with the steps of
-the shortest schedule; where the two sites differ, both. The last column says why, for each verdict of its row. "Safe"
-is said of the model, not of any CPU: a manual promises nothing until a CPU serializes.
+thing. Each column is a fetch model. The search has looked at every order of events of two CPUs to which no NMI comes,
+for a site inside one cache line and for one across two. A cell says `safe`, or what is broken soonest (and when it
+tears) with the steps of the shortest schedule; where the two sites differ, both. The last column says why, for each
+verdict of its row. "Safe" is said of the model, not of any CPU: a manual promises nothing until a CPU serializes.
 
 `simkernel explore` with the same protocol, model and place prints the schedule, plays it, and gives the moment at which
 it begins; `--ablation --json` gives them all, for each property. Two things may surprise. `atomic8` tears even in
 `instant` where the site lies across two aligned words, because it is two stores there. And `stop_machine` in an
 interrupt needs no serializing of its own only for sites that the rest of that interrupt does not run before its IRET.
+
+Rows *with NMIs*: an NMI may come to a CPU at any moment, and only NMIs run the site. It is that of `nmi_handle`, which
+lies inside a cache line. Such a row is there for `int3`, and for each protocol to which NMIs make a difference: what is
+broken of any other with NMIs is what is broken without. They are why `stop_machine` does not suffice: it turns
+interrupts off, and an NMI comes all the same. ftrace of Linux 2.6.28 to 3.4, which wrote under stop_machine, had each
+NMI write the new bytes itself before it ran any (commit 17666f02b118); since 3.5 it writes an int3, whose handler an
+NMI can run (commit 08d636b6d4fb).
 
 torn: neither the old instruction, nor int3, nor the new one is run. unclaimed: nobody claims an int3. neither: a
 passage behaves neither as old nor as new. back: a CPU goes back to the old. late: old after the patch. stack: a wrong
@@ -78,10 +85,20 @@ def protocols() -> Iterator[tuple[str, Protocol]]:
 
 
 def rows(change: str) -> Iterator[list[Cell]]:
-    """The table for one change: a row has two cells for each model, inside a line and across two."""
+    """The table for one change: a row has two cells for each model, inside a line and across two.
+
+    With NMIs a row has the first only; it is there for int3, and where NMIs change the verdict.
+    """
     for row, protocol in protocols():
         questions = [Question(protocol, change, place, model, CPUS) for model, place in product(FetchModel, PLACES)]
-        yield [Cell(row, question, explore_each(question)) for question in questions]
+        cells = [Cell(row, question, explore_each(question)) for question in questions]
+        yield cells
+        asked = [replace(question, nmi=True) for question in questions if question.place == "inside"]
+        with_nmis = [Cell(f"{row}, with NMIs", question, explore_each(question)) for question in asked]
+        inside = (cell for cell in cells if cell.question.place == "inside")
+        same = all(verdict_of(a.findings) == verdict_of(b.findings) for a, b in zip(inside, with_nmis, strict=True))
+        if protocol == INT3_PROTOCOL or not same:
+            yield with_nmis
 
 
 def markdown() -> str:
@@ -112,9 +129,10 @@ def plain() -> str:
 
 def _texts(cells: list[Cell]) -> Iterator[str]:
     """A text for each model; both places where they differ."""
-    for inside, across in zip(cells[::2], cells[1::2], strict=True):
-        same = inside.text() == across.text()
-        yield inside.text() if same else f"inside {inside.text()}; across {across.text()}"
+    for model in FetchModel:
+        texts = {cell.question.place: cell.text() for cell in cells if cell.question.model is model}
+        same = len(set(texts.values())) == 1
+        yield texts["inside"] if same else "; ".join(f"{place} {text}" for place, text in texts.items())
 
 
 def _reasons(cells: list[Cell]) -> str:
@@ -142,6 +160,7 @@ def values(with_moments: bool) -> Iterator[dict[str, object]]:
                 "model": asked.model.value,
                 "place": asked.place,
                 "cpus": asked.cpus,
+                "nmi": asked.nmi,
                 "safe": not cell.broken,
                 "why": why(cell.findings),
                 "broken": [

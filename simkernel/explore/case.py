@@ -6,6 +6,9 @@ call of it may lead to; they are those of the default kernel, so that a schedule
     nop-call    nothing was traced; the site becomes a call of the first ops' trampoline
     call-call   a second ops arrives: the call goes to ftrace_caller, which asks them all
     call-nop    the last ops has gone
+
+Where NMIs come, the site is that of `nmi_handle`, the one traced function here that an NMI runs; and nothing but an NMI
+runs it (so it is in Linux: default_do_nmi() alone calls nmi_handle(), arch/x86/kernel/nmi.c, 6.12).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")
 SITES = {"inside": ("x64_sys_call", "fdget_pos", "rw_verify_area"), "across": ("vfs_read", "vfs_write")}
 """Functions that every CPU comes by often with interrupts on; the first that lies so is taken."""
+NMI_SITE = "nmi_handle"
 
 BEHIND = 16  # bytes behind the site that a torn instruction may reach into
 
@@ -33,6 +37,7 @@ class Case:
         function: whose site it is. site: its address.
         old, new: the five bytes before and after. behind: the bytes that follow them.
         old_target, new_target: where the old and the new instruction lead: a trampoline, or behind the site.
+        nmi: only NMIs run the site; where it is False, no NMI does.
     """
 
     change: str
@@ -44,6 +49,7 @@ class Case:
     behind: bytes
     old_target: int
     new_target: int
+    nmi: bool = False
 
     def __post_init__(self) -> None:
         if len(self.old) != insn.SITE_SIZE or len(self.new) != insn.SITE_SIZE:
@@ -71,25 +77,40 @@ class Case:
         return out
 
 
-def case_of(change: str, place: str, nop: bytes = insn.NOP5, image: KernelImage | None = None) -> Case:
+def case_of(
+    change: str, place: str, nop: bytes = insn.NOP5, image: KernelImage | None = None, nmi: bool = False
+) -> Case:
     """The case that the default kernel gives. LearnerError for a change or place that there is not."""
     if change not in CHANGES:
         raise LearnerError(f"no change {change!r}; there are: {', '.join(CHANGES)}.{nearest(change, CHANGES)}")
     if place not in PLACES:
         raise LearnerError(f"no place {place!r}; there are: {', '.join(PLACES)}.{nearest(place, PLACES)}")
     image = image or KernelImage.default()
-    function, site = _site(image, place)
+    function, site = _nmi_site(image, place) if nmi else _site(image, place)
     end = site + insn.SITE_SIZE
     first, second = layout.TRAMP_BASE, image.address("ftrace_caller")
     ways = {"nop-call": (end, first), "call-call": (first, second), "call-nop": (first, end)}[change]
     old, new = (nop if target == end else insn.call(site, target) for target in ways)
-    return Case(change, place, function, site, old, new, image.read(end, BEHIND), *ways)
+    return Case(change, place, function, site, old, new, image.read(end, BEHIND), *ways, nmi)
 
 
 def _site(image: KernelImage, place: str) -> tuple[str, int]:
     for function in SITES[place]:
         site = image.site_of(image.symbol(function))
-        inside = site % layout.CACHE_LINE + insn.SITE_SIZE <= layout.CACHE_LINE
-        if inside == (place == "inside") and (place == "across" or site % 8 + insn.SITE_SIZE <= 8):
+        if _place(site) == place and (place == "across" or site % 8 + insn.SITE_SIZE <= 8):
             return function, site
     raise OurError(f"none of {', '.join(SITES[place])} has its site {place} a line")
+
+
+def _nmi_site(image: KernelImage, place: str) -> tuple[str, int]:
+    site = image.site_of(image.symbol(NMI_SITE))
+    if _place(site) != place:
+        raise LearnerError(
+            f"where NMIs come, the site is that of {NMI_SITE}, which lies {_place(site)} (a line, or two): choose "
+            f"place {_place(site)}, or no NMIs"
+        )
+    return NMI_SITE, site
+
+
+def _place(site: int) -> str:
+    return "inside" if site % layout.CACHE_LINE + insn.SITE_SIZE <= layout.CACHE_LINE else "across"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkernel.errors import LearnerError
-from simkernel.explore.case import case_of
+from simkernel.explore.case import Case, case_of
 from simkernel.explore.properties import BY_NAME, USUAL, names_of
 from simkernel.explore.search import STATES, Progress, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
@@ -15,6 +15,7 @@ from simkernel.protocol import Protocol
 
 MAX_CPUS = 4
 PLACES_IN_WORDS = {"inside": "inside a line", "across": "across two lines"}
+NMIS_IN_WORDS = {False: "no NMI comes", True: "with NMIs"}
 CHANGES_IN_WORDS = {"nop-call": "NOP -> CALL", "call-call": "CALL -> CALL", "call-nop": "CALL -> NOP"}
 
 
@@ -25,6 +26,7 @@ class Question:
     Attributes:
         protocol: its table. change, place: see `case.py`. model: of fetching. cpus: 1 to 4.
         properties: which have to hold. bound: states after which the search gives up.
+        nmi: NMIs come, and nothing else runs the site; False: none comes.
     """
 
     protocol: Protocol
@@ -34,13 +36,18 @@ class Question:
     cpus: int = 2
     properties: tuple[str, ...] = USUAL
     bound: int = STATES
+    nmi: bool = False
+
+    @property
+    def case(self) -> Case:
+        """What changes. LearnerError where there is no such site."""
+        return case_of(self.change, self.place, self.protocol.nop, nmi=self.nmi)
 
     def world(self) -> World:
         """Where the search takes place."""
         if not 1 <= self.cpus <= MAX_CPUS:
             raise LearnerError(f"{self.cpus} CPUs: the explorer takes 1 to {MAX_CPUS}")
-        case = case_of(self.change, self.place, self.protocol.nop)
-        return World(self.protocol, case, self.model, note_new=bool({"back", "at-once"} & set(self.properties)))
+        return World(self.protocol, self.case, self.model, note_new=bool({"back", "at-once"} & set(self.properties)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Finding:
         cpus = "1 CPU" if asked.cpus == 1 else f"{asked.cpus} CPUs"
         subject = (
             f"{asked.protocol.name}, {CHANGES_IN_WORDS[asked.change]} {PLACES_IN_WORDS[asked.place]}, {cpus}, "
-            f"in model {asked.model.value}"
+            f"in model {asked.model.value}, {NMIS_IN_WORDS[asked.nmi]}"
         )
         if self.broken:
             when = f"After {len(self.schedule)} steps" if self.schedule else "From the start"

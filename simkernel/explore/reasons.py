@@ -22,6 +22,7 @@ class Reason:
 
     Attributes:
         protocols: their names, experiments too. verdicts: SAFE, or names of properties. change, place: "" for any.
+        nmi: whether NMIs come, None for either.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Reason:
     verdicts: tuple[str, ...]
     change: str = ""
     place: str = ""
+    nmi: bool | None = None
 
 
 def verdict_of(findings: Sequence[Finding]) -> str:
@@ -51,6 +53,7 @@ def why(findings: Sequence[Finding]) -> str:
             and verdict in one.verdicts
             and one.change in ("", asked.change)
             and one.place in ("", asked.place)
+            and one.nmi in (None, asked.nmi)
         ):
             return one.text
     return ""
@@ -58,6 +61,14 @@ def why(findings: Sequence[Finding]) -> str:
 
 PARTS = ("int3 on nop 5x1", "stop_machine on nop 5x1", "int3 on nop 2+3", "stop_machine on nop 2+3")
 JUMP = ("int3 on nop jmp+3", "stop_machine on nop jmp+3")
+PARKS = (
+    "stop_machine",
+    "stop_machine-bare",
+    "stop_machine-ipi",
+    "stop_machine-ipi-bare",
+    *(name for name in (*PARTS, *JUMP) if name.startswith("stop_machine")),
+    "stop_machine without go on",
+)
 NO_INT3 = ("int3 without write int3", "int3-2012 without add breakpoints")
 NO_SYNC_1 = ("int3 without sync 1", "int3-2012 without sync 1")
 NO_TAIL = ("int3 without write tail", "int3-2012 without add update")
@@ -71,6 +82,37 @@ SKIPS = (
 )
 
 REASONS = (
+    Reason(
+        "An NMI comes to a parked CPU, too: its handler runs the site while the bytes change.",
+        PARKS,
+        ("torn",),
+        nmi=True,
+    ),
+    Reason(
+        "An NMI comes to a parked CPU, too, but in this model the one store comes to it whole.",
+        PARKS,
+        (SAFE,),
+        nmi=True,
+    ),
+    Reason(
+        "An NMI can come before the IRET at the interrupt's end: the CPU has not serialized yet.",
+        ("stop_machine-ipi-bare",),
+        ("late",),
+        nmi=True,
+    ),
+    Reason(
+        "A CPU answers no sync in an NMI: the wait ends when the NMI has passed the NOP's parts.",
+        tuple(name for name in PARTS if name.startswith("int3")),
+        (SAFE,),
+        "nop-call",
+        nmi=True,
+    ),
+    Reason(
+        "In an NMI interrupts are off, whichever gate its int3 goes through: no sync is answered in its handler.",
+        ("int3 through a trap gate",),
+        (SAFE,),
+        nmi=True,
+    ),
     Reason(
         "The int3 keeps CPUs from bytes that change; no wait ends while a CPU may run what was before.",
         ("int3",),
@@ -139,7 +181,7 @@ REASONS = (
         (SAFE,),
     ),
     Reason(
-        "Nobody runs the site while it changes, and every CPU serializes before it goes on.",
+        "No NMI comes, so nobody runs the site while it changes; every CPU serializes before it goes on.",
         ("stop_machine", "stop_machine-ipi"),
         (SAFE,),
     ),
@@ -152,7 +194,7 @@ REASONS = (
     Reason("Nothing was written: everybody behaves as old.", ("stop_machine without write",), ("late",)),
     Reason("Nobody tells the CPUs to go on: they wait for ever.", ("stop_machine without go on",), ("stuck",)),
     Reason(
-        "Nobody runs the site while it changes, and in this model a CPU runs what memory holds.",
+        "No NMI comes, so nobody runs the site while it changes; in this model a CPU runs what memory holds.",
         ("stop_machine-bare",),
         (SAFE,),
     ),
@@ -162,7 +204,7 @@ REASONS = (
         ("torn", "late"),
     ),
     Reason(
-        "Nobody runs the site while it changes, and the IRET at the interrupt's end serializes.",
+        "No NMI comes, so nobody runs the site while it changes; the IRET at the interrupt's end serializes.",
         ("stop_machine-ipi-bare",),
         (SAFE,),
     ),

@@ -1,9 +1,10 @@
 """A schedule of the explorer on the real simulation: the same choices, the guest's handler, and what came of it.
 
 `Stage` boots the default kernel by plain int3, has ftrace do what comes before the change, changes over to the protocol
-in question, and brings every CPU to the site. Then each step of the schedule becomes choices of the simulation. What a
-CPU does between two steps (the trampoline, the handler, the rest of the kernel up to the next call of the function) is
-guest code that runs. `Witness` sees nothing but the machine, and says by itself what was broken there.
+in question, and brings every CPU to the site; where NMIs come, to a place where it can take one. Then each step of the
+schedule becomes choices of the simulation. What a CPU does between two steps (the trampoline, the handler, the rest of
+the kernel up to the next call of the function) is guest code that runs. `Witness` sees nothing but the machine, and
+says by itself what was broken there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from simkernel import insn, layout
 from simkernel.errors import GuestError, OurError
 from simkernel.events import BatchStarted, Event
-from simkernel.explore.case import Case
+from simkernel.explore.case import NMI_SITE, Case
 from simkernel.explore.question import Finding
 from simkernel.explore.search import CpuMoves
 from simkernel.explore.sentences import Scene
@@ -26,15 +27,16 @@ from simkernel.machine import Machine
 from simkernel.moment import Moment
 from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol
-from simkernel.schedule import QUANTUM, Act, Choice, Policy, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.simulation import Simulation
 
-ELSEWHERE = "nmi_handle"  # traced all the time, and never called here: so that an update has one site
+ELSEWHERE = (NMI_SITE, "fifo_open")  # one of them is traced all the time, so that an update has one site
 TICK = 200_000  # instructions between two ticks: a schedule has room between them
 AROUND = 60_000  # instructions within which a CPU comes by the site again
 HANDLER = 4_000  # instructions for anything that a handler does
 TRIES = 20  # passages until one comes with interrupts on
 PASSAGES = 36  # places to start from that are tried
+APART = 97  # instructions between two of them where NMIs come
 
 
 class Unplayable(GuestError):
@@ -45,8 +47,10 @@ class Unplayable(GuestError):
 class Stage:
     """A simulation whose next action publishes the batch, every CPU at the site with nothing unsettled.
 
+    Where only NMIs run the site, every CPU is awake with its interrupts on.
+
     Attributes:
-        place: in history. passages: how often each CPU has come by before.
+        place: in history. passages: how often each CPU has gone on from there before.
     """
 
     simulation: Simulation
@@ -66,19 +70,20 @@ class Stage:
         simulation, case = self.simulation, self.case
         simulation.goto(self.place)
         for cpu in simulation.cpus:
-            _need_at_site(simulation, case, cpu)
+            _bring(simulation, case, cpu)
         return _between_ticks(simulation, case, self.passages + 1)
 
 
 def story(change: str, function: str) -> tuple[tuple[Command, ...], Command]:
     """(what is asked of ftrace before, what changes the site and nothing else)."""
-    both = f"{ELSEWHERE} {function}"
+    other = next(one for one in ELSEWHERE if one != function)
+    both = f"{other} {function}"
     match change:
         case "nop-call":
-            return (SetFilter("filter", ELSEWHERE), SetTracer("function")), SetFilter("filter", both)
+            return (SetFilter("filter", other), SetTracer("function")), SetFilter("filter", both)
         case "call-nop":
-            return (SetFilter("filter", both), SetTracer("function")), SetFilter("filter", ELSEWHERE)
-    second = RegisterOps("second", "function_trace_call", filter=ELSEWHERE)
+            return (SetFilter("filter", both), SetTracer("function")), SetFilter("filter", other)
+    second = RegisterOps("second", "function_trace_call", filter=other)
     before = (SetFilter("filter", function), SetTracer("function"), second)
     return before, SetOpsFilter("second", "filter", function, append=True)
 
@@ -104,21 +109,33 @@ def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
 def _between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
     """Bring each CPU to the site, with room for a schedule before the next tick."""
     for _ in range(TRIES):
-        away = [
-            cpu
-            for cpu in simulation.cpus
-            if simulation.machine.cpus[cpu].rip != case.site or simulation.machine.tick_due(cpu)
-        ]
+        away = [cpu for cpu in simulation.cpus if not _is_there(simulation, case, cpu)]
         if not away and simulation.machine.clock % TICK < TICK - AROUND:
             simulation.keep_checkpoint()
             return Stage(simulation, case, simulation.position, passages)
         for cpu in away or simulation.cpus:
-            _need_at_site(simulation, case, cpu)
+            _bring(simulation, case, cpu)
     raise Unplayable(f"the CPUs do not come to {case.function} between two ticks")
 
 
-def _need_at_site(simulation: Simulation, case: Case, cpu: int) -> None:
-    if not _at_site(simulation, simulation.step, case, cpu, 4 * TICK):
+def _is_there(simulation: Simulation, case: Case, cpu: int) -> bool:
+    """True where a schedule can begin, as far as this CPU is concerned."""
+    machine = simulation.machine
+    if machine.tick_due(cpu):
+        return False
+    if case.nmi:
+        return machine.interrupts_on(cpu) and not machine.halted(cpu)
+    return machine.cpus[cpu].rip == case.site
+
+
+def _bring(simulation: Simulation, case: Case, cpu: int) -> None:
+    """Let a CPU go on to where a schedule can begin."""
+    if case.nmi:
+        for _ in range(TICK):
+            simulation.step(Run(cpu, APART))
+            if _is_there(simulation, case, cpu):
+                return
+    if not _at_site(simulation, simulation.step, cpu, case.site, 4 * TICK):
         raise Unplayable(f"CPU{cpu} does not come by {case.function}")
 
 
@@ -140,10 +157,10 @@ def _to_the_batch(simulation: Simulation, case: Case) -> None:
     raise OurError(f"no batch came to {case.function} alone")
 
 
-def _at_site(simulation: Simulation, step: Callable[[Choice], object], case: Case, cpu: int, bound: int) -> bool:
+def _at_site(simulation: Simulation, step: Callable[[Choice], object], cpu: int, site: int, bound: int) -> bool:
     """Run one CPU, and no other, to the next time that it is about to run the site with interrupts on."""
     for _ in range(TRIES):
-        if not run_to(simulation, step, cpu, case.site, bound):
+        if not run_to(simulation, step, cpu, site, bound):
             return False
         if simulation.machine.interrupts_on(cpu):
             return True
@@ -223,6 +240,11 @@ class Player:
                 wanted = self.world.fetched(scene.n, before)[: insn.SITE_SIZE - before.at]
                 self._need(self._machine.next_bytes(cpu)[: len(wanted)] == wanted, "other bytes would run")
                 self._step(Run(cpu, 1))
+            case "nmi":
+                self._step(Nmi(cpu))
+                self._come(cpu, 0)
+            case "end":
+                self._run_while(cpu, lambda: self._machine.on_nmi_stack(cpu), HANDLER, 1)
             case "answer" | "park":
                 self._interrupt(cpu, move.kind)
             case "leave":
@@ -258,9 +280,8 @@ class Player:
         site = self.case.site
         unsettled = self._machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE)
         if at == 0 and self._machine.cpus[cpu].rip != site:
-            self._need(
-                _at_site(self.simulation, self._step, self.case, cpu, AROUND), f"CPU{cpu} does not come by the site"
-            )
+            come = run_to if self.case.nmi else _at_site
+            self._need(come(self.simulation, self._step, cpu, site, AROUND), f"CPU{cpu} does not come by the site")
         self._need(self._machine.cpus[cpu].rip == site + at, f"CPU{cpu} is not at byte +{at}")
         same = self._machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE) == unsettled
         self._need(same, f"CPU{cpu} has serialized on its way to the site")
@@ -272,11 +293,11 @@ class Player:
         found = run_to(self.simulation, self._step, cpu, address, bound)
         self._need(found, f"CPU{cpu} does not come to {address:#x}")
 
-    def _run_while(self, cpu: int, going: Callable[[], bool], bound: int) -> None:
-        for _ in range(0, bound, 20):
+    def _run_while(self, cpu: int, going: Callable[[], bool], bound: int, each: int = 20) -> None:
+        for _ in range(0, bound, each):
             if not going():
                 return
-            self._step(Run(cpu, 20))
+            self._step(Run(cpu, each))
         self._need(not going(), f"CPU{cpu} does not come to an end")
 
     def _interrupt(self, cpu: int, kind: str) -> None:
@@ -293,7 +314,7 @@ class Player:
         if task == "same":
             self._run_to(cpu, self._parked_at[cpu], AROUND)
             return
-        self._run_while(cpu, lambda: self._machine.percpu(cpu, layout.PCPU_STOP) != 0, HANDLER)
+        self._run_while(cpu, lambda: self._machine.percpu(cpu, layout.PCPU_STOP) != 0, HANDLER, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +341,7 @@ class Stages:
     def of(self, world: World, cpus: int) -> Stage:
         """The first stage for a world."""
         case, nop = world.case, world.protocol.nop
-        key = case.change, case.place, world.model, cpus, nop
+        key = case.change, case.place, case.nmi, world.model, cpus, nop
         if key not in self._stages:
             self._stages[key] = set_stage(case, world.model, cpus, nop)
         return self._stages[key]

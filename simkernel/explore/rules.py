@@ -23,6 +23,8 @@ class Rules:
         sorted_batch: the batch is sorted by address, as its binary search needs it (text_poke_queue).
         returns_behind: the emulated call's return address is behind the site (int3_emulate_call).
         between_instructions: an interrupt comes between two instructions, not between two reads of one.
+        nmi_if_off: an NMI comes while interrupts are off (SDM vol. 3, Nonmaskable Interrupt), to a parked CPU too.
+        nmi_alone: while a CPU handles an NMI, no other interrupt comes to it: its gate has turned interrupts off.
     """
 
     interrupt_gate: bool = True
@@ -34,6 +36,8 @@ class Rules:
     sorted_batch: bool = True
     returns_behind: bool = True
     between_instructions: bool = True
+    nmi_if_off: bool = True
+    nmi_alone: bool = True
 
 
 RULES = tuple(field.name for field in fields(Rules))

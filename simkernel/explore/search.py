@@ -201,7 +201,7 @@ class Search:
 
     def _is_end(self, state: State) -> bool:
         n, *cpus = state
-        return n == self.world.last and all(self._cpus[number].mode is not Mode.PARKED for number in cpus)
+        return n == self.world.last and not any(self._cpus[number].parked for number in cpus)
 
     def _any_dead(self, state: State) -> bool:
         return any(self._dead[number] for number in state[1:])

@@ -5,6 +5,9 @@ inside it (a NOP of several instructions), in the trampoline, in the int3 handle
 CPU can do next, `World.act` what the patching task's next action does to each. Which bytes a CPU may run is the fetch
 model's affair (`fetch.py`), what they do is found out by running them (`effects.py`).
 
+Where NMIs come (`Case.nmi`), nothing but an NMI runs the site. One may come to a CPU at any moment at which it is in
+none, parked or not: it runs the function once and ends by an IRET, which serializes.
+
 Four things keep the states few, and no verdict hangs on them: the enumerator of `tests/explore/brute.py` does without
 and comes to the same verdicts.
 
@@ -42,6 +45,8 @@ class Mode(IntEnum):
     HOLDS = 3  # the handler has its reference
     PARKED = 4
     DEAD = 5  # an exception that ends the kernel, or code that the explorer does not follow
+    AWAY = 6  # where only NMIs run the site: in none
+    BEHIND = 7  # in an NMI that has passed the site
 
 
 class Word(IntEnum):
@@ -57,6 +62,7 @@ class Cpu(NamedTuple):
     """One CPU.
 
     `interrupt`: an IPI waits. `asked`: to serialize. `stop`: stop_machine's word. `new`: it has behaved as new.
+    `nmi`: it is in an NMI, which has interrupted what it was at; `parked`: that is, or it is itself, the waiting loop.
     `arrived`: of each cell's stores how many have come to it; `floor`: how many cannot come any more (kept only where
     stores arrive in any order). `read`: model `pieces`, the bytes read so far of its next instruction.
     """
@@ -70,6 +76,8 @@ class Cpu(NamedTuple):
     new: bool = False
     read: bytes = b""
     floor: tuple[int, ...] = ()
+    nmi: bool = False
+    parked: bool = False
 
 
 class Move(NamedTuple):
@@ -80,11 +88,14 @@ class Move(NamedTuple):
     settle  (cell, stores)     so many stores to a cell of the site arrive
     answer  ()                 takes the IPI: serializes and answers
     park    ()                 takes the IPI, and parks
-    leave   (task,)            goes on after stop_machine: "same" where it was, or "other" task
+    leave   (task,)            goes on after stop_machine: "same" where it was, or "other" task, or "irq": not yet out
+                               of the interrupt (it makes a difference to an NMI only)
     claim   ()                 its handler takes a reference and finds the record
     nobody  ()                 its handler finds none
     done    ()                 its handler does the new instruction and returns
     return  ()                 the trampoline returns behind the site
+    nmi     ()                 takes an NMI: its handler comes to the site
+    end     ()                 the NMI ends by an IRET
     """
 
     kind: str
@@ -121,7 +132,7 @@ class World:
     def start(self) -> Cpu:
         """A CPU before the patch."""
         floor = self.program.made[0] if not self.rules.cells_in_order else ()
-        return Cpu(self.program.made[0], floor=floor)
+        return Cpu(self.program.made[0], Mode.AWAY if self.case.nmi else Mode.RUNS, floor=floor)
 
     # --- the patching task ------------------------------------------------------------------------------------
 
@@ -184,13 +195,18 @@ class World:
                 out += self._read(n, cpu)
                 out += self._settle(n, cpu)
             case Mode.TRAMPOLINE:
-                out.append((Move("return"), cpu._replace(mode=Mode.RUNS, at=0), 0))
+                out.append((Move("return"), self._behind(cpu), 0))
             case Mode.TRAPPED:
                 out.append(self._claim(n, cpu, references))
             case Mode.HOLDS:
                 out.append(self._emulate(n, cpu))
             case Mode.PARKED if cpu.stop == Word.GO_ON:
                 out += self._leave(n, cpu)
+            case Mode.BEHIND:
+                back = Mode.PARKED if cpu.parked else Mode.AWAY
+                out.append((Move("end"), self.serialized(n, cpu)._replace(mode=back, nmi=False), 0))
+        if self.case.nmi and (cpu.mode is Mode.AWAY or (cpu.mode is Mode.PARKED and self.rules.nmi_if_off)):
+            out.append((Move("nmi"), cpu._replace(mode=Mode.RUNS, nmi=True), 0))
         return tuple(out)
 
     def fetched(self, n: int, cpu: Cpu) -> bytes:
@@ -241,8 +257,12 @@ class World:
             return cpu._replace(at=effect.to - case.site), 0
         if effect.to == case.end:
             after, bits = self._behave(n, cpu, case.end)
-            return after._replace(at=0), bits
+            return self._behind(after), bits
         return dead, NEITHER
+
+    def _behind(self, cpu: Cpu) -> Cpu:
+        """The CPU has passed the site: it comes by again, or its NMI goes on to its end."""
+        return cpu._replace(mode=Mode.BEHIND if cpu.nmi else Mode.RUNS, at=0)
 
     def _behave(self, n: int, cpu: Cpu, to: int) -> tuple[Cpu, int]:
         """A passage has led to `to`: behind the site, or into a trampoline."""
@@ -292,7 +312,9 @@ class World:
     def _interruptible(self, cpu: Cpu) -> bool:
         if not cpu.interrupt or cpu.mode is Mode.DEAD or (cpu.read and self.rules.between_instructions):
             return False
-        if cpu.mode in (Mode.RUNS, Mode.TRAMPOLINE) or not self.rules.waits_for_if:
+        if cpu.nmi and self.rules.nmi_alone:
+            return False
+        if cpu.mode in (Mode.AWAY, Mode.RUNS, Mode.TRAMPOLINE, Mode.BEHIND) or not self.rules.waits_for_if:
             return True
         if_on = self.protocol.gate == "trap" or not self.rules.interrupt_gate
         return cpu.mode in (Mode.TRAPPED, Mode.HOLDS) and if_on
@@ -305,23 +327,24 @@ class World:
             if self.rules.ack_after_serializing:
                 after = self.serialized(n, after)
         if cpu.stop == Word.ASKED:
-            return Move("park"), after._replace(mode=Mode.PARKED, stop=Word.PARKED), 0
+            return Move("park"), after._replace(mode=Mode.PARKED, stop=Word.PARKED, parked=True), 0
         return Move("answer"), after, 0
 
     def _leave(self, n: int, cpu: Cpu) -> Steps:
         """stop_machine is over for a parked CPU.
 
         Out of a stopper thread another task may come next, without an IRET; the task that was interrupted comes back by
-        one. Out of the interrupt there is only its IRET.
+        one. Out of the interrupt there is only its IRET, and before that an NMI.
         """
-        after = cpu._replace(mode=Mode.RUNS, stop=Word.NONE)
+        after = cpu._replace(mode=Mode.AWAY if self.case.nmi else Mode.RUNS, stop=Word.NONE, parked=False)
         if self.program.serialize[n]:
             after = self.serialized(n, after)
         same = self.serialized(n, after)
-        if not self.program.in_thread:
+        if not self.program.in_thread and not self.case.nmi:
             return ((Move("leave", "same"), same, 0),)
         other = after._replace(at=0)
-        both = (Move("leave", "other"), other, 0), (Move("leave", "same"), same, 0)
+        how = "other" if self.program.in_thread else "irq"
+        both = (Move("leave", how), other, 0), (Move("leave", "same"), same, 0)
         return both[:1] if same == other else both
 
     def _claim(self, n: int, cpu: Cpu, references: int) -> tuple[Move, Cpu, int]:
@@ -349,7 +372,7 @@ class World:
         """The handler does the new instruction, or skips the site, puts its reference and returns by IRET."""
         case = self.case
         to = case.end if self.protocol.handler == "skip" else case.new_target
-        after, bits = self._behave(n, self.serialized(n, cpu)._replace(mode=Mode.RUNS, at=0), to)
+        after, bits = self._behave(n, self._behind(self.serialized(n, cpu)), to)
         if to == case.end:
             return Move("done"), after, bits
         if not self.rules.returns_behind:

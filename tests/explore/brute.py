@@ -6,7 +6,9 @@ plain tuples; every CPU may do anything at any time that the machine allows:
 * a store puts a (cell, values) into a list of each CPU; any of them that is the oldest of its cell may arrive, whether
   the CPU will look at it or not;
 * an IPI is entered, serializes, answers and returns in steps of their own, and waits as long as it likes;
-* the handler takes its reference, finds the record, puts the reference and returns in steps of their own.
+* the handler takes its reference, finds the record, puts the reference and returns in steps of their own;
+* where NMIs come, one comes to a CPU in any step of anything that is no NMI: also to one that has serialized and not
+  answered yet, or has seen that it may go on and is still in its stopper thread or its interrupt.
 """
 
 from __future__ import annotations
@@ -32,9 +34,10 @@ class C(NamedTuple):
 
     view: bytes
     pending: Pending = ()
-    where: str = "site"  # site, trampoline, trap, held, found, put, ipi, synced, acked, stopper, loop, dead
+    where: str = "site"  # site, trampoline, trap, held, found, put, ipi, synced, acked, stopper, loop, dead, away, iret
     at: int = 0
     back: str = ""  # where an interrupt returns to
+    under: str = ""  # where an NMI returns to, "" in none
     ipi: bool = False
     csd: bool = False
     stop: int = 0
@@ -87,6 +90,7 @@ class Brute:
         self.bench = Bench(case)
         self.broken: dict[str, int] = {}
         self.in_thread = any(isinstance(p.action, Park) and p.action.where == "thread" for p in protocol.phases)
+        self.home = "away" if case.nmi else "site"
         self.serialize = next((p.action.serialize for p in protocol.phases if isinstance(p.action, Unpark)), True)
         self._shifts = tuple(NUMBER * i for i in range(cpus))
         self._top = NUMBER * cpus
@@ -99,7 +103,7 @@ class Brute:
     def _run(self) -> int:
         """Breadth first; the number of states."""
         start = self._ts.of(T(-1, False, self.case.old, 0, False, False)) << self._top
-        start += sum(self._cs.of(C(self.case.old)) << shift for shift in self._shifts)
+        start += sum(self._cs.of(C(self.case.old, where=self.home)) << shift for shift in self._shifts)
         index = {start: 0}
         order, depths = [start], array("H", [0])
         sources, targets = array("I"), array("I")
@@ -129,8 +133,9 @@ class Brute:
             self.broken["stuck"] = depths[int(np.argmin(reach))]
 
     def _ended(self, state: int) -> bool:
-        where = [self._cs.all[c].where for c in self._numbers(state)]
-        return "dead" in where or self._ts.all[state >> self._top].over and "loop" not in where
+        cpus = [self._cs.all[c] for c in self._numbers(state)]
+        over = self._ts.all[state >> self._top].over and not any("loop" in (c.where, c.under) for c in cpus)
+        return over or any(c.where == "dead" for c in cpus)
 
     def _numbers(self, state: int) -> list[int]:
         """Which C each CPU is."""
@@ -256,16 +261,20 @@ class Brute:
                 for offset, value in values:
                     view[offset] = value
                 out.append((c._replace(view=bytes(view), pending=c.pending[:at] + c.pending[at + 1 :]), s.refs, ()))
-        on = c.where in ("site", "trampoline") or (
+        on = c.where in ("away", "site", "trampoline") or (
             self.protocol.gate == "trap" and c.where in ("trap", "held", "found")
         )
-        if c.ipi and on and not c.read:
+        if c.ipi and on and not c.read and not c.under:
             out.append((c._replace(ipi=False, where="ipi", back=c.where), s.refs, ()))
+        if self.case.nmi and not c.under and c.where != "dead":
+            out.append((c._replace(where="site", at=0, under=c.where), s.refs, ()))
         match c.where:
             case "site":
                 out += self._site(s, c)
             case "trampoline":
-                out.append((c._replace(where="site", at=0), s.refs, ()))
+                out.append((self._next(c), s.refs, ()))
+            case "iret":
+                out.append((self._serialized(s, c)._replace(where=c.under, under=""), s.refs, ()))
             case "trap":
                 known = s.refs != 0 and s.published and c.at == 0
                 broken = () if known else ("unclaimed",)
@@ -301,7 +310,7 @@ class Brute:
             case "stopper":
                 out: list[tuple[C, int, tuple[str, ...]]] = [(self._serialized(s, home), s.refs, ())]
                 if self.in_thread:
-                    out.append((c._replace(where="site", at=0, back=""), s.refs, ()))
+                    out.append((c._replace(where=self.home, at=0, back=""), s.refs, ()))
                 return out
         return []
 
@@ -339,10 +348,14 @@ class Brute:
                 return True
         return False
 
+    def _next(self, c: C) -> C:
+        """Behind the site: it comes by again, but an NMI goes on to its end."""
+        return c._replace(where="iret" if c.under else "site", at=0)
+
     def _left(self, s: T, c: C, to: int) -> tuple[C, int, tuple[str, ...]]:
         case = self.case
         known = to in (case.old_target, case.new_target)
-        where = "site" if to == case.end else "trampoline" if known else "dead"
+        where = self._next(c).where if to == case.end else "trampoline" if known else "dead"
         after = c._replace(where=where, at=0, new=c.new or to == case.new_target)
         if to == case.new_target:
             return after, s.refs, ()

@@ -53,6 +53,17 @@ def test_every_protocol_is_in_the_table_and_every_row_has_a_name_that_a_moment_c
         assert protocol_of(protocol.name) == protocol
 
 
+def test_rows_with_nmis_are_those_of_int3_and_of_what_nmis_change() -> None:
+    """By what is known of the protocols: who parks CPUs is torn; who is saved by interrupts being off is safe."""
+    rows_of = {change: {cell.row for cell in cells(change) if cell.question.nmi} for change in CHANGES}
+    ways = ("stop_machine", "stop_machine-bare", "stop_machine-ipi", "stop_machine-ipi-bare", "... without go on")
+    parks = {f"{one}, with NMIs" for one in (*ways, "stop_machine on nop jmp+3")}
+    gate = {"int3, with NMIs", "int3 through a trap gate, with NMIs"}
+    on = {name: {f"{name} on nop {form}, with NMIs" for form in ("5x1", "2+3")} for name in ("int3", "stop_machine")}
+    assert rows_of["nop-call"] == gate | parks | on["int3"]
+    assert rows_of["call-call"] == rows_of["call-nop"] == gate | parks | on["stop_machine"]
+
+
 def ends_as_it_says(finding: Finding, stages: Stages) -> None:
     """Its schedule plays, the witness sees the same broken, and its moment opens at the start and ends there too."""
     played = replay(finding, stages)

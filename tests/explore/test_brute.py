@@ -27,9 +27,11 @@ ODD = (
 )
 
 
-def verdicts(name: str, change: str, place: str, model: FetchModel, cpus: int) -> tuple[set[str], set[str], Brute]:
+def verdicts(
+    name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: bool = False
+) -> tuple[set[str], set[str], Brute]:
     protocol = protocol_of(name)
-    case = case_of(change, place, protocol.nop)
+    case = case_of(change, place, protocol.nop, nmi=nmi)
     answer = Search(World(protocol, case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
     assert answer.finished
     brute = Brute(protocol, case, model, cpus)
@@ -51,13 +53,30 @@ def test_two_cpus(name: str, model: FetchModel) -> None:
     assert searched == enumerated
 
 
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+def test_one_cpu_to_which_nmis_come(name: str, model: FetchModel) -> None:
+    for change in CHANGES:
+        searched, enumerated, _ = verdicts(name, change, "inside", model, 1, nmi=True)
+        assert searched == enumerated, change
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize(
+    "name", ("int3", "int3 through a trap gate", "stop_machine", "stop_machine-bare", "stop_machine-ipi-bare", *ODD[:3])
+)
+def test_two_cpus_to_which_nmis_come(name: str, model: FetchModel) -> None:
+    searched, enumerated, _ = verdicts(name, "nop-call", "inside", model, 2, nmi=True)
+    assert searched == enumerated
+
+
 @pytest.mark.stress
 @pytest.mark.parametrize("model", tuple(FetchModel))
 @pytest.mark.parametrize("name", (*GALLERY, *ODD))
 def test_two_cpus_everywhere(name: str, model: FetchModel) -> None:
-    for change, place in product(CHANGES, PLACES):
-        searched, enumerated, _ = verdicts(name, change, place, model, 2)
-        assert searched == enumerated, (change, place)
+    for change, place, nmi in (*product(CHANGES, PLACES, (False,)), *product(CHANGES, PLACES[:1], (True,))):
+        searched, enumerated, _ = verdicts(name, change, place, model, 2, nmi)
+        assert searched == enumerated, (change, place, nmi)
 
 
 def test_the_enumerator_tells_cpus_apart() -> None:

@@ -11,6 +11,7 @@ from itertools import product
 
 import pytest
 
+from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore
 from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import names_of
@@ -97,6 +98,30 @@ def test_at_once_is_kept_by_stop_machine_and_not_by_int3() -> None:
             world = Question(protocol_of(name), "nop-call", place, model).world()
             answer = Search(world, 2, ("at-once",)).run()
             assert (not answer.violations) == keeps, (name, model, place)
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("change", CHANGES)
+def test_stop_machine_tears_where_an_nmi_comes_and_int3_does_not(change: str, model: FetchModel) -> None:
+    """An NMI on a parked CPU meets the one store of stop_machine; where stores come whole, it meets no mixture."""
+    tears = {"torn"} if model in (FetchModel.PIECES, FetchModel.BYTE) else set()
+    for name, expect in (("stop_machine", tears), ("stop_machine-ipi", tears), ("int3", set())):
+        finding = explore(Question(protocol_of(name), change, model=model, nmi=True))
+        assert {finding.broken} - {""} == expect
+        assert ", with NMIs: " in finding.verdict()
+        assert ", no NMI comes: " in explore(Question(protocol_of(name), change, model=model)).verdict()
+
+
+def test_where_only_nmis_run_the_site_no_sync_is_answered_within_it() -> None:
+    """So neither a NOP of several parts nor a trap gate does harm there, whichever model."""
+    for name, model in product(("int3 on nop 5x1", "int3 on nop 2+3", "int3 through a trap gate"), FetchModel):
+        assert not explore(Question(protocol_of(name), model=model)).safe
+        assert explore(Question(protocol_of(name), model=model, nmi=True)).safe
+
+
+def test_nmis_across_two_lines_are_refused() -> None:
+    with pytest.raises(LearnerError, match="nmi_handle, which lies inside .* choose place inside"):
+        explore(Question(protocol_of("int3"), place="across", nmi=True))
 
 
 def test_parking_twice_is_waiting_for_ever() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -35,11 +36,32 @@ TELLING = (
 )
 
 
+NMI_TELLING = (
+    ("stop_machine", "nop-call", FetchModel.PIECES, 2),
+    ("stop_machine", "call-call", FetchModel.BYTE, 1),
+    ("stop_machine-bare", "call-nop", FetchModel.LINE, 2),
+    ("stop_machine-ipi", "nop-call", FetchModel.BYTE, 2),
+    ("stop_machine-ipi-bare", "nop-call", FetchModel.LINE, 2),
+    ("stop_machine on nop 5x1", "nop-call", FetchModel.INSTANT, 1),
+    ("int3 without sync 1", "nop-call", FetchModel.PIECES, 2),
+    ("int3 without sync 3", "call-nop", FetchModel.BYTE, 2),
+    ("int3-2012", "call-call", FetchModel.INSTANT, 2),
+    ("one-store", "nop-call", FetchModel.BYTE, 2),
+    (ODD[2], "nop-call", FetchModel.INSTANT, 1),
+)
+
+
 def broken(
-    name: str, change: str, place: str, model: FetchModel, cpus: int, properties: tuple[str, ...] = USUAL
+    name: str,
+    change: str,
+    place: str,
+    model: FetchModel,
+    cpus: int,
+    properties: tuple[str, ...] = USUAL,
+    nmi: bool = False,
 ) -> Iterator[Finding]:
     """A finding for each property that can be broken."""
-    question = Question(protocol_of(name), change, place, model, cpus, properties)
+    question = Question(protocol_of(name), change, place, model, cpus, properties, nmi=nmi)
     world = question.world()
     answer = Search(world, cpus, properties).run(first_only=False)
     for bit, violation in answer.violations.items():
@@ -53,6 +75,16 @@ def test_it_ends_in_the_same_verdict(name: str, change: str, place: str, model: 
     found = list(broken(name, change, place, model, cpus))
     assert found
     for finding in found:
+        assert finding.broken in replay(finding, stages).broken
+
+
+@pytest.mark.parametrize(("name", "change", "model", "cpus"), NMI_TELLING)
+def test_what_an_nmi_meets_ends_in_the_same_verdict(name: str, change: str, model: FetchModel, cpus: int) -> None:
+    stages = Stages()
+    found = list(broken(name, change, "inside", model, cpus, nmi=True))
+    assert found
+    for finding in found:
+        assert finding.world.case.function == "nmi_handle"
         assert finding.broken in replay(finding, stages).broken
 
 
@@ -89,6 +121,6 @@ def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_schedule_of_the_gallery_does(change: str, place: str, model: FetchModel) -> None:
     stages = Stages()
-    for name in (*GALLERY, *ODD):
-        for finding in broken(name, change, place, model, 2):
+    for name, nmi in product((*GALLERY, *ODD), (False, True) if place == "inside" else (False,)):
+        for finding in broken(name, change, place, model, 2, nmi=nmi):
             assert finding.broken in replay(finding, stages).broken, finding.verdict()

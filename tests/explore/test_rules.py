@@ -18,7 +18,8 @@ from simkernel.explore.world import World
 from simkernel.fetch import FetchModel
 from simkernel.protocol import protocol_of
 
-Cell = tuple[str, str, FetchModel]
+Cell = tuple[str, str, FetchModel, *tuple[bool, ...]]
+"""Protocol, change, model, and True where NMIs come."""
 
 MISSED: dict[str, tuple[Cell, set[str], set[str]]] = {  # rule -> cell, what is broken there with it and without it
     "interrupt_gate": (("int3", "nop-call", FetchModel.INSTANT), set(), {"released", "unclaimed"}),
@@ -42,6 +43,8 @@ MISSED: dict[str, tuple[Cell, set[str], set[str]]] = {  # rule -> cell, what is 
         set(),
         {"late", "released", "torn", "unclaimed"},
     ),
+    "nmi_if_off": (("stop_machine", "nop-call", FetchModel.PIECES, True), {"torn"}, set()),
+    "nmi_alone": (("int3 through a trap gate", "nop-call", FetchModel.INSTANT, True), set(), {"released", "unclaimed"}),
 }
 SEEN: dict[str, tuple[Cell, Rules]] = {  # property -> a cell in which it is broken
     "torn": (("naive", "nop-call", FetchModel.INSTANT), Rules()),
@@ -57,9 +60,9 @@ SEEN: dict[str, tuple[Cell, Rules]] = {  # property -> a cell in which it is bro
 
 
 def broken(cell: Cell, rules: Rules, properties: set[str]) -> set[str]:
-    name, change, model = cell
+    name, change, model, *nmi = cell
     protocol = protocol_of(name)
-    world = World(protocol, case_of(change, "inside", protocol.nop), model, rules)
+    world = World(protocol, case_of(change, "inside", protocol.nop, nmi=any(nmi)), model, rules)
     answer = Search(world, 2, properties).run(first_only=False)
     return {names_of(bit)[0] for bit in answer.violations}
 

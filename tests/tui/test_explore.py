@@ -27,7 +27,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_int3_is_safe(run: Any) -> None:
     code, out, said = run()
     assert (code, said) == (0, "")
-    assert out.startswith("int3, NOP -> CALL inside a line, 2 CPUs, in model byte: safe. Looked for in all ")
+    assert out.startswith(
+        "int3, NOP -> CALL inside a line, 2 CPUs, in model byte, no NMI comes: safe. Looked for in all "
+    )
 
 
 def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
@@ -36,7 +38,7 @@ def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
     *steps, verdict, why, played, moment = out.splitlines()
     assert [int(line.split()[0]) for line in steps] == list(range(1, len(steps) + 1))
     assert all(parse(line.split(maxsplit=1)[1]) for line in steps)
-    assert "in model byte: not safe. After 5 steps" in verdict and "(torn)" in verdict
+    assert "in model byte, no NMI comes: not safe. After 5 steps" in verdict and "(torn)" in verdict
     assert why == "Why: Nobody waited for the int3 to reach every CPU: one runs the old byte 0 with the new tail."
     assert played.startswith("It was played on the simulation")
     simulation = open_moment(moment.removeprefix("simkernel demo --moment "))

@@ -37,6 +37,7 @@ NOT_SAFE = 1
     help="The site lies inside a cache line, or across two.",
 )
 @click.option("--model", type=Word(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
+@click.option("--nmi", is_flag=True, help="NMIs come at any moment, and only they run the site; else none comes.")
 @click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")
 @click.option("--states", type=click.IntRange(1), default=1_000_000, show_default=True, help="Give up after so many.")
@@ -67,6 +68,7 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
         asked["cpus"],
         tuple(dict.fromkeys(asked["properties"])) or USUAL,
         asked["states"],
+        asked["nmi"],
     )
     with progress("exploring") as line:
 
@@ -176,6 +178,7 @@ def as_value(finding: Finding) -> dict[str, Any]:
         "place": asked.place,
         "model": asked.model.value,
         "cpus": asked.cpus,
+        "nmi": asked.nmi,
         "properties": list(asked.properties),
         "states": finding.states,
         "finished": finding.finished,
