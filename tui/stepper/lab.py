@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from simkernel.errors import LearnerError, OurError, nearest
 from simkernel.explore import Finding, Question, explore_each
-from simkernel.explore.case import CHANGES, PLACES
+from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import BY_NAME, USUAL, names_of
-from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, PLACES_IN_WORDS
+from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, NMIS_IN_WORDS, PLACES_IN_WORDS
 from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.explore.search import Answer
 from simkernel.fetch import FetchModel
@@ -33,6 +33,7 @@ FIRST = {
     "gate": "interrupt",
     "model": "byte",
     "cpus": "2",
+    "nmi": "none",
     "promise": "all",
 }
 STARTERS: tuple[tuple[dict[str, str], str], ...] = (
@@ -45,6 +46,8 @@ STARTERS: tuple[tuple[dict[str, str], str], ...] = (
     ({"nop": "5x1"}, ""),
     ({"promise": "at-once"}, ""),
     ({"protocol": "stop_machine", "promise": "at-once"}, ""),
+    ({"protocol": "stop_machine", "model": "pieces", "nmi": "come"}, ""),
+    ({"model": "pieces", "nmi": "come"}, ""),
 )
 """Questions to begin with: what differs from FIRST, and the step that is left out."""
 
@@ -98,6 +101,16 @@ SETTINGS = {
         ),
         Setting("model", tuple(one.value for one in FetchModel), lambda value: f"{MODELS[value]} {NOT_A_CPU}"),
         Setting("cpus", tuple(map(str, range(1, MAX_CPUS + 1))), lambda value: "How many CPUs come by the five bytes."),
+        Setting(
+            "nmi",
+            ("none", "come"),
+            lambda value: (
+                "NMIs come at any moment, and only they run the five bytes. These lie in one cache line then."
+                if value == "come"
+                else "A CPU runs the five bytes from its tasks, and no NMI comes."
+            ),
+            lambda value: NMIS_IN_WORDS[value == "come"],
+        ),
         Setting(
             "promise",
             ("all", *BY_NAME),
@@ -204,6 +217,7 @@ class Lab:
             FetchModel(chosen["model"]),
             int(chosen["cpus"]),
             properties,
+            nmi=chosen["nmi"] == "come",
         )
 
     @property
@@ -221,13 +235,18 @@ class Lab:
     # --- choosing ---------------------------------------------------------------------------------------------------
 
     def choose(self, name: str, value: str) -> None:
-        """Give a setting a value. LearnerError for one that there is not."""
+        """Give a setting a value. LearnerError for one that there is not, or that does not go with the others."""
         if value not in SETTINGS[name].values:
             raise LearnerError(
                 f"no {name} {value!r}; there are: {', '.join(SETTINGS[name].values)}."
                 f"{nearest(value, SETTINGS[name].values)}"
             )
-        self.chosen[name] = value
+        before, self.chosen[name] = self.chosen[name], value
+        try:
+            case_of(self.chosen["change"], self.chosen["place"], nmi=self.chosen["nmi"] == "come")
+        except LearnerError:
+            self.chosen[name] = before
+            raise
         if name == "protocol":
             self._restore()
         self._forget()

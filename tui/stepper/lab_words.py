@@ -26,12 +26,15 @@ def question(lab: Lab) -> list[str]:
     """What is asked of a person, before the explorer is."""
     asked = lab.question
     change, place = CHANGES_IN_WORDS[asked.change], PLACES_IN_WORDS[asked.place]
-    cpus = "1 CPU comes" if asked.cpus == 1 else f"{asked.cpus} CPUs come"
+    cpus = "1 CPU comes by" if asked.cpus == 1 else f"{asked.cpus} CPUs come by"
+    if asked.nmi:
+        to = "the CPU" if asked.cpus == 1 else f"any of {asked.cpus} CPUs"
+        cpus = f"An NMI may come to {to}, and only an NMI's handler comes by"
     promise = lab.chosen["promise"]
     holds = "is that safe" if promise == "all" else f"does this hold: {BY_NAME[promise].promise}"
     return [
         f"The patching task changes five bytes {place}, {change}, by the protocol {asked.protocol.name}.",
-        f"{cpus} by meanwhile. Model {asked.model.value}: {MODELS[asked.model.value]}",
+        f"{cpus} meanwhile. Model {asked.model.value}: {MODELS[asked.model.value]}",
         f"In every order of events, {holds}?",
     ]
 

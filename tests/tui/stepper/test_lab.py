@@ -34,6 +34,9 @@ def test_each_setting_reaches_the_question() -> None:
     assert lab.question == Question(INT3_PROTOCOL, "call-call", "across", FetchModel.PIECES, 3, USUAL)
     lab.choose("promise", "at-once")
     assert lab.question.properties == ("at-once",)
+    lab.choose("place", "inside")
+    lab.choose("nmi", "come")
+    assert lab.question == Question(INT3_PROTOCOL, "call-call", "inside", FetchModel.PIECES, 3, ("at-once",), nmi=True)
     lab.choose("nop", "2+3")
     lab.choose("gate", "trap")
     assert lab.protocol == INT3_PROTOCOL.on_nop("2+3").through_trap_gate()
@@ -50,6 +53,16 @@ def test_every_value_of_every_setting_can_be_asked_about() -> None:
         lab.turn(name, -1)
         lab.turn(name, 1)
         assert lab.chosen[name] == before
+
+
+@pytest.mark.parametrize("order", [("place", "nmi"), ("nmi", "place")])
+def test_nmis_across_two_lines_cannot_be_asked_for_and_nothing_changes(order: tuple[str, str]) -> None:
+    lab, values = whole(), {"place": "across", "nmi": "come"}
+    lab.choose(order[0], values[order[0]])
+    before = lab.question
+    with pytest.raises(LearnerError, match="nmi_handle, which lies inside"):
+        lab.choose(order[1], values[order[1]])
+    assert lab.question == before
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -172,6 +185,8 @@ def test_the_questions_to_begin_with_have_both_answers_and_each_another_one() ->
         ("int3 on nop 5x1", ("torn",)),
         ("int3", ("at-once",)),
         ("stop_machine", ("",)),
+        ("stop_machine", ("torn",)),
+        ("int3", ("",)),
     ]
     lab.begin(len(STARTERS))
     assert lab.number == 0 and lab.finding is None
