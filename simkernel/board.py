@@ -127,7 +127,7 @@ class Board:
 
     def nmi_stack(self, cpu: int) -> range:
         """The values of RSP on a CPU's NMI stack."""
-        top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + 2 * layout.PAGE_SIZE
+        top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + layout.NMI_STACK_TOP
         return range(top - layout.PAGE_SIZE + 1, top + 1)
 
     def tick_due(self, cpu: int) -> bool:
@@ -250,8 +250,8 @@ class Board:
             lane.ticks_seen = clock // self.tick_period
             sent = lane.ticks_seen * self.tick_period
         rip = self.cpus[cpu].rip
-        self._enter(cpu, vector, None)
         events.append(InterruptTaken(cpu=cpu, vector=vector, address=rip, waited=clock - (sent or 0)))
+        self._enter(cpu, vector, None, events)
 
     def _exception(self, cpu: int, fault: Fault, events: list[Event]) -> None:
         engine = self.cpus[cpu]
@@ -265,11 +265,18 @@ class Board:
             events.append(
                 ExceptionTaken(cpu=cpu, vector=fault.vector, error=fault.error or 0, address=rip, cr2=fault.cr2)
             )
-        self._enter(cpu, fault.vector, fault.error)
+        self._enter(cpu, fault.vector, fault.error, events)
 
-    def _enter(self, cpu: int, vector: int, error: int | None) -> None:
-        if not deliver(self.memory, self.cpus[cpu], vector, error):
-            self.outcome = f"triple fault on CPU{cpu} at {self.cpus[cpu].rip:#x}"
+    def _enter(self, cpu: int, vector: int, error: int | None, events: list[Event]) -> None:
+        """Enter the handler. Where that faults, the CPU is in another handler: that is an exception of its own."""
+        engine = self.cpus[cpu]
+        rip = engine.rip
+        entered = deliver(self.memory, engine, vector, error)
+        if entered is None:
+            self.outcome = f"triple fault on CPU{cpu} at {rip:#x}"
+        elif entered[0] != vector:
+            cr2 = engine.registers()["cr2"]
+            events.append(ExceptionTaken(cpu=cpu, vector=entered[0], error=entered[1], address=rip, cr2=cr2))
 
     # --- state ----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ What Unicorn does differently from a CPU, and where it is put right:
   is known by its error (`_but_data`, `_data_ahead`);
 * it translates ahead, and reports a page that cannot be run before the instructions in front of it have run: `run` runs
   those one by one, then (how many had run before is lost, so the rest of a `count` is too);
+* a page of a mapping cannot be left out cheaply: `_on_tlb_miss` lets a guard page lie where nothing is (`_GUARD`);
 * it reports non-canonical addresses as unmapped: `_memory_fault` tells #GP from #PF;
 * an exception raised in a callback is lost: the callbacks here only note what they saw;
 * RDTSC, RDTSCP, RDRAND, RDSEED give the host's values, IN gives 0, SYSCALL is skipped: `nondeterministic`.
@@ -24,7 +25,7 @@ import ctypes
 import functools
 import mmap
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,7 @@ _ACCESS = {  # what a page must allow for each kind of access
     unicorn.UC_MEM_FETCH: unicorn.UC_PROT_EXEC,
 }
 
+_GUARD = 1 << 62  # flipped in the address of a guard page: where Unicorn looks for it, and finds nothing
 _PF_PRESENT, _PF_WRITE, _PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
 
 
@@ -135,8 +137,10 @@ def _new_engine() -> Any:
 class Cpu:
     """One simulated CPU: `run` it, read its registers, save and restore it."""
 
-    def __init__(self, number: int, mappings: Iterable[Mapping]) -> None:
+    def __init__(self, number: int, mappings: Iterable[Mapping], guards: Collection[int] = ()) -> None:
+        """Args: guards: addresses of pages in the mappings that are not mapped: an access there is a page fault."""
         self.number = number
+        self._guards = frozenset(guards)
         self._engine = _new_engine()
         self._mappings = tuple(mappings)  # keeps the buffers alive that Unicorn points into
         for mapping in self._mappings:
@@ -349,6 +353,9 @@ class Cpu:
     def _on_tlb_miss(self, _engine: Any, address: int, access: int, entry: Any, _data: object) -> bool:
         """An access that may not be is allowed here too: it comes to `_on_invalid_memory` next."""
         entry.paddr, entry.perms = address, _ACCESS[access]
+        if address in self._guards:
+            entry.paddr ^= _GUARD
+            return True
         for mapping in self._mappings:
             if 0 <= address - mapping.base < mapping.buffer.nbytes:
                 entry.perms |= mapping.access
@@ -359,7 +366,9 @@ class Cpu:
     def _on_invalid_memory(
         self, _engine: Any, access: int, address: int, _size: int, _value: int, _data: object
     ) -> bool:
-        self._invalid = access, address & 0xFFFF_FFFF_FFFF_FFFF
+        address &= 0xFFFF_FFFF_FFFF_FFFF
+        guard = (address ^ _GUARD) & -PAGE_SIZE in self._guards
+        self._invalid = access, address ^ _GUARD if guard else address
         return False
 
     def _fault(self, error: int) -> Fault:

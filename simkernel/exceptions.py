@@ -19,6 +19,7 @@ ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
 _WORDS = Struct("<2Q")
 _FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
+_PUSH_FAULT, _AFTER_PF = (layout.VECTOR_PF, 2), (layout.VECTOR_DF, 0)  # vector, error code: a write, not present
 _CLEARED = ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
 
 
@@ -49,15 +50,18 @@ def _gate(words: bytes) -> Gate | None:
     return Gate(handler, low >> 40 & 0xF, low >> 32 & 7, low >> 45 & 3)
 
 
-def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> bool:
-    """Push the frame and enter the handler; RIP is what the frame shall hold.
+def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tuple[int, int] | None:
+    """Push the frame and enter a handler; RIP is what the frame shall hold.
 
-    No gate is #GP; a frame that cannot be pushed is #DF. Returns: False for a triple fault.
+    No gate is #GP; a frame that cannot be pushed is a page fault, and in a page fault that is a double fault (table
+    6-5). Where no stack can be at all (a non-canonical RSP), the stack fault of the push ends in a double fault too.
+
+    Returns: the vector whose handler was entered, and the error code (0: none); None for a triple fault.
     """
     gate = read_gate(memory, cpu, vector)
     if gate is None:
         if vector in (layout.VECTOR_GP, layout.VECTOR_DF):
-            return False
+            return None
         return deliver(memory, cpu, layout.VECTOR_GP, vector * 8 + 2)
     stack = cpu.rsp
     if gate.ist:
@@ -70,9 +74,21 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> bo
     try:
         memory.write(stack, frame)
     except GuestError:
-        return vector != layout.VECTOR_DF and deliver(memory, cpu, layout.VECTOR_DF, 0)
+        if vector == layout.VECTOR_DF:
+            return None
+        if vector == layout.VECTOR_BP:  # the instruction faults in its own delivery, so it has not run
+            cpu.transfer(cpu.rip - 1, cpu.rsp, cpu.flags)
+        if (stack >> 47) not in (0, 0x1FFFF):
+            return deliver(memory, cpu, layout.VECTOR_DF, 0)
+        cpu.set_cr2(_first_fault(memory, stack, len(frame)))
+        return deliver(memory, cpu, *_AFTER_PF if vector == layout.VECTOR_PF else _PUSH_FAULT)
     flags = cpu.flags & _CLEARED
     if gate.type == INTERRUPT_GATE:
         flags &= ~RFLAGS_IF
     cpu.transfer(gate.handler, stack, flags)
-    return True
+    return vector, error or 0
+
+
+def _first_fault(memory: GuestMemory, stack: int, size: int) -> int:
+    """CR2 after a frame of `size` bytes could not be pushed: SS goes first, to the highest word."""
+    return next(at for at in range(stack + size - 8, stack - 8, -8) if not memory.holds(at, 8))

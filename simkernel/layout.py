@@ -52,8 +52,6 @@ IST_DF = 1
 PERCPU_BASE = BSS_BASE  # one page a CPU: the per-CPU area that GS points to
 PERCPU_SIZE = 0x1000
 
-IRQ_STACKS = BSS_BASE + 0x1_0000  # per CPU: one page for #DF, then one for NMI (IST stacks grow down from the end)
-IRQ_STACK_STRIDE = 0x2000
 TSS_BASE = BSS_BASE + 0x2_0000  # one 0x100 area a CPU
 TSS_STRIDE = 0x100
 GDT_BASE = BSS_BASE + 0x2_1000  # one 0x100 area a CPU, filled in by the guest at boot
@@ -74,11 +72,19 @@ TASKS_BASE = BSS_BASE + 0x2_8000
 TASK_SIZE = 0x100
 TASKS_MAX = 64
 
-TASK_STACKS = BSS_BASE + 0x4_0000  # 8 KiB a task slot (Linux: 16 KiB), growing down from the end
+# For each task slot a guard page that is not mapped, then the stack: 8 KiB (Linux: 16 KiB), growing down from the end.
+TASK_STACKS = BSS_BASE + 0x4_0000
 TASK_STACK_SIZE = 0x2000
+TASK_STACK_STRIDE = PAGE_SIZE + TASK_STACK_SIZE
 
 HEAP_BASE = BSS_BASE + 0x10_0000  # data of the subsystems: files, page cache, buffers of the tasks
 HEAP_SIZE = 0x4_0000
+
+# The IST stacks, per CPU: guard page, page for #DF, guard page, page for NMI (struct cea_exception_stacks).
+IRQ_STACKS = BSS_BASE + 0x14_0000
+DF_STACK_TOP = 0x2000  # offsets of the ends, from where the stacks grow down
+NMI_STACK_TOP = 0x4000
+IRQ_STACK_STRIDE = 0x4000
 
 RING_BASE = BSS_BASE + 0x20_0000  # per-CPU ring buffers
 RING_ENTRIES = 1024  # a power of two
@@ -110,6 +116,7 @@ PCPU_OOPS_REGS = 0x70  # address of the pt_regs of an oops on this CPU
 PCPU_OOPS_VECTOR = 0x78
 PCPU_OOPS_ERROR = 0x80
 PCPU_IDLE_TASK = 0x88  # address of this CPU's idle task_struct
+PCPU_OOPS_GUARD = 0x90  # the address in a stack's guard page that an oops is about, 0: none
 PCPU_RQ = 0x100  # struct rq of this CPU, to 0x3ff (guest/sched.S says what is in it)
 PCPU_VMSTAT = 0x400  # vm_stat differentials and other per-CPU counters, to 0x5ff
 PCPU_MISC = 0x600  # the rest belongs to the subsystems

@@ -9,13 +9,14 @@ from simkernel.cpu import Cpu, Mapping
 from simkernel.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.image import KernelImage
 from simkernel.memory import GuestMemory, new_buffer
+from simkernel.stacks import guard_pages
 
 
 def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory, CodeMemory, list[Cpu]]:
     """Shared data, the code with a view for each CPU, and the CPUs at the entry of the kernel (RDI: their number)."""
     code_regions, data_regions = image_regions(image)
     code_map = CodeMap(code_regions)
-    memory = GuestMemory([*data_regions, (layout.BSS_BASE, bss_size(image))])
+    memory = GuestMemory([*data_regions, (layout.BSS_BASE, bss_size(image))], guard_pages())
     code_memory = new_buffer(code_map.size)
     own = model.cell_shift is not None  # else each CPU runs what memory holds: one buffer for all
     views = [new_buffer(code_map.size) if own else code_memory for _ in range(cpus)]
@@ -35,7 +36,7 @@ def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory,
     engines = []
     for number, view in enumerate(views):
         text = [Mapping(r.base, view[r.start : r.start + r.size], code=True) for r in code_map.regions]
-        cpu = Cpu(number, text + shared)
+        cpu = Cpu(number, text + shared, guard_pages())
         cpu.reset(rip=image.address("startup_64"), rdi=number, eflags=2)
         engines.append(cpu)
     return memory, code, engines

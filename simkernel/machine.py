@@ -20,6 +20,7 @@ from simkernel.image import KernelImage
 from simkernel.insn import is_iret, nondeterministic, serializing
 from simkernel.lane import OpenRun, look, oops
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
+from simkernel.stacks import stack_of
 
 HANDLER = ("asm_exc_int3", "exc_int3", "poke_int3_handler")
 HANDLER_STACK = 0x400  # bytes that a handler, and an interrupt in it, have on the stack at most
@@ -155,7 +156,9 @@ class Machine(Board):
         inside = here[-1:] if self._handles(engine.rip) else []
         gate = read_gate(self.memory, engine, layout.VECTOR_BP)
         if gate is not None and gate.type == TRAP_GATE:
-            size = max(0, min(HANDLER_STACK, here[0][1] - engine.rsp)) if here else 0
+            stack = stack_of(engine.rsp)
+            top = min(stack.top, here[0][1]) if stack and here else 0
+            size = max(0, min(HANDLER_STACK, top - engine.rsp))
             words = np.frombuffer(self.memory.read(engine.rsp, size & ~7), dtype=np.uint64).tolist()
             places = [engine.rsp + 8 * at for at, word in enumerate(words) if self._handles(word)]
             inside = [one for one in here if one in inside or any(place < one[1] for place in places)]

@@ -7,7 +7,7 @@ what the host may write after boot.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -43,8 +43,8 @@ def new_buffer(size: int) -> Bytes:
 class GuestMemory:
     """The data regions. `read_u64` and its like raise GuestError for an address that is not mapped."""
 
-    def __init__(self, regions: list[tuple[int, int]]) -> None:
-        """Args: regions: (base, size in bytes) of each, page aligned."""
+    def __init__(self, regions: list[tuple[int, int]], guards: Collection[int] = ()) -> None:
+        """Args: regions: (base, size in bytes) of each, page aligned. guards: pages in them that are not mapped."""
         self.regions: list[DataRegion] = []
         for base, size in regions:
             buffer = new_buffer(size)
@@ -53,18 +53,24 @@ class GuestMemory:
         self._lookup = tuple(reversed(self.regions))  # BSS, which is asked for most, first
         # For words, which are read several times a step: first address, last address of a word, the words.
         self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in self._lookup)
+        self._guards = frozenset(page // PAGE_SIZE for page in guards)
         self.watch: Callable[[int, int], None] | None = None  # told of each write of the host: address, size
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
         for region in self._lookup:
             offset = address - region.base
-            if 0 <= offset and offset + size <= region.size:
+            if 0 <= offset and offset + size <= region.size and not self._guarded(address, size):
                 return region, offset
         raise GuestError(f"{size} bytes at {address:#x} are not guest data")
 
+    def _guarded(self, address: int, size: int) -> bool:
+        """True where the bytes, of two pages at most or of none that is guarded, begin or end in a guard page."""
+        return address // PAGE_SIZE in self._guards or (address + size - 1) // PAGE_SIZE in self._guards
+
     def holds(self, address: int, size: int = 1) -> bool:
         """True where all of the bytes are data."""
-        return any(0 <= address - region.base <= region.size - size for region in self.regions)
+        inside = any(0 <= address - region.base <= region.size - size for region in self.regions)
+        return inside and not self._guarded(address, size)
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes from an address."""
@@ -81,7 +87,7 @@ class GuestMemory:
     def read_u64(self, address: int) -> int:
         """A word of eight bytes, little endian, as all words here."""
         for first, last, words in self._spans:
-            if first <= address <= last and not address & 7:
+            if first <= address <= last and not address & 7 and address // PAGE_SIZE not in self._guards:
                 return words[address - first >> 3]
         return int.from_bytes(self.read(address, 8), "little")
 
@@ -96,7 +102,7 @@ class GuestMemory:
     def write_u64(self, address: int, value: int) -> None:
         """Store a word of eight bytes."""
         for first, last, words in self._spans:
-            if first <= address <= last and not address & 7:
+            if first <= address <= last and not address & 7 and address // PAGE_SIZE not in self._guards:
                 if self.watch:
                     self.watch(address, 8)
                 words[address - first >> 3] = value

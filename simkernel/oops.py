@@ -3,15 +3,19 @@
 The guest's handler leaves a `struct pt_regs`, the vector and the error code (`PCPU_OOPS_*`) and stands still. Printing
 is the host's: it changes nothing. Mirrored are `__die_header()`, `show_opcodes()`, `__show_regs()` and
 `show_trace_log_lvl()` (arch/x86/kernel/dumpstack.c, process_64.c), `show_fault_oops()` (arch/x86/mm/fault.c),
-`exc_general_protection()` (arch/x86/kernel/traps.c), `dump_stack_print_info()` (lib/dump_stack.c). The "Oops: " before
-every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform \"Oops: \" prefix for die() messages").
+`exc_general_protection()`, `handle_stack_overflow()` (arch/x86/kernel/traps.c), `dump_stack_print_info()`
+(lib/dump_stack.c). The "Oops: " before every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform \"Oops: \"
+prefix for die() messages").
 
 `Simplified:` the lines of segment and control registers are left out, and the page table walk of a page fault: there
-are no page tables here. `Simplified:` the trace lists what looks like a return address, as the guess unwinder does
-(arch/x86/kernel/unwind_guess.c); a kernel with ORC tables prints the sure ones without a `?`. No line names modules:
-`print_modules()` is empty without CONFIG_MODULES. The first oops ends the run, as with panic_on_oops=1: `oops_end()`
-(dumpstack.c) goes on to `panic()` (kernel/panic.c), whose notifier `dump_kernel_offset()` (arch/x86/kernel/setup.c)
-knows of no offset without KASLR.
+are no page tables here. `Simplified:` the addresses of a stack and of its guard page are printed as they are, as with
+no_hash_pointers: %p prints a hash of each.
+
+`Simplified:` the trace lists what looks like a return address, as the guess unwinder does (arch/x86/kernel/
+unwind_guess.c); a kernel with ORC tables prints the sure ones without a `?`. No line names modules: `print_modules()`
+is empty without CONFIG_MODULES. The first oops ends the run, as with panic_on_oops=1: `oops_end()` (dumpstack.c) goes
+on to `panic()` (kernel/panic.c), whose notifier `dump_kernel_offset()` (arch/x86/kernel/setup.c) knows of no offset
+without KASLR.
 
 The Code line is what memory holds, for `copy_code()` loads it as data. A CPU that died of half an instruction has run
 other bytes than these: that difference is how one knows such a death.
@@ -27,14 +31,14 @@ from simkernel.errors import GuestError
 from simkernel.ftrace.needs import symbol_text
 from simkernel.machine import Machine
 from simkernel.narrate.operands import Instant, mask
+from simkernel.stacks import stack_of
 
 RELEASE = "6.12.0-simkernel #1"
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
 PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
 _INTERRUPT_BITS = 0xFFFF00  # SOFTIRQ, HARDIRQ and NMI of preempt_count: in_interrupt() (linux/preempt.h)
-# exc_int3() and exc_double_fault() run in irqentry_nmi_enter() (traps.c), which counts as an NMI. Simplified: these
-# handlers of ours leave preempt_count alone.
-_AS_IN_NMI = (layout.VECTOR_BP, layout.VECTOR_DF)
+# exc_int3() runs in irqentry_nmi_enter() (traps.c) and counts as an NMI. Simplified: ours leaves preempt_count alone.
+_AS_IN_NMI = layout.VECTOR_BP
 
 MESSAGES = {
     layout.VECTOR_BP: "int3",
@@ -87,6 +91,7 @@ class _Report:
         self.machine, self.memory, self.image, self.cpu = machine, machine.memory, machine.image, cpu
         self.vector = machine.percpu(cpu, layout.PCPU_OOPS_VECTOR)
         self.error = machine.percpu(cpu, layout.PCPU_OOPS_ERROR)
+        self.guard = machine.percpu(cpu, layout.PCPU_OOPS_GUARD)
         self.cr2 = machine.cpus[cpu].registers()["cr2"]
         names = [name for name in dir(layout) if name.startswith("PT_")]
         self.regs = {name[3:].lower(): self.memory.read_u64(regs + getattr(layout, name)) for name in names}
@@ -96,7 +101,9 @@ class _Report:
         return Oops(self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, lines, self._afterwards())
 
     def _lines(self) -> Iterator[str]:
-        if self.vector == layout.VECTOR_PF:
+        if self.guard:
+            yield from self._stack_overflow()
+        elif self.vector == layout.VECTOR_PF:
             yield from self._page_fault()
         elif self.vector == layout.VECTOR_DF:
             yield f"traps: PANIC: double fault, error_code: {self.error:#x}"
@@ -104,7 +111,7 @@ class _Report:
         yield f"CPU: {self.cpu} UID: 0 PID: {self._pid()} Comm: {self._comm()} Not tainted {RELEASE}"
         yield from self._registers()
         yield from self._trace()
-        if self.vector == layout.VECTOR_PF:
+        if self.vector == layout.VECTOR_PF and not self.guard:
             yield f"CR2: {self.cr2:016x}"
         yield "---[ end trace 0000000000000000 ]---"
         yield from self._registers()
@@ -114,7 +121,7 @@ class _Report:
     def _in_interrupt(self) -> bool:
         """`in_interrupt()` where `oops_end()` asks."""
         count = self.machine.percpu(self.cpu, layout.PCPU_PREEMPT_COUNT)
-        return self.vector in _AS_IN_NMI or bool(count & _INTERRUPT_BITS)
+        return self.vector == _AS_IN_NMI or bool(count & _INTERRUPT_BITS)
 
     def _afterwards(self) -> str:
         """What comes of it in Linux: `oops_end()`, then `make_task_dead()` and `do_exit()` (kernel/exit.c)."""
@@ -127,6 +134,8 @@ class _Report:
         return f"Simplified: panic_on_oops is 1 here; by default Linux kills {task} (make_task_dead()) and goes on."
 
     def _message(self) -> str:
+        if self.guard:
+            return "stack guard page"
         message = MESSAGES.get(self.vector, f"exception {self.vector}")
         if self.vector != layout.VECTOR_GP:
             return message
@@ -150,6 +159,12 @@ class _Report:
         instant = Instant(first.address, first.size, "", mnemonic, first.op_str, registers, self.memory, self.image)
         places = [instant.where(operand) for operand in instant.operands if operand.kind == "mem"]
         return places[0] & mask(8) if places else None
+
+    def _stack_overflow(self) -> Iterator[str]:
+        stack = stack_of(self.guard + layout.PAGE_SIZE)
+        if stack is not None:
+            places = f"{self.guard:016x} (stack is {stack.base:016x}..{stack.top:016x})"
+            yield f"BUG: {stack.name} stack guard page was hit at {places}"
 
     def _page_fault(self) -> Iterator[str]:
         if self.error & PF_INSTR and self.error & PF_PROT:
@@ -206,6 +221,9 @@ class _Report:
         seen: set[str] = set()
         while rsp is not None:
             stack = stack_of(rsp)
+            if stack is None:  # in a guard page: the stack above it (show_trace_log_lvl)
+                rsp += -rsp % layout.PAGE_SIZE
+                stack = stack_of(rsp)
             if stack is None or stack.name in seen:
                 return
             seen.add(stack.name)
@@ -222,26 +240,3 @@ class _Report:
         if layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE:
             return True
         return any(s.executable and s.base <= address < s.base + len(s.data) for s in self.image.segments)
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """A kernel stack: its name in a call trace, [base, top), and whether the IST switched to it."""
-
-    name: str
-    base: int
-    top: int
-    ist: bool = False
-
-
-def stack_of(rsp: int) -> Stack | None:
-    """The stack that an RSP is on; None outside of all."""
-    if 0 < rsp - layout.TASK_STACKS <= layout.TASKS_MAX * layout.TASK_STACK_SIZE:
-        slot = (rsp - 1 - layout.TASK_STACKS) // layout.TASK_STACK_SIZE
-        base = layout.TASK_STACKS + slot * layout.TASK_STACK_SIZE
-        return Stack("TASK", base, base + layout.TASK_STACK_SIZE)
-    if 0 < rsp - layout.IRQ_STACKS <= layout.NR_CPUS * layout.IRQ_STACK_STRIDE:
-        page = (rsp - 1 - layout.IRQ_STACKS) // layout.PAGE_SIZE
-        base = layout.IRQ_STACKS + page * layout.PAGE_SIZE
-        return Stack("NMI" if page % 2 else "#DF", base, base + layout.PAGE_SIZE, ist=True)
-    return None

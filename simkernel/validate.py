@@ -22,10 +22,10 @@ from simkernel import insn, layout
 from simkernel.fetch import View
 from simkernel.ftrace import records as rec
 from simkernel.narrate.operands import code_name
-from simkernel.oops import stack_of
 from simkernel.poke import GO_ON, PARKED, SITE_SIZE, Batch
 from simkernel.protocol import NEW, OLD, Phase, Write
 from simkernel.simulation import Simulation
+from simkernel.stacks import stack_of
 
 Sites = npt.NDArray[np.uint64]
 Bytes5 = npt.NDArray[np.uint8]  # (n, 5)

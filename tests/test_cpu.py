@@ -154,3 +154,28 @@ def test_changed_code_runs_once_its_range_is_dropped_also_where_the_cpu_never_wa
         cpu.transfer(place, 0, 2)
         cpu.run(1)
         assert cpu.rip == place + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "offset"),
+    [
+        ("50", 2, -8),  # push %rax
+        ("e8 00 00 00 00", 2, -8),  # call: its return address
+        ("48 89 44 24 80", 2, -0x80),  # mov %rax, -0x80(%rsp)
+        ("48 8b 44 24 f0", 0, -0x10),  # mov -0x10(%rsp), %rax
+        ("48 8d 44 24 f0 ff e0", 16, -0x10),  # lea -0x10(%rsp), %rax; jmp *%rax
+    ],
+)
+def test_a_guard_page_is_not_there_and_the_pages_around_it_are(text: str, error: int, offset: int) -> None:
+    code, stack = new_buffer(4096), new_buffer(3 * 4096)
+    program = bytes.fromhex(f"50 58 48 89 84 24 f8 ef ff ff {text}")  # push, pop; mov %rax, -0x1008(%rsp): below
+    code[: len(program)] = list(program)
+    guard, base = STACK + 4096, STACK + 2 * 4096
+    cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(STACK, stack, code=False)], [guard])
+    cpu.reset(rip=CODE, rsp=base + 8, rax=7, eflags=2)
+    cpu.run(2)
+    cpu.transfer(cpu.rip, base, 2)
+    stack[4096:8192] = 0xEE
+    fault = cpu.run(100)
+    assert fault is not None and (fault.vector, fault.error, fault.cr2) == (VECTOR_PF, error, base + offset)
+    assert cpu.rsp == base and (stack[4096:8192] == 0xEE).all() and stack[8192] == 7

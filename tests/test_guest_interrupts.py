@@ -186,7 +186,7 @@ def test_an_nmi_on_the_way_into_hlt_loses_neither_the_halt_nor_a_wake_up() -> No
         rip = machine.cpus[0].rip
         machine.step(Nmi(0))
         machine.step(Run(0, 1))
-        kernel.steps_until(rip)
+        kernel.run_to("default_idle_sti", rip - image.address("default_idle_sti"))
         assert machine.percpu(0, layout.PCPU_HLT) == 1
         machine.step(Run(0, 1))
         if not before_hlt:
@@ -257,3 +257,42 @@ def test_a_fault_ends_in_an_oops_that_says_where(name: str) -> None:
     assert machine.percpu(cpu, layout.PCPU_OOPS_VECTOR) == vector
     assert machine.memory.read_u64(regs + layout.PT_RIP) == kernel.site("stub_add_second") + at
     assert machine.memory.read_u64(regs + layout.PT_CS) == layout.KERNEL_CS
+
+
+# Where RSP is above the stack's base; the instruction; what ends it; CR2 above the base; whether it counts as an NMI.
+MISSED = {
+    "push": (0, b"\x50", layout.VECTOR_DF, -8, True),
+    "call": (4, b"\xe8\0\0\0\0", layout.VECTOR_DF, -8, True),
+    "an int3, whose frame finds no room": (0x10, b"\xcc", layout.VECTOR_DF, -8, True),
+    "a fault, whose frame finds some": (0x30, b"\x0f\x0b", layout.VECTOR_DF, -8, True),
+    "an interrupt": (0, b"\x90", layout.VECTOR_DF, -8, True),
+    "a store far below": (0x800, b"\x48\x89\x84\x24\x00\xf0\xff\xff", layout.VECTOR_PF, -0x800, False),
+}
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_a_stack_that_overflows_ends_in_its_guard_page(name: str) -> None:
+    above, code, vector, missed, as_nmi = MISSED[name]
+    kernel = CoreKernel(cpus=1, tick_period=0).online()
+    machine, cpu = kernel.machine, kernel.machine.cpus[0]
+    kernel.run_to("stub_add_second")
+    machine.write_code(cpu.rip, code, fresh=True)
+    slot = (machine.percpu(0, layout.PCPU_CURRENT) - layout.TASKS_BASE) // layout.TASK_SIZE
+    base = layout.TASK_STACKS + slot * 0x3000 + layout.PAGE_SIZE
+    cpu.transfer(cpu.rip, base + above, cpu.flags)
+    rip, count = cpu.rip, machine.percpu(0, layout.PCPU_PREEMPT_COUNT)
+    if name == "an interrupt":
+        machine.ask_sync(0)
+    with pytest.raises(GuestError, match="oops on CPU0"):
+        kernel.run(50)
+    regs = machine.percpu(0, layout.PCPU_OOPS_REGS)
+    saved = [machine.memory.read_u64(regs + at) for at in (layout.PT_RIP, layout.PT_RSP)]
+    inside = name == "a fault, whose frame finds some"  # the handler that then ran out of stack
+    assert saved[0] == rip or inside
+    assert saved[1] == base + above or inside
+    assert machine.percpu(0, layout.PCPU_OOPS_VECTOR) == vector
+    assert machine.percpu(0, layout.PCPU_OOPS_GUARD) == base + missed
+    nmi = 0x110000 if as_nmi else 0  # NMI_OFFSET + HARDIRQ_OFFSET
+    assert machine.percpu(0, layout.PCPU_PREEMPT_COUNT) == count + nmi
+    stack = layout.IRQ_STACKS + layout.DF_STACK_TOP
+    assert stack - layout.PAGE_SIZE < cpu.rsp <= stack, "it is said on the stack of #DF"

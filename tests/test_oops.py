@@ -151,7 +151,7 @@ def noted(image: KernelImage, vector: int, error: int = 0, pid: int = 4711, pree
         (layout.VECTOR_PF, HARDIRQ, True),
         (layout.VECTOR_GP, NMI | HARDIRQ, True),
         (layout.VECTOR_BP, 0, True),
-        (layout.VECTOR_DF, PREEMPT, True),
+        (layout.VECTOR_DF, NMI | HARDIRQ | PREEMPT, True),
     ],
 )
 def test_the_panic_says_in_interrupt_where_linux_is_in_one(

@@ -128,7 +128,7 @@ def test_a_lost_stack_and_a_wrong_result_are_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
     assert validate_stacks(simulation).holds and validate_workload(simulation).holds
     cpus = simulation.machine.cpus
-    cpus[1].transfer(cpus[1].rip, layout.HEAP_BASE, cpus[1].flags)
+    cpus[1].transfer(cpus[1].rip, layout.HEAP_BASE + 0x100, cpus[1].flags)
     verdict = validate_stacks(simulation)
     assert not verdict.holds and verdict.cpu == 1
     cpus[1].transfer(cpus[1].rip, cpus[0].rsp, cpus[1].flags)

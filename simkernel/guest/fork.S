@@ -91,7 +91,7 @@ SYM_FUNC_START_NOTRACE_LOCAL make_task
 	imulq $TASK_SIZE, %rax, %r8
 	addq $TASKS_BASE, %r8
 	leaq 0x1(%rax), %rdx
-	imulq $TASK_STACK_SIZE, %rdx, %rdx
+	imulq $TASK_STACK_STRIDE, %rdx, %rdx
 	addq $TASK_STACKS, %rdx
 	movl %esi, TASK_CPU(%r8)
 /* Tasks that are there once for each CPU have pids one after the other. */

@@ -36,7 +36,7 @@ SYM_CODE_START startup_64
 	movq %rsi, %gs:PCPU_CURRENT
 	movq %rsi, %gs:PCPU_IDLE_TASK
 	incq %rax
-	imulq $TASK_STACK_SIZE, %rax, %rsp
+	imulq $TASK_STACK_STRIDE, %rax, %rsp
 	addq $TASK_STACKS, %rsp
 /* An idle task never has a count of 0: no interrupt may switch away from it (init_idle_preempt_count). */
 	movq $PREEMPT_OFFSET, %gs:PCPU_PREEMPT_COUNT
@@ -67,9 +67,9 @@ SYM_FUNC_START_NOTRACE cpu_init_exception_handling
 	imulq $TSS_STRIDE, %rax, %r9
 	addq $TSS_BASE, %r9
 	imulq $IRQ_STACK_STRIDE, %rax, %rdx
-	addq $IRQ_STACKS + PAGE_SIZE, %rdx
+	addq $IRQ_STACKS + DF_STACK_TOP, %rdx
 	movq %rdx, TSS_IST1(%r9)
-	addq $PAGE_SIZE, %rdx
+	addq $NMI_STACK_TOP - DF_STACK_TOP, %rdx
 	movq %rdx, TSS_IST1 + 0x8(%r9)
 	movabsq $GDT_ENTRY_KERNEL_CS, %rax
 	movq %rax, KERNEL_CS(%r8)

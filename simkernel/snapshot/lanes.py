@@ -14,8 +14,8 @@ from simkernel.errors import GuestError
 from simkernel.machine import Machine
 from simkernel.narrate import instruction_sentence
 from simkernel.narrate.operands import code_name
-from simkernel.oops import stack_of
 from simkernel.simulation import Simulation
+from simkernel.stacks import stack_of
 
 STACK_WORDS = 12
 LINES_BEFORE, LINES_AFTER = 8, 14  # of disassembly, around RIP
@@ -155,7 +155,7 @@ def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
 
 
 def _stack(simulation: Simulation, rsp: int, previous: Lane | None) -> tuple[StackWord, ...]:
-    stack = stack_of(rsp + 1)  # an empty stack's RSP is its end
+    stack = stack_of(rsp)
     if stack is None or rsp & 7:
         return ()
     count = min(STACK_WORDS, (stack.top - rsp) // 8)

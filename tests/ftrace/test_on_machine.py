@@ -135,8 +135,8 @@ def on_stack(simulation: Simulation, task: int, low: int, high: int) -> bool:
     """True where a task that is not running has an address of the code between `low` and `high` on its stack."""
     memory = simulation.machine.memory
     stack = memory.read_u64(task + layout.TASK_SP)
-    base = layout.TASK_STACKS + (task - layout.TASKS_BASE) // layout.TASK_SIZE * layout.TASK_STACK_SIZE
-    words = range(stack, base + layout.TASK_STACK_SIZE, 8)
+    base = layout.TASK_STACKS + (task - layout.TASKS_BASE) // layout.TASK_SIZE * layout.TASK_STACK_STRIDE
+    words = range(stack, base + layout.TASK_STACK_STRIDE, 8)
     return any(low <= memory.read_u64(address) < high for address in words)
 
 

@@ -195,7 +195,7 @@ class WholeKernel:
         """
         lane = self.machine.cpus[cpu]
         saved = lane.save()
-        stack = layout.TASK_STACKS + layout.TASKS_MAX * layout.TASK_STACK_SIZE - 64
+        stack = layout.TASK_STACKS + layout.TASKS_MAX * layout.TASK_STACK_STRIDE - 64
         back = self.image.address("panic_halt")
         self.machine.memory.write_u64(stack, back)
         registers = dict(zip(("rdi", "rsi", "rdx", "rcx", "r8"), arguments, strict=False))

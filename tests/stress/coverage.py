@@ -154,7 +154,7 @@ class Coverage:
             self.bins["NMI inside a trampoline"] += self._in_trampoline(at)
             if self.simulation.machine.percpu(cpu, layout.PCPU_STOP) == PARKED_WORD and _inside(at, self._parked):
                 self.bins[f"NMI to a CPU parked {self._how_parked()}, {gap_now(self.simulation.task.poke)}"] += 1
-            top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + 2 * layout.PAGE_SIZE
+            top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + layout.NMI_STACK_TOP
             flags = self.simulation.machine.memory.read_u64(top - 0x18)  # in the frame: SS, RSP, RFLAGS, ...
             self.bins["NMI with interrupts off"] += not flags & 0x200
         else:
