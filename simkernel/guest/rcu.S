@@ -5,11 +5,24 @@
  *   void rcu_note_context_switch(bool preempt), rcu_all_qs(void), rcu_qs(void)     a CPU holds nothing any more
  *   void rcu_sched_clock_irq(int user), rcu_core(void)                             from the tick
  *   void note_gp_changes(rdp), rcu_report_qs_rdp(rdp)                              rdi: the CPU's per-CPU area
+ *   bool rcu_is_watching(void)                                                     eax
  *
  * A grace period is over when each CPU has passed a quiescent state after its start. rcu_gp_seq counts in fours:
  * the low two bits say that one is under way. Owner of rcu_gp_seq and rcu_qsmask: rcu_node_lock (irq safe).
  * Simplified: one rcu_node for all CPUs; rcu_core runs in the tick, not in a softirq; no callbacks.
  */
+
+/*
+ * RCU watches a CPU but in user mode and in the idle task's HLT: there it holds nothing. Changes eax only. Simplified:
+ * Linux asks the CPU's context tracking (rcu_is_watching_curr_cpu), with preemption off; TASK_IN_USER is not in Linux.
+ */
+SYM_FUNC_START_NOTRACE rcu_is_watching
+	GET_CURRENT %rax
+	cmpq $0x0, TASK_IN_USER(%rax)
+	sete %al
+	movzbl %al, %eax
+	ret
+SYM_FUNC_END rcu_is_watching
 
 /* A context switch is one; an urgent request is served by it too. */
 SYM_FUNC_START rcu_note_context_switch

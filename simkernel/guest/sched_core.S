@@ -36,7 +36,7 @@ SYM_FUNC_END raw_spin_rq_unlock
 /* The task's class does the work; what came and went is counted apart from what is there. */
 SYM_FUNC_START enqueue_task
 	incq RQ_ENQUEUED(%rdi)
-	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
+	cmpl $SCHED_STOP, TASK_CLASS(%rsi)
 	je .Lenqueue_stop
 	call enqueue_task_fair
 	ret
@@ -48,7 +48,7 @@ SYM_FUNC_END enqueue_task
 /* No site: Linux says `inline` of it, and that word brings notrace (linux/compiler_types.h). */
 SYM_FUNC_START_NOTRACE dequeue_task
 	incq RQ_DEQUEUED(%rdi)
-	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
+	cmpl $SCHED_STOP, TASK_CLASS(%rsi)
 	jne .Ldequeue_fair
 	call dequeue_task_stop
 	ret
@@ -91,7 +91,7 @@ SYM_FUNC_START sched_tick
 	je .Lsched_tick_done
 	cmpq %rsi, PCPU_IDLE_TASK - PCPU_RQ(%rbx)
 	je .Lsched_tick_done
-	cmpq $SCHED_FAIR, TASK_CLASS(%rsi)
+	cmpl $SCHED_FAIR, TASK_CLASS(%rsi)
 	jne .Lsched_tick_done
 	movq %rbx, %rdi
 	xorl %edx, %edx
@@ -155,7 +155,7 @@ SYM_FUNC_END put_prev_task_idle
 SYM_FUNC_START_NOTRACE_LOCAL put_prev_task
 	cmpq %rsi, PCPU_IDLE_TASK - PCPU_RQ(%rdi)
 	je put_prev_task_idle
-	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
+	cmpl $SCHED_STOP, TASK_CLASS(%rsi)
 	je put_prev_task_stop
 	jmp put_prev_task_fair
 SYM_FUNC_END put_prev_task
@@ -163,7 +163,7 @@ SYM_FUNC_END put_prev_task
 SYM_FUNC_START_NOTRACE_LOCAL set_next_task
 	cmpq %rsi, PCPU_IDLE_TASK - PCPU_RQ(%rdi)
 	je set_next_task_idle
-	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
+	cmpl $SCHED_STOP, TASK_CLASS(%rsi)
 	je set_next_task_stop
 	jmp set_next_task_fair
 SYM_FUNC_END set_next_task

@@ -16,9 +16,9 @@ SYM_FUNC_START wakeup_preempt
 	je .Lwakeup_resched
 	cmpq %rax, PCPU_IDLE_TASK - PCPU_RQ(%rdi)
 	je .Lwakeup_resched
-	cmpq $SCHED_STOP, TASK_CLASS(%rsi)
+	cmpl $SCHED_STOP, TASK_CLASS(%rsi)
 	je .Lwakeup_resched
-	cmpq $SCHED_STOP, TASK_CLASS(%rax)
+	cmpl $SCHED_STOP, TASK_CLASS(%rax)
 	je .Lwakeup_not
 	call check_preempt_wakeup_fair
 .Lwakeup_not:
@@ -173,11 +173,11 @@ SYM_FUNC_START_NOTRACE_LOCAL enqueue_init_task
 	incl %ecx
 .Linit_task_profile:
 	movq %rcx, FILES_PROFILE(%rax)
-	movq $SCHED_FAIR, TASK_CLASS(%rdi)
+	movl $SCHED_FAIR, TASK_CLASS(%rdi)
 	leaq cpu_stopper_thread(%rip), %rax
 	cmpq %rax, TASK_USER(%rdi)
 	jne .Linit_task_fair
-	movq $SCHED_STOP, TASK_CLASS(%rdi)
+	movl $SCHED_STOP, TASK_CLASS(%rdi)
 	movl TASK_CPU(%rdi), %eax
 	shlq $0xc, %rax
 	movq %rdi, PERCPU_BASE + PCPU_RQ + RQ_STOP(%rax)

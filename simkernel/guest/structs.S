@@ -49,12 +49,13 @@
 .set AVG_PERIOD_CONTRIB, 0x10
 .set AVG_LOAD_AVG, 0x18
 
-/* task_struct from TASK_DATA on. The sched_entity is part of it; CLASS: 0 fair, 1 stop, 2 idle. */
+/* task_struct from TASK_DATA on. The sched_entity is part of it; CLASS, 32 bits: 0 fair, 1 stop, 2 idle. */
 .set TASK_NEXT, 0x70
 .set TASK_EXEC_START, 0x78
 .set TASK_SUM_EXEC, 0x80
 .set TASK_AVG, 0x88
 .set TASK_CLASS, 0xa8
+.set TASK_TRACE_RECURSION, 0xac
 .set TASK_TIMER, 0xb0
 .set TASK_TIMER_NEXT, 0xb8
 .set TASK_PI_LOCK, 0xc0

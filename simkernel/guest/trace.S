@@ -6,9 +6,9 @@
  * in the state of the traced function: IF on or off, any preempt_count, also inside an interrupt or an NMI. They may
  * change rax rcx rdx rsi rdi r8 r9 only, which is what every trampoline saves: a traced function keeps all registers.
  *
- * No recursion: Linux asks ftrace_test_recursion_trylock() (include/linux/trace_recursion.h) because its callbacks may
- * call traced functions. Ours call nothing traced, take no lock and touch no unmapped page, so no callback can begin
- * inside another but by an interrupt, and an interrupt's callbacks are complete before this one goes on.
+ * No recursion: Linux's function_trace_call() asks ftrace_test_recursion_trylock() because what it calls may be traced.
+ * The callbacks here call nothing traced, take no lock and touch no unmapped page, so none can begin inside another but
+ * by an interrupt, whose callbacks are complete before this one goes on. Others may: see trace_recursion.S.
  *
  * From a site's call to site + 5 through a trampoline of its own: 70 instructions with function_trace_call, 2 more
  * where an unread record is overwritten, 3 more in a hard interrupt, 5 more in an NMI.
@@ -96,13 +96,15 @@ SYM_FUNC_END function_trace_call
 /*
  * ftrace_ops_list_func: for sites with more than one ops, and for all sites while an update is under way. It tests each
  * ops' filters itself (ftrace_ops_test), so it is right whatever a site called it for. rbx ip, rbp parent_ip, r12 op,
- * r13 fregs. Simplified: Linux turns preemption off here; Tasks RCU keeps ops and hashes for a preempted task as well.
+ * r13 fregs, r14 the recursion bit. Preemption is off meanwhile: for that alone, Linux keeps an ops and its hashes.
  */
 SYM_FUNC_START_NOTRACE ftrace_ops_list_func
 	pushq %rbx
 	pushq %rbp
 	pushq %r12
 	pushq %r13
+	pushq %r14
+	TRACE_TEST_AND_SET_RECURSION list, %r14d, .Llist_out
 	movq %rdi, %rbx
 	movq %rsi, %rbp
 	movq %rcx, %r13
@@ -113,6 +115,12 @@ SYM_FUNC_START_NOTRACE ftrace_ops_list_func
 	je .Llist_end
 	testl $FTRACE_OPS_FL_STUB, OPS_FLAGS(%r12)
 	jne .Llist_skip
+	testl $FTRACE_OPS_FL_RCU, OPS_FLAGS(%r12)
+	je .Llist_regs
+	call rcu_is_watching
+	testl %eax, %eax
+	je .Llist_skip
+.Llist_regs:
 /* An ops that needs all registers cannot run from ftrace_caller, which has only some. */
 	testl $FTRACE_OPS_FL_SAVE_REGS, OPS_FLAGS(%r12)
 	je .Llist_filter
@@ -147,6 +155,9 @@ SYM_FUNC_START_NOTRACE ftrace_ops_list_func
 	movq OPS_NEXT(%r12), %r12
 	jmp .Llist_next
 .Llist_end:
+	TRACE_CLEAR_RECURSION %r14d
+.Llist_out:
+	popq %r14
 	popq %r13
 	popq %r12
 	popq %rbp

@@ -17,7 +17,7 @@ from simkernel.image import KernelImage
 from simkernel.machine import Machine
 from simkernel.schedule import Nmi, Run
 
-CORE = "macros structs calling head init fork entry int3 traps smp apic switch ftrace_64 trace".split()
+CORE = "macros structs calling head init fork entry int3 traps smp apic switch ftrace_64 trace_recursion trace".split()
 STUB = Path(__file__).parent / "core_stub.S"
 
 

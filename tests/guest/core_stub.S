@@ -4,6 +4,11 @@
  */
 .set STUB_PREEMPTIONS, PCPU_MISC
 
+SYM_FUNC_START_NOTRACE rcu_is_watching
+	movl $0x1, %eax
+	ret
+SYM_FUNC_END rcu_is_watching
+
 SYM_FUNC_START_NOTRACE enqueue_init_task
 	movq $0x1, TASK_ON_RQ(%rdi)
 	movl TASK_CPU(%rdi), %eax
