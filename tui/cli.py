@@ -1,7 +1,7 @@
 """The command `simkernel`: its list of commands, and what becomes of an error.
 
-Exit codes: 0 it worked; 1 a check failed or the guest kernel died; 2 what was asked for cannot be done;
-70 a bug of ours; 130 interrupted with ctrl-C.
+Exit codes: 0 it worked; 1 a check failed, the guest kernel died, or nothing can be printed; 2 what was asked for cannot
+be done; 70 a bug of ours; 130 interrupted with ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import click
 
 from simkernel import __version__
 from simkernel.errors import GuestError, LearnerError, nearest
+from tui import streams
 from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke
+from tui.streams import StreamError, say
 
 OK, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -74,8 +76,8 @@ def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
 
     Without a command it opens a screen on which one can follow that step by step.
 
-    Exit codes: 0 it worked; 1 a check failed or the toy kernel died; 2 what was asked for cannot be done;
-    70 a bug of simkernel; 130 interrupted.
+    Exit codes: 0 it worked; 1 a check failed, the toy kernel died, or nothing can be printed; 2 what was asked for
+    cannot be done; 70 a bug of simkernel; 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
         from tui.app.start import open_screen
@@ -98,10 +100,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         mute_what_it_broke()
         say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has enough. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except StreamError as error:
+        if error.left:
+            return OK
+        say(str(error))
+        return FAILED
     except LearnerError as error:
         say(str(error))
         return USAGE
@@ -109,23 +112,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return FAILED
     except Exception as error:
-        from tui.report import write_report
+        from tui.report import tell
 
-        say(f"this is a bug of simkernel: {type(error).__name__}: {error}")
-        say(f"What it was doing is written down in {write_report(error)}; please send that file.")
+        tell(error)
         return BUG
 
 
-def say(text: str) -> None:
-    """One message on stderr, under our name."""
-    click.echo(f"simkernel: {text}", err=True)
-
-
 def main() -> None:
-    """The entry point of the script `simkernel`.
+    """Run the command line of this process, and end the process.
 
-    The process ends without giving its memory back piece by piece: it has a lot of it, and ctrl-C is to be quick.
+    It ends without giving its memory back piece by piece: it has a lot of it, and ctrl-C is to be quick.
     """
+    streams.prepare()
     insist_on_ctrl_c()
     code = run()
     sys.stderr.flush()

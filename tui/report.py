@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from simkernel import __version__
+from tui.streams import say
 
 LIBRARIES = ("unicorn", "capstone", "keystone-engine", "textual", "click", "msgspec", "numpy", "platformdirs")
 
@@ -22,6 +23,15 @@ def version_of(library: str) -> str | None:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
         return None
+
+
+def tell(error: BaseException, moment: str = "") -> None:
+    """Say that a bug of ours has ended the program, and where what it was doing is written down."""
+    say(f"this is a bug of simkernel: {type(error).__name__}: {error}")
+    try:
+        say(f"What it was doing is written down in {write_report(error, moment)}; please send that file.")
+    except OSError as failed:
+        say(f"No report of it could be written: {failed.strerror}.")
 
 
 def write_report(error: BaseException, moment: str = "") -> Path:

@@ -56,7 +56,7 @@ class Outcome:
         found = [
             (self.code is None or self.seconds > seconds, f"hung ({self.seconds:.1f} s)"),
             (b"Traceback (most recent call last)" in both, "a traceback"),
-            (b"bug of simkernel" in both, '"bug of simkernel"'),
+            (b"this is a bug of simkernel" in both, '"bug of simkernel"'),
             (self.code is not None and self.code not in codes, f"exit code {self.code}"),
             (self.memory > memory, f"{self.memory >> 20} MiB resident"),
             (bool(_CONTROL.search(both)), f"a control character {_CONTROL.search(both)}"),

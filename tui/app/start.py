@@ -11,14 +11,17 @@ from simkernel.errors import LearnerError
 if TYPE_CHECKING:
     from tui.app.app import SimkernelApp
 
+NOT_DRAWN = "the screen is drawn on standard error, and that is not the terminal here: run it without `2> FILE`"
 NO_TERMINAL = "there is no terminal here to draw on; `simkernel step one --plain` prints the same steps as text"
 OK, BUG = 0, 70
 
 
 def check_terminal() -> None:
-    """LearnerError where standard input or output is no terminal, or one that cannot draw."""
+    """LearnerError where a standard stream is no terminal, or it is one that cannot draw."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         raise LearnerError(NO_TERMINAL)
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():  # Textual writes there
+        raise LearnerError(NOT_DRAWN)
 
 
 def open_screen(
@@ -49,13 +52,11 @@ def open_screen(
 
 def report(app: SimkernelApp, crash: BaseException) -> int:
     """Write down a bug of ours with the place at which it happened; the exit code for one."""
-    from tui.report import write_report
+    from tui.report import tell
 
     try:
         moment = app.stepper.moment
     except Exception as error:  # whatever has gone wrong, the report is written
         moment = f"not to be had: {error}"
-    file = write_report(crash, moment)
-    print(f"simkernel: this is a bug of simkernel: {type(crash).__name__}: {crash}", file=sys.stderr)
-    print(f"What it was doing is written down in {file}; please send that file.", file=sys.stderr)
+    tell(crash, moment)
     return BUG
