@@ -28,7 +28,8 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     memory          guest data, one for all CPUs
     insn, layout    x86-64 bytes as values; the memory map
     events          everything that can be observed, one vocabulary
-    files           what a person names, read within bounds; errors: whose fault it is; child: another process of ours
+    files           what a person names, read within bounds; room: whether there is address space enough
+    errors          whose fault it is; child: another process of ours
 
 A simulation runs without a viewer, so a snapshot is taken *of* it and stands above it. What is assembled is read back
 through the disassembler, so `asm` stands above `disasm`.

@@ -35,7 +35,7 @@ import unicorn
 from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
-from simkernel import disasm
+from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
 from simkernel.layout import PAGE_SIZE, VECTOR_GP, VECTOR_PF, VECTOR_UD
 
@@ -129,6 +129,7 @@ def _check_memory() -> None:
 
 def _new_engine() -> Any:
     _check_memory()
+    room.check(room.ENGINE, "each simulated CPU takes")
     engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
     engine.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
     return engine

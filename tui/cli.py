@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from simkernel import __version__
+from simkernel import __version__, room
 from simkernel.errors import GuestError, LearnerError, nearest
 from tui import streams
 from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke
@@ -49,6 +49,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        room.check(room.LIBRARIES, "the libraries of simkernel take")
         module = importlib.import_module(f"tui.commands.{cmd_name}")
         command: click.Command = module.command
         command.short_help = COMMANDS[cmd_name]
@@ -80,6 +81,7 @@ def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
     cannot be done; 70 a bug of simkernel; 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
+        room.check(room.LIBRARIES, "the libraries of simkernel take")
         from tui.app.start import open_screen
 
         ctx.exit(open_screen(ascii_only=ascii_only, theme=theme))
@@ -111,6 +113,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except GuestError as error:
         say(str(error))
         return FAILED
+    except MemoryError:
+        say("there is not enough memory for this; ask for less (fewer CPUs or functions, a shorter run), or allow more")
+        return USAGE
     except Exception as error:
         from tui.report import tell
 
@@ -124,6 +129,7 @@ def main() -> None:
     It ends without giving its memory back piece by piece: it has a lot of it, and ctrl-C is to be quick.
     """
     streams.prepare()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start one for each CPU; none has anything to do
     insist_on_ctrl_c()
     code = run()
     sys.stderr.flush()
