@@ -29,11 +29,11 @@ from dataclasses import dataclass
 from simkernel import disasm, layout
 from simkernel.errors import GuestError
 from simkernel.ftrace.needs import symbol_text
+from simkernel.image import RELEASE
 from simkernel.machine import Machine
 from simkernel.narrate.operands import Instant, mask
 from simkernel.stacks import stack_of
 
-RELEASE = "6.12.0-simkernel #1"
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
 PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
 _INTERRUPT_BITS = 0xFFFF00  # SOFTIRQ, HARDIRQ and NMI of preempt_count: in_interrupt() (linux/preempt.h)

@@ -55,11 +55,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ControlFile:
-    """A file: what it is about, how it is read, and how it is written (None: it cannot be)."""
+    """A file: what it is about, how it is read, and how it is written (None: it cannot be).
+
+    `needs_ftrace`: opening it gives ENODEV once ftrace has disabled itself.
+    """
 
     about: str
     read: Callable[[FtraceCore], str]
     write: Callable[[FtraceCore, str, bool], Written] | None = None
+    needs_ftrace: bool = False
 
     @property
     def mode(self) -> int:
@@ -83,6 +87,8 @@ def _available_addrs(core: FtraceCore) -> str:
 
 def _functions_with(bit: int) -> Callable[[FtraceCore], str]:
     def read(core: FtraceCore) -> str:
+        if core.ftrace_disabled:
+            return ""  # t_start() finds no record; ftrace_enabled_open() does not ask
         flags = core.records.flags
         return lines(function_lines(core.machine, core.kernel, core.state(), core.names, flags, bit))
 
@@ -90,8 +96,9 @@ def _functions_with(bit: int) -> Callable[[FtraceCore], str]:
 
 
 def _total_info(core: FtraceCore) -> str:
-    count = core.records.count if core.booted else 0
-    pages, groups = rec.page_numbers(count)
+    """The sites that ftrace_update_code() has made NOPs, and the pages that ftrace_process_locs() had allocated."""
+    pages, groups = rec.page_numbers(core.records.count if core.booted else 0)
+    count = core.records.count if core.state().get(GLOBAL_OPS) else 0  # it comes after the last NOP
     return f"{count} pages:{pages} groups: {groups}\n"
 
 
@@ -123,8 +130,6 @@ def _write_filter(kind: str) -> Callable[[FtraceCore, str, bool], Written]:
     name = f"set_ftrace_{kind}"
 
     def write(core: FtraceCore, text: str, append: bool) -> Written:
-        if core.ftrace_disabled:
-            return Written((), TracefsError(errno.ENODEV, name, "ftrace has killed itself (see dmesg): boot again"))
         start = _hash_of(core, kind)
         tokens = split_tokens(text)
         for index, token in enumerate(tokens):
@@ -203,8 +208,8 @@ def _dmesg(core: FtraceCore) -> str:
 
 
 FILES: dict[str, ControlFile] = {
-    "available_filter_functions": ControlFile("the functions that can be traced", _available),
-    "available_filter_functions_addrs": ControlFile("the same, with their sites", _available_addrs),
+    "available_filter_functions": ControlFile("the functions that can be traced", _available, None, True),
+    "available_filter_functions_addrs": ControlFile("the same, with their sites", _available_addrs, None, True),
     "available_tracers": ControlFile("the tracers", lambda core: " ".join(TRACERS) + "\n"),
     "current_tracer": ControlFile("the tracer", lambda core: f"{core.state().tracer}\n", _write_tracer),
     "dmesg": ControlFile("the kernel log", _dmesg),
@@ -212,12 +217,16 @@ FILES: dict[str, ControlFile] = {
     "enabled_functions": ControlFile("the functions that call something", _functions_with(rec.FTRACE_FL_ENABLED)),
     "kallsyms": ControlFile("the kernel's symbols", _kallsyms),
     "set_ftrace_filter": ControlFile(
-        "the functions to trace", _read_filter("filter", "#### all functions enabled ####"), _write_filter("filter")
+        "the functions to trace",
+        _read_filter("filter", "#### all functions enabled ####"),
+        _write_filter("filter"),
+        True,
     ),
     "set_ftrace_notrace": ControlFile(
         "the functions not to trace",
         _read_filter("notrace", "#### no functions disabled ####"),
         _write_filter("notrace"),
+        True,
     ),
     "touched_functions": ControlFile("those that ever called something", _functions_with(rec.FTRACE_FL_TOUCHED)),
     "trace": ControlFile("what the tracer has recorded", _read_trace, _write_trace),
@@ -234,17 +243,26 @@ def check_name(name: str) -> ControlFile:
     raise TracefsError(errno.ENOENT, name, f"there is no such file; {hint}")
 
 
+def _open(running: Running, name: str) -> ControlFile:
+    """The file of that name. Raises: TracefsError (ENOENT, ENODEV) where it cannot be opened."""
+    file = check_name(name)
+    if file.needs_ftrace and running.core.ftrace_disabled:
+        raise TracefsError(errno.ENODEV, name, "ftrace has disabled itself (see dmesg): boot again")
+    return file
+
+
 def read(running: Running, name: str) -> str:
-    """The whole text of a file, as it is now. Raises: TracefsError (ENOENT)."""
-    return check_name(name).read(running.core)
+    """The whole text of a file, as it is now. Raises: TracefsError (ENOENT, ENODEV) where it cannot be opened."""
+    return _open(running, name).read(running.core)
 
 
 def write(running: Running, name: str, text: str, append: bool = False) -> Written:
     """`echo text > name`, or `>>` with `append`: opened, written and closed. Nothing is carried out.
 
-    Raises: TracefsError for a file that is not there (ENOENT) or cannot be written (EINVAL); nothing has been opened.
+    Raises: TracefsError for a file that is not there (ENOENT), needs an ftrace that has disabled itself (ENODEV) or
+    cannot be written (EINVAL); nothing has been opened.
     """
-    file = check_name(name)
+    file = _open(running, name)
     if file.write is None:
         raise TracefsError(errno.EINVAL, name, "this file can only be read")
     return file.write(running.core, text, append)

@@ -109,4 +109,4 @@ def test_a_failed_operation_leaves_whole_sites_and_a_report(operations: int, sha
             assert verdict.holds, f"operation {at}: {verdict.detail}"
         assert not simulation.outcome
         with pytest.raises(LearnerError, match="ftrace"):
-            simulation.do(SetTracer("function"))
+            simulation.do(SetFilter("filter", "vfs_read"))

@@ -186,12 +186,56 @@ def test_a_file_that_cannot_be_written_says_why(setup: Setup, name: str, number:
     assert isinstance(refused.value, LearnerError)
 
 
-def test_a_dead_ftrace_refuses_filters(setup: Setup) -> None:
+DEAD = {  # kernel/trace/ftrace.c and trace.c, 6.12: what reading gives once ftrace_disabled is set, None for ENODEV
+    "available_filter_functions": None,  # ftrace_avail_open()
+    "available_filter_functions_addrs": None,  # ftrace_avail_addrs_open()
+    "available_tracers": "function nop\n",
+    "current_tracer": "function\n",  # tracing_start_function_trace() ignores -ENODEV
+    "dyn_ftrace_total_info": "8 pages:1 groups: 1\n",
+    "enabled_functions": "",  # ftrace_enabled_open() does not ask, t_start() does
+    "touched_functions": "",
+    "set_ftrace_filter": None,  # ftrace_regex_open()
+    "set_ftrace_notrace": None,
+    "tracing_on": "0\n",
+}
+
+
+def test_the_files_of_a_dead_ftrace_read_as_linux_has_them(setup: Setup) -> None:
+    do(setup, SetFilter("filter", "schedule"), SetTracer("function"), SetTracer("nop"))
     setup.machine.text_write(setup.site("schedule"), b"\x90" * 5)
-    do(setup, SetTracer("function"))
-    error = tracefs.write(setup, "set_ftrace_filter", "vfs_read").error
-    assert error is not None and error.errno == errno.ENODEV
-    assert "# WARNING: FUNCTION TRACING IS CORRUPTED\n#          MAY BE MISSING" in tracefs.read(setup, "trace")
+    assert tracefs.read(setup, "touched_functions") != ""
+    echo(setup, "function", "current_tracer")
+    for name, text in DEAD.items():
+        if text is None:
+            with pytest.raises(TracefsError, match=rf"{name}: No such device: ftrace has disabled itself") as refused:
+                tracefs.read(setup, name)
+            assert refused.value.errno == errno.ENODEV
+        else:
+            assert tracefs.read(setup, name) == text, name
+    assert set(DEAD) | {"trace", "kallsyms", "dmesg"} == set(FILES)
+    assert tracefs.read(setup, "trace").startswith(
+        "# tracer: function\n#\n# WARNING: FUNCTION TRACING IS CORRUPTED\n#          MAY BE MISSING FUNCTION EVENTS\n"
+    )
+
+
+def test_a_dead_ftrace_refuses_filters_and_takes_tracers(setup: Setup) -> None:
+    setup.machine.text_write(setup.site("schedule"), b"\x90" * 5)
+    echo(setup, "function", "current_tracer")
+    for name in ("set_ftrace_filter", "set_ftrace_notrace"):
+        with pytest.raises(TracefsError) as refused:
+            tracefs.write(setup, name, "vfs_read")
+        assert refused.value.errno == errno.ENODEV
+    for tracer in ("nop", "function"):
+        assert echo(setup, tracer, "current_tracer").error is None
+        assert tracefs.read(setup, "current_tracer") == f"{tracer}\n"
+
+
+def test_a_boot_that_fails_counts_no_function_and_all_pages() -> None:
+    """ftrace_update_code() returns before it adds to ftrace_update_tot_cnt."""
+    setup = Setup.of(NAMES, boot=False)
+    setup.machine.text_write(setup.site("schedule"), b"\x90" * 5)
+    setup.carry_out(setup.core.boot_plan())
+    assert tracefs.read(setup, "dyn_ftrace_total_info") == "0 pages:1 groups: 1\n"
 
 
 def test_modes_are_those_of_linux() -> None:

@@ -3,7 +3,7 @@
     plan = core.plan(SetTracer("function"))     nothing has changed yet
     for each step of it, in order               the patching task takes its own; the rest goes to
         core.apply(step)                        which changes guest data and `core.state()`
-        if core.ftrace_disabled: break          a site did not hold what it should
+        if core.ftrace_disabled: ...            a site did not hold what it should: take those of SURVIVES only
 
 A plan holds only from the moment it is made to the first change by another: make it when its turn comes.
 """
@@ -56,7 +56,7 @@ from simkernel.ftrace.plan import (
 )
 from simkernel.ftrace.report import UPDATE_INIT, BugSite, bug_report
 from simkernel.ftrace.state import FtraceState
-from simkernel.ftrace.update import Update
+from simkernel.ftrace.update import Update, dead_tracer
 
 NOP5 = b"\x0f\x1f\x44\x00\x00"
 UNSUPPORTED = {
@@ -201,10 +201,12 @@ class FtraceCore:
         return self.kernel.address(callback) if callback else 0
 
     def _set_tracer(self, name: str) -> Plan:
-        callback = self._callback(name)
+        callback, title = self._callback(name), f"echo {name} > current_tracer"
+        if self._state.disabled:
+            return Plan(title, () if name == self._state.tracer else dead_tracer(name))
         update = self._update()
         update.set_tracer(name, callback)
-        return Plan(f"echo {name} > current_tracer", tuple(update.steps))
+        return Plan(title, tuple(update.steps))
 
     def _set_filter(self, name: str, kind: str, text: str, append: bool) -> Plan:
         update = self._update()
@@ -284,7 +286,7 @@ class FtraceCore:
         """Carry out a step of data, or note one of code that the patching task has carried out.
 
         Returns: the lines that this adds to the kernel log. Where a `Verify` finds a site that is not as expected,
-        those are the report; ftrace is killed then (`ftrace_disabled`), and what is left of the plan must not be done.
+        those are the report; ftrace is killed then (`ftrace_disabled`), and of the plan only SURVIVES may be done.
         """
         memory = self.machine.memory
         match step:

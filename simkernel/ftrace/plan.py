@@ -6,8 +6,8 @@ of the kernel, and `FtraceCore.apply()` carries each out in one action. Nothing 
 changes later, so a plan can be kept, shown, copied and replayed.
 
 In a plan that patches sites the order is Linux's (`ftrace_modify_all_code()` and x86's `ftrace_replace_code()`):
-data, then `Verify` of every site that will change, then the pokes. `Verify` is the only step that may fail; the plan
-ends there, with a report and a dead ftrace.
+data, then `Verify` of every site that will change, then the pokes. `Verify` is the only step that may fail: with a
+report and a dead ftrace. Of the rest of the plan only steps of `SURVIVES` are taken then.
 """
 
 from __future__ import annotations
@@ -256,12 +256,22 @@ DataStep = (
 Step = CodeStep | DataStep
 
 
+# What is still done of a plan in which ftrace is killed, for it does not ask ftrace: the tracer is set all the same,
+# since trace_functions.c ignores what register_ftrace_function() returns, and ftrace_init() tells of its pages.
+SURVIVES = (SetCurrentTracer, ResetRings, Log)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What an update does, in order. `title` says what it is for."""
 
     title: str
     steps: tuple[Step, ...] = ()
+
+    def after(self, index: int, failed: bool) -> int:
+        """The index of the step after one, `len(self)` behind the last; once the plan has failed of SURVIVES only."""
+        later = range(index + 1, len(self.steps))
+        return next((at for at in later if not failed or isinstance(self.steps[at], SURVIVES)), len(self.steps))
 
     def __len__(self) -> int:
         return len(self.steps)

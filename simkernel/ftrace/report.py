@@ -1,6 +1,8 @@
 """Texts about records: the lines of enabled_functions, and what `ftrace_bug()` says before ftrace is killed.
 
-Formats: `t_show()` and `ftrace_bug()` of kernel/trace/ftrace.c (6.12).
+Formats: `t_show()` and `ftrace_bug()` of kernel/trace/ftrace.c, `__report_bug()` of lib/bug.c, `__warn()` of
+kernel/panic.c (6.12). `Simplified:` where ftrace is killed while an ops is being unregistered, ftrace_shutdown() warns
+once more and logs the flags of each record that is not clear; this log has the first warning alone.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkernel.ftrace import records as rec
+from simkernel.ftrace.commands import NAME, PID
 from simkernel.ftrace.filters import FunctionNames
 from simkernel.ftrace.needs import Kernel, Machine, symbol_text
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
 from simkernel.ftrace.targets import current_targets
 from simkernel.ftrace.trampolines import CallerCode, call_target
+from simkernel.image import RELEASE
 
 UPDATE_INIT = 4  # a verdict of ftrace_init() alone
 BUG_TYPES = {  # print_bug_type()
@@ -30,6 +34,8 @@ FAILURES = {
     errno.EINVAL: "ftrace failed to modify ",
     errno.EPERM: "ftrace faulted on writing ",
 }
+WARNED_AT = "kernel/trace/ftrace.c:2235"  # FTRACE_WARN_ON_ONCE() of ftrace_bug() in 6.12.117
+LEFT_OUT = "Simplified: ftrace_bug() has no code in this kernel: no offset, registers and call trace are known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,19 @@ def bug_report(
         lines.append(BUG_TYPES[where.verdict])
     if where.flags is not None:
         lines += _record_lines(kernel, state, ip, where.flags)
-    return lines
+    return [*lines, *_warning(state, len(machine.cpus))]
+
+
+def _warning(state: FtraceState, own_cpu: int) -> list[str]:
+    """The lines of `FTRACE_WARN_ON_ONCE(1)`; during boot it is the first task that asks, on CPU0."""
+    cpu, pid, comm = (own_cpu, PID, NAME) if state.booted else (0, 0, "swapper")
+    return [
+        "------------[ cut here ]------------",
+        f"WARNING: CPU: {cpu} PID: {pid} at {WARNED_AT} ftrace_bug+0x?/0x?",
+        f"CPU: {cpu} UID: 0 PID: {pid} Comm: {comm} Not tainted {RELEASE}",
+        LEFT_OUT,
+        "---[ end trace 0000000000000000 ]---",
+    ]
 
 
 def _record_lines(kernel: Kernel, state: FtraceState, ip: int, flags: int) -> list[str]:

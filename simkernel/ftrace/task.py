@@ -44,7 +44,6 @@ from simkernel.machine import Machine
 from simkernel.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, PokeState, TextPoke
 from simkernel.protocol import Protocol, protocol_of
 
-NAME, PID = "bash", 201  # who patches: the shell in which someone wrote to current_tracer
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
 CODE_STEPS = (PokeBatch, PokeMany, PokeEarly, WriteTrampoline, SyncCores, SmpCallFunction, SyncRcuTasks)
 WAIT_FOR_BOOT, FTRACE_INIT_DONE = 1, 2  # values of the guest's word boot_stage
@@ -57,7 +56,7 @@ class TaskState(NamedTuple):
         queue: commands that have not begun. plan: the one under way. step: the index of its next step.
         done: sites of a PokeMany or PokeEarly that are done or in the batch under way.
         waiting: a sync was sent and its end is awaited. holdouts: of Tasks RCU, as (task, switches when it began).
-        failed: the plan has failed; only its batch is still brought to an end.
+        failed: the plan has failed; its batch is still brought to an end, and the steps of SURVIVES are taken.
     """
 
     queue: tuple[Command, ...] = ()
@@ -178,6 +177,8 @@ class PatchingTask:
                 raise
             self._state = self._state._replace(failed=True)
             lines = self.core.abort(error, self.step)
+            if not self.poke.busy:
+                self._next_step()
             return [Logged(text=line) for line in lines]
 
     def _act(self, entries: int) -> list[Event]:
@@ -190,7 +191,7 @@ class PatchingTask:
                 events += self._batch_ended()
             return events
         step = self.step
-        if step is None or state.failed:
+        if step is None:
             return self._end_plan()
         match step:
             case PokeMany():
@@ -244,8 +245,14 @@ class PatchingTask:
         step = self.step
         if isinstance(step, CODE_STEPS) and not self._state.failed:
             self.core.apply(step)
-        self._state = self._state._replace(step=self._state.step + 1, done=0, waiting=False, holdouts=None)
-        return self._end_plan() if self.step is None or self._state.failed else []
+        self._next_step()
+        return self._end_plan() if self.step is None else []
+
+    def _next_step(self) -> None:
+        state = self._state
+        if state.plan is not None:
+            step = state.plan.after(state.step, state.failed)
+            self._state = state._replace(step=step, done=0, waiting=False, holdouts=None)
 
     def _end_plan(self) -> list[Event]:
         plan = self._state.plan

@@ -47,6 +47,16 @@ from simkernel.ftrace.targets import count_in, count_out, current_targets, new_t
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, call_target, create_trampoline
 
 
+def dead_tracer(name: str) -> tuple[Step, ...]:
+    """`tracing_set_tracer()` where ftrace has disabled itself: the tracer is another, and no site changes.
+
+    trace_functions.c ignores the -ENODEV of register_ftrace_function() and unregister_ftrace_function().
+    `Simplified:` in Linux sites that still are calls record nothing while the tracer is nop (tr->function_enabled).
+    """
+    steps: tuple[Step, ...] = (SetCurrentTracer("nop"), ResetRings())
+    return steps if name == "nop" else (*steps, SetCurrentTracer(name))
+
+
 class Update:
     """A plan in the making: each step is noted, and applied at once to a state and to records of its own."""
 

@@ -8,6 +8,6 @@ python -m simkernel.image     --check or --write the packaged kernel
 """
 
 from simkernel.asm import Symbol
-from simkernel.image.kernel import KernelImage, Segment
+from simkernel.image.kernel import RELEASE, KernelImage, Segment
 
-__all__ = ["KernelImage", "Segment", "Symbol"]
+__all__ = ["RELEASE", "KernelImage", "Segment", "Symbol"]

@@ -19,6 +19,8 @@ from simkernel.image.notes import notes_of
 from simkernel.image.sources import Source, guest_sources, hash_of
 from simkernel.image.symbols import SymbolTable
 
+RELEASE = "6.12.0-simkernel #1"  # of uname, as an oops and a warning print it
+
 # STI, and MOV to a segment register with SS in ModRM.reg (SDM vol. 2B); an operand size or REX prefix may stand before.
 _STI, _MOV_SREG, _SS = b"\xfb", b"\x8e", 2
 _PREFIXES = bytes((0x66, *range(0x40, 0x50)))

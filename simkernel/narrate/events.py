@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simkernel import disasm, events, layout
-from simkernel.ftrace.task import NAME, PID
+from simkernel.ftrace.commands import NAME, PID
 from simkernel.image import KernelImage
 from simkernel.insn import INT3, NOPS, SITE_SIZE
 from simkernel.narrate.operands import code_name

@@ -33,7 +33,7 @@ from simkernel.ftrace.plan import (
     WriteTrampoline,
 )
 from simkernel.ftrace.trampolines import call_target
-from tests.ftrace.fakes import NAMES, Setup, do, target
+from tests.ftrace.fakes import NAMES, Setup, do, target, warning
 
 
 @pytest.fixture
@@ -74,10 +74,12 @@ def test_a_site_that_is_not_a_call_at_boot_is_reported_and_nothing_is_written() 
         "ftrace record flags: 0",
         " (0)    ",
         f" expected tramp: {setup.kernel.address('ftrace_caller'):x}",
+        *warning(0, 0, "swapper"),
+        "ftrace: allocated 1 pages with 1 groups",
     ]
     assert setup.core.ftrace_disabled and setup.core.booted
     with pytest.raises(FtraceError) as refused:
-        setup.core.plan(SetTracer("function"))
+        setup.core.plan(SetFilter("filter", "schedule"))
     assert refused.value.errno == errno.ENODEV
 
 

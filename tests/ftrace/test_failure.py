@@ -25,7 +25,7 @@ from simkernel.ftrace.ops import FtraceError
 from simkernel.ftrace.plan import (
     PokeMany,
 )
-from tests.ftrace.fakes import NAMES, Setup, do, target
+from tests.ftrace.fakes import NAMES, Setup, do, target, warning
 
 
 @pytest.fixture
@@ -131,10 +131,11 @@ def test_a_site_that_is_not_as_expected_kills_ftrace_and_nothing_is_patched(setu
         f"ftrace record flags: {tramp:x}",
         " (1)    ",
         f" expected tramp: {setup.kernel.address('ftrace_caller'):x}",
+        *warning(2, 201, "bash"),
     ]
     assert [text for _, text in setup.core.state().dmesg][-len(lines) :] == lines
     assert setup.core.state().order == ("count",), "the one that was being registered is off the list again"
-    for command in (SetTracer("nop"), SetFilter("filter", "schedule"), UnregisterOps("count")):
+    for command in (SetFilter("filter", "schedule"), UnregisterOps("count"), RegisterOps("x", "ftrace_ops_count")):
         with pytest.raises(FtraceError) as refused:
             setup.core.plan(command)
         assert refused.value.errno == errno.ENODEV
@@ -152,9 +153,33 @@ def test_a_call_that_is_not_the_expected_one_names_trampoline_and_count(setup: S
         "Updating ftrace call site to call a different ftrace function",
     ]
     ops = setup.core.state().find("global_ops")
+    assert lines[-5:] == warning(2, 201, "bash")
+    lines = lines[:-5]
     assert lines[-2].startswith(" (2)    \ttramp: ") and hex(ops.trampoline) in lines[-2]
     assert "(function_trace_call+0x0/0x10)" in lines[-2]
     assert lines[-1] == f" expected tramp: {ops.trampoline:x}"
+
+
+def test_the_tracer_is_set_though_ftrace_is_dead(setup: Setup) -> None:
+    """trace_functions.c ignores what register_ftrace_function() and unregister_ftrace_function() return."""
+    setup.machine.text_write(setup.site("decay_load"), b"\x90\x90\x90\x90\x90")
+    sites = setup.machine.text_sites(setup.kernel.mcount_loc)
+    for name in ("function", "nop", "nop", "function", "function"):
+        do(setup, SetTracer(name))
+        assert setup.core.ftrace_disabled and setup.core.state().tracer == name
+        assert (setup.machine.text_sites(setup.kernel.mcount_loc) == sites).all()
+    assert sum("ftrace bug" in line for _, line in setup.core.state().dmesg) == 1
+
+
+def test_a_tracer_that_cannot_be_unregistered_is_no_longer_the_tracer_and_the_buffers_are_empty(setup: Setup) -> None:
+    do(setup, SetTracer("function"))
+    setup.machine.text_write(setup.site("decay_load"), b"\x90\x90\x90\x90\x90")
+    setup.machine.memory.write_u64(layout.PERCPU_BASE + layout.PCPU_RING_HEAD, 5)
+    sites = setup.machine.text_sites(setup.kernel.mcount_loc)
+    do(setup, SetTracer("nop"))
+    assert setup.core.ftrace_disabled and setup.core.state().tracer == "nop"
+    assert setup.machine.memory.read_u64(layout.PERCPU_BASE + layout.PCPU_RING_TAIL) == 5, "tracing_reset_online_cpus()"
+    assert (setup.machine.text_sites(setup.kernel.mcount_loc) == sites).all()
 
 
 class InjectedError(Exception):
