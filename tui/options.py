@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from simkernel.errors import nearest
+from simkernel.errors import LearnerError, nearest
 
 MODELS = ("instant", "pieces", "line", "byte")
 POLICIES = ("early", "late", "seeded")
@@ -87,6 +87,15 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead 
 Function = Callable[..., None]
 
 
+def check_bound(options: Options, instructions: int) -> None:
+    """LearnerError where a run of so many instructions (--for) is longer than the one that is given up."""
+    if instructions > options.max_instructions:
+        raise LearnerError(
+            f"--for {instructions:,} is more than --max-instructions allows ({options.max_instructions:,}): "
+            "ask for less, or allow more"
+        )
+
+
 def takes_options(*groups: tuple[Callable[[Function], Function], ...]) -> Callable[[Function], Function]:
     """Give a command the options of `groups`, gathered in its parameter `options`, and `--json` as `as_json`."""
     fields = set(Options.__dataclass_fields__)
@@ -97,7 +106,9 @@ def takes_options(*groups: tuple[Callable[[Function], Function], ...]) -> Callab
             chosen = {name: given.pop(name) for name in fields & given.keys()}
             if chosen.get("kernel") is not None and chosen.get("functions") is not None:
                 raise click.UsageError("--kernel and --functions exclude each other: give one of them.")
-            function(options=Options(**chosen), **given)
+            options = Options(**chosen)
+            check_bound(options, given.get("instructions", 0))
+            function(options=options, **given)
 
         wrapped: Function = JSON(command)
         for option in reversed([option for group in groups for option in group]):

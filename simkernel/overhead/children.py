@@ -23,6 +23,7 @@ from simkernel.overhead.patching import CYCLES, GIVE_UP, check
 from simkernel.protocol import protocol_of
 
 MOST_SECONDS = 55.0  # an experiment that takes longer is told to end
+MOST_SAMPLES = 1_000_000  # changes of one byte whose delays are kept
 GRACE = 5.0  # seconds until a child that has been told is killed
 MODULE = "simkernel.overhead.patching"
 Show = Callable[[int], None]
@@ -89,10 +90,10 @@ def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda 
 def delay(count: int = 20_000) -> Delay:
     """Change one byte under a running CPU so often, and see when it ran the new one.
 
-    Raises: LearnerError for fewer than one change, or where this machine cannot do it.
+    Raises: LearnerError for fewer than one change or more than MOST_SAMPLES, or where this machine cannot do it.
     """
-    if count < 1:
-        raise LearnerError(f"{count} changes: 1 or more are needed")
+    if not 1 <= count <= MOST_SAMPLES:
+        raise LearnerError(f"{count:,} changes: a number from 1 to {MOST_SAMPLES:,} is needed")
     _page, answer, died = _child({"count": count}, lambda cycles: None)
     if died:
         raise LearnerError(f"the experiment was ended by {died}; the machine may be too busy. Try again.")

@@ -290,3 +290,14 @@ def test_stop_machine_changes_the_site_while_every_cpu_waits(run: Any) -> None:
     text = ok(run("demo", "--protocol", "stop_machine"))
     for phase in ("park", "write", "go on"):
         assert len(re.findall(rf"^\[\d of 3\] {phase}\b", text, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("command", ["trace vfs_*", "funccount vfs_*", "show trace --trace vfs_*"])
+def test_a_run_longer_than_the_bound_is_refused_before_the_work(command: str, run: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("simkernel.options.load_image", lambda *_: pytest.fail("the work has begun"))
+    code, out, said = run(*command.split(), "--for", "200001", "--max-instructions", "200000")
+    assert (code, out) == (2, "")
+    assert said == (
+        "simkernel: --for 200,001 is more than --max-instructions allows (200,000): ask for less, or allow more\n"
+    )
+    assert run(*command.split(), "--for", "200000001")[0] == 2
