@@ -42,6 +42,10 @@ class Progress:
         begun = count()
         return lambda detail: self.show(detail, next(begun) / total)
 
+    def way(self, done: int, total: int) -> None:
+        """Show so many of so many instructions."""
+        self.show(f"{done:,} of {total:,} instructions", done / max(1, total))
+
     def clear(self) -> None:
         if self._on and self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)

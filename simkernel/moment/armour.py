@@ -29,7 +29,7 @@ _HEAD = struct.Struct("<II")
 _HEAD_CHARACTERS = 11  # of base64, that hold the eight bytes of the head
 _CODE = "[A-Za-z0-9_-]"
 _CODE_AND_BLANKS = re.compile(r"[A-Za-z0-9_\-\s]*")
-_QUOTED_LINE = re.compile(r"^[ \t]*(?:>[ \t]*)+", re.MULTILINE)
+_QUOTING = re.compile(r"(?:^|(?<=\s))(?:>[ \t]*)+")  # also where a prompt of one line has joined the lines
 _PROMPT = r"(?:[^\n$#%]{0,200}[$#%][ \t]*)?"
 _COMMAND = re.compile(rf"{_PROMPT}[\w./~-]{{0,400}}simkernel\s.{{0,{8_192}}}?--moment(?:\s*=\s*|\s+)", re.DOTALL)
 _MARK = re.compile(r"\s*".join(MARK))
@@ -89,7 +89,7 @@ def unpack(text: str) -> bytes:
 
 def _begin(text: str) -> Found | None:
     """The moment string that a text begins with, behind quotes and a command; None where there is none."""
-    text, closing = _unquoted(_QUOTED_LINE.sub("", "\n".join(text.translate(_INVISIBLE).splitlines())).strip())
+    text, closing = _unquoted(_QUOTING.sub("", text.translate(_INVISIBLE)).strip())
     command = _COMMAND.match(text)
     if command:
         text, more = _unquoted(text[command.end() :])

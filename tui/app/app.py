@@ -292,8 +292,9 @@ class SimkernelApp(StepperApp):
         """To the place where one left, looked at as then."""
 
         def reopen() -> Outcome:
+            self.stepper.stop_asked = False
             try:
-                self.stepper.become(kept.reopen(last))
+                self.stepper.become(kept.reopen(last, self.stepper.on_the_way))
             except (LearnerError, GuestError) as error:
                 return Outcome(str(error), error=True)
             return Outcome()

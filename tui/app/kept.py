@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import platformdirs
+from msgspec import Meta, Struct
 
 from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
-from simkernel.moment import open_moment
+from simkernel.files import read_bytes
+from simkernel.moment import MAX_ENTRIES, Progress, open_moment
 from tui.app.picture import DEPTHS, Look
 from tui.app.theme import THEMES
 from tui.stepper.stepper import Stepper
 
+SIZE = 8 << 20  # bytes that the file may have: a long moment and some words
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+Text = Annotated[str, Meta(max_length=200)]
+Count = Annotated[int, Meta(ge=0, le=MAX_ENTRIES)]
+
+
+class Kept(Struct, frozen=True, forbid_unknown_fields=True):
     """The place where one quit.
 
     Attributes:
@@ -26,15 +35,23 @@ class Kept:
         depth, syntax, theme: how one looked at it.
     """
 
-    moment: str = ""
-    scenario: str = ""
-    begin: int = 0
+    moment: Annotated[str, Meta(max_length=SIZE)] = ""
+    scenario: Text = ""
+    begin: Count = 0
     site: int = 0
-    title: str = ""
-    step: int = 0
+    title: Text = ""
+    step: Count = 0
     depth: str = "story"
-    syntax: str = "att"
+    syntax: Annotated[str, Meta(pattern=r"\A(att|intel)\Z")] = "att"
     theme: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.site < 1 << 64:
+            raise ValueError("site is no address")
+        if not self.title.isprintable():
+            raise ValueError("title holds control characters")
+        if self.depth not in DEPTHS or self.theme not in ("", *THEMES):
+            raise ValueError("there is no such depth or theme")
 
 
 def of(stepper: Stepper, look: Look, theme: str) -> Kept:
@@ -62,16 +79,17 @@ def of(stepper: Stepper, look: Look, theme: str) -> Kept:
 
 def after(last: Kept | None, now: Kept) -> Kept:
     """What to keep of two sessions: an empty place never replaces one, so looking around loses none."""
-    return now if now.moment or last is None else replace(last, theme=now.theme)
+    return now if now.moment or last is None else msgspec.structs.replace(last, theme=now.theme)
 
 
-def reopen(kept: Kept) -> Stepper:
-    """A stepper where the last session stood.
+def reopen(kept: Kept, progress: Progress | None = None) -> Stepper:
+    """A stepper where the last session stood, looking at the same site if that is one.
 
-    Raises: LearnerError where the moment does not open (another version, a file that is gone).
+    Raises: LearnerError where the moment does not open (another version, a file that is gone), or `progress` ends it.
     """
-    scenario = SCENARIOS.get(kept.scenario)
-    return Stepper(open_moment(kept.moment), scenario, kept.site or None, kept.begin)
+    simulation = open_moment(kept.moment, progress=progress)
+    site = kept.site if kept.site in simulation.image.mcount_loc else None
+    return Stepper(simulation, SCENARIOS.get(kept.scenario), site, min(kept.begin, simulation.position))
 
 
 def state_file() -> Path:
@@ -81,20 +99,32 @@ def state_file() -> Path:
 def load() -> Kept | None:
     """What the last session kept; None at a first start, or where the file cannot be read or holds what cannot be."""
     try:
-        kept = Kept(**json.loads(state_file().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return msgspec.json.decode(read_bytes(state_file(), "the last place", SIZE), type=Kept)
+    except (LearnerError, msgspec.MsgspecError, RecursionError):
         return None
-    fine = all(type(getattr(kept, one.name)) is type(one.default) for one in fields(kept))
-    looks = kept.depth in DEPTHS and kept.syntax in ("att", "intel") and kept.theme in ("", *THEMES)
-    return kept if fine and looks else None
 
 
 def save(kept: Kept) -> bool:
-    """Keep it for the next start; False where no file can be written."""
+    """Keep it for the next start; False where no file can be written, and the old one is as it was.
+
+    The new file takes the place of the old one when all of it is on the disk: whatever ends the program or the
+    machine meanwhile, there is a whole one.
+    """
     file = state_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(kept)), encoding="utf-8")
+        descriptor, new = tempfile.mkstemp(prefix=f"{file.name}-", dir=file.parent)
     except OSError:
         return False
+    try:
+        with open(descriptor, "wb") as out:
+            out.write(msgspec.json.encode(kept))
+            out.flush()
+            os.fsync(descriptor)
+        os.replace(new, file)
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            Path(new).unlink(missing_ok=True)
     return True

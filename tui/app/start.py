@@ -36,13 +36,18 @@ def open_screen(
     from tui.app.app import SimkernelApp
     from tui.app.marks import marks_for
     from tui.app.screens.scenarios import COSTS, LAB, MYSTERIES
+    from tui.output import progress
     from tui.stepper.stepper import Stepper
 
     marks = marks_for(ascii_only, os.environ)
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
     beside = scenario if scenario in (LAB, MYSTERIES, COSTS) else ""
-    stepper = Stepper.open(moment) if moment else Stepper.start(scenario if not beside else None)
+    with progress("getting ready") as line:
+        if moment:
+            stepper = Stepper.open(moment, progress=line.way)
+        else:
+            stepper = Stepper.start(scenario if not beside else None, line.show)
     app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
     code = app.run()
     if app.crash is not None:

@@ -187,9 +187,9 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
     """Open a moment, show the site of the change there, and tell what comes next."""
     from simkernel.moment import open_moment
 
-    with progress("going there"):
+    with progress("going there") as line:
         image = None if options.kernel is None else image_of(options)
-        simulation = open_moment(text, image)
+        simulation = open_moment(text, image, line.way)
     entry, instruction = simulation.place
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.machine.clock:,}.")
     narrator = Narrator(simulation, site_of_interest(simulation), say, telling_phase(simulation.task.poke.protocol))

@@ -52,6 +52,8 @@ def command(
         return
     if scenario and moment:
         raise LearnerError("a scenario or a moment, not both")
+    if moment is not None and not moment.strip():
+        raise LearnerError("--moment is empty: give the line that names a place, or the file that holds it")
     if not (is_plain or script is not None or as_json or lines):
         from tui.app.start import open_screen
 
@@ -113,7 +115,7 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
             from tui.stepper.plain_overhead import PlainOverhead
 
             return PlainOverhead(click.echo, as_json)
-        stepper = Stepper.open(moment) if moment else Stepper.start(scenario, line.show)
+        stepper = Stepper.open(moment, progress=line.way) if moment else Stepper.start(scenario, line.show)
         return plain.Plain(stepper, click.echo, as_json)
 
 

@@ -305,7 +305,7 @@ def give_moment(stepper: Stepper, argument: str) -> Outcome:
 
 
 def open_moment(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(Stepper.open(argument))
+    stepper.become(Stepper.open(argument, progress=stepper.on_the_way))
     return Outcome("This is the place that the line names.")
 
 

@@ -18,7 +18,7 @@ from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchStarted, Event, Oopsed
 from simkernel.image import KernelImage
-from simkernel.moment import Moment
+from simkernel.moment import Moment, Progress
 from simkernel.options import Options
 from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
@@ -27,6 +27,8 @@ from simkernel.snapshot import Snapshot
 
 A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
+
+GOING = "going there"  # what is told first of the way to a moment
 
 CHOICES = (Run, Read, Settle, Nmi, Act)
 
@@ -74,6 +76,7 @@ class Stepper:
         self.passed: tuple[Event, ...] = ()
         self.stop_asked = False
         self.told: Told = lambda what: None
+        self._percent = 0  # of the way to a moment, as told last
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(site)
@@ -97,16 +100,24 @@ class Stepper:
         return cls(simulation, scenario, simulation.image.site_of(simulation.image.symbol(scenario.function)))
 
     @classmethod
-    def open(cls, moment: str, image: KernelImage | None = None) -> Stepper:
+    def open(cls, moment: str, image: KernelImage | None = None, progress: Progress | None = None) -> Stepper:
         """A stepper at a moment: a string, or a file that holds one. Its story starts with the last batch before it.
 
         Raises: LearnerError as `simkernel.moment.open_moment` does.
         """
         from simkernel.moment import open_moment
 
-        simulation = open_moment(moment, image)
+        simulation = open_moment(moment, image, progress)
         batch = next((event for event in reversed(simulation.log) if isinstance(event, BatchStarted)), None)
         return cls(simulation) if batch is None else cls(simulation, None, batch.sites[0], batch.entry)
+
+    def on_the_way(self, clock: int, of: int) -> bool:
+        """Say how far the way to a moment is; True where a front end has asked to stop. What `open` tells."""
+        percent = 100 * clock // max(1, of)
+        if percent != self._percent:
+            self._percent = percent
+            self.told(f"{GOING}: {percent} %")
+        return self.stop_asked
 
     def become(self, other: Stepper) -> None:
         """Go on as another stepper: a restart, another kernel, an opened moment. Breakpoints and the listener stay."""
@@ -180,7 +191,7 @@ class Stepper:
     @property
     def dies(self) -> bool:
         """True where history knows that the kernel dies: at its end."""
-        return isinstance(self.simulation.known_events[-1], Oopsed)
+        return any(isinstance(event, Oopsed) for event in self.simulation.known_events[-1:])
 
     @property
     def finished(self) -> bool:

@@ -123,6 +123,7 @@ def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path:
         (["--moment", "nonsense"], "moment"),
         (["one", "--moment", "sk2-x"], "not both"),
         (["--moment", "sk2-x"], "moment"),
+        (["--moment", " "], "--moment is empty"),
     ],
 )
 def test_a_wrong_moment_is_refused(arguments: list[str], words: str, capsys: Any) -> None:

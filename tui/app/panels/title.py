@@ -5,9 +5,12 @@ from __future__ import annotations
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, length, line, spread
+from tui.stepper.stepper import GOING
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
+    if not picture.ready and picture.busy.startswith(GOING):
+        return [line((picture.busy[0].upper() + picture.busy[1:], "strong"))]
     if not picture.ready:
         so_far = picture.busy.partition(": ")[2].partition(";")[0]
         said = line(("Getting ready: the machine runs to where the story starts.", "strong"))

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
+
+
+class OneLine(Input):
+    """An input that takes all lines of what is pasted, as one: mail programs break a moment into several."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Runs before Textual's own, which takes the first line of what it is given."""
+        event.text = " ".join(event.text.split())
 
 
 class Prompt(ModalScreen[str | None]):
@@ -31,7 +40,7 @@ class Prompt(ModalScreen[str | None]):
         suggester = SuggestFromList(self._choices, case_sensitive=False) if self._choices else None
         with Vertical():
             yield Static(f"[b]{self._title}[/b]: {self._help}")
-            yield Input(placeholder=self._what, suggester=suggester)
+            yield OneLine(placeholder=self._what, suggester=suggester)
             yield Static("Enter: do it   Esc: back   Right: take what is offered", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
