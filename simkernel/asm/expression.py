@@ -66,6 +66,10 @@ _BINARY: dict[str, Callable[[int, int], int]] = {
 }
 
 
+class NotConstant(ValueError):
+    """A name stands where only a constant, or a difference of labels, can stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A number, 64 bits, plus and minus labels. A number below 0 is kept as such."""
@@ -195,6 +199,10 @@ class _Reader:
             return Value(character(text[1:-1] if len(text) > 2 and text[-1] == "'" and text != "'\\'" else text[1:]))
         if kind in ("name", "near"):
             name = _plain_name(text)
+            if self._peek() == ("operator", "("):
+                raise ValueError(
+                    f"{name}(...) would be for a C preprocessor, and none runs here: write what it stands for"
+                )
             return Value(self._names[name]) if name in self._names else Value(0, (name,))
         if (kind, text) == ("operator", "("):
             self._depth += 1
@@ -210,7 +218,7 @@ class _Reader:
     def _known(self, value: Value) -> None:
         if not value.constant:
             name = (value.plus or value.minus)[0]
-            raise ValueError(f"'{name}' is a label: it can only be added and subtracted")
+            raise NotConstant(f"'{name}' is not a constant; a label can only be added and subtracted")
 
     def _combine(self, operator: str, a: Value, b: Value) -> Value:
         if operator in "+-":

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkernel.asm import keystone, reread, rules, words
+from simkernel.asm.expression import NotConstant
 from simkernel.asm.faults import Unfinished
 from simkernel.asm.macros import nearest
 from simkernel.asm.source import CHARACTER, NAME, STRING, Statement
 from simkernel.asm.unit import OWN_LABELS, Unit
 from simkernel.errors import KernelSourceError, LearnerError, OurError
 from simkernel.layout import PAGE_SIZE, TEXT_BASE, TEXT_SIZE
+
+# what stands behind the name of a C macro: of `f(%rip)` it is a register
+_CALLED = re.compile(r"\s*\(\s*[^%,\s]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,8 +65,7 @@ def link(unit: Unit, watch: keystone.Watch | None = None) -> Assembly:
         KernelSourceError: statements are refused or wrong. LearnerError: no site, or too large for the map.
     """
     faults = unit.faults
-    _leave_out_refused(unit)
-    _check_names(unit)
+    _leave_out_refused(unit, _check_names(unit))
     _check_marks(unit)
     if watch or faults.lines:
         _ask_for_each(unit, watch)
@@ -91,15 +94,24 @@ def link(unit: Unit, watch: keystone.Watch | None = None) -> Assembly:
     return Assembly(TEXT_BASE, text, address["_sdata"], data, _symbols(unit, names, address), sites)
 
 
-def _leave_out_refused(unit: Unit) -> None:
-    """Refuse what `rules` refuses, and a kernel that could outgrow the map, before Keystone begins to make it."""
+def _leave_out_refused(unit: Unit, unknown: set[Statement]) -> None:
+    """Refuse what `rules` refuses, and a kernel that could outgrow the map, before Keystone begins to make it.
+
+    Args:
+        unknown: statements with a name that nothing defines; that it is no constant either is not said of it.
+    """
     most = 0
     for part in (unit.text, unit.data):
         kept = []
         for statement in part:
             with unit.faults.gathering():
-                most += rules.check(statement)
-                kept.append(statement)
+                try:
+                    most += rules.check(statement)
+                except ValueError as error:
+                    if statement not in unknown or not isinstance(error, NotConstant):
+                        raise statement.error(str(error)) from error
+                else:
+                    kept.append(statement)
             if most > TEXT_SIZE:
                 unit.faults.add(
                     Unfinished(
@@ -117,8 +129,10 @@ def _learners(unit: Unit) -> list[Statement]:
 
 
 def _ask_for_each(unit: Unit, watch: keystone.Watch | None) -> None:
+    known = {(file, line) for file, line, _message in unit.faults.lines}
     for error in keystone.refused(_learners(unit), TEXT_BASE, watch):
-        unit.faults.add(error)
+        if (error.file, error.line) not in known or error.message.endswith("invalid mnemonic"):
+            unit.faults.add(error)
 
 
 def _refused(unit: Unit) -> LearnerError | OurError:
@@ -178,17 +192,22 @@ def _all_labels(unit: Unit, address: dict[str, int], places: list[int]) -> dict[
     return local | address
 
 
-def _check_names(unit: Unit) -> None:
-    """Every name in an operand must be a label (constants have been replaced, registers have a %)."""
+def _check_names(unit: Unit) -> set[Statement]:
+    """Every name in an operand must be a label (constants have been replaced, registers have a %).
+
+    Returns the statements with one that is none.
+    """
     missing: dict[str, Statement] = {}
+    unknown = set()
     for statement in (*unit.text, *unit.data):
         if not statement.operands:
             continue
         operands = STRING.sub('""', CHARACTER.sub("0", statement.arguments))
         for match in NAME.finditer(operands):
             name = match.group(1)
-            if name == "." or name in unit.labels or name in OWN_LABELS:
+            if name == "." or name in unit.labels or name in OWN_LABELS or _CALLED.match(operands, match.end()):
                 continue
+            unknown.add(statement)
             if unit.is_learners(statement) or unit.last_file in unit.own_files:
                 unit.faults.add(_unknown(statement, name, unit))
             else:
@@ -199,6 +218,7 @@ def _check_names(unit: Unit) -> None:
                 f"{unit.last_file}: '{name}' is missing: the kernel's core uses it ({statement.file}:"
                 f"{statement.line}). simkernel/guest/examples/hello.S shows all that a kernel file needs"
             )
+    return unknown
 
 
 def _unknown(statement: Statement, name: str, unit: Unit) -> KernelSourceError:

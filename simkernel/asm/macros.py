@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from simkernel.asm import words
@@ -22,7 +22,6 @@ from simkernel.asm.expression import evaluate
 from simkernel.asm.faults import Faults, Unfinished
 from simkernel.asm.operands import split_operands
 from simkernel.asm.source import NAME, STRING, Statement
-from simkernel.errors import KernelSourceError
 
 MAX_STATEMENTS = 200_000
 MAX_DEPTH = 16
@@ -77,13 +76,16 @@ class _Macro:
 class Expander:
     """Expands statements; `names` (constants) and macros live on from file to file.
 
-    `broken`: macros whose definition is wrong; their uses are not judged.
+    `broken`: macros whose definition is wrong; their uses are not judged. `aliases`: names that `.set` gives to labels
+    plus or minus something, as text. `places`: the labels that stand for a `.` in them.
     """
 
     names: dict[str, int]
     faults: Faults
     macros: dict[str, _Macro] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
     uses: int = 0
     count: int = 0
 
@@ -120,11 +122,13 @@ class Expander:
         return i + 1, statements[i : i + 1]
 
     def _one(self, statement: Statement, depth: int) -> Iterator[Item]:
-        head = statement.head
+        head = statement.head if statement.head in self.macros else words.synonym(statement.head)
+        if head != statement.head:
+            statement = replace(statement, text=f"{head} {statement.operands}".strip())
         if head in (".endm", ".endr", ".endif", ".else", ".elseif"):
             raise statement.error(f"{head} without its beginning")
         if head in SETS or _ASSIGNMENT.match(statement.text):
-            self._set(statement)
+            yield from self._set(statement)
         elif head in self.macros:
             yield from self._use(self.macros[head], statement, depth)
         elif head not in self.broken:
@@ -146,7 +150,7 @@ class Expander:
             raise statement.error(f"unknown macro '{head}'{hint}")
         text = head
         if statement.operands:
-            text += " " + substitute(statement.operands, self.names)
+            text += " " + substitute(statement.operands, self.names, self.aliases)
         yield replace(statement, text=text)
 
     def _counted(self, statement: Statement) -> None:
@@ -156,7 +160,7 @@ class Expander:
                 statement.file, statement.line, f"this kernel expands to more than {MAX_STATEMENTS} statements"
             )
 
-    def _set(self, statement: Statement) -> None:
+    def _set(self, statement: Statement) -> Iterator[Statement]:
         name, _, value = (part.strip() for part in statement.operands.partition(","))
         if statement.head not in SETS:
             name, _, value = (part.strip() for part in statement.text.partition("="))
@@ -164,11 +168,20 @@ class Expander:
             raise statement.error("the place cannot be set: write .zero or .fill for room")
         if not re.fullmatch(r"[A-Za-z_.]\w*", name) or not value:
             raise statement.error(".set takes a name and a value")
+        self.aliases.pop(name, None)
         try:
-            self.names[name] = self._evaluate(statement, value)
-        except KernelSourceError:
+            self.names[name] = evaluate(value, self.names)
+        except ValueError as error:
             self.names.setdefault(name, 0)  # so that its uses are not called wrong too
-            raise
+            raise statement.error(str(error)) from error
+        except KeyError:  # of labels: `len = . - text`
+            self.names.pop(name, None)
+            place = f".Lplace_{len(self.places)}"
+            text = substitute(value, self.names | {".": place}, self.aliases)
+            if "." in NAME.findall(value):
+                self.places.append(place)
+                yield replace(statement, text=f"{place}:")
+            self.aliases[name] = f"({text})"
 
     def _evaluate(self, statement: Statement, text: str) -> int:
         try:
@@ -315,15 +328,17 @@ def _too_deep(at: Statement, what: str) -> Unfinished:
     return Unfinished(at.file, at.line, f"{what} are nested more than {MAX_DEPTH} deep")
 
 
-def substitute(text: str, names: dict[str, int]) -> str:
-    """`text` with each constant's name replaced by its value in hexadecimal."""
+def substitute(text: str, names: Mapping[str, int | str], aliases: Mapping[str, str]) -> str:
+    """`text` with each constant's name replaced by its value in hexadecimal, and each alias by what it stands for."""
 
     def put(match: re.Match[str]) -> str:
-        value = names.get(match.group(1))
+        name = match.group(1)
+        value = names.get(name, aliases.get(name))
         if value is None:
             return match.group()
-        digits = f"{value:#x}" if value >= 0 else f"(-{-value:#x})"
-        return match.group().replace(match.group(1), digits)
+        if isinstance(value, int):
+            value = f"{value:#x}" if value >= 0 else f"(-{-value:#x})"
+        return match.group().replace(name, value)
 
     if '"' not in text:
         return NAME.sub(put, text)

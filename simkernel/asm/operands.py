@@ -126,6 +126,10 @@ def data(operand: str, size: int, label: Callable[[str], str] = str) -> str:
     value = parse(operand)
     if value.constant and not -(1 << 8 * size - 1) <= value.number < 1 << 8 * size:
         raise ValueError(f"{value.number:#x} does not fit in {size} byte{'s' * (size > 1)}")
+    if size < 8 and len(value.plus) != len(value.minus):
+        raise ValueError(
+            f"an address has 64 bits, which {size} byte{'s' * (size > 1)} cannot hold: write .quad {operand}"
+        )
     return value.spelled(label)
 
 

@@ -6,7 +6,7 @@ import re
 
 from simkernel import disasm
 from simkernel.asm import operands, words
-from simkernel.asm.expression import evaluate
+from simkernel.asm.expression import NotConstant, evaluate, parse
 from simkernel.asm.operands import split_operands
 from simkernel.asm.source import NAME, PREFIXES, Statement
 
@@ -56,15 +56,12 @@ def check(statement: Statement) -> int:
     """Refuse what is not allowed; returns the most bytes that the statement can take.
 
     Raises:
-        KernelSourceError: at the statement, with the reason and what to write instead.
+        KernelSourceError: at the statement, with the reason and what to write instead. ValueError: an operand is wrong.
     """
     head = statement.head
     if not head:
         return 0
-    try:
-        return _check_directive(statement) if head.startswith(".") else _check_instruction(statement)
-    except ValueError as error:
-        raise statement.error(str(error)) from error
+    return _check_directive(statement) if head.startswith(".") else _check_instruction(statement)
 
 
 def _check_instruction(statement: Statement) -> int:
@@ -72,7 +69,7 @@ def _check_instruction(statement: Statement) -> int:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*", mnemonic):
         raise statement.error(f"'{shown(mnemonic)}' is not an instruction{_of_symbols(statement)}")
     parts = split_operands(statement.arguments)
-    reason = refused_mnemonic(mnemonic) or words.of_other_mode(mnemonic, parts)
+    reason = refused_mnemonic(mnemonic) or words.of_other_mode(mnemonic, parts) or _system_call(mnemonic, parts)
     if reason:
         raise statement.error(reason)
     if re.fullmatch(r"nop[wlq]", mnemonic):
@@ -86,6 +83,15 @@ def _check_instruction(statement: Statement) -> int:
                 "a constant with (%rip) is taken for a displacement, not for an address; write it alone, or a label"
             )
     return disasm.LONGEST
+
+
+def _system_call(mnemonic: str, parts: list[str]) -> str:
+    """Linux's int $0x80 and xv6's int $64 are system calls elsewhere."""
+    if mnemonic == "int" and len(parts) == 1 and parts[0].startswith("$"):
+        value = parse(parts[0][1:])
+        if value.constant and value.number in (0x40, 0x80):
+            return f"int {parts[0]} is a system call elsewhere; a user part makes one here by call entry_SYSCALL_64"
+    return ""
 
 
 def _of_symbols(statement: Statement) -> str:
@@ -131,20 +137,20 @@ def _check_directive(statement: Statement) -> int:
 
 def _check_alignment(statement: Statement, parts: list[str]) -> int:
     power, *rest = parts
-    value = constant(statement, power)
+    value = constant(power)
     if not 0 <= value <= MAX_ALIGN:
         raise statement.error(f".p2align goes up to {MAX_ALIGN:#x} (a page)")
     if len(rest) > 2:
         raise statement.error(".p2align takes a power of two, a byte to fill with, and the most bytes to fill")
-    if rest and rest[0] and not 0 <= constant(statement, rest[0]) <= 0xFF:
+    if rest and rest[0] and not 0 <= constant(rest[0]) <= 0xFF:
         raise statement.error(".p2align fills with a byte")
-    if rest[1:] and constant(statement, rest[1]) < 0:
+    if rest[1:] and constant(rest[1]) < 0:
         raise statement.error(".p2align cannot fill with less than no byte")
     return (1 << value) - 1
 
 
 def _check_space(statement: Statement, parts: list[str]) -> int:
-    numbers = [constant(statement, part) for part in parts]
+    numbers = [constant(part) for part in parts]
     if len(numbers) > (3 if statement.head == ".fill" else 2):
         raise statement.error(f"{statement.head} has too many values")
     size = numbers[1] if statement.head == ".fill" and len(numbers) > 1 else 1
@@ -163,9 +169,9 @@ def string_bytes(statement: Statement) -> bytes:
     return b"".join(operands.string(part) + end for part in split_operands(statement.operands))
 
 
-def constant(statement: Statement, text: str) -> int:
-    """The value of an operand that must be constant."""
+def constant(text: str) -> int:
+    """The value of an operand that must be constant; ValueError where it is none."""
     try:
         return evaluate(text, {})
-    except (ValueError, KeyError) as error:
-        raise statement.error(f"'{shown(text)}' must be a constant") from error
+    except (KeyError, NotConstant):
+        raise NotConstant(f"'{shown(text)}' must be a constant") from None

@@ -82,13 +82,19 @@ def statements(file: str, text: str, faults: Faults | None = None) -> list[State
 def _lines(file: str, text: str, faults: Faults) -> Iterator[tuple[int, str]]:
     """Yield (line number, code) for each line that has code and whose characters are right."""
     opened = 0  # the line of the `/*` that is open
+    continued = False  # a line of the preprocessor's goes on behind its backslash
     for number, line in enumerate(text.split("\n"), start=1):
+        line = line.removesuffix("\r").translate(_BLANKS)
+        if continued:
+            continued = line.rstrip().endswith("\\")
+            continue
         try:
-            code, opened = _code_of(file, number, line.removesuffix("\r").translate(_BLANKS), opened)
+            code, opened = _code_of(file, number, line, opened)
             if code.strip():
                 yield number, code.strip()
         except KernelSourceError as error:
             faults.add(error)
+            continued = bool(_PREPROCESSOR.match(line.lstrip())) and line.rstrip().endswith("\\")
     if opened:
         faults.add(Unfinished(file, opened, "this /* comment is never closed"))
 
@@ -130,8 +136,8 @@ def _code_of(file: str, number: int, line: str, opened: int) -> tuple[str, int]:
 
 
 _NO_PREPROCESSOR = (
-    "#{word} is not carried out: no C preprocessor runs here. Write what it stands for into this file "
-    "(.set NAME, value; .macro; .if), or a blank behind # where a comment is meant"
+    "#{word} is not carried out (no C preprocessor runs here): write .set NAME, value, or .macro, or the lines "
+    "themselves into this file"
 )
 
 

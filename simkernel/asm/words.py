@@ -19,15 +19,16 @@ _DROPPED = re.compile(r"\.(note|comment|debug|debug_\w+|eh_frame|gnu|discard)(\.
 _SECTIONS = {".text": ".text", ".init.text": ".text", ".noinstr.text": ".text", ".entry.text": ".text"}
 _SECTIONS |= {".data": ".data", ".rodata": ".data", ".bss": ".bss"}
 
+# Macros of Linux that are what the second word says without return thunks and CFI, as this kernel is configured
+# (arch/x86/include/asm/linkage.h, include/linux/cfi_types.h), and where no other file defines the name again.
+_SYNONYMS = {"RET": "ret", "SYM_TYPED_FUNC_START": "SYM_FUNC_START", "SYM_FUNC_START_WEAK": "SYM_FUNC_START"}
+
 _LINUX = {
-    "RET": "; write ret: here it is no macro that a mitigation changes",
     "JMP": "; write jmp",
     "ALTERNATIVE": "; write the instruction itself: nothing is chosen at boot here",
     "ALTERNATIVE_2": "; write the instruction itself: nothing is chosen at boot here",
     "_ASM_EXTABLE": "; leave the line out: there is no table of exceptions",
     "_ASM_EXTABLE_UA": "; leave the line out: there is no table of exceptions",
-    "SYM_TYPED_FUNC_START": "; write SYM_FUNC_START",
-    "SYM_FUNC_START_WEAK": "; write SYM_FUNC_START",
     "SYM_FUNC_START_NOALIGN": "; write SYM_FUNC_START",
     "SYM_FUNC_ALIAS": "; write a second function that jumps to the first",
     "SYM_FUNC_ALIAS_WEAK": "; write a second function that jumps to the first",
@@ -45,7 +46,7 @@ _NOT_IN_64 = frozenset(
     "ldsl lesl ldsw lesw".split()
 )
 _WITH_Q = frozenset("pushl popl pushfl popfl retl leavel".split())
-_HALF_POINTER = re.compile(r"\(\s*%e(sp|bp)\b")
+_HALF_POINTER = re.compile(r"\([^()]*%(e(?!s\b|iz\b)\w\w)\b[^()]*\)")
 _HALF = re.compile(r"%e(?!s$)\w\w")
 _CONTROL = re.compile(r"%(cr[0-8]|db[0-7]|dr[0-7])")
 _SEGMENTS = frozenset({"%ds", "%es", "%ss", "%cs"})
@@ -54,6 +55,11 @@ _SEGMENTS = frozenset({"%ds", "%es", "%ss", "%cs"})
 def means_nothing(head: str) -> bool:
     """True for a statement that is left out: what it says is for a linker, a debugger or an unwinder."""
     return head in _MEANS_NOTHING or head.startswith(".cfi_")
+
+
+def synonym(head: str) -> str:
+    """The word that means the same here; `head` itself for most."""
+    return _SYNONYMS.get(head, head)
 
 
 def part_of_section(name: str) -> str | None:
@@ -92,12 +98,12 @@ def _of_other_mode(mnemonic: str, operands: list[str]) -> str:
     if mnemonic in _NOT_IN_64:
         instead = "; push and pop each register that is needed" if mnemonic.startswith(("push", "pop")) else ""
         return f"64-bit mode has no {mnemonic}{instead}"
+    if mnemonic in ("push", "pop", "pushl", "popl") and first in _SEGMENTS:
+        return f"64-bit mode cannot push or pop {first}; movw moves it"
     if mnemonic in _WITH_Q:
         return f"a word of the stack has 64 bits: write {mnemonic[:-1]}q {_wide(first)}".rstrip()
     if mnemonic in ("push", "pop") and _HALF.fullmatch(first):
         return f"a word of the stack has 64 bits: write {mnemonic}q {_wide(first)}"
-    if mnemonic in ("push", "pop") and first in _SEGMENTS:
-        return f"64-bit mode cannot {mnemonic} {first}; movw moves it"
     if mnemonic in ("iret", "iretl"):
         return f"{mnemonic} pops words of 32 bits; write iretq"
     target = first.lstrip("* ")
@@ -108,9 +114,13 @@ def _of_other_mode(mnemonic: str, operands: list[str]) -> str:
     half = next((operand for operand in operands if _HALF.fullmatch(operand)), "")
     if half and mnemonic.startswith("mov") and any(_CONTROL.fullmatch(operand) for operand in operands):
         return f"a control register has 64 bits: write movq and {_wide(half)}"
+    if "%esp" in operands:
+        return "the stack pointer has 64 bits: write %rsp for %esp"
     based = next((match for operand in operands if (match := _HALF_POINTER.search(operand))), None)
     if based and not mnemonic.startswith("lea"):
-        return f"an address on the stack has 64 bits: write %r{based.group(1)} for %e{based.group(1)}"
+        return (
+            f"an address has 64 bits: write %{_wide('%' + based.group(1))[1:]} for %{based.group(1)} in {based.group()}"
+        )
     return ""
 
 
