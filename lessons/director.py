@@ -123,8 +123,10 @@ class Director:
             if there or simulation.outcome:
                 return
             for other in simulation.cpus:
-                if other != cpu and self._may_go_on(other):
+                if other != cpu and self._may_go_on(other) and not simulation.outcome:
                     self._run(other)
+            if simulation.outcome:
+                return
         raise GuestError(f"CPU{cpu} does not come to {until or simulation.image.symbolize(self._site)}")
 
     def _run(self, cpu: int) -> list[Event]:
