@@ -267,6 +267,22 @@ SCENARIOS: dict[str, Scenario] = {
             beats=7,
         ),
         Scenario(
+            name="recursion",
+            title="A callback that is traced itself",
+            question="What if a tracer's callback is one of the functions that it traces?",
+            answer=(
+                "It calls itself until its stack is full, and the kernel dies in the guard page below. ftrace prevents "
+                "that if the ops has the flag RECURSION: ftrace_ops_assist_func() then returns instead."
+            ),
+            function="vfs_read",
+            commands=(RegisterOps("mine", "rcu_all_qs", 0, "vfs_read rcu_all_qs"),),
+            near=(Near(0, 20),),
+            moves=(Through(""), Goes(0, "Oopsed")),
+            ends_with="Oopsed",
+            shows=("SiteStored", "Oopsed"),
+            beats=18,
+        ),
+        Scenario(
             name="off",
             title="Turn it off again",
             question="How does the call become nothing again?",

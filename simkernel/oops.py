@@ -55,6 +55,7 @@ class Oops:
 
     Attributes:
         cpu: on which it happened. vector, error: the exception. address: RIP in pt_regs. cr2: of a page fault.
+        guard: the address in a stack's guard page that was hit, 0: none.
         lines: the text, without times and newlines. afterwards: what Linux does then, in a sentence.
     """
 
@@ -63,6 +64,7 @@ class Oops:
     error: int
     address: int
     cr2: int
+    guard: int
     lines: tuple[str, ...]
     afterwards: str
 
@@ -98,7 +100,9 @@ class _Report:
 
     def oops(self) -> Oops:
         lines = tuple(self._lines())
-        return Oops(self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, lines, self._afterwards())
+        return Oops(
+            self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, self.guard, lines, self._afterwards()
+        )
 
     def _lines(self) -> Iterator[str]:
         if self.guard:

@@ -18,7 +18,7 @@ from simkernel.schedule import Policy
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Mark, Story, story_of
 
-WALKED = ("one", "cache-line", "naive", "all", "off")
+WALKED = ("one", "cache-line", "naive", "all", "recursion", "off")
 
 
 @lru_cache
@@ -66,7 +66,7 @@ def test_a_sync_is_named_as_under_way_only_between_its_sending_and_its_end(name:
         for word, sync in re.findall(r"(during|before) (sync \d)", sentence(event, stepper.image, stepper.protocol)):
             assert (word == "during") == (sync in sent), event
             named += 1
-    assert named or name in ("naive", "all"), "nobody ran the site meanwhile"
+    assert named or name in ("naive", "all", "recursion"), "nobody ran the site meanwhile"
 
 
 @pytest.mark.parametrize("name", WALKED)
@@ -187,6 +187,17 @@ def test_the_oops_is_one_step_behind_what_did_it() -> None:
     assert stepper.apply("next").error
     assert not stepper.apply("back").error
     assert stepper.snapshot.oops is None and not stepper.simulation.outcome
+
+
+def test_an_oops_of_a_full_stack_is_not_put_down_to_the_patch() -> None:
+    for protocol in ("int3", "int3 without sync 2"):
+        stepper = Stepper.start(replace(SCENARIOS["recursion"], protocol=protocol))
+        stepper.apply("run")
+        oops = stepper.snapshot.oops
+        assert oops is not None and oops.guard and oops.lines[0].startswith("BUG: TASK stack guard page was hit at ")
+        said = " ".join(story_of(stepper).said)
+        assert "The stack is full of calls that have not returned" in said
+        assert "is for" not in said and "which bytes" not in said
 
 
 @pytest.mark.parametrize("name", WALKED)

@@ -190,6 +190,8 @@ def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> lis
 def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
     oops = stepper.snapshot.oops
     out = [] if oops is None else [oops.afterwards]
+    if oops is not None and oops.guard:
+        return ["The stack is full of calls that have not returned: see the call trace.", *out]
     for one in left_out(stepper.protocol)[-1:]:
         return [*out, f"This is what {one.name} is for."]
     return [*out, "Go back one step to see which bytes it ran."]
