@@ -15,7 +15,7 @@ import click
 
 from simkernel import __version__, room
 from simkernel.errors import GuestError, LearnerError, nearest
-from tui import streams
+from tui import globs, streams
 from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke
 from tui.streams import StreamError, say
 
@@ -96,6 +96,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         say(error.format_message())
         if isinstance(error, click.UsageError) and error.ctx is not None:
+            files = globs.files_among(arguments or sys.argv[1:]) if error.ctx.info_name in globs.COMMANDS else []
+            if len(files) > 1:
+                say(globs.hint(files))
             say(f"`{error.ctx.command_path} --help` says more.")
         return USAGE
     except (KeyboardInterrupt, click.Abort):

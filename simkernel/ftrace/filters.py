@@ -10,8 +10,9 @@ One token is a pattern (`filter_parse_regex()`, kernel/trace/trace_events_filter
 In a glob `*` is any text, `?` any one character, `[a-z]` one of a class, `[!a-z]` one that is not of it, and a
 backslash takes the next character literally. A `[` that nothing closes is an ordinary character.
 
-Tokens are separated by blanks. A token that matches nothing is an error, but those before it hold
-(`ftrace_regex_write()`). `func:command` forms are function triggers, which this kernel does not have.
+Tokens are separated by blanks. What they add and take away is a hash; an empty one means all functions. A token that
+matches nothing is an error, but those before it hold (`ftrace_regex_write()`). `func:command` forms are function
+triggers, which this kernel does not have.
 """
 
 from __future__ import annotations
@@ -247,6 +248,16 @@ def apply_filter(names: FunctionNames, text: str, start: Ips = EMPTY_HASH) -> Ip
         ips = names.ips[found]
         chosen = hash_of(np.setdiff1d(chosen, ips) if pattern.negated else np.union1d(chosen, ips))
     return chosen
+
+
+def traced_by(names: FunctionNames, text: str) -> tuple[Ips, bool]:
+    """The sites that are traced with `text` as the filter, and whether that filter is empty.
+
+    An empty hash names all functions (`hash_contains_ip()`, kernel/trace/ftrace.c): so with `!vfs_*` alone, which takes
+    away from nothing, those are traced, too. Raises: FilterError as `apply_filter`.
+    """
+    chosen = apply_filter(names, text)
+    return (chosen, False) if len(chosen) else (names.ips, True)
 
 
 def split_tokens(text: str) -> list[str]:

@@ -57,6 +57,43 @@ def test_functions_by_glob(run: Any) -> None:
     assert described[0]["site"] == described[0]["address"]
 
 
+EMPTY = "simkernel: the filter is empty: that means all functions, as in Linux\n"
+
+
+@pytest.mark.parametrize("globs", [["!vfs_*"], ["vfs_read", "!vfs_read"], ["*", "!*"], [""], [" "]])
+def test_an_empty_filter_is_all_functions_and_is_told_of(run: Any, globs: list[str]) -> None:
+    """hash_contains_ip(): what `trace` does with these, `functions` lists."""
+    everything = ok(run("functions"))
+    assert run("functions", "--", *globs) == (0, everything, EMPTY)
+    code, described, said = run("functions", "--json", "--", *globs)
+    assert (code, said) == (0, EMPTY) and [one["name"] for one in json.loads(described)] == everything.split()
+
+
+@pytest.mark.parametrize(
+    "command", [["trace", "!vfs_*"], ["funccount", "!vfs_*"], ["show", "enabled_functions", "--trace", "!vfs_*"]]
+)
+def test_who_traces_with_an_empty_filter_says_that_it_is_all(run: Any, command: list[str]) -> None:
+    code, out, said = run(*command, *(["--for", "60000"]))
+    assert (code, said.splitlines()[:1]) == (0, EMPTY.splitlines())
+    assert any(name in out for name in ("vfs_read", "vfs_write", "vfs_open"))
+
+
+@pytest.mark.parametrize("command", [["functions"], ["trace"], ["funccount"], ["show", "dmesg", "--trace"]])
+def test_a_pattern_that_the_shell_has_made_files_of_is_hinted_at(
+    run: Any, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("vfs_one.c", "vfs_two.c"):
+        (tmp_path / name).touch()
+    code, out, said = run(*command, "vfs_one.c", "vfs_two.c")
+    assert (code, out) == (2, "")
+    assert "'vfs_one.c' and 1 more are files in this folder: quote the pattern" in said
+    code, out, said = run(*command, "vfs_one.c")
+    assert (code, out) == (2, "") and "'vfs_one.c' is a file in this folder: quote the pattern" in said
+    code, out, said = run(*command, "vfs_three.c")
+    assert (code, out) == (2, "") and "file" not in said
+
+
 def test_ibt_moves_the_site_behind_endbr64(run: Any) -> None:
     (schedule,) = json.loads(ok(run("functions", "schedule", "--json", "--ibt")))
     assert schedule["site"] == schedule["address"] + 4

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.globs import quoting, say_if_empty
 from tui.options import KERNEL, MACHINE, Options, takes_options
 from tui.output import emit_json, progress
 from tui.session import boot, carry_out, check_alive
@@ -63,7 +64,9 @@ def command(glob: str, instructions: int, options: Options, as_json: bool) -> No
     from simkernel.ftrace.commands import SetFilter, SetTracer
 
     simulation = boot(options)
-    carry_out(simulation, options, SetFilter("filter", glob), SetTracer("function"))
+    with quoting(glob):
+        carry_out(simulation, options, SetFilter("filter", glob), SetTracer("function"))
+    say_if_empty(simulation)
     counts = Counts(simulation)
     with progress(f'Tracing "{glob}"') as line:
         count(simulation, counts, instructions, line.show)

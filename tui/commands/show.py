@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tui.globs import quoting, say_if_empty
 from tui.options import KERNEL, MACHINE, Options, takes_options
 from tui.output import emit_json
 from tui.session import boot, carry_out, run
@@ -26,7 +27,9 @@ def command(file: str, globs: tuple[str, ...], instructions: int, options: Optio
     tracefs.check_name(file)
     simulation = boot(options)
     if globs:
-        carry_out(simulation, options, SetFilter("filter", " ".join(globs)), SetTracer("function"))
+        with quoting(*globs):
+            carry_out(simulation, options, SetFilter("filter", " ".join(globs)), SetTracer("function"))
+        say_if_empty(simulation)
     run(simulation, instructions)
     text = tracefs.read(simulation, file)
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.globs import quoting, say_if_empty
 from tui.options import KERNEL, MACHINE, Options, takes_options
 from tui.output import emit_json
 from tui.session import boot, carry_out, run
@@ -39,13 +40,15 @@ def command(
     from simkernel.ftrace.commands import SetFilter, SetTracer
 
     simulation = boot(options)
-    carry_out(
-        simulation,
-        options,
-        SetFilter("filter", " ".join(globs)),
-        SetFilter("notrace", " ".join(excluded)),
-        SetTracer("function"),
-    )
+    with quoting(*globs, *excluded):
+        carry_out(
+            simulation,
+            options,
+            SetFilter("filter", " ".join(globs)),
+            SetFilter("notrace", " ".join(excluded)),
+            SetTracer("function"),
+        )
+    say_if_empty(simulation)
     run(simulation, instructions, "tracing")
     if as_json:
         emit_json(records_of(simulation))

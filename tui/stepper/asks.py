@@ -12,7 +12,7 @@ from simkernel.errors import LearnerError
 from simkernel.fetch import FetchModel
 from simkernel.files import write_text
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
-from simkernel.ftrace.filters import FunctionNames, apply_filter
+from simkernel.ftrace.filters import FunctionNames, traced_by
 from simkernel.insn import SITE_SIZE
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
 from simkernel.simulation import Simulation
@@ -145,14 +145,15 @@ def _site(stepper: Stepper, name: str) -> int:
     return stepper.image.site_of(symbol)
 
 
-def matching(stepper: Stepper, pattern: str) -> list[int]:
-    """The sites that a pattern names; LearnerError where it names none."""
+def matching(stepper: Stepper, pattern: str) -> tuple[list[int], bool]:
+    """The sites that are traced with a pattern as the filter, and whether that filter is empty: then all are."""
     image = stepper.image
     names = FunctionNames([symbol.name for symbol in image.functions()], image.mcount_loc)
-    found: list[int] = apply_filter(names, pattern).tolist()
-    if not found:
-        raise LearnerError(f"no function matches {pattern!r}")
-    return found
+    sites, empty = traced_by(names, pattern)
+    return sites.tolist(), empty
+
+
+EMPTY = "The filter is empty, which means all functions: "
 
 
 def _ask(stepper: Stepper, *commands: Command) -> None:
@@ -166,13 +167,14 @@ def _ask(stepper: Stepper, *commands: Command) -> None:
 def trace(stepper: Stepper, argument: str) -> Outcome:
     """Trace what a pattern names; without one all functions."""
     pattern = argument or "*"
-    sites = matching(stepper, pattern)
+    sites, empty = matching(stepper, pattern)
     _ask(stepper, SetFilter("filter", "" if pattern == "*" else pattern), SetTracer("function"))
     if stepper.site not in sites:
         stepper.site = sites[0]
-    what = "every function" if pattern == "*" else f"{len(sites)} function{'s' if len(sites) > 1 else ''}"
-    more = "" if pattern == "*" else ", and no other"
-    return Outcome(f"{stepper.snapshot.patch.task} is to trace {what}{more}.")
+    task = stepper.snapshot.patch.task
+    if pattern == "*" or empty:
+        return Outcome(f"{EMPTY if empty else ''}{task} is to trace every function.")
+    return Outcome(f"{task} is to trace {len(sites)} function{'s' if len(sites) > 1 else ''}, and no other.")
 
 
 def untrace(stepper: Stepper, argument: str) -> Outcome:
@@ -180,7 +182,9 @@ def untrace(stepper: Stepper, argument: str) -> Outcome:
     if not argument:
         _ask(stepper, SetTracer("nop"))
         return Outcome(f"{stepper.snapshot.patch.task} is to turn tracing off.")
-    sites = matching(stepper, argument)
+    sites, empty = matching(stepper, argument)
+    if empty:
+        raise LearnerError(f"{argument!r} leaves nothing out: name the functions that shall not be traced")
     _ask(stepper, SetFilter("notrace", argument, append=True))
     if stepper.site not in sites:
         stepper.site = sites[0]
@@ -193,12 +197,14 @@ def second_ops(stepper: Stepper, argument: str) -> Outcome:
     pattern = argument or (site.name if site is not None else "")
     if not pattern:
         raise LearnerError("name the functions that the second tracer wants")
-    sites = matching(stepper, pattern)
+    sites, empty = matching(stepper, pattern)
     if _second_is_there(stepper):
         raise LearnerError("there is a second tracer already: take it away first")
     _ask(stepper, RegisterOps(SECOND, COUNTING, 0, pattern))
     if stepper.site not in sites:
         stepper.site = sites[0]
+    if empty:
+        return Outcome(f"{EMPTY}a second tracer asks for every function.")
     return Outcome(f"A second tracer asks for {len(sites)} function{'s' if len(sites) > 1 else ''}.")
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from simkernel import disasm
-from simkernel.errors import LearnerError
 from simkernel.events import TraceWritten
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.filters import FunctionNames, apply_filter
+from simkernel.ftrace.filters import FunctionNames, traced_by
 from tui.stepper.stepper import Stepper
 
 
@@ -46,7 +45,7 @@ ORDERS: dict[str, Callable[[FunctionRow], Any]] = {
 
 
 def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -> list[FunctionRow]:
-    """The functions that a pattern names (all without one), in an order of ORDERS.
+    """The functions that a pattern names (all without one, and where it names none in the end), in an order of ORDERS.
 
     Raises: LearnerError for a pattern that names none.
     """
@@ -58,9 +57,7 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     names = [symbol.name for symbol in image.functions()]
     chosen: Sequence[int] = range(len(sites))
     if pattern:
-        found = apply_filter(FunctionNames(names, image.mcount_loc), pattern)
-        if not len(found):
-            raise LearnerError(f"no function matches {pattern!r}")
+        found, _empty = traced_by(FunctionNames(names, image.mcount_loc), pattern)
         chosen = np.flatnonzero(np.isin(sites, found)).tolist()
     rows = [
         FunctionRow(

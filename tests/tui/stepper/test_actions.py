@@ -14,6 +14,7 @@ from simkernel.fetch import FetchModel
 from simkernel.schedule import Policy
 from simkernel.snapshot.plain import plain
 from tui.stepper.actions import ACTIONS
+from tui.stepper.functions import function_rows
 from tui.stepper.stepper import Outcome, Stepper
 
 
@@ -223,3 +224,12 @@ def test_the_rest_of_the_table(stepper: Stepper) -> None:
 def test_every_action_is_tried_in_this_file() -> None:
     tried = set(re.findall(r'do\(stepper, "([a-z-]+)"', Path(__file__).read_text(encoding="utf-8")))
     assert {action.name for action in ACTIONS} <= tried
+
+
+def test_a_filter_that_comes_out_empty_traces_every_function_and_is_told_of() -> None:
+    stepper = Stepper.start("one")
+    outcome = stepper.apply("trace", "!vfs_*")
+    assert outcome.message == "The filter is empty, which means all functions: bash-201 is to trace every function."
+    assert len(function_rows(stepper, "!vfs_*")) == len(stepper.image.functions())
+    refused = stepper.apply("untrace", "!vfs_*")
+    assert refused.error and "leaves nothing out" in refused.message
