@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from tui.streams import printable
+
 
 def emit_json(value: Any) -> None:
     """Print a value as JSON."""
@@ -32,7 +34,9 @@ class Progress:
     def show(self, detail: str = "", part: float | None = None) -> None:
         """Replace the line; `detail` is how far it got, `part` of all (0 to 1) is drawn as a bar."""
         bar = "" if part is None else f"[{'#' * round(BAR * min(part, 1)):<{BAR}}] "
-        line = f"{self.what} ... {bar}{detail}".rstrip()[: shutil.get_terminal_size().columns - 1]  # else it scrolls
+        line = printable(f"{self.what} ... {bar}{detail}").rstrip()[
+            : shutil.get_terminal_size().columns - 1
+        ]  # else it scrolls
         if self._on and line != self._shown:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
             self._shown = line

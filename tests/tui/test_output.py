@@ -36,3 +36,11 @@ def test_the_line_that_says_how_far_it_is_stays_one_line(
     Progress("exploring").show("1,000,000 states, 12 steps")
     shown = capsys.readouterr().err.removeprefix("\r\x1b[K")
     assert shown == "exploring ... 1,000,000 state"
+
+
+def test_the_line_obeys_nothing_that_it_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    Progress("tracing \x1b]0;t\x07").show("vfs\n")
+    assert capsys.readouterr().err == "\r\x1b[Ktracing \\x1b]0;t\\x07 ... vfs"
