@@ -9,13 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from simkernel.asm import available
+from simkernel.child import ROOT
 from simkernel.overhead import native
 from tests.hostile import streams
 from tests.hostile.harness import Outcome, run
 from tests.hostile.streams import LINES, STATES, State
+from tui.app.start import NOT_DRAWN
 from tui.streams import printable
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk here that is always full")
@@ -69,6 +72,19 @@ def test_input_that_is_no_input_or_no_text_is_said() -> None:
     )  # fmt: skip
     code, _out, err = shell("$S step one --lines < <(printf 'n\\n\\xff\\n') >/dev/null")
     assert (code, err.count("\n")) == (2, 1) and "xff" in err
+
+
+@pytest.mark.parametrize("to", ["/dev/full", "&-", "said"])
+def test_a_screen_that_could_not_be_drawn_is_refused(to: str, tmp_path: Path) -> None:
+    """Textual draws on standard error."""
+    line = f"exec {sys.executable} -P -m tui step one 2>{to}"
+    env = os.environ | {"TERM": "xterm-256color", "PYTHONPATH": ROOT, "XDG_STATE_HOME": str(tmp_path)}
+    child = pexpect.spawn("bash", ["-c", line], env=env, cwd=str(tmp_path))
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2 and not child.before
+    said = [file.read_text() for file in tmp_path.iterdir()]
+    assert said == ([f"simkernel: {NOT_DRAWN}\n"] if to == "said" else [])
 
 
 def test_no_control_character_of_an_argument_comes_out() -> None:
