@@ -209,7 +209,10 @@ class Cpu:
 
     def run(self, count: int) -> Fault | None:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
+        begin = self.rip
         fault = self._start(0, count)
+        if count == 1 and fault is not None and self._is_ahead(fault) and self.rip != begin:
+            return None  # it has run; the page is ahead of what it leads to
         while fault is not None and self._is_ahead(fault):
             ahead, start = fault, self.rip
             size = disasm.length(self._code_at_rip().ljust(disasm.LONGEST, b"\0"), start)

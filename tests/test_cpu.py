@@ -179,3 +179,15 @@ def test_a_guard_page_is_not_there_and_the_pages_around_it_are(text: str, error:
     fault = cpu.run(100)
     assert fault is not None and (fault.vector, fault.error, fault.cr2) == (VECTOR_PF, error, base + offset)
     assert cpu.rsp == base and (stack[4096:8192] == 0xEE).all() and stack[8192] == 7
+
+
+def test_one_instruction_is_one_also_where_it_leads_to_the_end_of_the_code() -> None:
+    """The engine translates what it leads to, up to the page that cannot be run, before it asks whether to go on."""
+    code, stack = new_buffer(4096), new_buffer(4096)
+    code[:5] = list(bytes.fromhex("e9 7b 0f 00 00"))  # jmp CODE + 0xf80; from there on add %al, (%rax) to the end
+    cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(STACK, stack, code=False)])
+    cpu.reset(rip=CODE, rax=STACK + 1, eflags=2)
+    assert cpu.run(1) is None
+    assert (cpu.rip, int(stack[1])) == (CODE + 0xF80, 0)
+    assert cpu.run(1) is None
+    assert (cpu.rip, int(stack[1])) == (CODE + 0xF82, 1)
