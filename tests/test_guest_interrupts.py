@@ -21,7 +21,7 @@ def busy_kernel() -> CoreKernel:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     ops = kernel.add_ops(0, "function_trace_call", [])
     trampoline = kernel.trampoline(ops, "function_trace_call")
-    kernel.inner_call("ftrace_ops_list_func")
+    kernel.inner_call("arch_ftrace_ops_list_func")
     for name in ("x64_sys_call", "nmi_handle", "do_sync_core"):
         kernel.call_from(name, trampoline)
     kernel.call_from("stub_add_second", kernel.image.address("ftrace_regs_caller"))
@@ -41,7 +41,7 @@ def trail(kernel: CoreKernel, disturb: str) -> list[tuple[int, ...]]:
     What the tracer reads from the clock and the buffer's head differs, so in it and its trampoline few registers count.
     """
     machine, cpu = kernel.machine, kernel.machine.cpus[0]
-    callers = "function_trace_call ftrace_ops_list_func ftrace_lookup_ip ftrace_caller ftrace_regs_caller".split()
+    callers = "function_trace_call arch_ftrace_ops_list_func ftrace_lookup_ip ftrace_caller ftrace_regs_caller".split()
     states = []
     for _ in range(STEPS):
         if disturb == "nmi":

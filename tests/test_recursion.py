@@ -191,7 +191,7 @@ def takes(word: int, count: int) -> int | None:
     return None
 
 
-@pytest.mark.parametrize("func", ["ftrace_ops_assist_func", "ftrace_ops_list_func"])
+@pytest.mark.parametrize("func", ["ftrace_ops_assist_func", "arch_ftrace_ops_list_func"])
 def test_a_callback_is_called_where_its_context_has_a_bit_free(func: str) -> None:
     kernel = WholeKernel(default_image(), 1)
     kernel.run(200, 500)

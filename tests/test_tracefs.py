@@ -67,7 +67,7 @@ def test_enabled_functions_names_trampolines_and_what_they_call(setup: Setup) ->
     assert tracefs.read(setup, "enabled_functions") == (
         f"schedule (1)           \ttramp: {tramp} (function_trace_call+0x0/0x10) ->function_trace_call+0x0/0x10\n"
         f"vfs_open (1) R I     M \ttramp: {regs} (ftrace_ops_count+0x0/0xc0) ->ftrace_ops_count+0x0/0xc0\n"
-        "vfs_read (2) R I     M  ->ftrace_ops_list_func+0x0/0x10\n"
+        "vfs_read (2) R I     M  ->arch_ftrace_ops_list_func+0x0/0x10\n"
         f"vfs_write (1) R I     M \ttramp: {regs} (ftrace_ops_count+0x0/0xc0) ->ftrace_ops_count+0x0/0xc0\n"
     )
     do(setup, UnregisterOps("regs"), SetTracer("nop"))

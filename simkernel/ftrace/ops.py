@@ -1,7 +1,7 @@
 """struct ftrace_ops: one for each party that wants to be called, with the functions it wants.
 
 Mirrors include/linux/ftrace.h (6.12). The structs, their list and their hashes lie in guest memory, where the guest's
-`ftrace_ops_list_func` reads them; the values here are the patching task's own knowledge of them, and frozen.
+`arch_ftrace_ops_list_func` reads them; the values here are the patching task's own knowledge of them, and frozen.
 
 A hash is written once, at a place of its own, and then pointed to: guest code may be reading the one before. That one
 is *retired*, and its place used again only when Tasks RCU has shown that nobody can be reading it.

@@ -6,7 +6,8 @@ choose what the shared trampolines call, count it in the records of its function
 (`ftrace_hash_move_and_update_ops()`): point to them, count out the old and in the new, patch once.
 
 "Patch" is `ftrace_modify_all_code()`. Where the function that the shared trampolines call changes, they first call
-`ftrace_ops_list_func`, which asks each ops' hashes; then the sites are patched; then comes the final function.
+`arch_ftrace_ops_list_func`, which asks each ops' hashes; then the sites are patched; then comes the final
+function.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class Update:
             self.do(SetTraceFunction(func, op))
 
     def _list_func(self) -> int:
-        return self.kernel.address("ftrace_ops_list_func")
+        return self.kernel.address("arch_ftrace_ops_list_func")
 
     # --- unregister_ftrace_function() ---------------------------------------------------------------------------
 

@@ -12,14 +12,21 @@
  * ftrace_caller and ftrace_regs_caller are shared by all ops and also the pattern that create_trampoline() copies:
  * from the first label to `_end`, then a RET of its own and the address of its ops. Only the movq at `_op_ptr` and
  * the call at `_call` (`ftrace_regs_call`) depend on the place; both are set again in each copy.
- * Simplified: without frame pointers (CONFIG_UNWINDER_ORC), so MCOUNT_FRAME_SIZE is 0; RET is a plain ret.
+ * The bytes are those of Linux's file, built with `simkernel config`: no frame pointers, so MCOUNT_FRAME_SIZE is 0; no
+ * call depth tracking; RET is a plain ret. A callback is a C function, so it may change r10 and r11, which no
+ * ftrace_caller saves and of which ftrace_regs_caller restores r10 alone: no caller keeps them across a call.
+ * Simplified: Linux's last ret is an ALTERNATIVE, with one byte of NOP behind it. ftrace_stub_direct_tramp, which
+ * only its self-test calls, and the function graph tracer's part of the file are left out.
  */
 
 /* Bits of struct ftrace_ops.flags that guest code reads (include/linux/ftrace.h). */
 .set FTRACE_OPS_FL_SAVE_REGS, 0x4
 .set FTRACE_OPS_FL_STUB, 0x20
 
-/* save_mcount_regs: an incomplete pt_regs, then rdi = the site, rsi = the parent. `added`: bytes pushed before. */
+/*
+ * save_mcount_regs: an incomplete pt_regs, then rdi = the site, rsi = the parent. `added`: bytes pushed before. rbp goes
+ * through rdx because a kernel with frame pointers has it on the stack.
+ */
 .macro SAVE_MCOUNT_REGS added
 subq $FRAME_SIZE, %rsp
 movq %rax, PT_RAX(%rsp)
@@ -30,7 +37,8 @@ movq %rdi, PT_RDI(%rsp)
 movq %r8, PT_R8(%rsp)
 movq %r9, PT_R9(%rsp)
 movq $0x0, PT_ORIG_RAX(%rsp)
-movq %rbp, PT_RBP(%rsp)
+movq %rbp, %rdx
+movq %rdx, PT_RBP(%rsp)
 movq FRAME_SIZE + 0x8 + \added(%rsp), %rsi
 movq FRAME_SIZE + \added(%rsp), %rdi
 movq %rdi, PT_RIP(%rsp)
@@ -50,15 +58,15 @@ movq PT_RAX(%rsp), %rax
 addq $FRAME_SIZE - \keep, %rsp
 .endm
 
-/* What the compiler's call means until ftrace_init() has made it a NOP: nothing. */
-SYM_FUNC_START_NOTRACE __fentry__
-	ret
-SYM_FUNC_END __fentry__
-
 /* The callback that does nothing: where there is no ops, and between two of them. */
 SYM_FUNC_START_NOTRACE ftrace_stub
 	ret
 SYM_FUNC_END ftrace_stub
+
+/* What the compiler's call means until ftrace_init() has made it a NOP: nothing. */
+SYM_FUNC_START_NOTRACE __fentry__
+	ret
+SYM_FUNC_END __fentry__
 
 SYM_CODE_START ftrace_caller
 	SAVE_MCOUNT_REGS 0x0
@@ -69,7 +77,7 @@ SYM_CODE_START ftrace_caller
 SYM_INNER_LABEL ftrace_caller_op_ptr, SYM_L_GLOBAL
 	movq function_trace_op(%rip), %rdx
 /* Fourth argument. CS 0 says that these are not all registers (arch_ftrace_get_regs). */
-	movq %rsp, %rcx
+	leaq (%rsp), %rcx
 	movq $0x0, PT_CS(%rsp)
 /* The inner call: ftrace changes its target by the same int3 protocol as a site. */
 SYM_INNER_LABEL ftrace_call, SYM_L_GLOBAL
@@ -105,7 +113,7 @@ SYM_INNER_LABEL ftrace_regs_caller_op_ptr, SYM_L_GLOBAL
 	movq %rcx, PT_CS(%rsp)
 	leaq FRAME_SIZE + 0x10(%rsp), %rcx
 	movq %rcx, PT_RSP(%rsp)
-	movq %rsp, %rcx
+	leaq (%rsp), %rcx
 SYM_INNER_LABEL ftrace_regs_call, SYM_L_GLOBAL
 	call ftrace_stub
 /* The callback may have changed flags, RIP and registers: they become the function's. */
@@ -138,6 +146,11 @@ SYM_INNER_LABEL ftrace_regs_caller_end, SYM_L_GLOBAL
 	movq %rax, FRAME_SIZE(%rsp)
 	RESTORE_MCOUNT_REGS 0x8
 	popfq
+/* A ret without its call puts the CPU's return stack buffer out of step; a call that does not return puts it right. */
+	call .Ldo_rebalance
+	int3
+.Ldo_rebalance:
+	addq $0x8, %rsp
 	ret
 SYM_CODE_END ftrace_regs_caller
 

@@ -5,8 +5,9 @@
  * Calling conventions, for all files
  *   C functions   System V: arguments rdi rsi rdx rcx r8 r9, result rax; rbx rbp r12-r15 are the callee's to
  *                 keep. DF is 0. No alignment of rsp is needed: there is no SSE here.
- *   traced        SYM_FUNC_START: `call __fentry__` is its first instruction. A callback keeps every register
- *                 and the flags do not survive it (as in Linux: no function expects flags at its entry).
+ *   traced        SYM_FUNC_START: `call __fentry__` is its first instruction. What ftrace puts there keeps every
+ *                 register but r10 and r11, which a callback may change, and the flags. As in Linux: no caller
+ *                 keeps any of these across a call, and no function expects anything in them at its entry.
  *   noinstr       SYM_FUNC_START_NOTRACE and SYM_CODE_START: no site, and calls nothing traced where Linux
  *                 forbids it (entry code, the int3 handler, trampolines, tracer callbacks, the context switch).
  *   interrupts    come between any two instructions while IF is 1, NMIs always; they keep all registers.

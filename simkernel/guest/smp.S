@@ -128,7 +128,10 @@ SYM_FUNC_START_NOTRACE_LOCAL stop_cpu_and_wait
 	pause
 	cmpq $STOP_GO_ON, %gs:PCPU_STOP
 	jne .Lstop_wait
-/* A return does not serialize, so the new text asks for it (commit 0e00f7ae). In the interrupt, its IRET does. */
+/*
+ * A return does not serialize. Linux's stop_machine_text_poke() (alternative.c, for text_poke_smp()) asked for it from
+ * commit 0e00f7ae on; multi_cpu_stop() itself never did. In the interrupt, its IRET does.
+ */
 	cmpq $0x0, stop_serialize(%rip)
 	je .Lstop_leave
 	IRET_TO_SELF

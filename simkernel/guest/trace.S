@@ -3,14 +3,15 @@
  *
  * A trampoline of ftrace_64.S calls each of them with
  *   rdi ip (the site), rsi parent_ip, rdx op, rcx fregs
- * in the state of the traced function: IF on or off, any preempt_count, also inside an interrupt or an NMI. They may
- * change rax rcx rdx rsi rdi r8 r9 only, which is what every trampoline saves: a traced function keeps all registers.
+ * in the state of the traced function: IF on or off, any preempt_count, also inside an interrupt or an NMI. As C
+ * functions they may change rax rcx rdx rsi rdi r8 r9, which every trampoline saves, and r10 and r11, which
+ * none keeps for them: nobody has a value there across a call.
  *
  * No recursion: Linux's function_trace_call() asks ftrace_test_recursion_trylock() because what it calls may be traced.
  * The callbacks here call nothing traced, take no lock and touch no unmapped page, so none can begin inside another but
  * by an interrupt, whose callbacks are complete before this one goes on. Others may: see trace_recursion.S.
  *
- * From a site's call to site + 5 through a trampoline of its own: 70 instructions with function_trace_call, 2 more
+ * From a site's call to site + 5 through a trampoline of its own: 71 instructions with function_trace_call, 2 more
  * where an unread record is overwritten, 3 more in a hard interrupt, 5 more in an NMI.
  */
 
@@ -94,11 +95,13 @@ SYM_FUNC_START_NOTRACE_LOCAL function_trace_call
 SYM_FUNC_END function_trace_call
 
 /*
- * ftrace_ops_list_func: for sites with more than one ops, and for all sites while an update is under way. It tests each
- * ops' filters itself (ftrace_ops_test), so it is right whatever a site called it for. rbx ip, rbp parent_ip, r12 op,
- * r13 fregs, r14 the recursion bit. Preemption is off meanwhile: for that alone, Linux keeps an ops and its hashes.
+ * arch_ftrace_ops_list_func: for sites with more than one ops, and for all sites while an update is under way. It tests
+ * each ops' filters itself (ftrace_ops_test), so it is right whatever a site called it for. rbx ip, rbp parent_ip, r12
+ * op, r13 fregs, r14 the recursion bit. Preemption is off meanwhile: for that alone, Linux keeps an ops and its hashes.
+ * ftrace_ops_list_func is the linker script's second name for it (MCOUNT_REC, vmlinux.lds.h).
  */
-SYM_FUNC_START_NOTRACE ftrace_ops_list_func
+SYM_FUNC_START_NOTRACE arch_ftrace_ops_list_func
+SYM_INNER_LABEL ftrace_ops_list_func, SYM_L_GLOBAL
 	pushq %rbx
 	pushq %rbp
 	pushq %r12
@@ -128,22 +131,22 @@ SYM_FUNC_START_NOTRACE ftrace_ops_list_func
 	je .Llist_skip
 /* It matches if its filter is empty or has the site, and its notrace hash is empty or has it not. */
 .Llist_filter:
-	movq OPS_FILTER_HASH(%r12), %rsi
-	testq %rsi, %rsi
+	movq OPS_FILTER_HASH(%r12), %rdi
+	testq %rdi, %rdi
 	je .Llist_notrace
-	cmpq $0x0, HASH_COUNT(%rsi)
+	cmpq $0x0, HASH_COUNT(%rdi)
 	je .Llist_notrace
-	movq %rbx, %rdi
+	movq %rbx, %rsi
 	call ftrace_lookup_ip
-	testl %eax, %eax
+	testq %rax, %rax
 	je .Llist_skip
 .Llist_notrace:
-	movq OPS_NOTRACE_HASH(%r12), %rsi
-	testq %rsi, %rsi
+	movq OPS_NOTRACE_HASH(%r12), %rdi
+	testq %rdi, %rdi
 	je .Llist_call
-	movq %rbx, %rdi
+	movq %rbx, %rsi
 	call ftrace_lookup_ip
-	testl %eax, %eax
+	testq %rax, %rax
 	jne .Llist_skip
 .Llist_call:
 	movq %rbx, %rdi
@@ -163,21 +166,22 @@ SYM_FUNC_START_NOTRACE ftrace_ops_list_func
 	popq %rbp
 	popq %rbx
 	ret
-SYM_FUNC_END ftrace_ops_list_func
+SYM_FUNC_END arch_ftrace_ops_list_func
 
 /*
- * bool ftrace_lookup_ip(unsigned long ip, struct ftrace_hash *hash): rdi rsi, eax. Binary search of the sorted
- * addresses: [rcx, rdx) is what is left. Simplified: __ftrace_lookup_ip() looks into a hash table.
+ * struct ftrace_func_entry *ftrace_lookup_ip(struct ftrace_hash *hash, unsigned long ip): rdi rsi; rax the entry, or
+ * NULL. Simplified: Linux's looks into a hash table, whose entries are links of lists; here the entries are the sorted
+ * addresses themselves, and [rcx, rdx) is what a binary search has left of them.
  */
 SYM_FUNC_START_NOTRACE ftrace_lookup_ip
 	xorl %ecx, %ecx
-	movq HASH_COUNT(%rsi), %rdx
+	movq HASH_COUNT(%rdi), %rdx
 .Llookup_again:
 	cmpq %rdx, %rcx
 	jae .Llookup_missing
 	leaq (%rcx,%rdx,1), %rax
 	shrq $0x1, %rax
-	cmpq HASH_IPS(%rsi,%rax,8), %rdi
+	cmpq HASH_IPS(%rdi,%rax,8), %rsi
 	je .Llookup_found
 	ja .Llookup_upper
 	movq %rax, %rdx
@@ -186,7 +190,7 @@ SYM_FUNC_START_NOTRACE ftrace_lookup_ip
 	leaq 0x1(%rax), %rcx
 	jmp .Llookup_again
 .Llookup_found:
-	movl $0x1, %eax
+	leaq HASH_IPS(%rdi,%rax,8), %rax
 	ret
 .Llookup_missing:
 	xorl %eax, %eax

@@ -51,7 +51,7 @@ BEGINNINGS = {
     "flag": Beginning(b"\x80\x3d" + bytes(4) + b"\x00\x0f\x85" + bytes(4), ((2, 7, FLAG), (9, 13, "__fentry__"))),
     "nops": Beginning(NOPS[1] * SITE_SIZE),
     "function": _called("ftrace_caller", _RECORD),
-    "two-ops": _called("ftrace_caller", "ftrace_ops_list_func"),
+    "two-ops": _called("ftrace_caller", "arch_ftrace_ops_list_func"),
     "regs": _called("ftrace_regs_caller", _RECORD),
     "int3": Beginning(bytes((INT3,)) + NOP5[1:], (), _RECORD),
 }

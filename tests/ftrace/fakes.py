@@ -69,7 +69,7 @@ class FakeKernel:
         self._symbols: list[FakeSymbol] = []
         base = layout.TEXT_BASE
         known = {"function_trace_op": layout.BSS_BASE + 0x10_0000, "ftrace_stub": base + 0x10}
-        for at, name in enumerate(("__fentry__", "ftrace_stub", "ftrace_ops_list_func", "function_trace_call")):
+        for at, name in enumerate(("__fentry__", "ftrace_stub", "arch_ftrace_ops_list_func", "function_trace_call")):
             self._add(name, base + 0x10 * at, 0x10)
         self._add("ftrace_ops_count", base + 0x40, 0x10)
         for at, prefix in ((0x100, "ftrace_caller"), (0x200, "ftrace_regs_caller")):

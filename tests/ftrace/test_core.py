@@ -123,8 +123,8 @@ def test_the_steps_of_the_first_tracer_come_in_linux_s_order(setup: Setup) -> No
     told = [getattr(step, "what", type(step).__name__) for step in code]
     assert told == [
         "WriteTrampoline",
-        "ftrace_call: call ftrace_ops_list_func",
-        "ftrace_regs_call: call ftrace_ops_list_func",
+        "ftrace_call: call arch_ftrace_ops_list_func",
+        "ftrace_regs_call: call arch_ftrace_ops_list_func",
         "Verify",
         "8 sites",
         "ftrace_call: call function_trace_call",
@@ -187,7 +187,7 @@ def test_two_ops_on_one_site_share_ftrace_caller_and_go_back(setup: Setup) -> No
     assert target(setup, "schedule") == "tramp:global_ops"
     assert target(setup, "vfs_read") == "ftrace_caller"
     inner = setup.kernel.address("ftrace_call")
-    assert call_target(inner, setup.machine.text_read(inner, 5)) == setup.kernel.address("ftrace_ops_list_func")
+    assert call_target(inner, setup.machine.text_read(inner, 5)) == setup.kernel.address("arch_ftrace_ops_list_func")
     do(setup, UnregisterOps("count"))
     assert target(setup, "vfs_read") == "tramp:global_ops"
 

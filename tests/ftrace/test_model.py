@@ -81,7 +81,7 @@ def command_of(move: tuple[object, ...], model: Model, hashes: dict[str, set[str
 
 
 def guest_list(setup: Setup) -> dict[str, tuple[set[str], set[str]]]:
-    """What `ftrace_ops_list_func` finds in guest memory: the ops from the head on, with their filter and notrace."""
+    """What `arch_ftrace_ops_list_func` finds in guest memory: the ops from the head on, with filter and notrace."""
     memory, at = setup.machine.memory, setup.machine.memory.read_u64(setup.kernel.address("ftrace_ops_list"))
     names = dict(zip(setup.kernel.mcount_loc.tolist(), NAMES, strict=True))
     found: dict[str, tuple[set[str], set[str]]] = {}
@@ -128,7 +128,7 @@ def check_against(setup: Setup, model: Model) -> None:
         for at in (setup.kernel.address("ftrace_call"), setup.kernel.address("ftrace_regs_call"))
     }
     names = list(model.ops)
-    lone = "function_trace_call" if names == ["global_ops"] else "ftrace_ops_list_func"
+    lone = "function_trace_call" if names == ["global_ops"] else "arch_ftrace_ops_list_func"
     (found,) = inner
     assert found is not None and found.name == (lone if names else "ftrace_stub")
     check_guest_view(setup, model)

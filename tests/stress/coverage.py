@@ -28,7 +28,7 @@ PARKINGS = {"thread": "in its stopper thread", "ipi": "in the interrupt"}
 KINDS = ("nop->call", "call->call", "call->nop")
 # In the int3 handler itself interrupts are off; a task can be preempted at its very end, and an NMI can come into it.
 PREEMPTED = ("at the return from an int3 handler", "in a callback", "in a trampoline", "at site+0")
-CALLBACKS = ("function_trace_call", "ftrace_ops_list_func", "ftrace_lookup_ip", "ftrace_ops_count")
+CALLBACKS = ("function_trace_call", "arch_ftrace_ops_list_func", "ftrace_lookup_ip", "ftrace_ops_count")
 INT3_HANDLER = ("asm_exc_int3", "exc_int3", "poke_int3_handler")
 PARKED = ("stop_cpu_and_wait",)
 TRAMPOLINES = ("ftrace_caller", "ftrace_regs_caller")

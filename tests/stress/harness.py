@@ -40,7 +40,7 @@ class Setting:
     """What a machine is booted with; runs of many seeds begin at the same place.
 
     `kept`: somebody traces all the while a function that hardly ever runs. Then the shared trampolines call
-    `ftrace_ops_list_func` throughout, and an update patches sites alone; else most of its batches are theirs.
+    `arch_ftrace_ops_list_func` throughout, and an update patches sites alone; else most of its batches are theirs.
     `tick`: instructions for each CPU.
     """
 

@@ -58,9 +58,9 @@ def _text(simulation: Simulation, address: int, data: bytes) -> None:
 
 
 def list_function_without_hash_test(simulation: Simulation) -> None:
-    """ftrace_ops_list_func looks into the hashes as before, and goes on whatever it finds."""
+    """arch_ftrace_ops_list_func looks into the hashes as before, and goes on whatever it finds."""
     image = simulation.image
-    symbol, lookup = image.symbol("ftrace_ops_list_func"), image.address("ftrace_lookup_ip")
+    symbol, lookup = image.symbol("arch_ftrace_ops_list_func"), image.address("ftrace_lookup_ip")
     code = list(disasm.decode(simulation.machine.text_read(symbol.address, symbol.size), symbol.address))
     asked = [at for at, instruction in enumerate(code) if instruction.is_call and instruction.target == lookup]
     assert len(asked) == 2, "the filter and the notrace hash"

@@ -80,7 +80,7 @@ class Observer:
         self._looked_at: frozenset[int] = frozenset()
         self._shared = {image.address(name): name for name in ("ftrace_caller", "ftrace_regs_caller")}
         self._inner = frozenset(image.address(name) for name in ("ftrace_call", "ftrace_regs_call"))
-        self._list_func = image.address("ftrace_ops_list_func")
+        self._list_func = image.address("arch_ftrace_ops_list_func")
         self.forget()
 
     def attach(self) -> None:

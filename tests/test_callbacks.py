@@ -1,0 +1,146 @@
+"""What stands between a site and a callback: Linux's bytes; the list function; what a callback may change."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simkernel import layout, tracefs
+from simkernel.ftrace.commands import RegisterOps
+from simkernel.ftrace.trampolines import CallerCode, call_bytes, create_trampoline
+from simkernel.image import KernelImage
+from simkernel.image.sources import guest_sources
+from simkernel.simulation import Simulation
+from tests.guest import vitals
+from tests.guest.whole_kernel import WholeKernel
+from tests.linux_ftrace_64 import assembled
+from tests.test_names import ROOT, needs_source
+
+COUNTS = "\tlock incq OPS_HITS(%rdx)\n"
+GARBAGE = "\tmovabsq $0xdeadbeefdeadbeef, %{0}\n"
+LIST_FUNC = "arch_ftrace_ops_list_func"
+CALLERS = ("ftrace_caller", "ftrace_regs_caller")
+needs_binutils = pytest.mark.skipif(
+    None in [shutil.which(tool) for tool in ("gcc", "objcopy", "nm", "readelf")], reason="gcc or binutils are missing"
+)
+
+
+@needs_source
+@needs_binutils
+@pytest.mark.parametrize("name", [*CALLERS, "ftrace_stub", "__fentry__"])
+def test_the_bytes_are_those_of_linuxs_own_file(name: str, tmp_path: Path) -> None:
+    image, linux = KernelImage.default(), assembled(Path(ROOT), tmp_path)
+    start, end = linux.of(name)
+    address = image.address(name)
+    wanted = bytearray(linux.text[start:end])
+    for at, (symbol, addend) in linux.places.items():
+        if start <= at < end:
+            displacement = image.address(symbol) + addend - (address + at - start)
+            wanted[at - start : at - start + 4] = displacement.to_bytes(4, "little", signed=True)
+    assert image.text_of(image.symbol(name)) == bytes(wanted)
+    labels = {label: at - start for label, at in linux.labels.items() if start <= at < end and label in LABELS}
+    assert {label: image.address(label) - address for label in labels} == labels
+
+
+LABELS = {
+    f"ftrace_{name}" for name in "call caller_op_ptr caller_end regs_call regs_caller_jmp regs_caller_end".split()
+}
+
+
+# --- the list function ------------------------------------------------------------------------------------------------
+
+
+def test_ftrace_lookup_ip_takes_a_hash_and_an_address_and_gives_the_entry_or_null() -> None:
+    kernel = WholeKernel(KernelImage.default(), cpus=1)
+    place = layout.HEAP_BASE + layout.HEAP_SIZE - 0x400
+    sites = [int(site) for site in kernel.image.mcount_loc[::11]]
+    for size in (0, 1, 2, 5, len(sites)):
+        kernel.machine.memory.write_u64(place + layout.HASH_COUNT, size)
+        entries = {site: place + layout.HASH_IPS + 8 * at for at, site in enumerate(sites[:size])}
+        for site, entry in entries.items():
+            kernel.machine.memory.write_u64(entry, site)
+        for ip in [0, *sites, sites[-1] + 1]:
+            assert kernel.call("ftrace_lookup_ip", place, ip) == entries.get(ip, 0)
+
+
+def test_the_list_function_has_linuxs_two_names_and_is_printed_by_the_first() -> None:
+    image = KernelImage.default()
+    address = image.address("ftrace_ops_list_func")
+    assert [s.name for s in image.symbols if s.address == address] == [LIST_FUNC, "ftrace_ops_list_func"]
+    assert image.symbolize(address) == LIST_FUNC
+    simulation = Simulation.boot(image=image)
+    for name in ("one", "two"):
+        simulation.do(RegisterOps(name, "ftrace_ops_count", filter="vfs_read"))
+    simulation.settle_down()
+    assert f"->{LIST_FUNC}+0x0/0x" in tracefs.read(simulation, "enabled_functions")
+    found = [line.split()[2] for line in tracefs.read(simulation, "kallsyms").splitlines() if f"{address:x}" in line]
+    assert found == [LIST_FUNC, "ftrace_ops_list_func"]
+
+
+# --- what a callback may change ---------------------------------------------------------------------------------------
+
+
+@cache
+def changing(*registers: str) -> KernelImage:
+    """The default kernel with an ftrace_ops_count that leaves garbage in these registers."""
+    sources = [source for part in guest_sources() for source in part]
+    whole = "".join(text for _, text in sources)
+    assert whole.count(COUNTS) == 1
+    garbage = "".join(GARBAGE.format(register) for register in registers)
+    return KernelImage.from_sources([(name, text.replace(COUNTS, COUNTS + garbage)) for name, text in sources])
+
+
+def traced(image: KernelImage, way: str) -> WholeKernel:
+    """A kernel whose sites all call ftrace_ops_count: by a trampoline of its own, or by a shared one and the list."""
+    kernel = WholeKernel(image, tick_period=60_000)
+    machine, ops = kernel.machine, layout.FTRACE_OPS_BASE
+    regs = "regs" in way
+    machine.memory.write_u64(ops + layout.OPS_FUNC, image.address("ftrace_ops_count"))
+    machine.memory.write_u64(ops + layout.OPS_NEXT, image.address("ftrace_list_end"))
+    machine.memory.write_u64(image.address("ftrace_ops_list"), ops)
+    if way in CALLERS:
+        where, call = image.address(way), CallerCode.of(image, regs).call
+        machine.write_code(call, call_bytes(call, image.address(LIST_FUNC)), fresh=True)
+    else:
+        where = layout.TRAMP_BASE
+        code, _ = create_trampoline(machine, image, where, ops, image.address("ftrace_ops_count"), regs)
+        machine.write_code(where, code, fresh=True)
+    calls = [list(call_bytes(int(site), where)) for site in image.mcount_loc]
+    machine.write_sites(image.mcount_loc, np.array(calls, dtype=np.uint8))
+    return kernel
+
+
+def ran(kernel: WholeKernel) -> list[object]:
+    """The registers and all data but stacks, after a run of all tasks with timers, interrupts and NMIs."""
+    for _ in range(60):
+        if kernel.oopsed():
+            break
+        kernel.run(100, 317)
+        for cpu in range(0 if kernel.oopsed() else kernel.cpus):
+            kernel.nmi(cpu)
+    start, end = kernel.image.address("_sdata"), kernel.image.address("_edata")
+    spans = [(start, end - start), (layout.BSS_BASE, layout.IRQ_STACKS - layout.BSS_BASE)]
+    spans += [(layout.TP_VEC, layout.TASK_STACKS - layout.TP_VEC), (layout.HEAP_BASE, layout.HEAP_SIZE)]
+    free = ("rax", "r10", "r11")  # a CPU may have stopped inside the callback
+    registers = [{k: v for k, v in cpu.registers().items() if k not in free} for cpu in kernel.machine.cpus]
+    return [registers, *(kernel.machine.memory.read(*span) for span in spans)]
+
+
+@pytest.mark.keystone
+@pytest.mark.parametrize("way", [*CALLERS, "own", "own regs"])
+def test_a_callback_may_change_r10_and_r11(way: str) -> None:
+    """The same run, bit for bit, as with a callback that changes rax instead, which every trampoline restores."""
+    kernel, other = traced(changing("r10", "r11"), way), traced(changing("rax", "rax"), way)
+    assert ran(kernel) == ran(other)
+    assert not kernel.oopsed() and [p for p in vitals.tasks(kernel) if "wrong results" in p] == []
+    assert kernel.u64(layout.FTRACE_OPS_BASE + layout.OPS_HITS) > 5_000
+
+
+@pytest.mark.keystone
+@pytest.mark.parametrize("register", ["rbx", "r12"])
+def test_a_callback_may_not_change_what_the_callee_keeps(register: str) -> None:
+    assert ran(traced(changing(register), "own")) != ran(traced(changing("rax"), "own"))
