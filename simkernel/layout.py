@@ -162,6 +162,12 @@ TP_OPCODE = 9  # u8, of the instruction to emulate
 TP_TEXT = 10  # u8[5]
 TP_OLD = 15  # u8
 
+# struct bp_patching_desc (offsets; alternative.c, 6.12)
+DESC_VEC = 0  # address of the batch's first text_poke_loc
+DESC_NR_ENTRIES = 8  # int
+DESC_REFS = 12  # atomic_t
+DESC_SIZE = 16
+
 # --- a ring buffer record (offsets) ---------------------------------------------------------------------------
 REC_TS = 0x00
 REC_IP = 0x08

@@ -165,7 +165,7 @@ class TextPoke:
         self.state = PokeState()
         self._during = self.state, ("", True)
         image = machine.image
-        self._desc = image.address("bp_desc")  # struct bp_patching_desc: vec, nr_entries, refs
+        self._desc = image.address("bp_desc")  # struct bp_patching_desc
         self._skip_mode = image.address("int3_skip_mode")
         self._stop_serialize = image.address("stop_serialize")
 
@@ -237,7 +237,7 @@ class TextPoke:
                 return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP) != PARKED)
             case Unpark():
                 return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP))
-            case Release(wait=True) if self.machine.memory.read_u64(self._desc + 16):
+            case Release(wait=True) if self.machine.memory.read_u32(self._desc + layout.DESC_REFS):
                 handlers = (cpu for cpu in cpus if self.machine.lanes[cpu].int3s)
                 return tuple(handlers) or tuple(cpus)
         return ()
@@ -286,9 +286,9 @@ class TextPoke:
         if self.protocol.claims:
             memory.write(layout.TP_VEC, self._entries(batch).tobytes())
             memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
-            memory.write_u64(self._desc, layout.TP_VEC)
-            memory.write_u64(self._desc + 8, len(batch))
-            memory.write_u64(self._desc + 16, 1)
+            memory.write_u64(self._desc + layout.DESC_VEC, layout.TP_VEC)
+            memory.write_u32(self._desc + layout.DESC_NR_ENTRIES, len(batch))
+            memory.write_u32(self._desc + layout.DESC_REFS, 1)
         self._set_gate()
         number = self.state.number + 1
         self.state = PokeState(batch, Progress(), number, self.state.protocol, self.state.guest_gate)
@@ -372,6 +372,7 @@ class TextPoke:
         memory = self.machine.memory
         self.machine.clock += ACTION_PRICE
         if not waiting:
-            memory.write_u64(self._desc + 16, (memory.read_u64(self._desc + 16) - 1) & 0xFFFF_FFFF_FFFF_FFFF)
+            refs = self._desc + layout.DESC_REFS
+            memory.write_u32(refs, (memory.read_u32(refs) - 1) & 0xFFFF_FFFF)
             return []
         return [BatchReleased(batch=self.state.number)]

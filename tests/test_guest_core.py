@@ -227,12 +227,16 @@ def int3_everywhere(kernel: CoreKernel, trampoline: int = 0) -> TextPoke:
     return poke
 
 
+def references(kernel: CoreKernel) -> int:
+    return kernel.machine.memory.read_u32(kernel.image.address("bp_desc") + layout.DESC_REFS)
+
+
 def test_int3s_at_all_sites_are_answered_as_nops() -> None:
     kernel = CoreKernel(tick_period=10_000).online()
     int3_everywhere(kernel)
     kernel.run(3_000, quantum=50)
     assert_right(kernel, 20)
-    assert 1 <= kernel.word("bp_desc", 16) <= 1 + kernel.cpus
+    assert 1 <= references(kernel) <= 1 + kernel.cpus
 
 
 def test_int3s_at_all_sites_are_answered_as_calls() -> None:
@@ -259,7 +263,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
         kernel.machine.write_code(site, b"\xcc", fresh=True)
         kernel.run(10)
         assert_right(kernel, 2)
-        assert kernel.word("bp_desc", 16) == 1
+        assert references(kernel) == 1
 
 
 def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> None:
@@ -275,17 +279,17 @@ def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> N
     assert kernel.word("oops_in_progress") == 1
     assert kernel.machine.percpu(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
     assert memory.read_u64(regs + layout.PT_RIP) == target(kernel) + 1
-    assert kernel.word("bp_desc", 16) == 1
+    assert references(kernel) == 1
 
 
 def test_an_int3_that_comes_after_its_batch_is_nobodys() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     emulate_at(kernel, insn.JMP32)
-    kernel.machine.memory.write_u64(kernel.image.address("bp_desc") + 16, 0)
+    kernel.machine.memory.write_u32(kernel.image.address("bp_desc") + layout.DESC_REFS, 0)
     with pytest.raises(GuestError, match="stands still"):
         kernel.run(50)
     assert kernel.machine.percpu(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
-    assert kernel.word("bp_desc", 16) == 0
+    assert references(kernel) == 0
 
 
 def emulate_at(kernel: CoreKernel, opcode: int) -> None:

@@ -38,7 +38,7 @@ Span = tuple[int, int]  # address, size
 
 # The patching task's words, by symbol, and their sizes.
 WORDS = {
-    "bp_desc": 24,
+    "bp_desc": layout.DESC_SIZE,
     "int3_skip_mode": 8,
     "stop_serialize": 8,
     "text_mutex": 8,

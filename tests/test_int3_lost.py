@@ -106,7 +106,7 @@ def test_a_batch_whose_words_are_zeroed_claims_no_int3(what: str) -> None:
     simulation, cpu = trapped(KernelImage.default())
     memory = simulation.machine.memory
     if what == "bp_desc":
-        memory.write(simulation.image.address("bp_desc"), bytes(24))
+        memory.write(simulation.image.address("bp_desc"), bytes(layout.DESC_SIZE))
     elif what == "tp_vec":
         memory.write(layout.TP_VEC, bytes(16 * layout.TP_VEC_MAX))
     simulation.step(Run(cpu, 2_000))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 import pytest
 
 from simkernel import insn, layout
 from simkernel.errors import LearnerError
 from simkernel.events import SiteStored
-from simkernel.fetch import CodeMap
+from simkernel.fetch import CodeMap, FetchModel
 from simkernel.ftrace.commands import SetFilter, SetTracer, UseProtocol
+from simkernel.image import KernelImage
+from simkernel.machine import Machine
 from simkernel.moment import moment_string, open_moment
-from simkernel.poke import Batch, Poke
+from simkernel.poke import Batch, Poke, TextPoke
 from simkernel.protocol import Part
 from simkernel.simulation import Simulation
 
@@ -111,3 +115,25 @@ def test_a_part_of_a_batch_is_the_batch_of_these_sites() -> None:
     assert np.array_equal(part.places(code_map), alone.places(code_map))
     for kind in Part:
         assert np.array_equal(part.bytes_of(kind), alone.bytes_of(kind))
+
+
+class BpPatchingDesc(ctypes.Structure):
+    """struct bp_patching_desc of arch/x86/kernel/alternative.c (6.12), as a C compiler lays it out."""
+
+    _fields_ = (("vec", ctypes.c_void_p), ("nr_entries", ctypes.c_int), ("refs", ctypes.c_int))
+
+
+def test_bp_desc_is_laid_out_as_in_linux() -> None:
+    offsets = (layout.DESC_VEC, layout.DESC_NR_ENTRIES, layout.DESC_REFS, layout.DESC_SIZE)
+    wanted = BpPatchingDesc.vec.offset, BpPatchingDesc.nr_entries.offset, BpPatchingDesc.refs.offset
+    assert offsets == (*wanted, ctypes.sizeof(BpPatchingDesc))
+    image = KernelImage.default()
+    assert image.symbol("bp_desc").size == layout.DESC_SIZE
+    machine = Machine(image, 1, FetchModel.INSTANT)
+    poke = TextPoke(machine)
+    site = int(image.mcount_loc[3])
+    machine.write_code(site, insn.NOP5, fresh=True)
+    poke.begin(Batch.of([Poke(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))
+    poke.act()
+    found = BpPatchingDesc.from_buffer_copy(machine.memory.read(image.address("bp_desc"), layout.DESC_SIZE))
+    assert (found.vec, found.nr_entries, found.refs) == (layout.TP_VEC, 1, 1)

@@ -35,18 +35,18 @@ SYM_FUNC_START_NOTRACE poke_int3_handler
  * try_get_desc(): raw_atomic_inc_not_zero(&bp_desc.refs). 0 means that no batch is published, and 0 has to stay:
  * the patching task waits for it before it uses the vector again.
  */
-	movq bp_desc+0x10(%rip), %rax
+	movl bp_desc + DESC_REFS(%rip), %eax
 .Lpoke_get:
-	testq %rax, %rax
+	testl %eax, %eax
 	je .Lpoke_not_ours
-	leaq 0x1(%rax), %rdx
-	lock cmpxchgq %rdx, bp_desc+0x10(%rip)
+	leal 0x1(%rax), %edx
+	lock cmpxchgl %edx, bp_desc + DESC_REFS(%rip)
 	jne .Lpoke_get
 
 	movq PT_RIP(%rdi), %r8
 	decq %r8
-	movq bp_desc(%rip), %r9
-	movq bp_desc+0x8(%rip), %rcx
+	movq bp_desc + DESC_VEC(%rip), %r9
+	movslq bp_desc + DESC_NR_ENTRIES(%rip), %rcx
 /* One entry: compare. More: search (__inline_bsearch over tp_vec, which is sorted by address). */
 	cmpq $0x1, %rcx
 	jne .Lpoke_search
@@ -122,11 +122,11 @@ HOST_LABEL poke_int3_found
 
 /* put_desc(): after this, the entry may be gone. */
 .Lpoke_put:
-	lock decq bp_desc+0x10(%rip)
+	lock decl bp_desc + DESC_REFS(%rip)
 	movl $0x1, %eax
 	ret
 .Lpoke_put_not_ours:
-	lock decq bp_desc+0x10(%rip)
+	lock decl bp_desc + DESC_REFS(%rip)
 .Lpoke_not_ours:
 	xorl %eax, %eax
 	ret
@@ -136,8 +136,8 @@ SYM_FUNC_END poke_int3_handler
 /* struct bp_patching_desc: vec, nr_entries, refs. Owner: the patching task, under text_mutex; handlers move refs. */
 SYM_DATA_START_LOCAL bp_desc
 	.quad 0x0
-	.quad 0x0
-	.quad 0x0
+	.long 0x0
+	.long 0x0
 SYM_DATA_END bp_desc
 
 /* 0: emulate the new instruction (today). 1: skip the site. Written by the patching task, no handler being about. */

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from simkernel import layout
 from simkernel.events import BatchReleased, Event
 from simkernel.protocol import Release
 from simkernel.simulation import Simulation
@@ -22,7 +23,7 @@ class Record:
 
     def __init__(self, simulation: Simulation, bins: Bins, overlooks: str) -> None:
         self._simulation, self._bins, self._overlooks = simulation, bins, overlooks
-        self._references = simulation.image.address("bp_desc") + 16
+        self._references = simulation.image.address("bp_desc") + layout.DESC_REFS
 
     def acted(self, events: Iterable[Event]) -> None:
         """The patching task has taken an action. Raises: Problem."""
@@ -42,4 +43,4 @@ class Record:
         return poke.protocol.claims and self._count() == 0
 
     def _count(self) -> int:
-        return self._simulation.machine.memory.read_u64(self._references)
+        return self._simulation.machine.memory.read_u32(self._references)
