@@ -8,6 +8,11 @@ from pathlib import Path
 _LINKAGE = re.compile(r"^SYM_\w*(?:START|LABEL)\w*\((?P<name>\w+)\b", re.M)
 
 
+def in_source(name: str) -> str:
+    """The name in the source of a function that gcc has renamed: without .isra.0, .part.0, .constprop.0."""
+    return re.sub(r"(?:\.(?:isra|part|constprop)\.\d+)+$", "", name)
+
+
 class LinuxSource:
     """A tree of Linux's source."""
 

@@ -15,6 +15,7 @@ from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.simulation import Simulation
 from tests.linux_calls import LinuxCalls
+from tests.linux_source import in_source
 from tests.test_names import ROOT, listed, needs_source
 
 # Calls through a pointer that is handed over far from both: the member, and by what in which file.
@@ -27,6 +28,8 @@ THROUGH = {
     ("__flush_smp_call_function_queue", "do_sync_core"): ("func", "on_each_cpu", "arch/x86/kernel/alternative.c"),
     ("process_one_work", "vmstat_update"): ("current_func", "INIT_DEFERRABLE_WORK", "mm/vmstat.c"),
     ("vfs_getattr_nosec", "ext4_file_getattr"): ("getattr", "getattr", "fs/ext4/file.c"),
+    ("new_sync_read", "generic_file_read_iter"): ("read_iter", "ramfs_file_operations", "fs/ramfs/file-mmu.c"),
+    ("new_sync_write", "generic_file_write_iter"): ("write_iter", "ramfs_file_operations", "fs/ramfs/file-mmu.c"),
 }
 
 
@@ -52,7 +55,7 @@ def seen() -> set[tuple[str, str]]:
     found = set()
     for _ in range(60):
         simulation.run(10_000)
-        found |= set(re.findall(r": (\w+) <-(\w+)$", tracefs.read(simulation, "trace"), re.M))
+        found |= set(re.findall(r": ([\w.]+) <-([\w.]+)$", tracefs.read(simulation, "trace"), re.M))
     jumped = {(a, c) for a, b in written() for d, c in written() if b == d}  # who jumps leaves its caller's address
     return {(caller, callee) for callee, caller in found} - (jumped - written())
 
@@ -67,7 +70,8 @@ def in_linux(linux: LinuxCalls, caller: str, callee: str) -> bool:
     (status, _, file), (_, _, callee_file) = listed()[caller], listed()[callee]
     if status == "ours" or not file.endswith((".c", ".h")):
         return False
-    apart = {name for name, (status, _, _) in listed().items() if status != "inline"}
+    apart = {in_source(name) for name, (status, _, _) in listed().items() if status != "inline"}
+    caller, callee = in_source(caller), in_source(callee)
     words = linux.words(caller, file, apart)
     if (caller, callee) in THROUGH:
         member, by, where = THROUGH[caller, callee]

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from simkernel.image import KernelImage, Symbol
-from tests.linux_source import LinuxSource
+from tests.guest.whole_kernel import WholeKernel
+from tests.linux_source import LinuxSource, in_source
 from tui.commands import config
 
 NAMES = Path(__file__).parent / "guest" / "names.tsv"
@@ -97,12 +98,37 @@ def test_what_the_exhibits_show_is_traced(name: str) -> None:
     assert name in having("traced")
 
 
+def test_names_that_gcc_makes_are_those_of_debians_build() -> None:
+    assert [name for name in listed() if "." in name] == [
+        "idt_setup_from_table.constprop.0",
+        "finish_task_switch.isra.0",
+        "link_path_walk.part.0.constprop.0",
+    ]
+    assert [in_source(name) for name in ("finish_task_switch.isra.0", "link_path_walk.part.0.constprop.0", "a.b")] == [
+        "finish_task_switch",
+        "link_path_walk",
+        "a.b",
+    ]
+
+
+def test_the_grace_period_thread_has_the_name_that_the_configuration_gives_it() -> None:
+    """RCU_NAME_RAW (kernel/rcu/tree.h)."""
+    settings = {one["name"]: one["value"] for one in config.settings(config_page())}
+    name = "rcu_preempt" if settings["CONFIG_PREEMPT_RCU"] == "y" else "rcu_sched"
+    kernel = WholeKernel(KernelImage.default(), cpus=1)
+    kernel.run(100)
+    thread = kernel.word("rcu_gp_task")
+    assert [task.comm for task in kernel.tasks() if task.address == thread] == [name]
+    sources = "".join(guest_sources())
+    assert f'.ascii "{name}"' in sources and sources.count("rcu_preempt") == 1  # why it is not
+
+
 @needs_source
 def test_linux_has_each_name_with_its_status() -> None:
     linux = LinuxSource(Path(ROOT))
     wrong = []
     for name, (status, _, file) in listed().items():
-        found = linux.statuses(name, file) if status not in ("ours", "data") else {status}
+        found = linux.statuses(in_source(name), file) if status not in ("ours", "data") else {status}
         if {"omitted": "traced"}.get(status, status) not in found:
             wrong.append((name, status, file, found))
     assert wrong == []
@@ -111,7 +137,7 @@ def test_linux_has_each_name_with_its_status() -> None:
 @needs_source
 def test_linux_has_each_name_with_its_type() -> None:
     linux = LinuxSource(Path(ROOT))
-    known = [(name, letter, file) for name, (status, letter, file) in listed().items() if status != "ours"]
+    known = [(in_source(name), letter, file) for name, (status, letter, file) in listed().items() if status != "ours"]
     assert [(*row, found) for row in known if (found := linux.letters(row[0], row[2])) != {row[1]}] == []
     assert re.search(
         r"\.rodata .*\n(?:.*\n){1,6}\s*RO_AFTER_INIT_DATA", linux.text("include/asm-generic/vmlinux.lds.h")

@@ -18,7 +18,7 @@ from tui.stepper.stepper import Stepper
 
 NX = "kernel tried to execute NX-protected page - exploit attempt? (uid: 0)"  # show_fault_oops()
 H16 = "[0-9a-f]{16}"
-SYMBOL = r"(?:[a-z_]\w*\+0x[0-9a-f]+/0x[0-9a-f]+|0x[0-9a-f]+)"
+SYMBOL = r"(?:[a-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+|0x[0-9a-f]+)"
 REGISTERS = [
     rf"RIP: 0010:{SYMBOL}",
     r"Code: (?:(?:[0-9a-f]{2} ){42}<[0-9a-f]{2}>(?: [0-9a-f]{2}){21}|Unable to access opcode bytes at 0x[0-9a-f]+\.)",

@@ -120,7 +120,7 @@ SYM_FUNC_START_NOTRACE load_current_idt
 SYM_FUNC_END load_current_idt
 
 /* void idt_setup_from_table(void): gates from def_idts below. rdi row, rcx rows left, rdx gate, rax handler. */
-SYM_FUNC_START_NOTRACE_LOCAL idt_setup_from_table
+SYM_FUNC_START_NOTRACE_LOCAL idt_setup_from_table.constprop.0
 	leaq def_idts(%rip), %rdi
 	movq $DEF_IDTS_ROWS, %rcx
 .Lidt_row:
@@ -140,7 +140,7 @@ SYM_FUNC_START_NOTRACE_LOCAL idt_setup_from_table
 	decq %rcx
 	jne .Lidt_row
 	ret
-SYM_FUNC_END idt_setup_from_table
+SYM_FUNC_END idt_setup_from_table.constprop.0
 
 .data
 /*

@@ -26,7 +26,7 @@ SYM_FUNC_START_NOTRACE start_kernel
 SYM_FUNC_END start_kernel
 
 SYM_FUNC_START_NOTRACE trap_init
-	call idt_setup_from_table
+	call idt_setup_from_table.constprop.0
 	call load_current_idt
 	ret
 SYM_FUNC_END trap_init

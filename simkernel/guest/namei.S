@@ -66,8 +66,10 @@ SYM_FUNC_END putname
 /*
  * hash_name(): eight bytes a round, mixed as HASH_MIX of fs/namei.c does, folded to 32 bits. x r8, y r9. The salt is
  * the parent in Linux, 0 here. Names lie in whole words that end in zeroes, so no byte has to be masked off.
+ * The suffixes are gcc's: `.part.0` is what it did not inline into the callers (link_path_walk() begins with tests that
+ * it did), `.constprop.0` a copy for arguments that are known.
  */
-SYM_FUNC_START_LOCAL link_path_walk
+SYM_FUNC_START_LOCAL link_path_walk.part.0.constprop.0
 	movq ND_NAME(%rdi), %rsi
 	movq FILENAME_LEN(%rsi), %rdx
 	movq %rdx, ND_LEN(%rdi)
@@ -99,7 +101,7 @@ SYM_FUNC_START_LOCAL link_path_walk
 	xorl %eax, %eax
 .Lpath_walk_out:
 	ret
-SYM_FUNC_END link_path_walk
+SYM_FUNC_END link_path_walk.part.0.constprop.0
 
 SYM_FUNC_START_LOCAL lookup_fast
 	pushq %rbx

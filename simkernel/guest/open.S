@@ -79,7 +79,7 @@ SYM_FUNC_START_LOCAL path_openat
 	je .Lpath_openat_out
 	movq %rax, %rbx
 	movq %r12, %rdi
-	call link_path_walk
+	call link_path_walk.part.0.constprop.0
 	movslq %eax, %rdx
 	testq %rdx, %rdx
 	jne .Lpath_openat_failed

@@ -1,7 +1,7 @@
 /*
  * rcu_gp.S: the thread that begins and ends grace periods (Linux: kernel/rcu/tree.c). What they are: rcu.S.
  *
- *   int rcu_gp_kthread(void *)                          the task rcu_preempt
+ *   int rcu_gp_kthread(void *)                          the task rcu_sched
  *   bool rcu_gp_init(void), void rcu_gp_fqs_loop(void), rcu_gp_cleanup(void)
  */
 
@@ -62,7 +62,7 @@ SYM_FUNC_START_LOCAL rcu_gp_cleanup
 	ret
 SYM_FUNC_END rcu_gp_cleanup
 
-/* The task rcu_preempt (the name that Linux gives it with CONFIG_PREEMPTION). */
+/* The task rcu_sched: RCU_NAME_RAW of kernel/rcu/tree.h; with CONFIG_PREEMPT_RCU it is rcu_preempt. */
 SYM_FUNC_START_LOCAL rcu_gp_kthread
 	GET_CURRENT %rax
 	movq %rax, rcu_gp_task(%rip)

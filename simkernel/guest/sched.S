@@ -3,7 +3,7 @@
  *
  *   void schedule(void), schedule_idle(void), preempt_schedule_irq(void)   traced; preempt_schedule(void) notrace
  *   void __schedule(int sched_mode)                                  notrace, as in Linux; macros.S has its rules
- *   void schedule_tail(prev), struct rq *finish_task_switch(prev)          rdi
+ *   void schedule_tail(prev), finish_task_switch(prev)                     rdi
  *
  * A run queue belongs to one CPU and lies in its per-CPU area. rq->lock is taken with IF=0 and is held across the
  * switch: the next task lets it go (finish_task_switch). Simplified: tasks never migrate.
@@ -125,7 +125,7 @@ SYM_FUNC_START_NOTRACE_LOCAL __schedule
 	movq %r14, %rsi
 	call __switch_to_asm
 	movq %rax, %rdi
-	call finish_task_switch
+	call finish_task_switch.isra.0
 	jmp .Lsched_out
 .Lsched_same:
 	movq %r13, %rdi
@@ -176,22 +176,24 @@ SYM_FUNC_START_NOTRACE_LOCAL __pick_next_task
 	ret
 SYM_FUNC_END __pick_next_task
 
-/* What is left to do for the task that has just stopped running: the lock, and interrupts on. rax = this rq. */
-SYM_FUNC_START_LOCAL finish_task_switch
+/*
+ * What is left to do for the task that has just stopped running: the lock, and interrupts on. `.isra.0` is gcc's: it
+ * compiled the function without its result, which no caller uses (-fipa-sra), and gave it a name that says so.
+ */
+SYM_FUNC_START_LOCAL finish_task_switch.isra.0
 	pushq %rbx
 	PER_CPU_READ PCPU_SELF, %rbx
 	addq $PCPU_RQ, %rbx
 	movq %rbx, %rdi
 	call raw_spin_rq_unlock
 	sti
-	movq %rbx, %rax
 	popq %rbx
 	ret
-SYM_FUNC_END finish_task_switch
+SYM_FUNC_END finish_task_switch.isra.0
 
 /* A new task starts here, as if it came back from __schedule, and takes back the count that schedule() took. */
 SYM_FUNC_START schedule_tail
-	call finish_task_switch
+	call finish_task_switch.isra.0
 	PREEMPT_ENABLE schedule_tail
 	ret
 SYM_FUNC_END schedule_tail

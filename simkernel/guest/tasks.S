@@ -53,8 +53,8 @@ SYM_DATA_START_LOCAL init_tasks
 	.fill 0x6, 0x1, 0x0
 	.long 0x14, 0xff
 	.quad cpu_stopper_thread, 0x0, INIT_KTHREAD
-	.ascii "rcu_preempt"
-	.fill 0x5, 0x1, 0x0
+	.ascii "rcu_sched"
+	.fill 0x7, 0x1, 0x0
 	.long 0x11, 0x0
 	.quad rcu_gp_kthread, 0x0, INIT_KTHREAD
 	.ascii "kswapd0"

@@ -232,14 +232,14 @@ def names(kernel: WholeKernel) -> None:
         kernel.machine.memory.write(filename + C["FILENAME_NAME"], text.ljust(24, b"\0"))
         put(kernel, filename + C["FILENAME_LEN"], len(text))
         put(kernel, nameidata, filename, 0, 0, 0)
-        assert kernel.call("link_path_walk", nameidata) == 0
+        assert kernel.call("link_path_walk.part.0.constprop.0", nameidata) == 0
         assert kernel.machine.memory.read_u32(nameidata + C["ND_HASH"]) == name_hash(text), text
         known = [symbol.name for symbol in kernel.image.symbols if symbol.name.startswith("dentry_")]
         wanted = next((k for k in known if k == "dentry_" + text.decode().rpartition("/")[2]), None)
         found = kernel.call("lookup_fast", nameidata)
         assert found == (kernel.image.address(wanted) if wanted else 0), text
     put(kernel, filename + C["FILENAME_LEN"], 0)
-    assert signed32(kernel.call("link_path_walk", nameidata)) == -2
+    assert signed32(kernel.call("link_path_walk.part.0.constprop.0", nameidata)) == -2
 
 
 def seeks(kernel: WholeKernel) -> None:
