@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from simkernel import insn, layout
+from simkernel import disasm, insn, layout
 from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.image import KernelImage
@@ -91,3 +91,15 @@ def test_the_comparison_finds_a_wrong_byte() -> None:
         memory.write(data + 7, b"\0")
     simulation.run(600_000)
     assert read_and_wrong(simulation)[1] > 0
+
+
+def test_a_torn_call_of_x64_sys_call_does_harm_wherever_its_cache_line_lies() -> None:
+    """Byte 0 of the NOP, byte 1 of the call, bytes 2 to 4 of the NOP: #UD, or it goes to memory at twice rax."""
+    image = KernelImage.default()
+    site = image.site_of(image.symbol("x64_sys_call"))
+    assert site % layout.CACHE_LINE == 0
+    for line in range(site, site + 0x100, layout.CACHE_LINE):
+        torn = insn.NOP5[:1] + insn.call(line, layout.TRAMP_BASE)[1:2] + insn.NOP5[2:]
+        found = list(disasm.decode(torn, line))
+        assert found[0].mnemonic == "(bad)" or "(%rax,%rax" in found[0].text, torn.hex(" ")
+        assert not found[0].mnemonic.startswith("nop")

@@ -19,7 +19,12 @@
 .set __NR_socket, 0x29
 .set __NR_openat, 0x101
 
-/* The compiler makes a tree of compares of Linux's switch; here they stand in a row, the frequent ones first. */
+/*
+ * The compiler makes a tree of compares of Linux's switch; here they stand in a row, the frequent ones first. It begins a
+ * cache line, so that a lesson holds whatever is assembled before it: byte 1 of a call from there to a trampoline is
+ * fb, bb, 7b or 3b, and behind the 0f of a NOP none of them makes an instruction that does no harm.
+ */
+.p2align 0x6, 0xcc
 SYM_FUNC_START x64_sys_call
 	cmpl $__NR_read, %ecx
 	je .Lsys_read

@@ -19,7 +19,7 @@ def test_keys_on_a_terminal() -> None:
     terminal.send("\x1b[D")
     terminal.expect("Back at step 1")
     terminal.send("c1")
-    terminal.expect("CPU1 .*Next it")
+    terminal.expect(r"CPU1 .*Next\s+it")
     terminal.send("z")
     terminal.expect("'z' does nothing here")
     terminal.send("g")
