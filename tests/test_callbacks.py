@@ -123,8 +123,8 @@ def ran(kernel: WholeKernel) -> list[object]:
         for cpu in range(0 if kernel.oopsed() else kernel.cpus):
             kernel.nmi(cpu)
     start, end = kernel.image.address("_sdata"), kernel.image.address("_edata")
-    spans = [(start, end - start), (layout.BSS_BASE, layout.IRQ_STACKS - layout.BSS_BASE)]
-    spans += [(layout.TP_VEC, layout.TASK_STACKS - layout.TP_VEC), (layout.HEAP_BASE, layout.HEAP_SIZE)]
+    spans = [(start, end - start), (layout.BSS_BASE, layout.TASK_STACKS - layout.BSS_BASE)]
+    spans.append((layout.HEAP_BASE, layout.HEAP_SIZE))
     free = ("rax", "r10", "r11")  # a CPU may have stopped inside the callback
     registers = [{k: v for k, v in cpu.registers().items() if k not in free} for cpu in kernel.machine.cpus]
     return [registers, *(kernel.machine.memory.read(*span) for span in spans)]

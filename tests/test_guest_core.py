@@ -108,6 +108,16 @@ def test_records_say_who_called_what_in_which_state() -> None:
     assert all(state[:3] == (True, True, True) for state in seen["nmi_handle", "exc_nmi"])
 
 
+def test_an_idle_task_begins_with_a_call_so_that_its_first_site_has_a_parent() -> None:
+    kernel = CoreKernel(cpus=3)
+    trampoline = kernel.trampoline(kernel.add_ops(0, "function_trace_call", []), "function_trace_call")
+    kernel.call_from("cpu_startup_entry", trampoline)
+    kernel.online()
+    assert kernel.machine.outcome == ""
+    parents = [kernel.image.find(record.parent_ip - 1) for record in ringbuffer.merged(kernel.machine.memory, 3)]
+    assert sorted(parent.name if parent else "" for parent in parents) == ["start_kernel", *["start_secondary"] * 2]
+
+
 def test_every_event_is_in_the_buffer_or_counted_as_lost() -> None:
     kernel = traced_kernel(["stub_add", "stub_add_first", "stub_add_second"], 2, 30_000)
     memory = kernel.machine.memory

@@ -41,9 +41,14 @@ SYM_CODE_START startup_64
 /* An idle task never has a count of 0: no interrupt may switch away from it (init_idle_preempt_count). */
 	movq $PREEMPT_OFFSET, %gs:PCPU_PREEMPT_COUNT
 	call cpu_init_exception_handling
+/* Neither returns. A call, so that the stack of the idle task begins with where it came from (.Ljump_to_C_code). */
 	testq %rbx, %rbx
-	je start_kernel
-	jmp start_secondary
+	jne .Lsecondary
+	call start_kernel
+	int3
+.Lsecondary:
+	call start_secondary
+	int3
 SYM_CODE_END startup_64
 
 /* start_secondary() (smpboot.c): the others wait until CPU0 has set up what all share. */
@@ -53,7 +58,8 @@ SYM_FUNC_START_NOTRACE_LOCAL start_secondary
 	cmpq $0x0, smp_go(%rip)
 	je .Lwait_for_go
 	call load_current_idt
-	jmp cpu_startup_entry
+/* A call at the end, for the same reason: a callback at its site looks for the parent (prevent_tail_call_optimization). */
+	call cpu_startup_entry
 SYM_FUNC_END start_secondary
 
 /*

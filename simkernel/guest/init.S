@@ -22,7 +22,7 @@ SYM_FUNC_START_NOTRACE start_kernel
 /* The other CPUs may run (smp_init). */
 	movq $0x1, smp_go(%rip)
 /* This CPU becomes its idle task, and from there takes the first task (arch_call_rest_init). */
-	jmp cpu_startup_entry
+	call cpu_startup_entry
 SYM_FUNC_END start_kernel
 
 SYM_FUNC_START_NOTRACE trap_init
