@@ -74,6 +74,16 @@ class PlanEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyPoked(Event):
+    """Boot has written the last of `count` sites (`text_poke_early()`); `old`, `new`: the bytes of one, at `site`."""
+
+    count: int
+    site: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStarted(Event):
     """A batch of sites is published (text_poke_bp_batch, step 0)."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from simkernel import layout
 from simkernel.errors import LearnerError, OurError
 from simkernel.events import (
+    EarlyPoked,
     Event,
     Logged,
     PlanEnded,
@@ -295,7 +296,10 @@ class PatchingTask:
         self.core.update_records(step.records.part(first, last))
         self.machine.clock += EARLY_POKE_PRICE * (last - first)
         self._state = self._state._replace(done=last)
-        return self._step_done() if last == len(step) else []
+        if last < len(step):
+            return []
+        site, old, new = int(step.sites[0]), step.old[0].tobytes(), step.new[0].tobytes()
+        return [EarlyPoked(count=last, site=site, old=old, new=new), *self._step_done()]
 
     def _sync(self, why: str) -> list[Event]:
         if self._state.waiting:

@@ -17,6 +17,7 @@ from simkernel.narrate.operands import code_name
 from simkernel.protocol import Protocol
 
 PATCHER = f"{NAME}-{PID}"
+BOOT = "ftrace_init"  # the title of the plan that boot carries out
 NONE = "no instruction"  # what bytes are that begin none
 _SHOWN = 8  # CPUs or pids that a sentence lists; more are counted
 
@@ -103,7 +104,7 @@ def _count(number: int, noun: str) -> str:
 
 def _doer(title: str) -> str:
     """Who carries a plan out: the patching task; ftrace_init at boot, before there are tasks (`start_kernel()`)."""
-    return "swapper-0" if title == "ftrace_init" else PATCHER
+    return "swapper-0" if title == BOOT else PATCHER
 
 
 def _plan_started(e: events.PlanStarted, w: Words) -> str:
@@ -112,6 +113,11 @@ def _plan_started(e: events.PlanStarted, w: Words) -> str:
 
 def _plan_ended(e: events.PlanEnded, w: Words) -> str:
     return f"{_doer(e.title)} has finished: {e.title}."
+
+
+def _early_poked(e: events.EarlyPoked, w: Words) -> str:
+    old, new = w.reading(e.site, e.old), w.reading(e.site, e.new)
+    return f"{_doer(BOOT)} has written {e.count} sites: at each, {old} has become {new}, {hex_bytes(e.new)}."
 
 
 def _batch_started(e: events.BatchStarted, w: Words) -> str:
@@ -254,6 +260,7 @@ def _oopsed(e: events.Oopsed, w: Words) -> str:
 SENTENCES: dict[type[events.Event], Callable[[Any, Words], str]] = {
     events.PlanStarted: _plan_started,
     events.PlanEnded: _plan_ended,
+    events.EarlyPoked: _early_poked,
     events.BatchStarted: _batch_started,
     events.SiteStored: _site_stored,
     events.SyncSent: _sync_sent,

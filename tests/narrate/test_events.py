@@ -69,7 +69,7 @@ def sample(kind: type[Event], **fields: object) -> Event:
 def check(text: str) -> None:
     assert len(text.split()) <= 20, text
     assert text.endswith(".") and not REFUSED.search(text), text
-    assert text.startswith(("CPU", PATCHER, "The kernel log")), text
+    assert text.startswith(("CPU", PATCHER, "swapper-0", "The kernel log")), text
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.__name__))

@@ -246,7 +246,18 @@ def test_boot_prints_the_kernels_log(run: Any) -> None:
 def test_boot_step_by_step(run: Any) -> None:
     text = ok(run("boot", "--step"))
     assert "swapper-0 begins: ftrace_init" in text
+    functions = len(ok(run("functions")).split())
+    made = f"swapper-0 has written {functions} sites: at each, a call to __fentry__ has become a NOP, 0F 1F 44 00 00."
+    assert [line[17:] for line in text.splitlines() if "NOP" in line] == [made]
     assert text.splitlines()[-1].startswith("2 CPUs run tasks after ")
+
+
+@pytest.mark.parametrize("options", [["--ibt"], ["--functions", "1000"], ["--json"]])
+def test_boot_step_by_step_counts_the_calls_that_became_nops(run: Any, options: list[str]) -> None:
+    said = re.findall(
+        r"(\d+) sites: at each, a call to __fentry__ has become a NOP", ok(run("boot", "--step", *options))
+    )
+    assert said == ["1000" if "--functions" in options else "240"]
 
 
 def shows_a_whole_change(text: str, cpus: int = 2) -> None:
