@@ -1,7 +1,7 @@
 """The command `simkernel`: its list of commands, and what becomes of an error.
 
 Exit codes: 0 it worked; 1 a check failed, the guest kernel died, or nothing can be printed; 2 what was asked for cannot
-be done; 70 a bug of ours; 130 interrupted with ctrl-C.
+be done; 70 a bug of ours; 128 + n ended by signal n (130: ctrl-C).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import click
 from simkernel import __version__, room
 from simkernel.errors import GuestError, LearnerError, nearest
 from tui import globs, streams
-from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke
+from tui.interrupt import exit_code, mute_what_it_broke, raise_on_signals
 from tui.streams import StreamError, say
 
-OK, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+OK, FAILED, USAGE, BUG = 0, 1, 2, 70
 
 COMMANDS = {
     "demo": "Watch one function's NOP become a call and a NOP again, byte by byte.",
@@ -78,7 +78,7 @@ def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
     Without a command it opens a screen on which one can follow that step by step.
 
     Exit codes: 0 it worked; 1 a check failed, the toy kernel died, or nothing can be printed; 2 what was asked for
-    cannot be done; 70 a bug of simkernel; 130 interrupted.
+    cannot be done; 70 a bug of simkernel; 128 + n ended by signal n (130: ctrl-C).
     """
     if ctx.invoked_subcommand is None:
         room.check(room.LIBRARIES, "the libraries of simkernel take")
@@ -104,7 +104,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         mute_what_it_broke()
         say("interrupted")
-        return INTERRUPTED
+        return exit_code()
     except StreamError as error:
         if error.left:
             return OK
@@ -120,6 +120,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("there is not enough memory for this; ask for less (fewer CPUs or functions, a shorter run), or allow more")
         return USAGE
     except Exception as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # a last word to a terminal that has gone
+            return exit_code()
         from tui.report import tell
 
         tell(error)
@@ -133,7 +135,7 @@ def main() -> None:
     """
     streams.prepare()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start one for each CPU; none has anything to do
-    insist_on_ctrl_c()
+    raise_on_signals()
     code = run()
     sys.stderr.flush()
     os._exit(code)

@@ -1,6 +1,10 @@
-"""Ctrl-C that does not get lost.
+"""Signals that end the program: ctrl-C, the end asked for (SIGTERM), a terminal that has gone (SIGHUP).
 
-Python raises KeyboardInterrupt between any two bytecodes of the main thread. In a finalizer, in a generator thrown
+Each becomes `Ended`, a KeyboardInterrupt, in the main thread: whatever has changed the terminal restores it on the way
+out, and the exit code is the shell's, 128 + the signal's number. While a screen is open it hears of the signal instead
+(`told_of_signals`), for it has a place to keep and a terminal to restore.
+
+Python raises such an exception between any two bytecodes of the main thread. In a finalizer, in a generator thrown
 away, in a callback out of C nobody can catch it: it goes to `sys.unraisablehook`, which prints it, and the program
 runs on. Worse, a callback of the engine that it ends has answered nothing, and the engine takes that for a fault. So it
 waits until such a callback is over.
@@ -12,6 +16,8 @@ import _thread
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,33 +25,78 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 AGAIN = 0.01  # seconds: by then the code in which it was lost is over, most times
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""SIGHUP is not on Windows."""
 
 
-def insist_on_ctrl_c() -> None:
-    """From now on a KeyboardInterrupt that was lost is raised again a moment later, until somebody can catch it."""
+class Ended(KeyboardInterrupt):
+    """A signal has come that ends the program."""
+
+
+class _Taken:
+    """The signal that came last, and who hears of one in place of an exception."""
+
+    signal = int(signal.SIGINT)
+    listener: Callable[[int], None] | None = None
+
+
+def raise_on_signals() -> None:
+    """From now on each of `SIGNALS` raises `Ended`; one that was lost is raised again a moment later.
+
+    A SIGHUP or SIGTERM that this process ignores stays ignored: nohup(1) wants it so.
+    """
     sys.unraisablehook = raise_again
-    signal.signal(signal.SIGINT, raise_outside_callbacks)
+    for one in SIGNALS:
+        if one == signal.SIGINT or signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, take)
 
 
-def raise_outside_callbacks(_signal: int, frame: FrameType | None) -> None:
-    """The handler of SIGINT. In a callback of the engine (its binding's code is on the stack) it comes again later."""
+def exit_code() -> int:
+    """The exit code for the signal that came last; that of ctrl-C where none did."""
+    return 128 + _Taken.signal
+
+
+@contextmanager
+def told_of_signals(listener: Callable[[int], None]) -> Iterator[None]:
+    """Have `listener` called with a signal's exit code, in the main thread between two bytecodes; none is ignored."""
+    before = {one: signal.signal(one, take) for one in SIGNALS}
+    _Taken.listener = listener
+    try:
+        yield
+    finally:
+        _Taken.listener = None
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def take(number: int, frame: FrameType | None) -> None:
+    """The handler. In a callback of the engine (its binding's code is on the stack), and in the hook below on a machine
+    too busy to leave it in time, the signal comes again later."""
+    _Taken.signal = number
+    if _Taken.listener is not None:
+        _Taken.listener(exit_code())
+        return
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).startswith("unicorn."):
-            threading.Timer(AGAIN, _thread.interrupt_main).start()
+        if frame.f_code is raise_again.__code__ or str(frame.f_globals.get("__name__")).startswith("unicorn."):
+            _come_again()
             return
         frame = frame.f_back
-    raise KeyboardInterrupt
+    raise Ended
 
 
 def raise_again(lost: UnraisableHookArgs) -> None:
     """The hook: `lost` is what could not be raised, and where."""
     if isinstance(lost.exc_value, KeyboardInterrupt):
-        threading.Timer(AGAIN, _thread.interrupt_main).start()
+        _come_again()
     else:
         sys.__unraisablehook__(lost)
 
 
+def _come_again() -> None:
+    threading.Timer(AGAIN, _thread.interrupt_main, (_Taken.signal,)).start()
+
+
 def mute_what_it_broke() -> None:
-    """After ctrl-C: what was half made when it came complains as it is thrown away; nobody needs to read that."""
+    """After the signal: what was half made when it came complains as it is thrown away; nobody needs to read that."""
     if sys.unraisablehook is raise_again:
         sys.unraisablehook = lambda _: None

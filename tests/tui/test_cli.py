@@ -161,11 +161,11 @@ def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
     program = tmp_path / "busy.py"
     program.write_text(
         "import signal, time\n"
-        "from tui.interrupt import insist_on_ctrl_c, mute_what_it_broke\n"
+        "from tui.interrupt import raise_on_signals, mute_what_it_broke\n"
         "class Busy:\n"
         "    def __del__(self):\n"
         "        signal.raise_signal(signal.SIGINT)\n"
-        "insist_on_ctrl_c()\n"
+        "raise_on_signals()\n"
         "try:\n"
         "    Busy()\n"
         "    time.sleep(5)\n"

@@ -16,7 +16,7 @@ from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
-from tui.app.core import StepperApp
+from tui.app.core import OK, StepperApp
 from tui.app.kept import Kept
 from tui.app.marks import legend
 from tui.app.panel import Panel
@@ -314,5 +314,4 @@ class SimkernelApp(StepperApp):
         self.push_screen(BootScreen(self.stepper.image, self.stepper.simulation.options, self.look.marks))
 
     def do_quit(self) -> None:
-        self.keep()
-        self.exit(0)
+        self.end(OK)

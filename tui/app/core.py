@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.worker import WorkerFailed
@@ -29,13 +31,16 @@ from tui.app.palette import Actions
 from tui.app.panel import Panel
 from tui.app.picture import Look, Picture
 from tui.app.screens.stepper import StepperScreen
+from tui.app.textual_faults import mend_option_lists, survives_its_terminal
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import story_of
 
 SOON = 0.25  # seconds after which the screen says that something is under way
-BUG = 70
+PATIENCE = 2.0  # seconds that the end waits for what is under way to stop, so that its place can be kept
+QUIT_KEYS = ("ctrl+c", "ctrl+q")  # on every screen, also on those that stand over another and have keys of their own
+OK, BUG, GONE = 0, 70, 129  # GONE: as SIGHUP ends a process
 _SCREENS = {action.name: action for action in SCREEN_ACTIONS}
 _ASKS = {action.name: action for action in ACTIONS}
 
@@ -71,6 +76,7 @@ class StepperApp(App[int]):
         last: Kept | None = None,
         then: str = "",
     ) -> None:
+        mend_option_lists()
         super().__init__()
         for one in THEMES.values():
             self.register_theme(one)
@@ -84,6 +90,7 @@ class StepperApp(App[int]):
         self.first, self.last, self.then = first, last, then
         self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
         self._busy = False
+        self._ending: asyncio.Task[None] | None = None
         self._aside = Aside()
 
     def on_mount(self) -> None:
@@ -116,6 +123,9 @@ class StepperApp(App[int]):
     async def _carry_out(self) -> None:
         while True:
             what = await self._asked.get()
+            if self._ending is not None:
+                self._asked.task_done()
+                continue
             soon = self.set_timer(SOON, self._say_busy)
             self._busy = True
             try:
@@ -198,13 +208,17 @@ class StepperApp(App[int]):
         return not (over and action == "do" and parameters and parameters[0] in _ASKS)
 
     async def on_event(self, event: events.Event) -> None:
-        """While it goes on by itself, any key stops it and does nothing else."""
+        """Keys that every screen takes in the same way. While it goes on by itself, any key stops it; while something
+        is under way, ctrl-C is first a wish to stop that."""
         if isinstance(event, events.Key):
+            if self._busy and event.key in ("escape", "ctrl+c") and not self.stepper.stop_asked:
+                self.stepper.stop_asked = True
+                return
+            if event.key in QUIT_KEYS:
+                self.end(OK)
+                return
             if self.playing is not None:
                 self.stop_playing()
-                return
-            if self._busy and event.key in ("escape", "ctrl+c"):
-                self.stepper.stop_asked = True
                 return
         await super().on_event(event)
 
@@ -216,10 +230,37 @@ class StepperApp(App[int]):
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
+    def end(self, code: int) -> None:
+        """End with an exit code: what is under way stops, the place there is kept, the terminal is as it was.
+
+        Asked for again, it does not wait any more.
+        """
+        if self._busy and self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._stop_and_end(code))
+        else:
+            self._end_now(code)
+
+    async def _stop_and_end(self, code: int) -> None:
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + PATIENCE
+        while self._busy and loop.time() < latest:
+            self.stepper.stop_asked = True
+            await asyncio.sleep(0.01)
+        self._end_now(code)
+
+    def _end_now(self, code: int) -> None:
+        self.keep()
+        self.exit(code)
+
     def keep(self) -> None:
         """Write down where one stands, for the next start. The file tells the place before: others may have quit since
-        this session began."""
+        this session began. While the stepper is at work it has no place, and that one stays."""
+        if self._busy:
+            return
         kept.save(kept.after(kept.load(), kept.of(self.stepper, self.look, self.theme)))
+
+    def get_driver_class(self) -> type[Driver]:
+        return survives_its_terminal(super().get_driver_class(), partial(self.end, GONE))
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug of ours: the screen closes, the terminal is as it was, and `start.py` writes the report."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from simkernel.errors import LearnerError
+from tui.interrupt import told_of_signals
 
 if TYPE_CHECKING:
     from tui.app.app import SimkernelApp
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 NOT_DRAWN = "the screen is drawn on standard error, and that is not the terminal here: run it without `2> FILE`"
 NO_TERMINAL = "there is no terminal here to draw on; `simkernel step one --plain` prints the same steps as text"
 OK, BUG = 0, 70
+LATEST = 4.0  # seconds from a signal to the end of the process, whatever is in the way
 
 
 def check_terminal() -> None:
@@ -49,10 +54,35 @@ def open_screen(
         else:
             stepper = Stepper.start(scenario if not beside else None, line.show)
     app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
-    code = app.run()
+    code = run(app)
     if app.crash is not None:
         return report(app, app.crash)
     return OK if code is None else code
+
+
+def run(app: SimkernelApp) -> int | None:
+    """Run the app to its end, and return its exit code.
+
+    A signal ends it as a key does: with the place kept and the terminal restored. Where that does not come about soon
+    (the terminal takes nothing any more), the process ends as it is. Work that a thread still does is not waited for.
+    """
+    loop = asyncio.new_event_loop()
+
+    def told(code: int) -> None:
+        loop.call_soon_threadsafe(app.end, code)
+        latest = threading.Timer(LATEST, give_up, (app, code))
+        latest.daemon = True
+        latest.start()
+
+    with told_of_signals(told):
+        return app.run(loop=loop)
+
+
+def give_up(app: SimkernelApp, code: int) -> None:
+    """End the process now."""
+    with contextlib.suppress(Exception):
+        app.keep()
+    os._exit(code)
 
 
 def report(app: SimkernelApp, crash: BaseException) -> int:

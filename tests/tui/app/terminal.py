@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pyte
 
 # Sequences of newer terminals, which pyte would print: private modes, kitty's keyboard protocol, titles.
 NEWER = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+MODE = re.compile(rb"\x1b\[\?([0-9]+)([hl])")
+ON_AT_FIRST = ("7", "25")  # private modes: lines wrap, the cursor is seen
 WAIT = 60.0  # seconds for what must come; it comes much sooner
 ROOT = Path(__file__).parents[3]
 
@@ -36,10 +39,17 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self.left: list[str] | None = None  # what the program has left switched at its end
         self.begun = time.monotonic()
         self.child = pexpect.spawn(
             sys.executable, ["-P", "-m", "tui", *arguments], env=environ, dimensions=(rows, columns), cwd=str(folder)
         )
+        self._settings = termios.tcgetattr(self.child.fileno())[:6]
+
+    @property
+    def pid(self) -> int:
+        assert self.child.pid is not None
+        return self.child.pid
 
     def read(self, seconds: float = 0.05) -> str:
         """What stands on the screen after a moment."""
@@ -73,12 +83,21 @@ class Terminal:
     def send(self, keys: str) -> None:
         self.child.send(keys)
 
+    def _left_switched(self) -> list[str]:
+        """What the program has switched and not switched back, once it has ended: private modes (the alternate screen,
+        the cursor, reports of the mouse), the keyboard protocol, the terminal's own settings (echo, whole lines)."""
+        now = {mode.decode(): state == b"h" for mode, state in MODE.findall(self.raw)}
+        left = [mode for mode, is_on in now.items() if is_on != (mode in ON_AT_FIRST)]
+        left += ["keyboard"] * (self.raw.count(b"\x1b[>") - self.raw.count(b"\x1b[<u"))
+        return left + ["settings"] * (termios.tcgetattr(self.child.fileno())[:6] != self._settings)
+
     def end(self) -> int:
-        """The exit code, once the program has ended; `raw` holds all that it wrote."""
+        """The exit code, negative for a signal, once the program has ended; `raw` holds all that it wrote."""
         self.child.expect(pexpect.EOF, timeout=WAIT)
         if isinstance(self.child.before, bytes):
             self.raw += self.child.before
+        self.left = self._left_switched()
         self.child.close()
-        status = self.child.exitstatus
+        status = self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
         assert status is not None
         return status

@@ -166,3 +166,31 @@ def test_only_looking_keeps_the_place_of_the_session_before(
     place = session(["step", "one"], "in memory", ["n", "n", "n", "q"])
     assert place["step"] == 3 and str(place["moment"]).startswith("sk2-")
     assert session(arguments, shown, keys) == place
+
+
+@pytest.mark.parametrize("rows", [3, 24])
+@pytest.mark.parametrize("list_key", ["\x10", "S"])
+def test_a_list_takes_keys_before_it_is_laid_out(list_key: str, rows: int, tmp_path: Path) -> None:
+    """The key that opens a list and those that move in it come in one write; with 3 rows no list has room at all."""
+    terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8", rows=rows)
+    terminal.until("too small" if rows == 3 else "in memory")
+    for keys in ("\x1b[6~", "\x1b[5~", "\x1b[6~\x1b[6~\x1b[5~", "\x1b[F\x1b[5~", "\x1b[B\x1b[6~", "\x1b[1;5F\x1b[6~"):
+        terminal.send(list_key + keys)
+        terminal.still()
+        terminal.send("\x1b")
+        terminal.still()
+    terminal.send("\x11")
+    assert terminal.end() == 0 and terminal.left == []
+
+
+def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+    terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
+    terminal.until("in memory")
+    terminal.child.send(b"\xff\xfe\xc3")
+    terminal.still()
+    terminal.send("n")  # of the character that was not whole, it may be a part
+    terminal.still()
+    terminal.send("n")
+    assert re.search("step [12] of", terminal.still())
+    terminal.send("q")
+    assert terminal.end() == 0 and terminal.left == []

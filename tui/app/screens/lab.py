@@ -37,7 +37,7 @@ class LabScreen(WorkingScreen[Stepper | None]):
 
     BINDINGS = [
         Binding("escape", "back", show=False),
-        Binding("q,ctrl+q,ctrl+c", "app.do('quit')", show=False),
+        Binding("q", "app.do('quit')", show=False),
         Binding("T", "app.do('theme')", show=False),
         Binding("s", "switches", show=False),
         Binding("g", "go_on", show=False),

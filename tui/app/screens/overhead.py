@@ -25,7 +25,7 @@ class OverheadScreen(WorkingScreen[None]):
 
     BINDINGS = [
         Binding("escape", "back", show=False),
-        Binding("q,ctrl+q,ctrl+c", "app.do('quit')", show=False),
+        Binding("q", "app.do('quit')", show=False),
         Binding("T", "app.do('theme')", show=False),
         Binding("question_mark", "app.do('words')", show=False),
         Binding("f1", "help", show=False),
