@@ -9,14 +9,15 @@ compares; so a moment from elsewhere opens the same state or says that it cannot
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import simkernel
 from simkernel.digest import DIGEST_BYTES, feed, state_digest
 from simkernel.errors import GuestError, LearnerError
+from simkernel.files import read_bytes
 from simkernel.ftrace.commands import Command
 from simkernel.image import KernelImage
 from simkernel.moment import armour
@@ -211,13 +212,10 @@ def open_moment(text: str, image: KernelImage | None = None, progress: Progress 
 
 
 def _text_of_file(name: str) -> str:
-    """The text of the file of that name; the name itself where there is no such file."""
+    """The text of the file of that name; the name itself where there is nothing of that name."""
     try:
-        path = Path(name)
-        if not path.is_file():
+        if not os.path.lexists(name):
             return name
-        with path.open("rb") as file:
-            data = file.read(armour.MAX_TEXT + 1)
-    except (OSError, ValueError):
+    except ValueError:  # a null byte within
         return name
-    return data.decode(errors="replace")
+    return read_bytes(name, "a moment", armour.MAX_TEXT).decode(errors="replace")

@@ -22,7 +22,8 @@ OTHERS = [one for one in options() if not one[2]]
 PART = [("boot", "--kernel", "fifo"), ("boot", "--kernel", "/dev/zero"), ("demo", "--kernel", "huge"),
         ("overhead", "--costs", "/dev/full"), ("overhead", "--costs", "nested"), ("overhead", "--costs", "fifo"),
         ("overhead", "--svg", "."), ("overhead", "--svg", ""), ("overhead", "--svg", "fifo"),
-        ("overhead", "--svg", "/proc/none"), ("step", "--moment", "huge")]  # fmt: skip
+        ("overhead", "--svg", "/proc/none"), ("step", "--moment", "huge"),
+        ("demo", "--moment", "/proc/kmsg")]  # fmt: skip
 
 
 def cases(chosen: Sequence[Option], values: Sequence[str]) -> list[tuple[Option, str]]:
