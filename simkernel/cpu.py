@@ -140,8 +140,7 @@ class Cpu:
 
     def __init__(self, number: int, mappings: Iterable[Mapping], guards: Collection[int] = ()) -> None:
         """Args: guards: addresses of pages in the mappings that are not mapped: an access there is a page fault."""
-        self.number = number
-        self._guards = frozenset(guards)
+        self.number, self._guards = number, frozenset(guards)
         self._engine = _new_engine()
         self._mappings = tuple(mappings)  # keeps the buffers alive that Unicorn points into
         for mapping in self._mappings:

@@ -12,6 +12,7 @@ import pytest
 
 from simkernel import disasm
 from simkernel.image import KernelImage, Symbol
+from simkernel.stacks import stack_of
 from tests.guest import models, vitals
 from tests.guest.whole_kernel import WholeKernel, default_image, without_body
 
@@ -103,7 +104,10 @@ def test_the_call_tree_is_eight_deep() -> None:
     for _ in range(60_000):
         kernel.run(1, 1)
         if sites.get(kernel.machine.cpus[0].rip) == wanted:
-            words = kernel.words(kernel.machine.cpus[0].rsp, 120)
+            rsp = kernel.machine.cpus[0].rsp
+            stack = stack_of(rsp)
+            assert stack is not None
+            words = kernel.words(rsp, min(120, (stack.top - rsp) // 8))
             names = [image().symbolize(word).partition("+")[0] for word in words if word >= image().address("_stext")]
             stacks = [name for name in reversed(names) if name in path]
             if stacks[: len(path) - 1] == path[:-1]:

@@ -121,7 +121,7 @@ class Update:
         return self.put(ops.flagged(on=fl.FTRACE_OPS_FL_ALLOC_TRAMP), "it has a trampoline")
 
     def _ops_func(self, ops: FtraceOps) -> int:
-        """`ftrace_ops_get_func()`."""
+        """`ftrace_ops_get_func()`. RECURSION asks for protection since 5.11 (commit a25d036d939a)."""
         if ops.flags & (fl.FTRACE_OPS_FL_RECURSION | fl.FTRACE_OPS_FL_RCU):
             return self.kernel.address("ftrace_ops_assist_func")
         return ops.func
