@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,9 +145,8 @@ def found_in(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for place in sorted(folder.rglob("*")):
         state = place.lstat()
-        holds = (
-            place.read_bytes() if place.is_file() and state.st_size < 2_000_000 and os.access(place, os.R_OK) else b""
-        )
+        is_held = stat.S_ISREG(state.st_mode) and state.st_size < 2_000_000 and os.access(place, os.R_OK)
+        holds = place.read_bytes() if is_held else b""
         found[str(place.relative_to(folder))] = (state.st_mode, state.st_size, holds)
     return found
 
