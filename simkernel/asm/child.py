@@ -23,6 +23,7 @@ from simkernel.child import child_process
 from simkernel.errors import KernelSourceError, LearnerError, OurError, SimkernelError
 
 TIME_LIMIT = 20.0  # seconds
+PROCESSOR_LIMIT = 8  # seconds of processor time, which do not run while other processes do
 STATEMENT_LIMIT = 1.0  # seconds of processor time for one statement
 MEMORY_LIMIT = 2 << 30  # bytes of address space
 _PLACE = b"statement "
@@ -50,13 +51,15 @@ def assemble_in_child(
             out, err = process.communicate(request.encode(), timeout=time_limit)
         stuck = -process.returncode in _KILLED
         ended = f"the assembler ended without a result (status {process.returncode})"
+        if -process.returncode in (getattr(signal, "SIGXCPU", None), getattr(signal, "SIGKILL", None)):
+            ended = f"it took more than {PROCESSOR_LIMIT} s to assemble"
     except subprocess.TimeoutExpired as error:
         out, err, ended = b"", error.stderr or b"", f"it took more than {time_limit:g} s to assemble"
         stuck = not hasattr(signal, "setitimer")
     try:
         answer = json.loads(out)
     except ValueError:
-        limits = f"(the assembler has {time_limit:g} s and {MEMORY_LIMIT >> 20} MiB)"
+        limits = f"(the assembler has {PROCESSOR_LIMIT} s and {MEMORY_LIMIT >> 20} MiB)"
         raise (stuck_at(err) if stuck else None) or LearnerError(
             f"{sources[-1][0]}: {ended}; make it smaller {limits}"
         ) from None
@@ -129,7 +132,7 @@ def limit_resources(seconds: float) -> None:
         import resource
     except ImportError:
         return
-    for name, value in (("RLIMIT_AS", MEMORY_LIMIT), ("RLIMIT_CPU", int(seconds) + 1)):
+    for name, value in (("RLIMIT_AS", MEMORY_LIMIT), ("RLIMIT_CPU", min(int(seconds) + 1, PROCESSOR_LIMIT))):
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
         except (AttributeError, ValueError, OSError):

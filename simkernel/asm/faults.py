@@ -39,9 +39,14 @@ class Faults:
         except KernelSourceError as error:
             self.add(error)
 
-    def at(self, file: str, line: int) -> bool:
-        """True if an error of this line is known."""
-        return any(key[:2] == (file, line) for key in self.lines)
+    @property
+    def full(self) -> bool:
+        """True when more are known than will be told."""
+        return len(self.lines) > MAX_TOLD
+
+    def places(self) -> set[tuple[str, int]]:
+        """File and line of each error of a line."""
+        return {(file, line) for file, line, _message in self.lines}
 
     def report(self) -> None:
         """Raise what was gathered, if anything.

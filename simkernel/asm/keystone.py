@@ -98,7 +98,7 @@ def refused(statements: Iterable[Statement], base: int, watch: Watch | None = No
     for statement in statements:
         if not statement.head or statement.head == rules.ALIGN_DIRECTIVE:
             continue
-        line = spelled(statement, lambda name: name if name == "." else "stand_in")
+        line = spelled(statement, _stand_in)
         if line not in known:
             if watch:
                 watch(statement)
@@ -108,6 +108,10 @@ def refused(statements: Iterable[Statement], base: int, watch: Watch | None = No
             yield statement.error(f"Keystone cannot assemble '{rules.shown(statement.text)}': {message}")
     if watch:
         watch(None)
+
+
+def _stand_in(name: str) -> str:
+    return name if name == "." else "stand_in"
 
 
 def _fault(engine: Any, statement: Statement, line: str, base: int) -> str | None:

@@ -129,7 +129,7 @@ def _learners(unit: Unit) -> list[Statement]:
 
 
 def _ask_for_each(unit: Unit, watch: keystone.Watch | None) -> None:
-    known = {(file, line) for file, line, _message in unit.faults.lines}
+    known = unit.faults.places()
     for error in keystone.refused(_learners(unit), TEXT_BASE, watch):
         if (error.file, error.line) not in known or error.message.endswith("invalid mnemonic"):
             unit.faults.add(error)
@@ -150,9 +150,9 @@ def _refused(unit: Unit) -> LearnerError | OurError:
 
 
 def _check_marks(unit: Unit) -> None:
-    faults = unit.faults
+    faults, places = unit.faults, unit.faults.places()
     for mark, _end in unit.marks:
-        if mark.name not in unit.labels and not faults.at(mark.at.file, mark.at.line):
+        if mark.name not in unit.labels and (mark.at.file, mark.at.line) not in places:
             faults.add(mark.at.error(f"SYM_{mark.kind}_START {mark.name} defines no label {mark.name}"))
     sized = {mark.name for mark, _end in unit.marks}
     for _label, mark in unit.sites:
@@ -222,7 +222,7 @@ def _check_names(unit: Unit) -> set[Statement]:
 
 
 def _unknown(statement: Statement, name: str, unit: Unit) -> KernelSourceError:
-    known = [label for label in unit.labels if not label.startswith(".L")]
+    known = [] if unit.faults.full else [label for label in unit.labels if not label.startswith(".L")]
     numbered = re.fullmatch(r"\.L\d+n(\d+)_(\d+)", name)
     if numbered:
         number, before = numbered.group(1), numbered.group(2) == "0"

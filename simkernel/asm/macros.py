@@ -23,8 +23,9 @@ from simkernel.asm.faults import Faults, Unfinished
 from simkernel.asm.operands import split_operands
 from simkernel.asm.source import NAME, STRING, Statement
 
-MAX_STATEMENTS = 200_000
+MAX_STATEMENTS = 30_000
 MAX_DEPTH = 16
+MAX_COMPARED = 2000  # names that a wrong one is held against
 MAX_LINE = 1000
 
 START = re.compile(r"SYM_(FUNC|CODE|DATA)_START\w*$")
@@ -146,7 +147,7 @@ class Expander:
         if words.means_nothing(head):
             return
         if re.fullmatch(r"[A-Z][A-Z0-9_]+", head):
-            hint = words.of_linux(head) or nearest(head, set(self.macros))
+            hint = words.of_linux(head) or ("" if self.faults.full else nearest(head, set(self.macros)))
             raise statement.error(f"unknown macro '{head}'{hint}")
         text = head
         if statement.operands:
@@ -350,5 +351,7 @@ def substitute(text: str, names: Mapping[str, int | str], aliases: Mapping[str, 
 
 def nearest(name: str, known: Sequence[str] | dict[str, int] | set[str]) -> str:
     """'; did you mean X?' for the known name that is nearest to `name`, or ''."""
+    if len(known) > MAX_COMPARED:
+        return ""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

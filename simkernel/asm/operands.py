@@ -14,6 +14,7 @@ from simkernel.asm.expression import character, parse
 
 _CLOSED_CHARACTER = re.compile(r"'(?:\\.|[^\\'])'")
 _REGISTER = re.compile(r"%[a-z][a-z0-9]*(\([0-7]\))?$")
+_GROUPS = re.compile(r"[\"'(\\]")
 _STRING = re.compile(r'"((?:\\.|[^"\\])*)"')
 # what stands before and behind the expression of a memory operand
 _BEFORE = re.compile(r"(\*?)\s*(%[c-gs]s\s*:)?\s*(\$?)")
@@ -35,6 +36,8 @@ _REGISTERS = frozenset(
 
 def split_operands(text: str) -> list[str]:
     """Cut at commas outside of parentheses, strings and characters."""
+    if not _GROUPS.search(text):
+        return [part.strip() for part in text.split(",")] if text.strip() else []
     parts, depth, quoted, current, i = [], 0, False, "", 0
     while i < len(text):
         letter = text[i]
@@ -63,6 +66,7 @@ def is_register(word: str) -> bool:
     return word in _REGISTERS
 
 
+@lru_cache(maxsize=1 << 14)
 def spelled(operand: str, label: Callable[[str], str] = str) -> str:
     """One operand of an instruction as Keystone reads it.
 

@@ -20,6 +20,7 @@ NAME = re.compile(r"(?<![\w.%\\$@'])\$?([A-Za-z_.][\w.]*)")
 # `SYM_FUNC_START(name)`, as Linux's files write a macro of the C preprocessor
 _CALLED = re.compile(r"([A-Z][A-Z0-9_]+)\s*\((.*)\)$")
 _PREPROCESSOR = re.compile(r"#\s*include\s*[<\"]|#(include|define|undef|ifn?def|if|elif|else|endif|error|pragma)\b")
+_PLAIN = re.compile(r"[ !$%&(-.0-~]+")  # what cannot begin a comment, a string or a character
 _WHITE = "\t\f\v"  # white space to GNU as, beside the blank
 
 MAX_LINE = 1000
@@ -114,6 +115,10 @@ def _code_of(file: str, number: int, line: str, opened: int) -> tuple[str, int]:
             if end < 0:
                 break
             opened, i = 0, end + 2
+            continue
+        plain = _PLAIN.match(line, i)
+        if plain:
+            code, i = code + plain.group(), plain.end()
             continue
         match = STRING.match(line, i) or CHARACTER.match(line, i)
         if match:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from simkernel.asm import words
 from simkernel.asm.expression import evaluate
 from simkernel.asm.faults import Faults, Unfinished
-from simkernel.asm.macros import Item, Mark
+from simkernel.asm.macros import LABEL_NAME, Item, Mark
 from simkernel.asm.operands import split_operands
 from simkernel.asm.source import STRING, Statement
 
@@ -175,14 +175,18 @@ class Unit:
 
     def _common(self, statement: Statement) -> None:
         """`.comm name, size, alignment`: room in .bss."""
-        name, *numbers = split_operands(statement.operands)
+        name, *numbers = split_operands(statement.operands) or [""]
+        if not numbers or not LABEL_NAME.fullmatch(name):
+            raise statement.error(
+                f"{statement.head} takes a name and a size, and what to align it to: .comm name, 64, 8"
+            )
         here, self.part = self.part, ".bss"
         try:
             aligned = numbers[1] if len(numbers) > 1 else "8"
             self._align(replace(statement, text=f".balign {aligned}"))
             self._label(replace(statement, text=f"{name}:"))
             self.data.append(replace(statement, text=f"{name}:"))
-            self.data.append(replace(statement, text=f".zero {numbers[0]}" if numbers else ".zero"))
+            self.data.append(replace(statement, text=f".zero {numbers[0]}"))
         finally:
             self.part = here
 

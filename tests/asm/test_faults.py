@@ -73,6 +73,7 @@ WRONG = {
     "movl %esp, %eax": "this is 32-bit code: the stack pointer has 64 bits",
     "ALTERNATIVE(1, 2, 3)": "nothing is chosen at boot here",
     ".incbin /etc/passwd": "a kernel source reads no other file",
+    ".comm": ".comm takes a name and a size",
     "rdtsc": "the same run would not give the same bytes twice",
     "pushl %ebp": "this is 32-bit code: a word of the stack has 64 bits: write pushq %rbp",
     "pushal": "this is 32-bit code: 64-bit mode has no pushal",
