@@ -1,9 +1,9 @@
 """What each CPU may run: memory's code bytes, and how free a CPU is to run older ones.
 
 Memory takes a store at once, for everybody. What a CPU *may run* is another matter: until it executes a serializing
-instruction (IRET, CPUID: what the sync IPI makes it do), the manuals promise nothing about code that another CPU has
-changed (Intel SDM vol. 3, "Handling Self- and Cross-Modifying Code"). A fetch model says how free a CPU is; it models
-that contract, not a pipeline: real CPUs do not work like this, and no CPU keeps an old copy until a sync.
+instruction (IRET, CPUID: what the sync IPI makes it do), Intel's manual promises nothing about code that another CPU
+has changed (Intel SDM vol. 3, "Handling Self- and Cross-Modifying Code"). A fetch model says how free a CPU is; it
+models that contract, not a pipeline: real CPUs do not work like this, and no CPU keeps an old copy until a sync.
 
     instant   a CPU runs what memory holds at that moment
     pieces    memory, but an instruction's bytes are read in address order and stores may come between two reads
@@ -12,8 +12,8 @@ that contract, not a pipeline: real CPUs do not work like this, and no CPU keeps
 
 In `line` and `byte` a store leaves its *cells* (a line's part, a byte) unsettled for each CPU. Stores to one cell
 arrive in the order in which they were made; cells are independent of each other. Serializing settles all.
-`Simplified:` `line` is an idealisation: Intel and AMD promise whole lines, or aligned eight
-bytes, to data accesses only.
+`Simplified:` `line` is an idealisation: nobody promises whole lines, and Intel aligned eight bytes to data accesses
+only (what some read in AMD's manual: `protocol/stores.py`).
 
 The code regions (kernel text, synthetic text, trampolines) lie one behind the other in one buffer, in memory and in
 each CPU's view; `CodeMap` turns addresses into offsets of that buffer. Work on many sites is NumPy throughout.

@@ -239,7 +239,7 @@ REASONS = (
     ),
     Reason("The site lies in one aligned word: one store, and in this model it comes whole.", ("atomic8",), (SAFE,)),
     Reason(
-        "One store, for the site lies in one aligned word; but only who reads data reads that at once.",
+        "One store, for the site lies in one aligned word; but Intel promises one event for data reads only.",
         ("atomic8",),
         ("torn",),
         place="inside",

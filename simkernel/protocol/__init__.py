@@ -20,7 +20,8 @@ A protocol knows no CPU and no memory. It is an ordered tuple of phases; `Progre
 
     table       what a protocol is made of; leaving a phase out, doing it twice, moving it; forms of the NOP
     int3        x86 Linux today, and from 2012 to 2019
-    stopped     x86 Linux before: every CPU stands still; with and without serializing, in a thread and in the interrupt
+    stopped     x86 Linux before: every CPU stands still, but NMIs come; with and without serializing; in a thread, in
+                the interrupt
     stores      plain stores in this order or that: naive, one store, head first, tail first, an aligned word
 """
 

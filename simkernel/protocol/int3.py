@@ -8,8 +8,8 @@ ALTERNATIVE_C = "arch/x86/kernel/alternative.c (6.12)"
 
 INT3_PROTOCOL = Protocol(
     name="int3",
-    era="x86 Linux today (since about 5.6)",
-    source=f"text_poke_bp_batch() in {ALTERNATIVE_C}; batching: lkml 1910.2/03198, 18 Oct 2019",
+    era="x86 Linux today (ftrace since 5.6)",
+    source=f"text_poke_bp_batch() in {ALTERNATIVE_C}; ftrace uses it since commit 768ae4406a5c (Nov 2019, in 5.6)",
     prose="A breakpoint stands in for the site while its other bytes change; its handler does the new instruction.",
     phases=(
         Phase(
@@ -85,12 +85,12 @@ INT3_PROTOCOL = Protocol(
     ),
 )
 
-FTRACE_C = "arch/x86/kernel/ftrace.c (3.5 to 5.4)"
+FTRACE_C = "arch/x86/kernel/ftrace.c (3.5 to 5.5)"
 
 INT3_2012 = Protocol(
     name="int3-2012",
-    era="x86 Linux from 2012 (3.5) to 2019",
-    source=f"ftrace_replace_code() in {FTRACE_C}; commit 08d636b6; the bug: N. Stange's report, mended in May 2019",
+    era="x86 Linux from 2012 to 2019 (ftrace 3.5 to 5.1)",
+    source=f"ftrace_replace_code() in {FTRACE_C}; commit 08d636b6d4fb; the bug: N. Stange's report, mended in May 2019",
     prose="The same writes and syncs, but the handler leaves the site out: it does neither the old nor the new.",
     handler="skip",
     phases=(
@@ -166,4 +166,7 @@ INT3_2012 = Protocol(
         ),
     ),
 )
-"""`Simplified:` Linux changed all sites at once and looked an int3 up among all of them; ours are batches of 256."""
+"""ftrace of 5.2 to 5.5 did these writes and syncs with a handler that calls (4b33dadf3766 gave it int3_emulate_call(),
+in May 2019, for 5.2): as `int3` here, but not in batches.
+
+`Simplified:` Linux changed all sites at once and looked an int3 up among all of them; ours are batches of 256."""

@@ -1,4 +1,19 @@
-"""stop_machine: nobody runs the bytes while they change. And what serializing is worth when they go on."""
+"""stop_machine: no task runs the bytes while they change. And what serializing is worth when the CPUs go on.
+
+Interrupts are off meanwhile, but an NMI comes all the same, and may run what changes: "stop_machine() does _not_
+protect code against NMI and MCE" (comment of text_poke_smp() in arch/x86/kernel/alternative.c, 3.0). Linux used it
+twice:
+
+* ftrace, 2.6.28 to 3.4: the CPUs go on without serializing, as in `stop_machine-bare`; and NMIs were dealt with. The
+  patching CPU waited for those under way, and each that came then wrote the same bytes itself before it ran any
+  (commit 17666f02b118, "ftrace: nmi safe code modification"). Commit 08d636b6d4fb (3.5) put the int3 in its place.
+* text_poke_smp(), for jump labels and optimized kprobes, and not for code that an NMI runs: each CPU executes
+  sync_core() since commit 0e00f7aed6af (March 2011), as in `stop_machine`.
+
+`Simplified:` the hand-shake with NMIs is not carried out here. And the patching task is none of the CPUs here, so each
+of them may go on without an IRET; the commit says that in Linux the scheduler's IRET serializes the others, and that
+the CPU which called text_poke_smp() is the one that may go on without.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +23,8 @@ from simkernel.protocol.table import ALL_NEW, ALL_OLD, Park, Phase, Protocol, Un
 
 STOP_MACHINE = Protocol(
     name="stop_machine",
-    era="x86 until 2012",
-    source="ftrace_run_update_code() in kernel/trace/ftrace.c; commit 08d636b6 ended it for x86 (3.5)",
+    era="x86 Linux from 2011, for jump labels (text_poke_smp(); not in 6.12)",
+    source="stop_machine_text_poke() in arch/x86/kernel/alternative.c, with sync_core() since commit 0e00f7aed6af",
     prose="Every CPU stands still while the bytes change.",
     claims=False,
     phases=(
@@ -19,7 +34,7 @@ STOP_MACHINE = Protocol(
             memory=ALL_OLD,
             settled=True,
             linux="stop_machine() -> multi_cpu_stop()",
-            true_now="Every CPU spins in its stopper thread with interrupts off; none runs a traced function.",
+            true_now="Every CPU spins in its stopper thread, interrupts off. Only an NMI can still run traced code.",
             why="Who does not run the code cannot run half of it.",
             without="It would be five bytes under running CPUs.",
         ),
@@ -28,7 +43,7 @@ STOP_MACHINE = Protocol(
             action=Write(0, 5),
             memory=ALL_NEW,
             settled=False,
-            linux="ftrace_modify_code() (until 3.4)",
+            linux="stop_machine_text_poke() -> text_poke()",
             true_now="The five bytes are the new instruction in memory.",
             why="This is the change.",
             without="Nothing changes.",
@@ -38,7 +53,7 @@ STOP_MACHINE = Protocol(
             action=Unpark(),
             memory=ALL_NEW,
             settled=True,
-            linux="multi_cpu_stop(), with sync_core() since commit 0e00f7ae",
+            linux="sync_core() in stop_machine_text_poke(), since commit 0e00f7aed6af",
             true_now="Each CPU has serialized: it runs the new bytes.",
             why="A thread is left by a return, and a return does not serialize.",
             without="The machine would stand still for ever.",
@@ -50,19 +65,20 @@ STOP_MACHINE = Protocol(
 def _variant(name: str, *, era: str, source: str, prose: str, where: str, serialize: bool) -> Protocol:
     """stop_machine with the CPUs parked elsewhere, or let go in another way."""
     park, write, go_on = STOP_MACHINE.phases
+    write = replace(write, linux="" if where == "ipi" else "ftrace_modify_code() (until 3.4)")
     if where == "ipi":
         park = replace(
             park,
             action=Park(where),
             linux="",
-            true_now="Every CPU spins in the interrupt with interrupts off; none runs a traced function.",
+            true_now="Every CPU spins in the interrupt, interrupts off. Only an NMI can still run traced code.",
         )
     if not serialize:
         go_on = replace(
             go_on,
             action=Unpark(serialize=False),
             settled=where == "ipi",
-            linux="multi_cpu_stop(), before commit 0e00f7ae" if where == "thread" else "",
+            linux="multi_cpu_stop() returns" if where == "thread" else "",
             true_now="Each CPU goes on." if where == "thread" else "Each CPU leaves the interrupt by an IRET.",
         )
     return replace(STOP_MACHINE, name=name, era=era, source=source, prose=prose, phases=(park, write, go_on))
@@ -70,8 +86,8 @@ def _variant(name: str, *, era: str, source: str, prose: str, where: str, serial
 
 STOP_MACHINE_BARE = _variant(
     "stop_machine-bare",
-    era="x86 Linux until 2011",
-    source="commit 0e00f7ae put a sync_core() in, because a worker thread is left without an IRET",
+    era="x86 Linux until 2012 (ftrace 2.6.28 to 3.4, which also dealt with NMIs)",
+    source="ftrace_run_update_code() -> ftrace_modify_code(); text_poke_smp() before commit 0e00f7aed6af",
     prose="Every CPU stands still while the bytes change, and goes on without serializing.",
     where="thread",
     serialize=False,

@@ -1,4 +1,13 @@
-"""Plain stores, in this order or that, and no wait: each of them crashes, and each in its own way."""
+"""Plain stores, in this order or that, and no wait.
+
+Several stores crash: between two of them memory holds a mixture. One store may do: where its bytes lie in one aligned
+word, CPUs of today run them as old or as new (`simkernel native patch --protocol atomic8` finds no failure inside a
+line). Java's HotSpot relied on that: it changed the first bytes of a method that others run by one aligned eight-byte
+store (JDK-8294947, openjdk/jdk#11059, 2022) until it gave up to patch there (openjdk/jdk#25764, 2025). Intel's manual
+promises none of it. HotSpot's authors read AMD's, APM vol. 2, 7.6.1, as allowing code to change so under conditions
+(openjdk/jdk#14543). Across two cache lines nobody claims it, and there it crashes (`--straddle`). And nobody knows
+afterwards which CPU still runs the old bytes: without a sync that is never over.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +62,7 @@ def _store(name: str, action: Write, memory: tuple[Part, ...], true_now: str, wh
 
 ONE_STORE = Protocol(
     name="one-store",
-    era="used by nobody: it crashes",
+    era="used by nobody: no manual promises that it is one event",
     source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
     prose="All five bytes in one store, and no wait.",
     claims=False,
@@ -94,7 +103,7 @@ HEAD_FIRST = Protocol(
 
 TAIL_FIRST = Protocol(
     name="tail-first",
-    era="used by nobody: it crashes",
+    era="used by nobody: from a NOP to a call it crashes",
     source=SDM,
     prose="The offset, then the opcode: the call comes into being only when its target is there.",
     claims=False,
@@ -118,8 +127,8 @@ TAIL_FIRST = Protocol(
 
 ATOMIC8 = Protocol(
     name="atomic8",
-    era="used by nobody: it crashes",
-    source=f"{SDM}; SDM vol. 3, Guaranteed Atomic Operations: an aligned quadword, for data accesses",
+    era="Java's HotSpot until 2025 (JDK-8294947), inside one aligned word; Intel promises nothing",
+    source=f"{SDM}; Guaranteed Atomic Operations: an aligned quadword, for data; openjdk/jdk#11059, #25764",
     prose="One aligned eight-byte store where the site lies in one aligned word; else two, one for each word.",
     claims=False,
     phases=(

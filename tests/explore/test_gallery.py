@@ -85,6 +85,18 @@ def test_without_sync_3_nothing_tears_and_the_record_goes_too_early(model: Fetch
         assert broken(name, change, model, place) == {"unclaimed", "released"}
 
 
+def test_what_is_headed_as_a_crash_is_torn_in_every_cell_and_nothing_else_is_headed_so() -> None:
+    """The headline (who uses it, and why nobody does) and the verdict agree, in each model and place."""
+    headed = {name: one.era for name, one in PROTOCOLS.items() if "crash" in one.era}
+    assert headed == {
+        "naive": "used by nobody: it crashes",
+        "tail-first": "used by nobody: from a NOP to a call it crashes",
+    }
+    for name, model, place in product(headed, FetchModel, PLACES):
+        for change in CHANGES if name == "naive" else ("nop-call",):
+            assert worst(broken(name, change, model, place)) == "torn", (name, change, model, place)
+
+
 def test_a_final_sync_mends_one_store_inside_a_line() -> None:
     late = ("one-store", "call-call", FetchModel.LINE, "inside")
     assert broken(*late) == {"late"}

@@ -71,7 +71,7 @@ def why_label(why: Why) -> str:
 
 HANDLERS = {
     "emulate": "exc_int3() -> poke_int3_handler()",  # arch/x86/kernel/traps.c, alternative.c (6.12)
-    "skip": "do_int3() -> ftrace_int3_handler()",  # arch/x86/kernel/traps.c, ftrace.c (3.5 to 5.4)
+    "skip": "do_int3() -> ftrace_int3_handler()",  # arch/x86/kernel/traps.c, ftrace.c (3.5 to 5.5)
 }
 STAND_IN = {
     "emulate": "An int3 stands in for the five bytes while they change: its handler does the new instruction.",
