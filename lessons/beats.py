@@ -1,7 +1,8 @@
 """The places at which one stops: after the beats of the site that one looks at.
 
-Which events are beats is a property of the events. Those of another site are another story: where all functions change
-at once, hundreds of CPUs' steps lie between two beats of one site, and are summed up (`between`).
+Which events are beats is a property of the events; of the interrupts an NMI is one, while the site's batch is under
+way. Those of another site are another story: where all functions change at once, hundreds of CPUs' steps lie between
+two beats of one site, and are summed up (`between`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from simkernel.events import (
     Int3Claimed,
     Int3Done,
     Int3Taken,
+    InterruptTaken,
     Oopsed,
     ParkAsked,
     Parked,
@@ -32,6 +34,7 @@ from simkernel.events import (
     Unparked,
 )
 from simkernel.insn import SITE_SIZE
+from simkernel.layout import VECTOR_NMI
 
 Item = TypeVar("Item")
 
@@ -104,7 +107,7 @@ class Beats:
         self.mine = mine or site is None  # the batch under way, or the last one, holds the site
 
     def is_beat(self, event: Event) -> bool:
-        """True for a beat of this site, the end of a plan, an oops."""
+        """True for a beat of this site, an NMI while it changes, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
             self.mine = self._site in event.sites
         mine = self.mine
@@ -112,6 +115,8 @@ class Beats:
             self.mine = self._site is None
         if isinstance(event, PlanEnded | Oopsed):
             return True
+        if isinstance(event, InterruptTaken):
+            return mine and event.vector == VECTOR_NMI
         if not event.is_beat:
             return False
         return mine if isinstance(event, OF_THE_BATCH) else self._site is None or self._here(event)

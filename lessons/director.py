@@ -6,13 +6,13 @@ choices of history, and all of it really runs: a director decides who moves next
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.insn import SITE_SIZE
-from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
 from simkernel.simulation import Simulation
 
 PATIENCE = 60_000  # choices for one move
@@ -58,7 +58,14 @@ class Settles:
     byte: int
 
 
-Move = Acts | Through | Goes | Reads | Settles
+@dataclass(frozen=True, slots=True)
+class Interrupts:
+    """An NMI comes to a CPU, whatever it is at."""
+
+    cpu: int
+
+
+Move = Acts | Through | Goes | Reads | Settles | Interrupts
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +103,13 @@ class Director:
                     self._simulation.step(Read(cpu, count))
                 case Settles(cpu=cpu, byte=byte):
                     self._simulation.step(Settle(cpu, self._site + byte))
+                case Interrupts(cpu=cpu):
+                    self._simulation.step(Nmi(cpu))
 
     def _act(self) -> None:
         task = self._simulation.task
-        for cpu in task.waits_for():
-            self._go(cpu, "SyncAnswered")
+        while (waits := task.waits_for()) and not self._simulation.outcome:
+            self._until(waits[0], lambda events: waits[0] not in task.waits_for(), "an answer")
         if not task.ready():
             raise GuestError("the patching task waits, and for no CPU that could answer")
         self._simulation.step(Act())
@@ -116,18 +125,24 @@ class Director:
             self._act()
 
     def _go(self, cpu: int, until: str) -> None:
+        engine = self._simulation.machine.cpus[cpu]
+        if until:
+            self._until(cpu, lambda events: self._found(events, cpu, until), until)
+        else:
+            self._until(cpu, lambda events: engine.rip == self._site, self._simulation.image.symbolize(self._site))
+
+    def _until(self, cpu: int, there: Callable[[list[Event]], bool], what: str) -> None:
+        """A CPU runs until it is so, after some instruction; the others go on beside it."""
         simulation = self._simulation
         for _ in range(PATIENCE):
-            events = self._run(cpu)
-            there = simulation.machine.cpus[cpu].rip == self._site if not until else self._found(events, cpu, until)
-            if there or simulation.outcome:
+            if there(self._run(cpu)) or simulation.outcome:
                 return
             for other in simulation.cpus:
                 if other != cpu and self._may_go_on(other) and not simulation.outcome:
                     self._run(other)
             if simulation.outcome:
                 return
-        raise GuestError(f"CPU{cpu} does not come to {until or simulation.image.symbolize(self._site)}")
+        raise GuestError(f"CPU{cpu} does not come to {what}")
 
     def _run(self, cpu: int) -> list[Event]:
         choice: Choice = Run(cpu, 1 if self._simulation.task.poke.busy else FAR)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lessons.beats import News
-from lessons.director import Acts, Director, Goes, Move, Near, Reads, Settles, Through, approach
+from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, approach
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
 from simkernel.fetch import FetchModel
@@ -281,6 +281,28 @@ SCENARIOS: dict[str, Scenario] = {
             ends_with="Oopsed",
             shows=("SiteStored", "Oopsed"),
             beats=18,
+        ),
+        Scenario(
+            name="nmi",
+            title="stop_machine, and an NMI comes",
+            question="Every CPU waits with interrupts off. Can anybody run the five bytes?",
+            answer=(
+                "An NMI comes with interrupts off, too: its handler ran a mixture, and here the kernel dies of it. "
+                "Linux 2.6.28 to 3.4 had a hand-shake for this: an NMI first wrote the new bytes itself. "
+                "Since 3.5 an int3 stands in, and an NMI's handler can take it."
+            ),
+            function="nmi_handle",
+            before=_one("nmi_handle"),
+            commands=(ON,),
+            options=Options(act_odds=96, protocol="stop_machine"),
+            protocol="stop_machine",
+            moves=(
+                Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Through("go on"),
+                Goes(1, "SiteRan"), Goes(1, "Oopsed"),
+            ),
+            ends_with="Oopsed",
+            shows=("Parked", "InterruptTaken", "PieceRead", "SiteStored", "SiteRan", "Oopsed"),
+            beats=9,
         ),
         Scenario(
             name="off",

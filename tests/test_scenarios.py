@@ -10,9 +10,13 @@ from lessons.beats import Beats
 from lessons.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
 from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
-from simkernel.events import InterruptTaken, Oopsed, SiteStored, SyncAnswered, SyncSent
-from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION
+from simkernel.events import Int3Taken, InterruptTaken, Oopsed, Parked, SiteStored, SyncAnswered, SyncSent
+from simkernel.fetch import FetchModel
+from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
+from simkernel.options import Options
+from simkernel.schedule import Policy, ScheduleState, Seeded
 from tui.stepper.stepper import Stepper
+from tui.stepper.story.lines import what_it_does
 
 NAMES = list(SCENARIOS)
 
@@ -102,6 +106,49 @@ def test_the_naive_patch_ends_in_an_oops_of_mixed_bytes(played: dict[str, Steppe
     assert ran[-1].data not in (site.old.data, site.new.data)  # type: ignore[attr-defined]
     stepper.apply("end")
     assert isinstance(stepper.simulation.log[-1], Oopsed)
+
+
+def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(played: dict[str, Stepper]) -> None:
+    """Every CPU waits with interrupts off, as stop_machine promises; the order of events is what the story is about."""
+    stepper = played["nmi"]
+    events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
+    parked = [e for e in events if isinstance(e, Parked)]
+    nmi = next(e for e in events if isinstance(e, InterruptTaken) and e.vector == VECTOR_NMI)
+    read = next(e for e in events if type(e).__name__ == "PieceRead")
+    stored = next(e for e in events if isinstance(e, SiteStored))
+    ran = next(e for e in events if type(e).__name__ == "SiteRan")
+    assert {e.cpu for e in parked} == {0, 1} and {nmi.cpu, read.cpu, ran.cpu} == {1}  # type: ignore[attr-defined]
+    assert max(e.entry for e in parked) < nmi.entry < read.entry < stored.entry < ran.entry
+    stepper.apply("start")
+    for _ in range(5):
+        stepper.apply("next")
+    assert all(lane.parked for lane in stepper.snapshot.lanes) and not stepper.snapshot.lanes[1].interrupts_on
+    assert [lane.nmi for lane in stepper.snapshot.lanes] == [False, True]
+    at = [what_it_does(stepper.snapshot, lane) for lane in stepper.snapshot.lanes]
+    assert at == ["waits in a loop, with interrupts off", "is in an NMI, in asm_exc_nmi"]
+    site = stepper.snapshot.site
+    assert site is not None and site.old is not None and site.new is not None
+    old, new = site.old.data, site.new.data
+    assert ran.data == old[:2] + new[2:]  # type: ignore[attr-defined]
+    stepper.apply("end")
+    assert isinstance(stepper.simulation.log[-1], Oopsed)
+
+
+@pytest.mark.parametrize("model", [FetchModel.PIECES, FetchModel.BYTE])
+def test_by_int3_the_same_change_survives_nmis_at_every_moment(model: FetchModel) -> None:
+    """Its handler works in an NMI: some of them take the int3, and do the new instruction."""
+    options = Options(cpus=2, model=model)
+    simulation = begin(replace(SCENARIOS["nmi"], options=options, protocol="int3", moves=()))
+    start, site = simulation.position, simulation.image.site_of(simulation.image.symbol("nmi_handle"))
+    taken = 0
+    for seed in range(8):
+        simulation.goto(start)
+        schedule, state = Seeded(Policy.SEEDED, 20, 20, nmi_odds=3_000, act_odds=40), ScheduleState(random=seed)
+        while simulation.position == start or simulation.task.poke.busy:
+            choice, state = schedule.choose(state, simulation)
+            taken += sum(isinstance(event, Int3Taken) and event.address == site for event in simulation.step(choice))
+            assert not simulation.outcome, (seed, simulation.position - start)
+    assert taken >= 3
 
 
 def test_the_same_scenario_is_the_same_run() -> None:

@@ -63,6 +63,7 @@ class Lane:
         rip: address of the next instruction. instruction: that one; sentence: in English, without a subject.
         interrupts_on: IF. pending: of "sync", "tick", "nmi", those that it has not taken.
         asked: a sync was asked and is not answered. parked: it waits for stop_machine to end.
+        nmi: it is in an NMI, also one that has come to a parked CPU.
         handling: sites whose int3 it handles, outermost first. halted: it waits for an interrupt.
         reading: model `pieces`: the bytes that it has read of its next instruction.
         registers, stack (from RSP upwards), code (around RIP).
@@ -82,6 +83,7 @@ class Lane:
     pending: tuple[str, ...]
     asked: bool
     parked: bool
+    nmi: bool
     handling: tuple[int, ...]
     halted: bool
     reading: bytes
@@ -127,6 +129,7 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
         pending=_pending(machine, cpu),
         asked=hardware.sync_asked or hardware.park_asked,
         parked=stop in (2, 3),
+        nmi=machine.on_nmi_stack(cpu),
         handling=tuple(address for address, _ in hardware.int3s),
         halted=machine.halted(cpu),
         reading=hardware.reading,

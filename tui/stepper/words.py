@@ -48,6 +48,7 @@ WORDS = {
     "record": "A few words in memory. The batch has one for each site: whose int3 this is, and what to do instead. "
     "The trace has one for each call.",
     "ipi": "An interrupt that one CPU sends to another.",
+    "nmi": "A non-maskable interrupt: it comes to a CPU that has its interrupts off, too.",
     "pending": "Sent to a CPU and not taken by it yet.",
     "no site": "A function that begins with its own code: neither a call nor a NOP stands there.",
     "cycle": "One beat of a CPU's clock. A CPU may run several instructions in one.",

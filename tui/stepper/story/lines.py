@@ -50,6 +50,8 @@ def what_it_does(snapshot: Snapshot, lane: Lane) -> str:
     patch, function = snapshot.patch, lane.function or "unknown code"
     if snapshot.oops is not None and snapshot.oops.cpu == lane.cpu:
         return "cannot go on: the kernel died here"
+    if lane.nmi:
+        return f"is in an NMI, in {function}"
     if lane.parked:
         return "waits in a loop, with interrupts off"
     if lane.reading:

@@ -187,6 +187,12 @@ def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> lis
     return [f"The function {_name(stepper)} itself begins after this."]
 
 
+def _interrupted(event: ev.InterruptTaken, stepper: Stepper, phase: Phase | None) -> list[str]:
+    if not stepper.snapshot.lanes[event.cpu].parked:
+        return []
+    return [f"CPU{event.cpu} waits with its interrupts off; an NMI comes all the same."]
+
+
 def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
     oops = stepper.snapshot.oops
     out = [] if oops is None else [oops.afterwards]
@@ -217,6 +223,7 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
     ev.Settled: _settled,
     ev.SiteRan: _ran,
     ev.TraceWritten: _trace,
+    ev.InterruptTaken: _interrupted,
     ev.Oopsed: _oops,
 }
 
