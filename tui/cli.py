@@ -17,6 +17,7 @@ from simkernel import __version__, room
 from simkernel.errors import GuestError, LearnerError, nearest
 from tui import globs, streams
 from tui.interrupt import exit_code, mute_what_it_broke, raise_on_signals
+from tui.options import takes_screen
 from tui.streams import StreamError, say
 
 OK, FAILED, USAGE, BUG = 0, 1, 2, 70
@@ -36,8 +37,6 @@ COMMANDS = {
     "config": "Print the kernel configuration that the toy kernel stands for.",
     "doctor": "Say what is installed here, what is missing, and what that costs.",
 }
-
-THEMES = ("dark", "light", "high-contrast", "ansi")
 
 
 class Commands(click.Group):
@@ -69,13 +68,13 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s", prog_name="simkernel")
-@click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks.")
-@click.option("--theme", type=click.Choice(THEMES), help="The colours of the screen.")
+@takes_screen
 @click.pass_context
 def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
     """A toy x86-64 kernel that a simulated ftrace patches while it runs.
 
-    Without a command it opens a screen on which one can follow that step by step.
+    Without a command it opens a screen on which one can follow that step by step. --ascii and --theme may stand before
+    a command or behind it; before one that opens no screen they have no effect.
 
     Exit codes: 0 it worked; 1 a check failed, the toy kernel died, or nothing can be printed; 2 what was asked for
     cannot be done; 70 a bug of simkernel; 128 + n ended by signal n (130: ctrl-C).
@@ -85,6 +84,7 @@ def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
         from tui.app.start import open_screen
 
         ctx.exit(open_screen(ascii_only=ascii_only, theme=theme))
+    ctx.default_map = {ctx.invoked_subcommand: {"ascii_only": ascii_only, "theme": theme}}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from simkernel.errors import LearnerError, nearest
 
 MODELS = ("instant", "pieces", "line", "byte")
 POLICIES = ("early", "late", "seeded")
+THEMES = ("dark", "light", "high-contrast", "ansi")
 MAX_CPUS = 8
 MAX_FUNCTIONS = 200_000
 MAX_INSTRUCTIONS = 200_000_000
@@ -82,6 +83,11 @@ MACHINE = (
         help=f"Give up after so many guest instructions (default {MAX_INSTRUCTIONS:,}).",
     ),
 )
+SCREEN = (
+    click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks."),
+    click.option("--theme", type=Word(THEMES), help="The colours of the screen."),
+)
+"""Of each command that opens a screen. Given before a command they are its defaults (`cli.simkernel`)."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 Function = Callable[..., None]
@@ -94,6 +100,13 @@ def check_bound(options: Options, instructions: int) -> None:
             f"--for {instructions:,} is more than --max-instructions allows ({options.max_instructions:,}): "
             "ask for less, or allow more"
         )
+
+
+def takes_screen(function: Function) -> Function:
+    """Give a command the options of SCREEN, as its parameters `ascii_only` and `theme`."""
+    for option in reversed(SCREEN):
+        function = option(function)
+    return function
 
 
 def takes_options(*groups: tuple[Callable[[Function], Function], ...]) -> Callable[[Function], Function]:

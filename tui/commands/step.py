@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError, SimkernelError
+from tui.options import takes_screen
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ END_OF_INPUT = ("\x04", "")
 @click.option("--script", metavar="WORDS", help='What to do, as words: "n n b p". It implies --plain.')
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a step. It implies --plain.")
 @click.option("--lines", is_flag=True, help="Take words with Enter instead of single keys. It implies --plain.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks.")
+@takes_screen
 @click.option(
     "--moment", metavar="TEXT", help="Open the place that a line (or a file with it) names, in place of a scenario."
 )
@@ -38,6 +39,7 @@ def command(
     lines: bool,
     listing: bool,
     ascii_only: bool,
+    theme: str | None,
     moment: str | None,
 ) -> None:
     """Step through SCENARIO, forwards and backwards.
@@ -57,7 +59,7 @@ def command(
     if not (is_plain or script is not None or as_json or lines):
         from tui.app.start import open_screen
 
-        ctx.exit(open_screen(scenario, ascii_only, moment=moment))
+        ctx.exit(open_screen(scenario, ascii_only, theme, moment))
     if not (scenario or moment):
         from lessons.scenarios import SCENARIOS
 

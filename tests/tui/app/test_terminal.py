@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tui.app.terminal import Terminal
+from tests.tui.app.terminal import ROOT, Terminal
+from tui.app.theme import THEMES
 
 KINDS = [
     ("linux", "C.UTF-8"),
@@ -194,3 +197,40 @@ def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
     assert re.search("step [12] of", terminal.still())
     terminal.send("q")
     assert terminal.end() == 0 and terminal.left == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--theme", "light", "--ascii"],
+        ["--theme", "light", "--ascii", "step", "one"],
+        ["step", "one", "--theme", "light", "--ascii"],
+        ["--theme", "dark", "--ascii", "step", "one", "--theme", "light"],  # the nearer one counts
+    ],
+)
+def test_the_looks_of_a_screen_stand_before_the_command_or_behind_it(arguments: list[str], tmp_path: Path) -> None:
+    terminal = Terminal(arguments, tmp_path, "xterm-256color", "C.UTF-8", COLORTERM="truecolor")
+    terminal.until("in memory" if "one" in arguments else "Does this machine make that call")
+    assert terminal.still().isascii()
+    terminal.send("\x11")
+    assert terminal.end() == 0
+    grounds = [name for name in THEMES if name != "ansi" and background(THEMES[name].background) in terminal.raw]
+    assert grounds == ["light"]
+    assert json.loads((tmp_path / "simkernel" / "last.json").read_text())["theme"] == "light"
+
+
+def background(colour: str | None) -> bytes:
+    """What sets a background of that colour, `#rrggbb`, in a sequence of several settings."""
+    assert colour is not None
+    return f"48;2;{';'.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))}".encode()
+
+
+def test_the_looks_of_a_screen_have_no_effect_on_a_command_without_one() -> None:
+    def printed(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "tui", *arguments], capture_output=True, text=True, cwd=ROOT)
+
+    plain = printed("functions", "vfs_*")
+    assert plain.returncode == 0 and plain.stdout
+    for arguments in (["--theme", "light"], ["--ascii"]):
+        looks = printed(*arguments, "functions", "vfs_*")
+        assert (looks.returncode, looks.stdout, looks.stderr) == (0, plain.stdout, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui.app.theme import GROUNDS, MARKS, THEMES, contrast
-from tui.cli import THEMES as NAMES
+from tui.options import THEMES as NAMES
 
 
 def test_black_on_white_is_21() -> None:
