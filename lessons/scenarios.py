@@ -271,8 +271,8 @@ SCENARIOS: dict[str, Scenario] = {
             title="A callback that is traced itself",
             question="What if a tracer's callback is one of the functions that it traces?",
             answer=(
-                "It calls itself until its stack is full, and the kernel dies in the guard page below. ftrace prevents "
-                "that if the ops has the flag RECURSION: ftrace_ops_assist_func() then returns instead."
+                "It calls itself until its stack is full, and the kernel dies in the guard page below. "
+                "With the flag RECURSION in its ops, ftrace calls ftrace_ops_assist_func() first, which ends that."
             ),
             function="vfs_read",
             commands=(RegisterOps("mine", "rcu_all_qs", 0, "vfs_read rcu_all_qs"),),

@@ -41,6 +41,10 @@ WORDS = {
     "Simplified: panic_on_oops is 1 here, so the first oops is a panic and the end. "
     "Its Code line is what memory holds; < > is around the byte at RIP. Bytes CC before that fill the gap between two "
     "functions. Simplified: without the lines of segment and control registers.",
+    "guard page": "The page below a stack. It is not mapped, so a stack that is full ends in an exception there.",
+    "double fault": "An exception in the delivery of another: here, no room for its frame. "
+    "The CPU takes it on a stack of its own.",
+    "callback": "The function that a tracer gives to ftrace, to be called at each place.",
     "opcode": "The bytes that say which instruction it is. Where they say none, it is invalid.",
     "tail": "Bytes 1 to 4 of the five.",
     "head": "Byte 0, the first of the five.",
