@@ -63,6 +63,10 @@ def assemble_in_child(
         raise (stuck_at(err) if stuck else None) or LearnerError(
             f"{sources[-1][0]}: {ended}; make it smaller {limits}"
         ) from None
+    if answer["outcome"] == "memory":
+        raise LearnerError(
+            f"{sources[-1][0]}: it takes more than {MEMORY_LIMIT >> 20} MiB to assemble; make it smaller"
+        )
     return _result(answer)
 
 
@@ -114,10 +118,7 @@ def answer_of(assembly: Assembly) -> dict[str, Any]:
 def answer_of_error(error: Exception) -> dict[str, Any]:
     """An error as JSON can hold it."""
     if isinstance(error, MemoryError):
-        return {
-            "outcome": "learner",
-            "message": f"it takes more than {MEMORY_LIMIT >> 20} MiB to assemble: make it smaller",
-        }
+        return {"outcome": "memory"}
     if isinstance(error, KernelSourceError):
         return {"outcome": "source", "file": error.file, "line": error.line, "message": error.message}
     if isinstance(error, LearnerError):

@@ -179,6 +179,9 @@ class Expander:
             self.names.pop(name, None)
             place = f".Lplace_{len(self.places)}"
             text = substitute(value, self.names | {".": place}, self.aliases)
+            if len(text) > MAX_LINE:
+                self.names[name] = 0
+                raise statement.error(f"'{name}' stands for more than {MAX_LINE} characters") from None
             if "." in NAME.findall(value):
                 self.places.append(place)
                 yield replace(statement, text=f"{place}:")

@@ -153,6 +153,12 @@ def test_the_number_of_errors_told_has_a_bound() -> None:
     assert str(caught.value) == "body.S:6: Keystone cannot assemble 'bogus %rax': invalid mnemonic"
 
 
+def test_names_for_labels_do_not_grow_without_bound() -> None:
+    lines = "x0 = f\n" + "\n".join(f"x{i} = x{i - 1} + x{i - 1}" for i in range(1, 40))
+    with pytest.raises(KernelSourceError, match=r"^body\.S:12: 'x7' stands for more than 1000 characters$"):
+        assemble(with_body(lines))
+
+
 def test_a_wrong_definition_is_told_once_and_not_at_its_uses() -> None:
     with pytest.raises(KernelSourceError) as caught:
         assemble(with_body(".macro M a:bad\nnop\n.endm\nM 1\nM 2\n.set N, f*2\nmovq $N, %rax\n.if N + 1\nnop\n.endif"))
@@ -184,7 +190,7 @@ def test_a_line_that_keystone_does_not_come_back_from_is_named() -> None:
 def test_every_exception_in_the_child_becomes_an_answer() -> None:
     for error, outcome in (
         (RecursionError("deep"), "ours"),
-        (MemoryError(), "learner"),
+        (MemoryError(), "memory"),
         (LearnerError("x"), "learner"),
     ):
         assert answer_of_error(error)["outcome"] == outcome

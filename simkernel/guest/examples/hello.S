@@ -16,9 +16,10 @@
  *   SYM_FUNC_START_LOCAL name    as the first, for what would be `static` in C: `simkernel show kallsyms` says t, not T
  *   SYM_FUNC_END name            ends each; a function without its end is an error
  *
- * Rules of the assembler: AT&T syntax; numbers in hexadecimal (0x10; 0 to 9 may stand alone); `.text`, `.data` and `.bss`
- * (data of zeroes) switch between the parts; a label that begins with .L belongs to this file alone; FOO(%rip) needs a
- * label, not a constant.
+ * Rules of the assembler: AT&T syntax, expressions as GNU as reads them (010 is 8; 1==1 is -1); `.text`, `.data` and
+ * `.bss` (data of zeroes) switch between the parts; a label that begins with .L belongs to this file alone; FOO(%rip)
+ * needs a label, not a constant. What `gcc -S -O2 -fno-pic -mcmodel=kernel -mgeneral-regs-only` makes can be put behind
+ * this file. Not here: a C preprocessor (#include, #define), other files, 16-bit and 32-bit code, ports, syscall, rdtsc.
  */
 
 /* The numbers of our system calls; a user part says which one it wants. */
