@@ -189,6 +189,12 @@ def test_the_oops_is_one_step_behind_what_did_it() -> None:
     assert stepper.snapshot.oops is None and not stepper.simulation.outcome
 
 
+def test_one_other_function_is_one_function() -> None:
+    stepper = Stepper.start("recursion")
+    stepper.apply("next")
+    assert "begins to change vfs_read and 1 other function, by" in " ".join(story_of(stepper).said)
+
+
 def test_an_oops_of_a_full_stack_is_not_put_down_to_the_patch() -> None:
     for protocol in ("int3", "int3 without sync 2"):
         stepper = Stepper.start(replace(SCENARIOS["recursion"], protocol=protocol))

@@ -64,7 +64,7 @@ def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
     if isinstance(event, ev.BatchStarted):
-        more = f" and {len(event.sites) - 1} other functions" if len(event.sites) > 1 else ""
+        more = f" and {_count(len(event.sites) - 1, 'other function')}" if len(event.sites) > 1 else ""
         return f"{PATCHER} begins to change {_name(stepper)}{more}, by the protocol {event.protocol}."
     return _NUMBER.sub("the batch", no_addresses(sentence(event, stepper.image, stepper.protocol)))
 
