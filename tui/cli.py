@@ -136,6 +136,9 @@ def main() -> None:
     streams.prepare()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start one for each CPU; none has anything to do
     raise_on_signals()
-    code = run()
+    try:
+        code = run()
+    except KeyboardInterrupt:  # once more, while it is said of the first that it came
+        code = exit_code()
     sys.stderr.flush()
     os._exit(code)

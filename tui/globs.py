@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simkernel.errors import LearnerError
@@ -32,7 +32,7 @@ def say_if_empty(simulation: Simulation) -> None:
 
 def files_among(words: Sequence[str]) -> list[str]:
     """Those of the words that name files here, as a shell makes them of a pattern that is not quoted."""
-    return [word for word in words if word.strip("!") and Path(word.removeprefix("!")).exists()]
+    return [word for word in words if word.strip("!") and os.path.exists(word.removeprefix("!"))]
 
 
 def hint(names: Sequence[str]) -> str:

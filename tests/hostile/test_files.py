@@ -65,7 +65,13 @@ def test_all_names(option: Option, value: str, folder: Path) -> None:
     assert problem(option[0], option[1], value, True, folder) == ""
 
 
-@pytest.mark.parametrize(("command", "option", "value"), [("functions", "", "*a" * 40 + "b"), ("show", "", "\udcff")])
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        *(("functions", "", "*a" * 40 + "b"), ("show", "", "\udcff")),
+        *(("trace", "", "x" * 10_000), ("trace", "--for", "*" * 2_000)),  # too long to be the name of a file
+    ],
+)
 def test_some_texts(command: str, option: str, value: str, folder: Path) -> None:
     assert problem(command, option, value, False, folder) == ""
 

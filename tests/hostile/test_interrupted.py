@@ -55,3 +55,18 @@ def test_at_any_time(delay: float) -> None:
     """Before our first line runs Python's own beginning can be hit: nothing of ours can be in the way of that."""
     err, code = at_once(delay)
     assert (code, err) in ((130, SAID[2]), (0, "")) or f"{ROOT}/tui" not in err
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.001, 0.004, 0.01])
+def test_once_more(pause: float) -> None:
+    """Who presses ctrl-C again and again gets the same end."""
+    command = [sys.executable, "-P", "-m", "tui", "trace", "*", "--for", "100000000"]
+    child = subprocess.Popen(
+        command, env=os.environ | {"PYTHONPATH": ROOT}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(2)
+    while child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        time.sleep(pause)
+    err = child.communicate()[1]
+    assert child.returncode == 130 and "Traceback" not in err
