@@ -104,10 +104,12 @@ def _site(image: KernelImage, place: str) -> tuple[str, int]:
 
 def _nmi_site(image: KernelImage, place: str) -> tuple[str, int]:
     site = image.site_of(image.symbol(NMI_SITE))
-    if _place(site) != place:
+    lies = _place(site)
+    if lies != place:
+        lines = "a line" if lies == "inside" else "two lines"
         raise LearnerError(
-            f"where NMIs come, the site is that of {NMI_SITE}, which lies {_place(site)} (a line, or two): choose "
-            f"place {_place(site)}, or no NMIs"
+            f"where NMIs come, the site is that of {NMI_SITE}, which lies {lies} {lines}: choose place {lies}, "
+            "or no NMIs"
         )
     return NMI_SITE, site
 

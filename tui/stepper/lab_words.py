@@ -28,7 +28,7 @@ def question(lab: Lab) -> list[str]:
     change, place = CHANGES_IN_WORDS[asked.change], PLACES_IN_WORDS[asked.place]
     cpus = "1 CPU comes by" if asked.cpus == 1 else f"{asked.cpus} CPUs come by"
     if asked.nmi:
-        to = "the CPU" if asked.cpus == 1 else f"any of {asked.cpus} CPUs"
+        to = "the CPU" if asked.cpus == 1 else f"any of the {asked.cpus} CPUs"
         cpus = f"An NMI may come to {to}, and only an NMI's handler comes by"
     promise = lab.chosen["promise"]
     holds = "is that safe" if promise == "all" else f"does this hold: {BY_NAME[promise].promise}"
