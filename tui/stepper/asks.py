@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 from lessons.scenarios import scenario_named
 from simkernel import breakpoints as bp
@@ -18,6 +17,7 @@ from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
 from simkernel.simulation import Simulation
 from simkernel.snapshot.plain import plain
 from tui.stepper.leave_out import leave_out
+from tui.stepper.number import is_number, number
 from tui.stepper.stepper import Outcome, Stepper
 
 SECOND = "counter"  # the second ops: its callback counts
@@ -51,12 +51,11 @@ def break_phase(stepper: Stepper, argument: str) -> Outcome:
 def break_change(stepper: Stepper, argument: str) -> Outcome:
     """An address in hexadecimal, or a function's name for its five bytes; a size may follow."""
     name, _, size = argument.partition(" ")
-    if size and not size.isdigit():
-        raise LearnerError(f"how many bytes is a number, not {size!r}")
     try:
-        address, count = int(name, 16), int(size or "1")
+        address, usual = int(name, 16), 1
     except ValueError:
-        address, count = _site(stepper, name), int(size or SITE_SIZE)
+        address, usual = _site(stepper, name), SITE_SIZE
+    count = number(size, "how many bytes to watch") if size else usual
     if not 0 < count <= 4096:
         raise LearnerError(f"between 1 and 4096 bytes can be watched, not {count}")
     machine = stepper.simulation.machine
@@ -87,7 +86,7 @@ def act(stepper: Stepper, argument: str) -> Outcome:
 def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> tuple[int, int]:
     """Two numbers: a CPU, and how many."""
     words = argument.replace("cpu", "").replace("CPU", "").replace("+", "").split()
-    if not 1 <= len(words) <= 2 or not all(word.isdigit() for word in words):
+    if not 1 <= len(words) <= 2 or not all(map(is_number, words)):
         raise LearnerError(f"a CPU's number is needed, and a second number if you like; not {argument!r}")
     cpu, more = int(words[0]), int(words[1]) if len(words) == 2 else default
     cpus = stepper.simulation.cpus
@@ -245,14 +244,8 @@ def without(stepper: Stepper, argument: str) -> Outcome:
 # --- another machine -----------------------------------------------------------------------------------------------
 
 
-def _number(argument: str, what: str) -> int:
-    if not argument.isdigit():
-        raise LearnerError(f"{what} is a number, not {argument!r}")
-    return int(argument)
-
-
 def cpus(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(stepper.restarted(cpus=_number(argument, "how many CPUs there are")))
+    stepper.become(stepper.restarted(cpus=number(argument, "how many CPUs there are")))
     return Outcome(f"The story starts again on {argument} CPUs.")
 
 
@@ -283,14 +276,12 @@ def protocol(stepper: Stepper, argument: str) -> Outcome:
 
 
 def seed(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(stepper.restarted(seed=_number(argument, "a seed")))
+    stepper.become(stepper.restarted(seed=number(argument, "a seed")))
     return Outcome(f"The story starts again with seed {argument}.")
 
 
 def kernel(stepper: Stepper, argument: str) -> Outcome:
     """Another kernel has other functions, so there is no story: it boots, and one asks for what one wants."""
-    if not Path(argument).is_file():
-        raise LearnerError(f"there is no file {argument!r}")
     options = replace(stepper.simulation.options, kernel=argument, functions=None)
     stepper.become(Stepper(Simulation.boot(options, protocol=stepper.protocol)))
     return Outcome(f"The kernel from {argument} has booted.")

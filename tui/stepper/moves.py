@@ -9,6 +9,7 @@ from simkernel.narrate import sentence
 from simkernel.schedule import Run
 from simkernel.simulation import Simulation
 from tui.stepper.missing import before_the_failure
+from tui.stepper.number import number
 from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
 from tui.stepper.story.marks import no_addresses
 
@@ -158,17 +159,13 @@ def break_text(stepper: Stepper, hit: bp.Hit) -> str:
 
 def place(stepper: Stepper, argument: str) -> Outcome:
     """To a place of history: the number of entries before it."""
-    if not argument.isdigit():
-        raise LearnerError(f"a place is a number, not {argument!r}")
-    stepper.goto(int(argument))
+    stepper.goto(number(argument, "a place"))
     return Outcome()
 
 
 def goto(stepper: Stepper, argument: str) -> Outcome:
     """To a step: a beat's number, 0 for the start. Beyond the last one it goes on as far as needed."""
-    if not argument.isdigit():
-        raise LearnerError(f"a step is a number from 0 on, not {argument!r}")
-    wanted = int(argument)
+    wanted = number(argument, "a step")
     if wanted > MOST_BEATS:
         raise LearnerError(f"a step is a number from 0 to {MOST_BEATS}")
     start(stepper, "")

@@ -16,6 +16,7 @@ from simkernel.errors import LearnerError
 from simkernel.snapshot.plain import plain
 from tui.stepper import answers
 from tui.stepper.actions import ACTIONS, Action, action_named
+from tui.stepper.number import is_number
 from tui.stepper.player import WIDTH, Player, parted
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import Story, story_of
@@ -70,7 +71,7 @@ class Plain(Player):
 
     def _asked(self, word: str, dry: bool = False) -> list[str] | None:
         """The answer to a question; None where the word is none."""
-        is_cpu = len(word) == 2 and word[0] == "c" and word[1].isdigit()
+        is_cpu = len(word) == 2 and word[0] == "c" and is_number(word[1])
         if dry:
             return [] if is_cpu or word in QUESTIONS else None
         if word == "l":

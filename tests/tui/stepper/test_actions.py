@@ -11,9 +11,10 @@ import pytest
 from lessons.scenarios import SCENARIOS
 from simkernel.digest import state_digest
 from simkernel.fetch import FetchModel
+from simkernel.moment import open_moment
 from simkernel.schedule import Policy
 from simkernel.snapshot.plain import plain
-from tui.stepper.actions import ACTIONS
+from tui.stepper.actions import ACTIONS, Action
 from tui.stepper.functions import function_rows
 from tui.stepper.stepper import Outcome, Stepper
 
@@ -128,6 +129,26 @@ def test_bad_input_says_so_and_moves_nothing(stepper: Stepper, action: str, argu
     assert outcome.error and outcome.message
     assert state_digest(stepper.simulation) == before
     assert stepper.snapshot is snapshot
+
+
+ODD = (
+    "\N{SUPERSCRIPT TWO}",
+    "9" * 5_000,
+    "\N{ARABIC-INDIC DIGIT ONE}",
+    "-1",
+    "1_0",
+    "0x",
+    "1 \N{SUPERSCRIPT TWO}",
+    "*" * 999,
+)
+
+
+@pytest.mark.parametrize("action", [one for one in ACTIONS if one.prompt and not one.name.startswith("export")])
+def test_odd_input_of_any_kind_is_answered_with_a_message(action: Action, moment: str) -> None:
+    """Whatever is typed, an action answers: what it raises but LearnerError would end the program."""
+    for argument in ODD:
+        outcome = do(Stepper(open_moment(moment)), action.name, argument)
+        assert outcome.message
 
 
 def test_by_hand(stepper: Stepper) -> None:
