@@ -23,7 +23,7 @@ from simkernel.protocol.table import ALL_NEW, ALL_OLD, Park, Phase, Protocol, Un
 
 STOP_MACHINE = Protocol(
     name="stop_machine",
-    era="x86 Linux from 2011, for jump labels (text_poke_smp(); not in 6.12)",
+    era="x86 jump labels from 2011 (text_poke_smp(), not in 6.12)",
     source="stop_machine_text_poke() in arch/x86/kernel/alternative.c, with sync_core() since commit 0e00f7aed6af",
     prose="Every CPU stands still while the bytes change.",
     claims=False,

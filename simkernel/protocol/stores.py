@@ -62,7 +62,7 @@ def _store(name: str, action: Write, memory: tuple[Part, ...], true_now: str, wh
 
 ONE_STORE = Protocol(
     name="one-store",
-    era="used by nobody: no manual promises that it is one event",
+    era="used by nobody (no manual promises that it is one event)",
     source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
     prose="All five bytes in one store, and no wait.",
     claims=False,
@@ -103,7 +103,7 @@ HEAD_FIRST = Protocol(
 
 TAIL_FIRST = Protocol(
     name="tail-first",
-    era="used by nobody: from a NOP to a call it crashes",
+    era="used by nobody (from a NOP to a call it crashes)",
     source=SDM,
     prose="The offset, then the opcode: the call comes into being only when its target is there.",
     claims=False,
@@ -127,7 +127,7 @@ TAIL_FIRST = Protocol(
 
 ATOMIC8 = Protocol(
     name="atomic8",
-    era="Java's HotSpot until 2025 (JDK-8294947), inside one aligned word; Intel promises nothing",
+    era="Java's HotSpot until 2025 (JDK-8294947, inside one aligned word; Intel promises nothing)",
     source=f"{SDM}; Guaranteed Atomic Operations: an aligned quadword, for data; openjdk/jdk#11059, #25764",
     prose="One aligned eight-byte store where the site lies in one aligned word; else two, one for each word.",
     claims=False,

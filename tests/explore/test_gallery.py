@@ -90,7 +90,7 @@ def test_what_is_headed_as_a_crash_is_torn_in_every_cell_and_nothing_else_is_hea
     headed = {name: one.era for name, one in PROTOCOLS.items() if "crash" in one.era}
     assert headed == {
         "naive": "used by nobody: it crashes",
-        "tail-first": "used by nobody: from a NOP to a call it crashes",
+        "tail-first": "used by nobody (from a NOP to a call it crashes)",
     }
     for name, model, place in product(headed, FetchModel, PLACES):
         for change in CHANGES if name == "naive" else ("nop-call",):
