@@ -183,6 +183,18 @@ class WordsStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RcuTasksRudeWait(Event):
+    """synchronize_rcu_tasks_rude began; `cpus` are those that it waits for."""
+
+    cpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RcuTasksRudeDone(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RcuTasksWait(Event):
     """synchronize_rcu_tasks began; `holdouts` are the pids that it waits for."""
 

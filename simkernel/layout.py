@@ -3,7 +3,9 @@
     0xffffffff81000000  TEXT     the guest's text, then (page aligned) its initialised data: one assembly
     0xffffffff82000000  SYNTH    text of a synthetic kernel's functions (`--functions N`), up to 96 MiB
     0xffffffff88000000  BSS      everything that starts as zeroes; the structures below, at fixed places
-    0xffffffffc0400000  TRAMP    trampolines that ftrace allocates (Linux: execmem, EXECMEM_FTRACE), 64 KiB
+    0xffffffffc0400000  TRAMP    trampolines that ftrace allocates, 64 KiB, in the area of modules. That begins at
+                                 MODULES_VADDR, 0xffffffffc0000000: CONFIG_RANDOMIZE_BASE, booted with `nokaslr`
+                                 (asm/page_64_types.h, asm/pgtable_64_types.h)
 
 All of it lies in the top 2 GiB, so `call rel32` reaches everything and a signed 32-bit displacement is an
 absolute address (the kernel's code model, `-mcmodel=kernel`).
@@ -12,7 +14,8 @@ A CPU *runs* TEXT, SYNTH and TRAMP from bytes of its own (`fetch.py`); it reads 
 that every CPU shares.
 
 `Simplified:` Linux places per-CPU areas, stacks, task_structs and tables by allocators at run time, and maps
-text read-only; here each has a fixed place and text is written by the patching task alone.
+text read-only; here each has a fixed place and text is written by the patching task alone. A trampoline is in the first
+free pages of its area, with a guard page behind it (execmem_alloc(), EXECMEM_FTRACE); here the pages lie side by side.
 
 The numbers below are also the guest's: `assembler_constants()` hands every one to the assembler as `.set`.
 """
@@ -118,6 +121,7 @@ PCPU_OOPS_ERROR = 0x80
 PCPU_IDLE_TASK = 0x88  # address of this CPU's idle task_struct
 PCPU_OOPS_GUARD = 0x90  # the address in a stack's guard page that an oops is about, 0: none
 PCPU_RQ = 0x100  # struct rq of this CPU, to 0x3ff (guest/sched.S says what is in it)
+RQ_NR_SWITCHES = 0x28  # in it: u64, context switches
 PCPU_VMSTAT = 0x400  # vm_stat differentials and other per-CPU counters, to 0x5ff
 PCPU_MISC = 0x600  # the rest belongs to the subsystems
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from simkernel import layout
 from simkernel.image import KernelImage, Symbol
 from tests.guest.whole_kernel import WholeKernel
 from tests.linux_source import LinuxSource, in_source
@@ -121,6 +122,24 @@ def test_the_grace_period_thread_has_the_name_that_the_configuration_gives_it() 
     assert [task.comm for task in kernel.tasks() if task.address == thread] == [name]
     sources = "".join(guest_sources())
     assert f'.ascii "{name}"' in sources and sources.count("rcu_preempt") == 1  # why it is not
+
+
+def test_text_and_trampolines_lie_where_the_configuration_puts_them() -> None:
+    """asm/page_64_types.h, asm/pgtable_64_types.h, execmem_arch_setup(): without an offset, as nokaslr says."""
+    settings = {one["name"]: one["value"] for one in config.settings(config_page())}
+    start_kernel_map = 0xFFFF_FFFF_8000_0000
+    assert layout.TEXT_BASE == start_kernel_map + int(settings["CONFIG_PHYSICAL_START"], 16)
+    kernel_image_size = (1024 if settings["CONFIG_RANDOMIZE_BASE"] == "y" else 512) << 20
+    modules = start_kernel_map + kernel_image_size
+    assert max(segment.base for segment in KernelImage.default().segments) < modules
+    assert modules <= layout.TRAMP_BASE < modules + (16 << 20), "nothing else lies before them that is so large"
+    assert f"{modules:#x}" in config_page() and "nokaslr" in config_page()
+
+
+def test_the_page_says_which_waits_ftrace_shutdown_makes() -> None:
+    notes = {one["name"]: one for one in config.settings(config_page())}
+    assert notes["CONFIG_TASKS_RCU"]["value"] == notes["CONFIG_TASKS_RUDE_RCU"]["value"] == "y"
+    assert "ftrace_shutdown()" in notes["CONFIG_TASKS_RUDE_RCU"]["simplified"]
 
 
 @needs_source

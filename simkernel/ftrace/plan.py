@@ -112,6 +112,16 @@ class SmpCallFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncRcuTasksRude:
+    """`synchronize_rcu_tasks_rude()`: wait until every CPU has switched tasks.
+
+    It covers callbacks where RCU does not look, and idle tasks, which Tasks RCU leaves out. `Simplified:` Linux makes
+    every CPU switch, by a work for each (`schedule_on_each_cpu(rcu_tasks_be_rude)`, kernel/rcu/tasks.h); here the
+    patching task waits for a switch that comes by itself, and for no CPU that is halted or in user mode.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class SyncRcuTasks:
     """`synchronize_rcu_tasks()`: wait until every task has scheduled of its own accord, been idle or in user mode."""
 
@@ -235,7 +245,9 @@ class Log:
     text: str
 
 
-CodeStep = PokeBatch | PokeMany | PokeEarly | WriteTrampoline | SyncCores | SmpCallFunction | SyncRcuTasks
+CodeStep = (
+    PokeBatch | PokeMany | PokeEarly | WriteTrampoline | SyncCores | SmpCallFunction | SyncRcuTasksRude | SyncRcuTasks
+)
 DataStep = (
     Verify
     | UpdateRecords

@@ -21,6 +21,8 @@ from simkernel.events import (
     PlanEnded,
     PlanStarted,
     RcuTasksDone,
+    RcuTasksRudeDone,
+    RcuTasksRudeWait,
     RcuTasksWait,
     SyncEnded,
     SyncSent,
@@ -38,6 +40,7 @@ from simkernel.ftrace.plan import (
     Step,
     SyncCores,
     SyncRcuTasks,
+    SyncRcuTasksRude,
     Verify,
     WriteTrampoline,
 )
@@ -46,7 +49,8 @@ from simkernel.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Pok
 from simkernel.protocol import Protocol, protocol_of
 
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
-CODE_STEPS = (PokeBatch, PokeMany, PokeEarly, WriteTrampoline, SyncCores, SmpCallFunction, SyncRcuTasks)
+RCU_STEPS = (SyncRcuTasksRude, SyncRcuTasks)
+CODE_STEPS = (PokeBatch, PokeMany, PokeEarly, WriteTrampoline, SyncCores, SmpCallFunction, *RCU_STEPS)
 WAIT_FOR_BOOT, FTRACE_INIT_DONE = 1, 2  # values of the guest's word boot_stage
 
 
@@ -57,6 +61,7 @@ class TaskState(NamedTuple):
         queue: commands that have not begun. plan: the one under way. step: the index of its next step.
         done: sites of a PokeMany or PokeEarly that are done or in the batch under way.
         waiting: a sync was sent and its end is awaited. holdouts: of Tasks RCU, as (task, switches when it began).
+        switches: of each CPU, when synchronize_rcu_tasks_rude() began.
         failed: the plan has failed; its batch is still brought to an end, and the steps of SURVIVES are taken.
     """
 
@@ -66,6 +71,7 @@ class TaskState(NamedTuple):
     done: int = 0
     waiting: bool = False
     holdouts: tuple[tuple[int, int], ...] | None = None
+    switches: tuple[int, ...] | None = None
     failed: bool = False
     poke: PokeState = PokeState()
 
@@ -121,6 +127,8 @@ class PatchingTask:
             return self.poke.waits_for()
         if isinstance(self.step, ResetRings):
             return self._writing()
+        if self._state.switches is not None:
+            return self._same_task(self._state.switches)
         if not self._state.waiting:
             return ()
         return self.machine.not_synced()
@@ -133,6 +141,18 @@ class PatchingTask:
         """
         lanes = enumerate(self.machine.lanes)
         return tuple(i for i, lane in lanes if lane.ring_head != self.machine.percpu(i, layout.PCPU_RING_HEAD))
+
+    def _switches(self) -> tuple[int, ...]:
+        """How often each CPU has switched tasks."""
+        words = range(len(self.machine.cpus))
+        return tuple(self.machine.percpu(cpu, layout.PCPU_RQ + layout.RQ_NR_SWITCHES) for cpu in words)
+
+    def _same_task(self, before: tuple[int, ...]) -> tuple[int, ...]:
+        """The CPUs that have not switched tasks since, and are neither halted nor in user mode."""
+        machine, now = self.machine, self._switches()
+        same = [cpu for cpu, switches in enumerate(before) if now[cpu] == switches]
+        current = {cpu: machine.percpu(cpu, layout.PCPU_CURRENT) for cpu in same}
+        return tuple(cpu for cpu in same if not machine.memory.read_u64(current[cpu] + layout.TASK_IN_USER))
 
     def holdouts(self) -> tuple[int, ...]:
         """The pids that Tasks RCU still waits for."""
@@ -206,6 +226,8 @@ class PatchingTask:
                 return self._sync(why)
             case SmpCallFunction(function=function):
                 return self._sync(function)
+            case SyncRcuTasksRude():
+                return self._rcu_tasks_rude()
             case SyncRcuTasks():
                 return self._rcu_tasks()
             case WriteTrampoline(address=address, data=data, fresh=fresh):
@@ -253,7 +275,7 @@ class PatchingTask:
         state = self._state
         if state.plan is not None:
             step = state.plan.after(state.step, state.failed)
-            self._state = state._replace(step=step, done=0, waiting=False, holdouts=None)
+            self._state = state._replace(step=step, done=0, waiting=False, holdouts=None, switches=None)
 
     def _end_plan(self) -> list[Event]:
         plan = self._state.plan
@@ -261,7 +283,9 @@ class PatchingTask:
             raise OurError("no plan is under way")
         if self._state.failed:
             self.core.reconcile()
-        self._state = self._state._replace(plan=None, step=0, done=0, waiting=False, holdouts=None, failed=False)
+        self._state = self._state._replace(
+            plan=None, step=0, done=0, waiting=False, holdouts=None, switches=None, failed=False
+        )
         memory = self.machine.memory
         memory.write_u64(self._text_mutex, 0)
         if memory.read_u64(self._boot_stage) == WAIT_FOR_BOOT:
@@ -308,6 +332,13 @@ class PatchingTask:
         self.machine.ask_all_to_sync()
         self.machine.clock += IPI_PRICE
         return [SyncSent(phase=why, cpus=tuple(range(len(self.machine.cpus))))]
+
+    def _rcu_tasks_rude(self) -> list[Event]:
+        if self._state.switches is not None:
+            return [RcuTasksRudeDone(), *self._step_done()]
+        self._state = self._state._replace(switches=self._switches())
+        self.machine.clock += ACTION_PRICE
+        return [RcuTasksRudeWait(cpus=self.waits_for())]
 
     def _rcu_tasks(self) -> list[Event]:
         if self._state.holdouts is not None:

@@ -39,6 +39,7 @@ from simkernel.ftrace.plan import (
     Store,
     SyncCores,
     SyncRcuTasks,
+    SyncRcuTasksRude,
     UpdateRecords,
     Verify,
     WriteTrampoline,
@@ -172,7 +173,8 @@ class Update:
         self.do(LinkOps((*order[:at], *order[at + 1 :]), f"{ops.name} is taken off the list"))
 
     def _free(self, ops: FtraceOps) -> None:
-        """A trampoline may be in use by a task that was preempted in it: wait for all of them first."""
+        """A CPU may be in the callback, or a task preempted in the trampoline: wait for all of them first."""
+        self.do(SyncRcuTasksRude())
         self.do(SyncRcuTasks())
         if ops.trampoline:
             self.do(FreeTrampoline(ops.trampoline))

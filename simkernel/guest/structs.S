@@ -21,7 +21,6 @@
 .set RQ_CURR, 0x10
 .set RQ_STOP, 0x18
 .set RQ_CLOCK, 0x20
-.set RQ_NR_SWITCHES, 0x28
 .set CFS_LEFTMOST, 0x30
 .set CFS_MIN_VRUNTIME, 0x38
 .set CFS_CURR, 0x40

@@ -90,9 +90,9 @@ SYM_FUNC_START_NOTRACE default_idle_call
 SYM_FUNC_END default_idle_call
 
 /*
- * default_idle() (arch/x86/kernel/process.c). A halted CPU is at rest for Tasks RCU. Simplified: Linux's Tasks RCU
- * leaves idle tasks out, and waits for them in another way (synchronize_rcu_tasks_rude). Simplified: the words that it
- * stores around HLT (PCPU_HLT, TASK_IN_USER) are not in Linux.
+ * default_idle() (arch/x86/kernel/process.c). A halted CPU is at rest: Tasks RCU leaves idle
+ * tasks out, and synchronize_rcu_tasks_rude() does not wait for it. Simplified: the words that it stores around HLT
+ * (PCPU_HLT, TASK_IN_USER) are not in Linux.
  */
 SYM_FUNC_START_NOTRACE default_idle
 	GET_CURRENT %rax

@@ -171,6 +171,16 @@ def _words_stored(e: events.WordsStored, w: Words) -> str:
     return f"{PATCHER} writes {_count(e.size, 'byte')} at {e.address:#x}: {e.what}."
 
 
+def _rcu_tasks_rude_wait(e: events.RcuTasksRudeWait, w: Words) -> str:
+    if not e.cpus:
+        return f"{PATCHER} finds no CPU that could be inside a callback."
+    return f"{PATCHER} waits until {listed([f'CPU{cpu}' for cpu in e.cpus])} cannot be inside a callback."
+
+
+def _rcu_tasks_rude_done(e: events.RcuTasksRudeDone, w: Words) -> str:
+    return f"{PATCHER} goes on: every CPU has switched tasks, or was halted or in user mode."
+
+
 def _rcu_tasks_wait(e: events.RcuTasksWait, w: Words) -> str:
     if not e.holdouts:
         return f"{PATCHER} finds no task that could be inside a trampoline."
@@ -272,6 +282,8 @@ SENTENCES: dict[type[events.Event], Callable[[Any, Words], str]] = {
     events.Unparked: _unparked,
     events.BatchReleased: _batch_released,
     events.WordsStored: _words_stored,
+    events.RcuTasksRudeWait: _rcu_tasks_rude_wait,
+    events.RcuTasksRudeDone: _rcu_tasks_rude_done,
     events.RcuTasksWait: _rcu_tasks_wait,
     events.RcuTasksDone: _rcu_tasks_done,
     events.Logged: _logged,

@@ -27,6 +27,7 @@ from simkernel.ftrace.plan import (
     Step,
     SyncCores,
     SyncRcuTasks,
+    SyncRcuTasksRude,
     WriteTrampoline,
 )
 from simkernel.ftrace.trampolines import call_bytes, call_target
@@ -236,7 +237,7 @@ class Setup:
                     self.machine.sites_write(step.sites[part], step.new[part])
             case WriteTrampoline(address=address, data=data):
                 self.machine.text_write(address, data)
-            case SyncCores() | SmpCallFunction() | SyncRcuTasks():
+            case SyncCores() | SmpCallFunction() | SyncRcuTasksRude() | SyncRcuTasks():
                 pass
         return self.core.apply(step)
 

@@ -28,6 +28,7 @@ from simkernel.ftrace.plan import (
     Store,
     SyncCores,
     SyncRcuTasks,
+    SyncRcuTasksRude,
     UpdateRecords,
     Verify,
     WriteTrampoline,
@@ -262,7 +263,8 @@ def test_a_page_that_is_used_again_is_synced_before_any_site_calls_it(setup: Set
     first = setup.core.state().find("a").trampoline
     do(setup, UnregisterOps("a"))
     kinds = [type(step) for step in setup.steps]
-    assert kinds.index(SyncRcuTasks) < kinds.index(FreeTrampoline)
+    first_wait = kinds.index(SyncRcuTasksRude)
+    assert kinds[first_wait : first_wait + 3] == [SyncRcuTasksRude, SyncRcuTasks, FreeTrampoline]  # ftrace_shutdown()
     plan = setup.core.plan(RegisterOps("b", "ftrace_ops_count", filter="schedule"))
     write = next(step for step in plan.steps if isinstance(step, WriteTrampoline))
     assert write.address == first and not write.fresh

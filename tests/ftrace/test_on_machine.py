@@ -10,13 +10,14 @@ import pytest
 from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.events import Switched
+from simkernel.explore.replay import run_to
 from simkernel.fetch import FetchModel
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import Command, RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
-from simkernel.ftrace.plan import Plan, SyncCores, SyncRcuTasks, WriteTrampoline
+from simkernel.ftrace.plan import Plan, SyncCores, SyncRcuTasks, SyncRcuTasksRude, WriteTrampoline
 from simkernel.image import KernelImage
 from simkernel.options import Options
-from simkernel.schedule import Act, Policy
+from simkernel.schedule import Act, Policy, Run
 from simkernel.simulation import Simulation
 
 
@@ -177,6 +178,29 @@ def waited_for(image: KernelImage, seed: int) -> bool:
 def test_a_trampoline_outlives_a_task_that_was_preempted_in_it(image: KernelImage) -> None:
     """The task has it on its stack only: no RIP shows it."""
     assert any(waited_for(image, seed) for seed in range(16))
+
+
+def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
+    """Tasks RCU leaves idle tasks out; synchronize_rcu_tasks_rude() waits for the CPU."""
+    simulation = Simulation.boot(Options(cpus=2, tick_period=20_000), image)
+    simulation.do(RegisterOps("count", "ftrace_ops_count", filter="do_idle"))
+    done(simulation)
+    ops, machine = simulation.core.state().find("count"), simulation.machine
+    assert run_to(simulation, simulation.step, 1, ops.trampoline + 7, 4_000_000)
+    simulation.do(UnregisterOps("count"))
+    for _ in range(10_000):
+        if simulation.task.ready():
+            simulation.step(Act())
+        elif 0 in simulation.task.waits_for() or simulation.task.holdouts():
+            simulation.step(Run(0, 20))
+        elif machine.percpu(1, layout.PCPU_CSD):
+            simulation.step(Run(1, 1))  # only to its answer: the interrupt will return to the trampoline
+        else:
+            break
+    assert isinstance(simulation.task.step, SyncRcuTasksRude) and simulation.task.waits_for() == (1,)
+    assert simulation.core.state().trampolines.used == (ops.trampoline,)
+    done(simulation)
+    assert simulation.core.state().trampolines.used == ()
 
 
 def test_the_default_kernel_has_all_that_ftrace_needs(image: KernelImage) -> None:
