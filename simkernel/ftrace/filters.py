@@ -193,6 +193,10 @@ class FunctionNames:
             return np.array([], dtype=np.intp)
         return np.array([number - 1], dtype=np.intp)
 
+    def renamed(self, name: str) -> str | None:
+        """The function that gcc made of `name`, whose name says so: with .isra.0, .part.0 or .constprop.0."""
+        return next((other for other in self._by_name if other.startswith(f"{name}.")), None)
+
     def nearest(self, name: str) -> str | None:
         """The function whose name is most like `name`, if one is like it at all."""
         wanted = name.strip("!*?[]\\").lower()
@@ -226,6 +230,8 @@ def _no_match(token: str, names: FunctionNames) -> str:
         return f"{token!r}: this kernel has no function triggers and no modules; write a function or a pattern"
     if pattern.type is MatchType.INDEX:
         return f"{token!r} is no line of available_filter_functions: they go from 1 to {len(names)}"
+    if pattern.type is MatchType.FULL and (renamed := names.renamed(pattern.search)):
+        return f"no traced function is called {pattern.search!r}: gcc named it {renamed!r}; write '{pattern.search}*'"
     hint = names.nearest(pattern.search)
     did_you_mean = f"; the nearest name is {hint!r}" if hint else ""
     if pattern.type is MatchType.FULL:

@@ -200,3 +200,16 @@ def test_fifty_thousand_names_are_searched_in_no_time_worth_naming() -> None:
     with pytest.raises(FilterError):
         apply_filter(many, "fm_00017_l7")
     assert time.perf_counter() - began < 2
+
+
+def test_the_name_in_the_source_of_what_gcc_renamed_matches_nothing_and_the_error_says_what_does() -> None:
+    known = ["schedule", "finish_task_switch.isra.0", "finish_wait"]
+    names = FunctionNames(known, np.arange(3, dtype=np.uint64))
+    with pytest.raises(FilterError) as refused:
+        apply_filter(names, "finish_task_switch")
+    assert str(refused.value).endswith(
+        "no traced function is called 'finish_task_switch': gcc named it 'finish_task_switch.isra.0'; "
+        "write 'finish_task_switch*'"
+    )
+    for pattern in ("finish_task_switch*", "finish_task_switch.isra.0", "*.isra.*"):
+        assert apply_filter(names, pattern).tolist() == [1]

@@ -18,6 +18,7 @@ def command(globs: tuple[str, ...], options: Options, as_json: bool) -> None:
 
     GLOB is a pattern as in set_ftrace_filter: vfs_*, *lock*, rcu_?ll_qs; !GLOB takes away again, and where nothing is
     left, that means all functions. Quote it, or the shell may answer in its place.
+    .isra.0, .part.0 and .constprop.0 are gcc's: finish_task_switch* finds finish_task_switch.isra.0.
     """
     from simkernel.ftrace.filters import traced_by
 
