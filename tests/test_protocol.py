@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simkernel import disasm
 from simkernel.errors import LearnerError
 from simkernel.protocol import (
     ALL_OLD,
@@ -81,3 +82,10 @@ def test_a_wrong_name_is_refused(name: str) -> None:
 
 def test_nop_forms_are_five_bytes() -> None:
     assert {len(form) for form in NOP_FORMS.values()} == {5}
+
+
+def test_the_jump_is_linuxs_fallback_one_jump_over_three_nops() -> None:
+    """`ftrace_test_jmp`: jmp to behind three one-byte NOPs (arch/x86/kernel/ftrace.c, until 2.6.38)."""
+    jump, *behind = disasm.decode(NOP_FORMS["jmp+3"], 0x1000)
+    assert (jump.mnemonic, jump.size, jump.target) == ("jmp", 2, 0x1005)
+    assert [one.text for one in behind] == ["nop"] * 3

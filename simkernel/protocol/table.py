@@ -18,8 +18,10 @@ NOP_FORMS = {
 }
 """Ways to do nothing in five bytes: one instruction (P6_NOP5), five, two, and a jump over three bytes.
 
-`jmp +3` was the first (commit 3d083395); a task can be interrupted within the middle two, and come back to bytes that
-have changed (the commit text of P6_NOP5: the NOP has to be one instruction).
+A jump of two bytes was the first (commit 3d083395). With three NOPs behind it, it stayed what ftrace_dyn_arch_init()
+took where the CPU knew no NOP of five bytes (`ftrace_test_jmp`; dd0e545f061f first had three zeroes there). A task
+can be interrupted within the middle two, and come back to bytes that have changed (the commit text of P6_NOP5: the NOP
+has to be one instruction).
 """
 
 TP_VEC_MAX = 256  # entries of a batch: PAGE_SIZE / sizeof(struct text_poke_loc)
