@@ -134,19 +134,34 @@ def _beginnings(site: SiteView, size: int) -> tuple[bytes, ...]:
 
 
 def true_now(snapshot: Snapshot) -> str:
-    """What may be relied on here: what the phase that ended last has made true."""
+    """What may be relied on at the site that is looked at: what the phase that ended last has made true, for a site of
+    the batch under way; for any other, what stands there."""
     patch, site = snapshot.patch, snapshot.site
+    if site is not None and patch.batch and site.address not in patch.sites:
+        count = len(patch.sites)
+        others = "another function" if count == 1 else f"{count} other functions"
+        return f"{patch.task} changes {others} now. {_stands(site)}"
     if patch.last_done is not None:
         return patch.last_done.true_now
-    name = "Each site" if site is None else site.name
-    if patch.phase is not None:
-        return f"{name} holds the old instruction, in memory and for every CPU."
-    text = "one whole instruction" if site is None else no_addresses(site.memory.text)
-    return f"{name} begins with {_article(text)}{text}, in memory and for every CPU."
+    if patch.phase is not None and site is None:
+        return "Each site holds the old instruction, in memory and for every CPU."
+    if patch.phase is not None and site is not None and site.old is not None and site.memory == site.old:
+        return f"{site.name} holds the old instruction, {_for_whom(site)}."
+    return (
+        "Each site begins with one whole instruction, in memory and for every CPU." if site is None else _stands(site)
+    )
 
 
-def _article(text: str) -> str:
-    return "a " if text == "nop" else ""
+def _stands(site: SiteView) -> str:
+    """The instruction with which a site begins."""
+    text = no_addresses(site.memory.text)
+    return f"{site.name} begins with {'a ' if text == 'nop' else ''}{text}, {_for_whom(site)}."
+
+
+def _for_whom(site: SiteView) -> str:
+    """Whether what memory holds at a site is what each CPU runs there."""
+    data = tuple((byte,) for byte in site.memory.data)
+    return "in memory and for every CPU" if all(one.options == data for one in site.cpus) else "in memory"
 
 
 def _verdict_text(snapshot: Snapshot, broken: Verdict | None) -> str:

@@ -1,0 +1,101 @@
+"""What a story says to hold is so for the five bytes beside it, whichever site is looked at and whatever was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lessons.scenarios import SCENARIOS
+from simkernel.insn import INT3
+from simkernel.snapshot import SiteView
+from tui.stepper.stepper import Stepper
+from tui.stepper.story import Story, story_of
+
+ASKED = (("trace", "schedule"), ("trace", ""), ("untrace", ""), ("second-ops", "fdget"), ("nmi", "0"))
+MOST = 80  # steps of a scenario
+
+
+def _new(site: SiteView) -> bytes:
+    assert site.new is not None
+    return site.new.data
+
+
+def _every_cpu(site: SiteView, data: bytes) -> bool:
+    """Whether each CPU can fetch these bytes only, from the site's first on."""
+    return all(options == (byte,) for cpu in site.cpus for options, byte in zip(cpu.options, data, strict=False))
+
+
+INT3_PHASES: dict[str, Callable[[SiteView], bool]] = {  # of the bytes, once the phase has ended
+    "write int3": lambda site: site.memory.data[0] == INT3,
+    "sync 1": lambda site: site.memory.data[0] == INT3 and _every_cpu(site, bytes((INT3,))),
+    "write tail": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
+    "sync 2": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
+    "write head": lambda site: site.memory.data == _new(site),
+    "sync 3": lambda site: site.memory.data == _new(site) and _every_cpu(site, _new(site)),
+}
+
+
+def is_so(story: Story) -> bool:
+    """Whether what is said to hold is so; of a phase that the table above lacks, only that it is of this site."""
+    snapshot, said = story.snapshot, story.why.true_now
+    site, patch = snapshot.site, snapshot.patch
+    if site is None or not story.why.holds:
+        return True
+    changes = site.address in patch.sites
+    if patch.last_done is not None and said == patch.last_done.true_now:
+        so = INT3_PHASES.get(patch.last_done.name)
+        return changes and (so is None or so(site))
+    if "holds the old instruction" in said:
+        assert site.old is not None
+        right = changes and site.memory == site.old
+    else:
+        right = f"{site.name} begins with" in said and site.memory.text.split()[0] in said
+    return right and ("every CPU" not in said or _every_cpu(site, site.memory.data))
+
+
+def steps(name: str) -> Iterator[Stepper]:
+    """The scenario's places, one after the other."""
+    stepper = Stepper.start(name)
+    for _ in range(MOST):
+        yield stepper
+        if stepper.apply("next").error or stepper.finished:
+            return
+
+
+@pytest.mark.parametrize(
+    "name", ["one", *(pytest.param(one, marks=pytest.mark.stress) for one in SCENARIOS if one != "one")]
+)
+def test_what_holds_is_of_the_site_that_is_looked_at(name: str) -> None:
+    for stepper in steps(name):
+        looked_at = stepper.site
+        for function in ("", "fdget", "schedule", "vfs_read"):
+            if function:
+                stepper.apply("look-at", function)
+            story = story_of(stepper)
+            assert is_so(story), (len(stepper.beats()), function, story.why.true_now, story.snapshot.site)
+        stepper.site = looked_at
+        stepper.looked()
+
+
+@pytest.mark.parametrize(
+    ("name", "every"),
+    [("one", 9), *(pytest.param(one, 1, marks=pytest.mark.stress) for one in ("one", "all", "nmi", "naive"))],
+)
+def test_what_holds_is_so_after_anything_was_asked_for_in_the_middle(name: str, every: int) -> None:
+    for number, stepper in enumerate(steps(name)):
+        for action, argument in ASKED if number % every == 2 % every else ():
+            other = Stepper(Stepper.open(stepper.moment).simulation, stepper.scenario, stepper.site, stepper.begin)
+            other.apply(action, argument)
+            for _ in range(3):
+                story = story_of(other)
+                assert is_so(story), (number, action, story.why.true_now, story.snapshot.site)
+                other.apply("next")
+
+
+def test_asked_for_another_function_in_the_middle_it_says_that_the_change_is_not_of_that() -> None:
+    stepper = next(one for one in steps("one") if story_of(one).why.phase == "write tail")
+    stepper.apply("trace", "schedule")
+    assert story_of(stepper).why.true_now == (
+        "bash-201 changes another function now. schedule begins with a nop, in memory and for every CPU."
+    )
