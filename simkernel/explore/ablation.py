@@ -41,9 +41,9 @@ NMI write the new bytes itself before it ran any (commit 17666f02b118); since 3.
 NMI can run (commit 08d636b6d4fb).
 
 torn: neither the old instruction, nor int3, nor the new one is run. unclaimed: nobody claims an int3. neither: a
-passage behaves neither as old nor as new. back: a CPU goes back to the old. late: old after the patch. stack: a wrong
-return address. released: the record goes while an int3 of it may come. stuck: the patch cannot end, and nobody has
-died.
+passage behaves neither as old nor as new. back: a CPU goes back to the old. late: old after the patch.
+wrong-stack: a wrong return address. released: the record goes while an int3 of it may come. stuck: the patch cannot
+end, and nobody has died.
 """
 
 

@@ -25,7 +25,7 @@ class Question:
 
     Attributes:
         protocol: its table. change, place: see `case.py`. model: of fetching. cpus: 1 to 4.
-        properties: which have to hold. bound: states after which the search gives up.
+        properties: what is looked for. bound: states after which the search gives up.
         nmi: NMIs come, and nothing else runs the site; False: none comes.
     """
 
@@ -47,7 +47,8 @@ class Question:
         """Where the search takes place."""
         if not 1 <= self.cpus <= MAX_CPUS:
             raise LearnerError(f"{self.cpus} CPUs: the explorer takes 1 to {MAX_CPUS}")
-        return World(self.protocol, self.case, self.model, note_new=bool({"back", "at-once"} & set(self.properties)))
+        note_new = bool({"back", "not-at-once"} & set(self.properties))
+        return World(self.protocol, self.case, self.model, note_new=note_new)
 
 
 @dataclass(frozen=True, slots=True)

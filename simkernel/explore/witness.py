@@ -113,11 +113,11 @@ class Witness:
             if cpu in self.new:
                 self.broken.add("back")
             if self.new:
-                self.broken.add("at-once")
+                self.broken.add("not-at-once")
         if to in (self.case.old_target, self.case.new_target) and to != self.case.end:
             back = machine.memory.read_u64(machine.cpus[cpu].rsp)
             if back != self.case.end:
-                self.broken.add("stack")
+                self.broken.add("wrong-stack")
 
     def stuck(self, instructions: int = 20_000) -> bool:
         """Let the task act and every CPU run on: True where the batch does not end, or leaves a CPU parked."""

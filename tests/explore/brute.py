@@ -152,7 +152,7 @@ class Brute:
                 moves = self._moves[t, c] = self._moves_of(t, c)
             for task, cpu, broken in moves:
                 if "old" in broken:
-                    at_once = ("at-once",) if any(self._cs.all[one].new for one in cpus) else ()
+                    at_once = ("not-at-once",) if any(self._cs.all[one].new for one in cpus) else ()
                     broken = (*(name for name in broken if name != "old"), *at_once)
                 out.append((state + (task << self._top) + (cpu << shift), broken))
         return out
@@ -329,13 +329,13 @@ class Brute:
             result = then._replace(where="trap"), s.refs, broken
         elif effect.kind in (Kind.FAULT, Kind.ASTRAY):
             moved = effect.kind is Kind.ASTRAY and effect.stack
-            result = then._replace(where="dead"), s.refs, (*broken, "stack") if moved else broken
+            result = then._replace(where="dead"), s.refs, (*broken, "wrong-stack") if moved else broken
         elif case.site < effect.to < case.end:
             result = then._replace(at=effect.to - case.site), s.refs, broken
         else:
             cpu, refs, more = self._left(s, then, effect.to)
             if effect.kind is Kind.CALL and effect.back != case.end:
-                cpu, more = cpu._replace(where="dead"), (*more, "stack")
+                cpu, more = cpu._replace(where="dead"), (*more, "wrong-stack")
             result = cpu, refs, (*broken, *more)
         return [*out, result]
 

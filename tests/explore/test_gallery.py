@@ -108,7 +108,7 @@ def test_at_once_is_kept_by_stop_machine_and_not_by_int3() -> None:
     for model, place in product(FetchModel, PLACES):
         for name, keeps in (("stop_machine", True), ("int3", model is FetchModel.INSTANT)):
             world = Question(protocol_of(name), "nop-call", place, model).world()
-            answer = Search(world, 2, ("at-once",)).run()
+            answer = Search(world, 2, ("not-at-once",)).run()
             assert (not answer.violations) == keeps, (name, model, place)
 
 

@@ -34,7 +34,7 @@ from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
 from tui.stepper.lab import Lab
-from tui.stepper.lab_words import promises
+from tui.stepper.lab_words import properties
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 
@@ -156,9 +156,9 @@ class SimkernelApp(StepperApp):
         """The words that stand on this screen now."""
         text = "\n".join(strip.text for strip in self.screen._compositor.render_strips())
         model = self.stepper.simulation.options.model.value
-        promised: list[str] = []
+        forbidden: list[str] = []
         if isinstance(self.screen, LabScreen):
-            model, promised = self.screen.lab.chosen["model"], promises(self.screen.lab)
+            model, forbidden = self.screen.lab.chosen["model"], properties(self.screen.lab)
         page: list[Line] = [line(("The words on this screen", "title")), line()]
         words = words_on(text)
         page += [] if words else [line(NO_WORD)]
@@ -169,9 +169,9 @@ class SimkernelApp(StepperApp):
             page += [line(), line(("The marks on this screen", "title")), line()]
             for glyph, meaning in legend(self.look.marks, text, bar):
                 page += wrap(self.look.marks.plain(meaning), 72, "", f"{glyph:<4}", "    ")
-        if promised:
-            page += [line(), line(("What has to hold in every order of events", "title")), line()]
-            page += [row for one in promised for row in wrap(self.look.marks.plain(one), 72, "", "", "    ")]
+        if forbidden:
+            page += [line(), line(("What must never happen, in any order of events", "title")), line()]
+            page += [row for one in forbidden for row in wrap(self.look.marks.plain(one), 72, "", "", "    ")]
         if isinstance(self.screen, StepperScreen | LabScreen):
             page += [line(), line((f"How a CPU reads code here: the model {model}", "title")), line()]
             page += [*wrap(MODELS[model], 72), *wrap(NOT_A_CPU, 72)]

@@ -34,7 +34,7 @@ FIRST = {
     "model": "byte",
     "cpus": "2",
     "nmi": "none",
-    "promise": "all",
+    "property": "all",
 }
 STARTERS: tuple[tuple[dict[str, str], str], ...] = (
     ({}, "sync 1"),
@@ -44,8 +44,8 @@ STARTERS: tuple[tuple[dict[str, str], str], ...] = (
     ({"protocol": "int3-2012", "change": "call-call"}, ""),
     ({"protocol": "stop_machine-bare"}, ""),
     ({"nop": "5x1"}, ""),
-    ({"promise": "at-once"}, ""),
-    ({"protocol": "stop_machine", "promise": "at-once"}, ""),
+    ({"property": "not-at-once"}, ""),
+    ({"protocol": "stop_machine", "property": "not-at-once"}, ""),
     ({"protocol": "stop_machine", "model": "pieces", "nmi": "come"}, ""),
     ({"model": "pieces", "nmi": "come"}, ""),
 )
@@ -112,14 +112,14 @@ SETTINGS = {
             lambda value: NMIS_IN_WORDS[value == "come"],
         ),
         Setting(
-            "promise",
+            "property",
             ("all", *BY_NAME),
             lambda value: (
-                "What has to hold in every order of events."
+                "What must never happen, in any order of events."
                 if value == "all"
-                else f"Asked for alone: {BY_NAME[value].promise}."
+                else f"This alone must never happen: {BY_NAME[value].broken}."
             ),
-            lambda value: "all that Linux keeps" if value == "all" else value,
+            lambda value: "all that Linux rules out" if value == "all" else value,
         ),
     )
 }
@@ -148,7 +148,7 @@ class Lab:
         number: of the question that one began with, from 0. chosen: setting -> value.
         order: the protocol's steps, by name, in the order in which they are to be done; times: how often each is.
         guess: what was predicted, "" for nothing. findings: the answer, () before it; at: which of it is looked at.
-        states, depth: how far a search has come; broken: the promises that it has found broken so far.
+        states, depth: how far a search has come; broken: the properties that it has found broken so far.
         stop_asked: set by a front end, from another thread, to end a search where it is.
     """
 
@@ -209,7 +209,7 @@ class Lab:
     def question(self) -> Question:
         """What is asked of the explorer."""
         chosen = self.chosen
-        properties = USUAL if chosen["promise"] == "all" else (chosen["promise"],)
+        properties = USUAL if chosen["property"] == "all" else (chosen["property"],)
         return Question(
             self.protocol,
             chosen["change"],

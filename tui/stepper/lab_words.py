@@ -30,8 +30,8 @@ def question(lab: Lab) -> list[str]:
     if asked.nmi:
         to = "the CPU" if asked.cpus == 1 else f"any of the {asked.cpus} CPUs"
         cpus = f"An NMI may come to {to}, and only an NMI's handler comes by"
-    promise = lab.chosen["promise"]
-    holds = "is that safe" if promise == "all" else f"does this hold: {BY_NAME[promise].promise}"
+    alone = lab.chosen["property"]
+    holds = "is that safe" if alone == "all" else f"is this ruled out: {BY_NAME[alone].broken}"
     return [
         f"The patching task changes five bytes {place}, {change}, by the protocol {asked.protocol.name}.",
         f"{cpus} meanwhile. Model {asked.model.value}: {MODELS[asked.model.value]}",
@@ -50,10 +50,10 @@ def answer(lab: Lab) -> list[str]:
     if reason := why((finding,)):
         out.append(reason)
     if finding.broken and not finding.finished:
-        out.append("The search was not finished: another promise may be broken too.")
+        out.append("The search was not finished: another property may be broken too.")
     return out
 
 
-def promises(lab: Lab) -> list[str]:
-    """What has to hold in every order of events: the name of each promise that is asked for, and what it says."""
-    return [f"{name}: {BY_NAME[name].promise}." for name in lab.question.properties]
+def properties(lab: Lab) -> list[str]:
+    """What must never happen: each property that is asked for by its name, which is that of what fails."""
+    return [f"{name}: {BY_NAME[name].broken}." for name in lab.question.properties]

@@ -13,7 +13,7 @@ from typing import Any
 from simkernel.errors import LearnerError, nearest
 from tui.output import progress
 from tui.stepper.lab import SETTINGS, TIMES, Lab
-from tui.stepper.lab_words import GUESSES, answer, promises, question
+from tui.stepper.lab_words import GUESSES, answer, properties, question
 from tui.stepper.plain import Plain, word_lines
 from tui.stepper.player import Player, paragraphs, parted
 
@@ -24,10 +24,10 @@ WORDS = {
     "e": "explore without a guess",
     "s": "the switches: what is chosen, and the steps",
     "x": "change one of them, e.g. x:model:pieces",
-    "o": "the next promise that is broken",
+    "o": "the next property that is broken",
     "g": "the next question",
     "p": "watch the schedule, step by step; lab comes back",
-    "w": "what the words of the last paragraph mean, and what has to hold",
+    "w": "what the words of the last paragraph mean, and what must never happen",
     "l": "the last again",
     "h": "this list",
     "q": "quit",
@@ -116,7 +116,7 @@ class PlainLab(Player):
                 self._say(word, [f"{one}: {what}" for one, what in (WORDS | STEPS).items()] + settings())
             case "w":
                 words = word_lines(" ".join(self._last), self.lab.chosen["model"])
-                self._say(word, [*words, "What has to hold in every order of events:", *promises(self.lab)])
+                self._say(word, [*words, "What must never happen, in any order of events:", *properties(self.lab)])
             case "s":
                 self._say(word, self._switches())
             case "o":

@@ -116,7 +116,7 @@ def test_a_search_can_be_stopped() -> None:
     async def check(hand: Hand) -> None:
         await press(hand, "L", "s")
         screen = lab_of(hand)
-        for name, value in (("promise", "stack"), ("place", "across"), ("cpus", "4")):
+        for name, value in (("property", "wrong-stack"), ("place", "across"), ("cpus", "4")):
             screen.lab.choose(name, value)
         await hand.pilot.press("e")
         while not screen.lab.states:
@@ -142,7 +142,7 @@ def test_what_a_long_search_has_found_can_be_seen_at_once() -> None:
         await hand.pilot.press("escape")
         await screen.settled()
         await hand.read()
-        assert "(torn)" in (said := flat(hand.text())) and "another promise may be broken too" in said
+        assert "(torn)" in (said := flat(hand.text())) and "another property may be broken too" in said
 
     drive(check)
 
@@ -211,7 +211,7 @@ def test_what_words_and_model_mean_is_a_key_away() -> None:
         await press(hand, "e", "question_mark")
         seen = await pages(hand)
         assert f"the model pieces {MODELS['pieces']} {NOT_A_CPU}" in seen
-        assert WORDS["sync"] in seen and all(f"{name}: {BY_NAME[name].promise}." in seen for name in USUAL)
+        assert WORDS["sync"] in seen and all(f"{name}: {BY_NAME[name].broken}." in seen for name in USUAL)
         text = flat(await press(hand, "escape", "f1"))
         assert all(what in text for _, what in HELP)
         await press(hand, "escape")

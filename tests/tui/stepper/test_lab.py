@@ -32,11 +32,12 @@ def test_each_setting_reaches_the_question() -> None:
     for name, value in (("change", "call-call"), ("place", "across"), ("model", "pieces"), ("cpus", "3")):
         lab.choose(name, value)
     assert lab.question == Question(INT3_PROTOCOL, "call-call", "across", FetchModel.PIECES, 3, USUAL)
-    lab.choose("promise", "at-once")
-    assert lab.question.properties == ("at-once",)
+    lab.choose("property", "not-at-once")
+    assert lab.question.properties == ("not-at-once",)
     lab.choose("place", "inside")
     lab.choose("nmi", "come")
-    assert lab.question == Question(INT3_PROTOCOL, "call-call", "inside", FetchModel.PIECES, 3, ("at-once",), nmi=True)
+    properties = ("not-at-once",)
+    assert lab.question == Question(INT3_PROTOCOL, "call-call", "inside", FetchModel.PIECES, 3, properties, nmi=True)
     lab.choose("nop", "2+3")
     lab.choose("gate", "trap")
     assert lab.protocol == INT3_PROTOCOL.on_nop("2+3").through_trap_gate()
@@ -183,7 +184,7 @@ def test_the_questions_to_begin_with_have_both_answers_and_each_another_one() ->
         ("int3-2012", ("neither",)),
         ("stop_machine-bare", ("torn", "neither", "late")),
         ("int3 on nop 5x1", ("torn",)),
-        ("int3", ("at-once",)),
+        ("int3", ("not-at-once",)),
         ("stop_machine", ("",)),
         ("stop_machine", ("torn",)),
         ("int3", ("",)),

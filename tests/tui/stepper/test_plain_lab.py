@@ -66,7 +66,7 @@ def test_words_change_what_is_asked() -> None:
 def test_the_words_of_a_verdict_are_a_key_away() -> None:
     _, verdict, words, again = played(PlainLab, "e w l")
     assert again == verdict and NOT_A_CPU in flat(words)
-    assert all(f"{name}: {BY_NAME[name].promise}." in flat(words) for name in USUAL)
+    assert all(f"{name}: {BY_NAME[name].broken}." in flat(words) for name in USUAL)
 
 
 def test_ctrl_c_ends_a_search_and_not_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:

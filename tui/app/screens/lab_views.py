@@ -47,7 +47,7 @@ HELP = (
     ("↑ ↓", "Choose a switch; scroll a schedule."),
     (
         "← →",
-        "Change a switch: a step is done, left out, or done twice. In a schedule: the next promise that is broken.",
+        "Change a switch: a step is done, left out, or done twice. In a schedule: the next property that is broken.",
     ),
     ("< >", "Do a step earlier or later."),
     ("y n", "Guess whether that is safe, and look at every order of events."),
