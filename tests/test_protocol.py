@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from simkernel import disasm
@@ -9,12 +11,14 @@ from simkernel.errors import LearnerError
 from simkernel.protocol import (
     ALL_OLD,
     ATOMIC8,
+    INT3_2012,
     INT3_PROTOCOL,
     NEW,
     NOP_FORMS,
     OLD,
     PROTOCOLS,
     STOP_MACHINE,
+    STOP_MACHINE_BARE,
     Protocol,
     Write,
     protocol_of,
@@ -39,6 +43,28 @@ def test_each_row_says_who_used_it_and_where_that_is_written(protocol: Protocol)
     assert len({phase.name for phase in protocol.phases}) == len(protocol.phases)
     for phase in protocol.phases:
         assert all(text.endswith((".", "?")) for text in (phase.true_now, phase.why, phase.without)), phase.name
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
+def test_what_is_not_settled_promises_no_cpu(protocol: Protocol) -> None:
+    """Without a sync a CPU can run the old bytes, the new ones or, by what manuals allow, some of both."""
+    for phase in protocol.phases:
+        assert phase.settled or not re.search(r"\bruns the\b", phase.true_now), phase.name
+
+
+@pytest.mark.parametrize("protocol", [INT3_PROTOCOL, INT3_2012], ids=lambda protocol: protocol.name)
+def test_the_int3_protocols_speak_of_both_ways(protocol: Protocol) -> None:
+    """From a NOP to a call and back: what a CPU could run in between is a call in one of the two ways only."""
+    for phase in protocol.phases:
+        assert "a call" not in f"{phase.true_now} {phase.why} {phase.without}", phase.name
+
+
+def test_stop_machine_names_the_function_of_its_years() -> None:
+    """multi_cpu_stop() is that of 3.13 (stop_two_cpus()), which text_poke_smp() and ftrace's stop_machine never saw."""
+    for protocol in (STOP_MACHINE, STOP_MACHINE_BARE):
+        then = [phase.linux.partition(" [")[0] for phase in protocol.phases]
+        assert then[0] == "stop_machine() -> stop_machine_cpu_stop()"
+        assert not any("multi_cpu_stop" in name for name in then)
 
 
 def test_a_site_in_one_word_is_stored_at_once() -> None:

@@ -40,7 +40,7 @@ INT3_PROTOCOL = Protocol(
             linux="text_poke_bp_batch(), second step",
             true_now="Bytes 1 to 4 are the new ones in memory. Nobody runs them: byte 0 is int3 for every CPU.",
             why="Bytes 1 to 4 have to be whole before the new byte 0 stands in front of them.",
-            without="The new byte 0 would stand before the old bytes 1 to 4: a call to nowhere.",
+            without="The new byte 0 would stand before the old bytes 1 to 4: neither instruction.",
         ),
         Phase(
             name="sync 2",
@@ -50,7 +50,7 @@ INT3_PROTOCOL = Protocol(
             linux='text_poke_sync(): according to Intel "very likely not necessary", but "better safe than sorry"',
             true_now="Every CPU has answered: each has the new bytes 1 to 4 before it can meet the new byte 0.",
             why="By what manuals allow, a CPU could meet the new byte 0 with old bytes behind it.",
-            without="A CPU can run the new byte 0 with an old byte behind it: a call to nowhere.",
+            without="As manuals allow, a CPU could run the new byte 0 with old bytes behind it: neither instruction.",
         ),
         Phase(
             name="write head",
@@ -60,7 +60,7 @@ INT3_PROTOCOL = Protocol(
             linux="text_poke_bp_batch(), third step",
             true_now="The five bytes are the new instruction. Each CPU runs it, or, as manuals allow, takes the int3.",
             why="Again one byte, changed as a whole: a CPU that reads it needs no handler any more.",
-            without="Every call would go through an exception for ever.",
+            without="Byte 0 stays int3, and the batch goes: the next int3 finds no batch, and the kernel dies.",
         ),
         Phase(
             name="sync 3",
@@ -91,7 +91,7 @@ INT3_2012 = Protocol(
     name="int3-2012",
     era="x86 Linux from 2012 to 2019 (ftrace 3.5 to 5.1)",
     source=f"ftrace_replace_code() in {FTRACE_C}; commit 08d636b6d4fb; the bug: N. Stange's report, mended in May 2019",
-    prose="The same writes and syncs, but the handler leaves the site out: it does neither the old nor the new.",
+    prose="The same writes and syncs, but the handler skips the site: it does neither the old nor the new.",
     handler="skip",
     phases=(
         Phase(
@@ -131,8 +131,8 @@ INT3_2012 = Protocol(
             settled=True,
             linux="run_sync()",
             true_now="Every CPU has answered: each has the new bytes 1 to 4 before it can meet the new byte 0.",
-            why="By what manuals promise, a CPU could take the new head and still an old tail.",
-            without="A CPU could take the new head and still an old tail.",
+            why="By what manuals allow, a CPU could take the new head and still an old tail.",
+            without="As manuals allow, a CPU could take the new head and still an old tail.",
         ),
         Phase(
             name="finish update",
@@ -142,7 +142,7 @@ INT3_2012 = Protocol(
             linux="finish_update()",
             true_now="The five bytes are the new instruction. A CPU runs it, or still takes the int3 and does neither.",
             why="Again one byte, changed as a whole.",
-            without="The site would be skipped for ever.",
+            without="Byte 0 stays int3: once ftrace is done nobody claims it, and the kernel dies.",
         ),
         Phase(
             name="sync 3",
@@ -166,7 +166,7 @@ INT3_2012 = Protocol(
         ),
     ),
 )
-"""ftrace of 5.2 to 5.5 did these writes and syncs with a handler that calls (4b33dadf3766 gave it int3_emulate_call(),
-in May 2019, for 5.2): as `int3` here, but not in batches.
+"""ftrace of 5.2 to 5.5 did these writes and syncs with a handler that calls (commit 9e298e860408 of May 2019, by
+int3_emulate_call() of 4b33dadf3766): as `int3` here, but not in batches.
 
 `Simplified:` Linux changed all sites at once and looked an int3 up among all of them; ours are batches of 256."""

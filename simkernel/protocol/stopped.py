@@ -23,9 +23,9 @@ from simkernel.protocol.table import ALL_NEW, ALL_OLD, Park, Phase, Protocol, Un
 
 STOP_MACHINE = Protocol(
     name="stop_machine",
-    era="x86 jump labels from 2011 (text_poke_smp(), not in 6.12)",
+    era="x86 jump labels from 2011 to 2013 (text_poke_smp())",
     source="stop_machine_text_poke() in arch/x86/kernel/alternative.c, with sync_core() since commit 0e00f7aed6af",
-    prose="Every CPU stands still while the bytes change.",
+    prose="Every CPU waits in a loop with interrupts off while the bytes change.",
     claims=False,
     phases=(
         Phase(
@@ -33,8 +33,8 @@ STOP_MACHINE = Protocol(
             action=Park(),
             memory=ALL_OLD,
             settled=True,
-            linux="stop_machine() -> multi_cpu_stop()",
-            true_now="Every CPU spins in its stopper thread, interrupts off. Only an NMI can still run traced code.",
+            linux="stop_machine() -> stop_machine_cpu_stop() [multi_cpu_stop() since 3.13]",
+            true_now="Every CPU spins in its stopper thread, interrupts off. An NMI can still run traced code.",
             why="Who does not run the code cannot run half of it.",
             without="It would be five bytes under running CPUs.",
         ),
@@ -56,7 +56,7 @@ STOP_MACHINE = Protocol(
             linux="sync_core() in stop_machine_text_poke(), since commit 0e00f7aed6af",
             true_now="Each CPU has serialized: it runs the new bytes.",
             why="A thread is left by a return, and a return does not serialize.",
-            without="The machine would stand still for ever.",
+            without="The CPUs would wait for ever.",
         ),
     ),
 )
@@ -71,14 +71,14 @@ def _variant(name: str, *, era: str, source: str, prose: str, where: str, serial
             park,
             action=Park(where),
             linux="",
-            true_now="Every CPU spins in the interrupt, interrupts off. Only an NMI can still run traced code.",
+            true_now="Every CPU spins in the interrupt, interrupts off. An NMI can still run traced code.",
         )
     if not serialize:
         go_on = replace(
             go_on,
             action=Unpark(serialize=False),
             settled=where == "ipi",
-            linux="multi_cpu_stop() returns" if where == "thread" else "",
+            linux="stop_machine_cpu_stop() returns" if where == "thread" else "",
             true_now="Each CPU goes on." if where == "thread" else "Each CPU leaves the interrupt by an IRET.",
         )
     return replace(STOP_MACHINE, name=name, era=era, source=source, prose=prose, phases=(park, write, go_on))
@@ -88,7 +88,7 @@ STOP_MACHINE_BARE = _variant(
     "stop_machine-bare",
     era="x86 Linux until 2012 (ftrace 2.6.28 to 3.4, which also dealt with NMIs)",
     source="ftrace_run_update_code() -> ftrace_modify_code(); text_poke_smp() before commit 0e00f7aed6af",
-    prose="Every CPU stands still while the bytes change, and goes on without serializing.",
+    prose="Every CPU waits with interrupts off while the bytes change, and goes on without serializing.",
     where="thread",
     serialize=False,
 )
@@ -96,7 +96,7 @@ STOP_MACHINE_IPI = _variant(
     "stop_machine-ipi",
     era="used by nobody: on_each_cpu() could",
     source="arch/x86/include/asm/sync_core.h: IRET serializes",
-    prose="Every CPU stands still in the interrupt that asked it to, and serializes before it goes on.",
+    prose="Every CPU waits in the interrupt that asked it to, and serializes before it goes on.",
     where="ipi",
     serialize=True,
 )
@@ -104,7 +104,7 @@ STOP_MACHINE_IPI_BARE = _variant(
     "stop_machine-ipi-bare",
     era="used by nobody: on_each_cpu() could",
     source="SDM vol. 3, Serializing Instructions: IRET is one",
-    prose="Every CPU stands still in the interrupt that asked it to; the IRET at its end serializes.",
+    prose="Every CPU waits in the interrupt that asked it to; the IRET at its end serializes.",
     where="ipi",
     serialize=False,
 )

@@ -17,9 +17,9 @@ from simkernel.protocol.table import ALL_NEW, NEW, OLD, Part, Phase, Protocol, W
 def _so_far(last: int) -> str:
     """What is true once the bytes up to `last` are written."""
     if last == 4:
-        return "All five bytes are new in memory: a CPU that comes by runs the new instruction."
+        return "All five bytes are new in memory. Nobody has asked a CPU to serialize: it may still run old ones."
     which = "Byte 0 is" if last == 0 else f"Bytes 0 {'and' if last == 1 else 'to'} {last} are"
-    return f"{which} new in memory, the rest is old: a CPU that comes by runs the mixture."
+    return f"{which} new in memory, the rest is old: a CPU can run the mixture."
 
 
 # Intel SDM vol. 2, CALL: E8 is followed by a signed distance of 32 bits, lowest byte first.
@@ -88,7 +88,7 @@ HEAD_FIRST = Protocol(
             "write opcode",
             Write(0, 1),
             (NEW, OLD, OLD, OLD, OLD),
-            "Byte 0 is new in memory, the offset is old: a CPU that comes by runs the mixture.",
+            "Byte 0 is new in memory, the offset is old: a CPU can run the mixture.",
             "A patcher that works at load time writes front to back.",
         ),
         _store(
@@ -112,7 +112,7 @@ TAIL_FIRST = Protocol(
             "write offset",
             Write(1, 5),
             (OLD, NEW, NEW, NEW, NEW),
-            "Byte 0 is old in memory, the rest is new: a CPU that comes by runs the mixture.",
+            "Byte 0 is old in memory, the rest is new: a CPU can run the mixture.",
             "So that no call to nowhere is there for a moment.",
         ),
         _store(

@@ -17,7 +17,7 @@ from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import names_of
 from simkernel.explore.search import Search
 from simkernel.fetch import FetchModel
-from simkernel.protocol import NOP_FORMS, PROTOCOLS, protocol_of
+from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, Protocol, protocol_of
 
 SYNCS = tuple(f"int3 without sync {n}" for n in (1, 2, 3))
 ON_NOPS = tuple(f"{name} on nop {form}" for name in ("int3", "stop_machine") for form in NOP_FORMS if form != "nop5")
@@ -95,6 +95,14 @@ def test_what_is_headed_as_a_crash_is_torn_in_every_cell_and_nothing_else_is_hea
     for name, model, place in product(headed, FetchModel, PLACES):
         for change in CHANGES if name == "naive" else ("nop-call",):
             assert worst(broken(name, change, model, place)) == "torn", (name, change, model, place)
+
+
+@pytest.mark.parametrize("protocol", [INT3_PROTOCOL, INT3_2012], ids=lambda protocol: protocol.name)
+def test_the_table_says_where_an_int3_is_left_to_nobody(protocol: Protocol) -> None:
+    """Where the search finds no more than an int3 that nobody will claim, leaving the phase out is told as that."""
+    for phase in protocol.phases:
+        found = broken(f"{protocol.name} without {phase.name}", "nop-call", FetchModel.BYTE, "inside")
+        assert ("the kernel dies" in phase.without) == (worst(found) in ("unclaimed", "released")), phase.name
 
 
 def test_a_final_sync_mends_one_store_inside_a_line() -> None:
