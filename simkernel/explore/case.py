@@ -8,7 +8,7 @@ call of it may lead to; they are those of the default kernel, so that a schedule
     call-nop    the last ops has gone
 
 Where NMIs come, the site is that of `nmi_handle`, the one traced function here that an NMI runs; and nothing but an NMI
-runs it (so it is in Linux: default_do_nmi() alone calls nmi_handle(), arch/x86/kernel/nmi.c, 6.12).
+runs it (so it is in Linux: only what an NMI has begun calls nmi_handle(), arch/x86/kernel/nmi.c, 6.12).
 """
 
 from __future__ import annotations
