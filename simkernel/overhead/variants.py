@@ -149,8 +149,8 @@ VARIANTS = {
         Variant(
             "regs",
             "with full registers",
-            "e8 .. .. .. ..  call ftrace_regs_caller",
-            "The same record, after all of pt_regs was saved (FTRACE_OPS_FL_SAVE_REGS).",
+            "e8 .. .. .. ..  call ftrace_trampoline",
+            "The same record, by a trampoline like ftrace_regs_caller: it saves all of pt_regs (SAVE_REGS).",
             prepare=_full_registers,
         ),
         Variant(

@@ -11,6 +11,7 @@ from simkernel import disasm, layout
 from simkernel.errors import LearnerError
 from simkernel.image import KernelImage
 from simkernel.insn import SITE_SIZE
+from simkernel.narrate.operands import code_name
 from simkernel.overhead.exact import counted, exact
 from simkernel.overhead.variants import VARIANTS, image_of, made, variant_named
 from simkernel.overhead.workload import LATE, Workload
@@ -119,6 +120,15 @@ def test_the_workload_calls_most_functions_and_each_task_makes_its_system_calls(
 
 def test_the_same_workload_every_time() -> None:
     assert counted("nop", made("nop")) == counted("nop", made("nop"))
+
+
+@pytest.mark.parametrize("name", [name for name, one in VARIANTS.items() if one.what.startswith("e8 ")])
+def test_a_variant_names_what_its_sites_call(name: str) -> None:
+    workload = made(name)
+    for site in workload.sites:
+        call = next(iter(disasm.decode(workload.simulation.machine.text_read(site, SITE_SIZE), site)))
+        assert call.target is not None
+        assert VARIANTS[name].what.endswith(f"  call {code_name(workload.image, call.target).partition(' at ')[0]}")
 
 
 def test_an_unknown_variant_is_refused_with_those_there_are() -> None:
