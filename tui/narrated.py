@@ -120,7 +120,9 @@ class Narrator:
             self.table()
 
     def _of_the_site(self, event: Any) -> bool:
-        """False for what happens at another site, and for trace lines of other functions."""
+        """False for what happens at another site, for trace lines of other functions, and for what is no phase's."""
+        if getattr(event, "phase", "") and self._named(event.phase) is None:
+            return False  # a sync between batches, as ftrace_sync_ipi
         place = getattr(event, "site", getattr(event, "ip", None))
         if type(event).__name__ in ("Int3Taken", "Int3Claimed", "Int3Done", "Settled", "PieceRead"):
             place = event.address
@@ -134,16 +136,19 @@ class Narrator:
 
     def _heading(self, name: str) -> None:
         """Begin a phase, unless it is the one under way; before the first one there is none."""
-        protocol = self.simulation.task.poke.protocol
-        phase = next((one for one in protocol.phases if one.name == name), None)
+        phase = self._named(name)
         if phase is None or phase == self._phase:
             return
         if self._phase is not None:
             self.say(f"    Now true: {self._phase.true_now}")
         self.say("")
-        for line in phase_lines(protocol, phase):
+        for line in phase_lines(self.simulation.task.poke.protocol, phase):
             self.say(line)
         self._phase = phase
+
+    def _named(self, name: str) -> Phase | None:
+        """The protocol's phase of that name, None where it has none."""
+        return next((one for one in self.simulation.task.poke.protocol.phases if one.name == name), None)
 
 
 def trace_tail(simulation: Simulation, least: int = 8, most: int = 40) -> list[str]:
