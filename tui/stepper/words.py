@@ -48,7 +48,7 @@ WORDS = {
     "opcode": "The bytes that say which instruction it is. Where they say none, it is invalid.",
     "tail": "Bytes 1 to 4 of the five.",
     "head": "Byte 0, the first of the five.",
-    "may run": "The bytes that this CPU may still be made to run here, by what manuals promise. Memory is one for all.",
+    "may run": "The bytes that this CPU may still run here, by what manuals allow. Memory is one for all.",
     "record": "A few words in memory. The batch has one for each site: whose int3 this is, and what to do instead. "
     "The trace has one for each call.",
     "ipi": "An interrupt that one CPU sends to another.",
