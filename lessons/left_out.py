@@ -193,6 +193,8 @@ KNOWN: dict[str, Died | None] = {
     "release": None,
 }
 KNOWN_FOR = ("one", "cache-line", "slow-ipi")
+HARMLESS = {"sync 1": (FetchModel.INSTANT,), "sync 2": (FetchModel.INSTANT, FetchModel.PIECES)}
+"""The models in which no order of events goes wrong without a phase of int3, wherever the site lies (explored)."""
 
 
 def is_known(scenario: Scenario, phase: str) -> bool:
@@ -209,9 +211,14 @@ def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS
     """What came of it, in words; `model`: that of the story from which the phase was left out."""
     if died is None:
         return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
-    here = died.model == model.value
-    begun = () if here else (f"Without {phase}: on this machine no run goes wrong.",)
-    how = f"Without {phase}: in a run" if here else f"On another, {WHERE[FetchModel(died.model)]}, as manuals allow"
+    begun: tuple[str, ...] = ()
+    how = f"Without {phase}: in a run"
+    if died.model != model.value:
+        where = f"{WHERE[FetchModel(died.model)]}, as manuals allow"
+        how = f"Without {phase}, {where}"
+        if model in HARMLESS.get(phase, ()):
+            begun = (f"Without {phase}: on this machine no run goes wrong.",)
+            how = f"On another, {where}"
     if not died.ran:
         return (*begun, f"{how}, the kernel died on CPU{died.cpu}, at another function that was changed.")
     verb = "took" if died.ran == INT3 else "ran"

@@ -131,7 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "without", ("x",), "x", "Leave this wait out",
-        "Start again without the phase under way, in a run that goes wrong.", TRACE, asks.without,
+        "Start again without the phase under way, and look for a run that goes wrong.", TRACE, asks.without,
     ),
     Action("cpus", (), "cpus", "CPUs", "Start again with another number of CPUs.", MACHINE, asks.cpus, "1 to 8"),
     Action(

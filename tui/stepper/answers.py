@@ -105,7 +105,7 @@ def why(story: Story) -> list[str]:
     if panel.missing:
         out += [f"Without {panel.phase}: {panel.without}"]
     elif panel.phase:
-        out += sentences(panel.without) or [f"x leaves {panel.phase} out, in a run that goes wrong."]
+        out += sentences(panel.without) or [f"x leaves {panel.phase} out, and looks for a run that goes wrong."]
     return out
 
 
