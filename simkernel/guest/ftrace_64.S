@@ -7,7 +7,8 @@
  * and all other registers hold the function's arguments or what its caller keeps. IF is as the function has it.
  * The callback has the C prototype
  *   void callback(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op, struct ftrace_regs *fregs)
- * Nothing here is traced and nothing here calls anything traced, so a site never leads to a site.
+ * Nothing here is traced and nothing here calls anything traced, so a site never leads to a site, unless an ops has
+ * such a callback (trace_recursion.S).
  *
  * ftrace_caller and ftrace_regs_caller are shared by all ops and also the pattern that create_trampoline() copies:
  * from the first label to `_end`, then a RET of its own and the address of its ops. Only the movq at `_op_ptr` and

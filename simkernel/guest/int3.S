@@ -140,7 +140,7 @@ SYM_DATA_START_LOCAL bp_desc
 	.long 0x0
 SYM_DATA_END bp_desc
 
-/* 0: emulate the new instruction (today). 1: skip the site. Written by the patching task, no handler being about. */
+/* 0: emulate the new instruction (today). 1: skip the site. Written by the patching task while no handler is running. */
 SYM_DATA_START_LOCAL int3_skip_mode
 	.quad 0x0
 SYM_DATA_END int3_skip_mode

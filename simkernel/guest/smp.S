@@ -121,6 +121,7 @@ SYM_FUNC_END multi_cpu_stop
 /*
  * The state machine of multi_cpu_stop, from MULTI_STOP_DISABLE_IRQ to MULTI_STOP_EXIT; IF=0. Not traced: it runs while
  * sites are half written. An NMI can still come, and its traced code meets them (the reason for 2.6.28's hand-shake).
+ * Simplified: in Linux the loop stands in multi_cpu_stop() itself, and one of these CPUs runs the function that writes.
  */
 SYM_FUNC_START_NOTRACE_LOCAL stop_cpu_and_wait
 	movq $STOP_PARKED, %gs:PCPU_STOP
@@ -130,7 +131,7 @@ SYM_FUNC_START_NOTRACE_LOCAL stop_cpu_and_wait
 	jne .Lstop_wait
 /*
  * A return does not serialize. Linux's stop_machine_text_poke() (alternative.c, for text_poke_smp()) asked for it from
- * commit 0e00f7ae on; multi_cpu_stop() itself never did. In the interrupt, its IRET does.
+ * commit 0e00f7aed6af (2011) on; the loop itself never did. In the interrupt, its IRET does.
  */
 	cmpq $0x0, stop_serialize(%rip)
 	je .Lstop_leave

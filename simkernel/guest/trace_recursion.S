@@ -15,7 +15,10 @@
  * which no callback here has to, and its event and branch bits belong to tracers that are not built.
  */
 
-/* The masks of TRACE_INTERNAL_NMI_BIT (5: TRACE_LIST_START) to TRACE_INTERNAL_TRANSITION_BIT. IRQ and SIRQ between. */
+/*
+ * Masks of the bits TRACE_LIST_START (5) + TRACE_CTX_NORMAL (3) and + TRACE_CTX_TRANSITION (4). Below the first are those
+ * of a softirq, a hard interrupt and an NMI (TRACE_CTX_NMI: 0).
+ */
 .set TRACE_INTERNAL_NORMAL, 0x100
 .set TRACE_INTERNAL_TRANSITION, 0x200
 
