@@ -31,7 +31,7 @@ from tui.app.palette import Actions
 from tui.app.panel import Panel
 from tui.app.picture import Look, Picture
 from tui.app.screens.stepper import StepperScreen
-from tui.app.textual_faults import mend_option_lists, survives_its_terminal
+from tui.app.textual_faults import mend, survives_its_terminal
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
 from tui.stepper.stepper import Outcome, Stepper
@@ -76,7 +76,7 @@ class StepperApp(App[int]):
         last: Kept | None = None,
         then: str = "",
     ) -> None:
-        mend_option_lists()
+        mend()
         super().__init__()
         for one in THEMES.values():
             self.register_theme(one)

@@ -9,10 +9,17 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from textual import work
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette
+from textual.css.query import NoMatches
 from textual.driver import Driver
+from textual.screen import Screen
 from textual.widgets import OptionList
 
 _move_page = OptionList._move_page
+_dismiss: Callable[..., AwaitComplete] = Screen.dismiss
+_gather_commands = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
 
 
 def _move_page_once_laid_out(self: OptionList, direction: Any) -> None:
@@ -22,9 +29,29 @@ def _move_page_once_laid_out(self: OptionList, direction: Any) -> None:
         _move_page(self, direction)
 
 
-def mend_option_lists() -> None:
-    """Every list, the command palette's too, which Textual makes by itself."""
+def _dismiss_itself(self: Screen[Any], result: Any = None) -> AwaitComplete:
+    """A screen that is dismissed leaves the stack at once, and still takes the keys that came in the same write. One of
+    them may dismiss it again; Textual then takes the next screen away, or raises. What stands over it goes first."""
+    if self not in self.app.screen_stack:
+        return AwaitComplete()
+    while not self.is_active:
+        _dismiss(self.app.screen)
+    return _dismiss(self, result)
+
+
+async def _gather_while_there(self: CommandPalette, search_value: str) -> None:
+    """The palette searches in a worker. Closed before that begins, it has no list any more, and an error in a worker
+    ends the app."""
+    with contextlib.suppress(NoMatches):
+        await _gather_commands(self, search_value)
+
+
+def mend() -> None:
+    """Put the mends in place: in every list and screen, also in those that Textual makes by itself."""
+    group = CommandPalette._GATHER_COMMANDS_GROUP
     OptionList._move_page = _move_page_once_laid_out  # type: ignore[method-assign]
+    CommandPalette._gather_commands = work(exclusive=True, group=group)(_gather_while_there)  # type: ignore[method-assign]
+    Screen.dismiss = _dismiss_itself  # type: ignore[method-assign]
 
 
 class Unbreakable:

@@ -1,0 +1,55 @@
+"""Textual's faults that ended the program: each does so no more. Storms of keys look for others (tests/hostile)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual.command import CommandPalette
+
+from tests.tui.app.screens import Hand, drive
+from tui.app.screens.lab import LabScreen
+from tui.app.screens.reading import Page
+from tui.app.screens.stepper import StepperScreen
+
+
+@pytest.mark.parametrize("key", ["S", "B", "F", "L", "t", "question_mark"])
+def test_a_screen_that_is_left_twice_takes_no_other_with_it(key: str) -> None:
+    async def check(hand: Hand) -> None:
+        below = list(hand.app.screen_stack)
+        await hand.press(key)
+        screen = hand.app.screen
+        screen.dismiss(None)
+        screen.dismiss(None)
+        await hand.read()
+        assert hand.app.screen_stack == below
+
+    drive(check)
+
+
+def test_a_screen_that_ends_under_another_takes_that_with_it() -> None:
+    """The lab has something long done; meanwhile one reads its help."""
+
+    async def check(hand: Hand) -> None:
+        await hand.press("L", "f1")
+        lab = hand.app.screen_stack[-2]
+        assert isinstance(hand.app.screen, Page) and isinstance(lab, LabScreen)
+        lab.dismiss(None)
+        await hand.read()
+        assert isinstance(hand.app.screen, StepperScreen)
+
+    drive(check)
+
+
+def test_a_palette_that_is_closed_before_it_searches_ends_nothing() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.press("ctrl+p")
+        palette = hand.app.screen
+        assert isinstance(palette, CommandPalette)
+        palette.dismiss()
+        await palette.remove_children()
+        await palette._gather_commands("x").wait()
+        await asyncio.sleep(0)
+        assert isinstance(hand.app.screen, StepperScreen) and hand.app.crash is None
+
+    drive(check)
