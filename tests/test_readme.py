@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -52,6 +53,16 @@ def test_commands_parse(page: str) -> None:
 def test_every_command_is_in_the_readme() -> None:
     shown = {words[0] for words in commands("README.md") if words}
     assert shown == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_modules_named_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for module in re.findall(r"python -m ([\w.]+)", text):
+        assert importlib.util.find_spec(module) is not None, f"{page} names the module {module}"
+    for part in re.findall(r"`([\w]+(?:\.py|/))`", text):
+        found = [one for top in ("simkernel", "lessons", "tui") for one in (ROOT / top).rglob(part.rstrip("/"))]
+        assert found or (ROOT / part).exists(), f"{page} names {part}"
 
 
 @pytest.mark.parametrize("page", PAGES)
