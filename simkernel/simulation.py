@@ -38,6 +38,14 @@ class Entry(NamedTuple):
     made: bool
 
 
+class MappedRegion(NamedTuple):
+    """A stretch of guest memory: address, bytes, and whether CPUs run what lies there."""
+
+    base: int
+    size: int
+    code: bool
+
+
 @dataclass(frozen=True, slots=True)
 class OpenEntry:
     """An entry that has run in part: what `Simulation._close` will need."""
@@ -140,6 +148,37 @@ class Simulation:
     def since(self, first: int) -> list[Event]:
         """The log from its event `first` on; it costs what it returns, where `log[first:]` may cost all of history."""
         return self._events[first : self._logged]
+
+    # --- what the machine holds ----------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> int:
+        """The machine's clock, in instructions of all CPUs together."""
+        return self.machine.clock
+
+    @property
+    def regions(self) -> list[MappedRegion]:
+        """All of the guest's memory: the data, then the code."""
+        data = [MappedRegion(one.base, one.size, False) for one in self.machine.memory.regions]
+        return data + [MappedRegion(one.base, one.size, True) for one in self.machine.code.map.regions]
+
+    def read(self, address: int, size: int, as_cpu: int | None = None) -> bytes:
+        """What memory holds in `size` bytes from an address; of code with `as_cpu` what that CPU runs there.
+
+        Raises: GuestError where the bytes are not all of one mapped region.
+        """
+        code = self.machine.code
+        if not code.map.holds(address):
+            return self.machine.memory.read(address, size)
+        if size > code.map.room(address):
+            raise GuestError(f"{size} bytes at {address:#x} are not all code")
+        offset = code.map.offset(address)
+        held = code.memory if as_cpu is None else code.views[as_cpu].code
+        return held[offset : offset + size].tobytes()
+
+    def registers(self, cpu: int) -> dict[str, int]:
+        """Every register of a CPU by name."""
+        return self.machine.cpus[cpu].registers()
 
     # --- forward ----------------------------------------------------------------------------------------------
 

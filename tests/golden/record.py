@@ -1,0 +1,261 @@
+"""Golden runs: what 200 simulations do, written down, so that a change of the engine's structure shows what it changes.
+
+A run is a combination of kernel, options, seed and commands. Of each the record holds, for every stretch of STRETCH
+history entries, one digest of memory, code and registers at its end, and one of its events (kind, CPU, address). They
+are taken through `Simulation` alone, so that they stay comparable while the parts behind it are moved about.
+
+    python -m tests.golden.record            every run again; exit code 1 where one differs, with the first stretch
+    python -m tests.golden.record --write    write the file anew (the commit says which runs change, and why)
+    python -m tests.golden.record --run 17   only that run
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import random
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simkernel.errors import LearnerError
+from simkernel.events import Event
+from simkernel.fetch import FetchModel
+from simkernel.ftrace import commands
+from simkernel.ftrace.commands import Command
+from simkernel.image import KernelImage
+from simkernel.options import Options, load_image
+from simkernel.protocol import PROTOCOLS, protocol_of
+from simkernel.schedule import Policy
+from simkernel.simulation import Simulation
+from tests.stress.commands import Script
+
+FILE = Path(__file__).with_name("runs.jsonl")
+RUNS = 200
+STRETCH = 1_000  # history entries
+DIGEST = 8  # bytes
+SEED = 2026  # of the combinations
+COMMANDS = {
+    "tracer": commands.SetTracer,
+    "filter": commands.SetFilter,
+    "tracing_on": commands.TracingOn,
+    "reset": commands.ResetBuffer,
+    "register": commands.RegisterOps,
+    "unregister": commands.UnregisterOps,
+    "ops_filter": commands.SetOpsFilter,
+    "protocol": commands.UseProtocol,
+}
+_NAMES: dict[type[Any], str] = {kind: name for name, kind in COMMANDS.items()}
+KINDS: dict[str, str] = {}
+"""An event's class now -> what it was called when the runs were written. A rename is no change of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a run did in up to STRETCH entries: digests of its events and of the state at its end, and the clock."""
+
+    entries: int
+    clock: int
+    events: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """One run: what it is made from, and what it did.
+
+    Attributes:
+        options: those that differ from the defaults, as JSON holds them. variant: the protocol, a changed one too.
+        commands: (entries after boot, name, fields...). entries: how many history entries there are at most.
+        stretches: in order, that of booting first. end: why nothing moves any more, "" where something does.
+    """
+
+    options: dict[str, Any]
+    variant: str
+    commands: list[list[Any]]
+    entries: int
+    stretches: tuple[Stretch, ...] = ()
+    end: str = ""
+
+
+def of_options(written: dict[str, Any]) -> Options:
+    """Options from what differs from the defaults."""
+    kinds: dict[str, type[Any]] = {"model": FetchModel, "policy": Policy}
+    values = {name: kinds[name](value) if name in kinds else value for name, value in written.items()}
+    return Options(**values)
+
+
+# --- the combinations ----------------------------------------------------------------------------------------------
+
+
+def combinations(count: int = RUNS, seed: int = SEED) -> Iterator[Golden]:
+    """So many combinations, drawn so that each protocol, model, policy and kind of kernel comes often."""
+    draw, usual = random.Random(seed), Options()
+    default = KernelImage.default()
+    functions = [symbol.name for symbol in default.functions()]
+    across = ["vfs_read", "vfs_write"]  # a cache line ends within their sites
+    for number in range(count):
+        options: dict[str, Any] = {
+            "cpus": (2, 1, 3, 4, 2, 2, 8)[number % 7],
+            "seed": draw.randrange(1 << 32),
+            "model": list(FetchModel)[number % 4].value,
+            "policy": draw.choice(list(Policy)).value,
+            "schedule": "round-robin" if draw.random() < 0.2 else "seeded",
+            "nmi_odds": draw.choice((0, 0, 100, 600)),
+            "patch_quantum": draw.choice((1, 1, 7, 2_000)),
+            "act_odds": draw.choice((24, 24, 128)),
+            "tick_period": draw.choice((usual.tick_period, usual.tick_period, usual.tick_period // 3)),
+        }
+        if draw.random() < 0.2:
+            options["quantum"] = draw.choice((1, 16, 333))
+        kind = draw.random()
+        if kind < 0.1:
+            options["functions"] = draw.choice((300, 2_000))
+        elif kind < 0.2:
+            options["ibt"] = True
+        script = Script(draw.randrange(1 << 32), functions, across)
+        given = list(script.commands()) if "functions" not in options else _of_synthetic(draw)
+        yield Golden(options, _variant(number, draw), [*_timed(given, draw)], draw.choice((3_000, 5_000, 8_000)))
+
+
+def _variant(number: int, draw: random.Random) -> str:
+    """Every other run by int3, the rest by each protocol in turn; some without a phase."""
+    name = "int3" if number % 2 else list(PROTOCOLS)[number // 2 % len(PROTOCOLS)]
+    phases = [phase.name for phase in protocol_of(name).phases]
+    if draw.random() < 0.25 and len(phases) > 1:
+        return f"{name} without {draw.choice(phases)}"
+    return name
+
+
+def _of_synthetic(draw: random.Random) -> list[Command]:
+    some = " ".join(f"*{draw.randrange(10)}{draw.randrange(10)}" for _ in range(2))
+    return [commands.SetFilter("filter", some), commands.SetTracer("function"), commands.SetTracer("nop")]
+
+
+def _timed(given: Iterable[Command], draw: random.Random) -> Iterator[list[Any]]:
+    at = 0
+    for command in given:
+        at += draw.randrange(20, 600)
+        yield [at, _NAMES[type(command)], *(getattr(command, field.name) for field in dataclasses.fields(command))]
+
+
+# --- a run --------------------------------------------------------------------------------------------------------
+
+
+def carried_out(golden: Golden) -> Golden:
+    """The run, with what it did just now."""
+    options = of_options(golden.options)
+    simulation = Simulation(load_image(options), options, protocol_of(golden.variant))
+    stretches: list[Stretch] = []
+    logged = 0
+
+    def note(entries: int) -> None:
+        nonlocal logged
+        stretches.append(
+            Stretch(entries, simulation.clock, digest_of_events(simulation.since(logged)), digest_of_state(simulation))
+        )
+        logged = simulation.logged
+
+    simulation.run_until(Simulation.booted, 5_000_000)
+    note(simulation.position)
+    begin = last = simulation.position
+    waiting = list(golden.commands)
+    while simulation.position - begin < golden.entries and not simulation.outcome:
+        if waiting and simulation.position - begin >= waiting[0][0]:
+            _, name, *fields = waiting.pop(0)
+            try:
+                simulation.do(COMMANDS[name](*fields))
+            except LearnerError:
+                continue  # what is refused changes nothing
+        else:
+            simulation.step()
+        if simulation.position - last >= STRETCH:
+            note(simulation.position - last)
+            last = simulation.position
+    note(simulation.position - last)
+    return dataclasses.replace(golden, stretches=tuple(stretches), end=simulation.outcome)
+
+
+def digest_of_state(simulation: Simulation) -> str:
+    """Of memory, of the code as each CPU runs it, and of every register."""
+    out = hashlib.blake2b(digest_size=DIGEST)
+    for address, size, code in simulation.regions:
+        out.update(simulation.read(address, size))
+        for cpu in range(simulation.options.cpus) if code else ():
+            out.update(simulation.read(address, size, as_cpu=cpu))
+    for cpu in range(simulation.options.cpus):
+        for name, value in sorted(simulation.registers(cpu).items()):
+            out.update(f"{name}={value:x};".encode())
+    return out.hexdigest()
+
+
+def digest_of_events(events: Iterable[Event]) -> str:
+    """Of each event's kind, CPU and address."""
+    out = hashlib.blake2b(digest_size=DIGEST)
+    for event in events:
+        name = type(event).__name__
+        sites = getattr(event, "sites", ())
+        address = next(
+            (getattr(event, field) for field in ("address", "site", "ip") if hasattr(event, field)),
+            sites[0] if sites else 0,
+        )
+        out.update(KINDS.get(name, name).encode() + struct.pack("<bQ", getattr(event, "cpu", -1), int(address)))
+    return out.hexdigest()
+
+
+def difference(was: Golden, now: Golden) -> str:
+    """Where a run first differs from what was written down; "" where it does not."""
+    for number, (old, new) in enumerate(zip(was.stretches, now.stretches, strict=False)):
+        for field in dataclasses.fields(Stretch):
+            before, after = getattr(old, field.name), getattr(new, field.name)
+            if before != after:
+                return f"stretch {number}: {field.name} was {before}, is {after}"
+    if len(was.stretches) != len(now.stretches):
+        return f"{len(was.stretches)} stretches were {len(now.stretches)}"
+    return "" if was.end == now.end else f"the end was {was.end!r}, is {now.end!r}"
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def read() -> list[Golden]:
+    """The runs as they were written down."""
+    out = []
+    for line in FILE.read_text(encoding="utf-8").splitlines():
+        written = json.loads(line)
+        stretches = tuple(Stretch(*fields) for fields in written.pop("stretches"))
+        out.append(Golden(**written, stretches=stretches))
+    return out
+
+
+def line_of(golden: Golden) -> str:
+    """A run as one line of JSON."""
+    written = {field.name: getattr(golden, field.name) for field in dataclasses.fields(golden)}
+    written["stretches"] = [dataclasses.astuple(stretch) for stretch in golden.stretches]
+    return json.dumps(written, separators=(",", ":"))
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.golden.record")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--run", type=int)
+    asked = parser.parse_args(arguments)
+    if asked.write:
+        lines = [line_of(carried_out(golden)) for golden in combinations()]
+        FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return 0
+    differ = 0
+    for number, golden in enumerate(read()):
+        if asked.run in (None, number) and (said := difference(golden, carried_out(golden))):
+            differ += 1
+            print(f"run {number} ({golden.variant}, {golden.options}): {said}")
+    return int(bool(differ))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

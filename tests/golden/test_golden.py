@@ -1,0 +1,65 @@
+"""The golden runs do today what they did when they were written down, and the record notices what is changed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from simkernel.simulation import Simulation
+from tests.golden.record import RUNS, Golden, carried_out, combinations, difference, digest_of_state, line_of, read
+
+GOLDEN = read()
+SAMPLE = range(0, RUNS, 9)  # 9 and the periods of the combinations have no common factor: every kind is in it
+
+
+def same(number: int) -> None:
+    golden = GOLDEN[number]
+    assert not (said := difference(golden, carried_out(golden))), f"run {number}, {line_of(golden)[:300]}: {said}"
+
+
+@pytest.mark.parametrize("number", SAMPLE)
+def test_a_run_of_the_sample_does_what_it_did(number: int) -> None:
+    same(number)
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("number", sorted(set(range(RUNS)) - set(SAMPLE)))
+def test_every_other_run_does_what_it_did(number: int) -> None:
+    same(number)
+
+
+def test_the_file_holds_the_combinations_that_are_drawn() -> None:
+    made = [dataclasses.replace(golden, stretches=(), end="") for golden in GOLDEN]
+    assert made == list(combinations())
+
+
+def test_runs_of_all_kinds_are_there() -> None:
+    options = [golden.options for golden in GOLDEN]
+    assert len(GOLDEN) == RUNS
+    assert {one["model"] for one in options} == {"instant", "pieces", "line", "byte"}
+    assert {one["policy"] for one in options} == {"early", "late", "seeded"}
+    assert {one["cpus"] for one in options} >= {1, 2, 3, 4, 8}
+    assert {tuple(sorted({"ibt", "functions"} & set(one))) for one in options} == {(), ("ibt",), ("functions",)}
+    assert any(golden.end for golden in GOLDEN) and sum(not golden.end for golden in GOLDEN) > RUNS // 2
+
+
+def test_another_seed_is_noticed() -> None:
+    golden = GOLDEN[0]
+    other = Golden(golden.options | {"seed": golden.options["seed"] ^ 1}, golden.variant, golden.commands, 1_000)
+    assert difference(golden, carried_out(other))
+
+
+def test_every_part_of_the_state_is_in_the_digest() -> None:
+    """A byte of data, a byte of code in memory, a byte as one CPU runs it, a register: each makes another digest."""
+    simulation = Simulation.boot()
+    machine = simulation.machine
+    seen = {digest_of_state(simulation)}
+    for region in machine.memory.regions:
+        region.buffer[-1] ^= 1
+        seen.add(digest_of_state(simulation))
+    machine.code.memory[-1] ^= 1
+    seen.add(digest_of_state(simulation))
+    machine.cpus[1].transfer(machine.cpus[1].rip, machine.cpus[1].rsp + 8, machine.cpus[1].flags)
+    seen.add(digest_of_state(simulation))
+    assert len(seen) == len(machine.memory.regions) + 3
