@@ -32,7 +32,7 @@ VECTORS = {  # Intel SDM vol. 3, table 6-1
     layout.VECTOR_PF: "page fault (#PF)",
 }
 INTERRUPTS = {
-    layout.VECTOR_CALL_FUNCTION: "the sync interrupt",
+    layout.VECTOR_CALL_FUNCTION: "the call function interrupt",
     layout.VECTOR_TIMER: "the timer tick",
     layout.VECTOR_NMI: "a non-maskable interrupt",
 }
@@ -208,7 +208,10 @@ def _settled(e: events.Settled, w: Words) -> str:
 
 
 def _serialized(e: events.Serialized, w: Words) -> str:
-    return f"CPU{e.cpu} serializes: {_count(e.cells, 'byte')} that memory had changed are certain for it now."
+    if not e.cells:
+        return f"CPU{e.cpu} serializes; no byte of code was open for it."
+    were = "was" if e.cells == 1 else "were"
+    return f"CPU{e.cpu} serializes: it runs what is stored by now; {_count(e.cells, 'byte')} {were} open for it."
 
 
 def _site_ran(e: events.SiteRan, w: Words) -> str:

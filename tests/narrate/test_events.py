@@ -116,6 +116,23 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
     assert "what a NOP does" in said(skipped) and "made the call" in said(called)
 
 
+@pytest.mark.parametrize(
+    ("cells", "rest"),
+    [
+        (0, "serializes; no byte of code was open for it."),
+        (1, "serializes: it runs what is stored by now; 1 byte was open for it."),
+        (3, "serializes: it runs what is stored by now; 3 bytes were open for it."),
+    ],
+)
+def test_serializing_is_good_for_what_is_stored_by_then(cells: int, rest: str, image: KernelImage) -> None:
+    assert sentence(events.Serialized(cpu=1, cells=cells), image, INT3_PROTOCOL) == f"CPU1 {rest}"
+
+
+def test_the_call_function_interrupt_is_no_sync_where_a_cpu_is_parked(image: KernelImage) -> None:
+    taken = events.InterruptTaken(cpu=1, vector=layout.VECTOR_CALL_FUNCTION, address=VFS_READ, waited=3)
+    assert "takes the call function interrupt before" in sentence(taken, image, STOP_MACHINE)
+
+
 def test_the_same_answer_in_two_syncs_reads_differently(image: KernelImage) -> None:
     one, other = (events.SyncAnswered(cpu=0, waiting_for=(), stamp=Stamp(during=f"sync {n}")) for n in (1, 2))
     assert sentence(one, image, INT3_PROTOCOL) != sentence(other, image, INT3_PROTOCOL)

@@ -159,6 +159,7 @@ def test_a_call_names_the_return_address_and_the_target(bench: Bench, image: Ker
         ("0f0b", "invalid opcode"),
         ("31c0", "sets EAX to 0x0"),
         ("06", "finds no instruction"),
+        ("0faee8", "waits until all instructions before it are done"),  # SDM vol. 2, LFENCE: not loads alone
         ("d9c0", "an instruction that has no words here"),
     ],
 )
