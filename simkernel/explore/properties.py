@@ -25,9 +25,7 @@ TORN, UNCLAIMED, NEITHER, BACK, LATE, STACK, RELEASED, STUCK, AT_ONCE = (1 << n 
 OLD_WAY = 1 << 15  # no violation: a CPU has behaved as old
 
 PROPERTIES = (
-    Property(
-        "torn", TORN, "a CPU runs bytes at the site that are neither the old instruction, nor int3, nor the new one"
-    ),
+    Property("torn", TORN, "a CPU runs neither the old instruction, int3 nor the new one at the site"),
     Property("unclaimed", UNCLAIMED, "a CPU takes an int3 that nobody claims"),
     Property("neither", NEITHER, "a passage behaves neither as old nor as new"),
     Property("back", BACK, "a CPU that has behaved as new behaves as old again"),
