@@ -67,6 +67,13 @@ def test_stop_machine_names_the_function_of_its_years() -> None:
         assert not any("multi_cpu_stop" in name for name in then)
 
 
+def test_what_nobody_uses_names_no_function_of_linux_and_no_thread_where_there_is_none() -> None:
+    for protocol in PROTOCOLS.values():
+        for phase in protocol.phases:
+            assert not (protocol.era.startswith("used by nobody") and phase.linux), (protocol.name, phase.name)
+            assert "-ipi" not in protocol.name or "thread" not in f"{phase.true_now} {phase.why}", phase.name
+
+
 def test_a_site_in_one_word_is_stored_at_once() -> None:
     first, second = (phase.action for phase in ATOMIC8.phases)
     assert isinstance(first, Write) and isinstance(second, Write)

@@ -73,6 +73,7 @@ def _variant(name: str, *, era: str, source: str, prose: str, where: str, serial
             linux="",
             true_now="Every CPU spins in the interrupt, interrupts off. An NMI can still run traced code.",
         )
+        go_on = replace(go_on, linux="", why="An interrupt ends in an IRET, and that serializes.")
     if not serialize:
         go_on = replace(
             go_on,
