@@ -7,7 +7,7 @@ import re
 from simkernel.narrate import PATCHER
 
 WORDS = {
-    "int3": "One byte, CC. A CPU that runs it leaves what it does, for a handler of the kernel.",
+    "int3": "One byte, CC. A CPU that runs it takes an exception: a handler of the kernel runs.",
     "call": "Go to another function, and remember the way back.",
     "nop": "An instruction that does nothing. That of ftrace is five bytes long, as long as a call.",
     "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes are to do.",
