@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from simkernel.protocol import base_of
 from tui.plain import phase_lines, site_lines
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Narrator:
                 if self.hold_after and any(held):
                     self._wait_for_a_cpu()
         if self._phase is not None and not self.simulation.outcome:
-            self.say(f"    Now true: {self._phase.true_now}")
+            self.say(f"    {self._claim()}: {self._phase.true_now}")
         self._phase = None
 
     def _to_the_next_beat(self, end: int) -> list[Any]:
@@ -140,11 +141,16 @@ class Narrator:
         if phase is None or phase == self._phase:
             return
         if self._phase is not None:
-            self.say(f"    Now true: {self._phase.true_now}")
+            self.say(f"    {self._claim()}: {self._phase.true_now}")
         self.say("")
         for line in phase_lines(self.simulation.task.poke.protocol, phase):
             self.say(line)
         self._phase = phase
+
+    def _claim(self) -> str:
+        """What the table says holds here; of a protocol that is changed it need not."""
+        name = self.simulation.task.poke.protocol.name
+        return "Now true" if base_of(name) == name else f"True of {base_of(name)}"
 
     def _named(self, name: str) -> Phase | None:
         """The protocol's phase of that name, None where it has none."""

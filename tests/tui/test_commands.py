@@ -14,6 +14,7 @@ import pytest
 
 import simkernel
 from tui import cli
+from tui.stepper.stepper import Stepper
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
 TRACE_LINE = re.compile(r"^ *(\S+)-(\d+) +\[(\d{3})\] [d.][N.][Zzh.][0-9a-f.]\. +\d+\.\d{6}: (\w+) <-(\w+)$")
@@ -332,6 +333,13 @@ def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
     assert re.search(r"^Oops: .*: [0-9a-f]{4} \[#1\]", out, re.MULTILINE)
     assert re.search(r"^Code: ", out, re.MULTILINE)
     assert said.startswith("simkernel: the toy kernel died: ")
+
+
+def test_a_changed_protocol_is_not_said_to_keep_what_the_whole_one_keeps(run: Any) -> None:
+    stepper = Stepper.start("one")
+    assert not stepper.apply("without", "write int3").error
+    _, out, _ = run("demo", "--moment", stepper.moment)
+    assert "True of int3: Bytes 1 to 4 are the new ones in memory. Nobody runs them" in out and "Now true" not in out
 
 
 def test_stop_machine_changes_the_site_while_every_cpu_waits(run: Any) -> None:
