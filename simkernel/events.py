@@ -239,10 +239,10 @@ class Settled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serialized(Event):
-    """A CPU retired a serializing instruction (IRET, CPUID); `cells` unsettled cells are settled by it."""
+    """A CPU retired a serializing instruction (IRET, CPUID); `count` bytes of code were unsettled for it till then."""
 
     cpu: int
-    cells: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

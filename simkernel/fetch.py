@@ -212,15 +212,17 @@ class View:
         self.unsettled = [item.copy() for item, _ in state]
 
     def settle_all(self) -> int:
-        """A serializing instruction retired: every unsettled byte is what the last store made it. Returns how many."""
-        count = 0
+        """A serializing instruction retired: every unsettled byte is what the last store made it.
+
+        Returns how many bytes were unsettled, each counted once, however many stores to it were.
+        """
+        settled: list[Offsets] = []
         for item in self.unsettled:
             left = slice(None) if item.taken is None else ~item.taken
-            offsets = item.store.offsets[left]
-            self.apply(offsets, item.store.values[left])
-            count += len(offsets)
+            settled.append(item.store.offsets[left])
+            self.apply(settled[-1], item.store.values[left])
         self.unsettled.clear()
-        return count
+        return len(np.unique(np.concatenate(settled))) if len(settled) > 1 else sum(map(len, settled))
 
     def settle(self, cell: int) -> bool:
         """The oldest unsettled store to `cell` arrives. False where nothing was unsettled there."""

@@ -66,8 +66,8 @@ class Machine(Board):
 
     def _settle(self, cpu: int, address: int | None) -> list[Event]:
         if address is None:
-            cells = self.code.views[cpu].settle_all()
-            return [Serialized(cpu=cpu, cells=cells)] if cells else []
+            count = self.code.views[cpu].settle_all()
+            return [Serialized(cpu=cpu, count=count)] if count else []
         shift = self.code.model.cell_shift or 0
         size = 1 << shift
         start = address >> shift << shift
@@ -189,7 +189,7 @@ class Machine(Board):
         else:
             fault, ran = self.cpus[cpu].run(n), n
         if data and fault is None and view.unsettled and serializing(data):
-            events.append(Serialized(cpu=cpu, cells=view.settle_all()))
+            events.append(Serialized(cpu=cpu, count=view.settle_all()))
         return fault, ran
 
     def _note_single(self, run: OpenRun, events: list[Event]) -> None:

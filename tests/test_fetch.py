@@ -44,12 +44,15 @@ class Queues:
             for at, value in waiting.pop(0).items():
                 self.views[cpu][at] = value
 
-    def settle_all(self, cpu: int) -> None:
+    def settle_all(self, cpu: int) -> set[int]:
+        """Returns the offsets of the bytes that had a store waiting."""
+        open_bytes = {at for waiting in self.queues[cpu].values() for part in waiting for at in part}
         for waiting in self.queues[cpu].values():
             for part in waiting:
                 for at, value in part.items():
                     self.views[cpu][at] = value
             waiting.clear()
+        return open_bytes
 
     def may_run(self, cpu: int, offset: int) -> set[int]:
         options = {self.views[cpu][offset]}
@@ -83,13 +86,21 @@ def test_every_state_is_that_of_the_queues(model: FetchModel, moves: list[tuple[
             code.settle(one, BASE + other)
             queues.settle(one, other)
         else:
-            code.views[one].settle_all()
-            queues.settle_all(one)
+            assert code.views[one].settle_all() == len(queues.settle_all(one))
         assert code.memory[:SIZE].tolist() == queues.memory
         for cpu in (0, 1):
             assert code.views[cpu].code[:SIZE].tolist() == queues.views[cpu]
             options = code.views[cpu].may_run(0x30, 0x20)
             assert [set(byte) for byte in options] == [queues.may_run(cpu, 0x30 + i) for i in range(0x20)]
+
+
+@pytest.mark.parametrize("model", [FetchModel.LINE, FetchModel.BYTE])
+def test_serializing_counts_a_byte_once_however_many_stores_to_it_are_open(model: FetchModel) -> None:
+    code = new_code(model, 1)
+    for values in ([0xCC], [0xE8, 1, 2], [0xCC]):
+        code.store(np.arange(len(values), dtype=np.uint64) + np.uint64(BASE), np.array(values, dtype=np.uint8))
+    assert code.views[0].settle_all() == 3
+    assert code.views[0].settle_all() == 0
 
 
 def test_fresh_memory_is_run_at_once() -> None:

@@ -208,10 +208,10 @@ def _settled(e: events.Settled, w: Words) -> str:
 
 
 def _serialized(e: events.Serialized, w: Words) -> str:
-    if not e.cells:
+    if not e.count:
         return f"CPU{e.cpu} serializes; no byte of code was open for it."
-    were = "was" if e.cells == 1 else "were"
-    return f"CPU{e.cpu} serializes: it runs what is stored by now; {_count(e.cells, 'byte')} {were} open for it."
+    were = "was" if e.count == 1 else "were"
+    return f"CPU{e.cpu} serializes: it runs what is stored by now; {_count(e.count, 'byte')} {were} open for it."
 
 
 def _site_ran(e: events.SiteRan, w: Words) -> str:

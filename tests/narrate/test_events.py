@@ -117,15 +117,15 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "rest"),
+    ("count", "rest"),
     [
         (0, "serializes; no byte of code was open for it."),
         (1, "serializes: it runs what is stored by now; 1 byte was open for it."),
         (3, "serializes: it runs what is stored by now; 3 bytes were open for it."),
     ],
 )
-def test_serializing_is_good_for_what_is_stored_by_then(cells: int, rest: str, image: KernelImage) -> None:
-    assert sentence(events.Serialized(cpu=1, cells=cells), image, INT3_PROTOCOL) == f"CPU1 {rest}"
+def test_serializing_is_good_for_what_is_stored_by_then(count: int, rest: str, image: KernelImage) -> None:
+    assert sentence(events.Serialized(cpu=1, count=count), image, INT3_PROTOCOL) == f"CPU1 {rest}"
 
 
 def test_the_call_function_interrupt_is_no_sync_where_a_cpu_is_parked(image: KernelImage) -> None:
