@@ -188,6 +188,11 @@ class Simulation:
         return self._schedule_state
 
     @property
+    def directed(self) -> bool:
+        """True where the entry that comes next was made by hand: not the schedule's, and known already."""
+        return self.position < len(self.entries) and self.entries[self.position].made
+
+    @property
     def outcome(self) -> str:
         """Why nothing can move any more ("oops on CPU1"); "" while it can."""
         return self.machine.outcome
@@ -214,7 +219,7 @@ class Simulation:
         """The entry that comes next, and the schedule's state after it where the schedule drew it."""
         if choice is not None:
             return Entry(choice, True), None
-        if self.position < len(self.entries) and self.entries[self.position].made:
+        if self.directed:
             return self.entries[self.position], None
         drawn, state = self.scheduler.choose(self._schedule_state, self)
         return Entry(drawn, False), state

@@ -52,11 +52,11 @@ class Narrator:
         self._table = lines
 
     def until_idle(self, instructions: int) -> None:
-        """Go on beat by beat until the patching task is done, telling what concerns the site."""
+        """Go on beat by beat until the patching task and the schedule ahead are done; tell what concerns the site."""
         from simkernel.events import SiteStored, SyncEnded
 
         end = self.simulation.machine.clock + instructions
-        while not self.simulation.task.idle and not self.simulation.outcome and self.simulation.machine.clock < end:
+        while not self._done() and not self.simulation.outcome and self.simulation.machine.clock < end:
             before = self.concerns()
             events = self._to_the_next_beat(end)
             if before or self.concerns():
@@ -74,9 +74,13 @@ class Narrator:
         events: list[Any] = []
         while not any(event.is_beat for event in events) and not simulation.outcome and simulation.machine.clock < end:
             events = simulation.step()
-            if simulation.task.idle:
+            if self._done():
                 break
         return events
+
+    def _done(self) -> bool:
+        """True where the patching task is done, and so is what was made by hand to come next."""
+        return self.simulation.task.idle and not self.simulation.directed
 
     def _wait_for_a_cpu(self) -> None:
         """Let the CPUs run in turn, and not the patching task, until one has taken the int3 or died."""
@@ -94,7 +98,9 @@ class Narrator:
                 return
 
     def concerns(self) -> bool:
-        """True while the batch under way holds the site."""
+        """True while the batch under way holds the site, and while what comes next was made by hand."""
+        if self.simulation.directed:
+            return True
         batch = self.simulation.task.poke.state.batch
         return batch is not None and self.site in batch.sites.tolist()
 

@@ -111,6 +111,20 @@ class PatchingTask:
         """The index of the plan's step under way or next."""
         return self._state.step
 
+    def next_site(self) -> int | None:
+        """The first site of the batch under way, else of the one that the plan under way begins next; None: neither."""
+        state, batch = self._state, self.poke.state.batch
+        if batch is not None:
+            return int(batch.sites[0])
+        if state.plan is None or state.failed:
+            return None
+        done = state.done
+        for step in state.plan.steps[state.step :]:
+            if isinstance(step, PokeMany) and done < len(step):
+                return int(step.sites[done])
+            done = 0
+        return None
+
     def ready(self) -> bool:
         """True where there is something to do and nothing to wait for."""
         if not self.core.booted and self._state.plan is None:

@@ -2,6 +2,7 @@
 
     moment      what a moment holds, how one is taken and opened
     form        its JSON: the type and range of each value, checked as they are read
+    subject     the change that a moment is about
     armour      the string around the JSON, and what people paste beside it
 
 A moment comes from anywhere: from a mail, a web page, the file that the last session left. Whatever it holds, reading
@@ -11,6 +12,7 @@ and opening it raises nothing but LearnerError, and takes bounded time and memor
 from simkernel.moment.armour import MARK
 from simkernel.moment.form import MAX_CLOCK, MAX_ENTRIES, NAMES
 from simkernel.moment.moment import STRING_LIMIT, Moment, Progress, moment_string, open_moment, read_moment
+from simkernel.moment.subject import story_at
 
 __all__ = [
     "MARK",
@@ -23,4 +25,5 @@ __all__ = [
     "moment_string",
     "open_moment",
     "read_moment",
+    "story_at",
 ]

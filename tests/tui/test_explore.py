@@ -45,6 +45,16 @@ def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
     assert simulation.position < len(simulation.entries)
 
 
+def test_the_line_to_watch_it_shows_the_function_that_fails(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run("--without", "sync-1")
+    assert cli.run(out.splitlines()[-1].split()[1:]) == 1
+    told, died = capsys.readouterr()
+    assert "The first five bytes of x64_sys_call:" in told and "nmi_handle" not in told
+    stored, ran, oops = (told.index(words) for words in ("0F becomes CC", "runs 0F BB 44 00 00", "Oops: "))
+    assert stored < ran < oops and "holds bash-201" not in told
+    assert died.startswith("simkernel: the toy kernel died: ")
+
+
 def test_json_has_the_verdict_and_the_moment(run: Any) -> None:
     code, out, _ = run("--protocol", "int3-2012", "--change", "call-call", "--model", "instant", "--json")
     value = json.loads(out)

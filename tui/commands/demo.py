@@ -192,18 +192,32 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
         simulation = open_moment(text, image, line.way)
     entry, instruction = simulation.place
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.machine.clock:,}.")
-    narrator = Narrator(simulation, site_of_interest(simulation), say, telling_phase(simulation.task.poke.protocol))
+    return {"entry": entry, "instruction": instruction} | watch(simulation, options, say)
+
+
+def watch(simulation: Simulation, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+    """Show the site of the change at a place in history, and tell what comes next.
+
+    Where a schedule lies ahead (a moment of the explorer's), nobody is held back: it says who moves.
+    """
+    hold_after = "" if simulation.directed else telling_phase(simulation.task.poke.protocol)
+    narrator = Narrator(simulation, site_of_interest(simulation), say, hold_after)
     say(f"The first five bytes of {simulation.image.symbolize(narrator.site)}:")
     narrator.table(always=True)
     finish(narrator, options)
-    return {"entry": entry, "instruction": instruction, "site": narrator.site, "beats": narrator.beats}
+    return {"site": narrator.site, "beats": narrator.beats}
 
 
 def site_of_interest(simulation: Simulation) -> int:
-    """The first site of the batch or filter, else of the kernel."""
-    batch = simulation.task.poke.state.batch
-    if batch is not None:
-        return int(batch.sites[0])
+    """The first site of what is changed here or next, else of the last batch, else of the filter or the kernel."""
+    from simkernel.moment import story_at
+
+    site = simulation.task.next_site()
+    if site is not None:
+        return site
+    story = story_at(simulation)
+    if story is not None:
+        return story[0]
     from simkernel.ftrace.ops import GLOBAL_OPS
 
     ops = simulation.core.state().get(GLOBAL_OPS)

@@ -16,7 +16,7 @@ from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_n
 from lessons.scenarios import begin as begin_scenario
 from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import BatchStarted, Event, Oopsed
+from simkernel.events import Event, Oopsed
 from simkernel.image import KernelImage
 from simkernel.moment import Moment, Progress
 from simkernel.options import Options
@@ -101,15 +101,15 @@ class Stepper:
 
     @classmethod
     def open(cls, moment: str, image: KernelImage | None = None, progress: Progress | None = None) -> Stepper:
-        """A stepper at a moment: a string, or a file that holds one. Its story starts with the last batch before it.
+        """A stepper at a moment: a string, or a file that holds one. Its story is the one that the moment is about.
 
         Raises: LearnerError as `simkernel.moment.open_moment` does.
         """
-        from simkernel.moment import open_moment
+        from simkernel.moment import open_moment, story_at
 
         simulation = open_moment(moment, image, progress)
-        batch = next((event for event in reversed(simulation.log) if isinstance(event, BatchStarted)), None)
-        return cls(simulation) if batch is None else cls(simulation, None, batch.sites[0], batch.entry)
+        story = story_at(simulation)
+        return cls(simulation) if story is None else cls(simulation, None, *story)
 
     def on_the_way(self, clock: int, of: int) -> bool:
         """Say how far the way to a moment is; True where a front end has asked to stop. What `open` tells."""

@@ -1,0 +1,84 @@
+"""A schedule of the explorer is watched where it fails: its moment opens at the case's site and plays to the end."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from simkernel.errors import GuestError
+from simkernel.events import Event, Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
+from simkernel.explore.case import CHANGES, PLACES
+from simkernel.explore.replay import Replay, Stages, replay
+from simkernel.fetch import FetchModel
+from simkernel.moment import moment_string, open_moment
+from simkernel.oops import read_oops
+from tests.explore.test_gallery import GALLERY
+from tests.explore.test_replay import NMI_TELLING, ODD, TELLING, broken
+from tui.commands.demo import watch
+from tui.options import Options
+from tui.stepper.stepper import Stepper
+
+CASES = [(*one, False) for one in TELLING] + [(n, c, "inside", m, cpus, True) for n, c, m, cpus in NMI_TELLING]
+TOLD = (Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored)
+
+
+def place_of(event: Event, site: int) -> int:
+    return int(getattr(event, "site", getattr(event, "address", site)))
+
+
+def happened(played: Replay, site: int) -> list[int]:
+    """The clock at each event of the schedule that is at the site or kills the kernel."""
+    events = (event for event in played.simulation.log if event.entry >= played.start and isinstance(event, TOLD))
+    return [event.clock for event in events if place_of(event, site) == site]
+
+
+def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: bool, stages: Stages) -> int:
+    """Watch every schedule of a question, in the stepper and in the demo; how many there are."""
+    count = 0
+    for finding in broken(name, change, place, model, cpus, nmi=nmi):
+        case, played = finding.world.case, replay(finding, stages)
+        stepper = Stepper.open(played.moment)
+        assert (stepper.site, stepper.begin) == (case.site, played.start), finding.verdict()
+        assert Stepper.open(moment_string(open_moment(played.moment))).site == case.site
+
+        simulation, said = open_moment(played.moment), list[str]()
+        ahead = simulation.entries[played.start :]
+        try:
+            answer = watch(simulation, Options(), said.append)
+        except GuestError:  # the kernel died, or the batch never ends
+            assert played.simulation.outcome or simulation.outcome or finding.broken == "stuck"
+            answer = {}
+        assert said[0] == f"The first five bytes of {case.function}:"
+        wanted = happened(played, case.site)
+        assert wanted or finding.broken == "stuck"
+        if answer:
+            assert answer["site"] == case.site
+            told = {beat["clock"] for beat in answer["beats"]}
+            assert told >= set(wanted), finding.verdict()
+        assert simulation.entries[played.start :][: len(ahead)] == ahead and simulation.position >= played.start + len(
+            ahead
+        )
+        if played.simulation.outcome:
+            oops, seen = read_oops(played.simulation.machine), read_oops(simulation.machine)
+            assert oops is not None and oops == seen and oops.text in "\n".join(said)
+        assert not any("holds bash-201 back" in line for line in said)
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(("name", "change", "place", "model", "cpus", "nmi"), CASES)
+def test_a_schedule_is_watched_at_the_site_where_it_fails(
+    name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: bool
+) -> None:
+    assert look(name, change, place, model, cpus, nmi, Stages())
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_schedule_of_the_gallery_is(change: str, place: str, model: FetchModel) -> None:
+    stages = Stages()
+    for name, nmi in product((*GALLERY, *ODD), (False, True) if place == "inside" else (False,)):
+        look(name, change, place, model, 2, nmi, stages)
