@@ -19,6 +19,8 @@ from tests.tui.app.terminal import Terminal
 SIZES = ((60, 20), (80, 24), (120, 36))
 STARTS = ("step one", "", "step lab", "step overhead", "step mysteries", "step all")
 STORMS = [(seed, STARTS[seed % len(STARTS)], SIZES[seed % len(SIZES)]) for seed in range(18)]
+STORMS += [(35, "step all", (60, 20)), (43, "", (20, 5)), (61, "", (80, 24)), (70, "step mysteries", (60, 20))]
+"""Those of the second line found what the eighteen do not."""
 KEYS = 400
 MOST = 24  # keys in one write
 QUIT = "\x11"

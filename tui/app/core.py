@@ -31,7 +31,7 @@ from tui.app.palette import Actions
 from tui.app.panel import Panel
 from tui.app.picture import Look, Picture
 from tui.app.screens.stepper import StepperScreen
-from tui.app.textual_faults import mend, survives_its_terminal
+from tui.app.textual_faults import is_of_a_screen_that_has_gone, mend, open_palette, survives_its_terminal
 from tui.app.theme import THEMES
 from tui.stepper.actions import ACTIONS
 from tui.stepper.stepper import Outcome, Stepper
@@ -259,11 +259,16 @@ class StepperApp(App[int]):
             return
         kept.save(kept.after(kept.load(), kept.of(self.stepper, self.look, self.theme)))
 
+    def action_command_palette(self) -> None:
+        open_palette(self)
+
     def get_driver_class(self) -> type[Driver]:
         return survives_its_terminal(super().get_driver_class(), partial(self.end, GONE))
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug of ours: the screen closes, the terminal is as it was, and `start.py` writes the report."""
+        if is_of_a_screen_that_has_gone(self, error):  # no bug at all
+            return
         if self.crash is None:
             self.crash = error.error if isinstance(error, WorkerFailed) else error
         if self.is_headless:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from traceback import walk_tb
 from typing import Any, TextIO
 
-from textual import work
+from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.screen import Screen
 from textual.widgets import OptionList
+from textual.worker import WorkerFailed
 
 _move_page = OptionList._move_page
 _dismiss: Callable[..., AwaitComplete] = Screen.dismiss
-_gather_commands = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
 
 
 def _move_page_once_laid_out(self: OptionList, direction: Any) -> None:
@@ -39,18 +41,28 @@ def _dismiss_itself(self: Screen[Any], result: Any = None) -> AwaitComplete:
     return _dismiss(self, result)
 
 
-async def _gather_while_there(self: CommandPalette, search_value: str) -> None:
-    """The palette searches in a worker. Closed before that begins, it has no list any more, and an error in a worker
-    ends the app."""
-    with contextlib.suppress(NoMatches):
-        await _gather_commands(self, search_value)
+def is_of_a_screen_that_has_gone(app: App[Any], error: BaseException) -> bool:
+    """True where an error, which Textual is about to end the app for, is only that a widget is missing on a screen that
+    has left the stack, or of an app that ends: handlers and workers may come later than the key that left it."""
+    cause = error.error if isinstance(error, WorkerFailed) else error
+    if not isinstance(cause, NoMatches):
+        return False
+    asked = [frame.f_locals.get("self") for frame, _ in walk_tb(cause.__traceback__)]
+    nodes = [one for one in asked if isinstance(one, DOMNode)]  # the last one is where the widget was looked for
+    screen = next((one for one in nodes[-1].ancestors_with_self if isinstance(one, Screen)), None) if nodes else None
+    return app._exit or (screen is not None and screen not in app.screen_stack)
+
+
+def open_palette(app: App[Any]) -> None:
+    """Open the command palette. Textual gives it an id, and two with one id, a new one while the last one is being
+    removed, raise DuplicateIds."""
+    if not CommandPalette.is_open(app):
+        app.push_screen(CommandPalette())
 
 
 def mend() -> None:
     """Put the mends in place: in every list and screen, also in those that Textual makes by itself."""
-    group = CommandPalette._GATHER_COMMANDS_GROUP
     OptionList._move_page = _move_page_once_laid_out  # type: ignore[method-assign]
-    CommandPalette._gather_commands = work(exclusive=True, group=group)(_gather_while_there)  # type: ignore[method-assign]
     Screen.dismiss = _dismiss_itself  # type: ignore[method-assign]
 
 

@@ -46,10 +46,37 @@ def test_a_palette_that_is_closed_before_it_searches_ends_nothing() -> None:
         await hand.press("ctrl+p")
         palette = hand.app.screen
         assert isinstance(palette, CommandPalette)
-        palette.dismiss()
-        await palette.remove_children()
-        await palette._gather_commands("x").wait()
-        await asyncio.sleep(0)
-        assert isinstance(hand.app.screen, StepperScreen) and hand.app.crash is None
+        palette.call_next(search_and_close, palette)
+        await hand.read()
+        await asyncio.sleep(0.1)
+        assert isinstance(hand.app.screen, StepperScreen) and hand.app.crash is None and hand.app.is_running
+
+    drive(check)
+
+
+def search_and_close(palette: CommandPalette) -> None:
+    palette.dismiss()
+    palette._nodes._clear()
+    palette._gather_commands("x")
+
+
+def test_a_page_that_is_closed_before_it_is_mounted_ends_nothing() -> None:
+    async def check(hand: Hand) -> None:
+        for _ in range(20):
+            hand.app.push_screen(Page([]))
+            hand.app.screen.dismiss(None)
+        await hand.read()
+        assert isinstance(hand.app.screen, StepperScreen) and hand.app.crash is None and hand.app.is_running
+
+    drive(check)
+
+
+def test_a_palette_opens_while_the_last_one_is_being_closed() -> None:
+    async def check(hand: Hand) -> None:
+        hand.app.action_do("palette")
+        hand.app.screen.dismiss(None)
+        hand.app.action_do("palette")
+        await hand.read()
+        assert isinstance(hand.app.screen, CommandPalette) and hand.app.crash is None
 
     drive(check)
