@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simkernel import disasm, insn, layout
+from simkernel.cpu import GENERAL
 from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
 from simkernel.explore.case import Case
 from simkernel.poke import PARKED
@@ -36,6 +37,7 @@ class Witness:
     _gone: bool = False
     _rip: int = 0
     _data: bytes = b""
+    _registers: list[int] | None = None
 
     @property
     def over(self) -> bool:
@@ -48,6 +50,8 @@ class Witness:
         if isinstance(choice, Run):
             self._rip = machine.cpus[choice.cpu].rip
             self._data = machine.next_bytes(choice.cpu)
+            at_site = 0 <= self._rip - self.case.site < insn.SITE_SIZE
+            self._registers = self._general(choice.cpu) if at_site else None
         elif isinstance(choice, Act):
             self._started = self._started or self.simulation.task.poke.busy
 
@@ -91,6 +95,8 @@ class Witness:
         self.ran.add((at, shown.hex()))
         if not whole and not trap:
             self.broken.add("torn")
+            if self._general(cpu) != self._registers:
+                return  # it is astray: what it does, and where it leads, depends on registers (`effects.Kind`)
         faults = [event for event in events if isinstance(event, ExceptionTaken)]
         if faults and faults[0].error & PF_INSTRUCTION:
             self._passed(cpu, faults[0].cr2)  # a call to where no code is
@@ -98,6 +104,11 @@ class Witness:
             rip = self.simulation.machine.cpus[cpu].rip
             if not self.case.site <= rip < self.case.end:
                 self._passed(cpu, rip)
+
+    def _general(self, cpu: int) -> list[int]:
+        """The general registers but RSP, which a call moves, too."""
+        registers = self.simulation.machine.cpus[cpu].registers()
+        return [registers[name] for name in GENERAL if name != "rsp"]
 
     def _passed(self, cpu: int, to: int) -> None:
         """A CPU has left the site to an address: behind it, or called."""
