@@ -50,7 +50,9 @@ def first_difference(
     for simulation in (one, other):
         simulation.do(SetTracer("function"))
     since, moved = WITHIN, set[int]()
-    for at in range(entries):
+    for at in range(4 * entries):
+        if at >= entries and any(isinstance(event, Int3Taken) for event in one.log):
+            break
         before = [cpu.rip for cpu in one.machine.cpus]
         events = one.step()
         if other.step() != events or registers(one) != registers(other):
