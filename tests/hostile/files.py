@@ -21,7 +21,6 @@ from tui.options import FileName
 from tui.streams import printable
 
 SEED = 20_261_129
-LONGEST = 40.0  # seconds: some values are fine, and a machine that runs all of them at once is slow
 MOMENT_FILES = ("--moment",)  # texts that name a file too, where there is one
 NEEDED = {
     "disas": ["vfs_read"],
@@ -163,10 +162,8 @@ def argv(command: str, option: str, value: str) -> list[str]:
 def problem(command: str, option: str, value: str, is_file: bool, folder: Path) -> str:
     """What is wrong with how an option takes a value, "" where nothing is; `folder` holds what `make_all` makes."""
     before = found_in(folder)
-    found: Outcome = run(
-        argv(command, option, value), cwd=folder, env={"XDG_STATE_HOME": str(folder / "s")}, seconds=LONGEST
-    )
-    if fault := found.fault(seconds=LONGEST):
+    found: Outcome = run(argv(command, option, value), cwd=folder, env={"XDG_STATE_HOME": str(folder / "s")})
+    if fault := found.fault():
         return fault
     if is_file and option != "--moment" and found.code and printable(value).encode() not in found.err:
         return f"{found.argv}: the message names no file: {found.err.decode()}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST = 10.0  # seconds: what takes longer has hung
+LONGEST = 10.0  # seconds of processor time: what takes longer has hung, however busy the machine is
+PATIENCE = 60.0  # seconds until one that has not ended is killed: it waits for what never comes
 MEMORY = 1 << 30  # bytes a process may have resident
 CODES = (0, 1, 2, 130)
 """Exit codes that a command line documents, but for 70: a bug of ours."""
@@ -31,7 +33,8 @@ class Outcome:
 
     Attributes:
         argv: what was run, after `simkernel`. code: exit code, negative for a signal; None where it had to be killed.
-        out, err: what it wrote. seconds: how long it took. memory: the most bytes that it had resident.
+        out, err: what it wrote. seconds: of processor time, its children included. memory: the most bytes that it had
+        resident.
     """
 
     argv: tuple[str, ...]
@@ -75,21 +78,20 @@ def run(
     stdout: int | None = subprocess.PIPE,
     stderr: int | None = subprocess.PIPE,
     env: Mapping[str, str] | None = None,
-    seconds: float = LONGEST,
+    patience: float = PATIENCE,
     before: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Run `simkernel ARGV` to its end, or kill it after twice `seconds`.
+    """Run `simkernel ARGV` to its end, or kill it after `patience` seconds.
 
     Args:
         cwd: the folder it runs in. stdin: what it can read, or a descriptor. stdout, stderr: descriptors; what goes
-            elsewhere than to a pipe is not in the Outcome. env: added to this process's environment. seconds: as
-            `Outcome.fault` gets it. before: called in the child before it becomes simkernel (limits, closed
-            descriptors).
+            elsewhere than to a pipe is not in the Outcome. env: added to this process's environment. before: called
+            in the child before it becomes simkernel (limits, closed descriptors).
     """
     command = [sys.executable, "-P", "-c", "import tui.cli; tui.cli.main()", *argv]
     given: int | None = subprocess.PIPE if isinstance(stdin, bytes) else stdin
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
-    begin = time.monotonic()
+    begin = _processor_time()
     child = subprocess.Popen(
         command, cwd=cwd, env=environment, stdin=given, stdout=stdout, stderr=stderr, preexec_fn=before
     )
@@ -98,15 +100,21 @@ def run(
     watch.start()
     code: int | None
     try:
-        out, err = child.communicate(stdin if isinstance(stdin, bytes) else None, timeout=2 * seconds)
+        out, err = child.communicate(stdin if isinstance(stdin, bytes) else None, timeout=patience)
         code = child.returncode
     except subprocess.TimeoutExpired:
         child.kill()
         out, err = child.communicate()
         code = None
-    took = time.monotonic() - begin
+    took = _processor_time() - begin
     watch.join()
     return Outcome(tuple(argv), code, out or b"", err or b"", took, max(peak))
+
+
+def _processor_time() -> float:
+    """Seconds that the children of this process, which have ended, and theirs have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _watch(child: subprocess.Popen[bytes], peak: list[int]) -> None:

@@ -21,7 +21,6 @@ LINES = (
     *("trace vfs_* --for 20000", "funccount vfs_* --for 20000", "explore", "explore --without sync-1 --json"),
     *("overhead nop", "native patch --cycles 20", "show kallsyms", "config", "doctor"),
 )
-LONGEST = 60.0  # seconds: a machine that runs all of them at once is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,7 @@ STATES = {
 def outcome(line: str, state: State, folder: Path) -> Outcome:
     """Run a command line in a state; its home and its temporary files are in `folder`."""
     env = {"XDG_STATE_HOME": str(folder), "TMPDIR": str(folder), "COLUMNS": "80"}
-    started = functools.partial(
-        run, line.split(), cwd=folder, env=env, before=functools.partial(close, state.closed), seconds=LONGEST
-    )
+    started = functools.partial(run, line.split(), cwd=folder, env=env, before=functools.partial(close, state.closed))
     if not state.full:
         return started()
     full = os.open("/dev/full", os.O_WRONLY)
@@ -70,7 +67,7 @@ def close(streams: Sequence[int]) -> None:
 def problem(line: str, state: State, folder: Path, whole: Callable[[str], Outcome]) -> str:
     """What is wrong with how a command line takes a state, "" where nothing is; `whole` runs it with its streams."""
     plain, found = whole(line), outcome(line, state, folder)
-    if fault := found.fault(seconds=LONGEST):
+    if fault := found.fault():
         return fault
     err, code, out = plain.err, plain.code, plain.out
     if plain.out and state.why:

@@ -41,6 +41,6 @@ def test_each_fault_is_found_and_names_the_command(spoilt: Outcome, said: str) -
 
 
 def test_a_process_that_hangs_is_ended_and_found() -> None:
-    outcome = run(["trace", "*", "--for", "2000000000", "--max-instructions", "2000000000"], seconds=1.0)
+    outcome = run(["trace", "*", "--for", "2000000000", "--max-instructions", "2000000000"], patience=1.0)
     assert outcome.code is None
-    assert outcome.fault(seconds=1.0).startswith("hung")
+    assert outcome.fault().startswith("hung")
