@@ -19,12 +19,13 @@ import numpy as np
 from simkernel.child import child_process
 from simkernel.errors import LearnerError
 from simkernel.overhead import code, native
-from simkernel.overhead.patching import CYCLES, GIVE_UP, check
+from simkernel.overhead.patching import GIVE_UP, check
 from simkernel.protocol import protocol_of
 
 MOST_SECONDS = 55.0  # an experiment that takes longer is told to end
 MOST_SAMPLES = 1_000_000  # changes of one byte whose delays are kept
 GRACE = 5.0  # seconds until a child that has been told is killed
+UNCLAIMED, STUCK = "unclaimed int3", "stuck"
 MODULE = "simkernel.overhead.patching"
 Show = Callable[[int], None]
 
@@ -35,8 +36,8 @@ class Patched:
 
     Attributes:
         protocol: its name. straddle: the site lay across two cache lines. asked: changes asked for.
-        cycles: changes begun. passes: of the loop. traps: int3s taken. wrong: results neither old nor new.
-        died: the signal that ended the child, or "stuck" where it had to be killed; "" where it lived.
+        cycles: changes begun. passes: of the loop. traps: int3s that a batch claimed. wrong: results neither old nor
+        new. died: what the child died of: UNCLAIMED, STUCK (its loop did not end), else a signal; "" where it lived.
         seconds: it took.
     """
 
@@ -81,10 +82,12 @@ def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda 
         raise LearnerError(f"{cycles} cycles: 1 or more are needed")
     check(protocol_of(name))
     begun = time.monotonic()
-    page, _answer, died = _child({"protocol": name, "cycles": cycles, "straddle": straddle}, show)
+    page, answer, died = _child({"protocol": name, "cycles": cycles, "straddle": straddle}, show)
     seconds = time.monotonic() - begun
-    at = {where: struct.unpack_from("<Q", page, where)[0] for where in (CYCLES, code.PASSES, code.TRAPS, code.WRONG)}
-    return Patched(name, straddle, cycles, at[CYCLES], at[code.PASSES], at[code.TRAPS], at[code.WRONG], died, seconds)
+    words = (code.BEGUN, code.PASSES, code.TRAPS, code.WRONG, code.UNCLAIMED)
+    begun_cycles, passes, traps, wrong, unclaimed = (struct.unpack_from("<Q", page, at)[0] for at in words)
+    died = UNCLAIMED if unclaimed else died if answer.get("ended", True) else STUCK
+    return Patched(name, straddle, cycles, begun_cycles, passes, traps, wrong, died, seconds)
 
 
 def delay(count: int = 20_000) -> Delay:
@@ -120,7 +123,7 @@ def _child(asked: dict[str, Any], show: Show) -> tuple[bytes, dict[str, Any], st
             out, err, stuck = _watch(child, page, show)
     finally:
         os.close(shared)
-    died = "stuck" if stuck else signal.Signals(-child.returncode).name if child.returncode < 0 else ""
+    died = STUCK if stuck else signal.Signals(-child.returncode).name if child.returncode < 0 else ""
     if child.returncode > 0:
         last = err.decode(errors="replace").strip().rpartition("\n")[2]
         raise LearnerError(f"the child process failed: {last or f'exit code {child.returncode}'}")
@@ -139,7 +142,7 @@ def _watch(child: subprocess.Popen[bytes], page: mmap.mmap, show: Show) -> tuple
             return out, err, False
         except subprocess.TimeoutExpired:
             passed = time.monotonic() - begun
-        show(struct.unpack_from("<Q", page, CYCLES)[0])
+        show(struct.unpack_from("<Q", page, code.BEGUN)[0])
         if passed > MOST_SECONDS:
             struct.pack_into("<Q", page, GIVE_UP, 1)
         if passed > MOST_SECONDS + GRACE:

@@ -3,14 +3,15 @@
 It stands here as bytes with their listing beside them, so that it runs where no assembler is; a test holds each line
 against Capstone. All of it finds its words in a page of data:
 
-    +0 STOP   not 0: the loop ends             +0x18 TRAPS    int3s that the handler took
-    +8 PASSES of the loop                      +0x20 EMULATE  0: no batch; 1: go on behind the site; else: call that
-    +0x10 WRONG  results neither old nor new   +0x40 RAN      two words: passes that ran the byte 0, the byte 1
+    +0 STOP   not 0: the loop ends             +0x20 EMULATE  0: no batch; 1: go on behind the site; else: call that
+    +8 PASSES of the loop                      +0x28 UNCLAIMED  not 0: no batch claimed an int3, and the process ends
+    +0x10 WRONG  results neither old nor new   +0x30 BEGUN    batches: counted once EMULATE is set, before any store
+    +0x18 TRAPS  int3s that a batch claimed    +0x40 RAN      two words: passes that ran the byte 0, the byte 1
 """
 
 from __future__ import annotations
 
-STOP, PASSES, WRONG, TRAPS, EMULATE, RAN = 0x0, 0x8, 0x10, 0x18, 0x20, 0x40
+STOP, PASSES, WRONG, TRAPS, EMULATE, UNCLAIMED, BEGUN, RAN = 0x0, 0x8, 0x10, 0x18, 0x20, 0x28, 0x30, 0x40
 HLT = 0xF4
 """Not allowed to a process: whoever runs astray into it dies of SIGSEGV, wherever in it he lands."""
 
@@ -34,19 +35,21 @@ LOOP: tuple[Line, ...] = (
 SITE, TARGET = 0x2, 0x1E
 
 # void handler(signal, siginfo, ucontext in rdx): RIP is at +0xa8, RSP at +0xa0 of struct ucontext (asm/sigcontext.h).
-# Where no batch is under way the site is whole again: back to it. An int3 elsewhere is nobody's.
+# No batch is under way: where the site holds an int3 all the same, and no batch has begun since BEGUN was read, nobody
+# claims it. Else the batch has ended since this CPU took the int3: back to the site. Nobody claims an int3 elsewhere.
 _HANDLER: tuple[Line, ...] = (
     ("48 8b 82 a8 00 00 00", "mov 0xa8(%rdx),%rax"),
     ("49 8d 49 01", "lea 0x1(%r9),%rcx"),
     ("48 39 c8", "cmp %rcx,%rax"),
-    ("75 3d", "jne 0x61"),
-    ("f0 49 ff 40 18", "lock incq 0x18(%r8)"),
+    ("75 4d", "jne 0x71"),
+    ("49 8b 70 30", "mov 0x30(%r8),%rsi"),
     ("49 8b 48 20", "mov 0x20(%r8),%rcx"),
     ("48 85 c9", "test %rcx,%rcx"),
-    ("74 2a", "je 0x5c"),
+    ("74 2f", "je 0x60"),
+    ("f0 49 ff 40 18", "lock incq 0x18(%r8)"),
     ("48 83 c0 04", "add $0x4,%rax"),
     ("48 83 f9 01", "cmp $0x1,%rcx"),
-    ("74 18", "je 0x54"),
+    ("74 18", "je 0x58"),
     ("48 8b b2 a0 00 00 00", "mov 0xa0(%rdx),%rsi"),
     ("48 83 ee 08", "sub $0x8,%rsi"),
     ("48 89 b2 a0 00 00 00", "mov %rsi,0xa0(%rdx)"),
@@ -54,8 +57,13 @@ _HANDLER: tuple[Line, ...] = (
     ("48 89 c8", "mov %rcx,%rax"),
     ("48 89 82 a8 00 00 00", "mov %rax,0xa8(%rdx)"),
     ("c3", "ret"),
+    ("41 80 39 cc", "cmpb $0xcc,(%r9)"),
+    ("75 06", "jne 0x6c"),
+    ("49 3b 70 30", "cmp 0x30(%r8),%rsi"),
+    ("74 05", "je 0x71"),
     ("48 ff c8", "dec %rax"),
-    ("eb f3", "jmp 0x54"),
+    ("eb e7", "jmp 0x58"),
+    ("49 c7 40 28 01 00 00 00", "movq $0x1,0x28(%r8)"),
     ("f4", "hlt"),
 )
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import unicorn
+from unicorn import x86_const
 
 from simkernel import disasm
 from simkernel.errors import LearnerError
-from simkernel.insn import NOP5, call
+from simkernel.insn import INT3, NOP5, call
 from simkernel.overhead import children, code, native, patching
 from simkernel.protocol import protocol_of
 from tui.cli import run
@@ -71,6 +73,9 @@ def test_the_driver_takes_the_steps_of_the_table() -> None:
         if protocol.claims:
             taken.pop(0)()
             assert native.word(data + code.EMULATE).value == target
+        begun = native.word(data + code.BEGUN).value
+        taken.pop(0)()
+        assert native.word(data + code.BEGUN).value == begun + 1 and now() == old
         for phase, step in zip(protocol.phases, taken, strict=True):
             step()
             values = {"old": old, "new": new, "int3": b"\xcc" * 5}
@@ -86,6 +91,70 @@ def test_int3_does_no_harm(straddle: bool) -> None:
     result = children.patched("int3", 3_000, straddle)
     assert (result.died, result.wrong, result.cycles) == ("", 0, 3_000)
     assert result.passes > 0 and result.unharmed
+
+
+DATA, SITE_AT, STACK, CONTEXT, HANDLER, TARGET = 0x10000, 0x20040, 0x30800, 0x40000, 0x50000, 0x20100
+WHOLE, TRAP = NOP5[0], INT3
+
+
+def handled(emulate: int, first: int, at: int = SITE_AT, begins: bool = False) -> tuple[int, int, bytes, int, int]:
+    """Run the handler on an int3 that a CPU took at `at`, in an engine of its own.
+
+    `begins`: a batch begins, and stores its int3, between the handler's two first looks at memory. Returns RIP and RSP
+    of the interrupted code then, what lies on its stack, and the words TRAPS and UNCLAIMED.
+    """
+    engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+    for page in (DATA, SITE_AT, STACK, CONTEXT, HANDLER):
+        engine.mem_map(page & ~0xFFF, 0x1000)
+
+    def word(address: int) -> int:
+        return int.from_bytes(engine.mem_read(address, 8), "little")
+
+    def put(address: int, value: int) -> None:
+        engine.mem_write(address, value.to_bytes(8, "little"))
+
+    engine.mem_write(HANDLER, code.bytes_of(code.handler(DATA, SITE_AT)))
+    engine.mem_write(SITE_AT, bytes((first,)))
+    put(DATA + code.EMULATE, emulate)
+    put(DATA + code.BEGUN, 7)
+    put(CONTEXT + 0xA8, at + 1)
+    put(CONTEXT + 0xA0, STACK)
+    put(STACK + 0x100, HANDLER + 0x800)  # the handler's own way back
+    engine.reg_write(x86_const.UC_X86_REG_RDX, CONTEXT)
+    engine.reg_write(x86_const.UC_X86_REG_RSP, STACK + 0x100)
+
+    def store(_engine: object, _access: int, address: int, *_: object) -> None:
+        if begins and address == DATA + code.EMULATE:
+            put(DATA + code.BEGUN, 8)
+            engine.mem_write(SITE_AT, bytes((TRAP,)))
+
+    engine.hook_add(unicorn.UC_HOOK_MEM_READ, store)
+    engine.emu_start(HANDLER, HANDLER + 0x800)
+    pushed = bytes(engine.mem_read(STACK - 8, 8))
+    return word(CONTEXT + 0xA8), word(CONTEXT + 0xA0), pushed, word(DATA + code.TRAPS), word(DATA + code.UNCLAIMED)
+
+
+def test_the_handler_claims_what_a_batch_claims_and_nothing_else() -> None:
+    nothing, back = bytes(8), (SITE_AT + 5).to_bytes(8, "little")
+    assert handled(1, TRAP) == (SITE_AT + 5, STACK, nothing, 1, 0)
+    assert handled(TARGET, TRAP) == (TARGET, STACK - 8, back, 1, 0)
+    assert handled(0, WHOLE) == (SITE_AT, STACK, nothing, 0, 0)  # the batch has ended since: the site is whole
+    assert handled(0, TRAP) == (SITE_AT + 1, STACK, nothing, 0, 1)
+    assert handled(0, WHOLE, begins=True) == (SITE_AT, STACK, nothing, 0, 0)  # that int3 is the next batch's
+    assert handled(TARGET, TRAP, at=SITE_AT + 1) == (SITE_AT + 2, STACK, nothing, 0, 1)
+
+
+@HERE
+def test_an_int3_that_no_batch_claims_is_the_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "int3 without write head"
+    result = children.patched(name, 2_000)
+    assert (result.died, result.wrong) == ("unclaimed int3", 0)
+    assert 1 <= result.cycles <= 2_000 and not result.unharmed and result.seconds < 5
+    assert run(["native", "patch", "--protocol", name, "--cycles", "2000"]) == 1
+    out, said = capsys.readouterr()
+    assert "the loop took an int3 that no running batch claimed: the child ended there.\n" in out
+    assert 'die("int3") in exc_int3(), arch/x86/kernel/traps.c' in out
+    assert "astray" not in out + said and "mixture" not in out
 
 
 @HERE

@@ -64,6 +64,8 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
 
 def patch_lines(result: Patched) -> list[str]:
     """What happened, in sentences."""
+    from simkernel.overhead.children import STUCK, UNCLAIMED
+
     where = "two bytes before the end of a cache line, three behind it" if result.straddle else "all in one cache line"
     out = [
         f"Protocol {result.protocol}, on this CPU. The five bytes of the site lie {where}.",
@@ -73,8 +75,15 @@ def patch_lines(result: Patched) -> list[str]:
     if result.traps:
         out.append(f"{result.traps:,} times the loop met the int3; its handler did the new instruction.")
     out.append(f"Wrong results: {result.wrong:,}.")
-    if result.died == "stuck":
-        out.append(f"The loop ran astray within {result.cycles:,} changes and did not end; the child was killed.")
+    if result.died == UNCLAIMED:
+        out.append(
+            f"At change {result.cycles:,} the loop took an int3 that no running batch claimed: the child ended there."
+        )
+        out.append('Linux dies of such an int3: die("int3") in exc_int3(), arch/x86/kernel/traps.c.')
+    elif result.died == STUCK:
+        out.append(
+            f"The loop ran astray within {result.cycles:,} changes and did not end; the child process was ended."
+        )
     elif result.died:
         out.append(
             f"The child process died of {result.died} at change {result.cycles:,}: a CPU ran a mixture of bytes."
