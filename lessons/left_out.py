@@ -15,7 +15,7 @@ from lessons.director import Director, Goes, Move, Near, Reads, Settles, Through
 from lessons.scenarios import SCENARIOS, Scenario, begin
 from simkernel.errors import GuestError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.simulation import Simulation
 

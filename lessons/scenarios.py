@@ -15,8 +15,8 @@ from lessons.beats import News
 from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, approach
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
+from simkernel.hw.fetch import FetchModel
 from simkernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.options import Options
 from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of

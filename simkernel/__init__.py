@@ -17,16 +17,15 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     poke            carries a patch protocol out on a machine (Linux: text_poke_bp_batch)
     machine         the one place where a step happens
     board           several CPUs, shared memory, the interrupts between them
-    (its parts)     exceptions, lane, loader, paths
-    cpu             the only door to Unicorn: one CPU
-    fetch           which bytes each CPU may run
+    (its parts)     lane, loader, paths
     image           the guest's text, data, symbols and patch sites
     asm             the only door to Keystone
+    layout          the memory map of the toy kernel; stacks: those in it
+    hw              the hardware, which knows no kernel: CPUs (the only door to Unicorn), memory, what a CPU may fetch
     disasm          the only door to Capstone
     protocol        patch protocols as tables: phases, their reasons, their invariants
     schedule        who moves next
-    memory          guest data, one for all CPUs
-    insn, layout    x86-64 bytes as values; the memory map
+    insn            x86-64 bytes as values
     events          everything that can be observed, one vocabulary
     files           what a person names, read within bounds; room: whether there is address space enough
     errors          whose fault it is; child: another process of ours

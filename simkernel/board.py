@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import disasm, insn, layout
-from simkernel.cpu import RFLAGS_IF, Fault
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
-from simkernel.exceptions import deliver
-from simkernel.fetch import FetchModel, words_at
+from simkernel.hw.cpu import RFLAGS_IF, Fault
+from simkernel.hw.exceptions import deliver
+from simkernel.hw.fetch import FetchModel, words_at
 from simkernel.image import KernelImage
 from simkernel.lane import Lane, MachineState, OpenRun, percpu
 from simkernel.loader import load

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from simkernel.fetch import Change, ViewState
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.state import FtraceState
 from simkernel.ftrace.task import PatchingTask, TaskState
+from simkernel.hw.fetch import Change, ViewState
 from simkernel.lane import MachineState
 from simkernel.layout import PAGE_SIZE
 from simkernel.machine import Machine

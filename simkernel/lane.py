@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from simkernel import layout
 from simkernel.events import Event, Oopsed, Parked, Switched, SyncAnswered, TraceWritten
-from simkernel.memory import GuestMemory
+from simkernel.hw.memory import GuestMemory
 from simkernel.schedule import Run
 
 

@@ -10,7 +10,7 @@
 All of it lies in the top 2 GiB, so `call rel32` reaches everything and a signed 32-bit displacement is an
 absolute address (the kernel's code model, `-mcmodel=kernel`).
 
-A CPU *runs* TEXT, SYNTH and TRAMP from bytes of its own (`fetch.py`); it reads and writes all else in memory
+A CPU *runs* TEXT, SYNTH and TRAMP from bytes of its own (`hw/fetch.py`); it reads and writes all else in memory
 that every CPU shares.
 
 `Simplified:` Linux places per-CPU areas, stacks, task_structs and tables by allocators at run time, and maps
@@ -22,8 +22,16 @@ The numbers below are also the guest's: `assembler_constants()` hands every one 
 
 from __future__ import annotations
 
-PAGE_SIZE = 0x1000
-CACHE_LINE = 64
+# The guest's sources use these by name, too.
+from simkernel.hw.x86 import CACHE_LINE as CACHE_LINE
+from simkernel.hw.x86 import PAGE_SIZE as PAGE_SIZE
+from simkernel.hw.x86 import VECTOR_BP as VECTOR_BP
+from simkernel.hw.x86 import VECTOR_DF as VECTOR_DF
+from simkernel.hw.x86 import VECTOR_GP as VECTOR_GP
+from simkernel.hw.x86 import VECTOR_NMI as VECTOR_NMI
+from simkernel.hw.x86 import VECTOR_PF as VECTOR_PF
+from simkernel.hw.x86 import VECTOR_UD as VECTOR_UD
+
 NR_CPUS = 8
 
 TEXT_BASE = 0xFFFF_FFFF_8100_0000
@@ -39,13 +47,7 @@ KERNEL_CS = 0x10
 KERNEL_DS = 0x18
 TSS_SELECTOR = 0x40
 
-# --- exception vectors (SDM vol. 3, table 6-1) and system vectors (Linux's asm/irq_vectors.h) ---------------
-VECTOR_NMI = 2
-VECTOR_BP = 3
-VECTOR_UD = 6
-VECTOR_DF = 8
-VECTOR_GP = 13
-VECTOR_PF = 14
+# --- system vectors (Linux's asm/irq_vectors.h), IST stacks ---------------------------------------------------
 VECTOR_CALL_FUNCTION = 0xFC
 VECTOR_TIMER = 0xEC
 IST_NMI = 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from simkernel import insn, layout
-from simkernel.cpu import Cpu, Mapping
-from simkernel.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.cpu import Cpu, Mapping
+from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.image import KernelImage
-from simkernel.memory import GuestMemory, new_buffer
 from simkernel.stacks import guard_pages
 
 

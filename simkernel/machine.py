@@ -11,11 +11,11 @@ import numpy as np
 
 from simkernel import insn, layout
 from simkernel.board import MAX_INSTRUCTION, TICK_PERIOD, Board
-from simkernel.cpu import Fault
 from simkernel.errors import GuestError, OurError
 from simkernel.events import Event, Int3Claimed, Int3Done, PieceRead, Serialized, Settled, SiteRan
-from simkernel.exceptions import TRAP_GATE, read_gate
-from simkernel.fetch import FetchModel
+from simkernel.hw.cpu import Fault
+from simkernel.hw.exceptions import TRAP_GATE, read_gate
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.insn import is_iret, nondeterministic, serializing
 from simkernel.lane import OpenRun, look, oops

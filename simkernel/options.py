@@ -16,7 +16,7 @@ from msgspec import Meta
 from simkernel import layout
 from simkernel.board import TICK_PERIOD
 from simkernel.errors import LearnerError
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.image.synthetic import MAX_FUNCTIONS
 from simkernel.protocol import protocol_named

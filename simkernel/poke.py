@@ -31,7 +31,7 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
-from simkernel.fetch import CodeMap, Offsets
+from simkernel.hw.fetch import CodeMap, Offsets
 from simkernel.machine import Machine
 from simkernel.protocol import (
     INT3_PROTOCOL,

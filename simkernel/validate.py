@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn, layout
-from simkernel.fetch import View
 from simkernel.ftrace import records as rec
+from simkernel.hw.fetch import View
 from simkernel.narrate.operands import code_name
 from simkernel.poke import GO_ON, PARKED, SITE_SIZE, Batch
 from simkernel.protocol import NEW, OLD, Phase, Write

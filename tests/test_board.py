@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simkernel.fetch import FetchModel, words_at
+from simkernel.hw.fetch import FetchModel, words_at
 from simkernel.image import KernelImage
 from simkernel.machine import Machine
 from simkernel.schedule import QUANTUM

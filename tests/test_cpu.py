@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-import simkernel.cpu as cpu_module
+import simkernel.hw.cpu as cpu_module
 from simkernel import layout
-from simkernel.cpu import Cpu, Mapping
 from simkernel.errors import LearnerError
+from simkernel.hw.cpu import Cpu, Mapping
+from simkernel.hw.memory import new_buffer
 from simkernel.layout import VECTOR_PF
-from simkernel.memory import new_buffer
 
 CODE = 0xFFFF_FFFF_8100_0000
 STACK = 0xFFFF_FFFF_8800_0000

@@ -11,8 +11,8 @@ import pytest
 
 from simkernel import tracefs
 from simkernel.digest import state_digest
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.schedule import Policy

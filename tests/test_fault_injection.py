@@ -14,11 +14,11 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.events import Logged
-from simkernel.fetch import CodeMemory, FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.hw.fetch import CodeMemory, FetchModel
+from simkernel.hw.memory import GuestMemory
 from simkernel.image import KernelImage
 from simkernel.machine import Machine
-from simkernel.memory import GuestMemory
 from simkernel.options import Options
 from simkernel.schedule import Act
 from simkernel.simulation import Simulation

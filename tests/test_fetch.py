@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkernel.errors import GuestError
-from simkernel.fetch import CodeMap, CodeMemory, FetchModel
-from simkernel.memory import new_buffer
+from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.memory import new_buffer
 
 BASE, SIZE = 0xFFFF_FFFF_8100_0000, 0x1000
 FAR = 0xFFFF_FFFF_C040_0000

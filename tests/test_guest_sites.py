@@ -8,8 +8,8 @@ from importlib import resources
 import pytest
 
 from simkernel import disasm, insn, layout
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.simulation import Simulation

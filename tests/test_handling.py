@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from simkernel import disasm
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.options import Options
 from simkernel.simulation import Simulation
 

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from simkernel import layout
-from simkernel.cpu import Cpu
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import (
     Command,
     RegisterOps,
@@ -26,6 +24,8 @@ from simkernel.ftrace.commands import (
     UnregisterOps,
     UseProtocol,
 )
+from simkernel.hw.cpu import Cpu
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.poke import TextPoke

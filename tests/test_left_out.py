@@ -11,7 +11,7 @@ from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failur
 from lessons.scenarios import SCENARIOS
 from simkernel.explore import Question, explore
 from simkernel.explore.case import PLACES
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import story_of

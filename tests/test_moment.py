@@ -10,8 +10,8 @@ import pytest
 
 from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, SetFilter, SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment
 from simkernel.options import Options

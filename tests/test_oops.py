@@ -8,8 +8,8 @@ import pytest
 
 from simkernel import layout
 from simkernel.events import Oopsed
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.oops import PF_INSTR, PF_PROT, Oops, read_oops
 from simkernel.options import Options

@@ -10,8 +10,8 @@ import pytest
 from simkernel import insn, layout
 from simkernel.errors import LearnerError
 from simkernel.events import SiteStored
-from simkernel.fetch import CodeMap, FetchModel
 from simkernel.ftrace.commands import SetFilter, SetTracer, UseProtocol
+from simkernel.hw.fetch import CodeMap, FetchModel
 from simkernel.image import KernelImage
 from simkernel.machine import Machine
 from simkernel.moment import moment_string, open_moment

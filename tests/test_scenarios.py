@@ -11,7 +11,7 @@ from lessons.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named
 from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.events import Int3Taken, InterruptTaken, Oopsed, Parked, SiteStored, SyncAnswered, SyncSent
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
 from simkernel.options import Options
 from simkernel.schedule import Policy, ScheduleState, Seeded

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import pytest
 
-from simkernel.cpu import Cpu, Fault
 from simkernel.digest import state_digest
 from simkernel.events import Int3Taken, SiteStored
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.cpu import Cpu, Fault
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.simulation import Simulation

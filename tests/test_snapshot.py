@@ -12,8 +12,8 @@ import pytest
 
 from simkernel import layout
 from simkernel.events import BatchReleased, BatchStarted
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.narrate import sentence
 from simkernel.options import Options

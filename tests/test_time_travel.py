@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from simkernel import tracefs
-from simkernel.cpu import Cpu
 from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.events import Event
-from simkernel.fetch import FetchModel, View
 from simkernel.ftrace.commands import Command, RegisterOps, ResetBuffer, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.task import PatchingTask
 from simkernel.history import Pages
+from simkernel.hw.cpu import Cpu
+from simkernel.hw.fetch import FetchModel, View
 from simkernel.image import KernelImage
 from simkernel.machine import Machine
 from simkernel.options import Options

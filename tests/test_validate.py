@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simkernel import insn, layout
-from simkernel.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol

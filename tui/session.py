@@ -21,7 +21,7 @@ BRISK, CLOSE = (16, 256), (1, 24)  # patch_quantum and act_odds: where nobody lo
 
 def engine_options(options: Options, protocol: str = "int3", pace: tuple[int, int] = BRISK) -> EngineOptions:
     """The engine's options for a command's."""
-    from simkernel.fetch import FetchModel
+    from simkernel.hw.fetch import FetchModel
     from simkernel.options import Options as EngineOptions
     from simkernel.schedule import Policy
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simkernel import disasm, insn, layout
-from simkernel.cpu import GENERAL, Cpu, Mapping
 from simkernel.explore.case import Case
+from simkernel.hw.cpu import GENERAL, Cpu, Mapping
 from simkernel.insn import nondeterministic
 
 DATA = 0xFFFF_FFFF_9000_0000

@@ -12,7 +12,7 @@ from enum import Enum
 
 from simkernel import insn
 from simkernel.explore.case import Case
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Park, Part, Phase, Protocol, Release, SyncCores, Unpark, When, Write
 
 

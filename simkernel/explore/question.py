@@ -10,7 +10,7 @@ from simkernel.explore.properties import BY_NAME, USUAL, names_of
 from simkernel.explore.search import STATES, Progress, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
 from simkernel.explore.world import World
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Protocol
 
 MAX_CPUS = 4

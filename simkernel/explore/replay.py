@@ -21,8 +21,8 @@ from simkernel.explore.search import CpuMoves
 from simkernel.explore.sentences import Scene
 from simkernel.explore.witness import Witness
 from simkernel.explore.world import Mode, World
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetOpsFilter, SetTracer, UseProtocol
+from simkernel.hw.fetch import FetchModel
 from simkernel.machine import Machine
 from simkernel.moment import Moment
 from simkernel.options import Options

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simkernel import disasm, insn, layout
-from simkernel.cpu import GENERAL
 from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
 from simkernel.explore.case import Case
+from simkernel.hw.cpu import GENERAL
 from simkernel.poke import PARKED
 from simkernel.schedule import Act, Choice, Run
 from simkernel.simulation import Simulation

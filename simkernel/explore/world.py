@@ -30,7 +30,7 @@ from simkernel.explore.effects import Bench, Effect, Kind
 from simkernel.explore.program import Do, Program
 from simkernel.explore.properties import BACK, LATE, NEITHER, OLD_WAY, RELEASED, STACK, TORN, UNCLAIMED
 from simkernel.explore.rules import Rules
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Protocol
 
 BAD = "(bad)"  # what no instruction begins with, for the decoder

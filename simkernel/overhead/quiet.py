@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from simkernel.errors import GuestError
 from simkernel.events import Event
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.image.kernel import Segment
 from simkernel.options import Options

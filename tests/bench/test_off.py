@@ -9,8 +9,8 @@ import pytest
 
 from simkernel import insn, layout
 from simkernel.asm import available
-from simkernel.exceptions import deliver
-from simkernel.fetch import FetchModel
+from simkernel.hw.exceptions import deliver
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.image.sources import guest_sources
 from simkernel.machine import Machine

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.simulation import Simulation

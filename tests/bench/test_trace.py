@@ -8,8 +8,8 @@ import pytest
 import unicorn
 
 from simkernel import layout
-from simkernel.cpu import RFLAGS_IF, _Batch
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.cpu import RFLAGS_IF, _Batch
 from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
 from tests.bench.table import Table, seconds

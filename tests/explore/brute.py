@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from simkernel import insn
 from simkernel.explore.case import Case
 from simkernel.explore.effects import Bench, Kind
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Park, Part, Protocol, Release, SyncCores, Unpark, Write
 
 Pending = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]

@@ -13,7 +13,7 @@ from simkernel.explore.ablation import Cell, markdown, protocols, rows
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.reasons import REASONS, verdict_of, why
 from simkernel.explore.replay import Stages, replay
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import PROTOCOLS, protocol_of
 

@@ -10,7 +10,7 @@ from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import BY_NAME, names_of
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import protocol_of
 from tests.explore.brute import Brute
 from tests.explore.test_gallery import GALLERY

@@ -16,7 +16,7 @@ from simkernel.explore import Question, explore
 from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import names_of
 from simkernel.explore.search import Search
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, Protocol, protocol_of
 
 SYNCS = tuple(f"int3 without sync {n}" for n in (1, 2, 3))

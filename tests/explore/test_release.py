@@ -11,7 +11,7 @@ from simkernel.explore.properties import USUAL
 from simkernel.explore.question import Question, explore
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, Protocol
 from tests.stress.mutations import unwaited
 

@@ -12,7 +12,7 @@ from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.properties import USUAL, names_of
 from simkernel.explore.replay import Stages, replay
 from simkernel.explore.search import CpuMoves, Search
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import protocol_of
 from tests.explore.test_gallery import GALLERY

@@ -15,7 +15,7 @@ from simkernel.explore.properties import BY_NAME, names_of
 from simkernel.explore.rules import RULES, Rules
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import protocol_of
 
 Cell = tuple[str, str, FetchModel, *tuple[bool, ...]]

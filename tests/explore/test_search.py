@@ -11,7 +11,7 @@ from simkernel.explore import Finding, Question, explore, explore_each
 from simkernel.explore.ablation import protocols
 from simkernel.explore.search import TOLD_EVERY, Answer, Search
 from simkernel.explore.sentences import choice_of, follow, parse, sentence
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol
 
 MODELS = tuple(FetchModel)

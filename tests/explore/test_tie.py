@@ -20,7 +20,7 @@ from simkernel.explore.search import CpuMoves, Search
 from simkernel.explore.sentences import scenes_from
 from simkernel.explore.witness import Witness
 from simkernel.explore.world import Cpu, World
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.poke import GO_ON, PARKED
 from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle

@@ -11,10 +11,10 @@ from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.events import Switched
 from simkernel.explore.replay import run_to
-from simkernel.fetch import FetchModel
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import Command, RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.plan import Plan, SyncCores, SyncRcuTasks, SyncRcuTasksRude, WriteTrampoline
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options
 from simkernel.schedule import Act, Policy, Run

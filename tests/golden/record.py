@@ -25,9 +25,9 @@ from typing import Any
 
 from simkernel.errors import LearnerError
 from simkernel.events import Event
-from simkernel.fetch import FetchModel
 from simkernel.ftrace import commands
 from simkernel.ftrace.commands import Command
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.options import Options, load_image
 from simkernel.protocol import PROTOCOLS, protocol_of

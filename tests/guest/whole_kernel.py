@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 
 from simkernel import insn, layout
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.image.kernel import Segment
 from simkernel.insn import is_iret

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simkernel.errors import LearnerError
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UseProtocol
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.moment import moment_string, open_moment
 from simkernel.options import Options

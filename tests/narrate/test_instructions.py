@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from simkernel import disasm, layout
-from simkernel.cpu import Cpu, Mapping
 from simkernel.disasm import Instruction
+from simkernel.hw.cpu import Cpu, Mapping
+from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.image import KernelImage
 from simkernel.image.symbols import SymbolTable
-from simkernel.memory import GuestMemory, new_buffer
 from simkernel.narrate import instruction_sentence
 from simkernel.narrate.instructions import knows
 

@@ -9,12 +9,12 @@ from random import Random
 from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.events import TraceWritten
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps, UseProtocol
 from simkernel.ftrace.ops import GLOBAL_OPS
 from simkernel.ftrace.plan import ResetRings
+from simkernel.hw.fetch import FetchModel
+from simkernel.hw.memory import GuestMemory
 from simkernel.image import KernelImage
-from simkernel.memory import GuestMemory
 from simkernel.oops import MESSAGES, read_oops
 from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL, Protocol

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import disasm
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.protocol import INT3_PROTOCOL, STOP_MACHINE, Protocol, Release
 from simkernel.simulation import Simulation

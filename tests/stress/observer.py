@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn
-from simkernel.fetch import words_at, words_of_five
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
+from simkernel.hw.fetch import words_at, words_of_five
 from simkernel.simulation import Simulation
 
 SITE = insn.SITE_SIZE

@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import Protocol
 
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.schedule import Choice, Lanes, Nmi, Policy, ScheduleState, Seeded
 from simkernel.simulation import Simulation
 from tests.stress.coverage import GAPS, STILL, gap_now

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.schedule import Policy
 from tests.stress import coverage

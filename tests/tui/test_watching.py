@@ -10,7 +10,7 @@ from simkernel.errors import GuestError
 from simkernel.events import Event, Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.replay import Replay, Stages, replay
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.moment import moment_string, open_moment
 from simkernel.oops import read_oops
 from tests.explore.test_gallery import GALLERY

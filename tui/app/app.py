@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lessons.scenarios import SCENARIOS
 from simkernel.breakpoints import EVENT_TYPES
 from simkernel.errors import GuestError, LearnerError
-from simkernel.fetch import FetchModel
 from simkernel.files import write_text
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
 from tui.app import kept

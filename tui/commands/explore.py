@@ -58,7 +58,7 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
         return
     from simkernel.explore import Question, explore
     from simkernel.explore.properties import USUAL
-    from simkernel.fetch import FetchModel
+    from simkernel.hw.fetch import FetchModel
 
     question = Question(
         changed(asked),

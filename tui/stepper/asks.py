@@ -8,10 +8,10 @@ from dataclasses import replace
 from lessons.scenarios import scenario_named
 from simkernel import breakpoints as bp
 from simkernel.errors import LearnerError
-from simkernel.fetch import FetchModel
 from simkernel.files import write_text
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.filters import FunctionNames, traced_by
+from simkernel.hw.fetch import FetchModel
 from simkernel.insn import SITE_SIZE
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
 from simkernel.simulation import Simulation

@@ -17,7 +17,7 @@ from simkernel.explore.properties import BY_NAME, USUAL, names_of
 from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, NMIS_IN_WORDS, PLACES_IN_WORDS
 from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.explore.search import Answer
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
 from tui.stepper.stepper import Stepper

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from lessons import left_out
 from simkernel.errors import LearnerError
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Phase
 from tui.stepper.missing import place_without
 from tui.stepper.stepper import Stepper, Told

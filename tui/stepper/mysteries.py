@@ -14,8 +14,8 @@ from simkernel import breakpoints as bp
 from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
-from simkernel.fetch import FetchModel
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.fetch import FetchModel
 from simkernel.insn import SITE_SIZE
 from simkernel.narrate.events import cpus
 from simkernel.options import Options, load_image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from weakref import ref
 
-from simkernel.cpu import Cpu
+from simkernel.hw.cpu import Cpu
 from simkernel.simulation import Entry
 from tests.tui.app.screens import Hand, drive
 from tui.app.aside import ACTIONS

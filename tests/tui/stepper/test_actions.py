@@ -10,7 +10,7 @@ import pytest
 
 from lessons.scenarios import SCENARIOS
 from simkernel.digest import state_digest
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
 from simkernel.schedule import Policy
 from simkernel.snapshot.plain import plain

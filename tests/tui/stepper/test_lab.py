@@ -8,7 +8,7 @@ from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.properties import USUAL
 from simkernel.explore.reasons import why
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, protocol_of
 from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
 from tui.stepper.lab_words import WORTH, answer, question

@@ -15,7 +15,7 @@ from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore
 from simkernel.explore.properties import BY_NAME, USUAL
 from simkernel.explore.sentences import choice_of, parse
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL
 from tests.tui.playing import flat, played
 from tui.cli import run

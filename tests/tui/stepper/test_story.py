@@ -11,7 +11,7 @@ import pytest
 from lessons.director import Goes, Near, Through
 from lessons.scenarios import SCENARIOS, answer_of
 from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
 from simkernel.narrate import sentence
 from simkernel.schedule import Policy

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lessons.scenarios import SCENARIOS, answer_of
-from simkernel.fetch import FetchModel
+from simkernel.hw.fetch import FetchModel
 from tests.tui.measurements import little_to_count, measured_at_once
 from tui.app.screens import overhead_views
 from tui.app.screens.lab_views import HELP

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.errors import GuestError
-from simkernel.layout import CACHE_LINE
+from simkernel.hw.x86 import CACHE_LINE
 
 Offsets = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]

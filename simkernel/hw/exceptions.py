@@ -10,16 +10,16 @@ from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
-from simkernel import layout
-from simkernel.cpu import RFLAGS_IF, RFLAGS_NT, RFLAGS_RF, RFLAGS_TF, Cpu
 from simkernel.errors import GuestError
-from simkernel.memory import GuestMemory
+from simkernel.hw.cpu import RFLAGS_IF, RFLAGS_NT, RFLAGS_RF, RFLAGS_TF, Cpu
+from simkernel.hw.memory import GuestMemory
+from simkernel.hw.x86 import VECTOR_BP, VECTOR_DF, VECTOR_GP, VECTOR_PF
 
 ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
 _WORDS = Struct("<2Q")
 _FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
-_PUSH_FAULT, _AFTER_PF = (layout.VECTOR_PF, 2), (layout.VECTOR_DF, 0)  # vector, error code: a write, not present
+_PUSH_FAULT, _AFTER_PF = (VECTOR_PF, 2), (VECTOR_DF, 0)  # vector, error code: a write, not present
 _CLEARED = ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
 
 
@@ -60,28 +60,29 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tu
     """
     gate = read_gate(memory, cpu, vector)
     if gate is None:
-        if vector in (layout.VECTOR_GP, layout.VECTOR_DF):
+        if vector in (VECTOR_GP, VECTOR_DF):
             return None
-        return deliver(memory, cpu, layout.VECTOR_GP, vector * 8 + 2)
+        return deliver(memory, cpu, VECTOR_GP, vector * 8 + 2)
     stack = cpu.rsp
     if gate.ist:
         stack = memory.read_u64(cpu.task_register() + 0x24 + 8 * (gate.ist - 1))
+    cs, ss = cpu.segments()
     if vector in ERROR_CODE_VECTORS:
-        frame = _FRAME_WITH_ERROR.pack(error or 0, cpu.rip, layout.KERNEL_CS, cpu.flags, cpu.rsp, layout.KERNEL_DS)
+        frame = _FRAME_WITH_ERROR.pack(error or 0, cpu.rip, cs, cpu.flags, cpu.rsp, ss)
     else:
-        frame = _FRAME.pack(cpu.rip, layout.KERNEL_CS, cpu.flags, cpu.rsp, layout.KERNEL_DS)
+        frame = _FRAME.pack(cpu.rip, cs, cpu.flags, cpu.rsp, ss)
     stack = (stack & ~0xF) - len(frame)
     try:
         memory.write(stack, frame)
     except GuestError:
-        if vector == layout.VECTOR_DF:
+        if vector == VECTOR_DF:
             return None
-        if vector == layout.VECTOR_BP:  # the instruction faults in its own delivery, so it has not run
+        if vector == VECTOR_BP:  # the instruction faults in its own delivery, so it has not run
             cpu.transfer(cpu.rip - 1, cpu.rsp, cpu.flags)
         if (stack >> 47) not in (0, 0x1FFFF):
-            return deliver(memory, cpu, layout.VECTOR_DF, 0)
+            return deliver(memory, cpu, VECTOR_DF, 0)
         cpu.set_cr2(_first_fault(memory, stack, len(frame)))
-        return deliver(memory, cpu, *_AFTER_PF if vector == layout.VECTOR_PF else _PUSH_FAULT)
+        return deliver(memory, cpu, *_AFTER_PF if vector == VECTOR_PF else _PUSH_FAULT)
     flags = cpu.flags & _CLEARED
     if gate.type == INTERRUPT_GATE:
         flags &= ~RFLAGS_IF

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.errors import GuestError
-from simkernel.layout import PAGE_SIZE
+from simkernel.hw.x86 import PAGE_SIZE
 
 Bytes = npt.NDArray[np.uint8]
 

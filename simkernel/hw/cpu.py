@@ -1,7 +1,8 @@
 """The only door to Unicorn: one CPU.
 
 A CPU runs instructions from its own view of the code and reads and writes memory that all CPUs share. It does not
-know what an interrupt is: it stops at an exception and says which; `machine.py` delivers it through the guest's IDT.
+know what an interrupt is: it stops at an exception and says which, and `exceptions.py` delivers it through the guest's
+IDT.
 
 What Unicorn does differently from a CPU, and where it is put right:
 
@@ -37,7 +38,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
-from simkernel.layout import PAGE_SIZE, VECTOR_GP, VECTOR_PF, VECTOR_UD
+from simkernel.hw.x86 import PAGE_SIZE, VECTOR_GP, VECTOR_PF, VECTOR_UD
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
@@ -158,6 +159,7 @@ class Cpu:
             self._engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self._engine.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self._all = _Batch(self._engine, REGISTERS)
+        self._segments = _Batch(self._engine, ("cs", "ss"))
         self._core = _Batch(self._engine, _TRANSFER)
         self._idtr = _Batch(self._engine, ("idtr",), slots=3)
         self.rip, self.rsp, self.flags = 0, 0, 2
@@ -188,6 +190,11 @@ class Cpu:
         """Hardware's part in an exception: new RIP, RSP and RFLAGS. The only writer of registers after boot."""
         self._core.write(rip, rsp, flags)
         self.rip, self.rsp, self.flags = rip, rsp, flags
+
+    def segments(self) -> tuple[int, int]:
+        """The selectors in CS and SS."""
+        cs, ss = self._segments.read()
+        return cs, ss
 
     def set_cr2(self, address: int) -> None:
         """CR2: the address that a page fault is about."""
