@@ -16,6 +16,7 @@ from lessons.scenarios import SCENARIOS, Scenario, begin
 from simkernel.errors import GuestError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.hw.fetch import FetchModel
+from simkernel.protocol import protocol_of
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.simulation import Simulation
 
@@ -78,9 +79,9 @@ DIRECTED: dict[str, Directed] = {
 
 def left_out(scenario: Scenario, phase: str) -> Scenario:
     """The scenario by the protocol without a phase; LearnerError where it has none of that name."""
-    changed = replace(scenario, protocol=f"{scenario.protocol} without {phase}", near=(), moves=())
-    assert changed.table
-    return changed
+    variant = f"{scenario.protocol} without {phase}"
+    protocol_of(variant)
+    return replace(scenario, protocol=variant, near=(), moves=())
 
 
 def first_failure(

@@ -1,11 +1,16 @@
-"""What an import pulls in, seen from outside in a process of its own."""
+"""What an import pulls in, what imports what, and what no source may do."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("simkernel", "lessons", "tui")
 
 LOADED_BY = """
 import importlib, pkgutil, sys
@@ -38,3 +43,64 @@ def test_help_loads_no_engine() -> None:
     program = "import sys, tui.cli; print(*sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not set(result.stdout.split()) & {"numpy", "unicorn", "keystone", "capstone", "textual", "rich"}
+
+
+# --- python -O -----------------------------------------------------------------------------------------------------
+
+REFUSALS = """
+from lessons.left_out import left_out
+from lessons.scenarios import SCENARIOS
+from simkernel.errors import LearnerError
+from tui.stepper.lab import Lab
+
+def refused(ask):
+    try:
+        ask()
+    except LearnerError as error:
+        return str(error)
+    return "accepted"
+
+lab = Lab()
+lab.choose("protocol", "stop_machine")
+*others, last = list(lab.order)
+for name in others:
+    lab.switch(name, 0)
+print(refused(lambda: lab.switch(last, 0)))
+print(lab.times[last], lab.protocol.phases[0].name == last)
+print(refused(lambda: left_out(SCENARIOS["one"], "sync 9")))
+"""
+
+
+@pytest.mark.parametrize("option", [(), ("-O",)], ids=["python", "python -O"])
+def test_input_is_refused_with_asserts_and_without(option: tuple[str, ...]) -> None:
+    result = subprocess.run([sys.executable, *option, "-c", REFUSALS], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    last_step, after, no_phase = result.stdout.splitlines()
+    assert "nothing would be left" in last_step
+    assert after == "1 True"
+    assert "has no phase 'sync 9'" in no_phase
+
+
+def only_narrows(test: ast.expr) -> bool:
+    """True for a condition that tells a type checker what holds anyway: `x is not None`, `isinstance(x, T)`."""
+    match test:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(map(only_narrows, parts))
+        case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.Call(func=ast.Name(id="isinstance")):
+            return True
+    return False
+
+
+def test_an_assert_validates_nothing_that_a_person_gives() -> None:
+    """`python -O` leaves asserts out. In functions they narrow types; those of a module compare two constants."""
+    found = []
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            of_the_module = {node for node in tree.body if isinstance(node, ast.Assert)}
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Assert) and node not in of_the_module and not only_narrows(node.test):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert found == []

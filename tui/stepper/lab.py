@@ -7,7 +7,7 @@ schedule where it begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from simkernel.errors import LearnerError, OurError, nearest
@@ -190,16 +190,20 @@ class Lab:
     @property
     def protocol(self) -> Protocol:
         """The protocol with what is changed in it."""
+        return self._protocol(self.times)
+
+    def _protocol(self, times: Mapping[str, int]) -> Protocol:
+        """The same with each step done so often. LearnerError where that leaves no step."""
         protocol = self.base
         for name in self.order:
-            if self.times[name] == 0:
+            if times[name] == 0:
                 protocol = protocol.without(name)
-        for at, name in enumerate([name for name in self.order if self.times[name]]):
+        for at, name in enumerate([name for name in self.order if times[name]]):
             now = protocol.phases[at].name
             if now != name:
                 protocol = protocol.moved(name, now)
         for name in self.order:
-            if self.times[name] == 2:
+            if times[name] == 2:
                 protocol = protocol.twice(name)
         if self.chosen["nop"] != "nop5":
             protocol = protocol.on_nop(self.chosen["nop"])
@@ -262,12 +266,9 @@ class Lab:
     def switch(self, name: str, times: int) -> None:
         """Do a step so often: 0, 1 or 2 times. LearnerError for a step that the protocol has not, or for the last."""
         name = self.base.phase(name).name
-        before, self.times[name] = self.times[name], times
-        try:
-            assert self.protocol
-        except LearnerError:
-            self.times[name] = before
-            raise
+        changed = self.times | {name: times}
+        self._protocol(changed)
+        self.times = changed
         self._forget()
 
     def shift(self, name: str, by: int) -> None:
