@@ -213,6 +213,17 @@ PT_SS = 160
 FRAME_SIZE = 168
 
 
+def hash_arena(sites: int) -> tuple[int, int]:
+    """Where the ftrace hashes of a kernel with so many sites lie: the first address, and the size in bytes.
+
+    They begin on the page behind the dyn_ftrace records. There is room for many hashes of a small kernel, and for four
+    of a large one that hold every site (struct ftrace_hash: a count and the sites, 8 bytes each).
+    """
+    end = DYN_FTRACE_BASE + sites * DYN_FTRACE_SIZE
+    base = -(-end // HASH_ARENA_OFFSET_ALIGN) * HASH_ARENA_OFFSET_ALIGN
+    return base, max(0x4_0000, 4 * (8 * sites + 16))
+
+
 def assembler_constants() -> dict[str, int]:
     """Every integer constant of this page, by name, for the assembler's `.set` prelude."""
     return {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int)}

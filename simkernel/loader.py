@@ -53,12 +53,6 @@ def image_regions(image: KernelImage) -> tuple[list[tuple[int, int]], list[tuple
 
 
 def bss_size(image: KernelImage) -> int:
-    """Bytes from BSS_BASE: the fixed structures, then records and hashes for as many sites as the image has."""
-    sites = len(image.mcount_loc)
-    records = layout.DYN_FTRACE_BASE - layout.BSS_BASE + sites * layout.DYN_FTRACE_SIZE
-    return records + hash_arena_size(sites) + layout.PAGE_SIZE
-
-
-def hash_arena_size(sites: int) -> int:
-    """Bytes for ftrace hashes: room for 16 full ones of a small kernel, four of a large one."""
-    return max(0x4_0000, 4 * (8 * sites + 16))
+    """Bytes from BSS_BASE: all up to the end of the ftrace hashes, and a page to spare."""
+    base, size = layout.hash_arena(len(image.mcount_loc))
+    return base + size + layout.PAGE_SIZE - layout.BSS_BASE

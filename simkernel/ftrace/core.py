@@ -87,7 +87,7 @@ class FtraceCore:
         self.nop = nop
         count = len(kernel.mcount_loc)
         self.records = rec.Records(machine.memory, count)
-        arena = HashArena(fl.hash_arena_base(count), fl.hash_arena_size(count))
+        arena = HashArena(*layout.hash_arena(count))
         stub = kernel.address("ftrace_stub")
         self._state = FtraceState(hashes=arena, stub=stub, trace_function=stub)
         self._checked: tuple[Command, FtraceState, Plan] | None = None

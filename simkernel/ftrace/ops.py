@@ -149,17 +149,6 @@ def hash_bytes(ips: Ips) -> bytes:
     return len(ips).to_bytes(8, "little") + ips.astype("<u8").tobytes()
 
 
-def hash_arena_base(sites: int) -> int:
-    """Where the hashes begin: on the page after the dyn_ftrace records."""
-    end = layout.DYN_FTRACE_BASE + sites * layout.DYN_FTRACE_SIZE
-    return -(-end // layout.HASH_ARENA_OFFSET_ALIGN) * layout.HASH_ARENA_OFFSET_ALIGN
-
-
-def hash_arena_size(sites: int) -> int:
-    """Bytes for hashes: room for many of a small kernel, for four full ones of a large one."""
-    return int(max(0x4_0000, 4 * (8 * sites + 16)))
-
-
 @dataclass(frozen=True, slots=True)
 class HashArena:
     """Who has which bytes of the arena: (address, size) pairs. First fit, lowest address first.

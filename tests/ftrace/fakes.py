@@ -16,7 +16,6 @@ from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import NOP5, FtraceCore
-from simkernel.ftrace.ops import hash_arena_base, hash_arena_size
 from simkernel.ftrace.plan import (
     SURVIVES,
     Plan,
@@ -151,8 +150,8 @@ class FakeMachine:
 
     def __init__(self, kernel: FakeKernel) -> None:
         count = len(kernel.mcount_loc)
-        end = hash_arena_base(count) + hash_arena_size(count)
-        self.memory = FakeMemory(end - layout.BSS_BASE + 8)
+        base, size = layout.hash_arena(count)
+        self.memory = FakeMemory(base + size - layout.BSS_BASE + 8)
         self.clock = 0
         self.cpus: list[int] = [0, 1]
         self.areas = [

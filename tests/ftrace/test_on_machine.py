@@ -230,3 +230,22 @@ def test_a_plan_is_made_once_and_again_where_something_has_changed(monkeypatch: 
     core.log(["something else"])  # the state is another one
     done(simulation)
     assert made == [SetTracer("nop")] * 2
+
+
+@pytest.mark.parametrize("functions", [None, 1_000, 8_192, 20_000])
+def test_what_bounds_the_allocator_of_hashes_is_what_is_mapped(functions: int | None) -> None:
+    """Every block, down to the last one that fits, is guest data behind the records; and four full hashes fit."""
+    kernel = KernelImage.default() if functions is None else KernelImage.synthetic(functions)
+    simulation = Simulation(kernel, Options())
+    memory, sites = simulation.machine.memory, len(kernel.mcount_loc)
+    records = memory.array(layout.DYN_FTRACE_BASE, "u1", sites * layout.DYN_FTRACE_SIZE, write=True)
+    arena = simulation.core.state().hashes
+    full, count = len(fl.hash_bytes(kernel.mcount_loc)), 0
+    for size in (full, 8):
+        while (place := arena.allocate(size)) is not None:
+            address, arena = place
+            memory.write(address, bytes([0xFF]) * size)
+            count += size == full
+    assert count >= 4
+    assert memory.read(arena.base + arena.size - 8, 8) == bytes([0xFF]) * 8
+    assert not records.any()
