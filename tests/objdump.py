@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-needs_objdump = pytest.mark.skipif(shutil.which("objdump") is None, reason="GNU objdump is not installed")
+needs_objdump = pytest.mark.needs("objdump")
 
 
 @dataclass(frozen=True)

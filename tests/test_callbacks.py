@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import cache
 from pathlib import Path
 
@@ -24,9 +23,7 @@ COUNTS = "\tlock incq OPS_HITS(%rdx)\n"
 GARBAGE = "\tmovabsq $0xdeadbeefdeadbeef, %{0}\n"
 LIST_FUNC = "arch_ftrace_ops_list_func"
 CALLERS = ("ftrace_caller", "ftrace_regs_caller")
-needs_binutils = pytest.mark.skipif(
-    None in [shutil.which(tool) for tool in ("gcc", "objcopy", "nm", "readelf")], reason="gcc or binutils are missing"
-)
+needs_binutils = pytest.mark.needs("gcc", "objcopy", "nm", "readelf")
 
 
 @needs_source

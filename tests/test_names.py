@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from functools import cache
 from importlib import resources
@@ -28,7 +27,7 @@ GREGG = (
     "schedule aa_af_perm _raw_spin_lock __mod_node_page_state __cond_resched rcu_all_qs __accumulate_pelt_segments "
     "decay_load"
 )
-needs_source = pytest.mark.skipif(not ROOT, reason="LINUX_SOURCE does not name a tree of Linux 6.12")
+needs_source = pytest.mark.needs("linux-source")
 
 
 @cache
@@ -174,10 +173,7 @@ def test_linux_has_every_setting_of_the_config_page() -> None:
 
 
 @needs_source
-@pytest.mark.skipif(
-    None in [shutil.which(tool) for tool in ("make", "gcc", "flex", "bison")],
-    reason="Kconfig is made with make, gcc, flex and bison",
-)
+@pytest.mark.needs("make", "gcc", "flex", "bison")
 def test_kconfig_takes_the_config_page_but_for_what_is_simplified(tmp_path: Path) -> None:
     (tmp_path / ".config").write_text(config_page(), encoding="utf-8")
     command = ["make", "-s", "-C", ROOT, f"O={tmp_path}", "ARCH=x86_64", "olddefconfig"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from simkernel.simulation import Simulation
 from tests.objdump import Line, needs_objdump, objdump
 from tests.test_disasm import CODE
 
-needs_gdb = pytest.mark.skipif(not (shutil.which("gdb") and shutil.which("objcopy")), reason="gdb is not installed")
+needs_gdb = pytest.mark.needs("gdb", "objcopy")
 
 
 def compare(code: bytes, address: int, intel: bool = False) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
+
 ROOT = Path(__file__).parent.parent
 NO_NETWORK = ("Could not find a version", "No matching distribution", "Temporary failure", "ConnectionError")
 
@@ -18,7 +20,7 @@ def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     result = subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True)
     if result.returncode and any(sign in result.stdout + result.stderr for sign in NO_NETWORK):
-        pytest.skip(f"no package index in reach: {result.stderr[-200:]}")
+        needs.leave_out(needs.INDEX, result.stderr[-200:])
     assert result.returncode == 0, f"{command} ended with {result.returncode}:\n{result.stdout}{result.stderr}"
     return result
 

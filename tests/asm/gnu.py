@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-needs_gnu_as = pytest.mark.skipif(
-    not (shutil.which("as") and shutil.which("objcopy")), reason="needs GNU as and objcopy (binutils)"
-)
+needs_gnu_as = pytest.mark.needs("as", "objcopy")
 
 
 def gnu_bytes(folder: Path, text: str, section: str = ".text") -> tuple[bytes, str]:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from simkernel import insn, layout
-from simkernel.asm import available
 from simkernel.hw.exceptions import deliver
 from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
@@ -59,7 +58,7 @@ def workload(image: KernelImage, called: frozenset[int]) -> Counted:
 
 
 @pytest.mark.bench
-@pytest.mark.skipif(not available(), reason="needs Keystone, to assemble the kernel without sites")
+@pytest.mark.needs("keystone")  # the kernel without sites is assembled
 def test_off_is_one_instruction_a_call(table: Table) -> None:
     core, subsystems = guest_sources()
     bare = KernelImage.from_sources([*core, *subsystems], sites=False)

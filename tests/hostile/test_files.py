@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from simkernel.asm import available
 from tests.hostile.files import NAMES, TEXTS, make_all, options, problem
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="makes files that only Unix has"),
-    pytest.mark.skipif(not available(), reason="--kernel needs Keystone"),
+    pytest.mark.needs("keystone"),
 ]
 Option = tuple[str, str, bool]
 FILES = [one for one in options() if one[2]]
