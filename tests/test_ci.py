@@ -1,4 +1,4 @@
-"""What the public's workflow runs are make targets, those of .ci/run."""
+"""What the public's workflow and the hooks of pre-commit run are make targets, and the workflow's those of .ci/run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WORKFLOW = ".github/workflows/check.yml"
+WORKFLOW, HOOKS = ".github/workflows/check.yml", ".pre-commit-config.yaml"
 PROMISE = 'echo "SIMKERNEL_NEEDS=$(.ci/needs)" >> "$GITHUB_ENV"'
 
 
@@ -47,6 +47,14 @@ def test_the_workflow_runs_on_what_the_readme_promises() -> None:
     readme = " ".join(text("README.md").split())
     assert f"macOS and Python 3.{int(least) + 1} to 3.{versions[-1]} are expected to work" in readme
     assert WORKFLOW in readme
+
+
+def test_hooks_are_local_and_run_targets() -> None:
+    assert values(HOOKS, "repo") == ["local"]
+    entries = values(HOOKS, "entry")
+    assert len(entries) == len(values(HOOKS, "id")) == text(HOOKS).count("language: system")
+    assert {entry.removeprefix("make ") for entry in entries} <= targets()
+    assert all(entry.startswith("make ") for entry in entries)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="is a script for sh")

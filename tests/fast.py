@@ -1,0 +1,42 @@
+"""What `make fast` runs: of each package the tests that say most in little time, one at least.
+
+`python -m tests.fast` prints the files. Left out is what runs the toy kernel for long or opens a terminal.
+"""
+
+from __future__ import annotations
+
+FILES = {
+    "tests/asm/test_data.py": "asm: data directives against GNU as",
+    "tests/asm/test_expression.py": "asm: expressions against GNU as",
+    "tests/test_asm.py": "asm: a small kernel's layout",
+    "tests/test_disasm.py": "disasm: against objdump and Linux's own listings",
+    "tests/test_insn.py": "lengths and bytes of instructions against objdump",
+    "tests/explore/test_rules.py": "explore: each rule and property is needed",
+    "tests/explore/test_search.py": "explore: shortest failures, sentences that parse back",
+    "tests/ftrace/test_core.py": "ftrace: records, ops and updates",
+    "tests/ftrace/test_failure.py": "ftrace: what ftrace_bug says",
+    "tests/ftrace/test_filters.py": "ftrace: globs and hashes",
+    "tests/ftrace/test_model.py": "ftrace: random commands against a model",
+    "tests/test_board.py": "image and CPUs: the board that a kernel runs on",
+    "tests/test_fetch.py": "hw: which bytes a CPU may run while memory changes",
+    "tests/test_moment_form.py": "moment: what a moment looks like",
+    "tests/narrate/test_events.py": "narrate: a sentence for each event",
+    "tests/overhead/test_mix.py": "overhead: the mix of instructions",
+    "tests/overhead/test_sites.py": "overhead: counts of the protocol for many sites",
+    "tests/test_protocol.py": "protocol: tables and what is refused",
+    "tests/test_snapshot.py": "snapshot: all that is seen, at every step",
+    "tests/test_tracefs.py": "tracers: ftrace's files, as Linux formats them",
+    "tests/test_architecture.py": "the packages' imports",
+    "tests/test_ci.py": "make targets in CI and in hooks",
+    "tests/test_fast.py": "this list",
+    "tests/test_readme.py": "commands, files and targets of the docs",
+    "tests/tui/stepper/test_stepper.py": "stepper: forwards and backwards through a scenario",
+    "tests/tui/stepper/test_invariant.py": "story: which bytes may be run, held at every step",
+    "tests/test_names.py": "commands: the configuration page; the guest has Linux's names",
+    "tests/tui/app/test_screen.py": "app: panels of the stepper's screen",
+    "tests/tui/app/test_textual_faults.py": "screens: opened and left in every order",
+}
+"""Each file, and why it is here: the package and what is proven of it."""
+
+if __name__ == "__main__":
+    print(*FILES)
