@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from functools import cache
+from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
@@ -17,7 +17,6 @@ import numpy as np
 from simkernel import layout
 from simkernel.asm import Assembly, Symbol, assemble, available
 from simkernel.errors import OurError
-from simkernel.image.kernel import KernelImage
 from simkernel.image.sources import Source, guest_sources, hash_of
 
 NAME = "default.kernel"
@@ -83,18 +82,27 @@ def packaged() -> bytes | None:
     return zlib.decompress(file.read_bytes()) if file.is_file() else None
 
 
-@cache
-def load_default(ibt: bool) -> KernelImage:
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The default kernel: what the assembler made, and the sources that it made it of, with their hash."""
+
+    assembly: Assembly
+    sources: list[Source]
+    source_hash: str
+
+
+def read_default(ibt: bool) -> Default:
     """The default kernel. If its sources have been edited since it was packaged it is assembled anew.
 
     Raises:
         OurError: the sources were edited and there is no Keystone to assemble them.
     """
-    raw, now = packaged(), source_hash()
+    raw, sources = packaged(), _sources()
+    now = hash_of(sources, layout.assembler_constants())
     if raw is not None:
         hashed, kernels = unpack(raw)
         if hashed == now:
-            return KernelImage.from_assembly(kernels[ibt], hashed, ibt, _sources())
+            return Default(kernels[ibt], sources, now)
     if not available():
         raise OurError("the packaged kernel is not that of guest/*.S, and there is no Keystone to assemble it anew")
-    return KernelImage.from_assembly(assemble_default(ibt), now, ibt, _sources())
+    return Default(assemble_default(ibt), sources, now)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from simkernel import disasm, insn, layout
 from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
 from simkernel.errors import LearnerError, OurError
 from simkernel.files import read_text
+from simkernel.image.artefact import read_default
 from simkernel.image.notes import notes_of
 from simkernel.image.sources import Source, guest_sources, hash_of
-from simkernel.image.symbols import SymbolTable
+from simkernel.image.symbols import SymbolTable, SyntheticSymbols
+from simkernel.image.synthetic import generate
 
 RELEASE = "6.12.0-simkernel #1"  # of uname, as an oops and a warning print it
 
@@ -58,8 +60,6 @@ class KernelImage:
     @classmethod
     def default(cls, ibt: bool = False) -> KernelImage:
         """The kernel of `guest/*.S`."""
-        from simkernel.image.artefact import load_default
-
         return load_default(ibt)
 
     @classmethod
@@ -101,9 +101,34 @@ class KernelImage:
     @classmethod
     def synthetic(cls, n: int, seed: int = 0) -> KernelImage:
         """The default kernel and so many generated functions that n are traced in all; needs no assembler."""
-        from simkernel.image.synthetic import build
+        kernel = cls.default()
+        made = generate(len(kernel.mcount_loc), n, seed, kernel.address("__fentry__"))
+        generated = (
+            Segment(layout.SYNTH_BASE, made.text, True),
+            Segment(made.roots_base, made.roots.astype("<u8").tobytes(), False),
+        )
+        words = {"synth_roots": made.roots_base, "synth_roots_count": len(made.roots)}
+        end = layout.SYNTH_BASE + len(made.text)
+        symbols = SyntheticSymbols(list(kernel.symbols), made.addresses.view(np.int64), made.sizes, end)
+        sites = np.concatenate([kernel.mcount_loc, made.addresses])
+        sites.flags.writeable = False
+        digest = hashlib.sha256(kernel.digest.encode())
+        for segment in generated:
+            digest.update(segment.data)
+        segments = (*kernel._with_words(words), *generated)
+        return cls(segments, symbols, sites, digest.hexdigest(), kernel.source_hash, kernel.ibt, kernel.sources)
 
-        return build(cls.default(), n, seed)
+    def _with_words(self, words: Mapping[str, int]) -> list[Segment]:
+        """The segments with some 64-bit words of the data set, by the names of their symbols."""
+        out = []
+        for segment in self.segments:
+            data = bytearray(segment.data)
+            for name, value in words.items():
+                offset = self.address(name) - segment.base
+                if 0 <= offset < len(data):
+                    data[offset : offset + 8] = value.to_bytes(8, "little")
+            out.append(Segment(segment.base, bytes(data), segment.executable))
+        return out
 
     # --- symbols -------------------------------------------------------------------------------------------------
 
@@ -218,6 +243,13 @@ class KernelImage:
                     f"the site of {name} at {site:#x} holds {self.read(site, insn.SITE_SIZE).hex(' ')} and not "
                     "call __fentry__: SYM_FUNC_START must be used as macros.S defines it"
                 )
+
+
+@cache
+def load_default(ibt: bool) -> KernelImage:
+    """The default kernel, made once in a process."""
+    made = read_default(ibt)
+    return KernelImage.from_assembly(made.assembly, made.source_hash, ibt, made.sources)
 
 
 def _digest(segments: Sequence[Segment], assembly: Assembly, sites: npt.NDArray[np.uint64]) -> str:

@@ -13,7 +13,6 @@ and a walk from a root (`synth_roots`) ends after some hundred calls. The roots 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -22,7 +21,6 @@ import numpy.typing as npt
 
 from simkernel import insn, layout
 from simkernel.errors import LearnerError
-from simkernel.image.kernel import KernelImage, Segment
 from simkernel.image.symbols import SyntheticSymbols
 
 MAX_FUNCTIONS = 200_000
@@ -168,13 +166,30 @@ def call_graph(slots: npt.NDArray[np.int64], seed: int) -> tuple[npt.NDArray[np.
 # --- placing and linking -----------------------------------------------------------------------------------------
 
 
-def build(kernel: KernelImage, n: int, seed: int) -> KernelImage:
-    """`kernel` and generated functions, n traced ones in all.
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Generated functions as they lie in memory.
 
-    Raises:
-        LearnerError: n is fewer than `kernel` has, or more than the map holds.
+    Attributes:
+        text: of all of them, from SYNTH_BASE on. addresses, sizes: (functions,) of each, by address.
+        roots: (n,) addresses of those that no other one calls. roots_base: where the list of them lies.
     """
-    own = len(kernel.mcount_loc)
+
+    text: bytes
+    addresses: npt.NDArray[np.uint64]
+    sizes: npt.NDArray[np.int64]
+    roots: npt.NDArray[np.uint64]
+    roots_base: int
+
+
+def generate(own: int, n: int, seed: int, fentry: int) -> Functions:
+    """What a kernel that has `own` traced functions lacks to have n of them.
+
+    Args:
+        fentry: where its `__fentry__` is.
+    Raises:
+        LearnerError: n is fewer than the kernel has, or more than the map holds.
+    """
     if not own < n <= MAX_FUNCTIONS:
         raise LearnerError(f"{n} functions: a synthetic kernel has between {own + 1} and {MAX_FUNCTIONS}")
     count = n - own
@@ -190,22 +205,10 @@ def build(kernel: KernelImage, n: int, seed: int) -> KernelImage:
     if total + 8 * count + layout.PAGE_SIZE > layout.SYNTH_SIZE:
         raise LearnerError(f"{n} functions take {total:#x} bytes; the map has room for {layout.SYNTH_SIZE:#x}")
     text = _place(bodies, shape, offsets, total)
-    _link(text, bodies, shape, offsets, callees, kernel.address("__fentry__") - layout.SYNTH_BASE)
-    table_base = layout.SYNTH_BASE + -(-total // layout.PAGE_SIZE) * layout.PAGE_SIZE
+    _link(text, bodies, shape, offsets, callees, fentry - layout.SYNTH_BASE)
     addresses = offsets.astype(np.uint64) + np.uint64(layout.SYNTH_BASE)
-    words = {"synth_roots": table_base, "synth_roots_count": int(roots.sum())}
-    segments = (
-        *_with_words(kernel, words),
-        Segment(layout.SYNTH_BASE, text.tobytes(), True),
-        Segment(table_base, addresses[roots].astype("<u8").tobytes(), False),
-    )
-    symbols = SyntheticSymbols(list(kernel.symbols), addresses.view(np.int64), sizes, layout.SYNTH_BASE + total)
-    sites = np.concatenate([kernel.mcount_loc, addresses])
-    sites.flags.writeable = False
-    digest = hashlib.sha256(kernel.digest.encode())
-    for segment in segments[-2:]:
-        digest.update(segment.data)
-    return KernelImage(segments, symbols, sites, digest.hexdigest(), kernel.source_hash, kernel.ibt, kernel.sources)
+    roots_base = layout.SYNTH_BASE + -(-total // layout.PAGE_SIZE) * layout.PAGE_SIZE
+    return Functions(text.tobytes(), addresses, sizes, addresses[roots], roots_base)
 
 
 def _place(
@@ -247,16 +250,3 @@ def _put32(text: npt.NDArray[np.uint8], where: npt.NDArray[np.int64], values: np
     raw = values.astype("<i4").view(np.uint8).reshape(-1, 4)
     for i in range(4):
         text[where + i] = raw[:, i]
-
-
-def _with_words(kernel: KernelImage, words: dict[str, int]) -> list[Segment]:
-    """The kernel's segments with some 64-bit words of its data set."""
-    out = []
-    for segment in kernel.segments:
-        data = bytearray(segment.data)
-        for name, value in words.items():
-            offset = kernel.address(name) - segment.base
-            if 0 <= offset < len(data):
-                data[offset : offset + 8] = value.to_bytes(8, "little")
-        out.append(Segment(segment.base, bytes(data), segment.executable))
-    return out

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from simkernel.snapshot.lanes import Lane
-from simkernel.snapshot.patch import NOW
-from simkernel.snapshot.site import SiteView
-
-if TYPE_CHECKING:
-    from simkernel.snapshot import Snapshot
+from simkernel.snapshot.patch import NOW, Patch
+from simkernel.snapshot.site import SiteMap, SiteView
+from simkernel.snapshot.trace import TraceRecord
+from simkernel.validate import Verdict
 
 _LANE_FIELDS = (
     "task",
@@ -26,6 +25,25 @@ _LANE_FIELDS = (
 )
 
 
+class Picture(Protocol):
+    """What is compared of two snapshots."""
+
+    @property
+    def patch(self) -> Patch: ...
+    @property
+    def site(self) -> SiteView | None: ...
+    @property
+    def map(self) -> SiteMap: ...
+    @property
+    def lanes(self) -> tuple[Lane, ...]: ...
+    @property
+    def trace(self) -> tuple[TraceRecord, ...]: ...
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]: ...
+    @property
+    def outcome(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing that is not as it was: `what` names it ("memory +0", "CPU1 may run +0", "CPU0 rax", "phase")."""
@@ -35,12 +53,12 @@ class Change:
     after: Any
 
 
-def changes_of(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
+def changes_of(before: Picture, after: Picture) -> tuple[Change, ...]:
     """All that changed, in the order of the screen: phase, five bytes, CPUs, verdicts, outcome."""
     return tuple(_changes(before, after))
 
 
-def _changes(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+def _changes(before: Picture, after: Picture) -> Iterator[Change]:
     yield from _different("phase", _phase(before), _phase(after))
     for name in ("title", "step", "batch", "done", "written", "waits_for", "holdouts", "queued"):
         yield from _different(f"patch {name}", getattr(before.patch, name), getattr(after.patch, name))
@@ -64,7 +82,7 @@ def _different(what: str, before: Any, after: Any) -> Iterator[Change]:
         yield Change(what, before, after)
 
 
-def _phase(snapshot: Snapshot) -> str:
+def _phase(snapshot: Picture) -> str:
     return next((row.name for row in snapshot.patch.phases if row.state == NOW), "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simkernel.image import KernelImage
-from simkernel.image.artefact import load_default
+from simkernel.image.kernel import load_default
 from simkernel.options import Options
 from simkernel.simulation import Simulation
 from tests.bench.table import Table, shortest

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.stepper.actions import ACTIONS
 
-if TYPE_CHECKING:
-    from tui.app.app import SimkernelApp
+
+class Doer(Protocol):
+    """The app, as this module knows it."""
+
+    def action_do(self, name: str) -> None:
+        """Do what the action of that name does."""
+        ...
 
 
 def entries() -> Iterator[tuple[str, str, str]]:
@@ -38,4 +43,4 @@ class Actions(Provider):
                 yield Hit(score, matcher.highlight(title), partial(self._do, name), help=help_text)
 
     def _do(self, name: str) -> None:
-        cast("SimkernelApp", self.app).action_do(name)
+        cast(Doer, self.app).action_do(name)
