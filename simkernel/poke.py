@@ -31,7 +31,7 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
-from simkernel.hw.fetch import CodeMap, Offsets
+from simkernel.hw.fetch import Offsets
 from simkernel.machine import Machine
 from simkernel.protocol import (
     INT3_PROTOCOL,
@@ -92,26 +92,6 @@ class Batch:
     def __len__(self) -> int:
         return len(self.sites)
 
-    def part(self, first: int, last: int) -> Batch:
-        """Entries first..last-1 as a batch of their own."""
-        cut = Batch(self.sites[first:last], self.old[first:last], self.new[first:last])
-        for name in ("entries", "addresses", "_int3", "_places"):
-            if (known := self.__dict__.get(name)) is not None:
-                cut.__dict__[name] = known[first:last]
-        return cut
-
-    def prepare(self, code_map: CodeMap) -> Batch:
-        """Work out at once what every `part` will need."""
-        _ = self.entries, self.addresses, self._int3, self.places(code_map)
-        return self
-
-    def places(self, code_map: CodeMap) -> Offsets:
-        """Where the five bytes of each site lie in the code buffer (n, 5)."""
-        known: Offsets | None = self.__dict__.get("_places")
-        if known is None:
-            known = self.__dict__["_places"] = code_map.offsets(self.sites)[:, None] + np.arange(SITE_SIZE)
-        return known
-
     @cached_property
     def entries(self) -> npt.NDArray[Any]:
         """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
@@ -164,6 +144,7 @@ class TextPoke:
         self._own = protocol
         self.state = PokeState()
         self._during = self.state, ("", True)
+        self._placed: tuple[Batch, Offsets] | None = None
         image = machine.image
         self._desc = image.address("bp_desc")  # struct bp_patching_desc
         self._skip_mode = image.address("int3_skip_mode")
@@ -311,10 +292,16 @@ class TextPoke:
         """What is published of a batch."""
         return batch.entries
 
+    def _places(self, batch: Batch) -> Offsets:
+        """Where the five bytes of each site lie in the code buffer (n, 5)."""
+        if self._placed is None or self._placed[0] is not batch:
+            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(SITE_SIZE)
+        return self._placed[1]
+
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code
         self.machine.clock += POKE_PRICE * count
-        every, part, columns = batch.places(code.map), slice(entry, entry + count), slice(write.first, write.last)
+        every, part, columns = self._places(batch), slice(entry, entry + count), slice(write.first, write.last)
         sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
         if write.word is not None:
             chosen = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ctypes
 
-import numpy as np
 import pytest
 
 from simkernel import insn, layout
 from simkernel.errors import LearnerError
 from simkernel.events import SiteStored
 from simkernel.ftrace.commands import SetFilter, SetTracer, UseProtocol
-from simkernel.hw.fetch import CodeMap, FetchModel
+from simkernel.hw.fetch import FetchModel
 from simkernel.image import KernelImage
 from simkernel.machine import Machine
 from simkernel.moment import moment_string, open_moment
 from simkernel.poke import Batch, Poke, TextPoke
-from simkernel.protocol import Part
 from simkernel.simulation import Simulation
 
 
@@ -101,20 +99,6 @@ def test_time_travel_and_moments_know_the_protocol() -> None:
     simulation.goto(place)
     assert simulation.task.poke.protocol.name == "int3 without sync 2"
     assert open_moment(moment_string(simulation)).task.poke.protocol.name == "int3 without sync 2"
-
-
-def test_a_part_of_a_batch_is_the_batch_of_these_sites() -> None:
-    call = insn.call(layout.TEXT_BASE, layout.TRAMP_BASE)
-    kinds = (insn.NOP5, call), (call, insn.NOP5), (call, b"\xe9\x01\x02\x03\x84")
-    pokes = [Poke(layout.TEXT_BASE + 16 * at, *kinds[at % 3]) for at in range(40)]
-    code_map = CodeMap([(layout.TEXT_BASE, layout.PAGE_SIZE)])
-    part, alone = Batch.of(pokes).prepare(code_map).part(7, 23), Batch.of(pokes[7:23])
-    assert part.addresses == alone.addresses == tuple(poke.site for poke in pokes[7:23])
-    for name in ("sites", "old", "new", "entries"):
-        assert np.array_equal(getattr(part, name), getattr(alone, name)), name
-    assert np.array_equal(part.places(code_map), alone.places(code_map))
-    for kind in Part:
-        assert np.array_equal(part.bytes_of(kind), alone.bytes_of(kind))
 
 
 class BpPatchingDesc(ctypes.Structure):

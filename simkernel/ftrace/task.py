@@ -84,7 +84,6 @@ class PatchingTask:
         self.core = core
         self.poke = TextPoke(machine, protocol)
         self._state = TaskState()
-        self._whole: tuple[PokeMany, Batch] | None = None  # a step's pokes: batches are cut from it
         self._boot_stage = machine.image.address("boot_stage")
         self._text_mutex = machine.image.address("text_mutex")
 
@@ -316,9 +315,8 @@ class PatchingTask:
             return self._step_done()
         self.core.update_records(step.records.part(first, last))
         self._state = self._state._replace(done=last)
-        if self._whole is None or self._whole[0] is not step:
-            self._whole = step, Batch(step.sites, step.old, step.new).prepare(self.machine.code.map)
-        self.poke.begin(self._whole[1].part(first, last))
+        part = slice(first, last)
+        self.poke.begin(Batch(step.sites[part], step.old[part], step.new[part]))
         return self.poke.act()
 
     def _batch_ended(self) -> list[Event]:
