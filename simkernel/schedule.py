@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from simkernel.errors import LearnerError
-
 QUANTUM = 2_000  # the most instructions that a CPU runs in one choice
 
 
@@ -210,15 +208,3 @@ def run_choice(
             return Read(cpu, 1 + (bits >> 8) % left), state._replace(random=random)
     choices.append(Run(cpu, n))
     return choices[0], state._replace(random=random, pending=tuple(choices[1:]))
-
-
-@dataclass(frozen=True, slots=True)
-class Scripted:
-    """Exactly these choices, then a LearnerError: for tests, counterexamples and walkthroughs."""
-
-    choices: tuple[Choice, ...]
-
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
-        if state.turn >= len(self.choices):
-            raise LearnerError(f"the script of {len(self.choices)} choices has come to its end")
-        return self.choices[state.turn], state._replace(turn=state.turn + 1)

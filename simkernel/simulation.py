@@ -277,17 +277,6 @@ class Simulation:
         """Run until the patching task has nothing left to do; True where that came within the bound."""
         return self.run_until(lambda simulation: simulation.task.idle, instructions)
 
-    def step_beat(self, instructions: int = 5_000_000) -> list[Event]:
-        """Run to the next beat: the events of the entries up to it, those of the beat last."""
-        events: list[Event] = []
-        end = self.machine.clock + instructions
-        while not self.outcome and self.machine.clock < end:
-            latest = self.step()
-            events += latest
-            if any(event.is_beat for event in latest):
-                break
-        return events
-
     def step_phase(self, instructions: int = 5_000_000) -> bool:
         """Run until the patching task is in another phase, or between batches; True where it came to that."""
         before = self._phase_now()
@@ -302,10 +291,6 @@ class Simulation:
     def back(self, entries: int = 1) -> None:
         """So many history entries back; to the beginning where there are fewer."""
         self.goto(max(0, self.position - entries))
-
-    def back_beat(self) -> None:
-        """To the place before the beat that happened last."""
-        self.goto(next((event.entry for event in reversed(self.log) if event.is_beat), 0))
 
     def back_phase(self) -> None:
         """To where the phase under way began; where that is here, to where the one before it began."""

@@ -19,7 +19,7 @@ def beats_to_the_release(simulation: Simulation) -> list[Event]:
     """The beats from here to the end of the batch that is about to be published."""
     beats: list[Event] = []
     while not any(isinstance(beat, BatchReleased) for beat in beats):
-        beats += [event for event in simulation.step_beat() if event.is_beat]
+        beats += [event for event in simulation.step() if event.is_beat]
     return beats
 
 

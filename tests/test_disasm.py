@@ -117,9 +117,6 @@ def test_kinds() -> None:
         "eb 00": "is_branch",
         "ff e0": "is_branch",
         "48 cf": "is_iret",
-        "0f a2": "is_cpuid",
-        "fb": "is_sti",
-        "f4": "is_hlt",
     }
     names = set(kinds.values()) | {"is_cond", "is_bad"}
     for text, kind in kinds.items():

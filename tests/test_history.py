@@ -47,17 +47,6 @@ def test_phases_are_stepped_both_ways(traced: Simulation) -> None:
     assert [name for name in met if name] == [name for name in reversed(names) if name]
 
 
-def test_beats_are_stepped_both_ways(traced: Simulation) -> None:
-    places = []
-    for _ in range(12):
-        traced.back_beat()
-        places.append(traced.position)
-    for place in reversed(places):
-        assert traced.position <= place
-        assert any(event.is_beat for event in traced.step_beat())
-        assert traced.position == place + 1
-
-
 def test_another_way_makes_history_forget_what_lay_ahead(traced: Simulation) -> None:
     end = traced.position
     traced.goto(end - 40)

@@ -100,12 +100,6 @@ class Walk(RuleBasedStateMachine):
 
     @precondition(alive)
     @rule()
-    def step_beat(self) -> None:
-        self.simulation.step_beat(200_000)
-        self.note()
-
-    @precondition(alive)
-    @rule()
     def step_phase(self) -> None:
         self.simulation.step_phase(200_000)
         self.note()
@@ -147,11 +141,6 @@ class Walk(RuleBasedStateMachine):
     @rule(n=st.integers(1, 2000))
     def back(self, n: int) -> None:
         self.simulation.back(n)
-        self.note()
-
-    @rule()
-    def back_beat(self) -> None:
-        self.simulation.back_beat()
         self.note()
 
     @rule()

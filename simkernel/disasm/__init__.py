@@ -88,21 +88,6 @@ class Instruction:
         """A return from an interrupt: it serializes."""
         return self._name in ("iret", "iretd", "iretq")
 
-    @property
-    def is_cpuid(self) -> bool:
-        """CPUID: it serializes."""
-        return self._name == "cpuid"
-
-    @property
-    def is_sti(self) -> bool:
-        """STI: interrupts are on after the next instruction."""
-        return self._name == "sti"
-
-    @property
-    def is_hlt(self) -> bool:
-        """HLT: the CPU waits for an interrupt."""
-        return self._name == "hlt"
-
 
 @functools.cache
 def _engine(syntax: Syntax, detail: bool = False) -> Any:
