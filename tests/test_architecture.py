@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,54 @@ def test_help_loads_no_engine() -> None:
     program = "import sys, tui.cli; print(*sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not set(result.stdout.split()) & {"numpy", "unicorn", "keystone", "capstone", "textual", "rich"}
+
+
+# --- import cycles -------------------------------------------------------------------------------------------------
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the packages, by name."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if path.stem == "__init__" else parts)] = path
+    return found
+
+
+def imported(path: Path, known: Collection[str]) -> set[str]:
+    """The known modules that a file imports: at its top, in a function, or for a type checker only."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                inside = [f"{module}.{alias.name}" for alias in names]
+                found |= {one if one in known else module for one in inside}
+            case ast.ImportFrom():
+                raise AssertionError(f"{path}:{node.lineno}: a relative import")
+    return found & set(known)
+
+
+def needed(name: str, known: Collection[str]) -> set[str]:
+    """The module of that name and the packages that its import runs first."""
+    parts = name.split(".")
+    return {".".join(parts[:size]) for size in range(1, len(parts) + 1)} & set(known)
+
+
+def test_no_modules_import_one_another() -> None:
+    """Not through a function either. A module's own packages, which have begun before it, are none of what it needs."""
+    known = modules()
+    graph = {}
+    for module, path in known.items():
+        names = imported(path, known)
+        graph[module] = {one for name in names for one in needed(name, known)} - (needed(module, known) - names)
+        graph[module].discard(module)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"an import cycle: {' <- '.join(error.args[1])}")
 
 
 # --- python -O -----------------------------------------------------------------------------------------------------

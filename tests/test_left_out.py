@@ -16,6 +16,7 @@ from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import story_of
 
@@ -28,8 +29,8 @@ def at_the_oops() -> dict[tuple[str, str], Stepper]:
     out = {}
     for name, phase in DYING:
         out[name, phase] = Stepper.start(name)
-        assert not out[name, phase].apply("without", phase).error
-        assert not out[name, phase].apply("run").error
+        assert not apply(out[name, phase], "without", phase).error
+        assert not apply(out[name, phase], "run").error
     return out
 
 
@@ -39,7 +40,7 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
 ) -> None:
     stepper, phase = at_the_oops[key], key[1]
     again = Stepper.start(key[0])
-    message = again.apply("without", phase).message
+    message = apply(again, "without", phase).message
     assert f"without {phase}" in message and "r runs on to the failure" in message
     here = story_of(again)
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
@@ -53,7 +54,7 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
         assert named == bool(phase == "sync 1" and one.read)
     steps = 0
     while not again.simulation.outcome:
-        assert not again.apply("next").error
+        assert not apply(again, "next").error
         assert (story_of(again).why.phase, story_of(again).missing) == (phase, here.missing)
         steps += 1
     assert steps >= 2 and again.moment == stepper.moment
@@ -65,7 +66,7 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(
 ) -> None:
     stepper, died = at_the_oops[key], known(SCENARIOS[key[0]], key[1])
     assert died is not None and stepper.simulation.outcome
-    assert not stepper.apply("back-phase").error
+    assert not apply(stepper, "back-phase").error
     assert not stepper.simulation.outcome
     site = stepper.snapshot.site
     assert site is not None
@@ -79,11 +80,11 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(
         ):  # it is in the middle of the old instruction, with the new bytes behind
             assert one.read and one.options[0] == (site.old.data[0],) and site.memory.data[1:] == site.new.data[1:]
     first = len(stepper.simulation.log)
-    stepper.apply("next")
+    apply(stepper, "next")
     if died.ran == INT3:
         taken = [e for e in stepper.simulation.log[first:] if type(e).__name__ == "Int3Taken"]
         assert [e.address for e in taken if e.cpu == died.cpu] == [stepper.site]  # type: ignore[attr-defined]
-    stepper.apply("end")
+    apply(stepper, "end")
 
 
 @pytest.mark.parametrize("key", DYING)
@@ -119,18 +120,18 @@ def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(
         if not why.holds:
             broken.append((why.cpu, why.byte))
             assert why.verdict.startswith("Broken: ")
-        if stepper.apply("back").error:
+        if apply(stepper, "back").error:
             break
     wait = key[1].startswith("sync")  # without a write, memory itself is not what the table says: no CPU's fault
     assert any(byte is not None and (cpu == died.cpu or not wait) for cpu, byte in broken), broken
-    stepper.apply("end")
+    apply(stepper, "end")
 
 
 def test_what_came_of_it_differs_in_each_phase_and_is_said_by_the_story() -> None:
     stepper = Stepper.start("one")
     said: dict[str, str] = {}
     for _ in range(SCENARIOS["one"].beats):
-        stepper.apply("next")
+        apply(stepper, "next")
         why = story_of(stepper).why
         if why.phase:
             said[why.phase] = why.without
@@ -138,7 +139,7 @@ def test_what_came_of_it_differs_in_each_phase_and_is_said_by_the_story() -> Non
     assert list(said) == [phase.name for phase in SCENARIOS["one"].table.phases]
     assert len(set(said.values())) == len(said)
     changed = stepper.restarted(seed=5)
-    changed.apply("next")
+    apply(changed, "next")
     assert story_of(changed).why.phase and not story_of(changed).why.without
 
 
@@ -159,12 +160,12 @@ def test_a_search_finds_the_first_run_and_the_whole_protocol_none() -> None:
 
 def test_what_cannot_be_left_out_says_so() -> None:
     stepper = Stepper.start("one")
-    assert "no phase is under way" in stepper.apply("without").message
-    assert "has no phase" in stepper.apply("without", "sync 9").message
+    assert "no phase is under way" in apply(stepper, "without").message
+    assert "has no phase" in apply(stepper, "without", "sync 9").message
     before = stepper.simulation
-    assert stepper.apply("without", "release").error and stepper.simulation is before
+    assert apply(stepper, "without", "release").error and stepper.simulation is before
     plain = Stepper.start(SCENARIOS["one"].options)
-    assert "only a scenario" in plain.apply("without", "sync 1").message
+    assert "only a scenario" in apply(plain, "without", "sync 1").message
 
 
 def test_a_sentence_for_each_end() -> None:

@@ -15,6 +15,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
 from simkernel.options import Options
 from simkernel.schedule import Policy, ScheduleState, Seeded
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import what_it_does
 
@@ -27,7 +28,7 @@ def played() -> dict[str, Stepper]:
     out = {}
     for name in NAMES:
         out[name] = Stepper.start(name)
-        out[name].apply("run")
+        apply(out[name], "run")
     return out
 
 
@@ -99,12 +100,12 @@ def test_the_slow_ipi_waits_while_the_other_cpu_has_long_answered(played: dict[s
 def test_the_naive_patch_ends_in_an_oops_of_mixed_bytes(played: dict[str, Stepper]) -> None:
     stepper = played["naive"]
     ran = [e for e in stepper.simulation.log if type(e).__name__ == "SiteRan" and e.entry >= stepper.begin]
-    stepper.apply("start")
-    stepper.apply("next")
+    apply(stepper, "start")
+    apply(stepper, "next")
     site = stepper.snapshot.site
     assert site is not None and site.old is not None and site.new is not None
     assert ran[-1].data not in (site.old.data, site.new.data)  # type: ignore[attr-defined]
-    stepper.apply("end")
+    apply(stepper, "end")
     assert isinstance(stepper.simulation.log[-1], Oopsed)
 
 
@@ -119,9 +120,9 @@ def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(playe
     ran = next(e for e in events if type(e).__name__ == "SiteRan")
     assert {e.cpu for e in parked} == {0, 1} and {nmi.cpu, read.cpu, ran.cpu} == {1}  # type: ignore[attr-defined]
     assert max(e.entry for e in parked) < nmi.entry < read.entry < stored.entry < ran.entry
-    stepper.apply("start")
+    apply(stepper, "start")
     for _ in range(5):
-        stepper.apply("next")
+        apply(stepper, "next")
     assert all(lane.parked for lane in stepper.snapshot.lanes) and not stepper.snapshot.lanes[1].interrupts_on
     assert [lane.nmi for lane in stepper.snapshot.lanes] == [False, True]
     at = [what_it_does(stepper.snapshot, lane) for lane in stepper.snapshot.lanes]
@@ -130,7 +131,7 @@ def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(playe
     assert site is not None and site.old is not None and site.new is not None
     old, new = site.old.data, site.new.data
     assert ran.data == old[:2] + new[2:]  # type: ignore[attr-defined]
-    stepper.apply("end")
+    apply(stepper, "end")
     assert isinstance(stepper.simulation.log[-1], Oopsed)
 
 
@@ -154,7 +155,7 @@ def test_by_int3_the_same_change_survives_nmis_at_every_moment(model: FetchModel
 def test_the_same_scenario_is_the_same_run() -> None:
     first, second = Stepper.start("one"), Stepper.start("one")
     for stepper in (first, second):
-        stepper.apply("goto", "9")
+        apply(stepper, "goto", "9")
     assert state_digest(first.simulation) == state_digest(second.simulation)
 
 

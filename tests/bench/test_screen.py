@@ -15,6 +15,7 @@ from tests.bench.table import Table
 from tests.tui.app.terminal import Terminal
 from tests.tui.stepper.long_story import long_story
 from tui.app.app import SimkernelApp
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
 KEY, FIRST, MEMORY = 50.0, 1.0, 200.0  # ms, s, MB
@@ -55,7 +56,7 @@ def test_a_key_in_a_long_history(table: Table) -> None:
     stepper = long_story(EVENTS)
     for where in ("", ", in the middle of it"):
         if where:
-            stepper.apply("place", str(stepper.begin + (stepper.simulation.position - stepper.begin) // 2))
+            apply(stepper, "place", str(stepper.begin + (stepper.simulation.position - stepper.begin) // 2))
         for what, key in (("a step", "right"), ("a step back", "left")):
             times = [asyncio.run(key_times("all", (120, 36), [key] * 20, stepper)) for _ in range(3)]
             median = min(statistics.median(one) for one in times)
@@ -81,10 +82,11 @@ def test_memory_after_many_steps(table: Table) -> None:
     code = (
         "from tests.bench.memory import peak\n"
         "from tui.app.app import SimkernelApp\n"
-        "from tui.stepper.stepper import Outcome, Stepper\n"
+        "from tui.stepper.actions import apply\n"
+        "from tui.stepper.stepper import Stepper\n"
         "app = SimkernelApp(Stepper.start('one'))\n"
         f"for _ in range({STEPS}):\n"
-        "    app.show(app.stepper.apply('instruction'))\n"
+        "    app.show(apply(app.stepper, 'instruction'))\n"
         "print(peak())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

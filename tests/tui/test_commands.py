@@ -14,6 +14,7 @@ import pytest
 
 import simkernel
 from tui import cli
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
@@ -337,7 +338,7 @@ def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
 
 def test_a_changed_protocol_is_not_said_to_keep_what_the_whole_one_keeps(run: Any) -> None:
     stepper = Stepper.start("one")
-    assert not stepper.apply("without", "write int3").error
+    assert not apply(stepper, "without", "write int3").error
     _, out, _ = run("demo", "--moment", stepper.moment)
     assert "True of int3: Bytes 1 to 4 are the new ones in memory. Nobody runs them" in out and "Now true" not in out
 

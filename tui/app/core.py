@@ -33,7 +33,7 @@ from tui.app.picture import Look, Picture
 from tui.app.screens.stepper import StepperScreen
 from tui.app.textual_faults import is_of_a_screen_that_has_gone, mend, open_palette, survives_its_terminal
 from tui.app.theme import THEMES
-from tui.stepper.actions import ACTIONS
+from tui.stepper.actions import ACTIONS, apply
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import story_of
 
@@ -189,7 +189,7 @@ class StepperApp(App[int]):
             else:
                 method()
         else:
-            self.ask(lambda: self.stepper.apply(name, argument or ""))
+            self.ask(lambda: apply(self.stepper, name, argument or ""))
 
     def welcome(self) -> None:
         """Show what stands before the stepper at a start."""

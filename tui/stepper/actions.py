@@ -1,7 +1,7 @@
 """All that a person may ask for, in one table: every front end offers these, by key, by name or by script.
 
 An action takes one argument at most, as text. It says what became of it; what went wrong raises LearnerError, and
-`Stepper.apply` answers with its message. What only concerns a screen (depth, theme, help) is that screen's.
+`apply` answers with its message. What only concerns a screen (depth, theme, help) is that screen's.
 """
 
 from __future__ import annotations
@@ -186,3 +186,8 @@ def action_named(name: str) -> Action:
         hint = f" Did you mean {like[0]!r}?" if like else ""
         raise LearnerError(f"{name!r} does nothing here.{hint}")
     return found
+
+
+def apply(stepper: Stepper, name: str, argument: str = "") -> Outcome:
+    """Do what the action of that name does. What cannot be done says so and changes nothing."""
+    return stepper.ask(lambda asked: action_named(name).run(asked, argument.strip()))

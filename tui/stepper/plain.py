@@ -15,7 +15,7 @@ from typing import Any
 from simkernel.errors import LearnerError
 from simkernel.snapshot.plain import plain
 from tui.stepper import answers
-from tui.stepper.actions import ACTIONS, Action, action_named
+from tui.stepper.actions import ACTIONS, Action, action_named, apply
 from tui.stepper.number import is_number
 from tui.stepper.player import WIDTH, Player, parted
 from tui.stepper.stepper import Outcome, Stepper
@@ -92,7 +92,7 @@ class Plain(Player):
     # --- what one can do ----------------------------------------------------------------------------------------
 
     def _do(self, action: Action, argument: str, word: str) -> Outcome:
-        outcome = self.stepper.apply(action.name, argument)
+        outcome = apply(self.stepper, action.name, argument)
         self.refused += outcome.error
         story = story_of(self.stepper)
         said = [] if outcome.error else self._paragraph(action, story)

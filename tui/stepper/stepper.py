@@ -48,7 +48,7 @@ def _entry_of(event: Event) -> int:
 
 
 class Stepper:
-    """Owns a simulation; `apply` is the one way to ask for something, `snapshot` the one way to look.
+    """Owns a simulation; `ask` is the one way to ask for something, `snapshot` the one way to look.
 
     Attributes:
         scenario: what was started, None for a plain kernel. title: of that, or of a schedule of the lab; else "".
@@ -231,15 +231,13 @@ class Stepper:
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
-    def apply(self, action: str, argument: str = "") -> Outcome:
-        """Do what the action of that name does (`actions.ACTIONS`). What cannot be done says so and changes nothing."""
-        from tui.stepper.actions import action_named
-
+    def ask(self, action: Callable[[Stepper], Outcome]) -> Outcome:
+        """Do something that a person asks for (`actions.apply`). What cannot be done says so and changes nothing."""
         stood = self.snapshot, self.simulation.place
         self.passed = ()
         self.stop_asked = False
         try:
-            outcome = action_named(action).run(self, argument.strip())
+            outcome = action(self)
         except (LearnerError, GuestError) as error:
             outcome = Outcome(str(error), error=True)
         if self._snapshot is stood[0] and not (outcome.error and self.simulation.place == stood[1]):

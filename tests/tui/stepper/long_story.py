@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simkernel.schedule import Run
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
 
@@ -10,7 +11,7 @@ def long_story(events: int) -> Stepper:
     """A stepper in the phase after sync 1, with so many events behind it; most are beats of its site."""
     stepper = Stepper.start("one")
     for _ in range(3):
-        stepper.apply("next-phase")
+        apply(stepper, "next-phase")
     go_on(stepper, events)
     return stepper
 

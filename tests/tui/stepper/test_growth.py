@@ -10,6 +10,7 @@ from tests.tui.stepper.long_story import go_on, long_story
 from tui.app.app import SimkernelApp
 from tui.app.panels.phases import draw as draw_phases
 from tui.app.panels.scrub import draw as draw_scrub
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
 FEW, MANY = 1_000, 10_000
@@ -44,7 +45,7 @@ def looked_at(app: SimkernelApp, action: str) -> int:
     for owner, name in ((app.stepper.simulation, "_events"), (heard, "_stops"), (heard, "_begun")):
         counted.append(Counting(getattr(owner, name)))
         setattr(owner, name, counted[-1])
-    app.show(app.stepper.apply(action))
+    app.show(apply(app.stepper, action))
     assert app.picture is not None
     draw_scrub(app.picture, 79, 1)
     draw_phases(app.picture, 79, 1)
@@ -62,9 +63,9 @@ def test_what_a_step_looks_at_does_not_grow_with_history(stepper: Stepper) -> No
     looked: list[list[int]] = []
     for events in (FEW, MANY):
         go_on(stepper, events)
-        app.show(stepper.apply("end"))  # what is new has been heard
+        app.show(apply(stepper, "end"))  # what is new has been heard
         looked.append([looked_at(app, name) for name in STEPS])
-        stepper.apply("place", str(stepper.simulation.position - 600))  # with a part of history ahead
+        apply(stepper, "place", str(stepper.simulation.position - 600))  # with a part of history ahead
         looked[-1] += [looked_at(app, name) for name in STEPS]
     for few, many in zip(*looked, strict=True):
         assert many < few + 1_000, looked

@@ -9,6 +9,7 @@ import pytest
 from lessons.scenarios import SCENARIOS
 from simkernel.insn import INT3
 from simkernel.snapshot import SiteView
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Story, story_of
 
@@ -59,7 +60,7 @@ def steps(name: str) -> Iterator[Stepper]:
     stepper = Stepper.start(name)
     for _ in range(MOST):
         yield stepper
-        if stepper.apply("next").error or stepper.finished:
+        if apply(stepper, "next").error or stepper.finished:
             return
 
 
@@ -71,7 +72,7 @@ def test_what_holds_is_of_the_site_that_is_looked_at(name: str) -> None:
         looked_at = stepper.site
         for function in ("", "fdget", "schedule", "vfs_read"):
             if function:
-                stepper.apply("look-at", function)
+                apply(stepper, "look-at", function)
             story = story_of(stepper)
             assert is_so(story), (len(stepper.beats()), function, story.why.true_now, story.snapshot.site)
         stepper.site = looked_at
@@ -86,16 +87,16 @@ def test_what_holds_is_so_after_anything_was_asked_for_in_the_middle(name: str, 
     for number, stepper in enumerate(steps(name)):
         for action, argument in ASKED if number % every == 2 % every else ():
             other = Stepper(Stepper.open(stepper.moment).simulation, stepper.scenario, stepper.site, stepper.begin)
-            other.apply(action, argument)
+            apply(other, action, argument)
             for _ in range(3):
                 story = story_of(other)
                 assert is_so(story), (number, action, story.why.true_now, story.snapshot.site)
-                other.apply("next")
+                apply(other, "next")
 
 
 def test_asked_for_another_function_in_the_middle_it_says_that_the_change_is_not_of_that() -> None:
     stepper = next(one for one in steps("one") if story_of(one).why.phase == "write tail")
-    stepper.apply("trace", "schedule")
+    apply(stepper, "trace", "schedule")
     assert story_of(stepper).why.true_now == (
         "bash-201 changes another function now. schedule begins with a nop, in memory and for every CPU."
     )

@@ -10,6 +10,7 @@ from simkernel.explore.properties import USUAL
 from simkernel.explore.reasons import why
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, protocol_of
+from tui.stepper.actions import apply
 from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
 from tui.stepper.lab_words import WORTH, answer, question
 
@@ -144,7 +145,7 @@ def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     assert stepper.title == "int3 without sync 1: torn" and not stepper.begun and not stepper.beats()
     assert stepper.protocol == lab.protocol
     for _ in range(20):
-        if stepper.apply("next").message:
+        if apply(stepper, "next").message:
             break
     assert stepper.simulation.outcome == "oops on CPU0"
     again = lab.watch()

@@ -16,6 +16,7 @@ from simkernel.errors import LearnerError
 from simkernel.snapshot.plain import plain
 from tests.tui.playing import flat, played
 from tui.cli import run
+from tui.stepper.actions import apply
 from tui.stepper.plain import Plain
 from tui.stepper.stepper import Stepper
 
@@ -107,7 +108,7 @@ def test_lines_take_several_words_or_one_action_with_its_argument(
 def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path: Path, capsys: Any) -> None:
     """Through the command: the string and a file with it, at the same place, from where one can go back."""
     stepper = Stepper.start("one")
-    stepper.apply("goto", "4")
+    apply(stepper, "goto", "4")
     file = tmp_path / "moment.txt"
     file.write_text(stepper.moment)
     for moment in (stepper.moment, str(file)):

@@ -7,7 +7,7 @@ import pytest
 from lessons.beats import Beats, Heard
 from simkernel.digest import state_digest
 from simkernel.events import BatchStarted, PlanEnded
-from tui.stepper.actions import ACTIONS, action_named
+from tui.stepper.actions import ACTIONS, action_named, apply
 from tui.stepper.stepper import Stepper
 
 
@@ -19,13 +19,13 @@ def one() -> Stepper:
 def test_back_undoes_next_bit_for_bit(one: Stepper) -> None:
     digests = [state_digest(one.simulation)]
     for _ in range(12):
-        assert not one.apply("next").error
+        assert not apply(one, "next").error
         digests.append(state_digest(one.simulation))
     assert len(set(digests)) == len(digests)
     for digest in reversed(digests[:-1]):
-        assert not one.apply("back").error
+        assert not apply(one, "back").error
         assert state_digest(one.simulation) == digest
-    assert one.apply("back").error
+    assert apply(one, "back").error
     assert state_digest(one.simulation) == digests[0]
 
 
@@ -42,7 +42,7 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
     stepper = Stepper.start("all")
     asked = ["next"] * 9 + ["back"] * 4 + ["act", "next", "next", "back-phase", "instruction", "next", "end", "next"]
     for action in [*asked, "look-at", "next", "next", "back", "start", "next"]:
-        stepper.apply(action, "decay_load" if action == "look-at" else "")
+        apply(stepper, action, "decay_load" if action == "look-at" else "")
         simulation = stepper.simulation
         fresh = Heard(stepper.site)
         fresh.hear(simulation.log)
@@ -57,10 +57,10 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
 
 def test_another_story_that_is_longer_is_heard_anew() -> None:
     stepper = Stepper.start("one")
-    stepper.apply("goto", "2")
+    apply(stepper, "goto", "2")
     before = len(stepper.simulation.known_events)
     assert stepper.beats()
-    stepper.apply("cpu-run", "1 7")
+    apply(stepper, "cpu-run", "1 7")
     assert len(stepper.simulation.known_events) < before
     while len(stepper.simulation.known_events) <= before:
         stepper.simulation.run(100_000)
@@ -72,7 +72,7 @@ def test_another_story_that_is_longer_is_heard_anew() -> None:
 def test_a_batch_of_other_sites_is_another_story() -> None:
     """Turning the tracer off changes the call in ftrace_caller, too: no beat of vfs_read."""
     stepper = Stepper.start("off")
-    stepper.apply("end")
+    apply(stepper, "end")
     while not stepper.simulation.task.idle:
         assert stepper.forward()
     log = [event for event in stepper.simulation.log if event.entry >= stepper.begin]

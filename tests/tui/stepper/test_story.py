@@ -15,6 +15,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
 from simkernel.narrate import sentence
 from simkernel.schedule import Policy
+from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Mark, Story, story_of
 
@@ -32,7 +33,7 @@ def walked(stepper: Stepper) -> list[Story]:
     assert stepper.scenario is not None
     out = [story_of(stepper)]
     for _ in range(stepper.scenario.beats):
-        assert not stepper.apply("next").error
+        assert not apply(stepper, "next").error
         out.append(story_of(stepper))
     return out
 
@@ -43,7 +44,7 @@ def test_the_beats_together_are_the_event_log(name: str) -> None:
     events: list[Event] = []
     places: list[int] = []
     for _ in range(SCENARIOS[name].beats):
-        stepper.apply("next")
+        apply(stepper, "next")
         events += stepper.passed
         places.append(stepper.simulation.position)
     assert events == [event for event in stepper.simulation.log if event.entry >= stepper.begin]
@@ -55,7 +56,7 @@ def test_the_beats_together_are_the_event_log(name: str) -> None:
 def test_a_sync_is_named_as_under_way_only_between_its_sending_and_its_end(name: str) -> None:
     stepper = Stepper.start(name)
     while not stepper.finished:
-        stepper.apply("next")
+        apply(stepper, "next")
     sent: list[str] = []
     named = 0
     for event in stepper.simulation.log:
@@ -160,7 +161,7 @@ def test_back_at_a_place_the_same_is_said() -> None:
     forward = [story.said for story in walked(stepper)]
     backward = [forward[-1]]
     for _ in range(len(forward) - 1):
-        stepper.apply("back")
+        apply(stepper, "back")
         backward.append(story_of(stepper).said)
     assert backward[::-1] == forward
 
@@ -170,7 +171,7 @@ def test_a_late_settling_cpu_is_uncertain_until_it_answers() -> None:
     options = replace(scenario.options, model=FetchModel.BYTE, policy=Policy.LATE)
     stepper = Stepper.start(replace(scenario, options=options))
     for _ in range(4):
-        stepper.apply("next")
+        apply(stepper, "next")
     table = story_of(stepper).table
     assert table is not None
     waiting = stepper.snapshot.patch.waits_for
@@ -182,23 +183,23 @@ def test_a_late_settling_cpu_is_uncertain_until_it_answers() -> None:
 
 def test_the_oops_is_one_step_behind_what_did_it() -> None:
     stepper = Stepper.start("naive")
-    stepper.apply("run")
+    apply(stepper, "run")
     assert isinstance(stepper.simulation.log[-1], Oopsed)
-    assert stepper.apply("next").error
-    assert not stepper.apply("back").error
+    assert apply(stepper, "next").error
+    assert not apply(stepper, "back").error
     assert stepper.snapshot.oops is None and not stepper.simulation.outcome
 
 
 def test_one_other_function_is_one_function() -> None:
     stepper = Stepper.start("recursion")
-    stepper.apply("next")
+    apply(stepper, "next")
     assert "begins to change vfs_read and 1 other function, by" in " ".join(story_of(stepper).said)
 
 
 def test_an_oops_of_a_full_stack_is_not_put_down_to_the_patch() -> None:
     for protocol in ("int3", "int3 without sync 2"):
         stepper = Stepper.start(replace(SCENARIOS["recursion"], protocol=protocol))
-        stepper.apply("run")
+        apply(stepper, "run")
         oops = stepper.snapshot.oops
         assert oops is not None and oops.guard and oops.lines[0].startswith("BUG: TASK stack guard page was hit at ")
         said = " ".join(story_of(stepper).said)
@@ -215,12 +216,12 @@ def test_a_story_ends_with_the_answer_to_its_question_and_goes_no_further(name: 
     assert stories[-1].ending == f"The story ends here. {answer}"
     place = stepper.simulation.place
     for action in ("next", "next-phase"):
-        outcome = stepper.apply(action)
+        outcome = apply(stepper, action)
         assert outcome.error and (answer in outcome.message or stepper.simulation.outcome)
     assert stepper.simulation.place == place
     if not stepper.simulation.outcome:  # one who asks for something else goes on
-        assert not stepper.apply("untrace", "").error and not stepper.ending
-        assert not stepper.apply("next").error
+        assert not apply(stepper, "untrace", "").error and not stepper.ending
+        assert not apply(stepper, "next").error
 
 
 def test_an_int3_has_a_reason_of_its_own_and_no_other_step_has() -> None:
@@ -236,7 +237,7 @@ def test_an_int3_that_is_left_out_by_its_handler_is_not_said_to_be_done() -> Non
     moves = (Through("sync 1"), Goes(1, "Int3Taken"))
     stepper = Stepper.start(replace(SCENARIOS["one"], protocol="int3-2012", near=(Near(1),), moves=moves))
     while not (why := story_of(stepper).why).event:
-        assert not stepper.apply("next").error
+        assert not apply(stepper, "next").error
     assert "goes on behind them" in why.event and "ftrace_int3_handler" in why.linux
 
 
