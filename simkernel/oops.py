@@ -39,6 +39,10 @@ PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
 _INTERRUPT_BITS = 0xFFFF00  # SOFTIRQ, HARDIRQ and NMI of preempt_count: in_interrupt() (linux/preempt.h)
 # exc_int3() runs in irqentry_nmi_enter() (traps.c) and counts as an NMI. Simplified: ours leaves preempt_count alone.
 _AS_IN_NMI = layout.VECTOR_BP
+_NMI_ENTERED = {  # exceptions that run in irqentry_nmi_enter() whatever they come in (traps.c), and their functions
+    layout.VECTOR_BP: ("An int3", "exc_int3()"),
+    layout.VECTOR_DF: ("A double fault", "exc_double_fault()"),
+}
 
 MESSAGES = {
     layout.VECTOR_BP: "int3",
@@ -129,6 +133,10 @@ class _Report:
 
     def _afterwards(self) -> str:
         """What comes of it in Linux: `oops_end()`, then `make_task_dead()` and `do_exit()` (kernel/exit.c)."""
+        if self.vector in _NMI_ENTERED:
+            what, function = _NMI_ENTERED[self.vector]
+            why = f"{what} counts as an NMI ({function} runs in irqentry_nmi_enter())"
+            return f"{why}: there Linux panics, whatever panic_on_oops says."
         if self._in_interrupt():
             return "It happened in interrupt context: there Linux panics, whatever panic_on_oops says."
         if self._pid() in (0, 1):

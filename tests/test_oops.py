@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from simkernel.image import KernelImage
 from simkernel.oops import PF_INSTR, PF_PROT, Oops, read_oops
 from simkernel.options import Options
 from simkernel.simulation import Simulation
+from tests.test_names import ROOT, needs_source
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
@@ -178,6 +180,33 @@ def test_an_oops_says_whether_linux_goes_on_after_it(image: KernelImage, vector:
     kills = re.fullmatch(r"Simplified: panic_on_oops is 1 here; by default Linux kills \S+-4711 .*", oops.afterwards)
     assert bool(kills) is goes_on
     assert ("Linux panics" in oops.afterwards) is not goes_on
+
+
+@pytest.mark.parametrize(
+    ("vector", "preempt_count", "why"),
+    [
+        (layout.VECTOR_DF, NMI | HARDIRQ, r"A double fault counts as an NMI \(exc_double_fault\(\) runs"),
+        (layout.VECTOR_BP, 0, r"An int3 counts as an NMI \(exc_int3\(\) runs"),
+        (layout.VECTOR_BP, HARDIRQ, r"An int3 counts as an NMI \(exc_int3\(\) runs"),
+        (layout.VECTOR_PF, HARDIRQ, "It happened in interrupt context:"),
+    ],
+)
+def test_an_oops_says_why_it_counts_as_one_in_an_interrupt(
+    image: KernelImage, vector: int, preempt_count: int, why: str
+) -> None:
+    """A task shows no interrupt to a reader where the exception itself enters as an NMI (traps.c)."""
+    oops = read_oops(noted(image, vector, preempt_count=preempt_count).machine)
+    assert oops is not None and re.match(why, oops.afterwards)
+    assert oops.afterwards.endswith(" there Linux panics, whatever panic_on_oops says.")
+    assert ("irqentry_nmi_enter()" in oops.afterwards) == ("NMI" in why)
+
+
+@needs_source
+@pytest.mark.parametrize("handler", ["DEFINE_IDTENTRY_DF(exc_double_fault)", "DEFINE_IDTENTRY_RAW(exc_int3)"])
+def test_in_linux_these_two_enter_as_an_nmi(handler: str) -> None:
+    text = (Path(ROOT) / "arch/x86/kernel/traps.c").read_text(encoding="utf-8")
+    body = text.partition(handler)[2].partition("\n}\n")[0]
+    assert "irqentry_nmi_enter(regs)" in body
 
 
 @pytest.mark.parametrize(
