@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from simkernel.child import ROOT
+from tests.tui.app.terminal import until_worked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 PROGRAM = str(Path(__file__).parent / "interrupted.py")
@@ -64,7 +65,7 @@ def test_once_more(pause: float) -> None:
     child = subprocess.Popen(
         command, env=os.environ | {"PYTHONPATH": ROOT}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(2)
+    until_worked(child.pid)
     while child.poll() is None:
         child.send_signal(signal.SIGINT)
         time.sleep(pause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from tui.app.app import SimkernelApp
 from tui.app.marks import UNICODE, Marks
 from tui.app.screens.working import WorkingScreen
 from tui.stepper.stepper import Stepper
+
+WAIT = 60.0  # seconds for what must come; it comes much sooner
 
 
 class Hand:
@@ -45,6 +48,14 @@ class Hand:
         await self.app.settled()
         while not self._drawn():
             await self.pilot.pause()
+        return self.text()
+
+    async def until(self, come: str | Callable[[], object]) -> str:
+        """Wait until a text stands on the screen or something is so, while work goes on; the screen's text then."""
+        end = time.monotonic() + WAIT
+        while not (come in self.text() if isinstance(come, str) else come()):
+            assert time.monotonic() < end, f"{come!r} has not come:\n{self.text()}"
+            await asyncio.sleep(0.01)
         return self.text()
 
     def _drawn(self) -> bool:

@@ -101,3 +101,14 @@ class Terminal:
         status = self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
         assert status is not None
         return status
+
+
+def until_worked(pid: int, seconds: float = 1.0) -> None:
+    """Wait until a process has used so much processor time: one second takes a command past its boot."""
+    status, end = Path(f"/proc/{pid}/stat"), time.monotonic() + WAIT
+    if not status.exists():  # not Linux
+        time.sleep(2 * seconds)
+        return
+    while sum(map(int, status.read_text().rpartition(")")[2].split()[11:13])) < seconds * os.sysconf("SC_CLK_TCK"):
+        assert time.monotonic() < end, "it does not work"
+        time.sleep(0.02)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -309,8 +308,7 @@ async def screens(hand: Hand) -> None:
         await hand.press("escape")
     await hand.press("ctrl+p")
     await hand.type("intel")
-    await hand.pilot.pause(0.5)
-    assert "Other syntax" in hand.text()
+    await hand.until("Other syntax")
     await hand.press("escape")
 
 
@@ -324,11 +322,13 @@ async def by_itself(hand: Hand) -> None:
     assert hand.app.pace == 0.25
     await hand.press("A")
     assert hand.app.playing is not None and "any key stops it" in hand.text()
-    await hand.pilot.pause(1.5)
+    ticking = hand.app.playing._task
+    await hand.until(lambda: len(hand.app.stepper.beats()) > 1)
     await hand.press("right")
     steps = len(hand.app.stepper.beats())
-    assert hand.app.playing is None and steps > 0
-    await hand.pilot.pause(0.6)
+    assert hand.app.playing is None and steps > 1
+    await hand.until(lambda: ticking is not None and ticking.done())
+    await hand.read()
     assert len(hand.app.stepper.beats()) == steps
 
 
@@ -379,9 +379,7 @@ def test_a_search_for_a_failure_says_how_far_it_is_and_stops_at_esc() -> None:
         await hand.press("enter", "enter")
         place = hand.app.stepper.simulation.place
         hand.app.action_do("without", "release")  # nothing goes wrong without it: all runs are tried
-        while " of 200" not in hand.text():
-            await asyncio.sleep(0.05)
-        assert "Esc stops it" in hand.text()
+        assert "Esc stops it" in await hand.until(" of 200")
         await hand.pilot.press("escape")
         assert "Stopped, as you asked" in await hand.read()
         assert hand.app.stepper.simulation.place == place

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
+from textual.command import CommandList, CommandPalette
 
 from tests.tui.app.screens import Hand, drive
 from tui.app.ascii import in_ascii
@@ -29,7 +28,8 @@ SCREENS = (
 def test_a_screen_is_ascii_from_edge_to_edge(name: str) -> None:
     async def check(hand: Hand) -> None:
         text = await hand.do(name)
-        await asyncio.sleep(0.3)  # the palette draws its list a moment later
+        if isinstance(palette := hand.app.screen, CommandPalette):  # it draws its list a moment later
+            await hand.until(lambda: palette.query_one(CommandList).option_count)
         text += await hand.press("down")
         assert text.isascii(), {one for one in text if not one.isascii()}
 
@@ -50,8 +50,7 @@ def test_the_palette_shows_its_actions() -> None:
     async def check(hand: Hand) -> None:
         await hand.do("palette")
         await hand.type("next phase")
-        await asyncio.sleep(0.5)
-        assert "Next phase" in await hand.read() and "Enter" in hand.text()
+        assert "Enter" in await hand.until("Next phase")
 
     for marks in (ASCII, UNICODE):
         drive(check, marks=marks)

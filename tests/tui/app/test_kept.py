@@ -127,7 +127,7 @@ def test_the_way_back_to_where_one_left_says_how_far_it_is_and_esc_ends_it(file:
         hand.app.choose(Kept(moment, title="A long way"))
         await hand.read()
         hand.app.screen.dismiss(GO_ON)
-        await until(hand, "Going there: ")
+        await hand.until("Going there: ")
         assert "Esc stops it" in hand.text()
         text = await hand.press("escape")
         assert "stopped on the way" in text and hand.app.stepper.simulation.place == place
@@ -144,7 +144,7 @@ def test_opening_a_moment_says_how_far_it_is_and_esc_ends_it() -> None:
     async def check(hand: Hand) -> None:
         place = hand.app.stepper.simulation.place
         hand.app.action_do("open-moment", moment)
-        await until(hand, "going there: ")
+        await hand.until("going there: ")
         text = await hand.press("escape")
         assert "stopped on the way" in text and hand.app.stepper.simulation.place == place
 
@@ -187,11 +187,3 @@ def far() -> Simulation:
     simulation = Simulation.boot(Options(seed=2))
     simulation.run(12_000_000)
     return simulation
-
-
-async def until(hand: Hand, text: str) -> None:
-    """Wait until a text stands on the screen while something is under way."""
-    end = time.monotonic() + 60
-    while text not in hand.text():
-        assert time.monotonic() < end, hand.text()
-        await hand.pilot.pause(0.05)

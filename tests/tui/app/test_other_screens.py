@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from simkernel.snapshot.site import CALL, NOP
 from tests.tui.app.screens import Hand, drive
@@ -131,14 +131,17 @@ def test_boot_is_stepped_and_its_bar_ends_full() -> None:
     drive(check)
 
 
+def other_than(hand: Hand, text: str) -> bool:
+    return hand.text() != text
+
+
 def test_every_key_is_in_the_help() -> None:
     async def check(hand: Hand) -> None:
         text = await hand.press("f1")
         while "Quit" not in text:
             before = text
-            await hand.press("pagedown")
-            await asyncio.sleep(0.2)
+            await hand.pilot.press("pagedown")
+            await hand.until(partial(other_than, hand, before))
             text = await hand.read()
-            assert text != before
 
     drive(check, size=(80, 40))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import threading
@@ -111,8 +110,7 @@ def test_esc_ends_what_is_measured_and_keys_are_taken_meanwhile(monkeypatch: pyt
     async def check(hand: Hand) -> None:
         await press(hand, "C", "3")
         await hand.pilot.press("enter")
-        while "tight: round 1 of 40; Esc ends it" not in hand.text():
-            await asyncio.sleep(0.05)
+        await hand.until("tight: round 1 of 40; Esc ends it")
         await hand.pilot.press("1", "down")
         await hand.pilot.pause()
         assert "▶ call left in" in hand.text()
@@ -141,9 +139,8 @@ def test_what_is_asked_for_while_something_else_is_under_way_comes_after_it(monk
         overhead = screen_of(hand).overhead
         assert "Measuring" in hand.text() and overhead.name == "growth" and not overhead.grown
         go_on.set()
-        while not overhead.grown:
-            await asyncio.sleep(0.05)
-            assert screen_of(hand).busy or overhead.grown
+        await hand.until(lambda: not screen_of(hand).busy or overhead.grown)
+        assert overhead.grown
 
     drive(check)
 
@@ -156,9 +153,8 @@ def test_leaving_ends_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None
     async def check(hand: Hand) -> None:
         await press(hand, "C", "3")
         await hand.pilot.press("enter")
-        await hand.pilot.pause(0.1)
         screens.append(screen_of(hand))
-        assert screens[0].busy
+        await hand.until(lambda: screens[0].busy)
         await hand.pilot.press("q")
 
     drive(check)  # it waits for its threads

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from textual.events import MouseMove
 
@@ -136,7 +134,6 @@ def test_the_steppers_keys_do_nothing_behind_another_screen() -> None:
             place = hand.app.stepper.simulation.place
             await hand.press(screen)
             await hand.press("s", "i", "x", "a")
-            await asyncio.sleep(0.1)
             await hand.press("escape")
             assert hand.app.stepper.simulation.place == place and len(hand.app.screen_stack) == 2
 

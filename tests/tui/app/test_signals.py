@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.app.terminal import ROOT, WAIT, Terminal
+from tests.tui.app.terminal import ROOT, WAIT, Terminal, until_worked
 from tui.app.start import LATEST
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals of Unix")
@@ -147,18 +147,18 @@ def test_a_signal_in_plain_mode_gives_the_terminal_back(number: int, tmp_path: P
 def test_a_signal_ends_a_command_with_the_code_of_a_shell(number: int) -> None:
     command = [sys.executable, "-m", "tui", *"trace * --for 4000000000 --max-instructions 4000000000".split()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    time.sleep(2.0)
+    until_worked(process.pid)
     process.send_signal(number)
     _, said = process.communicate(timeout=WAIT)
     assert (process.returncode, said) == (128 + number, "\nsimkernel: interrupted\n")
 
 
 def test_nohup_is_obeyed_where_there_is_no_screen() -> None:
-    command = ["nohup", sys.executable, "-m", "tui", *"trace vfs_read --for 2000000".split()]
+    command = ["nohup", sys.executable, "-m", "tui", *"trace vfs_read --for 30000000".split()]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )
-    time.sleep(1.0)
+    until_worked(process.pid, 0.5)  # past its first lines, which set the handlers
     process.send_signal(signal.SIGHUP)
     out, _ = process.communicate(timeout=WAIT)
     assert process.returncode == 0 and b"vfs_read" in out
