@@ -154,3 +154,9 @@ def test_an_assert_validates_nothing_that_a_person_gives() -> None:
                 if isinstance(node, ast.Assert) and node not in of_the_module and not only_narrows(node.test):
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
     assert found == []
+
+
+def test_no_object_is_changed_through_its_dict() -> None:
+    """What an object holds is said where it is made, so that a type checker and a reader find it."""
+    sources = (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    assert [str(path.relative_to(ROOT)) for path in sources if "__dict__" in path.read_text(encoding="utf-8")] == []

@@ -16,6 +16,7 @@ from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
 from simkernel.moment import open_moment
+from tests.tui.playing import another
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import story_of
@@ -28,8 +29,7 @@ def at_the_oops() -> dict[tuple[str, str], Stepper]:
     """A stepper for each known run, at the end of what `x` leads to."""
     out = {}
     for name, phase in DYING:
-        out[name, phase] = Stepper.start(name)
-        assert not apply(out[name, phase], "without", phase).error
+        out[name, phase] = another(Stepper.start(name), "without", phase)
         assert not apply(out[name, phase], "run").error
     return out
 
@@ -39,8 +39,9 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
 ) -> None:
     stepper, phase = at_the_oops[key], key[1]
-    again = Stepper.start(key[0])
-    message = apply(again, "without", phase).message
+    outcome = apply(Stepper.start(key[0]), "without", phase)
+    again, message = outcome.stepper, outcome.message
+    assert again is not None
     assert f"without {phase}" in message and "r runs on to the failure" in message
     here = story_of(again)
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)

@@ -1,10 +1,12 @@
-"""Words played to plain mode, and a text whatever its width."""
+"""Words played to plain mode, a stepper in place of another, and a text whatever its width."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from tui.stepper.actions import apply
 from tui.stepper.player import Player
+from tui.stepper.stepper import Stepper
 
 
 def played(player: Callable[[Callable[[str], None], bool], Player], words: str, as_json: bool = False) -> list[str]:
@@ -15,6 +17,13 @@ def played(player: Callable[[Callable[[str], None], bool], Player], words: str, 
     for word in words.split():
         assert one.take(word)
     return out
+
+
+def another(stepper: Stepper, action: str, argument: str = "") -> Stepper:
+    """The stepper that an action has one go on with in the place of this one."""
+    outcome = apply(stepper, action, argument)
+    assert outcome.stepper is not None, outcome.message
+    return outcome.stepper
 
 
 def flat(text: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import simkernel
+from tests.tui.playing import another
 from tui import cli
-from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
@@ -337,8 +337,7 @@ def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
 
 
 def test_a_changed_protocol_is_not_said_to_keep_what_the_whole_one_keeps(run: Any) -> None:
-    stepper = Stepper.start("one")
-    assert not apply(stepper, "without", "write int3").error
+    stepper = another(Stepper.start("one"), "without", "write int3")
     _, out, _ = run("demo", "--moment", stepper.moment)
     assert "True of int3: Bytes 1 to 4 are the new ones in memory. Nobody runs them" in out and "Now true" not in out
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lessons.scenarios import SCENARIOS
 from simkernel.breakpoints import EVENT_TYPES
-from simkernel.errors import GuestError, LearnerError
+from simkernel.errors import LearnerError
 from simkernel.files import write_text
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
@@ -243,12 +243,8 @@ class SimkernelApp(StepperApp):
 
     def do_lab(self) -> None:
         def over(stepper: Stepper | None) -> None:
-            def become(stepper: Stepper) -> Outcome:
-                self.stepper.become(stepper)
-                return Outcome()
-
             if stepper is not None:
-                self.ask(partial(become, stepper))
+                self.ask(lambda: self.stepper.ask(lambda _: Outcome(stepper=stepper)))
 
         self.lab = self.lab or Lab()
         self.push_screen(LabScreen(self.lab, self.look.marks), over)
@@ -291,23 +287,18 @@ class SimkernelApp(StepperApp):
     def go_on(self, last: Kept) -> None:
         """To the place where one left, looked at as then."""
 
-        def reopen() -> Outcome:
-            self.stepper.stop_asked = False
-            try:
-                self.stepper.become(kept.reopen(last, self.stepper.on_the_way))
-            except (LearnerError, GuestError) as error:
-                return Outcome(str(error), error=True)
-            return Outcome()
+        def reopen(stepper: Stepper) -> Outcome:
+            return Outcome(stepper=kept.reopen(last, stepper.on_the_way))
 
         self.change(depth=last.depth, syntax=last.syntax)
-        self.ask(reopen)
+        self.ask(lambda: self.stepper.ask(reopen))
 
     def do_functions(self) -> None:
         def chosen(what: tuple[str, str] | None) -> None:
             if what is not None:
                 self.action_do(*what)
 
-        screen = FunctionsScreen(self.stepper, self.look.marks, self.look.syntax == "intel", self.ask)
+        screen = FunctionsScreen(lambda: self.stepper, self.look.marks, self.look.syntax == "intel", self.ask)
         self.push_screen(screen, chosen)
 
     def do_boot(self) -> None:

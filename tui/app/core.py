@@ -130,6 +130,7 @@ class StepperApp(App[int]):
             self._busy = True
             try:
                 outcome = await asyncio.to_thread(what)
+                self.stepper = outcome.stepper or self.stepper
             finally:
                 self._busy = False
                 soon.stop()

@@ -237,60 +237,66 @@ def without(stepper: Stepper, argument: str) -> Outcome:
     found = leave_out(stepper, argument, told)
     if found.stepper is None:
         return Outcome(found.sentence, error=True)
-    stepper.become(found.stepper)
-    return Outcome(found.sentence)
+    return Outcome(found.sentence, stepper=found.stepper)
 
 
 # --- another machine -----------------------------------------------------------------------------------------------
 
 
 def cpus(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(stepper.restarted(cpus=number(argument, "how many CPUs there are")))
-    return Outcome(f"The story starts again on {argument} CPUs.")
+    return Outcome(
+        f"The story starts again on {argument} CPUs.",
+        stepper=stepper.restarted(cpus=number(argument, "how many CPUs there are")),
+    )
 
 
 def model(stepper: Stepper, argument: str) -> Outcome:
     names = [one.value for one in FetchModel]
     if argument not in names:
         raise LearnerError(f"no fetch model {argument!r}; there are: {', '.join(names)}")
-    stepper.become(stepper.restarted(model=FetchModel(argument)))
-    return Outcome(f"The story starts again with the model {argument}.")
+    return Outcome(
+        f"The story starts again with the model {argument}.", stepper=stepper.restarted(model=FetchModel(argument))
+    )
 
 
 def policy(stepper: Stepper, argument: str) -> Outcome:
     names = [one.value for one in Policy]
     if argument not in names:
         raise LearnerError(f"no policy {argument!r}; there are: {', '.join(names)}")
-    stepper.become(stepper.restarted(policy=Policy(argument)))
-    return Outcome(f"The story starts again with the policy {argument}.")
+    return Outcome(
+        f"The story starts again with the policy {argument}.", stepper=stepper.restarted(policy=Policy(argument))
+    )
 
 
 def schedule(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(stepper.restarted(schedule=argument))
-    return Outcome(f"The story starts again with the schedule {argument}.")
+    return Outcome(
+        f"The story starts again with the schedule {argument}.", stepper=stepper.restarted(schedule=argument)
+    )
 
 
 def protocol(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(stepper.restarted(protocol=argument))
-    return Outcome(f"The story starts again with the protocol {argument}.")
+    return Outcome(
+        f"The story starts again with the protocol {argument}.", stepper=stepper.restarted(protocol=argument)
+    )
 
 
 def seed(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(stepper.restarted(seed=number(argument, "a seed")))
-    return Outcome(f"The story starts again with seed {argument}.")
+    return Outcome(
+        f"The story starts again with seed {argument}.", stepper=stepper.restarted(seed=number(argument, "a seed"))
+    )
 
 
 def kernel(stepper: Stepper, argument: str) -> Outcome:
     """Another kernel has other functions, so there is no story: it boots, and one asks for what one wants."""
     options = replace(stepper.simulation.options, kernel=argument, functions=None)
-    stepper.become(Stepper(Simulation.boot(options, protocol=stepper.protocol)))
-    return Outcome(f"The kernel from {argument} has booted.")
+    return Outcome(
+        f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options, protocol=stepper.protocol))
+    )
 
 
 def scenario(stepper: Stepper, argument: str) -> Outcome:
     found = scenario_named(argument)
-    stepper.become(Stepper.start(found, stepper.told))
-    return Outcome(found.question)
+    return Outcome(found.question, stepper=Stepper.start(found, stepper.told))
 
 
 # --- to keep and to share ------------------------------------------------------------------------------------------
@@ -302,8 +308,9 @@ def give_moment(stepper: Stepper, argument: str) -> Outcome:
 
 
 def open_moment(stepper: Stepper, argument: str) -> Outcome:
-    stepper.become(Stepper.open(argument, progress=stepper.on_the_way))
-    return Outcome("This is the place that the line names.")
+    return Outcome(
+        "This is the place that the line names.", stepper=Stepper.open(argument, progress=stepper.on_the_way)
+    )
 
 
 def event_lines(stepper: Stepper) -> list[str]:

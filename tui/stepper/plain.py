@@ -93,6 +93,7 @@ class Plain(Player):
 
     def _do(self, action: Action, argument: str, word: str) -> Outcome:
         outcome = apply(self.stepper, action.name, argument)
+        self.stepper = outcome.stepper or self.stepper
         self.refused += outcome.error
         story = story_of(self.stepper)
         said = [] if outcome.error else self._paragraph(action, story)

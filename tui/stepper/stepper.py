@@ -37,10 +37,16 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an action: a sentence for the person, "" where the picture says it; `error`: nothing moved."""
+    """What became of an action.
+
+    Attributes:
+        message: a sentence for the person, "" where the picture says it. error: nothing moved.
+        stepper: the one to go on with, where that is another: a restart, another kernel, an opened moment.
+    """
 
     message: str = ""
     error: bool = False
+    stepper: Stepper | None = None
 
 
 def _entry_of(event: Event) -> int:
@@ -118,12 +124,6 @@ class Stepper:
             self._percent = percent
             self.told(f"{GOING}: {percent} %")
         return self.stop_asked
-
-    def become(self, other: Stepper) -> None:
-        """Go on as another stepper: a restart, another kernel, an opened moment. Breakpoints and the listener stay."""
-        kept, told = self.breakpoints, self.told
-        self.__dict__.update(other.__dict__)
-        self.breakpoints, self.told = kept, told
 
     def restarted(self, told: Told = lambda what: None, protocol: str = "", **changes: Any) -> Stepper:
         """The same story from its start, with some options or the protocol changed.
@@ -232,7 +232,10 @@ class Stepper:
     # --- asking ---------------------------------------------------------------------------------------------------
 
     def ask(self, action: Callable[[Stepper], Outcome]) -> Outcome:
-        """Do something that a person asks for (`actions.apply`). What cannot be done says so and changes nothing."""
+        """Do something that a person asks for (`actions.apply`). What cannot be done says so and changes nothing.
+
+        Where one goes on with another stepper, that has this one's breakpoints and listener.
+        """
         stood = self.snapshot, self.simulation.place
         self.passed = ()
         self.stop_asked = False
@@ -240,6 +243,9 @@ class Stepper:
             outcome = action(self)
         except (LearnerError, GuestError) as error:
             outcome = Outcome(str(error), error=True)
+        if outcome.stepper is not None:
+            outcome.stepper.breakpoints, outcome.stepper.told = self.breakpoints, self.told
+            return outcome
         if self._snapshot is stood[0] and not (outcome.error and self.simulation.place == stood[1]):
             self._stale = True
         return outcome

@@ -208,14 +208,13 @@ async def leave_a_wait_out(hand: Hand) -> None:
 
 @check("cpus", "model", "policy", "schedule", "protocol", "seed", "kernel", "scenario")
 async def another_machine(hand: Hand) -> None:
-    stepper = hand.app.stepper
     await hand.do("cpus", "3")
-    assert len(stepper.snapshot.lanes) == 3 and "CPU2 may run" in hand.text()
+    assert len(hand.app.stepper.snapshot.lanes) == 3 and "CPU2 may run" in hand.text()
     await hand.do("model", "byte")
     await hand.do("policy", "late")
     await hand.do("seed", "7")
     await hand.do("schedule", "round-robin")
-    options = stepper.snapshot.options
+    options = hand.app.stepper.snapshot.options
     assert (options.model.value, options.policy.value, options.seed, options.schedule) == (
         "byte",
         "late",
@@ -241,6 +240,7 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     assert moment.startswith("sk2-")
     await hand.press("right")
     await hand.do("open-moment", moment)
+    stepper = hand.app.stepper
     assert stepper.simulation.place == place
     assert "moment" in await hand.do("open-moment", "nonsense")
     folder = Path(kept.state_file()).parent

@@ -37,6 +37,12 @@ def do(stepper: Stepper, action: str, argument: str = "") -> Outcome:
     return apply(stepper, action, argument)
 
 
+def on(outcome: Outcome) -> Stepper:
+    """The stepper that one goes on with."""
+    assert outcome.stepper is not None, outcome.message
+    return outcome.stepper
+
+
 def phase(stepper: Stepper) -> str:
     now = stepper.snapshot.patch.phase
     return "" if now is None else now.name
@@ -198,30 +204,44 @@ def test_trace_and_untrace(stepper: Stepper) -> None:
 
 
 def test_another_machine(stepper: Stepper) -> None:
-    do(stepper, "cpus", "3")
+    stepper = on(do(stepper, "cpus", "3"))
     assert len(stepper.snapshot.lanes) == 3 and not stepper.beats()
-    do(stepper, "model", "byte")
-    do(stepper, "policy", "late")
-    do(stepper, "seed", "4")
-    do(stepper, "schedule", "round-robin")
+    stepper = on(do(stepper, "model", "byte"))
+    stepper = on(do(stepper, "policy", "late"))
+    stepper = on(do(stepper, "seed", "4"))
+    stepper = on(do(stepper, "schedule", "round-robin"))
     options = stepper.snapshot.options
     assert (options.model, options.policy, options.seed) == (FetchModel.BYTE, Policy.LATE, 4)
     assert options.schedule == "round-robin" and options.cpus == 3
-    do(stepper, "protocol", "int3 without sync 2")
+    stepper = on(do(stepper, "protocol", "int3 without sync 2"))
     assert [row.name for row in stepper.snapshot.patch.phases].count("sync 2") == 0
-    do(stepper, "scenario", "naive")
+    stepper = on(do(stepper, "scenario", "naive"))
     assert stepper.protocol.name == "naive" and len(stepper.snapshot.lanes) == 2
+
+
+def test_another_machine_has_the_breakpoints_and_the_one_before_is_as_it_was(stepper: Stepper, moment: str) -> None:
+    """Whoever still looks at the one before sees what it saw."""
+    heard: list[str] = []
+    stepper.told = heard.append
+    do(stepper, "break-phase", "sync 1")
+    for action, argument in (("cpus", "3"), ("open-moment", moment), ("scenario", "naive"), ("without", "write head")):
+        simulation, snapshot, digest = stepper.simulation, stepper.snapshot, state_digest(stepper.simulation)
+        other = on(do(stepper, action, argument))
+        assert other is not stepper and other.simulation is not simulation
+        assert (other.breakpoints, other.told) == (stepper.breakpoints, stepper.told)
+        assert stepper.simulation is simulation and stepper.snapshot is snapshot and state_digest(simulation) == digest
+    assert heard
 
 
 @pytest.mark.keystone
 def test_a_kernel_of_ones_own(stepper: Stepper) -> None:
     example = Path("simkernel/guest/examples/hello.S")
-    assert not do(stepper, "kernel", str(example)).error
+    stepper = on(do(stepper, "kernel", str(example)))
     assert stepper.scenario is None and not stepper.simulation.outcome
 
 
 def test_moments(stepper: Stepper, moment: str) -> None:
-    assert not do(stepper, "open-moment", moment).error
+    stepper = on(do(stepper, "open-moment", moment))
     assert do(stepper, "moment").message == moment
 
 
@@ -236,7 +256,7 @@ def test_exports(stepper: Stepper, tmp_path: Path) -> None:
 def test_the_rest_of_the_table(stepper: Stepper) -> None:
     do(stepper, "next")
     do(stepper, "back")
-    do(stepper, "without", "write head")
+    stepper = on(do(stepper, "without", "write head"))
     assert stepper.dies and not stepper.simulation.outcome
     do(stepper, "run")
     assert stepper.simulation.outcome

@@ -69,12 +69,12 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     FunctionsScreen Input.-open { display: block; }
     """
 
-    def __init__(self, stepper: Stepper, marks: Marks, intel: bool, ask: Ask) -> None:
+    def __init__(self, stepper: Callable[[], Stepper], marks: Marks, intel: bool, ask: Ask) -> None:
         super().__init__()
         self._stepper, self._marks, self._intel, self._ask = stepper, marks, intel, ask
         self.pattern, self.order, self.cursor = "", "address", 0
         self.message = ""
-        self.rows: list[FunctionRow] = function_rows(stepper)
+        self.rows: list[FunctionRow] = function_rows(stepper())
         self.board = Board(self)
 
     def compose(self) -> ComposeResult:
@@ -89,7 +89,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     def look(self) -> None:
         """The rows as they are now."""
         try:
-            self.rows = function_rows(self._stepper, self.pattern, self.order)
+            self.rows = function_rows(self._stepper(), self.pattern, self.order)
             self.message = ""
         except LearnerError as error:
             self.message = str(error)
@@ -102,7 +102,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def lines(self, width: int, height: int) -> list[Line]:
         what = self.pattern or "all"
-        protocol = self._stepper.protocol.name
+        protocol = self._stepper().protocol.name
         what += f", {protocol}" if " without " in protocol else ""
         head = line(("Functions", "title"), f"  {what}: {len(self.rows):,}, by {self.order}")
         if self.message:
@@ -116,7 +116,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         rows = [self.row(at, table) for at in range(first, min(len(self.rows), first + body))]
         code = [
             line((text.expandtabs(8)[2 * beside :], ""))
-            for text in disassembly(self._stepper, self.chosen.name, self._intel)
+            for text in disassembly(self._stepper(), self.chosen.name, self._intel)
         ]
         if beside:
             for at in range(body):
@@ -195,8 +195,9 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         """Let the machine run for a while: the counts follow."""
 
         def run() -> Outcome:
-            self._stepper.simulation.run(RUN)
-            self._stepper.looked()
+            stepper = self._stepper()
+            stepper.simulation.run(RUN)
+            stepper.looked()
             self.app.call_from_thread(self.look)
             return Outcome()
 
