@@ -24,21 +24,29 @@ from tui.stepper.story import story_of
 DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if died is not None]
 
 
+@pytest.fixture(scope="module", params=DYING, ids=", ".join)
+def key(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The scenario and the phase left out of a known run; its tests follow one another, so in one worker."""
+    name, phase = request.param
+    return name, phase
+
+
 @pytest.fixture(scope="module")
-def at_the_oops() -> dict[tuple[str, str], Stepper]:
-    """A stepper for each known run, at the end of what `x` leads to."""
-    out = {}
-    for name, phase in DYING:
-        out[name, phase] = another(Stepper.start(name), "without", phase)
-        assert not apply(out[name, phase], "run").error
-    return out
+def at_the_oops(key: tuple[str, str]) -> Stepper:
+    """A stepper at the end of what `x` leads to in a known run."""
+    return dying(*key)
 
 
-@pytest.mark.parametrize("key", DYING)
+def dying(name: str, phase: str) -> Stepper:
+    stepper = another(Stepper.start(name), "without", phase)
+    assert not apply(stepper, "run").error
+    return stepper
+
+
 def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
-    key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
+    key: tuple[str, str], at_the_oops: Stepper
 ) -> None:
-    stepper, phase = at_the_oops[key], key[1]
+    stepper, phase = at_the_oops, key[1]
     outcome = apply(Stepper.start(key[0]), "without", phase)
     again, message = outcome.stepper, outcome.message
     assert again is not None
@@ -61,11 +69,8 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     assert steps >= 2 and again.moment == stepper.moment
 
 
-@pytest.mark.parametrize("key", DYING)
-def test_phase_back_from_the_oops_is_the_move_before_the_failure(
-    key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
-) -> None:
-    stepper, died = at_the_oops[key], known(SCENARIOS[key[0]], key[1])
+def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str, str], at_the_oops: Stepper) -> None:
+    stepper, died = at_the_oops, known(SCENARIOS[key[0]], key[1])
     assert died is not None and stepper.simulation.outcome
     assert not apply(stepper, "back-phase").error
     assert not stepper.simulation.outcome
@@ -88,9 +93,8 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(
     apply(stepper, "end")
 
 
-@pytest.mark.parametrize("key", DYING)
-def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]) -> None:
-    stepper, died = at_the_oops[key], known(SCENARIOS[key[0]], key[1])
+def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: Stepper) -> None:
+    stepper, died = at_the_oops, known(SCENARIOS[key[0]], key[1])
     assert died is not None and stepper.scenario is not None
     assert stepper.simulation.options.model.value == died.model
     assert stepper.simulation.outcome == f"oops on CPU{died.cpu}"
@@ -109,11 +113,8 @@ def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: dict[
         assert all(byte in pair for byte, *pair in zip(ran[-1].data, *whole, strict=True))  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("key", DYING)
-def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(
-    key: tuple[str, str], at_the_oops: dict[tuple[str, str], Stepper]
-) -> None:
-    stepper, died = at_the_oops[key], known(SCENARIOS[key[0]], key[1])
+def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(key: tuple[str, str], at_the_oops: Stepper) -> None:
+    stepper, died = at_the_oops, known(SCENARIOS[key[0]], key[1])
     assert died is not None
     broken = []
     for _ in range(12):
@@ -144,8 +145,8 @@ def test_what_came_of_it_differs_in_each_phase_and_is_said_by_the_story() -> Non
     assert story_of(changed).why.phase and not story_of(changed).why.without
 
 
-def test_the_moment_of_the_oops_opens_the_same_oops(at_the_oops: dict[tuple[str, str], Stepper]) -> None:
-    stepper = at_the_oops["one", "sync 1"]
+def test_the_moment_of_the_oops_opens_the_same_oops() -> None:
+    stepper = dying("one", "sync 1")
     opened = open_moment(stepper.moment)
     assert opened.outcome == stepper.simulation.outcome
     assert opened.log == stepper.simulation.log
