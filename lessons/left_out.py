@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lessons.director import Director, Goes, Move, Near, Reads, Settles, Through, come_near
-from lessons.scenarios import SCENARIOS, Scenario, begin
-from simkernel.errors import GuestError
+from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, come_near
+from lessons.scenarios import SCENARIOS, NeverEnds, Scenario, begin
+from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import protocol_of
@@ -77,6 +77,9 @@ DIRECTED: dict[str, dict[tuple[FetchModel, ...], tuple[Move, ...]]] = {
         (LINE,): (Through("write tail"), Goes(1, ""), Through("sync 3"), Settles(1, 0), Settles(1, 0), *DEATH),
         (BYTE,): (Through("write tail"), Goes(1, ""), Through("sync 3"), Settles(1, 0), *DEATH),
     },
+    "park": {
+        (PIECES,): (Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Acts(), *DEATH),
+    },
     "write head": {tuple(FetchModel): (Through(""), Goes(1, "Oopsed"))},
     "sync 3": {tuple(FetchModel): (Through("write head"), Goes(1, "Int3Taken"), Through(""), Goes(1, "Oopsed"))},
 }
@@ -102,7 +105,7 @@ def first_failure(
     scenario: Scenario, told: Callable[[str], None] = lambda what: None, runs: int = RUNS, first: int = 1
 ) -> Failure | None:
     """The first run, from number `first` up to `runs`, that dies; None where none does."""
-    simulation = begin(scenario)
+    simulation = begin(scenario, told)
     start = simulation.position
     site = simulation.image.site_of(simulation.image.symbol(scenario.function))
     found = [(cpu, come_near(simulation, site, cpu)) for cpu in simulation.cpus[-2:]]
@@ -166,7 +169,8 @@ def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failu
     moves = next((moves for models, moves in DIRECTED.get(phase, {}).items() if model in models), None)
     if moves is None:
         return None
-    changed = replace(left_out(scenario, phase), near=(Near(1),))
+    near = () if any(isinstance(move, Interrupts) for move in moves) else (Near(1),)
+    changed = replace(left_out(scenario, phase), near=near)
     try:
         simulation = begin(replace(changed, options=replace(scenario.options, model=model)))
         start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
@@ -189,16 +193,19 @@ def leave_out(
     """What leaving a phase out of a scenario leads to, in the first of `failing_models` in which a run dies.
 
     In each it is the directed run, else the first that dies of so many.
-    Raises: LearnerError where the protocol has no phase of that name.
+    Raises: LearnerError where the protocol has no phase of that name, and where its change never ends without it.
     """
     changed = left_out(scenario, phase)
     told(f"without {phase}")
     if is_known(scenario, phase) and known(scenario, phase) is None:
         return None
     for model in failing_models(scenario, phase):
-        failure = directed_failure(scenario, phase, model) or first_failure(
-            replace(changed, options=replace(scenario.options, model=model)), told, runs
-        )
+        try:
+            failure = directed_failure(scenario, phase, model) or first_failure(
+                replace(changed, options=replace(scenario.options, model=model)), told, runs
+            )
+        except NeverEnds as error:
+            raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error
         if failure is not None:
             return failure
     return None

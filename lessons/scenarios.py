@@ -18,6 +18,7 @@ from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken,
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
 from simkernel.hw.fetch import FetchModel
 from simkernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
+from simkernel.narrate import PATCHER
 from simkernel.options import Options
 from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of
 from simkernel.simulation import Simulation
@@ -25,6 +26,11 @@ from simkernel.simulation import Simulation
 LARGE = 50_000  # functions that ftrace can trace in a kernel as distributions build it, about
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
 TOLD = 5_000  # instructions between two words on how much has run
+PATIENCE = 100_000  # instructions that one phase of a batch may take: many times what any wait for CPUs does
+
+
+class NeverEnds(GuestError):
+    """A batch waits for what does not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +119,17 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
 def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]) -> None:
     """To just before the batch with the site is published; `told` hears now and then how much has run."""
     end, due = simulation.machine.clock + BOUND, simulation.machine.clock
+    poke, phase, since = simulation.task.poke, None, simulation.machine.clock
     while simulation.machine.clock < end and not simulation.outcome and not simulation.task.idle:
         if simulation.machine.clock >= due:
             due = simulation.machine.clock + TOLD
             told(f"getting ready: {simulation.machine.clock:,} instructions")
+        now = (poke.state.number, poke.phase) if poke.busy else None
+        if now != phase:
+            phase, since = now, simulation.machine.clock
+        elif now is not None and simulation.machine.clock > since + PATIENCE:
+            waits = " and ".join(f"CPU{cpu}" for cpu in simulation.task.waits_for())
+            raise NeverEnds(f"{PATCHER} waits for {waits} for ever")
         for event in simulation.step():
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)

@@ -351,7 +351,8 @@ class TextPoke:
     def _unpark(self, serialize: bool) -> list[Event]:
         self.machine.memory.write_u64(self._stop_serialize, serialize)
         for cpu in range(len(self.machine.cpus)):
-            self.machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
+            if self.machine.percpu(cpu, layout.PCPU_STOP):  # else nobody has parked it
+                self.machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
         self.machine.clock += ACTION_PRICE
         return [Unparked(serialize=serialize)]
 

@@ -11,6 +11,7 @@ from lessons.director import Director, Goes, Near, Settles, Through
 from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, known, sentences
 from lessons.scenarios import SCENARIOS, Scenario
 from simkernel import disasm
+from simkernel.errors import LearnerError
 from simkernel.events import SiteRan
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES
@@ -252,3 +253,26 @@ def test_that_no_run_goes_wrong_is_said_where_no_order_of_events_does(phase: str
     said = " ".join(sentences(Died(first.value, *what), phase, model))
     assert ("on this machine no run goes wrong" in said) == safe
     assert safe == (first is not model)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in ("nmi", "naive") else pytest.param(name, marks=pytest.mark.stress) for name in SCENARIOS]
+)
+def test_leaving_any_phase_out_comes_to_an_end_and_can_be_stopped_before(name: str) -> None:
+    scenario = SCENARIOS[name]
+    for phase in scenario.table.phases:
+        heard: list[str] = []
+        try:
+            left_out.leave_out(scenario, phase.name, heard.append, runs=2)
+        except LearnerError as error:
+            assert f"Without {phase.name} the change never ends" in str(error)
+        assert any(said.startswith("getting ready") for said in heard) or not heard[1:], heard
+
+
+def test_without_park_an_nmi_runs_half_of_the_bytes_and_without_the_way_back_nobody_comes_back() -> None:
+    scenario = SCENARIOS["nmi"]
+    first, *_, last = [phase.name for phase in scenario.table.phases]
+    failure = left_out.leave_out(scenario, first)
+    assert failure is not None and (failure.died.cpu, failure.died.ran, failure.died.run) == (1, MIXTURE, 0)
+    with pytest.raises(LearnerError, match="bash-201 waits for CPU0 and CPU1 for ever. No kernel dies of that"):
+        left_out.leave_out(scenario, last)
