@@ -282,18 +282,18 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             name="recursion",
             title="A callback that is traced itself",
-            question="What if a tracer's callback is one of the functions that it traces?",
+            question="What if an ops traces its own callback? Here the ops mine calls rcu_all_qs(), and traces it.",
             answer=(
                 "It calls itself until its stack is full, and the kernel dies in the guard page below. "
                 "With the flag RECURSION in its ops, ftrace calls ftrace_ops_assist_func() first, which ends that."
             ),
-            function="vfs_read",
+            function="rcu_all_qs",
             commands=(RegisterOps("mine", "rcu_all_qs", 0, "vfs_read rcu_all_qs"),),
-            near=(Near(0, 20),),
-            moves=(Through(""), Goes(0, "Oopsed")),
+            near=(Near(1, 30), Near(0, 10)),
+            moves=(Through("sync 3"), *(Goes(0, "SiteRan"),) * 3, Through(""), Goes(0, "Oopsed")),
             ends_with="Oopsed",
-            shows=("SiteStored", "Oopsed"),
-            beats=18,
+            shows=("SiteStored", *("SiteRan",) * 3, "Oopsed"),
+            beats=21,
         ),
         Scenario(
             name="nmi",

@@ -29,10 +29,10 @@ from dataclasses import dataclass
 from simkernel import disasm, layout
 from simkernel.errors import GuestError
 from simkernel.ftrace.needs import symbol_text
-from simkernel.image import RELEASE
+from simkernel.image import RELEASE, KernelImage
 from simkernel.machine import Machine
 from simkernel.narrate.operands import Instant, mask
-from simkernel.stacks import stack_of
+from simkernel.stacks import stack_of, stacks_from
 
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
 PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
@@ -229,26 +229,17 @@ class _Report:
 
     def _trace(self) -> Iterator[str]:
         yield "Call Trace:"
-        rsp: int | None = self.regs["rsp"]
-        seen: set[str] = set()
-        while rsp is not None:
-            stack = stack_of(rsp)
-            if stack is None:  # in a guard page: the stack above it (show_trace_log_lvl)
-                rsp += -rsp % layout.PAGE_SIZE
-                stack = stack_of(rsp)
-            if stack is None or stack.name in seen:
-                return
-            seen.add(stack.name)
+        for stack, places in stacks_from(self.regs["rsp"], self.memory.read_u64):
             yield f" <{stack.name}>"
-            for at in range(rsp + 7 & ~7, stack.top, 8):
+            for at in places:
                 address = self.memory.read_u64(at)
-                if self._is_text(address):
+                if is_text(self.image, address):
                     yield f" ? {symbol_text(self.image, address, before=1)}"
             yield f" </{stack.name}>"
-            rsp = self.memory.read_u64(stack.top - 16) if stack.ist else None
 
-    def _is_text(self, address: int) -> bool:
-        """`__kernel_text_address()`: the kernel's text, or a trampoline of ftrace."""
-        if layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE:
-            return True
-        return any(s.executable and s.base <= address < s.base + len(s.data) for s in self.image.segments)
+
+def is_text(image: KernelImage, address: int) -> bool:
+    """`__kernel_text_address()`: the kernel's text, or a trampoline of ftrace."""
+    if layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE:
+        return True
+    return any(s.executable and s.base <= address < s.base + len(s.data) for s in image.segments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from simkernel import layout
@@ -31,6 +32,26 @@ def stack_of(rsp: int) -> Stack | None:
     else:
         return None
     return stack if stack.base <= rsp else None
+
+
+def stacks_from(rsp: int, read_u64: Callable[[int], int]) -> Iterator[tuple[Stack, range]]:
+    """The stacks in use from an RSP on, each with the addresses of its words, as `show_trace_log_lvl()` goes on.
+
+    An RSP in a guard page is of the stack above it; above a stack of the IST comes the one that was interrupted.
+    """
+    at, seen = rsp, set[str]()
+    while True:
+        stack = stack_of(at)
+        if stack is None:
+            at += -at % layout.PAGE_SIZE
+            stack = stack_of(at)
+        if stack is None or stack.name in seen:
+            return
+        seen.add(stack.name)
+        yield stack, range(at + 7 & ~7, stack.top, 8)
+        if not stack.ist:
+            return
+        at = read_u64(stack.top - 16)
 
 
 def guard_pages() -> frozenset[int]:

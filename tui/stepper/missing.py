@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lessons.beats import Stop
-from simkernel.events import Event, Int3Taken, SiteRan
+from simkernel.events import Event, ExceptionTaken, Int3Taken, SiteRan
 from simkernel.narrate.events import cpus as cpu_names
 from simkernel.protocol import Park, Phase, Protocol, SyncCores, Unpark, Write, base_of, protocol_of
 from simkernel.snapshot import Snapshot
@@ -82,8 +82,15 @@ def _not_waited_for(phase: Phase, snapshot: Snapshot) -> list[str]:
 
 
 def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
-    """At an oops, the last stop at which the CPU that died had not yet run what it died of."""
+    """At an oops, the last stop at which the CPU that died had not yet run what it died of.
+
+    Of a full stack no run of the site is to blame: there it is the place before the exception that ended it.
+    """
     log = stepper.simulation.log
+    oops = stepper.snapshot.oops
+    if oops is not None and oops.guard:
+        ended = (event for event in reversed(log) if isinstance(event, ExceptionTaken) and event.cpu == oops.cpu)
+        return next(ended, log[-1]).entry
     cpu = getattr(log[-1], "cpu", -1)
     at_the_site = ((event, _ran_at(event)) for event in reversed(log))
     deadly = next((event for event, ran in at_the_site if ran == (cpu, stepper.site)), log[-1])

@@ -8,11 +8,13 @@ from functools import lru_cache
 
 import pytest
 
-from lessons.director import Goes, Near, Through
-from lessons.scenarios import SCENARIOS, answer_of
+from lessons.director import FAR, Director, Goes, Near, Through
+from lessons.scenarios import SCENARIOS, answer_of, begin
+from simkernel.callbacks import unreturned
 from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
+from simkernel.layout import FRAME_SIZE, TASK_STACK_SIZE
 from simkernel.narrate import sentence
 from simkernel.schedule import Policy
 from tui.stepper.actions import apply
@@ -193,7 +195,48 @@ def test_the_oops_is_one_step_behind_what_did_it() -> None:
 def test_one_other_function_is_one_function() -> None:
     stepper = Stepper.start("recursion")
     apply(stepper, "next")
-    assert "begins to change vfs_read and 1 other function, by" in " ".join(story_of(stepper).said)
+    assert "begins to change rcu_all_qs, the callback of mine, and 1 other function, by" in " ".join(
+        story_of(stepper).said
+    )
+
+
+def test_the_callback_is_seen_to_come_into_itself_and_how_deep_it_got() -> None:
+    """A round takes 184 bytes: a struct pt_regs (168) and two return addresses; the stack says how many there were."""
+    steps = [story.said for story in walk("recursion")]
+    assert "The ops mine traces its own callback" in " ".join(steps[1])
+    rounds = [said[0] for said in steps if said and "callback of mine" in said[0] and "runs" in said[0]]
+    assert len(rounds) == 3 and "calls the callback of mine, rcu_all_qs()" in rounds[0]
+    assert [re.findall(r"(\d+) calls of rcu_all_qs\(\) have not returned", one) for one in rounds] == [[], ["2"], ["3"]]
+    deep = re.search(r"that have not returned, (\d+) of them of rcu_all_qs\(\)\.", " ".join(steps[-1]))
+    assert deep is not None and abs(int(deep[1]) - TASK_STACK_SIZE // (FRAME_SIZE + 2 * 8)) <= 2
+
+
+def test_the_depth_on_the_stack_is_how_often_the_callback_was_entered() -> None:
+    scenario = SCENARIOS["recursion"]
+    simulation = begin(scenario)
+    site = simulation.image.address(scenario.function)
+    director = Director(simulation, site)
+    director.play(scenario.moves[:1])
+    passed: list[int] = []
+    simulation.machine.cpus[0].observe(passed.append, (site,))
+    director.play(scenario.moves[1:])
+    assert simulation.outcome == "oops on CPU0"
+    assert unreturned(simulation.machine, 0, site) == len(passed) > 40
+
+
+def test_back_from_a_full_stack_is_the_cpu_that_died_with_all_its_calls() -> None:
+    stepper = Stepper.start("recursion")
+    apply(stepper, "run")
+    oops = stepper.snapshot.oops
+    assert oops is not None and stepper.site is not None
+    deep = unreturned(stepper.simulation.machine, oops.cpu, stepper.site)
+    pid = f"PID: {stepper.snapshot.lanes[oops.cpu].task.rpartition('-')[2]} "
+    assert any(pid in one for one in oops.lines)
+    assert not apply(stepper, "back-phase").error and not stepper.simulation.outcome
+    lane = stepper.snapshot.lanes[oops.cpu]
+    assert pid == f"PID: {lane.task.rpartition('-')[2]} " and lane.function == "ftrace_trampoline"
+    here = unreturned(stepper.simulation.machine, oops.cpu, stepper.site)
+    assert deep - FAR // 20 <= here <= deep, "one choice of history before: a round takes more than 20 instructions"
 
 
 def test_an_oops_of_a_full_stack_is_not_put_down_to_the_patch() -> None:

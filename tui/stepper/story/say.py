@@ -13,6 +13,7 @@ from typing import Any
 
 from lessons.beats import Stop
 from simkernel import events as ev
+from simkernel.callbacks import traces_itself, unreturned
 from simkernel.insn import INT3, SITE_SIZE
 from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.narrate import PATCHER, sentence
@@ -65,7 +66,11 @@ def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
 def _event(stepper: Stepper, event: ev.Event) -> str:
     if isinstance(event, ev.BatchStarted):
         more = f" and {_count(len(event.sites) - 1, 'other function')}" if len(event.sites) > 1 else ""
-        return f"{PATCHER} begins to change {_name(stepper)}{more}, by the protocol {event.protocol}."
+        own = _own_callback(stepper)
+        who = f"{_name(stepper)}, the callback of {own}," if own else _name(stepper)
+        return f"{PATCHER} begins to change {who}{more}, by the protocol {event.protocol}."
+    if isinstance(event, ev.SiteRan) and (into := _into_itself(event, stepper)):
+        return into
     return _NUMBER.sub("the batch", no_addresses(sentence(event, stepper.image, stepper.protocol)))
 
 
@@ -93,7 +98,9 @@ def _none(event: Any, stepper: Stepper, phase: Phase | None) -> list[str]:
 
 
 def _begun(event: ev.BatchStarted, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return [stepper.protocol.prose]
+    own = _own_callback(stepper)
+    callback = f"The ops {own} traces its own callback: each call of that leads to it again." if own else ""
+    return [callback, stepper.protocol.prose]
 
 
 def _stored(event: ev.SiteStored, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -183,6 +190,25 @@ def _ran(event: ev.SiteRan, stepper: Stepper, phase: Phase | None) -> list[str]:
     return []
 
 
+def _into_itself(event: ev.SiteRan, stepper: Stepper) -> str:
+    """Where an ops' callback runs the call at its own start: what that leads to, and how deep it is; else ""."""
+    site, own = stepper.snapshot.site, _own_callback(stepper)
+    if not own or site is None or site.new is None or event.data != site.new.data:
+        return ""
+    deep = unreturned(stepper.simulation.machine, event.cpu, event.site)
+    if deep < 2:
+        return (
+            f"CPU{event.cpu} runs the call at {site.name}: the trampoline calls the callback of {own}, {site.name}()."
+        )
+    return f"CPU{event.cpu} runs it again, as the callback of {own}: {deep} calls of {site.name}() have not returned."
+
+
+def _own_callback(stepper: Stepper) -> str:
+    """The ops whose callback the function is that it traces; "" where there is none."""
+    site = stepper.snapshot.site
+    return "" if site is None else traces_itself(stepper.simulation, site.address)
+
+
 def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> list[str]:
     return [f"The function {_name(stepper)} itself begins after this."]
 
@@ -197,7 +223,9 @@ def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
     oops = stepper.snapshot.oops
     out = [] if oops is None else [oops.afterwards]
     if oops is not None and oops.guard:
-        return ["The stack is full of calls that have not returned: see the call trace.", *out]
+        deep = unreturned(stepper.simulation.machine, event.cpu, stepper.site) if stepper.site is not None else 0
+        of = f", {deep} of them of {_name(stepper)}()" if deep else ""
+        return [f"The stack is full of calls that have not returned{of}.", *out]
     for one in left_out(stepper.protocol)[-1:]:
         return [*out, f"This is what {one.name} is for."]
     return [*out, "Go back one step to see which bytes it ran."]
