@@ -13,17 +13,14 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     oops = picture.snapshot.oops
     if oops is None:
         return []
-    out = [
-        heading(
-            f"the kernel died on CPU{oops.cpu}: Bksp shows the move before; F1 explains these lines",
-            width,
-            picture.marks.rule,
-        )
-    ]
+    out: list[Line] = []
     for at, text in enumerate(oops.lines):
         rows = textwrap.wrap(text, width, subsequent_indent="      ")
         out += [line((row, "bad" if at == 0 or "<" in row else "")) for row in rows]
-    return out
+    whole = len(out) < height
+    more = "F1 explains these lines" if whole else "F1, PgDn the call trace"
+    title = f"CPU{oops.cpu} died: {more}; Bksp the move before"
+    return [heading(title, width, picture.marks.rule), *out]
 
 
 class OopsPanel(Panel):
