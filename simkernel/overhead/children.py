@@ -23,6 +23,7 @@ from simkernel.overhead.patching import GIVE_UP, check
 from simkernel.protocol import protocol_of
 
 MOST_SECONDS = 55.0  # an experiment that takes longer is told to end
+MOST_CYCLES = 1_000_000_000  # changes of a site: more than any process here comes to
 MOST_SAMPLES = 1_000_000  # changes of one byte whose delays are kept
 GRACE = 5.0  # seconds until a child that has been told is killed
 UNCLAIMED, STUCK = "unclaimed int3", "stuck"
@@ -78,8 +79,8 @@ def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda 
 
     Raises: LearnerError for a protocol that cannot be carried out, or where this machine cannot do it.
     """
-    if cycles < 1:
-        raise LearnerError(f"{cycles} cycles: 1 or more are needed")
+    if not 1 <= cycles <= MOST_CYCLES:
+        raise LearnerError(f"{cycles:,} cycles: a number from 1 to {MOST_CYCLES:,} is needed")
     check(protocol_of(name))
     begun = time.monotonic()
     page, answer, died = _child({"protocol": name, "cycles": cycles, "straddle": straddle}, show)

@@ -234,9 +234,10 @@ def test_the_delay_of_one_byte() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cycles", "0"], "0 cycles: 1 or more are needed"),
         (["--protocol", "int4"], "no protocol 'int4'; there are: int3"),
         (["--no-sync-delay", "--straddle"], "--straddle has no effect with --no-sync-delay"),
+        (["--cycles", "0"], "0 cycles: a number from 1 to 1,000,000,000 is needed"),
+        (["--cycles", "9" * 400], "a number from 1 to 1,000,000,000 is needed"),
         (["--no-sync-delay", "--cycles", "0"], "0 changes: a number from 1 to 1,000,000 is needed"),
         (["--no-sync-delay", "--cycles", "100000000000"], "a number from 1 to 1,000,000 is needed"),
         (["--protocol", "stop_machine"], "cannot make other CPUs stand still"),
