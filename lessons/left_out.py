@@ -247,8 +247,8 @@ def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS
         how = f"Without {phase}, {where}"
         if model in SURVIVED.get(phase, ()):
             begun = (
-                f"Without {phase}, {WHERE[model]}, it can run {MIXTURE}, but here that is a NOP too: "
-                "the kernel survives it.",
+                f"Without {phase}, {WHERE[model]}, it can run {MIXTURE}.",
+                "Here that is a NOP, too: the kernel survives it.",
             )
             how = f"W{where[1:]}"
         if model in HARMLESS.get(phase, ()):

@@ -182,8 +182,8 @@ def test_a_sentence_for_each_end() -> None:
         "The kernel died of it.",
     )
     assert sentences(Died("byte", 1, MIXTURE), "sync 1", FetchModel.LINE) == (
-        "Without sync 1, where a CPU reads a cache line at once, it can run a mixture of both instructions, "
-        "but here that is a NOP too: the kernel survives it.",
+        "Without sync 1, where a CPU reads a cache line at once, it can run a mixture of both instructions.",
+        "Here that is a NOP, too: the kernel survives it.",
         "Where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
         "The kernel died of it.",
     )
