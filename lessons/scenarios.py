@@ -310,7 +310,7 @@ SCENARIOS: dict[str, Scenario] = {
             options=Options(act_odds=96, protocol="stop_machine"),
             protocol="stop_machine",
             moves=(
-                Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Through("go on"),
+                Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Through("unpark"),
                 Goes(1, "SiteRan"), Goes(1, "Oopsed"),
             ),
             ends_with="Oopsed",

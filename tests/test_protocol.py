@@ -122,3 +122,9 @@ def test_the_jump_is_linuxs_fallback_one_jump_over_three_nops() -> None:
     jump, *behind = disasm.decode(NOP_FORMS["jmp+3"], 0x1000)
     assert (jump.mnemonic, jump.size, jump.target) == ("jmp", 2, 0x1005)
     assert [one.text for one in behind] == ["nop"] * 3
+
+
+def test_a_phase_is_found_by_the_name_that_older_moments_hold() -> None:
+    assert protocol_of("stop_machine without go on") == protocol_of("stop_machine without unpark")
+    with pytest.raises(LearnerError, match="has no phase 'go on'"):
+        protocol_of("int3 without go on")

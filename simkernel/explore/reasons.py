@@ -67,7 +67,7 @@ PARKS = (
     "stop_machine-ipi",
     "stop_machine-ipi-bare",
     *(name for name in (*PARTS, *JUMP) if name.startswith("stop_machine")),
-    "stop_machine without go on",
+    "stop_machine without unpark",
 )
 NO_INT3 = ("int3 without write int3", "int3-2012 without add breakpoints")
 NO_SYNC_1 = ("int3 without sync 1", "int3-2012 without sync 1")
@@ -192,14 +192,14 @@ REASONS = (
         ("stuck",),
     ),
     Reason("Nothing was written: everybody behaves as old.", ("stop_machine without write",), ("late",)),
-    Reason("Nobody tells the CPUs to go on: they wait for ever.", ("stop_machine without go on",), ("stuck",)),
+    Reason("Nobody tells the CPUs to go on: they wait for ever.", ("stop_machine without unpark",), ("stuck",)),
     Reason(
         "No NMI comes, so nobody runs the site while it changes; in this model a CPU runs what memory holds.",
         ("stop_machine-bare",),
         (SAFE,),
     ),
     Reason(
-        "A thread is left by a return, which does not serialize: a CPU may still run old bytes.",
+        "A CPU leaves its stopper thread by a return, which does not serialize: it may still run old bytes.",
         ("stop_machine-bare",),
         ("torn", "late"),
     ),

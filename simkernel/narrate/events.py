@@ -150,7 +150,7 @@ def _sync_skipped(e: events.SyncSkipped, w: Words) -> str:
 
 
 def _park_asked(e: events.ParkAsked, w: Words) -> str:
-    where = "its migration thread" if e.where == "thread" else "its interrupt handler"
+    where = "its stopper thread (migration/N)" if e.where == "thread" else "its interrupt handler"
     return f"{PATCHER} asks {cpus(e.cpus)} to wait, each in {where}, and waits for them."
 
 
@@ -250,7 +250,8 @@ def _exception_taken(e: events.ExceptionTaken, w: Words) -> str:
 
 def _interrupt_taken(e: events.InterruptTaken, w: Words) -> str:
     name = INTERRUPTS.get(e.vector, f"interrupt {e.vector:#x}")
-    return f"CPU{e.cpu} takes {name} before {w.place(e.address)}, {_count(e.waited, 'instruction')} after it was due."
+    late = f", {_count(e.waited, 'instruction')} after it was due" if e.waited else ""
+    return f"CPU{e.cpu} takes {name} before {w.place(e.address)}{late}."
 
 
 def _switched(e: events.Switched, w: Words) -> str:

@@ -34,8 +34,8 @@ STOP_MACHINE = Protocol(
             memory=ALL_OLD,
             settled=True,
             linux="stop_machine() -> stop_machine_cpu_stop() [multi_cpu_stop() since 3.13]",
-            true_now="Every CPU spins in its stopper thread, interrupts off. An NMI can still run traced code.",
-            why="Who does not run the code cannot run half of it.",
+            true_now="Every CPU is in its stopper thread with interrupts off. An NMI can still come.",
+            why="A CPU that does not run the code cannot run half of it.",
             without="It would be five bytes under running CPUs.",
         ),
         Phase(
@@ -44,18 +44,18 @@ STOP_MACHINE = Protocol(
             memory=ALL_NEW,
             settled=False,
             linux="stop_machine_text_poke() -> text_poke()",
-            true_now="The five bytes are the new instruction in memory.",
+            true_now="Memory holds the new instruction. An NMI on a parked CPU may run old bytes, or a mixture.",
             why="This is the change.",
             without="Nothing changes.",
         ),
         Phase(
-            name="go on",
+            name="unpark",
             action=Unpark(),
             memory=ALL_NEW,
             settled=True,
             linux="sync_core() in stop_machine_text_poke(), since commit 0e00f7aed6af",
             true_now="Each CPU has serialized: it runs the new bytes.",
-            why="A thread is left by a return, and a return does not serialize.",
+            why="A CPU leaves its stopper thread by a return. That does not serialize, so each CPU serializes first.",
             without="The CPUs would wait for ever.",
         ),
     ),
@@ -64,25 +64,26 @@ STOP_MACHINE = Protocol(
 
 def _variant(name: str, *, era: str, source: str, prose: str, where: str, serialize: bool) -> Protocol:
     """stop_machine with the CPUs parked elsewhere, or let go in another way."""
-    park, write, go_on = STOP_MACHINE.phases
+    park, write, unpark = STOP_MACHINE.phases
     write = replace(write, linux="" if where == "ipi" else "ftrace_modify_code() (until 3.4)")
     if where == "ipi":
         park = replace(
             park,
             action=Park(where),
             linux="",
-            true_now="Every CPU spins in the interrupt, interrupts off. An NMI can still run traced code.",
+            true_now="Every CPU is in the interrupt with interrupts off. An NMI can still come.",
         )
-        go_on = replace(go_on, linux="", why="An interrupt ends in an IRET, and that serializes.")
+        unpark = replace(unpark, linux="", why="An interrupt ends in an IRET, and that serializes.")
     if not serialize:
-        go_on = replace(
-            go_on,
+        unpark = replace(
+            unpark,
             action=Unpark(serialize=False),
             settled=where == "ipi",
             linux="stop_machine_cpu_stop() returns" if where == "thread" else "",
             true_now="Each CPU goes on." if where == "thread" else "Each CPU leaves the interrupt by an IRET.",
+            why=unpark.why if where == "ipi" else "A CPU leaves its stopper thread by a return. It does not serialize.",
         )
-    return replace(STOP_MACHINE, name=name, era=era, source=source, prose=prose, phases=(park, write, go_on))
+    return replace(STOP_MACHINE, name=name, era=era, source=source, prose=prose, phases=(park, write, unpark))
 
 
 STOP_MACHINE_BARE = _variant(

@@ -24,6 +24,9 @@ can be interrupted within the middle two, and come back to bytes that have chang
 has to be one instruction).
 """
 
+FORMER = {"go on": "unpark", "go-on": "unpark"}
+"""Phase names that moments on disk may hold, and what they mean."""
+
 TP_VEC_MAX = 256  # entries of a batch: PAGE_SIZE / sizeof(struct text_poke_loc)
 
 
@@ -186,7 +189,8 @@ class Protocol:
     def phase(self, name: str) -> Phase:
         """The phase of that name, or spelled with hyphens (sync-1). LearnerError with the names there are."""
         by_name = {phase.name: phase for phase in self.phases}
-        spelled = {one.replace(" ", "-"): phase for one, phase in by_name.items()} | by_name
+        former = {old: by_name[now] for old, now in FORMER.items() if now in by_name}
+        spelled = former | {one.replace(" ", "-"): phase for one, phase in by_name.items()} | by_name
         if name in spelled:
             return spelled[name]
         raise LearnerError(

@@ -56,7 +56,7 @@ def test_every_protocol_is_in_the_table_and_every_row_has_a_name_that_a_moment_c
 def test_rows_with_nmis_are_those_of_int3_and_of_what_nmis_change() -> None:
     """By what is known of the protocols: who parks CPUs is torn; who is saved by interrupts being off is safe."""
     rows_of = {change: {cell.row for cell in cells(change) if cell.question.nmi} for change in CHANGES}
-    ways = ("stop_machine", "stop_machine-bare", "stop_machine-ipi", "stop_machine-ipi-bare", "... without go on")
+    ways = ("stop_machine", "stop_machine-bare", "stop_machine-ipi", "stop_machine-ipi-bare", "... without unpark")
     parks = {f"{one}, with NMIs" for one in (*ways, "stop_machine on nop jmp+3")}
     gate = {"int3, with NMIs", "int3 through a trap gate, with NMIs"}
     on = {name: {f"{name} on nop {form}, with NMIs" for form in ("5x1", "2+3")} for name in ("int3", "stop_machine")}

@@ -18,7 +18,7 @@ from tests.explore.test_gallery import GALLERY
 ODD = (
     "stop_machine with park twice",
     "stop_machine without park",
-    "stop_machine without go on",
+    "stop_machine without unpark",
     "int3 without release",
     "int3 with release before sync 3",
     "int3 with write head before sync 1",

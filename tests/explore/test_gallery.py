@@ -151,6 +151,6 @@ def test_parking_twice_is_waiting_for_ever() -> None:
 
 
 def test_what_is_stuck_from_the_start_is_said_so() -> None:
-    finding = explore(Question(protocol_of("stop_machine without go on"), model=FetchModel.INSTANT))
+    finding = explore(Question(protocol_of("stop_machine without unpark"), model=FetchModel.INSTANT))
     assert finding.broken == "stuck" and not finding.schedule
     assert "not safe. From the start the end of the patch can no longer be reached (stuck)." in finding.verdict()

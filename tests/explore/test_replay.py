@@ -17,7 +17,7 @@ from simkernel.moment import open_moment
 from simkernel.protocol import protocol_of
 from tests.explore.test_gallery import GALLERY
 
-ODD = ("stop_machine without park", "stop_machine without go on", "stop_machine with park twice")
+ODD = ("stop_machine without park", "stop_machine without unpark", "stop_machine with park twice")
 TELLING = (
     ("naive", "nop-call", "inside", FetchModel.INSTANT, 1),
     ("one-store", "call-call", "across", FetchModel.PIECES, 2),

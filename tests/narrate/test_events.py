@@ -19,7 +19,7 @@ from simkernel.protocol import INT3_PROTOCOL, NAIVE, PROTOCOLS, STOP_MACHINE, Pr
 
 VFS_READ = layout.TEXT_BASE + 0x40
 TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)
-REFUSED = re.compile(r"\b(flush|stop|freeze|stale|copy|simply|just|obviously)", re.IGNORECASE)
+REFUSED = re.compile(r"\b(flush|stop(?!per thread)|freeze|stale|copy|simply|just|obviously)", re.IGNORECASE)
 TYPES = [
     kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, Event) and kind is not Event
 ]
@@ -153,3 +153,16 @@ def test_phase_texts_are_sentences(protocol: object) -> None:
         for text in texts:
             for part in re.split(r"(?<=[.:;]) ", text):
                 assert len(part.split()) <= 20, part
+
+
+@pytest.mark.parametrize(
+    ("waited", "end"), [(0, ""), (1, ", 1 instruction after it was due"), (9, ", 9 instructions after it was due")]
+)
+def test_an_interrupt_is_said_to_be_late_where_it_is(waited: int, end: str, image: KernelImage) -> None:
+    taken = events.InterruptTaken(cpu=1, vector=layout.VECTOR_NMI, address=VFS_READ, waited=waited)
+    assert sentence(taken, image, STOP_MACHINE) == f"CPU1 takes a non-maskable interrupt before vfs_read{end}."
+
+
+def test_the_stopper_thread_is_named_with_its_comm(image: KernelImage) -> None:
+    asked = events.ParkAsked(cpus=(0, 1), where="thread", stamp=Stamp(during="park"))
+    assert "each in its stopper thread (migration/N)" in sentence(asked, image, STOP_MACHINE)

@@ -23,7 +23,7 @@ GAPS = (
     "after write head",
     "during sync 3",
 )
-STILL = ("before write", "before go on")  # of stop_machine: all CPUs stand still, in one of these ways
+STILL = ("before write", "before unpark")  # of stop_machine: all CPUs stand still, in one of these ways
 PARKINGS = {"thread": "in its stopper thread", "ipi": "in the interrupt"}
 KINDS = ("nop->call", "call->call", "call->nop")
 # In the int3 handler itself interrupts are off; a task can be preempted at its very end, and an NMI can come into it.

@@ -344,7 +344,7 @@ def test_a_changed_protocol_is_not_said_to_keep_what_the_whole_one_keeps(run: An
 
 def test_stop_machine_changes_the_site_while_every_cpu_waits(run: Any) -> None:
     text = ok(run("demo", "--protocol", "stop_machine"))
-    for phase in ("park", "write", "go on"):
+    for phase in ("park", "write", "unpark"):
         assert len(re.findall(rf"^\[\d of 3\] {phase}\b", text, re.MULTILINE)) == 2
     assert "ftrace_sync_ipi" not in text  # it comes after the batch: no phase is about it
 

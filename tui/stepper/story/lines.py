@@ -31,9 +31,15 @@ def patcher_line(snapshot: Snapshot) -> str:
 
 
 def _meanwhile(patch: Patch) -> str:
-    """Whether the CPUs wait, too."""
-    action = None if patch.phase is None else patch.phase.action
-    return "The CPUs wait, too." if isinstance(action, Park | Unpark) else "The CPUs do not wait."
+    """What the CPUs do meanwhile."""
+    match None if patch.phase is None else patch.phase.action:
+        case Park():
+            return "A CPU that is not parked yet does not wait."
+        case Unpark():
+            many = len(patch.waits_for) > 1
+            return f"{'They' if many else 'It'} may leave the waiting loop now."
+        case _:
+            return "The CPUs do not wait."
 
 
 def cpu_line(snapshot: Snapshot, lane: Lane) -> Marked:
@@ -57,14 +63,16 @@ def what_it_does(snapshot: Snapshot, lane: Lane) -> str:
     if lane.reading:
         return f"is in the middle of reading an instruction of {function}"
     sync = patch.phase.name if patch.phase is not None and isinstance(patch.phase.action, SyncCores) else "the sync"
+    parks = patch.phase is not None and isinstance(patch.phase.action, Park)
+    answer = "park" if parks else f"answer {sync}"
     if lane.handling:
-        return f"is in the int3 handler, at {function}{_still_asked(lane, sync)}"
+        return f"is in the int3 handler, at {function}{_still_asked(lane, 'the request to park' if parks else sync)}"
     if lane.asked and not lane.interrupts_on and "sync" in lane.pending:
-        return f"cannot answer {sync} yet: interrupts are off in {function}"
+        return f"cannot {answer} yet: interrupts are off in {function}"
     if lane.asked and "sync" not in lane.pending:
-        return f"is answering {sync}"
+        return f"is about to park; it is in {function}" if parks else f"is answering {sync}"
     if lane.asked:
-        return f"is asked to answer {sync}; it is in {function}"
+        return f"is asked to {answer}; it is in {function}"
     if lane.halted:
         return "sleeps until an interrupt comes"
     done = answered(snapshot, lane.cpu)
