@@ -122,7 +122,8 @@ def _cpu_problems(
     code = simulation.machine.code
     chosen = range(len(batch)) if sites is None else np.flatnonzero(np.isin(batch.sites, _array(sites))).tolist()
     for cpu in range(len(simulation.machine.cpus)):
-        if simulation.machine.percpu(cpu, layout.PCPU_STOP) in (PARKED, GO_ON):
+        waits = simulation.machine.percpu(cpu, layout.PCPU_STOP) in (PARKED, GO_ON)
+        if waits and not simulation.machine.on_nmi_stack(cpu):
             continue  # it runs its waiting loop and no site
         for row in chosen:
             site = int(batch.sites[row])

@@ -33,6 +33,9 @@ INT3_PHASES: dict[str, Callable[[SiteView], bool]] = {  # of the bytes, once the
     "write tail": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
     "sync 2": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
     "write head": lambda site: site.memory.data == _new(site),
+    "park": lambda site: site.memory == site.old and _every_cpu(site, site.memory.data),
+    "write": lambda site: site.memory.data == _new(site),
+    "unpark": lambda site: site.memory.data == _new(site) and _every_cpu(site, _new(site)),
     "sync 3": lambda site: site.memory.data == _new(site) and _every_cpu(site, _new(site)),
 }
 
@@ -92,6 +95,38 @@ def test_what_holds_is_so_after_anything_was_asked_for_in_the_middle(name: str, 
                 story = story_of(other)
                 assert is_so(story), (number, action, story.why.true_now, story.snapshot.site)
                 apply(other, "next")
+
+
+def test_of_parked_cpus_nothing_is_said_that_an_nmi_makes_false() -> None:
+    """While one of them runs an NMI it does not spin in its loop; all stay in their stopper threads, interrupts off."""
+    seen = set()
+    for stepper in steps("nmi"):
+        story = story_of(stepper)
+        lanes = story.snapshot.lanes
+        if "Every CPU is in its stopper thread with interrupts off" in story.why.true_now:
+            seen.add(tuple(lane.nmi for lane in lanes))
+            assert all(lane.parked and not lane.interrupts_on for lane in lanes)
+            assert all(lane.task.startswith("migration/") for lane in lanes)
+        assert "spins" not in story.why.true_now or not any(lane.nmi for lane in lanes)
+    assert (False, True) in seen
+
+
+def test_a_row_that_may_be_torn_in_an_nmi_on_a_parked_cpu_is_broken() -> None:
+    torn = [
+        (story, cpu)
+        for story in map(story_of, steps("nmi"))
+        for cpu in (story.snapshot.site.cpus if story.snapshot.site is not None else ())
+        if story.snapshot.lanes[cpu.cpu].nmi
+        and cpu.read
+        and all(
+            five is not None and tuple(options[0] for options in cpu.options) != tuple(five.data)
+            for five in (story.snapshot.site.old, story.snapshot.site.new)  # type: ignore[union-attr]
+        )
+    ]
+    assert len(torn) == 1
+    story, cpu = torn[0]
+    assert (story.why.holds, story.why.cpu, story.why.byte) == (False, cpu.cpu, 2)
+    assert story.why.verdict.startswith("Broken: CPU1 may run 0F 1F F8 3F 3F at nmi_handle")
 
 
 def test_asked_for_another_function_in_the_middle_it_says_that_the_change_is_not_of_that() -> None:

@@ -302,3 +302,28 @@ def test_how_a_cpu_is_asked_is_said_once_where_the_first_sync_is_sent() -> None:
     told = [story.said[0] for story in walk("one") if any("Interrupts ask them" in one for one in story.said)]
     assert told == ["bash-201 sends sync 1 to CPU0 and CPU1, and waits for every answer."]
     assert not [story for story in walk("naive") if any("Interrupts ask them" in one for one in story.said)]
+
+
+def test_where_cpus_are_asked_to_park_none_is_said_to_answer_a_sync_or_to_wait_already() -> None:
+    """While the patching task waits for them they run on; each that is not parked is said to be asked to park."""
+    stepper = Stepper.start("nmi")
+    seen = 0
+    while not apply(stepper, "next").error and not stepper.finished:
+        story = story_of(stepper)
+        patch = story.snapshot.patch
+        if patch.phase is None or patch.phase.name != "park" or not patch.waits_for:
+            continue
+        assert story.patcher.endswith("A CPU that is not parked yet does not wait.")
+        for cpu in patch.waits_for:
+            assert "sync" not in story.cpus[cpu].text and "park" in story.cpus[cpu].text
+            seen += 1
+    assert seen == 3
+
+
+def test_what_ran_is_named_by_the_bytes_of_the_instruction_that_ran() -> None:
+    stepper = Stepper.start("nmi")
+    apply(stepper, "end")
+    said = story_of(stepper).why.verdict
+    assert said == (
+        "Broken: CPU1 has run 0F 1F F8, neither the old instruction nor the new one. The bytes behind it are 3F 3F."
+    )

@@ -19,7 +19,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         text = why.verdict.removeprefix("Broken: ").rstrip(".")
         named = {f"CPU{why.cpu}": why.cpu, f"byte +{why.byte}": why.byte}
         who = ", ".join(name for name, value in named.items() if value is not None and name not in text)
-        text += f" ({who})." if who else "."
+        first, end, more = f"{text}.".partition(".")
+        text = f"{first} ({who}){end}{more}" if who else f"{text}."
         out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
     if why.event:
         out += wrap(marks.plain(why.event), width, "", "Why     ", INDENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simkernel import disasm
 from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
@@ -124,7 +125,11 @@ def _mixture(site: SiteView, event: SiteRan) -> Verdict | None:
     if not whole or event.data in whole:
         return None
     byte = next(at for at in range(len(event.data)) if event.data[: at + 1] not in _beginnings(site, at + 1))
-    what = f"CPU{event.cpu} has run {event.data.hex(' ').upper()}, neither the old instruction nor the new one"
+    size = disasm.length(event.data, event.site)
+    size = size if byte < size else len(event.data)  # bytes that begin no instruction count as a whole
+    ran, behind = (part.hex(" ").upper() for part in (event.data[:size], event.data[size:]))
+    what = f"CPU{event.cpu} has run {ran}, neither the old instruction nor the new one"
+    what += f". The bytes behind it are {behind}" if behind else ""
     return Verdict("ran", False, what, event.cpu, event.site + byte)
 
 
