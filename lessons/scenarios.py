@@ -300,9 +300,9 @@ SCENARIOS: dict[str, Scenario] = {
             title="stop_machine, and an NMI comes",
             question="Every CPU waits with interrupts off. Can anybody run the five bytes?",
             answer=(
-                "An NMI comes with interrupts off, too: its handler ran a mixture, and here the kernel dies of it. "
-                "Linux 2.6.28 to 3.4 had a hand-shake for this: an NMI first wrote the new bytes itself. "
-                "Since 3.5 an int3 stands in, and an NMI's handler can take it."
+                "An NMI comes with interrupts off, too: its handler ran a mixture. "
+                "With int3 nobody is parked: an NMI meets int3 or a whole instruction. "
+                "Linux 2.6.28 to 3.4, without int3, had each NMI write the new bytes first."
             ),
             function="nmi_handle",
             before=_one("nmi_handle"),

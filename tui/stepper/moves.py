@@ -28,7 +28,8 @@ def _nothing_more(stepper: Stepper) -> Outcome:
     if stepper.stop_asked:
         return Outcome("Stopped, as you asked.")
     if outcome:
-        return Outcome(f"Nothing moves any more: {outcome}. Go back, and look.", error=not stepper.passed)
+        said = f"Nothing moves any more: {outcome}. Go back, and look. {stepper.ending}".rstrip()
+        return Outcome(said, error=not stepper.passed)
     return Outcome(f"Nothing happened to this site in {A_BEAT:,} instructions.")
 
 

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from lessons.scenarios import SCENARIOS
 from simkernel.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.panels import title
 from tui.app.panels.site import LABEL
+from tui.stepper.actions import apply
+from tui.stepper.stepper import Stepper
 
 
 def bytes_shown(text: str, label: str) -> list[str]:
@@ -100,3 +103,17 @@ def test_while_a_story_is_made_ready_the_title_says_for_what_and_how_far_it_is()
             assert "".join(text for text, _ in title.draw(busy, width, 1)[0]) == words
 
     drive(check)
+
+
+@pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with == "Oopsed"])
+def test_a_story_that_ends_in_an_oops_shows_its_answer_whole(name: str) -> None:
+    stepper = Stepper.start(name)
+    assert not apply(stepper, "end").error
+    ending = stepper.ending
+
+    async def look(hand: Hand) -> None:
+        text = " ".join((await hand.read()).split())
+        assert ending.startswith("The story ends here. ") and ending in text
+        assert "a kernel oops ends the run" in text
+
+    drive(look, stepper=stepper)

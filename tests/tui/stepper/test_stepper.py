@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lessons.beats import Beats, Heard
+from lessons.scenarios import SCENARIOS, answer_of
 from simkernel.digest import state_digest
 from simkernel.events import BatchStarted, PlanEnded
 from tui.stepper.actions import ACTIONS, action_named, apply
@@ -80,3 +81,11 @@ def test_a_batch_of_other_sites_is_another_story() -> None:
     places = {stop.place for stop in stepper.beats()}
     assert others and not {event.entry + 1 for event in others} & places
     assert isinstance(log[-1], PlanEnded) and log[-1].entry + 1 in places
+
+
+@pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with == "Oopsed"])
+def test_where_a_story_ends_in_an_oops_its_answer_is_said(name: str) -> None:
+    stepper = Stepper.start(name)
+    apply(stepper, "end")
+    assert stepper.simulation.outcome
+    assert apply(stepper, "next").message.endswith(answer_of(SCENARIOS[name], stepper.simulation))

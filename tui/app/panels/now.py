@@ -16,7 +16,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         out += wrap(marks.plain(picture.message), width, "bad" if picture.failed else "strong")
     elif said:
         out += wrap(marks.plain(said[0]), width, "strong")
-    ends = bool(story.ending) and not picture.message and picture.snapshot.oops is None
+    ends = bool(story.ending) and not picture.message
     last = wrap(marks.plain(story.ending if ends else story.patcher), width, "here" if ends else "")
     again = bool(picture.message) and not (story.missing is not None and story.missing.place == story.snapshot.entry)
     for one in said[0 if again else 1 :]:
