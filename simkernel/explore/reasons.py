@@ -187,9 +187,14 @@ REASONS = (
     ),
     Reason("Nobody is parked: five bytes change under running CPUs.", ("stop_machine without park",), ("torn",)),
     Reason(
-        "The patching task waits until all CPUs have gone on, and none was parked: it waits for ever.",
+        "Nobody is parked, and nobody serializes: a CPU may run the old bytes after the end.",
         ("stop_machine without park",),
-        ("stuck",),
+        ("late",),
+    ),
+    Reason(
+        "Nobody is parked, but in this model the one store comes to every CPU whole.",
+        ("stop_machine without park",),
+        (SAFE,),
     ),
     Reason("Nothing was written: everybody behaves as old.", ("stop_machine without write",), ("late",)),
     Reason("Nobody tells the CPUs to go on: they wait for ever.", ("stop_machine without unpark",), ("stuck",)),

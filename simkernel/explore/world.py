@@ -163,7 +163,9 @@ class World:
             case Do.PARK:
                 cpu = cpu._replace(stop=Word.ASKED, interrupt=True)
             case Do.GO_ON:
-                cpu = cpu._replace(stop=Word.GO_ON)
+                cpu = cpu._replace(
+                    stop=Word.GO_ON if cpu.stop else Word.NONE
+                )  # `poke.TextPoke`: who is not parked goes on
         return cpu, bits
 
     def _may_trap(self, n: int, cpu: Cpu) -> bool:

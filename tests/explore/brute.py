@@ -208,7 +208,7 @@ class Brute:
                 case Park():
                     c = c._replace(stop=1, ipi=True)
                 case Unpark():
-                    c = c._replace(stop=3)
+                    c = c._replace(stop=3 if c.stop else 0)
             return True, c, False
         ready = {
             SyncCores: not c.csd,

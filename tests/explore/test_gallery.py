@@ -145,7 +145,7 @@ def test_nmis_across_two_lines_are_refused() -> None:
 
 
 def test_parking_twice_is_waiting_for_ever() -> None:
-    for name in ("stop_machine with park twice", "stop_machine without park", "int3 with release twice"):
+    for name in ("stop_machine with park twice", "int3 with release twice"):
         world = Question(protocol_of(name), model=FetchModel.INSTANT).world()
         assert "stuck" in {names_of(bit)[0] for bit in Search(world, 2).run(first_only=False).violations}, name
 

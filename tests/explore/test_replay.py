@@ -32,7 +32,7 @@ TELLING = (
     ("int3 on nop 5x1", "nop-call", "inside", FetchModel.INSTANT, 2),
     ("stop_machine on nop 2+3", "nop-call", "across", FetchModel.BYTE, 1),
     ("stop_machine-bare", "call-nop", "across", FetchModel.LINE, 2),
-    (ODD[0], "nop-call", "inside", FetchModel.INSTANT, 1),
+    (ODD[0], "nop-call", "inside", FetchModel.PIECES, 1),
 )
 
 
