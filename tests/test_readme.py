@@ -50,6 +50,13 @@ def test_commands_parse(page: str) -> None:
         command.make_context(words[0], words[1:], resilient_parsing=False)
 
 
+def test_the_readme_says_which_functions_have_a_site() -> None:
+    """Inline, notrace and noinstr functions have none: "every kernel function" would be false."""
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "every kernel function" not in text and "Each of its functions begins" not in text
+    assert "unless it is inline, `notrace` or `noinstr`" in text
+
+
 def test_every_command_is_in_the_readme() -> None:
     shown = {words[0] for words in commands("README.md") if words}
     assert shown == set(COMMANDS)

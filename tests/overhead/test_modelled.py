@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.forms import form_of
 from simkernel.overhead.modelled import Costs, costs, modelled
-from simkernel.overhead.variants import possible
+from simkernel.overhead.variants import VARIANTS, possible
 
 
 @pytest.mark.parametrize(
@@ -125,3 +126,24 @@ def test_a_price_that_is_none_is_refused_with_its_place(cycles: str, shown: str,
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LearnerError, match="cannot be read as a cost table"):
         costs(tmp_path / "none.toml")
+
+
+def test_the_price_of_an_int3_is_that_of_a_boosted_probe_less_a_jump() -> None:
+    """kprobes.rst has two figures for a probe by int3; one that is not boosted takes a second exception, too."""
+    table = costs()
+    source = " ".join(table.source["int3"].split())
+    assert "a boosted probe (an int3, and nothing is single-stepped) takes 0.43 us" in source
+    assert "a probe that is not boosted takes a second exception: 0.99 us" in source
+    assert table.cycles["int3"] == pytest.approx((0.43 - 0.06) * 2_330, abs=1)  # 2.33 GHz
+
+
+@pytest.mark.needs("linux-source")
+def test_linux_says_so_of_boosted_probes() -> None:
+    text = (Path(os.environ["LINUX_SOURCE"]) / "Documentation/trace/kprobes.rst").read_text(encoding="utf-8")
+    assert "k = unoptimized kprobe, b = boosted (single-step skipped), o = optimized kprobe" in text
+    assert "k = 0.99 usec; b = 0.43; o = 0.06;" in text
+
+
+def test_what_a_traced_call_takes_here_is_not_given_as_linuxs() -> None:
+    for name in ("function", "call"):
+        assert "Simplified: Linux" in VARIANTS[name].sentence
