@@ -19,6 +19,7 @@ from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.narrate import PATCHER
+from simkernel.narrate.events import cpus as cpu_names
 from simkernel.options import Options
 from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of
 from simkernel.simulation import Simulation
@@ -128,8 +129,7 @@ def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]
         if now != phase:
             phase, since = now, simulation.machine.clock
         elif now is not None and simulation.machine.clock > since + PATIENCE:
-            waits = " and ".join(f"CPU{cpu}" for cpu in simulation.task.waits_for())
-            raise NeverEnds(f"{PATCHER} waits for {waits} for ever")
+            raise NeverEnds(f"{PATCHER} waits for {cpu_names(simulation.task.waits_for())} for ever")
         for event in simulation.step():
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)
