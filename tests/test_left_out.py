@@ -276,3 +276,13 @@ def test_without_park_an_nmi_runs_half_of_the_bytes_and_without_the_way_back_nob
     assert failure is not None and (failure.died.cpu, failure.died.ran, failure.died.run) == (1, MIXTURE, 0)
     with pytest.raises(LearnerError, match="bash-201 waits for CPU0 and CPU1 for ever. No kernel dies of that"):
         left_out.leave_out(scenario, last)
+
+
+def test_a_protocol_without_a_phase_is_not_told_as_the_whole_one() -> None:
+    """Without park no CPU waits in a loop; the story of the whole protocol begins with that sentence."""
+    whole = Stepper.start("nmi")
+    apply(whole, "next")
+    assert whole.protocol.prose in " ".join(story_of(whole).said)
+    failing = apply(whole, "without", "park").stepper
+    assert failing is not None and failing.protocol.prose == whole.protocol.prose
+    assert failing.protocol.prose not in " ".join(story_of(failing).said)

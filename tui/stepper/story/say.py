@@ -18,7 +18,7 @@ from simkernel.insn import INT3, SITE_SIZE
 from simkernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.narrate import PATCHER, sentence
 from simkernel.narrate.events import listed
-from simkernel.protocol import Phase, SyncCores
+from simkernel.protocol import Phase, SyncCores, base_of, protocol_of
 from simkernel.schedule import Run
 from simkernel.snapshot import SiteView, Snapshot
 from tui.stepper.missing import here_it_would, left_out, missing
@@ -100,7 +100,9 @@ def _none(event: Any, stepper: Stepper, phase: Phase | None) -> list[str]:
 def _begun(event: ev.BatchStarted, stepper: Stepper, phase: Phase | None) -> list[str]:
     own = _own_callback(stepper)
     callback = f"The ops {own} traces its own callback: each call of that leads to it again." if own else ""
-    return [callback, stepper.protocol.prose]
+    protocol = stepper.protocol
+    whole = protocol.phases == protocol_of(base_of(protocol.name)).phases  # else the prose speaks of what is left out
+    return [callback, protocol.prose if whole else ""]
 
 
 def _stored(event: ev.SiteStored, stepper: Stepper, phase: Phase | None) -> list[str]:
