@@ -35,7 +35,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m simkernel.image --check
+	$(BIN)/python -m simkernel.kernel --check
 
 check: lint test
 

@@ -34,7 +34,7 @@ from simkernel.events import (
     Unparked,
 )
 from simkernel.insn import SITE_SIZE
-from simkernel.layout import VECTOR_NMI
+from simkernel.kernel.layout import VECTOR_NMI
 
 Item = TypeVar("Item")
 

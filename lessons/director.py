@@ -13,7 +13,7 @@ from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.insn import SITE_SIZE
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 
 PATIENCE = 60_000  # choices for one move
 FAR = 100  # instructions of a choice between batches

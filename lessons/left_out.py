@@ -19,7 +19,7 @@ from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import protocol_of
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 
 RUNS = 1_000
 SOME = 200  # runs that somebody who has asked on a screen is willing to wait for

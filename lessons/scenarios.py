@@ -17,12 +17,12 @@ from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
 from simkernel.hw.fetch import FetchModel
-from simkernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
-from simkernel.narrate import PATCHER
-from simkernel.narrate.events import cpus as cpu_names
-from simkernel.options import Options
+from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of
-from simkernel.simulation import Simulation
+from simkernel.sim.narrate import PATCHER
+from simkernel.sim.narrate.events import cpus as cpu_names
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 LARGE = 50_000  # functions that ftrace can trace in a kernel as distributions build it, about
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario

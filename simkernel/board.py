@@ -16,14 +16,14 @@ from copy import copy
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.hw.cpu import RFLAGS_IF, Fault
 from simkernel.hw.exceptions import deliver
 from simkernel.hw.fetch import FetchModel, words_at
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.loader import load
 from simkernel.lane import Lane, MachineState, OpenRun, percpu
-from simkernel.loader import load
 from simkernel.paths import StraightPaths
 from simkernel.schedule import QUANTUM
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simkernel import layout
 from simkernel.events import Event, Oopsed, Parked, Switched, SyncAnswered, TraceWritten
 from simkernel.hw.memory import GuestMemory
+from simkernel.kernel import layout
 from simkernel.schedule import Run
 
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.board import MAX_INSTRUCTION, TICK_PERIOD, Board
 from simkernel.errors import GuestError, OurError
 from simkernel.events import Event, Int3Claimed, Int3Done, PieceRead, Serialized, Settled, SiteRan
 from simkernel.hw.cpu import Fault
 from simkernel.hw.exceptions import TRAP_GATE, read_gate
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
 from simkernel.insn import is_iret, nondeterministic, serializing
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.stacks import stack_of
 from simkernel.lane import OpenRun, look, oops
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
-from simkernel.stacks import stack_of
 
 HANDLER = ("asm_exc_int3", "exc_int3", "poke_int3_handler")
 HANDLER_STACK = 0x400  # bytes that a handler, and an interrupt in it, have on the stack at most

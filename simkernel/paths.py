@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from simkernel import disasm
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 
 _LONGEST = 256
 _WATCHED = ("iret", "cpuid", "hlt", "sti", "cli", "popf", "int", "lgdt", "lidt", "ltr", "wrmsr", "pause")

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simkernel import ringbuffer
 from simkernel.errors import LearnerError
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import TRACERS, Command, ResetBuffer, SetFilter, SetTracer, TracingOn
@@ -25,7 +24,7 @@ from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FilterError, apply_filter, split_tokens
 from simkernel.ftrace.ops import GLOBAL_OPS, Ips, OpsHash
 from simkernel.ftrace.report import function_lines
-from simkernel.tracers import View, trace_text
+from simkernel.trace import View, ringbuffer, trace_text
 
 MODE_READ, MODE_WRITE = 0o440, 0o640  # TRACE_MODE_READ, TRACE_MODE_WRITE (kernel/trace/trace.h)
 

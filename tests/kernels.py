@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+
+from simkernel import asm
+from simkernel.asm import Assembly
+from simkernel.asm.child import TIME_LIMIT
+from simkernel.kernel import layout
 
 Source = tuple[str, str]
 
@@ -27,3 +33,13 @@ def with_body(body: str, data: str = "") -> list[Source]:
         f"{body}\nSYM_FUNC_END f\n.data\n{data}\n"
     )
     return [macros(), ("body.S", text)]
+
+
+def assemble(sources: Sequence[Source], *, ibt: bool = False, sites: bool = True, core: int = 0) -> Assembly:
+    """The assembler, for the toy kernel's memory map."""
+    return asm.assemble(sources, layout.target(), ibt=ibt, sites=sites, core=core)
+
+
+def assemble_in_child(sources: Sequence[Source], *, time_limit: float = TIME_LIMIT) -> Assembly:
+    """The same, in a child process."""
+    return asm.assemble_in_child(sources, layout.target(), time_limit=time_limit)

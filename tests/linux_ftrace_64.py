@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from simkernel import layout
+from simkernel.kernel import layout
 
 FILE = "arch/x86/kernel/ftrace_64.S"
 HEADERS = (

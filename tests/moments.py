@@ -8,7 +8,7 @@ import struct
 import zlib
 from typing import Any
 
-from simkernel.moment import MARK
+from simkernel.sim.moment import MARK
 
 
 def held(text: str) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel import disasm, insn, layout
-from simkernel.asm import Assembly, assemble, assemble_in_child
-from tests.kernels import macros, tiny, with_body
+from simkernel import disasm, insn
+from simkernel.asm import Assembly
+from simkernel.kernel import layout
+from tests.kernels import assemble, assemble_in_child, macros, tiny, with_body
 
 pytestmark = pytest.mark.keystone
 

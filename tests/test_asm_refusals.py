@@ -6,10 +6,9 @@ import time
 
 import pytest
 
-from simkernel import layout
-from simkernel.asm import assemble, assemble_in_child
 from simkernel.errors import KernelSourceError, LearnerError
-from tests.kernels import macros, with_body
+from simkernel.kernel import layout
+from tests.kernels import assemble, assemble_in_child, macros, with_body
 
 pytestmark = pytest.mark.keystone
 

@@ -9,8 +9,8 @@ from itertools import count
 from lessons.scenarios import SCENARIOS, begin
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, Event, Int3Taken
-from simkernel.narrate import sentence
-from simkernel.simulation import Simulation
+from simkernel.sim.narrate import sentence
+from simkernel.sim.simulation import Simulation
 
 MOST = 24
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simkernel.hw.fetch import FetchModel, words_at
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
 from simkernel.schedule import QUANTUM
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel import layout
-from simkernel.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, run_back_to, run_to
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import layout
+from simkernel.sim.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, run_back_to, run_to
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 
 @pytest.fixture

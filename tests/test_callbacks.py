@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simkernel import layout, tracefs
+from simkernel import tracefs
 from simkernel.ftrace.commands import RegisterOps
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, create_trampoline
-from simkernel.image import KernelImage
-from simkernel.image.sources import guest_sources
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.sources import guest_sources
+from simkernel.sim.simulation import Simulation
 from tests.guest import vitals
 from tests.guest.whole_kernel import WholeKernel
 from tests.linux_ftrace_64 import assembled

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from simkernel import disasm, tracefs
 from simkernel.ftrace.commands import SetTracer
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.linux_calls import LinuxCalls
 from tests.linux_source import in_source
 from tests.test_names import ROOT, listed, needs_source

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import simkernel.hw.cpu as cpu_module
-from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.hw.cpu import Cpu, Mapping
 from simkernel.hw.memory import new_buffer
-from simkernel.layout import VECTOR_PF
+from simkernel.kernel import layout
+from simkernel.kernel.layout import VECTOR_PF
 
 CODE = 0xFFFF_FFFF_8100_0000
 STACK = 0xFFFF_FFFF_8800_0000

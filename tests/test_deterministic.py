@@ -10,13 +10,13 @@ import sys
 import pytest
 
 from simkernel import tracefs
-from simkernel.digest import state_digest
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
 from simkernel.schedule import Policy
-from simkernel.simulation import Simulation
+from simkernel.sim.digest import state_digest
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
 COMMANDS = (

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import simkernel
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.ftrace.commands import SetTracer
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage, layout
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
 

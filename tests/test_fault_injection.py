@@ -17,12 +17,12 @@ from simkernel.events import Logged
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import GuestMemory
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
-from simkernel.options import Options
 from simkernel.schedule import Act
-from simkernel.simulation import Simulation
-from simkernel.validate import validate_records, validate_sites, validate_workload
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.validate import validate_records, validate_sites, validate_workload
 
 IMAGE = KernelImage.default()
 SCRIPT: tuple[Command, ...] = (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel import disasm, insn, layout, ringbuffer
+from simkernel import disasm, insn
 from simkernel.errors import GuestError
-from simkernel.poke import Batch, Poke, TextPoke
+from simkernel.kernel import layout
+from simkernel.patching.poke import Batch, Poke, TextPoke
 from simkernel.protocol import INT3_PROTOCOL
 from simkernel.schedule import Run
+from simkernel.trace import ringbuffer
 from tests.guest.core_kernel import CoreKernel, core_image
 
 pytestmark = pytest.mark.keystone

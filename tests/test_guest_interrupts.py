@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.errors import GuestError
-from simkernel.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, Poke, TextPoke
+from simkernel.kernel import layout
+from simkernel.patching.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, Poke, TextPoke
 from simkernel.protocol import INT3_PROTOCOL
 from simkernel.schedule import Nmi, Run
 from tests.guest.core_kernel import CoreKernel

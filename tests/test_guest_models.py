@@ -11,8 +11,8 @@ from functools import cache
 import pytest
 
 from simkernel import disasm
-from simkernel.image import KernelImage, Symbol
-from simkernel.stacks import stack_of
+from simkernel.kernel import KernelImage, Symbol
+from simkernel.kernel.stacks import stack_of
 from tests.guest import models, vitals
 from tests.guest.whole_kernel import WholeKernel, default_image, without_body
 

@@ -7,12 +7,12 @@ from importlib import resources
 
 import pytest
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage, layout
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.guest.whole_kernel import C
 
 # How many of its bytes lie before the end of a line (of a page: __task_pid_nr_ns).

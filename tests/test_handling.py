@@ -9,8 +9,8 @@ import pytest
 from simkernel import disasm
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 
 class Watcher:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
-from simkernel.options import Options
 from simkernel.schedule import Nmi, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.digest import state_digest
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 
 @pytest.fixture

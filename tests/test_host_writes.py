@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from simkernel import layout
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.ftrace.commands import (
     Command,
@@ -26,11 +25,11 @@ from simkernel.ftrace.commands import (
 )
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.poke import TextPoke
+from simkernel.kernel import KernelImage, layout
+from simkernel.patching.poke import TextPoke
 from simkernel.schedule import Run
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
 DELIVERED = (ExceptionTaken, InterruptTaken, Int3Taken)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel import insn, layout, tracefs
+from simkernel import insn, tracefs
 from simkernel.ftrace.commands import SetFilter, SetTracer
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.ringbuffer import merged
-from simkernel.simulation import Simulation
-from simkernel.validate import verdicts
+from simkernel.kernel import KernelImage, layout
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.validate import verdicts
+from simkernel.trace.ringbuffer import merged
 
 ENDBR64 = bytes.fromhex("f30f1efa")
 

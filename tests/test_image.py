@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import disasm, insn, layout
-from simkernel.asm import assemble
+from simkernel import disasm, insn
 from simkernel.errors import KernelSourceError, LearnerError, OurError
-from simkernel.image import KernelImage, artefact
-from tests.kernels import tiny, with_body
+from simkernel.kernel import KernelImage, artefact, layout
+from tests.kernels import assemble, tiny, with_body
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +115,7 @@ def test_an_artefact_comes_back_as_it_was_packed() -> None:
 def test_the_packaged_kernel_is_that_of_the_sources() -> None:
     """Assembled at another time, in another process: so the assembler gives the same bytes each time, too."""
     done = subprocess.run(
-        [sys.executable, "-m", "simkernel.image", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "simkernel.kernel", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "sites" in done.stdout

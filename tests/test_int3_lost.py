@@ -8,15 +8,14 @@ import dataclasses
 
 import pytest
 
-from simkernel import layout
 from simkernel.events import BatchReleased, Int3Taken, Oopsed, SyncEnded
 from simkernel.ftrace.commands import SetFilter, SetTracer
-from simkernel.image import KernelImage, Segment
-from simkernel.oops import read_oops
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, Segment, layout
 from simkernel.protocol import INT3_PROTOCOL, Protocol
 from simkernel.schedule import Act, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.oops import read_oops
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 SITE = "vfs_read"
 INTERRUPT_GATE, TRAP_GATE = 0xEE, 0xEF  # present, DPL 3, and the type (SDM vol. 3, 6.11)

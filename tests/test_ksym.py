@@ -7,14 +7,14 @@ import re
 
 import pytest
 
-from simkernel import layout, tracefs
+from simkernel import tracefs
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import RegisterOps, SetTracer
 from simkernel.ftrace.needs import symbol_text
-from simkernel.image import KernelImage
-from simkernel.oops import read_oops
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage, layout
+from simkernel.sim.oops import read_oops
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 PRINTED = re.compile(r"([a-z_]\w*)\+0x([0-9a-f]+)/0x([0-9a-f]+)")
 

@@ -16,7 +16,7 @@ from simkernel.events import SiteRan
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
-from simkernel.moment import open_moment
+from simkernel.sim.moment import open_moment
 from tests.tui.playing import another
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import Command, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
 from simkernel.protocol import INT3_PROTOCOL, protocol_of
 from simkernel.schedule import Choice, Nmi, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.digest import state_digest
+from simkernel.sim.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.moments import rewritten
 
 TRACE = (SetFilter("filter", "vfs_read\n"), SetTracer("function"))

@@ -11,11 +11,11 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
-from simkernel.image import KernelImage
-from simkernel.moment import Moment, moment_string, open_moment
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
 from simkernel.schedule import Run
-from simkernel.simulation import Simulation
+from simkernel.sim.moment import Moment, moment_string, open_moment
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.moments import armoured, held, rewritten
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from simkernel.errors import LearnerError
-from simkernel.image import KernelImage
-from simkernel.moment import MARK, Moment, moment_string, open_moment
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.sim.moment import MARK, Moment, moment_string, open_moment
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 
 @pytest.fixture(scope="module")

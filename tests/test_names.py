@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import layout
-from simkernel.image import KernelImage, Symbol
+from simkernel.kernel import KernelImage, Symbol, layout
 from tests.guest.whole_kernel import WholeKernel
 from tests.linux_source import LinuxSource, in_source
 from tui.commands import config

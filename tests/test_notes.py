@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from simkernel.image import KernelImage
-from simkernel.image.notes import notes_of
+from simkernel.kernel import KernelImage
+from simkernel.kernel.notes import notes_of
 from tests.test_names import NAMES
 
 MACROS = """/* macros.S: words. Simplified: of macros. */

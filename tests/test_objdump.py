@@ -9,12 +9,12 @@ from pathlib import Path
 import capstone
 import pytest
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.disasm import gnu
 from simkernel.ftrace.commands import SetTracer
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage, layout
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.objdump import Line, needs_objdump, objdump
 from tests.test_disasm import CODE
 

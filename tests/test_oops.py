@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import layout
 from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.oops import PF_INSTR, PF_PROT, Oops, read_oops
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage, layout
+from simkernel.sim.oops import PF_INSTR, PF_PROT, Oops, read_oops
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.test_names import ROOT, needs_source
 from tests.tui.playing import another
 from tui.stepper.actions import apply

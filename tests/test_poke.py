@@ -6,16 +6,16 @@ import ctypes
 
 import pytest
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.errors import LearnerError
 from simkernel.events import SiteStored
 from simkernel.ftrace.commands import SetFilter, SetTracer, UseProtocol
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage, layout
 from simkernel.machine import Machine
-from simkernel.moment import moment_string, open_moment
-from simkernel.poke import Batch, Poke, TextPoke
-from simkernel.simulation import Simulation
+from simkernel.patching.poke import Batch, Poke, TextPoke
+from simkernel.sim.moment import moment_string, open_moment
+from simkernel.sim.simulation import Simulation
 
 
 def ready(function: str, protocol: str = "int3") -> Simulation:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 import simkernel
-from simkernel import layout, tracefs
+from simkernel import tracefs
 from simkernel.events import ExceptionTaken, Oopsed
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import Command, RegisterOps, SetTracer
-from simkernel.image import KernelImage
-from simkernel.oops import Oops, read_oops
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, layout
 from simkernel.schedule import Nmi
-from simkernel.simulation import Simulation
+from simkernel.sim.oops import Oops, read_oops
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.guest.models import SCRATCH, put
 from tests.guest.whole_kernel import MASK, C, WholeKernel, default_image
 from tests.test_names import ROOT, needs_source

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simkernel import layout, ringbuffer
 from simkernel.ftrace.commands import ResetBuffer, SetFilter, SetTracer
-from simkernel.options import Options
-from simkernel.ringbuffer import Record, Ring, totals
+from simkernel.kernel import layout
 from simkernel.schedule import Act
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.trace import ringbuffer
+from simkernel.trace.ringbuffer import Record, Ring, totals
 from tests.ftrace.fakes import FakeMemory
 
 

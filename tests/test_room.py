@@ -18,8 +18,8 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from simkernel import room
 before = room.used()
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 import tui.cli, tui.app.app
 loaded = room.used()
 kept = []

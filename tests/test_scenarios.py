@@ -8,13 +8,13 @@ import pytest
 
 from lessons.beats import Beats
 from lessons.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
-from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.events import Int3Taken, InterruptTaken, Oopsed, Parked, SiteStored, SyncAnswered, SyncSent
 from simkernel.hw.fetch import FetchModel
-from simkernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
-from simkernel.options import Options
+from simkernel.kernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
 from simkernel.schedule import Policy, ScheduleState, Seeded
+from simkernel.sim.digest import state_digest
+from simkernel.sim.options import Options
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import what_it_does

@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 import pytest
 
-from simkernel.digest import state_digest
 from simkernel.events import Int3Taken, SiteStored
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.cpu import Cpu, Fault
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.sim.digest import state_digest
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
 WITHIN = 100  # steps of CPUs after a write, in which a translation that should have gone must show

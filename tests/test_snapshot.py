@@ -10,19 +10,18 @@ from typing import Any
 
 import pytest
 
-from simkernel import layout
 from simkernel.events import BatchReleased, BatchStarted
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.narrate import sentence
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import INT3_PROTOCOL
-from simkernel.ringbuffer import Ring, merged
 from simkernel.schedule import Run
-from simkernel.simulation import Simulation
-from simkernel.snapshot import DONE, NOW, TO_COME, Snapshot
-from simkernel.snapshot.trace import TAIL, trace_tail
+from simkernel.sim.narrate import sentence
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot import DONE, NOW, TO_COME, Snapshot
+from simkernel.sim.snapshot.trace import TAIL, trace_tail
+from simkernel.trace.ringbuffer import Ring, merged
 
 FROZEN = (int, float, str, bytes, bool, type(None), Enum)
 

@@ -9,11 +9,11 @@ import pytest
 import unicorn
 from unicorn import x86_const as x86
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.errors import LearnerError
-from simkernel.image import KernelImage
-from simkernel.image.symbols import SUBSYSTEMS
-from simkernel.image.synthetic import MAX_FUNCTIONS, call_graph, shapes
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.symbols import SUBSYSTEMS
+from simkernel.kernel.synthetic import MAX_FUNCTIONS, call_graph, shapes
 
 
 @cache

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from simkernel import tracefs
-from simkernel.digest import state_digest
 from simkernel.errors import LearnerError
 from simkernel.events import Event
 from simkernel.ftrace.commands import Command, RegisterOps, ResetBuffer, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.task import PatchingTask
-from simkernel.history import Pages
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel, View
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
-from simkernel.options import Options
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
-from simkernel.simulation import Simulation
+from simkernel.sim.digest import state_digest
+from simkernel.sim.history import Pages
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
 CPUS = 2
@@ -56,7 +56,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 @pytest.fixture(autouse=True)
 def close_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     """So close that short walks go back to some that lie within a patch."""
-    monkeypatch.setattr("simkernel.simulation.CHECKPOINT_ENTRIES", 60)
+    monkeypatch.setattr("simkernel.sim.simulation.CHECKPOINT_ENTRIES", 60)
 
 
 class Walk(RuleBasedStateMachine):
@@ -192,7 +192,7 @@ def test_a_part_that_is_not_put_back_is_noticed(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("put_back", [True, False])
 def test_unsettled_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back: bool) -> None:
-    monkeypatch.setattr("simkernel.simulation.CHECKPOINT_ENTRIES", 1)
+    monkeypatch.setattr("simkernel.sim.simulation.CHECKPOINT_ENTRIES", 1)
     if not put_back:
         monkeypatch.setattr(View, "restore", lambda *_: None)
     simulation = Simulation.boot(Options(model=FetchModel.BYTE, policy=Policy.LATE), IMAGE)

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from simkernel import layout, tracefs
+from simkernel import tracefs
 from simkernel.errors import LearnerError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import (
@@ -21,9 +21,10 @@ from simkernel.ftrace.commands import (
     UnregisterOps,
 )
 from simkernel.ftrace.plan import Verify
-from simkernel.ringbuffer import Record
+from simkernel.kernel import layout
+from simkernel.trace import TABLE, View, trace_text
+from simkernel.trace.ringbuffer import Record
 from simkernel.tracefs import FILES, TracefsError, Written
-from simkernel.tracers import TABLE, View, trace_text
 from tests.ftrace.fakes import NAMES, Setup, do
 
 

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol
 from simkernel.schedule import Act
-from simkernel.simulation import Simulation
-from simkernel.validate import (
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.validate import (
     Verdict,
     fetchable,
     validate_phase,

@@ -11,7 +11,7 @@ from simkernel.errors import LearnerError
 from tui.streams import say
 
 if TYPE_CHECKING:
-    from simkernel.simulation import Simulation
+    from simkernel.sim.simulation import Simulation
 
 COMMANDS = ("functions", "trace", "funccount", "show")  # those that take patterns
 

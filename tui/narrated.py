@@ -11,8 +11,8 @@ from tui.plain import phase_lines, site_lines
 
 if TYPE_CHECKING:
     from simkernel.protocol import Phase
-    from simkernel.simulation import Simulation
-    from simkernel.snapshot import SiteView, Snapshot
+    from simkernel.sim.simulation import Simulation
+    from simkernel.sim.snapshot import SiteView, Snapshot
 
 TURNS = 400  # choices of 2,000 instructions, within which a CPU comes by if the function is called at all
 
@@ -37,7 +37,7 @@ class Narrator:
 
     def look(self) -> SiteView:
         """The site as it is now."""
-        from simkernel.snapshot import Snapshot
+        from simkernel.sim.snapshot import Snapshot
 
         self._snapshot = Snapshot.of(self.simulation, self._snapshot, self.site)
         assert self._snapshot.site is not None
@@ -105,7 +105,7 @@ class Narrator:
         return batch is not None and self.site in batch.sites.tolist()
 
     def _tell(self, events: list[Any]) -> None:
-        from simkernel.narrate import sentence
+        from simkernel.sim.narrate import sentence
 
         for event in events:
             if not (event.is_beat or type(event).__name__ == "SyncSkipped") or not self._of_the_site(event):

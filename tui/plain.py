@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simkernel.protocol import Phase, Protocol
-    from simkernel.snapshot import MayRun, SiteView
+    from simkernel.sim.snapshot import MayRun, SiteView
 
 SITE_BYTES = 5
 

@@ -11,9 +11,9 @@ from tui.output import Progress, progress
 if TYPE_CHECKING:
     from simkernel.ftrace.commands import Command
     from simkernel.ftrace.filters import FunctionNames
-    from simkernel.image import KernelImage
-    from simkernel.options import Options as EngineOptions
-    from simkernel.simulation import Simulation
+    from simkernel.kernel import KernelImage
+    from simkernel.sim.options import Options as EngineOptions
+    from simkernel.sim.simulation import Simulation
 
 SLICE = 100_000  # instructions between two looks at the progress line
 BRISK, CLOSE = (16, 256), (1, 24)  # patch_quantum and act_odds: where nobody looks at single steps, and where one does
@@ -22,8 +22,8 @@ BRISK, CLOSE = (16, 256), (1, 24)  # patch_quantum and act_odds: where nobody lo
 def engine_options(options: Options, protocol: str = "int3", pace: tuple[int, int] = BRISK) -> EngineOptions:
     """The engine's options for a command's."""
     from simkernel.hw.fetch import FetchModel
-    from simkernel.options import Options as EngineOptions
     from simkernel.schedule import Policy
+    from simkernel.sim.options import Options as EngineOptions
 
     return EngineOptions(
         cpus=options.cpus,
@@ -41,7 +41,7 @@ def engine_options(options: Options, protocol: str = "int3", pace: tuple[int, in
 
 def image_of(options: Options) -> KernelImage:
     """The kernel that the options name, not booted."""
-    from simkernel.options import load_image
+    from simkernel.sim.options import load_image
 
     with progress("loading the kernel"):
         return load_image(engine_options(options))
@@ -58,7 +58,7 @@ def boot(
     options: Options, protocol: str = "int3", image: KernelImage | None = None, pace: tuple[int, int] = BRISK
 ) -> Simulation:
     """A booted kernel; `image` where it is at hand already."""
-    from simkernel.simulation import Simulation
+    from simkernel.sim.simulation import Simulation
 
     image = image or image_of(options)
     with progress("booting"):

@@ -10,30 +10,29 @@
 A source has two parts: text, and after a line `.data`, data (`.text` goes back; `.bss` is data too, of zeroes, and says
 so in kallsyms). All files are one unit: the text of all, then, page aligned, the data of all, then the sorted table of
 sites from `__start_mcount_loc` to `__stop_mcount_loc`. The names `_text`, `_stext`, `_etext`, `_sdata` and `_edata` are
-there too. Every constant of `layout.py` can
-be used by its name. `.Lname` and `1:` are private to their file.
+there too. Every constant of the target can be used by its name. `.Lname` and `1:` are private to their file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simkernel import layout
 from simkernel.asm import keystone
 from simkernel.asm.child import assemble_in_child
 from simkernel.asm.faults import Faults
-from simkernel.asm.link import Assembly, Symbol, link
+from simkernel.asm.link import Assembly, Symbol, Target, link
 from simkernel.asm.macros import Expander
 from simkernel.asm.source import statements
 from simkernel.asm.unit import Unit
 
-__all__ = ["Assembly", "Symbol", "assemble", "assemble_in_child", "available"]
+__all__ = ["Assembly", "Symbol", "Target", "assemble", "assemble_in_child", "available"]
 
 available = keystone.available
 
 
 def assemble(
     sources: Sequence[tuple[str, str]],
+    target: Target,
     *,
     ibt: bool = False,
     sites: bool = True,
@@ -44,6 +43,7 @@ def assemble(
 
     Args:
         sources: macros first; a name defined in one file is known in all (a constant or macro: in those after it).
+        target: the constants that sources may use, and where the text lies.
         ibt: define CONFIG_X86_KERNEL_IBT, so that functions begin with endbr64.
         sites: False leaves out every `call __fentry__`, for comparison.
         core: how many of the sources are ours, before those of a learner; their errors are put in a learner's words.
@@ -53,7 +53,7 @@ def assemble(
         KernelSourceError: lines are wrong; it names file and line of each. LearnerError: the whole cannot be used, or
             there is no Keystone.
     """
-    constants = dict(layout.assembler_constants())
+    constants = dict(target.constants)
     if ibt:
         constants["CONFIG_X86_KERNEL_IBT"] = 1
     faults = Faults(tuple(file for file, _ in sources))
@@ -61,4 +61,4 @@ def assemble(
     unit = Unit(faults, with_sites=sites, own_files=frozenset(file for file, _ in sources[:core]))
     for index, (file, text) in enumerate(sources):
         unit.add_file(index, file, expander.expand(statements(file, text, faults)))
-    return link(unit, watch)
+    return link(unit, target, watch)

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from simkernel.asm.link import Assembly, Symbol
+from simkernel.asm.link import Assembly, Symbol, Target
 from simkernel.asm.rules import shown
 from simkernel.asm.source import Statement
 from simkernel.child import child_process
@@ -36,7 +36,12 @@ _KILLED = {
 
 
 def assemble_in_child(
-    sources: Sequence[tuple[str, str]], *, ibt: bool = False, time_limit: float = TIME_LIMIT, core: int = 0
+    sources: Sequence[tuple[str, str]],
+    target: Target,
+    *,
+    ibt: bool = False,
+    time_limit: float = TIME_LIMIT,
+    core: int = 0,
 ) -> Assembly:
     """`assemble`, in a child process that has `time_limit` seconds and MEMORY_LIMIT bytes.
 
@@ -44,7 +49,15 @@ def assemble_in_child(
         KernelSourceError, LearnerError: as `assemble`, and LearnerError when the time or the memory is used up.
     """
     request = json.dumps(
-        {"sources": [list(source) for source in sources], "ibt": ibt, "seconds": time_limit, "core": core}
+        {
+            "sources": [list(source) for source in sources],
+            "constants": dict(target.constants),
+            "base": target.base,
+            "size": target.size,
+            "ibt": ibt,
+            "seconds": time_limit,
+            "core": core,
+        }
     )
     try:
         with child_process("simkernel.asm", stdin=subprocess.PIPE) as process:

@@ -7,6 +7,7 @@ is asked for with a `.quad` after the data, and read off the end.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from simkernel.asm.macros import nearest
 from simkernel.asm.source import CHARACTER, NAME, STRING, Statement
 from simkernel.asm.unit import OWN_LABELS, Unit
 from simkernel.errors import KernelSourceError, LearnerError, OurError
-from simkernel.layout import PAGE_SIZE, TEXT_BASE, TEXT_SIZE
+from simkernel.hw.x86 import PAGE_SIZE
 
 # what stands behind the name of a C macro: of `f(%rip)` it is a register
 _CALLED = re.compile(r"\s*\(\s*[^%,\s]")
@@ -42,6 +43,21 @@ class Symbol:
     traced: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a kernel is assembled for.
+
+    Attributes:
+        constants: numbers by name, which its sources may use.
+        base: the address of its text; the data lies behind it.
+        size: bytes that there is room for.
+    """
+
+    constants: Mapping[str, int]
+    base: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Assembly:
     """An assembled kernel: bytes of the text at `base`, of the data behind it, symbols by address, sites sorted."""
@@ -54,7 +70,7 @@ class Assembly:
     sites: tuple[int, ...]
 
 
-def link(unit: Unit, watch: keystone.Watch | None = None) -> Assembly:
+def link(unit: Unit, target: Target, watch: keystone.Watch | None = None) -> Assembly:
     """Assemble the gathered unit and read everything back.
 
     Args:
@@ -64,40 +80,41 @@ def link(unit: Unit, watch: keystone.Watch | None = None) -> Assembly:
     Raises:
         KernelSourceError: statements are refused or wrong. LearnerError: no site, or too large for the map.
     """
-    faults = unit.faults
-    _leave_out_refused(unit, _check_names(unit))
+    faults, base = unit.faults, target.base
+    _leave_out_refused(unit, target.size, _check_names(unit))
     _check_marks(unit)
     if watch or faults.lines:
-        _ask_for_each(unit, watch)
+        _ask_for_each(unit, base, watch)
     faults.report()
     names = [name for name in unit.labels if not name.startswith(".L")]
     wanted = [*OWN_LABELS, *names, *(end for _, end in unit.marks), *(label for label, _ in unit.sites)]
     starts = [f".Lstatement_{i}" for i in range(len(unit.text))]
-    binary = keystone.assemble_unit(_lines(unit, [*wanted, *starts]), TEXT_BASE)
+    binary = keystone.assemble_unit(_lines(unit, [*wanted, *starts]), base)
     if binary is None:
-        raise _refused(unit)
+        raise _refused(unit, base)
     table = np.frombuffer(binary[-8 * (len(wanted) + len(starts)) :], dtype="<u8")
     values = [int(value) for value in table]
     address = dict(zip(wanted, values, strict=False))
     places = values[len(wanted) :]
-    if address["_edata"] - TEXT_BASE + 8 * len(values) != len(binary) or address["_edata"] - TEXT_BASE > TEXT_SIZE:
-        raise LearnerError(f"the kernel takes {len(binary):#x} bytes; the map has room for {TEXT_SIZE:#x}")
-    text = binary[: address["_etext"] - TEXT_BASE]
-    data = binary[address["_sdata"] - TEXT_BASE : address["_edata"] - TEXT_BASE]
+    if address["_edata"] - base + 8 * len(values) != len(binary) or address["_edata"] - base > target.size:
+        raise LearnerError(f"the kernel takes {len(binary):#x} bytes; the map has room for {target.size:#x}")
+    text = binary[: address["_etext"] - base]
+    data = binary[address["_sdata"] - base : address["_edata"] - base]
     _check_zeroes(unit, data, address)
     ends = [*places, address["_etext"]]
-    reread.check_text(text, TEXT_BASE, unit.text, ends, _all_labels(unit, address, places), faults)
+    reread.check_text(text, base, unit.text, ends, _all_labels(unit, address, places), faults)
     faults.report()
     sites = tuple(address[label] for label, _ in unit.sites)
     if list(sites) != sorted(set(sites)):
         raise OurError("the sites are not in the order of their addresses")
-    return Assembly(TEXT_BASE, text, address["_sdata"], data, _symbols(unit, names, address), sites)
+    return Assembly(base, text, address["_sdata"], data, _symbols(unit, names, address), sites)
 
 
-def _leave_out_refused(unit: Unit, unknown: set[Statement]) -> None:
+def _leave_out_refused(unit: Unit, room: int, unknown: set[Statement]) -> None:
     """Refuse what `rules` refuses, and a kernel that could outgrow the map, before Keystone begins to make it.
 
     Args:
+        room: bytes that the map has for text and data.
         unknown: statements with a name that nothing defines; that it is no constant either is not said of it.
     """
     most = 0
@@ -112,12 +129,12 @@ def _leave_out_refused(unit: Unit, unknown: set[Statement]) -> None:
                         raise statement.error(str(error)) from error
                 else:
                     kept.append(statement)
-            if most > TEXT_SIZE:
+            if most > room:
                 unit.faults.add(
                     Unfinished(
                         statement.file,
                         statement.line,
-                        f"up to here the kernel may take {most:#x} bytes; the map has room for {TEXT_SIZE:#x}",
+                        f"up to here the kernel may take {most:#x} bytes; the map has room for {room:#x}",
                     )
                 )
                 unit.faults.report()
@@ -128,18 +145,18 @@ def _learners(unit: Unit) -> list[Statement]:
     return [statement for statement in (*unit.text, *unit.data) if unit.is_learners(statement)]
 
 
-def _ask_for_each(unit: Unit, watch: keystone.Watch | None) -> None:
+def _ask_for_each(unit: Unit, base: int, watch: keystone.Watch | None) -> None:
     known = unit.faults.places()
-    for error in keystone.refused(_learners(unit), TEXT_BASE, watch):
+    for error in keystone.refused(_learners(unit), base, watch):
         if (error.file, error.line) not in known or error.message.endswith("invalid mnemonic"):
             unit.faults.add(error)
 
 
-def _refused(unit: Unit) -> LearnerError | OurError:
+def _refused(unit: Unit, base: int) -> LearnerError | OurError:
     """Why Keystone does not assemble the whole."""
-    _ask_for_each(unit, None)
+    _ask_for_each(unit, base, None)
     unit.faults.report()
-    found = keystone.refused_together([*unit.text, *unit.data], TEXT_BASE)
+    found = keystone.refused_together([*unit.text, *unit.data], base)
     if found:
         return found.error(f"Keystone cannot assemble '{rules.shown(found.text)}' here: its label is too far away")
     if unit.last_file in unit.own_files:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.errors import LearnerError, OurError, nearest
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage, layout
 
 CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.explore.case import Case
 from simkernel.hw.cpu import GENERAL, Cpu, Mapping
 from simkernel.insn import nondeterministic
+from simkernel.kernel import layout
 
 DATA = 0xFFFF_FFFF_9000_0000
 DATA_SIZE = 2 * layout.PAGE_SIZE

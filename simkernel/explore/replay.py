@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.errors import GuestError, OurError
 from simkernel.events import BatchStarted, Event
 from simkernel.explore.case import NMI_SITE, Case
@@ -23,12 +23,13 @@ from simkernel.explore.witness import Witness
 from simkernel.explore.world import Mode, World
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetOpsFilter, SetTracer, UseProtocol
 from simkernel.hw.fetch import FetchModel
+from simkernel.kernel import layout
 from simkernel.machine import Machine
-from simkernel.moment import Moment
-from simkernel.options import Options
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
-from simkernel.simulation import Simulation
+from simkernel.sim.moment import Moment
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 ELSEWHERE = (NMI_SITE, "fifo_open")  # one of them is traced all the time, so that an update has one site
 TICK = 200_000  # instructions between two ticks: a schedule has room between them

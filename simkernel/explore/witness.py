@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
 from simkernel.explore.case import Case
 from simkernel.hw.cpu import GENERAL
-from simkernel.poke import PARKED
+from simkernel.kernel import layout
+from simkernel.patching.poke import PARKED
 from simkernel.schedule import Act, Choice, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 
 PF_INSTRUCTION = 16  # page fault error code: the fetch itself (SDM vol. 3, figure 4-12)
 

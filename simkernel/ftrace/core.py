@@ -16,7 +16,6 @@ from functools import cached_property
 
 import numpy as np
 
-from simkernel import layout
 from simkernel.errors import OurError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
@@ -57,6 +56,7 @@ from simkernel.ftrace.plan import (
 from simkernel.ftrace.report import UPDATE_INIT, BugSite, bug_report
 from simkernel.ftrace.state import FtraceState
 from simkernel.ftrace.update import Update, dead_tracer
+from simkernel.kernel import layout
 
 NOP5 = b"\x0f\x1f\x44\x00\x00"
 UNSUPPORTED = {

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import layout
 from simkernel.errors import LearnerError
+from simkernel.kernel import layout
 
 Ips = npt.NDArray[np.uint64]
 

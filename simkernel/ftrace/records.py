@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import layout
 from simkernel.ftrace.needs import Memory
+from simkernel.kernel import layout
 
 FTRACE_FL_ENABLED = 1 << 31
 FTRACE_FL_REGS = 1 << 30

@@ -20,7 +20,7 @@ from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
 from simkernel.ftrace.targets import current_targets
 from simkernel.ftrace.trampolines import CallerCode, call_target
-from simkernel.image import RELEASE
+from simkernel.kernel import RELEASE
 
 UPDATE_INIT = 4  # a verdict of ftrace_init() alone
 BUG_TYPES = {  # print_bug_type()

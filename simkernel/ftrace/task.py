@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simkernel import layout
 from simkernel.errors import LearnerError, OurError
 from simkernel.events import (
     EarlyPoked,
@@ -44,8 +43,9 @@ from simkernel.ftrace.plan import (
     Verify,
     WriteTrampoline,
 )
+from simkernel.kernel import layout
 from simkernel.machine import Machine
-from simkernel.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, PokeState, TextPoke
+from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, PokeState, TextPoke
 from simkernel.protocol import Protocol, protocol_of
 
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at

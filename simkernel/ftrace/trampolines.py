@@ -19,10 +19,10 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, replace
 
-from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.ftrace.needs import Kernel, Machine
 from simkernel.ftrace.ops import FtraceError
+from simkernel.kernel import layout
 
 OP_REF = b"\x48\x8b\x15"  # movq disp32(%rip), %rdx
 OP_REF_SIZE = 7

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simkernel.image.synthetic import CELL, call_graph
 from simkernel.insn import CALL, INT3, NOP5, NOPS, SITE_SIZE
+from simkernel.kernel.synthetic import CELL, call_graph
 from simkernel.overhead import code, mix, native, tracing
 from simkernel.overhead.exact import exact
 

@@ -16,8 +16,8 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simkernel.image.synthetic import HOT, shapes
 from simkernel.insn import CALL, INT3, SITE_SIZE
+from simkernel.kernel.synthetic import HOT, shapes
 
 OBJECT, OBJECTS = 128, 64  # bytes of an object, and how many there are
 POINTERS, FIELDS = range(0x0, 0x20, 8), range(0x20, 0x80, 8)  # of an object: addresses of others; words to work on

@@ -9,11 +9,11 @@ from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.ftrace.commands import Command
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.image.kernel import Segment
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
+from simkernel.kernel.image import Segment
 from simkernel.schedule import QUANTUM, Act, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 IPI = 600  # instructions, more than any sync IPI takes: the CPU then halts again
 MOST_ROUNDS = 1_000  # of all CPUs, until the tasks sleep; a few dozen are needed

@@ -13,10 +13,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from simkernel import layout
 from simkernel.errors import OurError
-from simkernel.image import KernelImage
 from simkernel.insn import call
+from simkernel.kernel import KernelImage, layout
 from simkernel.overhead import code, native
 
 PCPU_AT, TASK_AT, OPS_AT, HANDLER_AT, HASH_AT = (page * native.PAGE for page in (16, 17, 18, 19, 20))

@@ -17,9 +17,9 @@ from simkernel.errors import LearnerError
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.ftrace.ops import FTRACE_OPS_FL_SAVE_REGS
-from simkernel.image import KernelImage
-from simkernel.image.sources import guest_sources
 from simkernel.insn import NOP5
+from simkernel.kernel import KernelImage
+from simkernel.kernel.sources import guest_sources
 from simkernel.overhead.workload import Workload
 
 MACROS, FENTRY = "macros.S", "call __fentry__"

@@ -14,16 +14,15 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simkernel import layout
 from simkernel.errors import GuestError
 from simkernel.ftrace.commands import Command
-from simkernel.image import KernelImage
 from simkernel.insn import SITE_SIZE
-from simkernel.layout import PCPU_CLOCK
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.layout import PCPU_CLOCK
 from simkernel.schedule import QUANTUM, Act, Run
-from simkernel.simulation import Simulation
-from simkernel.snapshot.lanes import task_name
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot.lanes import task_name
 
 LATE = 1 << 40  # nanoseconds of the guest's clock: every timer is due
 MOST_CHOICES = 20_000  # of a workload, a hundred times what the default kernel needs

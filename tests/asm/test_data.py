@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from simkernel.asm import assemble
 from simkernel.errors import KernelSourceError
 from tests.asm.gnu import gnu_bytes, needs_gnu_as
-from tests.kernels import with_body
+from tests.kernels import assemble, with_body
 
 pytestmark = pytest.mark.keystone
 

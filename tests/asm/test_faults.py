@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import layout
-from simkernel.asm import assemble, assemble_in_child, keystone
+from simkernel.asm import keystone
 from simkernel.asm.child import answer_of_error, stuck_at
 from simkernel.asm.faults import MAX_TOLD, Faults
 from simkernel.asm.macros import Expander
 from simkernel.asm.source import statements
 from simkernel.asm.unit import Unit
 from simkernel.errors import KernelSourceError, LearnerError
-from simkernel.image import KernelImage
-from simkernel.image.sources import guest_sources
-from tests.kernels import with_body
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.sources import guest_sources
+from tests.kernels import assemble, assemble_in_child, with_body
 
 pytestmark = pytest.mark.keystone
 

@@ -13,9 +13,9 @@ import pytest
 
 from simkernel.errors import KernelSourceError
 from simkernel.ftrace.commands import SetTracer
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 pytestmark = pytest.mark.keystone
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 
 from simkernel.ftrace.commands import SetTracer, TracingOn
-from simkernel.options import Options
 from simkernel.overhead.quiet import at_rest, carry_out
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.bench.memory import peak
 
 STEPS = 100_000

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 from tests.bench.long import history
 from tests.bench.table import Table, seconds
 

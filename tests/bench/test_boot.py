@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel.image import KernelImage
-from simkernel.image.kernel import load_default
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.kernel.image import load_default
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.bench.table import Table, shortest
 
 

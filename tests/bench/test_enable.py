@@ -10,9 +10,9 @@ import pytest
 from simkernel import insn
 from simkernel.events import BatchStarted, Event, SyncAnswered, SyncSent
 from simkernel.ftrace.commands import SetTracer, TracingOn
-from simkernel.layout import TP_VEC_MAX
+from simkernel.kernel.layout import TP_VEC_MAX
 from simkernel.overhead.quiet import at_rest, carry_out
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 from tests.bench.table import Table, seconds
 
 CPUS = 4

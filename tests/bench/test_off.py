@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.hw.exceptions import deliver
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.image.sources import guest_sources
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.sources import guest_sources
 from simkernel.machine import Machine
 from tests.bench.table import Table
 

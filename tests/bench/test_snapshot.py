@@ -9,10 +9,10 @@ import pytest
 
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
-from simkernel.simulation import Simulation
-from simkernel.snapshot import Snapshot
+from simkernel.kernel import KernelImage
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot import Snapshot
 from tests.bench.table import Table, seconds
 
 

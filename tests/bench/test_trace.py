@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 import unicorn
 
-from simkernel import layout
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.cpu import RFLAGS_IF, _Batch
+from simkernel.kernel import layout
 from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
 from tests.bench.table import Table, seconds

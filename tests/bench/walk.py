@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkernel import disasm
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
-from simkernel.options import Options
 from simkernel.schedule import QUANTUM, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 
 def _start_over(image: KernelImage) -> int:

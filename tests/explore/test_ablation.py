@@ -14,8 +14,8 @@ from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.reasons import REASONS, verdict_of, why
 from simkernel.explore.replay import Stages, replay
 from simkernel.hw.fetch import FetchModel
-from simkernel.moment import open_moment
 from simkernel.protocol import PROTOCOLS, protocol_of
+from simkernel.sim.moment import open_moment
 
 
 def test_the_page_is_what_the_search_says() -> None:

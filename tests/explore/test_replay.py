@@ -13,8 +13,8 @@ from simkernel.explore.properties import USUAL, names_of
 from simkernel.explore.replay import Stages, replay
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.hw.fetch import FetchModel
-from simkernel.moment import open_moment
 from simkernel.protocol import protocol_of
+from simkernel.sim.moment import open_moment
 from tests.explore.test_gallery import GALLERY
 
 ODD = ("stop_machine without park", "stop_machine without unpark", "stop_machine with park twice")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from simkernel import disasm, insn, layout
+from simkernel import disasm, insn
 from simkernel.explore.case import case_of
 from simkernel.explore.properties import BY_NAME, names_of
 from simkernel.explore.replay import AROUND, HANDLER, Stage, run_to, set_stage
@@ -21,7 +21,8 @@ from simkernel.explore.sentences import scenes_from
 from simkernel.explore.witness import Witness
 from simkernel.explore.world import Cpu, World
 from simkernel.hw.fetch import FetchModel
-from simkernel.poke import GO_ON, PARKED
+from simkernel.kernel import layout
+from simkernel.patching.poke import GO_ON, PARKED
 from simkernel.protocol import Protocol, protocol_of
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
 

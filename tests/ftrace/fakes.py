@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import NOP5, FtraceCore
@@ -30,6 +29,7 @@ from simkernel.ftrace.plan import (
     WriteTrampoline,
 )
 from simkernel.ftrace.trampolines import call_bytes, call_target
+from simkernel.kernel import layout
 
 BATCH = 256
 NAMES = ["schedule", "vfs_open", "vfs_read", "vfs_write", "ksys_read", "_raw_spin_lock", "decay_load", "update_curr"]

@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pytest
 
-from simkernel import layout
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import (
@@ -34,6 +33,7 @@ from simkernel.ftrace.plan import (
     WriteTrampoline,
 )
 from simkernel.ftrace.trampolines import call_target
+from simkernel.kernel import layout
 from tests.ftrace.fakes import NAMES, Setup, do, target, warning
 
 

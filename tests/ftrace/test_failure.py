@@ -6,7 +6,6 @@ import errno
 
 import pytest
 
-from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
@@ -25,6 +24,7 @@ from simkernel.ftrace.ops import FtraceError
 from simkernel.ftrace.plan import (
     PokeMany,
 )
+from simkernel.kernel import layout
 from tests.ftrace.fakes import NAMES, Setup, do, target, warning
 
 

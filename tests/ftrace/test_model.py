@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simkernel import layout
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import (
@@ -18,6 +17,7 @@ from simkernel.ftrace.commands import (
     UnregisterOps,
 )
 from simkernel.ftrace.trampolines import call_target
+from simkernel.kernel import layout
 from tests.ftrace.fakes import NAMES, Setup, target
 
 # --- the naive model --------------------------------------------------------------------------------------------------

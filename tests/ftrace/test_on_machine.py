@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.events import Switched
 from simkernel.explore.replay import run_to
@@ -15,10 +14,10 @@ from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import Command, RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.plan import Plan, SyncCores, SyncRcuTasks, SyncRcuTasksRude, WriteTrampoline
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, layout
 from simkernel.schedule import Act, Policy, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 
 
 @pytest.fixture(scope="module")

@@ -28,11 +28,11 @@ from simkernel.events import Event
 from simkernel.ftrace import commands
 from simkernel.ftrace.commands import Command
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.options import Options, load_image
+from simkernel.kernel import KernelImage
 from simkernel.protocol import PROTOCOLS, protocol_of
 from simkernel.schedule import Policy
-from simkernel.simulation import Simulation
+from simkernel.sim.options import Options, load_image
+from simkernel.sim.simulation import Simulation
 from tests.stress.commands import Script
 
 FILE = Path(__file__).with_name("runs.jsonl")

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 from tests.golden.record import RUNS, Golden, carried_out, combinations, difference, digest_of_state, line_of, read
 
 GOLDEN = read()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, create_trampoline
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage, layout
 from simkernel.machine import Machine
 from simkernel.schedule import Nmi, Run
 

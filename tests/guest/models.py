@@ -10,9 +10,9 @@ import random
 import struct
 from collections.abc import Callable
 
-from simkernel import layout
 from simkernel.errors import GuestError
-from simkernel.poke import GO_ON, PARK_IN_THREAD, PARKED
+from simkernel.kernel import layout
+from simkernel.patching.poke import GO_ON, PARK_IN_THREAD, PARKED
 from tests.guest.whole_kernel import MASK, C, WholeKernel
 
 LOAD_AVG_PERIOD, LOAD_AVG_MAX = 32, 47742

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
-from simkernel import layout
+from simkernel.kernel import layout
 from tests.guest.whole_kernel import MASK, C, Task, WholeKernel
 
 TICK_NSEC = C["TICK_NSEC"]

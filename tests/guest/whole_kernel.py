@@ -14,11 +14,11 @@ from importlib import resources
 
 import numpy as np
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.image.kernel import Segment
 from simkernel.insn import is_iret
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.image import Segment
 from simkernel.machine import Machine
 from simkernel.schedule import Nmi, Run
 

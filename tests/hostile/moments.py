@@ -23,11 +23,11 @@ from typing import Any
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UseProtocol
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
-from simkernel.moment import moment_string, open_moment
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
 from simkernel.schedule import Nmi, Policy, Run
-from simkernel.simulation import Simulation
+from simkernel.sim.moment import moment_string, open_moment
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.moments import armoured, held
 
 LONGEST = 10.0  # seconds that opening one may take

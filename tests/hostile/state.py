@@ -20,10 +20,10 @@ from unittest import mock
 
 from msgspec.structs import asdict
 
-from simkernel.image import KernelImage
-from simkernel.moment import moment_string
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.sim.moment import moment_string
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.hostile import moments
 from tests.tui.app.screens import Hand, press
 from tui.app import kept

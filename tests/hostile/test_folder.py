@@ -75,7 +75,7 @@ def test_a_child_runs_nothing_of_its_folder(path: str, planted: Path, monkeypatc
     monkeypatch.chdir(planted)
     monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
-    with child_process("simkernel.image", "--check") as child:
+    with child_process("simkernel.kernel", "--check") as child:
         _out, err = child.communicate()
     assert (child.returncode, err, ran(planted)) == (0, b"", "")
 

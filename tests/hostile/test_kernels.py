@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simkernel.asm import assemble
 from simkernel.errors import LearnerError
 from tests.hostile.kernels import ENDLESS, MANY, SEED, hostile, line, problem
-from tests.kernels import with_body
+from tests.kernels import assemble, with_body
 
 pytestmark = pytest.mark.keystone
 

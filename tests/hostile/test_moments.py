@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from tests.hostile.harness import run
 from tests.hostile.moments import KINDS, fault, hostile
 

@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 
-from simkernel import events, insn, layout
+from simkernel import events, insn
 from simkernel.events import Event, Stamp
-from simkernel.image import KernelImage, Segment, Symbol
-from simkernel.image.symbols import SymbolTable
-from simkernel.narrate import PATCHER, sentence
-from simkernel.narrate.events import SENTENCES
+from simkernel.kernel import KernelImage, Segment, Symbol, layout
+from simkernel.kernel.symbols import SymbolTable
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, PROTOCOLS, STOP_MACHINE, Protocol
+from simkernel.sim.narrate import PATCHER, sentence
+from simkernel.sim.narrate.events import SENTENCES
 
 VFS_READ = layout.TEXT_BASE + 0x40
 TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)

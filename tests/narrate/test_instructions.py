@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from simkernel import disasm, layout
+from simkernel import disasm
 from simkernel.disasm import Instruction
 from simkernel.hw.cpu import Cpu, Mapping
 from simkernel.hw.memory import GuestMemory, new_buffer
-from simkernel.image import KernelImage
-from simkernel.image.symbols import SymbolTable
-from simkernel.narrate import instruction_sentence
-from simkernel.narrate.instructions import knows
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.symbols import SymbolTable
+from simkernel.sim.narrate import instruction_sentence
+from simkernel.sim.narrate.instructions import knows
 
 CODE, DATA = layout.TEXT_BASE, layout.BSS_BASE
 PAGES = 16

@@ -7,15 +7,15 @@ from fnmatch import fnmatch
 
 import pytest
 
-from simkernel import disasm, layout
+from simkernel import disasm
 from simkernel.errors import LearnerError
-from simkernel.image import KernelImage
 from simkernel.insn import SITE_SIZE
-from simkernel.narrate.operands import code_name
+from simkernel.kernel import KernelImage, layout
 from simkernel.overhead.exact import counted, exact
 from simkernel.overhead.variants import VARIANTS, image_of, made, variant_named
 from simkernel.overhead.workload import LATE, Workload
 from simkernel.schedule import Run
+from simkernel.sim.narrate.operands import code_name
 
 ASSEMBLED = pytest.mark.keystone
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.overhead.exact import exact
 from simkernel.overhead.growth import growth
 

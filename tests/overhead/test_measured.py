@@ -11,8 +11,8 @@ import signal
 import numpy as np
 import pytest
 
-from simkernel import layout
 from simkernel.errors import LearnerError
+from simkernel.kernel import layout
 from simkernel.overhead import native
 from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
 from simkernel.overhead.measured import AGAIN, BASE, ROUNDS, evaluate, measure, measured_workload

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from simkernel.ftrace.task import TABLE_PRICE
-from simkernel.layout import TP_VEC_MAX
+from simkernel.kernel.layout import TP_VEC_MAX
 from simkernel.overhead.published import published
 from simkernel.overhead.quiet import at_rest
 from simkernel.overhead.sites import CPUS, SITES, patched
-from simkernel.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
+from simkernel.patching.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
 from simkernel.protocol import INT3_PROTOCOL, SyncCores, Write
 from tui.plots import sites_lines
 

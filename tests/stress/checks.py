@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
-from simkernel.simulation import Simulation
+from simkernel.kernel import layout
+from simkernel.sim.simulation import Simulation
 
 
 class Problem(Exception):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from simkernel import insn, layout
+from simkernel import insn
 from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched, Unparked
-from simkernel.poke import PARKED as PARKED_WORD
-from simkernel.poke import Batch, TextPoke
+from simkernel.kernel import layout
+from simkernel.patching.poke import PARKED as PARKED_WORD
+from simkernel.patching.poke import Batch, TextPoke
 from simkernel.protocol import Park, SyncCores
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 
 Bins = Counter[str]
 GAPS = (

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from simkernel import layout
 from simkernel.errors import LearnerError
 from simkernel.events import TraceWritten
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps, UseProtocol
@@ -14,13 +13,13 @@ from simkernel.ftrace.ops import GLOBAL_OPS
 from simkernel.ftrace.plan import ResetRings
 from simkernel.hw.fetch import FetchModel
 from simkernel.hw.memory import GuestMemory
-from simkernel.image import KernelImage
-from simkernel.oops import MESSAGES, read_oops
-from simkernel.options import Options
+from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import INT3_PROTOCOL, Protocol
-from simkernel.ringbuffer import Ring
 from simkernel.schedule import Act, Nmi, Policy, Read, Run, ScheduleState, Settle
-from simkernel.simulation import Simulation
+from simkernel.sim.oops import MESSAGES, read_oops
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.trace.ringbuffer import Ring
 from tests.stress import checks
 from tests.stress.checks import Problem
 from tests.stress.commands import NMI_FUNCTION, Script

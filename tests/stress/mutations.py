@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from simkernel import disasm
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.protocol import INT3_PROTOCOL, STOP_MACHINE, Protocol, Release
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 from tests.stress.checks import BYTES_DIFFER
 from tests.stress.harness import Setting
 from tests.stress.record import HELD, UNCLAIMED

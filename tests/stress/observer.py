@@ -27,7 +27,7 @@ from simkernel.ftrace import ops as fl
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
 from simkernel.hw.fetch import words_at, words_of_five
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 
 SITE = insn.SITE_SIZE
 NOP = words_of_five(np.frombuffer(insn.NOP5, dtype=np.uint8)[None])[0]

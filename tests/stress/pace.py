@@ -14,7 +14,7 @@ from typing import Protocol
 
 from simkernel.hw.fetch import FetchModel
 from simkernel.schedule import Choice, Lanes, Nmi, Policy, ScheduleState, Seeded
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 from tests.stress.coverage import GAPS, STILL, gap_now
 
 PATIENCE, LESS = 100, 30  # choices in a gap

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from simkernel import layout
 from simkernel.events import BatchReleased, Event
+from simkernel.kernel import layout
 from simkernel.protocol import Release
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 from tests.stress.checks import Problem
 from tests.stress.coverage import Bins
 

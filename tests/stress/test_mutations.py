@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.protocol import INT3_PROTOCOL, Protocol
 from tests.stress.coverage import Bins
 from tests.stress.harness import Stress

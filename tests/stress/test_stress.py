@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from simkernel.hw.fetch import FetchModel
-from simkernel.image import KernelImage
+from simkernel.kernel import KernelImage
 from simkernel.schedule import Policy
 from tests.stress import coverage
 from tests.stress.coverage import Bins

@@ -220,7 +220,7 @@ def test_funccount_is_greggs_table(run: Any) -> None:
 
 def test_funccount_loses_nothing() -> None:
     from simkernel.ftrace.commands import SetTracer
-    from simkernel.layout import PCPU_RING_HEAD
+    from simkernel.kernel.layout import PCPU_RING_HEAD
     from tui.commands.funccount import Counts, count
     from tui.options import Options
     from tui.session import boot, carry_out
@@ -351,7 +351,7 @@ def test_stop_machine_changes_the_site_while_every_cpu_waits(run: Any) -> None:
 
 @pytest.mark.parametrize("command", ["trace vfs_*", "funccount vfs_*", "show trace --trace vfs_*"])
 def test_a_run_longer_than_the_bound_is_refused_before_the_work(command: str, run: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("simkernel.options.load_image", lambda *_: pytest.fail("the work has begun"))
+    monkeypatch.setattr("simkernel.sim.options.load_image", lambda *_: pytest.fail("the work has begun"))
     code, out, said = run(*command.split(), "--for", "200001", "--max-instructions", "200000")
     assert (code, out) == (2, "")
     assert said == (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simkernel.explore.sentences import parse
-from simkernel.moment import open_moment
+from simkernel.sim.moment import open_moment
 from tui import cli
 
 

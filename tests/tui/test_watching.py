@@ -11,8 +11,8 @@ from simkernel.events import Event, Int3Done, Int3Taken, Oopsed, SiteRan, SiteSt
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.replay import Replay, Stages, replay
 from simkernel.hw.fetch import FetchModel
-from simkernel.moment import moment_string, open_moment
-from simkernel.oops import read_oops
+from simkernel.sim.moment import moment_string, open_moment
+from simkernel.sim.oops import read_oops
 from tests.explore.test_gallery import GALLERY
 from tests.explore.test_replay import NMI_TELLING, ODD, TELLING, broken
 from tui.commands.demo import watch

@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lessons.scenarios import SCENARIOS
-from simkernel.breakpoints import EVENT_TYPES
 from simkernel.errors import LearnerError
 from simkernel.files import write_text
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
+from simkernel.sim.breakpoints import EVENT_TYPES
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.app.core import OK, StepperApp

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from weakref import ReferenceType, ref
 
-from simkernel.simulation import Simulation
+from simkernel.sim.simulation import Simulation
 
 ACTIONS = 16  # between two times: what they made is visited once, while it is little
 

@@ -19,8 +19,8 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
-from simkernel.breakpoints import AtAddress
-from simkernel.moment import MARK
+from simkernel.sim.breakpoints import AtAddress
+from simkernel.sim.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
 from tui.app.ascii import AsciiOnly, NoColour

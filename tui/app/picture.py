@@ -9,7 +9,7 @@ from tui.app.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
     from lessons.beats import Stops
-    from simkernel.snapshot import Snapshot
+    from simkernel.sim.snapshot import Snapshot
     from tui.stepper.story import Story
 
 DEPTHS = ("story", "code", "all")

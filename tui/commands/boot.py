@@ -13,7 +13,7 @@ from tui.output import emit_json
 from tui.session import boot, check_alive, engine_options, image_of
 
 if TYPE_CHECKING:
-    from simkernel.simulation import Simulation
+    from simkernel.sim.simulation import Simulation
     from tui.stepper.booting import Booting
 
 

@@ -16,9 +16,9 @@ from tui.output import emit_json, progress
 from tui.session import CLOSE, boot, check_alive, image_of, run
 
 if TYPE_CHECKING:
-    from simkernel.image import KernelImage
+    from simkernel.kernel import KernelImage
     from simkernel.protocol import Protocol
-    from simkernel.simulation import Simulation
+    from simkernel.sim.simulation import Simulation
 
 FAVOURITE = "vfs_read"
 A_CHANGE = 1_000_000  # instructions a CPU for one change told close by: several times what one takes
@@ -48,7 +48,7 @@ def command(function: str | None, protocol: str, moment: str | None, options: Op
 def demonstrate(function: str | None, protocol: str, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """The whole run: boot, the change, the trace, the way back."""
     from simkernel.ftrace.commands import SetTracer
-    from simkernel.moment import moment_string
+    from simkernel.sim.moment import moment_string
 
     image = image_of(options)
     name = function or favourite(options, image)
@@ -107,7 +107,7 @@ def introduce(simulation: Simulation, name: str, say: Callable[[str], None]) -> 
 
 def where_it_breaks(site: int, before: int) -> str:
     """That a site's bytes do not lie in one cache line: `before` of them come before the next line begins."""
-    from simkernel.layout import PAGE_SIZE
+    from simkernel.kernel.layout import PAGE_SIZE
 
     ends = "page" if (site + before) % PAGE_SIZE == 0 else "cache line"
     return f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind it."
@@ -130,7 +130,7 @@ def finish(narrator: Narrator, options: Options) -> None:
     narrator.until_idle(bound)
     simulation = narrator.simulation
     if simulation.outcome:
-        from simkernel.oops import read_oops
+        from simkernel.sim.oops import read_oops
 
         oops = read_oops(simulation.machine)
         narrator.say("" if oops is None else f"\n{oops.text}\n\n{oops.afterwards}\n")
@@ -155,7 +155,7 @@ def telling_phase(protocol: Protocol) -> str:
 
 def traced_on_two(simulation: Simulation) -> bool:
     """Run until two CPUs (or the only one) have written a trace record; True where they have."""
-    from simkernel.layout import PCPU_RING_HEAD
+    from simkernel.kernel.layout import PCPU_RING_HEAD
 
     cpus = range(simulation.options.cpus)
     wanted = min(2, simulation.options.cpus)
@@ -170,7 +170,7 @@ def favourite(options: Options, image: KernelImage) -> str:
     if FAVOURITE in names:
         return FAVOURITE
     from simkernel.ftrace.commands import SetTracer
-    from simkernel.ringbuffer import merged
+    from simkernel.trace.ringbuffer import merged
 
     if not names:
         raise LearnerError("this kernel has no function that can be traced")
@@ -185,7 +185,7 @@ def favourite(options: Options, image: KernelImage) -> str:
 
 def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """Open a moment, show the site of the change there, and tell what comes next."""
-    from simkernel.moment import open_moment
+    from simkernel.sim.moment import open_moment
 
     with progress("going there") as line:
         image = None if options.kernel is None else image_of(options)
@@ -210,7 +210,7 @@ def watch(simulation: Simulation, options: Options, say: Callable[[str], None]) 
 
 def site_of_interest(simulation: Simulation) -> int:
     """The first site of what is changed here or next, else of the last batch, else of the filter or the kernel."""
-    from simkernel.moment import story_at
+    from simkernel.sim.moment import story_at
 
     site = simulation.task.next_site()
     if site is not None:

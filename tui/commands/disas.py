@@ -16,7 +16,7 @@ from tui.session import boot, carry_out, image_of
 if TYPE_CHECKING:
     from simkernel.asm import Symbol
     from simkernel.disasm import Instruction
-    from simkernel.image import KernelImage
+    from simkernel.kernel import KernelImage
 
 AS_BUILT, BOOTED, TRACED = "as-built", "booted", "traced"
 
@@ -72,7 +72,7 @@ def command(function: str, syntax: str, with_bytes: bool, state: str, options: O
 
 def place_name(image: KernelImage, address: int) -> str:
     """What stands in angle brackets: symbol+offset, and what /proc/kallsyms calls all that ftrace allocates."""
-    from simkernel.layout import TRAMP_BASE, TRAMP_SIZE
+    from simkernel.kernel.layout import TRAMP_BASE, TRAMP_SIZE
 
     return "ftrace_trampoline" if 0 <= address - TRAMP_BASE < TRAMP_SIZE else image.symbolize(address)
 

@@ -14,7 +14,7 @@ from tui.output import emit_json, progress
 from tui.session import boot, carry_out, check_alive
 
 if TYPE_CHECKING:
-    from simkernel.simulation import Simulation
+    from simkernel.sim.simulation import Simulation
 
 LOOK_EVERY = 20_000  # instructions: a buffer of 1,024 records cannot fill up meanwhile
 
@@ -26,14 +26,14 @@ class Counts:
         self.simulation = simulation
         self.by_site: Counter[int] = Counter()
         self.lost = 0
-        from simkernel.ringbuffer import Ring
+        from simkernel.trace.ringbuffer import Ring
 
         memory = simulation.machine.memory
         self._next = [Ring.of(memory, cpu).head for cpu in range(simulation.options.cpus)]
 
     def look(self) -> None:
         """Count the records that have come since the last look."""
-        from simkernel.ringbuffer import Ring
+        from simkernel.trace.ringbuffer import Ring
 
         memory = self.simulation.machine.memory
         for cpu, seen in enumerate(self._next):

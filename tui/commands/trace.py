@@ -12,8 +12,8 @@ from tui.output import emit_json
 from tui.session import boot, carry_out, run
 
 if TYPE_CHECKING:
-    from simkernel.image import KernelImage
-    from simkernel.simulation import Simulation
+    from simkernel.kernel import KernelImage
+    from simkernel.sim.simulation import Simulation
 
 
 @click.command
@@ -58,7 +58,7 @@ def command(
 
 def records_of(simulation: Simulation) -> list[dict[str, Any]]:
     """The records of the trace, oldest first; `time` is in instructions of the machine's clock."""
-    from simkernel.ringbuffer import merged, saved_cmdlines
+    from simkernel.trace.ringbuffer import merged, saved_cmdlines
 
     memory, image = simulation.machine.memory, simulation.image
     comms = saved_cmdlines(memory)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from simkernel.errors import LearnerError
 from simkernel.insn import SITE_SIZE
-from simkernel.narrate.events import listed
-from simkernel.snapshot import NOW, MayRun, SiteView
+from simkernel.sim.narrate.events import listed
+from simkernel.sim.snapshot import NOW, MayRun, SiteView
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import LEFT_OUT, NO_TRACE, Story
 from tui.stepper.story.lines import own_records

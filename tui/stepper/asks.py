@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 
 from lessons.scenarios import scenario_named
-from simkernel import breakpoints as bp
 from simkernel.errors import LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
@@ -14,8 +13,9 @@ from simkernel.ftrace.filters import FunctionNames, traced_by
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import SITE_SIZE
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
-from simkernel.simulation import Simulation
-from simkernel.snapshot.plain import plain
+from simkernel.sim import breakpoints as bp
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot.plain import plain
 from tui.stepper.leave_out import leave_out
 from tui.stepper.number import is_number, number
 from tui.stepper.stepper import Outcome, Stepper
@@ -315,7 +315,7 @@ def open_moment(stepper: Stepper, argument: str) -> Outcome:
 
 def event_lines(stepper: Stepper) -> list[str]:
     """Each event so far as a line: clock, type, sentence."""
-    from simkernel.narrate import sentence
+    from simkernel.sim.narrate import sentence
 
     simulation = stepper.simulation
     return [

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from simkernel.events import Event, Switched
 from simkernel.ftrace.plan import PokeEarly
-from simkernel.image import KernelImage
-from simkernel.narrate import sentence
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
 from simkernel.schedule import Act
-from simkernel.simulation import Simulation
-from simkernel.snapshot import SiteMap
-from simkernel.snapshot.site import NOP, site_map
+from simkernel.sim.narrate import sentence
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot import SiteMap
+from simkernel.sim.snapshot.site import NOP, site_map
 from tui.session import BRISK
 
 SITES_A_STEP = 16  # that ftrace_init converts between two pictures

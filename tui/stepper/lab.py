@@ -18,8 +18,8 @@ from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, NMIS_IN_WORDS
 from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.explore.search import Answer
 from simkernel.hw.fetch import FetchModel
-from simkernel.moment import open_moment
 from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
+from simkernel.sim.moment import open_moment
 from tui.stepper.stepper import Stepper
 from tui.stepper.words import MODELS, NOT_A_CPU
 

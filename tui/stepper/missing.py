@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from lessons.beats import Stop
 from simkernel.events import Event, ExceptionTaken, Int3Taken, SiteRan
-from simkernel.narrate.events import cpus as cpu_names
 from simkernel.protocol import Park, Phase, Protocol, SyncCores, Unpark, Write, base_of, protocol_of
-from simkernel.snapshot import Snapshot
+from simkernel.sim.narrate.events import cpus as cpu_names
+from simkernel.sim.snapshot import Snapshot
 from tui.stepper.stepper import Stepper
 
 FEW = 2  # CPUs that a sentence names; more are "every CPU"

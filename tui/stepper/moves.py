@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from simkernel import breakpoints as bp
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
-from simkernel.narrate import sentence
 from simkernel.schedule import Run
-from simkernel.simulation import Simulation
+from simkernel.sim import breakpoints as bp
+from simkernel.sim.narrate import sentence
+from simkernel.sim.simulation import Simulation
 from tui.stepper.missing import before_the_failure
 from tui.stepper.number import number
 from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper

@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simkernel import breakpoints as bp
 from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import SITE_SIZE
-from simkernel.narrate.events import cpus
-from simkernel.options import Options, load_image
 from simkernel.protocol import SyncCores, Write
-from simkernel.ringbuffer import Ring
 from simkernel.schedule import QUANTUM, Policy, Run
-from simkernel.simulation import Simulation
-from simkernel.snapshot import SiteMap
-from simkernel.snapshot.patch import Patch, patch_of
-from simkernel.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
+from simkernel.sim import breakpoints as bp
+from simkernel.sim.narrate.events import cpus
+from simkernel.sim.options import Options, load_image
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot import SiteMap
+from simkernel.sim.snapshot.patch import Patch, patch_of
+from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
+from simkernel.trace.ringbuffer import Ring
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simkernel.errors import LearnerError
-from simkernel.snapshot.plain import plain
+from simkernel.sim.snapshot.plain import plain
 from tui.stepper import answers
 from tui.stepper.actions import ACTIONS, Action, action_named, apply
 from tui.stepper.number import is_number

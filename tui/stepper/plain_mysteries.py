@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from simkernel.errors import LearnerError
-from simkernel.moment import moment_string
+from simkernel.sim.moment import moment_string
 from tui.stepper import plain_overhead
 from tui.stepper.mysteries import COSTS, Cue, Mysteries
 from tui.stepper.player import WIDTH, Player

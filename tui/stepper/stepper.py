@@ -14,16 +14,16 @@ from typing import Any
 from lessons.beats import Heard, News, Stop, Stops
 from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
 from lessons.scenarios import begin as begin_scenario
-from simkernel import breakpoints as bp
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, Oopsed
-from simkernel.image import KernelImage
-from simkernel.moment import Moment, Progress
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
-from simkernel.simulation import Entry, Simulation
-from simkernel.snapshot import Snapshot
+from simkernel.sim import breakpoints as bp
+from simkernel.sim.moment import Moment, Progress
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Entry, Simulation
+from simkernel.sim.snapshot import Snapshot
 
 A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
@@ -109,9 +109,9 @@ class Stepper:
     def open(cls, moment: str, image: KernelImage | None = None, progress: Progress | None = None) -> Stepper:
         """A stepper at a moment: a string, or a file that holds one. Its story is the one that the moment is about.
 
-        Raises: LearnerError as `simkernel.moment.open_moment` does.
+        Raises: LearnerError as `simkernel.sim.moment.open_moment` does.
         """
-        from simkernel.moment import open_moment, story_at
+        from simkernel.sim.moment import open_moment, story_at
 
         simulation = open_moment(moment, image, progress)
         story = story_at(simulation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from simkernel.narrate import PATCHER
+from simkernel.sim.narrate import PATCHER
 
 WORDS = {
     "int3": "One byte, CC. A CPU that runs it takes an exception: a handler of the kernel runs.",

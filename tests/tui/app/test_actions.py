@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lessons.scenarios import SCENARIOS
-from simkernel.snapshot.plain import plain
+from simkernel.sim.snapshot.plain import plain
 from tests.tui.app.screens import Hand, drive
 from tests.tui.app.test_screen import bytes_shown
 from tui.app import kept

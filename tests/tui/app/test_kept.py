@@ -12,10 +12,10 @@ import pytest
 from msgspec.structs import asdict
 from textual import events
 
-from simkernel.image import KernelImage
-from simkernel.moment import moment_string
-from simkernel.options import Options
-from simkernel.simulation import Simulation
+from simkernel.kernel import KernelImage
+from simkernel.sim.moment import moment_string
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.tui.app.screens import Hand, drive
 from tui.app import kept
 from tui.app.kept import Kept

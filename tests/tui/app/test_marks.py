@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from simkernel.snapshot import NOW, Snapshot
+from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.marks import ASCII, BAR, LEGEND, UNICODE, Marks, marks_for
 from tui.app.panels.site import LABEL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from simkernel.snapshot.site import CALL, NOP
+from simkernel.sim.snapshot.site import CALL, NOP
 from tests.tui.app.screens import Hand, drive
 from tui.app.marks import ASCII
 from tui.app.screens.boot import BootScreen

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lessons.scenarios import SCENARIOS
-from simkernel.snapshot import NOW, Snapshot
+from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.panels import title
 from tui.app.panels.site import LABEL

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from lessons.scenarios import SCENARIOS
-from simkernel.digest import state_digest
 from simkernel.hw.fetch import FetchModel
-from simkernel.moment import open_moment
 from simkernel.schedule import Policy
-from simkernel.snapshot.plain import plain
+from simkernel.sim.digest import state_digest
+from simkernel.sim.moment import open_moment
+from simkernel.sim.snapshot.plain import plain
 from tui.stepper.actions import ACTIONS, Action, apply
 from tui.stepper.functions import function_rows
 from tui.stepper.stepper import Outcome, Stepper

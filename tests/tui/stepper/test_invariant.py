@@ -8,7 +8,7 @@ import pytest
 
 from lessons.scenarios import SCENARIOS
 from simkernel.insn import INT3
-from simkernel.snapshot import SiteView
+from simkernel.sim.snapshot import SiteView
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Story, story_of

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simkernel.overhead.published import published
-from simkernel.snapshot.site import CALL, CHANGING, INT3, NOP
+from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP
 from tui.stepper.mysteries import OPTIONS, Cue, Mysteries, shared_waits
 from tui.stepper.plain_mysteries import PlainMysteries
 

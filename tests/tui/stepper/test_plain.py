@@ -13,7 +13,7 @@ import pytest
 
 from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
-from simkernel.snapshot.plain import plain
+from simkernel.sim.snapshot.plain import plain
 from tests.tui.playing import flat, played
 from tui.cli import run
 from tui.stepper.actions import apply

@@ -6,8 +6,8 @@ import pytest
 
 from lessons.beats import Beats, Heard
 from lessons.scenarios import SCENARIOS, answer_of
-from simkernel.digest import state_digest
 from simkernel.events import BatchStarted, PlanEnded
+from simkernel.sim.digest import state_digest
 from tui.stepper.actions import ACTIONS, action_named, apply
 from tui.stepper.stepper import Stepper
 

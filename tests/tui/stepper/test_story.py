@@ -10,13 +10,13 @@ import pytest
 
 from lessons.director import FAR, Director, Goes, Near, Through
 from lessons.scenarios import SCENARIOS, answer_of, begin
-from simkernel.callbacks import unreturned
 from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
-from simkernel.layout import FRAME_SIZE, TASK_STACK_SIZE
-from simkernel.narrate import sentence
+from simkernel.kernel.layout import FRAME_SIZE, TASK_STACK_SIZE
 from simkernel.schedule import Policy
+from simkernel.sim.callbacks import unreturned
+from simkernel.sim.narrate import sentence
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Mark, Story, story_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.snapshot import Lane
+from simkernel.sim.snapshot import Lane
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, cut, heading, line, squeezed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.snapshot import CodeLine, Lane
+from simkernel.sim.snapshot import CodeLine, Lane
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, cut, heading, line, wrap

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.snapshot import DONE, NOW
+from simkernel.sim.snapshot import DONE, NOW
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, length, line, plain

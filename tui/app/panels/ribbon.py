@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.snapshot import Move
+from simkernel.sim.snapshot import Move
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, line

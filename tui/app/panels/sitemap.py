@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from simkernel.snapshot import SiteMap
-from simkernel.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
+from simkernel.sim.snapshot import SiteMap
+from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, length, line

@@ -7,8 +7,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from simkernel.image import KernelImage
-from simkernel.options import Options
+from simkernel.kernel import KernelImage
+from simkernel.sim.options import Options
 from tui.app.marks import Marks
 from tui.app.panels.sitemap import cells
 from tui.app.screens.mysteries import map_lines

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
 
-from simkernel.snapshot.site import CALL
+from simkernel.sim.snapshot.site import CALL
 from tui.app.actions import bound
 from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH, STORY, WIDE, Box, Need, arrange
 from tui.app.panel import Panel

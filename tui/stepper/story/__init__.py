@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from lessons.beats import Stops
 from lessons.left_out import is_known, known, sentences
 from simkernel.protocol import Protocol, base_of, protocol_of
-from simkernel.snapshot import Patch, Snapshot
+from simkernel.sim.snapshot import Patch, Snapshot
 from tui.stepper.missing import Missing, left_out, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
@@ -33,7 +33,7 @@ NO_TRACE = "nothing yet: no traced call has written its record"
 
 @dataclass(frozen=True, slots=True)
 class PhaseMark:
-    """A phase in the bar: its name and DONE, NOW or TO_COME of `simkernel.snapshot`, or LEFT_OUT."""
+    """A phase in the bar: its name and DONE, NOW or TO_COME of `simkernel.sim.snapshot`, or LEFT_OUT."""
 
     name: str
     state: str

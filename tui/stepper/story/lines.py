@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simkernel import layout
-from simkernel.narrate.events import cpus as cpu_names
+from simkernel.kernel import layout
 from simkernel.protocol import Park, SyncCores, Unpark
-from simkernel.snapshot import NOW, Lane, Patch, Snapshot, TraceRecord
+from simkernel.sim.narrate.events import cpus as cpu_names
+from simkernel.sim.snapshot import NOW, Lane, Patch, Snapshot, TraceRecord
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
 
 TRACE_LINES = 4

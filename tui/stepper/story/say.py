@@ -13,14 +13,14 @@ from typing import Any
 
 from lessons.beats import Stop
 from simkernel import events as ev
-from simkernel.callbacks import traces_itself, unreturned
 from simkernel.insn import INT3, SITE_SIZE
-from simkernel.layout import VECTOR_CALL_FUNCTION
-from simkernel.narrate import PATCHER, sentence
-from simkernel.narrate.events import listed
+from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.protocol import Phase, SyncCores, base_of, protocol_of
 from simkernel.schedule import Run
-from simkernel.snapshot import SiteView, Snapshot
+from simkernel.sim.callbacks import traces_itself, unreturned
+from simkernel.sim.narrate import PATCHER, sentence
+from simkernel.sim.narrate.events import listed
+from simkernel.sim.snapshot import SiteView, Snapshot
 from tui.stepper.missing import here_it_would, left_out, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from simkernel.events import SiteRan
 from simkernel.insn import INT3, SITE_SIZE
-from simkernel.snapshot import FiveBytes, Lane, MayRun, SiteView, Snapshot
-from simkernel.snapshot.changes import Change
+from simkernel.sim.snapshot import FiveBytes, Lane, MayRun, SiteView, Snapshot
+from simkernel.sim.snapshot.changes import Change
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
 
 NEXT_TIME = "the next time it comes by"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from simkernel import disasm
 from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
-from simkernel.layout import VECTOR_BP
+from simkernel.kernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
-from simkernel.snapshot import SiteView, Snapshot
-from simkernel.validate import Verdict
+from simkernel.sim.snapshot import SiteView, Snapshot
+from simkernel.sim.validate import Verdict
 from tui.stepper.story.marks import no_addresses
 
 

@@ -1,0 +1,367 @@
+"""text_poke: the batch that carries a protocol out on a machine, one action of the patching task at a time.
+
+Mirrors `text_poke_bp_batch()` of arch/x86/kernel/alternative.c (6.12). The driver holds nothing but a frozen
+`PokeState`, so that it can be copied for time travel; what it does is in the protocol's table.
+
+`Simplified:` Linux writes read-only text through a private mapping (`__text_poke()`, `poking_mm`); here the patching
+task writes memory, and pays a stated price in instructions instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel import insn
+from simkernel.errors import LearnerError, OurError
+from simkernel.events import (
+    BatchReleased,
+    BatchStarted,
+    Event,
+    ParkAsked,
+    SiteStored,
+    SyncEnded,
+    SyncSent,
+    SyncSkipped,
+    Unparked,
+)
+from simkernel.hw.fetch import Offsets
+from simkernel.kernel import layout
+from simkernel.machine import Machine
+from simkernel.protocol import (
+    INT3_PROTOCOL,
+    Park,
+    Part,
+    Phase,
+    Progress,
+    Protocol,
+    Release,
+    SyncCores,
+    Unpark,
+    When,
+    Write,
+)
+
+SITE_SIZE = 5
+POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off, map, switch mm, copy, unmap, compare
+EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, serialize
+IPI_PRICE = 200  # for sending one sync to all CPUs
+ACTION_PRICE = 50  # for anything else
+
+TRAP_GATE = 0xF  # type of a gate (SDM vol. 3, table 3-2)
+PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3  # values of PCPU_STOP
+
+TP_LOC = np.dtype(
+    [("rel_addr", "<i4"), ("disp", "<i4"), ("len", "u1"), ("opcode", "u1"), ("text", "u1", (5,)), ("old", "u1")]
+)  # struct text_poke_loc
+assert TP_LOC.itemsize == layout.TP_LOC_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Poke:
+    """One site: what it should hold now, and what it is to hold (five bytes each)."""
+
+    site: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """At most 256 sites, ascending: `sites` (n,), `old` and `new` (n, 5)."""
+
+    sites: npt.NDArray[np.uint64]
+    old: npt.NDArray[np.uint8]
+    new: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, pokes: Sequence[Poke]) -> Batch:
+        """A batch of pokes, in the order of their addresses."""
+        ordered = sorted(pokes, key=lambda poke: poke.site)
+        return cls(
+            np.array([poke.site for poke in ordered], dtype=np.uint64),
+            np.array([list(poke.old) for poke in ordered], dtype=np.uint8).reshape(-1, SITE_SIZE),
+            np.array([list(poke.new) for poke in ordered], dtype=np.uint8).reshape(-1, SITE_SIZE),
+        )
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    @cached_property
+    def entries(self) -> npt.NDArray[Any]:
+        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
+
+        `Simplified:` Linux knows one NOP of five bytes and stops with BUG at any other form; here each is "go on at
+        site + 5", so that protocols with older NOPs can be shown.
+        """
+        entries = np.zeros(len(self), dtype=TP_LOC)
+        entries["rel_addr"] = (self.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
+        entries["len"] = SITE_SIZE
+        entries["text"] = self.new
+        entries["old"] = self.old[:, 0]
+        is_call = (self.new[:, 0] == insn.CALL) | (self.new[:, 0] == insn.JMP32)
+        entries["opcode"] = np.where(is_call, self.new[:, 0], insn.JMP32)
+        displacement = np.ascontiguousarray(self.new[:, 1:]).view("<i4")[:, 0]
+        entries["disp"] = np.where(is_call, displacement, 0)
+        return entries
+
+    @cached_property
+    def addresses(self) -> tuple[int, ...]:
+        """`sites` as plain numbers: one tuple, which every event of the batch shares."""
+        return tuple(self.sites.tolist())
+
+    @cached_property
+    def _int3(self) -> npt.NDArray[np.uint8]:
+        return np.full_like(self.old, insn.INT3)
+
+    def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:
+        """The five bytes at each site (n, 5) that a write may take from: the old, the new, or int3."""
+        if part is Part.NEW:
+            return self.new
+        return self.old if part is Part.OLD else self._int3
+
+
+class PokeState(NamedTuple):
+    """Where the patching task stands in a batch: None before its publication and between batches."""
+
+    batch: Batch | None = None
+    progress: Progress | None = None
+    number: int = 0  # batches published so far
+    protocol: Protocol | None = None  # in the place of the one that the kernel booted with
+    guest_gate: int | None = None  # the type of #BP's gate as the guest made it, while a trap gate is in its place
+
+
+class TextPoke:
+    """Carries batches out by a protocol. `begin` one, then `act` whenever `ready`, until `busy` is False."""
+
+    def __init__(self, machine: Machine, protocol: Protocol = INT3_PROTOCOL) -> None:
+        self.machine = machine
+        self._own = protocol
+        self.state = PokeState()
+        self._during = self.state, ("", True)
+        self._placed: tuple[Batch, Offsets] | None = None
+        image = machine.image
+        self._desc = image.address("bp_desc")  # struct bp_patching_desc
+        self._skip_mode = image.address("int3_skip_mode")
+        self._stop_serialize = image.address("stop_serialize")
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol that batches are carried out by now."""
+        return self.state.protocol or self._own
+
+    def use(self, protocol: Protocol) -> None:
+        """Carry batches out by another protocol from now on.
+
+        Raises: LearnerError within a batch, or where the kernel has booted with another NOP.
+        """
+        if self.busy:
+            raise LearnerError("a batch is under way: change the protocol when it has come to its end")
+        if protocol.nop != self._own.nop:
+            raise LearnerError(
+                f"this kernel has booted with the NOP {self._own.nop.hex(' ')}; {protocol.name} wants another"
+            )
+        self.state = self.state._replace(protocol=protocol)
+
+    @property
+    def busy(self) -> bool:
+        """True from the beginning of a batch to its release."""
+        return self.state.batch is not None
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase under way; None between batches and before the first phase."""
+        progress = self.state.progress
+        return None if progress is None else self.protocol.phases[progress.phase]
+
+    @property
+    def during(self) -> tuple[str, bool]:
+        """The name of the phase under way ("" where none is), and whether it has begun to act."""
+        if self._during[0] is not self.state:
+            phase, progress = self.phase, self.state.progress
+            self._during = self.state, (phase.name if phase else "", progress is None or progress.begun)
+        return self._during[1]
+
+    def begin(self, batch: Batch) -> None:
+        """Take a batch; its first action will publish it."""
+        if self.busy:
+            raise OurError("a batch is begun while another is under way")
+        if not 0 < len(batch) <= self.protocol.batched:
+            raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
+        self._go_to(batch, None)
+
+    def _go_to(self, batch: Batch | None, progress: Progress | None) -> None:
+        self.state = PokeState(batch, progress, self.state.number, self.state.protocol, self.state.guest_gate)
+
+    def ready(self) -> bool:
+        """True where the next action can be taken now; False while the task waits for CPUs."""
+        progress = self.state.progress
+        if not self.busy or progress is None or not progress.waiting:
+            return True
+        return not self.waits_for()
+
+    def waits_for(self) -> tuple[int, ...]:
+        """The CPUs that the patching task waits for now."""
+        progress = self.state.progress
+        if progress is None or not progress.waiting:
+            return ()
+        cpus = range(len(self.machine.cpus))
+        match self.protocol.phases[progress.phase].action:
+            case SyncCores():
+                return self.machine.not_synced()
+            case Park():
+                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP) != PARKED)
+            case Unpark():
+                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP))
+            case Release(wait=True) if self.machine.memory.read_u32(self._desc + layout.DESC_REFS):
+                handlers = (cpu for cpu in cpus if self.machine.lanes[cpu].int3s)
+                return tuple(handlers) or tuple(cpus)
+        return ()
+
+    def act(self, entries: int = 0) -> list[Event]:
+        """Take the next action: `entries` sites of a write, 0 for all it has left. Only when `ready`."""
+        batch, progress = self.state.batch, self.state.progress
+        if batch is None:
+            raise OurError("the patching task has no action to take now")
+        if progress is None:
+            return self._publish(batch)
+        phase = self.protocol.phases[progress.phase]
+        done = 0
+        match phase.action:
+            case Write():
+                left = len(batch) - progress.entry
+                done = min(entries, left) if entries else left
+                events = self._write(batch, phase, phase.action, progress.entry, done)
+            case SyncCores(when=when):
+                if not progress.waiting and not self._sync_needed(batch, when):
+                    self._go_on(progress._replace(waiting=True), batch, 0)
+                    return [SyncSkipped(phase=phase.name)]
+                events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
+            case Park(where=where):
+                events = [] if progress.waiting else self._park(where)
+            case Unpark(serialize=serialize):
+                events = [] if progress.waiting else self._unpark(serialize)
+            case Release():
+                events = self._release(progress.waiting)
+        self._go_on(progress, batch, done)
+        return events
+
+    def _go_on(self, progress: Progress, batch: Batch, done: int) -> None:
+        after = self.protocol.after(progress, len(batch), done)
+        if after is None:
+            self._go_to(None, None)
+            self.machine.focus = frozenset()
+        else:
+            self._go_to(batch, after)
+
+    # --- the actions ----------------------------------------------------------------------------------------
+
+    def _publish(self, batch: Batch) -> list[Event]:
+        """Step 0 of text_poke_bp_batch: the vector, its count, one reference."""
+        memory = self.machine.memory
+        if self.protocol.claims:
+            memory.write(layout.TP_VEC, self._entries(batch).tobytes())
+            memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
+            memory.write_u64(self._desc + layout.DESC_VEC, layout.TP_VEC)
+            memory.write_u32(self._desc + layout.DESC_NR_ENTRIES, len(batch))
+            memory.write_u32(self._desc + layout.DESC_REFS, 1)
+        self._set_gate()
+        number = self.state.number + 1
+        self.state = PokeState(batch, Progress(), number, self.state.protocol, self.state.guest_gate)
+        self.machine.focus = frozenset(batch.addresses)
+        self.machine.clock += ACTION_PRICE
+        return [BatchStarted(protocol=self.protocol.name, batch=number, sites=batch.addresses)]
+
+    def _set_gate(self) -> None:
+        """A protocol may ask for a trap gate at #BP; for any other the gate is as the guest has made it."""
+        own = self.state.guest_gate
+        wanted = TRAP_GATE if self.protocol.gate == "trap" else own
+        if wanted is None or (wanted == TRAP_GATE and own is not None):
+            return
+        address = layout.IDT_BASE + 16 * layout.VECTOR_BP
+        word = self.machine.memory.read_u64(address)
+        self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
+        self.state = self.state._replace(guest_gate=None if own is not None else word >> 40 & 0xF)
+
+    def _entries(self, batch: Batch) -> npt.NDArray[Any]:
+        """What is published of a batch."""
+        return batch.entries
+
+    def _places(self, batch: Batch) -> Offsets:
+        """Where the five bytes of each site lie in the code buffer (n, 5)."""
+        if self._placed is None or self._placed[0] is not batch:
+            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(SITE_SIZE)
+        return self._placed[1]
+
+    def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
+        code = self.machine.code
+        self.machine.clock += POKE_PRICE * count
+        every, part, columns = self._places(batch), slice(entry, entry + count), slice(write.first, write.last)
+        sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
+        if write.word is not None:
+            chosen = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
+            sites = tuple(compress(sites, chosen.any(axis=1)))
+            offsets, values = offsets[chosen], values[chosen]
+        if not sites:
+            return []  # the second word of sites that lie in one
+        stored = write.offsets(sites[0])
+        place = slice(int(offsets.flat[0]), int(offsets.flat[0]) + len(stored))
+        old = code.memory[place].tobytes()
+        code.store_at(offsets.ravel(), values.ravel())
+        self.machine.torn = self._torn(batch, every)
+        self.machine.note_strays(batch.addresses)
+        new = code.memory[place].tobytes()
+        return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new)]
+
+    def _torn(self, batch: Batch, places: Offsets) -> bool:
+        """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
+        memory, count = self.machine.code.memory, len(batch)
+        if memory[places[:, 0]].tobytes().count(insn.INT3) == count:
+            return False
+        now = memory[places]
+        if now.tobytes() == batch.new.tobytes():
+            return False
+        whole = (now[:, 0] == insn.INT3) | (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1)
+        return bool(np.count_nonzero(whole) < count)
+
+    def _sync_needed(self, batch: Batch, when: When) -> bool:
+        return when is not When.IF_HEAD or batch.new[:, 0].tobytes().count(insn.INT3) < len(batch)
+
+    def _send_sync(self, phase: Phase) -> list[Event]:
+        machine = self.machine
+        cpus = tuple(range(len(machine.cpus)))
+        machine.ask_all_to_sync()
+        machine.clock += IPI_PRICE
+        return [SyncSent(phase=phase.name, cpus=cpus)]
+
+    def _park(self, where: str) -> list[Event]:
+        machine = self.machine
+        cpus = tuple(range(len(machine.cpus)))
+        for cpu in cpus:
+            machine.set_percpu(cpu, layout.PCPU_STOP, PARK_IN_THREAD if where == "thread" else PARK_IN_IPI)
+            machine.ask_park(cpu)
+        machine.clock += IPI_PRICE
+        return [ParkAsked(where=where, cpus=cpus)]
+
+    def _unpark(self, serialize: bool) -> list[Event]:
+        self.machine.memory.write_u64(self._stop_serialize, serialize)
+        for cpu in range(len(self.machine.cpus)):
+            if self.machine.percpu(cpu, layout.PCPU_STOP):  # else nobody has parked it
+                self.machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
+        self.machine.clock += ACTION_PRICE
+        return [Unparked(serialize=serialize)]
+
+    def _release(self, waiting: bool) -> list[Event]:
+        memory = self.machine.memory
+        self.machine.clock += ACTION_PRICE
+        if not waiting:
+            refs = self._desc + layout.DESC_REFS
+            memory.write_u32(refs, (memory.read_u32(refs) - 1) & 0xFFFF_FFFF)
+            return []
+        return [BatchReleased(batch=self.state.number)]

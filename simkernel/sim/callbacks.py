@@ -1,0 +1,40 @@
+"""Callbacks that are traced by their own ops: whose a site is, and how deep they are in themselves."""
+
+from __future__ import annotations
+
+from simkernel.insn import SITE_SIZE
+from simkernel.kernel.stacks import stacks_from
+from simkernel.machine import Machine
+from simkernel.sim.oops import is_text
+from simkernel.sim.simulation import Simulation
+
+
+def traces_itself(simulation: Simulation, site: int) -> str:
+    """The name of the ops whose callback's own site this is, and that wants it traced; "" where there is none."""
+    symbol = simulation.image.find(site)
+    if symbol is None:
+        return ""
+    ips = simulation.image.mcount_loc
+    wanted = ips == site
+    return next(
+        (
+            ops.name
+            for ops in simulation.core.state().ops
+            if ops.func == symbol.address and ops.hash.matches(ips)[wanted].any()
+        ),
+        "",
+    )
+
+
+def unreturned(machine: Machine, cpu: int, site: int) -> int:
+    """How many calls of a site's function stand on a CPU's stacks, from the site's own call on.
+
+    A site stands at its function's start: above what its call has pushed lies the function's own return address. So
+    the saved RIP of a `struct pt_regs` does not count, whose neighbour is CS.
+    """
+    read = machine.memory.read_u64
+    return sum(
+        read(at) == site + SITE_SIZE and is_text(machine.image, read(at + 8))
+        for _, places in stacks_from(machine.cpus[cpu].rsp, read)
+        for at in places[:-1]
+    )

@@ -1,0 +1,198 @@
+"""The JSON of a moment: every value has a type and a range, and both are checked as it is read.
+
+Each kind of history entry has a form of its own, an array that begins with its name: `["run", 0, 2000]`. A form says
+what its fields may be; `NAMES` says what it becomes. What a machine can tell alone (whether there is such a function)
+is left to the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from simkernel.errors import LearnerError
+from simkernel.ftrace import commands
+from simkernel.ftrace.commands import Command
+from simkernel.kernel.layout import NR_CPUS
+from simkernel.kernel.synthetic import MAX_FUNCTIONS
+from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
+from simkernel.sim.moment.armour import MAX_JSON
+
+MAX_ENTRIES = 2_000_000  # history entries before a place: opening plays each again, some 30,000 a second
+MAX_CLOCK = 200_000_000  # instructions of the machine's clock before it
+MAX_INSTRUCTION = 15  # bytes (Intel SDM vol. 2, 2.3.11)
+SHOWN = 400  # characters of somebody else's text in a message
+BLANKS = " \t\n\v\f\r"  # what separates the patterns of a filter
+
+Cpu = Annotated[int, Meta(ge=0, lt=NR_CPUS)]
+Name = Annotated[str, Meta(max_length=200)]
+Patterns = Annotated[str, Meta(max_length=1 << 20)]
+Kind = Literal["filter", "notrace"]
+
+
+class EntryForm(Struct, array_like=True, forbid_unknown_fields=True):
+    """A history entry as a moment has it; its texts hold no control characters but blanks."""
+
+    def __post_init__(self) -> None:
+        for field in self.__struct_fields__:
+            value = getattr(self, field)
+            if isinstance(value, str) and not value.translate(_NO_BLANKS).isprintable():
+                raise ValueError(f"{field} holds control characters")
+
+
+_NO_BLANKS = dict.fromkeys(map(ord, BLANKS))
+
+
+class RunForm(EntryForm, tag="run"):
+    cpu: Cpu
+    n: Annotated[int, Meta(ge=1, le=QUANTUM)]
+
+
+class ReadForm(EntryForm, tag="read"):
+    cpu: Cpu
+    n: Annotated[int, Meta(ge=1, le=MAX_INSTRUCTION)]
+
+
+class SettleForm(EntryForm, tag="settle"):
+    cpu: Cpu
+    address: int | None
+
+    def __post_init__(self) -> None:
+        if self.address is not None and not 0 <= self.address < 1 << 64:
+            raise ValueError("an address of more than 64 bits")
+
+
+class ActForm(EntryForm, tag="act"):
+    entries: Annotated[int, Meta(ge=0, le=MAX_FUNCTIONS)]
+
+
+class NmiForm(EntryForm, tag="nmi"):
+    cpu: Cpu
+
+
+class TracerForm(EntryForm, tag="tracer"):
+    name: Name
+
+
+class FilterForm(EntryForm, tag="filter"):
+    kind: Kind
+    text: Patterns
+    append: bool
+
+
+class TracingOnForm(EntryForm, tag="tracing_on"):
+    on: bool
+
+
+class ResetForm(EntryForm, tag="reset"):
+    pass
+
+
+class RegisterForm(EntryForm, tag="register"):
+    name: Name
+    func: Name
+    flags: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    filter: Patterns
+    notrace: Patterns
+
+
+class UnregisterForm(EntryForm, tag="unregister"):
+    name: Name
+
+
+class OpsFilterForm(EntryForm, tag="ops_filter"):
+    name: Name
+    kind: Kind
+    text: Patterns
+    append: bool
+
+
+class ProtocolForm(EntryForm, tag="protocol"):
+    name: Name
+
+
+AnyEntry = (
+    RunForm | ReadForm | SettleForm | ActForm | NmiForm | TracerForm | FilterForm | TracingOnForm | ResetForm
+    | RegisterForm | UnregisterForm | OpsFilterForm | ProtocolForm
+)  # fmt: skip
+
+NAMES: dict[type[EntryForm], type[Choice | Command]] = {  # what a form becomes; their fields are the same
+    RunForm: Run,
+    ReadForm: Read,
+    SettleForm: Settle,
+    ActForm: Act,
+    NmiForm: Nmi,
+    TracerForm: commands.SetTracer,
+    FilterForm: commands.SetFilter,
+    TracingOnForm: commands.TracingOn,
+    ResetForm: commands.ResetBuffer,
+    RegisterForm: commands.RegisterOps,
+    UnregisterForm: commands.UnregisterOps,
+    OpsFilterForm: commands.SetOpsFilter,
+    ProtocolForm: commands.UseProtocol,
+}
+_FORM_OF = {kind: form for form, kind in NAMES.items()}
+
+
+class MomentForm(Struct, forbid_unknown_fields=True):
+    """A moment as JSON. `made`: entries since the one before, and the entry, of each that was made by hand."""
+
+    version: Annotated[str, Meta(pattern=r"\A[0-9A-Za-z.+_-]{1,40}\Z")]
+    image: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    options: Mapping[str, bool | int | float | str | None]
+    protocol: Name
+    made: list[tuple[Annotated[int, Meta(ge=0, le=MAX_ENTRIES)], AnyEntry]]
+    place: tuple[Annotated[int, Meta(ge=0, le=MAX_ENTRIES)], Annotated[int, Meta(ge=0, lt=QUANTUM)]]
+    clock: Annotated[int, Meta(ge=0, le=MAX_CLOCK)]
+    state: Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+
+    def __post_init__(self) -> None:
+        if not self.protocol.isprintable():
+            raise ValueError("protocol holds control characters")
+
+
+_decoder = msgspec.json.Decoder(MomentForm)
+
+
+def to_json(form: MomentForm) -> bytes:
+    """Raises: LearnerError for what `from_json` would refuse: text that no JSON can carry, or a value out of range."""
+    try:
+        plain = msgspec.json.encode(form)
+        _decoder.decode(plain)
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise LearnerError(f"no moment can name this place: {in_short(error)}") from error
+    return plain
+
+
+def from_json(plain: bytes) -> MomentForm:
+    """Raises: LearnerError where it is no JSON of a moment, or a value of it has another type or is out of range."""
+    if len(plain) > MAX_JSON:
+        raise LearnerError(f"{len(plain):,} bytes are no moment: {MAX_JSON:,} are the most")
+    try:
+        return _decoder.decode(plain)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise LearnerError(
+            f"the moment string is whole, but what it holds is no moment of this form: {in_short(error)}"
+        ) from error
+
+
+def form_of(what: Choice | Command) -> AnyEntry:
+    """A history entry as a moment has it."""
+    form: Any = _FORM_OF[type(what)]
+    made: AnyEntry = form(*(getattr(what, field) for field in form.__struct_fields__))
+    return made
+
+
+def entry_of(form: AnyEntry) -> Choice | Command:
+    """The history entry that a form stands for."""
+    return NAMES[type(form)](*(getattr(form, field) for field in form.__struct_fields__))
+
+
+def in_short(text: object) -> str:
+    """What something says, at most `SHOWN` characters of it, none of them one that a terminal obeys."""
+    said = str(text)
+    said = said if said.isprintable() else ascii(said)
+    return said if len(said) <= SHOWN else f"{said[: SHOWN // 2]} ... {said[-SHOWN // 4 :]}"

@@ -1,0 +1,221 @@
+"""What a moment holds, and how one is taken and opened.
+
+A moment holds what the state is a function of: engine version, digest of the image, options with the seed, the
+commands and the choices made by hand with their places, the place itself. What the schedule drew from the seed is not
+written down: opening draws it again. It also holds a digest of the state and of all that it says itself, and opening
+compares; so a moment from elsewhere opens the same state or says that it cannot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import simkernel
+from simkernel.errors import GuestError, LearnerError
+from simkernel.files import read_bytes
+from simkernel.ftrace.commands import Command
+from simkernel.kernel import KernelImage
+from simkernel.protocol import protocol_of
+from simkernel.schedule import Choice
+from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
+from simkernel.sim.moment import armour
+from simkernel.sim.moment.form import MomentForm, entry_of, form_of, from_json, in_short, to_json
+from simkernel.sim.options import Options, load_image
+from simkernel.sim.simulation import Entry, Simulation
+
+STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one belongs into a file
+LOOK = 0x7F  # entries between two looks at the progress, less one
+
+Progress = Callable[[int, int], bool | None]
+"""Told (instructions run, instructions in all) on the way to a moment, again and again; True from it ends the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A place in history, and all that it takes to come there again.
+
+    Attributes:
+        version: of the engine that wrote it. image: digest of the kernel. options: with the seed.
+        protocol: the name of the one that it booted with, which tells an experiment too (`protocol.protocol_of`).
+        made: (place, entry) of every command and of every choice made by hand, ascending. Those behind the place lie
+            ahead: they are what comes next.
+        place: history entries before it, and instructions within the entry under way. clock: of the machine there.
+        state: digest of the state there and of everything above but the version.
+    """
+
+    version: str
+    image: str
+    options: Options
+    protocol: str
+    made: tuple[tuple[int, Choice | Command], ...]
+    place: tuple[int, int]
+    clock: int
+    state: str
+
+    @classmethod
+    def of(cls, simulation: Simulation, until: int = 0) -> Moment:
+        """The place at which a simulation stands.
+
+        Args: until: take what lies ahead along, up to this entry; all of it has to be made by hand.
+        Raises: LearnerError where its protocol is one that no name can be given to.
+        """
+        protocol = simulation.protocol
+        if protocol_of(protocol.name) != protocol:
+            raise LearnerError(f"protocol {protocol.name!r} is not in the table: a moment cannot name it")
+        place = simulation.place
+        if not all(entry.made for entry in simulation.entries[place[0] : until]):
+            raise LearnerError("what lies ahead was not made by hand: a moment ends here")
+        entries = simulation.entries[: max(until, place[0] + (place[1] > 0))]
+        moment = cls(
+            simkernel.__version__,
+            simulation.image.digest,
+            simulation.options,
+            protocol.name,
+            tuple((at, entry.what) for at, entry in enumerate(entries) if entry.made),
+            place,
+            simulation.machine.clock,
+            "",
+        )
+        return replace(moment, state=moment._digest(simulation))
+
+    def _digest(self, simulation: Simulation) -> str:
+        """The digest of a simulation's state and of what the moment says; the version may differ."""
+        out = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        feed(out, (self.image, self.options, self.protocol, self.made, self.place, self.clock))
+        feed(out, state_digest(simulation))
+        return out.hexdigest()
+
+    # --- as text ----------------------------------------------------------------------------------------------
+
+    def to_string(self) -> str:
+        """The moment as one line of text. Raises: LearnerError where it is farther away than one may be (`form`)."""
+        before, made = 0, []
+        for at, what in self.made:
+            made.append((at - before, form_of(what)))
+            before = at
+        form = MomentForm(
+            self.version, self.image, self.options.plain(), self.protocol, made, self.place, self.clock, self.state
+        )
+        return armour.pack(to_json(form))
+
+    @classmethod
+    def from_string(cls, text: str) -> Moment:
+        """The moment that a string holds, with what people paste beside one (`armour`).
+
+        Raises: LearnerError where it is no moment string, is cut short, has been changed or holds what cannot be.
+        """
+        form = from_json(armour.unpack(text))
+        options = Options.read(form.options)
+        made: list[tuple[int, Choice | Command]] = []
+        at = 0
+        for step, entry in form.made:
+            if made and not step:
+                raise LearnerError(f"the moment holds two entries for place {at} of history: it has room for one")
+            at += step
+            what = entry_of(entry)
+            cpu = getattr(what, "cpu", 0)
+            if cpu >= options.cpus:
+                raise LearnerError(f"entry {at} of the moment is CPU{cpu}'s; there are {options.cpus} CPUs")
+            made.append((at, what))
+        ahead = [at for at, _ in made if at >= form.place[0]]
+        if ahead != list(range(form.place[0], form.place[0] + len(ahead))):
+            raise LearnerError("what lies ahead of the moment's place has gaps: its entries follow one another")
+        return cls(form.version, form.image, options, form.protocol, tuple(made), form.place, form.clock, form.state)
+
+    # --- opening ----------------------------------------------------------------------------------------------
+
+    def open(self, image: KernelImage | None = None, progress: Progress | None = None) -> Simulation:
+        """A simulation that stands at this moment.
+
+        Args: image: the kernel; needed where it was read from a file.
+        Raises: LearnerError where that state cannot be had again, with the version that could; and where `progress`
+            ends the way.
+        """
+        image = self._image(image)
+        simulation = Simulation(image, self.options, protocol_of(self.protocol))
+        made = dict(self.made)
+        last = self.place[0]
+        while simulation.position < last:
+            self._next(simulation, made)
+            self._advance(simulation.step)
+            self._look(simulation, progress)
+        if self.place[1]:
+            self._next(simulation, made)
+            self._advance(partial(simulation.goto_place, self.place))
+        ahead = [Entry(what, True) for at, what in self.made if at >= last]
+        if ahead:
+            simulation.entries[last:] = ahead
+        if simulation.place != self.place or self._digest(simulation) != self.state:
+            raise self._other_state("the state there is another one")
+        return simulation
+
+    def _advance(self, move: Callable[[], object]) -> None:
+        """Move on, by an entry or in one. LearnerError where this machine cannot."""
+        try:
+            move()
+        except (GuestError, LearnerError) as error:
+            raise self._other_state(in_short(error)) from error
+
+    @staticmethod
+    def _next(simulation: Simulation, made: dict[int, Choice | Command]) -> None:
+        """Put the entry that was made by hand here before the simulation, if there was one."""
+        if (what := made.get(simulation.position)) is not None:
+            simulation.entries.append(Entry(what, True))
+
+    def _look(self, simulation: Simulation, progress: Progress | None) -> None:
+        """Say how far it is. LearnerError behind the moment's clock, and where it is enough."""
+        clock, position = simulation.machine.clock, simulation.position
+        if clock > self.clock:
+            raise self._other_state(f"entry {position} comes {clock - self.clock:,} instructions after its clock")
+        if progress and not position & LOOK and progress(clock, self.clock):
+            raise LearnerError(f"stopped on the way to the moment, {clock:,} of {self.clock:,} instructions on")
+
+    def _image(self, image: KernelImage | None) -> KernelImage:
+        if image is None and self.options.kernel is not None:
+            raise LearnerError(f"this moment needs its kernel: give the file {in_short(self.options.kernel)} again")
+        given = image is not None
+        image = image or load_image(self.options)
+        if image.digest != self.image:
+            which = "the kernel given" if given else "the kernel of this version"
+            raise LearnerError(
+                f"{which} is not the one of the moment (digest {image.digest[:12]}, not {self.image[:12]}): "
+                f"simkernel {self.version} wrote it"
+            )
+        return image
+
+    def _other_state(self, why: str) -> LearnerError:
+        if self.version == simkernel.__version__:
+            return LearnerError(f"this moment does not open to the state that it names: {why}")
+        return LearnerError(
+            f"this moment was written by simkernel {self.version} and opens there; "
+            f"simkernel {simkernel.__version__} comes to another state: {why}"
+        )
+
+
+def moment_string(simulation: Simulation) -> str:
+    """The place at which a simulation stands, as one line of text."""
+    return Moment.of(simulation).to_string()
+
+
+def read_moment(text: str) -> Moment:
+    """The moment that a text holds, or the file of that name. Raises: LearnerError as `Moment.from_string`."""
+    return Moment.from_string(text if armour.is_moment(text) else _text_of_file(text))
+
+
+def open_moment(text: str, image: KernelImage | None = None, progress: Progress | None = None) -> Simulation:
+    """A simulation at the moment that `read_moment` finds; see `Moment.open`."""
+    return read_moment(text).open(image, progress)
+
+
+def _text_of_file(name: str) -> str:
+    """The text of the file of that name; the name itself where there is nothing of that name."""
+    try:
+        if not os.path.lexists(name):
+            return name
+    except ValueError:  # a null byte within
+        return name
+    return read_bytes(name, "a moment", armour.MAX_TEXT).decode(errors="replace")

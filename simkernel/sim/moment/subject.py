@@ -1,0 +1,20 @@
+"""What a moment is about: the site whose change a person looks at there, and where its story begins."""
+
+from __future__ import annotations
+
+from simkernel.events import BatchStarted, PlanStarted
+from simkernel.sim.simulation import Simulation
+
+
+def story_at(simulation: Simulation) -> tuple[int, int] | None:
+    """(a site, the place in history where the story of its change begins); None before the first change.
+
+    The story is that of the last batch. Where a plan is under way that has begun none, it is the story of the plan's
+    first batch and begins here: so it is at the moment of a schedule, which goes on from just before the batch.
+    """
+    last = next((one for one in reversed(simulation.log) if isinstance(one, BatchStarted | PlanStarted)), None)
+    if isinstance(last, PlanStarted):
+        if (site := simulation.task.next_site()) is not None:
+            return site, simulation.position
+        last = next((one for one in reversed(simulation.log) if isinstance(one, BatchStarted)), None)
+    return None if last is None else (last.sites[0], last.entry)

@@ -1,0 +1,128 @@
+"""What a simulation is made from: the choices that are fixed before its first instruction."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from simkernel.board import TICK_PERIOD
+from simkernel.errors import LearnerError
+from simkernel.hw.fetch import FetchModel
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.synthetic import MAX_FUNCTIONS
+from simkernel.protocol import protocol_named
+from simkernel.schedule import QUANTUM, Policy
+
+PATH_LENGTH = 4_096  # characters of a kernel file's path: PATH_MAX (include/uapi/linux/limits.h)
+MAX_SEED = 2**63 - 1
+MAX_NMI_ODDS = 1 << 15  # of 65,536: an NMI takes no time, so where nearly every choice is one nothing goes on
+MAX_TICK_PERIOD = 1 << 40
+
+Quantum = Annotated[int, Meta(ge=1, le=QUANTUM)]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a simulation is made from. The annotations are the ranges that `validate` checks.
+
+    Attributes:
+        cpus: 1 to 8. seed: of the schedule's random state.
+        model: what a CPU may run (`fetch.py`). policy: how a run settles what is uncertain.
+        schedule: "seeded" or "round-robin". protocol: name in `protocol.PROTOCOLS`.
+        kernel: a source file instead of the default kernel. functions: a synthetic kernel of so many.
+        ibt: the kernel built with endbr64 at its functions' entries.
+        quantum, patch_quantum: most instructions of a choice, and while a batch is under way.
+        act_odds: of 256 times that the patching task could act, how often it does (seeded schedule).
+        nmi_odds: of 65,536 choices, how many are NMIs. tick_period: in instructions; 0: no ticks.
+    """
+
+    cpus: Annotated[int, Meta(ge=1, le=layout.NR_CPUS)] = 2
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 0
+    model: FetchModel = FetchModel.PIECES
+    policy: Policy = Policy.SEEDED
+    schedule: Annotated[str, Meta(pattern=r"\A(seeded|round-robin)\Z", description="seeded or round-robin")] = "seeded"
+    protocol: Annotated[str, Meta(max_length=40)] = "int3"
+    kernel: Annotated[str, Meta(min_length=1, max_length=PATH_LENGTH)] | None = None
+    functions: Annotated[int, Meta(ge=1, le=MAX_FUNCTIONS)] | None = None
+    ibt: bool = False
+    quantum: Quantum = QUANTUM
+    patch_quantum: Quantum = 1
+    act_odds: Annotated[int, Meta(ge=1, le=256)] = 24
+    nmi_odds: Annotated[int, Meta(ge=0, le=MAX_NMI_ODDS)] = 0
+    tick_period: Annotated[int, Meta(ge=0, le=MAX_TICK_PERIOD)] = TICK_PERIOD
+
+    @classmethod
+    def read(cls, values: Mapping[str, object]) -> Options:
+        """The options that plain values name; those that are left out have their defaults.
+
+        Raises: LearnerError that names the option whose type or value cannot be.
+        """
+        kinds = _kinds()
+        if unknown := values.keys() - kinds.keys():
+            raise LearnerError(f"there is no option {reprlib.repr(min(unknown))}; there are: {', '.join(kinds)}")
+        typed: dict[str, Any] = {}
+        for name, value in values.items():
+            try:
+                typed[name] = msgspec.convert(value, kinds[name])
+            except msgspec.ValidationError:
+                wanted = _wanted(kinds[name])
+                raise LearnerError(f"the option {name} cannot be {reprlib.repr(value)}: it is {wanted}") from None
+        options = cls(**typed)
+        options._check_names()
+        return options
+
+    def plain(self) -> dict[str, int | str | None]:
+        """The options that differ from the defaults, as plain values."""
+        changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        plain: dict[str, int | str | None] = msgspec.to_builtins(changed)
+        return plain
+
+    def validate(self) -> None:
+        """LearnerError for values that no machine can have."""
+        Options.read(msgspec.to_builtins({field.name: getattr(self, field.name) for field in fields(self)}))
+
+    def _check_names(self) -> None:
+        protocol_named(self.protocol)
+        if self.kernel is not None and not self.kernel.isprintable():
+            raise LearnerError(f"the kernel's file name {self.kernel!a} holds control characters: give it another name")
+        if self.kernel is not None and self.functions is not None:
+            raise LearnerError(
+                "a kernel is either read from a file or synthetic: give --kernel or --functions, not both"
+            )
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    """The type of each option, with its range."""
+    return get_type_hints(Options, include_extras=True)
+
+
+def _wanted(kind: Any) -> str:
+    """What an option of such a type can be, in words."""
+    if kind is bool:
+        return "true or false"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(one.value for one in kind)
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    metas = [meta for part in (kind, *parts) for meta in getattr(part, "__metadata__", ())]
+    meta = next(one for one in metas if isinstance(one, Meta))
+    if meta.ge is not None:
+        return f"a whole number from {meta.ge:,} to {meta.le:,}"
+    return meta.description or f"a text of at most {meta.max_length:,} characters"
+
+
+def load_image(options: Options) -> KernelImage:
+    """The kernel that the options name."""
+    if options.kernel is not None:
+        return KernelImage.from_source(Path(options.kernel), ibt=options.ibt)
+    if options.functions is not None:
+        return KernelImage.synthetic(options.functions)
+    return KernelImage.default(ibt=options.ibt)

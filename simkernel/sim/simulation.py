@@ -1,0 +1,394 @@
+"""The one object that outsiders hold: boot a kernel, step it, go back, ask what happened.
+
+A simulation is a machine, the patching task with its ftrace core, and a history. Nothing changes its state but history
+entries: choices (who moves next and how) and commands (what a person or script asked for). The same options, seed and
+entries give the same state, in every process; so a place in history can be named (`moment.py`) and returned to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from simkernel.errors import GuestError, LearnerError
+from simkernel.events import Event, Stamp, stamp_all
+from simkernel.ftrace.commands import Command
+from simkernel.ftrace.core import FtraceCore
+from simkernel.ftrace.task import PatchingTask
+from simkernel.kernel import KernelImage, layout
+from simkernel.machine import Machine
+from simkernel.protocol import Protocol, protocol_named
+from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
+from simkernel.sim.history import Checkpoints
+from simkernel.sim.options import Options, load_image
+
+CHECKPOINT_ENTRIES = 1_024  # history entries, or
+CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between two checkpoints at most
+CHOICES = (Run, Read, Settle, Nmi)
+BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
+BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
+
+
+class Entry(NamedTuple):
+    """One entry of history; `made` is False where the schedule drew it."""
+
+    what: Choice | Command
+    made: bool
+
+
+class MappedRegion(NamedTuple):
+    """A stretch of guest memory: address, bytes, and whether CPUs run what lies there."""
+
+    base: int
+    size: int
+    code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEntry:
+    """An entry that has run in part: what `Simulation._close` will need."""
+
+    entry: Entry
+    drawn: ScheduleState | None
+    events: tuple[Event, ...]
+
+
+class Simulation:
+    """A running toy kernel with its past. Make one with `Simulation.boot`."""
+
+    def __init__(self, image: KernelImage, options: Options, protocol: Protocol | None = None) -> None:
+        options.validate()
+        self.image = image
+        self.options = options
+        self.machine = Machine(image, options.cpus, options.model, options.tick_period)
+        self.protocol = protocol or protocol_named(options.protocol)
+        self.core = FtraceCore(self.machine, image, self.protocol.nop)
+        self.task = PatchingTask(self.machine, self.core, self.protocol)
+        self.scheduler = self._new_schedule()
+        self._schedule_state = ScheduleState(random=options.seed)
+        self.entries: list[Entry] = []
+        self.position = 0  # history entries that have happened; the rest of `entries` lies ahead
+        self._events: list[Event] = []  # of all of `entries`
+        self._logged = 0  # of them have happened
+        self._checkpoints = Checkpoints(self.machine, self.core, self.task)
+        self._entries, self._instructions = 0, 0  # since the last checkpoint
+        self._smp_go = image.address("smp_go")
+        self._all_cpus = tuple(range(options.cpus))
+        self._open: OpenEntry | None = None
+        self.keep_checkpoint()
+
+    def _new_schedule(self) -> Schedule:
+        o = self.options
+        if o.schedule == "round-robin":
+            return RoundRobin(o.policy, o.quantum, o.patch_quantum)
+        return Seeded(o.policy, o.quantum, o.patch_quantum, o.nmi_odds, act_odds=o.act_odds)
+
+    @classmethod
+    def boot(
+        cls, options: Options | None = None, image: KernelImage | None = None, protocol: Protocol | None = None
+    ) -> Simulation:
+        """A simulation whose kernel has booted: ftrace has its records, every CPU runs its first task.
+
+        Raises: LearnerError for options that cannot be; GuestError where the kernel does not come up.
+        """
+        options = options or Options()
+        options.validate()
+        simulation = cls(image or load_image(options), options, protocol)
+        bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
+        simulation.run_until(cls.booted, bound)
+        if not simulation.booted():
+            raise GuestError(f"the kernel has not come up: {simulation.machine.outcome or 'it runs on and on'}")
+        return simulation
+
+    def booted(self) -> bool:
+        """True once every CPU runs tasks."""
+        return all(self.machine.percpu(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
+
+    # --- what a schedule may know (schedule.Lanes) ------------------------------------------------------------
+
+    @property
+    def cpus(self) -> Sequence[int]:
+        return self._all_cpus if self.machine.memory.read_u64(self._smp_go) else self._all_cpus[:1]
+
+    def limit(self, cpu: int) -> int:
+        return self.machine.limit(cpu)
+
+    def idle(self, cpu: int) -> bool:
+        return self.machine.asleep(cpu)
+
+    def patcher_ready(self) -> bool:
+        return self.task.ready()
+
+    def patching(self) -> bool:
+        return self.task.poke.busy
+
+    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+        return self.machine.unsettled_at_rip(cpu)
+
+    def readable(self, cpu: int) -> int:
+        return self.machine.readable(cpu)
+
+    @property
+    def known_events(self) -> list[Event]:
+        """Every event that history knows, those ahead of this place too; not to be changed."""
+        return self._events
+
+    @property
+    def log(self) -> list[Event]:
+        """Every event up to this place; not to be changed."""
+        return self._events if self._logged == len(self._events) else self._events[: self._logged]
+
+    @property
+    def logged(self) -> int:
+        """How many events there are up to this place: so many of the first of `known_events`."""
+        return self._logged
+
+    def since(self, first: int) -> list[Event]:
+        """The log from its event `first` on; it costs what it returns, where `log[first:]` may cost all of history."""
+        return self._events[first : self._logged]
+
+    # --- what the machine holds ----------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> int:
+        """The machine's clock, in instructions of all CPUs together."""
+        return self.machine.clock
+
+    @property
+    def regions(self) -> list[MappedRegion]:
+        """All of the guest's memory: the data, then the code."""
+        data = [MappedRegion(one.base, one.size, False) for one in self.machine.memory.regions]
+        return data + [MappedRegion(one.base, one.size, True) for one in self.machine.code.map.regions]
+
+    def read(self, address: int, size: int, as_cpu: int | None = None) -> bytes:
+        """What memory holds in `size` bytes from an address; of code with `as_cpu` what that CPU runs there.
+
+        Raises: GuestError where the bytes are not all of one mapped region.
+        """
+        code = self.machine.code
+        if not code.map.holds(address):
+            return self.machine.memory.read(address, size)
+        if size > code.map.room(address):
+            raise GuestError(f"{size} bytes at {address:#x} are not all code")
+        offset = code.map.offset(address)
+        held = code.memory if as_cpu is None else code.views[as_cpu].code
+        return held[offset : offset + size].tobytes()
+
+    def registers(self, cpu: int) -> dict[str, int]:
+        """Every register of a CPU by name."""
+        return self.machine.cpus[cpu].registers()
+
+    # --- forward ----------------------------------------------------------------------------------------------
+
+    @property
+    def schedule_state(self) -> ScheduleState:
+        """What the schedule's next choice depends on besides the machine."""
+        return self._schedule_state
+
+    @property
+    def directed(self) -> bool:
+        """True where the entry that comes next was made by hand: not the schedule's, and known already."""
+        return self.position < len(self.entries) and self.entries[self.position].made
+
+    @property
+    def outcome(self) -> str:
+        """Why nothing can move any more ("oops on CPU1"); "" while it can."""
+        return self.machine.outcome
+
+    def step(self, choice: Choice | None = None) -> list[Event]:
+        """One history entry: the choice given, else the next one of history, else the schedule's. Returns its events.
+
+        A choice given by hand, where history knows another way, makes history forget what lay ahead.
+        """
+        if self._open is not None:
+            return self._finish_open()
+        return self._enter(*self._next(choice))
+
+    def do(self, command: Command) -> list[Event]:
+        """Carry out a command: it becomes a history entry; the patching task will do the work.
+
+        Raises: LearnerError where the command asks for what cannot be; nothing has changed then.
+        """
+        if self._open is not None:
+            self._finish_open()
+        return self._enter(Entry(command, True), None)
+
+    def _next(self, choice: Choice | None) -> tuple[Entry, ScheduleState | None]:
+        """The entry that comes next, and the schedule's state after it where the schedule drew it."""
+        if choice is not None:
+            return Entry(choice, True), None
+        if self.directed:
+            return self.entries[self.position], None
+        drawn, state = self.scheduler.choose(self._schedule_state, self)
+        return Entry(drawn, False), state
+
+    def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
+        if self.machine.outcome:
+            raise GuestError(f"nothing moves any more: {self.outcome}")
+        what = entry.what
+        if isinstance(what, CHOICES):
+            events = self.machine.step(what)
+        elif isinstance(what, Act):
+            events = self.task.act(what.entries)
+        else:
+            events = self.task.command(what)
+        return self._close(entry, drawn, events)
+
+    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
+        """Note an entry that has happened, and what it did."""
+        if self.position < len(self.entries) and self.entries[self.position] != entry:
+            self._forget_ahead()
+        if self.position == len(self.entries):
+            self.entries.append(entry)
+        if drawn is not None:
+            self._schedule_state = drawn
+        if events:
+            stamp_all(events, Stamp(self.position, self.machine.clock, *self.task.poke.during))
+            if self._logged == len(self._events):  # else history is being replayed: they are there
+                self._events += events
+            self._logged += len(events)
+        self.position += 1
+        self._entries += 1
+        if isinstance(entry.what, Run):
+            self._instructions += entry.what.n
+        if self._entries >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
+            self.keep_checkpoint()
+        return events
+
+    def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
+        """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
+
+        Returns: True where the predicate holds.
+        """
+        end = self.machine.clock + instructions
+        while not predicate(self):
+            if self.outcome or self.machine.clock >= end:
+                return False
+            self.step()
+        return True
+
+    def run(self, instructions: int) -> None:
+        """Let the machine's clock pass so many instructions, or less where there is an outcome."""
+        self.run_until(lambda _: False, instructions)
+
+    def settle_down(self, instructions: int = 50_000_000) -> bool:
+        """Run until the patching task has nothing left to do; True where that came within the bound."""
+        return self.run_until(lambda simulation: simulation.task.idle, instructions)
+
+    def step_phase(self, instructions: int = 5_000_000) -> bool:
+        """Run until the patching task is in another phase, or between batches; True where it came to that."""
+        before = self._phase_now()
+        return self.run_until(lambda _: self._phase_now() != before, instructions)
+
+    def _phase_now(self) -> tuple[int, str]:
+        poke = self.task.poke
+        return poke.state.number, "" if poke.phase is None else poke.phase.name
+
+    # --- backward ---------------------------------------------------------------------------------------------
+
+    def back(self, entries: int = 1) -> None:
+        """So many history entries back; to the beginning where there are fewer."""
+        self.goto(max(0, self.position - entries))
+
+    def back_phase(self) -> None:
+        """To where the phase under way began; where that is here, to where the one before it began."""
+        places, phase = [0], ""
+        for event in self.log:
+            if event.during != phase:
+                phase = event.during
+                places.append(event.entry)
+        self.goto(max(place for place in places if place < self.position or not place))
+
+    def goto(self, place: int) -> None:
+        """To the place in history before entry `place` (0: power-on), forwards or backwards.
+
+        Raises: LearnerError where history has no such place.
+        """
+        if not 0 <= place <= len(self.entries):
+            raise LearnerError(f"history has places 0 to {len(self.entries)}, not {place}")
+        if place < self.position or self._open is not None:
+            self._restore(self._checkpoints.before(place))
+        elif (ahead := self._checkpoints.before(place)) > self._checkpoints.before(self.position):
+            self._restore(ahead)
+        while self.position < place:
+            self.step()
+
+    def checkpoint_places(self, place: tuple[int, int]) -> list[int]:
+        """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
+        return [entry for entry in self._checkpoints.entries() if (entry, 0) < place]
+
+    def keep_checkpoint(self) -> None:
+        """Keep one here: going back to this place will be cheap. Some are kept now and then by themselves."""
+        self._checkpoints.keep(self.position, self._logged, self._schedule_state)
+        self._entries = self._instructions = 0
+
+    def _restore(self, index: int) -> None:
+        checkpoint = self._checkpoints.restore(index)
+        self._schedule_state = checkpoint.schedule
+        self._open = None
+        self.position, self._logged = checkpoint.entry, checkpoint.events
+        self._entries = self._instructions = 0
+
+    def _forget_ahead(self) -> None:
+        del self.entries[self.position :], self._events[self._logged :]
+        self._checkpoints.forget_after(self.position)
+
+    # --- within an entry ----------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(entry, instructions of it that have run): where history stands."""
+        return self.position, self.machine.open.done if self._open and self.machine.open else 0
+
+    def step_instruction(self, breakpoints: frozenset[int] = frozenset(), n: int = 1) -> list[Event]:
+        """One instruction of the next entry's CPU; the whole entry where that is not a run of several.
+
+        With breakpoints: up to `n` instructions, but none at a breakpoint unless it is the first.
+        """
+        events: list[Event] = []
+        if self._open is None:
+            entry, drawn = self._next(None)
+            if not isinstance(entry.what, Run) or entry.what.n == 1:
+                return self._enter(entry, drawn)
+            if self.outcome:
+                raise GuestError(f"nothing moves any more: {self.outcome}")
+            self._open = OpenEntry(entry, drawn, ())
+            events += self.machine.begin(entry.what)
+        events += self.machine.advance(n, breakpoints)
+        self._open = replace(self._open, events=(*self._open.events, *events))
+        run = self.machine.open
+        if run is not None and (run.ended or run.done >= run.choice.n):
+            self._finish_open()
+        return events
+
+    def _finish_open(self) -> list[Event]:
+        opened, run = self._open, self.machine.open
+        assert opened is not None and run is not None
+        events = [*opened.events, *self.machine.advance(run.choice.n), *self.machine.finish()]
+        self._open = None
+        return self._close(opened.entry, opened.drawn, events)
+
+    def goto_place(self, place: tuple[int, int]) -> None:
+        """To an entry and a number of instructions within it (`place`)."""
+        self.goto(place[0])
+        while self.position == place[0] and self.place[1] < place[1]:
+            self.step_instruction()
+
+    def back_instruction(self) -> None:
+        """Undo the instruction that ran last (the whole entry where that was not a run of several)."""
+        entry, done = self.place
+        if done > 1:
+            self.goto_place((entry, done - 1))
+        elif done == 1 or entry == 0:
+            self.goto(entry)
+        else:
+            self.goto(entry - 1)
+            count = 0
+            while self.position < entry:
+                self.step_instruction()
+                count += 1
+            if count > 1:
+                self.goto_place((entry - 1, count - 1))
+            else:
+                self.goto(entry - 1)

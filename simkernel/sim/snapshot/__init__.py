@@ -1,0 +1,199 @@
+"""Everything that a viewer may know of a simulation at one step, frozen: front ends draw it and hold nothing else.
+
+A snapshot is taken from a simulation, and with the one before it says what changed. Nothing in it refers to the
+simulation: it stays as it is when that goes on.
+
+    lanes      a CPU: task, place, next instruction, registers, stack, disassembly
+    site       the five bytes of a site: in memory, for each CPU; the map of all sites
+    patch      the patching task: plan, phases, whom it waits for
+    trace      the tail of the trace
+    changes    what is not as it was
+    plain      the whole as dictionaries and lists, for JSON
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simkernel.events import Event
+from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
+from simkernel.sim.narrate import sentence
+from simkernel.sim.oops import Oops, read_oops
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot.changes import Change, changes_of
+from simkernel.sim.snapshot.lanes import CodeLine, Lane, Register, StackWord, lane_of
+from simkernel.sim.snapshot.patch import DONE, NOW, TO_COME, Patch, PhaseRow, patch_of
+from simkernel.sim.snapshot.plain import plain
+from simkernel.sim.snapshot.site import FiveBytes, MayRun, SiteMap, SiteView, site_map, site_view
+from simkernel.sim.snapshot.trace import TraceRecord, trace_tail
+from simkernel.sim.validate import Verdict, verdicts
+
+__all__ = [
+    "DONE",
+    "NOW",
+    "TO_COME",
+    "Change",
+    "CodeLine",
+    "EventLine",
+    "FiveBytes",
+    "Lane",
+    "MayRun",
+    "Move",
+    "Patch",
+    "PhaseRow",
+    "Register",
+    "SiteMap",
+    "SiteView",
+    "Snapshot",
+    "StackWord",
+    "TraceRecord",
+]
+
+EVENTS = 24  # last events that a snapshot holds, at least: those of the last entry are all there
+MOVES = 64  # last history entries that it holds
+_ALL_SITES = 8  # of a larger batch the phase's verdict looks at the site shown and at those where CPUs are
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event and its sentence."""
+
+    event: Event
+    sentence: str
+
+    @property
+    def is_beat(self) -> bool:
+        return self.event.is_beat
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A history entry: which CPU moved (-1: the patching task, -2: a person asked), what it did, by so much."""
+
+    entry: int
+    cpu: int
+    kind: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A simulation at one place.
+
+    Attributes:
+        options: of the simulation. entry, instruction: the place: entries that have happened, and instructions of
+        the one under way. length: entries that history knows. clock: instructions.
+        patch, site, map, lanes, trace, events, moves, verdicts: see the modules of this package.
+        outcome: why nothing moves any more, "" while it does. oops: where the kernel has died.
+        changes: since the snapshot before; empty for a first one.
+    """
+
+    options: Options
+    entry: int
+    instruction: int
+    length: int
+    clock: int
+    patch: Patch
+    site: SiteView | None
+    map: SiteMap
+    lanes: tuple[Lane, ...]
+    trace: tuple[TraceRecord, ...]
+    events: tuple[EventLine, ...]
+    moves: tuple[Move, ...]
+    verdicts: tuple[Verdict, ...]
+    outcome: str
+    oops: Oops | None
+    changes: tuple[Change, ...] = ()
+
+    @classmethod
+    def of(cls, simulation: Simulation, previous: Snapshot | None = None, site: int | None = None) -> Snapshot:
+        """The simulation as it stands.
+
+        Args:
+            previous: the snapshot that `changes` compare with.
+            site: the address of the site to show; None: the one shown before, else the first of the batch.
+        """
+        shown = _site_shown(simulation, previous, site)
+        lanes_before = previous.lanes if previous is not None else ()
+        entry, instruction = simulation.place
+        now = cls(
+            options=simulation.options,
+            entry=entry,
+            instruction=instruction,
+            length=len(simulation.entries),
+            clock=simulation.machine.clock,
+            patch=patch_of(simulation),
+            site=None if shown is None else site_view(simulation, shown),
+            map=site_map(simulation),
+            lanes=tuple(
+                lane_of(simulation, cpu, lanes_before[cpu] if cpu < len(lanes_before) else None)
+                for cpu in range(len(simulation.machine.cpus))
+            ),
+            trace=trace_tail(simulation),
+            events=_events(simulation),
+            moves=_moves(simulation),
+            verdicts=verdicts(simulation, _sites_checked(simulation, shown)),
+            outcome=simulation.outcome,
+            oops=read_oops(simulation.machine),
+        )
+        return now if previous is None else replace(now, changes=changes_of(previous, now))
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole as dictionaries, lists, texts and numbers; bytes as hexadecimal text."""
+        out: dict[str, Any] = plain(self)
+        return out
+
+
+def _site_shown(simulation: Simulation, previous: Snapshot | None, site: int | None) -> int | None:
+    if site is not None:
+        return site
+    batch = simulation.task.poke.state.batch
+    if previous is not None and previous.site is not None:
+        kept = previous.site.address
+        if batch is None or kept in previous.patch.sites or kept in batch.sites:
+            return kept
+    return int(batch.sites[0]) if batch is not None else None
+
+
+def _sites_checked(simulation: Simulation, shown: int | None) -> list[int] | None:
+    """The sites of the batch that are worth a close look at each step; None for all."""
+    batch = simulation.task.poke.state.batch
+    if batch is None or len(batch) <= _ALL_SITES:
+        return None
+    near = {cpu.rip for cpu in simulation.machine.cpus}
+    if shown is not None:
+        near.add(shown)
+    return sorted(near & set(batch.sites.tolist()))
+
+
+def _events(simulation: Simulation) -> tuple[EventLine, ...]:
+    """The last events, oldest first: at least `EVENTS`, and all of the last entry."""
+    known, first = simulation.known_events, max(0, simulation.logged - EVENTS)
+    while first and known[first - 1].entry == simulation.position - 1:
+        first -= 1
+    image, protocol = simulation.image, simulation.task.poke.protocol
+    return tuple(EventLine(event, sentence(event, image, protocol)) for event in simulation.since(first))
+
+
+def _moves(simulation: Simulation) -> tuple[Move, ...]:
+    first = max(0, simulation.position - MOVES)
+    return tuple(
+        _move(first + at, entry.what) for at, entry in enumerate(simulation.entries[first : simulation.position])
+    )
+
+
+def _move(entry: int, what: Choice | object) -> Move:
+    match what:
+        case Run(cpu=cpu, n=n):
+            return Move(entry, cpu, "run", n)
+        case Read(cpu=cpu, n=n):
+            return Move(entry, cpu, "read", n)
+        case Settle(cpu=cpu):
+            return Move(entry, cpu, "settle", 1)
+        case Nmi(cpu=cpu):
+            return Move(entry, cpu, "nmi", 1)
+        case Act(entries=entries):
+            return Move(entry, -1, "act", entries)
+    return Move(entry, -2, type(what).__name__, 1)

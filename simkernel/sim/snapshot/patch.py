@@ -1,0 +1,96 @@
+"""What a viewer may know of the patching task: its plan, the phases of its batch, whom it waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simkernel.ftrace.plan import PokeEarly, PokeMany
+from simkernel.protocol import Phase, Protocol, Write
+from simkernel.sim.narrate import PATCHER
+from simkernel.sim.simulation import Simulation
+
+DONE, NOW, TO_COME = "done", "now", "to come"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """A phase of the protocol's table, and where it stands in the batch under way."""
+
+    phase: Phase
+    state: str  # DONE, NOW or TO_COME
+
+    @property
+    def name(self) -> str:
+        return self.phase.name
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The patching task.
+
+    Attributes:
+        task: its name. title: of its plan, "" where it has none. step, steps: of the plan, counted from 0.
+        protocol: the table. phases: with their states; all to come between batches.
+        batch: its number, 0 where none is under way. sites: of the batch. done, total: sites of the plan's step.
+        written: sites of the batch that the phase under way has written.
+        begun: whether the phase under way has begun: of a sync, whether it has been sent.
+        waits_for: CPUs. holdouts: pids that Tasks RCU waits for. queued: commands that have not begun.
+    """
+
+    task: str
+    title: str
+    step: int
+    steps: int
+    protocol: Protocol
+    phases: tuple[PhaseRow, ...]
+    batch: int
+    sites: tuple[int, ...]
+    done: int
+    total: int
+    written: int
+    begun: bool
+    waits_for: tuple[int, ...]
+    holdouts: tuple[int, ...]
+    queued: int
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase under way."""
+        return next((row.phase for row in self.phases if row.state == NOW), None)
+
+    @property
+    def last_done(self) -> Phase | None:
+        """The phase that ended last: what is true now is its."""
+        return next((row.phase for row in reversed(self.phases) if row.state == DONE), None)
+
+
+def patch_of(simulation: Simulation) -> Patch:
+    """The patching task as it stands."""
+    task = simulation.task
+    poke = task.poke.state
+    protocol = task.poke.protocol
+    now = -1 if poke.batch is None or poke.progress is None else poke.progress.phase
+    rows = tuple(
+        PhaseRow(phase, TO_COME if now < at else NOW if now == at else DONE) for at, phase in enumerate(protocol.phases)
+    )
+    step = task.step
+    total = len(step) if isinstance(step, PokeMany | PokeEarly) else 0
+    state = task.state()
+    writes = now >= 0 and isinstance(protocol.phases[now].action, Write)
+    return Patch(
+        task=PATCHER,
+        title=state.plan.title if state.plan is not None else "",
+        step=state.step,
+        steps=len(state.plan) if state.plan is not None else 0,
+        protocol=protocol,
+        phases=rows,
+        batch=0 if poke.batch is None else poke.number,
+        sites=() if poke.batch is None else tuple(poke.batch.sites.tolist()),
+        done=state.done,
+        total=total,
+        written=poke.progress.entry if writes and poke.progress is not None else 0,
+        begun=poke.progress is not None and poke.progress.begun,
+        waits_for=task.waits_for(),
+        holdouts=task.holdouts(),
+        queued=len(state.queue),
+    )

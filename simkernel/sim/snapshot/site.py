@@ -1,0 +1,178 @@
+"""What a viewer may know of the five bytes at one site: in memory, for each CPU, before and after the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkernel import insn
+from simkernel.ftrace import records as rec
+from simkernel.ftrace.plan import PokeBatch, PokeMany
+from simkernel.insn import SITE_SIZE
+from simkernel.kernel.layout import CACHE_LINE
+from simkernel.sim.narrate.operands import code_name
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot.lanes import decoded
+
+NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a site
+SITE_STATES = ("NOP", "call", "int3", "changing", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class FiveBytes:
+    """Five bytes and the instruction that they begin with, as text."""
+
+    data: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MayRun:
+    """What one CPU may run at a site.
+
+    Attributes:
+        options: for each byte the values that it may run, the one it runs if nothing settles first.
+        read: how many of the five it has read already (model `pieces`); it runs those as read.
+        text: the instruction if nothing settles first. here: its next instruction is this one.
+    """
+
+    cpu: int
+    options: tuple[tuple[int, ...], ...]
+    read: int
+    text: str
+    here: bool
+
+    @property
+    def certain(self) -> bool:
+        """True where there is one value for each byte."""
+        return all(len(values) == 1 for values in self.options)
+
+    @property
+    def read_int3(self) -> bool:
+        """True where what it has read is an int3: one byte, so nothing is left to be read."""
+        return self.read > 0 and self.options[0] == (insn.INT3,)
+
+    @property
+    def has_read(self) -> str:
+        """What it has read of the instruction under way, as a phrase; "" where nothing."""
+        if self.read_int3:
+            return "has read int3, which is one byte long"
+        if self.read:
+            which = "+0" if self.read == 1 else f"+0 to +{self.read - 1}"
+            return f"has read {which}; rest from memory"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """One site.
+
+    Attributes:
+        address, name: "vfs_read". index: of its record, -1 for code that is no site.
+        memory, cpus: now. old, new: of the change under way; None where none is.
+        line_break: how many of its bytes lie before the next cache line, 0 where all five do.
+        flags: of its dyn_ftrace record. count: how many ops want it.
+    """
+
+    address: int
+    name: str
+    index: int
+    memory: FiveBytes
+    cpus: tuple[MayRun, ...]
+    old: FiveBytes | None
+    new: FiveBytes | None
+    line_break: int
+    flags: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteMap:
+    """All sites at a glance: `states` holds a byte a site, by address, an index of SITE_STATES."""
+
+    states: bytes
+
+    def count(self, state: int) -> int:
+        """How many sites are in a state (NOP, CALL, ...)."""
+        return self.states.count(state)
+
+
+def five(simulation: Simulation, address: int, data: bytes) -> FiveBytes:
+    """Five bytes with their text; a call's target by name."""
+    first = next(iter(decoded(data, address, 1)), None)
+    if first is None:
+        return FiveBytes(data, "")
+    if first.target is not None:
+        return FiveBytes(data, f"{first.mnemonic} {code_name(simulation.image, first.target)}")
+    if first.bytes == insn.NOPS.get(first.size):
+        return FiveBytes(data, "nop")
+    return FiveBytes(data, first.text)
+
+
+def site_view(simulation: Simulation, address: int) -> SiteView:
+    """The site at an address."""
+    machine, core = simulation.machine, simulation.core
+    index = core.records.index(address) if core.booted else None
+    old, new = _change(simulation, address)
+    line = -address % CACHE_LINE
+    flags = 0 if index is None else int(core.records.flags[index])
+    return SiteView(
+        address=address,
+        name=code_name(simulation.image, address),
+        index=-1 if index is None else index,
+        memory=five(simulation, address, machine.text_read(address, SITE_SIZE)),
+        cpus=tuple(_may_run(simulation, cpu, address) for cpu in range(len(machine.cpus))),
+        old=old,
+        new=new,
+        line_break=line if 0 < line < SITE_SIZE else 0,
+        flags=flags,
+        count=flags & rec.FTRACE_REF_MAX,
+    )
+
+
+def _may_run(simulation: Simulation, cpu: int, address: int) -> MayRun:
+    machine = simulation.machine
+    view = machine.code.views[cpu]
+    options = view.may_run(machine.code.map.offset(address), SITE_SIZE)
+    here = machine.cpus[cpu].rip == address
+    reading = machine.lanes[cpu].reading[:SITE_SIZE] if here else b""
+    options = (*((byte,) for byte in reading), *options[len(reading) :])
+    data = bytes(values[0] for values in options)
+    return MayRun(cpu, options, len(reading), five(simulation, address, data).text, here)
+
+
+def _change(simulation: Simulation, address: int) -> tuple[FiveBytes | None, FiveBytes | None]:
+    """Old and new bytes of the change under way at a site: of the batch, else of the plan's step."""
+    batch, step = simulation.task.poke.state.batch, simulation.task.step
+    rows: tuple[bytes, bytes] | None = None
+    for sites, old, new in (() if batch is None else ((batch.sites, batch.old, batch.new),)) + (
+        ((step.sites, step.old, step.new),) if isinstance(step, PokeMany) else ()
+    ):
+        at = int(np.searchsorted(sites, np.uint64(address)))
+        if at < len(sites) and int(sites[at]) == address:
+            rows = old[at].tobytes(), new[at].tobytes()
+            break
+    if rows is None and isinstance(step, PokeBatch) and step.site == address:
+        rows = step.old, step.new
+    if rows is None:
+        return None, None
+    return five(simulation, address, rows[0]), five(simulation, address, rows[1])
+
+
+def site_map(simulation: Simulation) -> SiteMap:
+    """Every site's state, from memory's bytes and the batch under way."""
+    sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
+    if not len(sites):
+        return SiteMap(b"")
+    now = simulation.machine.site_words()
+    heads = now & 0xFF
+    states = np.full(len(sites), WRONG, dtype=np.uint8)
+    states[heads == insn.CALL] = CALL
+    states[now == int.from_bytes(simulation.core.nop, "little")] = NOP
+    batch = simulation.task.poke.state.batch
+    if batch is not None and simulation.task.poke.state.progress is not None:
+        at = np.searchsorted(sites, batch.sites)
+        at = at[(at < len(sites)) & (sites[np.minimum(at, len(sites) - 1)] == batch.sites)]
+        states[at] = np.where(heads[at] == insn.INT3, INT3, CHANGING)
+    return SiteMap(states.tobytes())
