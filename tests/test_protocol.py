@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 
 from simkernel import disasm
 from simkernel.errors import LearnerError
 from simkernel.protocol import (
-    ALL_OLD,
     ATOMIC8,
+    INT3,
     INT3_2012,
     INT3_PROTOCOL,
     NEW,
     NOP_FORMS,
     OLD,
+    POKE_MAX_OPCODE_SIZE,
     PROTOCOLS,
     STOP_MACHINE,
     STOP_MACHINE_BARE,
     Protocol,
+    SyncCores,
+    Which,
     Write,
     protocol_of,
 )
@@ -27,14 +31,29 @@ from simkernel.protocol import (
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
 def test_memory_is_what_the_writes_make_it(protocol: Protocol) -> None:
-    for site in range(0x1000, 0x1008):
-        now = list(ALL_OLD)
+    for site, size in product(range(0x1000, 0x1008), range(1, POKE_MAX_OPCODE_SIZE + 1)):
+        now = [OLD] * size
         for phase in protocol.phases:
             if isinstance(phase.action, Write):
-                for at in phase.action.offsets(site):
+                for at in phase.action.offsets(site, size):
                     now[at] = phase.action.part
-            assert phase.memory_at(site) == tuple(now), (phase.name, site)
+            assert phase.memory(size, site) == tuple(now), (phase.name, site, size)
         assert set(now) == {NEW}
+
+
+def test_a_write_stores_the_head_the_tail_all_or_one_byte_of_an_instruction() -> None:
+    sizes = range(1, POKE_MAX_OPCODE_SIZE + 1)
+    assert [list(Write(Which.HEAD).span(size)) for size in sizes] == [[0]] * 5
+    assert [list(Write(Which.TAIL).span(size)) for size in sizes] == [[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    assert [list(Write().span(size)) for size in sizes] == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]]
+    assert [list(Write(2).span(size)) for size in sizes] == [[], [], [2], [2], [2]]
+
+
+def test_a_sync_is_needed_as_in_text_poke_bp_batch() -> None:
+    """`do_sync` counts the entries with `len - INT3_INSN_SIZE > 0`, then those whose new byte 0 is not int3."""
+    syncs = [phase.action for phase in INT3_PROTOCOL.phases if isinstance(phase.action, SyncCores)]
+    needed = [[sync.needed(tail, head) for sync in syncs] for tail, head in product((False, True), repeat=2)]
+    assert needed == [[True, False, False], [True, False, True], [True, True, False], [True, True, True]]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
@@ -77,9 +96,10 @@ def test_what_nobody_uses_names_no_function_of_linux_and_no_thread_where_there_i
 def test_a_site_in_one_word_is_stored_at_once() -> None:
     first, second = (phase.action for phase in ATOMIC8.phases)
     assert isinstance(first, Write) and isinstance(second, Write)
-    assert [list(first.offsets(at)) for at in (0x1000, 0x1003)] == [[0, 1, 2, 3, 4]] * 2
-    assert [list(one.offsets(0x1005)) for one in (first, second)] == [[0, 1, 2], [3, 4]]
-    assert not second.offsets(0x1000)
+    assert [list(first.offsets(at, 5)) for at in (0x1000, 0x1003)] == [[0, 1, 2, 3, 4]] * 2
+    assert [list(one.offsets(0x1005, 5)) for one in (first, second)] == [[0, 1, 2], [3, 4]]
+    assert [list(one.offsets(0x1007, 2)) for one in (first, second)] == [[0], [1]]
+    assert not second.offsets(0x1000, 5) and not second.offsets(0x1006, 2)
 
 
 def test_a_phase_is_left_out_doubled_and_moved() -> None:
@@ -88,7 +108,11 @@ def test_a_phase_is_left_out_doubled_and_moved() -> None:
     assert [phase.name for phase in INT3_PROTOCOL.twice("sync 1").phases] == [*names[:2], "sync 1 again", *names[2:]]
     moved = INT3_PROTOCOL.moved("write head", "write int3")
     assert [phase.name for phase in moved.phases][:2] == ["write head", "write int3"]
-    assert moved.phases[0].memory == (NEW, OLD, OLD, OLD, OLD)
+    assert [phase.memory(3) for phase in moved.phases[:4]] == [
+        (NEW, OLD, OLD),
+        *[(INT3, OLD, OLD)] * 2,
+        (INT3, NEW, NEW),
+    ]
 
 
 @pytest.mark.parametrize(

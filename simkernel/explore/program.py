@@ -13,7 +13,7 @@ from enum import Enum
 from simkernel import insn
 from simkernel.explore.case import Case
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import Park, Part, Phase, Protocol, Release, SyncCores, Unpark, When, Write
+from simkernel.protocol import Park, Part, Phase, Protocol, Release, SyncCores, Unpark, Write
 
 
 class Do(Enum):
@@ -87,7 +87,7 @@ class Program:
         match phase.action:
             case Write() as write:
                 return [Action(Do.STORE, index, name, self._stored(write))]
-            case SyncCores(when=When.IF_HEAD) if self.case.new[0] == insn.INT3:
+            case SyncCores() as sync if not sync.needed(len(self.case.new) > 1, self.case.new[0] != insn.INT3):
                 return [Action(Do.SKIP, index, name)]
             case SyncCores():
                 return [Action(Do.ASK, index, name), Action(Do.ANSWERED, index, name)]
@@ -101,7 +101,7 @@ class Program:
     def _stored(self, write: Write) -> tuple[tuple[int, int], ...]:
         """Every byte that the write stores; those that change nothing go when it is known what is there."""
         source = {Part.OLD: self.case.old, Part.NEW: self.case.new, Part.INT3: bytes((insn.INT3,)) * insn.SITE_SIZE}
-        return tuple((at, source[write.part][at]) for at in write.offsets(self.case.site))
+        return tuple((at, source[write.part][at]) for at in write.offsets(self.case.site, insn.SITE_SIZE))
 
     def _append(self, action: Action) -> None:
         memory = bytearray(self.memory[-1])

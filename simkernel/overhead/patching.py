@@ -55,7 +55,7 @@ def store(address: int, data: bytes) -> Step:
 
 def steps(protocol: Protocol, site: int, old: bytes, new: bytes, data: int, target: int, sync: Step) -> list[Step]:
     """What a change from `old` to `new` is made of, in the order of the protocol's table."""
-    parts = {Part.OLD: old, Part.NEW: new, Part.INT3: bytes((INT3,)) * 5}
+    parts = {Part.OLD: old, Part.NEW: new, Part.INT3: bytes((INT3,)) * len(new)}
     emulate = native.word(data + code.EMULATE)
     out: list[Step] = []
     if protocol.claims:
@@ -65,7 +65,7 @@ def steps(protocol: Protocol, site: int, old: bytes, new: bytes, data: int, targ
     for phase in protocol.phases:
         match phase.action:
             case Write(part=part) as write:
-                offsets = write.offsets(site)
+                offsets = write.offsets(site, len(new))
                 if offsets:
                     out.append(store(site + offsets.start, parts[part][offsets.start : offsets.stop]))
             case SyncCores():

@@ -44,7 +44,6 @@ from simkernel.protocol import (
     Release,
     SyncCores,
     Unpark,
-    When,
     Write,
 )
 
@@ -115,6 +114,11 @@ class Batch:
     def addresses(self) -> tuple[int, ...]:
         """`sites` as plain numbers: one tuple, which every event of the batch shares."""
         return tuple(self.sites.tolist())
+
+    @property
+    def has_head(self) -> bool:
+        """True where some new byte 0 is not int3."""
+        return self.new[:, 0].tobytes().count(insn.INT3) < len(self)
 
     @cached_property
     def _int3(self) -> npt.NDArray[np.uint8]:
@@ -238,8 +242,8 @@ class TextPoke:
                 left = len(batch) - progress.entry
                 done = min(entries, left) if entries else left
                 events = self._write(batch, phase, phase.action, progress.entry, done)
-            case SyncCores(when=when):
-                if not progress.waiting and not self._sync_needed(batch, when):
+            case SyncCores() as sync:
+                if not progress.waiting and not sync.needed(SITE_SIZE > 1, batch.has_head):
                     self._go_on(progress._replace(waiting=True), batch, 0)
                     return [SyncSkipped(phase=phase.name)]
                 events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
@@ -302,7 +306,8 @@ class TextPoke:
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code
         self.machine.clock += POKE_PRICE * count
-        every, part, columns = self._places(batch), slice(entry, entry + count), slice(write.first, write.last)
+        span = write.span(SITE_SIZE)
+        every, part, columns = self._places(batch), slice(entry, entry + count), slice(span.start, span.stop)
         sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
         if write.word is not None:
             chosen = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
@@ -310,7 +315,7 @@ class TextPoke:
             offsets, values = offsets[chosen], values[chosen]
         if not sites:
             return []  # the second word of sites that lie in one
-        stored = write.offsets(sites[0])
+        stored = write.offsets(sites[0], SITE_SIZE)
         place = slice(int(offsets.flat[0]), int(offsets.flat[0]) + len(stored))
         old = code.memory[place].tobytes()
         code.store_at(offsets.ravel(), values.ravel())
@@ -329,9 +334,6 @@ class TextPoke:
             return False
         whole = (now[:, 0] == insn.INT3) | (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1)
         return bool(np.count_nonzero(whole) < count)
-
-    def _sync_needed(self, batch: Batch, when: When) -> bool:
-        return when is not When.IF_HEAD or batch.new[:, 0].tobytes().count(insn.INT3) < len(batch)
 
     def _send_sync(self, phase: Phase) -> list[Event]:
         machine = self.machine

@@ -1,6 +1,6 @@
 """Patch protocols as tables.
 
-How does one change five bytes that other CPUs are running? Not by writing them: a store of five bytes is no single
+How does one change an instruction that other CPUs are running? Not by writing it: a store of its bytes is no single
 event for a CPU that reads instructions (it may lie across two cache lines), and until a CPU serializes, nothing is
 promised about which of the bytes it runs. x86 Linux does it in steps (`text_poke_bp_batch()` in
 arch/x86/kernel/alternative.c, 6.12 [`smp_text_poke_batch_finish()` since 6.16]):
@@ -9,8 +9,8 @@ arch/x86/kernel/alternative.c, 6.12 [`smp_text_poke_batch_finish()` since 6.16])
    finds the site in the batch and does what the new instruction would do.
 2. *sync 1*: an interrupt to every CPU. An interrupt is answered between two instructions, and its handler
    serializes: whoever has answered runs `cc` here, and is not in the middle of the old instruction.
-3. *write tail*: bytes 1 to 4 become the new ones. Nobody runs them: byte 0 is `cc`.
-4. *sync 2*: every CPU has the new tail before it can meet the new head.
+3. *write tail*: all other bytes become the new ones. Nobody runs them: byte 0 is `cc`.
+4. *sync 2*: every CPU has the new tail before it can meet the new head. Not needed where no instruction has a tail.
 5. *write head*: byte 0 becomes the new one. The site is whole again.
 6. *sync 3*: nobody runs `cc` here any more; so no int3 of this batch can still be taken.
 7. *release*: the last handler that uses the batch has left it; its memory may be used again.
@@ -40,6 +40,7 @@ from simkernel.protocol.table import (
     NEW,
     NOP_FORMS,
     OLD,
+    POKE_MAX_OPCODE_SIZE,
     TP_VEC_MAX,
     Action,
     Park,
@@ -51,6 +52,7 @@ from simkernel.protocol.table import (
     SyncCores,
     Unpark,
     When,
+    Which,
     Write,
 )
 
@@ -67,6 +69,7 @@ __all__ = [
     "NOP_FORMS",
     "OLD",
     "ONE_STORE",
+    "POKE_MAX_OPCODE_SIZE",
     "PROTOCOLS",
     "STOP_MACHINE",
     "STOP_MACHINE_BARE",
@@ -84,6 +87,7 @@ __all__ = [
     "SyncCores",
     "Unpark",
     "When",
+    "Which",
     "Write",
     "base_of",
     "protocol_named",

@@ -11,15 +11,15 @@ afterwards which CPU still runs the old bytes: without a sync that is never over
 
 from __future__ import annotations
 
-from simkernel.protocol.table import ALL_NEW, NEW, OLD, Part, Phase, Protocol, Write
+from simkernel.protocol.table import ALL_NEW, NEW, OLD, POKE_MAX_OPCODE_SIZE, Part, Phase, Protocol, Which, Write
 
 
 def _so_far(last: int) -> str:
     """What is true once the bytes up to `last` are written."""
-    if last == 4:
-        return "All five bytes are new in memory. Nobody has asked a CPU to serialize: it may still run old ones."
+    if last + 1 == POKE_MAX_OPCODE_SIZE:
+        return "Every byte is new in memory. Nobody has asked a CPU to serialize: it may still run old ones."
     which = "Byte 0 is" if last == 0 else f"Bytes 0 {'and' if last == 1 else 'to'} {last} are"
-    return f"{which} new in memory, the rest is old: a CPU can run the mixture."
+    return f"{which} new in memory, any behind are old: a CPU can run both together."
 
 
 # Intel SDM vol. 2, CALL: E8 is followed by a signed distance of 32 bits, lowest byte first.
@@ -28,50 +28,50 @@ NAIVE_WHY = (
     "In a call, bytes 1 to 4 say how far to go. Byte 1 counts single bytes.",
     "Byte 2 of a call counts steps of 256 bytes. One old byte makes another distance.",
     "Byte 3 of a call counts steps of 65,536 bytes. With an old one the call leads far away.",
-    "Byte 4 of a call counts steps of 16 million bytes. It is the last: now the five are whole.",
+    "Byte 4 of a call counts steps of 16 million bytes. It is the last: now the call is whole.",
 )
 
 NAIVE = Protocol(
     name="naive",
     era="used by nobody: it crashes",
     source="Intel SDM vol. 3, Handling Self- and Cross-Modifying Code; erratum W108",
-    prose="Five stores, one byte after the other, and no wait.",
+    prose="A store for each byte, one after the other, and no wait.",
     claims=False,
     phases=tuple(
         Phase(
             name=f"write byte {at}",
-            action=Write(at, at + 1),
-            memory=(NEW,) * (at + 1) + (OLD,) * (4 - at),
+            action=Write(at),
+            holds=(NEW,) * (at + 1) + (OLD,),
             settled=False,
             linux="",
             true_now=_so_far(at),
             why=NAIVE_WHY[at],
-            without=f"Byte {at} would stay as it was: four new bytes and an old one.",
+            without=f"Byte {at} would stay as it was: one old byte among new ones.",
         )
-        for at in range(5)
+        for at in range(POKE_MAX_OPCODE_SIZE)
     ),
 )
 
 SDM = "Intel SDM vol. 3, Handling Self- and Cross-Modifying Code"
 
 
-def _store(name: str, action: Write, memory: tuple[Part, ...], true_now: str, why: str) -> Phase:
+def _store(name: str, action: Write, holds: tuple[Part, ...], true_now: str, why: str) -> Phase:
     """A store that nobody waits for."""
-    return Phase(name, action, memory, False, "", true_now, why, f"Without {name} its bytes would stay as they were.")
+    return Phase(name, action, holds, False, "", true_now, why, f"Without {name} its bytes would stay as they were.")
 
 
 ONE_STORE = Protocol(
     name="one-store",
     era="used by nobody (no manual promises that it is one event)",
     source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
-    prose="All five bytes in one store, and no wait.",
+    prose="All bytes in one store, and no wait.",
     claims=False,
     phases=(
         _store(
             "write all",
-            Write(0, 5),
+            Write(),
             ALL_NEW,
-            "The five bytes are the new instruction in memory. Which of them a CPU has read before is open.",
+            "Memory holds the new instruction. Which of them a CPU has read before is open.",
             "What could be in between if it is one store?",
         ),
     ),
@@ -86,16 +86,16 @@ HEAD_FIRST = Protocol(
     phases=(
         _store(
             "write opcode",
-            Write(0, 1),
-            (NEW, OLD, OLD, OLD, OLD),
+            Write(Which.HEAD),
+            (NEW, OLD),
             "Byte 0 is new in memory, the offset is old: a CPU can run the mixture.",
             "A patcher that works at load time writes front to back.",
         ),
         _store(
             "write offset",
-            Write(1, 5),
+            Write(Which.TAIL),
             ALL_NEW,
-            "The five bytes are the new instruction in memory.",
+            "Memory holds the new instruction.",
             "The offset says where the call goes.",
         ),
     ),
@@ -110,16 +110,16 @@ TAIL_FIRST = Protocol(
     phases=(
         _store(
             "write offset",
-            Write(1, 5),
-            (OLD, NEW, NEW, NEW, NEW),
+            Write(Which.TAIL),
+            (OLD, NEW),
             "Byte 0 is old in memory, the rest is new: a CPU can run the mixture.",
             "So that no call to nowhere is there for a moment.",
         ),
         _store(
             "write opcode",
-            Write(0, 1),
+            Write(Which.HEAD),
             ALL_NEW,
-            "The five bytes are the new instruction in memory.",
+            "Memory holds the new instruction.",
             "It makes a call of the offset.",
         ),
     ),
@@ -134,16 +134,16 @@ ATOMIC8 = Protocol(
     phases=(
         _store(
             "write first word",
-            Write(0, 5, word=0),
+            Write(word=0),
             ALL_NEW,
             "The bytes in the site's first aligned word are new in memory; where that is all of them, it is done.",
             "An aligned eight-byte store is one event for who reads data.",
         ),
         _store(
             "write second word",
-            Write(0, 5, word=1),
+            Write(word=1),
             ALL_NEW,
-            "The five bytes are the new instruction in memory.",
+            "Memory holds the new instruction.",
             "A site may lie across two words.",
         ),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import takewhile
 from typing import NamedTuple
 
 from simkernel.errors import LearnerError, nearest
@@ -16,7 +17,7 @@ NOP_FORMS = {
     "2+3": NOPS[2] + NOPS[3],
     "jmp+3": bytes((JMP8, 3)) + NOPS[1] * 3,
 }
-"""Ways to do nothing in five bytes: one instruction (P6_NOP5), five, two, and a jump over three bytes.
+"""Ways to do nothing in the five bytes of a call site: one instruction (P6_NOP5), five, two, a jump over three bytes.
 
 A jump of two bytes was the first (commit 3d083395). With three NOPs behind it, it stayed what ftrace_dyn_arch_init()
 took where the CPU knew no NOP of five bytes (`ftrace_test_jmp`; dd0e545f061f first had three zeroes there). A task
@@ -27,6 +28,7 @@ has to be one instruction).
 FORMER = {"go on": "unpark", "go-on": "unpark"}
 """Phase names that moments on disk may hold, and what they mean."""
 
+POKE_MAX_OPCODE_SIZE = 5  # the longest instruction that is patched under running CPUs (asm/text-patching.h)
 TP_VEC_MAX = 256  # entries of a batch: PAGE_SIZE / sizeof(struct text_poke_loc)
 
 
@@ -39,26 +41,42 @@ class Part(Enum):
 
 
 OLD, INT3, NEW = Part.OLD, Part.INT3, Part.NEW
-ALL_OLD, ALL_NEW = (OLD,) * 5, (NEW,) * 5
+ALL_OLD, ALL_NEW = (OLD,), (NEW,)
+
+
+class Which(Enum):
+    """Which bytes of an instruction a write stores."""
+
+    HEAD = "byte 0"
+    TAIL = "all bytes but byte 0"
+    ALL = "all bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Store bytes first..last-1 of every site of the batch: `part` of the instruction, as one store each.
+    """Store bytes of every site of the batch, as one store each.
 
-    `word`: of these only the bytes in the first (0) or second (1) aligned word of eight that the site lies in.
+    Attributes:
+        which: bytes, or the number of a single one. A shorter instruction has no such byte: nothing is stored.
+        part: what they become.
+        word: of these only the bytes in the first (0) or second (1) aligned word of eight that the site lies in.
     """
 
-    first: int
-    last: int
+    which: Which | int = Which.ALL
     part: Part = NEW
     word: int | None = None
 
-    def offsets(self, site: int) -> range:
-        """Which bytes of the site at that address are stored."""
-        cut = 8 - site % 8
-        first = max(self.first, cut) if self.word == 1 else self.first
-        last = min(self.last, cut) if self.word == 0 else self.last
+    def span(self, size: int) -> range:
+        """Which bytes of an instruction of that size are stored, whatever words it lies in."""
+        if isinstance(self.which, int):
+            return range(self.which, max(self.which, min(self.which + 1, size)))
+        return range(int(self.which is Which.TAIL), 1 if self.which is Which.HEAD else size)
+
+    def offsets(self, site: int, size: int) -> range:
+        """Which bytes of the instruction of that size at the address `site` are stored."""
+        span, cut = self.span(size), 8 - site % 8
+        first = max(span.start, cut) if self.word == 1 else span.start
+        last = min(span.stop, cut) if self.word == 0 else span.stop
         return range(first, max(first, last))
 
 
@@ -75,6 +93,15 @@ class SyncCores:
     """on_each_cpu(do_sync_core): ask every CPU to serialize and wait for all answers (`text_poke_sync`)."""
 
     when: When = When.ALWAYS
+
+    def needed(self, tail: bool, head: bool) -> bool:
+        """True where a batch needs this sync.
+
+        Args:
+            tail: some instruction of the batch is longer than one byte.
+            head: some new byte 0 is not int3.
+        """
+        return tail if self.when is When.IF_TAIL else head if self.when is When.IF_HEAD else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +135,7 @@ class Phase:
     Attributes:
         name: its own, as screens show it.
         action: what the patching task does.
-        memory: what the five bytes hold in memory once it is done.
+        holds: what the instruction's bytes hold in memory once it is done, from byte 0 on; the last for all behind.
         settled: True where from its end on every CPU runs exactly what memory holds here.
         linux: the kernel function that does it; empty where Linux has none.
         true_now: what may be relied on after it, in a sentence.
@@ -118,18 +145,24 @@ class Phase:
 
     name: str
     action: Action
-    memory: tuple[Part, ...]
+    holds: tuple[Part, ...]
     settled: bool
     linux: str
     true_now: str
     why: str
     without: str
 
-    def memory_at(self, site: int) -> tuple[Part, ...]:
-        """`memory` for the site at that address: the second word of a site is written in a phase of its own."""
+    def memory(self, size: int, site: int = 0) -> tuple[Part, ...]:
+        """What each byte holds in memory once the phase is done.
+
+        Args:
+            size: of the instruction, in bytes.
+            site: its address; the second aligned word that it lies in is written in a phase of its own.
+        """
+        holds = (*self.holds[:size], *self.holds[-1:] * (size - len(self.holds)))
         if not isinstance(self.action, Write) or self.action.word != 0:
-            return self.memory
-        return tuple(part if at in self.action.offsets(site) else OLD for at, part in enumerate(self.memory))
+            return holds
+        return tuple(part if at in self.action.offsets(site, size) else OLD for at, part in enumerate(holds))
 
 
 class Progress(NamedTuple):
@@ -158,7 +191,7 @@ class Protocol:
         batched: sites that one batch may hold.
         handler: "emulate" the new instruction at an int3, or "skip" the site.
         claims: True where int3s are published in the batch, so that the guest's handler claims them.
-        nop: the five bytes that a site boots with.
+        nop: what a call site holds while nobody traces it (`NOP_FORMS`).
         gate: "interrupt" or "trap": whether #BP enters its handler with interrupts off or on.
     """
 
@@ -236,12 +269,13 @@ class Protocol:
 
 
 def _with_memory(phases: Sequence[Phase]) -> tuple[Phase, ...]:
-    """The phases with `memory` as their writes in this order make it."""
+    """The phases with `holds` as their writes in this order make it."""
     out = []
-    now: tuple[Part, ...] = ALL_OLD
+    now = [OLD] * POKE_MAX_OPCODE_SIZE
     for phase in phases:
         if isinstance(phase.action, Write):
-            first, last, part = phase.action.first, phase.action.last, phase.action.part
-            now = (*now[:first], *[part] * (last - first), *now[last:])
-        out.append(replace(phase, memory=now))
+            for at in phase.action.span(len(now)):
+                now[at] = phase.action.part
+        same = sum(1 for _ in takewhile(lambda part: part is now[-1], reversed(now)))
+        out.append(replace(phase, holds=tuple(now[: len(now) - same + 1])))
     return tuple(out)

@@ -64,7 +64,7 @@ def verdicts(simulation: Simulation, sites: Sequence[int] | None = None) -> tupl
 
 
 def validate_phase(simulation: Simulation, sites: Sequence[int] | None = None) -> Verdict:
-    """What holds after the phase that ended last (`Phase.memory`, `Phase.settled`), for the batch under way.
+    """What holds after the phase that ended last (`Phase.memory()`, `Phase.settled`), for the batch under way.
 
     And at any time: a CPU that comes by finds the old instruction, an int3, or the new one. `sites` bounds the check
     of what CPUs may run to some of the batch's sites; memory is checked for all.
@@ -112,7 +112,7 @@ def _bytes_after(batch: Batch, phase: Phase) -> Bytes5:
     """The five bytes at each site once a phase is done."""
     by_site = isinstance(phase.action, Write) and phase.action.word is not None
     sites = batch.sites.tolist() if by_site else batch.sites[:1].tolist()
-    parts = np.array([[part.value for part in phase.memory_at(site)] for site in sites])
+    parts = np.array([[part.value for part in phase.memory(SITE_SIZE, site)] for site in sites])
     return np.where(parts == NEW.value, batch.new, np.where(parts == OLD.value, batch.old, np.uint8(insn.INT3)))
 
 

@@ -225,10 +225,14 @@ class Brute:
 
     def _stored(self, t: T, write: Write) -> tuple[bytes, Pending]:
         """(memory after the write, the stores by cell that each CPU has yet to get)."""
-        source = {Part.OLD: self.case.old, Part.NEW: self.case.new, Part.INT3: bytes((insn.INT3,)) * 5}[write.part]
+        source = {
+            Part.OLD: self.case.old,
+            Part.NEW: self.case.new,
+            Part.INT3: bytes((insn.INT3,)) * len(self.case.new),
+        }[write.part]
         memory = bytearray(t.memory)
         cells: dict[int, list[tuple[int, int]]] = {}
-        for at in write.offsets(self.case.site):
+        for at in write.offsets(self.case.site, len(self.case.new)):
             if memory[at] != source[at]:
                 memory[at] = source[at]
                 cells.setdefault((self.case.site + at) >> (self.model.cell_shift or 0), []).append((at, source[at]))

@@ -79,7 +79,7 @@ def test_the_driver_takes_the_steps_of_the_table() -> None:
         for phase, step in zip(protocol.phases, taken, strict=True):
             step()
             values = {"old": old, "new": new, "int3": b"\xcc" * 5}
-            assert now() == bytes(values[part.value][at] for at, part in enumerate(phase.memory_at(site))), phase.name
+            assert now() == bytes(values[part.value][at] for at, part in enumerate(phase.memory(5, site))), phase.name
         assert now() == new
     assert native.word(data + code.EMULATE).value == 0
     assert [bytes_now[0] for bytes_now in synced] == [0xCC, 0xCC, 0xE8]

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from lessons.beats import Stop
 from simkernel.events import Event, ExceptionTaken, Int3Taken, SiteRan
-from simkernel.protocol import Park, Phase, Protocol, SyncCores, Unpark, Write, base_of, protocol_of
+from simkernel.protocol import (
+    POKE_MAX_OPCODE_SIZE,
+    Park,
+    Phase,
+    Protocol,
+    SyncCores,
+    Unpark,
+    Write,
+    base_of,
+    protocol_of,
+)
 from simkernel.sim.narrate.events import cpus as cpu_names
 from simkernel.sim.snapshot import Snapshot
 from tui.stepper.stepper import Stepper
@@ -58,8 +68,9 @@ def here_it_would(phase: Phase, snapshot: Snapshot) -> list[str]:
     match phase.action:
         case SyncCores():
             what = f"have waited for {who}"
-        case Write(first=first, last=last):
-            what = f"have written {f'byte +{first}' if last == first + 1 else f'bytes +{first} to +{last - 1}'}"
+        case Write() as write:
+            span = write.span(len(snapshot.site.memory.data) if snapshot.site else POKE_MAX_OPCODE_SIZE)
+            what = f"have written {f'byte +{span[0]}' if len(span) == 1 else f'bytes +{span[0]} to +{span[-1]}'}"
         case Park():
             what = f"have made {who} wait"
         case Unpark():

@@ -46,7 +46,7 @@ WORDS = {
     "The CPU takes it on a stack of its own.",
     "callback": "The function that a tracer gives to ftrace, to be called at each place.",
     "opcode": "The bytes that say which instruction it is. Where they say none, it is invalid.",
-    "tail": "Bytes 1 to 4 of the five.",
+    "tail": "All bytes of the instruction but byte 0.",
     "head": "Byte 0, the first of the five.",
     "may run": "The bytes that this CPU may still run here, by what manuals allow. Memory is one for all.",
     "record": "A few words in memory. The batch has one for each site: whose int3 this is, and what to do instead. "
