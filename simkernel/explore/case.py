@@ -1,7 +1,8 @@
 """What is changed: one site, its old and new instruction, and where they lead.
 
-The explorer looks at one site. `Case` holds its five bytes before and after, where it lies, and the two places that a
-call of it may lead to; they are those of the default kernel, so that a schedule found here can be replayed there.
+The explorer looks at one site. `Case` holds its instruction before and after, where it lies, and the two places that
+it may lead to. `case_of` makes one of a call site of the default kernel, so that a schedule found here can be replayed
+there; a site of any other size and kind can be given by its bytes.
 
     nop-call    nothing was traced; the site becomes a call of the first ops' trampoline
     call-call   a second ops arrives: the call goes to ftrace_caller, which asks them all
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 
 from simkernel import disasm, insn
 from simkernel.errors import LearnerError, OurError, nearest
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel import KernelImage, layout
+from simkernel.protocol import POKE_MAX_OPCODE_SIZE
 
 CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")
@@ -33,10 +36,10 @@ class Case:
     """One site that changes.
 
     Attributes:
-        change: one of CHANGES. place: "inside" a line, or "across" two.
+        change: in a word, as "nop-call". place: "inside" a line, or "across" two.
         function: whose site it is. site: its address.
-        old, new: the five bytes before and after. behind: the bytes that follow them.
-        old_target, new_target: where the old and the new instruction lead: a trampoline, or behind the site.
+        old, new: its bytes before and after, equally many. behind: the bytes that follow them.
+        old_target, new_target: where the old and the new instruction lead: a trampoline, a label, or behind the site.
         nmi: only NMIs run the site; where it is False, no NMI does.
     """
 
@@ -52,24 +55,37 @@ class Case:
     nmi: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.old) != insn.SITE_SIZE or len(self.new) != insn.SITE_SIZE:
-            raise OurError("a site has five bytes")
+        if not 0 < len(self.old) == len(self.new) <= POKE_MAX_OPCODE_SIZE:
+            raise OurError(
+                f"{self.old.hex(' ')} cannot become {self.new.hex(' ')}: both have 1 to {POKE_MAX_OPCODE_SIZE} bytes, "
+                "equally many"
+            )
+
+    @property
+    def size(self) -> int:
+        """How many bytes change."""
+        return len(self.old)
 
     @property
     def end(self) -> int:
         """The address behind the site."""
-        return self.site + insn.SITE_SIZE
+        return self.site + self.size
 
     @property
     def one_word(self) -> bool:
-        """True where the five bytes lie in one aligned word of eight."""
-        return self.site % 8 + insn.SITE_SIZE <= 8
+        """True where the bytes lie in one aligned word of eight."""
+        return self.site % 8 + self.size <= 8
+
+    def calls(self, to: int) -> bool:
+        """True where it is by a call that the old or the new instruction leads to an address."""
+        ways = (self.old, self.old_target), (self.new, self.new_target)
+        return any(data[0] == insn.CALL and target == to for data, target in ways)
 
     def instructions(self, data: bytes) -> dict[int, int]:
-        """Offset -> size of each instruction of a whole site: one call, or the parts of a NOP."""
+        """Offset -> size of each instruction of a whole site: one call or jump, or the parts of a NOP."""
         out: dict[int, int] = {}
         at = 0
-        while at < insn.SITE_SIZE:
+        while at < self.size:
             out[at] = disasm.length(data[at:] + self.behind, self.site + at)
             if data[at] in (insn.CALL, insn.JMP32, insn.JMP8):
                 break
@@ -87,7 +103,7 @@ def case_of(
         raise LearnerError(f"no place {place!r}; there are: {', '.join(PLACES)}.{nearest(place, PLACES)}")
     image = image or KernelImage.default()
     function, site = _nmi_site(image, place) if nmi else _site(image, place)
-    end = site + insn.SITE_SIZE
+    end = site + MCOUNT_INSN_SIZE
     first, second = layout.TRAMP_BASE, image.address("ftrace_caller")
     ways = {"nop-call": (end, first), "call-call": (first, second), "call-nop": (first, end)}[change]
     old, new = (nop if target == end else insn.call(site, target) for target in ways)
@@ -97,14 +113,14 @@ def case_of(
 def _site(image: KernelImage, place: str) -> tuple[str, int]:
     for function in SITES[place]:
         site = image.site_of(image.symbol(function))
-        if _place(site) == place and (place == "across" or site % 8 + insn.SITE_SIZE <= 8):
+        if place_of(site, MCOUNT_INSN_SIZE) == place and (place == "across" or site % 8 + MCOUNT_INSN_SIZE <= 8):
             return function, site
     raise OurError(f"none of {', '.join(SITES[place])} has its site {place} a line")
 
 
 def _nmi_site(image: KernelImage, place: str) -> tuple[str, int]:
     site = image.site_of(image.symbol(NMI_SITE))
-    lies = _place(site)
+    lies = place_of(site, MCOUNT_INSN_SIZE)
     if lies != place:
         lines = "a line" if lies == "inside" else "two lines"
         raise LearnerError(
@@ -114,5 +130,6 @@ def _nmi_site(image: KernelImage, place: str) -> tuple[str, int]:
     return NMI_SITE, site
 
 
-def _place(site: int) -> str:
-    return "inside" if site % layout.CACHE_LINE + insn.SITE_SIZE <= layout.CACHE_LINE else "across"
+def place_of(site: int, size: int) -> str:
+    """Whether so many bytes at an address lie "inside" a cache line or "across" two."""
+    return "inside" if site % layout.CACHE_LINE + size <= layout.CACHE_LINE else "across"

@@ -52,7 +52,7 @@ class Program:
 
     Attributes:
         actions: in order. The next four, and `made`, are lists over n = 0..len(actions).
-        memory: the five bytes. references: the patching task's own on the batch, which may fall below 0.
+        memory: the site's bytes. references: the patching task's own on the batch, which may fall below 0.
         published: handlers find the site. serialize: CPUs that go on will serialize.
         in_thread: CPUs are parked in their stopper threads. goes_at: the action with which the batch's record goes.
         cells: the cells that the site lies in (none where stores leave nothing unsettled); offsets: the site's bytes
@@ -87,7 +87,7 @@ class Program:
         match phase.action:
             case Write() as write:
                 return [Action(Do.STORE, index, name, self._stored(write))]
-            case SyncCores() as sync if not sync.needed(len(self.case.new) > 1, self.case.new[0] != insn.INT3):
+            case SyncCores() as sync if not sync.needed(self.case.size > 1, self.case.new[0] != insn.INT3):
                 return [Action(Do.SKIP, index, name)]
             case SyncCores():
                 return [Action(Do.ASK, index, name), Action(Do.ANSWERED, index, name)]
@@ -100,8 +100,8 @@ class Program:
 
     def _stored(self, write: Write) -> tuple[tuple[int, int], ...]:
         """Every byte that the write stores; those that change nothing go when it is known what is there."""
-        source = {Part.OLD: self.case.old, Part.NEW: self.case.new, Part.INT3: bytes((insn.INT3,)) * insn.SITE_SIZE}
-        return tuple((at, source[write.part][at]) for at in write.offsets(self.case.site, insn.SITE_SIZE))
+        source = {Part.OLD: self.case.old, Part.NEW: self.case.new, Part.INT3: bytes((insn.INT3,)) * self.case.size}
+        return tuple((at, source[write.part][at]) for at in write.offsets(self.case.site, self.case.size))
 
     def _append(self, action: Action) -> None:
         memory = bytearray(self.memory[-1])
@@ -124,10 +124,10 @@ class Program:
     def _make_cells(self, model: FetchModel) -> None:
         shift = model.cell_shift
         site = self.case.site
-        cells = sorted({(site + at) >> shift for at in range(insn.SITE_SIZE)}) if shift is not None else []
+        cells = sorted({(site + at) >> shift for at in range(self.case.size)}) if shift is not None else []
         self.cells = tuple(cells)
         self.offsets = tuple(
-            tuple(at for at in range(insn.SITE_SIZE) if shift is not None and (site + at) >> shift == cell)
+            tuple(at for at in range(self.case.size) if shift is not None and (site + at) >> shift == cell)
             for cell in cells
         )
         self.values: list[list[bytes]] = [[bytes(self.case.old[at] for at in own)] for own in self.offsets]
@@ -141,8 +141,8 @@ class Program:
             self.made.append(tuple(counts))
 
     def view(self, arrived: tuple[int, ...]) -> bytes:
-        """The five bytes that a CPU runs to which so many stores of each cell have come."""
-        out = bytearray(insn.SITE_SIZE)
+        """The bytes that a CPU runs to which so many stores of each cell have come."""
+        out = bytearray(self.case.size)
         for own, values, count in zip(self.offsets, self.values, arrived, strict=True):
             for at, value in zip(own, values[count], strict=True):
                 out[at] = value

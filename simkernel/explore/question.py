@@ -17,6 +17,7 @@ MAX_CPUS = 4
 PLACES_IN_WORDS = {"inside": "inside a line", "across": "across two lines"}
 NMIS_IN_WORDS = {False: "no NMI comes", True: "with NMIs"}
 CHANGES_IN_WORDS = {"nop-call": "NOP -> CALL", "call-call": "CALL -> CALL", "call-nop": "CALL -> NOP"}
+"""The changes of a call site; any other is said as `Case.change` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,11 @@ class Question:
     """Is this protocol safe for this change, in this model?
 
     Attributes:
-        protocol: its table. change, place: see `case.py`. model: of fetching. cpus: 1 to 4.
+        protocol: its table. change, place: of a call site of the default kernel, see `case.py`.
+        model: of fetching. cpus: 1 to 4.
         properties: what is looked for. bound: states after which the search gives up.
         nmi: NMIs come, and nothing else runs the site; False: none comes.
+        on: another site, and its change, in the place of what `change`, `place` and `nmi` say.
     """
 
     protocol: Protocol
@@ -37,11 +40,12 @@ class Question:
     properties: tuple[str, ...] = USUAL
     bound: int = STATES
     nmi: bool = False
+    on: Case | None = None
 
     @property
     def case(self) -> Case:
         """What changes. LearnerError where there is no such site."""
-        return case_of(self.change, self.place, self.protocol.nop, nmi=self.nmi)
+        return self.on or case_of(self.change, self.place, self.protocol.nop, nmi=self.nmi)
 
     def world(self) -> World:
         """Where the search takes place."""
@@ -84,11 +88,11 @@ class Finding:
 
     def verdict(self) -> str:
         """The answer in a sentence, with its model."""
-        asked = self.question
+        asked, case = self.question, self.world.case
         cpus = "1 CPU" if asked.cpus == 1 else f"{asked.cpus} CPUs"
         subject = (
-            f"{asked.protocol.name}, {CHANGES_IN_WORDS[asked.change]} {PLACES_IN_WORDS[asked.place]}, {cpus}, "
-            f"in model {asked.model.value}, {NMIS_IN_WORDS[asked.nmi]}"
+            f"{asked.protocol.name}, {CHANGES_IN_WORDS.get(case.change, case.change)} {PLACES_IN_WORDS[case.place]}, "
+            f"{cpus}, in model {asked.model.value}, {NMIS_IN_WORDS[case.nmi]}"
         )
         if self.broken:
             when = f"After {len(self.schedule)} steps" if self.schedule else "From the start"

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simkernel import insn
 from simkernel.errors import GuestError, OurError
 from simkernel.events import BatchStarted, Event
 from simkernel.explore.case import NMI_SITE, Case
@@ -238,7 +237,7 @@ class Player:
                 self._need(self._machine.lanes[cpu].reading == after.read, "other bytes were read")
             case "run":
                 self._come(cpu, before.at)
-                wanted = self.world.fetched(scene.n, before)[: insn.SITE_SIZE - before.at]
+                wanted = self.world.fetched(scene.n, before)[: self.case.size - before.at]
                 self._need(self._machine.next_bytes(cpu)[: len(wanted)] == wanted, "other bytes would run")
                 self._step(Run(cpu, 1))
             case "nmi":
@@ -279,12 +278,12 @@ class Player:
     def _come(self, cpu: int, at: int) -> None:
         """The CPU stands at a byte of the site; what it could run there has not changed on the way."""
         site = self.case.site
-        unsettled = self._machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE)
+        unsettled = self._machine.code.unsettled_cells(cpu, site, self.case.size)
         if at == 0 and self._machine.cpus[cpu].rip != site:
             come = run_to if self.case.nmi else _at_site
             self._need(come(self.simulation, self._step, cpu, site, AROUND), f"CPU{cpu} does not come by the site")
         self._need(self._machine.cpus[cpu].rip == site + at, f"CPU{cpu} is not at byte +{at}")
-        same = self._machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE) == unsettled
+        same = self._machine.code.unsettled_cells(cpu, site, self.case.size) == unsettled
         self._need(same, f"CPU{cpu} has serialized on its way to the site")
 
     def _run_to(self, cpu: int, address: int, bound: int = HANDLER) -> None:
@@ -336,15 +335,17 @@ class Replay:
 class Stages:
     """Stages that were set once, for many schedules."""
 
-    def __init__(self) -> None:
+    def __init__(self, setting: Callable[[Case, FetchModel, int, bytes], Stage] = set_stage) -> None:
+        """Args: setting: what sets one, for a case, a model, so many CPUs and the NOP that the kernel boots with."""
+        self._setting = setting
         self._stages: dict[tuple[object, ...], Stage] = {}
 
     def of(self, world: World, cpus: int) -> Stage:
         """The first stage for a world."""
         case, nop = world.case, world.protocol.nop
-        key = case.change, case.place, case.nmi, world.model, cpus, nop
+        key = case, world.model, cpus, nop
         if key not in self._stages:
-            self._stages[key] = set_stage(case, world.model, cpus, nop)
+            self._stages[key] = self._setting(case, world.model, cpus, nop)
         return self._stages[key]
 
 

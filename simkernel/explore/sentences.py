@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from simkernel import insn
 from simkernel.errors import LearnerError
 from simkernel.explore.effects import Effect, Kind
 from simkernel.explore.program import Action, Do
@@ -196,8 +195,8 @@ def _settled(world: World, cpu: Cpu, move: Move) -> tuple[int, bytes, bytes]:
 
 
 def _instruction(world: World, n: int, cpu: Cpu, effect: Effect) -> bytes:
-    size = effect.size if effect.text != "(bad)" else insn.SITE_SIZE
-    return world.fetched(n, cpu)[: min(size, insn.SITE_SIZE - cpu.at)]
+    size = effect.size if effect.text != "(bad)" else world.case.size
+    return world.fetched(n, cpu)[: min(size, world.case.size - cpu.at)]
 
 
 def _run(world: World, n: int, cpu: Cpu, move: Move) -> str:
@@ -208,6 +207,7 @@ def _run(world: World, n: int, cpu: Cpu, move: Move) -> str:
 
 def _meaning(world: World, effect: Effect) -> str:
     case = world.case
+    names = {case.old_target: "as the old instruction", case.new_target: "as the new instruction"}
     match effect.kind:
         case Kind.TRAP:
             return "it takes an int3"
@@ -216,12 +216,13 @@ def _meaning(world: World, effect: Effect) -> str:
         case Kind.ASTRAY:
             return f"{effect.text}, and what becomes of it depends on its registers"
         case Kind.CALL:
-            names = {case.old_target: "as the old instruction", case.new_target: "as the new instruction"}
             return f"it calls {effect.to:#x}, {names.get(effect.to, 'where nobody wanted to go')}"
     if effect.to == case.end:
         return "it comes behind the site"
     if case.site < effect.to < case.end:
         return f"it comes to byte +{effect.to - case.site}"
+    if effect.to in names and not case.calls(effect.to):
+        return f"it jumps to {effect.to:#x}, {names[effect.to]}"
     return f"it comes to {effect.to:#x}, where nobody wanted to go"
 
 

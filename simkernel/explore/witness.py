@@ -51,7 +51,7 @@ class Witness:
         if isinstance(choice, Run):
             self._rip = machine.cpus[choice.cpu].rip
             self._data = machine.next_bytes(choice.cpu)
-            at_site = 0 <= self._rip - self.case.site < insn.SITE_SIZE
+            at_site = 0 <= self._rip - self.case.site < self.case.size
             self._registers = self._general(choice.cpu) if at_site else None
         elif isinstance(choice, Act):
             self._started = self._started or self.simulation.task.poke.busy
@@ -62,7 +62,7 @@ class Witness:
             self._acted(any(isinstance(event, BatchReleased) for event in events))
         elif isinstance(choice, Run):
             at = self._rip - self.case.site
-            if 0 <= at < insn.SITE_SIZE and not any(isinstance(event, InterruptTaken) for event in events):
+            if 0 <= at < self.case.size and not any(isinstance(event, InterruptTaken) for event in events):
                 self._ran(choice.cpu, at, events)
             for event in events:
                 if isinstance(event, Int3Done) and event.address == self.case.site:
@@ -91,7 +91,7 @@ class Witness:
         own = [whole[at : at + size[at]] for whole, size in sizes if at in size]
         whole = [one for one in own if self._data.startswith(one)]
         trap = at == 0 and self._data[0] == insn.INT3
-        size = min(disasm.length(self._data, self._rip), insn.SITE_SIZE - at)
+        size = min(disasm.length(self._data, self._rip), self.case.size - at)
         shown = bytes((insn.INT3,)) if trap else whole[0] if whole else self._data[:size]
         self.ran.add((at, shown.hex()))
         if not whole and not trap:
@@ -126,7 +126,7 @@ class Witness:
                 self.broken.add("back")
             if self.new:
                 self.broken.add("not-at-once")
-        if to in (self.case.old_target, self.case.new_target) and to != self.case.end:
+        if self.case.calls(to):
             back = machine.memory.read_u64(machine.cpus[cpu].rsp)
             if back != self.case.end:
                 self.broken.add("wrong-stack")

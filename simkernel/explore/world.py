@@ -228,7 +228,7 @@ class World:
         data = self.fetched(n, cpu)
         effect = self.effect(cpu.at, data)
         bits = 0 if self._whole(cpu.at, data) else TORN
-        move = Move("run", cpu.at, data[: max(1, insn.SITE_SIZE - cpu.at)])
+        move = Move("run", cpu.at, data[: max(1, self.case.size - cpu.at)])
         after, more = self._after(n, cpu._replace(read=b""), effect)
         return move, after, bits | more
 
@@ -251,14 +251,14 @@ class World:
                 return dead, STACK if effect.stack else 0
             case Kind.CALL:
                 after, bits = self._behave(n, cpu, effect.to)
-                if effect.back != case.end:
+                known = effect.to in (case.end, case.old_target, case.new_target)
+                if effect.back != case.end or (known and not case.calls(effect.to)):
                     return dead, bits | STACK
-                known = effect.to in (case.old_target, case.new_target)
                 return (after._replace(mode=Mode.TRAMPOLINE, at=0), bits) if known else (dead, bits)
         if case.site < effect.to < case.end:
             return cpu._replace(at=effect.to - case.site), 0
-        if effect.to == case.end:
-            after, bits = self._behave(n, cpu, case.end)
+        if effect.to in (case.end, case.old_target, case.new_target) and not case.calls(effect.to):
+            after, bits = self._behave(n, cpu, effect.to)
             return self._behind(after), bits
         return dead, NEITHER
 
@@ -267,7 +267,7 @@ class World:
         return cpu._replace(mode=Mode.BEHIND if cpu.nmi else Mode.RUNS, at=0)
 
     def _behave(self, n: int, cpu: Cpu, to: int) -> tuple[Cpu, int]:
-        """A passage has led to `to`: behind the site, or into a trampoline."""
+        """A passage has led to `to`: behind the site, to a label, or into a trampoline."""
         if to == self.case.new_target:
             return (cpu._replace(new=True) if self.note_new else cpu), 0
         if to != self.case.old_target:
@@ -283,7 +283,7 @@ class World:
         first = len(cpu.read)
         return [
             (Move("read", cpu.at + first, data[first:end]), cpu._replace(read=data[:end]), 0)
-            for end in range(first + 1, min(size, insn.SITE_SIZE - cpu.at) + 1)
+            for end in range(first + 1, min(size, self.case.size - cpu.at) + 1)
         ]
 
     def _settle(self, n: int, cpu: Cpu) -> list[tuple[Move, Cpu, int]]:
@@ -296,7 +296,7 @@ class World:
             return []
         out = []
         effect = self.effect(cpu.at, self.fetched(n, cpu))
-        end = cpu.at + effect.size if effect.text != BAD else insn.SITE_SIZE
+        end = cpu.at + effect.size if effect.text != BAD else self.case.size
         for cell, (have, made) in enumerate(zip(cpu.arrived, self.program.made[n], strict=True)):
             if not any(cpu.at <= at < end for at in self.program.offsets[cell]):
                 continue
@@ -375,7 +375,7 @@ class World:
         case = self.case
         to = case.end if self.protocol.handler == "skip" else case.new_target
         after, bits = self._behave(n, self._behind(self.serialized(n, cpu)), to)
-        if to == case.end:
+        if not case.calls(to):
             return Move("done"), after, bits
         if not self.rules.returns_behind:
             return Move("done"), after._replace(mode=Mode.DEAD), bits | STACK

@@ -30,7 +30,7 @@ Pending = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
 
 
 class C(NamedTuple):
-    """A CPU: the five bytes it runs, what is pending, where it is, what it has to answer."""
+    """A CPU: the bytes it runs at the site, what is pending, where it is, what it has to answer."""
 
     view: bytes
     pending: Pending = ()
@@ -228,11 +228,11 @@ class Brute:
         source = {
             Part.OLD: self.case.old,
             Part.NEW: self.case.new,
-            Part.INT3: bytes((insn.INT3,)) * len(self.case.new),
+            Part.INT3: bytes((insn.INT3,)) * self.case.size,
         }[write.part]
         memory = bytearray(t.memory)
         cells: dict[int, list[tuple[int, int]]] = {}
-        for at in write.offsets(self.case.site, len(self.case.new)):
+        for at in write.offsets(self.case.site, self.case.size):
             if memory[at] != source[at]:
                 memory[at] = source[at]
                 cells.setdefault((self.case.site + at) >> (self.model.cell_shift or 0), []).append((at, source[at]))
@@ -324,7 +324,7 @@ class Brute:
         effect = self.bench.effect(self.case.site + c.at, data[:15])
         out: list[tuple[C, int, tuple[str, ...]]] = []
         if self.model is FetchModel.PIECES and s.phase >= 0 and not s.over:
-            for n in range(len(c.read) + 1, min(effect.size, 5 - c.at) + 1):
+            for n in range(len(c.read) + 1, min(effect.size, self.case.size - c.at) + 1):
                 out.append((c._replace(read=data[:n]), s.refs, ()))
         broken: tuple[str, ...] = () if self._known(c.at, data) else ("torn",)
         then = c._replace(read=b"")
@@ -338,7 +338,8 @@ class Brute:
             result = then._replace(at=effect.to - case.site), s.refs, broken
         else:
             cpu, refs, more = self._left(s, then, effect.to)
-            if effect.kind is Kind.CALL and effect.back != case.end:
+            pushed = effect.kind is Kind.CALL
+            if pushed and (effect.back != case.end or (cpu.where != "dead" and cpu.where != "trampoline")):
                 cpu, more = cpu._replace(where="dead"), (*more, "wrong-stack")
             result = cpu, refs, (*broken, *more)
         return [*out, result]
@@ -358,8 +359,11 @@ class Brute:
 
     def _left(self, s: T, c: C, to: int) -> tuple[C, int, tuple[str, ...]]:
         case = self.case
-        known = to in (case.old_target, case.new_target)
-        where = self._next(c).where if to == case.end else "trampoline" if known else "dead"
+        called = [
+            target for data, target in ((case.old, case.old_target), (case.new, case.new_target)) if data[0] == 0xE8
+        ]
+        passed = to in {case.end, case.old_target, case.new_target}.difference(called)
+        where = "trampoline" if to in called else self._next(c).where if passed else "dead"
         after = c._replace(where=where, at=0, new=c.new or to == case.new_target)
         if to == case.new_target:
             return after, s.refs, ()

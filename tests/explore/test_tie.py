@@ -84,7 +84,7 @@ def _label(world: World, cpu: Cpu, data: bytes) -> str:
         size = world.case.instructions(whole).get(at)
         if size and data[:size] == whole[at : at + size]:
             return f"+{at} {whole[at : at + size].hex()}"
-    size = min(disasm.length(data, world.case.site + at), insn.SITE_SIZE - at)
+    size = min(disasm.length(data, world.case.site + at), world.case.size - at)
     return f"+{at} {data[:size].hex()}"
 
 
@@ -150,8 +150,8 @@ class Try:
         if self._waits(cpu) and not machine.lanes[cpu].reading and dice.random() < 0.8:
             self.step(Run(cpu, 1))  # into the interrupt, and out of it, or to where it parks
             self._on(cpu, 4 * HANDLER, lambda: machine.cpus[cpu].rip == rip or self._parked(cpu))
-        elif 0 <= rip - site < insn.SITE_SIZE:
-            cells = machine.code.unsettled_cells(cpu, site, insn.SITE_SIZE)
+        elif 0 <= rip - site < self.case.size:
+            cells = machine.code.unsettled_cells(cpu, site, self.case.size)
             left = machine.readable(cpu)
             if cells and dice.random() < 0.6:
                 self.step(Settle(cpu, dice.choice(cells) if self.near_end is None else cells[self.near_end]))

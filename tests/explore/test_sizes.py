@@ -1,0 +1,87 @@
+"""Sites of two, three and five bytes that are no calls: the search against the enumerator, and what is known."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from simkernel.errors import OurError
+from simkernel.explore import Question, explore
+from simkernel.explore.case import PLACES, Case
+from simkernel.explore.properties import BY_NAME, names_of
+from simkernel.explore.search import Search
+from simkernel.explore.sentences import choice_of, parse, sentence
+from simkernel.explore.world import World
+from simkernel.hw.fetch import FetchModel
+from simkernel.protocol import PROTOCOLS, protocol_of
+from tests.explore.brute import Brute
+from tests.explore.jumps import CHANGES, anywhere, jump_label
+
+NAMES = (*PROTOCOLS, *(f"int3 without sync {n}" for n in (1, 2, 3)), "int3 through a trap gate")
+SIZES = (2, 3, 5)
+
+
+def searched(name: str, case: Case, model: FetchModel, cpus: int) -> set[str]:
+    """The properties that the search finds broken."""
+    answer = Search(World(protocol_of(name), case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
+    assert answer.finished
+    return {names_of(bit)[0] for bit in answer.violations}
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("size", SIZES)
+def test_one_cpu_as_the_enumerator_says(size: int, model: FetchModel) -> None:
+    for name, place, change in product(NAMES, PLACES, CHANGES):
+        case = anywhere(size, place, change)
+        found = searched(name, case, model, 1)
+        assert found == set(Brute(protocol_of(name), case, model, 1).broken), (name, place, change)
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("name", NAMES)
+def test_two_cpus_at_a_jump_label_as_the_enumerator_says(name: str, model: FetchModel) -> None:
+    case = anywhere(2, "across", "nop-jmp")
+    found = searched(name, case, model, 2)
+    assert found == set(Brute(protocol_of(name), case, model, 2).broken)
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("key", ["key_inside", "key_across", "key_wide"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_jump_label_of_the_kernel_is_safe_with_int3_and_torn_by_plain_stores(
+    change: str, key: str, model: FetchModel
+) -> None:
+    case = jump_label(key, change)
+    assert len(case.old) == (5 if key == "key_wide" else 2)
+    assert case.place == ("across" if key == "key_across" else "inside")
+    assert explore(Question(protocol_of("int3"), model=model, on=case)).safe
+    assert explore(Question(protocol_of("stop_machine"), model=model, on=case)).safe
+    for name in ("naive", "head-first", "tail-first"):
+        assert "torn" in searched(name, case, model, 2)
+
+
+def test_one_byte_has_no_tail_and_needs_no_second_sync() -> None:
+    """A NOP of one byte and a RET: every model delivers one byte whole, and int3 skips sync 2."""
+    case = Case(
+        "nop-ret", "inside", "", 0xFFFF_FFFF_8100_1010, b"\x90", b"\xc3", b"\xc3" * 16, 0xFFFF_FFFF_8100_1011, 0
+    )
+    actions = World(protocol_of("int3"), case, FetchModel.BYTE).program.actions
+    assert [action.name for action in actions if action.do.value == "skip"] == ["sync 2"]
+    assert [action.stored for action in actions if action.do.value == "store"] == [((0, 0xCC),), (), ((0, 0xC3),)]
+
+
+def test_the_schedule_speaks_of_the_jump() -> None:
+    case = jump_label("key_inside", "nop-jmp")
+    finding = explore(Question(protocol_of("naive"), model=FetchModel.INSTANT, on=case, cpus=1))
+    assert finding.verdict().startswith("naive, nop-jmp inside a line, 1 CPU, in model instant, no NMI comes: not safe")
+    for scene, said in zip(finding.scenes(), finding.sentences(), strict=True):
+        assert parse(said) == choice_of(finding.world, scene)
+        assert sentence(finding.world, scene) == said
+    late = explore(Question(protocol_of("one-store"), model=FetchModel.BYTE, on=case, properties=("not-at-once",)))
+    assert f"EB 06 at byte +0: it jumps to {case.new_target:#x}, as the new instruction." in " ".join(late.sentences())
+
+
+def test_a_site_does_not_change_its_size() -> None:
+    with pytest.raises(OurError, match="66 90 cannot become e9 00 00 00 00: both have 1 to 5 bytes"):
+        Case("", "inside", "", 0, b"\x66\x90", b"\xe9\0\0\0\0", b"", 0, 0)
