@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-import simkernel.hw.cpu as cpu_module
+import simkernel.hw.engine as engine_module
 from simkernel.errors import LearnerError
 from simkernel.hw.cpu import Cpu, Mapping
+from simkernel.hw.engine import Engine
 from simkernel.hw.memory import new_buffer
 from simkernel.kernel import layout
 from simkernel.kernel.layout import VECTOR_PF
@@ -21,17 +22,14 @@ STACK = 0xFFFF_FFFF_8800_0000
 LOAD = bytes.fromhex("48 8b 04 25 00 00 00 00")  # mov 0x0, %rax: nothing is mapped there
 
 
-class Interrupted(Cpu):
-    """Ctrl-C comes while the engine reports a page fault."""
-
-    def _on_invalid_memory(self, *_: object) -> NoReturn:
+def test_ctrl_c_in_the_report_of_a_fault_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-
-def test_ctrl_c_in_the_report_of_a_fault_is_not_lost() -> None:
+    monkeypatch.setattr(Engine, "_on_invalid_memory", interrupted)
     code = new_buffer(4096)
     code[: len(LOAD)] = np.frombuffer(LOAD, dtype=np.uint8)
-    cpu = Interrupted(0, [Mapping(CODE, code, code=True)])
+    cpu = Cpu(0, [Mapping(CODE, code, code=True)])
     cpu.reset(rip=CODE)
     with pytest.raises(KeyboardInterrupt):
         cpu.run(1)
@@ -82,7 +80,7 @@ def test_a_system_that_gives_no_memory_to_run_is_said_before_the_engine_ends_the
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(mmap, "mmap", refused)
-    cpu_module._check_memory.cache_clear()
+    engine_module._check_memory.cache_clear()
     with pytest.raises(LearnerError, match="gives no memory that can be written and run"):
         Cpu(0, [Mapping(CODE, new_buffer(4096), code=True)])
 
@@ -90,13 +88,13 @@ def test_a_system_that_gives_no_memory_to_run_is_said_before_the_engine_ends_the
 def test_a_page_is_met_once_whatever_is_done_there_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unicorn alone would note a page for pushes, then for pops, then for pushes."""
     met: list[int] = []
-    note = Cpu._on_tlb_miss
+    note = Engine._on_tlb_miss
 
-    def noted(cpu: Cpu, engine: object, address: int, *rest: Any) -> bool:
+    def noted(engine: Engine, uc: object, address: int, *rest: Any) -> bool:
         met.append(address)
-        return note(cpu, engine, address, *rest)
+        return note(engine, uc, address, *rest)
 
-    monkeypatch.setattr(Cpu, "_on_tlb_miss", noted)
+    monkeypatch.setattr(Engine, "_on_tlb_miss", noted)
     code, stack = new_buffer(4096), new_buffer(4096)
     code[:4] = np.frombuffer(b"\x50\x5b\xeb\xfc", dtype=np.uint8)  # again: push %rax; pop %rbx; jmp again
     cpu = Cpu(0, [Mapping(CODE, code, code=True), Mapping(STACK, stack, code=False)])

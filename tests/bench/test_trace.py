@@ -8,7 +8,8 @@ import pytest
 import unicorn
 
 from simkernel.ftrace.commands import SetTracer
-from simkernel.hw.cpu import RFLAGS_IF, _Batch
+from simkernel.hw.cpu import RFLAGS_IF
+from simkernel.hw.engine import Batch
 from simkernel.kernel import layout
 from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
@@ -46,8 +47,8 @@ def hook(walk: Walk, events: list[tuple[int, int, int, int, int]]) -> Callable[[
     A hook for each instruction would cost more, and so would registers read one by one. Returns the way to end it.
     """
     machine, sites = walk.machine, frozenset(walk.simulation.image.mcount_loc.tolist())
-    engine, memory = machine.cpus[0]._engine, machine.memory
-    registers = _Batch(engine, ("rsp", "eflags"))
+    engine, memory = machine.cpus[0]._engine.uc, machine.memory
+    registers = Batch(engine, ("rsp", "eflags"))
 
     def record(_engine: object, rip: int, _size: int, _data: object) -> None:
         if rip in sites:

@@ -65,14 +65,14 @@ class Walk:
     def in_one_run(self) -> None:
         """By Unicorn alone, with its counter."""
         cpu = self.machine.cpus[0]
-        cpu._engine.emu_start(cpu.rip, 0, 0, self.length)
+        cpu._engine.uc.emu_start(cpu.rip, 0, 0, self.length)
         cpu._reload()
 
     def uncounted(self) -> None:
         """By Unicorn alone, to the place where the walk begins: it counts nothing."""
         cpu = self.machine.cpus[0]
         if cpu.rip == self.start:
-            cpu._engine.emu_start(cpu.rip, self.start + 3)  # the instruction there: 3 bytes
+            cpu._engine.uc.emu_start(cpu.rip, self.start + 3)  # the instruction there: 3 bytes
         cpu._reload()
-        cpu._engine.emu_start(cpu.rip, self.start)
+        cpu._engine.uc.emu_start(cpu.rip, self.start)
         cpu._reload()

@@ -1,0 +1,303 @@
+"""The only door to Unicorn: one engine over the memory of one CPU, which starts, stops and says why it stopped.
+
+An engine knows no count of its own: `cpu.py` says how far it runs, and moves the registers from one to another.
+
+What Unicorn does differently from a CPU, and where it is put right:
+
+* kernel addresses need the virtual TLB mode, set right after creation (`_new`);
+* its TLB notes a page for the one kind of access that missed there, so that code which pushes and pops misses at each
+  change from one to the other, a third of its time: `_on_tlb_miss` notes it for all that the page is for;
+* changed code keeps running in its old translation: `drop` before the next run (unicorn #1148, #2258);
+* while a page has a hook for faults, stores to it take a slow way, twice as long: data has none, and a fetch from there
+  is known by its error (`_but_data`, `_data_ahead`);
+* a page of a mapping cannot be left out cheaply: `_on_tlb_miss` lets a guard page lie where nothing is (`_GUARD`);
+* it reports non-canonical addresses as unmapped: `_memory_fault` tells #GP from #PF;
+* an exception raised in a callback is lost: the callbacks here only note what they saw, and `start` raises what else
+  came up in them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import sys
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import unicorn
+from unicorn import x86_const as x86
+from unicorn.unicorn_py3.unicorn import uclib
+
+from simkernel import disasm, room
+from simkernel.errors import LearnerError, OurError
+from simkernel.hw.x86 import PAGE_SIZE, VECTOR_GP, VECTOR_PF, VECTOR_UD
+
+GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
+REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
+TRANSFER = ("rip", "rsp", "eflags")
+
+# What every step needs is called past Unicorn's wrappers, with arguments that are ctypes already: half the time.
+_emu_start = uclib["uc_emu_start"]
+_read_registers, _write_registers = uclib["uc_reg_read_batch"], uclib["uc_reg_write_batch"]
+_REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30  # what its wrapper encodes
+_NO_TIMEOUT = ctypes.c_uint64(0)
+
+_ACCESS = {  # what a page must allow for each kind of access
+    unicorn.UC_MEM_READ: unicorn.UC_PROT_READ,
+    unicorn.UC_MEM_WRITE: unicorn.UC_PROT_WRITE,
+    unicorn.UC_MEM_FETCH: unicorn.UC_PROT_EXEC,
+}
+
+EVERYWHERE = (1, 0)  # a hook's range: all addresses
+_GUARD = 1 << 62  # flipped in the address of a guard page: where Unicorn looks for it, and finds nothing
+PF_PRESENT, PF_WRITE, PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An exception that stopped a run: vector, error code (None where the vector has none), CR2 of a page fault.
+
+    RIP is where the frame shall point: behind the instruction for int3 and INT n, at it otherwise.
+    """
+
+    vector: int
+    error: int | None = None
+    cr2: int = 0
+
+
+class Batch:
+    """A set of registers, read or written by one call with buffers made once."""
+
+    def __init__(self, engine: Any, names: Iterable[str], slots: int = 1) -> None:
+        """Make the buffers.
+
+        Args:
+            engine: Unicorn's engine.
+            names: the registers.
+            slots: the words of eight bytes that each register takes.
+        """
+        ids = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in names]
+        count = len(ids)
+        self.values = (ctypes.c_uint64 * (slots * count))()  # zeroes: 16-bit registers fill two bytes only
+        base = ctypes.addressof(self.values)
+        self._ids = (ctypes.c_int * count)(*ids)
+        self._pointers = (ctypes.c_void_p * count)(*(base + 8 * slots * i for i in range(count)))
+        places = (ctypes.c_void_p(ctypes.addressof(array)) for array in (self._ids, self._pointers))
+        self._arguments = (engine._uch, *places, ctypes.c_int(count))
+
+    def read(self) -> list[int]:
+        _read_registers(*self._arguments)
+        return self.values[:]
+
+    def write(self, *values: int) -> None:
+        self.values[:] = list(values)
+        _write_registers(*self._arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """`buffer` of bytes is seen at `base`; code is run and never written, data is written and never run."""
+
+    base: int
+    buffer: npt.NDArray[np.uint8]
+    code: bool
+
+    @property
+    def access(self) -> int:
+        """UC_PROT_*: what its pages are for."""
+        return int(unicorn.UC_PROT_READ | (unicorn.UC_PROT_EXEC if self.code else unicorn.UC_PROT_WRITE))
+
+
+@functools.cache
+def _check_memory() -> None:
+    """LearnerError where Linux gives no memory that can be written and run; Unicorn would end the process by itself."""
+    if sys.platform != "linux":
+        return
+    try:
+        mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
+    except OSError as error:
+        raise LearnerError(
+            f"this system gives no memory that can be written and run ({error.strerror}): a hardened kernel, SELinux "
+            "or seccomp forbids it. The simulated CPUs (Unicorn) cannot do without it."
+        ) from error
+
+
+def _new() -> Any:
+    _check_memory()
+    room.check(room.ENGINE, "each simulated CPU takes")
+    engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+    engine.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+    return engine
+
+
+class Engine:
+    """A Unicorn engine: `start` it, ask `fault` what stopped it, `drop` what it has translated."""
+
+    def __init__(self, number: int, mappings: Iterable[Mapping], guards: Collection[int] = ()) -> None:
+        """Make the engine and map the memory.
+
+        Args:
+            number: the CPU's number, for messages.
+            mappings: the memory that the CPU has.
+            guards: addresses of pages in the mappings that are not mapped: an access there is a page fault.
+        """
+        self.number, self._guards = number, frozenset(guards)
+        self.uc = _new()
+        self._mappings = tuple(mappings)  # keeps the buffers alive that Unicorn points into
+        for mapping in self._mappings:
+            self.uc.mem_map_ptr(
+                mapping.base, mapping.buffer.nbytes, mapping.access, ctypes.c_void_p(mapping.buffer.ctypes.data)
+            )
+        self._interrupt: int | None = None
+        self._invalid: tuple[int, int] | None = None
+        self._met: set[int] = set()  # the pages of code that the CPU has looked at, by number
+        self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
+        self._data = sorted((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
+        for low, high in self._but_data():
+            self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
+        self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
+        self.all = Batch(self.uc, REGISTERS)
+        self.core = Batch(self.uc, TRANSFER)
+        self.segments = Batch(self.uc, ("cs", "ss"))
+        self.idtr = Batch(self.uc, ("idtr",), slots=3)
+
+    def _but_data(self) -> list[tuple[int, int]]:
+        """The ranges, ends included, of all addresses that are not data."""
+        ends = [0, *(end for _, end in self._data)], [*(base - 1 for base, _ in self._data), 0xFFFF_FFFF_FFFF_FFFF]
+        return [(low, high) for low, high in zip(*ends, strict=True) if low <= high]
+
+    def start(self, rip: int, until: int, count: int) -> int:
+        """Run from `rip` until RIP is `until`, or `count` instructions have run (0: no matter how many).
+
+        Returns: Unicorn's error, UC_ERR_OK also where an exception or HLT stopped it.
+        """
+        uc = self.uc
+        self._interrupt = self._invalid = uc._hook_exception = None
+        error = _emu_start(uc._uch, ctypes.c_uint64(rip), ctypes.c_uint64(until), _NO_TIMEOUT, ctypes.c_size_t(count))
+        if uc._hook_exception is not None:  # what a callback raised, as Unicorn's wrapper keeps it
+            raise uc._hook_exception
+        return int(error)
+
+    def fault(self, error: int, rip: int) -> Fault | None:
+        """The exception that stopped the engine at `rip`, None where none did.
+
+        Args:
+            error: what `start` returned.
+            rip: RIP since then.
+        """
+        if error == unicorn.UC_ERR_OK:
+            if self._interrupt is None:
+                return None
+            return Fault(self._interrupt, 0 if self._interrupt == VECTOR_GP else None)
+        if error == unicorn.UC_ERR_INSN_INVALID:
+            return Fault(VECTOR_UD)
+        if error == unicorn.UC_ERR_FETCH_PROT:
+            return self._memory_fault(unicorn.UC_MEM_FETCH_PROT, self._data_ahead(rip))
+        if self._invalid is None:
+            raise OurError(f"CPU{self.number} stopped at {rip:#x}: {unicorn.UcError(error)}")
+        return self._memory_fault(*self._invalid)
+
+    def code_at(self, address: int, size: int = disasm.LONGEST) -> bytes:
+        """`size` bytes from an address, or as many of them as lie in code."""
+        for mapping in self._mappings:
+            at = address - mapping.base
+            if mapping.code and 0 <= at < mapping.buffer.nbytes:
+                return mapping.buffer[at : at + size].tobytes()
+        return b""
+
+    def drop(self, low: int, high: int) -> None:
+        """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
+        if self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
+            return
+        uclib.uc_ctl(self.uc._uch, _REMOVE_CACHE, ctypes.c_uint64(low), ctypes.c_uint64(high))
+
+    def flush(self) -> None:
+        """Forget all translations."""
+        self.uc.ctl_flush_tb()
+
+    def stop(self) -> None:
+        """Stop before the next instruction; for callbacks."""
+        self.uc.emu_stop()
+
+    def register(self, name: str) -> Any:
+        """A register's value, as Unicorn gives it."""
+        return self.uc.reg_read(getattr(x86, f"UC_X86_REG_{name.upper()}"))
+
+    def set_register(self, name: str, value: int) -> None:
+        """Set a register."""
+        self.uc.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
+
+    def save(self) -> Any:
+        """An opaque copy of all registers."""
+        return self.uc.context_save()
+
+    def restore(self, context: Any) -> None:
+        """Put a copy of `save` back, also one that another engine made."""
+        self.uc.context_restore(context)
+
+    def hook_code(self, callback: Callable[[int], None], low: int = EVERYWHERE[0], high: int = EVERYWHERE[1]) -> int:
+        """Call `callback(rip)` before each instruction at `low` to `high`, this included; returns the hook's handle.
+
+        Only code that is translated from now on calls it.
+        """
+
+        def look(_uc: Any, rip: int, _size: int, _data: object) -> None:
+            callback(rip)
+
+        return int(self.uc.hook_add(unicorn.UC_HOOK_CODE, look, None, low, high))
+
+    def hook_data(self, callback: Callable[[bool], None]) -> int:
+        """Call `callback(write)` at each access of an instruction to data; returns the hook's handle."""
+        kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
+
+        def look(_uc: Any, access: int, _address: int, _size: int, _value: int, _data: object) -> None:
+            callback(access == unicorn.UC_MEM_WRITE)
+
+        return int(self.uc.hook_add(kinds, look))
+
+    def unhook(self, handle: int) -> None:
+        """End a hook."""
+        self.uc.hook_del(handle)
+
+    def _on_interrupt(self, uc: Any, number: int, _data: object) -> None:
+        self._interrupt = number
+        uc.emu_stop()
+
+    def _on_tlb_miss(self, _uc: Any, address: int, access: int, entry: Any, _data: object) -> bool:
+        """An access that may not be is allowed here too: it comes to `_on_invalid_memory` next."""
+        entry.paddr, entry.perms = address, _ACCESS[access]
+        if address in self._guards:
+            entry.paddr ^= _GUARD
+            return True
+        for mapping in self._mappings:
+            if 0 <= address - mapping.base < mapping.buffer.nbytes:
+                entry.perms |= mapping.access
+                if mapping.code:
+                    self._met.add(address // PAGE_SIZE)
+        return True
+
+    def _on_invalid_memory(self, _uc: Any, access: int, address: int, _size: int, _value: int, _data: object) -> bool:
+        address &= 0xFFFF_FFFF_FFFF_FFFF
+        guard = (address ^ _GUARD) & -PAGE_SIZE in self._guards
+        self._invalid = access, address ^ _GUARD if guard else address
+        return False
+
+    def _data_ahead(self, rip: int) -> int:
+        """The first address at or behind RIP that is data."""
+        return next(max(base, rip) for base, end in self._data if rip < end)
+
+    def _memory_fault(self, access: int, address: int) -> Fault:
+        if (address >> 47) not in (0, 0x1FFFF):
+            return Fault(VECTOR_GP, 0)
+        code = 0
+        if access in (unicorn.UC_MEM_WRITE_UNMAPPED, unicorn.UC_MEM_WRITE_PROT):
+            code |= PF_WRITE
+        if access in (unicorn.UC_MEM_FETCH_UNMAPPED, unicorn.UC_MEM_FETCH_PROT):
+            code |= PF_INSTRUCTION
+        if access in (unicorn.UC_MEM_WRITE_PROT, unicorn.UC_MEM_FETCH_PROT, unicorn.UC_MEM_READ_PROT):
+            code |= PF_PRESENT
+        return Fault(VECTOR_PF, code, address)
