@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.ftrace.needs import symbol_text
-from simkernel.kernel import RELEASE, KernelImage, layout
+from simkernel.kernel import RELEASE, KernelImage, layout, tasks
 from simkernel.kernel.stacks import stack_of, stacks_from
 from simkernel.machine import Machine
 from simkernel.sim.narrate.operands import Instant, mask
@@ -196,13 +196,11 @@ class _Report:
 
     def _pid(self) -> int:
         task = self._task()
-        return self.memory.read_u32(task + layout.TASK_PID) if task else 0
+        return tasks.pid(self.memory, task) if task else 0
 
     def _comm(self) -> str:
         task = self._task()
-        if not task:
-            return "swapper"
-        return self.memory.read(task + layout.TASK_COMM, 16).partition(b"\0")[0].decode("ascii", "replace")
+        return tasks.comm(self.memory, task) if task else "swapper"
 
     def _code(self, address: int, size: int) -> bytes:
         try:

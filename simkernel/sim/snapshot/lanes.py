@@ -11,7 +11,7 @@ from simkernel import disasm
 from simkernel.board import MAX_INSTRUCTION
 from simkernel.disasm import Instruction
 from simkernel.errors import GuestError
-from simkernel.kernel import layout
+from simkernel.kernel import layout, tasks
 from simkernel.kernel.stacks import stack_of
 from simkernel.machine import Machine
 from simkernel.sim.narrate import instruction_sentence
@@ -98,9 +98,8 @@ def task_name(machine: Machine, task: int) -> tuple[str, int]:
     """("cat-101", 101) of a task_struct; before the first task "boot"."""
     if not task:
         return "boot", 0
-    comm = machine.memory.read(task + layout.TASK_COMM, 16).partition(b"\0")[0].decode("ascii", "replace")
-    pid = machine.memory.read_u32(task + layout.TASK_PID)
-    return f"{comm}-{pid}", pid
+    pid = tasks.pid(machine.memory, task)
+    return f"{tasks.comm(machine.memory, task)}-{pid}", pid
 
 
 def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
