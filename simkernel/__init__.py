@@ -11,9 +11,9 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     simulation      the one object that outsiders hold: boot, step, back, run
     history         checkpoints, and the pages that each changed; options: what a run is made from
     tracefs         ftrace's control files as a table: name -> read, write; oops: a dead kernel's last words
-    narrate         events and instructions as English sentences; tracers: one file a tracer
-    ringbuffer      reads the per-CPU ring buffers that guest code writes
-    ftrace          records, filters, ops, trampolines, the plan that an update is, the task that takes it
+    narrate         events and instructions as English sentences
+    ftrace          records, filters, ops, trampolines, the plan that an update is, the task that takes it; tracers
+    trace           what guest code has recorded: types of records, the reader of the ring buffers, the text of `trace`
     poke            carries a patch protocol out on a machine (Linux: text_poke_bp_batch)
     machine         the one place where a step happens
     board           several CPUs, shared memory, the interrupts between them

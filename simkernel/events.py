@@ -315,7 +315,16 @@ class Switched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceWritten(Event):
-    """Guest code finished a record in a CPU's ring buffer; `index` counts records of that CPU from 0."""
+    """Guest code finished a record in a CPU's ring buffer.
+
+    Attributes:
+        cpu: who wrote it.
+        index: counts the CPU's records from 0.
+        ip: the site that it is about, 0: none.
+        parent_ip: where that function was called, 0: not recorded.
+        pid: of the task that ran.
+        type: the record's type by name.
+    """
 
     is_beat: ClassVar[bool] = True
     cpu: int
@@ -323,6 +332,7 @@ class TraceWritten(Event):
     ip: int
     parent_ip: int
     pid: int
+    type: str = "function"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,13 @@ from typing import Protocol
 
 from simkernel.errors import LearnerError
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.commands import TRACERS, Command, ResetBuffer, SetFilter, SetTracer, TracingOn
+from simkernel.ftrace.commands import Command, ResetBuffer, SetFilter, SetTracer, TracingOn
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FilterError, apply_filter, split_tokens
 from simkernel.ftrace.ops import GLOBAL_OPS, Ips, OpsHash
 from simkernel.ftrace.report import function_lines
+from simkernel.ftrace.tracers import TRACERS
+from simkernel.kernel import tasks
 from simkernel.trace import View, ringbuffer, trace_text
 
 MODE_READ, MODE_WRITE = 0o440, 0o640  # TRACE_MODE_READ, TRACE_MODE_WRITE (kernel/trace/trace.h)
@@ -184,7 +186,7 @@ def view_of(core: FtraceCore) -> View:
         return names[address]
 
     memory, cpus = core.machine.memory, len(core.machine.cpus)
-    return View(core.state().tracer, cpus, ringbuffer.saved_cmdlines(memory), symbol, core.ftrace_disabled)
+    return View(core.state().tracer, cpus, tasks.comms(memory), symbol, core.ftrace_disabled)
 
 
 def _write_trace(core: FtraceCore, text: str, append: bool) -> Written:

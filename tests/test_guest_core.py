@@ -98,9 +98,9 @@ def test_records_say_who_called_what_in_which_state() -> None:
     image = kernel.image
     seen: dict[tuple[str, str], set[tuple[bool, bool, bool, int]]] = {}
     for record in ringbuffer.merged(kernel.machine.memory, 1):
-        name = image.symbolize(record.ip)
+        name = image.symbolize(record.site)
         state = record.irqs_off, record.hardirq, record.nmi, record.preempt_depth
-        seen.setdefault((name, image.symbolize(record.parent_ip).partition("+")[0]), set()).add(state)
+        seen.setdefault((name, image.symbolize(record.caller).partition("+")[0]), set()).add(state)
         assert record.pid in (0, 0x10, 0x20, 0x30)
     user = {(False, False, False, 0), (True, False, False, 0)}
     assert seen["stub_add", "x64_sys_call"] == user
@@ -116,7 +116,7 @@ def test_an_idle_task_begins_with_a_call_so_that_its_first_site_has_a_parent() -
     kernel.call_from("cpu_startup_entry", trampoline)
     kernel.online()
     assert kernel.machine.outcome == ""
-    parents = [kernel.image.find(record.parent_ip - 1) for record in ringbuffer.merged(kernel.machine.memory, 3)]
+    parents = [kernel.image.find(record.caller - 1) for record in ringbuffer.merged(kernel.machine.memory, 3)]
     assert sorted(parent.name if parent else "" for parent in parents) == ["start_kernel", *["start_secondary"] * 2]
 
 

@@ -45,8 +45,8 @@ def test_all_sites_are_traced_and_untraced_under_load(simulation: Simulation) ->
     assert {simulation.machine.text_read(site, 5)[0] for site in sites} == {insn.CALL}
     assert {simulation.machine.text_read(site - 4, 4) for site in sites} == {ENDBR64}
     records = merged(simulation.machine.memory, 2)
-    assert len({one.ip for one in records}) > 20
-    assert {one.ip for one in records} <= set(sites)
+    assert len({one.site for one in records}) > 20
+    assert {one.site for one in records} <= set(sites)
     lines = [line for line in tracefs.read(simulation, "trace").splitlines() if not line.startswith("#")]
     assert not any("+0x" in line for line in lines)
     switch(simulation, "nop")

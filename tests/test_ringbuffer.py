@@ -13,7 +13,8 @@ from simkernel.schedule import Act
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import ringbuffer
-from simkernel.trace.ringbuffer import Record, Ring, totals
+from simkernel.trace.function import FunctionRecord
+from simkernel.trace.ringbuffer import Ring, totals
 from tests.ftrace.fakes import FakeMemory
 
 
@@ -23,7 +24,7 @@ class Guest:
 
     memory: FakeMemory = field(default_factory=lambda: FakeMemory(layout.BSS_FIXED_SIZE))
     clock: int = 0
-    seen: list[Record] = field(default_factory=list)
+    seen: list[FunctionRecord] = field(default_factory=list)
 
     def word(self, cpu: int, offset: int) -> int:
         return layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE + offset
@@ -39,7 +40,7 @@ class Guest:
 
     def finish(self, cpu: int, number: int, flags: int = 0) -> None:
         self.clock += 1
-        record = Record(self.clock, cpu, number, 0x1000 + number, 0x2000 + cpu, 100 + cpu, flags)
+        record = FunctionRecord(self.clock, cpu, number, 100 + cpu, flags, 0x1000 + number, 0x2000 + cpu)
         slot = layout.RING_BASE + cpu * layout.RING_STRIDE + number % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE
         lap = number // layout.RING_ENTRIES & 0x7FFF
         for offset, value in ((layout.REC_TS, record.ts), (layout.REC_IP, record.ip), (0x10, record.parent_ip)):
@@ -96,15 +97,6 @@ def test_every_record_is_read_once_or_counted_as_lost(turns: list[tuple[int, int
     lost = sum(Ring.of(guest.memory, cpu).overrun for cpu in (0, 1))
     assert read + lost == len(guest.seen)
     assert ringbuffer.merged(guest.memory, 2) == []
-
-
-def test_the_names_of_tasks_are_read_from_their_structs() -> None:
-    memory = FakeMemory(layout.BSS_FIXED_SIZE)
-    for slot, (pid, comm) in enumerate([(0, b"swapper/0"), (201, b"bash"), (1977, b"sixteen-letters-")]):
-        task = layout.TASKS_BASE + slot * layout.TASK_SIZE
-        memory.write(task + layout.TASK_PID, pid.to_bytes(4, "little"))
-        memory.write(task + layout.TASK_COMM, comm)
-    assert ringbuffer.saved_cmdlines(memory) == {0: "swapper/0", 201: "bash", 1977: "sixteen-letters-"}
 
 
 def test_a_reset_waits_for_a_record_under_way() -> None:

@@ -187,7 +187,7 @@ def test_the_trace_tail_holds_the_newest_records_at_every_step_of_a_full_ring(im
     for _ in range(400):
         simulation.step(Run(0, 1))
         reserved += Ring.of(memory, 0).under_way(memory)
-        newest = [(one.cpu, one.number, one.ts, one.ip) for one in merged(memory, 1)][-TAIL:]
+        newest = [(one.cpu, one.number, one.ts, one.site) for one in merged(memory, 1)][-TAIL:]
         assert [(one.cpu, one.index, one.stamp, one.ip) for one in trace_tail(simulation)] == newest
     assert reserved > 20
 

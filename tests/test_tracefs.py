@@ -11,7 +11,6 @@ from simkernel import tracefs
 from simkernel.errors import LearnerError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import (
-    TRACERS,
     Command,
     RegisterOps,
     ResetBuffer,
@@ -22,8 +21,8 @@ from simkernel.ftrace.commands import (
 )
 from simkernel.ftrace.plan import Verify
 from simkernel.kernel import layout
-from simkernel.trace import TABLE, View, trace_text
-from simkernel.trace.ringbuffer import Record
+from simkernel.trace import Record, View, trace_text
+from simkernel.trace.function import FunctionRecord
 from simkernel.tracefs import FILES, TracefsError, Written
 from tests.ftrace.fakes import NAMES, Setup, do
 
@@ -254,7 +253,7 @@ def view(cpus: int = 4) -> View:
 
 
 def at(seconds: float, cpu: int, ip: int, parent: int, pid: int, flags: int = 0) -> Record:
-    return Record(round(seconds * 1e9) * 4, cpu, 0, ip, parent, pid, flags)
+    return FunctionRecord(round(seconds * 1e9) * 4, cpu, 0, pid, flags, ip, parent)
 
 
 def test_the_text_of_trace_is_the_kernel_s() -> None:
@@ -344,8 +343,3 @@ def test_trace_is_read_from_the_guest_s_buffers(setup: Setup) -> None:
     assert text.endswith("            bash-201     [001] .....     0.000005: vfs_read <-0x00000008\n")
     echo(setup, "", "trace")
     assert "# entries-in-buffer/entries-written: 0/0   #P:2\n" in tracefs.read(setup, "trace")
-
-
-def test_each_tracer_has_its_text() -> None:
-    assert list(TABLE) == ["function", "nop"]
-    assert TRACERS.keys() == TABLE.keys()

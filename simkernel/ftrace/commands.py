@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 NAME, PID = "bash", 201  # who asks and patches: the shell in which someone wrote to a control file
 
-# The tracers, newest first as in `available_tracers`: name -> callback of global_ops, "" for none.
-TRACERS = {"function": "function_trace_call", "nop": ""}
-
 
 @dataclass(frozen=True, slots=True)
 class SetTracer:

@@ -20,7 +20,6 @@ from simkernel.errors import OurError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import (
-    TRACERS,
     Command,
     RegisterOps,
     ResetBuffer,
@@ -55,6 +54,7 @@ from simkernel.ftrace.plan import (
 )
 from simkernel.ftrace.report import UPDATE_INIT, BugSite, bug_report
 from simkernel.ftrace.state import FtraceState
+from simkernel.ftrace.tracers import TRACERS
 from simkernel.ftrace.update import Update, dead_tracer
 from simkernel.kernel import layout
 
@@ -197,7 +197,7 @@ class FtraceCore:
         """The address of the callback of a tracer, 0 for nop."""
         if name not in TRACERS:
             raise FtraceError(errno.EINVAL, f"there is no tracer {name!r}; there are: {' '.join(TRACERS)}")
-        callback = TRACERS[name]
+        callback = TRACERS[name].callback
         return self.kernel.address(callback) if callback else 0
 
     def _set_tracer(self, name: str) -> Plan:

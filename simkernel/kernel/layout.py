@@ -178,6 +178,7 @@ DESC_SIZE = 16
 
 # --- a ring buffer record (offsets) ---------------------------------------------------------------------------
 REC_TS = 0x00
+REC_OWN = 0x08  # what follows up to the pid depends on the record's type (trace/function.py)
 REC_IP = 0x08
 REC_PARENT = 0x10
 REC_PID = 0x18  # u32
@@ -188,6 +189,8 @@ REC_IRQS_OFF = 0x0000_0001
 REC_NEED_RESCHED = 0x0000_0002
 REC_HARDIRQ = 0x0000_0004
 REC_NMI = 0x0000_0008
+REC_TYPE_SHIFT = 4  # the record's type in bits 4..7 (trace/table.py); 0: a traced call
+REC_TYPE_MASK = 0xF
 REC_PREEMPT_SHIFT = 8  # preempt depth in bits 8..15, as it was at the traced function's entry
 
 # --- struct pt_regs (offsets; ftrace_64.S and asm/ptrace.h) --------------------------------------------------

@@ -1,15 +1,37 @@
-"""function: one line for each call of a traced function, `name <-caller` (kernel/trace/trace_functions.c)."""
+"""function: one record for each call of a traced function, `name <-caller` (guest: `function_trace_call`, trace.S).
+
+`struct ftrace_entry` (kernel/trace/trace_entries.h), `trace_fn_trace()` (kernel/trace/trace_output.c), 6.12.
+"""
 
 from __future__ import annotations
 
-from simkernel.trace.output import Tracer, View, context, name_of
-from simkernel.trace.ringbuffer import Record
+from dataclasses import dataclass
+
+from simkernel.trace.output import View
+from simkernel.trace.records import Record
+from simkernel.trace.types import RecordType
 
 
-def line(view: View, record: Record) -> str:
-    """`trace_fn_trace()`, after the context."""
-    text = context(view, record) + name_of(view, record.ip)
-    return f"{text} <-{name_of(view, record.parent_ip)}" if record.parent_ip else text
+@dataclass(frozen=True, slots=True)
+class FunctionRecord(Record):
+    """A call of a traced function: its site, and the return address of who called it."""
+
+    ip: int
+    parent_ip: int
+
+    @property
+    def site(self) -> int:
+        return self.ip
+
+    @property
+    def caller(self) -> int:
+        return self.parent_ip
 
 
-TRACER = Tracer("function", line)
+def line(view: View, record: FunctionRecord) -> str:
+    """`trace_fn_trace()`: the function and who called it, without the latter if it was not recorded."""
+    caller = f" <-{view.name(record.parent_ip)}" if record.parent_ip else ""
+    return f"{view.name(record.ip)}{caller}"
+
+
+TYPE = RecordType("function", 0, (("ip", "<u8"), ("parent_ip", "<u8")), FunctionRecord, line)

@@ -1,4 +1,4 @@
-"""What all tracers' lines have in common: the heading, task, CPU, flags and time.
+"""What the text `trace` has whatever the tracer: the heading, and of each line task, CPU, flags and time.
 
 Mirrors kernel/trace/trace.c and trace_output.c (6.12): `print_func_help_header_irq()`, `trace_print_context()`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simkernel.trace.ringbuffer import Record
+from simkernel.trace.records import Record
 
 COLUMNS = """\
 #                                _-----=> irqs-off/BH-disabled
@@ -26,8 +26,10 @@ class View:
     """What a text depends on besides the records.
 
     Attributes:
-        tracer: the current tracer's name. cpus: how many are online.
-        comms: pid -> comm. symbol: the name of the function at an address, None where there is none.
+        tracer: the current tracer's name.
+        cpus: how many are online.
+        comms: pid -> comm.
+        symbol: the name of the function at an address, None where there is none.
         dead: ftrace has killed itself.
     """
 
@@ -37,13 +39,15 @@ class View:
     symbol: Callable[[int], str | None]
     dead: bool = False
 
+    def name(self, address: int) -> str:
+        """`seq_print_ip_sym()` without offset: the function's name, or the number."""
+        if not address:
+            return "0"
+        return self.symbol(address) or f"0x{address:08x}"
 
-@dataclass(frozen=True, slots=True)
-class Tracer:
-    """A tracer: its name in `available_tracers`, and the line of a record."""
-
-    name: str
-    line: Callable[[View, Record], str]
+    def task(self, pid: int) -> str:
+        """The comm of a task (`trace_find_cmdline()`)."""
+        return self.comms.get(pid, "<...>") if pid else "<idle>"
 
 
 def heading(view: View, entries: int, written: int) -> list[str]:
@@ -59,10 +63,10 @@ def context(view: View, record: Record) -> str:
 
     `Simplified:` the clock counts the instructions of all CPUs together, one nanosecond each; they run side by side.
     """
-    comm = view.comms.get(record.pid, "<...>") if record.pid else "<idle>"
     microseconds = (record.ts // view.cpus + 500) // 1_000  # ns2usecs()
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{comm:>16}-{record.pid:<7d} [{record.cpu:03d}] {latency(record)} {seconds:5d}.{rest:06d}: "
+    task = f"{view.task(record.pid):>16}-{record.pid:<7d}"
+    return f"{task} [{record.cpu:03d}] {latency(record)} {seconds:5d}.{rest:06d}: "
 
 
 def latency(record: Record) -> str:
@@ -82,10 +86,3 @@ def latency(record: Record) -> str:
             ".",
         )
     )
-
-
-def name_of(view: View, address: int) -> str:
-    """`seq_print_ip_sym()` without offset: the function's name, or the number."""
-    if not address:
-        return "0"
-    return view.symbol(address) or f"0x{address:08x}"

@@ -1,15 +1,16 @@
-"""The ring buffers: records that guest code writes (`guest/trace.S`), read here.
+"""The reader of the ring buffers, into which guest code writes records (`guest/trace.S`). There is no other.
 
-Each CPU has its own: `RING_ENTRIES` records of 32 bytes. Record number n lies in slot n mod RING_ENTRIES, and is there
-once its flags word holds REC_VALID and the lap (n / RING_ENTRIES, 15 bits of it). What is reserved but not yet written
-shows the lap before. Where a buffer is full the newest record takes the place of the oldest, and guest code counts it
-(`overrun`) if nobody had read it: entries written = entries in the buffer + overrun.
+Each CPU has a buffer of RING_ENTRIES slots. Record number n lies in slot n mod RING_ENTRIES, and is there once its
+flags word holds REC_VALID and the lap (n / RING_ENTRIES, 15 bits of it). What is reserved but not yet written shows the
+lap before. Where a buffer is full the newest record takes the place of the oldest, and guest code counts it (`overrun`)
+if nobody had read it: entries written = entries in the buffer + overrun.
 
 `Simplified:` Linux's buffer (kernel/trace/ring_buffer.c) is a ring of pages with records of any size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,10 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.kernel import layout
+from simkernel.trace.records import BITS, RAW, Record
+from simkernel.trace.table import type_of
+from simkernel.trace.types import RecordType
 
-RECORD = np.dtype([("ts", "<u8"), ("ip", "<u8"), ("parent_ip", "<u8"), ("pid", "<u4"), ("flags", "<u4")])
-assert RECORD.itemsize == layout.RING_ENTRY_SIZE
-LAP_BITS = 0x7FFF
+LAP_SHIFT, LAP_BITS = 16, 0x7FFF
+Rows = npt.NDArray[Any]  # slots (n,) as RAW
 
 
 class Memory(Protocol):
@@ -35,37 +38,9 @@ class Memory(Protocol):
     ) -> npt.NDArray[Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One event. `number` counts the CPU's records from 0, `ts` is the clock when it was stamped (instructions)."""
-
-    ts: int
-    cpu: int
-    number: int
-    ip: int
-    parent_ip: int
-    pid: int
-    flags: int  # REC_*
-
-    @property
-    def irqs_off(self) -> bool:
-        return bool(self.flags & layout.REC_IRQS_OFF)
-
-    @property
-    def need_resched(self) -> bool:
-        return bool(self.flags & layout.REC_NEED_RESCHED)
-
-    @property
-    def hardirq(self) -> bool:
-        return bool(self.flags & layout.REC_HARDIRQ)
-
-    @property
-    def nmi(self) -> bool:
-        return bool(self.flags & layout.REC_NMI)
-
-    @property
-    def preempt_depth(self) -> int:
-        return self.flags >> layout.REC_PREEMPT_SHIFT & 0xFF
+def _flags_of(number: Any) -> Any:
+    """What a flags word holds above BITS once record `number` is written; for numbers or arrays of them."""
+    return layout.REC_VALID | (number // layout.RING_ENTRIES & LAP_BITS) << LAP_SHIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +63,15 @@ class Ring:
         """The number of the oldest record that can still be read."""
         return max(self.tail, self.head - layout.RING_ENTRIES)
 
-    def raw(self, memory: Memory) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    def raw(self, memory: Memory) -> tuple[Rows, npt.NDArray[np.bool_]]:
         """The slots from `first` to `head` (n,), and which of them are written."""
         numbers = np.arange(self.first, self.head)
         base = layout.RING_BASE + self.cpu * layout.RING_STRIDE
-        slots = memory.array(base, RECORD, layout.RING_ENTRIES)[numbers % layout.RING_ENTRIES]
-        flags = slots["flags"].astype(np.int64)
-        lap = numbers // layout.RING_ENTRIES & LAP_BITS
-        return slots, (flags & layout.REC_VALID != 0) & (flags >> 16 & LAP_BITS == lap)
+        slots = memory.array(base, RAW, layout.RING_ENTRIES)[numbers % layout.RING_ENTRIES]
+        return slots, slots["flags"].astype(np.int64) & ~BITS == _flags_of(numbers)
 
-    def written(self, memory: Memory) -> npt.NDArray[Any]:
-        """The records up to the first that is still under way (n,): those behind it wait for it."""
+    def written(self, memory: Memory) -> Rows:
+        """The slots of records up to the first that is still under way (n,): those behind it wait for it."""
         slots, there = self.raw(memory)
         return slots[: len(slots) if there.all() else int(np.argmin(there))]
 
@@ -108,8 +81,47 @@ class Ring:
 
     def records(self, memory: Memory) -> list[Record]:
         """The written records, oldest first."""
-        rows = self.written(memory).tolist()
-        return [_record(self.cpu, number, row) for number, row in enumerate(rows, self.first)]
+        rows = self.written(memory)
+        return decoded(rows, [self.cpu] * len(rows), range(self.first, self.first + len(rows)))
+
+
+def of_type(rows: Rows, kind: RecordType) -> Rows:
+    """Those of the slots (n,) that hold records of this type (m,), with its fields by name."""
+    out: Rows = rows[rows["flags"] >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK == kind.number].view(kind.slot)
+    return out
+
+
+def decoded(rows: Rows, cpus: Sequence[int], numbers: Sequence[int]) -> list[Record]:
+    """The records that slots (n,) hold, each decoded as its type says; `cpus` and `numbers` are theirs."""
+    kinds = (rows["flags"] >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK).tolist()
+    values = {number: rows.view(type_of(number).slot).tolist() for number in set(kinds)}
+    out = []
+    for at, (kind, cpu, number) in enumerate(zip(kinds, cpus, numbers, strict=True)):
+        out.append(_record(type_of(kind), cpu, number, values[kind][at]))
+    return out
+
+
+def _record(kind: RecordType, cpu: int, number: int, values: tuple[Any, ...]) -> Record:
+    ts, *own, pid, flags = values
+    return kind.decode(ts, cpu, number, pid, flags & BITS, *own)
+
+
+def finished(memory: Memory, cpu: int, first: int, head: int) -> list[Record]:
+    """The records `first` to `head` - 1 of a CPU, as far as they are finished, read or not; oldest first.
+
+    Left out are those that newer ones have overwritten, and all from the first on that is still under way: the list
+    ends where the next look has to begin.
+    """
+    found: list[Record] = []
+    for number in range(max(first, head - layout.RING_ENTRIES), head):
+        at = layout.RING_BASE + cpu * layout.RING_STRIDE + number % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE
+        flags = memory.read_u32(at + layout.REC_FLAGS)
+        if flags & ~BITS != _flags_of(number):
+            break
+        kind = type_of(flags >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK)
+        data = memory.read(at, layout.RING_ENTRY_SIZE)
+        found.append(_record(kind, cpu, number, np.frombuffer(data, kind.slot).item()))
+    return found
 
 
 def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
@@ -126,13 +138,7 @@ def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
     order = np.lexsort((number, cpu, rows["ts"]))[
         slice(None) if last is None else slice(max(0, len(rows) - last), None)
     ]
-    columns = cpu[order].tolist(), number[order].tolist(), rows[order].tolist()
-    return [_record(*columns_of_one) for columns_of_one in zip(*columns, strict=True)]
-
-
-def _record(cpu: int, number: int, row: tuple[int, ...]) -> Record:
-    ts, ip, parent_ip, pid, flags = row
-    return Record(ts, cpu, number, ip, parent_ip, pid, flags & 0xFFFF)
+    return decoded(rows[order], cpu[order].tolist(), number[order].tolist())
 
 
 def consume(memory: Memory, cpus: int) -> list[Record]:
@@ -156,14 +162,3 @@ def totals(memory: Memory, cpus: int) -> tuple[int, int]:
     rings = [Ring.of(memory, cpu) for cpu in range(cpus)]
     entries = sum(len(ring.written(memory)) for ring in rings)
     return entries, entries + sum(ring.overrun for ring in rings)
-
-
-def saved_cmdlines(memory: Memory) -> dict[int, str]:
-    """pid -> comm of the tasks there are (`Simplified:` Linux saves them as it traces, and loses the oldest)."""
-    found: dict[int, str] = {}
-    for slot in range(layout.TASKS_MAX):
-        task = layout.TASKS_BASE + slot * layout.TASK_SIZE
-        comm = memory.read(task + layout.TASK_COMM, 16).split(b"\0")[0]
-        if comm:
-            found[memory.read_u32(task + layout.TASK_PID)] = comm.decode("ascii", "replace")
-    return found

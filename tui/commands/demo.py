@@ -179,7 +179,7 @@ def favourite(options: Options, image: KernelImage) -> str:
         simulation.do(SetTracer("function"))
         simulation.settle_down(options.max_instructions)
         run(simulation, 50_000)
-    called = Counter(one.ip for one in merged(simulation.machine.memory, options.cpus))
+    called = Counter(one.site for one in merged(simulation.machine.memory, options.cpus))
     return image.symbolize(called.most_common(1)[0][0]) if called else names[0]
 
 

@@ -33,14 +33,15 @@ class Counts:
 
     def look(self) -> None:
         """Count the records that have come since the last look."""
-        from simkernel.trace.ringbuffer import Ring
+        from simkernel.trace import function
+        from simkernel.trace.ringbuffer import Ring, of_type
 
         memory = self.simulation.machine.memory
         for cpu, seen in enumerate(self._next):
             ring = Ring.of(memory, cpu)
-            written = ring.written(memory)["ip"]
+            written = ring.written(memory)
             self.lost += max(0, ring.first - seen)
-            self.by_site.update(written[max(0, seen - ring.first) :].tolist())
+            self.by_site.update(of_type(written[max(0, seen - ring.first) :], function.TYPE)["ip"].tolist())
             self._next[cpu] = max(seen, ring.first + len(written))
 
 

@@ -12,7 +12,6 @@ from tui.output import emit_json
 from tui.session import boot, carry_out, run
 
 if TYPE_CHECKING:
-    from simkernel.kernel import KernelImage
     from simkernel.sim.simulation import Simulation
 
 
@@ -58,25 +57,9 @@ def command(
 
 def records_of(simulation: Simulation) -> list[dict[str, Any]]:
     """The records of the trace, oldest first; `time` is in instructions of the machine's clock."""
-    from simkernel.trace.ringbuffer import merged, saved_cmdlines
+    from simkernel.trace import json_of
+    from simkernel.trace.ringbuffer import merged
+    from simkernel.tracefs import view_of
 
-    memory, image = simulation.machine.memory, simulation.image
-    comms = saved_cmdlines(memory)
-    return [
-        {
-            "time": one.ts,
-            "cpu": one.cpu,
-            "task": comms.get(one.pid, "<idle>"),
-            "pid": one.pid,
-            "function": name_of(image, one.ip),
-            "caller": name_of(image, one.parent_ip),
-            "irqs_off": one.irqs_off,
-            "preempt_depth": one.preempt_depth,
-        }
-        for one in merged(memory, simulation.options.cpus)
-    ]
-
-
-def name_of(image: KernelImage, address: int) -> str:
-    known = image.ksym(address)
-    return known[0].name if known else f"{address:#x}"
+    view = view_of(simulation.core)
+    return [json_of(view, record) for record in merged(simulation.machine.memory, simulation.options.cpus)]

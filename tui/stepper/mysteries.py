@@ -25,7 +25,8 @@ from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.patch import Patch, patch_of
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
-from simkernel.trace.ringbuffer import Ring
+from simkernel.trace import function
+from simkernel.trace.ringbuffer import Ring, of_type
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
@@ -198,7 +199,8 @@ class Mysteries:
             simulation.run(SLICE)
             for cpu, head in zip(simulation.cpus, seen, strict=True):
                 ring = Ring.of(memory, cpu)
-                for site in ring.written(memory)["ip"][max(0, head - ring.first) :].tolist():
+                new = ring.written(memory)[max(0, head - ring.first) :]
+                for site in of_type(new, function.TYPE)["ip"].tolist():
                     self._counted[site] = self._counted.get(site, 0) + 1
             self._map = site_map(simulation)
             yield

@@ -262,8 +262,12 @@ def _switched(e: events.Switched, w: Words) -> str:
 
 
 def _trace_written(e: events.TraceWritten, w: Words) -> str:
-    called = f"{w.place(e.ip)} was called from {w.place(e.parent_ip)}"
-    return f"CPU{e.cpu} writes record {e.index} of its trace buffer: {called}, in task {e.pid}."
+    said = e.type
+    if e.parent_ip:
+        said = f"{w.place(e.ip)} was called from {w.place(e.parent_ip)}"
+    elif e.ip:
+        said = f"{e.type} at {w.place(e.ip)}"
+    return f"CPU{e.cpu} writes record {e.index} of its trace buffer: {said}, in task {e.pid}."
 
 
 def _oopsed(e: events.Oopsed, w: Words) -> str:

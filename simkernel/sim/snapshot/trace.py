@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
-from simkernel.trace import View, function
-from simkernel.trace.ringbuffer import Record, merged
+from simkernel.trace import Record, View, line_of, type_of
+from simkernel.trace.ringbuffer import merged
 from simkernel.tracefs import view_of
 
 TAIL = 24  # records that a snapshot holds
@@ -15,11 +15,24 @@ TAIL = 24  # records that a snapshot holds
 
 @dataclass(frozen=True, slots=True)
 class TraceRecord:
-    """A record: `index` counts those of its CPU from 0, `stamp` is in instructions of the machine's clock.
+    """A record.
 
-    `line` is that of the file `trace`, without the blanks before it.
+    Attributes:
+        type: its type by name.
+        cpu: who wrote it.
+        index: counts the CPU's records from 0.
+        stamp: when, in instructions of the machine's clock.
+        ip: the site that it is about, 0: none.
+        parent_ip: where that function was called, 0: not recorded.
+        pid: of the task that ran.
+        flags: REC_*, and the preempt depth.
+        function: the site by name.
+        parent: the caller by name.
+        text: what its type says of it, with offsets in functions.
+        line: that of the file `trace`, without the blanks before it.
     """
 
+    type: str
     cpu: int
     index: int
     stamp: int
@@ -29,26 +42,33 @@ class TraceRecord:
     flags: int
     function: str
     parent: str
+    text: str
     line: str
 
 
 def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, ...]:
     """The last `count` finished records of all CPUs that no reader has consumed, oldest first."""
     found = merged(simulation.machine.memory, simulation.options.cpus, count)
-    view = view_of(simulation.core) if found else None
-    return tuple(_record(simulation, view, record) for record in found if view)
+    if not found:
+        return ()
+    view = view_of(simulation.core)
+    exact = replace(view, symbol=lambda address: code_name(simulation.image, address))
+    return tuple(_record(record, view, exact) for record in found)
 
 
-def _record(simulation: Simulation, view: View, record: Record) -> TraceRecord:
-    names = code_name(simulation.image, record.ip), code_name(simulation.image, record.parent_ip)
+def _record(record: Record, view: View, exact: View) -> TraceRecord:
+    kind = type_of(record.type)
     return TraceRecord(
-        record.cpu,
-        record.number,
-        record.ts,
-        record.ip,
-        record.parent_ip,
-        record.pid,
-        record.flags,
-        *names,
-        function.line(view, record).lstrip(),
+        type=kind.name,
+        cpu=record.cpu,
+        index=record.number,
+        stamp=record.ts,
+        ip=record.site,
+        parent_ip=record.caller,
+        pid=record.pid,
+        flags=record.flags,
+        function=exact.name(record.site),
+        parent=exact.name(record.caller),
+        text=kind.line(exact, record),
+        line=line_of(view, record).lstrip(),
     )

@@ -104,7 +104,7 @@ def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
 def trace_line(record: TraceRecord) -> str:
     """A record as ftrace's last column has it, after the CPU and the task."""
     irqs = ", interrupts off" if record.flags & layout.REC_IRQS_OFF else ""
-    return no_addresses(f"CPU{record.cpu} task {record.pid}{irqs}: {record.function} <-{record.parent}")
+    return no_addresses(f"CPU{record.cpu} task {record.pid}{irqs}: {record.text}")
 
 
 def phase_now(patch: Patch) -> str:

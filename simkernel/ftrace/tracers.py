@@ -1,0 +1,25 @@
+"""The tracers that `current_tracer` can be: which callback the sites of `global_ops` call. One line a tracer.
+
+What the callback writes, and how that reads, is a type of record (`simkernel/trace`); the callback is guest code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """A tracer (`struct tracer`, kernel/trace/trace.h).
+
+    Attributes:
+        name: what one writes to `current_tracer`.
+        callback: the symbol of the function that the sites call; "": they call none.
+    """
+
+    name: str
+    callback: str
+
+
+# Newest first, as `available_tracers` has them (`register_tracer()` puts each at the head of the list).
+TRACERS = {one.name: one for one in (Tracer("function", "function_trace_call"), Tracer("nop", ""))}

@@ -1,0 +1,103 @@
+"""What a record is: the part that all have, and what a type of record adds to it.
+
+A slot of a ring buffer is RING_ENTRY_SIZE bytes. Every record has, as `struct trace_entry` does (linux/trace_events.h),
+its type, flags, preempt depth and pid in the same place, with the time stamp; the rest is its type's own:
+
+    +0x00  ts       u64, the clock when it was stamped (instructions)
+    +0x08  the fields of its type, up to 16 bytes
+    +0x18  pid      u32
+    +0x1c  flags    u32: REC_VALID, 15 bits of the lap, preempt depth, 4 bits of the type, 4 bits of REC_*
+
+`Simplified:` Linux's records have any size, and the type is a word of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simkernel.kernel import layout
+
+Fields = tuple[tuple[str, str], ...]  # (name, NumPy's format) of each, in the order in which they lie
+BITS = 0xFFFF  # of the flags word: those of the record; above them REC_VALID and the lap
+
+
+def slot(fields: Fields) -> np.dtype[Any]:
+    """The dtype of a slot whose record has these fields of its own: ts, those, pid, flags.
+
+    Raises:
+        ValueError: they do not fit between the time stamp and the pid.
+    """
+    names, formats, offsets = ["ts"], ["<u8"], [layout.REC_TS]
+    at = layout.REC_OWN
+    for name, format in fields:
+        names.append(name)
+        formats.append(format)
+        offsets.append(at)
+        at += np.dtype(format).itemsize
+    if at > layout.REC_PID:
+        own, room = at - layout.REC_OWN, layout.REC_PID - layout.REC_OWN
+        raise ValueError(f"a record has room for {room} bytes of its own, not for {own}")
+    names += ["pid", "flags"]
+    formats += ["<u4", "<u4"]
+    offsets += [layout.REC_PID, layout.REC_FLAGS]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": layout.RING_ENTRY_SIZE})
+
+
+RAW = slot((("own", f"V{layout.REC_PID - layout.REC_OWN}"),))  # no gap: NumPy copies no byte that is in no field
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record, as far as all types have it.
+
+    Attributes:
+        ts: the clock when it was stamped (instructions).
+        cpu: who wrote it.
+        number: counts the CPU's records from 0.
+        pid: of the task that ran.
+        flags: REC_*, the type and the preempt depth; neither REC_VALID nor the lap.
+    """
+
+    ts: int
+    cpu: int
+    number: int
+    pid: int
+    flags: int
+
+    @property
+    def type(self) -> int:
+        """The number of its type (`trace_entry.type`)."""
+        return self.flags >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK
+
+    @property
+    def site(self) -> int:
+        """The traced function that it is about; 0: none."""
+        return 0
+
+    @property
+    def caller(self) -> int:
+        """Where that function was called; 0: not recorded."""
+        return 0
+
+    @property
+    def irqs_off(self) -> bool:
+        return bool(self.flags & layout.REC_IRQS_OFF)
+
+    @property
+    def need_resched(self) -> bool:
+        return bool(self.flags & layout.REC_NEED_RESCHED)
+
+    @property
+    def hardirq(self) -> bool:
+        return bool(self.flags & layout.REC_HARDIRQ)
+
+    @property
+    def nmi(self) -> bool:
+        return bool(self.flags & layout.REC_NMI)
+
+    @property
+    def preempt_depth(self) -> int:
+        return self.flags >> layout.REC_PREEMPT_SHIFT & 0xFF
