@@ -7,6 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+import textual.app
+import textual.pilot
 from textual.pilot import Pilot
 
 from tui.app.app import SimkernelApp
@@ -15,6 +18,7 @@ from tui.app.screens.working import WorkingScreen
 from tui.stepper.stepper import Stepper
 
 WAIT = 60.0  # seconds for what must come; it comes much sooner
+SOON = 0.02  # seconds: Textual draws and takes a new size within this time
 
 
 class Hand:
@@ -78,6 +82,22 @@ async def press(hand: Hand, *keys: str) -> str:
     return hand.text()
 
 
+async def quiet(_min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Wait until the event loop has nothing left to run, nor a timer that is due SOON: only threads and input go on.
+
+    Textual's pilot would sleep until the process takes hardly any time: 60 ms a key, and as long as a thread works.
+    """
+    loop: Any = asyncio.get_running_loop()
+    end = loop.time() + max_sleep
+    while True:
+        await asyncio.sleep(0)
+        due = min((timer.when() for timer in loop._scheduled if not timer.cancelled()), default=end)
+        if not loop._ready and due > loop.time() + SOON or loop.time() > end:
+            return
+        if not loop._ready:
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+
 Drive = Callable[[Hand], Awaitable[None]]
 
 
@@ -98,4 +118,7 @@ def drive(
             await hand.read()
             await what(hand)
 
-    asyncio.run(run())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(textual.app, "wait_for_idle", quiet)
+        patched.setattr(textual.pilot, "wait_for_idle", quiet)
+        asyncio.run(run())

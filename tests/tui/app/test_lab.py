@@ -135,10 +135,7 @@ def test_what_a_long_search_has_found_can_be_seen_at_once() -> None:
         screen = lab_of(hand)
         screen.lab.choose("cpus", "4")
         await hand.pilot.press("e")
-        while not screen.lab.broken:
-            await asyncio.sleep(0.001)
-        await hand.read()
-        assert "Found: torn. Esc shows it." in flat(hand.text())
+        await hand.until(lambda: "Found: torn. Esc shows it." in flat(hand.text()))
         await hand.pilot.press("escape")
         await screen.settled()
         await hand.read()
