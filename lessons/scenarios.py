@@ -15,9 +15,10 @@ from lessons.beats import News
 from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, approach
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UseProtocol
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
+from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of
 from simkernel.sim.narrate import PATCHER
 from simkernel.sim.narrate.events import cpus as cpu_names

@@ -19,13 +19,14 @@ from typing import Protocol
 
 from simkernel.errors import LearnerError
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.commands import Command, ResetBuffer, SetFilter, SetTracer, TracingOn
+from simkernel.ftrace.commands import ResetBuffer, SetFilter, SetTracer, TracingOn
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FilterError, apply_filter, split_tokens
 from simkernel.ftrace.ops import GLOBAL_OPS, Ips, OpsHash
 from simkernel.ftrace.report import function_lines
 from simkernel.ftrace.tracers import TRACERS
 from simkernel.kernel import tasks
+from simkernel.patching.commands import Command
 from simkernel.trace import View, ringbuffer, trace_text
 
 MODE_READ, MODE_WRITE = 0o440, 0o640  # TRACE_MODE_READ, TRACE_MODE_WRITE (kernel/trace/trace.h)
@@ -205,7 +206,7 @@ def _kallsyms(core: FtraceCore) -> str:
 
 
 def _dmesg(core: FtraceCore) -> str:
-    return lines([f"[{now // 10**9:5d}.{now % 10**9 // 1_000:06d}] {text}" for now, text in core.state().dmesg])
+    return lines([f"[{now // 10**9:5d}.{now % 10**9 // 1_000:06d}] {text}" for now, text in core.log.lines])
 
 
 FILES: dict[str, ControlFile] = {

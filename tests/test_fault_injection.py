@@ -14,11 +14,12 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.events import Logged
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
+from simkernel.patching.commands import Command
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation

@@ -13,19 +13,11 @@ import numpy as np
 import pytest
 
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
-from simkernel.ftrace.commands import (
-    Command,
-    RegisterOps,
-    ResetBuffer,
-    SetFilter,
-    SetTracer,
-    TracingOn,
-    UnregisterOps,
-    UseProtocol,
-)
+from simkernel.ftrace.commands import RegisterOps, ResetBuffer, SetFilter, SetTracer, TracingOn, UnregisterOps
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
+from simkernel.patching.commands import Command, UseProtocol
 from simkernel.patching.poke import TextPoke
 from simkernel.schedule import Run
 from simkernel.sim.options import Options

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from simkernel.errors import LearnerError
-from simkernel.ftrace.commands import Command, SetFilter, SetTracer
+from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
+from simkernel.patching.commands import Command
 from simkernel.protocol import INT3_PROTOCOL, protocol_of
 from simkernel.schedule import Choice, Nmi, Run
 from simkernel.sim.digest import state_digest

@@ -9,10 +9,11 @@ import pytest
 from simkernel import insn
 from simkernel.errors import LearnerError
 from simkernel.events import SiteStored
-from simkernel.ftrace.commands import SetFilter, SetTracer, UseProtocol
+from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.machine import Machine
+from simkernel.patching.commands import UseProtocol
 from simkernel.patching.poke import Batch, Poke, TextPoke
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.simulation import Simulation

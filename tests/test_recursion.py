@@ -14,8 +14,9 @@ import simkernel
 from simkernel import tracefs
 from simkernel.events import ExceptionTaken, Oopsed
 from simkernel.ftrace import ops as fl
-from simkernel.ftrace.commands import Command, RegisterOps, SetTracer
+from simkernel.ftrace.commands import RegisterOps, SetTracer
 from simkernel.kernel import KernelImage, layout
+from simkernel.patching.commands import Command
 from simkernel.schedule import Nmi
 from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options

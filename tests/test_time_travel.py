@@ -14,12 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from simkernel import tracefs
 from simkernel.errors import LearnerError
 from simkernel.events import Event
-from simkernel.ftrace.commands import Command, RegisterOps, ResetBuffer, SetFilter, SetTracer, UnregisterOps
-from simkernel.ftrace.task import PatchingTask
+from simkernel.ftrace.commands import RegisterOps, ResetBuffer, SetFilter, SetTracer, UnregisterOps
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel, View
 from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
+from simkernel.patching.commands import Command
+from simkernel.patching.task import PatchingTask
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.sim.digest import state_digest

@@ -11,7 +11,6 @@ from simkernel import tracefs
 from simkernel.errors import LearnerError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import (
-    Command,
     RegisterOps,
     ResetBuffer,
     SetFilter,
@@ -19,8 +18,9 @@ from simkernel.ftrace.commands import (
     TracingOn,
     UnregisterOps,
 )
-from simkernel.ftrace.plan import Verify
 from simkernel.kernel import layout
+from simkernel.patching.commands import Command
+from simkernel.patching.steps import Verify
 from simkernel.trace import Record, View, trace_text
 from simkernel.trace.function import FunctionRecord
 from simkernel.tracefs import FILES, TracefsError, Written
@@ -103,8 +103,7 @@ def test_kallsyms_lists_trampolines_as_linux_does(setup: Setup) -> None:
 
 
 def test_the_log_has_the_time_in_seconds(setup: Setup) -> None:
-    setup.machine.clock = 2 * 17_284_993_652_999
-    setup.core.log(["hello"])
+    setup.core.log.add(["hello"], 17_284_993_652_999)
     assert tracefs.read(setup, "dmesg").splitlines()[-1] == "[17284.993652] hello"
 
 

@@ -9,9 +9,9 @@ from tui.options import Options
 from tui.output import Progress, progress
 
 if TYPE_CHECKING:
-    from simkernel.ftrace.commands import Command
     from simkernel.ftrace.filters import FunctionNames
     from simkernel.kernel import KernelImage
+    from simkernel.patching.commands import Command
     from simkernel.sim.options import Options as EngineOptions
     from simkernel.sim.simulation import Simulation
 

@@ -20,10 +20,11 @@ from simkernel.explore.search import CpuMoves
 from simkernel.explore.sentences import Scene
 from simkernel.explore.witness import Witness
 from simkernel.explore.world import Mode, World
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetOpsFilter, SetTracer, UseProtocol
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
 from simkernel.machine import Machine
+from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.sim.moment import Moment

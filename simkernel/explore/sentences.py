@@ -16,7 +16,7 @@ from simkernel.explore.program import Action, Do
 from simkernel.explore.properties import AT_ONCE, OLD_WAY
 from simkernel.explore.search import CpuMoves, Step
 from simkernel.explore.world import Cpu, Mode, Move, World
-from simkernel.ftrace.commands import NAME, PID
+from simkernel.patching.commands import NAME, PID
 from simkernel.schedule import Act
 
 TASK = f"{NAME}-{PID}"

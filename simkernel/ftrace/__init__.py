@@ -4,9 +4,9 @@
     filters      the patterns of set_ftrace_filter
     ops          struct ftrace_ops: one an interested party; their hashes
     trampolines  copies of ftrace_caller with one ops built in
-    plan         an update as steps that can be looked at, stepped and run
+    steps        what an update changes of ftrace's own, as steps that can be looked at, stepped and run
     update       what registering, unregistering and filtering change (kernel/trace/ftrace.c)
-    core         the state; carries out the steps that need no CPU
+    core         the subsystem: its state, its plans, and what becomes of it where one fails
     report       the texts: ftrace_bug, enabled_functions
     commands     what a person may ask for
 

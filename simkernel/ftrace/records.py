@@ -9,12 +9,13 @@ it here for all records in a few vector operations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.ftrace.needs import Memory
 from simkernel.kernel import layout
+from simkernel.patching.needs import Memory
 
 FTRACE_FL_ENABLED = 1 << 31
 FTRACE_FL_REGS = 1 << 30
@@ -41,6 +42,7 @@ DYN_FTRACE = np.dtype([("ip", "<u8"), ("flags", "<u8")])
 ENTRIES_PER_PAGE = layout.PAGE_SIZE // layout.DYN_FTRACE_SIZE
 MCOUNT_INSN_SIZE = 5
 
+Sites = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]
 
@@ -76,14 +78,26 @@ class Records:
         """A copy of all flags (count,)."""
         return self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count)["flags"].copy()
 
-    def set_flags(self, indices: Indices, flags: Flags) -> None:
-        self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count, write=True)["flags"][indices] = flags
-
     def index(self, ip: int) -> int | None:
         """The index of the record of a site (`lookup_rec()`)."""
         ips = self.ips
         at = int(np.searchsorted(ips, u64(ip)))
         return at if at < self.count and int(ips[at]) == ip else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordUpdate:
+    """New flags of some records: indices into the table, ascending, and what each `flags` becomes."""
+
+    indices: Indices
+    flags: Flags
+
+    def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store those of entries first..last-1 (`ftrace_update_record()`)."""
+        indices = self.indices[first:last]
+        if len(indices):
+            table = memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, int(indices[-1]) + 1, write=True)
+            table["flags"][indices] = self.flags[first:last]
 
 
 def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:

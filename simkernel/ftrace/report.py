@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.commands import NAME, PID
 from simkernel.ftrace.filters import FunctionNames
 from simkernel.ftrace.needs import Kernel, Machine, symbol_text
 from simkernel.ftrace.ops import FtraceOps
@@ -21,6 +20,7 @@ from simkernel.ftrace.state import FtraceState
 from simkernel.ftrace.targets import current_targets
 from simkernel.ftrace.trampolines import CallerCode, call_target
 from simkernel.kernel import RELEASE
+from simkernel.patching.commands import NAME, PID
 
 UPDATE_INIT = 4  # a verdict of ftrace_init() alone
 BUG_TYPES = {  # print_bug_type()

@@ -1,7 +1,7 @@
-"""All that ftrace knows besides guest memory: one frozen value, and how a step changes it.
+"""All that ftrace knows besides guest memory: one frozen value.
 
-Plans are made on a copy of it, by the same transition that carries them out; so what a plan expects and what its
-steps do cannot drift apart.
+Plans are made on a copy of it, by the same transition that carries them out (`Step.after`); so what a plan expects and
+what its steps do cannot drift apart.
 """
 
 from __future__ import annotations
@@ -9,21 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from simkernel.ftrace.ops import FtraceOps, HashArena
-from simkernel.ftrace.plan import (
-    Booted,
-    FreeHashes,
-    FreeOps,
-    FreeTrampoline,
-    KillFtrace,
-    LinkOps,
-    Log,
-    PutHash,
-    PutOps,
-    SetCurrentTracer,
-    SetTraceFunction,
-    Step,
-    WriteTrampoline,
-)
 from simkernel.ftrace.trampolines import TrampolinePages
 
 
@@ -36,7 +21,7 @@ class FtraceState:
         order: `ftrace_ops_list`, names from its head. trace_function: `ftrace_trace_function`, what the shared
         trampolines call or are to call. trace_op: `set_function_trace_op`. trampolines: the pages in use.
         tracer: `tr->current_trace`. booted: ftrace_init() has ended, well or not. disabled: `ftrace_disabled`.
-        stub: address of `ftrace_stub`. dmesg: (nanoseconds, text) of each line of the log.
+        stub: address of `ftrace_stub`.
     """
 
     hashes: HashArena
@@ -49,7 +34,6 @@ class FtraceState:
     tracer: str = "nop"
     booted: bool = False
     disabled: bool = False
-    dmesg: tuple[tuple[int, str], ...] = ()
 
     def get(self, name: str) -> FtraceOps | None:
         """The ops of that name, registered or not."""
@@ -70,43 +54,15 @@ class FtraceState:
         """The ops of `ftrace_ops_list`, from its head."""
         return tuple(self.find(name) for name in self.order)
 
-    def after(self, step: Step, now: int = 0) -> FtraceState:
-        """The state after a step that is carried out at `now` (nanoseconds)."""
-        match step:
-            case PutHash(address=address, data=data):
-                used = (*self.hashes.used, (address, len(data)))
-                return replace(self, hashes=replace(self.hashes, used=used))
-            case PutOps(ops=ops):
-                return self._with_ops(ops)
-            case LinkOps(order=order):
-                return replace(self, order=order)
-            case FreeOps(name=name):
-                return self._without_ops(name)
-            case SetTraceFunction(func=func, op=op):
-                return replace(self, trace_function=func, trace_op=op)
-            case WriteTrampoline(address=address):
-                return replace(self, trampolines=self.trampolines.take(address))
-            case FreeTrampoline(address=address):
-                return replace(self, trampolines=self.trampolines.free(address))
-            case FreeHashes(addresses=addresses):
-                return replace(self, hashes=self.hashes.release(addresses))
-            case SetCurrentTracer(name=name):
-                return replace(self, tracer=name)
-            case KillFtrace():
-                return replace(self, booted=True, disabled=True, trace_function=self.stub)
-            case Booted():
-                return replace(self, booted=True)
-            case Log(text=text):
-                return replace(self, dmesg=(*self.dmesg, (now, text)))
-        return self
-
-    def _with_ops(self, ops: FtraceOps) -> FtraceState:
+    def with_ops(self, ops: FtraceOps) -> FtraceState:
+        """One struct ftrace_ops is so from now on."""
         before = self.get(ops.name)
         others = tuple(other for other in self.ops if other.name != ops.name)
         known = tuple(sorted((*others, ops), key=lambda each: each.address))
         return replace(self, ops=known, hashes=self._retired(before, ops))
 
-    def _without_ops(self, name: str) -> FtraceState:
+    def without_ops(self, name: str) -> FtraceState:
+        """An ops is no more."""
         gone = self.find(name)
         others = tuple(other for other in self.ops if other.name != name)
         return replace(self, ops=others, hashes=self._retired(gone, None))

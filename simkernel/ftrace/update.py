@@ -13,40 +13,37 @@ function.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
+from simkernel.ftrace.filters import FunctionNames
 from simkernel.ftrace.needs import Kernel, Machine
 from simkernel.ftrace.ops import FtraceError, FtraceOps, Ips, OpsHash
-from simkernel.ftrace.plan import (
+from simkernel.ftrace.records import RecordUpdate
+from simkernel.ftrace.state import FtraceState
+from simkernel.ftrace.steps import (
     FreeHashes,
     FreeOps,
     FreeTrampoline,
     LinkOps,
-    PokeBatch,
-    PokeMany,
+    PokeRecords,
     PutHash,
     PutOps,
-    RecordUpdate,
     ResetRings,
     SetCurrentTracer,
     SetTraceFunction,
-    SmpCallFunction,
-    Step,
-    Store,
-    SyncCores,
-    SyncRcuTasks,
-    SyncRcuTasksRude,
     UpdateRecords,
-    Verify,
     WriteTrampoline,
 )
-from simkernel.ftrace.state import FtraceState
 from simkernel.ftrace.targets import count_in, count_out, current_targets, new_targets
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, call_target, create_trampoline
+from simkernel.patching.plan import Plan, Step
+from simkernel.patching.steps import OnEachCpu, PokeOne, Store, SyncRcuTasks, SyncRcuTasksRude, Verify
 
 
 def dead_tracer(name: str) -> tuple[Step, ...]:
@@ -60,25 +57,68 @@ def dead_tracer(name: str) -> tuple[Step, ...]:
 
 
 class Update:
-    """A plan in the making: each step is noted, and applied at once to a state and to records of its own."""
+    """A plan in the making: each step is noted, with the state and the records' flags as they will be after it."""
 
-    def __init__(self, machine: Machine, kernel: Kernel, state: FtraceState, records: rec.Records, nop: bytes) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        kernel: Kernel,
+        state: FtraceState,
+        records: rec.Records,
+        nop: bytes,
+        names: Callable[[], FunctionNames],
+    ) -> None:
         self.machine = machine
         self.kernel = kernel
         self.state = state
-        self.ips = records.ips.copy()
-        self.flags = records.flags
+        self.names = names
         self.nop = np.frombuffer(nop, dtype=np.uint8)
         self.steps: list[Step] = []
+        self._records = records
         self._inner: dict[str, int] = {}  # what the shared trampolines' calls will go to
 
+    @cached_property
+    def ips(self) -> rec.Sites:
+        """The sites of the records (n,)."""
+        return self._records.ips.copy()
+
+    @cached_property
+    def flags(self) -> rec.Flags:
+        """The flags of the records, as the steps noted so far leave them."""
+        return self._records.flags
+
+    def plan(self, title: str, steps: Sequence[Step] | None = None) -> Plan:
+        """The steps noted so far, or others, as a plan."""
+        return Plan(title, tuple(self.steps if steps is None else steps), self._records.count)
+
+    def require_ftrace(self) -> None:
+        """Raises: FtraceError (ENODEV) where there is no ftrace that could do anything."""
+        if self.state.disabled:
+            raise FtraceError(errno.ENODEV, "ftrace has disabled itself (see dmesg): only a new boot brings it back")
+        if not self.state.booted:
+            raise FtraceError(errno.ENODEV, "ftrace is not there yet: let the kernel boot first")
+
+    def find(self, name: str) -> FtraceOps:
+        """The ops of that name. Raises: FtraceError (ENOENT) where there is none."""
+        ops = self.state.get(name)
+        if ops is None:
+            there = ", ".join(each.name for each in self.state.ops)
+            raise FtraceError(errno.ENOENT, f"there is no ops {name!r}; there are: {there}")
+        return ops
+
     def do(self, step: Step) -> None:
-        """Note a step, and see the world as it will be after it."""
+        """Note a step; `state` is what it will be after it."""
         self.steps.append(step)
-        self.state = self.state.after(step)
-        match step:
-            case UpdateRecords(records=changed) | PokeMany(records=changed):
-                self.flags[changed.indices] = changed.flags
+        self.state = step.after(self.state)
+
+    def count(self, step: UpdateRecords | PokeRecords) -> None:
+        """Note a step that changes records; `flags` are what they will be after it."""
+        self.do(step)
+        self.flags[step.records.indices] = step.records.flags
+
+    def link(self, order: Sequence[str], what: str) -> None:
+        """The list will be of these ops."""
+        self.do(LinkOps.of(self.kernel, self.state, tuple(order), what))
 
     def put(self, ops: FtraceOps, what: str) -> FtraceOps:
         self.do(PutOps(ops, what))
@@ -94,7 +134,7 @@ class Update:
         before = self.state.trace_function
         head = self.state.listed[0].address if self.state.order else self.kernel.address(fl.LIST_END)
         ops = self.put(replace(ops, next=head), "add_ftrace_ops")
-        self.do(LinkOps((ops.name, *self.state.order), f"{ops.name} is the first of the list"))
+        self.link((ops.name, *self.state.order), f"{ops.name} is the first of the list")
         ops = self._update_trampoline(ops)
         self._update_ftrace_function()
         ops = self.put(ops.flagged(on=fl.FTRACE_OPS_FL_ENABLED | fl.FTRACE_OPS_FL_ADDING), "ENABLED, ADDING")
@@ -110,14 +150,14 @@ class Update:
         if ops.trampoline:
             site = ops.trampoline + CallerCode.of(self.kernel, save_regs).call_offset
             old, new = self.machine.text_read(site, rec.MCOUNT_INSN_SIZE), call_bytes(site, func)
-            self.do(PokeBatch(site, old, new, f"the trampoline of {ops.name} calls its function"))
+            self.do(PokeOne(site, old, new, f"the trampoline of {ops.name} calls its function"))
             return ops
         size = CallerCode.of(self.kernel, save_regs).size
         address, fresh = self.state.trampolines.free_page(size)
         data, _ = create_trampoline(self.machine, self.kernel, address, ops.address, func, save_regs)
         self.do(WriteTrampoline(address, data, fresh))
         if not fresh:
-            self.do(SyncCores("a page of code is used again"))
+            self.do(OnEachCpu("a page of code is used again"))
         ops = replace(ops, trampoline=address, trampoline_size=size)
         return self.put(ops.flagged(on=fl.FTRACE_OPS_FL_ALLOC_TRAMP), "it has a trampoline")
 
@@ -170,7 +210,7 @@ class Update:
         at = order.index(ops.name)
         if at:
             self.put(replace(self.state.find(order[at - 1]), next=ops.next), f"{ops.name} is passed by")
-        self.do(LinkOps((*order[:at], *order[at + 1 :]), f"{ops.name} is taken off the list"))
+        self.link((*order[:at], *order[at + 1 :]), f"{ops.name} is taken off the list")
 
     def _free(self, ops: FtraceOps) -> None:
         """A CPU may be in the callback, or a task preempted in the trampoline: wait for all of them first."""
@@ -264,7 +304,7 @@ class Update:
     def _set_flags(self, flags: rec.Flags, what: str) -> None:
         changed = np.flatnonzero(flags != self.flags)
         if len(changed):
-            self.do(UpdateRecords(RecordUpdate(changed, flags[changed]), what))
+            self.count(UpdateRecords(RecordUpdate(changed, flags[changed]), what))
 
     def _run_update_code(self, new_function: bool, removed: FtraceOps | None = None) -> None:
         """`ftrace_run_update_code()`, `ftrace_modify_all_code()`."""
@@ -274,7 +314,7 @@ class Update:
         if new_function and self.state.trace_function != self._list_func():
             op = self.state.trace_op.to_bytes(8, "little")
             self.do(Store(self.kernel.address("function_trace_op"), op, "function_trace_op"))
-            self.do(SmpCallFunction("ftrace_sync_ipi"))
+            self.do(OnEachCpu("ftrace_sync_ipi"))
             self._update_ftrace_func(self.state.trace_function)
 
     def _update_ftrace_func(self, func: int) -> None:
@@ -285,7 +325,7 @@ class Update:
             if now != func:
                 old, new = call_bytes(site, now), call_bytes(site, func)
                 name = symbol.name if (symbol := self.kernel.find(func)) else hex(func)
-                self.do(PokeBatch(site, old, new, f"{label}: call {name}"))
+                self.do(PokeOne(site, old, new, f"{label}: call {name}"))
                 self._inner[label] = func
 
     def _replace_code(self, removed: FtraceOps | None) -> None:
@@ -299,9 +339,9 @@ class Update:
         old[verdicts == rec.UPDATE_MAKE_CALL] = self.nop
         new = rec.call_replace(sites, new_targets(self.kernel, self.state, flags, sites))
         new[verdicts == rec.UPDATE_MAKE_NOP] = self.nop
-        self.do(Verify(sites, old, at, verdicts))
+        self.do(Verify(sites, old, verdicts))
         records = RecordUpdate(at, after[at])
-        self.do(PokeMany(sites, old, new, records, verdicts, f"{len(at)} sites"))
+        self.count(PokeRecords(sites, old, new, f"{len(at)} sites", verdicts, records=records))
 
     # --- the tracer ---------------------------------------------------------------------------------------------------
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from simkernel.errors import GuestError
 from simkernel.events import Event
-from simkernel.ftrace.commands import Command
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.kernel.image import Segment
+from simkernel.patching.commands import Command
 from simkernel.schedule import QUANTUM, Act, Run
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation

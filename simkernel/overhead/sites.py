@@ -2,7 +2,7 @@
 
 Batches, stores and syncs are counted on the simulated machine; the patch time is modelled: the instructions of the
 clock that the patching task pays for its stores, syncs and passes over the records, at the prices stated in `poke.py`
-and `ftrace/task.py`. Neither is time on this computer. The CPUs are at rest: they answer each sync at once, and what
+and `patching/steps.py`. Neither is time on this computer. The CPUs are at rest: they answer each sync at once, and what
 that takes them is not in the patch time.
 """
 

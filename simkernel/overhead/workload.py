@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simkernel.errors import GuestError
-from simkernel.ftrace.commands import Command
 from simkernel.insn import SITE_SIZE
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.layout import PCPU_CLOCK
+from simkernel.patching.commands import Command
 from simkernel.schedule import QUANTUM, Act, Run
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation

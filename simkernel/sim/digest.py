@@ -1,8 +1,8 @@
 """One digest over a simulation's state: everything that its next history entry depends on.
 
 Two simulations with the same digest go on in the same way. "Bit for bit the same" means this: memory, the code that
-each CPU runs and what is unsettled of it, registers, the hardware's own state, the patching task, the ftrace core, the
-schedule and all that its choices depend on, the clock's ticks. The history that led there is no part of it.
+each CPU runs and what is unsettled of it, registers, the hardware's own state, the patching task and its subsystems,
+the schedule and all that its choices depend on, the clock's ticks. The history that led there is no part of it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def state_digest(simulation: Simulation) -> str:
     for cpu in machine.cpus:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())
-    feed(out, (simulation.task.state(), simulation.core.state(), simulation.schedule_state))
+    feed(out, (simulation.task.state(), simulation.schedule_state))
     feed(out, (simulation.scheduler, machine.tick_period, machine.code.model, simulation.task.poke.protocol))
     return out.hexdigest()
 

@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from simkernel.ftrace.core import FtraceCore
-from simkernel.ftrace.state import FtraceState
-from simkernel.ftrace.task import PatchingTask, TaskState
 from simkernel.hw.fetch import Change, ViewState
 from simkernel.kernel.layout import PAGE_SIZE
 from simkernel.lane import MachineState
 from simkernel.machine import Machine
+from simkernel.patching.task import PatchingTask, TaskState
 from simkernel.schedule import ScheduleState
 
 PageKey = tuple[int, int]  # (region, page)
@@ -39,15 +37,14 @@ class Checkpoint:
     machine: MachineState
     contexts: tuple[Any, ...]  # of each CPU, as `Cpu.save` made it
     views: tuple[ViewState, ...]
-    core: FtraceState
     task: TaskState
 
 
 class Checkpoints:
     """The checkpoints of a simulation, in the order of history; an index names one."""
 
-    def __init__(self, machine: Machine, core: FtraceCore, task: PatchingTask) -> None:
-        self._machine, self._core, self._task = machine, core, task
+    def __init__(self, machine: Machine, task: PatchingTask) -> None:
+        self._machine, self._task = machine, task
         self._pages = Pages(machine)
         self._kept: list[Checkpoint] = []
 
@@ -75,13 +72,12 @@ class Checkpoints:
                 machine=machine.state(),
                 contexts=tuple(cpu.save() for cpu in machine.cpus),
                 views=tuple(view.state() for view in machine.code.views),
-                core=self._core.state(),
                 task=self._task.state(),
             )
         )
 
     def restore(self, index: int) -> Checkpoint:
-        """Machine, core and task are as they were; the rest of the checkpoint is the caller's to put back."""
+        """Machine and task are as they were; the rest of the checkpoint is the caller's to put back."""
         checkpoint, machine = self._kept[index], self._machine
         machine.code.forget_unsettled()
         self._pages.restore(index)
@@ -90,7 +86,6 @@ class Checkpoints:
         for view, state in zip(machine.code.views, checkpoint.views, strict=True):
             view.restore(state)
         machine.restore(checkpoint.machine)
-        self._core.restore(checkpoint.core)
         self._task.restore(checkpoint.task)
         return checkpoint
 

@@ -1,6 +1,6 @@
 """The one object that outsiders hold: boot a kernel, step it, go back, ask what happened.
 
-A simulation is a machine, the patching task with its ftrace core, and a history. Nothing changes its state but history
+A simulation is a machine, the patching task with its subsystems, and a history. Nothing changes its state but history
 entries: choices (who moves next and how) and commands (what a person or script asked for). The same options, seed and
 entries give the same state, in every process; so a place in history can be named (`moment.py`) and returned to.
 """
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, Stamp, stamp_all
-from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import FtraceCore
-from simkernel.ftrace.task import PatchingTask
 from simkernel.kernel import KernelImage, layout
 from simkernel.machine import Machine
+from simkernel.patching.commands import Command
+from simkernel.patching.log import KernelLog
+from simkernel.patching.subsystem import Subsystem
+from simkernel.patching.task import PatchingTask
 from simkernel.protocol import Protocol, protocol_named
 from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
 from simkernel.sim.history import Checkpoints
@@ -28,6 +30,8 @@ CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between 
 CHOICES = (Run, Read, Settle, Nmi)
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
+Kind = TypeVar("Kind")
 
 
 class Entry(NamedTuple):
@@ -57,21 +61,29 @@ class OpenEntry:
 class Simulation:
     """A running toy kernel with its past. Make one with `Simulation.boot`."""
 
-    def __init__(self, image: KernelImage, options: Options, protocol: Protocol | None = None) -> None:
+    def __init__(
+        self,
+        image: KernelImage,
+        options: Options,
+        protocol: Protocol | None = None,
+        subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
+    ) -> None:
         options.validate()
         self.image = image
         self.options = options
         self.machine = Machine(image, options.cpus, options.model, options.tick_period)
         self.protocol = protocol or protocol_named(options.protocol)
-        self.core = FtraceCore(self.machine, image, self.protocol.nop)
-        self.task = PatchingTask(self.machine, self.core, self.protocol)
+        log = KernelLog()
+        parts = [kind.of(self.machine, image, self.protocol.nop, log) for kind in subsystems]
+        self.task = PatchingTask(self.machine, self.protocol, log, parts)
+        self.core = self.subsystem(FtraceCore)
         self.scheduler = self._new_schedule()
         self._schedule_state = ScheduleState(random=options.seed)
         self.entries: list[Entry] = []
         self.position = 0  # history entries that have happened; the rest of `entries` lies ahead
         self._events: list[Event] = []  # of all of `entries`
         self._logged = 0  # of them have happened
-        self._checkpoints = Checkpoints(self.machine, self.core, self.task)
+        self._checkpoints = Checkpoints(self.machine, self.task)
         self._entries, self._instructions = 0, 0  # since the last checkpoint
         self._smp_go = image.address("smp_go")
         self._all_cpus = tuple(range(options.cpus))
@@ -86,7 +98,11 @@ class Simulation:
 
     @classmethod
     def boot(
-        cls, options: Options | None = None, image: KernelImage | None = None, protocol: Protocol | None = None
+        cls,
+        options: Options | None = None,
+        image: KernelImage | None = None,
+        protocol: Protocol | None = None,
+        subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
     ) -> Simulation:
         """A simulation whose kernel has booted: ftrace has its records, every CPU runs its first task.
 
@@ -94,12 +110,22 @@ class Simulation:
         """
         options = options or Options()
         options.validate()
-        simulation = cls(image or load_image(options), options, protocol)
+        simulation = cls(image or load_image(options), options, protocol, subsystems)
         bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
         simulation.run_until(cls.booted, bound)
         if not simulation.booted():
             raise GuestError(f"the kernel has not come up: {simulation.machine.outcome or 'it runs on and on'}")
         return simulation
+
+    def subsystem(self, kind: type[Kind]) -> Kind:
+        """The subsystem of a kind.
+
+        Raises: LearnerError where this simulation has none.
+        """
+        for one in self.task.subsystems:
+            if isinstance(one, kind):
+                return one
+        raise LearnerError(f"this simulation has no {kind.__name__}")
 
     def booted(self) -> bool:
         """True once every CPU runs tasks."""

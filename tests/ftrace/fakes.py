@@ -1,6 +1,7 @@
 """A kernel of made-up functions and a machine that is only memory: enough for ftrace, and no CPU at all.
 
-`carry_out` is the oracle's patching task: it stops the world, so a plan happens at once.
+`carry_out` is the oracle's patching task: it stops the world, so a plan happens at once. It goes by what a step says of
+itself (what it expects, changes, writes and stores), never by what the step does to a machine (`Step.act`).
 """
 
 from __future__ import annotations
@@ -13,25 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.errors import LearnerError
-from simkernel.ftrace.commands import Command
 from simkernel.ftrace.core import NOP5, FtraceCore
-from simkernel.ftrace.plan import (
-    SURVIVES,
-    Plan,
-    PokeBatch,
-    PokeEarly,
-    PokeMany,
-    SmpCallFunction,
-    Step,
-    SyncCores,
-    SyncRcuTasks,
-    SyncRcuTasksRude,
-    WriteTrampoline,
-)
 from simkernel.ftrace.trampolines import call_bytes, call_target
 from simkernel.kernel import layout
+from simkernel.patching.commands import Command
+from simkernel.patching.plan import Plan, Step
 
-BATCH = 256
 NAMES = ["schedule", "vfs_open", "vfs_read", "vfs_write", "ksys_read", "_raw_spin_lock", "decay_load", "update_curr"]
 
 
@@ -214,7 +202,7 @@ class Setup:
         """A plan at once. Returns: what it added to the log."""
         lines: list[str] = []
         for step in plan.steps:
-            if self.core.ftrace_disabled and not isinstance(step, SURVIVES):
+            if self.core.ftrace_disabled and not step.survives:
                 continue
             if before:
                 before(step)
@@ -224,21 +212,21 @@ class Setup:
     def take(self, step: Step) -> list[str]:
         """One step, at once."""
         self.steps.append(step)
-        match step:
-            case PokeBatch(site=site, old=old, new=new):
-                assert self.machine.text_read(site, 5) == old
-                self.machine.text_write(site, new)
-            case PokeEarly() | PokeMany():
-                for first in range(0, len(step), BATCH):
-                    part = slice(first, first + BATCH)
-                    self.core.update_records(step.records.part(first, first + BATCH))
-                    assert (self.machine.text_sites(step.sites[part]) == step.old[part]).all()
-                    self.machine.sites_write(step.sites[part], step.new[part])
-            case WriteTrampoline(address=address, data=data):
-                self.machine.text_write(address, data)
-            case SyncCores() | SmpCallFunction() | SyncRcuTasksRude() | SyncRcuTasks():
-                pass
-        return self.core.apply(step)
+        if failure := step.mismatch(self.machine):
+            return self.say(self.core.fail(failure))
+        for site, old, new in zip(*step.changes(), strict=True):
+            assert self.machine.text_read(int(site), len(old)) == old.tobytes()
+            self.machine.text_write(int(site), new.tobytes())
+        if code := step.code():
+            self.machine.text_write(*code)
+        step.store(self.machine.memory)
+        self.core.after(step)
+        return self.say(step.lines())
+
+    def say(self, lines: Sequence[str]) -> list[str]:
+        """Lines of the kernel log."""
+        self.core.log.add(lines, 0)
+        return list(lines)
 
 
 def warning(cpu: int, pid: int, comm: str) -> list[str]:
@@ -254,7 +242,7 @@ def warning(cpu: int, pid: int, comm: str) -> list[str]:
 
 def do(setup: Setup, *commands: Command) -> None:
     for command in commands:
-        setup.core.check(command, idle=True)
+        setup.core.check(command)
         setup.carry_out(setup.core.plan(command))
 
 

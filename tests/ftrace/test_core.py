@@ -10,30 +10,13 @@ import pytest
 
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.commands import (
-    RegisterOps,
-    SetFilter,
-    SetOpsFilter,
-    SetTracer,
-    UnregisterOps,
-)
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.core import NOP5
 from simkernel.ftrace.ops import FtraceError
-from simkernel.ftrace.plan import (
-    FreeTrampoline,
-    PokeBatch,
-    PokeMany,
-    SmpCallFunction,
-    Store,
-    SyncCores,
-    SyncRcuTasks,
-    SyncRcuTasksRude,
-    UpdateRecords,
-    Verify,
-    WriteTrampoline,
-)
+from simkernel.ftrace.steps import FreeTrampoline, PokeRecords, UpdateRecords, WriteTrampoline
 from simkernel.ftrace.trampolines import call_target
 from simkernel.kernel import layout
+from simkernel.patching.steps import OnEachCpu, PokeMany, PokeOne, Store, SyncRcuTasks, SyncRcuTasksRude, Verify
 from tests.ftrace.fakes import NAMES, Setup, do, target, warning
 
 
@@ -86,7 +69,7 @@ def test_a_site_that_is_not_a_call_at_boot_is_reported_and_nothing_is_written() 
 
 def test_a_kernel_without_sites_says_so() -> None:
     setup = Setup.of([])
-    assert [text for _, text in setup.core.state().dmesg] == ["ftrace: No functions to be traced?"]
+    assert [text for _, text in setup.core.log.lines] == ["ftrace: No functions to be traced?"]
     assert setup.core.ftrace_disabled
 
 
@@ -120,10 +103,10 @@ def test_the_function_tracer_sends_every_site_to_the_trampoline_of_global_ops(se
 
 def test_the_steps_of_the_first_tracer_come_in_linux_s_order(setup: Setup) -> None:
     plan = setup.core.plan(SetTracer("function"))
-    code = [step for step in plan.steps if isinstance(step, PokeBatch | PokeMany | Verify | WriteTrampoline)]
+    code = [step for step in plan.steps if isinstance(step, PokeOne | PokeMany | Verify | WriteTrampoline)]
     told = [getattr(step, "what", type(step).__name__) for step in code]
     assert told == [
-        "WriteTrampoline",
+        "trampoline",
         "ftrace_call: call arch_ftrace_ops_list_func",
         "ftrace_regs_call: call arch_ftrace_ops_list_func",
         "Verify",
@@ -132,7 +115,7 @@ def test_the_steps_of_the_first_tracer_come_in_linux_s_order(setup: Setup) -> No
         "ftrace_regs_call: call function_trace_call",
     ]
     kinds = [type(step) for step in plan.steps]
-    assert kinds.index(UpdateRecords) < kinds.index(Verify) < kinds.index(PokeMany) < kinds.index(SmpCallFunction)
+    assert kinds.index(UpdateRecords) < kinds.index(Verify) < kinds.index(PokeRecords) < kinds.index(OnEachCpu)
     stored = next(step for step in plan.steps if isinstance(step, Store))
     assert stored.what == "function_trace_op"
 
@@ -160,7 +143,7 @@ def test_the_trampoline_of_global_ops_is_kept_and_its_inner_call_poked_again(set
     do(setup, SetTracer("function"), SetTracer("nop"))
     plan = setup.core.plan(SetTracer("function"))
     assert not [step for step in plan.steps if isinstance(step, WriteTrampoline)]
-    again = next(step for step in plan.steps if isinstance(step, PokeBatch))
+    again = next(step for step in plan.steps if isinstance(step, PokeOne))
     assert again.what == "the trampoline of global_ops calls its function"
     assert not [step for step in setup.steps if isinstance(step, SyncRcuTasks)]
 
@@ -269,7 +252,7 @@ def test_a_page_that_is_used_again_is_synced_before_any_site_calls_it(setup: Set
     write = next(step for step in plan.steps if isinstance(step, WriteTrampoline))
     assert write.address == first and not write.fresh
     order = [type(step) for step in plan.steps]
-    assert order[order.index(WriteTrampoline) + 1] is SyncCores
+    assert order[order.index(WriteTrampoline) + 1] is OnEachCpu
 
 
 def test_a_trampoline_is_ftrace_caller_with_its_ops_built_in(setup: Setup) -> None:
@@ -296,4 +279,4 @@ def test_fifty_thousand_records_take_a_few_vector_operations() -> None:
     plan = setup.core.plan(SetTracer("function"))
     assert time.perf_counter() - began < 0.3
     poke = next(step for step in plan.steps if isinstance(step, PokeMany))
-    assert len(poke) == 50_000 and (np.diff(poke.sites.astype(np.int64)) > 0).all()
+    assert poke.total == 50_000 and (np.diff(poke.sites.astype(np.int64)) > 0).all()

@@ -10,7 +10,6 @@ from simkernel.errors import LearnerError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import (
-    Command,
     RegisterOps,
     ResetBuffer,
     SetFilter,
@@ -21,10 +20,9 @@ from simkernel.ftrace.commands import (
 )
 from simkernel.ftrace.core import NOP5
 from simkernel.ftrace.ops import FtraceError
-from simkernel.ftrace.plan import (
-    PokeMany,
-)
 from simkernel.kernel import layout
+from simkernel.patching.commands import Command
+from simkernel.patching.steps import PokeMany
 from tests.ftrace.fakes import NAMES, Setup, do, target, warning
 
 
@@ -56,7 +54,8 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
 ) -> None:
     before, memory = setup.core.state(), setup.machine.memory.data.copy()
     with pytest.raises(LearnerError) as refused:
-        setup.core.check(command, idle=True)
+        setup.core.check(command)
+        setup.core.plan(command)
     assert says in str(refused.value)
     assert getattr(refused.value, "errno", None) == number
     assert setup.core.state() == before
@@ -133,7 +132,7 @@ def test_a_site_that_is_not_as_expected_kills_ftrace_and_nothing_is_patched(setu
         f" expected tramp: {setup.kernel.address('ftrace_caller'):x}",
         *warning(2, 201, "bash"),
     ]
-    assert [text for _, text in setup.core.state().dmesg][-len(lines) :] == lines
+    assert [text for _, text in setup.core.log.lines][-len(lines) :] == lines
     assert setup.core.state().order == ("count",), "the one that was being registered is off the list again"
     for command in (SetFilter("filter", "schedule"), UnregisterOps("count"), RegisterOps("x", "ftrace_ops_count")):
         with pytest.raises(FtraceError) as refused:
@@ -168,7 +167,7 @@ def test_the_tracer_is_set_though_ftrace_is_dead(setup: Setup) -> None:
         do(setup, SetTracer(name))
         assert setup.core.ftrace_disabled and setup.core.state().tracer == name
         assert (setup.machine.text_sites(setup.kernel.mcount_loc) == sites).all()
-    assert sum("ftrace bug" in line for _, line in setup.core.state().dmesg) == 1
+    assert sum("ftrace bug" in line for _, line in setup.core.log.lines) == 1
 
 
 def test_a_tracer_that_cannot_be_unregistered_is_no_longer_the_tracer_and_the_buffers_are_empty(setup: Setup) -> None:
@@ -180,10 +179,6 @@ def test_a_tracer_that_cannot_be_unregistered_is_no_longer_the_tracer_and_the_bu
     assert setup.core.ftrace_disabled and setup.core.state().tracer == "nop"
     assert setup.machine.memory.read_u64(layout.PERCPU_BASE + layout.PCPU_RING_TAIL) == 5, "tracing_reset_online_cpus()"
     assert (setup.machine.text_sites(setup.kernel.mcount_loc) == sites).all()
-
-
-class InjectedError(Exception):
-    pass
 
 
 SCRIPT: list[Command] = [
@@ -210,9 +205,9 @@ def test_an_exception_at_any_step_leaves_whole_sites_a_report_and_a_dead_ftrace(
         for step in plan.steps:
             if seen == place:
                 if isinstance(step, PokeMany):  # queued, and some of them written
-                    setup.core.update_records(step.records)
+                    step.store(setup.machine.memory)
                     setup.machine.sites_write(step.sites[:1], step.new[:1])
-                lines = setup.core.abort(InjectedError("injected"), step)
+                lines = setup.core.fail(step.broken(setup.machine))
                 setup.core.reconcile()
                 assert lines[0] == "------------[ ftrace bug ]------------"
                 assert setup.core.ftrace_disabled

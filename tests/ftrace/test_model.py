@@ -9,15 +9,10 @@ from hypothesis import strategies as st
 
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.commands import (
-    Command,
-    RegisterOps,
-    SetOpsFilter,
-    SetTracer,
-    UnregisterOps,
-)
+from simkernel.ftrace.commands import RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.trampolines import call_target
 from simkernel.kernel import layout
+from simkernel.patching.commands import Command
 from tests.ftrace.fakes import NAMES, Setup, target
 
 # --- the naive model --------------------------------------------------------------------------------------------------
@@ -147,7 +142,7 @@ def test_any_sequence_of_updates_comes_to_what_the_rules_say(sequence: list[tupl
             continue
         plan = setup.core.plan(command)
         setup.carry_out(plan)
-        assert not setup.core.ftrace_disabled, setup.core.state().dmesg
+        assert not setup.core.ftrace_disabled, setup.core.log.lines
         check_against(setup, model)
 
 

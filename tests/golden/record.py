@@ -26,9 +26,9 @@ from typing import Any
 from simkernel.errors import LearnerError
 from simkernel.events import Event
 from simkernel.ftrace import commands
-from simkernel.ftrace.commands import Command
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
+from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import PROTOCOLS, protocol_of
 from simkernel.schedule import Policy
 from simkernel.sim.options import Options, load_image
@@ -48,7 +48,7 @@ COMMANDS = {
     "register": commands.RegisterOps,
     "unregister": commands.UnregisterOps,
     "ops_filter": commands.SetOpsFilter,
-    "protocol": commands.UseProtocol,
+    "protocol": UseProtocol,
 }
 _NAMES: dict[type[Any], str] = {kind: name for name, kind in COMMANDS.items()}
 KINDS: dict[str, str] = {}

@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simkernel.errors import LearnerError
-from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UseProtocol
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
+from simkernel.patching.commands import UseProtocol
 from simkernel.schedule import Nmi, Policy, Run
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.options import Options

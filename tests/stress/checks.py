@@ -29,7 +29,7 @@ def settled(simulation: Simulation, overlooks: str = "") -> None:
     Args: overlooks: BYTES_DIFFER, to see what comes of it.
     """
     if simulation.core.ftrace_disabled:
-        raise Problem("ftrace is dead", simulation.core.state().dmesg[-1][1])
+        raise Problem("ftrace is dead", simulation.core.log.lines[-1][1])
     code = simulation.machine.code
     sites = simulation.image.mcount_loc
     offsets = code.map.offsets(sites)[:, None] + np.arange(5)

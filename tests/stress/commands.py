@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetOpsFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.ops import FTRACE_OPS_FL_SAVE_REGS
+from simkernel.patching.commands import Command
 
 # Functions that every CPU runs often, where most of a set is drawn from; some of them in interrupts and in NMIs, and
 # some with interrupts off. Tracing much of the scheduler would make each tick many times as long.

@@ -8,12 +8,13 @@ from random import Random
 
 from simkernel.errors import LearnerError
 from simkernel.events import TraceWritten
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps, UseProtocol
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.ops import GLOBAL_OPS
-from simkernel.ftrace.plan import ResetRings
+from simkernel.ftrace.steps import ResetRings
 from simkernel.hw.fetch import FetchModel
 from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage, layout
+from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, Protocol
 from simkernel.schedule import Act, Nmi, Policy, Read, Run, ScheduleState, Settle
 from simkernel.sim.oops import MESSAGES, read_oops

@@ -8,10 +8,11 @@ from dataclasses import replace
 from lessons.scenarios import scenario_named
 from simkernel.errors import LearnerError
 from simkernel.files import write_text
-from simkernel.ftrace.commands import Command, RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.filters import FunctionNames, traced_by
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import SITE_SIZE
+from simkernel.patching.commands import Command
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.simulation import Simulation

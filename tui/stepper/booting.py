@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simkernel.events import Event, Switched
-from simkernel.ftrace.plan import PokeEarly
 from simkernel.kernel import KernelImage
 from simkernel.schedule import Act
 from simkernel.sim.narrate import sentence
@@ -54,7 +53,8 @@ class Booting:
         """To the next thing that happens: an event, or some more sites converted. False once boot is over."""
         simulation = self.simulation
         while not simulation.booted() and not simulation.outcome:
-            early = isinstance(simulation.task.step, PokeEarly) and simulation.task.ready()
+            step = simulation.task.step
+            early = step is not None and step.total > 0 and simulation.task.ready()
             events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
             protocol = simulation.task.poke.protocol
             said = (

@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 
 from simkernel.errors import LearnerError
 from simkernel.ftrace import commands
-from simkernel.ftrace.commands import Command
 from simkernel.kernel.layout import NR_CPUS
 from simkernel.kernel.synthetic import MAX_FUNCTIONS
+from simkernel.patching.commands import Command, UseProtocol
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
 from simkernel.sim.moment.armour import MAX_JSON
 
@@ -132,7 +132,7 @@ NAMES: dict[type[EntryForm], type[Choice | Command]] = {  # what a form becomes;
     RegisterForm: commands.RegisterOps,
     UnregisterForm: commands.UnregisterOps,
     OpsFilterForm: commands.SetOpsFilter,
-    ProtocolForm: commands.UseProtocol,
+    ProtocolForm: UseProtocol,
 }
 _FORM_OF = {kind: form for form, kind in NAMES.items()}
 

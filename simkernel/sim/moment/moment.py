@@ -17,8 +17,8 @@ from functools import partial
 import simkernel
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import read_bytes
-from simkernel.ftrace.commands import Command
 from simkernel.kernel import KernelImage
+from simkernel.patching.commands import Command
 from simkernel.protocol import protocol_of
 from simkernel.schedule import Choice
 from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from simkernel import disasm, events
-from simkernel.ftrace.commands import NAME, PID
 from simkernel.insn import INT3, NOPS, SITE_SIZE
 from simkernel.kernel import KernelImage, layout
+from simkernel.patching.commands import NAME, PID
 from simkernel.protocol import Protocol
 from simkernel.sim.narrate.operands import code_name
 

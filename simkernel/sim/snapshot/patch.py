@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simkernel.ftrace.plan import PokeEarly, PokeMany
 from simkernel.protocol import Phase, Protocol, Write
 from simkernel.sim.narrate import PATCHER
 from simkernel.sim.simulation import Simulation
@@ -74,7 +73,6 @@ def patch_of(simulation: Simulation) -> Patch:
         PhaseRow(phase, TO_COME if now < at else NOW if now == at else DONE) for at, phase in enumerate(protocol.phases)
     )
     step = task.step
-    total = len(step) if isinstance(step, PokeMany | PokeEarly) else 0
     state = task.state()
     writes = now >= 0 and isinstance(protocol.phases[now].action, Write)
     return Patch(
@@ -86,8 +84,8 @@ def patch_of(simulation: Simulation) -> Patch:
         phases=rows,
         batch=0 if poke.batch is None else poke.number,
         sites=() if poke.batch is None else tuple(poke.batch.sites.tolist()),
-        done=state.done,
-        total=total,
+        done=task.sites_done,
+        total=0 if step is None else step.total,
         written=poke.progress.entry if writes and poke.progress is not None else 0,
         begun=poke.progress is not None and poke.progress.begun,
         waits_for=task.waits_for(),

@@ -8,9 +8,9 @@ import numpy as np
 
 from simkernel import insn
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.plan import PokeBatch, PokeMany
 from simkernel.insn import SITE_SIZE
 from simkernel.kernel.layout import CACHE_LINE
+from simkernel.patching.plan import NO_CHANGES, Changes
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.lanes import decoded
@@ -145,16 +145,8 @@ def _may_run(simulation: Simulation, cpu: int, address: int) -> MayRun:
 def _change(simulation: Simulation, address: int) -> tuple[FiveBytes | None, FiveBytes | None]:
     """Old and new bytes of the change under way at a site: of the batch, else of the plan's step."""
     batch, step = simulation.task.poke.state.batch, simulation.task.step
-    rows: tuple[bytes, bytes] | None = None
-    for sites, old, new in (() if batch is None else ((batch.sites, batch.old, batch.new),)) + (
-        ((step.sites, step.old, step.new),) if isinstance(step, PokeMany) else ()
-    ):
-        at = int(np.searchsorted(sites, np.uint64(address)))
-        if at < len(sites) and int(sites[at]) == address:
-            rows = old[at].tobytes(), new[at].tobytes()
-            break
-    if rows is None and isinstance(step, PokeBatch) and step.site == address:
-        rows = step.old, step.new
+    under_way = Changes(batch.sites, batch.old, batch.new) if batch is not None else NO_CHANGES
+    rows = under_way.at(address) or (step.changes().at(address) if step is not None else None)
     if rows is None:
         return None, None
     return five(simulation, address, rows[0]), five(simulation, address, rows[1])

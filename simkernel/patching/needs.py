@@ -1,0 +1,30 @@
+"""What plans need of a machine, and nothing more: guest data, and what memory holds as code."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Memory(Protocol):
+    """Guest data."""
+
+    def read(self, address: int, size: int, /) -> bytes: ...
+    def write(self, address: int, data: bytes, /) -> None: ...
+    def read_u64(self, address: int, /) -> int: ...
+    def read_u32(self, address: int, /) -> int: ...
+    def write_u64(self, address: int, value: int, /) -> None: ...
+    def array(self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False) -> npt.NDArray[Any]:
+        """A view of guest memory as an array; writable only where asked for."""
+        ...
+
+
+class Text(Protocol):
+    """Code, as memory holds it."""
+
+    def text_read(self, address: int, size: int, /) -> bytes: ...
+    def text_sites(self, sites: npt.NDArray[np.uint64], /) -> npt.NDArray[np.uint8]:
+        """The five bytes at each of the sites (n,): shape (n, 5)."""
+        ...

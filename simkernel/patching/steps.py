@@ -1,0 +1,312 @@
+"""The primitive steps of a plan: what the patching task can do, whoever asks for it.
+
+Verify                        every site holds what it should, or the plan fails
+PokeOne, PokeMany, PokeEarly  an instruction, many sites in batches, many sites at boot
+WriteCode                     a piece of code that nobody calls yet
+Store                         words of guest data
+OnEachCpu                     every CPU runs a function in an IPI and answers
+SyncRcuTasks(Rude)            wait until no task can be in a piece of code
+Note                          a line of the kernel log
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel.events import (
+    EarlyPoked,
+    Event,
+    RcuTasksDone,
+    RcuTasksRudeDone,
+    RcuTasksRudeWait,
+    RcuTasksWait,
+    SyncEnded,
+    SyncSent,
+    WordsStored,
+)
+from simkernel.kernel import layout
+from simkernel.machine import Machine
+from simkernel.patching.needs import Memory, Text
+from simkernel.patching.plan import Bytes5, Changes, Failure, Sites, Step, Turn
+from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, TextPoke
+
+TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
+Verdicts = npt.NDArray[np.uint8]  # (n,)
+NO_VERDICTS: Verdicts = np.empty(0, np.uint8)
+
+
+def _verdict(verdicts: Verdicts, row: int) -> int:
+    return int(verdicts[row]) if len(verdicts) else 0
+
+
+# --- code ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verify(Step):
+    """Every site that will change holds what it should (`ftrace_verify_code()`), or the plan fails.
+
+    Attributes:
+        sites: addresses (n,). expected: the bytes that each should hold (n, 5).
+        verdicts: what will be done with each (n,), in the subsystem's numbers, for its report; empty: it needs none.
+    """
+
+    sites: Sites
+    expected: Bytes5
+    verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
+
+    def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        failure = self.mismatch(poke.machine)
+        return Turn(price=ACTION_PRICE + TABLE_PRICE * len(self.sites), failure=failure)
+
+    def mismatch(self, text: Text) -> Failure | None:
+        wrong = np.flatnonzero((text.text_sites(self.sites) != self.expected).any(axis=1))
+        if not len(wrong):
+            return None
+        row = int(wrong[0])
+        expected, verdict = self.expected[row].tobytes(), _verdict(self.verdicts, row)
+        return Failure(errno.EINVAL, int(self.sites[row]), expected, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class PokeOne(Step):
+    """`text_poke_bp()`: one instruction of five bytes, by the protocol, as a batch of one."""
+
+    site: int
+    old: bytes
+    new: bytes
+    what: str
+
+    def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        if not poke.busy:
+            poke.begin(Batch.of([Poke(self.site, self.old, self.new)]))
+        events = poke.act(entries)
+        return Turn(events, price=0, done=not poke.busy)
+
+    def broken(self, text: Text) -> Failure:
+        return Failure(errno.EPERM, self.site)
+
+    def changes(self) -> Changes:
+        old, new = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (self.old, self.new))
+        return Changes(np.array([self.site], np.uint64), old, new)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pokes(Step):
+    """Many sites, ascending (n,); what each holds before and after (n, 5); `verdicts` as in `Verify`."""
+
+    sites: Sites
+    old: Bytes5
+    new: Bytes5
+    what: str
+    verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
+
+    def broken(self, text: Text) -> Failure:
+        """About the first site that is neither old nor new, else the first that is not new."""
+        if not len(self.sites):
+            return Failure()
+        actual = text.text_sites(self.sites)
+        old, new = ((actual == data).all(axis=1) for data in (self.old, self.new))
+        row = int([*np.flatnonzero(~old & ~new), *np.flatnonzero(~new), 0][0])
+        return Failure(errno.EPERM, int(self.sites[row]), verdict=_verdict(self.verdicts, row))
+
+    def changes(self) -> Changes:
+        return Changes(self.sites, self.old, self.new)
+
+    @property
+    def total(self) -> int:
+        return len(self.sites)
+
+    def sites_done(self, progress: int | None) -> int:
+        return progress or 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PokeMany(_Pokes):
+    """`text_poke_queue()` for each of these sites, then `text_poke_finish()`: in batches of as many as one holds.
+
+    What `store` changes for a site changes when its poke is queued, before its batch is published.
+    """
+
+    def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
+        done, total = progress or 0, len(self.sites)
+        if not poke.busy:
+            first, done = done, min(done + poke.protocol.batched, total)
+            if first == done:
+                return Turn(price=0, progress=done)
+            self.store(poke.machine.memory, first, done)
+            part = slice(first, done)
+            poke.begin(Batch(self.sites[part], self.old[part], self.new[part]))
+        events = poke.act(entries)
+        return Turn(events, price=0, progress=done, done=not poke.busy and done >= total)
+
+    def next_batch_at(self, progress: int | None) -> int | None:
+        done = progress or 0
+        return int(self.sites[done]) if done < len(self.sites) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PokeEarly(_Pokes):
+    """`text_poke_early()` at boot: plain writes, since no other CPU runs yet."""
+
+    def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
+        first, total = progress or 0, len(self.sites)
+        last = min(first + entries, total) if entries else total
+        poke.machine.write_sites(self.sites[first:last], self.new[first:last])
+        self.store(poke.machine.memory, first, last)
+        price = EARLY_POKE_PRICE * (last - first)
+        if last < total:
+            return Turn(price=price, progress=last, done=False)
+        site, old, new = int(self.sites[0]), self.old[0].tobytes(), self.new[0].tobytes()
+        return Turn([EarlyPoked(count=last, site=site, old=old, new=new)], price=price, progress=last)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCode(Step):
+    """A whole piece of code is written.
+
+    Where no CPU has ever fetched there (`fresh`), every CPU runs it at once. Otherwise its bytes are pending on every
+    CPU, and an `OnEachCpu` step has to come before anybody may call it.
+    """
+
+    what: ClassVar[str] = "code"
+    constants: ClassVar[int] = 0  # bytes at its end that are data, which no CPU fetches
+    address: int
+    data: bytes
+    fresh: bool
+
+    def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        code = len(self.data) - self.constants
+        poke.machine.write_code(self.address, self.data[:code], self.fresh)
+        if self.constants:
+            poke.machine.write_code(self.address + code, self.data[code:], fresh=True)
+        return Turn([WordsStored(what=self.what, address=self.address, size=len(self.data))])
+
+    def code(self) -> tuple[int, bytes]:
+        return self.address, self.data
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Step):
+    """Words of guest data."""
+
+    address: int
+    data: bytes
+    what: str
+
+    def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        memory.write(self.address, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Step):
+    """A line of the kernel log, without time and newline."""
+
+    survives: ClassVar[bool] = True
+    text: str
+
+    def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        return Turn(lines=self.lines())
+
+    def lines(self) -> tuple[str, ...]:
+        return (self.text,)
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OnEachCpu(Step):
+    """`on_each_cpu()`: every CPU runs a function in an IPI and answers; the task waits for all of them.
+
+    `Simplified:` whatever the function is, the CPUs run `do_sync_core()`, which does what a read barrier would, too.
+
+    Attributes:
+        why: the function's name, or why the CPUs have to serialize.
+    """
+
+    why: str
+
+    def act(self, poke: TextPoke, progress: bool | None, entries: int) -> Turn:
+        if progress:
+            return Turn([SyncEnded(phase=self.why)], price=0)
+        poke.machine.ask_all_to_sync()
+        sent = SyncSent(phase=self.why, cpus=tuple(range(len(poke.machine.cpus))))
+        return Turn([sent], price=IPI_PRICE, progress=True, done=False)
+
+    def waits_for(self, poke: TextPoke, progress: bool | None) -> tuple[int, ...]:
+        return poke.machine.not_synced() if progress else ()
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRcuTasksRude(Step):
+    """`synchronize_rcu_tasks_rude()`: wait until every CPU has switched tasks.
+
+    It covers callbacks where RCU does not look, and idle tasks, which Tasks RCU leaves out. `Simplified:` Linux makes
+    every CPU switch, by a work for each (`schedule_on_each_cpu(rcu_tasks_be_rude)`, kernel/rcu/tasks.h); here the
+    patching task waits for a switch that comes by itself, and for no CPU that is halted or in user mode.
+
+    Its progress is how often each CPU had switched tasks when the wait began.
+    """
+
+    def act(self, poke: TextPoke, progress: tuple[int, ...] | None, entries: int) -> Turn:
+        if progress is not None:
+            return Turn([RcuTasksRudeDone()], price=0)
+        switches = _switches(poke.machine)
+        waits: list[Event] = [RcuTasksRudeWait(cpus=self.waits_for(poke, switches))]
+        return Turn(waits, progress=switches, done=False)
+
+    def waits_for(self, poke: TextPoke, progress: tuple[int, ...] | None) -> tuple[int, ...]:
+        """The CPUs that have not switched tasks since, and are neither halted nor in user mode."""
+        if progress is None:
+            return ()
+        machine, now = poke.machine, _switches(poke.machine)
+        same = [cpu for cpu, switches in enumerate(progress) if now[cpu] == switches]
+        current = {cpu: machine.percpu(cpu, layout.PCPU_CURRENT) for cpu in same}
+        return tuple(cpu for cpu in same if not machine.memory.read_u64(current[cpu] + layout.TASK_IN_USER))
+
+
+def _switches(machine: Machine) -> tuple[int, ...]:
+    """How often each CPU has switched tasks."""
+    cpus = range(len(machine.cpus))
+    return tuple(machine.percpu(cpu, layout.PCPU_RQ + layout.RQ_NR_SWITCHES) for cpu in cpus)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRcuTasks(Step):
+    """`synchronize_rcu_tasks()`: wait until every task has scheduled of its own accord, been idle or in user mode.
+
+    Its progress is the holdouts when the wait began, as (task, switches of its own accord till then).
+    """
+
+    def act(self, poke: TextPoke, progress: tuple[tuple[int, int], ...] | None, entries: int) -> Turn:
+        if progress is not None:
+            return Turn([RcuTasksDone()], price=0)
+        memory = poke.machine.memory
+        slots = (layout.TASKS_BASE + i * layout.TASK_SIZE for i in range(layout.TASKS_MAX))
+        found = tuple((task, _nvcsw(memory, task)) for task in slots if _holds_out(memory, task))
+        return Turn([RcuTasksWait(holdouts=self.holdouts(poke, found))], progress=found, done=False)
+
+    def holdouts(self, poke: TextPoke, progress: tuple[tuple[int, int], ...] | None) -> tuple[int, ...]:
+        memory = poke.machine.memory
+        waiting = [
+            task for task, switches in progress or () if _holds_out(memory, task) and _nvcsw(memory, task) == switches
+        ]
+        return tuple(memory.read_u32(task + layout.TASK_PID) for task in waiting)
+
+
+def _nvcsw(memory: Memory, task: int) -> int:
+    return memory.read_u64(task + layout.TASK_NVCSW)
+
+
+def _holds_out(memory: Memory, task: int) -> bool:
+    """rcu_tasks_is_holdout(): on a run queue, and neither idle nor in user mode."""
+    return bool(memory.read_u64(task + layout.TASK_ON_RQ)) and not memory.read_u64(task + layout.TASK_IN_USER)

@@ -1,0 +1,89 @@
+"""The contract between the patching task and whoever patches code: ftrace, and what comes beside it.
+
+A subsystem is one folder and one line in a tuple (`sim.simulation.SUBSYSTEMS`). It holds a frozen state, makes a plan
+of each of its commands and notes the steps that are done. It never patches anything itself, and the task knows none by
+name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from simkernel.kernel import KernelImage
+from simkernel.machine import Machine
+from simkernel.patching.commands import Command
+from simkernel.patching.log import KernelLog
+from simkernel.patching.plan import Failure, Plan, Step
+
+
+class Subsystem(Protocol):
+    """Whoever patches code. What is optional does nothing here.
+
+    Attributes:
+        name: what its lines of the kernel log begin with. commands: the kinds of command that it takes.
+    """
+
+    name: ClassVar[str]
+    commands: ClassVar[tuple[type[Command], ...]]
+
+    @classmethod
+    def of(cls, machine: Machine, image: KernelImage, nop: bytes, log: KernelLog) -> Subsystem:
+        """A subsystem of a machine that is powered on.
+
+        Args:
+            nop: what the kernel's build has put where nothing is called.
+            log: the kernel log, to be read; the task adds what the subsystem returns.
+        """
+        ...
+
+    # --- state --------------------------------------------------------------------------------------------------
+
+    def state(self) -> Any:
+        """All that its next plan depends on besides the guest's memory: a frozen value."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Put such a state back; the guest's memory is the caller's to put back."""
+        ...
+
+    # --- plans --------------------------------------------------------------------------------------------------
+
+    @property
+    def booted(self) -> bool:
+        """True once it has nothing left to do at boot."""
+        return True
+
+    def boot_plan(self) -> Plan:
+        """What it does at boot, while one CPU runs. Asked for only where it has not `booted`."""
+        return Plan("")
+
+    def check(self, command: Command) -> None:
+        """Refuse a command that can never be carried out, whatever is under way.
+
+        Raises: LearnerError, with nothing changed.
+        """
+
+    def plan(self, command: Command) -> Plan:
+        """What has to be done for a command as things are now. Nothing is changed.
+
+        A plan is valid until anything else changes the state.
+
+        Raises: LearnerError where it cannot be done.
+        """
+        ...
+
+    def after(self, step: Step) -> None:
+        """Note a step that is done."""
+        ...
+
+    def fail(self, failure: Failure) -> list[str]:
+        """Note that the plan under way has failed, and at what.
+
+        Of its steps only those that survive are still taken; a batch that has begun is brought to its end.
+
+        Returns: the lines for the kernel log.
+        """
+        ...
+
+    def reconcile(self) -> None:
+        """A failed plan has come to its end: make the guest's data say what the code is."""
