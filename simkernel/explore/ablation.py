@@ -6,7 +6,7 @@ has those of the other properties too. The page `ablation.md` beside this file i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -101,13 +101,13 @@ def rows(change: str) -> Iterator[list[Cell]]:
             yield with_nmis
 
 
-def markdown() -> str:
-    """The page: a table for each change."""
+def markdown(table: Callable[[str], Iterable[list[Cell]]] = rows) -> str:
+    """The page: a table for each change, whose rows `table` gives."""
     out = [INTRODUCTION]
     titles = ["protocol", *(model.value for model in FetchModel), "why"]
     for change in CHANGES:
         out += [f"## {CHANGES_IN_WORDS[change]}", "", _row(titles), _row(["---"] * len(titles))]
-        out += [_row([cells[0].row, *_texts(cells), _reasons(cells)]) for cells in rows(change)]
+        out += [_row([cells[0].row, *_texts(cells), _reasons(cells)]) for cells in table(change)]
         out.append("")
     return "\n".join(out).rstrip() + "\n"
 

@@ -18,14 +18,19 @@ from simkernel.protocol import PROTOCOLS, protocol_of
 from simkernel.sim.moment import open_moment
 
 
+@functools.cache
+def table(change: str) -> tuple[list[Cell], ...]:
+    """The rows for a change: every search of it, once a process."""
+    return tuple(rows(change))
+
+
+def cells(change: str) -> tuple[Cell, ...]:
+    return tuple(cell for row in table(change) for cell in row)
+
+
 def test_the_page_is_what_the_search_says() -> None:
     page = resources.files("simkernel.explore").joinpath("ablation.md").read_text(encoding="utf-8")
-    assert page == markdown(), "simkernel explore --ablation --markdown > simkernel/explore/ablation.md"
-
-
-@functools.cache
-def cells(change: str) -> tuple[Cell, ...]:
-    return tuple(cell for row in rows(change) for cell in row)
+    assert page == markdown(table), "simkernel explore --ablation --markdown > simkernel/explore/ablation.md"
 
 
 def test_each_cell_has_the_reason_of_its_verdict_and_no_reason_is_left_over() -> None:
