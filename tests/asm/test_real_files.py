@@ -136,7 +136,8 @@ def behind_hello(file: str, check: str = "") -> str:
 def test_a_file_that_can_be_accepted_runs(tmp_path: Path, file: str) -> None:
     kernel = tmp_path / "k.S"
     kernel.write_text(behind_hello(file, RUNS[file]), encoding="utf-8")
-    simulation = Simulation.boot(Options(cpus=2, kernel=str(kernel)))
+    # How sites change is not the matter here: CPUs run up to 200 instructions at once meanwhile.
+    simulation = Simulation.boot(Options(cpus=2, kernel=str(kernel), patch_quantum=200))
     for tracer in ("nop", "function", "nop"):
         simulation.do(SetTracer(tracer))
         assert simulation.settle_down()
