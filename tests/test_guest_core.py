@@ -7,11 +7,12 @@ import pytest
 from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
-from simkernel.patching.poke import Batch, Poke, TextPoke
+from simkernel.patching.poke import Batch, TextPoke
 from simkernel.protocol import INT3_PROTOCOL
 from simkernel.schedule import Run
 from simkernel.trace import ringbuffer
 from tests.guest.core_kernel import CoreKernel, core_image
+from tests.patches import call_patch
 
 pytestmark = pytest.mark.keystone
 
@@ -229,7 +230,7 @@ def test_a_callback_may_lead_to_another_body_or_to_a_direct_function() -> None:
 def int3_everywhere(kernel: CoreKernel, trampoline: int = 0) -> TextPoke:
     """Every site is int3 and stays so: a batch after its first write."""
     pokes = [
-        Poke(int(site), insn.NOP5, insn.call(int(site), trampoline) if trampoline else insn.NOP5)
+        call_patch(int(site), insn.NOP5, insn.call(int(site), trampoline) if trampoline else insn.NOP5)
         for site in kernel.image.mcount_loc
     ]
     poke = TextPoke(kernel.machine, INT3_PROTOCOL)
@@ -270,7 +271,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
         low = [at for at in others if at < site][:before]
         high = [at for at in others if at > site][: size - 1 - before]
         poke = TextPoke(kernel.machine, INT3_PROTOCOL)
-        poke.begin(Batch.of([Poke(at, insn.NOP5, insn.NOP5) for at in [*low, site, *high]]))
+        poke.begin(Batch.of([call_patch(at, insn.NOP5, insn.NOP5) for at in [*low, site, *high]]))
         poke.act()
         kernel.machine.write_code(site, b"\xcc", fresh=True)
         kernel.run(10)
@@ -281,7 +282,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
 def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     poke = TextPoke(kernel.machine, INT3_PROTOCOL)
-    poke.begin(Batch.of([Poke(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
+    poke.begin(Batch.of([call_patch(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
     poke.act()
     kernel.machine.write_code(target(kernel), b"\xcc", fresh=True)
     with pytest.raises(GuestError, match="stands still"):
@@ -307,7 +308,7 @@ def test_an_int3_that_comes_after_its_batch_is_nobodys() -> None:
 def emulate_at(kernel: CoreKernel, opcode: int) -> None:
     """An int3 at the target, with an entry of the batch that says what to do."""
     poke = TextPoke(kernel.machine, INT3_PROTOCOL)
-    poke.begin(Batch.of([Poke(target(kernel), insn.NOP5, insn.NOP5)]))
+    poke.begin(Batch.of([call_patch(target(kernel), insn.NOP5, insn.NOP5)]))
     poke.act()
     kernel.machine.memory.write(layout.TP_VEC + layout.TP_OPCODE, bytes([opcode]))
     kernel.machine.write_code(target(kernel), b"\xcc", fresh=True)

@@ -7,10 +7,11 @@ import pytest
 from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
-from simkernel.patching.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, Poke, TextPoke
+from simkernel.patching.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, TextPoke
 from simkernel.protocol import INT3_PROTOCOL
 from simkernel.schedule import Nmi, Run
 from tests.guest.core_kernel import CoreKernel
+from tests.patches import call_patch
 
 pytestmark = pytest.mark.keystone
 
@@ -29,7 +30,7 @@ def busy_kernel() -> CoreKernel:
     kernel.call_from("schedule", kernel.image.address("ftrace_caller"))
     site = kernel.site("stub_add")
     poke = TextPoke(kernel.machine, INT3_PROTOCOL)
-    poke.begin(Batch.of([Poke(site, insn.NOP5, insn.call(site, trampoline))]))
+    poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, trampoline))]))
     poke.act()
     kernel.machine.write_code(site, b"\xcc", fresh=True)
     kernel.run_to("entry_SYSCALL_64")

@@ -14,9 +14,10 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.machine import Machine
 from simkernel.patching.commands import UseProtocol
-from simkernel.patching.poke import Batch, Poke, TextPoke
+from simkernel.patching.poke import Batch, TextPoke
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.simulation import Simulation
+from tests.patches import call_patch
 
 
 def ready(function: str, protocol: str = "int3") -> Simulation:
@@ -118,7 +119,7 @@ def test_bp_desc_is_laid_out_as_in_linux() -> None:
     poke = TextPoke(machine)
     site = int(image.mcount_loc[3])
     machine.write_code(site, insn.NOP5, fresh=True)
-    poke.begin(Batch.of([Poke(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))
+    poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))
     poke.act()
     found = BpPatchingDesc.from_buffer_copy(machine.memory.read(image.address("bp_desc"), layout.DESC_SIZE))
     assert (found.vec, found.nr_entries, found.refs) == (layout.TP_VEC, 1, 1)

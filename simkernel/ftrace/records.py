@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simkernel import insn
 from simkernel.kernel import layout
 from simkernel.patching.needs import Memory
+from simkernel.patching.site import Form, Kind, Patch, Site
 
 FTRACE_FL_ENABLED = 1 << 31
 FTRACE_FL_REGS = 1 << 30
@@ -40,11 +42,23 @@ UPDATE_IGNORE, UPDATE_MAKE_CALL, UPDATE_MODIFY_CALL, UPDATE_MAKE_NOP = range(4)
 
 DYN_FTRACE = np.dtype([("ip", "<u8"), ("flags", "<u8")])
 ENTRIES_PER_PAGE = layout.PAGE_SIZE // layout.DYN_FTRACE_SIZE
-MCOUNT_INSN_SIZE = 5
+MCOUNT_INSN_SIZE = 5  # of what the compiler puts at the start of a traced function (asm/ftrace.h)
+
+_INNER_CALL = Kind("call of a trampoline", (Form("call", bytes((insn.CALL,))),))
 
 Sites = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]
+
+
+def call_site(nop: bytes) -> Kind:
+    """What a traced function begins with: the NOP that the kernel was booted with, or a call."""
+    return Kind("call site", (Form("NOP", nop), Form("call", bytes((insn.CALL,)))))
+
+
+def inner_call(address: int, old: bytes, new: bytes) -> Patch:
+    """A change of the call within a trampoline: of `ftrace_call`, `ftrace_regs_call`, or that of a copy."""
+    return Patch(Site(address, MCOUNT_INSN_SIZE, _INNER_CALL), old, new)
 
 
 def u64(value: int) -> np.uint64:
@@ -132,7 +146,7 @@ def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], Flags]:
 def call_replace(sites: npt.NDArray[np.uint64], targets: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     """`ftrace_call_replace()`: the five bytes of `call target` at each site, (n, 5)."""
     out = np.empty((len(sites), MCOUNT_INSN_SIZE), dtype=np.uint8)
-    out[:, 0] = 0xE8
+    out[:, 0] = insn.CALL
     distance = (targets - (sites + u64(MCOUNT_INSN_SIZE))).astype("<u4")
     out[:, 1:] = distance.view(np.uint8).reshape(-1, 4)
     return out

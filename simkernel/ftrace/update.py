@@ -150,7 +150,7 @@ class Update:
         if ops.trampoline:
             site = ops.trampoline + CallerCode.of(self.kernel, save_regs).call_offset
             old, new = self.machine.text_read(site, rec.MCOUNT_INSN_SIZE), call_bytes(site, func)
-            self.do(PokeOne(site, old, new, f"the trampoline of {ops.name} calls its function"))
+            self.do(PokeOne(rec.inner_call(site, old, new), f"the trampoline of {ops.name} calls its function"))
             return ops
         size = CallerCode.of(self.kernel, save_regs).size
         address, fresh = self.state.trampolines.free_page(size)
@@ -325,7 +325,7 @@ class Update:
             if now != func:
                 old, new = call_bytes(site, now), call_bytes(site, func)
                 name = symbol.name if (symbol := self.kernel.find(func)) else hex(func)
-                self.do(PokeOne(site, old, new, f"{label}: call {name}"))
+                self.do(PokeOne(rec.inner_call(site, old, new), f"{label}: call {name}"))
                 self._inner[label] = func
 
     def _replace_code(self, removed: FtraceOps | None) -> None:

@@ -34,8 +34,11 @@ from simkernel.events import (
 from simkernel.hw.fetch import Offsets
 from simkernel.kernel import layout
 from simkernel.machine import Machine
+from simkernel.patching.emulation import JCC8, emulated
+from simkernel.patching.site import Patch
 from simkernel.protocol import (
     INT3_PROTOCOL,
+    POKE_MAX_OPCODE_SIZE,
     Park,
     Part,
     Phase,
@@ -47,7 +50,6 @@ from simkernel.protocol import (
     Write,
 )
 
-SITE_SIZE = 5
 POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off, map, switch mm, copy, unmap, compare
 EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, serialize
 IPI_PRICE = 200  # for sending one sync to all CPUs
@@ -56,58 +58,86 @@ ACTION_PRICE = 50  # for anything else
 TRAP_GATE = 0xF  # type of a gate (SDM vol. 3, table 3-2)
 PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3  # values of PCPU_STOP
 
-TP_LOC = np.dtype(
-    [("rel_addr", "<i4"), ("disp", "<i4"), ("len", "u1"), ("opcode", "u1"), ("text", "u1", (5,)), ("old", "u1")]
-)  # struct text_poke_loc
+_TEXT = ("text", "u1", (POKE_MAX_OPCODE_SIZE,))
+TP_LOC = np.dtype([("rel_addr", "<i4"), ("disp", "<i4"), ("len", "u1"), ("opcode", "u1"), _TEXT, ("old", "u1")])
+"""struct text_poke_loc"""
 assert TP_LOC.itemsize == layout.TP_LOC_SIZE
-
-
-@dataclass(frozen=True, slots=True)
-class Poke:
-    """One site: what it should hold now, and what it is to hold (five bytes each)."""
-
-    site: int
-    old: bytes
-    new: bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """At most 256 sites, ascending: `sites` (n,), `old` and `new` (n, 5)."""
+    """At most 256 sites, ascending.
+
+    Attributes:
+        sites: their addresses, (n,).
+        sizes: how many bytes change at each, (n,).
+        old: what they should hold now, (n, width): the widest site's size. A shorter site's row ends in zeroes.
+        new: what they will hold, likewise.
+    """
 
     sites: npt.NDArray[np.uint64]
+    sizes: npt.NDArray[np.uint8]
     old: npt.NDArray[np.uint8]
     new: npt.NDArray[np.uint8]
 
     @classmethod
-    def of(cls, pokes: Sequence[Poke]) -> Batch:
-        """A batch of pokes, in the order of their addresses."""
-        ordered = sorted(pokes, key=lambda poke: poke.site)
-        return cls(
-            np.array([poke.site for poke in ordered], dtype=np.uint64),
-            np.array([list(poke.old) for poke in ordered], dtype=np.uint8).reshape(-1, SITE_SIZE),
-            np.array([list(poke.new) for poke in ordered], dtype=np.uint8).reshape(-1, SITE_SIZE),
+    def of(cls, patches: Sequence[Patch]) -> Batch:
+        """A batch of patches, in the order of their addresses."""
+        ordered = sorted(patches, key=lambda patch: patch.site.address)
+        sizes = np.array([patch.site.size for patch in ordered], dtype=np.uint8)
+        width = int(sizes.max(initial=1))
+        old, new = (
+            b"".join(data.ljust(width, b"\0") for data in column)
+            for column in ([patch.old for patch in ordered], [patch.new for patch in ordered])
         )
+        return cls(
+            np.array([patch.site.address for patch in ordered], dtype=np.uint64),
+            sizes,
+            np.frombuffer(old, dtype=np.uint8).reshape(-1, width),
+            np.frombuffer(new, dtype=np.uint8).reshape(-1, width),
+        )
+
+    @classmethod
+    def of_one_size(
+        cls, sites: npt.NDArray[np.uint64], old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]
+    ) -> Batch:
+        """A batch of sites of the same size: (n,), and their bytes (n, size)."""
+        return cls(sites, np.full(len(sites), old.shape[1], dtype=np.uint8), old, new)
 
     def __len__(self) -> int:
         return len(self.sites)
 
+    @property
+    def width(self) -> int:
+        """The size of the widest site."""
+        return int(self.old.shape[1])
+
+    def find(self, address: int) -> int | None:
+        """The row of the site at an address; None where there is none."""
+        row = int(np.searchsorted(self.sites, np.uint64(address)))
+        return row if row < len(self) and int(self.sites[row]) == address else None
+
+    def change(self, row: int) -> tuple[bytes, bytes]:
+        """(old, new): the bytes of one site."""
+        size = int(self.sizes[row])
+        return self.old[row, :size].tobytes(), self.new[row, :size].tobytes()
+
+    @cached_property
+    def inside(self) -> npt.NDArray[np.bool_] | None:
+        """Which bytes of the rows are a site's, (n, width); None where all are."""
+        if (self.sizes == self.width).all():
+            return None
+        return np.arange(self.width) < self.sizes[:, None]
+
     @cached_property
     def entries(self) -> npt.NDArray[Any]:
-        """text_poke_loc_init(): what the handler emulates. A NOP is a jump by nothing; a call keeps its distance.
-
-        `Simplified:` Linux knows one NOP of five bytes and stops with BUG at any other form; here each is "go on at
-        site + 5", so that protocols with older NOPs can be shown.
-        """
+        """text_poke_loc_init(): what is published, and what the handler emulates by it (`emulation.py`)."""
         entries = np.zeros(len(self), dtype=TP_LOC)
         entries["rel_addr"] = (self.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
-        entries["len"] = SITE_SIZE
-        entries["text"] = self.new
+        entries["len"] = self.sizes
+        entries["text"][:, : self.width] = self.new
         entries["old"] = self.old[:, 0]
-        is_call = (self.new[:, 0] == insn.CALL) | (self.new[:, 0] == insn.JMP32)
-        entries["opcode"] = np.where(is_call, self.new[:, 0], insn.JMP32)
-        displacement = np.ascontiguousarray(self.new[:, 1:]).view("<i4")[:, 0]
-        entries["disp"] = np.where(is_call, displacement, 0)
+        entries["opcode"], entries["disp"] = emulated(entries["text"], self.sizes)
         return entries
 
     @cached_property
@@ -125,7 +155,7 @@ class Batch:
         return np.full_like(self.old, insn.INT3)
 
     def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:
-        """The five bytes at each site (n, 5) that a write may take from: the old, the new, or int3."""
+        """The bytes at each site (n, width) that a write may take from: the old, the new, or int3."""
         if part is Part.NEW:
             return self.new
         return self.old if part is Part.OLD else self._int3
@@ -198,6 +228,8 @@ class TextPoke:
             raise OurError("a batch is begun while another is under way")
         if not 0 < len(batch) <= self.protocol.batched:
             raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
+        if self.protocol.claims and self.protocol.handler == "emulate" and np.isin(batch.entries["opcode"], JCC8).any():
+            raise OurError("a batch has a conditional jump, which this kernel's int3 handler does not emulate")
         self._go_to(batch, None)
 
     def _go_to(self, batch: Batch | None, progress: Progress | None) -> None:
@@ -243,7 +275,7 @@ class TextPoke:
                 done = min(entries, left) if entries else left
                 events = self._write(batch, phase, phase.action, progress.entry, done)
             case SyncCores() as sync:
-                if not progress.waiting and not sync.needed(SITE_SIZE > 1, batch.has_head):
+                if not progress.waiting and not sync.needed(batch.width > 1, batch.has_head):
                     self._go_on(progress._replace(waiting=True), batch, 0)
                     return [SyncSkipped(phase=phase.name)]
                 events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
@@ -298,24 +330,30 @@ class TextPoke:
         return batch.entries
 
     def _places(self, batch: Batch) -> Offsets:
-        """Where the five bytes of each site lie in the code buffer (n, 5)."""
+        """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site what follows it."""
         if self._placed is None or self._placed[0] is not batch:
-            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(SITE_SIZE)
+            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(batch.width)
         return self._placed[1]
 
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code
         self.machine.clock += POKE_PRICE * count
-        span = write.span(SITE_SIZE)
+        span = write.span(batch.width)
         every, part, columns = self._places(batch), slice(entry, entry + count), slice(span.start, span.stop)
         sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
+        chosen = None if batch.inside is None else batch.inside[part, columns]
         if write.word is not None:
-            chosen = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
-            sites = tuple(compress(sites, chosen.any(axis=1)))
+            word = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
+            chosen = word if chosen is None else word & chosen
+        first = entry
+        if chosen is not None:
+            rows = np.asarray(chosen.any(axis=1))
+            first += int(rows.argmax())
+            sites = tuple(compress(sites, rows))
             offsets, values = offsets[chosen], values[chosen]
-        if not sites:
-            return []  # the second word of sites that lie in one
-        stored = write.offsets(sites[0], SITE_SIZE)
+        if not sites or not offsets.size:
+            return []  # the second word of sites that lie in one, the tail of sites that have none
+        stored = write.offsets(sites[0], int(batch.sizes[first]))
         place = slice(int(offsets.flat[0]), int(offsets.flat[0]) + len(stored))
         old = code.memory[place].tobytes()
         code.store_at(offsets.ravel(), values.ravel())
@@ -330,6 +368,8 @@ class TextPoke:
         if memory[places[:, 0]].tobytes().count(insn.INT3) == count:
             return False
         now = memory[places]
+        if batch.inside is not None:
+            now = np.where(batch.inside, now, np.uint8(0))
         if now.tobytes() == batch.new.tobytes():
             return False
         whole = (now[:, 0] == insn.INT3) | (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1)

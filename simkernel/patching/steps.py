@@ -33,7 +33,8 @@ from simkernel.kernel import layout
 from simkernel.machine import Machine
 from simkernel.patching.needs import Memory, Text
 from simkernel.patching.plan import Bytes5, Changes, Failure, Sites, Step, Turn
-from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, Poke, TextPoke
+from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, TextPoke
+from simkernel.patching.site import Patch
 
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
 Verdicts = npt.NDArray[np.uint8]  # (n,)
@@ -75,25 +76,23 @@ class Verify(Step):
 
 @dataclass(frozen=True, slots=True)
 class PokeOne(Step):
-    """`text_poke_bp()`: one instruction of five bytes, by the protocol, as a batch of one."""
+    """`text_poke_bp()`: one instruction, by the protocol, as a batch of one."""
 
-    site: int
-    old: bytes
-    new: bytes
+    patch: Patch
     what: str
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
         if not poke.busy:
-            poke.begin(Batch.of([Poke(self.site, self.old, self.new)]))
+            poke.begin(Batch.of([self.patch]))
         events = poke.act(entries)
         return Turn(events, price=0, done=not poke.busy)
 
     def broken(self, text: Text) -> Failure:
-        return Failure(errno.EPERM, self.site)
+        return Failure(errno.EPERM, self.patch.site.address)
 
     def changes(self) -> Changes:
-        old, new = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (self.old, self.new))
-        return Changes(np.array([self.site], np.uint64), old, new)
+        old, new = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (self.patch.old, self.patch.new))
+        return Changes(np.array([self.patch.site.address], np.uint64), old, new)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +140,7 @@ class PokeMany(_Pokes):
                 return Turn(price=0, progress=done)
             self.store(poke.machine.memory, first, done)
             part = slice(first, done)
-            poke.begin(Batch(self.sites[part], self.old[part], self.new[part]))
+            poke.begin(Batch.of_one_size(self.sites[part], self.old[part], self.new[part]))
         events = poke.act(entries)
         return Turn(events, price=0, progress=done, done=not poke.busy and done >= total)
 

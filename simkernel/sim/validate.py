@@ -23,13 +23,13 @@ from simkernel.ftrace import records as rec
 from simkernel.hw.fetch import View
 from simkernel.kernel import layout
 from simkernel.kernel.stacks import stack_of
-from simkernel.patching.poke import GO_ON, PARKED, SITE_SIZE, Batch
+from simkernel.patching.poke import GO_ON, PARKED, Batch
 from simkernel.protocol import NEW, OLD, Phase, Write
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 
 Sites = npt.NDArray[np.uint64]
-Bytes5 = npt.NDArray[np.uint8]  # (n, 5)
+Bytes = npt.NDArray[np.uint8]  # (n, width), as in Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,9 @@ def validate_phase(simulation: Simulation, sites: Sequence[int] | None = None) -
 
 
 def _memory_as_the_table_says(simulation: Simulation, batch: Batch, name: str) -> Verdict | None:
-    now = simulation.machine.text_sites(batch.sites)
-    expected = _expected(simulation, batch)
+    words = simulation.machine.text_words(batch.sites)
+    now = _of_sites(batch, words.view(np.uint8).reshape(-1, 8)[:, : batch.width])
+    expected = _of_sites(batch, _expected(simulation, batch))
     wrong = np.argwhere(now != expected)
     if not len(wrong):
         return None
@@ -96,7 +97,12 @@ def _memory_as_the_table_says(simulation: Simulation, batch: Batch, name: str) -
     )
 
 
-def _expected(simulation: Simulation, batch: Batch) -> Bytes5:
+def _of_sites(batch: Batch, rows: Bytes) -> Bytes:
+    """The same with zeroes behind shorter sites, as in `batch.old`."""
+    return rows if batch.inside is None else np.where(batch.inside, rows, np.uint8(0))
+
+
+def _expected(simulation: Simulation, batch: Batch) -> Bytes:
     """What memory is to hold at each site: the last phase's bytes, and those that the phase under way has written."""
     state = simulation.task.poke.state
     assert state.progress is not None
@@ -108,11 +114,11 @@ def _expected(simulation: Simulation, batch: Batch) -> Bytes5:
     return out
 
 
-def _bytes_after(batch: Batch, phase: Phase) -> Bytes5:
-    """The five bytes at each site once a phase is done."""
+def _bytes_after(batch: Batch, phase: Phase) -> Bytes:
+    """The bytes at each site once a phase is done."""
     by_site = isinstance(phase.action, Write) and phase.action.word is not None
     sites = batch.sites.tolist() if by_site else batch.sites[:1].tolist()
-    parts = np.array([[part.value for part in phase.memory(SITE_SIZE, site)] for site in sites])
+    parts = np.array([[part.value for part in phase.memory(batch.width, site)] for site in sites])
     return np.where(parts == NEW.value, batch.new, np.where(parts == OLD.value, batch.old, np.uint8(insn.INT3)))
 
 
@@ -128,15 +134,15 @@ def _cpu_problems(
             continue  # it runs its waiting loop and no site
         for row in chosen:
             site = int(batch.sites[row])
-            options = fetchable(code.views[cpu], code.map.offset(site), SITE_SIZE)
-            reading = _reading(simulation, cpu, site)
+            old, new = batch.change(row)
+            options = fetchable(code.views[cpu], code.map.offset(site), len(old))
+            reading = _reading(simulation, cpu, site)[: len(old)]
             if reading:
                 options = {reading + one[len(reading) :] for one in options}
-            old, new = batch.old[row].tobytes(), batch.new[row].tobytes()
             for one in sorted(options):
                 if one not in (old, new) and one[0] != insn.INT3:
                     yield _mixture(simulation, name, cpu, site, one, old, new)
-            if settled and not _written_now(simulation, row) and options != {code.read(site, SITE_SIZE)}:
+            if settled and not _written_now(simulation, row) and options != {code.read(site, len(old))}:
                 yield _unsettled(simulation, name, cpu, site, options)
 
 
@@ -149,11 +155,11 @@ def _written_now(simulation: Simulation, row: int) -> bool:
 def _reading(simulation: Simulation, cpu: int, site: int) -> bytes:
     """Model `pieces`: the bytes that the CPU has read of the instruction at the site."""
     machine = simulation.machine
-    return machine.lanes[cpu].reading[:SITE_SIZE] if machine.cpus[cpu].rip == site else b""
+    return machine.lanes[cpu].reading if machine.cpus[cpu].rip == site else b""
 
 
 def _mixture(simulation: Simulation, name: str, cpu: int, site: int, one: bytes, old: bytes, new: bytes) -> Verdict:
-    byte = next((at for at in range(1, SITE_SIZE) if one[: at + 1] not in (old[: at + 1], new[: at + 1])), 0)
+    byte = next((at for at in range(1, len(old)) if one[: at + 1] not in (old[: at + 1], new[: at + 1])), 0)
     text = (
         f"CPU{cpu} may run {one.hex(' ').upper()} at {_place(simulation, site)}, half old and half new at byte +{byte}"
     )
@@ -161,9 +167,9 @@ def _mixture(simulation: Simulation, name: str, cpu: int, site: int, one: bytes,
 
 
 def _unsettled(simulation: Simulation, name: str, cpu: int, site: int, options: set[bytes]) -> Verdict:
-    memory = simulation.machine.code.read(site, SITE_SIZE)
+    memory = simulation.machine.code.read(site, len(next(iter(options))))
     other = min(option for option in options if option != memory)
-    byte = next(at for at in range(SITE_SIZE) if other[at] != memory[at])
+    byte = next(at for at in range(len(memory)) if other[at] != memory[at])
     text = f"CPU{cpu} may still run {other[byte]:02X} at byte +{byte} of {_place(simulation, site)}"
     return Verdict(name, False, f"{text}; memory holds {memory[byte]:02X}", cpu, site + byte)
 
@@ -211,7 +217,7 @@ def validate_sites(simulation: Simulation) -> Verdict:
     outside = _outside(sites, task.poke.state.batch)
     bad = np.flatnonzero(outside & ~_whole(simulation, sites, now))
     if len(bad):
-        site, data = int(sites[bad[0]]), now[bad[0]].tobytes()[:SITE_SIZE].hex(" ").upper()
+        site, data = int(sites[bad[0]]), now[bad[0]].tobytes()[: rec.MCOUNT_INSN_SIZE].hex(" ").upper()
         return Verdict("sites", False, f"{_place(simulation, site)} holds {data}: no NOP, no known call", address=site)
     offsets = machine.code.map.offsets(sites)
     for cpu, view in enumerate(machine.code.views):
@@ -219,7 +225,7 @@ def validate_sites(simulation: Simulation) -> Verdict:
         for item in view.unsettled:
             left = item.store.offsets if item.taken is None else item.store.offsets[~item.taken]
             at = np.searchsorted(offsets, left, "right") - 1
-            within = (at >= 0) & (left - offsets[at] < SITE_SIZE)
+            within = (at >= 0) & (left - offsets[at] < rec.MCOUNT_INSN_SIZE)
             differ[at[within]] = True
         if len(bad := np.flatnonzero(outside & differ)):
             site = int(sites[bad[0]])
@@ -241,7 +247,7 @@ def _whole(simulation: Simulation, sites: Sites, now: npt.NDArray[np.uint64]) ->
     """Which sites hold the NOP or a call to a place that ftrace knows; `now`: their bytes as numbers."""
     whole = now == int.from_bytes(simulation.core.nop, "little")
     for target in _targets(simulation):
-        displacements = (np.uint64(target - SITE_SIZE) - sites) & np.uint64(0xFFFF_FFFF)
+        displacements = (np.uint64(target - rec.MCOUNT_INSN_SIZE) - sites) & np.uint64(0xFFFF_FFFF)
         whole |= now == (displacements << np.uint64(8) | np.uint64(insn.CALL))
     return np.asarray(whole)
 

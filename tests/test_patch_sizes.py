@@ -1,0 +1,195 @@
+"""Sites of two bytes and of five in one batch: jump labels and call sites of a kernel that runs them all the time."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from simkernel import insn
+from simkernel.errors import OurError
+from simkernel.events import Event, Int3Done, SiteStored, SyncSkipped
+from simkernel.hw.fetch import FetchModel
+from simkernel.kernel import layout
+from simkernel.patching.emulation import emulated
+from simkernel.patching.poke import Batch
+from simkernel.patching.site import Patch, Site
+from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Protocol
+from simkernel.schedule import Act, Run
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.validate import validate_phase, validate_sites, validate_workload
+from tests.explore.jumps import jump_label, kernel
+from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
+
+BOUND = 200_000  # choices
+
+
+def label(key: str) -> Patch:
+    """A jump label of the fixture kernel, to be switched on."""
+    case = jump_label(key, "nop-jmp")
+    return label_patch(case.site, case.old, case.new)
+
+
+def running(cpus: int, model: FetchModel, protocol: Protocol = INT3_PROTOCOL) -> Simulation:
+    """The fixture kernel, booted, with a patching task that lets CPUs come by between two actions."""
+    options = Options(cpus=cpus, model=model, act_odds=4, tick_period=50_000)
+    simulation = Simulation.boot(options, kernel(), protocol)
+    simulation.settle_down()
+    return simulation
+
+
+def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[int, int]]:
+    """Make the changes, each rule looked at after each choice; (site, where an int3 there led to) of each int3."""
+    plan_patches(simulation, patches)
+    led: Counter[tuple[int, int]] = Counter()
+    for _ in range(BOUND):
+        for event in simulation.step():
+            if isinstance(event, Int3Done):
+                led[event.address, event.resume] += 1
+        for verdict in (validate_phase(simulation), validate_sites(simulation)):
+            assert verdict.holds, verdict
+        assert not simulation.outcome, simulation.outcome
+        if simulation.task.idle:
+            break
+    assert simulation.task.idle
+    for patch in patches:
+        assert simulation.machine.text_read(patch.site.address, patch.site.size) == patch.new
+    assert validate_workload(simulation).holds
+    return led
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("cpus", [1, 2, 4])
+def test_a_jump_label_of_two_bytes_is_switched_on_and_off_under_running_cpus(cpus: int, model: FetchModel) -> None:
+    simulation = running(cpus, model)
+    on = [label("key_across" if cpus == 2 else "key_inside")]
+    site, to = on[0].site, kernel().address("key_across_yes" if cpus == 2 else "key_inside_yes")
+    assert set(carried_out(simulation, on)) == {(site.address, to)}
+    assert set(carried_out(simulation, undone(on))) == {(site.address, site.end)}
+
+
+@pytest.mark.parametrize("model", tuple(FetchModel))
+@pytest.mark.parametrize("cpus", [1, 3])
+def test_a_batch_of_two_and_five_bytes(cpus: int, model: FetchModel) -> None:
+    simulation = running(cpus, model)
+    image = kernel()
+    calls = [image.site_of(image.symbol(name)) for name in ("check_branch", "x64_sys_call")]
+    patches = [label(key) for key in ("key_inside", "key_across", "key_wide")]
+    patches += [call_patch(at, insn.NOP5, insn.call(at, image.address("ftrace_caller"))) for at in calls]
+    on = carried_out(simulation, patches)
+    keys = {image.address(key): image.address(f"{key}_yes") for key in ("key_inside", "key_across", "key_wide")}
+    stub = dict.fromkeys(calls, image.address("ftrace_caller"))
+    assert set(on) == set((keys | stub).items()) if cpus > 1 else set(on) <= set((keys | stub).items())
+    off = carried_out(simulation, undone(patches))
+    passed = {(patch.site.address, patch.site.end) for patch in patches}
+    assert set(off) == passed if cpus > 1 else set(off) <= passed
+    assert on and off
+    stored = [event for event in simulation.log if isinstance(event, SiteStored)]
+    assert {len(event.sites) for event in stored} == {5}
+    assert [(event.first, len(event.new)) for event in stored] == [(0, 1), (1, 4), (0, 1)] * 2  # of the lowest site
+
+
+def alone(simulation: Simulation, patches: list[Patch]) -> list[Event]:
+    """Make the changes while CPU 0 runs only where the patching task waits for it."""
+    plan_patches(simulation, patches)
+    first = simulation.logged
+    for _ in range(4_000):
+        if simulation.task.idle:
+            break
+        simulation.step(Act() if simulation.task.ready() else Run(0, 20))
+    assert simulation.task.idle and not simulation.outcome
+    return simulation.since(first)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_writes_the_new_bytes_and_nothing_behind_them(name: str) -> None:
+    simulation = running(1, FetchModel.INSTANT, PROTOCOLS[name])
+    patches = [label(key) for key in ("key_inside", "key_across", "key_wide")]
+    low, high = patches[0].site.address - 16, patches[-1].site.end + 16
+    expected = bytearray(simulation.machine.text_read(low, high - low))
+    for patch in patches:
+        expected[patch.site.address - low : patch.site.end - low] = patch.new
+    alone(simulation, patches)
+    assert simulation.machine.text_read(low, high - low) == expected
+
+
+def test_one_byte_needs_no_second_sync_and_an_int3_no_third() -> None:
+    """`do_sync` of text_poke_bp_batch(): entries longer than one byte, then entries whose new byte 0 is not int3."""
+    simulation = running(1, FetchModel.INSTANT)
+    site = Site(kernel().address("key_wide_yes"), 1, SHORT_LABEL)  # nobody runs it while key_wide is off
+    int3, ret = bytes((insn.INT3,)), bytes((insn.RET,))
+    first = Patch(site, simulation.machine.text_read(site.address, 1), int3)
+    skipped = [
+        [event.phase for event in alone(simulation, patches) if isinstance(event, SyncSkipped)]
+        for patches in ([first], [Patch(site, int3, ret)], [Patch(site, ret, int3), label("key_inside")])
+    ]
+    assert skipped == [["sync 2", "sync 3"], ["sync 2"], []]
+
+
+ADDRESS = layout.TEXT_BASE + 0x1000
+
+
+@pytest.mark.parametrize(
+    ("new", "opcode", "disp"),
+    [
+        (insn.NOPS[2], insn.JMP8, 0),
+        (insn.NOP5, insn.JMP32, 0),
+        (insn.NOPS[1] * 5, insn.JMP32, 0),
+        (bytes.fromhex("eb 03 90 90 90"), insn.JMP32, 0),
+        (insn.NOPS[3], insn.JMP32, 0),
+        (insn.call(ADDRESS, ADDRESS - 0x100), insn.CALL, -0x105),
+        (insn.jmp(ADDRESS, ADDRESS + 0x1234), insn.JMP32, 0x122F),
+        (insn.jmp8(ADDRESS, ADDRESS - 0x10), insn.JMP8, -0x12),
+        (bytes.fromhex("75 fe"), 0x75, -2),
+        (b"\xc3", insn.RET, 0),
+        (bytes.fromhex("c3 cc cc cc cc"), insn.RET, 0),
+        (b"\xcc", insn.INT3, 0),
+    ],
+    ids=lambda value: value.hex() if isinstance(value, bytes) else None,
+)
+def test_an_entry_is_filled_as_text_poke_loc_init_does(new: bytes, opcode: int, disp: int) -> None:
+    wide = call_patch(ADDRESS + 0x40, insn.NOP5, insn.call(ADDRESS + 0x40, ADDRESS))
+    for beside in ([], [wide]):  # alone, and as a row that is padded
+        batch = Batch.of([Patch(Site(ADDRESS, len(new), CALL_SITE), b"\x90" * len(new), new), *beside])
+        entry = batch.entries[0]
+        assert (int(entry["opcode"]), int(entry["disp"]), int(entry["len"])) == (opcode, disp, len(new))
+        assert int(entry["rel_addr"]) == 0x1000 and int(entry["old"]) == 0x90
+        assert entry["text"].tobytes() == new.ljust(5, b"\0")
+
+
+def test_a_padded_jump_leads_where_the_cpu_would_go() -> None:
+    text = np.frombuffer(bytes.fromhex("eb 10 cc 00 00"), dtype=np.uint8).reshape(1, 5)
+    opcodes, displacements = emulated(text, np.array([3], dtype=np.uint8))
+    assert (opcodes[0], 3 + displacements[0]) == (insn.JMP8, 2 + 0x10)
+
+
+@pytest.mark.parametrize(
+    "new", ["48 89 e5", "eb 10 90", "cc cc", "75 fe cc", "e8 00 00", "0f 1f 44 00 01"], ids=lambda value: value
+)
+def test_where_linux_stops_with_bug_a_batch_is_refused(new: str) -> None:
+    data = bytes.fromhex(new)
+    batch = Batch.of([Patch(Site(ADDRESS, len(data), CALL_SITE), data, data)])
+    with pytest.raises(OurError, match=f"knows no instruction {new}"):
+        _ = batch.entries
+
+
+def test_a_conditional_jump_is_refused_because_the_guest_does_not_emulate_it() -> None:
+    simulation = running(1, FetchModel.INSTANT)
+    patch = Patch(Site(kernel().address("key_inside"), 2, SHORT_LABEL), insn.NOPS[2], bytes.fromhex("75 06"))
+    with pytest.raises(OurError, match="does not emulate"):
+        simulation.task.poke.begin(Batch.of([patch]))
+    assert not simulation.task.poke.busy
+
+
+def test_a_patch_has_the_size_of_its_site() -> None:
+    with pytest.raises(OurError, match="the site at 0x10 has 2 bytes"):
+        Patch(Site(0x10, 2, SHORT_LABEL), insn.NOPS[2], insn.NOP5)
+    with pytest.raises(OurError, match="a site of 6 bytes at 0x10: 1 to 5"):
+        Site(0x10, 6, SHORT_LABEL)
+
+
+def test_a_kind_says_what_its_sites_may_hold() -> None:
+    forms = [SHORT_LABEL.form(data) for data in (insn.NOPS[2], b"\xeb\x10", b"\xcc\x90")]
+    assert [form and form.name for form in forms] == ["NOP", "jump", None]
