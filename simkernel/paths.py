@@ -27,7 +27,7 @@ class StraightPaths:
         self._sites = {int(site) for site in image.mcount_loc} if len(image.mcount_loc) < 2_000 else None
         self._sorted = image.mcount_loc
         self._patched = {image.address(name) for name in ("ftrace_call", "ftrace_regs_call")}
-        self.after_sti = frozenset(self._image.after_sti())
+        self.after_sti = image.after_sti
 
     def is_start(self, address: int) -> bool:
         """True where an instruction of the image begins, and outside of the image's text."""

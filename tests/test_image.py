@@ -79,7 +79,7 @@ def test_instruction_starts(image: KernelImage) -> None:
 
 
 def test_interrupt_shadows_are_found(image: KernelImage) -> None:
-    shadows = set(image.after_sti())
+    shadows = image.after_sti
     for label in image.labels("hlt_resume"):
         assert image.read(label.address - 2, 2) == b"\xfb\xf4"  # sti; hlt
         assert label.address - 1 in shadows
@@ -159,7 +159,7 @@ def test_an_error_names_the_file_as_it_was_given(tmp_path: Path) -> None:
 def test_a_move_to_ss_casts_a_shadow_as_sti_does() -> None:
     image = KernelImage.from_sources(with_body("nop\nmovl %eax, %ss\nsti\nnop\nmovl %eax, %ds\nret"))
     at = image.address("f") + insn.SITE_SIZE + 1
-    assert list(image.after_sti()) == [at + 2, at + 3]
+    assert image.after_sti == {at + 2, at + 3}
 
 
 @pytest.mark.keystone

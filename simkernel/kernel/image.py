@@ -223,8 +223,12 @@ class KernelImage:
             self._known_starts[symbol.address] = starts
         return address in starts
 
-    def after_sti(self) -> Iterator[int]:
+    @cached_property
+    def after_sti(self) -> frozenset[int]:
         """Addresses behind each STI and each MOV to SS: no interrupt is taken there (SDM vol. 3A, 6.8.3)."""
+        return frozenset(self._after_sti())
+
+    def _after_sti(self) -> Iterator[int]:
         text = self.segments[0]
         for address, size in disasm.lengths(text.data, text.base):
             code = text.data[address - text.base : address - text.base + size].lstrip(_PREFIXES)
