@@ -10,7 +10,7 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     validate        the invariants, apart from the fast path; digest: "bit for bit the same"
     simulation      the one object that outsiders hold: boot, step, back, run
     history         checkpoints, and the pages that each changed; options: what a run is made from
-    tracefs         ftrace's control files as a table: name -> read, write; oops: a dead kernel's last words
+    control_files   the tree of ftrace's control files, put together; oops: a dead kernel's last words
     narrate         events and instructions as English sentences
     ftrace          records, filters, ops, trampolines, the plan that an update is, the task that takes it; tracers
     trace           what guest code has recorded: types of records, the reader of the ring buffers, the text of `trace`
@@ -27,6 +27,7 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     schedule        who moves next
     insn            x86-64 bytes as values
     events          everything that can be observed, one vocabulary
+    tracefs         a file system of control files: directories, files, open files with a position; knows no ftrace
     files           what a person names, read within bounds; room: whether there is address space enough
     errors          whose fault it is; child: another process of ours
 

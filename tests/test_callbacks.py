@@ -13,6 +13,7 @@ from simkernel.ftrace.commands import RegisterOps
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, create_trampoline
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.sources import guest_sources
+from simkernel.sim.control_files import control_files
 from simkernel.sim.simulation import Simulation
 from tests.guest import vitals
 from tests.guest.whole_kernel import WholeKernel
@@ -73,8 +74,9 @@ def test_the_list_function_has_linuxs_two_names_and_is_printed_by_the_first() ->
     for name in ("one", "two"):
         simulation.do(RegisterOps(name, "ftrace_ops_count", filter="vfs_read"))
     simulation.settle_down()
-    assert f"->{LIST_FUNC}+0x0/0x" in tracefs.read(simulation, "enabled_functions")
-    found = [line.split()[2] for line in tracefs.read(simulation, "kallsyms").splitlines() if f"{address:x}" in line]
+    assert f"->{LIST_FUNC}+0x0/0x" in tracefs.read(control_files(simulation), "enabled_functions")
+    symbols = tracefs.read(control_files(simulation), "kallsyms").splitlines()
+    found = [line.split()[2] for line in symbols if f"{address:x}" in line]
     assert found == [LIST_FUNC, "ftrace_ops_list_func"]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from simkernel import disasm, tracefs
 from simkernel.ftrace.commands import SetTracer
 from simkernel.kernel import KernelImage
+from simkernel.sim.control_files import control_files
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from tests.linux_calls import LinuxCalls
@@ -55,7 +56,7 @@ def seen() -> set[tuple[str, str]]:
     found = set()
     for _ in range(60):
         simulation.run(10_000)
-        found |= set(re.findall(r": ([\w.]+) <-([\w.]+)$", tracefs.read(simulation, "trace"), re.M))
+        found |= set(re.findall(r": ([\w.]+) <-([\w.]+)$", tracefs.read(control_files(simulation), "trace"), re.M))
     jumped = {(a, c) for a, b in written() for d, c in written() if b == d}  # who jumps leaves its caller's address
     return {(caller, callee) for callee, caller in found} - (jumped - written())
 

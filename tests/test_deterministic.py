@@ -14,6 +14,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.schedule import Policy
+from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -50,7 +51,7 @@ def carried_out(options: Options, entries: int, go_on: str, seed: int = 0) -> tu
             simulation.step()
     for stop in ends:
         stop()
-    return state_digest(simulation), tracefs.read(simulation, "trace"), len(simulation.log)
+    return state_digest(simulation), tracefs.read(control_files(simulation), "trace"), len(simulation.log)
 
 
 @pytest.mark.parametrize("options", RUNS, ids=IDS)

@@ -7,6 +7,7 @@ import pytest
 from simkernel import insn, tracefs
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import KernelImage, layout
+from simkernel.sim.control_files import control_files
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
@@ -47,7 +48,7 @@ def test_all_sites_are_traced_and_untraced_under_load(simulation: Simulation) ->
     records = merged(simulation.machine.memory, 2)
     assert len({one.site for one in records}) > 20
     assert {one.site for one in records} <= set(sites)
-    lines = [line for line in tracefs.read(simulation, "trace").splitlines() if not line.startswith("#")]
+    lines = [line for line in tracefs.read(control_files(simulation), "trace").splitlines() if not line.startswith("#")]
     assert not any("+0x" in line for line in lines)
     switch(simulation, "nop")
     assert {simulation.machine.text_read(site, 5) for site in sites} == {insn.NOP5}
@@ -62,4 +63,4 @@ def test_a_filter_by_name_finds_the_site_behind_endbr64(simulation: Simulation) 
     assert calls == [symbol.address + 4]
     target = insn.decode_rel32(calls[0], simulation.machine.text_read(calls[0], 5))
     assert layout.TRAMP_BASE <= target < layout.TRAMP_BASE + layout.TRAMP_SIZE
-    assert tracefs.read(simulation, "set_ftrace_filter") == "vfs_read\n"
+    assert tracefs.read(control_files(simulation), "set_ftrace_filter") == "vfs_read\n"

@@ -12,6 +12,7 @@ from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import RegisterOps, SetTracer
 from simkernel.ftrace.needs import symbol_text
 from simkernel.kernel import KernelImage, layout
+from simkernel.sim.control_files import control_files
 from simkernel.sim.oops import read_oops
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -79,7 +80,7 @@ def test_files_and_oops_print_the_sizes_of_that_walk() -> None:
     simulation.do(RegisterOps("two", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS, "vfs_*"))
     simulation.settle_down(4_000_000)
     assert simulation.task.idle
-    texts = [tracefs.read(simulation, name) for name in ("enabled_functions", "touched_functions")]
+    texts = [tracefs.read(control_files(simulation), name) for name in ("enabled_functions", "touched_functions")]
     machine = simulation.machine
     regs = machine.cpus[0].rsp - 0x400 & ~0xF
     padding = image.address("process_one_work") - 2  # behind worker_thread's last byte

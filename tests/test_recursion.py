@@ -18,6 +18,7 @@ from simkernel.ftrace.commands import RegisterOps, SetTracer
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command
 from simkernel.schedule import Nmi
+from simkernel.sim.control_files import control_files
 from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -137,7 +138,7 @@ def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, fla
     assert re.fullmatch(
         rf"square \(1\)  +\ttramp: {tramp:#x} \(calls_square\+0x0/0x[0-9a-f]+\) "
         r"->ftrace_ops_assist_func\+0x0/0x[0-9a-f]+\n",
-        tracefs.read(simulation, "enabled_functions"),
+        tracefs.read(control_files(simulation), "enabled_functions"),
     )
     came: Counter[tuple[str, int]] = Counter()
 

@@ -23,6 +23,7 @@ from simkernel.patching.commands import Command
 from simkernel.patching.task import PatchingTask
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
+from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
 from simkernel.sim.history import Pages
 from simkernel.sim.options import Options
@@ -73,7 +74,7 @@ class Walk(RuleBasedStateMachine):
     def note(self) -> None:
         """A place met again is as it was; a new one is remembered."""
         simulation = self.simulation
-        seen = (state_digest(simulation), tuple(simulation.log), tracefs.read(simulation, "trace"))
+        seen = (state_digest(simulation), tuple(simulation.log), tracefs.read(control_files(simulation), "trace"))
         assert self.known.setdefault(simulation.place, seen) == seen, f"place {simulation.place} is not as it was"
 
     def another_way(self) -> None:

@@ -16,6 +16,7 @@ from simkernel.events import TraceWritten
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import layout
 from simkernel.protocol import INT3_PROTOCOL
+from simkernel.sim.control_files import control_files
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -204,7 +205,7 @@ def test_snapshot_trace_and_narration_show_it(traced: tuple[Simulation, int]) ->
     assert [one.type for one in shown[:3]] == ["function", "stack depth", "function"]
     one = shown[1]
     assert (one.ip, one.parent_ip, one.function, one.text) == (ip, 0, "vfs_read", "vfs_read: 96 bytes, 3 calls")
-    lines = [text for text in tracefs.read(simulation, "trace").splitlines() if not text.startswith("#")]
+    lines = [text for text in tracefs.read(control_files(simulation), "trace").splitlines() if not text.startswith("#")]
     assert [text.lstrip() for text in lines] == [record.line for record in shown]
     assert one.line.endswith(": vfs_read: 96 bytes, 3 calls") and "<-" in shown[0].line
     found = merged(simulation.machine.memory, 1)

@@ -21,9 +21,10 @@ from simkernel.ftrace.commands import (
 from simkernel.kernel import layout
 from simkernel.patching.commands import Command
 from simkernel.patching.steps import Verify
+from simkernel.sim.control_files import tree
 from simkernel.trace import Record, View, trace_text
 from simkernel.trace.function import FunctionRecord
-from simkernel.tracefs import FILES, TracefsError, Written
+from simkernel.tracefs import Directory, TracefsError, Written
 from tests.ftrace.fakes import NAMES, Setup, do
 
 
@@ -32,9 +33,17 @@ def setup() -> Setup:
     return Setup.of(NAMES)
 
 
+def root_of(setup: Setup) -> Directory:
+    return tree([setup.core], setup.kernel, setup.core.log)
+
+
+def cat(setup: Setup, name: str) -> str:
+    return tracefs.read(root_of(setup), name)
+
+
 def echo(setup: Setup, text: str, name: str, append: bool = False) -> Written:
     """Write, and carry out what comes of it."""
-    written = tracefs.write(setup, name, text, append)
+    written = tracefs.echo(root_of(setup), name, text, append)
     do(setup, *written.commands)
     return written
 
@@ -55,8 +64,8 @@ def test_after_boot_the_files_say_so(setup: Setup) -> None:
         "[    0.000000] ftrace: allocated 1 pages with 1 groups\n",
     }
     for name, text in expected.items():
-        assert tracefs.read(setup, name) == text, name
-    assert set(expected) | {"trace", "kallsyms"} == set(FILES)
+        assert cat(setup, name) == text, name
+    assert set(expected) | {"trace", "kallsyms"} == set(root_of(setup).readdir())
 
 
 def test_enabled_functions_names_trampolines_and_what_they_call(setup: Setup) -> None:
@@ -64,15 +73,15 @@ def test_enabled_functions_names_trampolines_and_what_they_call(setup: Setup) ->
     flags = fl.FTRACE_OPS_FL_SAVE_REGS | fl.FTRACE_OPS_FL_IPMODIFY
     do(setup, RegisterOps("regs", "ftrace_ops_count", flags, "vfs_*"))
     tramp, regs = (hex(setup.core.state().find(name).trampoline) for name in ("global_ops", "regs"))
-    assert tracefs.read(setup, "enabled_functions") == (
+    assert cat(setup, "enabled_functions") == (
         f"schedule (1)           \ttramp: {tramp} (function_trace_call+0x0/0x10) ->function_trace_call+0x0/0x10\n"
         f"vfs_open (1) R I     M \ttramp: {regs} (ftrace_ops_count+0x0/0xc0) ->ftrace_ops_count+0x0/0xc0\n"
         "vfs_read (2) R I     M  ->arch_ftrace_ops_list_func+0x0/0x10\n"
         f"vfs_write (1) R I     M \ttramp: {regs} (ftrace_ops_count+0x0/0xc0) ->ftrace_ops_count+0x0/0xc0\n"
     )
     do(setup, UnregisterOps("regs"), SetTracer("nop"))
-    assert tracefs.read(setup, "enabled_functions") == ""
-    assert tracefs.read(setup, "touched_functions").splitlines() == [
+    assert cat(setup, "enabled_functions") == ""
+    assert cat(setup, "touched_functions").splitlines() == [
         "schedule (0)            ->ftrace_stub+0x0/0x10",
         "vfs_open (0)         M  ->ftrace_stub+0x0/0x10",
         "vfs_read (0)         M  ->ftrace_stub+0x0/0x10",
@@ -87,16 +96,16 @@ def test_an_update_seen_from_within_shows_calls_to_an_ops_that_is_off_the_list(s
         if isinstance(step, Verify):
             break
         setup.take(step)
-    assert tracefs.read(setup, "enabled_functions") == "schedule (0)           \ttramp: ERROR!\n"
+    assert cat(setup, "enabled_functions") == "schedule (0)           \ttramp: ERROR!\n"
 
 
 def test_kallsyms_lists_trampolines_as_linux_does(setup: Setup) -> None:
-    before = tracefs.read(setup, "kallsyms").splitlines()
+    before = cat(setup, "kallsyms").splitlines()
     assert f"{setup.site('schedule'):016x} T schedule" in before
     assert before == sorted(before)
     do(setup, SetTracer("function"))
     tramp = setup.core.state().find("global_ops").trampoline
-    assert tracefs.read(setup, "kallsyms").splitlines() == [
+    assert cat(setup, "kallsyms").splitlines() == [
         *before,
         f"{tramp:016x} t ftrace_trampoline\t[__builtin__ftrace]",
     ]
@@ -104,7 +113,7 @@ def test_kallsyms_lists_trampolines_as_linux_does(setup: Setup) -> None:
 
 def test_the_log_has_the_time_in_seconds(setup: Setup) -> None:
     setup.core.log.add(["hello"], 17_284_993_652_999)
-    assert tracefs.read(setup, "dmesg").splitlines()[-1] == "[17284.993652] hello"
+    assert cat(setup, "dmesg").splitlines()[-1] == "[17284.993652] hello"
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -128,20 +137,20 @@ def test_a_write_comes_to_commands_and_does_nothing(
     setup: Setup, name: str, text: str, append: bool, commands: tuple[Command, ...]
 ) -> None:
     before, memory = setup.core.state(), setup.machine.memory.data.copy()
-    assert tracefs.write(setup, name, text, append) == Written(commands)
+    assert tracefs.write(root_of(setup), name, text, append) == Written(commands)
     assert setup.core.state() == before
     assert (setup.machine.memory.data == memory).all()
 
 
 def test_a_filter_is_read_back(setup: Setup) -> None:
     echo(setup, "vfs_* !vfs_open", "set_ftrace_filter")
-    assert tracefs.read(setup, "set_ftrace_filter") == "vfs_read\nvfs_write\n"
+    assert cat(setup, "set_ftrace_filter") == "vfs_read\nvfs_write\n"
     echo(setup, "schedule", "set_ftrace_filter", append=True)
-    assert tracefs.read(setup, "set_ftrace_filter") == "schedule\nvfs_read\nvfs_write\n"
+    assert cat(setup, "set_ftrace_filter") == "schedule\nvfs_read\nvfs_write\n"
     echo(setup, "", "set_ftrace_filter")
-    assert tracefs.read(setup, "set_ftrace_filter") == "#### all functions enabled ####\n"
+    assert cat(setup, "set_ftrace_filter") == "#### all functions enabled ####\n"
     echo(setup, "decay_load", "set_ftrace_notrace")
-    assert tracefs.read(setup, "set_ftrace_notrace") == "decay_load\n"
+    assert cat(setup, "set_ftrace_notrace") == "decay_load\n"
 
 
 def test_a_wrong_token_is_an_error_and_those_before_it_take_effect(setup: Setup) -> None:
@@ -150,9 +159,9 @@ def test_a_wrong_token_is_an_error_and_those_before_it_take_effect(setup: Setup)
     assert str(written.error) == (
         "set_ftrace_filter: Invalid argument: no traced function is called 'vfs_raed'; the nearest name is 'vfs_read'"
     )
-    assert tracefs.read(setup, "set_ftrace_filter") == "schedule\n"
+    assert cat(setup, "set_ftrace_filter") == "schedule\n"
     echo(setup, "nonsense", "set_ftrace_filter")
-    assert tracefs.read(setup, "set_ftrace_filter") == "#### all functions enabled ####\n", "> truncates all the same"
+    assert cat(setup, "set_ftrace_filter") == "#### all functions enabled ####\n", "> truncates all the same"
 
 
 @pytest.mark.parametrize(
@@ -165,24 +174,27 @@ def test_a_wrong_token_is_an_error_and_those_before_it_take_effect(setup: Setup)
     ],
 )
 def test_a_wrong_write_says_what_to_write(setup: Setup, name: str, text: str, number: int, says: str) -> None:
-    error = tracefs.write(setup, name, text).error
+    error = tracefs.echo(root_of(setup), name, text).error
     assert error is not None and error.errno == number
     assert says in str(error)
 
 
-@pytest.mark.parametrize(
-    ("name", "number", "says"),
-    [
-        ("trase", errno.ENOENT, "'trace'"),
-        ("xyzzy", errno.ENOENT, "there are: "),
-        ("kallsyms", errno.EINVAL, "only be read"),
-    ],
-)
-def test_a_file_that_cannot_be_written_says_why(setup: Setup, name: str, number: int, says: str) -> None:
+@pytest.mark.parametrize(("name", "says"), [("trase", "'trace'"), ("xyzzy", "there are: ")])
+def test_a_file_that_is_not_there_is_said_so(setup: Setup, name: str, says: str) -> None:
+    """Reading gives ENOENT; writing EACCES, as a shell's `>` has O_CREAT and nobody can make a file there."""
+    with pytest.raises(TracefsError, match=says) as missing:
+        cat(setup, name)
     with pytest.raises(TracefsError, match=says) as refused:
-        tracefs.write(setup, name, "1")
-    assert refused.value.errno == number
+        tracefs.echo(root_of(setup), name, "1")
+    assert (missing.value.errno, refused.value.errno) == (errno.ENOENT, errno.EACCES)
     assert isinstance(refused.value, LearnerError)
+
+
+def test_a_file_that_cannot_be_written_says_why(setup: Setup) -> None:
+    """vfs_write() (fs/read_write.c): root may open it, and the file has no write()."""
+    written = echo(setup, "1", "kallsyms")
+    assert written.error is not None and written.error.errno == errno.EINVAL and written.commands == ()
+    assert "only be read" in str(written.error)
 
 
 DEAD = {  # kernel/trace/ftrace.c and trace.c, 6.12: what reading gives once ftrace_disabled is set, None for ENODEV
@@ -202,17 +214,17 @@ DEAD = {  # kernel/trace/ftrace.c and trace.c, 6.12: what reading gives once ftr
 def test_the_files_of_a_dead_ftrace_read_as_linux_has_them(setup: Setup) -> None:
     do(setup, SetFilter("filter", "schedule"), SetTracer("function"), SetTracer("nop"))
     setup.machine.text_write(setup.site("schedule"), b"\x90" * 5)
-    assert tracefs.read(setup, "touched_functions") != ""
+    assert cat(setup, "touched_functions") != ""
     echo(setup, "function", "current_tracer")
     for name, text in DEAD.items():
         if text is None:
             with pytest.raises(TracefsError, match=rf"{name}: No such device: ftrace has disabled itself") as refused:
-                tracefs.read(setup, name)
+                cat(setup, name)
             assert refused.value.errno == errno.ENODEV
         else:
-            assert tracefs.read(setup, name) == text, name
-    assert set(DEAD) | {"trace", "kallsyms", "dmesg"} == set(FILES)
-    assert tracefs.read(setup, "trace").startswith(
+            assert cat(setup, name) == text, name
+    assert set(DEAD) | {"trace", "kallsyms", "dmesg"} == set(root_of(setup).readdir())
+    assert cat(setup, "trace").startswith(
         "# tracer: function\n#\n# WARNING: FUNCTION TRACING IS CORRUPTED\n#          MAY BE MISSING FUNCTION EVENTS\n"
     )
 
@@ -222,11 +234,11 @@ def test_a_dead_ftrace_refuses_filters_and_takes_tracers(setup: Setup) -> None:
     echo(setup, "function", "current_tracer")
     for name in ("set_ftrace_filter", "set_ftrace_notrace"):
         with pytest.raises(TracefsError) as refused:
-            tracefs.write(setup, name, "vfs_read")
+            tracefs.echo(root_of(setup), name, "vfs_read")
         assert refused.value.errno == errno.ENODEV
     for tracer in ("nop", "function"):
         assert echo(setup, tracer, "current_tracer").error is None
-        assert tracefs.read(setup, "current_tracer") == f"{tracer}\n"
+        assert cat(setup, "current_tracer") == f"{tracer}\n"
 
 
 def test_a_boot_that_fails_counts_no_function_and_all_pages() -> None:
@@ -234,11 +246,11 @@ def test_a_boot_that_fails_counts_no_function_and_all_pages() -> None:
     setup = Setup.of(NAMES, boot=False)
     setup.machine.text_write(setup.site("schedule"), b"\x90" * 5)
     setup.carry_out(setup.core.boot_plan())
-    assert tracefs.read(setup, "dyn_ftrace_total_info") == "0 pages:1 groups: 1\n"
+    assert cat(setup, "dyn_ftrace_total_info") == "0 pages:1 groups: 1\n"
 
 
-def test_modes_are_those_of_linux() -> None:
-    modes = {name: file.mode for name, file in FILES.items()}
+def test_modes_are_those_of_linux(setup: Setup) -> None:
+    modes = {name: file.mode for name, file in root_of(setup).entries.items()}
     assert modes["available_tracers"] == modes["enabled_functions"] == 0o440
     assert modes["current_tracer"] == modes["trace"] == modes["set_ftrace_filter"] == 0o640
 
@@ -337,8 +349,8 @@ def test_trace_is_read_from_the_guest_s_buffers(setup: Setup) -> None:
         memory.write_u64(slot + offset, value)
     memory.write(slot + layout.REC_PID, (201).to_bytes(4, "little") + layout.REC_VALID.to_bytes(4, "little"))
     memory.write_u64(layout.PERCPU_BASE + layout.PERCPU_SIZE + layout.PCPU_RING_HEAD, 1)
-    text = tracefs.read(setup, "trace")
+    text = cat(setup, "trace")
     assert "# entries-in-buffer/entries-written: 1/1   #P:2\n" in text
     assert text.endswith("            bash-201     [001] .....     0.000005: vfs_read <-0x00000008\n")
     echo(setup, "", "trace")
-    assert "# entries-in-buffer/entries-written: 0/0   #P:2\n" in tracefs.read(setup, "trace")
+    assert "# entries-in-buffer/entries-written: 0/0   #P:2\n" in cat(setup, "trace")

@@ -165,10 +165,13 @@ class Narrator:
 
 def trace_tail(simulation: Simulation, least: int = 8, most: int = 40) -> list[str]:
     """The last lines of the file `trace`: so many that two CPUs are among them, where two wrote any."""
-    from simkernel import tracefs
+    from simkernel.ftrace.files import view_of
+    from simkernel.trace import line_of
+    from simkernel.trace.ringbuffer import merged
 
-    lines = [line for line in tracefs.read(simulation, "trace").splitlines() if not line.startswith("#")]
+    records = merged(simulation.machine.memory, simulation.options.cpus, most)
     count = least
-    while count < min(most, len(lines)) and len({line.split("[")[1][:3] for line in lines[-count:]}) < 2:
+    while count < len(records) and len({record.cpu for record in records[-count:]}) < 2:
         count += 1
-    return lines[-count:]
+    view = view_of(simulation.core)
+    return [line_of(view, record) for record in records[-count:]]

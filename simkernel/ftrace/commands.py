@@ -1,6 +1,6 @@
 """What a person or a script may ask of ftrace: small frozen values, kept in history and carried out later.
 
-A control file turns what is written to it into these (`tracefs.py`); ftrace makes a plan of each when its turn comes.
+A control file turns what is written to it into these (`files.py`); ftrace makes a plan of each when its turn comes.
 Each knows what can never be asked (`check`) and what it takes (`plan`, with an `Update` that begins at the state as it
 is).
 """

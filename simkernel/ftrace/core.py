@@ -10,6 +10,7 @@ A plan is valid until anything else changes the state: build it when its turn co
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from simkernel.errors import OurError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import COMMANDS, FtraceCommand
+from simkernel.ftrace.files import files
 from simkernel.ftrace.filters import FunctionNames
 from simkernel.ftrace.needs import Kernel, Machine, site_names
 from simkernel.ftrace.ops import FtraceOps, HashArena
@@ -40,6 +42,7 @@ from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
 from simkernel.patching.steps import Note, Store, Verify
 from simkernel.patching.subsystem import Subsystem
+from simkernel.tracefs import File
 
 NOP5 = b"\x0f\x1f\x44\x00\x00"
 
@@ -84,6 +87,16 @@ class FtraceCore(Subsystem):
     def names(self) -> FunctionNames:
         """The traced functions, by record."""
         return FunctionNames(site_names(self.kernel), np.asarray(self.kernel.mcount_loc, dtype=np.uint64))
+
+    # --- control files ----------------------------------------------------------------------------------------------
+
+    def control_files(self) -> Mapping[str, File]:
+        """The files of function tracing and of its ring buffers."""
+        return files(self)
+
+    def kallsyms(self) -> Sequence[str]:
+        """`ftrace_get_trampoline_kallsym()`."""
+        return [f"{page:016x} t ftrace_trampoline\t[__builtin__ftrace]" for page in self._state.trampolines.used]
 
     # --- plans ------------------------------------------------------------------------------------------------------
 

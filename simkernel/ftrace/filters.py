@@ -193,6 +193,11 @@ class FunctionNames:
             return np.array([], dtype=np.intp)
         return np.array([number - 1], dtype=np.intp)
 
+    def patterns(self, ips: Ips) -> list[str]:
+        """What to write to name these sites and no other: each by its name, or its line where others share the name."""
+        found = np.searchsorted(self.ips, ips).tolist()
+        return [self.names[at] if len(self._by_name[self.names[at]]) == 1 else str(at + 1) for at in found]
+
     def renamed(self, name: str) -> str | None:
         """The function that gcc made of `name`, whose name says so: with .isra.0, .part.0 or .constprop.0."""
         return next((other for other in self._by_name if other.startswith(f"{name}.")), None)

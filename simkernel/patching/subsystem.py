@@ -7,6 +7,7 @@ name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from simkernel.kernel import KernelImage
@@ -14,6 +15,7 @@ from simkernel.machine import Machine
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
+from simkernel.tracefs import File
 
 
 class Subsystem(Protocol):
@@ -35,6 +37,16 @@ class Subsystem(Protocol):
             log: the kernel log, to be read; the task adds what the subsystem returns.
         """
         ...
+
+    # --- what is read and written of it -------------------------------------------------------------------------
+
+    def control_files(self) -> Mapping[str, File]:
+        """The files that it has in tracefs, by name."""
+        return {}
+
+    def kallsyms(self) -> Sequence[str]:
+        """Its lines of /proc/kallsyms: code that it has made."""
+        return ()
 
     # --- state --------------------------------------------------------------------------------------------------
 

@@ -30,8 +30,9 @@ def command(step: bool, options: Options, as_json: bool) -> None:
         return
     simulation = boot(options)
     from simkernel import tracefs
+    from simkernel.sim.control_files import control_files
 
-    log = tracefs.read(simulation, "dmesg")
+    log = tracefs.read(control_files(simulation), "dmesg")
     if as_json:
         emit_json(summary(simulation) | {"dmesg": log.splitlines()})
     else:

@@ -23,15 +23,17 @@ def command(file: str, globs: tuple[str, ...], instructions: int, options: Optio
     """
     from simkernel import tracefs
     from simkernel.ftrace.commands import SetFilter, SetTracer
+    from simkernel.sim.control_files import control_files
 
-    tracefs.check_name(file)
     simulation = boot(options)
+    root = control_files(simulation)
+    root.walk(file)
     if globs:
         with quoting(*globs):
             carry_out(simulation, options, SetFilter("filter", " ".join(globs)), SetTracer("function"))
         say_if_empty(simulation)
     run(simulation, instructions)
-    text = tracefs.read(simulation, file)
+    text = tracefs.read(root, file)
     if as_json:
         emit_json({"file": file, "text": text})
     else:

@@ -37,6 +37,7 @@ def command(
     """
     from simkernel import tracefs
     from simkernel.ftrace.commands import SetFilter, SetTracer
+    from simkernel.sim.control_files import control_files
 
     simulation = boot(options)
     with quoting(*globs, *excluded):
@@ -52,14 +53,14 @@ def command(
     if as_json:
         emit_json(records_of(simulation))
     else:
-        click.echo(tracefs.read(simulation, "trace"), nl=False)
+        click.echo(tracefs.read(control_files(simulation), "trace"), nl=False)
 
 
 def records_of(simulation: Simulation) -> list[dict[str, Any]]:
     """The records of the trace, oldest first; `time` is in instructions of the machine's clock."""
+    from simkernel.ftrace.files import view_of
     from simkernel.trace import json_of
     from simkernel.trace.ringbuffer import merged
-    from simkernel.tracefs import view_of
 
     view = view_of(simulation.core)
     return [json_of(view, record) for record in merged(simulation.machine.memory, simulation.options.cpus)]

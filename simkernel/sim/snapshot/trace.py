@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from simkernel.ftrace.files import view_of
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import Record, View, line_of, type_of
 from simkernel.trace.ringbuffer import merged
-from simkernel.tracefs import view_of
 
 TAIL = 24  # records that a snapshot holds
 

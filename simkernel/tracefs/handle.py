@@ -1,0 +1,178 @@
+"""An open control file: a position, what this one open of it holds, and the commands that it has come to.
+
+`Handle` is what the VFS does for every file (fs/read_write.c, fs/seq_file.c); `Opened` is what one kind of file does
+(`struct file_operations` and the file's private data). Nothing here is carried out: opening, writing and closing give
+commands, and whoever holds the handle takes them and hands them to the simulation.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from simkernel.tracefs.errors import TracefsError
+
+ACCMODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR  # O_ACCMODE, which not every system's Python has
+Commands = tuple[Any, ...]  # for the simulation; which there are is not known here
+
+
+def may_read(flags: int) -> bool:
+    """True where a file opened with these flags (os.O_*) can be read (FMODE_READ)."""
+    return flags & ACCMODE != os.O_WRONLY
+
+
+def may_write(flags: int) -> bool:
+    """The same of writing (FMODE_WRITE)."""
+    return flags & ACCMODE != os.O_RDONLY
+
+
+def truncates(flags: int) -> bool:
+    """True for the flags of `>`, not of `>>`: for writing, with O_TRUNC."""
+    return may_write(flags) and bool(flags & os.O_TRUNC)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one write() came to.
+
+    Attributes:
+        count: the bytes that were taken; the caller writes the rest again.
+        commands: what has to be done now.
+        moved: how far the position moves; None: by `count`.
+    """
+
+    count: int
+    commands: Commands = ()
+    moved: int | None = None
+
+
+class Opened:
+    """What one open of a file holds. What a kind of file does not do is refused here as the VFS refuses it.
+
+    Attributes:
+        name: of the file.
+        seq: its text is made once and stays for this handle (a seq_file); else each read() makes it anew
+            (`simple_read_from_buffer()`, fs/libfs.c).
+    """
+
+    seq = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def begin(self) -> Commands:
+        """What opening it has come to."""
+        return ()
+
+    def text(self) -> str:
+        """All that a reader finds in it now."""
+        raise self.error(errno.EINVAL, "this file can only be written")
+
+    def write(self, data: bytes, position: int) -> Taken:
+        """One write(). Raises: TracefsError with the system call's errno."""
+        raise self.error(errno.EINVAL, "this file can only be read")  # vfs_write(): not FMODE_CAN_WRITE
+
+    def release(self) -> Commands:
+        """What closing it comes to."""
+        return ()
+
+    def error(self, number: int, message: str) -> TracefsError:
+        """An error of this file."""
+        return TracefsError(number, self.name, message)
+
+
+class Handle:
+    """An open file (`struct file`).
+
+    `Simplified:` the text of a seq_file is made whole when reading begins; Linux makes it a page at a time, so what
+    comes later in a long text is later.
+
+    Attributes:
+        flags: os.O_* that it was opened with.
+        position: where the next read() or write() begins (`f_pos`).
+    """
+
+    def __init__(self, opened: Opened, flags: int) -> None:
+        self.flags = flags
+        self.position = 0
+        self._opened = opened
+        self._commands: list[Any] = list(opened.begin())
+        self._closed = False
+        self._text: bytes | None = None
+        self._read_to = 0  # `m->read_pos`: where the last read() ended
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes from the position on, all for -1; b"" at the end.
+
+        Raises:
+            TracefsError: EBADF where it is closed or not open for reading, EINVAL where it cannot be read.
+        """
+        data = self.pread(size, self.position)
+        self.position += len(data)
+        return data
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """The same from an offset; the position stays."""
+        self._check(may_read(self.flags), "reading")
+        if offset < 0:
+            raise self._opened.error(errno.EINVAL, f"there is no offset {offset}")
+        if size == 0:
+            return b""
+        begins = offset == 0 or offset != self._read_to  # seq_read_iter(): then from the first record again
+        if self._text is None or begins or not self._opened.seq:
+            self._text = self._opened.text().encode()
+        data = self._text[offset:] if size < 0 else self._text[offset : offset + size]
+        self._read_to = offset + len(data)
+        return data
+
+    def write(self, data: bytes) -> int:
+        """One write(). Returns: how many bytes of it were taken, as a write() may take only some.
+
+        Raises:
+            TracefsError: EBADF where it is closed or not open for writing, EINVAL where it cannot be written, and
+                whatever the file refuses.
+        """
+        self._check(may_write(self.flags), "writing")
+        taken = self._opened.write(data, self.position)
+        self._commands += taken.commands
+        self.position += taken.count if taken.moved is None else taken.moved
+        return taken.count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position. Returns: where it is now.
+
+        Raises:
+            TracefsError: EINVAL for a place before the beginning, or counted from the end of a seq_file.
+        """
+        self._check(True, "")
+        if self._opened.seq and not may_read(self.flags):
+            self.position = 0  # tracing_lseek() (kernel/trace/trace.c)
+            return 0
+        if whence == os.SEEK_CUR:
+            offset += self.position
+        elif whence != os.SEEK_SET and (self._opened.seq or whence != os.SEEK_END):
+            raise self._opened.error(errno.EINVAL, "a position is counted from the beginning or from where one is")
+        if offset < 0:
+            raise self._opened.error(errno.EINVAL, f"there is no offset {offset}")
+        self.position = offset
+        return offset
+
+    def close(self) -> None:
+        """Close it; what that comes to is there to be taken. Raises: TracefsError (EBADF) where it is closed."""
+        self._check(True, "")
+        self._closed = True
+        self._commands += self._opened.release()
+
+    def take(self) -> Commands:
+        """The commands that opening, writing and closing have come to since the last call, in their order."""
+        commands = tuple(self._commands)
+        self._commands.clear()
+        return commands
+
+    def _check(self, open_for_it: bool, what: str) -> None:
+        if self._closed:
+            raise self._opened.error(errno.EBADF, "it is closed: open it again")
+        if not open_for_it:
+            raise self._opened.error(errno.EBADF, f"it is not open for {what}")
