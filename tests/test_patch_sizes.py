@@ -24,6 +24,7 @@ from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
 
 BOUND = 200_000  # choices
+CYCLES = 12
 
 
 def label(key: str) -> Patch:
@@ -60,14 +61,26 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
     return led
 
 
+def assert_changes(simulation: Simulation, patches: list[Patch], leads: dict[int, int]) -> None:
+    """To and fro, until a CPU has come by each site while it was int3, both ways: each led where the new one would."""
+    on, off = set(leads.items()), {(patch.site.address, patch.site.end) for patch in patches}
+    left = on | off
+    for _ in range(CYCLES):
+        for wanted, change in ((on, patches), (off, undone(patches))):
+            led = set(carried_out(simulation, change))
+            assert led <= wanted
+            left -= led
+        if not left:
+            return
+    raise AssertionError(f"in {CYCLES} cycles no CPU came by an int3 that leads so: {left}")
+
+
 @pytest.mark.parametrize("model", tuple(FetchModel))
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_a_jump_label_of_two_bytes_is_switched_on_and_off_under_running_cpus(cpus: int, model: FetchModel) -> None:
     simulation = running(cpus, model)
-    on = [label("key_across" if cpus == 2 else "key_inside")]
-    site, to = on[0].site, kernel().address("key_across_yes" if cpus == 2 else "key_inside_yes")
-    assert set(carried_out(simulation, on)) == {(site.address, to)}
-    assert set(carried_out(simulation, undone(on))) == {(site.address, site.end)}
+    key = "key_across" if cpus == 2 else "key_inside"
+    assert_changes(simulation, [label(key)], {kernel().address(key): kernel().address(f"{key}_yes")})
 
 
 @pytest.mark.parametrize("model", tuple(FetchModel))
@@ -78,17 +91,12 @@ def test_a_batch_of_two_and_five_bytes(cpus: int, model: FetchModel) -> None:
     calls = [image.site_of(image.symbol(name)) for name in ("check_branch", "x64_sys_call")]
     patches = [label(key) for key in ("key_inside", "key_across", "key_wide")]
     patches += [call_patch(at, insn.NOP5, insn.call(at, image.address("ftrace_caller"))) for at in calls]
-    on = carried_out(simulation, patches)
     keys = {image.address(key): image.address(f"{key}_yes") for key in ("key_inside", "key_across", "key_wide")}
-    stub = dict.fromkeys(calls, image.address("ftrace_caller"))
-    assert set(on) == set((keys | stub).items()) if cpus > 1 else set(on) <= set((keys | stub).items())
-    off = carried_out(simulation, undone(patches))
-    passed = {(patch.site.address, patch.site.end) for patch in patches}
-    assert set(off) == passed if cpus > 1 else set(off) <= passed
-    assert on and off
+    assert_changes(simulation, patches, keys | dict.fromkeys(calls, image.address("ftrace_caller")))
     stored = [event for event in simulation.log if isinstance(event, SiteStored)]
     assert {len(event.sites) for event in stored} == {5}
-    assert [(event.first, len(event.new)) for event in stored] == [(0, 1), (1, 4), (0, 1)] * 2  # of the lowest site
+    lowest = [(event.first, len(event.new)) for event in stored]
+    assert lowest == [(0, 1), (1, 4), (0, 1)] * (len(lowest) // 3)
 
 
 def alone(simulation: Simulation, patches: list[Patch]) -> list[Event]:
