@@ -72,7 +72,7 @@ class Stage:
         simulation.goto(self.place)
         for cpu in simulation.cpus:
             _bring(simulation, case, cpu)
-        return _between_ticks(simulation, case, self.passages + 1)
+        return between_ticks(simulation, case, self.passages + 1)
 
 
 def story(change: str, function: str) -> tuple[tuple[Command, ...], Command]:
@@ -104,10 +104,10 @@ def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
         simulation.settle_down()
     simulation.do(change)
     _to_the_batch(simulation, case)
-    return _between_ticks(simulation, case, 0)
+    return between_ticks(simulation, case, 0)
 
 
-def _between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
+def between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
     """Bring each CPU to the site, with room for a schedule before the next tick."""
     for _ in range(TRIES):
         away = [cpu for cpu in simulation.cpus if not _is_there(simulation, case, cpu)]

@@ -7,16 +7,21 @@ from itertools import product
 import pytest
 
 from simkernel.errors import OurError
-from simkernel.explore import Question, explore
+from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES, Case
 from simkernel.explore.properties import BY_NAME, names_of
+from simkernel.explore.replay import TICK, Stage, Stages, between_ticks, replay
 from simkernel.explore.search import Search
 from simkernel.explore.sentences import choice_of, parse, sentence
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS, protocol_of
+from simkernel.schedule import QUANTUM, Policy
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
 from tests.explore.brute import Brute
-from tests.explore.jumps import CHANGES, anywhere, jump_label
+from tests.explore.jumps import CHANGES, anywhere, jump_label, kernel
+from tests.patches import label_patch, plan_patches, undone
 
 NAMES = (*PROTOCOLS, *(f"int3 without sync {n}" for n in (1, 2, 3)), "int3 through a trap gate")
 SIZES = (2, 3, 5)
@@ -85,3 +90,50 @@ def test_the_schedule_speaks_of_the_jump() -> None:
 def test_a_site_does_not_change_its_size() -> None:
     with pytest.raises(OurError, match="66 90 cannot become e9 00 00 00 00: both have 1 to 5 bytes"):
         Case("", "inside", "", 0, b"\x66\x90", b"\xe9\0\0\0\0", b"", 0, 0)
+
+
+# --- on the machine --------------------------------------------------------------------------------------------------
+
+
+def jump_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
+    """The kernel of jump_label.S, its next batch the case's, every CPU at the site."""
+    options = Options(
+        cpus=cpus, model=model, schedule="round-robin", policy=Policy.EARLY, patch_quantum=QUANTUM, tick_period=TICK
+    )
+    simulation = Simulation.boot(options, kernel())
+    on = [label_patch(case.site, *((case.old, case.new) if case.change == "nop-jmp" else (case.new, case.old)))]
+    simulation.settle_down()
+    plan_patches(simulation, on)
+    if case.change == "jmp-nop":
+        simulation.settle_down()
+        plan_patches(simulation, undone(on))
+    return between_ticks(simulation, case, 0)
+
+
+TELLING = (
+    ("naive", "nop-jmp", "key_inside", FetchModel.INSTANT, 1),
+    ("head-first", "jmp-nop", "key_across", FetchModel.PIECES, 2),
+    ("one-store", "nop-jmp", "key_across", FetchModel.LINE, 2),
+    ("tail-first", "nop-jmp", "key_wide", FetchModel.BYTE, 2),
+    ("int3 without sync 1", "nop-jmp", "key_across", FetchModel.PIECES, 2),
+    ("int3 without sync 2", "jmp-nop", "key_inside", FetchModel.BYTE, 2),
+    ("int3 without sync 3", "nop-jmp", "key_inside", FetchModel.BYTE, 2),
+    ("int3 without sync 3", "jmp-nop", "key_wide", FetchModel.INSTANT, 2),
+    ("int3-2012", "nop-jmp", "key_inside", FetchModel.INSTANT, 1),
+    ("int3 through a trap gate", "nop-jmp", "key_inside", FetchModel.LINE, 2),
+    ("atomic8", "jmp-nop", "key_across", FetchModel.BYTE, 2),
+    ("stop_machine without park", "nop-jmp", "key_inside", FetchModel.PIECES, 1),
+)
+
+
+@pytest.mark.parametrize(("name", "change", "key", "model", "cpus"), TELLING)
+def test_a_schedule_at_a_jump_label_ends_in_the_same_verdict_on_the_machine(
+    name: str, change: str, key: str, model: FetchModel, cpus: int
+) -> None:
+    question = Question(protocol_of(name), model=model, cpus=cpus, on=jump_label(key, change))
+    found, stages = explore_each(question), Stages(jump_stage)
+    for finding in found:
+        if name == "int3-2012":
+            assert finding.safe
+        else:
+            assert finding.broken in replay(finding, stages).broken
