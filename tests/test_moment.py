@@ -12,13 +12,14 @@ from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import Command
+from simkernel.patching.commands import OWN_COMMANDS
 from simkernel.protocol import INT3_PROTOCOL, protocol_of
 from simkernel.schedule import Choice, Nmi, Run
 from simkernel.sim.digest import state_digest
-from simkernel.sim.moment import MARK, NAMES, STRING_LIMIT, Moment, moment_string, open_moment
+from simkernel.sim.moment import MARK, STRING_LIMIT, Moment, moment_string, open_moment
+from simkernel.sim.moment.form import CHOICES
 from simkernel.sim.options import Options
-from simkernel.sim.simulation import Simulation
+from simkernel.sim.simulation import SUBSYSTEMS, Simulation
 from tests.moments import rewritten
 
 TRACE = (SetFilter("filter", "vfs_read\n"), SetTracer("function"))
@@ -114,7 +115,10 @@ def test_a_file_holds_one_too(image: KernelImage, tmp_path: Path) -> None:
 
 
 def test_every_kind_of_entry_has_a_name() -> None:
-    assert {*NAMES.values()} == {*typing.get_args(Choice), *typing.get_args(Command)}
+    assert {*CHOICES.values()} == {*typing.get_args(Choice)}
+    kinds = [*OWN_COMMANDS, *(kind for one in SUBSYSTEMS for kind in one.commands)]
+    names = "protocol tracer filter tracing_on reset register unregister ops_filter"
+    assert sorted(kind.tag for kind in kinds) == sorted(names.split())
 
 
 # --- what is wrong is said to be wrong --------------------------------------------------------------------------

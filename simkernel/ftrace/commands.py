@@ -10,6 +10,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.filters import FunctionNames, apply_filter, split_tokens
@@ -19,7 +22,7 @@ from simkernel.ftrace.steps import ResetRings
 from simkernel.ftrace.tracers import TRACERS
 from simkernel.ftrace.update import Update, dead_tracer
 from simkernel.kernel import layout
-from simkernel.patching.commands import Command
+from simkernel.patching.commands import Command, Name, Patterns
 from simkernel.patching.plan import Plan
 from simkernel.patching.steps import Store
 
@@ -39,6 +42,7 @@ CHOOSABLE = (  # flags that one may ask for
 
 
 Names = Callable[[], FunctionNames]
+Kind = Annotated[str, Meta(pattern=r"\A(filter|notrace)\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class FtraceCommand(Command):
 class SetTracer(FtraceCommand):
     """`echo NAME > current_tracer`."""
 
-    name: str
+    tag: ClassVar[str] = "tracer"
+    name: Name
 
     def check(self, update: Update) -> None:
         self._callback(update.kernel)
@@ -91,6 +96,7 @@ class SetTracer(FtraceCommand):
 class TracingOn(FtraceCommand):
     """`echo 1 > tracing_on`: whether tracer callbacks write records. The sites stay as they are."""
 
+    tag: ClassVar[str] = "tracing_on"
     on: bool
 
     def plan(self, update: Update) -> Plan:
@@ -102,6 +108,8 @@ class TracingOn(FtraceCommand):
 @dataclass(frozen=True, slots=True)
 class ResetBuffer(FtraceCommand):
     """`echo > trace`: all ring buffers are emptied."""
+
+    tag: ClassVar[str] = "reset"
 
     def plan(self, update: Update) -> Plan:
         update.do(ResetRings())
@@ -118,8 +126,9 @@ class SetFilter(FtraceCommand):
     `append` is `>>`: the file was opened without O_TRUNC.
     """
 
-    kind: str
-    text: str
+    tag: ClassVar[str] = "filter"
+    kind: Kind
+    text: Patterns
     append: bool = False
 
     def check(self, update: Update) -> None:
@@ -133,9 +142,10 @@ class SetFilter(FtraceCommand):
 class SetOpsFilter(FtraceCommand):
     """`ftrace_set_filter()` or `ftrace_set_notrace()` of any ops."""
 
-    name: str
-    kind: str
-    text: str
+    tag: ClassVar[str] = "ops_filter"
+    name: Name
+    kind: Kind
+    text: Patterns
     append: bool = False
 
     def check(self, update: Update) -> None:
@@ -179,11 +189,12 @@ class RegisterOps(FtraceCommand):
         filter, notrace: patterns as for set_ftrace_filter, separated by blanks; empty: none.
     """
 
-    name: str
-    func: str
-    flags: int = 0
-    filter: str = ""
-    notrace: str = ""
+    tag: ClassVar[str] = "register"
+    name: Name
+    func: Name
+    flags: Annotated[int, Meta(ge=0, lt=1 << 32)] = 0
+    filter: Patterns = ""
+    notrace: Patterns = ""
 
     def check(self, update: Update) -> None:
         self._ops(update.kernel, fl.ops_slot(1))
@@ -219,7 +230,8 @@ class RegisterOps(FtraceCommand):
 class UnregisterOps(FtraceCommand):
     """`unregister_ftrace_function()`."""
 
-    name: str
+    tag: ClassVar[str] = "unregister"
+    name: Name
 
     def plan(self, update: Update) -> Plan:
         update.require_ftrace()

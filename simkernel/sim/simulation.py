@@ -71,6 +71,7 @@ class Simulation:
         options.validate()
         self.image = image
         self.options = options
+        self.subsystems = tuple(subsystems)
         self.machine = Machine(image, options.cpus, options.model, options.tick_period)
         self.protocol = protocol or protocol_named(options.protocol)
         log = KernelLog()

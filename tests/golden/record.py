@@ -28,7 +28,7 @@ from simkernel.events import Event
 from simkernel.ftrace import commands
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import Command, UseProtocol
+from simkernel.patching.commands import OWN_COMMANDS, Command
 from simkernel.protocol import PROTOCOLS, protocol_of
 from simkernel.schedule import Policy
 from simkernel.sim.options import Options, load_image
@@ -40,17 +40,7 @@ RUNS = 200
 STRETCH = 1_000  # history entries
 DIGEST = 8  # bytes
 SEED = 2026  # of the combinations
-COMMANDS = {
-    "tracer": commands.SetTracer,
-    "filter": commands.SetFilter,
-    "tracing_on": commands.TracingOn,
-    "reset": commands.ResetBuffer,
-    "register": commands.RegisterOps,
-    "unregister": commands.UnregisterOps,
-    "ops_filter": commands.SetOpsFilter,
-    "protocol": UseProtocol,
-}
-_NAMES: dict[type[Any], str] = {kind: name for name, kind in COMMANDS.items()}
+COMMANDS = {kind.tag: kind for kind in (*OWN_COMMANDS, *commands.COMMANDS)}
 KINDS: dict[str, str] = {}
 """An event's class now -> what it was called when the runs were written. A rename is no change of a run."""
 
@@ -141,7 +131,7 @@ def _timed(given: Iterable[Command], draw: random.Random) -> Iterator[list[Any]]
     at = 0
     for command in given:
         at += draw.randrange(20, 600)
-        yield [at, _NAMES[type(command)], *(getattr(command, field.name) for field in dataclasses.fields(command))]
+        yield [at, command.tag, *command.plain()]
 
 
 # --- a run --------------------------------------------------------------------------------------------------------
@@ -169,7 +159,7 @@ def carried_out(golden: Golden) -> Golden:
         if waiting and simulation.position - begin >= waiting[0][0]:
             _, name, *fields = waiting.pop(0)
             try:
-                simulation.do(COMMANDS[name](*fields))
+                simulation.do(COMMANDS[name].of_plain(fields))
             except LearnerError:
                 continue  # what is refused changes nothing
         else:

@@ -12,20 +12,21 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import simkernel
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import read_bytes
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import Command
+from simkernel.patching.commands import OWN_COMMANDS, Command
+from simkernel.patching.subsystem import Subsystem
 from simkernel.protocol import protocol_of
 from simkernel.schedule import Choice
 from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
 from simkernel.sim.moment import armour
-from simkernel.sim.moment.form import MomentForm, entry_of, form_of, from_json, in_short, to_json
+from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
 from simkernel.sim.options import Options, load_image
-from simkernel.sim.simulation import Entry, Simulation
+from simkernel.sim.simulation import SUBSYSTEMS, Entry, Simulation
 
 STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one belongs into a file
 LOOK = 0x7F  # entries between two looks at the progress, less one
@@ -45,6 +46,7 @@ class Moment:
             ahead: they are what comes next.
         place: history entries before it, and instructions within the entry under way. clock: of the machine there.
         state: digest of the state there and of everything above but the version.
+        subsystems: who patches code there; a moment's text does not name them.
     """
 
     version: str
@@ -55,6 +57,7 @@ class Moment:
     place: tuple[int, int]
     clock: int
     state: str
+    subsystems: tuple[type[Subsystem], ...] = SUBSYSTEMS
 
     @classmethod
     def of(cls, simulation: Simulation, until: int = 0) -> Moment:
@@ -79,6 +82,7 @@ class Moment:
             place,
             simulation.machine.clock,
             "",
+            simulation.subsystems,
         )
         return replace(moment, state=moment._digest(simulation))
 
@@ -93,22 +97,24 @@ class Moment:
 
     def to_string(self) -> str:
         """The moment as one line of text. Raises: LearnerError where it is farther away than one may be (`form`)."""
-        before, made = 0, []
+        codec = _codec(self.subsystems)
+        before, made = 0, list[tuple[int, EntryForm]]()
         for at, what in self.made:
-            made.append((at - before, form_of(what)))
+            made.append((at - before, codec.form_of(what)))
             before = at
         form = MomentForm(
             self.version, self.image, self.options.plain(), self.protocol, made, self.place, self.clock, self.state
         )
-        return armour.pack(to_json(form))
+        return armour.pack(codec.to_json(form))
 
     @classmethod
-    def from_string(cls, text: str) -> Moment:
+    def from_string(cls, text: str, subsystems: tuple[type[Subsystem], ...] = SUBSYSTEMS) -> Moment:
         """The moment that a string holds, with what people paste beside one (`armour`).
 
         Raises: LearnerError where it is no moment string, is cut short, has been changed or holds what cannot be.
         """
-        form = from_json(armour.unpack(text))
+        codec = _codec(subsystems)
+        form = codec.from_json(armour.unpack(text))
         options = Options.read(form.options)
         made: list[tuple[int, Choice | Command]] = []
         at = 0
@@ -116,7 +122,7 @@ class Moment:
             if made and not step:
                 raise LearnerError(f"the moment holds two entries for place {at} of history: it has room for one")
             at += step
-            what = entry_of(entry)
+            what = codec.entry_of(entry)
             cpu = getattr(what, "cpu", 0)
             if cpu >= options.cpus:
                 raise LearnerError(f"entry {at} of the moment is CPU{cpu}'s; there are {options.cpus} CPUs")
@@ -124,7 +130,8 @@ class Moment:
         ahead = [at for at, _ in made if at >= form.place[0]]
         if ahead != list(range(form.place[0], form.place[0] + len(ahead))):
             raise LearnerError("what lies ahead of the moment's place has gaps: its entries follow one another")
-        return cls(form.version, form.image, options, form.protocol, tuple(made), form.place, form.clock, form.state)
+        place, clock, state = form.place, form.clock, form.state
+        return cls(form.version, form.image, options, form.protocol, tuple(made), place, clock, state, subsystems)
 
     # --- opening ----------------------------------------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class Moment:
             ends the way.
         """
         image = self._image(image)
-        simulation = Simulation(image, self.options, protocol_of(self.protocol))
+        simulation = Simulation(image, self.options, protocol_of(self.protocol), self.subsystems)
         made = dict(self.made)
         last = self.place[0]
         while simulation.position < last:
@@ -194,6 +201,12 @@ class Moment:
             f"this moment was written by simkernel {self.version} and opens there; "
             f"simkernel {simkernel.__version__} comes to another state: {why}"
         )
+
+
+@cache
+def _codec(subsystems: tuple[type[Subsystem], ...]) -> Codec:
+    """What reads and writes the commands of these subsystems, and the patching task's own."""
+    return Codec((*OWN_COMMANDS, *(command for one in subsystems for command in one.commands)))
 
 
 def moment_string(simulation: Simulation) -> str:
