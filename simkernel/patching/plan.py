@@ -26,7 +26,7 @@ from simkernel.patching.needs import Memory, Text
 from simkernel.patching.poke import ACTION_PRICE, TextPoke
 
 Sites = npt.NDArray[np.uint64]  # (n,)
-Bytes5 = npt.NDArray[np.uint8]  # (n, 5)
+SiteBytes = npt.NDArray[np.uint8]  # (n, the sites' size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class Turn(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """The instructions that a step changes: addresses (n,), ascending; what each holds before and after (n, 5)."""
+    """The instructions that a step changes: addresses (n,), ascending; what each holds before and after."""
 
     sites: Sites
-    old: Bytes5
-    new: Bytes5
+    old: SiteBytes
+    new: SiteBytes
 
     def at(self, address: int) -> tuple[bytes, bytes] | None:
         """The old and the new bytes at an address; None where it is not one of them."""

@@ -32,13 +32,18 @@ from simkernel.events import (
 from simkernel.kernel import layout
 from simkernel.machine import Machine
 from simkernel.patching.needs import Memory, Text
-from simkernel.patching.plan import Bytes5, Changes, Failure, Sites, Step, Turn
+from simkernel.patching.plan import Changes, Failure, SiteBytes, Sites, Step, Turn
 from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, TextPoke
 from simkernel.patching.site import Patch
 
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
 Verdicts = npt.NDArray[np.uint8]  # (n,)
 NO_VERDICTS: Verdicts = np.empty(0, np.uint8)
+
+
+def _held(text: Text, sites: Sites, like: SiteBytes) -> SiteBytes:
+    """What memory holds at each of the sites, as many bytes as `like` has."""
+    return text.text_sites(sites)[:, : like.shape[1]]
 
 
 def _verdict(verdicts: Verdicts, row: int) -> int:
@@ -53,12 +58,12 @@ class Verify(Step):
     """Every site that will change holds what it should (`ftrace_verify_code()`), or the plan fails.
 
     Attributes:
-        sites: addresses (n,). expected: the bytes that each should hold (n, 5).
+        sites: addresses (n,). expected: the bytes that each should hold (n, their size).
         verdicts: what will be done with each (n,), in the subsystem's numbers, for its report; empty: it needs none.
     """
 
     sites: Sites
-    expected: Bytes5
+    expected: SiteBytes
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
@@ -66,7 +71,7 @@ class Verify(Step):
         return Turn(price=ACTION_PRICE + TABLE_PRICE * len(self.sites), failure=failure)
 
     def mismatch(self, text: Text) -> Failure | None:
-        wrong = np.flatnonzero((text.text_sites(self.sites) != self.expected).any(axis=1))
+        wrong = np.flatnonzero((_held(text, self.sites, self.expected) != self.expected).any(axis=1))
         if not len(wrong):
             return None
         row = int(wrong[0])
@@ -97,11 +102,11 @@ class PokeOne(Step):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pokes(Step):
-    """Many sites, ascending (n,); what each holds before and after (n, 5); `verdicts` as in `Verify`."""
+    """Many sites, ascending (n,); what each holds before and after (n, their size); `verdicts` as in `Verify`."""
 
     sites: Sites
-    old: Bytes5
-    new: Bytes5
+    old: SiteBytes
+    new: SiteBytes
     what: str
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
@@ -109,7 +114,7 @@ class _Pokes(Step):
         """About the first site that is neither old nor new, else the first that is not new."""
         if not len(self.sites):
             return Failure()
-        actual = text.text_sites(self.sites)
+        actual = _held(text, self.sites, self.old)
         old, new = ((actual == data).all(axis=1) for data in (self.old, self.new))
         row = int([*np.flatnonzero(~old & ~new), *np.flatnonzero(~new), 0][0])
         return Failure(errno.EPERM, int(self.sites[row]), verdict=_verdict(self.verdicts, row))
