@@ -9,6 +9,7 @@ property of the events themselves (`is_beat`), so that every front end stops at 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -49,6 +50,14 @@ class Event:
     @property
     def begun(self) -> bool:
         return self.stamp.begun
+
+    def sentence(self, place: Callable[[int], str]) -> str:
+        """What happened, in a sentence: of an event that a subsystem brings. Those of this file have theirs in narrate.
+
+        Args:
+            place: names an address.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no sentence")
 
 
 def stamp_all(events: list[Event], stamp: Stamp) -> None:

@@ -13,6 +13,7 @@ FILES = {
     "tests/test_insn.py": "lengths and bytes of instructions against objdump",
     "tests/explore/test_rules.py": "explore: each rule and property is needed",
     "tests/explore/test_search.py": "explore: shortest failures, sentences that parse back",
+    "tests/patching/test_subsystem.py": "patching: a toy subsystem beside ftrace",
     "tests/ftrace/test_core.py": "ftrace: records, ops and updates",
     "tests/ftrace/test_failure.py": "ftrace: what ftrace_bug says",
     "tests/ftrace/test_filters.py": "ftrace: globs and hashes",

@@ -30,6 +30,7 @@ from simkernel.ftrace.steps import (
     Booted,
     KillFtrace,
     LinkOps,
+    NoteAnyway,
     PokeRecordsEarly,
     PutOps,
     SetTraceFunction,
@@ -128,11 +129,11 @@ class FtraceCore(Subsystem):
         verdicts = np.full(count, UPDATE_INIT, dtype=np.uint8)
         no_flags = rec.RecordUpdate(np.arange(count), np.zeros(count, dtype=np.uint64))
         steps: tuple[Step, ...] = (
-            Note(f"ftrace: allocating {count} entries in {-(-count // rec.ENTRIES_PER_PAGE)} pages"),
+            NoteAnyway(f"ftrace: allocating {count} entries in {-(-count // rec.ENTRIES_PER_PAGE)} pages"),
             Store(layout.DYN_FTRACE_BASE, rec.table_bytes(sites), "the dyn_ftrace records"),
             Verify(sites, old, verdicts),
             PokeRecordsEarly(sites, old, new, f"{count} sites", verdicts, records=no_flags),
-            Note(f"ftrace: allocated {pages} pages with {groups} groups"),
+            NoteAnyway(f"ftrace: allocated {pages} pages with {groups} groups"),
             PutOps(global_ops, fl.GLOBAL_OPS),
             LinkOps.of(self.kernel, self._state, (), "nobody is registered"),
             SetTraceFunction(self._state.stub, list_end),

@@ -17,7 +17,7 @@ from simkernel.kernel import layout
 from simkernel.patching.needs import Memory
 from simkernel.patching.plan import Step
 from simkernel.patching.poke import TextPoke
-from simkernel.patching.steps import PokeEarly, PokeMany, Store, WriteCode
+from simkernel.patching.steps import Note, PokeEarly, PokeMany, Store, WriteCode
 
 # --- code ------------------------------------------------------------------------------------------------------------
 
@@ -194,7 +194,14 @@ class ResetRings(Step):
         return tuple(i for i, head in enumerate(written) if head != machine.percpu(i, layout.PCPU_RING_HEAD))
 
 
-# --- the end ---------------------------------------------------------------------------------------------------------
+# --- the beginning and the end ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAnyway(Note):
+    """A line that ftrace_init() prints whether or not it could initialize the sites."""
+
+    survives: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,6 @@ class Store(Step):
 class Note(Step):
     """A line of the kernel log, without time and newline."""
 
-    survives: ClassVar[bool] = True
     text: str
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:

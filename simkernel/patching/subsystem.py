@@ -74,6 +74,7 @@ class Subsystem(Protocol):
 
         Raises: LearnerError, with nothing changed.
         """
+        return
 
     def plan(self, command: Command) -> Plan:
         """What has to be done for a command as things are now. Nothing is changed.
@@ -99,3 +100,4 @@ class Subsystem(Protocol):
 
     def reconcile(self) -> None:
         """A failed plan has come to its end: make the guest's data say what the code is."""
+        return

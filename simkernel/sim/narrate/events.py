@@ -1,4 +1,5 @@
-"""A sentence for every event. `sentence` looks the event's type up in one table, which a test holds against events.py.
+"""A sentence for every event. `sentence` looks the event's type up in one table, which a test holds against events.py;
+an event that a subsystem brings says its own.
 
 A sync is named by its phase ("sync 1"). What a CPU does carries the phase that the patching task was in (`during`), so
 that the same act in two phases reads differently.
@@ -312,4 +313,5 @@ SENTENCES: dict[type[events.Event], Callable[[Any, Words], str]] = {
 
 def sentence(event: events.Event, image: KernelImage, protocol: Protocol) -> str:
     """What happened, in one sentence of at most 20 words (the text of a log line or a plan is as long as it is)."""
-    return SENTENCES[type(event)](event, Words(image, protocol))
+    known, words = SENTENCES.get(type(event)), Words(image, protocol)
+    return event.sentence(words.place) if known is None else known(event, words)

@@ -1,0 +1,193 @@
+"""Any subsystem patches beside ftrace: the task, history, digest and moments know none by name."""
+
+from __future__ import annotations
+
+import ast
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import simkernel
+from simkernel.errors import LearnerError
+from simkernel.events import BatchReleased, Logged, PlanEnded
+from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.insn import CALL
+from simkernel.kernel import KernelImage
+from simkernel.patching.commands import Command
+from simkernel.patching.plan import Failure, Step
+from simkernel.patching.steps import Verify
+from simkernel.patching.subsystem import Subsystem
+from simkernel.sim.digest import state_digest
+from simkernel.sim.moment import Moment, moment_string, open_moment
+from simkernel.sim.narrate import sentence
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import SUBSYSTEMS, Simulation
+from simkernel.sim.validate import validate_records, validate_workload
+from tests.patching.toy.lamp import LIT, Lamps, LampState, Light, Lit
+
+IMAGE = KernelImage.default()
+BOTH: tuple[type[Subsystem], ...] = (*SUBSYSTEMS, Lamps)
+
+
+def site(name: str) -> int:
+    return IMAGE.site_of(IMAGE.symbol(name))
+
+
+@pytest.fixture
+def simulation() -> Simulation:
+    return Simulation.boot(Options(seed=5, patch_quantum=40), IMAGE, subsystems=BOTH)
+
+
+def lamps(simulation: Simulation) -> LampState:
+    return simulation.subsystem(Lamps).state()
+
+
+def logged(simulation: Simulation) -> list[str]:
+    return [event.text for event in simulation.log if isinstance(event, Logged)]
+
+
+def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Simulation) -> None:
+    simulation.do(SetFilter("filter", "vfs_read"))
+    simulation.do(Light("schedule"))
+    simulation.do(SetTracer("function"))
+    simulation.do(Light("do_filp_open"))
+    assert simulation.settle_down()
+    simulation.run(20_000)
+    assert simulation.read(site("schedule"), 5) == simulation.read(site("do_filp_open"), 5) == LIT
+    assert simulation.read(site("vfs_read"), 1)[0] == CALL
+    assert lamps(simulation) == LampState(tuple(sorted((site("schedule"), site("do_filp_open")))))
+    assert simulation.core.state().tracer == "function" and not simulation.core.ftrace_disabled
+    titles = [event.title for event in simulation.log if isinstance(event, PlanEnded)]
+    assert [title for title in titles if title.startswith("light")] == ["light schedule", "light do_filp_open"]
+    assert titles.index("light schedule") < titles.index("echo function > current_tracer")
+    assert logged(simulation)[-2:] == ["lamps: 1 lit", "lamps: 2 lit"]
+    assert validate_workload(simulation).holds and not simulation.outcome
+
+    simulation.do(Light("schedule", False))
+    simulation.do(Light("do_filp_open", False))
+    simulation.do(SetTracer("nop"))
+    assert simulation.settle_down()
+    assert lamps(simulation) == LampState() and validate_records(simulation).holds
+
+
+def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulation) -> None:
+    simulation.do(Light("vfs_read"))
+    assert simulation.settle_down()
+    event = next(event for event in simulation.log if isinstance(event, Lit))
+    assert event.is_beat
+    assert sentence(event, IMAGE, simulation.protocol) == "The lamp at vfs_read is on."
+
+
+def test_history_goes_back_and_forwards_over_its_change(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simkernel.sim.simulation.CHECKPOINT_ENTRIES", 16)
+    before, dark = simulation.position, state_digest(simulation)
+    simulation.do(Light("schedule"))
+    assert simulation.run_until(lambda now: now.task.poke.busy, 1_000_000)
+    middle, changing = simulation.position, state_digest(simulation)
+    assert simulation.settle_down()
+    after, lit = simulation.position, state_digest(simulation)
+    assert len({dark, changing, lit}) == 3
+    for position, digest, held in ((middle, changing, ()), (before, dark, ()), (after, lit, (site("schedule"),))):
+        simulation.goto(position)
+        assert (state_digest(simulation), lamps(simulation).lit) == (digest, held)
+
+
+def test_its_state_alone_makes_another_digest(simulation: Simulation) -> None:
+    digest = state_digest(simulation)
+    simulation.subsystem(Lamps).restore(LampState(failures=1))
+    assert state_digest(simulation) != digest
+
+
+def test_its_command_is_part_of_a_moment(simulation: Simulation) -> None:
+    simulation.do(SetFilter("filter", "vfs_read"))
+    simulation.do(Light("schedule"))
+    assert simulation.run_until(lambda now: any(isinstance(one, BatchReleased) for one in now.log), 5_000_000)
+    text = moment_string(simulation)
+    opened = Moment.from_string(text, BOTH).open()
+    assert state_digest(opened) == state_digest(simulation) and opened.log == simulation.log
+    with pytest.raises(LearnerError, match="light"):
+        open_moment(text)
+
+
+def test_what_it_cannot_do_is_refused_and_changes_nothing(simulation: Simulation) -> None:
+    digest = state_digest(simulation)
+    for command, says in ((Light("no_such"), "no_such"), (Light("schedule", False), "off already")):
+        with pytest.raises(LearnerError, match=says):
+            simulation.do(command)
+        assert state_digest(simulation) == digest
+    with pytest.raises(LearnerError, match="there are the subsystems ftrace"):
+        Simulation.boot(Options(), IMAGE).do(Light("schedule"))
+
+
+def test_what_has_become_impossible_in_the_queue_is_refused_when_its_turn_comes(simulation: Simulation) -> None:
+    simulation.do(Light("schedule"))
+    simulation.do(Light("schedule"))
+    with pytest.raises(LearnerError, match="no_such"):
+        simulation.do(Light("no_such"))
+    assert simulation.settle_down()
+    assert logged(simulation)[-1] == "lamps: the lamp at schedule is on already"
+    assert lamps(simulation) == LampState((site("schedule"),))
+
+
+def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simulation: Simulation) -> None:
+    simulation.do(SetFilter("filter", "schedule"))
+    simulation.do(SetTracer("function"))
+    simulation.do(Light("schedule"))
+    assert simulation.settle_down()
+    assert simulation.read(site("schedule"), 1)[0] == CALL
+    assert lamps(simulation) == LampState(failures=1)
+    assert logged(simulation)[-1] == f"lamps: the site at {site('schedule'):#x} is not what it should be"
+    assert not simulation.core.ftrace_disabled
+    simulation.do(SetTracer("nop"))
+    simulation.do(Light("schedule"))
+    assert simulation.settle_down()
+    assert lamps(simulation).lit == (site("schedule"),)
+
+
+def test_a_site_of_two_bytes_is_verified_by_two(simulation: Simulation) -> None:
+    at = np.array([site("schedule")], np.uint64)
+    good, bad = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (b"\x0f\x1f", b"\x66\x90"))
+    assert Verify(at, good).mismatch(simulation.machine) is None
+    assert Verify(at, bad).mismatch(simulation.machine) == Failure(errno.EINVAL, site("schedule"), b"\x66\x90")
+
+
+# --- no closed union -------------------------------------------------------------------------------------------------
+
+
+def kinds(root: type) -> set[str]:
+    """The names of the classes that derive from one, and its own."""
+    classes: list[type] = root.__subclasses__()
+    below = [name for one in classes for name in kinds(one)]
+    return {root.__name__, *below}
+
+
+def asked_for(tree: ast.AST) -> Iterator[str]:
+    """The classes that some code asks for: in the patterns of a match, and in isinstance()."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.MatchClass):
+            yield ast.unparse(node.cls).rpartition(".")[2]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            yield from (part.rpartition(".")[2] for part in ast.unparse(node.args[1]).strip("()").split(" | "))
+
+
+def test_what_the_search_for_unions_finds() -> None:
+    code = "match x:\n    case a.Verify(): pass\nisinstance(x, Store | b.Note)\nisinstance(x, SetTracer)"
+    assert sorted(asked_for(ast.parse(code))) == ["Note", "SetTracer", "Store", "Verify"]
+
+
+def test_the_engine_asks_no_step_and_no_command_what_it_is() -> None:
+    """Within patching/ and ftrace/ too: but for the task's own command, and the roots."""
+    closed = (kinds(Step) | kinds(Command)) - {"Step", "Command", "FtraceCommand"}
+    assert {"Verify", "PutOps", "SetTracer", "UseProtocol"} <= closed
+    found = {
+        (path.name, name)
+        for path in Path(simkernel.__file__).parent.rglob("*.py")
+        for name in asked_for(ast.parse(path.read_text(encoding="utf-8")))
+        if name in closed
+    }
+    assert found == {("task.py", "UseProtocol")}

@@ -1,0 +1,119 @@
+"""A subsystem in one file: `Light("schedule")` makes the site of a function a jump to the next instruction.
+
+It shows what a subsystem has to bring, and shares the patching task with ftrace. It knows of its sites alone: where it
+finds one that ftrace has changed, its plan fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simkernel.errors import LearnerError
+from simkernel.events import Event
+from simkernel.kernel import KernelImage
+from simkernel.machine import Machine
+from simkernel.patching.commands import Command, Name
+from simkernel.patching.log import KernelLog
+from simkernel.patching.plan import Failure, Plan, Step, Turn
+from simkernel.patching.poke import TextPoke
+from simkernel.patching.site import Form, Kind, Patch, Site
+from simkernel.patching.steps import Note, PokeOne, Verify
+from simkernel.patching.subsystem import Subsystem
+
+LIT = b"\xe9\0\0\0\0"  # jmp to the next instruction
+LAMP = Kind("lamp", (Form("NOP", b"\x0f\x1f"), Form("jump", b"\xe9")))
+
+
+@dataclass(frozen=True, slots=True)
+class Light(Command):
+    """The site of a function becomes a jump; with `on` False a NOP again."""
+
+    tag: ClassVar[str] = "light"
+    function: Name
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lit(Event):
+    """A site is another now."""
+
+    is_beat: ClassVar[bool] = True
+    site: int
+    on: bool
+
+    def sentence(self, place: Callable[[int], str]) -> str:
+        return f"The lamp at {place(self.site)} is {'on' if self.on else 'off'}."
+
+
+@dataclass(frozen=True, slots=True)
+class LampState:
+    """The sites that are lit, ascending; how many plans have failed."""
+
+    lit: tuple[int, ...] = ()
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Switch(Step):
+    """The change is done: the state says so, and an event."""
+
+    site: int
+    on: bool
+
+    def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        return Turn([Lit(site=self.site, on=self.on)])
+
+    def after(self, state: LampState) -> LampState:
+        others = {site for site in state.lit if site != self.site}
+        return replace(state, lit=tuple(sorted(others | {self.site} if self.on else others)))
+
+
+class Lamps(Subsystem):
+    """All lamps of a kernel."""
+
+    name: ClassVar[str] = "lamps"
+    commands: ClassVar[tuple[type[Command], ...]] = (Light,)
+
+    def __init__(self, image: KernelImage, nop: bytes) -> None:
+        self.image, self.nop = image, nop
+        self._state = LampState()
+
+    @classmethod
+    def of(cls, machine: Machine, image: KernelImage, nop: bytes, log: KernelLog) -> Lamps:
+        return cls(image, nop)
+
+    def state(self) -> LampState:
+        return self._state
+
+    def restore(self, state: LampState) -> None:
+        self._state = state
+
+    def check(self, command: Command) -> None:
+        assert isinstance(command, Light)
+        self.image.site_of(self.image.symbol(command.function))
+
+    def plan(self, command: Command) -> Plan:
+        assert isinstance(command, Light)
+        site = self.image.site_of(self.image.symbol(command.function))
+        if (site in self._state.lit) == command.on:
+            raise LearnerError(f"the lamp at {command.function} is {'on' if command.on else 'off'} already")
+        old, new = (self.nop, LIT) if command.on else (LIT, self.nop)
+        title = f"light {command.function}"
+        steps = (
+            Verify(np.array([site], np.uint64), np.frombuffer(old, np.uint8).reshape(1, -1)),
+            PokeOne(Patch(Site(site, len(LIT), LAMP), old, new), title),
+            Switch(site, command.on),
+            Note(f"lamps: {len(self._state.lit) + (1 if command.on else -1)} lit"),
+        )
+        return Plan(title, steps)
+
+    def after(self, step: Step) -> None:
+        self._state = step.after(self._state)
+
+    def fail(self, failure: Failure) -> list[str]:
+        self._state = replace(self._state, failures=self._state.failures + 1)
+        return [f"lamps: the site at {failure.site:#x} is not what it should be"]
