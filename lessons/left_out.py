@@ -17,7 +17,6 @@ from lessons.scenarios import SCENARIOS, NeverEnds, Scenario, begin
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import protocol_of
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.sim.simulation import Simulation
 
@@ -96,9 +95,8 @@ the line that ends behind byte 2 holds 0F 1F 44, the next one two bytes of the c
 
 def left_out(scenario: Scenario, phase: str) -> Scenario:
     """The scenario by the protocol without a phase; LearnerError where it has none of that name."""
-    variant = f"{scenario.protocol} without {phase}"
-    protocol_of(variant)
-    return replace(scenario, protocol=variant, near=(), moves=())
+    options = replace(scenario.options, protocol=scenario.options.protocol.without(phase))
+    return replace(scenario, options=options, near=(), moves=())
 
 
 def first_failure(
@@ -172,7 +170,7 @@ def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failu
     near = () if any(isinstance(move, Interrupts) for move in moves) else (Near(1),)
     changed = replace(left_out(scenario, phase), near=near)
     try:
-        simulation = begin(replace(changed, options=replace(scenario.options, model=model)))
+        simulation = begin(replace(changed, options=replace(changed.options, model=model)))
         start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
         Director(simulation, site).play(moves)
     except GuestError:
@@ -202,7 +200,7 @@ def leave_out(
     for model in failing_models(scenario, phase):
         try:
             failure = directed_failure(scenario, phase, model) or first_failure(
-                replace(changed, options=replace(scenario.options, model=model)), told, runs
+                replace(changed, options=replace(changed.options, model=model)), told, runs
             )
         except NeverEnds as error:
             raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error

@@ -9,7 +9,7 @@ what the scenario is about. All of it really runs, and who does something else a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lessons.beats import News
 from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, approach
@@ -19,7 +19,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.protocol import Protocol, SyncCores, base_of, protocol_of
+from simkernel.protocol import NAIVE, STOP_MACHINE, Protocol, SyncCores, Variant
 from simkernel.sim.narrate import PATCHER
 from simkernel.sim.narrate.events import cpus as cpu_names
 from simkernel.sim.options import Options
@@ -42,7 +42,7 @@ class Scenario:
     Attributes:
         name: on the command line. title, question: in words. answer: what one has seen, with figures in braces.
         function: whose site is looked at. before: done before the story. commands: the story.
-        options: of the simulation. protocol: as a moment names it ("int3", "int3 without sync 1").
+        options: of the simulation, with the protocol that its story is about.
         near: where CPUs are when the story starts. moves: made by hand in it; after them, and where nothing is given,
         the schedule draws from the seed.
         ends_with: the type of event that ends it; one before the site's batch was released does not count.
@@ -58,7 +58,6 @@ class Scenario:
     commands: tuple[Command, ...]
     before: tuple[Command, ...] = ()
     options: Options = Options(act_odds=96)
-    protocol: str = "int3"
     near: tuple[Near, ...] = ()
     moves: tuple[Move, ...] = ()
     ends_with: str = "BatchReleased"
@@ -70,7 +69,7 @@ class Scenario:
     @property
     def table(self) -> Protocol:
         """The protocol's table."""
-        return protocol_of(self.protocol)
+        return self.options.protocol.table
 
     @property
     def era(self) -> str:
@@ -94,9 +93,10 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     Raises: LearnerError where its function has no site; GuestError where the story does not come to its start.
     """
     told("booting")
-    table, whole = scenario.table, protocol_of(base_of(scenario.protocol))
-    booted = whole if whole.nop == table.nop else table
-    simulation = Simulation.boot(scenario.options, protocol=booted)
+    variant = scenario.options.protocol
+    whole = Variant(variant.base)
+    booted = whole if whole.table.nop == variant.table.nop else variant
+    simulation = Simulation.boot(replace(scenario.options, protocol=booted))
     symbol = simulation.image.symbol(scenario.function)
     if not symbol.traced:
         raise LearnerError(f"{scenario.function} is notrace: no site stands at its start")
@@ -104,8 +104,8 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
         simulation.do(command)
     told("getting ready")
     simulation.settle_down(BOUND)
-    if booted != table:  # what was traced before was traced well
-        simulation.do(UseProtocol(scenario.protocol))
+    if booted != variant:  # what was traced before was traced well
+        simulation.do(UseProtocol(variant))
     for command in scenario.commands:
         simulation.do(command)
     site = simulation.image.site_of(symbol)
@@ -272,8 +272,7 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, protocol="naive"),
-            protocol="naive",
+            options=Options(act_odds=96, protocol=Variant(NAIVE)),
             near=(Near(1),),
             moves=(Through("write byte 4"), Goes(1, "SiteRan"), Goes(1, "Oopsed")),
             ends_with="Oopsed",
@@ -308,8 +307,7 @@ SCENARIOS: dict[str, Scenario] = {
             function="nmi_handle",
             before=_one("nmi_handle"),
             commands=(ON,),
-            options=Options(act_odds=96, protocol="stop_machine"),
-            protocol="stop_machine",
+            options=Options(act_odds=96, protocol=Variant(STOP_MACHINE)),
             moves=(
                 Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Through("unpark"),
                 Goes(1, "SiteRan"), Goes(1, "Oopsed"),

@@ -25,6 +25,7 @@ FILES = {
     "tests/overhead/test_mix.py": "overhead: the mix of instructions",
     "tests/overhead/test_sites.py": "overhead: counts of the protocol for many sites",
     "tests/test_protocol.py": "protocol: tables and what is refused",
+    "tests/test_variant.py": "protocol: changes, their names, and the door at which a name becomes a value",
     "tests/test_snapshot.py": "snapshot: all that is seen, at every step",
     "tests/test_tracefs.py": "tracers: ftrace's files, as Linux formats them",
     "tests/test_architecture.py": "the packages' imports",

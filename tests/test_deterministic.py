@@ -13,6 +13,7 @@ from simkernel import tracefs
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
+from simkernel.protocol import parse
 from simkernel.schedule import Policy
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
@@ -30,8 +31,8 @@ RUNS = [
     Options(cpus=2, seed=1, model=FetchModel.BYTE, patch_quantum=30),
     Options(cpus=3, seed=2, model=FetchModel.PIECES, patch_quantum=30, nmi_odds=1000),
     Options(cpus=2, seed=3, model=FetchModel.LINE, policy=Policy.LATE, schedule="round-robin", patch_quantum=64),
-    Options(cpus=2, seed=4, model=FetchModel.INSTANT, protocol="stop_machine", patch_quantum=30),
-    Options(cpus=2, seed=5, model=FetchModel.BYTE, protocol="naive", patch_quantum=2),
+    Options(cpus=2, seed=4, model=FetchModel.INSTANT, protocol=parse("stop_machine"), patch_quantum=30),
+    Options(cpus=2, seed=5, model=FetchModel.BYTE, protocol=parse("naive"), patch_quantum=2),
 ]
 IDS = ["byte", "pieces", "line", "stop_machine", "naive"]
 

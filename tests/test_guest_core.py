@@ -8,7 +8,7 @@ from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
 from simkernel.patching.poke import Batch, TextPoke
-from simkernel.protocol import INT3_PROTOCOL
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Run
 from simkernel.trace import ringbuffer
 from tests.guest.core_kernel import CoreKernel, core_image
@@ -233,7 +233,7 @@ def int3_everywhere(kernel: CoreKernel, trampoline: int = 0) -> TextPoke:
         call_patch(int(site), insn.NOP5, insn.call(int(site), trampoline) if trampoline else insn.NOP5)
         for site in kernel.image.mcount_loc
     ]
-    poke = TextPoke(kernel.machine, INT3_PROTOCOL)
+    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
     poke.begin(Batch.of(pokes))
     poke.act()
     poke.act()
@@ -270,7 +270,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
         site = target(kernel)
         low = [at for at in others if at < site][:before]
         high = [at for at in others if at > site][: size - 1 - before]
-        poke = TextPoke(kernel.machine, INT3_PROTOCOL)
+        poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
         poke.begin(Batch.of([call_patch(at, insn.NOP5, insn.NOP5) for at in [*low, site, *high]]))
         poke.act()
         kernel.machine.write_code(site, b"\xcc", fresh=True)
@@ -281,7 +281,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
 
 def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
-    poke = TextPoke(kernel.machine, INT3_PROTOCOL)
+    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
     poke.begin(Batch.of([call_patch(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
     poke.act()
     kernel.machine.write_code(target(kernel), b"\xcc", fresh=True)
@@ -307,7 +307,7 @@ def test_an_int3_that_comes_after_its_batch_is_nobodys() -> None:
 
 def emulate_at(kernel: CoreKernel, opcode: int) -> None:
     """An int3 at the target, with an entry of the batch that says what to do."""
-    poke = TextPoke(kernel.machine, INT3_PROTOCOL)
+    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
     poke.begin(Batch.of([call_patch(target(kernel), insn.NOP5, insn.NOP5)]))
     poke.act()
     kernel.machine.memory.write(layout.TP_VEC + layout.TP_OPCODE, bytes([opcode]))

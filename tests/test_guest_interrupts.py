@@ -8,7 +8,7 @@ from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
 from simkernel.patching.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, TextPoke
-from simkernel.protocol import INT3_PROTOCOL
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Nmi, Run
 from tests.guest.core_kernel import CoreKernel
 from tests.patches import call_patch
@@ -29,7 +29,7 @@ def busy_kernel() -> CoreKernel:
     kernel.call_from("stub_add_second", kernel.image.address("ftrace_regs_caller"))
     kernel.call_from("schedule", kernel.image.address("ftrace_caller"))
     site = kernel.site("stub_add")
-    poke = TextPoke(kernel.machine, INT3_PROTOCOL)
+    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
     poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, trampoline))]))
     poke.act()
     kernel.machine.write_code(site, b"\xcc", fresh=True)

@@ -19,6 +19,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.patching.poke import TextPoke
+from simkernel.protocol import parse
 from simkernel.schedule import Run
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -156,9 +157,9 @@ COMMANDS = (
 
 TO_A_TRAP_GATE_AND_BACK = (
     SetFilter("filter", "vfs_*"),
-    UseProtocol("int3 through a trap gate"),
+    UseProtocol(parse("int3 through a trap gate")),
     SetTracer("function"),
-    UseProtocol("int3"),
+    UseProtocol(parse("int3")),
     SetTracer("nop"),
 )
 
@@ -179,7 +180,7 @@ def carried_out(simulation: Simulation, watch: Watch, commands: Iterable[Command
     [(FetchModel.PIECES, "int3"), (FetchModel.BYTE, "int3"), (FetchModel.LINE, "stop_machine")],
 )
 def test_the_host_writes_where_the_list_says(watch: Watch, model: FetchModel, protocol: str) -> None:
-    options = Options(model=model, protocol=protocol, patch_quantum=64, act_odds=256, nmi_odds=1500)
+    options = Options(model=model, protocol=parse(protocol), patch_quantum=64, act_odds=256, nmi_odds=1500)
     simulation = Simulation.boot(options)
     carried_out(simulation, watch, COMMANDS)
     for _ in range(200):

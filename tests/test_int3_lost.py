@@ -11,7 +11,7 @@ import pytest
 from simkernel.events import BatchReleased, Int3Taken, Oopsed, SyncEnded
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import KernelImage, Segment, layout
-from simkernel.protocol import INT3_PROTOCOL, Protocol
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Act, Run
 from simkernel.sim.oops import read_oops
 from simkernel.sim.options import Options
@@ -48,9 +48,12 @@ def with_handler_that_claims_nothing() -> KernelImage:
     return patched(image, image.address("poke_int3_handler"), b"", CLAIM_NOTHING)
 
 
-def trapped(image: KernelImage, protocol: Protocol = INT3_PROTOCOL) -> tuple[Simulation, int]:
+INT3 = Variant(INT3_PROTOCOL)
+
+
+def trapped(image: KernelImage, variant: Variant = INT3) -> tuple[Simulation, int]:
     """Two CPUs, and one of them at the first instruction of the handler; sync 1 is over."""
-    simulation = Simulation.boot(Options(cpus=2), image, protocol)
+    simulation = Simulation.boot(Options(cpus=2, protocol=variant), image)
     simulation.do(SetFilter("filter", SITE))
     assert simulation.settle_down()
     site = image.site_of(image.symbol(SITE))
@@ -84,8 +87,8 @@ def test_a_trap_gate_loses_the_int3_that_was_taken_before_the_release(whose: str
     """With IF on in the handler, all syncs are answered before it has counted itself in: release waits for nobody."""
     image = with_trap_gate() if whose == "the guest's" else KernelImage.default()
     trap = whose != ""
-    protocol = INT3_PROTOCOL.through_trap_gate() if whose == "the protocol's" else INT3_PROTOCOL
-    simulation, cpu = trapped(image, protocol)
+    variant = INT3.through_trap_gate() if whose == "the protocol's" else INT3
+    simulation, cpu = trapped(image, variant)
     assert simulation.machine.interrupts_on(cpu) == trap
     finish_the_batch(simulation)
     simulation.step(Run(cpu, 2_000))

@@ -206,8 +206,8 @@ def test_the_scenarios_own_model_comes_first_where_one_of_its_orders_of_events_f
 ) -> None:
     """Whether one does is asked of the explorer; where none does, another model takes its place, and it is said."""
     scenario = in_model(model)
-    table = left_out.left_out(scenario, phase).table
-    fails = not explore(Question(table, place="across", model=model)).safe
+    variant = left_out.left_out(scenario, phase).options.protocol
+    fails = not explore(Question(variant, place="across", model=model)).safe
     failure = left_out.directed_failure(scenario, phase, left_out.failing_models(scenario, phase)[0])
     if (phase, model) == ("sync 1", FetchModel.LINE):
         assert fails and failure is None  # its one mixture is a NOP: the test below
@@ -231,7 +231,7 @@ def test_the_cache_line_story_without_sync_1_survives_its_mixture() -> None:
     assert ran == [patch.old.data[:3] + patch.new.data[3:]]
     (one,) = disasm.decode(ran[0], site)
     assert one.text.startswith("nop") and len(one.bytes) == 5
-    question = Question(scenario.table, place="across", model=FetchModel.LINE)
+    question = Question(scenario.options.protocol, place="across", model=FetchModel.LINE)
     assert {finding.broken for finding in explore_each(question)} - {""} == {"torn"}
     assert first_failure(scenario, runs=20) is None
 
@@ -245,8 +245,8 @@ def test_no_run_of_the_cache_line_story_without_sync_1_dies() -> None:
 @pytest.mark.parametrize("model", list(FetchModel), ids=lambda model: model.value)
 def test_that_no_run_goes_wrong_is_said_where_no_order_of_events_does(phase: str, model: FetchModel) -> None:
     """Of each model in which a story may be told; the known death of the phase may have been in another one."""
-    table = left_out.left_out(SCENARIOS["one"], phase).table
-    safe = all(explore(Question(table, place=place, model=model)).safe for place in PLACES)
+    variant = left_out.left_out(SCENARIOS["one"], phase).options.protocol
+    safe = all(explore(Question(variant, place=place, model=model)).safe for place in PLACES)
     what = KNOWN[phase]
     assert what is not None
     first = left_out.failing_models(in_model(model), phase)[0]

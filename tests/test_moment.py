@@ -13,7 +13,7 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import OWN_COMMANDS
-from simkernel.protocol import INT3_PROTOCOL, protocol_of
+from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import Choice, Nmi, Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import MARK, STRING_LIMIT, Moment, moment_string, open_moment
@@ -88,9 +88,9 @@ def test_a_place_that_was_gone_back_to(image: KernelImage) -> None:
 
 
 def test_a_protocol_without_a_phase_has_a_name(image: KernelImage) -> None:
-    protocol = INT3_PROTOCOL.without("sync 1").without("sync 2")
-    assert protocol_of(protocol.name) == protocol
-    simulation = Simulation.boot(Options(seed=1), image, protocol)
+    variant = Variant(INT3_PROTOCOL).without("sync 1").without("sync 2")
+    assert parse(variant.name) == variant
+    simulation = Simulation.boot(Options(seed=1, protocol=variant), image)
     for command in TRACE:
         simulation.do(command)
     simulation.run(2_000)
@@ -98,7 +98,7 @@ def test_a_protocol_without_a_phase_has_a_name(image: KernelImage) -> None:
 
 
 def test_a_protocol_of_ones_own_has_none(image: KernelImage) -> None:
-    simulation = Simulation.boot(Options(), image, dataclasses.replace(INT3_PROTOCOL, batched=3))
+    simulation = Simulation.boot(Options(protocol=Variant(dataclasses.replace(INT3_PROTOCOL, batched=3))), image)
     with pytest.raises(LearnerError, match="not in the table"):
         moment_string(simulation)
 

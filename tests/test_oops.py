@@ -11,6 +11,7 @@ from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
+from simkernel.protocol import parse
 from simkernel.sim.oops import PF_INSTR, PF_PROT, Oops, read_oops
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -46,7 +47,7 @@ def image() -> KernelImage:
 
 def crashed(image: KernelImage, seed: int) -> Simulation | None:
     """A naive patch under load, if it ended in an oops."""
-    simulation = Simulation.boot(Options(seed=seed, model=FetchModel.BYTE, protocol="naive"), image)
+    simulation = Simulation.boot(Options(seed=seed, model=FetchModel.BYTE, protocol=parse("naive")), image)
     simulation.do(SetTracer("function"))
     simulation.run(400_000)
     return simulation if simulation.outcome else None

@@ -15,7 +15,7 @@ from simkernel.kernel import layout
 from simkernel.patching.emulation import emulated
 from simkernel.patching.poke import Batch
 from simkernel.patching.site import Patch, Site
-from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Protocol
+from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -23,6 +23,7 @@ from simkernel.sim.validate import validate_phase, validate_sites, validate_work
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
 
+INT3 = Variant(INT3_PROTOCOL)
 BOUND = 200_000  # choices
 CYCLES = 12
 
@@ -33,10 +34,10 @@ def label(key: str) -> Patch:
     return label_patch(case.site, case.old, case.new)
 
 
-def running(cpus: int, model: FetchModel, protocol: Protocol = INT3_PROTOCOL) -> Simulation:
+def running(cpus: int, model: FetchModel, variant: Variant = INT3) -> Simulation:
     """The fixture kernel, booted, with a patching task that lets CPUs come by between two actions."""
-    options = Options(cpus=cpus, model=model, act_odds=4, tick_period=50_000)
-    simulation = Simulation.boot(options, kernel(), protocol)
+    options = Options(cpus=cpus, model=model, protocol=variant, act_odds=4, tick_period=50_000)
+    simulation = Simulation.boot(options, kernel())
     simulation.settle_down()
     return simulation
 
@@ -113,7 +114,7 @@ def alone(simulation: Simulation, patches: list[Patch]) -> list[Event]:
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_writes_the_new_bytes_and_nothing_behind_them(name: str) -> None:
-    simulation = running(1, FetchModel.INSTANT, PROTOCOLS[name])
+    simulation = running(1, FetchModel.INSTANT, Variant(PROTOCOLS[name]))
     patches = [label(key) for key in ("key_inside", "key_across", "key_wide")]
     low, high = patches[0].site.address - 16, patches[-1].site.end + 16
     expected = bytearray(simulation.machine.text_read(low, high - low))

@@ -15,6 +15,7 @@ from simkernel.kernel import KernelImage, layout
 from simkernel.machine import Machine
 from simkernel.patching.commands import UseProtocol
 from simkernel.patching.poke import Batch, TextPoke
+from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.simulation import Simulation
 from tests.patches import call_patch
@@ -25,7 +26,7 @@ def ready(function: str, protocol: str = "int3") -> Simulation:
     simulation = Simulation.boot()
     simulation.do(SetFilter("filter", function))
     simulation.settle_down()
-    simulation.do(UseProtocol(protocol))
+    simulation.do(UseProtocol(parse(protocol)))
     return simulation
 
 
@@ -70,7 +71,7 @@ def test_the_guests_own_gate_comes_back_with_a_protocol_that_asks_for_none(after
         (after, "nop"),
         ("int3 through a trap gate", "function"),
     ):
-        simulation.do(UseProtocol(name))
+        simulation.do(UseProtocol(parse(name)))
         simulation.do(SetTracer(tracer))
         simulation.run_until(lambda now: now.task.poke.busy and now.task.poke.state.progress is not None, 5_000_000)
         gates.append(gate_type(simulation))
@@ -82,10 +83,10 @@ def test_a_protocol_is_taken_up_between_batches_only() -> None:
     simulation = ready("vfs_read")
     simulation.do(SetTracer("function"))
     simulation.run_until(lambda now: now.task.poke.busy, 1_000_000)
-    before = simulation.task.poke.protocol
+    before = simulation.task.poke.variant
     with pytest.raises(LearnerError, match="a batch is under way"):
-        simulation.do(UseProtocol("naive"))
-    assert simulation.task.poke.protocol is before
+        simulation.do(UseProtocol(parse("naive")))
+    assert simulation.task.poke.variant is before
 
 
 def test_a_protocol_on_another_nop_is_refused() -> None:
@@ -97,10 +98,10 @@ def test_time_travel_and_moments_know_the_protocol() -> None:
     simulation = ready("vfs_read", "int3 without sync 2")
     place = simulation.position
     simulation.back()
-    assert simulation.task.poke.protocol.name == "int3"
+    assert simulation.task.poke.variant == parse("int3")
     simulation.goto(place)
-    assert simulation.task.poke.protocol.name == "int3 without sync 2"
-    assert open_moment(moment_string(simulation)).task.poke.protocol.name == "int3 without sync 2"
+    assert simulation.task.poke.variant == parse("int3 without sync 2")
+    assert open_moment(moment_string(simulation)).task.poke.variant == parse("int3 without sync 2")
 
 
 class BpPatchingDesc(ctypes.Structure):
@@ -116,7 +117,7 @@ def test_bp_desc_is_laid_out_as_in_linux() -> None:
     image = KernelImage.default()
     assert image.symbol("bp_desc").size == layout.DESC_SIZE
     machine = Machine(image, 1, FetchModel.INSTANT)
-    poke = TextPoke(machine)
+    poke = TextPoke(machine, Variant(INT3_PROTOCOL))
     site = int(image.mcount_loc[3])
     machine.write_code(site, insn.NOP5, fresh=True)
     poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))

@@ -1,4 +1,4 @@
-"""The tables: what memory holds after each phase follows from the writes; changes to a protocol; their names."""
+"""The tables: what memory holds after each phase follows from the writes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from itertools import product
 import pytest
 
 from simkernel import disasm
-from simkernel.errors import LearnerError
 from simkernel.protocol import (
     ATOMIC8,
-    INT3,
     INT3_2012,
     INT3_PROTOCOL,
     NEW,
@@ -25,7 +23,6 @@ from simkernel.protocol import (
     SyncCores,
     Which,
     Write,
-    protocol_of,
 )
 
 
@@ -102,41 +99,6 @@ def test_a_site_in_one_word_is_stored_at_once() -> None:
     assert not second.offsets(0x1000, 5) and not second.offsets(0x1006, 2)
 
 
-def test_a_phase_is_left_out_doubled_and_moved() -> None:
-    names = [phase.name for phase in INT3_PROTOCOL.phases]
-    assert [phase.name for phase in INT3_PROTOCOL.without("sync-2").phases] == names[:3] + names[4:]
-    assert [phase.name for phase in INT3_PROTOCOL.twice("sync 1").phases] == [*names[:2], "sync 1 again", *names[2:]]
-    moved = INT3_PROTOCOL.moved("write head", "write int3")
-    assert [phase.name for phase in moved.phases][:2] == ["write head", "write int3"]
-    assert [phase.memory(3) for phase in moved.phases[:4]] == [
-        (NEW, OLD, OLD),
-        *[(INT3, OLD, OLD)] * 2,
-        (INT3, NEW, NEW),
-    ]
-
-
-@pytest.mark.parametrize(
-    "protocol",
-    [
-        INT3_PROTOCOL.without("sync 1").without("sync 3"),
-        INT3_PROTOCOL.twice("sync 1").moved("release", "sync 3"),
-        INT3_PROTOCOL.moved("write head", "sync 1").twice("release").without("sync 2"),
-        STOP_MACHINE.without("park").on_nop("5x1"),
-        INT3_PROTOCOL.on_nop("jmp+3").through_trap_gate(),
-    ],
-    ids=lambda protocol: protocol.name,
-)
-def test_a_name_tells_what_was_changed(protocol: Protocol) -> None:
-    assert protocol_of(protocol.name) == protocol
-    assert protocol.era == "used by nobody: an experiment"
-
-
-@pytest.mark.parametrize("name", ["int4", "int3 without", "int3 without sync 9", "int3 on nop 6x1", "int3 with sync 1"])
-def test_a_wrong_name_is_refused(name: str) -> None:
-    with pytest.raises(LearnerError):
-        protocol_of(name)
-
-
 def test_nop_forms_are_five_bytes() -> None:
     assert {len(form) for form in NOP_FORMS.values()} == {5}
 
@@ -146,9 +108,3 @@ def test_the_jump_is_linuxs_fallback_one_jump_over_three_nops() -> None:
     jump, *behind = disasm.decode(NOP_FORMS["jmp+3"], 0x1000)
     assert (jump.mnemonic, jump.size, jump.target) == ("jmp", 2, 0x1005)
     assert [one.text for one in behind] == ["nop"] * 3
-
-
-def test_a_phase_is_found_by_the_name_that_older_moments_hold() -> None:
-    assert protocol_of("stop_machine without go on") == protocol_of("stop_machine without unpark")
-    with pytest.raises(LearnerError, match="has no phase 'go on'"):
-        protocol_of("int3 without go on")

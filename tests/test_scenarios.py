@@ -139,7 +139,7 @@ def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(playe
 def test_by_int3_the_same_change_survives_nmis_at_every_moment(model: FetchModel) -> None:
     """Its handler works in an NMI: some of them take the int3, and do the new instruction."""
     options = Options(cpus=2, model=model)
-    simulation = begin(replace(SCENARIOS["nmi"], options=options, protocol="int3", moves=()))
+    simulation = begin(replace(SCENARIOS["nmi"], options=options, moves=()))
     start, site = simulation.position, simulation.image.site_of(simulation.image.symbol("nmi_handle"))
     taken = 0
     for seed in range(8):

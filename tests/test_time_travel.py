@@ -21,7 +21,7 @@ from simkernel.kernel import KernelImage
 from simkernel.machine import Machine
 from simkernel.patching.commands import Command
 from simkernel.patching.task import PatchingTask
-from simkernel.protocol import PROTOCOLS
+from simkernel.protocol import PROTOCOLS, parse
 from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
@@ -41,7 +41,7 @@ OPTIONS = st.builds(
     model=st.sampled_from(FetchModel),
     policy=st.sampled_from(Policy),
     schedule=st.sampled_from(["seeded", "round-robin"]),
-    protocol=st.sampled_from(sorted(PROTOCOLS)),
+    protocol=st.sampled_from(sorted(PROTOCOLS)).map(parse),
     patch_quantum=st.integers(1, 40),
     act_odds=st.integers(8, 256),
     nmi_odds=st.sampled_from([0, 2000]),

@@ -14,7 +14,7 @@ from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.kernel import KernelImage, layout
-from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol
+from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -35,9 +35,12 @@ def image() -> KernelImage:
     return KernelImage.default()
 
 
-def tracing(image: KernelImage, model: FetchModel, seed: int, protocol: Protocol = INT3_PROTOCOL) -> Simulation:
+INT3 = Variant(INT3_PROTOCOL)
+
+
+def tracing(image: KernelImage, model: FetchModel, seed: int, variant: Variant = INT3) -> Simulation:
     """A simulation that is about to trace a few functions."""
-    simulation = Simulation.boot(Options(seed=seed, model=model, act_odds=128), image, protocol)
+    simulation = Simulation.boot(Options(seed=seed, model=model, act_odds=128, protocol=variant), image)
     simulation.do(SetFilter("filter", "vfs_read\nschedule\n"))
     simulation.do(SetTracer("function"))
     return simulation
@@ -53,30 +56,30 @@ def watch(simulation: Simulation, limit: int = 1_000) -> list[Verdict]:
 
 
 @pytest.mark.parametrize("model", list(FetchModel))
-@pytest.mark.parametrize("protocol", [INT3_PROTOCOL, STOP_MACHINE], ids=lambda p: str(p.name))
-def test_all_hold_at_every_step_of_a_safe_protocol(image: KernelImage, model: FetchModel, protocol: Protocol) -> None:
-    simulation = tracing(image, model, 11, protocol)
+@pytest.mark.parametrize("variant", [INT3, Variant(STOP_MACHINE)], ids=lambda v: str(v.name))
+def test_all_hold_at_every_step_of_a_safe_protocol(image: KernelImage, model: FetchModel, variant: Variant) -> None:
+    simulation = tracing(image, model, 11, variant)
     assert not watch(simulation)
     simulation.do(SetTracer("nop"))
     assert not watch(simulation)
 
 
 @pytest.mark.parametrize(
-    ("protocol", "model"),
+    ("variant", "model"),
     [
-        (NAIVE, FetchModel.INSTANT),
-        (NAIVE, FetchModel.PIECES),
-        (NAIVE, FetchModel.BYTE),
-        (INT3_PROTOCOL.without("sync 1"), FetchModel.BYTE),
-        (INT3_PROTOCOL.without("sync 2"), FetchModel.BYTE),
-        (INT3_PROTOCOL.without("write int3").without("sync 1"), FetchModel.INSTANT),
+        (Variant(NAIVE), FetchModel.INSTANT),
+        (Variant(NAIVE), FetchModel.PIECES),
+        (Variant(NAIVE), FetchModel.BYTE),
+        (INT3.without("sync 1"), FetchModel.BYTE),
+        (INT3.without("sync 2"), FetchModel.BYTE),
+        (INT3.without("write int3").without("sync 1"), FetchModel.INSTANT),
     ],
     ids=lambda value: str(getattr(value, "name", value)),
 )
 def test_a_broken_protocol_is_found_with_the_cpu_and_the_byte(
-    image: KernelImage, protocol: Protocol, model: FetchModel
+    image: KernelImage, variant: Variant, model: FetchModel
 ) -> None:
-    found = [v for seed in range(2) for v in watch(tracing(image, model, seed, protocol), 40) if v.cpu is not None]
+    found = [v for seed in range(2) for v in watch(tracing(image, model, seed, variant), 40) if v.cpu is not None]
     assert found
     sites = {int(site) for site in image.mcount_loc} | {image.address(f"ftrace_{r}call") for r in ("", "regs_")}
     for verdict in found:
@@ -85,8 +88,8 @@ def test_a_broken_protocol_is_found_with_the_cpu_and_the_byte(
 
 
 def test_without_sync_3_a_site_outside_of_any_batch_is_not_settled(image: KernelImage) -> None:
-    protocol = INT3_PROTOCOL.without("sync 3")
-    found = [v for seed in range(5) for v in watch(tracing(image, FetchModel.BYTE, seed, protocol), 3)]
+    variant = INT3.without("sync 3")
+    found = [v for seed in range(5) for v in watch(tracing(image, FetchModel.BYTE, seed, variant), 3)]
     assert any(verdict.name == "sites" and "in no batch" in verdict.detail for verdict in found)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from simkernel.protocol import base_of
 from tui.plain import phase_lines, site_lines
 
 if TYPE_CHECKING:
@@ -155,8 +154,8 @@ class Narrator:
 
     def _claim(self) -> str:
         """What the table says holds here; of a protocol that is changed it need not."""
-        name = self.simulation.task.poke.protocol.name
-        return "Now true" if base_of(name) == name else f"True of {base_of(name)}"
+        variant = self.simulation.task.poke.variant
+        return f"True of {variant.base.name}" if variant.changes else "Now true"
 
     def _named(self, name: str) -> Phase | None:
         """The protocol's phase of that name, None where it has none."""

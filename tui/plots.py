@@ -10,7 +10,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from simkernel.overhead.published import published
-from simkernel.protocol import SyncCores, protocol_of
+from simkernel.protocol import INT3_PROTOCOL, SyncCores
 from tui.bars import LINE, SMALL, Bar, Chart
 
 if TYPE_CHECKING:
@@ -64,10 +64,9 @@ def sites_plots(rows: Sequence[Patched]) -> tuple[Plot, Plot]:
 
 def _sync_sentence(row: Patched) -> str:
     """What the syncs of so many sites come from."""
-    protocol = protocol_of("int3")
-    each = sum(isinstance(phase.action, SyncCores) for phase in protocol.phases)
+    each, most = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases), INT3_PROTOCOL.batched
     return (
-        f"{row.syncs:,} syncs for {row.sites:,} sites: {row.batches:,} batches of at most {protocol.batched} sites "
+        f"{row.syncs:,} syncs for {row.sites:,} sites: {row.batches:,} batches of at most {most} sites "
         f"share {each} each."
     )
 

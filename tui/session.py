@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simkernel.errors import GuestError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from simkernel.ftrace.filters import FunctionNames
     from simkernel.kernel import KernelImage
     from simkernel.patching.commands import Command
+    from simkernel.protocol import Variant
     from simkernel.sim.options import Options as EngineOptions
     from simkernel.sim.simulation import Simulation
 
@@ -19,13 +21,13 @@ SLICE = 100_000  # instructions between two looks at the progress line
 BRISK, CLOSE = (16, 256), (1, 24)  # patch_quantum and act_odds: where nobody looks at single steps, and where one does
 
 
-def engine_options(options: Options, protocol: str = "int3", pace: tuple[int, int] = BRISK) -> EngineOptions:
+def engine_options(options: Options, variant: Variant | None = None, pace: tuple[int, int] = BRISK) -> EngineOptions:
     """The engine's options for a command's."""
     from simkernel.hw.fetch import FetchModel
     from simkernel.schedule import Policy
     from simkernel.sim.options import Options as EngineOptions
 
-    return EngineOptions(
+    made = EngineOptions(
         cpus=options.cpus,
         seed=options.seed,
         model=FetchModel(options.model),
@@ -33,10 +35,10 @@ def engine_options(options: Options, protocol: str = "int3", pace: tuple[int, in
         kernel=None if options.kernel is None else str(options.kernel),
         functions=options.functions,
         ibt=options.ibt,
-        protocol=protocol,
         patch_quantum=pace[0],
         act_odds=pace[1],
     )
+    return made if variant is None else replace(made, protocol=variant)
 
 
 def image_of(options: Options) -> KernelImage:
@@ -55,14 +57,17 @@ def names_of(image: KernelImage) -> FunctionNames:
 
 
 def boot(
-    options: Options, protocol: str = "int3", image: KernelImage | None = None, pace: tuple[int, int] = BRISK
+    options: Options,
+    variant: Variant | None = None,
+    image: KernelImage | None = None,
+    pace: tuple[int, int] = BRISK,
 ) -> Simulation:
     """A booted kernel; `image` where it is at hand already."""
     from simkernel.sim.simulation import Simulation
 
     image = image or image_of(options)
     with progress("booting"):
-        return Simulation.boot(engine_options(options, protocol, pace), image)
+        return Simulation.boot(engine_options(options, variant, pace), image)
 
 
 def carry_out(simulation: Simulation, options: Options, *commands: Command) -> None:

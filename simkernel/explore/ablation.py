@@ -15,7 +15,7 @@ from simkernel.explore.question import CHANGES_IN_WORDS, Finding, Question, expl
 from simkernel.explore.reasons import SAFE, verdict_of, why
 from simkernel.explore.replay import Stages, replay
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, STOP_MACHINE, Protocol
+from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, STOP_MACHINE, Variant
 
 TAKEN_APART = (INT3_PROTOCOL, INT3_2012, STOP_MACHINE)
 CPUS = 2
@@ -70,18 +70,20 @@ class Cell:
         return ", ".join(f"{one.broken} {len(one.schedule)}" for one in shown) or SAFE
 
 
-def protocols() -> Iterator[tuple[str, Protocol]]:
-    """(row, protocol): each whole, some without each phase, and int3 through a trap gate and on other NOPs."""
+def variants() -> Iterator[tuple[str, Variant]]:
+    """(row, variant): each protocol whole, some without each phase, and int3 through a trap gate and on other NOPs."""
     for protocol in PROTOCOLS.values():
-        yield protocol.name, protocol
+        whole = Variant(protocol)
+        yield whole.name, whole
         if protocol in TAKEN_APART:
             for phase in protocol.phases:
-                yield f"... without {phase.name}", protocol.without(phase.name)
-    yield "int3 through a trap gate", INT3_PROTOCOL.through_trap_gate()
+                yield f"... without {phase.name}", whole.without(phase.name)
+    int3, stop_machine = Variant(INT3_PROTOCOL), Variant(STOP_MACHINE)
+    others = [int3.through_trap_gate()]
     for form, nop in NOP_FORMS.items():
         if nop != INT3_PROTOCOL.nop:
-            for protocol in (INT3_PROTOCOL, STOP_MACHINE):
-                yield f"{protocol.name} on nop {form}", protocol.on_nop(form)
+            others += [int3.on_nop(form), stop_machine.on_nop(form)]
+    yield from ((variant.name, variant) for variant in others)
 
 
 def rows(change: str) -> Iterator[list[Cell]]:
@@ -89,15 +91,15 @@ def rows(change: str) -> Iterator[list[Cell]]:
 
     With NMIs a row has the first only; it is there for int3, and where NMIs change the verdict.
     """
-    for row, protocol in protocols():
-        questions = [Question(protocol, change, place, model, CPUS) for model, place in product(FetchModel, PLACES)]
+    for row, variant in variants():
+        questions = [Question(variant, change, place, model, CPUS) for model, place in product(FetchModel, PLACES)]
         cells = [Cell(row, question, explore_each(question)) for question in questions]
         yield cells
         asked = [replace(question, nmi=True) for question in questions if question.place == "inside"]
         with_nmis = [Cell(f"{row}, with NMIs", question, explore_each(question)) for question in asked]
         inside = (cell for cell in cells if cell.question.place == "inside")
         same = all(verdict_of(a.findings) == verdict_of(b.findings) for a, b in zip(inside, with_nmis, strict=True))
-        if protocol == INT3_PROTOCOL or not same:
+        if variant == Variant(INT3_PROTOCOL) or not same:
             yield with_nmis
 
 
@@ -154,7 +156,7 @@ def values(with_moments: bool) -> Iterator[dict[str, object]]:
         for cell in (cell for cells in rows(change) for cell in cells):
             asked = cell.question
             yield {
-                "protocol": asked.protocol.name,
+                "protocol": asked.variant.name,
                 "row": cell.row,
                 "change": change,
                 "model": asked.model.value,

@@ -11,7 +11,7 @@ from simkernel.explore.search import STATES, Progress, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import Protocol
+from simkernel.protocol import Protocol, Variant
 
 MAX_CPUS = 4
 PLACES_IN_WORDS = {"inside": "inside a line", "across": "across two lines"}
@@ -25,14 +25,14 @@ class Question:
     """Is this protocol safe for this change, in this model?
 
     Attributes:
-        protocol: its table. change, place: of a call site of the default kernel, see `case.py`.
-        model: of fetching. cpus: 1 to 4.
+        variant: the protocol, and what is changed in it. model: of fetching. cpus: 1 to 4.
+        change, place: of a call site of the default kernel, see `case.py`.
         properties: what is looked for. bound: states after which the search gives up.
         nmi: NMIs come, and nothing else runs the site; False: none comes.
         on: another site, and its change, in the place of what `change`, `place` and `nmi` say.
     """
 
-    protocol: Protocol
+    variant: Variant
     change: str = "nop-call"
     place: str = "inside"
     model: FetchModel = FetchModel.BYTE
@@ -41,6 +41,11 @@ class Question:
     bound: int = STATES
     nmi: bool = False
     on: Case | None = None
+
+    @property
+    def protocol(self) -> Protocol:
+        """The table of `variant`."""
+        return self.variant.table
 
     @property
     def case(self) -> Case:
@@ -91,7 +96,7 @@ class Finding:
         asked, case = self.question, self.world.case
         cpus = "1 CPU" if asked.cpus == 1 else f"{asked.cpus} CPUs"
         subject = (
-            f"{asked.protocol.name}, {CHANGES_IN_WORDS.get(case.change, case.change)} {PLACES_IN_WORDS[case.place]}, "
+            f"{asked.variant.name}, {CHANGES_IN_WORDS.get(case.change, case.change)} {PLACES_IN_WORDS[case.place]}, "
             f"{cpus}, in model {asked.model.value}, {NMIS_IN_WORDS[case.nmi]}"
         )
         if self.broken:

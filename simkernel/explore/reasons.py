@@ -12,6 +12,20 @@ from dataclasses import dataclass
 
 from simkernel.explore.properties import USUAL
 from simkernel.explore.question import Finding
+from simkernel.protocol import (
+    ATOMIC8,
+    HEAD_FIRST,
+    INT3_2012,
+    INT3_PROTOCOL,
+    NAIVE,
+    ONE_STORE,
+    STOP_MACHINE,
+    STOP_MACHINE_BARE,
+    STOP_MACHINE_IPI,
+    STOP_MACHINE_IPI_BARE,
+    TAIL_FIRST,
+    Variant,
+)
 
 SAFE = "safe"
 
@@ -21,12 +35,12 @@ class Reason:
     """A sentence, and for which cells it is said.
 
     Attributes:
-        protocols: their names, experiments too. verdicts: SAFE, or names of properties. change, place: "" for any.
+        variants: the protocols, experiments too. verdicts: SAFE, or names of properties. change, place: "" for any.
         nmi: whether NMIs come, None for either.
     """
 
     text: str
-    protocols: tuple[str, ...]
+    variants: tuple[Variant, ...]
     verdicts: tuple[str, ...]
     change: str = ""
     place: str = ""
@@ -49,7 +63,7 @@ def why(findings: Sequence[Finding]) -> str:
         return ""
     for one in REASONS:
         if (
-            asked.protocol.name in one.protocols
+            asked.variant in one.variants
             and verdict in one.verdicts
             and one.change in ("", asked.change)
             and one.place in ("", asked.place)
@@ -59,27 +73,32 @@ def why(findings: Sequence[Finding]) -> str:
     return ""
 
 
-PARTS = ("int3 on nop 5x1", "stop_machine on nop 5x1", "int3 on nop 2+3", "stop_machine on nop 2+3")
-JUMP = ("int3 on nop jmp+3", "stop_machine on nop jmp+3")
+INT3, INT3_OF_2012 = map(Variant, (INT3_PROTOCOL, INT3_2012))
+STOPPED, BARE, IPI, IPI_BARE = map(Variant, (STOP_MACHINE, STOP_MACHINE_BARE, STOP_MACHINE_IPI, STOP_MACHINE_IPI_BARE))
+INT3_PARTS, STOPPED_PARTS = ((one.on_nop("5x1"), one.on_nop("2+3")) for one in (INT3, STOPPED))
+PARTS = (*INT3_PARTS, *STOPPED_PARTS)
+JUMP = (INT3.on_nop("jmp+3"), STOPPED.on_nop("jmp+3"))
+TRAPS = INT3.through_trap_gate()
 PARKS = (
-    "stop_machine",
-    "stop_machine-bare",
-    "stop_machine-ipi",
-    "stop_machine-ipi-bare",
-    *(name for name in (*PARTS, *JUMP) if name.startswith("stop_machine")),
-    "stop_machine without unpark",
+    STOPPED,
+    BARE,
+    IPI,
+    IPI_BARE,
+    *STOPPED_PARTS,
+    JUMP[1],
+    STOPPED.without("unpark"),
 )
-NO_INT3 = ("int3 without write int3", "int3-2012 without add breakpoints")
-NO_SYNC_1 = ("int3 without sync 1", "int3-2012 without sync 1")
-NO_TAIL = ("int3 without write tail", "int3-2012 without add update")
-NO_SYNC_2 = ("int3 without sync 2", "int3-2012 without sync 2")
-NO_HEAD = ("int3 without write head", "int3-2012 without finish update")
-NO_SYNC_3 = ("int3 without sync 3", "int3-2012 without sync 3")
-SKIPS = (
-    "int3-2012",
-    *(names[1] for names in (NO_SYNC_1, NO_TAIL, NO_SYNC_2, NO_HEAD, NO_SYNC_3)),
-    "int3-2012 without done",
-)
+NO_INT3 = (INT3.without("write int3"), INT3_OF_2012.without("add breakpoints"))
+NO_SYNC_1 = (INT3.without("sync 1"), INT3_OF_2012.without("sync 1"))
+NO_TAIL = (INT3.without("write tail"), INT3_OF_2012.without("add update"))
+NO_SYNC_2 = (INT3.without("sync 2"), INT3_OF_2012.without("sync 2"))
+NO_HEAD = (INT3.without("write head"), INT3_OF_2012.without("finish update"))
+NO_SYNC_3 = (INT3.without("sync 3"), INT3_OF_2012.without("sync 3"))
+NO_PARK = STOPPED.without("park")
+NO_DONE = INT3_OF_2012.without("done")
+SKIPS = (INT3_OF_2012, *(both[1] for both in (NO_SYNC_1, NO_TAIL, NO_SYNC_2, NO_HEAD, NO_SYNC_3)), NO_DONE)
+BYTE_BY_BYTE, ALL_AT_ONCE, ALIGNED = map(Variant, (NAIVE, ONE_STORE, ATOMIC8))
+TWO_STORES = (Variant(HEAD_FIRST), Variant(TAIL_FIRST))
 
 REASONS = (
     Reason(
@@ -96,26 +115,26 @@ REASONS = (
     ),
     Reason(
         "An NMI can come before the IRET at the interrupt's end: the CPU has not serialized yet.",
-        ("stop_machine-ipi-bare",),
+        (IPI_BARE,),
         ("late",),
         nmi=True,
     ),
     Reason(
         "A CPU answers no sync in an NMI: the wait ends when the NMI has passed the NOP's parts.",
-        tuple(name for name in PARTS if name.startswith("int3")),
+        INT3_PARTS,
         (SAFE,),
         "nop-call",
         nmi=True,
     ),
     Reason(
         "In an NMI interrupts are off, whichever gate its int3 goes through: no sync is answered in its handler.",
-        ("int3 through a trap gate",),
+        (TRAPS,),
         (SAFE,),
         nmi=True,
     ),
     Reason(
         "The int3 keeps CPUs from bytes that change; no wait ends while a CPU may run what was before.",
-        ("int3",),
+        (INT3,),
         (SAFE,),
     ),
     Reason(
@@ -164,12 +183,12 @@ REASONS = (
     ),
     Reason(
         "After sync 3 no CPU is in its handler any more: there is nobody to wait for.",
-        ("int3 without release",),
+        (INT3.without("release"),),
         (SAFE,),
     ),
     Reason(
         "Nobody waits at done: without it ftrace is asked about every int3 from then on, and finds this one.",
-        ("int3-2012 without done",),
+        (NO_DONE,),
         (SAFE,),
     ),
     Reason(
@@ -177,87 +196,87 @@ REASONS = (
     ),
     Reason(
         "Whoever takes the int3 skips the site, and that is what the NOP of the two does.",
-        ("int3-2012",),
+        (INT3_OF_2012,),
         (SAFE,),
     ),
     Reason(
         "No NMI comes, so nobody runs the site while it changes; every CPU serializes before it goes on.",
-        ("stop_machine", "stop_machine-ipi"),
+        (STOPPED, IPI),
         (SAFE,),
     ),
-    Reason("Nobody is parked: five bytes change under running CPUs.", ("stop_machine without park",), ("torn",)),
+    Reason("Nobody is parked: five bytes change under running CPUs.", (NO_PARK,), ("torn",)),
     Reason(
         "Nobody is parked, and nobody serializes: a CPU may run the old bytes after the end.",
-        ("stop_machine without park",),
+        (NO_PARK,),
         ("late",),
     ),
     Reason(
         "Nobody is parked, but in this model the one store comes to every CPU whole.",
-        ("stop_machine without park",),
+        (NO_PARK,),
         (SAFE,),
     ),
-    Reason("Nothing was written: everybody behaves as old.", ("stop_machine without write",), ("late",)),
-    Reason("Nobody tells the CPUs to go on: they wait for ever.", ("stop_machine without unpark",), ("stuck",)),
+    Reason("Nothing was written: everybody behaves as old.", (STOPPED.without("write"),), ("late",)),
+    Reason("Nobody tells the CPUs to go on: they wait for ever.", (STOPPED.without("unpark"),), ("stuck",)),
     Reason(
         "No NMI comes, so nobody runs the site while it changes; in this model a CPU runs what memory holds.",
-        ("stop_machine-bare",),
+        (BARE,),
         (SAFE,),
     ),
     Reason(
         "A CPU leaves its stopper thread by a return, which does not serialize: it may still run old bytes.",
-        ("stop_machine-bare",),
+        (BARE,),
         ("torn", "late"),
     ),
     Reason(
         "No NMI comes, so nobody runs the site while it changes; the IRET at the interrupt's end serializes.",
-        ("stop_machine-ipi-bare",),
+        (IPI_BARE,),
         (SAFE,),
     ),
-    Reason("Between two of the five stores memory itself holds a mixture.", ("naive",), ("torn",)),
-    Reason("In this model a store comes to every CPU at once, whole.", ("one-store",), (SAFE,)),
+    Reason("Between two of the five stores memory itself holds a mixture.", (BYTE_BY_BYTE,), ("torn",)),
+    Reason("In this model a store comes to every CPU at once, whole.", (ALL_AT_ONCE,), (SAFE,)),
     Reason(
         "One store is not one event for a CPU that reads instructions: it runs bytes of before and after.",
-        ("one-store",),
+        (ALL_AT_ONCE,),
         ("torn",),
     ),
     Reason(
         "Nobody waits for the stores to reach every CPU: one runs the old bytes after the end.",
-        ("one-store", "atomic8", "head-first", "tail-first"),
+        (ALL_AT_ONCE, ALIGNED, *TWO_STORES),
         ("late",),
     ),
     Reason(
         "Two calls differ in their tails only, but the one store of a tail comes to a CPU in parts.",
-        ("head-first", "tail-first"),
+        TWO_STORES,
         ("torn",),
         "call-call",
     ),
     Reason(
         "Two calls differ in their tails only, and in this model the store of a tail comes at once, whole.",
-        ("head-first", "tail-first"),
+        TWO_STORES,
         (SAFE,),
         "call-call",
     ),
     Reason(
         "Between the two stores memory itself holds a mixture.",
-        ("head-first", "tail-first"),
+        TWO_STORES,
         ("torn",),
     ),
-    Reason("The site lies in one aligned word: one store, and in this model it comes whole.", ("atomic8",), (SAFE,)),
+    Reason("The site lies in one aligned word: one store, and in this model it comes whole.", (ALIGNED,), (SAFE,)),
     Reason(
         "One store, for the site lies in one aligned word; but Intel promises one event for data reads only.",
-        ("atomic8",),
+        (ALIGNED,),
         ("torn",),
         place="inside",
     ),
     Reason(
         "Two stores, for the site lies across two aligned words: between them memory holds a mixture.",
-        ("atomic8",),
+        (ALIGNED,),
         ("torn",),
         place="across",
     ),
     Reason(
         "A CPU that has trapped answers the last sync before its handler holds a reference.",
-        ("int3 through a trap gate",),
+        (TRAPS,),
         ("unclaimed", "released"),
     ),
     Reason(

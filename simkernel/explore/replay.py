@@ -25,7 +25,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
 from simkernel.machine import Machine
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol
+from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.sim.moment import Moment
 from simkernel.sim.options import Options
@@ -59,11 +59,11 @@ class Stage:
     place: int
     passages: int
 
-    def begin(self, protocol: Protocol) -> int:
+    def begin(self, variant: Variant) -> int:
         """Back to here, and over to a protocol. Returns the place at which its schedules begin."""
         self.simulation.goto(self.place)
-        if protocol.name != self.simulation.protocol.name:
-            self.simulation.do(UseProtocol(protocol.name))
+        if variant != self.simulation.options.protocol:
+            self.simulation.do(UseProtocol(variant))
         return self.simulation.position
 
     def later(self) -> Stage:
@@ -95,9 +95,15 @@ def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
     Raises: OurError where ftrace would change other bytes than the case's; Unplayable where a CPU does not come by.
     """
     options = Options(
-        cpus=cpus, model=model, schedule="round-robin", policy=Policy.EARLY, patch_quantum=QUANTUM, tick_period=TICK
+        cpus=cpus,
+        model=model,
+        schedule="round-robin",
+        policy=Policy.EARLY,
+        protocol=_int3_on(nop),
+        patch_quantum=QUANTUM,
+        tick_period=TICK,
     )
-    simulation = Simulation.boot(options, protocol=_int3_on(nop))
+    simulation = Simulation.boot(options)
     before, change = story(case.change, case.function)
     for command in before:
         simulation.do(command)
@@ -140,9 +146,10 @@ def _bring(simulation: Simulation, case: Case, cpu: int) -> None:
         raise Unplayable(f"CPU{cpu} does not come by {case.function}")
 
 
-def _int3_on(nop: bytes) -> Protocol:
+def _int3_on(nop: bytes) -> Variant:
     form = next(form for form, data in NOP_FORMS.items() if data == nop)
-    return INT3_PROTOCOL if nop == INT3_PROTOCOL.nop else INT3_PROTOCOL.on_nop(form)
+    int3 = Variant(INT3_PROTOCOL)
+    return int3 if nop == INT3_PROTOCOL.nop else int3.on_nop(form)
 
 
 def _to_the_batch(simulation: Simulation, case: Case) -> None:
@@ -362,7 +369,7 @@ def replay(finding: Finding, stages: Stages | None = None) -> Replay:
     why = ""
     while stage.passages < PASSAGES:
         simulation = stage.simulation
-        start = stage.begin(world.protocol)
+        start = stage.begin(finding.question.variant)
         player = Player(stage, world)
         try:
             for scene in scenes:

@@ -20,7 +20,7 @@ from simkernel.child import child_process
 from simkernel.errors import LearnerError
 from simkernel.overhead import code, native
 from simkernel.overhead.patching import GIVE_UP, check
-from simkernel.protocol import protocol_of
+from simkernel.protocol import Variant
 
 MOST_SECONDS = 55.0  # an experiment that takes longer is told to end
 MOST_CYCLES = 1_000_000_000  # changes of a site: more than any process here comes to
@@ -74,21 +74,21 @@ class Delay:
     passes: tuple[int, int]
 
 
-def patched(name: str, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> Patched:
-    """Patch a running loop in a child process, by the protocol that a name describes.
+def patched(variant: Variant, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> Patched:
+    """Patch a running loop in a child process, by a protocol.
 
     Raises: LearnerError for a protocol that cannot be carried out, or where this machine cannot do it.
     """
     if not 1 <= cycles <= MOST_CYCLES:
         raise LearnerError(f"{cycles:,} cycles: a number from 1 to {MOST_CYCLES:,} is needed")
-    check(protocol_of(name))
+    check(variant.table)
     begun = time.monotonic()
-    page, answer, died = _child({"protocol": name, "cycles": cycles, "straddle": straddle}, show)
+    page, answer, died = _child({"protocol": variant.name, "cycles": cycles, "straddle": straddle}, show)
     seconds = time.monotonic() - begun
     words = (code.BEGUN, code.PASSES, code.TRAPS, code.WRONG, code.UNCLAIMED)
     begun_cycles, passes, traps, wrong, unclaimed = (struct.unpack_from("<Q", page, at)[0] for at in words)
     died = UNCLAIMED if unclaimed else died if answer.get("ended", True) else STUCK
-    return Patched(name, straddle, cycles, begun_cycles, passes, traps, wrong, died, seconds)
+    return Patched(variant.name, straddle, cycles, begun_cycles, passes, traps, wrong, died, seconds)
 
 
 def delay(count: int = 20_000) -> Delay:

@@ -22,7 +22,7 @@ from functools import partial
 from simkernel.errors import LearnerError
 from simkernel.insn import INT3, NOP5, call
 from simkernel.overhead import code, native
-from simkernel.protocol import Part, Protocol, Release, SyncCores, Write, protocol_of
+from simkernel.protocol import Part, Protocol, Release, SyncCores, Write, parse
 
 LINE = 64
 GIVE_UP = 0x38  # word of the data page; not 0: the parent has seen enough
@@ -139,7 +139,7 @@ def main() -> None:
     answer: dict[str, object] = {}
     try:
         if "protocol" in asked:
-            answer["ended"] = patch(protocol_of(asked["protocol"]), asked["cycles"], asked["straddle"], data)
+            answer["ended"] = patch(parse(asked["protocol"]).table, asked["cycles"], asked["straddle"], data)
         else:
             answer["samples"] = delays(asked["count"], data)
     except LearnerError as error:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from msgspec import Meta
 
+from simkernel.protocol import Variant, parse
+
 NAME, PID = "bash", 201  # who asks and patches: the shell in which someone wrote to a control file
 
 Name = Annotated[str, Meta(max_length=200)]
@@ -51,10 +53,21 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class UseProtocol(Command):
-    """From now on sites are patched by another protocol, by its name (`protocol.protocol_of`)."""
+    """From now on sites are patched by another protocol."""
 
     tag: ClassVar[str] = "protocol"
-    name: Name
+    variant: Variant
+
+    @classmethod
+    def plain_types(cls) -> dict[str, Any]:
+        return {"name": Name}
+
+    def plain(self) -> tuple[Any, ...]:
+        return (self.variant.name,)
+
+    @classmethod
+    def of_plain(cls, values: Sequence[Any]) -> Self:
+        return cls(*map(parse, values))
 
 
 OWN_COMMANDS: tuple[type[Command], ...] = (UseProtocol,)

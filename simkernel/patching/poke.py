@@ -37,7 +37,6 @@ from simkernel.machine import Machine
 from simkernel.patching.emulation import JCC8, emulated
 from simkernel.patching.site import Patch
 from simkernel.protocol import (
-    INT3_PROTOCOL,
     POKE_MAX_OPCODE_SIZE,
     Park,
     Part,
@@ -47,6 +46,7 @@ from simkernel.protocol import (
     Release,
     SyncCores,
     Unpark,
+    Variant,
     Write,
 )
 
@@ -167,16 +167,16 @@ class PokeState(NamedTuple):
     batch: Batch | None = None
     progress: Progress | None = None
     number: int = 0  # batches published so far
-    protocol: Protocol | None = None  # in the place of the one that the kernel booted with
+    variant: Variant | None = None  # overrides the protocol that the kernel booted with
     guest_gate: int | None = None  # the type of #BP's gate as the guest made it, while a trap gate is in its place
 
 
 class TextPoke:
     """Carries batches out by a protocol. `begin` one, then `act` whenever `ready`, until `busy` is False."""
 
-    def __init__(self, machine: Machine, protocol: Protocol = INT3_PROTOCOL) -> None:
+    def __init__(self, machine: Machine, variant: Variant) -> None:
         self.machine = machine
-        self._own = protocol
+        self._own = variant
         self.state = PokeState()
         self._during = self.state, ("", True)
         self._placed: tuple[Batch, Offsets] | None = None
@@ -186,22 +186,26 @@ class TextPoke:
         self._stop_serialize = image.address("stop_serialize")
 
     @property
-    def protocol(self) -> Protocol:
-        """The protocol that batches are carried out by now."""
-        return self.state.protocol or self._own
+    def variant(self) -> Variant:
+        """The protocol that batches are carried out by now, and what is changed in it."""
+        return self.state.variant or self._own
 
-    def use(self, protocol: Protocol) -> None:
+    @property
+    def protocol(self) -> Protocol:
+        """The table of `variant`."""
+        return self.variant.table
+
+    def use(self, variant: Variant) -> None:
         """Carry batches out by another protocol from now on.
 
         Raises: LearnerError within a batch, or where the kernel has booted with another NOP.
         """
         if self.busy:
             raise LearnerError("a batch is under way: change the protocol when it has come to its end")
-        if protocol.nop != self._own.nop:
-            raise LearnerError(
-                f"this kernel has booted with the NOP {self._own.nop.hex(' ')}; {protocol.name} wants another"
-            )
-        self.state = self.state._replace(protocol=protocol)
+        booted = self._own.table.nop
+        if variant.table.nop != booted:
+            raise LearnerError(f"this kernel has booted with the NOP {booted.hex(' ')}; {variant.name} wants another")
+        self.state = self.state._replace(variant=variant)
 
     @property
     def busy(self) -> bool:
@@ -233,7 +237,7 @@ class TextPoke:
         self._go_to(batch, None)
 
     def _go_to(self, batch: Batch | None, progress: Progress | None) -> None:
-        self.state = PokeState(batch, progress, self.state.number, self.state.protocol, self.state.guest_gate)
+        self.state = PokeState(batch, progress, self.state.number, self.state.variant, self.state.guest_gate)
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -309,10 +313,10 @@ class TextPoke:
             memory.write_u32(self._desc + layout.DESC_REFS, 1)
         self._set_gate()
         number = self.state.number + 1
-        self.state = PokeState(batch, Progress(), number, self.state.protocol, self.state.guest_gate)
+        self.state = PokeState(batch, Progress(), number, self.state.variant, self.state.guest_gate)
         self.machine.focus = frozenset(batch.addresses)
         self.machine.clock += ACTION_PRICE
-        return [BatchStarted(protocol=self.protocol.name, batch=number, sites=batch.addresses)]
+        return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
 
     def _set_gate(self) -> None:
         """A protocol may ask for a trap gate at #BP; for any other the gate is as the guest has made it."""

@@ -22,7 +22,7 @@ from simkernel.patching.plan import Failure, Plan, Step
 from simkernel.patching.poke import ACTION_PRICE, PokeState, TextPoke
 from simkernel.patching.steps import TABLE_PRICE
 from simkernel.patching.subsystem import Subsystem
-from simkernel.protocol import Protocol, protocol_of
+from simkernel.protocol import Variant
 
 WAIT_FOR_BOOT, BOOT_DONE = 1, 2  # values of the guest's word boot_stage
 
@@ -54,9 +54,9 @@ class TaskState(NamedTuple):
 class PatchingTask:
     """Carries out commands on the machine; `act` takes one action, whenever `ready`."""
 
-    def __init__(self, machine: Machine, protocol: Protocol, log: KernelLog, subsystems: Sequence[Subsystem]) -> None:
+    def __init__(self, machine: Machine, variant: Variant, log: KernelLog, subsystems: Sequence[Subsystem]) -> None:
         self.machine = machine
-        self.poke = TextPoke(machine, protocol)
+        self.poke = TextPoke(machine, variant)
         self.log = log
         self.subsystems = tuple(subsystems)
         self._owners = {kind: number for number, one in enumerate(subsystems) for kind in one.commands}
@@ -146,7 +146,7 @@ class PatchingTask:
         Where nothing is under way its plan is made at once, so that what cannot be done now is refused now.
         """
         if isinstance(command, UseProtocol):  # its own: it takes it up at once, without a plan
-            self.poke.use(protocol_of(command.name))
+            self.poke.use(command.variant)
             return []
         owner = self.subsystems[self._owner_of(command)]
         owner.check(command)

@@ -18,19 +18,21 @@ arch/x86/kernel/alternative.c, 6.12 [`smp_text_poke_batch_finish()` since 6.16])
 A protocol knows no CPU and no memory. It is an ordered tuple of phases; `Progress` says how far a batch has come and
 `Protocol.after` what comes next. `poke.py` carries the phases out; screens and lessons are drawn from the same table.
 
-    table       what a protocol is made of; leaving a phase out, doing it twice, moving it; forms of the NOP
+    table       what a protocol is made of; forms of the NOP
     int3        x86 Linux today, and from 2012 to 2019
     stopped     x86 Linux before: every CPU stands still, but NMIs come; with and without serializing; in a thread, in
                 the interrupt
     stores      plain stores in this order or that: naive, one store, head first, tail first, an aligned word
+    gallery     all of these by name
+    variant     one of them with changes, as a value: a phase left out, done twice or moved; another NOP, another gate
+    spelling    the door at which a typed or stored name becomes a variant
 """
 
 from __future__ import annotations
 
-import re
-
-from simkernel.errors import LearnerError, nearest
+from simkernel.protocol.gallery import PROTOCOLS
 from simkernel.protocol.int3 import INT3_2012, INT3_PROTOCOL
+from simkernel.protocol.spelling import parse, phase_named
 from simkernel.protocol.stopped import STOP_MACHINE, STOP_MACHINE_BARE, STOP_MACHINE_IPI, STOP_MACHINE_IPI_BARE
 from simkernel.protocol.stores import ATOMIC8, HEAD_FIRST, NAIVE, ONE_STORE, TAIL_FIRST
 from simkernel.protocol.table import (
@@ -55,6 +57,7 @@ from simkernel.protocol.table import (
     Which,
     Write,
 )
+from simkernel.protocol.variant import Change, Moved, OnNop, TrapGate, Twice, Variant, Without
 
 __all__ = [
     "ALL_NEW",
@@ -78,6 +81,9 @@ __all__ = [
     "TAIL_FIRST",
     "TP_VEC_MAX",
     "Action",
+    "Change",
+    "Moved",
+    "OnNop",
     "Park",
     "Part",
     "Phase",
@@ -85,73 +91,14 @@ __all__ = [
     "Protocol",
     "Release",
     "SyncCores",
+    "TrapGate",
+    "Twice",
     "Unpark",
+    "Variant",
     "When",
     "Which",
+    "Without",
     "Write",
-    "base_of",
-    "protocol_named",
-    "protocol_of",
+    "parse",
+    "phase_named",
 ]
-
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        INT3_PROTOCOL,
-        INT3_2012,
-        STOP_MACHINE,
-        STOP_MACHINE_BARE,
-        STOP_MACHINE_IPI,
-        STOP_MACHINE_IPI_BARE,
-        NAIVE,
-        ONE_STORE,
-        HEAD_FIRST,
-        TAIL_FIRST,
-        ATOMIC8,
-    )
-}
-
-_PHASE = "(?:(?! with | before | without ).)+?"
-_CHANGE = re.compile(
-    rf" (?:without (?P<without>{_PHASE})|with (?P<twice>{_PHASE}) twice|with (?P<moved>{_PHASE}) before"
-    rf" (?P<before>{_PHASE})|on nop (?P<nop>\S+)|through a (?P<gate>trap) gate)"
-    "(?= without | with | on nop | through a |$)"
-)
-
-
-def protocol_named(name: str) -> Protocol:
-    """The protocol of that name, LearnerError with the names there are."""
-    try:
-        return PROTOCOLS[name]
-    except KeyError:
-        raise LearnerError(
-            f"no protocol {name!r}; there are: {', '.join(PROTOCOLS)}.{nearest(name, PROTOCOLS)}"
-        ) from None
-
-
-def base_of(name: str) -> str:
-    """The name without the changes that it tells: "int3" of "int3 without sync 1"."""
-    return re.split(" without | with | on nop | through a ", name, maxsplit=1)[0]
-
-
-def protocol_of(name: str) -> Protocol:
-    """The protocol that a name describes, experiments too: "int3", "int3 without sync 1 on nop 5x1"."""
-    base = base_of(name)
-    protocol = protocol_named(base)
-    at = len(base)
-    while at < len(name):
-        change = _CHANGE.match(name, at)
-        if change is None:
-            raise LearnerError(f"no protocol {name!r}: {name[at:].strip()!r} is no way to change one")
-        at = change.end()
-        if change["without"]:
-            protocol = protocol.without(change["without"])
-        elif change["twice"]:
-            protocol = protocol.twice(change["twice"])
-        elif change["moved"]:
-            protocol = protocol.moved(change["moved"], change["before"])
-        elif change["nop"]:
-            protocol = protocol.on_nop(change["nop"])
-        else:
-            protocol = protocol.through_trap_gate()
-    return protocol

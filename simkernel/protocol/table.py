@@ -25,9 +25,6 @@ can be interrupted within the middle two, and come back to bytes that have chang
 has to be one instruction).
 """
 
-FORMER = {"go on": "unpark", "go-on": "unpark"}
-"""Phase names that moments on disk may hold, and what they mean."""
-
 POKE_MAX_OPCODE_SIZE = 5  # the longest instruction that is patched under running CPUs (asm/text-patching.h)
 TP_VEC_MAX = 256  # entries of a batch: PAGE_SIZE / sizeof(struct text_poke_loc)
 
@@ -219,53 +216,26 @@ class Protocol:
             return Progress(progress.phase, progress.entry, waiting=True)
         return Progress(progress.phase + 1) if progress.phase + 1 < len(self.phases) else None
 
-    def phase(self, name: str) -> Phase:
-        """The phase of that name, or spelled with hyphens (sync-1). LearnerError with the names there are."""
-        by_name = {phase.name: phase for phase in self.phases}
-        former = {old: by_name[now] for old, now in FORMER.items() if now in by_name}
-        spelled = former | {one.replace(" ", "-"): phase for one, phase in by_name.items()} | by_name
-        if name in spelled:
-            return spelled[name]
-        raise LearnerError(
-            f"protocol {self.name} has no phase {name!r}; it has: {', '.join(by_name)}.{nearest(name, spelled)}"
-        )
+    def phase(self, name: str, spellings: Sequence[str] = ()) -> Phase:
+        """The phase of that name.
 
-    def without(self, name: str) -> Protocol:
-        """The same protocol with the phase of that name left out."""
-        left_out = self.phase(name)
-        kept = tuple(phase for phase in self.phases if phase is not left_out)
-        if not kept:
-            raise LearnerError(f"protocol {self.name} has no phase but {left_out.name}: nothing would be left of it")
-        return self._experiment(f"without {left_out.name}", kept)
+        Args:
+            name: in full.
+            spellings: other ways to write names, for the hint at what may have been meant.
 
-    def twice(self, name: str) -> Protocol:
-        """The same protocol with the phase of that name done once more right after it."""
-        doubled = self.phase(name)
-        at = self.phases.index(doubled) + 1
-        again = replace(doubled, name=f"{doubled.name} again")
-        return self._experiment(f"with {doubled.name} twice", (*self.phases[:at], again, *self.phases[at:]))
+        Raises:
+            LearnerError: there is none; the message has the names there are.
+        """
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        names = [phase.name for phase in self.phases]
+        hint = nearest(name, (*spellings, *names))
+        raise LearnerError(f"protocol {self.name} has no phase {name!r}; it has: {', '.join(names)}.{hint}")
 
-    def moved(self, name: str, before: str) -> Protocol:
-        """The same protocol with one phase done before another; what memory holds after each follows."""
-        phase, other = self.phase(name), self.phase(before)
-        if phase is other:
-            raise LearnerError(f"{phase.name} cannot be moved before itself: name another phase")
-        kept = [one for one in self.phases if one is not phase]
-        kept.insert(kept.index(other), phase)
-        return self._experiment(f"with {phase.name} before {other.name}", _with_memory(kept))
-
-    def on_nop(self, form: str) -> Protocol:
-        """The same protocol where a site that nobody traces holds another NOP (`NOP_FORMS`)."""
-        if form not in NOP_FORMS:
-            raise LearnerError(f"no NOP form {form!r}; there are: {', '.join(NOP_FORMS)}.{nearest(form, NOP_FORMS)}")
-        return replace(self._experiment(f"on nop {form}", self.phases), nop=NOP_FORMS[form])
-
-    def through_trap_gate(self) -> Protocol:
-        """The same protocol where #BP enters its handler with interrupts on."""
-        return replace(self._experiment("through a trap gate", self.phases), gate="trap")
-
-    def _experiment(self, how: str, phases: tuple[Phase, ...]) -> Protocol:
-        return replace(self, name=f"{self.name} {how}", era="used by nobody: an experiment", phases=phases)
+    def ordered(self, phases: Sequence[Phase]) -> Protocol:
+        """The same protocol with its phases in another order; what memory holds after each follows from the writes."""
+        return replace(self, phases=_with_memory(phases))
 
 
 def _with_memory(phases: Sequence[Phase]) -> tuple[Phase, ...]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from simkernel.errors import OurError
+from simkernel.protocol import Variant
 from simkernel.sim.simulation import Simulation
 
 DIGEST_BYTES = 16
@@ -44,7 +45,7 @@ def state_digest(simulation: Simulation) -> str:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())
     feed(out, (simulation.task.state(), simulation.schedule_state))
-    feed(out, (simulation.scheduler, machine.tick_period, machine.code.model, simulation.task.poke.protocol))
+    feed(out, (simulation.scheduler, machine.tick_period, machine.code.model, simulation.task.poke.variant.table))
     return out.hexdigest()
 
 
@@ -64,6 +65,8 @@ def feed(out: Hash, value: Any) -> None:
         out.update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, np.generic):
         feed(out, value.item())
+    elif isinstance(value, Variant):
+        feed(out, value.name)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         _bytes(out, b"d", type(value).__name__.encode())
         for field in dataclasses.fields(value):

@@ -18,7 +18,7 @@ from simkernel.errors import LearnerError
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.synthetic import MAX_FUNCTIONS
-from simkernel.protocol import protocol_named
+from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import QUANTUM, Policy
 
 PATH_LENGTH = 4_096  # characters of a kernel file's path: PATH_MAX (include/uapi/linux/limits.h)
@@ -36,7 +36,7 @@ class Options:
     Attributes:
         cpus: 1 to 8. seed: of the schedule's random state.
         model: what a CPU may run (`fetch.py`). policy: how a run settles what is uncertain.
-        schedule: "seeded" or "round-robin". protocol: name in `protocol.PROTOCOLS`.
+        schedule: "seeded" or "round-robin". protocol: by which the kernel patches, from its first instruction.
         kernel: a source file instead of the default kernel. functions: a synthetic kernel of so many.
         ibt: the kernel built with endbr64 at its functions' entries.
         quantum, patch_quantum: most instructions of a choice, and while a batch is under way.
@@ -49,7 +49,7 @@ class Options:
     model: FetchModel = FetchModel.PIECES
     policy: Policy = Policy.SEEDED
     schedule: Annotated[str, Meta(pattern=r"\A(seeded|round-robin)\Z", description="seeded or round-robin")] = "seeded"
-    protocol: Annotated[str, Meta(max_length=40)] = "int3"
+    protocol: Variant = Variant(INT3_PROTOCOL)
     kernel: Annotated[str, Meta(min_length=1, max_length=PATH_LENGTH)] | None = None
     functions: Annotated[int, Meta(ge=1, le=MAX_FUNCTIONS)] | None = None
     ibt: bool = False
@@ -71,7 +71,7 @@ class Options:
         typed: dict[str, Any] = {}
         for name, value in values.items():
             try:
-                typed[name] = msgspec.convert(value, kinds[name])
+                typed[name] = _typed(value, kinds[name])
             except msgspec.ValidationError:
                 wanted = _wanted(kinds[name])
                 raise LearnerError(f"the option {name} cannot be {reprlib.repr(value)}: it is {wanted}") from None
@@ -82,15 +82,14 @@ class Options:
     def plain(self) -> dict[str, int | str | None]:
         """The options that differ from the defaults, as plain values."""
         changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        plain: dict[str, int | str | None] = msgspec.to_builtins(changed)
-        return plain
+        return {name: _plain(value) for name, value in changed.items()}
 
     def validate(self) -> None:
         """LearnerError for values that no machine can have."""
-        Options.read(msgspec.to_builtins({field.name: getattr(self, field.name) for field in fields(self)}))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        Options.read({name: value if isinstance(value, Variant) else _plain(value) for name, value in values.items()})
 
     def _check_names(self) -> None:
-        protocol_named(self.protocol)
         if self.kernel is not None and not self.kernel.isprintable():
             raise LearnerError(f"the kernel's file name {self.kernel!a} holds control characters: give it another name")
         if self.kernel is not None and self.functions is not None:
@@ -105,10 +104,25 @@ def _kinds() -> dict[str, Any]:
     return get_type_hints(Options, include_extras=True)
 
 
+def _typed(value: object, kind: Any) -> Any:
+    """A plain value as the type of its option; a protocol may be given by its name."""
+    if kind is not Variant:
+        return msgspec.convert(value, kind)
+    return value if isinstance(value, Variant) else parse(msgspec.convert(value, str))
+
+
+def _plain(value: object) -> int | str | None:
+    """The value of an option as JSON holds it."""
+    plain: int | str | None = value.name if isinstance(value, Variant) else msgspec.to_builtins(value)
+    return plain
+
+
 def _wanted(kind: Any) -> str:
     """What an option of such a type can be, in words."""
     if kind is bool:
         return "true or false"
+    if kind is Variant:
+        return "the name of a protocol"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(one.value for one in kind)
     parts = [part for part in get_args(kind) if part is not type(None)]

@@ -20,7 +20,6 @@ from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.task import PatchingTask
-from simkernel.protocol import Protocol, protocol_named
 from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
 from simkernel.sim.history import Checkpoints
 from simkernel.sim.options import Options, load_image
@@ -62,21 +61,16 @@ class Simulation:
     """A running toy kernel with its past. Make one with `Simulation.boot`."""
 
     def __init__(
-        self,
-        image: KernelImage,
-        options: Options,
-        protocol: Protocol | None = None,
-        subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
+        self, image: KernelImage, options: Options, subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS
     ) -> None:
         options.validate()
         self.image = image
         self.options = options
         self.subsystems = tuple(subsystems)
         self.machine = Machine(image, options.cpus, options.model, options.tick_period)
-        self.protocol = protocol or protocol_named(options.protocol)
         log = KernelLog()
-        parts = [kind.of(self.machine, image, self.protocol.nop, log) for kind in subsystems]
-        self.task = PatchingTask(self.machine, self.protocol, log, parts)
+        parts = [kind.of(self.machine, image, options.protocol.table.nop, log) for kind in subsystems]
+        self.task = PatchingTask(self.machine, options.protocol, log, parts)
         self.core = self.subsystem(FtraceCore)
         self.scheduler = self._new_schedule()
         self._schedule_state = ScheduleState(random=options.seed)
@@ -102,7 +96,6 @@ class Simulation:
         cls,
         options: Options | None = None,
         image: KernelImage | None = None,
-        protocol: Protocol | None = None,
         subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
     ) -> Simulation:
         """A simulation whose kernel has booted: ftrace has its records, every CPU runs its first task.
@@ -111,7 +104,7 @@ class Simulation:
         """
         options = options or Options()
         options.validate()
-        simulation = cls(image or load_image(options), options, protocol, subsystems)
+        simulation = cls(image or load_image(options), options, subsystems)
         bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
         simulation.run_until(cls.booted, bound)
         if not simulation.booted():

@@ -9,12 +9,12 @@ from itertools import product
 import pytest
 
 from simkernel.explore import Finding, Question, explore_each
-from simkernel.explore.ablation import Cell, markdown, protocols, rows
+from simkernel.explore.ablation import Cell, markdown, rows, variants
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.reasons import REASONS, verdict_of, why
 from simkernel.explore.replay import Stages, replay
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import PROTOCOLS, protocol_of
+from simkernel.protocol import PROTOCOLS, parse
 from simkernel.sim.moment import open_moment
 
 
@@ -45,17 +45,17 @@ def test_each_cell_has_the_reason_of_its_verdict_and_no_reason_is_left_over() ->
 
 
 def test_a_reason_is_given_only_to_the_question_that_it_answers() -> None:
-    protocol = protocol_of("int3-2012")
-    assert why(explore_each(Question(protocol)))
-    assert not why(explore_each(Question(protocol, "call-call", properties=("torn",))))
-    assert not why(explore_each(Question(protocol, bound=10)))
-    assert not why(explore_each(Question(protocol.twice("sync 1"))))
+    variant = parse("int3-2012")
+    assert why(explore_each(Question(variant)))
+    assert not why(explore_each(Question(variant, "call-call", properties=("torn",))))
+    assert not why(explore_each(Question(variant, bound=10)))
+    assert not why(explore_each(Question(variant.twice("sync 1"))))
 
 
 def test_every_protocol_is_in_the_table_and_every_row_has_a_name_that_a_moment_can_give() -> None:
-    assert set(PROTOCOLS) <= {row for row, _ in protocols()}
-    for _, protocol in protocols():
-        assert protocol_of(protocol.name) == protocol
+    assert set(PROTOCOLS) <= {row for row, _ in variants()}
+    for _, variant in variants():
+        assert parse(variant.name) == variant
 
 
 def test_rows_with_nmis_are_those_of_int3_and_of_what_nmis_change() -> None:

@@ -11,7 +11,7 @@ from simkernel.explore.properties import BY_NAME, names_of
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import protocol_of
+from simkernel.protocol import parse
 from tests.explore.brute import Brute
 from tests.explore.test_gallery import GALLERY
 
@@ -30,7 +30,7 @@ ODD = (
 def verdicts(
     name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: bool = False
 ) -> tuple[set[str], set[str], Brute]:
-    protocol = protocol_of(name)
+    protocol = parse(name).table
     case = case_of(change, place, protocol.nop, nmi=nmi)
     answer = Search(World(protocol, case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
     assert answer.finished
@@ -80,7 +80,7 @@ def test_two_cpus_everywhere(name: str, model: FetchModel) -> None:
 
 
 def test_the_enumerator_tells_cpus_apart() -> None:
-    protocol, model = protocol_of("int3"), FetchModel.LINE
+    protocol, model = parse("int3").table, FetchModel.LINE
     _, _, brute = verdicts("int3", "nop-call", "across", model, 2)
     search = Search(World(protocol, case_of("nop-call", "across"), model), 2, BY_NAME).run(first_only=False)
     assert brute.states > 2 * search.states

@@ -17,7 +17,7 @@ from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.properties import names_of
 from simkernel.explore.search import Search
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, Protocol, protocol_of
+from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, Protocol, parse
 
 SYNCS = tuple(f"int3 without sync {n}" for n in (1, 2, 3))
 ON_NOPS = tuple(f"{name} on nop {form}" for name in ("int3", "stop_machine") for form in NOP_FORMS if form != "nop5")
@@ -28,7 +28,7 @@ CELLS = tuple(product(GALLERY, CHANGES, tuple(FetchModel), PLACES))
 @functools.cache
 def broken(name: str, change: str, model: FetchModel, place: str) -> frozenset[str]:
     """The properties that the search finds broken."""
-    world = Question(protocol_of(name), change, place, model).world()
+    world = Question(parse(name), change, place, model).world()
     answer = Search(world, 2).run(first_only=False)
     assert answer.finished
     return frozenset(names_of(bit)[0] for bit in answer.violations)
@@ -108,14 +108,14 @@ def test_the_table_says_where_an_int3_is_left_to_nobody(protocol: Protocol) -> N
 def test_a_final_sync_mends_one_store_inside_a_line() -> None:
     late = ("one-store", "call-call", FetchModel.LINE, "inside")
     assert broken(*late) == {"late"}
-    world = Question(protocol_of("int3 without write int3 without sync 1"), *late[1:2], late[3], late[2]).world()
+    world = Question(parse("int3 without write int3 without sync 1"), *late[1:2], late[3], late[2]).world()
     assert not Search(world, 2).run(first_only=False).violations
 
 
 def test_at_once_is_kept_by_stop_machine_and_not_by_int3() -> None:
     for model, place in product(FetchModel, PLACES):
         for name, keeps in (("stop_machine", True), ("int3", model is FetchModel.INSTANT)):
-            world = Question(protocol_of(name), "nop-call", place, model).world()
+            world = Question(parse(name), "nop-call", place, model).world()
             answer = Search(world, 2, ("not-at-once",)).run()
             assert (not answer.violations) == keeps, (name, model, place)
 
@@ -126,31 +126,31 @@ def test_stop_machine_tears_where_an_nmi_comes_and_int3_does_not(change: str, mo
     """An NMI on a parked CPU meets the one store of stop_machine; where stores come whole, it meets no mixture."""
     tears = {"torn"} if model in (FetchModel.PIECES, FetchModel.BYTE) else set()
     for name, expect in (("stop_machine", tears), ("stop_machine-ipi", tears), ("int3", set())):
-        finding = explore(Question(protocol_of(name), change, model=model, nmi=True))
+        finding = explore(Question(parse(name), change, model=model, nmi=True))
         assert {finding.broken} - {""} == expect
         assert ", with NMIs: " in finding.verdict()
-        assert ", no NMI comes: " in explore(Question(protocol_of(name), change, model=model)).verdict()
+        assert ", no NMI comes: " in explore(Question(parse(name), change, model=model)).verdict()
 
 
 def test_where_only_nmis_run_the_site_no_sync_is_answered_within_it() -> None:
     """So neither a NOP of several parts nor a trap gate does harm there, whichever model."""
     for name, model in product(("int3 on nop 5x1", "int3 on nop 2+3", "int3 through a trap gate"), FetchModel):
-        assert not explore(Question(protocol_of(name), model=model)).safe
-        assert explore(Question(protocol_of(name), model=model, nmi=True)).safe
+        assert not explore(Question(parse(name), model=model)).safe
+        assert explore(Question(parse(name), model=model, nmi=True)).safe
 
 
 def test_nmis_across_two_lines_are_refused() -> None:
     with pytest.raises(LearnerError, match="nmi_handle, which lies inside .* choose place inside"):
-        explore(Question(protocol_of("int3"), place="across", nmi=True))
+        explore(Question(parse("int3"), place="across", nmi=True))
 
 
 def test_parking_twice_is_waiting_for_ever() -> None:
     for name in ("stop_machine with park twice", "int3 with release twice"):
-        world = Question(protocol_of(name), model=FetchModel.INSTANT).world()
+        world = Question(parse(name), model=FetchModel.INSTANT).world()
         assert "stuck" in {names_of(bit)[0] for bit in Search(world, 2).run(first_only=False).violations}, name
 
 
 def test_what_is_stuck_from_the_start_is_said_so() -> None:
-    finding = explore(Question(protocol_of("stop_machine without unpark"), model=FetchModel.INSTANT))
+    finding = explore(Question(parse("stop_machine without unpark"), model=FetchModel.INSTANT))
     assert finding.broken == "stuck" and not finding.schedule
     assert "not safe. From the start the end of the patch can no longer be reached (stuck)." in finding.verdict()

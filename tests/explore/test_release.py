@@ -12,16 +12,17 @@ from simkernel.explore.question import Question, explore
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import INT3_PROTOCOL, Protocol
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from tests.stress.mutations import unwaited
 
 CASES = tuple(product(CHANGES, PLACES))
-WITHOUT = INT3_PROTOCOL.without("sync 3")
+INT3 = Variant(INT3_PROTOCOL)
+WITHOUT = INT3.without("sync 3")
 
 
-def is_held(protocol: Protocol, change: str, place: str, model: FetchModel) -> bool:
+def is_held(variant: Variant, change: str, place: str, model: FetchModel) -> bool:
     """True where some order of events leaves a handler with its reference when the batch's record is gone."""
-    world = World(protocol, case_of(change, place, protocol.nop), model)
+    world = World(variant.table, case_of(change, place, variant.table.nop), model)
     search = Search(world, 2, USUAL)
     assert search.run(first_only=False).finished
     gone = (state[1:] for state in search.parents if state[0] > world.program.goes_at)
@@ -31,8 +32,8 @@ def is_held(protocol: Protocol, change: str, place: str, model: FetchModel) -> b
 @pytest.mark.parametrize("model", FetchModel)
 @pytest.mark.parametrize(("change", "place"), CASES)
 def test_with_sync_3_the_release_needs_no_wait(change: str, place: str, model: FetchModel) -> None:
-    assert explore(Question(unwaited(INT3_PROTOCOL), change, place, model)).safe
-    assert not is_held(unwaited(INT3_PROTOCOL), change, place, model)
+    assert explore(Question(unwaited(INT3), change, place, model)).safe
+    assert not is_held(unwaited(INT3), change, place, model)
 
 
 @pytest.mark.parametrize("model", FetchModel)

@@ -13,7 +13,7 @@ from simkernel.explore.properties import USUAL, names_of
 from simkernel.explore.replay import Stages, replay
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import protocol_of
+from simkernel.protocol import parse
 from simkernel.sim.moment import open_moment
 from tests.explore.test_gallery import GALLERY
 
@@ -61,7 +61,7 @@ def broken(
     nmi: bool = False,
 ) -> Iterator[Finding]:
     """A finding for each property that can be broken."""
-    question = Question(protocol_of(name), change, place, model, cpus, properties, nmi=nmi)
+    question = Question(parse(name), change, place, model, cpus, properties, nmi=nmi)
     world = question.world()
     answer = Search(world, cpus, properties).run(first_only=False)
     for bit, violation in answer.violations.items():
@@ -103,7 +103,7 @@ def test_one_cpu_may_come_back_by_iret_while_another_goes_on_without() -> None:
 
 
 def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:
-    finding = explore(Question(protocol_of("int3 without sync 3"), properties=("unclaimed",)))
+    finding = explore(Question(parse("int3 without sync 3"), properties=("unclaimed",)))
     played = replay(finding)
     opened = open_moment(played.moment)
     assert opened.position == played.start and not opened.outcome and not opened.task.poke.busy

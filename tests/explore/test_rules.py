@@ -16,7 +16,7 @@ from simkernel.explore.rules import RULES, Rules
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import protocol_of
+from simkernel.protocol import parse
 
 Cell = tuple[str, str, FetchModel, *tuple[bool, ...]]
 """Protocol, change, model, and True where NMIs come."""
@@ -61,7 +61,7 @@ SEEN: dict[str, tuple[Cell, Rules]] = {  # property -> a cell in which it is bro
 
 def broken(cell: Cell, rules: Rules, properties: set[str]) -> set[str]:
     name, change, model, *nmi = cell
-    protocol = protocol_of(name)
+    protocol = parse(name).table
     world = World(protocol, case_of(change, "inside", protocol.nop, nmi=any(nmi)), model, rules)
     answer = Search(world, 2, properties).run(first_only=False)
     return {names_of(bit)[0] for bit in answer.violations}

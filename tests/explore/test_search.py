@@ -8,36 +8,36 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.explore import Finding, Question, explore, explore_each
-from simkernel.explore.ablation import protocols
+from simkernel.explore.ablation import variants
 from simkernel.explore.search import TOLD_EVERY, Answer, Search
 from simkernel.explore.sentences import choice_of, follow, parse, sentence
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Protocol
+from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
 
 MODELS = tuple(FetchModel)
 
 
-def found(protocol: Protocol, **asked: object) -> Finding:
-    return explore(Question(protocol, **asked))  # type: ignore[arg-type]
+def found(variant: Variant, **asked: object) -> Finding:
+    return explore(Question(variant, **asked))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("place", ["inside", "across"])
 @pytest.mark.parametrize("change", ["nop-call", "call-call", "call-nop"])
 def test_int3_and_stop_machine_are_safe_and_five_stores_tear(change: str, place: str, model: FetchModel) -> None:
-    assert found(INT3_PROTOCOL, change=change, place=place, model=model).safe
-    assert found(STOP_MACHINE, change=change, place=place, model=model).safe
-    assert found(NAIVE, change=change, place=place, model=model).broken == "torn"
+    assert found(Variant(INT3_PROTOCOL), change=change, place=place, model=model).safe
+    assert found(Variant(STOP_MACHINE), change=change, place=place, model=model).safe
+    assert found(Variant(NAIVE), change=change, place=place, model=model).broken == "torn"
 
 
 def test_a_search_that_gives_up_says_so() -> None:
-    finding = found(INT3_PROTOCOL, bound=100)
+    finding = found(Variant(INT3_PROTOCOL), bound=100)
     assert not finding.safe and not finding.broken and not finding.finished
     assert "not finished" in finding.verdict() and "safe" not in finding.verdict()
 
 
 def test_a_search_can_be_cancelled() -> None:
-    world = Question(INT3_PROTOCOL).world()
+    world = Question(Variant(INT3_PROTOCOL)).world()
     answer = Search(world, 2).run(progress=lambda so_far: so_far.depth >= 5)
     assert not answer.finished and answer.depth == 5
 
@@ -50,7 +50,7 @@ def test_a_search_asks_often_whether_to_go_on() -> None:
         told.append(so_far.states)
         return so_far.states > 100_000
 
-    world = Question(INT3_PROTOCOL.without("sync 1"), cpus=4).world()
+    world = Question(Variant(INT3_PROTOCOL).without("sync 1"), cpus=4).world()
     assert not Search(world, 4).run(first_only=False, progress=enough).finished
     assert max(after - before for before, after in pairwise(told)) < 8 * TOLD_EVERY
 
@@ -58,8 +58,8 @@ def test_a_search_asks_often_whether_to_go_on() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_sentences_parse_back_to_the_choices(model: FetchModel) -> None:
     """Of every schedule of the ablation table across two lines."""
-    for _, protocol in protocols():
-        for finding in explore_each(Question(protocol, place="across", model=model)):
+    for _, variant in variants():
+        for finding in explore_each(Question(variant, place="across", model=model)):
             if not finding.broken:
                 continue
             scenes = finding.scenes()
@@ -74,7 +74,7 @@ def test_a_sentence_of_no_schedule_is_refused() -> None:
 
 
 def test_safe_is_said_of_all_promises_only() -> None:
-    protocol = INT3_PROTOCOL.through_trap_gate()
-    one = found(protocol, properties=("back",))
+    variant = Variant(INT3_PROTOCOL).through_trap_gate()
+    one = found(variant, properties=("back",))
     assert one.safe and "keeps what was asked" in one.verdict() and ": safe" not in one.verdict()
-    assert "not safe" in found(protocol).verdict()
+    assert "not safe" in found(variant).verdict()

@@ -15,7 +15,8 @@ from simkernel.explore.search import Search
 from simkernel.explore.sentences import choice_of, parse, sentence
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import PROTOCOLS, protocol_of
+from simkernel.protocol import PROTOCOLS
+from simkernel.protocol import parse as protocol_named
 from simkernel.schedule import QUANTUM, Policy
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -29,7 +30,7 @@ SIZES = (2, 3, 5)
 
 def searched(name: str, case: Case, model: FetchModel, cpus: int) -> set[str]:
     """The properties that the search finds broken."""
-    answer = Search(World(protocol_of(name), case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
+    answer = Search(World(protocol_named(name).table, case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
     assert answer.finished
     return {names_of(bit)[0] for bit in answer.violations}
 
@@ -40,7 +41,7 @@ def test_one_cpu_as_the_enumerator_says(size: int, model: FetchModel) -> None:
     for name, place, change in product(NAMES, PLACES, CHANGES):
         case = anywhere(size, place, change)
         found = searched(name, case, model, 1)
-        assert found == set(Brute(protocol_of(name), case, model, 1).broken), (name, place, change)
+        assert found == set(Brute(protocol_named(name).table, case, model, 1).broken), (name, place, change)
 
 
 @pytest.mark.parametrize("model", tuple(FetchModel))
@@ -48,7 +49,7 @@ def test_one_cpu_as_the_enumerator_says(size: int, model: FetchModel) -> None:
 def test_two_cpus_at_a_jump_label_as_the_enumerator_says(name: str, model: FetchModel) -> None:
     case = anywhere(2, "across", "nop-jmp")
     found = searched(name, case, model, 2)
-    assert found == set(Brute(protocol_of(name), case, model, 2).broken)
+    assert found == set(Brute(protocol_named(name).table, case, model, 2).broken)
 
 
 @pytest.mark.parametrize("model", tuple(FetchModel))
@@ -60,8 +61,8 @@ def test_a_jump_label_of_the_kernel_is_safe_with_int3_and_torn_by_plain_stores(
     case = jump_label(key, change)
     assert len(case.old) == (5 if key == "key_wide" else 2)
     assert case.place == ("across" if key == "key_across" else "inside")
-    assert explore(Question(protocol_of("int3"), model=model, on=case)).safe
-    assert explore(Question(protocol_of("stop_machine"), model=model, on=case)).safe
+    assert explore(Question(protocol_named("int3"), model=model, on=case)).safe
+    assert explore(Question(protocol_named("stop_machine"), model=model, on=case)).safe
     for name in ("naive", "head-first", "tail-first"):
         assert "torn" in searched(name, case, model, 2)
 
@@ -71,19 +72,19 @@ def test_one_byte_has_no_tail_and_needs_no_second_sync() -> None:
     case = Case(
         "nop-ret", "inside", "", 0xFFFF_FFFF_8100_1010, b"\x90", b"\xc3", b"\xc3" * 16, 0xFFFF_FFFF_8100_1011, 0
     )
-    actions = World(protocol_of("int3"), case, FetchModel.BYTE).program.actions
+    actions = World(protocol_named("int3").table, case, FetchModel.BYTE).program.actions
     assert [action.name for action in actions if action.do.value == "skip"] == ["sync 2"]
     assert [action.stored for action in actions if action.do.value == "store"] == [((0, 0xCC),), (), ((0, 0xC3),)]
 
 
 def test_the_schedule_speaks_of_the_jump() -> None:
     case = jump_label("key_inside", "nop-jmp")
-    finding = explore(Question(protocol_of("naive"), model=FetchModel.INSTANT, on=case, cpus=1))
+    finding = explore(Question(protocol_named("naive"), model=FetchModel.INSTANT, on=case, cpus=1))
     assert finding.verdict().startswith("naive, nop-jmp inside a line, 1 CPU, in model instant, no NMI comes: not safe")
     for scene, said in zip(finding.scenes(), finding.sentences(), strict=True):
         assert parse(said) == choice_of(finding.world, scene)
         assert sentence(finding.world, scene) == said
-    late = explore(Question(protocol_of("one-store"), model=FetchModel.BYTE, on=case, properties=("not-at-once",)))
+    late = explore(Question(protocol_named("one-store"), model=FetchModel.BYTE, on=case, properties=("not-at-once",)))
     assert f"EB 06 at byte +0: it jumps to {case.new_target:#x}, as the new instruction." in " ".join(late.sentences())
 
 
@@ -130,7 +131,7 @@ TELLING = (
 def test_a_schedule_at_a_jump_label_ends_in_the_same_verdict_on_the_machine(
     name: str, change: str, key: str, model: FetchModel, cpus: int
 ) -> None:
-    question = Question(protocol_of(name), model=model, cpus=cpus, on=jump_label(key, change))
+    question = Question(protocol_named(name), model=model, cpus=cpus, on=jump_label(key, change))
     found, stages = explore_each(question), Stages(jump_stage)
     for finding in found:
         if name == "int3-2012":

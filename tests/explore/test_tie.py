@@ -23,7 +23,7 @@ from simkernel.explore.world import Cpu, World
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
 from simkernel.patching.poke import GO_ON, PARKED
-from simkernel.protocol import Protocol, protocol_of
+from simkernel.protocol import Variant, parse
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
 
 TRIES = 10_000
@@ -94,8 +94,8 @@ class Try:
     Lanes are slow or quick by turns and move in bursts, so that a CPU may stand still for phases, and then hurry.
     """
 
-    def __init__(self, stage: Stage, protocol: Protocol, dice: random.Random) -> None:
-        stage.begin(protocol)
+    def __init__(self, stage: Stage, variant: Variant, dice: random.Random) -> None:
+        stage.begin(variant)
         self.simulation, self.case, self.dice = stage.simulation, stage.case, dice
         self.machine = self.simulation.machine
         self.witness = Witness(self.simulation, stage.case)
@@ -176,7 +176,8 @@ class Try:
 def test_what_happens_is_possible_and_what_is_near_happens(
     name: str, change: str, place: str, model: FetchModel
 ) -> None:
-    cpus, protocol = 2, protocol_of(name)
+    cpus, variant = 2, parse(name)
+    protocol = variant.table
     case = case_of(change, place, protocol.nop)
     can = possible(World(protocol, case, model), cpus)
     answer = Search(World(protocol, case, model), cpus, BY_NAME).run(first_only=False)
@@ -186,7 +187,7 @@ def test_what_happens_is_possible_and_what_is_near_happens(
     happened: set[str] = set()
     tries = 0
     while tries < TRIES and (tries < AT_LEAST or not near <= happened):
-        happened |= Try(stage, protocol, dice).run()
+        happened |= Try(stage, variant, dice).run()
         tries += 1
     print(f"\n{name} {change} {place} {model.value}: possible {sorted(can)}\nafter {tries} tries {sorted(happened)}")
     assert happened <= set(can), sorted(happened - set(can))

@@ -29,7 +29,7 @@ from simkernel.ftrace import commands
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import OWN_COMMANDS, Command
-from simkernel.protocol import PROTOCOLS, protocol_of
+from simkernel.protocol import PROTOCOLS, parse
 from simkernel.schedule import Policy
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.simulation import Simulation
@@ -116,7 +116,7 @@ def combinations(count: int = RUNS, seed: int = SEED) -> Iterator[Golden]:
 def _variant(number: int, draw: random.Random) -> str:
     """Every other run by int3, the rest by each protocol in turn; some without a phase."""
     name = "int3" if number % 2 else list(PROTOCOLS)[number // 2 % len(PROTOCOLS)]
-    phases = [phase.name for phase in protocol_of(name).phases]
+    phases = [phase.name for phase in PROTOCOLS[name].phases]
     if draw.random() < 0.25 and len(phases) > 1:
         return f"{name} without {draw.choice(phases)}"
     return name
@@ -139,8 +139,8 @@ def _timed(given: Iterable[Command], draw: random.Random) -> Iterator[list[Any]]
 
 def carried_out(golden: Golden) -> Golden:
     """The run, with what it did just now."""
-    options = of_options(golden.options)
-    simulation = Simulation(load_image(options), options, protocol_of(golden.variant))
+    options = dataclasses.replace(of_options(golden.options), protocol=parse(golden.variant))
+    simulation = Simulation(load_image(options), options)
     stretches: list[Stretch] = []
     logged = 0
 

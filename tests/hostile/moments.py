@@ -25,6 +25,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import UseProtocol
+from simkernel.protocol import parse
 from simkernel.schedule import Nmi, Policy, Run
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.options import Options
@@ -55,7 +56,7 @@ def real_moments(image: KernelImage) -> list[str]:
         Options(seed=7),
         Options(cpus=1, model=FetchModel.BYTE, policy=Policy.LATE, act_odds=256, nmi_odds=900),
         Options(cpus=3, schedule="round-robin", quantum=300, patch_quantum=20, tick_period=5_000),
-        Options(model=FetchModel.LINE, protocol="stop_machine"),
+        Options(model=FetchModel.LINE, protocol=parse("stop_machine")),
     ):
         simulation = Simulation.boot(options, image)
         found.append(moment_string(simulation))
@@ -71,7 +72,7 @@ def real_moments(image: KernelImage) -> list[str]:
             simulation.step_instruction()
         found.append(moment_string(simulation))
     simulation = Simulation.boot(Options(seed=1), image)
-    simulation.do(UseProtocol("int3 without sync 1"))
+    simulation.do(UseProtocol(parse("int3 without sync 1")))
     simulation.do(SetTracer("function"))
     return [*found, moment_string(simulation)]
 

@@ -78,7 +78,7 @@ def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulatio
     assert simulation.settle_down()
     event = next(event for event in simulation.log if isinstance(event, Lit))
     assert event.is_beat
-    assert sentence(event, IMAGE, simulation.protocol) == "The lamp at vfs_read is on."
+    assert sentence(event, IMAGE, simulation.task.poke.protocol) == "The lamp at vfs_read is on."
 
 
 def test_history_goes_back_and_forwards_over_its_change(

@@ -15,7 +15,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.protocol import INT3_PROTOCOL, Protocol
+from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import Act, Nmi, Policy, Read, Run, ScheduleState, Settle
 from simkernel.sim.oops import MESSAGES, read_oops
 from simkernel.sim.options import Options
@@ -29,6 +29,7 @@ from tests.stress.observer import Observer
 from tests.stress.pace import Pace, Paces
 from tests.stress.record import UNCLAIMED, Record
 
+INT3 = Variant(INT3_PROTOCOL)
 STUCK = 100_000  # history entries without an action of the patching task: it waits for something that will never come
 DRAIN = 2_000_000  # instructions within which every pass that is under way comes to its end
 FLOOD = 3_000_000  # instructions within which a buffer is full, when much is traced
@@ -50,11 +51,16 @@ class Setting:
     kept: bool = False
     tick: int = TICK
 
-    def boot(self, image: KernelImage, protocol: Protocol = INT3_PROTOCOL) -> Simulation:
+    def boot(self, image: KernelImage, variant: Variant = INT3) -> Simulation:
         options = Options(
-            self.cpus, model=self.model, policy=self.policy, quantum=200, tick_period=self.tick * self.cpus
+            self.cpus,
+            model=self.model,
+            policy=self.policy,
+            protocol=variant,
+            quantum=200,
+            tick_period=self.tick * self.cpus,
         )
-        simulation = Simulation.boot(options, image, protocol)
+        simulation = Simulation.boot(options, image)
         if self.kept:
             simulation.do(RegisterOps("keeper", "ftrace_ops_count", filter="multi_cpu_stop"))
             simulation.settle_down()
@@ -107,13 +113,13 @@ class Stress:
         problem = None
         try:
             if parking:
-                self._alone(RegisterOps("nmi", "ftrace_ops_count", filter=NMI_FUNCTION), UseProtocol(parking))
+                self._alone(RegisterOps("nmi", "ftrace_ops_count", filter=NMI_FUNCTION), UseProtocol(parse(parking)))
             for command in script.commands():
                 self._carry_out(command, script.random)
             if floods:
                 self._flood(script)
             if parking:
-                self._alone(UseProtocol(self.simulation.protocol.name), UnregisterOps("nmi"))
+                self._alone(UseProtocol(self.simulation.options.protocol), UnregisterOps("nmi"))
             self._drain()
             self._finally()
         except Problem as found:

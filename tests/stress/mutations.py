@@ -16,10 +16,10 @@ import numpy.typing as npt
 from simkernel import disasm
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
-from simkernel.protocol import INT3_PROTOCOL, STOP_MACHINE, Protocol, Release
+from simkernel.protocol import INT3_PROTOCOL, STOP_MACHINE, Release, Variant
 from simkernel.sim.simulation import Simulation
 from tests.stress.checks import BYTES_DIFFER
-from tests.stress.harness import Setting
+from tests.stress.harness import INT3, Setting
 from tests.stress.record import HELD, UNCLAIMED
 
 Change = Callable[[Simulation], None]
@@ -37,13 +37,13 @@ class Mutation:
     name: str
     outcome: str
     setting: Setting = BUSY
-    protocol: Protocol = INT3_PROTOCOL
+    variant: Variant = INT3
     overlooks: str = ""  # a problem that is not looked for, to see what comes of it
     change: Change | None = None
     either: bool = False  # what one of the two instructions counts may be lost: only call -> call tells
 
     def boot(self, image: KernelImage) -> Simulation:
-        simulation = self.setting.boot(image, self.protocol)
+        simulation = self.setting.boot(image, self.variant)
         if self.change is not None:
             self.change(simulation)
         return simulation
@@ -100,31 +100,32 @@ def translations_stay(simulation: Simulation) -> None:
     setattr(machine, "_drop_changed", lambda cpu: machine.code.views[cpu].dirty.clear())  # noqa: B010
 
 
-def unwaited(protocol: Protocol) -> Protocol:
-    """The same protocol, whose release does not wait for the handlers that hold a reference."""
+def unwaited(variant: Variant) -> Variant:
+    """A protocol of its own: the same one, whose release does not wait for the handlers that hold a reference."""
     phases = (
         replace(phase, action=Release(wait=False)) if isinstance(phase.action, Release) else phase
-        for phase in protocol.phases
+        for phase in variant.table.phases
     )
-    return replace(protocol, name=f"{protocol.name}, its release unwaited", phases=tuple(phases))
+    table = replace(variant.table, name=f"{variant.name}, its release unwaited", phases=tuple(phases))
+    return Variant(table)
 
 
-SINGLY = replace(INT3_PROTOCOL, batched=1)  # so that the next batch comes right behind
+SINGLY = Variant(replace(INT3_PROTOCOL, batched=1))  # so that the next batch comes right behind
 MUTATIONS = (
-    Mutation("without sync 1", "torn bytes", BYTE, INT3_PROTOCOL.without("sync 1")),
-    Mutation("without sync 2", "torn bytes", BYTE, INT3_PROTOCOL.without("sync 2")),
-    Mutation("without sync 3", BYTES_DIFFER, BYTE, INT3_PROTOCOL.without("sync 3")),
-    Mutation("without sync 3, overlooked", "oops: int3", BYTE, INT3_PROTOCOL.without("sync 3"), BYTES_DIFFER),
-    Mutation("release without its wait", HELD, BUSY, unwaited(INT3_PROTOCOL.without("sync 3"))),
+    Mutation("without sync 1", "torn bytes", BYTE, INT3.without("sync 1")),
+    Mutation("without sync 2", "torn bytes", BYTE, INT3.without("sync 2")),
+    Mutation("without sync 3", BYTES_DIFFER, BYTE, INT3.without("sync 3")),
+    Mutation("without sync 3, overlooked", "oops: int3", BYTE, INT3.without("sync 3"), BYTES_DIFFER),
+    Mutation("release without its wait", HELD, BUSY, unwaited(INT3.without("sync 3"))),
     Mutation("release without its wait, overlooked", UNCLAIMED, BUSY, unwaited(SINGLY.without("sync 3")), HELD),
-    Mutation("the handler skips", "events missing", BUSY, replace(INT3_PROTOCOL, handler="skip"), either=True),
-    Mutation("#BP through a trap gate", "oops: int3", PREEMPTED, INT3_PROTOCOL.through_trap_gate()),
+    Mutation("the handler skips", "events missing", BUSY, Variant(replace(INT3_PROTOCOL, handler="skip")), either=True),
+    Mutation("#BP through a trap gate", "oops: int3", PREEMPTED, INT3.through_trap_gate()),
     Mutation("the batch unsorted", "oops: int3", change=unsorted),
     Mutation("the list function without its hash test", "events too many", change=list_function_without_hash_test),
     Mutation("translations stay", "oops: int3", change=translations_stay),
     Mutation("poke_int3_handler claims nothing", "oops: int3", change=claims_nothing),
     Mutation("the batch's words zeroed", "oops: int3", change=words_zeroed),
-    Mutation("NMIs run what stop_machine changes", "torn bytes", BYTE, STOP_MACHINE),
+    Mutation("NMIs run what stop_machine changes", "torn bytes", BYTE, Variant(STOP_MACHINE)),
 )
 """*Release without its wait* stands for that and sync 3 together. With sync 3, and #BP through an interrupt gate, no
 handler of a batch outlives that sync, so the release never has to wait. Linux says so: "the below spin-wait will not

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from simkernel.kernel import KernelImage
-from simkernel.protocol import INT3_PROTOCOL, Protocol
+from simkernel.protocol import Variant
 from tests.stress.coverage import Bins
-from tests.stress.harness import Stress
+from tests.stress.harness import INT3, Stress
 from tests.stress.mutations import BUSY, BYTE, MUTATIONS, PREEMPTED, SINGLY, Mutation
 from tests.stress.record import HELD, UNCLAIMED
 
@@ -84,11 +84,9 @@ def test_every_setting_of_the_table_has_its_control() -> None:
 
 
 @pytest.mark.parametrize("seeds", (FEW, MANY))
-@pytest.mark.parametrize("protocol", (INT3_PROTOCOL, SINGLY), ids=("batches", "singly"))
-def test_without_sync_3_the_release_has_to_wait_and_then_nobody_holds_a_reference(
-    protocol: Protocol, seeds: int
-) -> None:
-    runs = Runs(Mutation("waited", "", BUSY, protocol.without("sync 3")))
+@pytest.mark.parametrize("variant", (INT3, SINGLY), ids=("batches", "singly"))
+def test_without_sync_3_the_release_has_to_wait_and_then_nobody_holds_a_reference(variant: Variant, seeds: int) -> None:
+    runs = Runs(Mutation("waited", "", BUSY, variant.without("sync 3")))
     runs.until(lambda: False, seeds)
     assert runs.until(lambda: runs.bins["releases that handlers still held"])
     assert not runs.outcomes[HELD] and not runs.outcomes[UNCLAIMED], runs.outcomes

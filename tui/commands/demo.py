@@ -17,7 +17,7 @@ from tui.session import CLOSE, boot, check_alive, image_of, run
 
 if TYPE_CHECKING:
     from simkernel.kernel import KernelImage
-    from simkernel.protocol import Protocol
+    from simkernel.protocol import Protocol, Variant
     from simkernel.sim.simulation import Simulation
 
 FAVOURITE = "vfs_read"
@@ -40,14 +40,17 @@ def command(function: str | None, protocol: str, moment: str | None, options: Op
     if moment is not None:
         answer = reopen(moment, options, say)
     else:
-        answer = demonstrate(function, protocol, options, say)
+        from simkernel.protocol import parse
+
+        answer = demonstrate(function, parse(protocol), options, say)
     if as_json:
         emit_json(answer)
 
 
-def demonstrate(function: str | None, protocol: str, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
+def demonstrate(function: str | None, variant: Variant, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
     """The whole run: boot, the change, the trace, the way back."""
     from simkernel.ftrace.commands import SetTracer
+    from simkernel.insn import CALL
     from simkernel.sim.moment import moment_string
 
     image = image_of(options)
@@ -56,14 +59,14 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
         raise LearnerError(
             f"{name} is notrace: no site stands at its start; `simkernel functions` lists those with one"
         )
-    simulation = prepared(options, protocol, image, name)
+    simulation = prepared(options, variant, image, name)
     narrator = introduce(simulation, name, say)
 
     say(f"\n$ echo {name} > set_ftrace_filter; echo function > current_tracer")
     simulation.do(SetTracer("function"))
     start = moment_string(simulation)
     finish(narrator, options)
-    say(f"\n{name} now calls its trampoline.\n")
+    say(f"\n{name} {what_became(narrator, CALL, 'now calls its trampoline')}.\n")
     with progress("tracing"):
         traced_on_two(simulation)
     check_alive(simulation)
@@ -76,18 +79,25 @@ def demonstrate(function: str | None, protocol: str, options: Options, say: Call
     narrator.hold_after = ""
     simulation.do(SetTracer("nop"))
     finish(narrator, options)
-    say(f"\n{name} begins with a NOP again. The CPUs ran {simulation.machine.clock:,} instructions in all.")
+    again = what_became(narrator, simulation.options.protocol.table.nop[0], "begins with a NOP again")
+    say(f"\n{name} {again}. The CPUs ran {simulation.machine.clock:,} instructions in all.")
     kernel = f" --kernel {shlex.quote(str(options.kernel))}" if options.kernel is not None else ""
     say(f"Once more from the first write:\nsimkernel demo{kernel} --moment {start}")
     return {
         "function": name,
         "site": narrator.site,
         "seed": options.seed,
-        "protocol": protocol,
+        "protocol": variant.name,
         "beats": narrator.beats,
         "trace": trace,
         "moment": start,
     }
+
+
+def what_became(narrator: Narrator, head: int, whole: str) -> str:
+    """What is said of a site whose first byte should be `head`: `whole`, or what it holds instead."""
+    data = narrator.look().memory.data
+    return whole if data[0] == head else f"begins with {data.hex(' ').upper()}: this protocol has not changed it"
 
 
 def introduce(simulation: Simulation, name: str, say: Callable[[str], None]) -> Narrator:
@@ -113,11 +123,11 @@ def where_it_breaks(site: int, before: int) -> str:
     return f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind it."
 
 
-def prepared(options: Options, protocol: str, image: KernelImage, name: str) -> Simulation:
+def prepared(options: Options, variant: Variant, image: KernelImage, name: str) -> Simulation:
     """A booted kernel with the filter set to one function."""
     from simkernel.ftrace.commands import SetFilter
 
-    simulation = boot(options, protocol, image, CLOSE)
+    simulation = boot(options, variant, image, CLOSE)
     simulation.do(SetFilter("filter", name))
     simulation.settle_down(options.max_instructions)
     check_alive(simulation)
@@ -150,7 +160,7 @@ def telling_phase(protocol: Protocol) -> str:
     if Park in actions:
         return ""
     kind = SyncCores if SyncCores in actions else Write
-    return next(phase.name for phase in protocol.phases if isinstance(phase.action, kind))
+    return next((phase.name for phase in protocol.phases if isinstance(phase.action, kind)), "")
 
 
 def traced_on_two(simulation: Simulation) -> bool:

@@ -13,7 +13,7 @@ from tui.output import emit_json, progress
 if TYPE_CHECKING:
     from simkernel.explore import Finding
     from simkernel.explore.search import Answer
-    from simkernel.protocol import Protocol
+    from simkernel.protocol import Variant
 
 CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")
@@ -114,24 +114,28 @@ def print_ablation(as_json: bool, as_markdown: bool, with_moments: bool) -> None
             click.echo(ablation.markdown() if as_markdown else ablation.plain(), nl=not as_markdown)
 
 
-def changed(asked: dict[str, Any]) -> Protocol:
+def changed(asked: dict[str, Any]) -> Variant:
     """The protocol that the options name, with what they change in it."""
     from simkernel.errors import LearnerError
-    from simkernel.protocol import protocol_named
+    from simkernel.protocol import parse, phase_named
 
-    protocol = protocol_named(asked["name"])
+    variant = parse(asked["name"])
+
+    def named(typed: str) -> str:
+        return phase_named(variant.table, typed).name
+
     for phase in asked["without"]:
-        protocol = protocol.without(phase)
+        variant = variant.without(named(phase))
     for phase in asked["twice"]:
-        protocol = protocol.twice(phase)
+        variant = variant.twice(named(phase))
     for move in asked["moves"]:
         phase, colon, before = move.partition(":")
         if not colon:
             raise LearnerError(f"--move {move}: name two phases, PHASE:BEFORE, as in sync-2:write-tail")
-        protocol = protocol.moved(phase, before)
+        variant = variant.moved(named(phase), named(before))
     if asked["nop"] != "nop5":
-        protocol = protocol.on_nop(asked["nop"])
-    return protocol.through_trap_gate() if asked["trap_gate"] else protocol
+        variant = variant.on_nop(asked["nop"])
+    return variant.through_trap_gate() if asked["trap_gate"] else variant
 
 
 def played(finding: Finding) -> str:
@@ -173,7 +177,7 @@ def as_value(finding: Finding) -> dict[str, Any]:
 
     asked = finding.question
     return {
-        "protocol": asked.protocol.name,
+        "protocol": asked.variant.name,
         "change": asked.change,
         "place": asked.place,
         "model": asked.model.value,

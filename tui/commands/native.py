@@ -49,11 +49,11 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
         tell_delay(cycles, as_json)
         return
     from simkernel.overhead.children import patched
+    from simkernel.protocol import parse
 
     with progress("patching") as line:
-        result = patched(
-            NAMES.get(protocol, protocol), cycles, straddle, lambda done: line.show(f"{done:,} changes", done / cycles)
-        )
+        variant = parse(NAMES.get(protocol, protocol))
+        result = patched(variant, cycles, straddle, lambda done: line.show(f"{done:,} changes", done / cycles))
     if as_json:
         emit_json(asdict(result) | {"unharmed": result.unharmed})
     else:

@@ -37,7 +37,7 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     """Step, phase, and what the patching task waits for."""
     of = f" of {story.steps}" if story.steps else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
-    what += f", by {story.protocol}" if " without " in story.protocol else ""
+    what += f", by {story.protocol}" if story.snapshot.patch.variant.missing else ""
     phases = [one for one in story.phases if one.state != LEFT_OUT]
     at = next((number for number, phase in enumerate(phases, 1) if phase.state == NOW), 0)
     name = phases[at - 1].name if at else ""

@@ -13,6 +13,7 @@ from simkernel.ftrace.filters import FunctionNames, traced_by
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import SITE_SIZE
 from simkernel.patching.commands import Command
+from simkernel.protocol import parse
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.simulation import Simulation
@@ -276,8 +277,9 @@ def schedule(stepper: Stepper, argument: str) -> Outcome:
 
 
 def protocol(stepper: Stepper, argument: str) -> Outcome:
+    variant = parse(argument)
     return Outcome(
-        f"The story starts again with the protocol {argument}.", stepper=stepper.restarted(protocol=argument)
+        f"The story starts again with the protocol {variant.name}.", stepper=stepper.restarted(protocol=variant)
     )
 
 
@@ -289,10 +291,8 @@ def seed(stepper: Stepper, argument: str) -> Outcome:
 
 def kernel(stepper: Stepper, argument: str) -> Outcome:
     """Another kernel has other functions, so there is no story: it boots, and one asks for what one wants."""
-    options = replace(stepper.simulation.options, kernel=argument, functions=None)
-    return Outcome(
-        f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options, protocol=stepper.protocol))
-    )
+    options = replace(stepper.simulation.options, kernel=argument, functions=None, protocol=stepper.variant)
+    return Outcome(f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options)))
 
 
 def scenario(stepper: Stepper, argument: str) -> Outcome:

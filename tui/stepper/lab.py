@@ -18,7 +18,7 @@ from simkernel.explore.question import CHANGES_IN_WORDS, MAX_CPUS, NMIS_IN_WORDS
 from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.explore.search import Answer
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol
+from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol, Variant, phase_named
 from simkernel.sim.moment import open_moment
 from tui.stepper.stepper import Stepper
 from tui.stepper.words import MODELS, NOT_A_CPU
@@ -188,26 +188,26 @@ class Lab:
         return PROTOCOLS[self.chosen["protocol"]]
 
     @property
-    def protocol(self) -> Protocol:
+    def variant(self) -> Variant:
         """The protocol with what is changed in it."""
-        return self._protocol(self.times)
+        return self._variant(self.times)
 
-    def _protocol(self, times: Mapping[str, int]) -> Protocol:
+    def _variant(self, times: Mapping[str, int]) -> Variant:
         """The same with each step done so often. LearnerError where that leaves no step."""
-        protocol = self.base
+        variant = Variant(self.base)
         for name in self.order:
             if times[name] == 0:
-                protocol = protocol.without(name)
+                variant = variant.without(name)
         for at, name in enumerate([name for name in self.order if times[name]]):
-            now = protocol.phases[at].name
+            now = variant.table.phases[at].name
             if now != name:
-                protocol = protocol.moved(name, now)
+                variant = variant.moved(name, now)
         for name in self.order:
             if times[name] == 2:
-                protocol = protocol.twice(name)
+                variant = variant.twice(name)
         if self.chosen["nop"] != "nop5":
-            protocol = protocol.on_nop(self.chosen["nop"])
-        return protocol.through_trap_gate() if self.chosen["gate"] == "trap" else protocol
+            variant = variant.on_nop(self.chosen["nop"])
+        return variant.through_trap_gate() if self.chosen["gate"] == "trap" else variant
 
     @property
     def question(self) -> Question:
@@ -215,7 +215,7 @@ class Lab:
         chosen = self.chosen
         properties = USUAL if chosen["property"] == "all" else (chosen["property"],)
         return Question(
-            self.protocol,
+            self.variant,
             chosen["change"],
             chosen["place"],
             FetchModel(chosen["model"]),
@@ -265,15 +265,15 @@ class Lab:
 
     def switch(self, name: str, times: int) -> None:
         """Do a step so often: 0, 1 or 2 times. LearnerError for a step that the protocol has not, or for the last."""
-        name = self.base.phase(name).name
+        name = phase_named(self.base, name).name
         changed = self.times | {name: times}
-        self._protocol(changed)
+        self._variant(changed)
         self.times = changed
         self._forget()
 
     def shift(self, name: str, by: int) -> None:
         """Do a step earlier (-1) or later (1) by one."""
-        name = self.base.phase(name).name
+        name = phase_named(self.base, name).name
         at = self.order.index(name)
         if 0 <= at + by < len(self.order):
             self.order.insert(at + by, self.order.pop(at))
@@ -281,7 +281,7 @@ class Lab:
 
     def move(self, name: str, before: str) -> None:
         """Do a step before another one."""
-        name, before = self.base.phase(name).name, self.base.phase(before).name
+        name, before = phase_named(self.base, name).name, phase_named(self.base, before).name
         if name != before:
             self.order.remove(name)
             self.order.insert(self.order.index(before), name)
@@ -335,5 +335,5 @@ class Lab:
             raise LearnerError(str(error)) from error
         if finding.broken not in played.broken:
             raise OurError(f"{finding.verdict()} The machine says: {', '.join(sorted(played.broken)) or 'nothing'}.")
-        title = f"{finding.question.protocol.name}: {finding.broken}"
+        title = f"{finding.question.variant.name}: {finding.broken}"
         return Stepper(open_moment(played.moment), site=finding.world.case.site, title=title)

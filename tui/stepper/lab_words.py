@@ -33,7 +33,7 @@ def question(lab: Lab) -> list[str]:
     alone = lab.chosen["property"]
     holds = "is that safe" if alone == "all" else f"is this ruled out: {BY_NAME[alone].broken}"
     return [
-        f"The patching task changes five bytes {place}, {change}, by the protocol {asked.protocol.name}.",
+        f"The patching task changes five bytes {place}, {change}, by the protocol {asked.variant.name}.",
         f"{cpus} meanwhile. Model {asked.model.value}: {MODELS[asked.model.value]}",
         f"In every order of events, {holds}?",
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lessons import left_out
 from simkernel.errors import LearnerError
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import Phase
+from simkernel.protocol import Phase, phase_named
 from tui.stepper.missing import place_without
 from tui.stepper.stepper import Stepper, Told
 
@@ -29,12 +29,14 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
     scenario = stepper.scenario
     if scenario is None:
         raise LearnerError("only a scenario can start again without a phase: start one")
-    name = scenario.table.phase(phase or _phase_here(stepper)).name
+    name = phase_named(scenario.table, phase or _phase_here(stepper)).name
     failure = left_out.leave_out(scenario, name, told, left_out.SOME)
     if failure is None:
         runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
         return LeftOut(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
-    changed = replace(left_out.left_out(scenario, name), options=failure.simulation.options, ends_with="Oopsed")
+    variant = scenario.options.protocol.without(name)
+    options = replace(failure.simulation.options, protocol=variant)
+    changed = replace(scenario, options=options, near=(), moves=(), ends_with="Oopsed")
     found = Stepper(failure.simulation, changed, stepper.site, failure.begin)
     _to_where_it_would_have_come(found, scenario.table.phase(name))
     return LeftOut(found, _in_words(name, failure.died, scenario.options.model))
@@ -43,7 +45,7 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
 def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
     """To the step at which a phase that is left out would have begun, coming from the one before."""
     stops = found.beats()
-    place = place_without(found.protocol, phase, stops)
+    place = place_without(found.variant, phase, stops)
     before = [stop.place for stop in stops if place is not None and stop.place < place]
     found.goto(before[-1] if before else found.begin)
     found.looked()

@@ -1,6 +1,6 @@
 """A story from which a phase was left out: where that would have come, and what nobody waits for since.
 
-What is left out is in the protocol's name ("int3 without sync 1"), so a moment that is opened again tells it, too.
+A moment names the variant of the protocol ("int3 without sync 1"), so the story is the same when it is opened again.
 """
 
 from __future__ import annotations
@@ -10,17 +10,7 @@ from dataclasses import dataclass
 
 from lessons.beats import Stop
 from simkernel.events import Event, ExceptionTaken, Int3Taken, SiteRan
-from simkernel.protocol import (
-    POKE_MAX_OPCODE_SIZE,
-    Park,
-    Phase,
-    Protocol,
-    SyncCores,
-    Unpark,
-    Write,
-    base_of,
-    protocol_of,
-)
+from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Park, Phase, SyncCores, Unpark, Variant, Write
 from simkernel.sim.narrate.events import cpus as cpu_names
 from simkernel.sim.snapshot import Snapshot
 from tui.stepper.stepper import Stepper
@@ -36,19 +26,13 @@ class Missing:
     place: int
 
 
-def left_out(protocol: Protocol) -> tuple[Phase, ...]:
-    """The phases that a protocol lacks of the one that it was made from."""
-    kept = {phase.name for phase in protocol.phases}
-    return tuple(phase for phase in protocol_of(base_of(protocol.name)).phases if phase.name not in kept)
-
-
-def place_without(protocol: Protocol, phase: Phase, stops: Sequence[Stop]) -> int | None:
-    """Where a phase that a protocol lacks would have begun: at the stop where the one behind it comes next.
+def place_without(variant: Variant, phase: Phase, stops: Sequence[Stop]) -> int | None:
+    """Where a phase that a variant lacks would have begun: at the stop where the one behind it comes next.
 
     None where no stop is there yet, or no phase stands behind it.
     """
-    names = [one.name for one in protocol_of(base_of(protocol.name)).phases]
-    kept = {one.name for one in protocol.phases}
+    names = [one.name for one in variant.base.phases]
+    kept = {one.name for one in variant.table.phases}
     behind = next((name for name in names[names.index(phase.name) + 1 :] if name in kept), None)
     return next((stop.place for stop in stops if stop.during == behind), None)
 
@@ -56,8 +40,8 @@ def place_without(protocol: Protocol, phase: Phase, stops: Sequence[Stop]) -> in
 def missing(stepper: Stepper, stops: Sequence[Stop]) -> Missing | None:
     """The last phase that should have come by now and was left out; None where none was."""
     found = None
-    for phase in left_out(stepper.protocol):
-        if (place := place_without(stepper.protocol, phase, stops)) is not None:
+    for phase in stepper.variant.missing:
+        if (place := place_without(stepper.variant, phase, stops)) is not None:
             found = Missing(phase, place)
     return found
 

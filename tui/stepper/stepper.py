@@ -17,7 +17,7 @@ from lessons.scenarios import begin as begin_scenario
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, Oopsed
 from simkernel.kernel import KernelImage
-from simkernel.protocol import Protocol, base_of, protocol_of
+from simkernel.protocol import Protocol, Variant
 from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.moment import Moment, Progress
@@ -125,23 +125,18 @@ class Stepper:
             self.told(f"{GOING}: {percent} %")
         return self.stop_asked
 
-    def restarted(self, told: Told = lambda what: None, protocol: str = "", **changes: Any) -> Stepper:
-        """The same story from its start, with some options or the protocol changed.
+    def restarted(self, told: Told = lambda what: None, **changes: Any) -> Stepper:
+        """The same story from its start, with some options changed.
 
         Raises: LearnerError for options that cannot be.
         """
-        options = replace(self.simulation.options, **changes)
-        if protocol:
-            options = replace(options, protocol=base_of(protocol))
+        variant = self.variant if self.scenario is None else self.scenario.options.protocol
+        options = replace(self.simulation.options, **({"protocol": variant} | changes))
         options.validate()
         if self.scenario is None:
             told("booting")
-            simulation = Simulation.boot(options, protocol=protocol_of(protocol or self.protocol.name))
-            return Stepper(simulation)
-        scenario = replace(
-            self.scenario, options=options, protocol=protocol or self.scenario.protocol, near=(), moves=()
-        )
-        return Stepper.start(scenario, told)
+            return Stepper(Simulation.boot(options))
+        return Stepper.start(replace(self.scenario, options=options, near=(), moves=()), told)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -158,8 +153,14 @@ class Stepper:
         return self.simulation.image
 
     @property
+    def variant(self) -> Variant:
+        """By which the patching task patches here."""
+        return self.simulation.task.poke.variant
+
+    @property
     def protocol(self) -> Protocol:
-        return self.simulation.task.poke.protocol
+        """The table of `variant`."""
+        return self.variant.table
 
     @property
     def moment(self) -> str:

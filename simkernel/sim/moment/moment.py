@@ -18,9 +18,9 @@ import simkernel
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import read_bytes
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import OWN_COMMANDS, Command
+from simkernel.patching.commands import OWN_COMMANDS, Command, UseProtocol
 from simkernel.patching.subsystem import Subsystem
-from simkernel.protocol import protocol_of
+from simkernel.protocol import PROTOCOLS, Variant, parse
 from simkernel.schedule import Choice
 from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
 from simkernel.sim.moment import armour
@@ -40,8 +40,8 @@ class Moment:
     """A place in history, and all that it takes to come there again.
 
     Attributes:
-        version: of the engine that wrote it. image: digest of the kernel. options: with the seed.
-        protocol: the name of the one that it booted with, which tells an experiment too (`protocol.protocol_of`).
+        version: of the engine that wrote it. image: digest of the kernel.
+        options: with the seed, and the protocol that the kernel booted with.
         made: (place, entry) of every command and of every choice made by hand, ascending. Those behind the place lie
             ahead: they are what comes next.
         place: history entries before it, and instructions within the entry under way. clock: of the machine there.
@@ -52,7 +52,6 @@ class Moment:
     version: str
     image: str
     options: Options
-    protocol: str
     made: tuple[tuple[int, Choice | Command], ...]
     place: tuple[int, int]
     clock: int
@@ -64,21 +63,21 @@ class Moment:
         """The place at which a simulation stands.
 
         Args: until: take what lies ahead along, up to this entry; all of it has to be made by hand.
-        Raises: LearnerError where its protocol is one that no name can be given to.
+        Raises: LearnerError where a protocol is none that a name stands for.
         """
-        protocol = simulation.protocol
-        if protocol_of(protocol.name) != protocol:
-            raise LearnerError(f"protocol {protocol.name!r} is not in the table: a moment cannot name it")
         place = simulation.place
         if not all(entry.made for entry in simulation.entries[place[0] : until]):
             raise LearnerError("what lies ahead was not made by hand: a moment ends here")
         entries = simulation.entries[: max(until, place[0] + (place[1] > 0))]
+        made = tuple((at, entry.what) for at, entry in enumerate(entries) if entry.made)
+        used = [what.variant for _, what in made if isinstance(what, UseProtocol)]
+        for variant in (simulation.options.protocol, *used):
+            _check_named(variant)
         moment = cls(
             simkernel.__version__,
             simulation.image.digest,
             simulation.options,
-            protocol.name,
-            tuple((at, entry.what) for at, entry in enumerate(entries) if entry.made),
+            made,
             place,
             simulation.machine.clock,
             "",
@@ -89,7 +88,8 @@ class Moment:
     def _digest(self, simulation: Simulation) -> str:
         """The digest of a simulation's state and of what the moment says; the version may differ."""
         out = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        feed(out, (self.image, self.options, self.protocol, self.made, self.place, self.clock))
+        base, variant = _base_and_name(self.options)
+        feed(out, (self.image, base, variant, self.made, self.place, self.clock))
         feed(out, state_digest(simulation))
         return out.hexdigest()
 
@@ -102,9 +102,8 @@ class Moment:
         for at, what in self.made:
             made.append((at - before, codec.form_of(what)))
             before = at
-        form = MomentForm(
-            self.version, self.image, self.options.plain(), self.protocol, made, self.place, self.clock, self.state
-        )
+        options, protocol = _base_and_name(self.options)
+        form = MomentForm(self.version, self.image, options.plain(), protocol, made, self.place, self.clock, self.state)
         return armour.pack(codec.to_json(form))
 
     @classmethod
@@ -115,7 +114,7 @@ class Moment:
         """
         codec = _codec(subsystems)
         form = codec.from_json(armour.unpack(text))
-        options = Options.read(form.options)
+        options = replace(Options.read(form.options), protocol=parse(form.protocol))
         made: list[tuple[int, Choice | Command]] = []
         at = 0
         for step, entry in form.made:
@@ -131,7 +130,7 @@ class Moment:
         if ahead != list(range(form.place[0], form.place[0] + len(ahead))):
             raise LearnerError("what lies ahead of the moment's place has gaps: its entries follow one another")
         place, clock, state = form.place, form.clock, form.state
-        return cls(form.version, form.image, options, form.protocol, tuple(made), place, clock, state, subsystems)
+        return cls(form.version, form.image, options, tuple(made), place, clock, state, subsystems)
 
     # --- opening ----------------------------------------------------------------------------------------------
 
@@ -143,7 +142,7 @@ class Moment:
             ends the way.
         """
         image = self._image(image)
-        simulation = Simulation(image, self.options, protocol_of(self.protocol), self.subsystems)
+        simulation = Simulation(image, self.options, self.subsystems)
         made = dict(self.made)
         last = self.place[0]
         while simulation.position < last:
@@ -207,6 +206,18 @@ class Moment:
 def _codec(subsystems: tuple[type[Subsystem], ...]) -> Codec:
     """What reads and writes the commands of these subsystems, and the patching task's own."""
     return Codec((*OWN_COMMANDS, *(command for one in subsystems for command in one.commands)))
+
+
+def _base_and_name(options: Options) -> tuple[Options, str]:
+    """Options as a moment holds them: with the protocol as it is, and beside them the name with its changes."""
+    variant = options.protocol
+    return replace(options, protocol=Variant(variant.base)), variant.name
+
+
+def _check_named(variant: Variant) -> None:
+    """LearnerError for a protocol that its name does not lead back to."""
+    if PROTOCOLS.get(variant.base.name) != variant.base:
+        raise LearnerError(f"protocol {variant.base.name!r} is not in the table: a moment cannot name it")
 
 
 def moment_string(simulation: Simulation) -> str:

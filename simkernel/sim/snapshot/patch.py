@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simkernel.protocol import Phase, Protocol, Write
+from simkernel.protocol import Phase, Protocol, Variant, Write
 from simkernel.sim.narrate import PATCHER
 from simkernel.sim.simulation import Simulation
 
@@ -29,7 +29,7 @@ class Patch:
 
     Attributes:
         task: its name. title: of its plan, "" where it has none. step, steps: of the plan, counted from 0.
-        protocol: the table. phases: with their states; all to come between batches.
+        variant: by which the patching task patches. phases: with their states; all to come between batches.
         batch: its number, 0 where none is under way. sites: of the batch. done, total: sites of the plan's step.
         written: sites of the batch that the phase under way has written.
         begun: whether the phase under way has begun: of a sync, whether it has been sent.
@@ -40,7 +40,7 @@ class Patch:
     title: str
     step: int
     steps: int
-    protocol: Protocol
+    variant: Variant
     phases: tuple[PhaseRow, ...]
     batch: int
     sites: tuple[int, ...]
@@ -51,6 +51,11 @@ class Patch:
     waits_for: tuple[int, ...]
     holdouts: tuple[int, ...]
     queued: int
+
+    @property
+    def protocol(self) -> Protocol:
+        """The table of `variant`."""
+        return self.variant.table
 
     @property
     def phase(self) -> Phase | None:
@@ -80,7 +85,7 @@ def patch_of(simulation: Simulation) -> Patch:
         title=state.plan.title if state.plan is not None else "",
         step=state.step,
         steps=len(state.plan) if state.plan is not None else 0,
-        protocol=protocol,
+        variant=task.poke.variant,
         phases=rows,
         batch=0 if poke.batch is None else poke.number,
         sites=() if poke.batch is None else tuple(poke.batch.sites.tolist()),

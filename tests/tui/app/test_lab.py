@@ -71,7 +71,7 @@ def test_switches_are_turned_and_explored_with_one_key() -> None:
         await press(hand, "right", "right")
         assert screen.lab.times["sync 1"] == 1
         await press(hand, "less_than_sign")
-        assert screen.lab.protocol.name == "int3 with sync 1 before write int3"
+        assert screen.lab.variant.name == "int3 with sync 1 before write int3"
         assert screen.lab.rows[screen.cursor].name == "sync 1"
         await press(hand, "greater_than_sign")
         text = flat(await press(hand, "e"))
@@ -106,7 +106,7 @@ def test_the_last_step_stays() -> None:
         lab.choose("protocol", "one-store")
         lab_of(hand).cursor = len(lab.rows) - 1
         assert "nothing would be left" in flat(await press(hand, "right"))
-        assert lab.protocol.name == "one-store"
+        assert lab.variant.name == "one-store"
         assert "nothing would be left" not in flat(await press(hand, "left")) and lab.times["write all"] == 2
 
     drive(check)

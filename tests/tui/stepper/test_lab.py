@@ -9,7 +9,7 @@ from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.properties import USUAL
 from simkernel.explore.reasons import why
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, protocol_of
+from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, Variant, parse
 from tui.stepper.actions import apply
 from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
 from tui.stepper.lab_words import WORTH, answer, question
@@ -24,7 +24,7 @@ def whole() -> Lab:
 
 def test_it_begins_with_a_question_whose_answer_is_not_given() -> None:
     lab = Lab()
-    assert lab.question == Question(INT3_PROTOCOL.without("sync 1"))
+    assert lab.question == Question(Variant(INT3_PROTOCOL).without("sync 1"))
     assert question(lab)[-1].endswith("?") and answer(lab) == [] and lab.finding is None
 
 
@@ -32,16 +32,17 @@ def test_each_setting_reaches_the_question() -> None:
     lab = whole()
     for name, value in (("change", "call-call"), ("place", "across"), ("model", "pieces"), ("cpus", "3")):
         lab.choose(name, value)
-    assert lab.question == Question(INT3_PROTOCOL, "call-call", "across", FetchModel.PIECES, 3, USUAL)
+    assert lab.question == Question(Variant(INT3_PROTOCOL), "call-call", "across", FetchModel.PIECES, 3, USUAL)
     lab.choose("property", "not-at-once")
     assert lab.question.properties == ("not-at-once",)
     lab.choose("place", "inside")
     lab.choose("nmi", "come")
     properties = ("not-at-once",)
-    assert lab.question == Question(INT3_PROTOCOL, "call-call", "inside", FetchModel.PIECES, 3, properties, nmi=True)
+    int3 = Variant(INT3_PROTOCOL)
+    assert lab.question == Question(int3, "call-call", "inside", FetchModel.PIECES, 3, properties, nmi=True)
     lab.choose("nop", "2+3")
     lab.choose("gate", "trap")
-    assert lab.protocol == INT3_PROTOCOL.on_nop("2+3").through_trap_gate()
+    assert lab.variant == Variant(INT3_PROTOCOL).on_nop("2+3").through_trap_gate()
 
 
 def test_every_value_of_every_setting_can_be_asked_about() -> None:
@@ -69,26 +70,26 @@ def test_nmis_across_two_lines_cannot_be_asked_for_and_nothing_changes(order: tu
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_steps_are_left_out_doubled_and_moved_as_the_table_does(name: str) -> None:
-    base = PROTOCOLS[name]
+    base = Variant(PROTOCOLS[name])
     lab = Lab()
     lab.choose("protocol", name)
-    assert lab.protocol == base
-    names = [phase.name for phase in base.phases]
+    assert lab.variant == base
+    names = [phase.name for phase in base.table.phases]
     for step in names:
         lab.switch(step, 2)
-        assert lab.protocol == base.twice(step)
+        assert lab.variant == base.twice(step)
         if len(names) > 1:
             lab.switch(step, 0)
-            assert lab.protocol == base.without(step)
+            assert lab.variant == base.without(step)
         lab.switch(step, 1)
     for before, step in zip(names, names[1:], strict=False):
         lab.shift(step, -1)
-        assert lab.protocol == base.moved(step, before)
+        assert lab.variant == base.moved(step, before)
         lab.shift(before, -1)
-        assert lab.protocol == base
+        assert lab.variant == base
     lab.shift(names[0], -1)
     lab.shift(names[-1], 1)
-    assert lab.protocol == base
+    assert lab.variant == base
 
 
 def test_all_changes_at_once_have_a_name_that_a_moment_can_hold() -> None:
@@ -97,10 +98,10 @@ def test_all_changes_at_once_have_a_name_that_a_moment_can_hold() -> None:
     lab.switch("sync 3", 2)
     lab.move("release", "write head")
     lab.choose("nop", "5x1")
-    assert [phase.name for phase in lab.protocol.phases] == [
+    assert [phase.name for phase in lab.variant.table.phases] == [
         "write int3", "sync 1", "write tail", "release", "write head", "sync 3", "sync 3 again",
     ]  # fmt: skip
-    assert protocol_of(lab.protocol.name) == lab.protocol
+    assert parse(lab.variant.name) == lab.variant
 
 
 def test_the_answer_is_the_explorers() -> None:
@@ -143,7 +144,7 @@ def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     lab.explore()
     stepper = lab.watch()
     assert stepper.title == "int3 without sync 1: torn" and not stepper.begun and not stepper.beats()
-    assert stepper.protocol == lab.protocol
+    assert stepper.variant == lab.variant
     for _ in range(20):
         if apply(stepper, "next").message:
             break
@@ -166,7 +167,7 @@ def test_what_cannot_be_asked_says_what_can() -> None:
         lab.switch(phase.name, 0)
     with pytest.raises(LearnerError, match="nothing would be left"):
         lab.switch(last.name, 0)
-    assert [phase.name for phase in lab.protocol.phases] == [last.name]
+    assert [phase.name for phase in lab.variant.table.phases] == [last.name]
 
 
 def test_the_questions_to_begin_with_have_both_answers_and_each_another_one() -> None:
@@ -176,7 +177,7 @@ def test_the_questions_to_begin_with_have_both_answers_and_each_another_one() ->
         lab.begin(number)
         lab.explore()
         assert lab.finding is not None and (lab.finding.finished or lab.finding.broken)
-        answers.append((lab.protocol.name, tuple(one.broken for one in lab.findings)))
+        answers.append((lab.variant.name, tuple(one.broken for one in lab.findings)))
     assert answers == [
         ("int3 without sync 1", ("torn",)),
         ("int3 without sync 2", ("",)),

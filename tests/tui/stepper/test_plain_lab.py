@@ -16,7 +16,7 @@ from simkernel.explore import Question, explore
 from simkernel.explore.properties import BY_NAME, USUAL
 from simkernel.explore.sentences import choice_of, parse
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import INT3_PROTOCOL
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from tests.tui.playing import flat, played
 from tui.cli import run
 from tui.stepper.lab import SETTINGS
@@ -30,7 +30,7 @@ from tui.stepper.words import NOT_A_CPU
 def test_first_a_question_then_the_explorers_own_sentences() -> None:
     asked, answered = played(PlainLab, "n")
     assert "In every order of events, is that safe?" in flat(asked) and "not safe" not in asked
-    finding = explore(Question(INT3_PROTOCOL.without("sync 1")))
+    finding = explore(Question(Variant(INT3_PROTOCOL).without("sync 1")))
     assert finding.verdict() in flat(answered)
     steps = re.split(r" \d\. (?=[a-zA-Z])", flat(answered).partition(" Keys:")[0])[1:]
     assert [parse(step) for step in steps] == [choice_of(finding.world, scene) for scene in finding.scenes()]
@@ -49,8 +49,8 @@ def test_words_change_what_is_asked() -> None:
     assert [one["word"] for one in objects[1:]] == [
         "model", "change", "without", "twice", "with", "move", "cpus", "e", "s", "o",
     ]  # fmt: skip
-    protocol = INT3_PROTOCOL.without("sync 2").moved("release", "write head").twice("sync 3")
-    finding = explore(Question(protocol, "call-call", model=FetchModel.PIECES, cpus=1))
+    variant = Variant(INT3_PROTOCOL).without("sync 2").moved("release", "write head").twice("sync 3")
+    finding = explore(Question(variant, "call-call", model=FetchModel.PIECES, cpus=1))
     assert objects[8]["findings"][0] == {
         "verdict": finding.verdict(),
         "broken": finding.broken or None,

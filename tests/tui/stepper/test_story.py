@@ -14,6 +14,7 @@ from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
 from simkernel.kernel.layout import FRAME_SIZE, TASK_STACK_SIZE
+from simkernel.protocol import INT3_2012, INT3_PROTOCOL, Variant
 from simkernel.schedule import Policy
 from simkernel.sim.callbacks import unreturned
 from simkernel.sim.narrate import sentence
@@ -240,8 +241,9 @@ def test_back_from_a_full_stack_is_the_cpu_that_died_with_all_its_calls() -> Non
 
 
 def test_an_oops_of_a_full_stack_is_not_put_down_to_the_patch() -> None:
-    for protocol in ("int3", "int3 without sync 2"):
-        stepper = Stepper.start(replace(SCENARIOS["recursion"], protocol=protocol))
+    scenario = SCENARIOS["recursion"]
+    for variant in (Variant(INT3_PROTOCOL), Variant(INT3_PROTOCOL).without("sync 2")):
+        stepper = Stepper.start(replace(scenario, options=replace(scenario.options, protocol=variant)))
         apply(stepper, "run")
         oops = stepper.snapshot.oops
         assert oops is not None and oops.guard and oops.lines[0].startswith("BUG: TASK stack guard page was hit at ")
@@ -278,7 +280,8 @@ def test_an_int3_has_a_reason_of_its_own_and_no_other_step_has() -> None:
 
 def test_an_int3_that_is_left_out_by_its_handler_is_not_said_to_be_done() -> None:
     moves = (Through("sync 1"), Goes(1, "Int3Taken"))
-    stepper = Stepper.start(replace(SCENARIOS["one"], protocol="int3-2012", near=(Near(1),), moves=moves))
+    options = replace(SCENARIOS["one"].options, protocol=Variant(INT3_2012))
+    stepper = Stepper.start(replace(SCENARIOS["one"], options=options, near=(Near(1),), moves=moves))
     while not (why := story_of(stepper).why).event:
         assert not apply(stepper, "next").error
     assert "goes on behind them" in why.event and "ftrace_int3_handler" in why.linux

@@ -102,8 +102,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def lines(self, width: int, height: int) -> list[Line]:
         what = self.pattern or "all"
-        protocol = self._stepper().protocol.name
-        what += f", {protocol}" if " without " in protocol else ""
+        variant = self._stepper().variant
+        what += f", {variant.name}" if variant.missing else ""
         head = line(("Functions", "title"), f"  {what}: {len(self.rows):,}, by {self.order}")
         if self.message:
             head = line((self.message, "bad"))

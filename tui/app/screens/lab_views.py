@@ -62,7 +62,7 @@ HELP = (
 def head(lab: Lab, width: int) -> Line:
     """What is asked, in a line."""
     cpus = "1 CPU" if lab.chosen["cpus"] == "1" else f"{lab.chosen['cpus']} CPUs"
-    left = line((" The lab", "title"), f"  {lab.protocol.name}")
+    left = line((" The lab", "title"), f"  {lab.variant.name}")
     return spread(left, line((f"{cpus}, model {lab.chosen['model']} ", "dim")), width)
 
 

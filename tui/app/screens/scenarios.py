@@ -97,4 +97,4 @@ def remark(one: Scenario) -> str:
     beats = f"{one.beats} steps, " if one.beats else ""
     era = one.era.partition(" (")[0]
     who = f"used by {era}" if era.startswith("nobody") else era
-    return f"{beats}{one.protocol}, {who}"
+    return f"{beats}{one.options.protocol.name}, {who}"

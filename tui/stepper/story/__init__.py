@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from lessons.beats import Stops
 from lessons.left_out import is_known, known, sentences
-from simkernel.protocol import Protocol, base_of, protocol_of
 from simkernel.sim.snapshot import Patch, Snapshot
-from tui.stepper.missing import Missing, left_out, missing
+from tui.stepper.missing import Missing, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
@@ -81,7 +80,7 @@ def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
         heading=heading(snapshot),
         step=len(beats),
         steps=stepper.known_beats,
-        protocol=patch.protocol.name,
+        protocol=patch.variant.name,
         era=patch.protocol.era,
         phases=_phases(patch),
         batch=_batch(patch),
@@ -100,16 +99,12 @@ def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
 def _phases(patch: Patch) -> tuple[PhaseMark, ...]:
     """The bar: the protocol's phases, and those that it is without at their place."""
     marks = [PhaseMark(row.name, row.state) for row in patch.phases]
-    names = [phase.name for phase in _whole(patch.protocol).phases]
-    for phase in left_out(patch.protocol):
+    names = [phase.name for phase in patch.variant.base.phases]
+    for phase in patch.variant.missing:
         behind = names[names.index(phase.name) + 1 :]
         at = next((at for at, one in enumerate(marks) if one.name in behind), len(marks))
         marks.insert(at, PhaseMark(phase.name, LEFT_OUT))
     return tuple(marks)
-
-
-def _whole(protocol: Protocol) -> Protocol:
-    return protocol_of(base_of(protocol.name))
 
 
 def without(stepper: Stepper) -> str:

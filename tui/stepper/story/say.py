@@ -15,13 +15,13 @@ from lessons.beats import Stop
 from simkernel import events as ev
 from simkernel.insn import INT3, SITE_SIZE
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
-from simkernel.protocol import Phase, SyncCores, base_of, protocol_of
+from simkernel.protocol import Phase, SyncCores
 from simkernel.schedule import Run
 from simkernel.sim.callbacks import traces_itself, unreturned
 from simkernel.sim.narrate import PATCHER, sentence
 from simkernel.sim.narrate.events import listed
 from simkernel.sim.snapshot import SiteView, Snapshot
-from tui.stepper.missing import here_it_would, left_out, missing
+from tui.stepper.missing import here_it_would, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.marks import no_addresses
 from tui.stepper.story.why import STAND_IN, why_of
@@ -100,9 +100,9 @@ def _none(event: Any, stepper: Stepper, phase: Phase | None) -> list[str]:
 def _begun(event: ev.BatchStarted, stepper: Stepper, phase: Phase | None) -> list[str]:
     own = _own_callback(stepper)
     callback = f"The ops {own} traces its own callback: each call of that leads to it again." if own else ""
-    protocol = stepper.protocol
-    whole = protocol.phases == protocol_of(base_of(protocol.name)).phases  # else the prose speaks of what is left out
-    return [callback, protocol.prose if whole else ""]
+    base, table = stepper.variant.base, stepper.variant.table
+    whole = table.phases == base.phases  # else the prose speaks of what is left out
+    return [callback, base.prose if whole else ""]
 
 
 def _stored(event: ev.SiteStored, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -228,7 +228,7 @@ def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
         deep = unreturned(stepper.simulation.machine, event.cpu, stepper.site) if stepper.site is not None else 0
         of = f", {deep} of them of {_name(stepper)}()" if deep else ""
         return [f"The stack is full of calls that have not returned{of}.", *out]
-    for one in left_out(stepper.protocol)[-1:]:
+    for one in stepper.variant.missing[-1:]:
         return [*out, f"This is what {one.name} is for."]
     return [*out, "Go back one step to see which bytes it ran."]
 
