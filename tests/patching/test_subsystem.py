@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import simkernel
+from simkernel import tracefs
 from simkernel.errors import LearnerError
 from simkernel.events import BatchReleased, Logged, PlanEnded
 from simkernel.ftrace.commands import SetFilter, SetTracer
@@ -20,6 +21,7 @@ from simkernel.patching.commands import Command
 from simkernel.patching.plan import Failure, Step
 from simkernel.patching.steps import Verify
 from simkernel.patching.subsystem import Subsystem
+from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import Moment, moment_string, open_moment
 from simkernel.sim.narrate import sentence
@@ -79,6 +81,15 @@ def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulatio
     event = next(event for event in simulation.log if isinstance(event, Lit))
     assert event.is_beat
     assert sentence(event, IMAGE, simulation.task.poke.protocol) == "The lamp at vfs_read is on."
+
+
+def test_its_control_file_is_among_those_of_the_others(simulation: Simulation) -> None:
+    root = control_files(simulation)
+    assert {"lamps", "current_tracer", "dmesg"} <= set(root.readdir())
+    simulation.do(Light("vfs_read"))
+    assert simulation.settle_down()
+    assert tracefs.read(root, "lamps") == "vfs_read\n"
+    assert tracefs.read(root, "dmesg").endswith(" lamps: 1 lit\n")
 
 
 def test_history_goes_back_and_forwards_over_its_change(

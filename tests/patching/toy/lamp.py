@@ -6,7 +6,7 @@ finds one that ftrace has changed, its plan fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from simkernel.patching.poke import TextPoke
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.steps import Note, PokeOne, Verify
 from simkernel.patching.subsystem import Subsystem
+from simkernel.tracefs import File, lines, text_file
 
 LIT = b"\xe9\0\0\0\0"  # jmp to the next instruction
 LAMP = Kind("lamp", (Form("NOP", b"\x0f\x1f"), Form("jump", b"\xe9")))
@@ -85,6 +86,12 @@ class Lamps(Subsystem):
     @classmethod
     def of(cls, machine: Machine, image: KernelImage, nop: bytes, log: KernelLog) -> Lamps:
         return cls(image, nop)
+
+    def control_files(self) -> Mapping[str, File]:
+        return {"lamps": text_file("lamps", "the lamps that are on", self._names)}
+
+    def _names(self) -> str:
+        return lines(self.image.symbolize(site) for site in self._state.lit)
 
     def state(self) -> LampState:
         return self._state
