@@ -9,6 +9,7 @@ synthetic kernel its bodies (`image/synthetic.py`).
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from simkernel.errors import OurError
@@ -179,7 +180,7 @@ _PORTS = frozenset((0x6C, 0x6D, 0xE4, 0xE5, 0xEC, 0xED))
 _TWO_BYTES = frozenset((0x05, 0x31, 0x32, 0x33, 0x34))  # SYSCALL, RDTSC, RDMSR (of the TSC), RDPMC, SYSENTER
 
 
-def _opcode(data: bytes) -> bytes:
+def opcode(data: bytes) -> bytes:
     """The bytes from the opcode on: prefixes left out."""
     at = 0
     while at < len(data) and data[at] in _PREFIXES:
@@ -192,24 +193,36 @@ def nondeterministic(data: bytes) -> bool:
 
     `Simplified:` such an instruction takes #UD here. Torn bytes can spell one; the image check refuses the rest.
     """
-    opcode = _opcode(data)
-    if not opcode:
+    found = opcode(data)
+    if not found:
         return False
-    if opcode[0] in _PORTS:
+    if found[0] in _PORTS:
         return True
-    if opcode[0] != 0x0F or len(opcode) < 2:
+    if found[0] != 0x0F or len(found) < 2:
         return False
-    if opcode[1] in _TWO_BYTES or opcode[:3] == b"\x0f\x01\xf9":  # RDTSCP
+    if found[1] in _TWO_BYTES or found[:3] == b"\x0f\x01\xf9":  # RDTSCP
         return True
-    return opcode[1] == 0xC7 and len(opcode) == 3 and opcode[2] >> 6 == 3 and (opcode[2] >> 3 & 7) in (6, 7)
+    return found[1] == 0xC7 and len(found) == 3 and found[2] >> 6 == 3 and (found[2] >> 3 & 7) in (6, 7)
+
+
+_MAY_BE_NONDETERMINISTIC = re.compile(
+    b"[%b]|\x0f[%b]|\x0f\x01\xf9|\x0f\xc7[\xf0-\xff]"
+    % tuple(b"".join(b"\\x%02x" % byte for byte in sorted(bytes_)) for bytes_ in (_PORTS, _TWO_BYTES)),
+    re.DOTALL,
+)
+
+
+def may_be_nondeterministic(code: bytes) -> bool:
+    """True where the bytes of one such instruction could lie in `code`, wherever instructions begin there."""
+    return _MAY_BE_NONDETERMINISTIC.search(code) is not None
 
 
 def is_iret(data: bytes) -> bool:
     """True where the instruction in `data` is an IRET of any size."""
-    return _opcode(data)[:1] == b"\xcf"
+    return opcode(data)[:1] == b"\xcf"
 
 
 def serializing(data: bytes) -> bool:
     """True for IRET and CPUID (SDM vol. 3, "Serializing Instructions"), the two that the guest uses."""
-    opcode = _opcode(data)
-    return opcode[:1] == b"\xcf" or opcode[:2] == b"\x0f\xa2"
+    found = opcode(data)
+    return found[:1] == b"\xcf" or found[:2] == b"\x0f\xa2"

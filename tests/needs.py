@@ -16,12 +16,14 @@ from typing import NoReturn
 import pytest
 
 from simkernel.asm import available
+from simkernel.hw.way import works
 
 GNU = frozenset({"as", "gcc", "gdb", "nm", "objcopy", "objdump", "readelf"})
 """Programs that must be GNU's: macOS has others under these names."""
 OTHERS = frozenset({"bison", "flex", "make"})
 KEYSTONE, INDEX, LINUX_SOURCE = "keystone", "package-index", "linux-source"
-KNOWN = GNU | OTHERS | {KEYSTONE, INDEX, LINUX_SOURCE}
+BLOCKS = "blocks"  # instructions can be counted by blocks here
+KNOWN = GNU | OTHERS | {KEYSTONE, INDEX, LINUX_SOURCE, BLOCKS}
 
 
 def promised() -> frozenset[str]:
@@ -38,6 +40,8 @@ def here(name: str) -> bool:
     """Whether this machine has it. A package index is taken to be in reach: the test that asks it finds out."""
     if name == KEYSTONE:
         return available()
+    if name == BLOCKS:
+        return works()
     if name == INDEX:
         return True
     if name == LINUX_SOURCE:

@@ -8,7 +8,10 @@ What else Unicorn does differently from a CPU (`engine.py` has the rest), and wh
 
 * it translates ahead, and reports a page that cannot be run before the instructions in front of it have run: `run` runs
   those one by one, then (how many had run before is lost, so the rest of a `count` is too);
-* RDTSC, RDTSCP, RDRAND, RDSEED give the host's values, IN gives 0, SYSCALL is skipped: `nondeterministic`.
+* RDTSC, RDTSCP, RDRAND, RDSEED give the host's values, IN gives 0, SYSCALL is skipped: they take #UD (`counting.py`).
+
+A CPU has one engine that counts its instructions one by one, and, from its first long run on, another that counts them
+by blocks. The registers are in one of them, and move where the other is to run.
 """
 
 from __future__ import annotations
@@ -17,10 +20,14 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from simkernel import disasm
+from simkernel.hw import counting
 from simkernel.hw.engine import EVERYWHERE, GENERAL, PF_INSTRUCTION, REGISTERS, TRANSFER, Engine, Fault, Mapping
+from simkernel.hw.way import way
 from simkernel.hw.x86 import PAGE_SIZE
 
 __all__ = ["GENERAL", "REGISTERS", "Cpu", "Fault", "Mapping"]
+
+BLOCKS_FROM = 200  # instructions: shorter runs are faster counted one by one
 
 RFLAGS_IF = 0x200
 RFLAGS_TF = 0x100
@@ -34,7 +41,12 @@ class Cpu:
     def __init__(self, number: int, mappings: Iterable[Mapping], guards: Collection[int] = ()) -> None:
         """Args: guards: addresses of pages in the mappings that are not mapped: an access there is a page fault."""
         self.number = number
-        self._engine = Engine(number, mappings, guards)
+        self._memory = tuple(mappings), frozenset(guards)
+        self._engine = self._stepper = Engine(number, *self._memory)
+        self._refusal = counting.Refusal(self._stepper)
+        self._by_blocks = way() == "blocks"
+        self._blocks: counting.Blocks | None = None
+        self._hooks = 0  # of observers: while there are any, every run is counted one by one
         self._counter: int | None = None
         self._seen, self._breakpoints = 0, frozenset[int]()
         self.rip, self.rsp, self.flags = 0, 0, 2
@@ -86,7 +98,8 @@ class Cpu:
     def run(self, count: int) -> Fault | None:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
         begin = self.rip
-        fault = self._start(0, count)
+        long = BLOCKS_FROM <= count <= counting.MOST and self._by_blocks and not self._hooks
+        fault = self._run_blocks(count) if long else self._start(0, count)
         if count == 1 and fault is not None and self._is_ahead(fault) and self.rip != begin:
             return None  # it has run; the page is ahead of what it leads to
         while fault is not None and self._is_ahead(fault):
@@ -106,11 +119,45 @@ class Cpu:
         """A fetch fault of a page that RIP has not come to."""
         return bool((fault.error or 0) & PF_INSTRUCTION) and self.rip != fault.cr2
 
+    def _run_blocks(self, count: int) -> Fault | None:
+        """`run` without that: blocks as long as whole ones fit, the rest one by one."""
+        blocks = self._blocks or self._make_blocks()
+        left = count
+        while True:
+            self._move(blocks.engine)
+            try:
+                error = blocks.run(self.rip, left)
+            except BaseException:
+                self._reload()
+                raise
+            left = blocks.state.left
+            if not blocks.state.size or not left:
+                self._reload()
+                return blocks.engine.fault(error, self.rip)
+            self.rip, count = blocks.state.pc, blocks.to_step()
+            fault = self._start(0, count)
+            left -= count
+            if fault is not None or not left:
+                return fault
+
+    def _make_blocks(self) -> counting.Blocks:
+        """Make the second engine."""
+        self._blocks = counting.Blocks(Engine(self.number, *self._memory))
+        return self._blocks
+
+    def _move(self, engine: Engine) -> None:
+        """The registers are in `engine` from now on."""
+        if engine is not self._engine:
+            self._engine.hand_over(engine)
+            self._engine = engine
+
     def _start(self, until: int, count: int) -> Fault | None:
-        """`run` without that: until RIP is `until`, or `count` instructions have run."""
-        engine = self._engine
+        """One by one: until RIP is `until`, or `count` instructions have run."""
+        engine = self._stepper
+        self._move(engine)
         try:
             error = engine.start(self.rip, until, count)
+            engine.mend_flags(error)
         finally:
             self.rip, self.rsp, self.flags = engine.core.read()
         return engine.fault(error, self.rip)
@@ -121,15 +168,17 @@ class Cpu:
         A hook is called only from code translated while it was there, so all translations are made anew.
         """
         if on and self._counter is None:
-            self._counter = self._engine.hook_code(self._count_and_stop)
+            self._hooks += 1
+            self._counter = self._stepper.hook_code(self._count_and_stop)
         elif not on and self._counter is not None:
-            self._engine.unhook(self._counter)
+            self._hooks -= 1
+            self._stepper.unhook(self._counter)
             self._counter = None
-        self._engine.flush()
+        self._flush()
 
     def _count_and_stop(self, rip: int) -> None:
         if self._seen and rip in self._breakpoints:
-            self._engine.stop()
+            self._stepper.stop()
         else:
             self._seen += 1
 
@@ -144,7 +193,20 @@ class Cpu:
 
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it."""
-        self._engine.drop(low, high)
+        self._stepper.drop(low, high)
+        if self._blocks is not None:
+            self._blocks.engine.drop(low, high)
+
+    def _flush(self) -> None:
+        self._stepper.flush()
+        if self._blocks is not None:
+            self._blocks.engine.flush()
+
+    def close(self) -> None:
+        """Give the engines' memory back now; nothing may be asked of the CPU afterwards."""
+        self._stepper.close()
+        if self._blocks is not None:
+            self._blocks.engine.close()
 
     def save(self) -> Any:
         """An opaque copy of all registers."""
@@ -161,7 +223,7 @@ class Cpu:
         It is called once more where the count ran out before the instruction. Returns: the way to end it.
         """
         ranges = [(address, address) for address in addresses] or [EVERYWHERE]
-        return self._hooked([self._engine.hook_code(callback, *each) for each in ranges])
+        return self._hooked([self._stepper.hook_code(callback, *each) for each in ranges])
 
     def observer(self, callback: Callable[[int], None], size: int) -> Callable[[frozenset[int]], None]:
         """The same for addresses that change: the function returned says which, and `size` bytes behind each count too.
@@ -174,24 +236,26 @@ class Cpu:
 
         def watch(addresses: frozenset[int]) -> None:
             for address in hooks.keys() - addresses:
-                self._engine.unhook(hooks.pop(address))
+                self._stepper.unhook(hooks.pop(address))
             for address in addresses - hooks.keys():
-                hooks[address] = self._engine.hook_code(callback, address, address + size)
+                hooks[address] = self._stepper.hook_code(callback, address, address + size)
 
-        self._hooked([self._engine.hook_code(callback, 0, 0)])
+        self._hooked([self._stepper.hook_code(callback, 0, 0)])
         return watch
 
     def observe_memory(self, callback: Callable[[bool], None]) -> Callable[[], None]:
         """Call `callback(write)` at each access of an instruction to data; returns the way to end it."""
-        return self._hooked([self._engine.hook_data(callback)])
+        return self._hooked([self._stepper.hook_data(callback)])
 
     def _hooked(self, handles: list[int]) -> Callable[[], None]:
         """Hooks were added: translations are made anew, now and when the function returned ends them (see `watch`)."""
-        self._engine.flush()
+        self._hooks += 1
+        self._flush()
 
         def end() -> None:
+            self._hooks -= 1
             for handle in handles:
-                self._engine.unhook(handle)
-            self._engine.flush()
+                self._stepper.unhook(handle)
+            self._flush()
 
         return end

@@ -12,6 +12,9 @@ What Unicorn does differently from a CPU, and where it is put right:
   is known by its error (`_but_data`, `_data_ahead`);
 * a page of a mapping cannot be left out cheaply: `_on_tlb_miss` lets a guard page lie where nothing is (`_GUARD`);
 * it reports non-canonical addresses as unmapped: `_memory_fault` tells #GP from #PF;
+* the hook for a new translation is not called for the very first one: `_new` makes one that nobody needs;
+* with a hook for code (`count=` is one) a fault in mid-block leaves other status flags than the instructions before it
+  made: `mend_flags` takes them from where the hook has put them;
 * an exception raised in a callback is lost: the callbacks here only note what they saw, and `start` raises what else
   came up in them.
 """
@@ -21,6 +24,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import mmap
+import struct
 import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -34,7 +38,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
-from simkernel.hw.x86 import PAGE_SIZE, VECTOR_GP, VECTOR_PF, VECTOR_UD
+from simkernel.hw.x86 import PAGE_SIZE, VECTOR_BP, VECTOR_GP, VECTOR_PF, VECTOR_UD
 
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
@@ -42,6 +46,8 @@ TRANSFER = ("rip", "rsp", "eflags")
 
 # What every step needs is called past Unicorn's wrappers, with arguments that are ctypes already: half the time.
 _emu_start = uclib["uc_emu_start"]
+_save, _restore = uclib["uc_context_save"], uclib["uc_context_restore"]
+_hook_add = uclib["uc_hook_add"]
 _read_registers, _write_registers = uclib["uc_reg_read_batch"], uclib["uc_reg_write_batch"]
 _REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30  # what its wrapper encodes
 _NO_TIMEOUT = ctypes.c_uint64(0)
@@ -54,6 +60,11 @@ _ACCESS = {  # what a page must allow for each kind of access
 
 EVERYWHERE = (1, 0)  # a hook's range: all addresses
 _GUARD = 1 << 62  # flipped in the address of a guard page: where Unicorn looks for it, and finds nothing
+_MEMORY_ERRORS = {
+    *(unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED, unicorn.UC_ERR_READ_PROT, unicorn.UC_ERR_WRITE_PROT)
+}
+_STATE_ORDER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))  # CPUX86State
+RFLAGS_STATUS = 0x8D5  # CF, PF, AF, ZF, SF, OF
 PF_PRESENT, PF_WRITE, PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
 
 
@@ -131,7 +142,16 @@ def _new() -> Any:
     room.check(room.ENGINE, "each simulated CPU takes")
     engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
     engine.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+    engine.mem_map(0, PAGE_SIZE)
+    engine.mem_write(0, b"\xeb\x00\xf4")  # jmp 2; hlt
+    engine.emu_start(0, 2)
+    engine.mem_unmap(0, PAGE_SIZE)
     return engine
+
+
+def emu_stop() -> int:
+    """The address of `uc_emu_stop`, for machine code."""
+    return ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
 
 
 class Engine:
@@ -160,6 +180,7 @@ class Engine:
         for low, high in self._but_data():
             self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
+        self._context: Any = None
         self.all = Batch(self.uc, REGISTERS)
         self.core = Batch(self.uc, TRANSFER)
         self.segments = Batch(self.uc, ("cs", "ss"))
@@ -209,6 +230,10 @@ class Engine:
                 return mapping.buffer[at : at + size].tobytes()
         return b""
 
+    def close(self) -> None:
+        """Give its memory back now; nothing may be asked of it afterwards."""
+        self.uc._Uc__finalizer()  # what Unicorn's wrapper calls once nobody refers to it, cycles included
+
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
         if self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
@@ -239,6 +264,36 @@ class Engine:
         """Put a copy of `save` back, also one that another engine made."""
         self.uc.context_restore(context)
 
+    def mend_flags(self, error: int) -> None:
+        """After a fault of an instruction that a hook for code saw: the status flags are what they were before it.
+
+        The hook makes Unicorn compute them into `cc_src`; the fault then takes back `cc_op`, which says how they are to
+        be read, to what it was before the hook, and nothing else (qemu/target/i386/translate.c, `disas_insn`). No
+        register shows `cc_src`. It lies in the CPU's state, behind the general registers, RIP, RFLAGS and `cc_dst`.
+
+        Args:
+            error: what `start` returned.
+        """
+        if error not in _MEMORY_ERRORS and self._interrupt in (None, VECTOR_BP, VECTOR_UD):
+            return
+        if self._context is None:
+            self._context = self.uc.context_save()
+        _save(self.uc._uch, self._context.context)
+        raw = bytes(self._context)
+        words = (f"UC_X86_REG_{name.upper()}" for name in _STATE_ORDER)
+        at = raw.index(struct.pack("<16Q", *(self.uc.reg_read(getattr(x86, word)) for word in words)))
+        (source,) = struct.unpack_from("<Q", raw, at + 8 * (len(_STATE_ORDER) + 3))
+        flags = self.register("eflags")
+        self.set_register("eflags", flags & ~RFLAGS_STATUS | source & RFLAGS_STATUS)
+
+    def hand_over(self, other: Engine) -> None:
+        """Copy all registers to another engine."""
+        if self._context is None:
+            self._context = self.uc.context_save()
+        context = self._context.context
+        _save(self.uc._uch, context)
+        _restore(other.uc._uch, context)
+
     def hook_code(self, callback: Callable[[int], None], low: int = EVERYWHERE[0], high: int = EVERYWHERE[1]) -> int:
         """Call `callback(rip)` before each instruction at `low` to `high`, this included; returns the hook's handle.
 
@@ -259,13 +314,44 @@ class Engine:
 
         return int(self.uc.hook_add(kinds, look))
 
+    def hook_translations(self, callback: Callable[[int, int, int], None]) -> None:
+        """Call `callback(pc, size, instructions)` for each block that is translated, before it runs first."""
+
+        def look(_uc: Any, block: Any, _before: Any, _data: object) -> None:
+            callback(block.pc, block.size, block.icount)
+
+        self.uc.hook_add(unicorn.UC_HOOK_EDGE_GENERATED, look)
+
+    def hook_blocks(self, code: int, argument: ctypes.Structure) -> None:
+        """Call machine code before each block runs.
+
+        Args:
+            code: its address; a `uc_cb_hookcode_t`.
+            argument: what it gets as `user_data`; the caller keeps it alive.
+        """
+        handle, everywhere = ctypes.c_size_t(), (ctypes.c_uint64(at) for at in EVERYWHERE)
+        places = (ctypes.c_void_p(at) for at in (code, ctypes.addressof(argument)))
+        kind = ctypes.c_int(unicorn.UC_HOOK_BLOCK)
+        error = _hook_add(self.uc._uch, ctypes.byref(handle), kind, *places, *everywhere)
+        if error != unicorn.UC_ERR_OK:
+            raise OurError(f"CPU{self.number}: no hook for blocks: {unicorn.UcError(error)}")
+
+    def translate_again(self, pc: int, size: int) -> None:
+        """For `hook_translations`' callback: the block just translated is translated anew before it runs."""
+        self.drop(pc, pc + size)
+        self.uc.reg_write(x86.UC_X86_REG_RIP, pc)  # makes Unicorn look for the block at RIP once more
+
     def unhook(self, handle: int) -> None:
         """End a hook."""
         self.uc.hook_del(handle)
 
-    def _on_interrupt(self, uc: Any, number: int, _data: object) -> None:
-        self._interrupt = number
-        uc.emu_stop()
+    def interrupt(self, vector: int) -> None:
+        """Stop before the next instruction, and let it be an exception; for callbacks."""
+        self._interrupt = vector
+        self.uc.emu_stop()
+
+    def _on_interrupt(self, _uc: Any, number: int, _data: object) -> None:
+        self.interrupt(number)
 
     def _on_tlb_miss(self, _uc: Any, address: int, access: int, entry: Any, _data: object) -> bool:
         """An access that may not be is allowed here too: it comes to `_on_invalid_memory` next."""

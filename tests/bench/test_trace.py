@@ -47,7 +47,7 @@ def hook(walk: Walk, events: list[tuple[int, int, int, int, int]]) -> Callable[[
     A hook for each instruction would cost more, and so would registers read one by one. Returns the way to end it.
     """
     machine, sites = walk.machine, frozenset(walk.simulation.image.mcount_loc.tolist())
-    engine, memory = machine.cpus[0]._engine.uc, machine.memory
+    engine, memory = walk.free.uc, machine.memory
     registers = Batch(engine, ("rsp", "eflags"))
 
     def record(_engine: object, rip: int, _size: int, _data: object) -> None:
@@ -80,6 +80,7 @@ def by_hook(walk: Walk) -> tuple[float, int]:
 def by_guest(walk: Walk) -> tuple[float, int]:
     """The same of a walk that guest code records."""
     carry_out(walk.simulation, SetTracer("function"))
+    walk.free.flush()
     walk.uncounted()
     times = []
     for _ in range(5):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkernel import disasm
-from simkernel.kernel import KernelImage
+from simkernel.hw.engine import Engine
+from simkernel.kernel.image import KernelImage
 from simkernel.machine import Machine
 from simkernel.schedule import QUANTUM, Run
 from simkernel.sim.options import Options
@@ -25,17 +26,23 @@ def _start_over(image: KernelImage) -> int:
 
 @dataclass
 class Walk:
-    """A kernel whose CPU is on the walk; each method goes on for as many instructions as the walk has."""
+    """A kernel whose CPU is on the walk; each method goes on for as many instructions as the walk has.
+
+    Attributes:
+        free: an engine over the memory of that CPU which counts nothing. Where code changes it is told by `flush`.
+    """
 
     simulation: Simulation
     start: int
+    free: Engine
     length: int = 0
 
     @classmethod
     def of(cls, functions: int) -> Walk:
         image = KernelImage.synthetic(functions)
         simulation = Simulation.boot(Options(cpus=1, tick_period=0), image)
-        walk = cls(simulation, _start_over(image))
+        free = Engine(0, *simulation.machine.cpus[0]._memory)
+        walk = cls(simulation, _start_over(image), free)
         walk.uncounted()
         walk.length = walk.count()
         return walk
@@ -46,33 +53,43 @@ class Walk:
 
     def count(self) -> int:
         """Its instructions, counted one by one."""
-        seen = 0
+        seen, cpu = 0, self.machine.cpus[0]
 
         def note(_rip: int) -> None:
             nonlocal seen
             seen += 1
 
-        end = self.machine.cpus[0].observe(note)
+        handles = [self.free.hook_code(note)]
+        self.free.flush()
+        assert cpu.rip == self.start
         self.uncounted()
-        end()
+        for handle in handles:
+            self.free.unhook(handle)
+        self.free.flush()
         return seen
 
-    def in_quanta(self) -> None:
-        """By the machine, a choice after the other."""
-        for at in range(0, self.length, QUANTUM):
-            self.machine.step(Run(0, min(QUANTUM, self.length - at)))
+    def to_start(self) -> None:
+        """Go on to the place where the walk begins."""
+        if self.machine.cpus[0].rip != self.start:
+            self.uncounted()
 
-    def in_one_run(self) -> None:
-        """By Unicorn alone, with its counter."""
-        cpu = self.machine.cpus[0]
-        cpu._engine.uc.emu_start(cpu.rip, 0, 0, self.length)
-        cpu._reload()
+    def in_quanta(self, quantum: int = QUANTUM) -> None:
+        """By the machine, a choice after the other."""
+        for at in range(0, self.length, quantum):
+            self.machine.step(Run(0, min(quantum, self.length - at)))
+
+    def one_by_one(self) -> None:
+        """By the CPU's own engine that counts one by one, in one run."""
+        self.machine.cpus[0]._start(0, self.length)
 
     def uncounted(self) -> None:
-        """By Unicorn alone, to the place where the walk begins: it counts nothing."""
+        """By an engine that counts nothing, to the place where the walk begins."""
         cpu = self.machine.cpus[0]
-        if cpu.rip == self.start:
-            cpu._engine.uc.emu_start(cpu.rip, self.start + 3)  # the instruction there: 3 bytes
-        cpu._reload()
-        cpu._engine.uc.emu_start(cpu.rip, self.start)
+        cpu._engine.hand_over(self.free)
+        rip = cpu.rip
+        if rip == self.start:
+            rip += 3  # the instruction there: 3 bytes
+            self.free.start(self.start, rip, 0)
+        self.free.start(rip, self.start, 0)
+        self.free.hand_over(cpu._engine)
         cpu._reload()

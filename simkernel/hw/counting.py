@@ -1,0 +1,157 @@
+"""How instructions are counted: by blocks where the host allows, else one by one.
+
+`count=` is exact, and a call before every instruction: 27 to 50 ns each where running takes 5 to 7. So a long run goes
+by *blocks*: before each block that Unicorn runs, a few machine instructions take the block's instructions from those
+that are left (`countdown.py`), and stop where fewer are left than it has. What is left then runs by `count=` on the
+CPU's other engine. Both ways come to the same state.
+
+* How many instructions a block has Unicorn says when it has translated it, and each translation is made anew after a
+  `drop`: so the count of a block that can run is always that of the bytes it was made from. Nothing is to be cleared:
+  an entry that no translation has is not asked for.
+* Where blocks end is no property of the code (hooks, the entry point, pages and Unicorn's own limits move ends), and at
+  one address blocks of several sizes may begin (one instruction after STI): pc and size together are the key.
+* A block with an instruction that would bring in the host's values counts as endless here. So it always runs on the
+  other engine, where `Refusal` stops before that instruction, with #UD. So does a block with an instruction that
+  Unicorn runs otherwise where nobody counts (`runs_otherwise`).
+* Each iteration of REP is a block of its own, as it is an instruction of its own to `count=`.
+* Never `count=` and no count on *one* engine: going from one to the other forgets all translations, and afterwards runs
+  with `count=` were 25 times slower.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+
+from simkernel import disasm, insn
+from simkernel.errors import OurError
+from simkernel.hw import countdown
+from simkernel.hw.engine import Engine, emu_stop
+from simkernel.hw.x86 import VECTOR_UD
+
+_ENDLESS = (1 << 32) - 1
+MOST = _ENDLESS - 1  # instructions of a run by blocks
+_HLT = b"\xf4"
+_ENTRIES = 1 << 12  # of a new table
+
+
+class Refusal:
+    """Stops an engine that counts one by one before an instruction that would bring in the host's values, with #UD.
+
+    `Simplified:` hardware executes them; here a run shall be a function of its options and seed alone.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._hooked: set[int] = set()
+        engine.hook_translations(self._on_translated)
+
+    def _on_translated(self, pc: int, size: int, _instructions: int) -> None:
+        found = [at for at in nondeterministic(self._engine, pc, size) if at not in self._hooked]
+        for at in found:
+            self._hooked.add(at)
+            self._engine.hook_code(self._refuse, at, at)
+        if found:
+            self._engine.translate_again(pc, size)
+
+    def _refuse(self, rip: int) -> None:
+        if insn.nondeterministic(self._engine.code_at(rip)):  # the bytes may have changed since
+            self._engine.interrupt(VECTOR_UD)
+
+
+def nondeterministic(engine: Engine, pc: int, size: int) -> list[int]:
+    """The addresses of the instructions in a block that would bring in the host's values."""
+    code = engine.code_at(pc, size)
+    if not insn.may_be_nondeterministic(code):
+        return []
+    return [at for at, _ in disasm.lengths(code, pc) if insn.nondeterministic(code[at - pc :])]
+
+
+_UNLIKE = re.compile(  # opcode, and ModRM where it says that there is an operand in memory
+    rb"\x9b|[\xd8-\xdf][\x00-\xbf]|"  # WAIT, x87
+    rb"[\xc0\xc1\xd0-\xd3][\x10-\x1f\x50-\x5f\x90-\x9f]|"  # RCL, RCR
+    rb"\x0f(?:[\x90-\x9f\xae][\x00-\xbf]|"  # SETcc, XSAVE and its like
+    rb"[\xa3\xab\xb3\xba\xbb]|\xc7[\x08-\x0f\x48-\x4f\x88-\x8f])",  # BT, BTS, BTR, BTC; CMPXCHG8B
+    re.DOTALL,
+)
+
+
+def runs_otherwise(engine: Engine, pc: int, size: int) -> bool:
+    """True where a block has an instruction that does not do the same without a hook for code (found by trying them).
+
+    Where it faults, WAIT, x87's, XSAVE, SETcc, RCL and RCR with an operand in memory leave a wrong RIP or wrong
+    status flags. BT, BTS, BTR, BTC leave other undefined flags, CMPXCHG8B and CMPXCHG16B wrong ones.
+    """
+    code = engine.code_at(pc, size)
+    if _UNLIKE.search(code) is None:
+        return False
+    return any(_UNLIKE.match(insn.opcode(code[at - pc : at - pc + length])) for at, length in disasm.lengths(code, pc))
+
+
+class Blocks:
+    """An engine that counts by blocks.
+
+    Attributes:
+        state: what the machine code left: `size` is not 0 where it stopped before the block at `pc`, with `left`
+            instructions still to run, fewer than that block has.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Make `engine` count: a new one, which nobody starts otherwise."""
+        code = countdown.address()
+        if code is None:
+            raise OurError("this host cannot count by blocks")
+        self.engine = engine
+        self.state = countdown.State(emu_stop=emu_stop())
+        self._stepped: dict[tuple[int, int], int] = {}  # blocks that the other engine runs: their instructions
+        self._used = 0
+        self._new_table(_ENTRIES)
+        engine.hook_translations(self._on_translated)
+        engine.hook_blocks(code, self.state)
+
+    def run(self, rip: int, count: int) -> int:
+        """Run at most `count` instructions, to the beginning of a block; returns Unicorn's error."""
+        state = self.state
+        state.left, state.missed = count, 1
+        while state.missed:
+            state.size = state.missed = 0
+            error = self.engine.start(rip, 0, 0)
+            if state.missed:  # Ctrl-C came when the block was to be noted
+                rip = state.pc
+                code = self.engine.code_at(rip, state.size)
+                self._on_translated(rip, state.size, sum(1 for _ in disasm.lengths(code, rip)))
+        return error
+
+    def to_step(self) -> int:
+        """How many instructions the other engine is to run now: the rest, or the block that it alone runs."""
+        state = self.state
+        left = int(state.left)
+        if self.engine.code_at(state.pc + state.size - 1, 1) == _HLT:
+            return left  # whether the block has come to HLT, nobody could tell
+        return min(left, self._stepped.get((state.pc, state.size), left))
+
+    def _on_translated(self, pc: int, size: int, instructions: int) -> None:
+        if nondeterministic(self.engine, pc, size) or runs_otherwise(self.engine, pc, size):
+            self._stepped[pc, size] = instructions
+            instructions = _ENDLESS
+        else:
+            self._stepped.pop((pc, size), None)
+        if 2 * self._used > len(self._table) // 2:
+            old = self._table
+            self._new_table(len(old))
+            for at in range(0, len(old), 2):
+                if old[at + 1]:
+                    self._put(old[at], old[at + 1])
+        self._put(pc, instructions << 32 | size)
+
+    def _new_table(self, entries: int) -> None:
+        self._table = array("Q", bytes(16 * entries))
+        self._used, self._mask = 0, entries - 1
+        self.state.table, self.state.mask = self._table.buffer_info()[0], self._mask
+
+    def _put(self, pc: int, word: int) -> None:
+        table, at, size = self._table, countdown.home(pc, self._mask), word & 0xFFFF_FFFF
+        while (there := table[2 * at + 1]) and (table[2 * at] != pc or there & 0xFFFF_FFFF != size):
+            at = (at + 1) & self._mask
+        self._used += not there
+        table[2 * at], table[2 * at + 1] = pc, word
