@@ -11,7 +11,6 @@ from simkernel.events import Event, Int3Done, Int3Taken, Oopsed, SiteRan, SiteSt
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.replay import Replay, Stages, replay
 from simkernel.hw.fetch import FetchModel
-from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.oops import read_oops
 from tests.explore.test_gallery import GALLERY
 from tests.explore.test_replay import NMI_TELLING, ODD, TELLING, broken
@@ -20,6 +19,7 @@ from tui.options import Options
 from tui.stepper.stepper import Stepper
 
 CASES = [(*one, False) for one in TELLING] + [(n, c, "inside", m, cpus, True) for n, c, m, cpus in NMI_TELLING]
+STAGES = Stages()
 TOLD = (Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored)
 
 
@@ -40,9 +40,9 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
         case, played = finding.world.case, replay(finding, stages)
         stepper = Stepper.open(played.moment)
         assert (stepper.site, stepper.begin) == (case.site, played.start), finding.verdict()
-        assert Stepper.open(moment_string(open_moment(played.moment))).site == case.site
+        assert Stepper.open(stepper.moment).site == case.site
 
-        simulation, said = open_moment(played.moment), list[str]()
+        simulation, said = stepper.simulation, list[str]()
         ahead = simulation.entries[played.start :]
         try:
             answer = watch(simulation, Options(), said.append)
@@ -71,7 +71,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
 def test_a_schedule_is_watched_at_the_site_where_it_fails(
     name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: bool
 ) -> None:
-    assert look(name, change, place, model, cpus, nmi, Stages())
+    assert look(name, change, place, model, cpus, nmi, STAGES)
 
 
 @pytest.mark.stress
