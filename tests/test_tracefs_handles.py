@@ -246,6 +246,17 @@ def test_who_writes_reads_what_it_has_written(setup: Setup) -> None:
     assert opened(setup, FILTER).read() == b"schedule\nvfs_read\n"
 
 
+def test_truncated_it_begins_with_none(setup: Setup) -> None:
+    """alloc_ftrace_hash() where O_TRUNC, else alloc_and_copy_ftrace_hash() (ftrace_regex_open())."""
+    do(setup, SetFilter("filter", "schedule"))
+    handle = opened(setup, FILTER, RW | os.O_TRUNC)
+    assert handle.read() == b"#### all functions enabled ####\n"
+    handle.seek(0)
+    write_all(handle, b"vfs_read\n")
+    assert handle.pread(99, 0) == b"vfs_read\n"
+    assert opened(setup, FILTER).read() == b"schedule\n"
+
+
 # --- seeking ----------------------------------------------------------------------------------------------------------
 
 

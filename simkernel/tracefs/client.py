@@ -12,7 +12,7 @@ from simkernel.tracefs.nodes import Directory
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing came to: commands for the simulation, and the error that the writer sees, if any."""
+    """The result of writing: commands for the simulation, and the error that the writer sees, if any."""
 
     commands: Commands = ()
     error: TracefsError | None = None

@@ -29,17 +29,17 @@ def may_write(flags: int) -> bool:
 
 
 def truncates(flags: int) -> bool:
-    """True for the flags of `>`, not of `>>`: for writing, with O_TRUNC."""
+    """True for writing with O_TRUNC: the flags of `>`, not those of `>>`."""
     return may_write(flags) and bool(flags & os.O_TRUNC)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one write() came to.
+    """The result of one write().
 
     Attributes:
-        count: the bytes that were taken; the caller writes the rest again.
-        commands: what has to be done now.
+        count: the bytes that were taken; the caller writes the others again.
+        commands: what the simulation has to do for it.
         moved: how far the position moves; None: by `count`.
     """
 
@@ -63,11 +63,11 @@ class Opened:
         self.name = name
 
     def begin(self) -> Commands:
-        """What opening it has come to."""
+        """The commands of opening it."""
         return ()
 
     def text(self) -> str:
-        """All that a reader finds in it now."""
+        """Its whole text, as it is now."""
         raise self.error(errno.EINVAL, "this file can only be written")
 
     def write(self, data: bytes, position: int) -> Taken:
@@ -75,7 +75,7 @@ class Opened:
         raise self.error(errno.EINVAL, "this file can only be read")  # vfs_write(): not FMODE_CAN_WRITE
 
     def release(self) -> Commands:
-        """What closing it comes to."""
+        """The commands of closing it."""
         return ()
 
     def error(self, number: int, message: str) -> TracefsError:
@@ -86,8 +86,8 @@ class Opened:
 class Handle:
     """An open file (`struct file`).
 
-    `Simplified:` the text of a seq_file is made whole when reading begins; Linux makes it a page at a time, so what
-    comes later in a long text is later.
+    `Simplified:` the text of a seq_file is made at once when reading begins. Linux makes it a page at a time, so a long
+    text may show changes that came while it was read.
 
     Attributes:
         flags: os.O_* that it was opened with.
@@ -153,20 +153,25 @@ class Handle:
         if whence == os.SEEK_CUR:
             offset += self.position
         elif whence != os.SEEK_SET and (self._opened.seq or whence != os.SEEK_END):
-            raise self._opened.error(errno.EINVAL, "a position is counted from the beginning or from where one is")
+            raise self._opened.error(
+                errno.EINVAL, "a position counts from the beginning (SEEK_SET) or from the present one (SEEK_CUR)"
+            )
         if offset < 0:
             raise self._opened.error(errno.EINVAL, f"there is no offset {offset}")
         self.position = offset
         return offset
 
     def close(self) -> None:
-        """Close it; what that comes to is there to be taken. Raises: TracefsError (EBADF) where it is closed."""
+        """Close it; `take` has the commands of that. Raises: TracefsError (EBADF) where it is closed."""
         self._check(True, "")
         self._closed = True
         self._commands += self._opened.release()
 
     def take(self) -> Commands:
-        """The commands that opening, writing and closing have come to since the last call, in their order."""
+        """The commands of opening, writing and closing since the last call, in order.
+
+        What a file says depends on the commands that were carried out, so carry them out before the next call.
+        """
         commands = tuple(self._commands)
         self._commands.clear()
         return commands
