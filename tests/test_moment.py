@@ -12,7 +12,7 @@ from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import OWN_COMMANDS
+from simkernel.patching.commands import OWN_COMMANDS, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import Choice, Nmi, Run
 from simkernel.sim.digest import state_digest
@@ -98,9 +98,12 @@ def test_a_protocol_without_a_phase_has_a_name(image: KernelImage) -> None:
 
 
 def test_a_protocol_of_ones_own_has_none(image: KernelImage) -> None:
-    simulation = Simulation.boot(Options(protocol=Variant(dataclasses.replace(INT3_PROTOCOL, batched=3))), image)
-    with pytest.raises(LearnerError, match="not in the table"):
-        moment_string(simulation)
+    own = Variant(dataclasses.replace(INT3_PROTOCOL, batched=3))
+    later = Simulation.boot(image=image)
+    later.do(UseProtocol(own))
+    for simulation in (Simulation.boot(Options(protocol=own), image), later):
+        with pytest.raises(LearnerError, match="not in the table"):
+            moment_string(simulation)
 
 
 def test_an_ordinary_moment_is_short_enough_to_paste(image: KernelImage) -> None:

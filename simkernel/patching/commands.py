@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from msgspec import Meta
 
-from simkernel.protocol import Variant, parse
+from simkernel.protocol import Variant, name_of, parse
 
 NAME, PID = "bash", 201  # who asks and patches: the shell in which someone wrote to a control file
 
@@ -39,7 +39,10 @@ class Command:
         return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
     def plain(self) -> tuple[Any, ...]:
-        """These values, which JSON can hold."""
+        """These values, which JSON can hold.
+
+        Raises: LearnerError where JSON cannot hold what it asks for.
+        """
         return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
     @classmethod
@@ -63,7 +66,7 @@ class UseProtocol(Command):
         return {"name": Name}
 
     def plain(self) -> tuple[Any, ...]:
-        return (self.variant.name,)
+        return (name_of(self.variant),)
 
     @classmethod
     def of_plain(cls, values: Sequence[Any]) -> Self:

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from simkernel.protocol.gallery import PROTOCOLS
 from simkernel.protocol.int3 import INT3_2012, INT3_PROTOCOL
-from simkernel.protocol.spelling import parse, phase_named
+from simkernel.protocol.spelling import name_of, parse, phase_named
 from simkernel.protocol.stopped import STOP_MACHINE, STOP_MACHINE_BARE, STOP_MACHINE_IPI, STOP_MACHINE_IPI_BARE
 from simkernel.protocol.stores import ATOMIC8, HEAD_FIRST, NAIVE, ONE_STORE, TAIL_FIRST
 from simkernel.protocol.table import (
@@ -99,6 +99,7 @@ __all__ = [
     "Which",
     "Without",
     "Write",
+    "name_of",
     "parse",
     "phase_named",
 ]

@@ -44,6 +44,17 @@ def parse(text: str) -> Variant:
     return variant
 
 
+def name_of(variant: Variant) -> str:
+    """The name that `parse` makes the same variant of.
+
+    Raises:
+        LearnerError: the base is in no table that names lead to.
+    """
+    if PROTOCOLS.get(variant.base.name) != variant.base:
+        raise LearnerError(f"protocol {variant.base.name!r} is not in the table: no name leads to it")
+    return variant.name
+
+
 def phase_named(protocol: Protocol, typed: str) -> Phase:
     """The phase of a protocol that somebody names; its words may be joined by hyphens.
 

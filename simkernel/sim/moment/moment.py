@@ -18,9 +18,9 @@ import simkernel
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import read_bytes
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import OWN_COMMANDS, Command, UseProtocol
+from simkernel.patching.commands import OWN_COMMANDS, Command
 from simkernel.patching.subsystem import Subsystem
-from simkernel.protocol import PROTOCOLS, Variant, parse
+from simkernel.protocol import Variant, name_of, parse
 from simkernel.schedule import Choice
 from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
 from simkernel.sim.moment import armour
@@ -70,9 +70,6 @@ class Moment:
             raise LearnerError("what lies ahead was not made by hand: a moment ends here")
         entries = simulation.entries[: max(until, place[0] + (place[1] > 0))]
         made = tuple((at, entry.what) for at, entry in enumerate(entries) if entry.made)
-        used = [what.variant for _, what in made if isinstance(what, UseProtocol)]
-        for variant in (simulation.options.protocol, *used):
-            _check_named(variant)
         moment = cls(
             simkernel.__version__,
             simulation.image.digest,
@@ -114,7 +111,7 @@ class Moment:
         """
         codec = _codec(subsystems)
         form = codec.from_json(armour.unpack(text))
-        options = replace(Options.read(form.options), protocol=parse(form.protocol))
+        options = _with_protocol(Options.read(form.options), form.protocol)
         made: list[tuple[int, Choice | Command]] = []
         at = 0
         for step, entry in form.made:
@@ -209,15 +206,20 @@ def _codec(subsystems: tuple[type[Subsystem], ...]) -> Codec:
 
 
 def _base_and_name(options: Options) -> tuple[Options, str]:
-    """Options as a moment holds them: with the protocol as it is, and beside them the name with its changes."""
+    """Options as a moment holds them: with the protocol as it is, and beside them the name with its changes.
+
+    Raises: LearnerError where no name stands for the protocol.
+    """
     variant = options.protocol
-    return replace(options, protocol=Variant(variant.base)), variant.name
+    return replace(options, protocol=Variant(variant.base)), name_of(variant)
 
 
-def _check_named(variant: Variant) -> None:
-    """LearnerError for a protocol that its name does not lead back to."""
-    if PROTOCOLS.get(variant.base.name) != variant.base:
-        raise LearnerError(f"protocol {variant.base.name!r} is not in the table: a moment cannot name it")
+def _with_protocol(options: Options, name: str) -> Options:
+    """The way back. Raises: LearnerError where the name is not one of the protocol that the options hold."""
+    variant = parse(name)
+    if options.protocol != Variant(variant.base):
+        raise LearnerError(f"the moment is of the protocol {name}, but its options say {options.protocol.name}")
+    return replace(options, protocol=variant)
 
 
 def moment_string(simulation: Simulation) -> str:
