@@ -185,7 +185,7 @@ def test_the_way_to_a_moment_says_how_far_it_is_and_can_be_ended(patching: str) 
     "options",
     [
         {"tick_period": 0}, {"tick_period": 1}, {"tick_period": 19_999}, {"nmi_odds": 1}, {"act_odds": 25},
-        {"model": "byte"}, {"policy": "late"}, {"quantum": 1_999}, {"patch_quantum": 2}, {"protocol": "naive"},
+        {"model": "byte"}, {"policy": "late"}, {"quantum": 1_999}, {"patch_quantum": 2},
         {"schedule": "round-robin"}, {"seed": 8},
     ],
     ids=str,
@@ -193,6 +193,15 @@ def test_the_way_to_a_moment_says_how_far_it_is_and_can_be_ended(patching: str) 
 def test_a_moment_with_another_option_does_not_open(text: str, options: dict[str, object]) -> None:
     assert open_moment(text)
     assert "not open to the state that it names" in refused(rewritten(text, options={"seed": 7} | options))
+
+
+def test_a_moment_whose_options_name_another_protocol_does_not_open(text: str) -> None:
+    said = "the moment is of the protocol {}, but its options say {}"
+    options = {"seed": 7, "protocol": "naive"}
+    assert refused(rewritten(text, options=options)) == said.format("int3", "naive")
+    name = "naive without write byte 0"
+    assert refused(rewritten(text, protocol=name)) == said.format(name, "int3")
+    assert "not open to the state that it names" in refused(rewritten(text, options=options, protocol="naive"))
 
 
 def test_a_moment_with_another_history_does_not_open_where_the_state_is_the_same(patching: str) -> None:
