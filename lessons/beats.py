@@ -33,7 +33,7 @@ from simkernel.events import (
     TraceWritten,
     Unparked,
 )
-from simkernel.insn import SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel.layout import VECTOR_NMI
 
 Item = TypeVar("Item")
@@ -132,7 +132,7 @@ class Beats:
             case _:
                 return True
         assert self._site is not None
-        return 0 <= place - self._site < SITE_SIZE
+        return 0 <= place - self._site < MCOUNT_INSN_SIZE
 
 
 class News(Generic[Item]):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from simkernel.errors import GuestError
 from simkernel.events import Event
-from simkernel.insn import SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
 from simkernel.sim.simulation import Simulation
 
@@ -153,7 +153,7 @@ class Director:
             place = next(
                 (getattr(event, name) for name in ("site", "address", "ip") if hasattr(event, name)), self._site
             )
-            here = until == "Oopsed" or 0 <= place - self._site < SITE_SIZE
+            here = until == "Oopsed" or 0 <= place - self._site < MCOUNT_INSN_SIZE
             if type(event).__name__ == until and getattr(event, "cpu", cpu) == cpu and here:
                 return True
         return False
@@ -162,7 +162,7 @@ class Director:
         """True where the CPU is elsewhere, and nothing that it does next is part of the story."""
         machine = self._simulation.machine
         lane = machine.lanes[cpu]
-        near = 0 <= machine.cpus[cpu].rip - self._site < SITE_SIZE
+        near = 0 <= machine.cpus[cpu].rip - self._site < MCOUNT_INSN_SIZE
         return not (near or lane.reading or lane.int3s or lane.sync_asked or lane.ipi_sent is not None)
 
 

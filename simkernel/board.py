@@ -16,7 +16,7 @@ from copy import copy
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import disasm, insn
+from simkernel import disasm
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.hw.cpu import RFLAGS_IF, Fault
 from simkernel.hw.exceptions import deliver
@@ -25,9 +25,10 @@ from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import load
 from simkernel.lane import Lane, MachineState, OpenRun, percpu
 from simkernel.paths import StraightPaths
+from simkernel.protocol import POKE_MAX_OPCODE_SIZE
 from simkernel.schedule import QUANTUM
 
-MAX_INSTRUCTION, SITE_SIZE = 15, insn.SITE_SIZE
+MAX_INSTRUCTION = 15
 TICK_PERIOD = 20_000  # instructions of the machine's clock, for each CPU
 
 
@@ -159,7 +160,7 @@ class Board:
     def note_strays(self, sites: Sequence[int]) -> None:
         """Code has changed at these sites, which ascend: a CPU within one may now stand within an instruction."""
         for cpu in self.cpus:
-            at = bisect_left(sites, cpu.rip - SITE_SIZE + 1)
+            at = bisect_left(sites, cpu.rip - POKE_MAX_OPCODE_SIZE + 1)
             if at < len(sites) and sites[at] < cpu.rip:
                 self.note_stray(cpu.number)
 

@@ -1,7 +1,8 @@
 """x86-64 instructions as values: the few whose bytes this program itself writes or reads. Pure Python.
 
-A patch site is five bytes. They are NOP5 (nothing is traced), `call rel32` (something is), or either with INT3 for
-a first byte (a change is under way). rel32 counts from the end of the instruction (SDM vol. 2A, CALL).
+A call site is a NOP5 (nothing is traced) or a `call rel32` (something is), a jump label a NOP2 or a `jmp rel8`, or NOP5
+and `jmp rel32`; with INT3 for a first byte a change is under way. A displacement counts from the end of the instruction
+(SDM vol. 2A, CALL).
 
 The NOP forms are Linux's `x86_nops[]` (arch/x86/include/asm/nops.h, the 64-bit ones). The other encoders give a
 synthetic kernel its bodies (`image/synthetic.py`).
@@ -19,7 +20,7 @@ CALL: Final = 0xE8
 JMP32: Final = 0xE9
 JMP8: Final = 0xEB
 RET: Final = 0xC3
-SITE_SIZE: Final = 5
+CALL_INSN_SIZE: Final = 5  # also of JMP32 (asm/text-patching.h)
 
 ENDBR64: Final = bytes.fromhex("f30f1efa")
 
@@ -44,7 +45,7 @@ REGISTERS: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
 """The eight registers that need no REX extension, at the numbers that the encoding gives them."""
 
 
-def rel32(address: int, dest: int, size: int = SITE_SIZE) -> int:
+def rel32(address: int, dest: int, size: int = CALL_INSN_SIZE) -> int:
     """The displacement that takes an instruction of `size` bytes at `address` to `dest`; OurError beyond +-2 GiB."""
     displacement = _signed64(dest - (address + size))
     if not -(1 << 31) <= displacement < 1 << 31:
@@ -77,14 +78,14 @@ def jne(address: int, dest: int) -> bytes:
 
 def decode_rel32(address: int, code: bytes) -> int:
     """Where the call or jmp rel32 whose bytes are `code` goes from `address`; OurError if it is neither."""
-    if len(code) < SITE_SIZE or code[0] not in (CALL, JMP32):
-        raise OurError(f"{code[:SITE_SIZE].hex(' ')} at {address:#x} is neither a call nor a jmp with rel32")
-    return (address + SITE_SIZE + int.from_bytes(code[1:5], "little", signed=True)) & 0xFFFF_FFFF_FFFF_FFFF
+    if len(code) < CALL_INSN_SIZE or code[0] not in (CALL, JMP32):
+        raise OurError(f"{code[:CALL_INSN_SIZE].hex(' ')} at {address:#x} is neither a call nor a jmp with rel32")
+    return (address + CALL_INSN_SIZE + int.from_bytes(code[1:5], "little", signed=True)) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def is_call_to(address: int, code: bytes, dest: int) -> bool:
     """True if `code` at `address` is `call dest`."""
-    return len(code) >= SITE_SIZE and code[0] == CALL and decode_rel32(address, code) == dest
+    return len(code) >= CALL_INSN_SIZE and code[0] == CALL and decode_rel32(address, code) == dest
 
 
 def push(register: str) -> bytes:

@@ -46,4 +46,4 @@ def test_its_functions_are_traced_beside_the_cores() -> None:
     assert {"x64_sys_call", "sys_hello", "square", "count_hello", "schedule", "_raw_spin_lock"} <= set(names)
     assert "user_hello" not in names and "vfs_read" not in names
     assert image.site_of(image.symbol("count_hello")) % layout.CACHE_LINE == 0x3D
-    assert image.text_of(image.symbol("sys_hello"))[insn.SITE_SIZE :].startswith(insn.push("rbp"))
+    assert image.text_of(image.symbol("sys_hello"))[insn.CALL_INSN_SIZE :].startswith(insn.push("rbp"))

@@ -158,7 +158,7 @@ def test_an_error_names_the_file_as_it_was_given(tmp_path: Path) -> None:
 @pytest.mark.keystone
 def test_a_move_to_ss_casts_a_shadow_as_sti_does() -> None:
     image = KernelImage.from_sources(with_body("nop\nmovl %eax, %ss\nsti\nnop\nmovl %eax, %ds\nret"))
-    at = image.address("f") + insn.SITE_SIZE + 1
+    at = image.address("f") + insn.CALL_INSN_SIZE + 1
     assert image.after_sti == {at + 2, at + 3}
 
 

@@ -49,10 +49,10 @@ def test_encoders_against_objdump() -> None:
 @given(OFFSETS)
 def test_branches_go_where_they_should(offset: int) -> None:
     for encode, name in ((insn.call, "call"), (insn.jmp, "jmp")):
-        code = encode(SITE, SITE + insn.SITE_SIZE + offset)
-        dest = (SITE + insn.SITE_SIZE + offset) & 0xFFFF_FFFF_FFFF_FFFF
+        code = encode(SITE, SITE + insn.CALL_INSN_SIZE + offset)
+        dest = (SITE + insn.CALL_INSN_SIZE + offset) & 0xFFFF_FFFF_FFFF_FFFF
         (found,) = disasm.decode(code, SITE)
-        assert (found.mnemonic, found.target, len(code)) == (name, dest, insn.SITE_SIZE)
+        assert (found.mnemonic, found.target, len(code)) == (name, dest, insn.CALL_INSN_SIZE)
         assert insn.decode_rel32(SITE, code) == dest
     assert insn.is_call_to(SITE, insn.call(SITE, dest), dest)
     assert not insn.is_call_to(SITE, insn.jmp(SITE, dest), dest)

@@ -61,7 +61,7 @@ def test_every_line_of_the_kernel_booted_and_traced(ibt: bool) -> None:
         site = int(simulation.image.mcount_loc[0]) - text.base
         assert next(disasm.decode(code[site:], 0)).mnemonic == mnemonic
     trampoline = machine.text_read(layout.TRAMP_BASE, 0x100)
-    (first,) = (i for i in disasm.decode(code[site : site + insn.SITE_SIZE], text.base + site))
+    (first,) = (i for i in disasm.decode(code[site : site + insn.CALL_INSN_SIZE], text.base + site))
     assert first.target == layout.TRAMP_BASE
     code_end = trampoline.rindex(bytes((insn.RET,))) + 1
     compare(trampoline[:code_end], layout.TRAMP_BASE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from simkernel.insn import SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 
 if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
@@ -136,7 +136,7 @@ def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
     off = next((row for row in one.differences if row.name == "nop"), None)
     sentence = f"This machine's noise is {100 * one.noise:.1f} %."
     if off is not None:
-        sentence = f"Off: one instruction of {SITE_SIZE} bytes more a call. {_off(off, one)}"
+        sentence = f"Off: one instruction of {MCOUNT_INSN_SIZE} bytes more a call. {_off(off, one)}"
     means = (
         "A bar is the time of a call, in native code on this CPU. "
         f"The line at its end is the {100 * CONFIDENCE:.0f} % interval. "

@@ -9,15 +9,13 @@ if TYPE_CHECKING:
     from simkernel.protocol import Phase, Protocol
     from simkernel.sim.snapshot import MayRun, SiteView
 
-SITE_BYTES = 5
-
 
 def site_lines(site: SiteView) -> Iterator[str]:
-    """The five bytes in memory and those that each CPU may run, one line each; `0F/CC` is the one or the other."""
+    """The bytes in memory and those that each CPU may run, one line each; `0F/CC` is the one or the other."""
     memory = [f"{byte:02X}" for byte in site.memory.data]
     rows = [("in memory", memory, site.memory.text)]
     rows += [(f"CPU{one.cpu} may run", cells(one), remark(one)) for one in site.cpus]
-    widths = [max(2, *(len(row[1][at]) for row in rows)) for at in range(SITE_BYTES)]
+    widths = [max(2, *(len(row[1][at]) for row in rows)) for at in range(site.size)]
     yield f"{'':<16}" + " ".join(f"+{at}".ljust(width) for at, width in enumerate(widths)).rstrip()
     for name, values, text in rows:
         shown = " ".join(value.ljust(width) for value, width in zip(values, widths, strict=True))

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from simkernel.errors import LearnerError
 from simkernel.ftrace.needs import Kernel, Machine
 from simkernel.ftrace.ops import FtraceError
+from simkernel.insn import CALL, CALL_INSN_SIZE
 from simkernel.kernel import layout
 
 OP_REF = b"\x48\x8b\x15"  # movq disp32(%rip), %rdx
@@ -29,7 +30,6 @@ OP_REF_SIZE = 7
 RETQ = b"\xc3\xcc"  # RET, and an int3 behind it
 JNZ = 0x75
 NOP2 = b"\x66\x90"
-CALL_SIZE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ class CallerCode:
 
 def call_bytes(address: int, target: int) -> bytes:
     """`call target` at an address: five bytes."""
-    return b"\xe8" + ((target - address - CALL_SIZE) & 0xFFFF_FFFF).to_bytes(4, "little")
+    return bytes((CALL,)) + ((target - address - CALL_INSN_SIZE) & 0xFFFF_FFFF).to_bytes(4, "little")
 
 
 def call_target(address: int, data: bytes) -> int | None:
     """Where the call at an address goes (`addr_from_call()`); None where there is no call."""
-    if data[:1] != b"\xe8":
+    if data[:1] != bytes((CALL,)):
         return None
-    return (address + CALL_SIZE + int.from_bytes(data[1:5], "little", signed=True)) & 0xFFFF_FFFF_FFFF_FFFF
+    return (address + CALL_INSN_SIZE + int.from_bytes(data[1:5], "little", signed=True)) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def create_trampoline(
@@ -95,7 +95,7 @@ def create_trampoline(
     where = len(body) + len(RETQ)
     body[at + 3 : at + OP_REF_SIZE] = (where - at - OP_REF_SIZE).to_bytes(4, "little", signed=True)
     at = code.call_offset
-    body[at : at + CALL_SIZE] = call_bytes(address + at, func)
+    body[at : at + CALL_INSN_SIZE] = call_bytes(address + at, func)
     return bytes(body) + RETQ + ops.to_bytes(8, "little"), code
 
 

@@ -243,9 +243,9 @@ class KernelImage:
         owners = {self.site_of(symbol): symbol for symbol in self.functions()}
         for site in (int(site) for site in self.mcount_loc):
             name = owners[site].name if site in owners else self.symbolize(site)
-            if site not in owners or not insn.is_call_to(site, self.read(site, insn.SITE_SIZE), fentry):
+            if site not in owners or not insn.is_call_to(site, self.read(site, insn.CALL_INSN_SIZE), fentry):
                 raise LearnerError(
-                    f"the site of {name} at {site:#x} holds {self.read(site, insn.SITE_SIZE).hex(' ')} and not "
+                    f"the site of {name} at {site:#x} holds {self.read(site, insn.CALL_INSN_SIZE).hex(' ')} and not "
                     "call __fentry__: SYM_FUNC_START must be used as macros.S defines it"
                 )
 

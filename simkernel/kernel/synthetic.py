@@ -86,7 +86,7 @@ def shapes(seed: int) -> list[Shape]:
 
 
 def _body(bits: _Bits, size: int, calls: int) -> Shape:
-    code = bytearray(insn.SITE_SIZE)
+    code = bytearray(insn.CALL_INSN_SIZE)
     code += insn.push("rbp") + insn.mov("rsp", "rbp")
     code += insn.mov("rdi", "rax") + insn.mov("rdi", "rcx") + insn.mov("rdi", "rdx")
     number = len(code) + 2
@@ -236,7 +236,7 @@ def _link(
 ) -> None:
     """Fill in sites, calls and numbers; `fentry` is the distance of `__fentry__` from the text's beginning."""
     text[offsets] = insn.CALL
-    _put32(text, offsets + 1, fentry - (offsets + insn.SITE_SIZE))
+    _put32(text, offsets + 1, fentry - (offsets + insn.CALL_INSN_SIZE))
     for k, body in enumerate(bodies):
         mine = np.flatnonzero(shape == k)
         if not len(mine):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simkernel.insn import CALL, INT3, NOP5, NOPS, SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
+from simkernel.insn import CALL, INT3, NOP5, NOPS
 from simkernel.kernel.synthetic import CELL, call_graph
 from simkernel.overhead import code, mix, native, tracing
 from simkernel.overhead.exact import exact
@@ -49,7 +50,7 @@ BEGINNINGS = {
     "call": _called("__fentry__"),
     "mcount": Beginning(b"\x55\x48\x89\xe5" + bytes((CALL, 0, 0, 0, 0)) + b"\x5d", ((5, 9, "__fentry__"),)),
     "flag": Beginning(b"\x80\x3d" + bytes(4) + b"\x00\x0f\x85" + bytes(4), ((2, 7, FLAG), (9, 13, "__fentry__"))),
-    "nops": Beginning(NOPS[1] * SITE_SIZE),
+    "nops": Beginning(NOPS[1] * MCOUNT_INSN_SIZE),
     "function": _called("ftrace_caller", _RECORD),
     "two-ops": _called("ftrace_caller", "arch_ftrace_ops_list_func"),
     "regs": _called("ftrace_regs_caller", _RECORD),

@@ -16,7 +16,8 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simkernel.insn import CALL, INT3, SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
+from simkernel.insn import CALL, INT3
 from simkernel.kernel.synthetic import HOT, shapes
 
 OBJECT, OBJECTS = 128, 64  # bytes of an object, and how many there are
@@ -107,7 +108,7 @@ def bodies(mix: Mapping[str, int], seed: int) -> list[Body]:
     made = []
     for shape in shapes(seed):
         body = _Body(draw, forms, weights)
-        made.append(body.made(len(shape.code) - SITE_SIZE, len(shape.calls), draw.random() < saves))
+        made.append(body.made(len(shape.code) - MCOUNT_INSN_SIZE, len(shape.calls), draw.random() < saves))
     return made
 
 

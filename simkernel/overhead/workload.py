@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simkernel.errors import GuestError
-from simkernel.insn import SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.layout import PCPU_CLOCK
 from simkernel.patching.commands import Command
@@ -145,10 +145,10 @@ def _observer(counts: Counts, sites: frozenset[int]) -> Callable[[int], None]:
         if rip == end:
             site, since = under_way.pop()
             spans.setdefault(site, []).append(seen - since)
-            end = under_way[-1][0] + SITE_SIZE if under_way else -1
+            end = under_way[-1][0] + MCOUNT_INSN_SIZE if under_way else -1
         if rip in sites:
             under_way.append((rip, seen))
-            end = rip + SITE_SIZE
+            end = rip + MCOUNT_INSN_SIZE
         seen += 1
         executed[rip] += 1
 

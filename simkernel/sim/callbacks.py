@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.insn import SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel.stacks import stacks_from
 from simkernel.machine import Machine
 from simkernel.sim.oops import is_text
@@ -34,7 +34,7 @@ def unreturned(machine: Machine, cpu: int, site: int) -> int:
     """
     read = machine.memory.read_u64
     return sum(
-        read(at) == site + SITE_SIZE and is_text(machine.image, read(at + 8))
+        read(at) == site + MCOUNT_INSN_SIZE and is_text(machine.image, read(at + 8))
         for _, places in stacks_from(machine.cpus[cpu].rsp, read)
         for at in places[:-1]
     )

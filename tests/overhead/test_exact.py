@@ -9,7 +9,7 @@ import pytest
 
 from simkernel import disasm
 from simkernel.errors import LearnerError
-from simkernel.insn import SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel import KernelImage, layout
 from simkernel.overhead.exact import counted, exact
 from simkernel.overhead.variants import VARIANTS, image_of, made, variant_named
@@ -72,7 +72,7 @@ def test_no_function_differs_in_more_than_its_first_instruction() -> None:
     for name in off.function_names():
         first, *rest = listing(off, name)
         assert (first, rest) == ("call", listing(none, name)), name  # as built: ftrace_init() makes it the NOP
-        assert off.symbol(name).size == none.symbol(name).size + SITE_SIZE, name
+        assert off.symbol(name).size == none.symbol(name).size + MCOUNT_INSN_SIZE, name
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_same_workload_every_time() -> None:
 def test_a_variant_names_what_its_sites_call(name: str) -> None:
     workload = made(name)
     for site in workload.sites:
-        call = next(iter(disasm.decode(workload.simulation.machine.text_read(site, SITE_SIZE), site)))
+        call = next(iter(disasm.decode(workload.simulation.machine.text_read(site, MCOUNT_INSN_SIZE), site)))
         assert call.target is not None
         assert VARIANTS[name].what.endswith(f"  call {code_name(workload.image, call.target).partition(' at ')[0]}")
 

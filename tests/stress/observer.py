@@ -29,7 +29,7 @@ from simkernel.ftrace.state import FtraceState
 from simkernel.hw.fetch import words_at, words_of_five
 from simkernel.sim.simulation import Simulation
 
-SITE = insn.SITE_SIZE
+SITE = insn.CALL_INSN_SIZE
 NOP = words_of_five(np.frombuffer(insn.NOP5, dtype=np.uint8)[None])[0]
 Names = frozenset[str]
 NOBODY: Names = frozenset()

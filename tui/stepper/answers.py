@@ -1,9 +1,8 @@
-"""What plain mode says when it is asked: where am I, the five bytes, a CPU, why. Sentences, no tables."""
+"""What plain mode says when it is asked: where am I, the site's bytes, a CPU, why. Sentences, no tables."""
 
 from __future__ import annotations
 
 from simkernel.errors import LearnerError
-from simkernel.insn import SITE_SIZE
 from simkernel.sim.narrate.events import listed
 from simkernel.sim.snapshot import NOW, MayRun, SiteView
 from tui.stepper.stepper import Stepper
@@ -72,7 +71,7 @@ def _may_run(site: SiteView, one: MayRun) -> str:
         return f"has read {data}, {which}; the rest will come from memory."
     if one.certain and bytes(values[0] for values in one.options) == site.memory.data:
         return "may run what memory holds."
-    open_at = [at for at in range(SITE_SIZE) if len(set(one.options[at])) > 1]
+    open_at = [at for at in range(site.size) if len(set(one.options[at])) > 1]
     if len(open_at) > 2 and all(len(set(one.options[at])) == 2 for at in open_at):
         return f"may run the old or the new byte at each of bytes {open_at[0]} to {open_at[-1]}."
     parts = [f"{' or '.join(f'{value:02X}' for value in sorted(set(one.options[at])))} at byte {at}" for at in open_at]
@@ -110,12 +109,12 @@ def why(story: Story) -> list[str]:
 
 
 def addresses(story: Story) -> list[str]:
-    """Where the five bytes lie, for who wants it."""
+    """Where the bytes lie, for who wants it."""
     site = story.snapshot.site
     if site is None:
         return ["No function is looked at."]
-    last = site.address + SITE_SIZE - 1
-    out = [f"{site.name} is at {site.address:x}; byte 4 is at {last:x}."]
+    last = site.address + site.size - 1
+    out = [f"{site.name} is at {site.address:x}; byte {site.size - 1} is at {last:x}."]
     if site.line_break:
         out.append(_line_break(site))
     return out

@@ -10,10 +10,10 @@ from simkernel.errors import LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.filters import FunctionNames, traced_by
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
-from simkernel.insn import SITE_SIZE
 from simkernel.patching.commands import Command
-from simkernel.protocol import parse
+from simkernel.protocol import POKE_MAX_OPCODE_SIZE, parse
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.simulation import Simulation
@@ -51,12 +51,12 @@ def break_phase(stepper: Stepper, argument: str) -> Outcome:
 
 
 def break_change(stepper: Stepper, argument: str) -> Outcome:
-    """An address in hexadecimal, or a function's name for its five bytes; a size may follow."""
+    """An address in hexadecimal, or a function's name for its site's bytes; a size may follow."""
     name, _, size = argument.partition(" ")
     try:
         address, usual = int(name, 16), 1
     except ValueError:
-        address, usual = _site(stepper, name), SITE_SIZE
+        address, usual = _site(stepper, name), MCOUNT_INSN_SIZE
     count = number(size, "how many bytes to watch") if size else usual
     if not 0 < count <= 4096:
         raise LearnerError(f"between 1 and 4096 bytes can be watched, not {count}")
@@ -108,7 +108,7 @@ def cpu_run(stepper: Stepper, argument: str) -> Outcome:
 
 
 def cpu_read(stepper: Stepper, argument: str) -> Outcome:
-    cpu, count = _cpu_and_more(stepper, argument, 1, SITE_SIZE)
+    cpu, count = _cpu_and_more(stepper, argument, 1, POKE_MAX_OPCODE_SIZE)
     readable = stepper.simulation.readable(cpu)
     if not 0 < count <= readable:
         raise LearnerError(
@@ -121,8 +121,8 @@ def cpu_read(stepper: Stepper, argument: str) -> Outcome:
 
 
 def cpu_settle(stepper: Stepper, argument: str) -> Outcome:
-    cpu, byte = _cpu_and_more(stepper, argument, 0, SITE_SIZE - 1)
     site = stepper.snapshot.site
+    cpu, byte = _cpu_and_more(stepper, argument, 0, (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1)
     if site is None or len(site.cpus[cpu].options[byte]) < 2:
         raise LearnerError(f"byte {byte} is certain for CPU{cpu}")
     stepper.step(Settle(cpu, site.address + byte))

@@ -14,8 +14,8 @@ from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
 from simkernel.ftrace.commands import SetTracer
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
-from simkernel.insn import SITE_SIZE
 from simkernel.protocol import SyncCores, Write
 from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.sim import breakpoints as bp
@@ -270,8 +270,8 @@ class Mysteries:
         return (f"Dump of assembler code for function {FUNCTION}:", *rows, "   ...")
 
     def _rows(self) -> tuple[tuple[str, bytes, str], ...]:
-        file = self.image.text_of(self.image.symbol(FUNCTION))[:SITE_SIZE]
-        memory = self.simulation.machine.text_read(self.site, SITE_SIZE)
+        file = self.image.text_of(self.image.symbol(FUNCTION))[:MCOUNT_INSN_SIZE]
+        memory = self.simulation.machine.text_read(self.site, MCOUNT_INSN_SIZE)
         return (("in the file", file, "call __fentry__"), ("in memory", memory, "does nothing"))
 
     def _most_called(self) -> tuple[tuple[str, int], ...]:
@@ -335,12 +335,12 @@ def _fifth(m: Mysteries) -> Said:
 
 
 def _sixth(m: Mysteries) -> Said:
-    first = next(iter(disasm.decode(m.simulation.machine.text_read(m.site, SITE_SIZE), m.site)))
-    count = "one instruction" if first.size == SITE_SIZE else "more than one instruction"
+    first = next(iter(disasm.decode(m.simulation.machine.text_read(m.site, MCOUNT_INSN_SIZE), m.site)))
+    count = "one instruction" if first.size == MCOUNT_INSN_SIZE else "more than one instruction"
     return (
         f"Why is it not slow? Turned off, each function runs {count} more, of {first.size} bytes.",
         "How can all of it be turned on almost at once?",
-        f"There is a list, made at build time, of {m.places:,} places; {SITE_SIZE} bytes change at each.",
+        f"There is a list, made at build time, of {m.places:,} places; {MCOUNT_INSN_SIZE} bytes change at each.",
         f"After each round of writes an interrupt asks every CPU for an answer: "
         f"{m._waits} waits serve all {m.places:,} places.",
     ), (("enter", "go on"), (COSTS, "what tracing costs: counted, priced, measured"))

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from simkernel import disasm, events
-from simkernel.insn import INT3, NOPS, SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
+from simkernel.insn import INT3, NOPS
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import NAME, PID
 from simkernel.protocol import Protocol
@@ -235,7 +236,7 @@ def _int3_claimed(e: events.Int3Claimed, w: Words) -> str:
 
 
 def _int3_done(e: events.Int3Done, w: Words) -> str:
-    if e.resume == e.address + SITE_SIZE:
+    if e.resume == e.address + MCOUNT_INSN_SIZE:
         return f"CPU{e.cpu} goes on behind {w.place(e.address)}{_while(e)}: the handler did what a NOP does."
     return f"CPU{e.cpu} goes on at {w.place(e.resume)}{_while(e)}: the handler made the call."
 

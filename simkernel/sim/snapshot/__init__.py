@@ -4,7 +4,7 @@ A snapshot is taken from a simulation, and with the one before it says what chan
 simulation: it stays as it is when that goes on.
 
     lanes      a CPU: task, place, next instruction, registers, stack, disassembly
-    site       the five bytes of a site: in memory, for each CPU; the map of all sites
+    site       the bytes of a site: in memory, for each CPU; the map of all sites
     patch      the patching task: plan, phases, whom it waits for
     trace      the tail of the trace
     changes    what is not as it was
@@ -26,7 +26,7 @@ from simkernel.sim.snapshot.changes import Change, changes_of
 from simkernel.sim.snapshot.lanes import CodeLine, Lane, Register, StackWord, lane_of
 from simkernel.sim.snapshot.patch import DONE, NOW, TO_COME, Patch, PhaseRow, patch_of
 from simkernel.sim.snapshot.plain import plain
-from simkernel.sim.snapshot.site import FiveBytes, MayRun, SiteMap, SiteView, site_map, site_view
+from simkernel.sim.snapshot.site import MayRun, SiteBytes, SiteMap, SiteView, site_map, site_view
 from simkernel.sim.snapshot.trace import TraceRecord, trace_tail
 from simkernel.sim.validate import Verdict, verdicts
 
@@ -37,13 +37,13 @@ __all__ = [
     "Change",
     "CodeLine",
     "EventLine",
-    "FiveBytes",
     "Lane",
     "MayRun",
     "Move",
     "Patch",
     "PhaseRow",
     "Register",
+    "SiteBytes",
     "SiteMap",
     "SiteView",
     "Snapshot",

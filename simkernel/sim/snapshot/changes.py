@@ -54,7 +54,7 @@ class Change:
 
 
 def changes_of(before: Picture, after: Picture) -> tuple[Change, ...]:
-    """All that changed, in the order of the screen: phase, five bytes, CPUs, verdicts, outcome."""
+    """All that changed, in the order of the screen: phase, the site's bytes, CPUs, verdicts, outcome."""
     return tuple(_changes(before, after))
 
 

@@ -1,4 +1,4 @@
-"""What a viewer may know of the five bytes at one site: in memory, for each CPU, before and after the change."""
+"""What a viewer may know of the bytes at one site: in memory, for each CPU, before and after the change."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import numpy as np
 
 from simkernel import insn
 from simkernel.ftrace import records as rec
-from simkernel.insn import SITE_SIZE
 from simkernel.kernel.layout import CACHE_LINE
-from simkernel.patching.plan import NO_CHANGES, Changes
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.lanes import decoded
 
-NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a site
-SITE_STATES = ("NOP", "call", "int3", "changing", "wrong")
+NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a call site: its kind's forms, and the rest
+SITE_STATES = (*(form.name for form in rec.call_site(insn.NOP5).forms), "int3", "changing", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
-class FiveBytes:
-    """Five bytes and the instruction that they begin with, as text."""
+class SiteBytes:
+    """The bytes of a site and the instruction that they begin with, as text."""
 
     data: bytes
     text: str
@@ -33,7 +31,7 @@ class MayRun:
 
     Attributes:
         options: for each byte the values that it may run, the one it runs if nothing settles first.
-        read: how many of the five it has read already (model `pieces`); it runs those as read.
+        read: how many of them it has read already (model `pieces`); it runs those as read.
         text: the instruction if nothing settles first. here: its next instruction is this one.
     """
 
@@ -71,20 +69,25 @@ class SiteView:
     Attributes:
         address, name: "vfs_read". index: of its record, -1 for code that is no site.
         memory, cpus: now. old, new: of the change under way; None where none is.
-        line_break: how many of its bytes lie before the next cache line, 0 where all five do.
+        line_break: how many of its bytes lie before the next cache line, 0 where all do.
         flags: of its dyn_ftrace record. count: how many ops want it.
     """
 
     address: int
     name: str
     index: int
-    memory: FiveBytes
+    memory: SiteBytes
     cpus: tuple[MayRun, ...]
-    old: FiveBytes | None
-    new: FiveBytes | None
+    old: SiteBytes | None
+    new: SiteBytes | None
     line_break: int
     flags: int
     count: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self.memory.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +101,16 @@ class SiteMap:
         return self.states.count(state)
 
 
-def five(simulation: Simulation, address: int, data: bytes) -> FiveBytes:
-    """Five bytes with their text; a call's target by name."""
+def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
+    """Bytes of a site with their text; a call's or jump's target by name."""
     first = next(iter(decoded(data, address, 1)), None)
     if first is None:
-        return FiveBytes(data, "")
+        return SiteBytes(data, "")
     if first.target is not None:
-        return FiveBytes(data, f"{first.mnemonic} {code_name(simulation.image, first.target)}")
+        return SiteBytes(data, f"{first.mnemonic} {code_name(simulation.image, first.target)}")
     if first.bytes == insn.NOPS.get(first.size):
-        return FiveBytes(data, "nop")
-    return FiveBytes(data, first.text)
+        return SiteBytes(data, "nop")
+    return SiteBytes(data, first.text)
 
 
 def site_view(simulation: Simulation, address: int) -> SiteView:
@@ -115,41 +118,45 @@ def site_view(simulation: Simulation, address: int) -> SiteView:
     machine, core = simulation.machine, simulation.core
     index = core.records.index(address) if core.booted else None
     old, new = _change(simulation, address)
+    size = rec.MCOUNT_INSN_SIZE if new is None else len(new.data)
     line = -address % CACHE_LINE
     flags = 0 if index is None else int(core.records.flags[index])
     return SiteView(
         address=address,
         name=code_name(simulation.image, address),
         index=-1 if index is None else index,
-        memory=five(simulation, address, machine.text_read(address, SITE_SIZE)),
-        cpus=tuple(_may_run(simulation, cpu, address) for cpu in range(len(machine.cpus))),
+        memory=site_bytes(simulation, address, machine.text_read(address, size)),
+        cpus=tuple(_may_run(simulation, cpu, address, size) for cpu in range(len(machine.cpus))),
         old=old,
         new=new,
-        line_break=line if 0 < line < SITE_SIZE else 0,
+        line_break=line if 0 < line < size else 0,
         flags=flags,
         count=flags & rec.FTRACE_REF_MAX,
     )
 
 
-def _may_run(simulation: Simulation, cpu: int, address: int) -> MayRun:
+def _may_run(simulation: Simulation, cpu: int, address: int, size: int) -> MayRun:
     machine = simulation.machine
     view = machine.code.views[cpu]
-    options = view.may_run(machine.code.map.offset(address), SITE_SIZE)
+    options = view.may_run(machine.code.map.offset(address), size)
     here = machine.cpus[cpu].rip == address
-    reading = machine.lanes[cpu].reading[:SITE_SIZE] if here else b""
+    reading = machine.lanes[cpu].reading[:size] if here else b""
     options = (*((byte,) for byte in reading), *options[len(reading) :])
     data = bytes(values[0] for values in options)
-    return MayRun(cpu, options, len(reading), five(simulation, address, data).text, here)
+    return MayRun(cpu, options, len(reading), site_bytes(simulation, address, data).text, here)
 
 
-def _change(simulation: Simulation, address: int) -> tuple[FiveBytes | None, FiveBytes | None]:
+def _change(simulation: Simulation, address: int) -> tuple[SiteBytes | None, SiteBytes | None]:
     """Old and new bytes of the change under way at a site: of the batch, else of the plan's step."""
     batch, step = simulation.task.poke.state.batch, simulation.task.step
-    under_way = Changes(batch.sites, batch.old, batch.new) if batch is not None else NO_CHANGES
-    rows = under_way.at(address) or (step.changes().at(address) if step is not None else None)
+    row = None if batch is None else batch.find(address)
+    if batch is not None and row is not None:
+        rows: tuple[bytes, bytes] | None = batch.change(row)
+    else:
+        rows = step.changes().at(address) if step is not None else None
     if rows is None:
         return None, None
-    return five(simulation, address, rows[0]), five(simulation, address, rows[1])
+    return site_bytes(simulation, address, rows[0]), site_bytes(simulation, address, rows[1])
 
 
 def site_map(simulation: Simulation) -> SiteMap:
@@ -160,8 +167,9 @@ def site_map(simulation: Simulation) -> SiteMap:
     now = simulation.machine.site_words()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
-    states[heads == insn.CALL] = CALL
-    states[now == int.from_bytes(simulation.core.nop, "little")] = NOP
+    for state, form in enumerate(rec.call_site(simulation.core.nop).forms):
+        mask = np.uint64((1 << 8 * len(form.begins)) - 1)
+        states[now & mask == int.from_bytes(form.begins, "little")] = state
     batch = simulation.task.poke.state.batch
     if batch is not None and simulation.task.poke.state.progress is not None:
         at = np.searchsorted(sites, batch.sites)

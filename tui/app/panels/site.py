@@ -1,8 +1,7 @@
-"""The five bytes: in memory, and what each CPU may run here; old and new; each row decoded beside it."""
+"""The bytes of a site: in memory, and what each CPU may run here; old and new; each row decoded beside it."""
 
 from __future__ import annotations
 
-from simkernel.insn import SITE_SIZE
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, line
@@ -39,12 +38,12 @@ def unmarked(label: str, cells: tuple[Marked, ...], text: str) -> Row:
 
 
 class Grid:
-    """The columns of the five bytes; each as wide as its widest cell may become in this fetch model."""
+    """The columns of the bytes; each as wide as its widest cell may become in this fetch model."""
 
     def __init__(self, picture: Picture, table: Table, width: int) -> None:
         self.table, self.marks, self.width = table, picture.marks, width
         uncertain = picture.snapshot.options.model.value in ("line", "byte")
-        widest = [max(len(row.cells[at].text) for row in table.rows) for at in range(SITE_SIZE)]
+        widest = [max(len(row.cells[at].text) for row in table.rows) for at in range(len(table.memory.cells))]
         self.widths = [max(8 if uncertain else 3, most + 1) for most in widest]
 
     def header(self) -> Line:

@@ -13,7 +13,8 @@ from typing import Any
 
 from lessons.beats import Stop
 from simkernel import events as ev
-from simkernel.insn import INT3, SITE_SIZE
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
+from simkernel.insn import INT3
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.protocol import Phase, SyncCores
 from simkernel.schedule import Run
@@ -167,7 +168,7 @@ def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> li
 
 
 def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str]:
-    if event.resume == event.address + SITE_SIZE:
+    if event.resume == event.address + MCOUNT_INSN_SIZE:
         return [f"CPU{event.cpu} has waited for nobody."]
     return [f"So this call is traced already; CPU{event.cpu} has waited for nobody."]
 
@@ -264,10 +265,10 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
 def bytes_sentence(site: SiteView) -> str:
     """ "Byte 0 is CC, int3; bytes 1 to 4 are old." """
     if site.old is None or site.new is None:
-        return f"Bytes 0 to {SITE_SIZE - 1} are {site.memory.data.hex(' ').upper()}, {no_addresses(site.memory.text)}."
-    kinds = [_kind(site, at) for at in range(SITE_SIZE)]
+        return f"Bytes 0 to {site.size - 1} are {site.memory.data.hex(' ').upper()}, {no_addresses(site.memory.text)}."
+    kinds = [_kind(site, at) for at in range(site.size)]
     parts = []
-    for kind, group in groupby(range(SITE_SIZE), key=kinds.__getitem__):
+    for kind, group in groupby(range(site.size), key=kinds.__getitem__):
         parts.append(_part(site, kind, list(group)))
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
@@ -288,7 +289,7 @@ def _kind(site: SiteView, at: int) -> str:
 def _neighbour(site: SiteView, at: int) -> str:
     """A byte that is the same in both instructions counts as what the bytes beside it are."""
     assert site.old is not None and site.new is not None
-    for near in (*range(at - 1, -1, -1), *range(at + 1, SITE_SIZE)):
+    for near in (*range(at - 1, -1, -1), *range(at + 1, site.size)):
         if site.old.data[near] != site.new.data[near] and site.memory.data[near] != INT3:
             return "new" if site.memory.data[near] == site.new.data[near] else "old"
     return "old"

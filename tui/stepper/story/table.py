@@ -1,12 +1,12 @@
-"""The five bytes as a table: in memory, what each CPU may run, what they become."""
+"""The bytes of a site as a table: in memory, what each CPU may run, what they become."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from simkernel.events import SiteRan
-from simkernel.insn import INT3, SITE_SIZE
-from simkernel.sim.snapshot import FiveBytes, Lane, MayRun, SiteView, Snapshot
+from simkernel.insn import INT3
+from simkernel.sim.snapshot import Lane, MayRun, SiteBytes, SiteView, Snapshot
 from simkernel.sim.snapshot.changes import Change
 from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
 
@@ -16,7 +16,7 @@ UNREAD = ".."  # what a CPU has not read yet of the instruction that it is readi
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: its label, five bytes, the instruction that they are, a remark, the CPU or -1."""
+    """A line of the table: its label, the site's bytes, the instruction that they are, a remark, the CPU or -1."""
 
     label: str
     cells: tuple[Marked, ...]
@@ -27,11 +27,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The five bytes of a function.
+    """The bytes of a site.
 
     Attributes:
         name: of the function. memory, cpus, becomes: its rows; `becomes` is None where no change is under way.
-        line_break: how many bytes lie before the next cache line, 0 where all five lie in one.
+        line_break: how many bytes lie before the next cache line, 0 where all lie in one.
     """
 
     name: str
@@ -69,9 +69,9 @@ def table_of(snapshot: Snapshot) -> Table | None:
     )
 
 
-def instruction(five: FiveBytes) -> str:
-    """The instruction that five bytes are, without addresses."""
-    return no_addresses(five.text)
+def instruction(data: SiteBytes) -> str:
+    """The instruction that a site's bytes are, without addresses."""
+    return no_addresses(data.text)
 
 
 def _if(condition: bool, mark: Mark) -> Mark | None:
@@ -90,16 +90,16 @@ def _kind(site: SiteView, at: int, byte: int) -> Mark | None:
     return Mark.OLD if byte == old else Mark.NEW if byte == new else None
 
 
-def _plain_row(label: str, site: SiteView, five: FiveBytes) -> Row:
-    cells = tuple(marked(f"{byte:02X}", _kind(site, at, byte)) for at, byte in enumerate(five.data))
-    return Row(label, cells, instruction(five))
+def _plain_row(label: str, site: SiteView, data: SiteBytes) -> Row:
+    cells = tuple(marked(f"{byte:02X}", _kind(site, at, byte)) for at, byte in enumerate(data.data))
+    return Row(label, cells, instruction(data))
 
 
 def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
     lane = snapshot.lanes[one.cpu]
     return Row(
         f"CPU{one.cpu} may run",
-        tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(SITE_SIZE)),
+        tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(site.size)),
         "" if one.read or not one.certain else no_addresses(one.text),
         remark_of(one, lane, site.address) or _next_time(snapshot, site, one),
         one.cpu,
