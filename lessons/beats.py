@@ -8,8 +8,8 @@ two beats of one site, and are summed up (`between`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar, overload
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, overload
 
 from simkernel.events import (
     BatchReleased,
@@ -35,8 +35,7 @@ from simkernel.events import (
 )
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel.layout import VECTOR_NMI
-
-Item = TypeVar("Item")
+from simkernel.sim.log import Turn, Turns
 
 OF_THE_BATCH = (BatchStarted, SiteStored, SyncSent, SyncAnswered, SyncEnded, ParkAsked, Parked, Unparked, BatchReleased)
 
@@ -135,26 +134,27 @@ class Beats:
         return 0 <= place - self._site < MCOUNT_INSN_SIZE
 
 
-class News(Generic[Item]):
-    """What is new in a list that grows, and forgets its end when history takes another turn: each item is met once."""
+class News:
+    """What is new among a history's events, which become more, and others where history takes another way."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._last: Item | None = None
+        self._turns = 0
 
-    def turned(self, known: Sequence[Item]) -> bool:
-        """True where the list is not the one met before, grown: begin anew."""
-        turned = self._count > len(known) or (self._count > 0 and known[self._count - 1] is not self._last)
-        if turned:
-            self._count = 0
-        return turned
+    def turned(self, turns: Turns | None) -> Turn | None:
+        """Where history has taken another way since: of what was met, the events behind it are no more."""
+        turn = None if turns is None else turns.since(self._turns)
+        if turns is not None:
+            self._turns = turns.count
+        if turn is None or turn.events >= self._count:
+            return None
+        self._count = turn.events
+        return turn
 
-    def places(self, known: Sequence[Item]) -> range:
-        """The places of what is new. Ask `turned` first."""
-        new = range(self._count, len(known))
-        self._count = len(known)
-        self._last = known[-1] if known else None
-        return new
+    def new(self, known: Sequence[Event]) -> Iterator[tuple[int, Event]]:
+        """The events not met yet, each with its number. Ask `turned` first."""
+        first, self._count = self._count, len(known)
+        yield from enumerate(known[first:], first)
 
 
 class Heard:
@@ -162,25 +162,28 @@ class Heard:
 
     def __init__(self, site: int | None) -> None:
         self.site = site
-        self._news = News[Event]()
-        self._begin()
-
-    def _begin(self) -> None:
+        self._news = News()
         self._beats = Beats(self.site)
         self._stops: list[Stop] = []
         self._begun: list[int] = []  # places where a phase begins
         self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
 
-    def hear(self, known: Sequence[Event]) -> None:
-        """Take in what is new among all known events."""
-        if self._news.turned(known):
-            self._begin()
-        for at in self._news.places(known):
-            event, mine = known[at], self._beats.mine
+    def hear(self, known: Sequence[Event], turns: Turns | None = None) -> None:
+        """Take in what is new among all known events; `turns`: of the history they are of."""
+        if (turn := self._news.turned(turns)) is not None:
+            self._forget_behind(turn)
+        for at, event in self._news.new(known):
+            mine = self._beats.mine
             if self._beats.is_beat(event):
                 self._stop(Stop(event.entry + 1, event.during))
             if self._beats.mine != mine:
                 self._turns.append((at + 1, not mine))
+
+    def _forget_behind(self, turn: Turn) -> None:
+        self._beats = self.beats_from(turn.events)
+        del self._stops[bisect_right(self._stops, turn.place, key=_place) :]
+        del self._begun[bisect_right(self._begun, turn.place) :]
+        del self._turns[bisect_right(self._turns, turn.events, key=lambda one: one[0]) :]
 
     def _stop(self, stop: Stop) -> None:
         """Several beats in one entry are one stop: the phase of the last one counts."""

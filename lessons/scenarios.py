@@ -20,6 +20,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import NAIVE, STOP_MACHINE, Protocol, SyncCores, Variant
+from simkernel.sim.log import Turns
 from simkernel.sim.narrate import PATCHER
 from simkernel.sim.narrate.events import cpus as cpu_names
 from simkernel.sim.options import Options
@@ -143,21 +144,22 @@ class Ending:
 
     def __init__(self, scenario: Scenario, begin: int = 0) -> None:
         self._ends_with, self._begin = scenario.ends_with, begin
-        self._news = News[Event]()
-        self._released, self._end = False, -1
+        self._news = News()
+        self._released = self._end = -1  # how many events there are up to the one that releases, or ends
 
-    def hear(self, known: Sequence[Event]) -> int:
+    def hear(self, known: Sequence[Event], turns: Turns | None = None) -> int:
         """How many of all known events there are up to the one that ends the story; -1: none of them does."""
-        if self._news.turned(known):
-            self._released, self._end = False, -1
-        for at in self._news.places(known):
-            if self._end < 0 and known[at].entry >= self._begin and self._ends(known[at]):
+        if (turn := self._news.turned(turns)) is not None:
+            self._released, self._end = (-1 if at > turn.events else at for at in (self._released, self._end))
+        for at, event in self._news.new(known):
+            if self._end < 0 and event.entry >= self._begin and self._ends(event, at + 1):
                 self._end = at + 1
         return self._end
 
-    def _ends(self, event: Event) -> bool:
-        self._released = self._released or isinstance(event, BatchReleased | PlanEnded)
-        return isinstance(event, Oopsed) or (self._released and type(event).__name__ == self._ends_with)
+    def _ends(self, event: Event, count: int) -> bool:
+        if self._released < 0 and isinstance(event, BatchReleased | PlanEnded):
+            self._released = count
+        return isinstance(event, Oopsed) or (self._released >= 0 and type(event).__name__ == self._ends_with)
 
 
 def shown(scenario: Scenario, beats: list[Event], events: list[Event]) -> bool:

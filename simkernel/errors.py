@@ -21,6 +21,10 @@ class LearnerError(SimkernelError):
     """What was asked for cannot be done; the message says what to do instead (exit code 2)."""
 
 
+class Cancelled(LearnerError):
+    """Whoever waited for it has ended what took long; the message says what came of it."""
+
+
 class KernelSourceError(LearnerError):
     """A line of a kernel source that cannot be assembled.
 

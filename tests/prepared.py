@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from lessons.scenarios import Scenario, begin
 from simkernel.events import Event
 from simkernel.sim.digest import state_digest
-from simkernel.sim.simulation import Entry, Simulation
+from simkernel.sim.log import Entry
+from simkernel.sim.simulation import Simulation
 
 FREE = 2  # of a scenario that wait to be lent: a test rarely needs more at once
 KINDS = 16  # of scenarios that wait: each simulation holds its CPUs' engines
@@ -46,11 +47,11 @@ class Fresh:
         if len(simulation.entries) < self.position:  # history took another way before the start
             return False
         simulation.goto(self.position)
-        simulation._forget_ahead()
+        simulation.forget_ahead()
         for entry in self.entries[self.position :]:
             simulation.step(entry.what if entry.made else None)  # type: ignore[arg-type]
         simulation.goto(self.position)
-        now = simulation.entries, simulation.known_events, state_digest(simulation)
+        now = list(simulation.entries), list(simulation.known_events), state_digest(simulation)
         return now == (self.entries, self.events, self.digest)
 
 

@@ -99,7 +99,7 @@ class Script:
         """Let operation `at` fail, and go on as far as things then go; ftrace takes no more commands."""
         before, place = self._actions[bisect_left(self._actions, (at, 0)) - 1]
         self.simulation.goto(place)
-        self.simulation._forget_ahead()  # a failure is no part of history: it must not meet what it is known to do
+        self.simulation.forget_ahead()  # a failure is no part of history: it must not meet what it is known to do
         self.fault.count, self.fault.at = before, at
         self._go_on()
 

@@ -2,16 +2,82 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
-from simkernel.errors import LearnerError
+from simkernel.errors import Cancelled, LearnerError
+from simkernel.events import Switched
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.schedule import Nmi, Run
 from simkernel.sim.digest import state_digest
+from simkernel.sim.history import HISTORY_BYTES
+from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
+
+
+def worked(simulation: Simulation, entries: int) -> None:
+    """Tracing is switched on and off until history is so long, with a few choices made by hand."""
+    while simulation.position < entries:
+        if simulation.task.idle:
+            tracer = "nop" if simulation.position % 2 else "function"
+            simulation.do(SetTracer(tracer))
+        simulation.step(Nmi(simulation.position % 2) if simulation.position % 1_000 == 0 else None)
+
+
+def test_a_history_that_forgets_is_the_same_history() -> None:
+    """With room for some hundred entries and the least of checkpoints: states, entries, events and moments."""
+    whole, forgetful = (Simulation.boot(Options(seed=11), history_bytes=nbytes) for nbytes in (HISTORY_BYTES, 1 << 17))
+    for simulation in (whole, forgetful):
+        worked(simulation, 9_000)
+    assert len(forgetful.checkpoint_places((9_001, 0))) < len(whole.checkpoint_places((9_001, 0)))
+    assert state_digest(forgetful) == state_digest(whole)
+    assert forgetful.entries == whole.entries
+    assert forgetful.known_events == whole.known_events
+    assert list(reversed(forgetful.log)) == list(reversed(whole.log))
+    assert state_digest(forgetful) == state_digest(whole)  # it has looked back, and stands where it stood
+    for place in (8_500, 4_321, 17, 7_777):
+        for simulation in (whole, forgetful):
+            simulation.goto(place)
+        assert moment_string(forgetful) == moment_string(whole)
+        assert forgetful.since(whole.logged - 20) == whole.since(whole.logged - 20)
+        assert forgetful.entries[place - 3 : place + 3] == whole.entries[place - 3 : place + 3]
+        assert forgetful.events_between(place - 900, place) == whole.events_between(place - 900, place)
+        assert forgetful.last_event(Switched) == whole.last_event(Switched)
+        assert [event.stamp for event in forgetful.known_events[-50:]] == [
+            one.stamp for one in whole.known_events[-50:]
+        ]
+
+
+def test_a_long_history_takes_no_more_than_it_may() -> None:
+    simulation = Simulation.boot(Options(seed=11), history_bytes=4 << 20)
+    worked(simulation, 40_000)
+    history = simulation._history
+    assert history.checkpoints.nbytes <= 3 << 20
+    assert len(history.log.window.entries.items) < 4_000
+    places = simulation.checkpoint_places(simulation.place)
+    ways = [simulation.position - place for place in places]  # each next one half as far, or nearly a step
+    assert all(way < 2_500 or behind > way / 3 for way, behind in itertools.pairwise(ways)), ways
+
+
+def test_the_way_back_can_be_cancelled() -> None:
+    simulation = Simulation.boot(Options(seed=11), history_bytes=1 << 17)
+    worked(simulation, 6_000)
+    simulation.step_instruction(n=2)
+    here, digest, told = simulation.place, state_digest(simulation), list[tuple[int, int]]()
+
+    def enough(done: int, of: int) -> bool:
+        told.append((done, of))
+        return len(told) == 5
+
+    with pytest.raises(Cancelled, match="nothing has moved"):
+        simulation.goto(3_000, enough)
+    assert told == sorted(told) and 0 < told[-1][0] < told[-1][1]
+    assert (simulation.place, state_digest(simulation)) == (here, digest)
+    simulation.goto(3_000, lambda done, of: None)
+    assert simulation.place == (3_000, 0)
 
 
 @pytest.fixture

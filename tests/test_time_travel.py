@@ -25,8 +25,9 @@ from simkernel.protocol import PROTOCOLS, parse
 from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
-from simkernel.sim.history import Pages
+from simkernel.sim.history import HISTORY_BYTES
 from simkernel.sim.options import Options
+from simkernel.sim.pages import Pages
 from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
@@ -58,15 +59,17 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
 @pytest.fixture(autouse=True)
 def close_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     """So close that short walks go back to some that lie within a patch."""
-    monkeypatch.setattr("simkernel.sim.simulation.CHECKPOINT_ENTRIES", 60)
+    monkeypatch.setattr("simkernel.sim.history.CHECKPOINT_ENTRIES", 60)
 
 
 class Walk(RuleBasedStateMachine):
     """A simulation, and what was seen at each place of its history."""
 
+    history_bytes = HISTORY_BYTES
+
     @initialize(options=OPTIONS)
     def boot(self, options: Options) -> None:
-        self.simulation = Simulation.boot(options, IMAGE)
+        self.simulation = Simulation.boot(options, IMAGE, history_bytes=self.history_bytes)
         self.simulation.do(SetTracer("function"))
         self.known: dict[Place, Known] = {}
         self.note()
@@ -173,6 +176,16 @@ def test_whichever_way_one_comes_to_a_place_it_is_the_same() -> None:
     run_state_machine_as_test(Walk, settings=settings(max_examples=25, stateful_step_count=30))
 
 
+class Forgetful(Walk):
+    """The same with a history that soon holds next to nothing."""
+
+    history_bytes = 1 << 17
+
+
+def test_also_where_history_has_forgotten_it() -> None:
+    run_state_machine_as_test(Forgetful, settings=settings(max_examples=8, stateful_step_count=30))
+
+
 @pytest.mark.stress
 def test_also_on_long_walks() -> None:
     run_state_machine_as_test(Walk, settings=settings(max_examples=400, stateful_step_count=80))
@@ -194,7 +207,7 @@ def test_a_part_that_is_not_put_back_is_noticed(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("put_back", [True, False])
 def test_unsettled_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back: bool) -> None:
-    monkeypatch.setattr("simkernel.sim.simulation.CHECKPOINT_ENTRIES", 1)
+    monkeypatch.setattr("simkernel.sim.history.CHECKPOINT_ENTRIES", 1)
     if not put_back:
         monkeypatch.setattr(View, "restore", lambda *_: None)
     simulation = Simulation.boot(Options(model=FetchModel.BYTE, policy=Policy.LATE), IMAGE)

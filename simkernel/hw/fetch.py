@@ -167,15 +167,6 @@ class Unsettled:
 ViewState = tuple[tuple[Unsettled, Bytes], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
-    """Bytes of memory's code that changed, for time travel: offsets ascending, the bytes before and after."""
-
-    offsets: Offsets
-    old: Bytes
-    new: Bytes
-
-
 class View:
     """The code bytes that one CPU runs, what is unsettled of them, and which ranges its translations must drop.
 
@@ -271,7 +262,7 @@ class CodeMemory:
         self.memory = memory
         self.version = 0  # of `memory`: another after each change
         self.views = [View(code, memory) for code in views]
-        self.changes: list[Change] = []  # since history looked last
+        self.touched: list[Offsets] = []  # what was stored to since history looked last
 
     def read(self, address: int, size: int) -> bytes:
         """What memory holds."""
@@ -289,22 +280,21 @@ class CodeMemory:
 
     def store_at(self, offsets: Offsets, values: Bytes, fresh: bool = False) -> None:
         """The same, the places given as offsets of the buffer."""
-        old = self.memory[offsets]
-        differ = old != values
+        differ = self.memory[offsets] != values
         if np.count_nonzero(differ) < len(offsets):
-            offsets, old, values = offsets[differ], old[differ], values[differ]
+            offsets, values = offsets[differ], values[differ]
         if not len(offsets):
             return
         self.memory[offsets] = values
         self.version += 1
-        self.changes.append(Change(offsets, old, values.copy()))
+        self.touched.append(offsets)
         shift = self._cell_shift
         if fresh or shift is None:
             span = int(offsets[0]), int(offsets[-1]) + 1
             for view in self.views:
                 view.put(offsets, values, span)
             return
-        store = Store(offsets, self.changes[-1].new, offsets >> shift)
+        store = Store(offsets, values.copy(), offsets >> shift)
         for view in self.views:
             view.unsettled.append(Unsettled(store))
 

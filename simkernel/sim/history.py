@@ -1,177 +1,96 @@
-"""Time travel: checkpoints of the whole state, so that every earlier state can be had again exactly.
+"""The history of a simulation: where it stands, what it knows, and the checkpoints that lead back.
 
-A checkpoint is kept every so many history entries; what lies between is replayed. Data is compared page by page with
-what it was at the last checkpoint, and every page has the versions that it had, from the first change on. Code names
-its changes itself (`CodeMemory.changes`): they are kept in order, and undone or done again one by one.
+It takes so many bytes at most. What it forgets follows from the seed: it can be had again by replaying.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
-import numpy as np
-
-from simkernel.hw.fetch import Change, ViewState
-from simkernel.kernel.layout import PAGE_SIZE
-from simkernel.lane import MachineState
+from simkernel.events import Event
 from simkernel.machine import Machine
-from simkernel.patching.task import PatchingTask, TaskState
-from simkernel.schedule import ScheduleState
+from simkernel.patching.commands import Command
+from simkernel.patching.task import PatchingTask
+from simkernel.schedule import Choice, Run, ScheduleState
+from simkernel.sim.checkpoints import Checkpoint, Checkpoints
+from simkernel.sim.log import Entry, Log
 
-PageKey = tuple[int, int]  # (region, page)
+CHECKPOINT_ENTRIES = 1_024  # history entries, or
+CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between two checkpoints at most
+HISTORY_BYTES = 256 << 20  # that history takes at most
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
-    """All of a simulation's state at a place in history, but for memory, which `Pages` keeps.
+class History:
+    """Everything about the past and about what is known of the future.
 
-    `entry` and `events`: how many of either had happened.
+    Attributes:
+        log: entries and events. checkpoints: where states are kept. schedule: what the schedule's next choice depends
+            on besides the machine.
     """
 
-    entry: int
-    events: int
-    schedule: ScheduleState
-    machine: MachineState
-    contexts: tuple[Any, ...]  # of each CPU, as `Cpu.save` made it
-    views: tuple[ViewState, ...]
-    task: TaskState
+    def __init__(
+        self,
+        machine: Machine,
+        task: PatchingTask,
+        schedule: ScheduleState,
+        nbytes: int,
+    ) -> None:
+        """Args: nbytes: what history takes at most."""
+        window = nbytes // 8
+        self.nbytes = nbytes
+        self.log = Log(window)
+        self.checkpoints = Checkpoints(machine, task, nbytes - 2 * window)
+        self.schedule = schedule
+        self._entries, self._instructions = 0, 0  # since the last checkpoint
+        self._behind: int | None = None  # the next checkpoint that is kept
 
+    def close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event], end: str) -> None:
+        """An entry has happened; now and then that leads to a checkpoint.
 
-class Checkpoints:
-    """The checkpoints of a simulation, in the order of history; an index names one."""
+        Args: drawn: the schedule's state, where that drew it. events: stamped. end: why nothing moves any more.
+        """
+        log = self.log
+        if log.turns_with(entry):
+            self.forget_ahead(end)
+        if drawn is not None:
+            self.schedule = drawn
+        log.add(entry, events, end)
+        self._entries += 1
+        if isinstance(entry.what, Run):
+            self._instructions += entry.what.n
+        if (
+            self._entries >= CHECKPOINT_ENTRIES
+            or self._instructions >= CHECKPOINT_INSTRUCTIONS
+            or log.position == self._behind
+        ):
+            self.keep()
 
-    def __init__(self, machine: Machine, task: PatchingTask) -> None:
-        self._machine, self._task = machine, task
-        self._pages = Pages(machine)
-        self._kept: list[Checkpoint] = []
+    def keep(self) -> None:
+        """A checkpoint is kept here, until others need its room."""
+        log = self.log
+        self.checkpoints.keep(log.position, log.logged, log.last, self.schedule)
+        log.forget_old()
+        self._since_checkpoint()
 
-    def entries(self) -> list[int]:
-        """The place of each."""
-        return [checkpoint.entry for checkpoint in self._kept]
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Everything is as it was at a checkpoint."""
+        self.checkpoints.restore(checkpoint)
+        self.schedule = checkpoint.schedule
+        self.log.restore(checkpoint.place, checkpoint.events, checkpoint.last)
+        self._since_checkpoint()
 
-    def before(self, place: int) -> int:
-        """Index of the last one at or before a place; -1 where there is none."""
-        return bisect_right(self._kept, place, key=lambda checkpoint: checkpoint.entry) - 1
+    def foresee(self, made: Iterable[tuple[int, Choice | Command]], end: str) -> None:
+        """History will have these entries, made by hand, at these places; see `forget_ahead`."""
+        self.forget_ahead(end)
+        for place, what in made:
+            self.log.foresee(place, what)
 
-    def keep(self, entry: int, events: int, schedule: ScheduleState) -> None:
-        """A checkpoint is here; one that is kept already is only passed by."""
-        index = self.before(entry)
-        known = index >= 0 and self._kept[index].entry == entry
-        self._pages.keep(index if known else len(self._kept))
-        if known:
-            return
-        machine = self._machine
-        self._kept.append(
-            Checkpoint(
-                entry=entry,
-                events=events,
-                schedule=schedule,
-                machine=machine.state(),
-                contexts=tuple(cpu.save() for cpu in machine.cpus),
-                views=tuple(view.state() for view in machine.code.views),
-                task=self._task.state(),
-            )
-        )
+    def forget_ahead(self, end: str) -> None:
+        """What lies ahead is no more. Args: end: why nothing moves any more here, "" where something does."""
+        self.log.turn(end)
+        self.checkpoints.forget_after(self.log.position)
+        self._behind = None
 
-    def restore(self, index: int) -> Checkpoint:
-        """Machine and task are as they were; the rest of the checkpoint is the caller's to put back."""
-        checkpoint, machine = self._kept[index], self._machine
-        machine.code.forget_unsettled()
-        self._pages.restore(index)
-        for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
-            cpu.restore(context)
-        for view, state in zip(machine.code.views, checkpoint.views, strict=True):
-            view.restore(state)
-        machine.restore(checkpoint.machine)
-        self._task.restore(checkpoint.task)
-        return checkpoint
-
-    def forget_after(self, place: int) -> None:
-        """History took another way at `place`: the later ones are gone."""
-        keep = self.before(place)
-        del self._kept[keep + 1 :]
-        self._pages.forget_after(keep)
-
-
-class Pages:
-    """A machine's memory at each checkpoint."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._code = machine.code
-        self._data = [region.buffer for region in machine.memory.regions]
-        self._shadow = [buffer.copy() for buffer in self._data]
-        pages = max(buffer.nbytes for buffer in self._data) // PAGE_SIZE
-        self._differ = np.empty((pages, PAGE_SIZE // 8), dtype=np.bool_)  # one for all looks: new pages cost more
-        self._versions: dict[PageKey, tuple[list[int], list[bytes]]] = {}
-        self._changes: list[tuple[Change, ...]] = []  # [i]: those between checkpoint i - 1 and checkpoint i
-        self._at = -1  # the checkpoint that was kept, passed or restored last
-        self._code.changes.clear()
-
-    def keep(self, index: int) -> None:
-        """Checkpoint `index` is here and now; one that is kept already is only passed by."""
-        new = index >= len(self._changes)
-        for key in self._differences():
-            if new:
-                self._add(key, index)
-            self._set_shadow(key)
-        if new:
-            self._changes.append(tuple(self._code.changes))
-        self._code.changes.clear()
-        self._at = index
-
-    def _differences(self) -> Iterator[PageKey]:
-        """The data pages that differ from the last checkpoint."""
-        for number, (buffer, shadow) in enumerate(zip(self._data, self._shadow, strict=True)):
-            words, old = (whole.view(np.uint64).reshape(-1, PAGE_SIZE // 8) for whole in (buffer, shadow))
-            differ = np.not_equal(words, old, out=self._differ[: len(words)])
-            for page in np.flatnonzero(differ.view(np.uint64).any(axis=1)).tolist():
-                yield number, page
-
-    def _add(self, key: PageKey, index: int) -> None:
-        number, page = key
-        if key not in self._versions:
-            self._versions[key] = [-1], [self._shadow[number][_part(page)].tobytes()]
-        places, versions = self._versions[key]
-        places.append(index)
-        versions.append(self._data[number][_part(page)].tobytes())
-
-    def _set_shadow(self, key: PageKey) -> None:
-        number, page = key
-        self._shadow[number][_part(page)] = self._data[number][_part(page)]
-
-    def restore(self, index: int) -> None:
-        """Memory is as it was at checkpoint `index`; so is what each CPU runs, once its own bytes are put back."""
-        for number, page in self._differences():  # changed since the last checkpoint: back to it first
-            self._data[number][_part(page)] = self._shadow[number][_part(page)]
-        for key, (places, versions) in self._versions.items():
-            before, then = (versions[bisect_right(places, at) - 1] for at in (self._at, index))
-            if then is not before:
-                self._data[key[0]][_part(key[1])] = np.frombuffer(then, dtype=np.uint8)
-                self._set_shadow(key)
-        self._restore_code(index)
-        self._at = index
-
-    def _restore_code(self, index: int) -> None:
-        for change in reversed(self._code.changes):
-            self._code.put(change.offsets, change.old)
-        for kept in reversed(self._changes[index + 1 : self._at + 1]):
-            for change in reversed(kept):
-                self._code.put(change.offsets, change.old)
-        for kept in self._changes[self._at + 1 : index + 1]:
-            for change in kept:
-                self._code.put(change.offsets, change.new)
-        self._code.changes.clear()
-
-    def forget_after(self, index: int) -> None:
-        """History took another way after checkpoint `index`: the later ones are gone."""
-        del self._changes[index + 1 :]
-        for places, versions in self._versions.values():
-            keep = bisect_right(places, index)
-            del places[keep:], versions[keep:]
-
-
-def _part(page: int) -> slice:
-    return slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+    def _since_checkpoint(self) -> None:
+        self._entries = self._instructions = 0
+        self._behind = self.checkpoints.behind(self.log.position)

@@ -7,11 +7,11 @@ entries give the same state, in every process; so a place in history can be name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-from simkernel.errors import GuestError, LearnerError
+from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.events import Event, Stamp, stamp_all
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage, layout
@@ -20,24 +20,23 @@ from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.task import PatchingTask
-from simkernel.schedule import Act, Choice, Nmi, Read, RoundRobin, Run, Schedule, ScheduleState, Seeded, Settle
-from simkernel.sim.history import Checkpoints
+from simkernel.schedule import Act, Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
+from simkernel.sim.checkpoints import Checkpoint
+from simkernel.sim.history import HISTORY_BYTES, History
+from simkernel.sim.log import CHOICES, Entry, EventKind, Turns, Window
 from simkernel.sim.options import Options, load_image
+from simkernel.sim.past import Past
 
-CHECKPOINT_ENTRIES = 1_024  # history entries, or
-CHECKPOINT_INSTRUCTIONS = 400_000  # instructions that CPUs were given, between two checkpoints at most
-CHOICES = (Run, Read, Settle, Nmi)
+A_RECALL = 4_096  # entries, or events, on either side of a forgotten one that are had again with it
+A_LOOK = 128  # entries of a replay between two looks at its progress
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
 SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
 Kind = TypeVar("Kind")
 
 
-class Entry(NamedTuple):
-    """One entry of history; `made` is False where the schedule drew it."""
-
-    what: Choice | Command
-    made: bool
+Progress = Callable[[int, int], bool | None]
+"""Told (how much is done, of how much) of what takes long, again and again; True from it ends that."""
 
 
 class MappedRegion(NamedTuple):
@@ -61,8 +60,13 @@ class Simulation:
     """A running toy kernel with its past. Make one with `Simulation.boot`."""
 
     def __init__(
-        self, image: KernelImage, options: Options, subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS
+        self,
+        image: KernelImage,
+        options: Options,
+        subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
+        history_bytes: int = HISTORY_BYTES,
     ) -> None:
+        """Args: history_bytes: what history takes at most; what it forgets is replayed when it is asked for."""
         options.validate()
         self.image = image
         self.options = options
@@ -73,13 +77,8 @@ class Simulation:
         self.task = PatchingTask(self.machine, options.protocol, log, parts)
         self.core = self.subsystem(FtraceCore)
         self.scheduler = self._new_schedule()
-        self._schedule_state = ScheduleState(random=options.seed)
-        self.entries: list[Entry] = []
-        self.position = 0  # history entries that have happened; the rest of `entries` lies ahead
-        self._events: list[Event] = []  # of all of `entries`
-        self._logged = 0  # of them have happened
-        self._checkpoints = Checkpoints(self.machine, self.task)
-        self._entries, self._instructions = 0, 0  # since the last checkpoint
+        state = ScheduleState(random=options.seed)
+        self._history = History(self.machine, self.task, state, history_bytes)
         self._smp_go = image.address("smp_go")
         self._all_cpus = tuple(range(options.cpus))
         self._open: OpenEntry | None = None
@@ -97,14 +96,16 @@ class Simulation:
         options: Options | None = None,
         image: KernelImage | None = None,
         subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
+        history_bytes: int = HISTORY_BYTES,
     ) -> Simulation:
         """A simulation whose kernel has booted: ftrace has its records, every CPU runs its first task.
 
+        Args: see `Simulation`.
         Raises: LearnerError for options that cannot be; GuestError where the kernel does not come up.
         """
         options = options or Options()
         options.validate()
-        simulation = cls(image or load_image(options), options, subsystems)
+        simulation = cls(image or load_image(options), options, subsystems, history_bytes)
         bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
         simulation.run_until(cls.booted, bound)
         if not simulation.booted():
@@ -149,24 +150,58 @@ class Simulation:
     def readable(self, cpu: int) -> int:
         return self.machine.readable(cpu)
 
-    @property
-    def known_events(self) -> list[Event]:
-        """Every event that history knows, those ahead of this place too; not to be changed."""
-        return self._events
+    # --- what has happened ------------------------------------------------------------------------------------------
 
     @property
-    def log(self) -> list[Event]:
-        """Every event up to this place; not to be changed."""
-        return self._events if self._logged == len(self._events) else self._events[: self._logged]
+    def position(self) -> int:
+        """How many history entries have happened."""
+        return self._history.log.position
+
+    @property
+    def entries(self) -> Past[Entry]:
+        """Every entry that history knows, those ahead of this place too."""
+        return self._history.log.entries(self._recall)
 
     @property
     def logged(self) -> int:
-        """How many events there are up to this place: so many of the first of `known_events`."""
-        return self._logged
+        """How many events have happened: so many of the first of `known_events`."""
+        return self._history.log.logged
+
+    @property
+    def known_events(self) -> Past[Event]:
+        """Every event that history knows, those ahead of this place too."""
+        return self._history.log.events(self._history.log.known, self._recall)
+
+    @property
+    def log(self) -> Past[Event]:
+        """Every event up to this place."""
+        return self._history.log.events(self._history.log.logged, self._recall)
 
     def since(self, first: int) -> list[Event]:
-        """The log from its event `first` on; it costs what it returns, where `log[first:]` may cost all of history."""
-        return self._events[first : self._logged]
+        """The log from its event `first` on."""
+        return self.log[first:]
+
+    def events_between(self, first: int, last: int) -> list[Event]:
+        """What happened in the entries `first` to `last - 1`, up to this place."""
+        return self._history.log.events_between(first, last, self._recall)
+
+    def last_event(self, kind: type[EventKind]) -> EventKind | None:
+        """The last event of a kind up to this place; None where there was none."""
+        return self._history.log.last_event(kind)
+
+    def made(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
+        """(place, entry) of what was made by hand, commands too, in the entries `first` to `last - 1`."""
+        return self._history.log.made.between(first, last)
+
+    @property
+    def turns(self) -> Turns:
+        """Where history took another way, for whoever remembers what it was."""
+        return self._history.log.turns
+
+    @property
+    def known_end(self) -> str:
+        """The outcome to which history leads, as far as it is known; "" where it goes on."""
+        return self._history.log.end
 
     # --- what the machine holds ----------------------------------------------------------------------------------
 
@@ -204,12 +239,12 @@ class Simulation:
     @property
     def schedule_state(self) -> ScheduleState:
         """What the schedule's next choice depends on besides the machine."""
-        return self._schedule_state
+        return self._history.schedule
 
     @property
     def directed(self) -> bool:
         """True where the entry that comes next was made by hand: not the schedule's, and known already."""
-        return self.position < len(self.entries) and self.entries[self.position].made
+        return self._history.log.made.at(self.position) is not None
 
     @property
     def outcome(self) -> str:
@@ -238,9 +273,10 @@ class Simulation:
         """The entry that comes next, and the schedule's state after it where the schedule drew it."""
         if choice is not None:
             return Entry(choice, True), None
-        if self.directed:
-            return self.entries[self.position], None
-        drawn, state = self.scheduler.choose(self._schedule_state, self)
+        log = self._history.log
+        if log.position < log.length and (what := log.made.at(log.position)) is not None:
+            return Entry(what, True), None
+        drawn, state = self.scheduler.choose(self._history.schedule, self)
         return Entry(drawn, False), state
 
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
@@ -257,23 +293,9 @@ class Simulation:
 
     def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
         """Note an entry that has happened, and what it did."""
-        if self.position < len(self.entries) and self.entries[self.position] != entry:
-            self._forget_ahead()
-        if self.position == len(self.entries):
-            self.entries.append(entry)
-        if drawn is not None:
-            self._schedule_state = drawn
         if events:
             stamp_all(events, Stamp(self.position, self.machine.clock, *self.task.poke.during))
-            if self._logged == len(self._events):  # else history is being replayed: they are there
-                self._events += events
-            self._logged += len(events)
-        self.position += 1
-        self._entries += 1
-        if isinstance(entry.what, Run):
-            self._instructions += entry.what.n
-        if self._entries >= CHECKPOINT_ENTRIES or self._instructions >= CHECKPOINT_INSTRUCTIONS:
-            self.keep_checkpoint()
+        self._history.close(entry, drawn, events, self.machine.outcome)
         return events
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
@@ -313,46 +335,72 @@ class Simulation:
 
     def back_phase(self) -> None:
         """To where the phase under way began; where that is here, to where the one before it began."""
-        places, phase = [0], ""
-        for event in self.log:
-            if event.during != phase:
-                phase = event.during
-                places.append(event.entry)
-        self.goto(max(place for place in places if place < self.position or not place))
+        behind: Event | None = None
+        for event in reversed(self.log):
+            if behind is not None and behind.during != event.during and behind.entry < self.position:
+                return self.goto(behind.entry)
+            behind = event
+        return self.goto(0)
 
-    def goto(self, place: int) -> None:
+    def goto(self, place: int, progress: Progress | None = None) -> None:
         """To the place in history before entry `place` (0: power-on), forwards or backwards.
 
-        Raises: LearnerError where history has no such place.
+        Args: progress: told of a long way; where it ends that, one stays where one was.
+        Raises: LearnerError where history has no such place; Cancelled.
         """
-        if not 0 <= place <= len(self.entries):
-            raise LearnerError(f"history has places 0 to {len(self.entries)}, not {place}")
-        if place < self.position or self._open is not None:
-            self._restore(self._checkpoints.before(place))
-        elif (ahead := self._checkpoints.before(place)) > self._checkpoints.before(self.position):
-            self._restore(ahead)
-        while self.position < place:
-            self.step()
+        if not 0 <= place <= self._history.log.length:
+            raise LearnerError(f"history has places 0 to {self._history.log.length}, not {place}")
+        here, nearest = self.place, self._history.checkpoints.before(place)
+        with self._history.checkpoints.pinned(here[0]):
+            if place < self.position or self._open is not None or nearest.place > self.position:
+                self._restore(nearest)
+            start = self.position
+            while self.position < place:
+                self.step()
+                if progress and not (self.position - start) % A_LOOK and progress(self.position - start, place - start):
+                    self.goto_place(here)
+                    raise Cancelled(f"stopped on the way to the place {place}; nothing has moved")
 
     def checkpoint_places(self, place: tuple[int, int]) -> list[int]:
         """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
-        return [entry for entry in self._checkpoints.entries() if (entry, 0) < place]
+        return [entry for entry in self._history.checkpoints.places() if (entry, 0) < place]
 
     def keep_checkpoint(self) -> None:
-        """Keep one here: going back to this place will be cheap. Some are kept now and then by themselves."""
-        self._checkpoints.keep(self.position, self._logged, self._schedule_state)
-        self._entries = self._instructions = 0
+        """Keep one here for good: going back to this place will be cheap. Some are kept for a time by themselves."""
+        self._history.keep()
+        self._history.checkpoints.pin(self.position)
 
-    def _restore(self, index: int) -> None:
-        checkpoint = self._checkpoints.restore(index)
-        self._schedule_state = checkpoint.schedule
+    def foresee(self, made: Iterable[tuple[int, Choice | Command]]) -> None:
+        """History will have these entries, made by hand, at these places, which ascend; what lay ahead is forgotten."""
+        self._history.foresee(made, self.outcome)
+
+    def forget_ahead(self) -> None:
+        """History knows no more than led here; what came next may be another."""
+        self._history.forget_ahead(self.outcome)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self._history.restore(checkpoint)
         self._open = None
-        self.position, self._logged = checkpoint.entry, checkpoint.events
-        self._entries = self._instructions = 0
 
-    def _forget_ahead(self) -> None:
-        del self.entries[self.position :], self._events[self._logged :]
-        self._checkpoints.forget_after(self.position)
+    def _recall(self, place: int | None, event: int | None) -> None:
+        """Have the stretch of history around an entry, or an event, in the log again; and come back."""
+        log, checkpoints = self._history.log, self._history.checkpoints
+        here, held = self.place, log.window
+        if place is None:
+            assert event is not None
+            place = checkpoints.before_event(event).place
+        with checkpoints.pinned(here[0]):
+            self._restore(checkpoints.before(max(0, place - A_RECALL)))
+            log.window = Window.at(log.position, log.logged)
+            while log.position <= place or (event is not None and log.logged <= event):
+                self.step()
+            log.window.whole = True
+            end = min(log.length, log.position + A_RECALL)
+            while log.position < end:
+                self.step()
+            log.recalled = log.window
+            self.goto_place(here)
+            log.window = held
 
     # --- within an entry ----------------------------------------------------------------------------------------
 

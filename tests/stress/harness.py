@@ -130,14 +130,14 @@ class Stress:
     def _rewind(self, seed: int, random: Random, parked: bool) -> None:
         simulation = self.simulation
         simulation.goto(self.booted)
-        simulation._forget_ahead()
-        simulation._schedule_state = ScheduleState(random=seed)
+        simulation.forget_ahead()
+        simulation._history.schedule = ScheduleState(random=seed)
         paces = Paces.drawn(random, self.setting.policy, parked)
         simulation.scheduler = Pace(simulation, self.setting, Random(seed), paces)
         self.observer.forget()
         self.coverage = Coverage(simulation, self.bins)
         self._acted = self.booted
-        self._events = len(simulation.log)
+        self._written_at = Counter[int]()
         self._written = -self._recorded()
         self._ops = {ops.name: ops.address for ops in simulation.core.state().ops}
         self._hits = {name: self._hits_of(address) for name, address in self._ops.items()}
@@ -151,6 +151,7 @@ class Stress:
         resets = isinstance(simulation.task.step, ResetRings)
         before = self._recorded() if resets else 0
         events = simulation.step()
+        self._written_at.update(event.ip for event in events if isinstance(event, TraceWritten))
         what = simulation.entries[-1].what
         if isinstance(what, Act):
             self._acted = simulation.position
@@ -256,7 +257,7 @@ class Stress:
         self.bins["system calls"] += checks.total(simulation, layout.TASK_SYSCALLS) - self._syscalls
 
     def _each_site(self, least: Counter[int], most: Counter[int]) -> None:
-        seen = Counter(event.ip for event in self.simulation.log[self._events :] if isinstance(event, TraceWritten))
+        seen = self._written_at
         for site in seen.keys() | most.keys():
             name = self.simulation.image.symbolize(site)
             checks.count(f"records of {name}", seen[site], least[site], most[site])

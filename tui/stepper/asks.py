@@ -330,7 +330,7 @@ def export_text(stepper: Stepper, argument: str) -> Outcome:
 
 
 def export_json(stepper: Stepper, argument: str) -> Outcome:
-    return _write(argument, json.dumps(plain(stepper.simulation.log), indent=1), len(stepper.simulation.log))
+    return _write(argument, json.dumps(plain(list(stepper.simulation.log)), indent=1), len(stepper.simulation.log))
 
 
 def _write(name: str, text: str, count: int) -> Outcome:

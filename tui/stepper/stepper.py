@@ -6,29 +6,28 @@ One moves by *beats*: the events that change the story of the site that is looke
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.beats import Heard, News, Stop, Stops
+from lessons.beats import Heard, Stop, Stops
 from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
 from lessons.scenarios import begin as begin_scenario
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import Event, Oopsed
+from simkernel.events import Event
 from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, Variant
 from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.moment import Moment, Progress
 from simkernel.sim.options import Options
-from simkernel.sim.simulation import Entry, Simulation
+from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
 
 A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
 
-GOING = "going there"  # what is told first of the way to a moment
+GOING = "going there"  # what is told first of the way to a place
 
 CHOICES = (Run, Read, Settle, Nmi, Act)
 
@@ -47,10 +46,6 @@ class Outcome:
     message: str = ""
     error: bool = False
     stepper: Stepper | None = None
-
-
-def _entry_of(event: Event) -> int:
-    return event.entry
 
 
 class Stepper:
@@ -82,13 +77,11 @@ class Stepper:
         self.passed: tuple[Event, ...] = ()
         self.stop_asked = False
         self.told: Told = lambda what: None
-        self._percent = 0  # of the way to a moment, as told last
+        self._percent = 0  # of the way to a place, as told last
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(site)
         self._ending = None if scenario is None else Ending(scenario, self.begin)
-        self._made = News[Entry]()
-        self._asked_at: int | None = None  # where, in this story, something else than a choice was made first
 
     # --- how one comes by one -----------------------------------------------------------------------------------
 
@@ -118,7 +111,7 @@ class Stepper:
         return cls(simulation) if story is None else cls(simulation, None, *story)
 
     def on_the_way(self, clock: int, of: int) -> bool:
-        """Say how far the way to a moment is; True where a front end has asked to stop. What `open` tells."""
+        """Say how far the way to a place is; True where a front end has asked to stop. What `goto` and `open` tell."""
         percent = 100 * clock // max(1, of)
         if percent != self._percent:
             self._percent = percent
@@ -171,7 +164,7 @@ class Stepper:
         """All that history knows of the site that is looked at."""
         if self._heard.site != self.site:
             self._heard = Heard(self.site)
-        self._heard.hear(self.simulation.known_events)
+        self._heard.hear(self.simulation.known_events, self.simulation.turns)
         return self._heard
 
     def beats(self) -> Stops:
@@ -192,26 +185,22 @@ class Stepper:
     @property
     def dies(self) -> bool:
         """True where history knows that the kernel dies: at its end."""
-        return any(isinstance(event, Oopsed) for event in self.simulation.known_events[-1:])
+        return bool(self.simulation.known_end)
 
     @property
     def finished(self) -> bool:
         """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
         if self._ending is None:
             return self.simulation.task.idle
-        return 0 <= self._ending.hear(self.simulation.known_events) <= self.simulation.logged
+        return 0 <= self._ending.hear(self.simulation.known_events, self.simulation.turns) <= self.simulation.logged
 
     @property
     def over(self) -> bool:
         """True where the scenario's story has come to its end and nobody has asked for anything else since."""
-        entries = self.simulation.entries
-        if self._made.turned(entries):
-            self._asked_at = None
-        for at in self._made.places(entries):
-            if self._asked_at is None and at >= self.begin and not isinstance(entries[at].what, CHOICES):
-                self._asked_at = at
-        asked = self._asked_at is not None and self._asked_at < self.simulation.position
-        return self.scenario is not None and self.finished and not asked
+        if self.scenario is None or not self.finished:
+            return False
+        made = self.simulation.made(self.begin, self.simulation.position)
+        return all(isinstance(what, CHOICES) for _, what in made)
 
     @property
     def ending(self) -> str:
@@ -223,12 +212,7 @@ class Stepper:
 
     def events_from(self, place: int, until: int | None = None) -> list[Event]:
         """What happened from a place of history on, up to here or to the place `until`."""
-        simulation = self.simulation
-        first, last = (
-            simulation.logged if at is None else bisect_left(simulation.known_events, at, key=_entry_of)
-            for at in (place, until)
-        )
-        return simulation.known_events[first : min(last, simulation.logged)]
+        return self.simulation.events_between(place, self.simulation.position if until is None else until)
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
@@ -291,7 +275,7 @@ class Stepper:
         return before is not None
 
     def goto(self, place: int) -> None:
-        """To a place of history; LearnerError where there is none such."""
+        """To a place of history; LearnerError where there is none such, and where a front end has asked to stop."""
         first = self.simulation.logged
-        self.simulation.goto(place)
+        self.simulation.goto(place, self.on_the_way)
         self._note(first)

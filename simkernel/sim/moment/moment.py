@@ -26,7 +26,7 @@ from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
 from simkernel.sim.moment import armour
 from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
 from simkernel.sim.options import Options, load_image
-from simkernel.sim.simulation import SUBSYSTEMS, Entry, Simulation
+from simkernel.sim.simulation import SUBSYSTEMS, Simulation
 
 STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one belongs into a file
 LOOK = 0x7F  # entries between two looks at the progress, less one
@@ -66,10 +66,9 @@ class Moment:
         Raises: LearnerError where a protocol is none that a name stands for.
         """
         place = simulation.place
-        if not all(entry.made for entry in simulation.entries[place[0] : until]):
+        if len(simulation.made(place[0], until)) < until - place[0]:
             raise LearnerError("what lies ahead was not made by hand: a moment ends here")
-        entries = simulation.entries[: max(until, place[0] + (place[1] > 0))]
-        made = tuple((at, entry.what) for at, entry in enumerate(entries) if entry.made)
+        made = tuple(simulation.made(0, max(until, place[0] + (place[1] > 0))))
         moment = cls(
             simkernel.__version__,
             simulation.image.digest,
@@ -140,18 +139,12 @@ class Moment:
         """
         image = self._image(image)
         simulation = Simulation(image, self.options, self.subsystems)
-        made = dict(self.made)
-        last = self.place[0]
-        while simulation.position < last:
-            self._next(simulation, made)
+        simulation.foresee(self.made)
+        while simulation.position < self.place[0]:
             self._advance(simulation.step)
             self._look(simulation, progress)
         if self.place[1]:
-            self._next(simulation, made)
             self._advance(partial(simulation.goto_place, self.place))
-        ahead = [Entry(what, True) for at, what in self.made if at >= last]
-        if ahead:
-            simulation.entries[last:] = ahead
         if simulation.place != self.place or self._digest(simulation) != self.state:
             raise self._other_state("the state there is another one")
         return simulation
@@ -162,12 +155,6 @@ class Moment:
             move()
         except (GuestError, LearnerError) as error:
             raise self._other_state(in_short(error)) from error
-
-    @staticmethod
-    def _next(simulation: Simulation, made: dict[int, Choice | Command]) -> None:
-        """Put the entry that was made by hand here before the simulation, if there was one."""
-        if (what := made.get(simulation.position)) is not None:
-            simulation.entries.append(Entry(what, True))
 
     def _look(self, simulation: Simulation, progress: Progress | None) -> None:
         """Say how far it is. LearnerError behind the moment's clock, and where it is enough."""

@@ -12,9 +12,8 @@ def story_at(simulation: Simulation) -> tuple[int, int] | None:
     The story is that of the last batch. Where a plan is under way that has begun none, it is the story of the plan's
     first batch and begins here: so it is at the moment of a schedule, which goes on from just before the batch.
     """
-    last = next((one for one in reversed(simulation.log) if isinstance(one, BatchStarted | PlanStarted)), None)
-    if isinstance(last, PlanStarted):
+    batch, plan = simulation.last_event(BatchStarted), simulation.last_event(PlanStarted)
+    if plan is not None and (batch is None or plan.entry > batch.entry):
         if (site := simulation.task.next_site()) is not None:
             return site, simulation.position
-        last = next((one for one in reversed(simulation.log) if isinstance(one, BatchStarted)), None)
-    return None if last is None else (last.sites[0], last.entry)
+    return None if batch is None else (batch.sites[0], batch.entry)

@@ -6,7 +6,7 @@ import gc
 from weakref import ref
 
 from simkernel.hw.cpu import Cpu
-from simkernel.sim.simulation import Entry
+from simkernel.sim.log import Entry
 from tests.tui.app.screens import Hand, drive
 from tui.app.aside import ACTIONS
 

@@ -257,7 +257,7 @@ def test_exports(stepper: Stepper, tmp_path: Path) -> None:
     do(stepper, "next")
     assert not do(stepper, "export-text", str(tmp_path / "log.txt")).error
     assert not do(stepper, "export-json", str(tmp_path / "log.json")).error
-    assert json.loads((tmp_path / "log.json").read_text()) == plain(stepper.simulation.log)
+    assert json.loads((tmp_path / "log.json").read_text()) == plain(list(stepper.simulation.log))
     assert len((tmp_path / "log.txt").read_text().splitlines()) == len(stepper.simulation.log)
 
 

@@ -1,0 +1,182 @@
+"""Time travel: checkpoints of the whole state, so that every earlier state can be had again exactly.
+
+A checkpoint is kept every so many history entries; what lies between is replayed. They may take so many bytes: beyond
+that, one after the other is forgotten, so that going back costs little near the present and never more than a fixed
+part of the way back (`_thin`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from simkernel.events import Event
+from simkernel.hw.fetch import ViewState
+from simkernel.lane import MachineState
+from simkernel.machine import Machine
+from simkernel.patching.task import PatchingTask, TaskState
+from simkernel.schedule import ScheduleState
+from simkernel.sim.pages import Pages
+
+INSTRUCTIONS_AN_ENTRY = 400  # that take about as long as an entry does besides
+STATE_BYTES = 8_192  # of a checkpoint, without what is counted: registers and states of every part
+CONTEXT_BYTES = 6_144  # of a CPU's registers: Unicorn's context is 5,608 bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """All of a simulation's state at a place in history, but for memory, which `Pages` keeps.
+
+    Attributes:
+        place: the history entries before it. events: those before it.
+        last: of each kind of event, the last one before it.
+    """
+
+    place: int
+    events: int
+    last: dict[type[Event], Event]
+    schedule: ScheduleState
+    machine: MachineState
+    contexts: tuple[Any, ...]  # of each CPU, as `Cpu.save` made it
+    views: tuple[ViewState, ...]
+    task: TaskState
+
+    @property
+    def way(self) -> int:
+        """How much work it is to come here from the beginning, in entries."""
+        return self.place + self.machine.clock // INSTRUCTIONS_AN_ENTRY
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes, without memory's pages."""
+        unsettled = sum(values.nbytes + item.store.offsets.nbytes for view in self.views for item, values in view)
+        return STATE_BYTES + CONTEXT_BYTES * len(self.contexts) + unsettled
+
+
+class Checkpoints:
+    """The checkpoints of a simulation, in the order of history; a place names one.
+
+    Attributes:
+        bound: bytes that they may take. Those that are pinned are kept all the same, and so are the first and the last.
+    """
+
+    def __init__(self, machine: Machine, task: PatchingTask, bound: int) -> None:
+        self._machine, self._task = machine, task
+        self.bound = bound
+        self._pages = Pages(machine.memory, machine.code)
+        self._kept: list[Checkpoint] = []
+        self._pinned: set[int] = set()
+        self._nbytes = 0  # without memory's pages
+
+    @property
+    def nbytes(self) -> int:
+        """What all of them take."""
+        return self._nbytes + self._pages.nbytes
+
+    def share(self, other: Checkpoints) -> None:
+        """Have the checkpoints of another simulation, which is in the very same state."""
+        self._pages.share(other._pages)
+        self._kept, self._pinned, self._nbytes = other._kept.copy(), other._pinned.copy(), other._nbytes
+
+    def places(self) -> list[int]:
+        """The place of each, ascending."""
+        return [checkpoint.place for checkpoint in self._kept]
+
+    def before(self, place: int) -> Checkpoint:
+        """The last one at or before a place."""
+        return self._kept[self._index(place)]
+
+    def before_event(self, event: int) -> Checkpoint:
+        """The last one before which at most so many events happened."""
+        return self._kept[bisect_right(self._kept, event, key=lambda one: one.events) - 1]
+
+    def behind(self, place: int) -> int | None:
+        """The place of the first one behind a place; None where there is none."""
+        index = self._index(place) + 1
+        return self._kept[index].place if index < len(self._kept) else None
+
+    def _index(self, place: int) -> int:
+        return bisect_right(self._kept, place, key=lambda one: one.place) - 1
+
+    def keep(self, place: int, events: int, last: dict[type[Event], Event], schedule: ScheduleState) -> None:
+        """A checkpoint is here; one that is kept already is only passed by."""
+        index = self._index(place)
+        if index >= 0 and self._kept[index].place == place:
+            self._pages.passed(place)
+            return
+        self._pages.keep(place, self.behind(place))
+        machine = self._machine
+        checkpoint = Checkpoint(
+            place=place,
+            events=events,
+            last=last.copy(),
+            schedule=schedule,
+            machine=machine.state(),
+            contexts=tuple(cpu.save() for cpu in machine.cpus),
+            views=tuple(view.state() for view in machine.code.views),
+            task=self._task.state(),
+        )
+        self._kept.insert(index + 1, checkpoint)
+        self._nbytes += checkpoint.nbytes
+        self._thin()
+
+    def pin(self, place: int) -> None:
+        """The checkpoint at a place is kept whatever it takes."""
+        self._pinned.add(place)
+
+    @contextmanager
+    def pinned(self, place: int) -> Iterator[None]:
+        """Meanwhile the checkpoint before a place is kept: whoever goes away for a while comes back soon."""
+        here = self.before(place).place
+        if here in self._pinned:
+            yield
+            return
+        self._pinned.add(here)
+        try:
+            yield
+        finally:
+            self._pinned.discard(here)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Machine and task are as they were; the rest of the checkpoint is the caller's to put back."""
+        machine = self._machine
+        machine.code.forget_unsettled()
+        self._pages.restore(checkpoint.place)
+        for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
+            cpu.restore(context)
+        for view, state in zip(machine.code.views, checkpoint.views, strict=True):
+            view.restore(state)
+        machine.restore(checkpoint.machine)
+        self._task.restore(checkpoint.task)
+
+    def forget_after(self, place: int) -> None:
+        """History took another way at `place`: the later ones are gone."""
+        keep = self._index(place) + 1
+        self._nbytes -= sum(checkpoint.nbytes for checkpoint in self._kept[keep:])
+        self._pinned.difference_update(checkpoint.place for checkpoint in self._kept[keep:])
+        del self._kept[keep:]
+        self._pages.forget_after(place)
+
+    def _thin(self) -> None:
+        """Forget checkpoints until the rest takes no more than it may.
+
+        The one to go is where the way between its neighbours, which a return to there may then have to be replayed,
+        is the smallest part of the way from there to the present. So distances grow as powers do.
+        """
+        while self.nbytes > self.bound:
+            now = self._kept[self._index(self._pages.at)].way
+            ways = [checkpoint.way for checkpoint in self._kept]
+            costs = [
+                ((ways[at + 1] - ways[at - 1]) / (1 + abs(now - ways[at])), at)
+                for at in range(1, len(self._kept) - 1)
+                if self._kept[at].place not in self._pinned and self._kept[at].place != self._pages.at
+            ]
+            if not costs:
+                return
+            _, at = min(costs)
+            checkpoint = self._kept.pop(at)
+            self._nbytes -= checkpoint.nbytes
+            self._pages.forget(checkpoint.place, self._kept[at].place)

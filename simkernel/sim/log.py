@@ -1,0 +1,277 @@
+"""What has happened: the entries of history and their events. The last are held, the others can be had again.
+
+Choices that the schedule drew follow from the seed, so they are no more than remembered; what was made by hand is
+kept, with its place. Whoever asks for something that is held no longer has it replayed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from simkernel.events import Event
+from simkernel.patching.commands import Command
+from simkernel.schedule import Choice, Nmi, Read, Run, Settle
+from simkernel.sim.past import Held, Past
+
+CHOICES = (Run, Read, Settle, Nmi)
+ENTRY_BYTES = 160  # an entry, its choice and its place in a list
+EVENT_BYTES = 320  # an event with its numbers and its part of a stamp
+
+Recall = Callable[[int | None, int | None], None]
+"""Has the stretch around an entry, or around an event, again: `Log.recalled`."""
+
+EventKind = TypeVar("EventKind", bound=Event)
+
+
+def _entry_of(event: Event) -> int:
+    return event.entry
+
+
+class Entry(NamedTuple):
+    """One entry of history; `made` is False where the schedule drew it."""
+
+    what: Choice | Command
+    made: bool
+
+
+class Made:
+    """The entries made by hand, ascending by place; all of them are kept."""
+
+    def __init__(self) -> None:
+        self._places = array("q")
+        self._whats: list[Choice | Command] = []
+        self._equal: dict[Choice | Command, Choice | Command] = {}  # one object for all equal choices
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def at(self, place: int) -> Choice | Command | None:
+        """The one at a place; None where the schedule draws."""
+        index = bisect_left(self._places, place)
+        return self._whats[index] if index < len(self._places) and self._places[index] == place else None
+
+    def add(self, place: int, what: Choice | Command) -> None:
+        """One more, behind all others."""
+        self._places.append(place)
+        self._whats.append(self._equal.setdefault(what, what) if isinstance(what, CHOICES) else what)
+
+    def between(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
+        """(place, entry) of those at the places first to last - 1."""
+        part = slice(bisect_left(self._places, first), bisect_left(self._places, last))
+        return list(zip(self._places[part], self._whats[part], strict=True))
+
+    def forget_from(self, place: int) -> None:
+        """Those at a place and behind it are no more."""
+        index = bisect_left(self._places, place)
+        del self._places[index:], self._whats[index:]
+
+    def copy(self) -> Made:
+        """The same again, to go on by itself."""
+        other = Made()
+        other._places, other._whats, other._equal = self._places[:], self._whats.copy(), self._equal.copy()
+        return other
+
+
+@dataclass(slots=True)
+class Window:
+    """Entries that follow one another, and their events.
+
+    Attributes:
+        whole: nothing of it may be forgotten.
+    """
+
+    entries: Held[Entry]
+    events: Held[Event]
+    whole: bool = False
+
+    @classmethod
+    def at(cls, place: int, events: int) -> Window:
+        """An empty one at a place in history."""
+        return cls(Held(place), Held(events))
+
+    def spans(self, place: int) -> bool:
+        """True where the place is within it or at one of its ends."""
+        return self.entries.first <= place <= self.entries.end
+
+    def events_before(self, place: int) -> int:
+        """How many events there are before a place that it spans."""
+        return self.events.first + bisect_left(self.events.items, place, key=_entry_of)
+
+    def forget_old(self, nbytes: int, place: int) -> None:
+        """Forget the older half of what lies before a place, where all takes more than so many bytes."""
+        entries, events = self.entries, self.events
+        if self.whole or ENTRY_BYTES * len(entries.items) + EVENT_BYTES * len(events.items) <= nbytes:
+            return
+        half = (place - entries.first) // 2
+        gone = self.events_before(entries.first + half) - events.first
+        del entries.items[:half], events.items[:gone]
+        entries.first += half
+        events.first += gone
+
+    def cut(self, place: int, events: int) -> None:
+        """History goes another way from a place, with so many events before it."""
+        self.entries.cut(place)
+        self.events.cut(events)
+
+    def copy(self) -> Window:
+        """The same again, to go on by itself."""
+        entries, events = self.entries, self.events
+        return Window(Held(entries.first, entries.items.copy()), Held(events.first, events.items.copy()))
+
+
+class Turn(NamedTuple):
+    """History took another way at `place`: of the events it knew, the first `events` are left."""
+
+    place: int
+    events: int
+
+
+class Turns:
+    """Where history took another way: what a reader has taken in up to then may be no more.
+
+    Attributes:
+        count: how often it did.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._counts: list[int] = []
+        self._turns: list[Turn] = []  # each leaves more than those before it: what those left is gone otherwise
+
+    def turn(self, place: int, events: int) -> None:
+        """History took another way at a place, with so many events before it."""
+        self.count += 1
+        while self._turns and self._turns[-1].events >= events and self._turns[-1].place >= place:
+            self._turns.pop()
+            self._counts.pop()
+        self._turns.append(Turn(place, events))
+        self._counts.append(self.count)
+
+    def since(self, count: int) -> Turn | None:
+        """The earliest place at which it did after there had been `count` turns; None where it did not."""
+        at = bisect_left(self._counts, count + 1)
+        return self._turns[at] if at < len(self._turns) else None
+
+
+class Log:
+    """Where history stands, and what it knows.
+
+    Attributes:
+        position: entries that have happened; logged: events that have. length, known: the entries and events that
+            history knows, those ahead of this place too.
+        last: of each kind of event, the last one up to this place.
+        end: why nothing moves any more at the end of what is known, "" where something does.
+        window: what is held, from somewhere before this place on. recalled: a stretch of the rest, had again.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        """Args: nbytes: what either window takes."""
+        self.nbytes = nbytes
+        self.position = self.logged = self.length = self.known = 0
+        self.made = Made()
+        self.turns = Turns()
+        self.last: dict[type[Event], Event] = {}
+        self.end = ""
+        self.window, self.recalled = Window.at(0, 0), Window.at(0, 0)
+
+    def share(self, other: Log) -> None:
+        """Know what another history knows, and go on by itself."""
+        self.position, self.logged, self.length, self.known = other.position, other.logged, other.length, other.known
+        self.made, self.window, self.last, self.end = (
+            other.made.copy(),
+            other.window.copy(),
+            other.last.copy(),
+            other.end,
+        )
+
+    # --- what happens ---------------------------------------------------------------------------------------------
+
+    def turns_with(self, entry: Entry) -> bool:
+        """True where history knows another entry for this place: it takes another way."""
+        return entry.made and self.position < self.length and self.made.at(self.position) != entry.what
+
+    def turn(self, end: str) -> None:
+        """History takes another way from here: what lay ahead is no more. Args: end: see `end`."""
+        if self.position < self.length:
+            self.turns.turn(self.position, self.logged)
+        self.length, self.known, self.end = self.position, self.logged, end
+        self.made.forget_from(self.position)
+        for window in (self.window, self.recalled):
+            window.cut(self.position, self.logged)
+
+    def add(self, entry: Entry, events: list[Event], end: str) -> None:
+        """An entry has happened, with these events, which are stamped. Args: end: see `end`."""
+        window = self.window
+        if window.entries.end == self.position:  # else history is being replayed: it is there
+            window.entries.items.append(entry)
+            window.events.items += events
+        if entry.made and self.position >= self.length:
+            self.made.add(self.position, entry.what)
+        for event in events:
+            self.last[type(event)] = event
+        self.position += 1
+        self.logged += len(events)
+        self.known = max(self.known, self.logged)
+        if self.position >= self.length:
+            self.length, self.end = self.position, end
+
+    def foresee(self, place: int, what: Choice | Command) -> None:
+        """History will have this entry, made by hand, at a place behind all others."""
+        self.made.add(place, what)
+        self.length = place + 1
+
+    def restore(self, place: int, events: int, last: dict[type[Event], Event]) -> None:
+        """History is at a place, with so many events before it, the last of each kind."""
+        self.position, self.logged, self.last = place, events, last.copy()
+        if not self.window.spans(place):
+            self.window = Window.at(place, events)
+
+    def forget_old(self) -> None:
+        """Forget what takes more than it may."""
+        self.window.forget_old(self.nbytes, self.position)
+
+    # --- what has happened ----------------------------------------------------------------------------------------
+
+    def entries(self, recall: Recall) -> Past[Entry]:
+        """All entries that history knows."""
+        return Past(self.length, partial(self._entries_at, recall))
+
+    def events(self, end: int, recall: Recall) -> Past[Event]:
+        """The first so many events."""
+        return Past(end, partial(self._events_at, recall))
+
+    def events_between(self, first: int, last: int, recall: Recall) -> list[Event]:
+        """What happened in the entries `first` to `last - 1`, up to this place."""
+        start, end = (self.logged if at >= self.position else self._events_before(recall, at) for at in (first, last))
+        return self.events(self.logged, recall)[start:end]
+
+    def last_event(self, kind: type[EventKind]) -> EventKind | None:
+        """The last event of a kind up to this place; None where there was none."""
+        event = self.last.get(kind)
+        return event if isinstance(event, kind) else None
+
+    def _entries_at(self, recall: Recall, place: int) -> Held[Entry]:
+        if self.window.entries.holds(place):
+            return self.window.entries
+        if not self.recalled.entries.holds(place):
+            recall(place, None)
+        return self.recalled.entries
+
+    def _events_at(self, recall: Recall, number: int) -> Held[Event]:
+        if self.window.events.holds(number):
+            return self.window.events
+        if not self.recalled.events.holds(number):
+            recall(None, number)
+        return self.recalled.events
+
+    def _events_before(self, recall: Recall, place: int) -> int:
+        if self.window.spans(place):
+            return self.window.events_before(place)
+        if not self.recalled.spans(place):
+            recall(place, None)
+        return self.recalled.events_before(place)

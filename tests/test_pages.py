@@ -1,0 +1,84 @@
+"""Memory at each checkpoint: kept, forgotten, put in between, gone back to, it is what it was; against whole copies."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.memory import GuestMemory, new_buffer
+from simkernel.hw.x86 import PAGE_SIZE
+from simkernel.sim.pages import VERSION_BYTES, Pages
+
+DATA, CODE = 0x10000, 0x80000
+PAGES = 2  # of data, and of code
+
+KINDS = ("on", "on", "on", "keep", "keep", "forget", "restore", "restore", "turn")
+MOVES = 60
+
+
+class Machine:
+    """Memory whose next change is a function of the place, until history takes another way."""
+
+    def __init__(self, seed: int) -> None:
+        self.memory = GuestMemory([(DATA, PAGES * PAGE_SIZE)])
+        code = new_buffer(PAGES * PAGE_SIZE)
+        self.code = CodeMemory(FetchModel.INSTANT, CodeMap([(CODE, PAGES * PAGE_SIZE)]), code, [code])
+        self.pages = Pages(self.memory, self.code)
+        self.pages.keep(0, None)
+        self.place, self.drawn = 0, seed
+        self.seeds: list[int] = []  # of the change at each place
+        self.kept = {0: self.bytes()}
+
+    def bytes(self) -> bytes:
+        return self.memory.read(DATA, PAGES * PAGE_SIZE) + self.code.memory.tobytes()
+
+    def step(self) -> None:
+        """Bytes of at most two pages change, often to what they were before."""
+        if self.place == len(self.seeds):
+            self.seeds.append(self.drawn)
+            self.drawn += 1
+        draw = random.Random(self.seeds[self.place])
+        for page in (draw.randrange(PAGES), draw.randrange(PAGES)):
+            value = bytes([draw.randrange(2)])
+            self.memory.write(DATA + page * PAGE_SIZE + 8, value)
+            self.code.store(np.array([CODE + page * PAGE_SIZE + 5], dtype=np.uint64), np.frombuffer(value, np.uint8))
+        self.place += 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_memory_at_each_checkpoint_is_what_it_was(seed: int) -> None:
+    draw, machine = random.Random(seed), Machine(1_000 * seed)
+    for _ in range(MOVES):
+        move(machine, draw.choice(KINDS), draw)
+        if machine.place in machine.kept:
+            assert machine.bytes() == machine.kept[machine.place]
+    for place, data in machine.kept.items():
+        machine.pages.restore(place)
+        assert machine.bytes() == data
+    held = sum(len(versions) for _, versions in machine.pages._versions.values())
+    assert machine.pages.nbytes == held * VERSION_BYTES
+
+
+def move(machine: Machine, kind: str, draw: random.Random) -> None:
+    kept = sorted(machine.kept)
+    chosen = draw.choice(kept)
+    if kind == "on":
+        machine.step()
+        if machine.place in machine.kept:
+            machine.pages.passed(machine.place)
+    elif kind == "keep" and machine.place not in kept:
+        machine.pages.keep(machine.place, min((one for one in kept if one > machine.place), default=None))
+        machine.kept[machine.place] = machine.bytes()
+    elif kind == "forget" and chosen not in (0, kept[-1], machine.pages.at):
+        machine.pages.forget(chosen, kept[kept.index(chosen) + 1])
+        del machine.kept[chosen]
+    elif kind == "turn":
+        machine.pages.forget_after(machine.place)
+        machine.kept = {place: data for place, data in machine.kept.items() if place <= machine.place}
+        del machine.seeds[machine.place :]
+    elif kind == "restore":
+        machine.pages.restore(chosen)
+        machine.place = chosen
