@@ -11,10 +11,12 @@ from collections.abc import Callable
 
 import pytest
 
+import simkernel.hw.cpu as cpu_module
 from simkernel.events import Int3Taken, SiteStored
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.cpu import Cpu, Fault
 from simkernel.hw.fetch import FetchModel
+from simkernel.hw.way import VARIABLE
 from simkernel.kernel import KernelImage
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
@@ -36,9 +38,12 @@ def flushing(cpu: Cpu) -> Callable[[int], Fault | None]:
 
 
 def first_difference(
-    monkeypatch: pytest.MonkeyPatch, options: Options, entries: int, keep: bool = False
+    monkeypatch: pytest.MonkeyPatch, options: Options, entries: int, keep: str = ""
 ) -> tuple[int, set[int]]:
-    """Trace every function on two engines in step; `keep`: the first one keeps its translations of changed code.
+    """Trace every function in two simulations in step.
+
+    `keep`: an engine of each CPU of the first one keeps its translations of changed code: that which counts one by
+    one, or by blocks.
 
     Returns: how many steps after a write they first differed (-1: never), and the CPUs that moved soon after a write.
     """
@@ -46,7 +51,8 @@ def first_difference(
     for cpu in other.machine.cpus:
         monkeypatch.setattr(cpu, "run", flushing(cpu))
     for cpu in one.machine.cpus if keep else ():
-        monkeypatch.setattr(cpu, "drop", lambda *_: None)
+        assert cpu._blocks is not None
+        monkeypatch.setattr(cpu._stepper if keep == "one by one" else cpu._blocks.engine, "drop", lambda *_: None)
     for simulation in (one, other):
         simulation.do(SetTracer("function"))
     since, moved = WITHIN, set[int]()
@@ -72,16 +78,24 @@ def registers(simulation: Simulation) -> list[dict[str, int]]:
 
 
 @pytest.mark.parametrize("model", FetchModel)
-@pytest.mark.parametrize(("quantum", "entries"), [(1, 9000), (8, 4000)])
+@pytest.mark.parametrize(("quantum", "entries"), [(1, 9000), (8, 4000), (300, 1500)])
 def test_the_engine_runs_what_a_fresh_one_runs(
     monkeypatch: pytest.MonkeyPatch, model: FetchModel, quantum: int, entries: int
 ) -> None:
+    if quantum == 300:  # by blocks where it can be
+        monkeypatch.setattr(cpu_module, "BLOCKS_FROM", 2)
     options = Options(cpus=3, seed=quantum, model=model, patch_quantum=quantum, act_odds=256, nmi_odds=300)
     assert first_difference(monkeypatch, options, entries) == (-1, {0, 1, 2})
 
 
-@pytest.mark.parametrize("quantum", [1, 8])
-def test_a_translation_that_is_kept_shows_within_a_hundred_steps(monkeypatch: pytest.MonkeyPatch, quantum: int) -> None:
-    options = Options(model=FetchModel.INSTANT, patch_quantum=quantum, act_odds=256)
-    steps, _ = first_difference(monkeypatch, options, 8000, keep=True)
+@pytest.mark.needs("blocks")
+@pytest.mark.parametrize(("quantum", "keep"), [(1, "one by one"), (8, "one by one"), (300, "by blocks")])
+def test_a_translation_that_is_kept_shows_within_a_hundred_steps(
+    monkeypatch: pytest.MonkeyPatch, quantum: int, keep: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, "blocks")
+    if keep == "by blocks":
+        monkeypatch.setattr(cpu_module, "BLOCKS_FROM", 2)
+    options = Options(model=FetchModel.INSTANT, patch_quantum=quantum, act_odds=256 if quantum < 300 else 128)
+    steps, _ = first_difference(monkeypatch, options, 8000, keep)
     assert 0 <= steps <= WITHIN

@@ -27,7 +27,7 @@ from simkernel.hw.x86 import PAGE_SIZE
 Way = Literal["blocks", "hook"]
 
 VARIABLE = "SIMKERNEL_COUNT"
-DEFAULT: Way = "hook"
+DEFAULT: Way = "blocks"
 RUNS, LONGEST = 200, 600  # of the test: runs, and instructions of each
 
 _BASE = 0xFFFF_FFFF_8100_0000  # of the test's code

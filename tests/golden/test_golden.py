@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from simkernel.hw.way import VARIABLE
 from simkernel.sim.simulation import Simulation
 from tests.golden.record import RUNS, Golden, carried_out, combinations, difference, digest_of_state, line_of, read
 
@@ -20,6 +21,13 @@ def same(number: int) -> None:
 
 @pytest.mark.parametrize("number", SAMPLE)
 def test_a_run_of_the_sample_does_what_it_did(number: int) -> None:
+    same(number)
+
+
+@pytest.mark.parametrize("number", SAMPLE[::6])
+def test_a_run_counted_one_by_one_does_what_it_did(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are counted by blocks, where this host can."""
+    monkeypatch.setenv(VARIABLE, "hook")
     same(number)
 
 
