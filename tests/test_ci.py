@@ -59,7 +59,7 @@ def test_hooks_are_local_and_run_targets() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="is a script for sh")
 def test_what_may_not_be_skipped_is_what_the_machine_has(tmp_path: Path) -> None:
-    """GNU's programs count, others of the same name do not; Keystone counts where pip installs it, seen or not."""
+    """GNU's programs count, others of the same name do not; Keystone where pip installs it, seen or not."""
     for name, said in [
         ("objdump", "Copyright (C) 2022 Free Software Foundation, Inc."),
         ("gcc", "Apple clang version 15"),
@@ -67,7 +67,7 @@ def test_what_may_not_be_skipped_is_what_the_machine_has(tmp_path: Path) -> None
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
     for machine, needs in [
-        ("Linux x86_64", "keystone,objdump"),
+        ("Linux x86_64", "keystone,blocks,objdump"),
         ("Darwin x86_64", "keystone,objdump"),
         ("Darwin arm64", "objdump"),
     ]:
