@@ -233,6 +233,7 @@ class Engine:
     def close(self) -> None:
         """Give its memory back now; nothing may be asked of it afterwards."""
         self.uc._Uc__finalizer()  # what Unicorn's wrapper calls once nobody refers to it, cycles included
+        self._mappings = ()  # the hooks refer to the engine, so the collector alone would find it
 
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
