@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from simkernel.events import Event
 from simkernel.hw.fetch import ViewState
 from simkernel.lane import MachineState
@@ -77,7 +79,9 @@ class Checkpoints:
         return self._nbytes + self._pages.nbytes
 
     def share(self, other: Checkpoints) -> None:
-        """Have the checkpoints of another simulation, which is in the very same state."""
+        """Be in the state that another simulation is in, and have its checkpoints; nothing that changes is shared."""
+        copy_state(other._machine, self._machine)
+        self._task.restore(other._task.state())
         self._pages.share(other._pages)
         self._kept, self._pinned, self._nbytes = other._kept.copy(), other._pinned.copy(), other._nbytes
 
@@ -180,3 +184,22 @@ class Checkpoints:
             checkpoint = self._kept.pop(at)
             self._nbytes -= checkpoint.nbytes
             self._pages.forget(checkpoint.place, self._kept[at].place)
+
+
+def copy_state(source: Machine, machine: Machine) -> None:
+    """A machine, just powered on with the same kernel, is in the state of another one.
+
+    Its engines have translated nothing yet: there is nothing to drop.
+    """
+    for mine, theirs in zip(machine.memory.regions, source.memory.regions, strict=True):
+        np.copyto(mine.buffer, theirs.buffer)
+    np.copyto(machine.code.memory, source.code.memory)
+    machine.code.version += 1
+    for view, other in zip(machine.code.views, source.code.views, strict=True):
+        if view.code is not machine.code.memory:
+            np.copyto(view.code, other.code)
+        view.version += 1
+        view.unsettled = [item.copy() for item in other.unsettled]
+    for cpu, running in zip(machine.cpus, source.cpus, strict=True):
+        cpu.restore(running.save())
+    machine.restore(source.state())

@@ -44,6 +44,13 @@ class History:
         self._entries, self._instructions = 0, 0  # since the last checkpoint
         self._behind: int | None = None  # the next checkpoint that is kept
 
+    def share(self, other: History) -> None:
+        """Be where another history is, and know what it knows; from here on each goes its own way."""
+        self.log.share(other.log)
+        self.checkpoints.share(other.checkpoints)
+        self.schedule = other.schedule
+        self._entries, self._instructions, self._behind = other._entries, other._instructions, other._behind
+
     def close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event], end: str) -> None:
         """An entry has happened; now and then that leads to a checkpoint.
 

@@ -112,6 +112,27 @@ class Simulation:
             raise GuestError(f"the kernel has not come up: {simulation.machine.outcome or 'it runs on and on'}")
         return simulation
 
+    def fork(self) -> Simulation:
+        """The same again: the same state and past, and a future of its own; nothing that changes is shared.
+
+        It goes back as far as this one does. Each CPU takes a GiB of address space until it is closed (`close`).
+        """
+        fork = Simulation(self.image, self.options, self.subsystems, self._history.nbytes)
+        fork._history.share(self._history)
+        fork.scheduler, fork._open = self.scheduler, self._open
+        return fork
+
+    def close(self) -> None:
+        """Give the CPUs' memory back now; nothing may be asked of the machine afterwards."""
+        for cpu in self.machine.cpus:
+            cpu.close()
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def subsystem(self, kind: type[Kind]) -> Kind:
         """The subsystem of a kind.
 
