@@ -157,7 +157,9 @@ def test_a_search_finds_the_first_run_and_the_whole_protocol_none() -> None:
     scenario = left_out.left_out(SCENARIOS["one"], "write head")
     failure = first_failure(scenario, runs=5)
     assert failure is not None and failure.died.ran == INT3 and failure.died.run
-    whole = replace(SCENARIOS["one"], near=(), moves=(), options=replace(scenario.options, model=FetchModel.BYTE))
+    whole = replace(
+        SCENARIOS["one"], near=(), moves=(), options=replace(SCENARIOS["one"].options, model=FetchModel.BYTE)
+    )
     assert first_failure(whole, runs=5) is None
 
 
