@@ -160,10 +160,10 @@ class Director:
 
     def _may_go_on(self, cpu: int) -> bool:
         """True where the CPU is elsewhere, and nothing that it does next is part of the story."""
-        machine = self._simulation.machine
-        lane = machine.lanes[cpu]
-        near = 0 <= machine.cpus[cpu].rip - self._site < MCOUNT_INSN_SIZE
-        return not (near or lane.reading or lane.int3s or lane.sync_asked or lane.ipi_sent is not None)
+        simulation, state = self._simulation, self._simulation.machine.states[cpu]
+        near = 0 <= simulation.machine.cpus[cpu].rip - self._site < MCOUNT_INSN_SIZE
+        handling = simulation.task.poke.active.handling(cpu)
+        return not (near or state.reading or handling or simulation.kernel.smp.asked(cpu) or state.ipi_sent is not None)
 
 
 def come_near(simulation: Simulation, address: int, cpu: int, choices: int = 200) -> int | None:

@@ -18,7 +18,7 @@ FILES = {
     "tests/ftrace/test_failure.py": "ftrace: what ftrace_bug says",
     "tests/ftrace/test_filters.py": "ftrace: globs and hashes",
     "tests/ftrace/test_model.py": "ftrace: random commands against a model",
-    "tests/test_board.py": "image and CPUs: the board that a kernel runs on",
+    "tests/test_machine.py": "hw: what the machine says between two steps",
     "tests/test_fetch.py": "hw: which bytes a CPU may run while memory changes",
     "tests/test_moment_form.py": "moment: what a moment looks like",
     "tests/narrate/test_events.py": "narrate: a sentence for each event",

@@ -116,7 +116,7 @@ lab.choose("protocol", "stop_machine")
 for name in others:
     lab.switch(name, 0)
 print(refused(lambda: lab.switch(last, 0)))
-print(lab.times[last], lab.protocol.phases[0].name == last)
+print(lab.times[last], lab.variant.table.phases[0].name == last)
 print(refused(lambda: left_out(SCENARIOS["one"], "sync 9")))
 """
 

@@ -48,9 +48,9 @@ def test_a_change_is_met_at_the_instruction_that_made_it(simulation: Simulation)
     jiffies = OnChange(layout.PERCPU_BASE + layout.PCPU_TICKS, 8)
     first, second = run_to(simulation, [jiffies]), run_to(simulation, [jiffies])
     assert first is not None and second is not None and first.place < second.place
-    before = simulation.machine.percpu(0, layout.PCPU_TICKS)
+    before = simulation.kernel.percpu.read(0, layout.PCPU_TICKS)
     simulation.back_instruction()
-    assert simulation.machine.percpu(0, layout.PCPU_TICKS) == before - 1
+    assert simulation.kernel.percpu.read(0, layout.PCPU_TICKS) == before - 1
     simulation.step_instruction()
     back = run_back_to(simulation, [jiffies])
     assert back is not None and back.place == first.place

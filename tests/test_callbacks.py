@@ -103,13 +103,13 @@ def traced(image: KernelImage, way: str) -> WholeKernel:
     machine.memory.write_u64(image.address("ftrace_ops_list"), ops)
     if way in CALLERS:
         where, call = image.address(way), CallerCode.of(image, regs).call
-        machine.write_code(call, call_bytes(call, image.address(LIST_FUNC)), fresh=True)
+        machine.code.write(call, call_bytes(call, image.address(LIST_FUNC)), fresh=True)
     else:
         where = layout.TRAMP_BASE
         code, _ = create_trampoline(machine, image, where, ops, image.address("ftrace_ops_count"), regs)
-        machine.write_code(where, code, fresh=True)
+        machine.code.write(where, code, fresh=True)
     calls = [list(call_bytes(int(site), where)) for site in image.mcount_loc]
-    machine.write_sites(image.mcount_loc, np.array(calls, dtype=np.uint8))
+    machine.code.write_rows(image.mcount_loc, np.array(calls, dtype=np.uint8), fresh=True)
     return kernel
 
 

@@ -20,7 +20,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, Unregis
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage
-from simkernel.machine import Machine
+from simkernel.kernel.smp import Smp
 from simkernel.patching.commands import Command
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
@@ -40,7 +40,7 @@ OPERATIONS = (
     (GuestMemory, "write"),
     (GuestMemory, "write_u64"),
     (GuestMemory, "array"),
-    (Machine, "ask_all_to_sync"),
+    (Smp, "sync_on_each_cpu"),
 )
 
 

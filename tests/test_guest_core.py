@@ -8,7 +8,6 @@ from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
 from simkernel.patching.poke import Batch, TextPoke
-from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Run
 from simkernel.trace import ringbuffer
 from tests.guest.core_kernel import CoreKernel, core_image
@@ -21,7 +20,7 @@ ENABLED, SAVE_REGS = 1, 4  # FTRACE_OPS_FL_*
 
 def assert_right(kernel: CoreKernel, at_least: int) -> None:
     """No oops, no wrong result, and so many system calls at least."""
-    assert kernel.machine.outcome == ""
+    assert kernel.machine.halt_reason == ""
     assert kernel.total(layout.TASK_ERRORS) == 0
     assert kernel.total(layout.TASK_SYSCALLS) >= at_least
 
@@ -39,7 +38,7 @@ def test_boot_makes_the_tasks_of_each_cpu_and_they_run(ibt: bool) -> None:
     assert {("swapper/2", 0), ("migration/0", 0x10), ("first", 0x22), ("second", 0x31)} <= names
     assert len(list(kernel.tasks())) == 3 * 4
     assert_right(kernel, 40)
-    assert any(kernel.machine.percpu(cpu, layout.PCPU_MISC) for cpu in range(3)), "no task was preempted in the kernel"
+    assert any(kernel.percpu.read(cpu, layout.PCPU_MISC) for cpu in range(3)), "no task was preempted in the kernel"
 
 
 def test_no_handler_trampoline_or_callback_leads_to_a_site() -> None:
@@ -81,12 +80,12 @@ def test_a_traced_call_costs_71_instructions() -> None:
 
 def test_the_longest_way_through_the_tracer_is_at_most_80_instructions() -> None:
     kernel = traced_kernel(["nmi_handle"])
-    kernel.machine.set_percpu(0, layout.PCPU_RING_HEAD, 5000)
+    kernel.percpu.write(0, layout.PCPU_RING_HEAD, 5000)
     kernel.run(1)
     kernel.nmi(0)
     kernel.run_to("nmi_handle")
     assert len(kernel.steps_until(kernel.site("nmi_handle") + 5)) == 78
-    assert kernel.machine.percpu(0, layout.PCPU_RING_OVERRUN) == 1
+    assert kernel.percpu.read(0, layout.PCPU_RING_OVERRUN) == 1
 
 
 def test_records_say_who_called_what_in_which_state() -> None:
@@ -116,7 +115,7 @@ def test_an_idle_task_begins_with_a_call_so_that_its_first_site_has_a_parent() -
     trampoline = kernel.trampoline(kernel.add_ops(0, "function_trace_call", []), "function_trace_call")
     kernel.call_from("cpu_startup_entry", trampoline)
     kernel.online()
-    assert kernel.machine.outcome == ""
+    assert kernel.machine.halt_reason == ""
     parents = [kernel.image.find(record.caller - 1) for record in ringbuffer.merged(kernel.machine.memory, 3)]
     assert sorted(parent.name if parent else "" for parent in parents) == ["start_kernel", *["start_secondary"] * 2]
 
@@ -233,7 +232,7 @@ def int3_everywhere(kernel: CoreKernel, trampoline: int = 0) -> TextPoke:
         call_patch(int(site), insn.NOP5, insn.call(int(site), trampoline) if trampoline else insn.NOP5)
         for site in kernel.image.mcount_loc
     ]
-    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
+    poke = kernel.text_poke()
     poke.begin(Batch.of(pokes))
     poke.act()
     poke.act()
@@ -270,10 +269,10 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
         site = target(kernel)
         low = [at for at in others if at < site][:before]
         high = [at for at in others if at > site][: size - 1 - before]
-        poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
+        poke = kernel.text_poke()
         poke.begin(Batch.of([call_patch(at, insn.NOP5, insn.NOP5) for at in [*low, site, *high]]))
         poke.act()
-        kernel.machine.write_code(site, b"\xcc", fresh=True)
+        kernel.machine.code.write(site, b"\xcc", fresh=True)
         kernel.run(10)
         assert_right(kernel, 2)
         assert references(kernel) == 1
@@ -281,16 +280,16 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
 
 def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
-    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
+    poke = kernel.text_poke()
     poke.begin(Batch.of([call_patch(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
     poke.act()
-    kernel.machine.write_code(target(kernel), b"\xcc", fresh=True)
-    with pytest.raises(GuestError, match="stands still"):
+    kernel.machine.code.write(target(kernel), b"\xcc", fresh=True)
+    with pytest.raises(GuestError, match="has halted"):
         kernel.run(50)
     memory = kernel.machine.memory
-    regs = kernel.machine.percpu(0, layout.PCPU_OOPS_REGS)
+    regs = kernel.percpu.read(0, layout.PCPU_OOPS_REGS)
     assert kernel.word("oops_in_progress") == 1
-    assert kernel.machine.percpu(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
+    assert kernel.percpu.read(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
     assert memory.read_u64(regs + layout.PT_RIP) == target(kernel) + 1
     assert references(kernel) == 1
 
@@ -299,19 +298,19 @@ def test_an_int3_that_comes_after_its_batch_is_nobodys() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     emulate_at(kernel, insn.JMP32)
     kernel.machine.memory.write_u32(kernel.image.address("bp_desc") + layout.DESC_REFS, 0)
-    with pytest.raises(GuestError, match="stands still"):
+    with pytest.raises(GuestError, match="has halted"):
         kernel.run(50)
-    assert kernel.machine.percpu(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
+    assert kernel.percpu.read(0, layout.PCPU_OOPS_VECTOR) == layout.VECTOR_BP
     assert references(kernel) == 0
 
 
 def emulate_at(kernel: CoreKernel, opcode: int) -> None:
     """An int3 at the target, with an entry of the batch that says what to do."""
-    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
+    poke = kernel.text_poke()
     poke.begin(Batch.of([call_patch(target(kernel), insn.NOP5, insn.NOP5)]))
     poke.act()
     kernel.machine.memory.write(layout.TP_VEC + layout.TP_OPCODE, bytes([opcode]))
-    kernel.machine.write_code(target(kernel), b"\xcc", fresh=True)
+    kernel.machine.code.write(target(kernel), b"\xcc", fresh=True)
 
 
 def test_ret_is_emulated_by_popping_the_interrupted_stack() -> None:

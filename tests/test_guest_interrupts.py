@@ -7,8 +7,8 @@ import pytest
 from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
-from simkernel.patching.poke import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED, Batch, TextPoke
-from simkernel.protocol import INT3_PROTOCOL, Variant
+from simkernel.kernel.abi import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED
+from simkernel.patching.poke import Batch
 from simkernel.schedule import Nmi, Run
 from tests.guest.core_kernel import CoreKernel
 from tests.patches import call_patch
@@ -29,10 +29,10 @@ def busy_kernel() -> CoreKernel:
     kernel.call_from("stub_add_second", kernel.image.address("ftrace_regs_caller"))
     kernel.call_from("schedule", kernel.image.address("ftrace_caller"))
     site = kernel.site("stub_add")
-    poke = TextPoke(kernel.machine, Variant(INT3_PROTOCOL))
+    poke = kernel.text_poke()
     poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, trampoline))]))
     poke.act()
-    kernel.machine.write_code(site, b"\xcc", fresh=True)
+    kernel.machine.code.write(site, b"\xcc", fresh=True)
     kernel.run_to("entry_SYSCALL_64")
     return kernel
 
@@ -49,8 +49,8 @@ def trail(kernel: CoreKernel, disturb: str) -> list[tuple[int, ...]]:
         if disturb == "nmi":
             machine.step(Nmi(0))
         elif disturb == "ipi":
-            machine.set_percpu(0, layout.PCPU_CSD, 1)
-            machine.ask_sync(0)
+            kernel.percpu.write(0, layout.PCPU_CSD, 1)
+            kernel.smp.ask_sync(0)
         if disturb and machine.deliverable(0) is not None:
             rip, rsp = cpu.rip, cpu.rsp
             machine.step(Run(0, 1))
@@ -76,13 +76,13 @@ def test_an_interrupt_between_any_two_instructions_changes_no_register(disturb: 
 
 def disasm_at(kernel: CoreKernel, address: int) -> str:
     """The mnemonic of the instruction at an address."""
-    return next(iter(disasm.decode(kernel.machine.text_read(address, 15), address))).mnemonic
+    return next(iter(disasm.decode(kernel.machine.code.read(address, 15), address))).mnemonic
 
 
 def test_a_handler_runs_with_the_direction_flag_clear_and_gives_it_back() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     site = kernel.site("stub_add_second")
-    kernel.machine.write_code(site, b"\xfd\x90\x90\x90\x90", fresh=True)  # std
+    kernel.machine.code.write(site, b"\xfd\x90\x90\x90\x90", fresh=True)  # std
     kernel.run_to("stub_add_second", 2)
     kernel.machine.step(Nmi(0))
     kernel.run_to("nmi_handle")
@@ -103,7 +103,7 @@ def test_a_task_is_in_its_user_part_for_tasks_rcu_only_while_no_kernel_code_runs
     from_user: list[tuple[int, int]] = []
 
     def look(rip: int) -> None:
-        in_user = machine.memory.read_u64(machine.percpu(0, layout.PCPU_CURRENT) + layout.TASK_IN_USER)
+        in_user = machine.memory.read_u64(kernel.percpu.read(0, layout.PCPU_CURRENT) + layout.TASK_IN_USER)
         if user.address <= rip < user.address + user.size and not in_user:
             wrong.append(f"0 at {image.symbolize(rip)}")
         if any(low <= rip < high for low, high in traced) and in_user:
@@ -111,7 +111,7 @@ def test_a_task_is_in_its_user_part_for_tasks_rcu_only_while_no_kernel_code_runs
         if rip == entered:
             from_user.append((in_user, -1))
         if rip == tick:
-            from_user[-1] = (from_user[-1][0], machine.percpu(0, 0xF8))  # PCPU_IRQ_USER
+            from_user[-1] = (from_user[-1][0], kernel.percpu.read(0, 0xF8))  # PCPU_IRQ_USER
 
     end = machine.cpus[0].observe(look)
     for _ in range(30):
@@ -130,11 +130,11 @@ def test_a_sync_is_short_and_answered_after_the_serializing_instruction(cpuid: b
     kernel.run(5)
     kernel.run_to("stub_user_again")
     machine = kernel.machine
-    machine.set_percpu(0, layout.PCPU_CSD, 1)
-    machine.ask_sync(0)
+    kernel.percpu.write(0, layout.PCPU_CSD, 1)
+    kernel.smp.ask_sync(0)
     seen = kernel.steps_until(machine.cpus[0].rip)
     assert len(seen) <= 82
-    assert machine.percpu(0, layout.PCPU_CSD) == 0
+    assert kernel.percpu.read(0, layout.PCPU_CSD) == 0
     names = [kernel.image.symbolize(rip).partition("+")[0] for rip in seen]
     assert "do_sync_core" in names
     mnemonics = [disasm_at(kernel, rip) for rip, name in zip(seen, names, strict=True) if name == "do_sync_core"]
@@ -158,17 +158,17 @@ def test_a_cpu_without_a_task_halts_and_the_tick_or_an_nmi_ends_that() -> None:
         if kernel.machine.halted(0):
             break
     machine = kernel.machine
-    idle = machine.percpu(0, layout.PCPU_IDLE_TASK)
+    idle = kernel.percpu.read(0, layout.PCPU_IDLE_TASK)
     assert machine.halted(0)
-    assert machine.percpu(0, layout.PCPU_CURRENT) == idle
+    assert kernel.percpu.read(0, layout.PCPU_CURRENT) == idle
     assert machine.memory.read_u64(idle + layout.TASK_IN_USER) == 1
     machine.step(Nmi(0))
     machine.step(Run(0, 60))
     assert not machine.halted(0)
     assert machine.memory.read_u64(idle + layout.TASK_IN_USER) == 0 or machine.cpus[0].flags & 0x200 == 0
-    ticks = machine.percpu(0, layout.PCPU_TICKS)
+    ticks = kernel.percpu.read(0, layout.PCPU_TICKS)
     kernel.run(300)
-    assert machine.percpu(0, layout.PCPU_TICKS) > ticks
+    assert kernel.percpu.read(0, layout.PCPU_TICKS) > ticks
     task = next(task for comm, _, task in kernel.tasks() if comm == "first")
     machine.memory.write_u64(task + layout.TASK_STATE, 0)
     calls = machine.memory.read_u64(task + layout.TASK_SYSCALLS)
@@ -189,7 +189,7 @@ def test_an_nmi_on_the_way_into_hlt_loses_neither_the_halt_nor_a_wake_up() -> No
         machine.step(Nmi(0))
         machine.step(Run(0, 1))
         kernel.run_to("default_idle_sti", rip - image.address("default_idle_sti"))
-        assert machine.percpu(0, layout.PCPU_HLT) == 1
+        assert kernel.percpu.read(0, layout.PCPU_HLT) == 1
         machine.step(Run(0, 1))
         if not before_hlt:
             machine.step(Run(0, 1))
@@ -206,35 +206,35 @@ def test_parked_cpus_stand_still_until_they_are_let_go(where: int, serialize: in
     machine = kernel.machine
     machine.memory.write_u64(kernel.image.address("stop_serialize"), serialize)
     symbol = kernel.image.symbol("stop_cpu_and_wait")
-    code = machine.text_read(symbol.address, symbol.size)
+    code = machine.code.read(symbol.address, symbol.size)
     irets = {one.address for one in disasm.decode(code, symbol.address) if one.mnemonic == "iretq"}
     serialized: list[int] = []
     ends = [cpu.observe(lambda rip: serialized.extend({rip} & irets)) for cpu in machine.cpus]
     for _ in range(3):
         kernel.run(30)
         for cpu in range(2):
-            machine.set_percpu(cpu, layout.PCPU_STOP, where)
-            machine.ask_park(cpu)
+            kernel.percpu.write(cpu, layout.PCPU_STOP, where)
+            kernel.smp.ask_park(cpu)
         for _ in range(300):
             kernel.run(1)
-            if all(machine.percpu(cpu, layout.PCPU_STOP) == PARKED for cpu in range(2)):
+            if all(kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED for cpu in range(2)):
                 break
         calls = kernel.total(layout.TASK_SYSCALLS)
         for cpu in range(2):
             kernel.nmi(cpu)
         kernel.run(100)
-        assert [machine.percpu(cpu, layout.PCPU_STOP) for cpu in range(2)] == [PARKED, PARKED]
+        assert [kernel.percpu.read(cpu, layout.PCPU_STOP) for cpu in range(2)] == [PARKED, PARKED]
         assert not any(machine.interrupts_on(cpu) for cpu in range(2))
         assert kernel.total(layout.TASK_SYSCALLS) == calls
         for cpu in range(2):
-            machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
+            kernel.percpu.write(cpu, layout.PCPU_STOP, GO_ON)
         kernel.run(200)
-        assert [machine.percpu(cpu, layout.PCPU_STOP) for cpu in range(2)] == [0, 0]
+        assert [kernel.percpu.read(cpu, layout.PCPU_STOP) for cpu in range(2)] == [0, 0]
         assert kernel.total(layout.TASK_SYSCALLS) > calls
     for end in ends:
         end()
     assert len(serialized) == 3 * 2 * serialize
-    assert machine.outcome == "" and kernel.total(layout.TASK_ERRORS) == 0
+    assert machine.halt_reason == "" and kernel.total(layout.TASK_ERRORS) == 0
     assert kernel.word("nmi_count") == kernel.word("nmi_count", 8) == 3
 
 
@@ -251,12 +251,12 @@ def test_a_fault_ends_in_an_oops_that_says_where(name: str) -> None:
     code, vector, at = FAULTS[name]
     kernel = CoreKernel(cpus=2).online()
     machine = kernel.machine
-    machine.write_code(kernel.site("stub_add_second"), code, fresh=True)
+    machine.code.write(kernel.site("stub_add_second"), code, fresh=True)
     with pytest.raises(GuestError, match="oops on CPU"):
         kernel.run(2_000)
     cpu = kernel.word("oops_in_progress") - 1
-    regs = machine.percpu(cpu, layout.PCPU_OOPS_REGS)
-    assert machine.percpu(cpu, layout.PCPU_OOPS_VECTOR) == vector
+    regs = kernel.percpu.read(cpu, layout.PCPU_OOPS_REGS)
+    assert kernel.percpu.read(cpu, layout.PCPU_OOPS_VECTOR) == vector
     assert machine.memory.read_u64(regs + layout.PT_RIP) == kernel.site("stub_add_second") + at
     assert machine.memory.read_u64(regs + layout.PT_CS) == layout.KERNEL_CS
 
@@ -278,23 +278,23 @@ def test_a_stack_that_overflows_ends_in_its_guard_page(name: str) -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     machine, cpu = kernel.machine, kernel.machine.cpus[0]
     kernel.run_to("stub_add_second")
-    machine.write_code(cpu.rip, code, fresh=True)
-    slot = (machine.percpu(0, layout.PCPU_CURRENT) - layout.TASKS_BASE) // layout.TASK_SIZE
+    machine.code.write(cpu.rip, code, fresh=True)
+    slot = (kernel.percpu.read(0, layout.PCPU_CURRENT) - layout.TASKS_BASE) // layout.TASK_SIZE
     base = layout.TASK_STACKS + slot * 0x3000 + layout.PAGE_SIZE
     cpu.transfer(cpu.rip, base + above, cpu.flags)
-    rip, count = cpu.rip, machine.percpu(0, layout.PCPU_PREEMPT_COUNT)
+    rip, count = cpu.rip, kernel.percpu.read(0, layout.PCPU_PREEMPT_COUNT)
     if name == "an interrupt":
-        machine.ask_sync(0)
+        kernel.smp.ask_sync(0)
     with pytest.raises(GuestError, match="oops on CPU0"):
         kernel.run(50)
-    regs = machine.percpu(0, layout.PCPU_OOPS_REGS)
+    regs = kernel.percpu.read(0, layout.PCPU_OOPS_REGS)
     saved = [machine.memory.read_u64(regs + at) for at in (layout.PT_RIP, layout.PT_RSP)]
     inside = name == "a fault, whose frame finds some"  # the handler that then ran out of stack
     assert saved[0] == rip or inside
     assert saved[1] == base + above or inside
-    assert machine.percpu(0, layout.PCPU_OOPS_VECTOR) == vector
-    assert machine.percpu(0, layout.PCPU_OOPS_GUARD) == base + missed
+    assert kernel.percpu.read(0, layout.PCPU_OOPS_VECTOR) == vector
+    assert kernel.percpu.read(0, layout.PCPU_OOPS_GUARD) == base + missed
     nmi = 0x110000 if as_nmi else 0  # NMI_OFFSET + HARDIRQ_OFFSET
-    assert machine.percpu(0, layout.PCPU_PREEMPT_COUNT) == count + nmi
+    assert kernel.percpu.read(0, layout.PCPU_PREEMPT_COUNT) == count + nmi
     stack = layout.IRQ_STACKS + layout.DF_STACK_TOP
     assert stack - layout.PAGE_SIZE < cpu.rsp <= stack, "it is said on the stack of #DF"

@@ -52,7 +52,7 @@ def test_a_lane_is_in_a_handler_where_its_cpu_is(model: FetchModel) -> None:
     for _ in range(30_000):
         simulation.step()
         for cpu, watcher in enumerate(watchers):
-            known = len(simulation.machine.lanes[cpu].int3s)
+            known = len(simulation.task.poke.active.handling(cpu))
             inside += known > 0
             wrong += known != watcher.depth
     assert inside > 20 and not wrong

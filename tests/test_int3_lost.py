@@ -99,7 +99,7 @@ def test_a_trap_gate_loses_the_int3_that_was_taken_before_the_release(whose: str
     last = simulation.log[-1]
     assert isinstance(last, Oopsed) and last.vector == layout.VECTOR_BP
     assert last.address == simulation.image.address(SITE) + 1
-    oops = read_oops(simulation.machine)
+    oops = read_oops(simulation.kernel)
     assert oops is not None and oops.text.splitlines()[0].startswith("Oops: int3: ")
 
 

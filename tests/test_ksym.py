@@ -87,9 +87,9 @@ def test_files_and_oops_print_the_sizes_of_that_walk() -> None:
     machine.memory.write(regs, bytes(layout.FRAME_SIZE))
     machine.memory.write_u64(regs + layout.PT_RIP, padding)
     machine.memory.write_u64(regs + layout.PT_RSP, machine.cpus[0].rsp)
-    machine.set_percpu(0, layout.PCPU_OOPS_REGS, regs)
+    simulation.kernel.percpu.write(0, layout.PCPU_OOPS_REGS, regs)
     machine.memory.write_u64(image.address("oops_in_progress"), 1)
-    oops = read_oops(machine)
+    oops = read_oops(simulation.kernel)
     assert oops is not None and "RIP: 0000:worker_thread+0x3e/0x40" in oops.text
     printed = PRINTED.findall("\n".join([*texts, oops.text]))
     assert len({name for name, _, _ in printed}) > 3

@@ -55,12 +55,12 @@ def test_every_line_of_the_kernel_booted_and_traced(ibt: bool) -> None:
     for tracer, mnemonic in (("nop", "nopl"), ("function", "call")):
         simulation.do(SetTracer(tracer))
         assert simulation.settle_down()
-        code = machine.text_read(text.base, len(text.data))
+        code = machine.code.read(text.base, len(text.data))
         for intel in (False, True):
             compare(code, text.base, intel)
         site = int(simulation.image.mcount_loc[0]) - text.base
         assert next(disasm.decode(code[site:], 0)).mnemonic == mnemonic
-    trampoline = machine.text_read(layout.TRAMP_BASE, 0x100)
+    trampoline = machine.code.read(layout.TRAMP_BASE, 0x100)
     (first,) = (i for i in disasm.decode(code[site : site + insn.CALL_INSN_SIZE], text.base + site))
     assert first.target == layout.TRAMP_BASE
     code_end = trampoline.rindex(bytes((insn.RET,))) + 1

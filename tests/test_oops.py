@@ -56,14 +56,14 @@ def crashed(image: KernelImage, seed: int) -> Simulation | None:
 @pytest.fixture(scope="module")
 def simulation(image: KernelImage) -> Simulation:
     for seed in range(30):
-        if (found := crashed(image, seed)) is not None and read_oops(found.machine) is not None:
+        if (found := crashed(image, seed)) is not None and read_oops(found.kernel) is not None:
             return found
     pytest.fail("no naive patch of 30 seeds ended in an oops")
 
 
 @pytest.fixture(scope="module")
 def oops(simulation: Simulation) -> Oops:
-    found = read_oops(simulation.machine)
+    found = read_oops(simulation.kernel)
     assert found is not None
     return found
 
@@ -102,7 +102,7 @@ def test_the_lines_are_those_of_linux_in_its_order(simulation: Simulation, oops:
     if oops.vector == layout.VECTOR_PF:
         lines = expect(lines, [rf"CR2: {H16}"])
     lines = expect(lines, [r"---\[ end trace 0000000000000000 \]---", *REGISTERS])
-    interrupted = simulation.machine.percpu(oops.cpu, layout.PCPU_PREEMPT_COUNT) & (HARDIRQ | NMI)
+    interrupted = simulation.kernel.percpu.read(oops.cpu, layout.PCPU_PREEMPT_COUNT) & (HARDIRQ | NMI)
     assert lines == panic_of(" in interrupt" if interrupted or oops.vector == layout.VECTOR_BP else "")
 
 
@@ -117,32 +117,32 @@ def test_the_byte_in_angle_brackets_is_what_memory_holds_at_rip(image: KernelIma
     stepper = another(Stepper.start("one"), "without", "sync 1")
     assert not apply(stepper, "run").error
     simulation = stepper.simulation
-    oops = read_oops(simulation.machine)
+    oops = read_oops(simulation.kernel)
     assert oops is not None
     code = next(line for line in oops.lines if line.startswith("Code:"))
     marked = re.search(r"((?:[0-9a-f]{2} )*)<([0-9a-f]{2})>((?: [0-9a-f]{2})*)", code)
     assert marked is not None
     start, size = oops.address - 42, 42 + 1 + 21
-    assert bytes.fromhex("".join(marked.groups())) == simulation.machine.text_read(start, size)
+    assert bytes.fromhex("".join(marked.groups())) == simulation.machine.code.read(start, size)
 
 
 def test_a_healthy_machine_has_none(image: KernelImage) -> None:
-    assert read_oops(Simulation.boot(Options(), image).machine) is None
+    assert read_oops(Simulation.boot(Options(), image).kernel) is None
 
 
 def noted(image: KernelImage, vector: int, error: int = 0, pid: int = 4711, preempt_count: int = 0) -> Simulation:
     """A machine whose CPU0 has died in vfs_read, in a task of that pid."""
     simulation = Simulation.boot(Options(cpus=1), image)
-    machine = simulation.machine
+    machine, percpu = simulation.machine, simulation.kernel.percpu
     regs = machine.cpus[0].rsp - 0x400 & ~0xF
     machine.memory.write(regs, bytes(layout.FRAME_SIZE))
     machine.memory.write_u64(regs + layout.PT_RIP, image.address("vfs_read"))
     machine.memory.write_u64(regs + layout.PT_RSP, machine.cpus[0].rsp)
-    task = machine.percpu(0, layout.PCPU_CURRENT)
+    task = percpu.read(0, layout.PCPU_CURRENT)
     machine.memory.write(task + layout.TASK_PID, pid.to_bytes(4, "little"))
     words = {"PREEMPT_COUNT": preempt_count, "OOPS_REGS": regs, "OOPS_VECTOR": vector, "OOPS_ERROR": error}
     for word, value in words.items():
-        machine.set_percpu(0, getattr(layout, f"PCPU_{word}"), value)
+        percpu.write(0, getattr(layout, f"PCPU_{word}"), value)
     machine.memory.write_u64(image.address("oops_in_progress"), 1)
     return simulation
 
@@ -161,7 +161,7 @@ def noted(image: KernelImage, vector: int, error: int = 0, pid: int = 4711, pree
 def test_the_panic_says_in_interrupt_where_linux_is_in_one(
     image: KernelImage, vector: int, preempt_count: int, interrupt: bool
 ) -> None:
-    oops = read_oops(noted(image, vector, preempt_count=preempt_count).machine)
+    oops = read_oops(noted(image, vector, preempt_count=preempt_count).kernel)
     assert oops is not None
     assert list(oops.lines[-3:]) == panic_of(" in interrupt" if interrupt else "")
 
@@ -176,7 +176,7 @@ def test_the_panic_says_in_interrupt_where_linux_is_in_one(
     ],
 )
 def test_an_oops_says_whether_linux_goes_on_after_it(image: KernelImage, vector: int, pid: int, goes_on: bool) -> None:
-    oops = read_oops(noted(image, vector, pid=pid).machine)
+    oops = read_oops(noted(image, vector, pid=pid).kernel)
     assert oops is not None
     kills = re.fullmatch(r"Simplified: panic_on_oops is 1 here; by default Linux kills \S+-4711 .*", oops.afterwards)
     assert bool(kills) is goes_on
@@ -196,7 +196,7 @@ def test_an_oops_says_why_it_counts_as_one_in_an_interrupt(
     image: KernelImage, vector: int, preempt_count: int, why: str
 ) -> None:
     """A task shows no interrupt to a reader where the exception itself enters as an NMI (traps.c)."""
-    oops = read_oops(noted(image, vector, preempt_count=preempt_count).machine)
+    oops = read_oops(noted(image, vector, preempt_count=preempt_count).kernel)
     assert oops is not None and re.match(why, oops.afterwards)
     assert oops.afterwards.endswith(" there Linux panics, whatever panic_on_oops says.")
     assert ("irqentry_nmi_enter()" in oops.afterwards) == ("NMI" in why)
@@ -224,9 +224,9 @@ def test_in_linux_these_two_enter_as_an_nmi(handler: str) -> None:
     ],
 )
 def test_each_exception_has_its_message(image: KernelImage, vector: int, error: int, cr2: int, first: str) -> None:
-    machine = noted(image, vector, error).machine
-    machine.cpus[0].set_cr2(cr2)
-    oops = read_oops(machine)
+    kernel = noted(image, vector, error).kernel
+    kernel.machine.cpus[0].set_cr2(cr2)
+    oops = read_oops(kernel)
     assert oops is not None and oops.lines[0].startswith(first)
     start = image.address("vfs_read")
     after = min(symbol.address for symbol in image.symbols if symbol.address > start)

@@ -57,7 +57,7 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
             break
     assert simulation.task.idle
     for patch in patches:
-        assert simulation.machine.text_read(patch.site.address, patch.site.size) == patch.new
+        assert simulation.machine.code.read(patch.site.address, patch.site.size) == patch.new
     assert validate_workload(simulation).holds
     return led
 
@@ -117,11 +117,11 @@ def test_every_protocol_writes_the_new_bytes_and_nothing_behind_them(name: str) 
     simulation = running(1, FetchModel.INSTANT, Variant(PROTOCOLS[name]))
     patches = [label(key) for key in ("key_inside", "key_across", "key_wide")]
     low, high = patches[0].site.address - 16, patches[-1].site.end + 16
-    expected = bytearray(simulation.machine.text_read(low, high - low))
+    expected = bytearray(simulation.machine.code.read(low, high - low))
     for patch in patches:
         expected[patch.site.address - low : patch.site.end - low] = patch.new
     alone(simulation, patches)
-    assert simulation.machine.text_read(low, high - low) == expected
+    assert simulation.machine.code.read(low, high - low) == expected
 
 
 def test_one_byte_needs_no_second_sync_and_an_int3_no_third() -> None:
@@ -129,7 +129,7 @@ def test_one_byte_needs_no_second_sync_and_an_int3_no_third() -> None:
     simulation = running(1, FetchModel.INSTANT)
     site = Site(kernel().address("key_wide_yes"), 1, SHORT_LABEL)  # nobody runs it while key_wide is off
     int3, ret = bytes((insn.INT3,)), bytes((insn.RET,))
-    first = Patch(site, simulation.machine.text_read(site.address, 1), int3)
+    first = Patch(site, simulation.machine.code.read(site.address, 1), int3)
     skipped = [
         [event.phase for event in alone(simulation, patches) if isinstance(event, SyncSkipped)]
         for patches in ([first], [Patch(site, int3, ret)], [Patch(site, ret, int3), label("key_inside")])

@@ -12,7 +12,7 @@ from simkernel.events import SiteStored
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
-from simkernel.machine import Machine
+from simkernel.kernel.loader import power_on
 from simkernel.patching.commands import UseProtocol
 from simkernel.patching.poke import Batch, TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
@@ -116,10 +116,10 @@ def test_bp_desc_is_laid_out_as_in_linux() -> None:
     assert offsets == (*wanted, ctypes.sizeof(BpPatchingDesc))
     image = KernelImage.default()
     assert image.symbol("bp_desc").size == layout.DESC_SIZE
-    machine = Machine(image, 1, FetchModel.INSTANT)
-    poke = TextPoke(machine, Variant(INT3_PROTOCOL))
+    kernel = power_on(image, 1, FetchModel.INSTANT)
+    machine, poke = kernel.machine, TextPoke(kernel, Variant(INT3_PROTOCOL))
     site = int(image.mcount_loc[3])
-    machine.write_code(site, insn.NOP5, fresh=True)
+    machine.code.write(site, insn.NOP5, fresh=True)
     poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))
     poke.act()
     found = BpPatchingDesc.from_buffer_copy(machine.memory.read(image.address("bp_desc"), layout.DESC_SIZE))

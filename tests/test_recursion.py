@@ -62,14 +62,14 @@ def run(image: KernelImage, *commands: Command, cpus: int = 1) -> Simulation:
 
 
 def died(simulation: Simulation) -> Oops:
-    oops = read_oops(simulation.machine)
+    oops = read_oops(simulation.kernel)
     assert oops is not None and simulation.outcome == f"oops on CPU{oops.cpu}"
     return oops
 
 
 def the_task_stack(simulation: Simulation) -> range:
     """The stack of the task that CPU0 runs, from the map of memory."""
-    task = simulation.machine.percpu(0, layout.PCPU_CURRENT)
+    task = simulation.kernel.percpu.read(0, layout.PCPU_CURRENT)
     slot = (task - layout.TASKS_BASE) // layout.TASK_SIZE
     top = layout.TASK_STACKS + (slot + 1) * 0x3000
     return range(top - 0x2000, top)
@@ -120,7 +120,7 @@ def test_on_the_stack_of_an_nmi_the_guard_page_is_that_stacks(image: KernelImage
     assert simulation.outcome == "", "nothing calls it but by an NMI"
     simulation.step(Nmi(0))
     simulation.run(60_000)
-    top = simulation.machine.nmi_stack(0).stop - 1
+    top = simulation.kernel.abi.nmi_stack(0).stop - 1
     place = rf"[0-9a-f]{{16}} \(stack is {top - layout.PAGE_SIZE:016x}\.\.{top:016x}\)"
     oops = died(simulation)
     assert re.fullmatch(rf"BUG: NMI stack guard page was hit at {place}", oops.lines[0])
@@ -143,7 +143,7 @@ def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, fla
     came: Counter[tuple[str, int]] = Counter()
 
     def seen(cpu: int, rip: int) -> None:
-        task = simulation.machine.percpu(cpu, layout.PCPU_CURRENT)
+        task = simulation.kernel.percpu.read(cpu, layout.PCPU_CURRENT)
         symbol = image.find(rip)
         assert symbol is not None
         came[symbol.name, simulation.machine.memory.read_u32(task + C["TASK_TRACE_RECURSION"])] += 1
@@ -226,7 +226,7 @@ def test_who_is_on_a_stack_is_found_and_who_is_in_a_guard_page_is_not() -> None:
     kernel = WholeKernel(default_image(), 2)
     kernel.run(50, 500)
     for cpu in range(2):
-        task = kernel.machine.percpu(cpu, layout.PCPU_CURRENT)
+        task = kernel.percpu(cpu, "PCPU_CURRENT")
         slot = (task - layout.TASKS_BASE) // layout.TASK_SIZE
         base, irq = layout.TASK_STACKS + slot * 0x3000 + 0x1000, layout.IRQ_STACKS + cpu * 0x4000
         stacks = [range(base, base + 0x2000), range(irq + 0x1000, irq + 0x2000), range(irq + 0x3000, irq + 0x4000)]

@@ -107,7 +107,7 @@ def test_it_shows_what_the_machine_holds(image: KernelImage) -> None:
             for word in lane.stack:
                 assert machine.memory.read_u64(word.address) == word.value
         if now.site is not None:
-            assert now.site.memory.data == machine.text_read(now.site.address, 5)
+            assert now.site.memory.data == machine.code.read(now.site.address, 5)
             for row in now.site.cpus:
                 offset = machine.code.map.offset(now.site.address)
                 assert row.options == machine.code.views[row.cpu].may_run(offset, 5)

@@ -17,8 +17,8 @@ from simkernel.events import Event
 from simkernel.ftrace.commands import RegisterOps, ResetBuffer, SetFilter, SetTracer, UnregisterOps
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel, View
+from simkernel.hw.machine import Machine
 from simkernel.kernel import KernelImage
-from simkernel.machine import Machine
 from simkernel.patching.commands import Command
 from simkernel.patching.task import PatchingTask
 from simkernel.protocol import PROTOCOLS, parse

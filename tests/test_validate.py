@@ -101,7 +101,7 @@ def test_a_byte_that_the_table_does_not_know_breaks_the_phase(image: KernelImage
     assert validate_phase(simulation).holds
     batch = simulation.task.poke.state.batch
     assert batch is not None
-    simulation.machine.write_code(int(batch.sites[0]) + 3, b"\x90", fresh=False)
+    simulation.machine.code.write(int(batch.sites[0]) + 3, b"\x90", fresh=False)
     verdict = validate_phase(simulation)
     assert not verdict.holds and verdict.address == int(batch.sites[0]) + 3
     assert "byte +3" in verdict.detail and "90" in verdict.detail
@@ -111,7 +111,7 @@ def test_a_foreign_byte_at_a_site_is_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
     assert validate_sites(simulation).holds
     site = int(image.mcount_loc[3])
-    simulation.machine.write_code(site, insn.call(site, image.address("vfs_read")), fresh=True)
+    simulation.machine.code.write(site, insn.call(site, image.address("vfs_read")), fresh=True)
     verdict = validate_sites(simulation)
     assert not verdict.holds and verdict.address == site
     assert not validate_records(simulation).holds

@@ -22,8 +22,9 @@ from simkernel.explore.witness import Witness
 from simkernel.explore.world import Mode, World
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
+from simkernel.hw.machine import Machine
 from simkernel.kernel import layout
-from simkernel.machine import Machine
+from simkernel.kernel.abi import PARKED
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
@@ -242,7 +243,7 @@ class Player:
                 self._come(cpu, before.at)
                 assert isinstance(move.data, bytes)
                 self._step(Read(cpu, len(move.data)))
-                self._need(self._machine.lanes[cpu].reading == after.read, "other bytes were read")
+                self._need(self._machine.states[cpu].reading == after.read, "other bytes were read")
             case "run":
                 self._come(cpu, before.at)
                 wanted = self.world.fetched(scene.n, before)[: self.case.size - before.at]
@@ -272,6 +273,9 @@ class Player:
     @property
     def _machine(self) -> Machine:
         return self.simulation.machine
+
+    def _word(self, cpu: int, offset: int) -> int:
+        return self.simulation.kernel.percpu.read(cpu, offset)
 
     def _step(self, choice: Choice) -> list[Event]:
         self.witness.before(choice)
@@ -313,16 +317,16 @@ class Player:
         self._step(Run(cpu, 1))
         if kind == "park":
             self._parked_at[cpu] = rip
-            self._run_while(cpu, lambda: self._machine.percpu(cpu, layout.PCPU_STOP) != 2, 4 * HANDLER)
+            self._run_while(cpu, lambda: self._word(cpu, layout.PCPU_STOP) != PARKED, 4 * HANDLER)
             return
         self._run_to(cpu, rip)
-        self._need(self._machine.percpu(cpu, layout.PCPU_CSD) == 0, f"CPU{cpu} has not answered")
+        self._need(self._word(cpu, layout.PCPU_CSD) == 0, f"CPU{cpu} has not answered")
 
     def _leave(self, cpu: int, at: int, task: str) -> None:
         if task == "same":
             self._run_to(cpu, self._parked_at[cpu], AROUND)
             return
-        self._run_while(cpu, lambda: self._machine.percpu(cpu, layout.PCPU_STOP) != 0, HANDLER, 1)
+        self._run_while(cpu, lambda: self._word(cpu, layout.PCPU_STOP) != 0, HANDLER, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, Int
 from simkernel.explore.case import Case
 from simkernel.hw.cpu import GENERAL
 from simkernel.kernel import layout
-from simkernel.patching.poke import PARKED
+from simkernel.kernel.abi import PARKED
 from simkernel.schedule import Act, Choice, Run
 from simkernel.sim.simulation import Simulation
 
@@ -79,9 +79,9 @@ class Witness:
         self._gone = True
         machine = self.simulation.machine
         offset = machine.code.map.offset(self.case.site)
-        for cpu, lane in enumerate(machine.lanes):
-            handled = any(address == self.case.site for address, _ in lane.int3s)
-            reading = machine.cpus[cpu].rip == self.case.site and lane.reading[:1]
+        for cpu, state in enumerate(machine.states):
+            handled = any(int3.address == self.case.site for int3 in poke.active.handling(cpu))
+            reading = machine.cpus[cpu].rip == self.case.site and state.reading[:1]
             may_run = [reading[0]] if reading else machine.code.views[cpu].may_run(offset, 1)[0]
             if handled or insn.INT3 in may_run:
                 self.broken.add("released")
@@ -101,10 +101,13 @@ class Witness:
         faults = [event for event in events if isinstance(event, ExceptionTaken)]
         if faults and faults[0].error & PF_INSTRUCTION:
             self._passed(cpu, faults[0].cr2)  # a call to where no code is
-        elif not faults and not trap and not self.simulation.outcome and not self.simulation.machine.lanes[cpu].int3s:
+        elif not faults and not trap and not self.simulation.outcome and not self._handling(cpu):
             rip = self.simulation.machine.cpus[cpu].rip
             if not self.case.site <= rip < self.case.end:
                 self._passed(cpu, rip)
+
+    def _handling(self, cpu: int) -> bool:
+        return bool(self.simulation.task.poke.active.handling(cpu))
 
     def _general(self, cpu: int) -> list[int]:
         """The general registers but RSP, which a call moves, too."""
@@ -144,7 +147,7 @@ class Witness:
             for cpu in cpus:
                 if not simulation.outcome:
                     simulation.step(Run(cpu, 2_000))
-        parked = any(machine.percpu(cpu, layout.PCPU_STOP) == PARKED for cpu in cpus)
+        parked = any(simulation.kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED for cpu in cpus)
         if not simulation.outcome and (simulation.task.poke.busy or parked):
             self.broken.add("stuck")
         return "stuck" in self.broken

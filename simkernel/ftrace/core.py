@@ -36,8 +36,8 @@ from simkernel.ftrace.steps import (
     SetTraceFunction,
 )
 from simkernel.ftrace.update import Update
-from simkernel.kernel import KernelImage, layout
-from simkernel.machine import Machine as CpuMachine
+from simkernel.kernel import layout
+from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
@@ -73,8 +73,8 @@ class FtraceCore(Subsystem):
         self._state = FtraceState(hashes=arena, stub=stub, trace_function=stub)
 
     @classmethod
-    def of(cls, machine: CpuMachine, image: KernelImage, nop: bytes, log: KernelLog) -> FtraceCore:
-        return cls(machine, image, nop, log)
+    def of(cls, kernel: RunningKernel, nop: bytes, log: KernelLog) -> FtraceCore:
+        return cls(kernel.machine, kernel.image, nop, log)
 
     def state(self) -> FtraceState:
         """All that the next step depends on besides the guest's memory."""
@@ -192,7 +192,7 @@ class FtraceCore(Subsystem):
         neither a NOP nor a call keeps its flags.
         """
         ips, flags = self.records.ips.copy(), self.records.flags
-        actual = self.machine.text_sites(ips)
+        actual = self.machine.code.rows(ips, rec.MCOUNT_INSN_SIZE)
         nop = (actual == np.frombuffer(self.nop, dtype=np.uint8)).all(axis=1)
         call = actual[:, 0] == 0xE8
         target = ips + rec.u64(rec.MCOUNT_INSN_SIZE) + rec.displacements(actual)

@@ -8,14 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.patching.needs import Memory, Text
+from simkernel.patching.needs import Code, Memory
 
 
-class Machine(Text, Protocol):
-    """Guest data, and what memory holds as text."""
+class Machine(Protocol):
+    """Guest data, and what memory holds as code."""
 
     @property
     def memory(self) -> Memory: ...
+    @property
+    def code(self) -> Code: ...
     @property
     def cpus(self) -> Sequence[Any]: ...
 

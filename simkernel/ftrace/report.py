@@ -95,7 +95,7 @@ def _tramp_text(kernel: Kernel, ops: FtraceOps) -> str:
 
 def _arrow(machine: Machine, kernel: Kernel, site: int) -> str:
     """`add_trampoline_func()`: what the inner call at `site` really calls."""
-    target = call_target(site, machine.text_read(site, rec.MCOUNT_INSN_SIZE))
+    target = call_target(site, machine.code.read(site, rec.MCOUNT_INSN_SIZE))
     return f" ->{symbol_text(kernel, target)}" if target else ""
 
 
@@ -115,7 +115,7 @@ def bug_report(
     lines = ["------------[ ftrace bug ]------------"]
     lines += [FAILURES.get(failed, "ftrace faulted on unknown error "), f"[<{ip:016x}>] {symbol_text(kernel, ip)}"]
     if failed == errno.EINVAL:
-        lines.append(f" actual:   {rec.group_text(machine.text_read(ip, rec.MCOUNT_INSN_SIZE))}")
+        lines.append(f" actual:   {rec.group_text(machine.code.read(ip, rec.MCOUNT_INSN_SIZE))}")
         lines.append(f" expected: {rec.group_text(expected)}")
     if where.verdict in BUG_TYPES:
         lines.append(BUG_TYPES[where.verdict])

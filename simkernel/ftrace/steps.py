@@ -18,6 +18,7 @@ from simkernel.patching.needs import Memory
 from simkernel.patching.plan import Step
 from simkernel.patching.poke import TextPoke
 from simkernel.patching.steps import Note, PokeEarly, PokeMany, Store, WriteCode
+from simkernel.trace.ringbuffer import Ring
 
 # --- code ------------------------------------------------------------------------------------------------------------
 
@@ -189,9 +190,9 @@ class ResetRings(Step):
             memory.write_u64(area + layout.PCPU_RING_OVERRUN, 0)
 
     def waits_for(self, poke: TextPoke, progress: Any) -> tuple[int, ...]:
-        machine = poke.machine
-        written = [lane.ring_head for lane in machine.lanes]
-        return tuple(i for i, head in enumerate(written) if head != machine.percpu(i, layout.PCPU_RING_HEAD))
+        memory = poke.machine.memory
+        rings = [Ring.of(memory, cpu) for cpu in range(len(poke.machine.cpus))]
+        return tuple(ring.cpu for ring in rings if ring.under_way(memory))
 
 
 # --- the beginning and the end ---------------------------------------------------------------------------------------

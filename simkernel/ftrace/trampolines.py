@@ -83,7 +83,7 @@ def create_trampoline(
     Raises: LearnerError where the kernel's ftrace_caller is not as it has to be.
     """
     code = CallerCode.of(kernel, save_regs)
-    body = bytearray(machine.text_read(code.start, code.end - code.start))
+    body = bytearray(machine.code.read(code.start, code.end - code.start))
     if save_regs:
         at = code.jmp - code.start
         if body[at] != JNZ:

@@ -149,7 +149,7 @@ class Update:
         save_regs = ops.has(fl.FTRACE_OPS_FL_SAVE_REGS)
         if ops.trampoline:
             site = ops.trampoline + CallerCode.of(self.kernel, save_regs).call_offset
-            old, new = self.machine.text_read(site, rec.MCOUNT_INSN_SIZE), call_bytes(site, func)
+            old, new = self.machine.code.read(site, rec.MCOUNT_INSN_SIZE), call_bytes(site, func)
             self.do(PokeOne(rec.inner_call(site, old, new), f"the trampoline of {ops.name} calls its function"))
             return ops
         size = CallerCode.of(self.kernel, save_regs).size
@@ -321,7 +321,7 @@ class Update:
         """`ftrace_update_ftrace_func()`: what the shared trampolines call, one `text_poke_bp()` each."""
         for label in ("ftrace_call", "ftrace_regs_call"):
             site = self.kernel.address(label)
-            now = self._inner.get(label) or call_target(site, self.machine.text_read(site, rec.MCOUNT_INSN_SIZE)) or 0
+            now = self._inner.get(label) or call_target(site, self.machine.code.read(site, rec.MCOUNT_INSN_SIZE)) or 0
             if now != func:
                 old, new = call_bytes(site, now), call_bytes(site, func)
                 name = symbol.name if (symbol := self.kernel.find(func)) else hex(func)

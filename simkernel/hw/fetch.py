@@ -122,20 +122,6 @@ class CodeMap:
         return out
 
 
-def words_of_five(rows: Bytes) -> npt.NDArray[np.uint64]:
-    """Rows of five bytes (n, 5) as numbers (n,), first byte lowest: what is compared fast."""
-    padded = np.zeros((len(rows), 8), dtype=np.uint8)
-    padded[:, :5] = rows
-    return padded.view(np.uint64)[:, 0]
-
-
-def words_at(code: Bytes, offsets: Offsets) -> npt.NDArray[np.uint64]:
-    """The five bytes at each offset of a code buffer as a number. None is among the buffer's last eight."""
-    every = np.ndarray(len(code) - 7, np.uint64, code.data, strides=(1,))
-    found: npt.NDArray[np.uint64] = every[offsets] & np.uint64(0xFF_FFFF_FFFF)
-    return found
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Store:
     """Bytes stored to code at one moment: offsets ascending and without doubles, the values, the cell of each."""
@@ -268,6 +254,30 @@ class CodeMemory:
         """What memory holds."""
         offset = self.map.offset(address)
         return self.memory[offset : offset + size].tobytes()
+
+    def view_read(self, cpu: int, address: int, size: int) -> bytes:
+        """The bytes that a CPU runs at an address if nothing settles first; shorter at the end of a region."""
+        size = min(size, self.map.room(address))
+        if size <= 0:
+            return b""
+        offset = self.map.offset(address)
+        return self.views[cpu].code[offset : offset + size].tobytes()
+
+    def rows(self, addresses: npt.NDArray[np.uint64], size: int) -> Bytes:
+        """What memory holds in `size` bytes at each address, which ascend: (n, size)."""
+        columns: Offsets = np.arange(size)
+        rows: Bytes = self.memory[self.map.offsets(addresses)[:, None] + columns]
+        return rows
+
+    def write(self, address: int, data: bytes, fresh: bool = False) -> None:
+        """Store bytes from an address on; `fresh`: no CPU has ever fetched there, so each runs them at once."""
+        addresses = np.uint64(address) + np.arange(len(data), dtype=np.uint64)
+        self.store(addresses, np.frombuffer(data, dtype=np.uint8), fresh)
+
+    def write_rows(self, addresses: npt.NDArray[np.uint64], rows: Bytes, fresh: bool = False) -> None:
+        """Store the bytes of each row (n, size) from its address on; they ascend and do not overlap."""
+        columns: npt.NDArray[np.uint64] = np.arange(rows.shape[1], dtype=np.uint64)
+        self.store((addresses[:, None] + columns).ravel(), np.ascontiguousarray(rows).ravel(), fresh)
 
     def store(self, addresses: npt.NDArray[np.uint64], values: Bytes, fresh: bool = False) -> None:
         """Bytes are stored to code, all at one moment.

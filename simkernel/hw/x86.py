@@ -12,3 +12,5 @@ VECTOR_UD = 6
 VECTOR_DF = 8
 VECTOR_GP = 13
 VECTOR_PF = 14
+
+MAX_INSTRUCTION = 15  # bytes (SDM vol. 3B, 23.15: a longer one is #GP)

@@ -7,9 +7,32 @@ import numpy as np
 from simkernel import insn
 from simkernel.hw.cpu import Cpu, Mapping
 from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.machine import TICK_PERIOD
 from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.abi import Abi, toy_abi
+from simkernel.kernel.paths import StraightPaths
+from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.stacks import guard_pages
+
+
+def power_on(
+    image: KernelImage, cpus: int, model: FetchModel, tick_period: int = TICK_PERIOD, abi: Abi | None = None
+) -> RunningKernel:
+    """Load a kernel and power on its CPUs; each is at the entry of the kernel (RDI: its number).
+
+    Args:
+        image: the kernel.
+        cpus: how many, 1 to 8.
+        model: what a CPU may run of code that has changed.
+        tick_period: of each CPU's timer, in instructions of the machine's clock; 0: none.
+        abi: how the host sees it; None: as the toy kernel.
+    """
+    memory, code, engines = load(image, cpus, model)
+    memory.write_u64(image.address("nr_cpu_ids"), cpus)
+    paths = StraightPaths(image)
+    shadows = paths.after_sti.__contains__
+    return RunningKernel(image, abi or toy_abi(image), memory, code, engines, paths.length, shadows, tick_period)
 
 
 def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory, CodeMemory, list[Cpu]]:
@@ -32,7 +55,6 @@ def load(image: KernelImage, cpus: int, model: FetchModel) -> tuple[GuestMemory,
             buffer[start + len(loaded) : end] = insn.INT3  # as arch/x86/kernel/vmlinux.lds.S fills .text (6.12)
     code = CodeMemory(model, code_map, code_memory, views)
     shared = [Mapping(region.base, region.buffer, code=False) for region in memory.regions]
-    memory.write_u64(image.address("nr_cpu_ids"), cpus)
     engines = []
     for number, view in enumerate(views):
         text = [Mapping(r.base, view[r.start : r.start + r.size], code=True) for r in code_map.regions]

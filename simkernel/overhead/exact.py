@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from simkernel import disasm
-from simkernel.board import MAX_INSTRUCTION
+from simkernel.hw.x86 import MAX_INSTRUCTION
 from simkernel.overhead.forms import form_of
 from simkernel.overhead.variants import made
 from simkernel.overhead.workload import Counts, Workload
@@ -76,7 +76,7 @@ def counted(name: str, workload: Workload) -> Exact:
 def _instructions(workload: Workload, counts: Counts) -> list[tuple[int, str, int]]:
     """Size and form of each instruction that ran, and how often it did."""
     machine = workload.simulation.machine
-    return [(*_decoded(machine.view_read(0, at, MAX_INSTRUCTION)), times) for at, times in counts.executed.items()]
+    return [(*_decoded(machine.code.view_read(0, at, MAX_INSTRUCTION)), times) for at, times in counts.executed.items()]
 
 
 @cache

@@ -50,7 +50,9 @@ def _write(data: bytes) -> Callable[[Workload, str], None]:
 
     def prepare(workload: Workload, glob: str) -> None:
         sites = np.asarray(workload.image.mcount_loc, dtype=np.uint64)
-        workload.simulation.machine.write_sites(sites, np.tile(np.frombuffer(data, dtype=np.uint8), (len(sites), 1)))
+        workload.simulation.machine.code.write_rows(
+            sites, np.tile(np.frombuffer(data, dtype=np.uint8), (len(sites), 1)), fresh=True
+        )
 
     return prepare
 
@@ -58,7 +60,7 @@ def _write(data: bytes) -> Callable[[Workload, str], None]:
 def _call_left_in(workload: Workload, glob: str) -> None:
     sites = np.asarray(workload.image.mcount_loc, dtype=np.uint64)
     target = np.full(len(sites), workload.image.address("__fentry__"), dtype=np.uint64)
-    workload.simulation.machine.write_sites(sites, rec.call_replace(sites, target))
+    workload.simulation.machine.code.write_rows(sites, rec.call_replace(sites, target), fresh=True)
 
 
 def _function(workload: Workload, glob: str) -> None:

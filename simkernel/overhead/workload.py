@@ -70,7 +70,7 @@ class Workload:
         """The patching task's next action where it has one, else the CPU's next instructions; the clock stands."""
         simulation = self.simulation
         machine = simulation.machine
-        machine.clock = machine.percpu(0, PCPU_CLOCK)
+        machine.clock = simulation.kernel.percpu.read(0, PCPU_CLOCK)
         acts = act and not simulation.task.idle and simulation.task.ready()
         simulation.step(Act() if acts else Run(0, QUANTUM))
 
@@ -108,19 +108,19 @@ class Workload:
         cpu = machine.cpus[0]
         counts = Counts()
         ends = (cpu.observe(_observer(counts, frozenset(self.sites))), cpu.observe_memory(_accesses(counts)))
-        machine.tick_period = LATE
+        machine.interrupts.tick_period = LATE
         machine.clock = LATE
         machine.step(Run(0, QUANTUM))
-        machine.tick_period = 0
+        machine.interrupts.tick_period = 0
         for _ in range(MOST_CHOICES):
-            if self._asleep() or machine.outcome:
+            if self._asleep() or machine.halt_reason:
                 break
-            machine.clock = machine.percpu(0, PCPU_CLOCK)
+            machine.clock = self.simulation.kernel.percpu.read(0, PCPU_CLOCK)
             machine.step(Run(0, QUANTUM))
         for end in ends:
             end()
-        if machine.outcome or not self._asleep():
-            raise GuestError(f"the workload did not come to its end: {machine.outcome or 'it runs on and on'}")
+        if machine.halt_reason or not self._asleep():
+            raise GuestError(f"the workload did not come to its end: {machine.halt_reason or 'it runs on and on'}")
         return counts
 
     def system_calls(self) -> dict[str, int]:

@@ -21,10 +21,10 @@ class Memory(Protocol):
         ...
 
 
-class Text(Protocol):
+class Code(Protocol):
     """Code, as memory holds it."""
 
-    def text_read(self, address: int, size: int, /) -> bytes: ...
-    def text_sites(self, sites: npt.NDArray[np.uint64], /) -> npt.NDArray[np.uint8]:
-        """The five bytes at each of the sites (n,): shape (n, 5)."""
+    def read(self, address: int, size: int, /) -> bytes: ...
+    def rows(self, addresses: npt.NDArray[np.uint64], size: int, /) -> npt.NDArray[np.uint8]:
+        """The bytes at each address (n,), which ascend: shape (n, size)."""
         ...

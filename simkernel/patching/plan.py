@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.events import Event
-from simkernel.patching.needs import Memory, Text
+from simkernel.patching.needs import Code, Memory
 from simkernel.patching.poke import ACTION_PRICE, TextPoke
 
 Sites = npt.NDArray[np.uint64]  # (n,)
@@ -122,11 +122,11 @@ class Step:
 
     # --- what it is about -----------------------------------------------------------------------------------------
 
-    def mismatch(self, text: Text) -> Failure | None:
+    def mismatch(self, code: Code) -> Failure | None:
         """What the code holds otherwise than this step expects; None where nothing is wrong."""
         return None
 
-    def broken(self, text: Text) -> Failure:
+    def broken(self, code: Code) -> Failure:
         """What to report where an exception broke this step off."""
         return Failure()
 

@@ -31,9 +31,13 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
+from simkernel.hw.exceptions import TRAP_GATE
 from simkernel.hw.fetch import Offsets
+from simkernel.hw.x86 import VECTOR_BP
 from simkernel.kernel import layout
-from simkernel.machine import Machine
+from simkernel.kernel.abi import needed
+from simkernel.kernel.running import RunningKernel
+from simkernel.patching.active import ActiveSites
 from simkernel.patching.emulation import JCC8, emulated
 from simkernel.patching.site import Patch
 from simkernel.protocol import (
@@ -54,9 +58,6 @@ POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off,
 EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, serialize
 IPI_PRICE = 200  # for sending one sync to all CPUs
 ACTION_PRICE = 50  # for anything else
-
-TRAP_GATE = 0xF  # type of a gate (SDM vol. 3, table 3-2)
-PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3  # values of PCPU_STOP
 
 _TEXT = ("text", "u1", (POKE_MAX_OPCODE_SIZE,))
 TP_LOC = np.dtype([("rel_addr", "<i4"), ("disp", "<i4"), ("len", "u1"), ("opcode", "u1"), _TEXT, ("old", "u1")])
@@ -174,16 +175,13 @@ class PokeState(NamedTuple):
 class TextPoke:
     """Carries batches out by a protocol. `begin` one, then `act` whenever `ready`, until `busy` is False."""
 
-    def __init__(self, machine: Machine, variant: Variant) -> None:
-        self.machine = machine
+    def __init__(self, kernel: RunningKernel, variant: Variant) -> None:
+        self.machine, self.percpu, self.smp, self._abi = kernel.machine, kernel.percpu, kernel.smp, kernel.abi
+        self.active = ActiveSites(kernel)
         self._own = variant
         self.state = PokeState()
         self._during = self.state, ("", True)
         self._placed: tuple[Batch, Offsets] | None = None
-        image = machine.image
-        self._desc = image.address("bp_desc")  # struct bp_patching_desc
-        self._skip_mode = image.address("int3_skip_mode")
-        self._stop_serialize = image.address("stop_serialize")
 
     @property
     def variant(self) -> Variant:
@@ -254,13 +252,13 @@ class TextPoke:
         cpus = range(len(self.machine.cpus))
         match self.protocol.phases[progress.phase].action:
             case SyncCores():
-                return self.machine.not_synced()
+                return self.smp.not_synced()
             case Park():
-                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP) != PARKED)
+                return self.smp.not_parked()
             case Unpark():
-                return tuple(cpu for cpu in cpus if self.machine.percpu(cpu, layout.PCPU_STOP))
-            case Release(wait=True) if self.machine.memory.read_u32(self._desc + layout.DESC_REFS):
-                handlers = (cpu for cpu in cpus if self.machine.lanes[cpu].int3s)
+                return self.smp.not_unparked()
+            case Release(wait=True) if self.machine.memory.read_u32(self._abi.bp_desc + layout.DESC_REFS):
+                handlers = (cpu for cpu in cpus if self.active.handling(cpu))
                 return tuple(handlers) or tuple(cpus)
         return ()
 
@@ -296,7 +294,7 @@ class TextPoke:
         after = self.protocol.after(progress, len(batch), done)
         if after is None:
             self._go_to(None, None)
-            self.machine.focus = frozenset()
+            self.active.end()
         else:
             self._go_to(batch, after)
 
@@ -306,17 +304,23 @@ class TextPoke:
         """Step 0 of text_poke_bp_batch: the vector, its count, one reference."""
         memory = self.machine.memory
         if self.protocol.claims:
-            memory.write(layout.TP_VEC, self._entries(batch).tobytes())
-            memory.write_u64(self._skip_mode, self.protocol.handler == "skip")
-            memory.write_u64(self._desc + layout.DESC_VEC, layout.TP_VEC)
-            memory.write_u32(self._desc + layout.DESC_NR_ENTRIES, len(batch))
-            memory.write_u32(self._desc + layout.DESC_REFS, 1)
+            memory.write(self._abi.tp_vec, self._entries(batch).tobytes())
+            self._set_skip_mode()
+            memory.write_u64(self._abi.bp_desc + layout.DESC_VEC, self._abi.tp_vec)
+            memory.write_u32(self._abi.bp_desc + layout.DESC_NR_ENTRIES, len(batch))
+            memory.write_u32(self._abi.bp_desc + layout.DESC_REFS, 1)
         self._set_gate()
         number = self.state.number + 1
         self.state = PokeState(batch, Progress(), number, self.state.variant, self.state.guest_gate)
-        self.machine.focus = frozenset(batch.addresses)
+        self.active.begin(frozenset(batch.addresses), batch.width)
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
+
+    def _set_skip_mode(self) -> None:
+        skip = self.protocol.handler == "skip"
+        if skip or self._abi.int3_skip_mode is not None:
+            mode = needed(self._abi.int3_skip_mode, "handler that skips a site")
+            self.machine.memory.write_u64(mode, skip)
 
     def _set_gate(self) -> None:
         """A protocol may ask for a trap gate at #BP; for any other the gate is as the guest has made it."""
@@ -324,7 +328,7 @@ class TextPoke:
         wanted = TRAP_GATE if self.protocol.gate == "trap" else own
         if wanted is None or (wanted == TRAP_GATE and own is not None):
             return
-        address = layout.IDT_BASE + 16 * layout.VECTOR_BP
+        address = self.machine.cpus[0].idt()[0] + 16 * VECTOR_BP
         word = self.machine.memory.read_u64(address)
         self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
         self.state = self.state._replace(guest_gate=None if own is not None else word >> 40 & 0xF)
@@ -361,8 +365,7 @@ class TextPoke:
         place = slice(int(offsets.flat[0]), int(offsets.flat[0]) + len(stored))
         old = code.memory[place].tobytes()
         code.store_at(offsets.ravel(), values.ravel())
-        self.machine.torn = self._torn(batch, every)
-        self.machine.note_strays(batch.addresses)
+        self.active.torn = self._torn(batch, every)
         new = code.memory[place].tobytes()
         return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new)]
 
@@ -380,26 +383,17 @@ class TextPoke:
         return bool(np.count_nonzero(whole) < count)
 
     def _send_sync(self, phase: Phase) -> list[Event]:
-        machine = self.machine
-        cpus = tuple(range(len(machine.cpus)))
-        machine.ask_all_to_sync()
-        machine.clock += IPI_PRICE
-        return [SyncSent(phase=phase.name, cpus=cpus)]
+        self.smp.sync_on_each_cpu()
+        self.machine.clock += IPI_PRICE
+        return [SyncSent(phase=phase.name, cpus=tuple(range(len(self.machine.cpus))))]
 
     def _park(self, where: str) -> list[Event]:
-        machine = self.machine
-        cpus = tuple(range(len(machine.cpus)))
-        for cpu in cpus:
-            machine.set_percpu(cpu, layout.PCPU_STOP, PARK_IN_THREAD if where == "thread" else PARK_IN_IPI)
-            machine.ask_park(cpu)
-        machine.clock += IPI_PRICE
-        return [ParkAsked(where=where, cpus=cpus)]
+        self.smp.park_all(in_thread=where == "thread")
+        self.machine.clock += IPI_PRICE
+        return [ParkAsked(where=where, cpus=tuple(range(len(self.machine.cpus))))]
 
     def _unpark(self, serialize: bool) -> list[Event]:
-        self.machine.memory.write_u64(self._stop_serialize, serialize)
-        for cpu in range(len(self.machine.cpus)):
-            if self.machine.percpu(cpu, layout.PCPU_STOP):  # else nobody has parked it
-                self.machine.set_percpu(cpu, layout.PCPU_STOP, GO_ON)
+        self.smp.unpark_all(serialize)
         self.machine.clock += ACTION_PRICE
         return [Unparked(serialize=serialize)]
 
@@ -407,7 +401,7 @@ class TextPoke:
         memory = self.machine.memory
         self.machine.clock += ACTION_PRICE
         if not waiting:
-            refs = self._desc + layout.DESC_REFS
+            refs = self._abi.bp_desc + layout.DESC_REFS
             memory.write_u32(refs, (memory.read_u32(refs) - 1) & 0xFFFF_FFFF)
             return []
         return [BatchReleased(batch=self.state.number)]

@@ -30,8 +30,8 @@ from simkernel.events import (
     WordsStored,
 )
 from simkernel.kernel import layout
-from simkernel.machine import Machine
-from simkernel.patching.needs import Memory, Text
+from simkernel.kernel.percpu import PerCpu
+from simkernel.patching.needs import Code, Memory
 from simkernel.patching.plan import Changes, Failure, SiteBytes, Sites, Step, Turn
 from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, TextPoke
 from simkernel.patching.site import Patch
@@ -39,11 +39,6 @@ from simkernel.patching.site import Patch
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
 Verdicts = npt.NDArray[np.uint8]  # (n,)
 NO_VERDICTS: Verdicts = np.empty(0, np.uint8)
-
-
-def _held(text: Text, sites: Sites, like: SiteBytes) -> SiteBytes:
-    """What memory holds at each of the sites, as many bytes as `like` has."""
-    return text.text_sites(sites)[:, : like.shape[1]]
 
 
 def _verdict(verdicts: Verdicts, row: int) -> int:
@@ -67,11 +62,11 @@ class Verify(Step):
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
-        failure = self.mismatch(poke.machine)
+        failure = self.mismatch(poke.machine.code)
         return Turn(price=ACTION_PRICE + TABLE_PRICE * len(self.sites), failure=failure)
 
-    def mismatch(self, text: Text) -> Failure | None:
-        wrong = np.flatnonzero((_held(text, self.sites, self.expected) != self.expected).any(axis=1))
+    def mismatch(self, code: Code) -> Failure | None:
+        wrong = np.flatnonzero((code.rows(self.sites, self.expected.shape[1]) != self.expected).any(axis=1))
         if not len(wrong):
             return None
         row = int(wrong[0])
@@ -92,7 +87,7 @@ class PokeOne(Step):
         events = poke.act(entries)
         return Turn(events, price=0, done=not poke.busy)
 
-    def broken(self, text: Text) -> Failure:
+    def broken(self, code: Code) -> Failure:
         return Failure(errno.EPERM, self.patch.site.address)
 
     def changes(self) -> Changes:
@@ -110,11 +105,11 @@ class _Pokes(Step):
     what: str
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
-    def broken(self, text: Text) -> Failure:
+    def broken(self, code: Code) -> Failure:
         """About the first site that is neither old nor new, else the first that is not new."""
         if not len(self.sites):
             return Failure()
-        actual = _held(text, self.sites, self.old)
+        actual = code.rows(self.sites, self.old.shape[1])
         old, new = ((actual == data).all(axis=1) for data in (self.old, self.new))
         row = int([*np.flatnonzero(~old & ~new), *np.flatnonzero(~new), 0][0])
         return Failure(errno.EPERM, int(self.sites[row]), verdict=_verdict(self.verdicts, row))
@@ -161,7 +156,7 @@ class PokeEarly(_Pokes):
     def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
         first, total = progress or 0, len(self.sites)
         last = min(first + entries, total) if entries else total
-        poke.machine.write_sites(self.sites[first:last], self.new[first:last])
+        poke.machine.code.write_rows(self.sites[first:last], self.new[first:last], fresh=True)
         self.store(poke.machine.memory, first, last)
         price = EARLY_POKE_PRICE * (last - first)
         if last < total:
@@ -186,9 +181,9 @@ class WriteCode(Step):
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
         code = len(self.data) - self.constants
-        poke.machine.write_code(self.address, self.data[:code], self.fresh)
+        poke.machine.code.write(self.address, self.data[:code], self.fresh)
         if self.constants:
-            poke.machine.write_code(self.address + code, self.data[code:], fresh=True)
+            poke.machine.code.write(self.address + code, self.data[code:], fresh=True)
         return Turn([WordsStored(what=self.what, address=self.address, size=len(self.data))])
 
     def code(self) -> tuple[int, bytes]:
@@ -241,12 +236,12 @@ class OnEachCpu(Step):
     def act(self, poke: TextPoke, progress: bool | None, entries: int) -> Turn:
         if progress:
             return Turn([SyncEnded(phase=self.why)], price=0)
-        poke.machine.ask_all_to_sync()
+        poke.smp.sync_on_each_cpu()
         sent = SyncSent(phase=self.why, cpus=tuple(range(len(poke.machine.cpus))))
         return Turn([sent], price=IPI_PRICE, progress=True, done=False)
 
     def waits_for(self, poke: TextPoke, progress: bool | None) -> tuple[int, ...]:
-        return poke.machine.not_synced() if progress else ()
+        return poke.smp.not_synced() if progress else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +258,7 @@ class SyncRcuTasksRude(Step):
     def act(self, poke: TextPoke, progress: tuple[int, ...] | None, entries: int) -> Turn:
         if progress is not None:
             return Turn([RcuTasksRudeDone()], price=0)
-        switches = _switches(poke.machine)
+        switches = _switches(poke.percpu)
         waits: list[Event] = [RcuTasksRudeWait(cpus=self.waits_for(poke, switches))]
         return Turn(waits, progress=switches, done=False)
 
@@ -271,16 +266,16 @@ class SyncRcuTasksRude(Step):
         """The CPUs that have not switched tasks since, and are neither halted nor in user mode."""
         if progress is None:
             return ()
-        machine, now = poke.machine, _switches(poke.machine)
+        machine, now = poke.machine, _switches(poke.percpu)
         same = [cpu for cpu, switches in enumerate(progress) if now[cpu] == switches]
-        current = {cpu: machine.percpu(cpu, layout.PCPU_CURRENT) for cpu in same}
+        current = {cpu: poke.percpu.read(cpu, layout.PCPU_CURRENT) for cpu in same}
         return tuple(cpu for cpu in same if not machine.memory.read_u64(current[cpu] + layout.TASK_IN_USER))
 
 
-def _switches(machine: Machine) -> tuple[int, ...]:
+def _switches(percpu: PerCpu) -> tuple[int, ...]:
     """How often each CPU has switched tasks."""
-    cpus = range(len(machine.cpus))
-    return tuple(machine.percpu(cpu, layout.PCPU_RQ + layout.RQ_NR_SWITCHES) for cpu in cpus)
+    cpus = range(len(percpu.areas))
+    return tuple(percpu.read(cpu, layout.PCPU_RQ + layout.RQ_NR_SWITCHES) for cpu in cpus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from simkernel.kernel import KernelImage
-from simkernel.machine import Machine
+from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
@@ -29,7 +28,7 @@ class Subsystem(Protocol):
     commands: ClassVar[tuple[type[Command], ...]]
 
     @classmethod
-    def of(cls, machine: Machine, image: KernelImage, nop: bytes, log: KernelLog) -> Subsystem:
+    def of(cls, kernel: RunningKernel, nop: bytes, log: KernelLog) -> Subsystem:
         """A subsystem of a machine that is powered on.
 
         Args:

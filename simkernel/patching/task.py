@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from simkernel.errors import LearnerError, OurError
 from simkernel.events import Event, Logged, PlanEnded, PlanStarted
-from simkernel.machine import Machine
+from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.patching.log import KernelLog, Lines
 from simkernel.patching.plan import Failure, Plan, Step
@@ -54,15 +54,17 @@ class TaskState(NamedTuple):
 class PatchingTask:
     """Carries out commands on the machine; `act` takes one action, whenever `ready`."""
 
-    def __init__(self, machine: Machine, variant: Variant, log: KernelLog, subsystems: Sequence[Subsystem]) -> None:
-        self.machine = machine
-        self.poke = TextPoke(machine, variant)
+    def __init__(
+        self, kernel: RunningKernel, variant: Variant, log: KernelLog, subsystems: Sequence[Subsystem]
+    ) -> None:
+        self.machine = kernel.machine
+        self.poke = TextPoke(kernel, variant)
         self.log = log
         self.subsystems = tuple(subsystems)
         self._owners = {kind: number for number, one in enumerate(subsystems) for kind in one.commands}
         self._state = TaskState()
-        self._boot_stage = machine.image.address("boot_stage")
-        self._text_mutex = machine.image.address("text_mutex")
+        self._boot_stage = kernel.image.address("boot_stage")
+        self._text_mutex = kernel.image.address("text_mutex")
 
     # --- what one may ask -------------------------------------------------------------------------------------
 
@@ -174,7 +176,7 @@ class PatchingTask:
             if self._state.failed:
                 raise
             step = self.step
-            events = self._fail(Failure() if step is None else step.broken(self.machine))
+            events = self._fail(Failure() if step is None else step.broken(self.machine.code))
             if not self.poke.busy:
                 self._next_step()
             return events

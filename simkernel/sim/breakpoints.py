@@ -185,7 +185,7 @@ class _Watch:
     def _bytes(self) -> list[bytes]:
         machine = self._simulation.machine
         return [
-            machine.text_read(w.address, w.size)
+            machine.code.read(w.address, w.size)
             if machine.code.map.holds(w.address)
             else machine.memory.read(w.address, w.size)
             for w in self._changes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
+from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.stacks import stacks_from
-from simkernel.machine import Machine
 from simkernel.sim.oops import is_text
 from simkernel.sim.simulation import Simulation
 
@@ -26,15 +26,15 @@ def traces_itself(simulation: Simulation, site: int) -> str:
     )
 
 
-def unreturned(machine: Machine, cpu: int, site: int) -> int:
+def unreturned(kernel: RunningKernel, cpu: int, site: int) -> int:
     """How many calls of a site's function stand on a CPU's stacks, from the site's own call on.
 
     A site stands at its function's start: above what its call has pushed lies the function's own return address. So
     the saved RIP of a `struct pt_regs` does not count, whose neighbour is CS.
     """
-    read = machine.memory.read_u64
+    read = kernel.machine.memory.read_u64
     return sum(
-        read(at) == site + MCOUNT_INSN_SIZE and is_text(machine.image, read(at + 8))
-        for _, places in stacks_from(machine.cpus[cpu].rsp, read)
+        read(at) == site + MCOUNT_INSN_SIZE and is_text(kernel.image, read(at + 8))
+        for _, places in stacks_from(kernel.machine.cpus[cpu].rsp, read)
         for at in places[:-1]
     )

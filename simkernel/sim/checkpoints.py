@@ -17,8 +17,8 @@ import numpy as np
 
 from simkernel.events import Event
 from simkernel.hw.fetch import ViewState
-from simkernel.lane import MachineState
-from simkernel.machine import Machine
+from simkernel.hw.machine import Machine
+from simkernel.hw.state import MachineState
 from simkernel.patching.task import PatchingTask, TaskState
 from simkernel.schedule import ScheduleState
 from simkernel.sim.pages import Pages

@@ -45,7 +45,8 @@ def state_digest(simulation: Simulation) -> str:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())
     feed(out, (simulation.task.state(), simulation.schedule_state))
-    feed(out, (simulation.scheduler, machine.tick_period, machine.code.model, simulation.task.poke.variant.table))
+    feed(out, (simulation.scheduler, machine.interrupts.tick_period, machine.code.model))
+    feed(out, simulation.task.poke.variant.table)
     return out.hexdigest()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simkernel.events import Event
-from simkernel.machine import Machine
+from simkernel.hw.machine import Machine
 from simkernel.patching.commands import Command
 from simkernel.patching.task import PatchingTask
 from simkernel.schedule import Choice, Run, ScheduleState

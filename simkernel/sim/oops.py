@@ -30,8 +30,8 @@ from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.ftrace.needs import symbol_text
 from simkernel.kernel import RELEASE, KernelImage, layout, tasks
+from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.stacks import stack_of, stacks_from
-from simkernel.machine import Machine
 from simkernel.sim.narrate.operands import Instant, mask
 
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
@@ -77,27 +77,34 @@ class Oops:
         return "\n".join(self.lines)
 
 
-def read_oops(machine: Machine) -> Oops | None:
-    """The oops of a machine whose guest has noted one, else None."""
-    image = machine.image
+def read_oops(kernel: RunningKernel) -> Oops | None:
+    """The oops of a kernel that has noted one, else None."""
+    machine, image = kernel.machine, kernel.image
     word = machine.memory.read_u64(image.address("oops_in_progress"))
     if not word or word > len(machine.cpus):
         return None
     cpu = word - 1
-    regs = machine.percpu(cpu, layout.PCPU_OOPS_REGS)
+    regs = kernel.percpu.read(cpu, layout.PCPU_OOPS_REGS)
     if not machine.memory.holds(regs, layout.FRAME_SIZE):
         return None
-    return _Report(machine, cpu, regs).oops()
+    return _Report(kernel, cpu, regs).oops()
 
 
 class _Report:
     """One oops, printed part by part in Linux's order."""
 
-    def __init__(self, machine: Machine, cpu: int, regs: int) -> None:
-        self.machine, self.memory, self.image, self.cpu = machine, machine.memory, machine.image, cpu
-        self.vector = machine.percpu(cpu, layout.PCPU_OOPS_VECTOR)
-        self.error = machine.percpu(cpu, layout.PCPU_OOPS_ERROR)
-        self.guard = machine.percpu(cpu, layout.PCPU_OOPS_GUARD)
+    def __init__(self, kernel: RunningKernel, cpu: int, regs: int) -> None:
+        machine = kernel.machine
+        self.machine, self.percpu, self.memory, self.image, self.cpu = (
+            machine,
+            kernel.percpu,
+            machine.memory,
+            kernel.image,
+            cpu,
+        )
+        self.vector = kernel.percpu.read(cpu, layout.PCPU_OOPS_VECTOR)
+        self.error = kernel.percpu.read(cpu, layout.PCPU_OOPS_ERROR)
+        self.guard = kernel.percpu.read(cpu, layout.PCPU_OOPS_GUARD)
         self.cr2 = machine.cpus[cpu].registers()["cr2"]
         names = [name for name in dir(layout) if name.startswith("PT_")]
         self.regs = {name[3:].lower(): self.memory.read_u64(regs + getattr(layout, name)) for name in names}
@@ -128,7 +135,7 @@ class _Report:
 
     def _in_interrupt(self) -> bool:
         """`in_interrupt()` where `oops_end()` asks."""
-        count = self.machine.percpu(self.cpu, layout.PCPU_PREEMPT_COUNT)
+        count = self.percpu.read(self.cpu, layout.PCPU_PREEMPT_COUNT)
         return self.vector == _AS_IN_NMI or bool(count & _INTERRUPT_BITS)
 
     def _afterwards(self) -> str:
@@ -192,7 +199,7 @@ class _Report:
         yield f"#PF: error_code(0x{self.error:04x}) - {reason}"
 
     def _task(self) -> int:
-        return self.machine.percpu(self.cpu, layout.PCPU_CURRENT)
+        return self.percpu.read(self.cpu, layout.PCPU_CURRENT)
 
     def _pid(self) -> int:
         task = self._task()
@@ -204,7 +211,7 @@ class _Report:
 
     def _code(self, address: int, size: int) -> bytes:
         try:
-            return self.machine.text_read(address, size)
+            return self.machine.code.read(address, size)
         except GuestError:
             return b""
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from simkernel.board import TICK_PERIOD
 from simkernel.errors import LearnerError
 from simkernel.hw.fetch import FetchModel
+from simkernel.hw.machine import TICK_PERIOD
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.synthetic import MAX_FUNCTIONS
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse

@@ -15,17 +15,19 @@ from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.events import Event, Stamp, stamp_all
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage, layout
-from simkernel.machine import Machine
+from simkernel.kernel.loader import power_on
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.task import PatchingTask
+from simkernel.patching.words import SiteWords
 from simkernel.schedule import Act, Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
 from simkernel.sim.checkpoints import Checkpoint
 from simkernel.sim.history import HISTORY_BYTES, History
 from simkernel.sim.log import CHOICES, Entry, EventKind, Turns, Window
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.past import Past
+from simkernel.trace.observer import Records
 
 A_RECALL = 4_096  # entries, or events, on either side of a forgotten one that are had again with it
 A_LOOK = 128  # entries of a replay between two looks at its progress
@@ -71,11 +73,15 @@ class Simulation:
         self.image = image
         self.options = options
         self.subsystems = tuple(subsystems)
-        self.machine = Machine(image, options.cpus, options.model, options.tick_period)
+        self.kernel = power_on(image, options.cpus, options.model, options.tick_period)
+        self.machine = self.kernel.machine
         log = KernelLog()
-        parts = [kind.of(self.machine, image, options.protocol.table.nop, log) for kind in subsystems]
-        self.task = PatchingTask(self.machine, options.protocol, log, parts)
+        parts = [kind.of(self.kernel, options.protocol.table.nop, log) for kind in subsystems]
+        self.task = PatchingTask(self.kernel, options.protocol, log, parts)
         self.core = self.subsystem(FtraceCore)
+        records = Records(self.machine.memory, self.kernel.percpu)
+        self.kernel.watch_with([self.task.poke.active], behind=[records])
+        self.site_words = SiteWords(self.machine.code, image.mcount_loc)
         self.scheduler = self._new_schedule()
         state = ScheduleState(random=options.seed)
         self._history = History(self.machine, self.task, state, history_bytes)
@@ -109,7 +115,7 @@ class Simulation:
         bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
         simulation.run_until(cls.booted, bound)
         if not simulation.booted():
-            raise GuestError(f"the kernel has not come up: {simulation.machine.outcome or 'it runs on and on'}")
+            raise GuestError(f"the kernel has not come up: {simulation.machine.halt_reason or 'it runs on and on'}")
         return simulation
 
     def fork(self) -> Simulation:
@@ -145,7 +151,7 @@ class Simulation:
 
     def booted(self) -> bool:
         """True once every CPU runs tasks."""
-        return all(self.machine.percpu(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
+        return all(self.kernel.percpu.read(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
 
     # --- what a schedule may know (schedule.Lanes) ------------------------------------------------------------
 
@@ -270,7 +276,7 @@ class Simulation:
     @property
     def outcome(self) -> str:
         """Why nothing can move any more ("oops on CPU1"); "" while it can."""
-        return self.machine.outcome
+        return self.machine.halt_reason
 
     def step(self, choice: Choice | None = None) -> list[Event]:
         """One history entry: the choice given, else the next one of history, else the schedule's. Returns its events.
@@ -301,7 +307,7 @@ class Simulation:
         return Entry(drawn, False), state
 
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
-        if self.machine.outcome:
+        if self.machine.halt_reason:
             raise GuestError(f"nothing moves any more: {self.outcome}")
         what = entry.what
         if isinstance(what, CHOICES):
@@ -316,7 +322,7 @@ class Simulation:
         """Note an entry that has happened, and what it did."""
         if events:
             stamp_all(events, Stamp(self.position, self.machine.clock, *self.task.poke.during))
-        self._history.close(entry, drawn, events, self.machine.outcome)
+        self._history.close(entry, drawn, events, self.machine.halt_reason)
         return events
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:

@@ -23,7 +23,8 @@ from simkernel.ftrace import records as rec
 from simkernel.hw.fetch import View
 from simkernel.kernel import layout
 from simkernel.kernel.stacks import stack_of
-from simkernel.patching.poke import GO_ON, PARKED, Batch
+from simkernel.patching.poke import Batch
+from simkernel.patching.words import SiteWords
 from simkernel.protocol import NEW, OLD, Phase, Write
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
@@ -82,8 +83,7 @@ def validate_phase(simulation: Simulation, sites: Sequence[int] | None = None) -
 
 
 def _memory_as_the_table_says(simulation: Simulation, batch: Batch, name: str) -> Verdict | None:
-    words = simulation.machine.text_words(batch.sites)
-    now = _of_sites(batch, words.view(np.uint8).reshape(-1, 8)[:, : batch.width])
+    now = _of_sites(batch, simulation.machine.code.rows(batch.sites, batch.width))
     expected = _of_sites(batch, _expected(simulation, batch))
     wrong = np.argwhere(now != expected)
     if not len(wrong):
@@ -129,8 +129,7 @@ def _cpu_problems(
     code = simulation.machine.code
     chosen = range(len(batch)) if sites is None else np.flatnonzero(np.isin(batch.sites, _array(sites))).tolist()
     for cpu in range(len(simulation.machine.cpus)):
-        waits = simulation.machine.percpu(cpu, layout.PCPU_STOP) in (PARKED, GO_ON)
-        if waits and not simulation.machine.on_nmi_stack(cpu):
+        if simulation.kernel.smp.parked(cpu) and not simulation.machine.on_nmi_stack(cpu):
             continue  # it runs its waiting loop and no site
         for row in chosen:
             site = int(batch.sites[row])
@@ -155,7 +154,7 @@ def _written_now(simulation: Simulation, row: int) -> bool:
 def _reading(simulation: Simulation, cpu: int, site: int) -> bytes:
     """Model `pieces`: the bytes that the CPU has read of the instruction at the site."""
     machine = simulation.machine
-    return machine.lanes[cpu].reading if machine.cpus[cpu].rip == site else b""
+    return machine.states[cpu].reading if machine.cpus[cpu].rip == site else b""
 
 
 def _mixture(simulation: Simulation, name: str, cpu: int, site: int, one: bytes, old: bytes, new: bytes) -> Verdict:
@@ -213,7 +212,7 @@ def validate_sites(simulation: Simulation) -> Verdict:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites) or not simulation.core.booted:
         return Verdict("sites", True, f"{len(sites)} sites, as built")
-    now = machine.site_words()
+    now = simulation.site_words.in_memory()
     outside = _outside(sites, task.poke.state.batch)
     bad = np.flatnonzero(outside & ~_whole(simulation, sites, now))
     if len(bad):
@@ -221,7 +220,7 @@ def validate_sites(simulation: Simulation) -> Verdict:
         return Verdict("sites", False, f"{_place(simulation, site)} holds {data}: no NOP, no known call", address=site)
     offsets = machine.code.map.offsets(sites)
     for cpu, view in enumerate(machine.code.views):
-        differ = machine.site_words(cpu) != now
+        differ = simulation.site_words.of_cpu(cpu) != now
         for item in view.unsettled:
             left = item.store.offsets if item.taken is None else item.store.offsets[~item.taken]
             at = np.searchsorted(offsets, left, "right") - 1
@@ -265,7 +264,9 @@ def validate_records(simulation: Simulation) -> Verdict:
         return Verdict("records", True, "no records yet")
     ips, flags = core.records.ips, core.records.flags
     machine = simulation.machine
-    now = machine.site_words() if np.array_equal(ips, machine.image.mcount_loc) else machine.text_words(ips)
+    now = (
+        simulation.site_words if np.array_equal(ips, simulation.image.mcount_loc) else SiteWords(machine.code, ips)
+    ).in_memory()
     call = now & 0xFF == insn.CALL
     outside = _outside(ips, task.poke.state.batch)
     bad = np.flatnonzero(outside & (rec.has(flags, rec.FTRACE_FL_ENABLED) != call))
@@ -296,7 +297,7 @@ def validate_stacks(simulation: Simulation) -> Verdict:
     machine = simulation.machine
     bases: dict[int, int] = {}
     for cpu, engine in enumerate(machine.cpus):
-        if not machine.percpu(cpu, layout.PCPU_ONLINE):
+        if not simulation.kernel.percpu.read(cpu, layout.PCPU_ONLINE):
             continue
         stack = stack_of(engine.rsp)
         if stack is None:

@@ -77,7 +77,11 @@ class Ring:
 
     def under_way(self, memory: Memory) -> bool:
         """True where a record is reserved and not yet written."""
-        return not self.raw(memory)[1].all()
+        base = layout.RING_BASE + self.cpu * layout.RING_STRIDE + layout.REC_FLAGS
+        return any(
+            memory.read_u32(base + number % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE) & ~BITS != _flags_of(number)
+            for number in range(self.first, self.head)
+        )
 
     def records(self, memory: Memory) -> list[Record]:
         """The written records, oldest first."""

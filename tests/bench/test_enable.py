@@ -25,7 +25,7 @@ def enable(simulation: Simulation) -> float:
     seen, sites = Counter(map(type, events)), simulation.image.mcount_loc
     assert seen[SyncAnswered] == CPUS * seen[SyncSent]
     assert seen[BatchStarted] >= len(sites) // TP_VEC_MAX and seen[SyncSent] >= 3 * seen[BatchStarted]
-    assert np.all(simulation.machine.text_sites(sites)[:, 0] == insn.CALL)
+    assert np.all(simulation.machine.code.rows(sites, 5)[:, 0] == insn.CALL)
     return took
 
 

@@ -11,8 +11,8 @@ from simkernel import insn
 from simkernel.hw.exceptions import deliver
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.loader import power_on
 from simkernel.kernel.sources import guest_sources
-from simkernel.machine import Machine
 from tests.bench.table import Table
 
 BOOT = 2_000_000  # instructions, more than boot takes
@@ -33,7 +33,7 @@ def workload(image: KernelImage, called: frozenset[int]) -> Counted:
     The CPU runs by itself: the clock word is never set, so it shows how often it was read, in both kernels the same.
     `called`: the addresses at which a call of a traced function begins.
     """
-    machine = Machine(image, 1, FetchModel.INSTANT, tick_period=0)
+    machine = power_on(image, 1, FetchModel.INSTANT, tick_period=0).machine
     cpu, memory, stage, counted = machine.cpus[0], machine.memory, image.address("boot_stage"), Counted()
     for _ in range(BOOT):
         if memory.read_u64(stage) == 1:
@@ -41,7 +41,7 @@ def workload(image: KernelImage, called: frozenset[int]) -> Counted:
         if (fault := cpu.run(1)) is not None:
             deliver(memory, cpu, fault.vector, fault.error)
     sites = image.mcount_loc
-    machine.write_sites(sites, np.tile(np.frombuffer(insn.NOP5, dtype=np.uint8), (len(sites), 1)))
+    machine.code.write_rows(sites, np.tile(np.frombuffer(insn.NOP5, dtype=np.uint8), (len(sites), 1)), fresh=True)
     memory.write_u64(stage, 2)
 
     def note(rip: int) -> None:

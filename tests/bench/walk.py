@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from simkernel import disasm
 from simkernel.hw.engine import Engine
+from simkernel.hw.machine import Machine
 from simkernel.kernel.image import KernelImage
-from simkernel.machine import Machine
 from simkernel.schedule import QUANTUM, Run
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation

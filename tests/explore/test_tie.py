@@ -22,7 +22,7 @@ from simkernel.explore.witness import Witness
 from simkernel.explore.world import Cpu, World
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
-from simkernel.patching.poke import GO_ON, PARKED
+from simkernel.kernel.abi import GO_ON, PARKED
 from simkernel.protocol import Variant, parse
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
 
@@ -125,10 +125,13 @@ class Try:
         self.witness.after(choice, self.simulation.step(choice))
 
     def _parked(self, cpu: int) -> bool:
-        return self.machine.percpu(cpu, layout.PCPU_STOP) == PARKED
+        return self.simulation.kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED
 
     def _waits(self, cpu: int) -> bool:
-        return self.machine.lanes[cpu].ipi_sent is not None and not self.machine.lanes[cpu].int3s
+        return self.machine.states[cpu].ipi_sent is not None and not self._handling(cpu)
+
+    def _handling(self, cpu: int) -> bool:
+        return bool(self.simulation.task.poke.active.handling(cpu))
 
     def _burst(self, cpu: int) -> None:
         for _ in range(self.dice.choice((1, 1, 2, 4, 8))):
@@ -144,10 +147,10 @@ class Try:
 
     def _move(self, cpu: int) -> None:
         dice, machine, site = self.dice, self.machine, self.case.site
-        rip, stop = machine.cpus[cpu].rip, machine.percpu(cpu, layout.PCPU_STOP)
+        rip, stop = machine.cpus[cpu].rip, self.simulation.kernel.percpu.read(cpu, layout.PCPU_STOP)
         if self._waits(cpu):
             self.interrupted_at[cpu] = rip
-        if self._waits(cpu) and not machine.lanes[cpu].reading and dice.random() < 0.8:
+        if self._waits(cpu) and not machine.states[cpu].reading and dice.random() < 0.8:
             self.step(Run(cpu, 1))  # into the interrupt, and out of it, or to where it parks
             self._on(cpu, 4 * HANDLER, lambda: machine.cpus[cpu].rip == rip or self._parked(cpu))
         elif 0 <= rip - site < self.case.size:
@@ -159,8 +162,8 @@ class Try:
                 self.step(Read(cpu, dice.randint(1, left)))
             else:
                 self.step(Run(cpu, 1))
-        elif machine.lanes[cpu].int3s:
-            self._on(cpu, dice.choice((1, 20, 100)), lambda: not machine.lanes[cpu].int3s)
+        elif self._handling(cpu):
+            self._on(cpu, dice.choice((1, 20, 100)), lambda: not self._handling(cpu))
         elif stop == GO_ON:
             run_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at.get(cpu, site))), AROUND)
         elif stop not in (0, PARKED):

@@ -153,7 +153,11 @@ class FakeMachine:
                 return area, address - base
         raise AssertionError(hex(address))
 
-    def text_read(self, address: int, size: int) -> bytes:
+    @property
+    def code(self) -> FakeMachine:
+        return self
+
+    def read(self, address: int, size: int) -> bytes:
         area, at = self._at(address)
         return area[at : at + size].tobytes()
 
@@ -161,9 +165,9 @@ class FakeMachine:
         area, at = self._at(address)
         area[at : at + len(data)] = np.frombuffer(data, dtype=np.uint8)
 
-    def text_sites(self, sites: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-        at = (sites - np.uint64(layout.TEXT_BASE)).astype(np.intp)
-        found: npt.NDArray[np.uint8] = self.areas[0][1][at[:, None] + np.arange(5)]
+    def rows(self, addresses: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uint8]:
+        at = (addresses - np.uint64(layout.TEXT_BASE)).astype(np.intp)
+        found: npt.NDArray[np.uint8] = self.areas[0][1][at[:, None] + np.arange(size)]
         return found
 
     def sites_write(self, sites: npt.NDArray[np.uint64], data: npt.NDArray[np.uint8]) -> None:
@@ -193,7 +197,7 @@ class Setup:
         return int(self.kernel.mcount_loc[self.core.names.names.index(name)])
 
     def site_bytes(self, name: str) -> bytes:
-        return self.machine.text_read(self.site(name), 5)
+        return self.machine.code.read(self.site(name), 5)
 
     def flags(self, name: str) -> int:
         return int(self.core.records.flags[self.core.names.names.index(name)])
@@ -215,7 +219,7 @@ class Setup:
         if failure := step.mismatch(self.machine):
             return self.say(self.core.fail(failure))
         for site, old, new in zip(*step.changes(), strict=True):
-            assert self.machine.text_read(int(site), len(old)) == old.tobytes()
+            assert self.machine.code.read(int(site), len(old)) == old.tobytes()
             self.machine.text_write(int(site), new.tobytes())
         if code := step.code():
             self.machine.text_write(*code)

@@ -93,12 +93,12 @@ def test_the_function_tracer_sends_every_site_to_the_trampoline_of_global_ops(se
     on = rec.FTRACE_FL_ENABLED | rec.FTRACE_FL_TRAMP | rec.FTRACE_FL_TRAMP_EN | rec.FTRACE_FL_TOUCHED
     assert set(setup.core.records.flags.tolist()) == {1 | on}
     inner = setup.kernel.address("ftrace_call")
-    assert call_target(inner, setup.machine.text_read(inner, 5)) == setup.kernel.address("function_trace_call")
+    assert call_target(inner, setup.machine.code.read(inner, 5)) == setup.kernel.address("function_trace_call")
     assert setup.machine.memory.read_u64(setup.kernel.address("function_trace_op")) == fl.ops_slot(0)
     do(setup, SetTracer("nop"))
     assert {target(setup, name) for name in NAMES} == {"nop"}
     assert set(setup.core.records.flags.tolist()) == {rec.FTRACE_FL_TOUCHED}
-    assert call_target(inner, setup.machine.text_read(inner, 5)) == setup.kernel.address("ftrace_stub")
+    assert call_target(inner, setup.machine.code.read(inner, 5)) == setup.kernel.address("ftrace_stub")
 
 
 def test_the_steps_of_the_first_tracer_come_in_linux_s_order(setup: Setup) -> None:
@@ -171,7 +171,7 @@ def test_two_ops_on_one_site_share_ftrace_caller_and_go_back(setup: Setup) -> No
     assert target(setup, "schedule") == "tramp:global_ops"
     assert target(setup, "vfs_read") == "ftrace_caller"
     inner = setup.kernel.address("ftrace_call")
-    assert call_target(inner, setup.machine.text_read(inner, 5)) == setup.kernel.address("arch_ftrace_ops_list_func")
+    assert call_target(inner, setup.machine.code.read(inner, 5)) == setup.kernel.address("arch_ftrace_ops_list_func")
     do(setup, UnregisterOps("count"))
     assert target(setup, "vfs_read") == "tramp:global_ops"
 
@@ -258,7 +258,7 @@ def test_a_page_that_is_used_again_is_synced_before_any_site_calls_it(setup: Set
 def test_a_trampoline_is_ftrace_caller_with_its_ops_built_in(setup: Setup) -> None:
     do(setup, RegisterOps("regs", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS, "schedule"))
     ops = setup.core.state().find("regs")
-    code = setup.machine.text_read(ops.trampoline, ops.trampoline_size)
+    code = setup.machine.code.read(ops.trampoline, ops.trampoline_size)
     start, end = (setup.kernel.address(f"ftrace_regs_caller{part}") for part in ("", "_end"))
     assert len(code) == end - start + 2 + 8
     assert code[-10:-8] == b"\xc3\xcc"

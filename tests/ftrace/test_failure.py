@@ -143,7 +143,7 @@ def test_a_site_that_is_not_as_expected_kills_ftrace_and_nothing_is_patched(setu
 def test_a_call_that_is_not_the_expected_one_names_trampoline_and_count(setup: Setup) -> None:
     do(setup, SetTracer("function"))
     site = setup.site("schedule")
-    good = setup.machine.text_read(site, 5)
+    good = setup.machine.code.read(site, 5)
     setup.machine.text_write(site, NOP5)
     lines = setup.carry_out(setup.core.plan(RegisterOps("count", "ftrace_ops_count", filter="schedule")))
     assert lines[3:6] == [
@@ -162,11 +162,11 @@ def test_a_call_that_is_not_the_expected_one_names_trampoline_and_count(setup: S
 def test_the_tracer_is_set_though_ftrace_is_dead(setup: Setup) -> None:
     """trace_functions.c ignores what register_ftrace_function() and unregister_ftrace_function() return."""
     setup.machine.text_write(setup.site("decay_load"), b"\x90\x90\x90\x90\x90")
-    sites = setup.machine.text_sites(setup.kernel.mcount_loc)
+    sites = setup.machine.code.rows(setup.kernel.mcount_loc, 5)
     for name in ("function", "nop", "nop", "function", "function"):
         do(setup, SetTracer(name))
         assert setup.core.ftrace_disabled and setup.core.state().tracer == name
-        assert (setup.machine.text_sites(setup.kernel.mcount_loc) == sites).all()
+        assert (setup.machine.code.rows(setup.kernel.mcount_loc, 5) == sites).all()
     assert sum("ftrace bug" in line for _, line in setup.core.log.lines) == 1
 
 
@@ -174,11 +174,11 @@ def test_a_tracer_that_cannot_be_unregistered_is_no_longer_the_tracer_and_the_bu
     do(setup, SetTracer("function"))
     setup.machine.text_write(setup.site("decay_load"), b"\x90\x90\x90\x90\x90")
     setup.machine.memory.write_u64(layout.PERCPU_BASE + layout.PCPU_RING_HEAD, 5)
-    sites = setup.machine.text_sites(setup.kernel.mcount_loc)
+    sites = setup.machine.code.rows(setup.kernel.mcount_loc, 5)
     do(setup, SetTracer("nop"))
     assert setup.core.ftrace_disabled and setup.core.state().tracer == "nop"
     assert setup.machine.memory.read_u64(layout.PERCPU_BASE + layout.PCPU_RING_TAIL) == 5, "tracing_reset_online_cpus()"
-    assert (setup.machine.text_sites(setup.kernel.mcount_loc) == sites).all()
+    assert (setup.machine.code.rows(setup.kernel.mcount_loc, 5) == sites).all()
 
 
 SCRIPT: list[Command] = [

@@ -119,7 +119,7 @@ def check_against(setup: Setup, model: Model) -> None:
         }
         assert flags & ~rec.FTRACE_REF_MAX == sum(bit for bit, on in wanted.items() if on), name
     inner = {
-        setup.kernel.find(call_target(at, setup.machine.text_read(at, 5)) or 0)
+        setup.kernel.find(call_target(at, setup.machine.code.read(at, 5)) or 0)
         for at in (setup.kernel.address("ftrace_call"), setup.kernel.address("ftrace_regs_call"))
     }
     names = list(model.ops)

@@ -122,15 +122,15 @@ def test_a_page_that_is_used_again_runs_its_old_code_until_a_sync(image: KernelI
     stop_at(simulation, WriteTrampoline)
     step = simulation.task.step
     assert isinstance(step, WriteTrampoline) and not step.fresh
-    assert simulation.machine.text_read(step.address, 16) == simulation.machine.view_read(0, step.address, 16)
+    assert simulation.machine.code.read(step.address, 16) == simulation.machine.code.view_read(0, step.address, 16)
     simulation.step(Act())
     assert isinstance(simulation.task.step, OnEachCpu)
     code = len(step.data) - 8
-    assert simulation.machine.text_read(step.address, code) == step.data[:code]
-    assert simulation.machine.view_read(0, step.address, code) != step.data[:code]
+    assert simulation.machine.code.read(step.address, code) == step.data[:code]
+    assert simulation.machine.code.view_read(0, step.address, code) != step.data[:code]
     if synced:
         assert simulation.run_until(lambda s: not isinstance(s.task.step, OnEachCpu), 1_000_000)
-        assert simulation.machine.view_read(0, step.address, code) == step.data[:code]
+        assert simulation.machine.code.view_read(0, step.address, code) == step.data[:code]
     assert callee(simulation, step.address) == ("function_trace_call" if synced else "ftrace_ops_count")
 
 
@@ -187,7 +187,7 @@ def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(cpus=2, tick_period=20_000), image)
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="do_idle"))
     done(simulation)
-    ops, machine = simulation.core.state().find("count"), simulation.machine
+    ops = simulation.core.state().find("count")
     assert run_to(simulation, simulation.step, 1, ops.trampoline + 7, 4_000_000)
     simulation.do(UnregisterOps("count"))
     for _ in range(10_000):
@@ -195,7 +195,7 @@ def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
             simulation.step(Act())
         elif 0 in simulation.task.waits_for() or simulation.task.holdouts():
             simulation.step(Run(0, 20))
-        elif machine.percpu(1, layout.PCPU_CSD):
+        elif simulation.kernel.percpu.read(1, layout.PCPU_CSD):
             simulation.step(Run(1, 1))  # only to its answer: the interrupt will return to the trampoline
         else:
             break

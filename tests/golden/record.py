@@ -6,7 +6,7 @@ are taken through `Simulation` alone, so that they stay comparable while the par
 
     python -m tests.golden.record            every run again; exit code 1 where one differs, with the first stretch
     python -m tests.golden.record --write    write the file anew (the commit says which runs change, and why)
-    python -m tests.golden.record --run 17   only that run
+    python -m tests.golden.record --run 17   only that run, also with --write
 """
 
 from __future__ import annotations
@@ -236,7 +236,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--run", type=int)
     asked = parser.parse_args(arguments)
     if asked.write:
-        lines = [line_of(carried_out(golden)) for golden in combinations()]
+        if asked.run is not None:
+            kept = read()
+            kept[asked.run] = carried_out(kept[asked.run])
+            lines = [line_of(golden) for golden in kept]
+        else:
+            lines = [line_of(carried_out(golden)) for golden in combinations()]
         FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return 0
     differ = 0

@@ -14,7 +14,10 @@ from simkernel import insn
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, create_trampoline
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
-from simkernel.machine import Machine
+from simkernel.kernel.loader import power_on
+from simkernel.kernel.running import RunningKernel
+from simkernel.patching.poke import TextPoke
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Nmi, Run
 
 CORE = "macros structs calling head init fork entry int3 traps smp apic switch ftrace_64 trace_recursion trace".split()
@@ -36,17 +39,18 @@ class CoreKernel:
     model: FetchModel = FetchModel.INSTANT
     tick_period: int = 2_000
     ibt: bool = False
-    machine: Machine = field(init=False)
+    running: RunningKernel = field(init=False)
 
     def __post_init__(self) -> None:
         self.image = core_image(self.ibt)
-        self.machine = Machine(self.image, self.cpus, self.model, self.tick_period)
+        self.running = power_on(self.image, self.cpus, self.model, self.tick_period)
+        self.machine, self.smp, self.percpu = self.running.machine, self.running.smp, self.running.percpu
         stage = self.image.address("boot_stage")
         while self.machine.memory.read_u64(stage) != 1:
             self.machine.step(Run(0, 100))
         sites = self.image.mcount_loc
         nops = np.tile(np.frombuffer(insn.NOP5, dtype=np.uint8), (len(sites), 1))
-        self.machine.write_sites(sites, nops)
+        self.machine.code.write_rows(sites, nops, fresh=True)
         self.machine.memory.write_u64(stage, 2)
 
     # --- running ------------------------------------------------------------------------------------------------
@@ -58,7 +62,7 @@ class CoreKernel:
 
     def online(self) -> CoreKernel:
         """Run until every CPU runs its scheduler."""
-        while not all(self.machine.percpu(cpu, layout.PCPU_ONLINE) for cpu in range(self.cpus)):
+        while not all(self.percpu.read(cpu, layout.PCPU_ONLINE) for cpu in range(self.cpus)):
             self.run(1)
         return self
 
@@ -84,6 +88,12 @@ class CoreKernel:
 
     def nmi(self, cpu: int) -> None:
         self.machine.step(Nmi(cpu))
+
+    def text_poke(self) -> TextPoke:
+        """A driver of batches by the int3 protocol, which watches the machine from now on."""
+        poke = TextPoke(self.running, Variant(INT3_PROTOCOL))
+        self.running.watch_with([poke.active])
+        return poke
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -133,16 +143,16 @@ class CoreKernel:
         number = (ops - layout.FTRACE_OPS_BASE) // layout.FTRACE_OPS_SIZE
         address = layout.TRAMP_BASE + number * layout.PAGE_SIZE
         code, _ = create_trampoline(self.machine, self.image, address, ops, self.image.address(func), regs)
-        self.machine.write_code(address, code, fresh=True)
+        self.machine.code.write(address, code, fresh=True)
         return address
 
     def inner_call(self, func: str) -> None:
         """Both shared trampolines call `func`."""
         for regs in (False, True):
             call = CallerCode.of(self.image, regs).call
-            self.machine.write_code(call, call_bytes(call, self.image.address(func)), fresh=True)
+            self.machine.code.write(call, call_bytes(call, self.image.address(func)), fresh=True)
 
     def call_from(self, name: str, target: int) -> None:
         """A site becomes a call of `target`, for every CPU at once."""
         site = self.site(name)
-        self.machine.write_code(site, call_bytes(site, target), fresh=True)
+        self.machine.code.write(site, call_bytes(site, target), fresh=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
-from simkernel.patching.poke import GO_ON, PARK_IN_THREAD, PARKED
+from simkernel.kernel.abi import GO_ON, PARK_IN_THREAD, PARKED
 from tests.guest.whole_kernel import MASK, C, WholeKernel
 
 LOAD_AVG_PERIOD, LOAD_AVG_MAX = 32, 47742
@@ -396,11 +396,11 @@ def interrupts(kernel: WholeKernel) -> None:
     assert after == tuple(count + 1 for count in before)
     word = layout.PERCPU_BASE + layout.PCPU_CSD
     put(kernel, word, 1)
-    kernel.machine.ask_sync(0)
+    kernel.smp.ask_sync(0)
     assert kernel.irets_until_zero(word) > 0, "PCPU_CSD was answered without a serializing instruction"
     stop = layout.PERCPU_BASE + layout.PCPU_STOP
     put(kernel, stop, PARK_IN_THREAD)
-    kernel.machine.ask_park(0)
+    kernel.smp.ask_park(0)
     assert kernel.until(stop, PARKED), "did not park"
     put(kernel, stop, GO_ON)
     assert kernel.until(stop, 0), "did not go on"

@@ -19,7 +19,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.insn import is_iret
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.image import Segment
-from simkernel.machine import Machine
+from simkernel.kernel.loader import power_on
 from simkernel.schedule import Nmi, Run
 
 BOOT_ROUNDS = 2_000  # of 100 instructions: several times what boot takes
@@ -90,7 +90,8 @@ class WholeKernel:
 
     def __init__(self, image: KernelImage, cpus: int = 2, tick_period: int = 10_000) -> None:
         self.image, self.cpus = image, cpus
-        self.machine = Machine(image, cpus, FetchModel.INSTANT, tick_period)
+        self.running = power_on(image, cpus, FetchModel.INSTANT, tick_period)
+        self.machine, self.smp = self.running.machine, self.running.smp
         stage = image.address("boot_stage")
         for _ in range(BOOT_ROUNDS):
             if self.machine.memory.read_u64(stage) == 1 or self.oopsed():
@@ -99,7 +100,9 @@ class WholeKernel:
         else:
             raise AssertionError(f"boot stands at {image.symbolize(self.machine.cpus[0].rip)}")
         sites = image.mcount_loc
-        self.machine.write_sites(sites, np.tile(np.frombuffer(insn.NOP5, dtype=np.uint8), (len(sites), 1)))
+        self.machine.code.write_rows(
+            sites, np.tile(np.frombuffer(insn.NOP5, dtype=np.uint8), (len(sites), 1)), fresh=True
+        )
         self.machine.memory.write_u64(stage, 2)
 
     # --- running ------------------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ class WholeKernel:
         """Step CPU0 until a word is 0; how many IRETs it has run on the way."""
         irets = 0
         for _ in range(limit):
-            irets += is_iret(self.machine.view_read(0, self.machine.cpus[0].rip, 2))
+            irets += is_iret(self.machine.code.view_read(0, self.machine.cpus[0].rip, 2))
             self.machine.step(Run(0, 1))
             if self.u64(word) == 0:
                 return irets
@@ -146,7 +149,7 @@ class WholeKernel:
         return any(self.u64(task.address + layout.TASK_ON_RQ) for task in self.tasks())
 
     def oopsed(self) -> bool:
-        return self.word("oops_in_progress") != 0 or bool(self.machine.outcome)
+        return self.word("oops_in_progress") != 0 or bool(self.machine.halt_reason)
 
     # --- looking ------------------------------------------------------------------------------------------------
 

@@ -25,16 +25,16 @@ def stepped(workload: Workload) -> Counter[int]:
     machine = workload.simulation.machine
     cpu = machine.cpus[0]
     executed: Counter[int] = Counter()
-    machine.tick_period = machine.clock = LATE
+    machine.interrupts.tick_period = machine.clock = LATE
     machine.begin(Run(0, 1))  # the timer interrupt is taken; no instruction has run
-    machine.tick_period = 0
+    machine.interrupts.tick_period = 0
     while True:
         executed[cpu.rip] += 1
         machine.advance(1)
         machine.finish()
         if machine.asleep(0):
             return executed
-        machine.clock = machine.percpu(0, layout.PCPU_CLOCK)
+        machine.clock = workload.simulation.kernel.percpu.read(0, layout.PCPU_CLOCK)
         machine.begin(Run(0, 1))
 
 
@@ -126,7 +126,7 @@ def test_the_same_workload_every_time() -> None:
 def test_a_variant_names_what_its_sites_call(name: str) -> None:
     workload = made(name)
     for site in workload.sites:
-        call = next(iter(disasm.decode(workload.simulation.machine.text_read(site, MCOUNT_INSN_SIZE), site)))
+        call = next(iter(disasm.decode(workload.simulation.machine.code.read(site, MCOUNT_INSN_SIZE), site)))
         assert call.target is not None
         assert VARIANTS[name].what.endswith(f"  call {code_name(workload.image, call.target).partition(' at ')[0]}")
 

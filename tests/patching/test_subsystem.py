@@ -95,7 +95,7 @@ def test_its_control_file_is_among_those_of_the_others(simulation: Simulation) -
 def test_history_goes_back_and_forwards_over_its_change(
     simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simkernel.sim.simulation.CHECKPOINT_ENTRIES", 16)
+    monkeypatch.setattr("simkernel.sim.history.CHECKPOINT_ENTRIES", 16)
     before, dark = simulation.position, state_digest(simulation)
     simulation.do(Light("schedule"))
     assert simulation.run_until(lambda now: now.task.poke.busy, 1_000_000)
@@ -163,8 +163,8 @@ def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simula
 def test_a_site_of_two_bytes_is_verified_by_two(simulation: Simulation) -> None:
     at = np.array([site("schedule")], np.uint64)
     good, bad = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (b"\x0f\x1f", b"\x66\x90"))
-    assert Verify(at, good).mismatch(simulation.machine) is None
-    assert Verify(at, bad).mismatch(simulation.machine) == Failure(errno.EINVAL, site("schedule"), b"\x66\x90")
+    assert Verify(at, good).mismatch(simulation.machine.code) is None
+    assert Verify(at, bad).mismatch(simulation.machine.code) == Failure(errno.EINVAL, site("schedule"), b"\x66\x90")
 
 
 # --- no closed union -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from simkernel import insn
 from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched, Unparked
 from simkernel.kernel import layout
-from simkernel.patching.poke import PARKED as PARKED_WORD
+from simkernel.kernel.abi import PARKED as PARKED_WORD
 from simkernel.patching.poke import Batch, TextPoke
 from simkernel.protocol import Park, SyncCores
 from simkernel.sim.simulation import Simulation
@@ -114,7 +114,7 @@ class Coverage:
                 case Switched():
                     self._switched(cpu)
         self._resumed[cpu] = next((event.resume for event in events if isinstance(event, Int3Done)), 0)
-        lane = self.simulation.machine.lanes[cpu]
+        lane = self.simulation.machine.states[cpu]
         if lane.ipi_sent is not None and not self.simulation.machine.interrupts_on(cpu):
             self.bins[f"IPI had to wait: interrupts were off on CPU{cpu}"] += 1
 
@@ -153,7 +153,7 @@ class Coverage:
         if event.vector == layout.VECTOR_NMI:
             self.bins["NMI inside the int3 handler"] += _inside(at, self._handler)
             self.bins["NMI inside a trampoline"] += self._in_trampoline(at)
-            if self.simulation.machine.percpu(cpu, layout.PCPU_STOP) == PARKED_WORD and _inside(at, self._parked):
+            if self.simulation.kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED_WORD and _inside(at, self._parked):
                 self.bins[f"NMI to a CPU parked {self._how_parked()}, {gap_now(self.simulation.task.poke)}"] += 1
             top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + layout.NMI_STACK_TOP
             flags = self.simulation.machine.memory.read_u64(top - 0x18)  # in the frame: SS, RSP, RFLAGS, ...
@@ -166,7 +166,7 @@ class Coverage:
                 at in self._sites,
             )
             place = next((name for name, there in zip(PREEMPTED, places, strict=True) if there), "")
-            task = self.simulation.machine.lanes[cpu].task
+            task = self.simulation.kernel.percpu.read(cpu, layout.PCPU_CURRENT)
             self._interrupted[cpu] = place, task, self._preemptions(task)
 
     def _switched(self, cpu: int) -> None:

@@ -172,7 +172,7 @@ class Stress:
 
     def _died(self) -> Problem:
         """Of what the kernel has died."""
-        oops = read_oops(self.simulation.machine)
+        oops = read_oops(self.simulation.kernel)
         if oops and oops.vector == layout.VECTOR_BP and self._record.is_lost():
             return Problem(UNCLAIMED, self.simulation.outcome)
         return Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", self.simulation.outcome)

@@ -51,7 +51,7 @@ class Mutation:
 
 def _text(simulation: Simulation, address: int, data: bytes) -> None:
     """The guest's text is another one, for every CPU."""
-    simulation.machine.write_code(address, data, fresh=True)
+    simulation.machine.code.write(address, data, fresh=True)
 
 
 # --- the guest ----------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def list_function_without_hash_test(simulation: Simulation) -> None:
     """arch_ftrace_ops_list_func looks into the hashes as before, and goes on whatever it finds."""
     image = simulation.image
     symbol, lookup = image.symbol("arch_ftrace_ops_list_func"), image.address("ftrace_lookup_ip")
-    code = list(disasm.decode(simulation.machine.text_read(symbol.address, symbol.size), symbol.address))
+    code = list(disasm.decode(simulation.machine.code.read(symbol.address, symbol.size), symbol.address))
     asked = [at for at, instruction in enumerate(code) if instruction.is_call and instruction.target == lookup]
     assert len(asked) == 2, "the filter and the notrace hash"
     for at in asked:

@@ -26,11 +26,11 @@ from simkernel import insn
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
-from simkernel.hw.fetch import words_at, words_of_five
+from simkernel.patching.words import words_at
 from simkernel.sim.simulation import Simulation
 
 SITE = insn.CALL_INSN_SIZE
-NOP = words_of_five(np.frombuffer(insn.NOP5, dtype=np.uint8)[None])[0]
+NOP = np.uint64(int.from_bytes(insn.NOP5, "little"))
 Names = frozenset[str]
 NOBODY: Names = frozenset()
 
@@ -93,7 +93,7 @@ class Observer:
     def _look_where_needed(self) -> None:
         """Look at each site that is no NOP to memory or to some CPU, or that a pass under way may count."""
         machine = self.simulation.machine
-        reading = {machine.cpus[cpu].rip for cpu, lane in enumerate(machine.lanes) if lane.reading}
+        reading = {machine.cpus[cpu].rip for cpu, lane in enumerate(machine.states) if lane.reading}
         passing = {each.site for each in self.under_way.values() if each.most or each.shared}
         changing = self._all[self._is_no_nop(machine.code.memory)]
         for view in machine.code.views:
@@ -146,7 +146,7 @@ class Observer:
             self.most[name, ended.site] += 1
 
     def _begin(self, cpu: int, site: int) -> Pass:
-        data = self.simulation.machine.view_read(cpu, site, SITE)
+        data = self.simulation.machine.code.view_read(cpu, site, SITE)
         if data[0] != insn.INT3:
             return self._what_does(cpu, site, data)
         old, new = self._batch_entry(site)

@@ -113,7 +113,7 @@ class Pace:
         if (here := gap_now(poke)) != self._here:
             self._here, self._left = here, self._patience(here)
             self._nmis = [cpu for cpu in self._all if here in self._late and cpu != self._cpu] + [self._cpu]
-        if self._here not in self._late and self._simulation.machine.lanes[self._cpu].int3s:
+        if self._here not in self._late and self._simulation.task.poke.active.handling(self._cpu):
             self._left = 0
         return self._left > 0
 
@@ -122,11 +122,11 @@ class Pace:
         if gap not in (*self._gaps, *STILL):
             return 0
         rare = gap in (*self._late, *STILL)
-        return LESS if rare and self._nmi_site not in self._simulation.machine.focus else PATIENCE
+        return LESS if rare and self._nmi_site not in self._simulation.machine.changing.starts else PATIENCE
 
     def _begin(self, batch: int) -> None:
         """Draw where this batch dwells: nowhere, where it is none of sites but of a trampoline's inner call."""
-        focus = self._simulation.machine.focus
+        focus = self._simulation.machine.changing.starts
         self._batch, self._cpu = batch, self._random.choice(self._cpus)
         sites = not self._sites.isdisjoint(focus)
         late = (self._random.choice(self._late),) if self._late else ()

@@ -227,10 +227,10 @@ def test_funccount_loses_nothing() -> None:
 
     simulation = boot(Options())
     carry_out(simulation, Options(), SetTracer("function"))
-    heads = [simulation.machine.percpu(cpu, PCPU_RING_HEAD) for cpu in range(2)]
+    heads = [simulation.kernel.percpu.read(cpu, PCPU_RING_HEAD) for cpu in range(2)]
     counts = Counts(simulation)
     count(simulation, counts, 300_000, lambda text: None)
-    written = sum(simulation.machine.percpu(cpu, PCPU_RING_HEAD) - head for cpu, head in enumerate(heads))
+    written = sum(simulation.kernel.percpu.read(cpu, PCPU_RING_HEAD) - head for cpu, head in enumerate(heads))
     assert written > 2 * 1024, "the buffers have to go round for this to say anything"
     assert counts.lost == 0
     assert 0 <= written - sum(counts.by_site.values()) <= 2, "but for a record of each CPU that is under way"

@@ -60,7 +60,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
             ahead
         )
         if played.simulation.outcome:
-            oops, seen = read_oops(played.simulation.machine), read_oops(simulation.machine)
+            oops, seen = read_oops(played.simulation.kernel), read_oops(simulation.kernel)
             assert oops is not None and oops == seen and oops.text in "\n".join(said)
         assert not any("holds bash-201 back" in line for line in said)
         count += 1

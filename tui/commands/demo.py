@@ -142,7 +142,7 @@ def finish(narrator: Narrator, options: Options) -> None:
     if simulation.outcome:
         from simkernel.sim.oops import read_oops
 
-        oops = read_oops(simulation.machine)
+        oops = read_oops(simulation.kernel)
         narrator.say("" if oops is None else f"\n{oops.text}\n\n{oops.afterwards}\n")
     check_alive(simulation)
     if not simulation.task.idle:
@@ -170,7 +170,7 @@ def traced_on_two(simulation: Simulation) -> bool:
     cpus = range(simulation.options.cpus)
     wanted = min(2, simulation.options.cpus)
     return simulation.run_until(
-        lambda now: sum(now.machine.percpu(cpu, PCPU_RING_HEAD) > 0 for cpu in cpus) >= wanted, TRACED_INSTRUCTIONS
+        lambda now: sum(now.kernel.percpu.read(cpu, PCPU_RING_HEAD) > 0 for cpu in cpus) >= wanted, TRACED_INSTRUCTIONS
     )
 
 

@@ -52,7 +52,7 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     simulation, image = stepper.simulation, stepper.image
     sites = np.asarray(image.mcount_loc, dtype=np.uint64)
     flags = simulation.core.records.flags if simulation.core.booted else np.zeros(len(sites), dtype=np.uint64)
-    data = simulation.machine.text_sites(sites)
+    data = simulation.machine.code.rows(sites, 5)
     calls = Counter(event.ip for event in simulation.log if isinstance(event, TraceWritten))
     names = [symbol.name for symbol in image.functions()]
     chosen: Sequence[int] = range(len(sites))
@@ -77,6 +77,6 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
 def disassembly(stepper: Stepper, name: str, intel: bool = False) -> tuple[str, ...]:
     """A function in memory, in gdb's layout."""
     symbol = stepper.image.symbol(name)
-    code = stepper.simulation.machine.text_read(symbol.address, symbol.size)
+    code = stepper.simulation.machine.code.read(symbol.address, symbol.size)
     decoded = list(disasm.decode(code, symbol.address, "intel" if intel else "att"))
     return tuple(disasm.listing(decoded, symbol.address, stepper.image.symbolize))

@@ -271,7 +271,7 @@ class Mysteries:
 
     def _rows(self) -> tuple[tuple[str, bytes, str], ...]:
         file = self.image.text_of(self.image.symbol(FUNCTION))[:MCOUNT_INSN_SIZE]
-        memory = self.simulation.machine.text_read(self.site, MCOUNT_INSN_SIZE)
+        memory = self.simulation.machine.code.read(self.site, MCOUNT_INSN_SIZE)
         return (("in the file", file, "call __fentry__"), ("in memory", memory, "does nothing"))
 
     def _most_called(self) -> tuple[tuple[str, int], ...]:
@@ -335,7 +335,7 @@ def _fifth(m: Mysteries) -> Said:
 
 
 def _sixth(m: Mysteries) -> Said:
-    first = next(iter(disasm.decode(m.simulation.machine.text_read(m.site, MCOUNT_INSN_SIZE), m.site)))
+    first = next(iter(disasm.decode(m.simulation.machine.code.read(m.site, MCOUNT_INSN_SIZE), m.site)))
     count = "one instruction" if first.size == MCOUNT_INSN_SIZE else "more than one instruction"
     return (
         f"Why is it not slow? Turned off, each function runs {count} more, of {first.size} bytes.",

@@ -136,7 +136,7 @@ class Snapshot:
             moves=_moves(simulation),
             verdicts=verdicts(simulation, _sites_checked(simulation, shown)),
             outcome=simulation.outcome,
-            oops=read_oops(simulation.machine),
+            oops=read_oops(simulation.kernel),
         )
         return now if previous is None else replace(now, changes=changes_of(previous, now))
 

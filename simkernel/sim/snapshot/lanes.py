@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from simkernel import disasm
-from simkernel.board import MAX_INSTRUCTION
 from simkernel.disasm import Instruction
 from simkernel.errors import GuestError
+from simkernel.hw.machine import Machine
+from simkernel.hw.x86 import MAX_INSTRUCTION
 from simkernel.kernel import layout, tasks
 from simkernel.kernel.stacks import stack_of
-from simkernel.machine import Machine
 from simkernel.sim.narrate import instruction_sentence
 from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
@@ -105,15 +105,14 @@ def task_name(machine: Machine, task: int) -> tuple[str, int]:
 def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
     """The lane of a CPU; what differs from `previous` is marked."""
     machine, image = simulation.machine, simulation.image
-    engine, hardware = machine.cpus[cpu], machine.lanes[cpu]
+    kernel, engine, hardware = simulation.kernel, machine.cpus[cpu], machine.states[cpu]
     registers = engine.registers()
     rip = engine.rip
-    task, pid = task_name(machine, machine.percpu(cpu, layout.PCPU_CURRENT))
+    task, pid = task_name(machine, kernel.percpu.read(cpu, layout.PCPU_CURRENT))
     function, offset = function_at(simulation, rip)
     first = next(iter(decoded(machine.next_bytes(cpu), rip, 1)), None)
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
     before = {} if previous is None else {one.name: one.value for one in previous.registers}
-    stop = machine.percpu(cpu, layout.PCPU_STOP)
     code = _code(simulation, cpu, rip, rip - offset, first)
     return Lane(
         cpu=cpu,
@@ -127,10 +126,10 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
         sentence=sentence,
         interrupts_on=machine.interrupts_on(cpu),
         pending=_pending(machine, cpu),
-        asked=hardware.sync_asked or hardware.park_asked,
-        parked=stop in (2, 3),
+        asked=kernel.smp.asked(cpu),
+        parked=kernel.smp.parked(cpu),
         nmi=machine.on_nmi_stack(cpu),
-        handling=tuple(address for address, _ in hardware.int3s),
+        handling=tuple(int3.address for int3 in simulation.task.poke.active.handling(cpu)),
         halted=machine.halted(cpu),
         reading=hardware.reading,
         registers=tuple(Register(n, v, before.get(n, v) != v) for n, v in registers.items()),
@@ -141,7 +140,7 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
 
 
 def _pending(machine: Machine, cpu: int) -> tuple[str, ...]:
-    lane = machine.lanes[cpu]
+    lane = machine.states[cpu]
     found = {"nmi": lane.nmi_sent is not None, "sync": lane.ipi_sent is not None, "tick": machine.tick_due(cpu)}
     return tuple(name for name, is_there in found.items() if is_there)
 
@@ -209,13 +208,13 @@ def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruc
     machine = simulation.machine
     before: tuple[Instruction, ...] = ()
     if 0 < rip - start < _LONGEST_FUNCTION:
-        before = decoded(machine.view_read(cpu, start, rip - start), start)
+        before = decoded(machine.code.view_read(cpu, start, rip - start), start)
         if before and before[-1].address + before[-1].size != rip:
             before = ()
     after = rip + first.size
     end = _end_of(simulation, rip)
     size = min(max(end - after, 0), MAX_INSTRUCTION * LINES_AFTER)
-    behind = decoded(machine.view_read(cpu, after, size), after)[:LINES_AFTER] if size else ()
+    behind = decoded(machine.code.view_read(cpu, after, size), after)[:LINES_AFTER] if size else ()
     shown = (*before[-LINES_BEFORE:], first, *behind)
     return tuple(_line(simulation, one, start, rip) for one in shown)
 

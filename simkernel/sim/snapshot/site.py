@@ -125,7 +125,7 @@ def site_view(simulation: Simulation, address: int) -> SiteView:
         address=address,
         name=code_name(simulation.image, address),
         index=-1 if index is None else index,
-        memory=site_bytes(simulation, address, machine.text_read(address, size)),
+        memory=site_bytes(simulation, address, machine.code.read(address, size)),
         cpus=tuple(_may_run(simulation, cpu, address, size) for cpu in range(len(machine.cpus))),
         old=old,
         new=new,
@@ -140,7 +140,7 @@ def _may_run(simulation: Simulation, cpu: int, address: int, size: int) -> MayRu
     view = machine.code.views[cpu]
     options = view.may_run(machine.code.map.offset(address), size)
     here = machine.cpus[cpu].rip == address
-    reading = machine.lanes[cpu].reading[:size] if here else b""
+    reading = machine.states[cpu].reading[:size] if here else b""
     options = (*((byte,) for byte in reading), *options[len(reading) :])
     data = bytes(values[0] for values in options)
     return MayRun(cpu, options, len(reading), site_bytes(simulation, address, data).text, here)
@@ -164,7 +164,7 @@ def site_map(simulation: Simulation) -> SiteMap:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites):
         return SiteMap(b"")
-    now = simulation.machine.site_words()
+    now = simulation.site_words.in_memory()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
     for state, form in enumerate(rec.call_site(simulation.core.nop).forms):

@@ -15,7 +15,7 @@ import numpy as np
 from simkernel.errors import LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
-from simkernel.machine import Machine
+from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command, Name
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step, Turn
@@ -84,8 +84,8 @@ class Lamps(Subsystem):
         self._state = LampState()
 
     @classmethod
-    def of(cls, machine: Machine, image: KernelImage, nop: bytes, log: KernelLog) -> Lamps:
-        return cls(image, nop)
+    def of(cls, kernel: RunningKernel, nop: bytes, log: KernelLog) -> Lamps:
+        return cls(kernel.image, nop)
 
     def control_files(self) -> Mapping[str, File]:
         return {"lamps": text_file("lamps", "the lamps that are on", self._names)}
