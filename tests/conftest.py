@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from tests import needs
+from tests.prepared import LENDER
 
 # In CI the same examples every time; at a desk new ones each run. No deadline: a first call translates and is slow.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -33,3 +35,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(f"{len(skipped)} skipped, by reason")
         for line in needs.counted(skipped):
             terminalreporter.line(line)
+
+
+@pytest.fixture
+def lent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Steppers start on lent simulations (`tests/prepared.py`); the tests of scenarios prepare their own."""
+    monkeypatch.setattr("tui.stepper.stepper.begin_scenario", LENDER.begin)
+    yield
+    LENDER.take_back()

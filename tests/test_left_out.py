@@ -22,6 +22,7 @@ from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import story_of
 
+pytestmark = pytest.mark.usefixtures("lent")
 DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if died is not None]
 
 

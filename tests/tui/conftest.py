@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-
-from tests.prepared import LENDER
 
 
 @pytest.fixture(autouse=True)
-def lent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Steppers start on lent simulations (`tests/prepared.py`); the tests of scenarios prepare their own."""
-    monkeypatch.setattr("tui.stepper.stepper.begin_scenario", LENDER.begin)
-    yield
-    LENDER.take_back()
+def _on_lent_scenarios(lent: None) -> None: ...
