@@ -19,11 +19,14 @@ from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot.site import site_view
 from simkernel.sim.validate import validate_phase, validate_sites, validate_workload
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
+from tui.plain import site_lines
 
 INT3 = Variant(INT3_PROTOCOL)
+
 BOUND = 200_000  # choices
 CYCLES = 12
 
@@ -202,3 +205,28 @@ def test_a_patch_has_the_size_of_its_site() -> None:
 def test_a_kind_says_what_its_sites_may_hold() -> None:
     forms = [SHORT_LABEL.form(data) for data in (insn.NOPS[2], b"\xeb\x10", b"\xcc\x90")]
     assert [form and form.name for form in forms] == ["NOP", "jump", None]
+
+
+@pytest.mark.parametrize("key", ["key_inside", "key_across", "key_wide"])
+def test_what_is_seen_of_a_site_has_its_size(key: str) -> None:
+    """At each phase of a change of a jump label: the snapshot's bytes, and the lines of plain text made of them."""
+    simulation = running(1, FetchModel.BYTE)
+    patch = label(key)
+    address, size = patch.site.address, patch.site.size
+    plan_patches(simulation, [patch])
+    seen = set()
+    while not simulation.task.idle:
+        simulation.step(Act() if simulation.task.ready() else Run(0, 1))
+        view = site_view(simulation, address)
+        if view.old is None or view.new is None:
+            continue
+        assert (view.size, view.old.data, view.new.data) == (size, patch.old, patch.new)
+        assert view.memory.data == simulation.machine.code.read(address, size)
+        assert [len(cpu.options) for cpu in view.cpus] == [size]
+        assert view.line_break == (1 if key == "key_across" else 0)
+        header, memory, *cpus = site_lines(view)
+        assert header.split() == [f"+{at}" for at in range(size)]
+        assert memory.split()[2 : 2 + size] == [f"{byte:02X}" for byte in view.memory.data]
+        seen.add(view.memory.data)
+    head, tail = bytes((insn.INT3,)), (patch.old[1:], patch.new[1:])
+    assert seen == {patch.old, head + tail[0], head + tail[1], patch.new}

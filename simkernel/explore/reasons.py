@@ -204,7 +204,7 @@ REASONS = (
         (STOPPED, IPI),
         (SAFE,),
     ),
-    Reason("Nobody is parked: five bytes change under running CPUs.", (NO_PARK,), ("torn",)),
+    Reason("Nobody is parked: the bytes change under running CPUs.", (NO_PARK,), ("torn",)),
     Reason(
         "Nobody is parked, and nobody serializes: a CPU may run the old bytes after the end.",
         (NO_PARK,),
@@ -232,7 +232,7 @@ REASONS = (
         (IPI_BARE,),
         (SAFE,),
     ),
-    Reason("Between two of the five stores memory itself holds a mixture.", (BYTE_BY_BYTE,), ("torn",)),
+    Reason("Between two of its stores memory itself holds a torn instruction.", (BYTE_BY_BYTE,), ("torn",)),
     Reason("In this model a store comes to every CPU at once, whole.", (ALL_AT_ONCE,), (SAFE,)),
     Reason(
         "One store is not one event for a CPU that reads instructions: it runs bytes of before and after.",
@@ -257,7 +257,7 @@ REASONS = (
         "call-call",
     ),
     Reason(
-        "Between the two stores memory itself holds a mixture.",
+        "Between the two stores memory itself holds a torn instruction.",
         TWO_STORES,
         ("torn",),
     ),
@@ -269,7 +269,7 @@ REASONS = (
         place="inside",
     ),
     Reason(
-        "Two stores, for the site lies across two aligned words: between them memory holds a mixture.",
+        "Two stores, for the site lies across two aligned words: between them memory holds a torn instruction.",
         (ALIGNED,),
         ("torn",),
         place="across",

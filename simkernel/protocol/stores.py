@@ -1,6 +1,6 @@
 """Plain stores, in this order or that, and no wait.
 
-Several stores crash: between two of them memory holds a mixture. One store may do: where its bytes lie in one aligned
+Several stores crash: between two of them memory is torn. One store may do: where its bytes lie in one aligned
 word, CPUs of today run them as old or as new (`simkernel native patch --protocol atomic8` finds no failure inside a
 line). Java's HotSpot relied on that: it changed the first bytes of a method that others run by one aligned eight-byte
 store (JDK-8294947, openjdk/jdk#11059, 2022) until it gave up to patch there (openjdk/jdk#25764, 2025). Intel's manual

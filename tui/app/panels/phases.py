@@ -36,7 +36,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 class Phases(Panel):
     NAME = "phases"
     HELP = (
-        "The steps in which the five bytes change. A mark says which are done, which one is next or under way (in "
+        "The steps in which the instruction changes. A mark says which are done, which one is next or under way (in "
         "capitals), which come later and which is left out. Enter goes to the next one, Backspace to the one before."
     )
 

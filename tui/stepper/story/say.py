@@ -158,13 +158,13 @@ def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[s
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
     return [
-        f"It read CC at byte 0 of {_name(stepper)}, and so none of the other four bytes.",
+        f"It read CC at byte 0 of {_name(stepper)}, and so no other byte.",
         STAND_IN[stepper.protocol.handler],
     ]
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return ["The batch is the list of places that change now, each with what its five bytes become."]
+    return ["The batch is the list of places that change now, each with what its bytes become."]
 
 
 def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str]:
