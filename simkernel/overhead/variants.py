@@ -27,12 +27,12 @@ COUNTER = "ftrace_ops_count"  # a callback that only counts
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class Beginning:
     """One way in which a function can begin.
 
     Attributes:
         name: on the command line. title, sentence: in words. what: the code, as a listing has it.
-        beginning: assembly in place of `call __fentry__`, "" for nothing; None: the packaged kernel serves.
+        code: assembly in place of `call __fentry__`, "" for nothing; None: the packaged kernel serves.
         extra: assembly that the beginning needs. prepare: brings the booted kernel to it, for functions by a glob.
     """
 
@@ -40,7 +40,7 @@ class Variant:
     title: str
     what: str
     sentence: str
-    beginning: str | None = None
+    code: str | None = None
     extra: str = ""
     prepare: Callable[[Workload, str], None] = lambda workload, glob: None
 
@@ -86,20 +86,20 @@ def _int3(workload: Workload, glob: str) -> None:
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant(
+        Beginning(
             "none",
             "no site",
             "",
             "The functions begin with their own first instruction: a kernel built without -pg.",
-            beginning="",
+            code="",
         ),
-        Variant(
+        Beginning(
             "nop",
             "NOP: tracing off",
             "0f 1f 44 00 00  nopl 0x0(%rax,%rax,1)",
             "The five bytes that ftrace_init() has written over each call: what a Linux kernel runs day by day.",
         ),
-        Variant(
+        Beginning(
             "call",
             "call left in",
             "e8 .. .. .. ..  call __fentry__",
@@ -107,32 +107,32 @@ VARIANTS = {
             "Simplified: Linux without dynamic ftrace compares a pointer there first.",
             prepare=_call_left_in,
         ),
-        Variant(
+        Beginning(
             "mcount",
             "mcount with a frame pointer",
             "push %rbp; mov %rsp,%rbp; call mcount; pop %rbp",
             "gcc -pg without -mfentry: a frame first, then the call. "
             "Simplified: the pop stands at the beginning too, where a compiler puts it before each ret.",
-            beginning="pushq %rbp\nmovq %rsp, %rbp\ncall mcount\npopq %rbp",
+            code="pushq %rbp\nmovq %rsp, %rbp\ncall mcount\npopq %rbp",
             extra="SYM_FUNC_START_NOTRACE mcount\n\tret\nSYM_FUNC_END mcount\n",
         ),
-        Variant(
+        Beginning(
             "flag",
             "test of a flag",
             "cmpb $0x0,trace_flag(%rip); jne trace_slow",
             "What one would write in C: is tracing on? then a branch.",
-            beginning="cmpb $0x0, trace_flag(%rip)\njne trace_slow",
+            code="cmpb $0x0, trace_flag(%rip)\njne trace_slow",
             extra="SYM_FUNC_START_NOTRACE trace_slow\n\tret\nSYM_FUNC_END trace_slow\n"
             ".data\nSYM_DATA_START trace_flag\n\t.quad 0x0\nSYM_DATA_END trace_flag\n.text\n",
         ),
-        Variant(
+        Beginning(
             "nops",
             "five one-byte NOPs",
             "90 90 90 90 90  nop; nop; nop; nop; nop",
             "As many bytes, five times as many instructions.",
             prepare=_write(b"\x90" * len(NOP5)),
         ),
-        Variant(
+        Beginning(
             "function",
             "function tracer on",
             "e8 .. .. .. ..  call ftrace_trampoline",
@@ -141,21 +141,21 @@ VARIANTS = {
             "record.",
             prepare=_function,
         ),
-        Variant(
+        Beginning(
             "two-ops",
             "two ops",
             "e8 .. .. .. ..  call ftrace_caller",
             "A second ops wants the function too: arch_ftrace_ops_list_func() asks each ops whether it does.",
             prepare=_two_ops,
         ),
-        Variant(
+        Beginning(
             "regs",
             "with full registers",
             "e8 .. .. .. ..  call ftrace_trampoline",
             "The same record, by a trampoline like ftrace_regs_caller: it saves all of pt_regs (SAVE_REGS).",
             prepare=_full_registers,
         ),
-        Variant(
+        Beginning(
             "int3",
             "int3",
             "cc .. .. .. ..  int3",
@@ -166,7 +166,7 @@ VARIANTS = {
 }
 
 
-def variant_named(name: str) -> Variant:
+def variant_named(name: str) -> Beginning:
     """The variant of that name; LearnerError with the names there are."""
     try:
         return VARIANTS[name]
@@ -174,19 +174,19 @@ def variant_named(name: str) -> Variant:
         raise LearnerError(f"no variant {name!r}; there are: {', '.join(VARIANTS)}") from None
 
 
-def possible() -> dict[str, Variant]:
+def possible() -> dict[str, Beginning]:
     """The variants that can be made here: all of them, or those that need no assembler."""
-    return {name: one for name, one in VARIANTS.items() if one.beginning is None or asm.available()}
+    return {name: one for name, one in VARIANTS.items() if one.code is None or asm.available()}
 
 
 @cache
 def image_of(name: str) -> KernelImage:
     """The kernel of that variant; LearnerError where it has to be assembled and there is no assembler."""
     variant = variant_named(name)
-    if variant.beginning is None:
+    if variant.code is None:
         return KernelImage.default()
     core, subsystems = guest_sources()
-    sources = [_begun(file, text, variant.beginning) for file, text in (*core, *subsystems)]
+    sources = [_begun(file, text, variant.code) for file, text in (*core, *subsystems)]
     if variant.extra:
         sources.append((f"{name}.S", variant.extra))
     return KernelImage.from_sources(sources, sites=False)

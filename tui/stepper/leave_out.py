@@ -13,14 +13,14 @@ from tui.stepper.stepper import Stepper, Told
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Ablation:
     """What came of it: the stepper where the phase would have come, None where no run failed; in words."""
 
     stepper: Stepper | None
     sentence: str
 
 
-def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None) -> LeftOut:
+def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None) -> Ablation:
     """The scenario without a phase (the one under way where none is named), by the first run that fails.
 
     One stands where the phase would have come; history knows the way from there to the oops.
@@ -33,13 +33,13 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
     failure = left_out.leave_out(scenario, name, told, left_out.SOME)
     if failure is None:
         runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
-        return LeftOut(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
+        return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
     variant = scenario.options.protocol.without(name)
     options = replace(failure.simulation.options, protocol=variant)
     changed = replace(scenario, options=options, near=(), moves=(), ends_with="Oopsed")
     found = Stepper(failure.simulation, changed, stepper.site, failure.begin)
     _to_where_it_would_have_come(found, scenario.table.phase(name))
-    return LeftOut(found, _in_words(name, failure.died, scenario.options.model))
+    return Ablation(found, _in_words(name, failure.died, scenario.options.model))
 
 
 def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
