@@ -9,6 +9,7 @@ from simkernel import insn
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.kernel.loader import power_on
+from simkernel.kernel.toy import toy
 from simkernel.patching.poke import TextPoke
 from simkernel.patching.words import SiteWords, words_at
 from simkernel.protocol import INT3_PROTOCOL, Variant
@@ -18,14 +19,14 @@ from simkernel.schedule import QUANTUM
 def test_a_cpu_within_an_instruction_that_is_being_changed_is_watched_at_each_step_and_no_other() -> None:
     """Its site was five instructions of one byte each when it ran the second; now it is one of five bytes."""
     image = KernelImage.default()
-    kernel = power_on(image, 2, FetchModel.INSTANT)
+    kernel = power_on(toy(image), 2, FetchModel.INSTANT)
     machine, active = kernel.machine, TextPoke(kernel, Variant(INT3_PROTOCOL)).active
     kernel.watch_with([active])
     site, cpu = image.site_of(image.symbol("vfs_read")), machine.cpus[0]
     cpu.transfer(site + 2, cpu.rsp, cpu.flags)
     assert machine.limit(0) == QUANTUM and not active.off_boundary(0)  # nothing is being changed
 
-    active.begin(frozenset((site,)), insn.CALL_INSN_SIZE)
+    active.begin({site: insn.CALL_INSN_SIZE})
     assert (machine.limit(0), machine.limit(1)) == (1, QUANTUM)
     kept = machine.state()
     active.end()
@@ -41,7 +42,7 @@ def test_a_cpu_within_an_instruction_that_is_being_changed_is_watched_at_each_st
 @pytest.mark.parametrize("model", FetchModel)
 def test_site_words_follow_every_change(model: FetchModel) -> None:
     image = KernelImage.default()
-    machine = power_on(image, 2, model).machine
+    machine = power_on(toy(image), 2, model).machine
     sites, code = image.mcount_loc, machine.code
     words = SiteWords(code, sites)
     offsets = code.map.offsets(sites)
@@ -69,6 +70,6 @@ def test_site_words_follow_every_change(model: FetchModel) -> None:
 
 @pytest.mark.parametrize("model", FetchModel)
 def test_a_cpu_that_runs_what_memory_holds_has_no_bytes_of_its_own(model: FetchModel) -> None:
-    machine = power_on(KernelImage.default(), 2, model).machine
+    machine = power_on(toy(KernelImage.default()), 2, model).machine
     own = [view.code is not machine.code.memory for view in machine.code.views]
     assert own == [model in (FetchModel.LINE, FetchModel.BYTE)] * 2

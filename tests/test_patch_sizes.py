@@ -165,7 +165,7 @@ def test_an_entry_is_filled_as_text_poke_loc_init_does(new: bytes, opcode: int, 
     wide = call_patch(ADDRESS + 0x40, insn.NOP5, insn.call(ADDRESS + 0x40, ADDRESS))
     for beside in ([], [wide]):  # alone, and as a row that is padded
         batch = Batch.of([Patch(Site(ADDRESS, len(new), CALL_SITE), b"\x90" * len(new), new), *beside])
-        entry = batch.entries[0]
+        entry = batch.entries(layout.TEXT_BASE)[0]
         assert (int(entry["opcode"]), int(entry["disp"]), int(entry["len"])) == (opcode, disp, len(new))
         assert int(entry["rel_addr"]) == 0x1000 and int(entry["old"]) == 0x90
         assert entry["text"].tobytes() == new.ljust(5, b"\0")
@@ -184,7 +184,7 @@ def test_where_linux_stops_with_bug_a_batch_is_refused(new: str) -> None:
     data = bytes.fromhex(new)
     batch = Batch.of([Patch(Site(ADDRESS, len(data), CALL_SITE), data, data)])
     with pytest.raises(OurError, match=f"knows no instruction {new}"):
-        _ = batch.entries
+        _ = batch.opcodes
 
 
 def test_a_conditional_jump_is_refused_because_the_guest_does_not_emulate_it() -> None:

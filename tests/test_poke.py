@@ -13,6 +13,7 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
+from simkernel.kernel.toy import toy
 from simkernel.patching.commands import UseProtocol
 from simkernel.patching.poke import Batch, TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
@@ -116,7 +117,7 @@ def test_bp_desc_is_laid_out_as_in_linux() -> None:
     assert offsets == (*wanted, ctypes.sizeof(BpPatchingDesc))
     image = KernelImage.default()
     assert image.symbol("bp_desc").size == layout.DESC_SIZE
-    kernel = power_on(image, 1, FetchModel.INSTANT)
+    kernel = power_on(toy(image), 1, FetchModel.INSTANT)
     machine, poke = kernel.machine, TextPoke(kernel, Variant(INT3_PROTOCOL))
     site = int(image.mcount_loc[3])
     machine.code.write(site, insn.NOP5, fresh=True)

@@ -127,8 +127,8 @@ class Machine:
 
     def readable(self, cpu: int) -> int:
         """Model `pieces`: how many bytes of its next instruction the CPU may still read before it runs it."""
-        rip, (starts, size) = self.cpus[cpu].rip, self.changing
-        if self.code.model is not FetchModel.PIECES or not any(rip - k in starts for k in range(size)):
+        rip = self.cpus[cpu].rip
+        if self.code.model is not FetchModel.PIECES or self.changing.around(rip) is None:
             return 0
         if self.halted(cpu):
             return 0
@@ -140,7 +140,7 @@ class Machine:
         if not self.code.views[cpu].unsettled:
             return ()
         rip = self.cpus[cpu].rip
-        return self.code.unsettled_cells(cpu, rip, self.changing.size or disasm.length(self.next_bytes(cpu), rip))
+        return self.code.unsettled_cells(cpu, rip, self.changing.longest or disasm.length(self.next_bytes(cpu), rip))
 
     # --- a step -----------------------------------------------------------------------------------------------
 

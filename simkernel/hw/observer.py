@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from simkernel.events import Event
 from simkernel.hw.state import OpenRun
@@ -39,11 +41,29 @@ class Platform(Protocol):
         ...
 
 
-class Changing(NamedTuple):
-    """Instructions that are being changed: where each begins, and the size in bytes of the longest."""
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """Instructions that are being changed.
 
-    starts: frozenset[int] = frozenset()
-    size: int = 0
+    Attributes:
+        sizes: how many bytes each has, by the address where it begins.
+        longest: the size of the longest; 0: there are none.
+    """
+
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    longest: int = 0
+
+    @classmethod
+    def of(cls, sizes: Mapping[int, int]) -> Changing:
+        """The instructions at these addresses."""
+        return cls(sizes, max(sizes.values(), default=0))
+
+    def around(self, address: int) -> int | None:
+        """Where the instruction begins that an address lies in; None: in none of them."""
+        for start in range(address, address - self.longest, -1):
+            if self.sizes.get(start, 0) > address - start:
+                return start
+        return None
 
 
 class Observer:

@@ -1,7 +1,7 @@
 """The contract between host and guest: what the host must know of a kernel to run, patch and watch it.
 
 A kernel may lie anywhere, name its symbols as it likes and lay out its per-CPU areas in its own way; the host looks at
-it through an `Abi` only. `toy_abi` gives that of the kernel in `guest/*.S`.
+it through an `Abi` only. `toy.py` gives that of the kernel in `guest/*.S`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simkernel.errors import GuestError
-from simkernel.hw.x86 import PAGE_SIZE
-from simkernel.kernel import layout
-from simkernel.kernel.image import KernelImage
-from simkernel.kernel.stacks import Stack, stack_of
+from simkernel.kernel.stacks import Stack
 
 # Values of the word `stop`: the host asks a CPU to park and to go on; the guest says that it is parked, then 0.
 PARK_IN_THREAD, PARK_IN_IPI, PARKED, GO_ON = 1, 0x11, 2, 3
@@ -49,12 +46,14 @@ class Abi:
     """A kernel as the host sees it. Addresses, but for offsets in structs; None: the kernel has none.
 
     Attributes:
+        entry: where a CPU begins, RDI holding its number.
         text: _stext; `text_poke_loc.rel_addr` counts from here.
         percpu: the per-CPU area of CPU 0. stride: from one CPU's to the next.
         words: what is where in such an area.
         task_pid: offset of a task's number in its task_struct.
         ipi_vector: CALL_FUNCTION_VECTOR. timer_vector: LOCAL_TIMER_VECTOR.
         hlt_resume: behind each HLT.
+        nr_cpu_ids: a u64: how many CPUs there are.
         oops_in_progress: a u64, not 0 once the kernel has died.
         bp_desc: the struct bp_patching_desc. tp_vec: the batch, struct text_poke_loc[].
         int3_handler: the code that answers an int3, as (start, end) of each function.
@@ -65,6 +64,7 @@ class Abi:
         stack_of: an RSP -> the stack that it is on.
     """
 
+    entry: int
     text: int
     percpu: int
     stride: int
@@ -79,48 +79,10 @@ class Abi:
     nmi_stack: Callable[[int], range]
     stack_of: Callable[[int], Stack | None]
     task_pid: int = 0
+    nr_cpu_ids: int | None = None
     oops_in_progress: int | None = None
     int3_skip_mode: int | None = None
     stop_serialize: int | None = None
-
-
-def nmi_stack(cpu: int) -> range:
-    """The values of RSP on a CPU's NMI stack, in the toy kernel's memory map."""
-    top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + layout.NMI_STACK_TOP
-    return range(top - PAGE_SIZE + 1, top + 1)
-
-
-def toy_abi(image: KernelImage) -> Abi:
-    """The contract of the kernel in `guest/*.S`, or of its core with a learner's functions."""
-    handlers = [image.symbol(name) for name in ("asm_exc_int3", "exc_int3", "poke_int3_handler")]
-    return Abi(
-        text=layout.TEXT_BASE,
-        percpu=layout.PERCPU_BASE,
-        stride=layout.PERCPU_SIZE,
-        words=PerCpuWords(
-            clock=layout.PCPU_CLOCK,
-            csd=layout.PCPU_CSD,
-            hlt=layout.PCPU_HLT,
-            online=layout.PCPU_ONLINE,
-            stop=layout.PCPU_STOP,
-            current=layout.PCPU_CURRENT,
-            oops_regs=layout.PCPU_OOPS_REGS,
-            oops_vector=layout.PCPU_OOPS_VECTOR,
-        ),
-        ipi_vector=layout.VECTOR_CALL_FUNCTION,
-        timer_vector=layout.VECTOR_TIMER,
-        hlt_resume=frozenset(symbol.address for symbol in image.labels("hlt_resume")),
-        bp_desc=image.address("bp_desc"),
-        tp_vec=layout.TP_VEC,
-        int3_handler=tuple((symbol.address, symbol.address + symbol.size) for symbol in handlers),
-        int3_claimed=image.address("poke_int3_found"),
-        nmi_stack=nmi_stack,
-        stack_of=stack_of,
-        task_pid=layout.TASK_PID,
-        oops_in_progress=image.address("oops_in_progress"),
-        int3_skip_mode=image.address("int3_skip_mode"),
-        stop_serialize=image.address("stop_serialize"),
-    )
 
 
 def needed(word: int | None, what: str) -> int:

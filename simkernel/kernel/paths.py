@@ -26,7 +26,7 @@ class StraightPaths:
         self._code = [s for s in image.segments if s.executable]
         self._sites = {int(site) for site in image.mcount_loc} if len(image.mcount_loc) < 2_000 else None
         self._sorted = image.mcount_loc
-        self._patched = {image.address(name) for name in ("ftrace_call", "ftrace_regs_call")}
+        self._patched = {s.address for s in image.symbols if s.name in ("ftrace_call", "ftrace_regs_call")}
         self.after_sti = image.after_sti
 
     def is_start(self, address: int) -> bool:

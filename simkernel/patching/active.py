@@ -6,6 +6,7 @@ that the handler has ended. Where it would miss something it lets CPUs run one i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -31,10 +32,9 @@ class Int3(NamedTuple):
 
 
 class ActiveState(NamedTuple):
-    """All that `ActiveSites` has to remember; `int3s`: of each CPU, outermost first."""
+    """All that `ActiveSites` has to remember; `sites`: (address, size); `int3s`: of each CPU, outermost first."""
 
-    starts: tuple[int, ...]
-    size: int
+    sites: tuple[tuple[int, int], ...]
     torn: bool
     int3s: tuple[tuple[Int3, ...], ...]
 
@@ -51,9 +51,9 @@ class ActiveSites(Observer):
         self.torn = False
         self._int3s: list[tuple[Int3, ...]] = [()] * len(kernel.machine.cpus)
 
-    def begin(self, starts: frozenset[int], size: int) -> None:
-        """These sites are being changed from now on; the longest has `size` bytes."""
-        self._machine.changing = Changing(starts, size)
+    def begin(self, sizes: Mapping[int, int]) -> None:
+        """Sites are being changed from now on: the size of each, by its address."""
+        self._machine.changing = Changing.of(sizes)
 
     def end(self) -> None:
         """None is being changed from now on."""
@@ -65,15 +65,14 @@ class ActiveSites(Observer):
 
     def off_boundary(self, cpu: int) -> bool:
         """True where a CPU's RIP is inside an instruction that is being changed."""
-        starts, size = self._machine.changing
         rip = self._machine.cpus[cpu].rip
-        return any(rip - k in starts for k in range(1, size))
+        return self._machine.changing.around(rip) not in (None, rip)
 
     # --- the observer ------------------------------------------------------------------------------------------
 
     def limit(self, cpu: int) -> int:
         """One instruction where memory is torn or the CPU is between two instructions of the old code."""
-        return 1 if self.torn or (self._machine.changing.size and self.off_boundary(cpu)) else QUANTUM
+        return 1 if self.torn or self.off_boundary(cpu) else QUANTUM
 
     def closed(self, run: OpenRun) -> list[Event]:
         """What the CPU did at a site; of several instructions only whether handlers are still under way."""
@@ -88,8 +87,8 @@ class ActiveSites(Observer):
 
     def _single(self, cpu: int, run: OpenRun) -> list[Event]:
         events: list[Event] = []
-        starts, size = self._machine.changing
-        if run.rip in starts and run.data[0] != insn.INT3:
+        size = self._machine.changing.sizes.get(run.rip)
+        if size is not None and run.data[0] != insn.INT3:
             events.append(SiteRan(cpu=cpu, site=run.rip, data=run.data[:size]))
         int3s, engine = self._int3s[cpu], self._machine.cpus[cpu]
         if int3s and engine.rip == self._abi.int3_claimed:
@@ -125,9 +124,8 @@ class ActiveSites(Observer):
         return any(start <= address < end for start, end in self._abi.int3_handler)
 
     def state(self) -> ActiveState:
-        starts, size = self._machine.changing
-        return ActiveState(tuple(sorted(starts)), size, self.torn, tuple(self._int3s))
+        return ActiveState(tuple(self._machine.changing.sizes.items()), self.torn, tuple(self._int3s))
 
     def restore(self, state: ActiveState) -> None:
-        self._machine.changing = Changing(frozenset(state.starts), state.size)
+        self._machine.changing = Changing.of(dict(state.sites))
         self.torn, self._int3s = state.torn, list(state.int3s)

@@ -131,14 +131,28 @@ class Batch:
         return np.arange(self.width) < self.sizes[:, None]
 
     @cached_property
-    def entries(self) -> npt.NDArray[Any]:
-        """text_poke_loc_init(): what is published, and what the handler emulates by it (`emulation.py`)."""
+    def _entries(self) -> npt.NDArray[Any]:
         entries = np.zeros(len(self), dtype=TP_LOC)
-        entries["rel_addr"] = (self.sites - np.uint64(layout.TEXT_BASE)).astype(np.int64)
         entries["len"] = self.sizes
         entries["text"][:, : self.width] = self.new
         entries["old"] = self.old[:, 0]
         entries["opcode"], entries["disp"] = emulated(entries["text"], self.sizes)
+        return entries
+
+    @property
+    def opcodes(self) -> npt.NDArray[np.uint8]:
+        """What the handler emulates at each site (n,): `text_poke_loc.opcode` (`emulation.py`)."""
+        opcodes: npt.NDArray[np.uint8] = self._entries["opcode"]
+        return opcodes
+
+    def entries(self, text: int) -> npt.NDArray[Any]:
+        """text_poke_loc_init(): what is published, (n,) of TP_LOC.
+
+        Args:
+            text: _stext of the kernel, from which `rel_addr` counts.
+        """
+        entries = self._entries.copy()
+        entries["rel_addr"] = (self.sites - np.uint64(text)).astype(np.int64)
         return entries
 
     @cached_property
@@ -230,7 +244,7 @@ class TextPoke:
             raise OurError("a batch is begun while another is under way")
         if not 0 < len(batch) <= self.protocol.batched:
             raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
-        if self.protocol.claims and self.protocol.handler == "emulate" and np.isin(batch.entries["opcode"], JCC8).any():
+        if self.protocol.claims and self.protocol.handler == "emulate" and np.isin(batch.opcodes, JCC8).any():
             raise OurError("a batch has a conditional jump, which this kernel's int3 handler does not emulate")
         self._go_to(batch, None)
 
@@ -304,7 +318,7 @@ class TextPoke:
         """Step 0 of text_poke_bp_batch: the vector, its count, one reference."""
         memory = self.machine.memory
         if self.protocol.claims:
-            memory.write(self._abi.tp_vec, self._entries(batch).tobytes())
+            memory.write(self._abi.tp_vec, self._published(batch).tobytes())
             self._set_skip_mode()
             memory.write_u64(self._abi.bp_desc + layout.DESC_VEC, self._abi.tp_vec)
             memory.write_u32(self._abi.bp_desc + layout.DESC_NR_ENTRIES, len(batch))
@@ -312,9 +326,12 @@ class TextPoke:
         self._set_gate()
         number = self.state.number + 1
         self.state = PokeState(batch, Progress(), number, self.state.variant, self.state.guest_gate)
-        self.active.begin(frozenset(batch.addresses), batch.width)
+        self.active.begin(dict(zip(batch.addresses, batch.sizes.tolist(), strict=True)))
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
+
+    def _published(self, batch: Batch) -> npt.NDArray[Any]:
+        return batch.entries(self._abi.text)
 
     def _set_skip_mode(self) -> None:
         skip = self.protocol.handler == "skip"
@@ -332,10 +349,6 @@ class TextPoke:
         word = self.machine.memory.read_u64(address)
         self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
         self.state = self.state._replace(guest_gate=None if own is not None else word >> 40 & 0xF)
-
-    def _entries(self, batch: Batch) -> npt.NDArray[Any]:
-        """What is published of a batch."""
-        return batch.entries
 
     def _places(self, batch: Batch) -> Offsets:
         """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site what follows it."""

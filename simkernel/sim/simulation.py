@@ -16,6 +16,7 @@ from simkernel.events import Event, Stamp, stamp_all
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
+from simkernel.kernel.toy import toy
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
@@ -73,7 +74,7 @@ class Simulation:
         self.image = image
         self.options = options
         self.subsystems = tuple(subsystems)
-        self.kernel = power_on(image, options.cpus, options.model, options.tick_period)
+        self.kernel = power_on(toy(image), options.cpus, options.model, options.tick_period)
         self.machine = self.kernel.machine
         log = KernelLog()
         parts = [kind.of(self.kernel, options.protocol.table.nop, log) for kind in subsystems]

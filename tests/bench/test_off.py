@@ -13,6 +13,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.sources import guest_sources
+from simkernel.kernel.toy import toy
 from tests.bench.table import Table
 
 BOOT = 2_000_000  # instructions, more than boot takes
@@ -33,7 +34,7 @@ def workload(image: KernelImage, called: frozenset[int]) -> Counted:
     The CPU runs by itself: the clock word is never set, so it shows how often it was read, in both kernels the same.
     `called`: the addresses at which a call of a traced function begins.
     """
-    machine = power_on(image, 1, FetchModel.INSTANT, tick_period=0).machine
+    machine = power_on(toy(image), 1, FetchModel.INSTANT, tick_period=0).machine
     cpu, memory, stage, counted = machine.cpus[0], machine.memory, image.address("boot_stage"), Counted()
     for _ in range(BOOT):
         if memory.read_u64(stage) == 1:

@@ -16,6 +16,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.running import RunningKernel
+from simkernel.kernel.toy import toy
 from simkernel.patching.poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Nmi, Run
@@ -43,7 +44,7 @@ class CoreKernel:
 
     def __post_init__(self) -> None:
         self.image = core_image(self.ibt)
-        self.running = power_on(self.image, self.cpus, self.model, self.tick_period)
+        self.running = power_on(toy(self.image), self.cpus, self.model, self.tick_period)
         self.machine, self.smp, self.percpu = self.running.machine, self.running.smp, self.running.percpu
         stage = self.image.address("boot_stage")
         while self.machine.memory.read_u64(stage) != 1:

@@ -20,6 +20,7 @@ from simkernel.insn import is_iret
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.image import Segment
 from simkernel.kernel.loader import power_on
+from simkernel.kernel.toy import toy
 from simkernel.schedule import Nmi, Run
 
 BOOT_ROUNDS = 2_000  # of 100 instructions: several times what boot takes
@@ -90,7 +91,7 @@ class WholeKernel:
 
     def __init__(self, image: KernelImage, cpus: int = 2, tick_period: int = 10_000) -> None:
         self.image, self.cpus = image, cpus
-        self.running = power_on(image, cpus, FetchModel.INSTANT, tick_period)
+        self.running = power_on(toy(image), cpus, FetchModel.INSTANT, tick_period)
         self.machine, self.smp = self.running.machine, self.running.smp
         stage = image.address("boot_stage")
         for _ in range(BOOT_ROUNDS):

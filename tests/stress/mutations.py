@@ -87,8 +87,8 @@ def unsorted(simulation: Simulation) -> None:
 
 def _vector(simulation: Simulation, change: Callable[[Entries], Entries]) -> None:
     poke = simulation.task.poke
-    entries = poke._entries
-    setattr(poke, "_entries", lambda batch: change(entries(batch)))  # noqa: B010
+    entries = poke._published
+    setattr(poke, "_published", lambda batch: change(entries(batch)))  # noqa: B010
 
 
 # --- the machine --------------------------------------------------------------------------------------------------

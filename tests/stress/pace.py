@@ -122,11 +122,11 @@ class Pace:
         if gap not in (*self._gaps, *STILL):
             return 0
         rare = gap in (*self._late, *STILL)
-        return LESS if rare and self._nmi_site not in self._simulation.machine.changing.starts else PATIENCE
+        return LESS if rare and self._nmi_site not in self._simulation.machine.changing.sizes else PATIENCE
 
     def _begin(self, batch: int) -> None:
         """Draw where this batch dwells: nowhere, where it is none of sites but of a trampoline's inner call."""
-        focus = self._simulation.machine.changing.starts
+        focus = self._simulation.machine.changing.sizes
         self._batch, self._cpu = batch, self._random.choice(self._cpus)
         sites = not self._sites.isdisjoint(focus)
         late = (self._random.choice(self._late),) if self._late else ()
