@@ -50,6 +50,7 @@ _save, _restore = uclib["uc_context_save"], uclib["uc_context_restore"]
 _hook_add = uclib["uc_hook_add"]
 _read_registers, _write_registers = uclib["uc_reg_read_batch"], uclib["uc_reg_write_batch"]
 _REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30  # what its wrapper encodes
+DROPS = 512  # ranges; Unicorn uses the room of dropped translations again (30 KB each) only where all are forgotten
 _NO_TIMEOUT = ctypes.c_uint64(0)
 
 _ACCESS = {  # what a page must allow for each kind of access
@@ -174,6 +175,7 @@ class Engine:
             )
         self._interrupt: int | None = None
         self._invalid: tuple[int, int] | None = None
+        self._dropped = 0  # ranges, since all translations were forgotten together
         self._met: set[int] = set()  # the pages of code that the CPU has looked at, by number
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         self._data = sorted((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
@@ -239,7 +241,12 @@ class Engine:
         """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
         if self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
             return
-        uclib.uc_ctl(self.uc._uch, _REMOVE_CACHE, ctypes.c_uint64(low), ctypes.c_uint64(high))
+        self._dropped += 1
+        if self._dropped < DROPS:
+            uclib.uc_ctl(self.uc._uch, _REMOVE_CACHE, ctypes.c_uint64(low), ctypes.c_uint64(high))
+        else:
+            self.flush()
+            self._dropped = 0
 
     def flush(self) -> None:
         """Forget all translations."""
