@@ -11,7 +11,7 @@ import pytest
 from simkernel import room
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.schedule import Nmi, Run
+from simkernel.schedule import Nmi, Policy, Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
@@ -22,9 +22,14 @@ FLAT = 24 << 20  # bytes that the collector may be behind; the engines of a sing
 
 def patching(model: FetchModel) -> Simulation:
     """A simulation in the middle of a batch, with bytes that CPUs may still run as old or new."""
-    simulation = Simulation.boot(Options(model=model, seed=3))
+    simulation = Simulation.boot(Options(model=model, seed=3, policy=Policy.LATE))
     simulation.do(SetTracer("function"))
-    assert simulation.run_until(lambda now: now.task.poke.state.number == 3, 5_000_000)
+    pending, views = model.cell_shift is not None, simulation.machine.code.views
+
+    def within(now: Simulation) -> bool:
+        return now.task.poke.state.number == 3 and (not pending or all(view.unsettled for view in views))
+
+    assert simulation.run_until(within, 5_000_000)
     return simulation
 
 
