@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -13,10 +15,10 @@ from simkernel import tracefs
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
-from simkernel.protocol import parse
+from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Protocol, SyncCores, Variant, parse
 from simkernel.schedule import Policy
 from simkernel.sim.control_files import control_files
-from simkernel.sim.digest import state_digest
+from simkernel.sim.digest import feed, state_digest
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 
@@ -79,3 +81,17 @@ def test_two_processes_write_the_same_trace(at: int) -> None:
 
 def test_another_seed_is_another_run() -> None:
     assert carried_out(Options(seed=1), 1000, "whole") != carried_out(Options(seed=2), 1000, "whole")
+
+
+def test_the_digest_knows_what_a_protocol_does_and_not_how_it_is_told() -> None:
+    def digest(protocol: Protocol) -> str:
+        out = hashlib.blake2b()
+        feed(out, Variant(protocol))
+        return out.hexdigest()
+
+    first, *others = INT3_PROTOCOL.phases
+    told = replace(INT3_PROTOCOL, prose="another", phases=(replace(first, why="another"), *others))
+    done = replace(INT3_PROTOCOL, phases=(replace(first, action=SyncCores()), *others))
+    assert digest(told) == digest(INT3_PROTOCOL)
+    changed = (done, replace(INT3_PROTOCOL, nop=NOP_FORMS["5x1"]), replace(INT3_PROTOCOL, gate="trap"))
+    assert len({digest(one) for one in (INT3_PROTOCOL, *changed)}) == 4

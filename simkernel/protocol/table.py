@@ -203,6 +203,12 @@ class Protocol:
     nop: bytes = NOP5
     gate: str = "interrupt"
 
+    @property
+    def behaviour(self) -> tuple[object, ...]:
+        """All that a run by this protocol depends on: no name, and no word that is only told."""
+        actions = tuple(phase.action for phase in self.phases)
+        return actions, self.batched, self.handler, self.claims, self.nop, self.gate
+
     def after(self, progress: Progress, entries: int, done: int) -> Progress | None:
         """The progress after `done` more entries of a write, or after any other action; None at the end.
 

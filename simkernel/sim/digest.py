@@ -12,18 +12,19 @@ import hashlib
 import struct
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol as Contract
 
 import numpy as np
 
 from simkernel.errors import OurError
-from simkernel.protocol import Variant
+from simkernel.protocol import Protocol, Variant
 from simkernel.sim.simulation import Simulation
 
 DIGEST_BYTES = 16
 
 
-class Hash(Protocol):
+class Hash(Contract):
     """What a digest is fed to."""
 
     def update(self, data: Any, /) -> None:
@@ -46,7 +47,7 @@ def state_digest(simulation: Simulation) -> str:
     feed(out, machine.state())
     feed(out, (simulation.task.state(), simulation.schedule_state))
     feed(out, (simulation.scheduler, machine.interrupts.tick_period, machine.code.model))
-    feed(out, simulation.task.poke.variant.table)
+    feed(out, simulation.task.poke.variant)
     return out.hexdigest()
 
 
@@ -66,8 +67,10 @@ def feed(out: Hash, value: Any) -> None:
         out.update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, np.generic):
         feed(out, value.item())
+    elif isinstance(value, Protocol):
+        feed(out, value.behaviour)
     elif isinstance(value, Variant):
-        feed(out, value.name)
+        feed(out, value.table)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         _bytes(out, b"d", type(value).__name__.encode())
         for field in dataclasses.fields(value):

@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from simkernel.errors import LearnerError
 
-MARK = "sk2-"
+MARK = "sk3-"
 MAX_JSON = 4 << 20  # bytes of JSON that a moment may unpack to
 MAX_TEXT = 4 << 20  # characters of a text that may hold one, and bytes of a file
 
-_OLD_MARK = "sk1-"
+_OLD_MARKS = ("sk1-", "sk2-")  # of forms that this version does not read
 _HEAD = struct.Struct("<II")
 _HEAD_CHARACTERS = 11  # of base64, that hold the eight bytes of the head
 _CODE = "[A-Za-z0-9_-]"
@@ -108,10 +108,11 @@ def _unquoted(text: str) -> tuple[str, str]:
 
 def _no_moment(text: str) -> str:
     shown = reprlib.repr(text)
-    if _OLD_MARK in text:
+    old = next((mark for mark in _OLD_MARKS if mark in text), "")
+    if old:
         return (
-            f"the moment {shown} has the form of an older simkernel ({_OLD_MARK!r}, now {MARK!r}), which is not read "
-            "any more: open it there, or take it again here"
+            f"the moment {shown} has the form of an older simkernel ({old!r}, now {MARK!r}), whose runs differ from "
+            "those of this version: open it there, or take it again here"
         )
     if MARK in text:
         return f"a moment string and something else: {shown}; give the string alone, from {MARK!r} on"

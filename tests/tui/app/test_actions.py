@@ -237,7 +237,7 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     place = stepper.simulation.place
     await hand.do("moment")
     moment = hand.app.picture.message if hand.app.picture else ""
-    assert moment.startswith("sk2-")
+    assert moment.startswith("sk3-")
     await hand.press("right")
     await hand.do("open-moment", moment)
     stepper = hand.app.stepper

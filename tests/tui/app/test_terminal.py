@@ -120,7 +120,7 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
     assert "this is a bug of simkernel: ZeroDivisionError: on purpose" in said and "\x1b[?1049l" in said
     assert "Traceback" not in said
     report = Path(said.rpartition("written down in ")[2].partition(";")[0].strip())
-    assert "moment: sk2-" in report.read_text()
+    assert "moment: sk3-" in report.read_text()
     report.unlink()
 
 
@@ -167,7 +167,7 @@ def test_only_looking_keeps_the_place_of_the_session_before(
         return kept
 
     place = session(["step", "one"], "in memory", ["n", "n", "n", "q"])
-    assert place["step"] == 3 and str(place["moment"]).startswith("sk2-")
+    assert place["step"] == 3 and str(place["moment"]).startswith("sk3-")
     assert session(arguments, shown, keys) == place
 
 
