@@ -7,7 +7,7 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     overhead        what tracing costs, on and off: counted, priced, measured on this CPU; a protocol run on it
     snapshot        all that a viewer may know at one step, frozen
     moment          a place in history as a string; breakpoints: places to halt at, both ways
-    validate        the invariants, apart from the fast path; digest: "bit for bit the same"
+    validate        every room's invariants, gathered; digest: "bit for bit the same"
     simulation      the one object that outsiders hold: boot, step, back, run
     history         checkpoints, and the pages that each changed; options: what a run is made from
     control_files   the tree of ftrace's control files, put together; oops: a dead kernel's last words
@@ -29,6 +29,7 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     events          everything that can be observed, one vocabulary
     tracefs         a file system of control files: directories, files, open files with a position; knows no ftrace
     files           what a person names, read within bounds; room: whether there is address space enough
+    verdict         whether an invariant holds
     errors          whose fault it is; child: another process of ours
 
 A simulation runs without a viewer, so a snapshot is taken *of* it and stands above it. What is assembled is read back

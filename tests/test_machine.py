@@ -10,8 +10,8 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.toy import toy
+from simkernel.kernel.words import SiteWords, words_at
 from simkernel.patching.poke import TextPoke
-from simkernel.patching.words import SiteWords, words_at
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import QUANTUM
 

@@ -18,16 +18,8 @@ from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.validate import (
-    Verdict,
-    fetchable,
-    validate_phase,
-    validate_records,
-    validate_sites,
-    validate_stacks,
-    validate_workload,
-    verdicts,
-)
+from simkernel.sim.validate import verdicts
+from simkernel.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +28,11 @@ def image() -> KernelImage:
 
 
 INT3 = Variant(INT3_PROTOCOL)
+
+
+def verdict_of(simulation: Simulation, name: str) -> Verdict:
+    """The verdict on one invariant."""
+    return next(verdict for verdict in verdicts(simulation) if verdict.name == name)
 
 
 def tracing(image: KernelImage, model: FetchModel, seed: int, variant: Variant = INT3) -> Simulation:
@@ -98,46 +95,46 @@ def test_a_byte_that_the_table_does_not_know_breaks_the_phase(image: KernelImage
     while not simulation.task.poke.busy:
         simulation.step(Act() if simulation.task.ready() else None)
     simulation.step(Act())
-    assert validate_phase(simulation).holds
+    assert verdicts(simulation)[0].holds
     batch = simulation.task.poke.state.batch
     assert batch is not None
     simulation.machine.code.write(int(batch.sites[0]) + 3, b"\x90", fresh=False)
-    verdict = validate_phase(simulation)
+    verdict = verdicts(simulation)[0]
     assert not verdict.holds and verdict.address == int(batch.sites[0]) + 3
     assert "byte +3" in verdict.detail and "90" in verdict.detail
 
 
 def test_a_foreign_byte_at_a_site_is_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
-    assert validate_sites(simulation).holds
+    assert verdict_of(simulation, "sites").holds
     site = int(image.mcount_loc[3])
     simulation.machine.code.write(site, insn.call(site, image.address("vfs_read")), fresh=True)
-    verdict = validate_sites(simulation)
+    verdict = verdict_of(simulation, "sites")
     assert not verdict.holds and verdict.address == site
-    assert not validate_records(simulation).holds
+    assert not verdict_of(simulation, "records").holds
 
 
 def test_a_wrong_count_and_a_wrong_flag_are_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
-    assert validate_records(simulation).holds
+    assert verdict_of(simulation, "records").holds
     for wrong in (1, rec.FTRACE_FL_ENABLED):
         address = layout.DYN_FTRACE_BASE + 5 * layout.DYN_FTRACE_SIZE + 8
         simulation.machine.memory.write_u64(address, wrong)
-        verdict = validate_records(simulation)
+        verdict = verdict_of(simulation, "records")
         assert not verdict.holds and verdict.address == int(image.mcount_loc[5])
 
 
 def test_a_lost_stack_and_a_wrong_result_are_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
-    assert validate_stacks(simulation).holds and validate_workload(simulation).holds
+    assert verdict_of(simulation, "stacks").holds and verdict_of(simulation, "workload").holds
     cpus = simulation.machine.cpus
     cpus[1].transfer(cpus[1].rip, layout.HEAP_BASE + 0x100, cpus[1].flags)
-    verdict = validate_stacks(simulation)
+    verdict = verdict_of(simulation, "stacks")
     assert not verdict.holds and verdict.cpu == 1
     cpus[1].transfer(cpus[1].rip, cpus[0].rsp, cpus[1].flags)
-    assert "both" in validate_stacks(simulation).detail
+    assert "both" in verdict_of(simulation, "stacks").detail
     simulation.machine.memory.write_u64(layout.TASKS_BASE + layout.TASK_ERRORS, 2)
-    assert not validate_workload(simulation).holds
+    assert not verdict_of(simulation, "workload").holds
 
 
 STORES = st.lists(st.tuples(st.integers(0, 4), st.binary(min_size=1, max_size=5)), max_size=3)
@@ -145,7 +142,7 @@ STORES = st.lists(st.tuples(st.integers(0, 4), st.binary(min_size=1, max_size=5)
 
 @settings(max_examples=60)
 @given(STORES, st.sampled_from([FetchModel.LINE, FetchModel.BYTE]), st.integers(0x3A, 0x40))
-def test_fetchable_is_every_order_in_which_cells_may_settle(
+def test_what_a_cpu_may_fetch_is_every_order_in_which_cells_may_settle(
     stores: list[tuple[int, bytes]], model: FetchModel, start: int
 ) -> None:
     """Against settling the cells one by one, in every way there is."""
@@ -171,4 +168,4 @@ def test_fetchable_is_every_order_in_which_cells_may_settle(
                 other.settle(0, cell)
         offset = code_map.offset(base)
         found.add(other.views[0].code[offset : offset + 5].tobytes())
-    assert fetchable(code.views[0], code_map.offset(base), 5) == found
+    assert code.views[0].may_fetch(code_map.offset(base), 5) == found

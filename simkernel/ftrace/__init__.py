@@ -8,6 +8,7 @@
     update       what registering, unregistering and filtering change (kernel/trace/ftrace.c)
     core         the subsystem: its state, its plans, and what becomes of it where one fails
     report       the texts: ftrace_bug, enabled_functions
+    validate     what has to be true of sites and records
     commands     what a person may ask for
 
 The core never patches running code. It makes plans; the patching task carries them out.

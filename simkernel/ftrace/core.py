@@ -36,14 +36,17 @@ from simkernel.ftrace.steps import (
     SetTraceFunction,
 )
 from simkernel.ftrace.update import Update
+from simkernel.ftrace.validate import validate_records, validate_sites
 from simkernel.kernel import layout
 from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
+from simkernel.patching.poke import Batch
 from simkernel.patching.steps import Note, Store, Verify
 from simkernel.patching.subsystem import Subsystem
 from simkernel.tracefs import File
+from simkernel.verdict import Verdict
 
 NOP5 = b"\x0f\x1f\x44\x00\x00"
 
@@ -98,6 +101,15 @@ class FtraceCore(Subsystem):
     def kallsyms(self) -> Sequence[str]:
         """`ftrace_get_trampoline_kallsym()`."""
         return [f"{page:016x} t ftrace_trampoline\t[__builtin__ftrace]" for page in self._state.trampolines.used]
+
+    # --- invariants -------------------------------------------------------------------------------------------------
+
+    def verdicts(self, kernel: RunningKernel, batch: Batch | None, updating: bool) -> Sequence[Verdict]:
+        """Those of its sites and of its records."""
+        return (
+            validate_sites(kernel, self._state, self.nop, batch),
+            validate_records(kernel, self._state, self.records, batch, updating),
+        )
 
     # --- plans ------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ each CPU's view; `CodeMap` turns addresses into offsets of that buffer. Work on 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from enum import Enum
 
@@ -187,6 +188,34 @@ class View:
         for item, values in state:
             self.apply(item.store.offsets, values)
         self.unsettled = [item.copy() for item, _ in state]
+
+    def may_fetch(self, offset: int, size: int) -> set[bytes]:
+        """Every run of `size` bytes from `offset` of the code buffer that the CPU may run now.
+
+        Stores to one cell arrive in order, and a store's bytes of one cell together; cells are independent.
+        """
+        start = self.code[offset : offset + size].tobytes()
+        if not self.unsettled:
+            return {start}
+        states: dict[int, list[dict[int, int]]] = {}
+        for item in self.unsettled:
+            part = item.store.within(offset, offset + size)
+            bytes_of: dict[int, dict[int, int]] = {}
+            for at in range(part.start, part.stop):
+                if item.taken is None or not item.taken[at]:
+                    where, value = int(item.store.offsets[at]), int(item.store.values[at])
+                    bytes_of.setdefault(int(item.store.cells[at]), {})[where] = value
+            for cell, values in bytes_of.items():
+                known = states.setdefault(cell, [{}])
+                known.append(known[-1] | values)
+        out: set[bytes] = set()
+        for combination in itertools.product(*states.values()):
+            data = bytearray(start)
+            for values in combination:
+                for at, value in values.items():
+                    data[at - offset] = value
+            out.add(bytes(data))
+        return out
 
     def settle_all(self) -> int:
         """A serializing instruction retired: every unsettled byte is what the last store made it.

@@ -60,6 +60,8 @@ class Abi:
         int3_claimed: where it has found the site in the batch.
         int3_skip_mode: a u64; not 0: the handler skips a claimed site.
         stop_serialize: a u64; not 0: a CPU serializes when it leaves stop_machine.
+        boot_stage: a u64: how far the boot is that waits for the patching task (`patching.task`); None: it does not.
+        text_mutex: a u64, 1 while the patching task holds it.
         nmi_stack: a CPU's number -> the values of RSP on its NMI stack.
         stack_of: an RSP -> the stack that it is on.
     """
@@ -83,6 +85,8 @@ class Abi:
     oops_in_progress: int | None = None
     int3_skip_mode: int | None = None
     stop_serialize: int | None = None
+    boot_stage: int | None = None
+    text_mutex: int | None = None
 
 
 def needed(word: int | None, what: str) -> int:

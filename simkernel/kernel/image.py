@@ -171,6 +171,12 @@ class KernelImage:
             return f"{address:#x}"
         return symbol.name if address == symbol.address else f"{symbol.name}+{address - symbol.address:#x}"
 
+    def code_name(self, address: int) -> str:
+        """An address of code in words: symbol+offset, ftrace_trampoline where ftrace allocates, else the number."""
+        if 0 <= address - layout.TRAMP_BASE < layout.TRAMP_SIZE:
+            return f"ftrace_trampoline at {address:#x}"
+        return self.symbolize(address)
+
     def functions(self) -> list[Symbol]:
         """The traced functions, in the order of `mcount_loc`."""
         return self.symbols.traced()

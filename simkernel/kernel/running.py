@@ -15,6 +15,7 @@ from simkernel.kernel.panic import Panic
 from simkernel.kernel.percpu import PerCpu
 from simkernel.kernel.sched import Sched
 from simkernel.kernel.smp import Smp
+from simkernel.kernel.words import SiteWords
 
 
 class Wiring:
@@ -58,6 +59,7 @@ class RunningKernel:
         percpu: its per-CPU words.
         smp: what all CPUs can be asked.
         sched: which task runs where; None: it has no tasks.
+        site_words: the bytes at its call sites, as numbers.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class RunningKernel:
         self.smp = Smp(self.machine, self.percpu, abi)
         current, died = abi.words.current, abi.oops_in_progress
         self.sched = None if current is None else Sched(memory, self.percpu, current, abi)
+        self.site_words = SiteWords(code, image.mcount_loc)
         self._clock = Clock(self.machine, self.percpu, abi.words.clock)
         self._panic = None if died is None else Panic(self.machine, self.percpu, abi, died)
         self.watch_with()

@@ -69,4 +69,6 @@ def toy_abi(image: KernelImage) -> Abi:
         oops_in_progress=image.address("oops_in_progress"),
         int3_skip_mode=image.address("int3_skip_mode"),
         stop_serialize=image.address("stop_serialize"),
+        boot_stage=image.address("boot_stage"),
+        text_mutex=image.address("text_mutex"),
     )

@@ -6,5 +6,6 @@ plan         what a command changes, as steps; what a step is
 steps        the steps that any subsystem uses
 task         carries plans out, one action at a time
 poke         batches of sites, carried out by a protocol (`text_poke_bp_batch()`)
+validate     what has to be true of the batch under way
 log          the kernel log
 """

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from simkernel.hw.observer import Observer
 from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
+from simkernel.patching.poke import Batch
 from simkernel.tracefs import File
+from simkernel.verdict import Verdict
 
 
 class Subsystem(Protocol):
@@ -45,6 +48,22 @@ class Subsystem(Protocol):
 
     def kallsyms(self) -> Sequence[str]:
         """Its lines of /proc/kallsyms: code that it has made."""
+        return ()
+
+    # --- what it watches, and what has to be true ---------------------------------------------------------------
+
+    def observer(self) -> Observer | None:
+        """Who watches what CPUs do on its behalf; None: nobody. Asked for once, when the simulation is made."""
+        return None
+
+    def verdicts(self, kernel: RunningKernel, batch: Batch | None, updating: bool) -> Sequence[Verdict]:
+        """Whether each of its invariants holds.
+
+        Args:
+            kernel: the kernel with its machine.
+            batch: the one under way, whose sites may be half changed; None between two.
+            updating: a plan is under way, whoever's: tables may be ahead of the bytes.
+        """
         return ()
 
     # --- state --------------------------------------------------------------------------------------------------

@@ -63,8 +63,7 @@ class PatchingTask:
         self.subsystems = tuple(subsystems)
         self._owners = {kind: number for number, one in enumerate(subsystems) for kind in one.commands}
         self._state = TaskState()
-        self._boot_stage = kernel.image.address("boot_stage")
-        self._text_mutex = kernel.image.address("text_mutex")
+        self._boot_stage, self._text_mutex = kernel.abi.boot_stage, kernel.abi.text_mutex
 
     # --- what one may ask -------------------------------------------------------------------------------------
 
@@ -113,7 +112,7 @@ class PatchingTask:
         """True where there is something to do and nothing to wait for."""
         if self._state.plan is None:
             if self._unbooted is not None:
-                return self.machine.memory.read_u64(self._boot_stage) == WAIT_FOR_BOOT
+                return self._boot_stage is None or self._guest_waits()
             return bool(self._state.queue)
         if self.poke.busy:
             return self.poke.ready()
@@ -211,7 +210,7 @@ class PatchingTask:
             except LearnerError as refused:  # what was queued before it has made it impossible
                 return self._print([f"{self._owner.name}: {refused}"])
         self._state = self._state._replace(plan=plan, step=0, progress=None, failed=False)
-        self.machine.memory.write_u64(self._text_mutex, 1)
+        self._hold_mutex(True)
         self.machine.clock += ACTION_PRICE + TABLE_PRICE * plan.records
         return [PlanStarted(title=plan.title, steps=len(plan.steps))]
 
@@ -234,11 +233,19 @@ class PatchingTask:
         if self._state.failed:
             self._owner.reconcile()
         self._state = self._state._replace(plan=None, step=0, progress=None, failed=False)
-        memory = self.machine.memory
-        memory.write_u64(self._text_mutex, 0)
-        if self._unbooted is None and memory.read_u64(self._boot_stage) == WAIT_FOR_BOOT:
-            memory.write_u64(self._boot_stage, BOOT_DONE)
+        self._hold_mutex(False)
+        if self._boot_stage is not None and self._unbooted is None and self._guest_waits():
+            self.machine.memory.write_u64(self._boot_stage, BOOT_DONE)
         return [PlanEnded(title=plan.title)]
+
+    def _hold_mutex(self, held: bool) -> None:
+        if self._text_mutex is not None:
+            self.machine.memory.write_u64(self._text_mutex, held)
+
+    def _guest_waits(self) -> bool:
+        """True while the kernel's boot waits for the subsystems."""
+        stage = self._boot_stage
+        return stage is not None and self.machine.memory.read_u64(stage) == WAIT_FOR_BOOT
 
     def _fail(self, failure: Failure) -> list[Event]:
         self._state = self._state._replace(failed=True)

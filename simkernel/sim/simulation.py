@@ -21,7 +21,6 @@ from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.task import PatchingTask
-from simkernel.patching.words import SiteWords
 from simkernel.schedule import Act, Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
 from simkernel.sim.checkpoints import Checkpoint
 from simkernel.sim.history import HISTORY_BYTES, History
@@ -81,8 +80,8 @@ class Simulation:
         self.task = PatchingTask(self.kernel, options.protocol, log, parts)
         self.core = self.subsystem(FtraceCore)
         records = Records(self.machine.memory, self.kernel.percpu)
-        self.kernel.watch_with([self.task.poke.active], behind=[records])
-        self.site_words = SiteWords(self.machine.code, image.mcount_loc)
+        theirs = [observer for part in parts if (observer := part.observer()) is not None]
+        self.kernel.watch_with([self.task.poke.active, *theirs], behind=[records])
         self.scheduler = self._new_schedule()
         state = ScheduleState(random=options.seed)
         self._history = History(self.machine, self.task, state, history_bytes)

@@ -15,7 +15,6 @@ from simkernel.overhead.exact import counted, exact
 from simkernel.overhead.variants import VARIANTS, image_of, made, variant_named
 from simkernel.overhead.workload import LATE, Workload
 from simkernel.schedule import Run
-from simkernel.sim.narrate.operands import code_name
 
 ASSEMBLED = pytest.mark.keystone
 
@@ -128,7 +127,7 @@ def test_a_variant_names_what_its_sites_call(name: str) -> None:
     for site in workload.sites:
         call = next(iter(disasm.decode(workload.simulation.machine.code.read(site, MCOUNT_INSN_SIZE), site)))
         assert call.target is not None
-        assert VARIANTS[name].what.endswith(f"  call {code_name(workload.image, call.target).partition(' at ')[0]}")
+        assert VARIANTS[name].what.endswith(f"  call {workload.image.code_name(call.target).partition(' at ')[0]}")
 
 
 def test_an_unknown_variant_is_refused_with_those_there_are() -> None:

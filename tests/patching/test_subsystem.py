@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,28 @@ from simkernel import tracefs
 from simkernel.errors import LearnerError
 from simkernel.events import BatchReleased, Logged, PlanEnded
 from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.ftrace.core import FtraceCore
+from simkernel.hw.fetch import FetchModel
 from simkernel.insn import CALL
 from simkernel.kernel import KernelImage
+from simkernel.kernel.loader import power_on
+from simkernel.kernel.toy import toy
 from simkernel.patching.commands import Command
+from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Step
 from simkernel.patching.steps import Verify
 from simkernel.patching.subsystem import Subsystem
+from simkernel.patching.task import PatchingTask
+from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import Moment, moment_string, open_moment
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import SUBSYSTEMS, Simulation
-from simkernel.sim.validate import validate_records, validate_workload
-from tests.patching.toy.lamp import LIT, Lamps, LampState, Light, Lit
+from simkernel.sim.validate import verdicts
+from simkernel.verdict import Verdict
+from tests.patching.toy.lamp import LIT, Lamps, LampState, Light, Lit, Passed
 
 IMAGE = KernelImage.default()
 BOTH: tuple[type[Subsystem], ...] = (*SUBSYSTEMS, Lamps)
@@ -51,6 +60,11 @@ def logged(simulation: Simulation) -> list[str]:
     return [event.text for event in simulation.log if isinstance(event, Logged)]
 
 
+def broken(simulation: Simulation) -> list[Verdict]:
+    """The invariants, of every room, that do not hold."""
+    return [verdict for verdict in verdicts(simulation) if not verdict.holds]
+
+
 def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Simulation) -> None:
     simulation.do(SetFilter("filter", "vfs_read"))
     simulation.do(Light("schedule"))
@@ -66,13 +80,14 @@ def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Si
     assert [title for title in titles if title.startswith("light")] == ["light schedule", "light do_filp_open"]
     assert titles.index("light schedule") < titles.index("echo function > current_tracer")
     assert logged(simulation)[-2:] == ["lamps: 1 lit", "lamps: 2 lit"]
-    assert validate_workload(simulation).holds and not simulation.outcome
+    assert not simulation.outcome
+    assert [verdict.name for verdict in broken(simulation)] == ["sites"]  # ftrace finds two that others have changed
 
     simulation.do(Light("schedule", False))
     simulation.do(Light("do_filp_open", False))
     simulation.do(SetTracer("nop"))
     assert simulation.settle_down()
-    assert lamps(simulation) == LampState() and validate_records(simulation).holds
+    assert lamps(simulation) == LampState() and not broken(simulation)
 
 
 def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulation) -> None:
@@ -81,6 +96,53 @@ def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulatio
     event = next(event for event in simulation.log if isinstance(event, Lit))
     assert event.is_beat
     assert sentence(event, IMAGE, simulation.task.poke.protocol) == "The lamp at vfs_read is on."
+
+
+def test_its_invariant_is_among_those_of_the_others(simulation: Simulation) -> None:
+    names = [verdict.name for verdict in verdicts(simulation)]
+    assert names == ["phase", "sites", "records", "lamps", "stacks", "workload"]
+    simulation.do(Light("schedule"))
+    while not simulation.task.idle:
+        simulation.step()
+        assert all(verdict.holds for verdict in verdicts(simulation) if verdict.name == "lamps")
+    simulation.machine.code.write(site("schedule") + 1, b"\x01", fresh=True)
+    found = next(verdict for verdict in broken(simulation) if verdict.name == "lamps")
+    assert (found.holds, found.address) == (False, site("schedule"))
+    assert found.detail == f"the lamp at schedule ({site('schedule'):#x}) is on, its site holds E9 01 00 00 00"
+
+
+def test_its_observer_notices_what_cpus_do_and_is_part_of_history(simulation: Simulation) -> None:
+    simulation.do(Light("schedule"))
+    assert simulation.settle_down()
+    begin = simulation.position
+    simulation.run(20_000)
+    passed = [event for event in simulation.log if isinstance(event, Passed)]
+    assert [event.count for event in passed] == list(range(1, len(passed) + 1)) and len(passed) > 2
+    assert {event.site for event in passed} == {site("schedule")} and len({event.cpu for event in passed}) > 1
+    assert sentence(passed[0], IMAGE, simulation.task.poke.protocol).endswith("passes the lamp at schedule.")
+    end, digest = simulation.position, state_digest(simulation)
+    simulation.goto(begin)
+    simulation.goto(end)
+    assert state_digest(simulation) == digest and [one for one in simulation.log if isinstance(one, Passed)] == passed
+    ahead = simulation.fork()
+    ahead.run(20_000)
+    counts = [event.count for event in ahead.log if isinstance(event, Passed)]
+    assert counts == list(range(1, len(counts) + 1)) and len(counts) > len(passed)
+
+
+def test_a_kernel_without_a_boot_stage_and_a_mutex_is_patched_at_once() -> None:
+    own = toy(IMAGE)
+    other = replace(own, abi=replace(own.abi, boot_stage=None, text_mutex=None))
+    words = [IMAGE.address(name) for name in ("boot_stage", "text_mutex")]
+    for one, waits in ((other, False), (own, True)):
+        kernel = power_on(one, 2, FetchModel.INSTANT)
+        log = KernelLog()
+        task = PatchingTask(kernel, Variant(INT3_PROTOCOL), log, [FtraceCore.of(kernel, INT3_PROTOCOL.nop, log)])
+        assert task.ready() == (not waits)
+        while task.ready():
+            task.act()
+            assert [kernel.machine.memory.read_u64(word) for word in words] == [0, 0]
+        assert task.idle == (not waits)
 
 
 def test_its_control_file_is_among_those_of_the_others(simulation: Simulation) -> None:

@@ -26,7 +26,7 @@ from simkernel import insn
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
-from simkernel.patching.words import words_at
+from simkernel.kernel.words import words_at
 from simkernel.sim.simulation import Simulation
 
 SITE = insn.CALL_INSN_SIZE

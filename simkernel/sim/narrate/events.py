@@ -16,7 +16,6 @@ from simkernel.insn import INT3, NOPS
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import NAME, PID
 from simkernel.protocol import Protocol
-from simkernel.sim.narrate.operands import code_name
 
 PATCHER = f"{NAME}-{PID}"
 BOOT = "ftrace_init"  # the title of the plan that boot carries out
@@ -48,7 +47,7 @@ class Words:
         self.protocol = protocol
 
     def place(self, address: int) -> str:
-        return code_name(self.image, address)
+        return self.image.code_name(address)
 
     def sync(self, phase: str) -> str:
         """ "sync 1" for a phase of the protocol, a function's name; what is neither is "a core sync"."""

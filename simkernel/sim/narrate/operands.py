@@ -225,7 +225,7 @@ class Instant:
 
     def code(self, address: int) -> str:
         """Words for a place in the code."""
-        return code_name(self.image, address)
+        return self.image.code_name(address)
 
 
 def mask(size: int) -> int:
@@ -240,13 +240,6 @@ def signed(value: int, size: int) -> int:
 def number(value: int | None) -> str:
     """A value as the sentences print it; what cannot be read is said to be so."""
     return "an unreadable value" if value is None else f"{value:#x}"
-
-
-def code_name(image: KernelImage, address: int) -> str:
-    """A place in the code in words: symbol+offset, ftrace_trampoline for what ftrace has allocated, else a number."""
-    if 0 <= address - layout.TRAMP_BASE < layout.TRAMP_SIZE:
-        return f"ftrace_trampoline at {address:#x}"
-    return image.symbolize(address)
 
 
 def condition_holds(code: str, eflags: int) -> bool:

@@ -28,7 +28,8 @@ from simkernel.sim.snapshot.patch import DONE, NOW, TO_COME, Patch, PhaseRow, pa
 from simkernel.sim.snapshot.plain import plain
 from simkernel.sim.snapshot.site import MayRun, SiteBytes, SiteMap, SiteView, site_map, site_view
 from simkernel.sim.snapshot.trace import TraceRecord, trace_tail
-from simkernel.sim.validate import Verdict, verdicts
+from simkernel.sim.validate import verdicts
+from simkernel.verdict import Verdict
 
 __all__ = [
     "DONE",

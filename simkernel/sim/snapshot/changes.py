@@ -10,7 +10,7 @@ from simkernel.sim.snapshot.lanes import Lane
 from simkernel.sim.snapshot.patch import NOW, Patch
 from simkernel.sim.snapshot.site import SiteMap, SiteView
 from simkernel.sim.snapshot.trace import TraceRecord
-from simkernel.sim.validate import Verdict
+from simkernel.verdict import Verdict
 
 _LANE_FIELDS = (
     "task",

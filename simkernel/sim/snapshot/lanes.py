@@ -15,7 +15,6 @@ from simkernel.hw.x86 import MAX_INSTRUCTION
 from simkernel.kernel import layout, tasks
 from simkernel.kernel.stacks import stack_of
 from simkernel.sim.narrate import instruction_sentence
-from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 
 STACK_WORDS = 12
@@ -118,7 +117,7 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
         cpu=cpu,
         task=task,
         pid=pid,
-        place=code_name(image, rip),
+        place=image.code_name(rip),
         function=function,
         offset=offset,
         rip=rip,
@@ -171,7 +170,7 @@ def _stack(simulation: Simulation, rsp: int, previous: Lane | None) -> tuple[Sta
         value = int.from_bytes(data[8 * at : 8 * at + 8], "little")
         address = rsp + 8 * at
         changed = known is not None and known.get(address) != value
-        text = code_name(simulation.image, value) if simulation.machine.code.map.holds(value) else ""
+        text = simulation.image.code_name(value) if simulation.machine.code.map.holds(value) else ""
         out.append(StackWord(address, value, text, changed))
     return tuple(out)
 
@@ -196,7 +195,7 @@ def _intel(data: bytes, address: int) -> str:
 
 
 def _line(simulation: Simulation, one: Instruction, start: int, rip: int) -> CodeLine:
-    target = "" if one.target is None else code_name(simulation.image, one.target)
+    target = "" if one.target is None else simulation.image.code_name(one.target)
     intel = _intel(one.bytes, one.address)
     return CodeLine(one.address, one.address - start, one.bytes, one.text, intel, target, one.address == rip)
 

@@ -9,7 +9,6 @@ import numpy as np
 from simkernel import insn
 from simkernel.ftrace import records as rec
 from simkernel.kernel.layout import CACHE_LINE
-from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.lanes import decoded
 
@@ -107,7 +106,7 @@ def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
     if first is None:
         return SiteBytes(data, "")
     if first.target is not None:
-        return SiteBytes(data, f"{first.mnemonic} {code_name(simulation.image, first.target)}")
+        return SiteBytes(data, f"{first.mnemonic} {simulation.image.code_name(first.target)}")
     if first.bytes == insn.NOPS.get(first.size):
         return SiteBytes(data, "nop")
     return SiteBytes(data, first.text)
@@ -123,7 +122,7 @@ def site_view(simulation: Simulation, address: int) -> SiteView:
     flags = 0 if index is None else int(core.records.flags[index])
     return SiteView(
         address=address,
-        name=code_name(simulation.image, address),
+        name=simulation.image.code_name(address),
         index=-1 if index is None else index,
         memory=site_bytes(simulation, address, machine.code.read(address, size)),
         cpus=tuple(_may_run(simulation, cpu, address, size) for cpu in range(len(machine.cpus))),
@@ -164,7 +163,7 @@ def site_map(simulation: Simulation) -> SiteMap:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites):
         return SiteMap(b"")
-    now = simulation.site_words.in_memory()
+    now = simulation.kernel.site_words.in_memory()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
     for state, form in enumerate(rec.call_site(simulation.core.nop).forms):

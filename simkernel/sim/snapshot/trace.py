@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simkernel.ftrace.files import view_of
-from simkernel.sim.narrate.operands import code_name
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import Record, View, line_of, type_of
 from simkernel.trace.ringbuffer import merged
@@ -52,7 +51,7 @@ def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, 
     if not found:
         return ()
     view = view_of(simulation.core)
-    exact = replace(view, symbol=lambda address: code_name(simulation.image, address))
+    exact = replace(view, symbol=simulation.image.code_name)
     return tuple(_record(record, view, exact) for record in found)
 
 

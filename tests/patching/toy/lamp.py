@@ -6,7 +6,7 @@ finds one that ftrace has changed, its plan fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,16 +14,21 @@ import numpy as np
 
 from simkernel.errors import LearnerError
 from simkernel.events import Event
+from simkernel.hw.observer import Observer
+from simkernel.hw.state import OpenRun
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command, Name
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step, Turn
-from simkernel.patching.poke import TextPoke
+from simkernel.patching.poke import Batch, TextPoke
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.steps import Note, PokeOne, Verify
 from simkernel.patching.subsystem import Subsystem
+from simkernel.patching.validate import place_of
+from simkernel.schedule import QUANTUM
 from simkernel.tracefs import File, lines, text_file
+from simkernel.verdict import Verdict
 
 LIT = b"\xe9\0\0\0\0"  # jmp to the next instruction
 LAMP = Kind("lamp", (Form("NOP", b"\x0f\x1f"), Form("jump", b"\xe9")))
@@ -50,6 +55,18 @@ class Lit(Event):
         return f"The lamp at {place(self.site)} is {'on' if self.on else 'off'}."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed(Event):
+    """A CPU has run the jump of a lamp that is on, for the `count`-th time since power-on."""
+
+    cpu: int
+    site: int
+    count: int
+
+    def sentence(self, place: Callable[[int], str]) -> str:
+        return f"CPU{self.cpu} passes the lamp at {place(self.site)}."
+
+
 @dataclass(frozen=True, slots=True)
 class LampState:
     """The sites that are lit, ascending; how many plans have failed."""
@@ -73,6 +90,28 @@ class Switch(Step):
         return replace(state, lit=tuple(sorted(others | {self.site} if self.on else others)))
 
 
+class Passing(Observer):
+    """Notices who passes a lamp that is on; meanwhile CPUs run one instruction at a time."""
+
+    def __init__(self, lamps: Lamps) -> None:
+        self._lamps, self._count = lamps, 0
+
+    def limit(self, cpu: int) -> int:
+        return 1 if self._lamps.state().lit else QUANTUM
+
+    def closed(self, run: OpenRun) -> list[Event]:
+        if run.rip not in self._lamps.state().lit or run.data[:1] != LIT[:1]:
+            return []
+        self._count += 1
+        return [Passed(cpu=run.choice.cpu, site=run.rip, count=self._count)]
+
+    def state(self) -> int:
+        return self._count
+
+    def restore(self, state: int) -> None:
+        self._count = state
+
+
 class Lamps(Subsystem):
     """All lamps of a kernel."""
 
@@ -92,6 +131,18 @@ class Lamps(Subsystem):
 
     def _names(self) -> str:
         return lines(self.image.symbolize(site) for site in self._state.lit)
+
+    def observer(self) -> Observer:
+        return Passing(self)
+
+    def verdicts(self, kernel: RunningKernel, batch: Batch | None, updating: bool) -> Sequence[Verdict]:
+        """Every lamp that is on has its jump, but in a batch."""
+        for site in self._state.lit:
+            changing = batch is not None and batch.find(site) is not None
+            if not changing and (held := kernel.machine.code.read(site, len(LIT))) != LIT:
+                text = f"the lamp at {place_of(self.image, site)} is on, its site holds {held.hex(' ').upper()}"
+                return (Verdict("lamps", False, text, address=site),)
+        return (Verdict("lamps", True, f"{len(self._state.lit)} lamps are on"),)
 
     def state(self) -> LampState:
         return self._state

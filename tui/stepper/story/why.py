@@ -10,7 +10,7 @@ from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.kernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
 from simkernel.sim.snapshot import SiteView, Snapshot
-from simkernel.sim.validate import Verdict
+from simkernel.verdict import Verdict
 from tui.stepper.story.marks import no_addresses
 
 

@@ -1,0 +1,145 @@
+"""What has to be true of the batch under way, apart from the fast path. Nothing here changes anything.
+
+validate_phase   what the protocol's table says of memory and of CPUs, and that no CPU may run half a change
+outside          which sites are in no batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from simkernel import insn
+from simkernel.kernel import KernelImage
+from simkernel.kernel.running import RunningKernel
+from simkernel.patching.plan import SiteBytes, Sites
+from simkernel.patching.poke import Batch, TextPoke
+from simkernel.protocol import NEW, OLD, Phase, Progress, Write
+from simkernel.verdict import Verdict
+
+
+def validate_phase(kernel: RunningKernel, poke: TextPoke, sites: Sequence[int] | None = None) -> Verdict:
+    """What holds after the phase that ended last (`Phase.memory()`, `Phase.settled`), for the batch under way.
+
+    And at any time: a CPU that comes to a site runs the old instruction, an int3, or the new one.
+
+    Args:
+        kernel: with the machine whose code is changed.
+        poke: with the batch.
+        sites: those of the batch at which what CPUs may run is checked; None: all. Memory is checked for all.
+    """
+    batch, progress = poke.state.batch, poke.state.progress
+    if batch is None or progress is None:
+        return Verdict("phase", True, "no batch is under way")
+    return _Look(kernel, poke, batch, progress).verdict(sites)
+
+
+def outside(sites: Sites, batch: Batch | None) -> npt.NDArray[np.bool_]:
+    """Which of the sites are in no batch. Both ascend."""
+    found = np.ones(len(sites), dtype=np.bool_)
+    if batch is not None:
+        at = np.minimum(np.searchsorted(sites, batch.sites), len(sites) - 1)
+        found[at[sites[at] == batch.sites]] = False
+    return found
+
+
+def place_of(image: KernelImage, address: int) -> str:
+    """An address with its name, for a verdict."""
+    return f"{image.code_name(address)} ({address:#x})"
+
+
+class _Look:
+    """One look at a batch."""
+
+    def __init__(self, kernel: RunningKernel, poke: TextPoke, batch: Batch, progress: Progress) -> None:
+        self.kernel, self.machine, self.batch, self.progress = kernel, kernel.machine, batch, progress
+        self.phases = poke.protocol.phases
+        self.before = self.phases[progress.phase - 1] if progress.phase else None
+        self.name = self.before.name if self.before else "before the first phase"
+
+    def verdict(self, sites: Sequence[int] | None) -> Verdict:
+        rows = range(len(self.batch)) if sites is None else self._rows(sites)
+        if broken := next(self._cpu_problems(rows), None) or self._memory_problem():
+            return broken
+        looked = len(self.batch) if sites is None else len(sites)
+        return Verdict(self.name, True, f"as the table says, at {looked} of {len(self.batch)} sites")
+
+    def _rows(self, sites: Sequence[int]) -> Sequence[int]:
+        rows: list[int] = np.flatnonzero(np.isin(self.batch.sites, np.array(sites, np.uint64))).tolist()
+        return rows
+
+    def _place(self, site: int) -> str:
+        return place_of(self.kernel.image, site)
+
+    # --- memory -------------------------------------------------------------------------------------------------
+
+    def _memory_problem(self) -> Verdict | None:
+        now = self._of_sites(self.machine.code.rows(self.batch.sites, self.batch.width))
+        expected = self._of_sites(self._expected())
+        wrong = np.argwhere(now != expected)
+        if not len(wrong):
+            return None
+        row, column = (int(value) for value in wrong[0])
+        site = int(self.batch.sites[row])
+        found, should = int(now[row, column]), int(expected[row, column])
+        text = f"byte +{column} of {self._place(site)} is {found:02X} in memory, not {should:02X}"
+        return Verdict(self.name, False, text, address=site + column)
+
+    def _of_sites(self, rows: SiteBytes) -> SiteBytes:
+        """The same with zeroes behind shorter sites, as in `batch.old`."""
+        return rows if self.batch.inside is None else np.where(self.batch.inside, rows, np.uint8(0))
+
+    def _expected(self) -> SiteBytes:
+        """What memory should hold: the bytes of the last phase, and those that the phase under way has written."""
+        out = self._bytes_after(self.before) if self.before else self.batch.old.copy()
+        phase = self.phases[self.progress.phase]
+        if isinstance(phase.action, Write) and (done := self.progress.entry):
+            out[:done] = self._bytes_after(phase)[:done]
+        return out
+
+    def _bytes_after(self, phase: Phase) -> SiteBytes:
+        """The bytes at each site once a phase is done."""
+        batch = self.batch
+        by_site = isinstance(phase.action, Write) and phase.action.word is not None
+        sites = batch.sites.tolist() if by_site else batch.sites[:1].tolist()
+        parts = np.array([[part.value for part in phase.memory(batch.width, site)] for site in sites])
+        return np.where(parts == NEW.value, batch.new, np.where(parts == OLD.value, batch.old, np.uint8(insn.INT3)))
+
+    # --- CPUs ---------------------------------------------------------------------------------------------------
+
+    def _cpu_problems(self, rows: Sequence[int]) -> Iterator[Verdict]:
+        """A verdict for each CPU and site where the CPU may run what it must not."""
+        code, settled = self.machine.code, bool(self.before and self.before.settled)
+        for cpu, view in enumerate(code.views):
+            if self.kernel.smp.parked(cpu) and not self.machine.on_nmi_stack(cpu):
+                continue  # it runs its waiting loop and no site
+            for row in rows:
+                site = int(self.batch.sites[row])
+                old, new = self.batch.change(row)
+                options = view.may_fetch(code.map.offset(site), len(old))
+                if reading := self._reading(cpu, site)[: len(old)]:
+                    options = {reading + one[len(reading) :] for one in options}
+                for one in sorted(options):
+                    if one not in (old, new) and one[0] != insn.INT3:
+                        yield self._torn(cpu, site, one, old, new)
+                written = row < self.progress.entry  # by the phase under way: what CPUs run there is open again
+                if settled and not written and options != {code.read(site, len(old))}:
+                    yield self._pending(cpu, site, options)
+
+    def _reading(self, cpu: int, site: int) -> bytes:
+        """Model `pieces`: the bytes that the CPU has read of the instruction at the site."""
+        return self.machine.states[cpu].reading if self.machine.cpus[cpu].rip == site else b""
+
+    def _torn(self, cpu: int, site: int, one: bytes, old: bytes, new: bytes) -> Verdict:
+        byte = next((at for at in range(1, len(old)) if one[: at + 1] not in (old[: at + 1], new[: at + 1])), 0)
+        what = f"may run {one.hex(' ').upper()} at {self._place(site)}"
+        return Verdict(self.name, False, f"CPU{cpu} {what}, half old and half new at byte +{byte}", cpu, site + byte)
+
+    def _pending(self, cpu: int, site: int, options: set[bytes]) -> Verdict:
+        memory = self.machine.code.read(site, len(next(iter(options))))
+        other = min(option for option in options if option != memory)
+        byte = next(at for at in range(len(memory)) if other[at] != memory[at])
+        text = f"CPU{cpu} may still run {other[byte]:02X} at byte +{byte} of {self._place(site)}"
+        return Verdict(self.name, False, f"{text}; memory holds {memory[byte]:02X}", cpu, site + byte)
