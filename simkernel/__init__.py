@@ -5,26 +5,16 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
 
     explore         every order of events of a protocol: safe, or the shortest schedule that breaks it
     overhead        what tracing costs, on and off: counted, priced, measured on this CPU; a protocol run on it
-    snapshot        all that a viewer may know at one step, frozen
-    moment          a place in history as a string; breakpoints: places to halt at, both ways
-    validate        every room's invariants, gathered; digest: "bit for bit the same"
-    simulation      the one object that outsiders hold: boot, step, back, run
-    history         checkpoints, and the pages that each changed; options: what a run is made from
-    control_files   the tree of ftrace's control files, put together; oops: a dead kernel's last words
-    narrate         events and instructions as English sentences
-    ftrace          records, filters, ops, trampolines, the plan that an update is, the task that takes it; tracers
+    sim             a running kernel with its past: the one object that outsiders hold, history, moments, snapshots
+    ftrace          records, filters, ops, trampolines, the plan that an update is; tracers
     trace           what guest code has recorded: types of records, the reader of the ring buffers, the text of `trace`
-    poke            carries a patch protocol out on a machine (Linux: text_poke_bp_batch)
-    machine         the one place where a step happens
-    board           several CPUs, shared memory, the interrupts between them
-    (its parts)     lane, loader, paths
-    image           the guest's text, data, symbols and patch sites
+    patching        sites and patches, text_poke, the patching task, the contract of whoever patches code
+    kernel          a kernel as a value, its memory map, its contract with the host, its loader and its observers
     asm             the only door to Keystone
-    layout          the memory map of the toy kernel; stacks: those in it
     hw              the hardware, which knows no kernel: CPUs (the only door to Unicorn), memory, what a CPU may fetch
     disasm          the only door to Capstone
     protocol        patch protocols as tables: phases, their reasons, their invariants
-    schedule        who moves next
+    schedule        choices, and the schedules that make them
     insn            x86-64 bytes as values
     events          everything that can be observed, one vocabulary
     tracefs         a file system of control files: directories, files, open files with a position; knows no ftrace
@@ -32,8 +22,8 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     verdict         whether an invariant holds
     errors          whose fault it is; child: another process of ours
 
-A simulation runs without a viewer, so a snapshot is taken *of* it and stands above it. What is assembled is read back
-through the disassembler, so `asm` stands above `disasm`.
+What is assembled is read back through the disassembler, so `asm` is above `disasm`. `docs/design.md` has the contracts
+between the rooms, and one patch from command to bytes and back.
 
 The guest itself is assembly in `guest/*.S`. What a CPU does is guest code; Python is only the hardware and the
 patching task.

@@ -1,10 +1,12 @@
-"""What README.md and CONTRIBUTING.md tell people to type exists."""
+"""What README.md, CONTRIBUTING.md and docs/ name exists: commands, targets, files, modules, names of the code."""
 
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import click
@@ -14,7 +16,11 @@ from tui.cli import COMMANDS
 from tui.cli import simkernel as group
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md")
+DOCS = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")))
+PAGES = ("README.md", "CONTRIBUTING.md", *DOCS)
+ROOMS = {
+    path.stem for path in (ROOT / "simkernel").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+}
 
 
 def lines_of_code(page: str) -> list[str]:
@@ -75,5 +81,45 @@ def test_modules_named_exist(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_files_named_exist(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:simkernel|tests|lessons|tui)/[\w./]*)`", text):
+    for path in re.findall(r"`((?:simkernel|tests|lessons|tui|docs)/[\w./]*)`", text):
         assert (ROOT / path).exists(), f"{page} names {path}"
+
+
+def test_the_docs_are_named_where_one_begins() -> None:
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "CONTRIBUTING.md"))
+    assert [page for page in DOCS if f"`{page}`" not in text] == []
+
+
+@cache
+def sources() -> str:
+    """Everything that the code says."""
+    paths = [path for top in ("simkernel", "lessons", "tui", "tests") for path in (ROOT / top).rglob("*.*")]
+    return "".join(path.read_text(encoding="utf-8") for path in paths if path.suffix in (".py", ".S", ".tsv"))
+
+
+def resolves(name: str) -> bool:
+    """True for a dotted name of the engine (`hw.machine.Machine`), and where a class has what is named of it."""
+    first, *rest = name.split(".")
+    if first in ROOMS:
+        try:
+            pkgutil.resolve_name(f"simkernel.{name}")
+        except (AttributeError, ImportError):
+            return False
+        return True
+    classes = re.finditer(rf"^class {first}\b.*?(?=^\S|\Z)", sources(), re.MULTILINE | re.DOTALL)
+    return any(re.search(rf"\b{rest[0]}\b", one[0]) for one in classes)
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_names_of_the_code_resolve(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    quoted = set(re.findall(r"`([A-Za-z_][\w.]*?)(?:\([^`)]*\))?`", text))
+    dotted = {name for name in quoted if "." in name and not name.endswith((".md", ".py", ".S", ".toml", ".tsv"))}
+    assert [name for name in sorted(dotted) if not resolves(name)] == []
+    plain = {name for name in quoted if name.isidentifier()}
+    assert [name for name in sorted(plain) if re.search(rf"\b{name}\b", sources()) is None] == []
+
+
+def test_what_resolves() -> None:
+    assert resolves("hw.machine.Machine") and resolves("patching.task.PatchingTask.act") and resolves("Machine.limit")
+    assert not resolves("hw.machine.Board") and not resolves("hw.lane") and not resolves("Machine.fly")

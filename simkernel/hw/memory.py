@@ -1,8 +1,8 @@
 """Guest memory that every CPU shares: data, never code. Addresses in, bytes and words out.
 
 All of the host's writes go through `write` and its word forms, or through an `array` asked for with `write=True`, or
-are of a per-CPU word (`Board.set_percpu`); `watch` is told of each, so that a test can hold them against the list of
-what the host may write after boot.
+are of a per-CPU word (`kernel.percpu.PerCpu`). `watch` is called for each, so that a test can hold them against
+the list of what the host may write after boot.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class GuestMemory:
         # For words, which are read several times a step: first address, last address of a word, the words.
         self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in self._lookup)
         self._guards = frozenset(page // PAGE_SIZE for page in guards)
-        self.watch: Callable[[int, int], None] | None = None  # told of each write of the host: address, size
+        self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
         for region in self._lookup:

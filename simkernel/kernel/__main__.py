@@ -11,7 +11,7 @@ from simkernel.kernel import artefact
 
 
 def main() -> int:
-    """0 if the packaged kernel is what the sources give (or was written), 1 if not, 2 if it cannot be told."""
+    """0 if the packaged kernel is what the sources give (or was written), 1 if not, 2 if nobody can say."""
     parser = argparse.ArgumentParser(prog="python -m simkernel.kernel", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="assemble guest/*.S and compare with the packaged kernel")

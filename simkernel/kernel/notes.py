@@ -44,13 +44,13 @@ class _Reader:
                     if line.strip():
                         self._line(line.split(None, 1))
                 continue
-            told = list(_told(piece))
+            found = list(_notes_in(piece))
             if at == 1 and not text[: text.index("/*")].strip():
-                whole = told
+                whole = found
             elif self.open:
-                self.open.notes += told
+                self.open.notes += found
             else:
-                (self.notes[self.current] if self.current else self.pending).extend(told)
+                (self.notes[self.current] if self.current else self.pending).extend(found)
         whole = [f"{note} (all of {file})" for note in whole]
         for name in self.notes.keys() - names:
             self.notes[name] += whole
@@ -92,7 +92,7 @@ class _Reader:
         self.within = outer
 
 
-def _told(comment: str) -> Iterator[str]:
+def _notes_in(comment: str) -> Iterator[str]:
     """The notes in a comment, each in one line."""
     text = re.sub(r"\n[ \t]*\*(?!/)", "\n", comment[2:-2])
     for paragraph in re.split(r"\n[ \t]*\n", text):

@@ -250,7 +250,7 @@ class SyncRcuTasksRude(Step):
 
     It covers callbacks where RCU does not look, and idle tasks, which Tasks RCU leaves out. `Simplified:` Linux makes
     every CPU switch, by a work for each (`schedule_on_each_cpu(rcu_tasks_be_rude)`, kernel/rcu/tasks.h); here the
-    patching task waits for a switch that comes by itself, and for no CPU that is halted or in user mode.
+    patching task waits for a switch that happens anyway, and for no CPU that is halted or in user mode.
 
     Its progress is how often each CPU had switched tasks when the wait began.
     """

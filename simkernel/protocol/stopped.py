@@ -44,7 +44,7 @@ STOP_MACHINE = Protocol(
             holds=ALL_NEW,
             settled=False,
             linux="stop_machine_text_poke() -> text_poke()",
-            true_now="Memory holds the new instruction. An NMI on a parked CPU may run old bytes, or a mixture.",
+            true_now="Memory holds the new instruction. An NMI on a parked CPU may run old bytes, or both together.",
             why="This is the change.",
             without="Nothing changes.",
         ),

@@ -88,8 +88,8 @@ HEAD_FIRST = Protocol(
             "write opcode",
             Write(Which.HEAD),
             (NEW, OLD),
-            "Byte 0 is new in memory, the offset is old: a CPU can run the mixture.",
-            "A patcher that works at load time writes front to back.",
+            "Byte 0 is new in memory, the offset is old: a CPU can run both together.",
+            "Whoever patches code at load time writes it front to back.",
         ),
         _store(
             "write offset",
@@ -112,7 +112,7 @@ TAIL_FIRST = Protocol(
             "write offset",
             Write(Which.TAIL),
             (OLD, NEW),
-            "Byte 0 is old in memory, the rest is new: a CPU can run the mixture.",
+            "Byte 0 is old in memory, the rest is new: a CPU can run both together.",
             "So that no call to nowhere is there for a moment.",
         ),
         _store(

@@ -205,7 +205,7 @@ class Protocol:
 
     @property
     def behaviour(self) -> tuple[object, ...]:
-        """All that a run by this protocol depends on: no name, and no word that is only told."""
+        """All that a run by this protocol depends on: no name, and no word of prose."""
         actions = tuple(phase.action for phase in self.phases)
         return actions, self.batched, self.handler, self.claims, self.nop, self.gate
 
