@@ -8,9 +8,10 @@ from typing import Any
 
 from simkernel import insn
 from simkernel.ftrace.records import call_site
+from simkernel.patching.batch import Batch
 from simkernel.patching.plan import Plan, Step, Turn
-from simkernel.patching.poke import Batch, TextPoke
 from simkernel.patching.site import Form, Kind, Patch, Site
+from simkernel.patching.text_poke import TextPoke
 from simkernel.schedule import Run
 from simkernel.sim.simulation import Simulation
 

@@ -7,7 +7,8 @@ import pytest
 from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
-from simkernel.patching.poke import Batch, TextPoke
+from simkernel.patching.batch import Batch
+from simkernel.patching.text_poke import TextPoke
 from simkernel.schedule import Run
 from simkernel.trace import ringbuffer
 from tests.guest.core_kernel import CoreKernel, core_image

@@ -8,7 +8,7 @@ from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
 from simkernel.kernel.abi import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED
-from simkernel.patching.poke import Batch
+from simkernel.patching.batch import Batch
 from simkernel.schedule import Nmi, Run
 from tests.guest.core_kernel import CoreKernel
 from tests.patches import call_patch

@@ -18,7 +18,7 @@ from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.patching.poke import TextPoke
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import parse
 from simkernel.schedule import Run
 from simkernel.sim.options import Options

@@ -11,7 +11,7 @@ from simkernel.kernel import KernelImage
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.toy import toy
 from simkernel.kernel.words import SiteWords, words_at
-from simkernel.patching.poke import TextPoke
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import QUANTUM
 

@@ -26,8 +26,9 @@ from simkernel.kernel.loader import power_on
 from simkernel.kernel.memory_map import MemoryMap
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.symbols import SymbolTable
-from simkernel.patching.poke import Batch, TextPoke
+from simkernel.patching.batch import Batch
 from simkernel.patching.site import Form, Kind, Patch, Site
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import Run, Settle
 from simkernel.sim.digest import state_digest

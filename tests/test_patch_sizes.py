@@ -12,8 +12,8 @@ from simkernel.errors import OurError
 from simkernel.events import Event, Int3Done, SiteStored, SyncSkipped
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
+from simkernel.patching.batch import Batch
 from simkernel.patching.emulation import emulated
-from simkernel.patching.poke import Batch
 from simkernel.patching.site import Patch, Site
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run

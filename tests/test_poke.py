@@ -14,8 +14,9 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.toy import toy
+from simkernel.patching.batch import Batch
 from simkernel.patching.commands import UseProtocol
-from simkernel.patching.poke import Batch, TextPoke
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.simulation import Simulation

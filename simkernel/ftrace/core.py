@@ -39,10 +39,10 @@ from simkernel.ftrace.update import Update
 from simkernel.ftrace.validate import validate_records, validate_sites
 from simkernel.kernel import layout
 from simkernel.kernel.running import RunningKernel
+from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
-from simkernel.patching.poke import Batch
 from simkernel.patching.steps import Note, Store, Verify
 from simkernel.patching.subsystem import Subsystem
 from simkernel.tracefs import File

@@ -16,8 +16,8 @@ from simkernel.ftrace.state import FtraceState
 from simkernel.kernel import layout
 from simkernel.patching.needs import Memory
 from simkernel.patching.plan import Step
-from simkernel.patching.poke import TextPoke
 from simkernel.patching.steps import Note, PokeEarly, PokeMany, Store, WriteCode
+from simkernel.patching.text_poke import TextPoke
 from simkernel.trace.ringbuffer import Ring
 
 # --- code ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from simkernel.ftrace import records as rec
 from simkernel.ftrace.state import FtraceState
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.words import SiteWords, Words
-from simkernel.patching.poke import Batch
+from simkernel.patching.batch import Batch
 from simkernel.patching.validate import outside, place_of
 from simkernel.verdict import Verdict
 

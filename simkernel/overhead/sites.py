@@ -1,9 +1,9 @@
 """What it takes to enable every site of a kernel, as the number of its sites grows.
 
 Batches, stores and syncs are counted on the simulated machine; the patch time is modelled: the instructions of the
-clock that the patching task pays for its stores, syncs and passes over the records, at the prices stated in `poke.py`
-and `patching/steps.py`. Neither is time on this computer. The CPUs are at rest: they answer each sync at once, and what
-that takes them is not in the patch time.
+clock that the patching task pays for its stores, syncs and passes over the records, at the prices stated in
+`text_poke.py` and `patching/steps.py`. Neither is time on this computer. The CPUs are at rest: they answer each sync at
+once, and what that takes them is not in the patch time.
 """
 
 from __future__ import annotations

@@ -5,7 +5,11 @@ commands     what a person may ask for
 plan         what a command changes, as steps; what a step is
 steps        the steps that any subsystem uses
 task         carries plans out, one action at a time
-poke         batches of sites, carried out by a protocol (`text_poke_bp_batch()`)
+text_poke    carries batches out by a protocol (`text_poke_bp_batch()`)
+batch        the sites of one, and the vector that the guest's handler searches
+site         a site, its kind, a patch; emulation: what the handler does in its place
+active       an observer: what CPUs do at the sites of the batch under way
+words        every call site's bytes as numbers
 validate     what has to be true of the batch under way
 log          the kernel log
 """

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from simkernel.events import Event
 from simkernel.patching.needs import Code, Memory
-from simkernel.patching.poke import ACTION_PRICE, TextPoke
+from simkernel.patching.text_poke import ACTION_PRICE, TextPoke
 
 Sites = npt.NDArray[np.uint64]  # (n,)
 SiteBytes = npt.NDArray[np.uint8]  # (n, the sites' size)

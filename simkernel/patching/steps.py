@@ -31,10 +31,11 @@ from simkernel.events import (
 )
 from simkernel.kernel import layout
 from simkernel.kernel.percpu import PerCpu
+from simkernel.patching.batch import Batch
 from simkernel.patching.needs import Code, Memory
 from simkernel.patching.plan import Changes, Failure, SiteBytes, Sites, Step, Turn
-from simkernel.patching.poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, Batch, TextPoke
 from simkernel.patching.site import Patch
+from simkernel.patching.text_poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, TextPoke
 
 TABLE_PRICE = 4  # instructions of the clock for each record that a pass looks at
 Verdicts = npt.NDArray[np.uint8]  # (n,)

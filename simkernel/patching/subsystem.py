@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Protocol
 
 from simkernel.hw.observer import Observer
 from simkernel.kernel.running import RunningKernel
+from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
-from simkernel.patching.poke import Batch
 from simkernel.tracefs import File
 from simkernel.verdict import Verdict
 

@@ -19,9 +19,9 @@ from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.patching.log import KernelLog, Lines
 from simkernel.patching.plan import Failure, Plan, Step
-from simkernel.patching.poke import ACTION_PRICE, PokeState, TextPoke
 from simkernel.patching.steps import TABLE_PRICE
 from simkernel.patching.subsystem import Subsystem
+from simkernel.patching.text_poke import ACTION_PRICE, PokeState, TextPoke
 from simkernel.protocol import Variant
 
 WAIT_FOR_BOOT, BOOT_DONE = 1, 2  # values of the guest's word boot_stage

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from simkernel import insn
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
+from simkernel.patching.batch import Batch
 from simkernel.patching.plan import SiteBytes, Sites
-from simkernel.patching.poke import Batch, TextPoke
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import NEW, OLD, Phase, Progress, Write
 from simkernel.verdict import Verdict
 

@@ -17,7 +17,7 @@ from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.toy import toy
-from simkernel.patching.poke import TextPoke
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Nmi, Run
 

@@ -8,8 +8,8 @@ from simkernel.kernel.layout import TP_VEC_MAX
 from simkernel.overhead.published import published
 from simkernel.overhead.quiet import at_rest
 from simkernel.overhead.sites import CPUS, SITES, patched
-from simkernel.patching.poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
 from simkernel.patching.steps import TABLE_PRICE
+from simkernel.patching.text_poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
 from simkernel.protocol import INT3_PROTOCOL, SyncCores, Write
 from tui.plots import sites_lines
 

@@ -9,7 +9,8 @@ from simkernel import insn
 from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched, Unparked
 from simkernel.kernel import layout
 from simkernel.kernel.abi import PARKED as PARKED_WORD
-from simkernel.patching.poke import Batch, TextPoke
+from simkernel.patching.batch import Batch
+from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import Park, SyncCores
 from simkernel.sim.simulation import Simulation
 

@@ -18,13 +18,14 @@ from simkernel.hw.observer import Observer
 from simkernel.hw.state import OpenRun
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
+from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command, Name
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step, Turn
-from simkernel.patching.poke import Batch, TextPoke
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.steps import Note, PokeOne, Verify
 from simkernel.patching.subsystem import Subsystem
+from simkernel.patching.text_poke import TextPoke
 from simkernel.patching.validate import place_of
 from simkernel.schedule import QUANTUM
 from simkernel.tracefs import File, lines, text_file
