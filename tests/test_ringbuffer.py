@@ -1,4 +1,4 @@
-"""The reader against a guest in Python that writes records by the rules of guest/trace.S."""
+"""The reader against a guest in Python that writes records by the rules of guest/ring_buffer.S."""
 
 from __future__ import annotations
 

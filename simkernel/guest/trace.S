@@ -1,5 +1,5 @@
 /*
- * trace.S: the callbacks (Linux: kernel/trace/trace_functions.c, kernel/trace/ftrace.c, kernel/trace/ring_buffer.c).
+ * trace.S: the callbacks (Linux: kernel/trace/trace_functions.c, kernel/trace/ftrace.c).
  *
  * A trampoline of ftrace_64.S calls each of them with
  *   rdi ip (the site), rsi parent_ip, rdx op, rcx fregs
@@ -16,82 +16,16 @@
  */
 
 /*
- * function_trace_call: one record in this CPU's ring buffer. The reader's rules:
- *
- *   A record's number n is the value of RING_HEAD before it was reserved; its slot is n mod RING_ENTRIES. It is there
- *   once its flags word holds REC_VALID and, in bits 16 to 30, the low bits of n / RING_ENTRIES (the lap): a slot that
- *   still shows the lap before, or 0, is reserved and not yet written. An interrupt may have reserved and finished
- *   n + 1 while n is under way, so time stamps of neighbours may be in the other order.
- *   Events ever = RING_HEAD. With tail = RING_TAIL, the records to read are from max(tail, head - RING_ENTRIES) to
- *   head - 1; n - tail >= RING_ENTRIES means that n overwrote one that nobody had read, and RING_OVERRUN counts it.
- *   So RING_HEAD = (read before) + RING_OVERRUN + (records to read), while no record is under way. The reader moves
- *   RING_TAIL (to RING_HEAD: all is read, or thrown away) only then, so each record is compared with one tail.
- *
- * Preemption is off from the reservation to the end, so that a slot is never half written for long.
+ * function_trace_call: one record for each call, `name <-caller`.
  *
  * Simplified: our tracer writes records from the first call on; in Linux function_trace_call() returns at once until
  * register_ftrace_function() has come back (tr->function_enabled, kernel/trace/trace_functions.c).
  */
 SYM_FUNC_START_NOTRACE_LOCAL function_trace_call
-	cmpq $0x0, tracing_on(%rip)
-	je .Ltrace_off
-/* What the traced function had: IF (nothing has changed it since) and preempt_count, before ours is added. */
-	pushfq
-	popq %rax
-	PER_CPU_READ PCPU_PREEMPT_COUNT, %rcx
-	PREEMPT_DISABLE
-/* One instruction reserves, so an NMI before or after it gets a slot of its own. */
-	movl $0x1, %r9d
-	xaddq %r9, %gs:PCPU_RING_HEAD
-	leaq -RING_ENTRIES(%r9), %rdx
-	cmpq %gs:PCPU_RING_TAIL, %rdx
-	jge .Ltrace_overrun
-.Ltrace_slot:
-/* edx: the lap in its high half. r8 + r9: this CPU's buffer and the place in it. */
-	movl %r9d, %edx
-	shll $0x6, %edx
-	shll $0x5, %r9d
-	andl $RING_STRIDE - 0x1, %r9d
-	imulq $RING_STRIDE, %gs:PCPU_NUMBER, %r8
-	movl $0x0, RING_BASE + REC_FLAGS(%r8,%r9,1)
+	RING_RESERVE function
 	movq %rdi, RING_BASE + REC_IP(%r8,%r9,1)
 	movq %rsi, RING_BASE + REC_PARENT(%r8,%r9,1)
-/* Reading the clock word moves it on: strictly increasing stamps, without a machine that tells the time. */
-	movl $0x1, %edi
-	xaddq %rdi, %gs:PCPU_CLOCK
-	movq %rdi, RING_BASE + REC_TS(%r8,%r9,1)
-	GET_CURRENT %rdi
-	movl TASK_PID(%rdi), %edi
-	movl %edi, RING_BASE + REC_PID(%r8,%r9,1)
-/* The flags word (tracing_gen_ctx): al the bits, ah the preempt depth. */
-	testl $X86_EFLAGS_IF, %eax
-	sete %al
-	movb %cl, %ah
-	movl %gs:PCPU_NEED_RESCHED, %edi
-	leal (%rax,%rdi,2), %eax
-	shrl $0x10, %ecx
-	jne .Ltrace_hardirq
-.Ltrace_flags:
-	movw %ax, %dx
-	orl $REC_VALID, %edx
-/* The last store makes the record valid. */
-	movl %edx, RING_BASE + REC_FLAGS(%r8,%r9,1)
-	PREEMPT_ENABLE_NO_RESCHED
-.Ltrace_off:
-	ret
-/* Simplified: preempt_enable_notrace() would give way to a task that the tick chose meanwhile; here that can wait. */
-
-.Ltrace_overrun:
-	incq %gs:PCPU_RING_OVERRUN
-	jmp .Ltrace_slot
-
-/* An NMI counts as a hard interrupt too (__nmi_enter), so without that bit there is nothing to look for. */
-.Ltrace_hardirq:
-	orb $REC_HARDIRQ, %al
-	testb $0xf0, %cl
-	je .Ltrace_flags
-	orb $REC_NMI, %al
-	jmp .Ltrace_flags
+	RING_COMMIT function, TRACE_FN
 SYM_FUNC_END function_trace_call
 
 /*
@@ -202,10 +136,3 @@ SYM_FUNC_START_NOTRACE_LOCAL ftrace_ops_count
 	lock incq OPS_HITS(%rdx)
 	ret
 SYM_FUNC_END ftrace_ops_count
-
-.data
-/* 0: callbacks leave no record; sites stay patched (the control file tracing_on). */
-SYM_DATA_START_LOCAL tracing_on
-	.quad 0x1
-SYM_DATA_END tracing_on
-.text

@@ -5,7 +5,7 @@ A tracer is three things:
     a record    its type here: the fields, and the line that `trace` prints; `function.py` is one, and
                 `table.py` names it
     an action   which callback its sites call: a line of `ftrace/tracers.py`
-    guest code  that callback, which writes the record and the number of its type: `guest/trace.S`
+    guest code  that callback, which writes the record and the number of its type: a file of `guest/`
 
 Nobody else knows of types: the reader (`ringbuffer.py`) decodes a slot by the type that it finds in it, and the file
 `trace`, snapshots, JSON and events take what they show from `Record` and the table.

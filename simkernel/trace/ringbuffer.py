@@ -1,4 +1,4 @@
-"""The reader of the ring buffers, into which guest code writes records (`guest/trace.S`). There is no other.
+"""The reader of the ring buffers, into which guest code writes records (`guest/ring_buffer.S`). There is no other.
 
 Each CPU has a buffer of RING_ENTRIES slots. Record number n lies in slot n mod RING_ENTRIES, and is there once its
 flags word holds REC_VALID and the lap (n / RING_ENTRIES, 15 bits of it). What is reserved but not yet written shows the

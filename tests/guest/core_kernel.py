@@ -21,7 +21,9 @@ from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Nmi, Run
 
-CORE = "macros structs calling head init fork entry int3 traps smp apic switch ftrace_64 trace_recursion trace".split()
+CORE = (
+    "macros structs calling head init fork entry int3 traps smp apic switch ftrace_64 trace_recursion ring_buffer trace"
+).split()
 STUB = Path(__file__).parent / "core_stub.S"
 
 
