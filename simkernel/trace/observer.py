@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from simkernel.events import Event, TraceWritten
+from simkernel.events import Event
 from simkernel.hw.memory import GuestMemory
 from simkernel.hw.observer import Observer
 from simkernel.hw.state import OpenRun
 from simkernel.kernel import layout
 from simkernel.kernel.percpu import PerCpu
+from simkernel.trace import event_of
 from simkernel.trace.ringbuffer import finished
 
 
@@ -27,9 +28,7 @@ class Records(Observer):
         first = self._heads[cpu] if head >= self._heads[cpu] else 0  # the buffer was reset
         found = finished(self._memory, cpu, first, head)
         self._heads[cpu] = found[-1].number + 1 if found else max(first, head - layout.RING_ENTRIES)
-        return [
-            TraceWritten(cpu=cpu, index=one.number, ip=one.site, parent_ip=one.caller, pid=one.pid) for one in found
-        ]
+        return [event_of(one) for one in found]
 
     def state(self) -> tuple[int, ...]:
         """How many records of each CPU are known to be finished."""
