@@ -24,7 +24,7 @@ SYM_FUNC_END page_cache_sync_ra
  * rax 0: no memory even for the first (Linux returns nothing; its caller tries once more on its own). Each folio goes
  * into the cache locked and empty, so that a second reader finds it and does not read it twice. The lock keeps a
  * truncate away, which would give back what is being filled (filemap_invalidate_lock_shared). Simplified: in Linux
- * read_pages() calls the mapping's operation, here ext4_readahead().
+ * read_pages() calls the mapping's operation, here ext4_readahead() or simple_read_folio().
  */
 SYM_FUNC_START page_cache_ra_unbounded
 	pushq %rbx

@@ -85,6 +85,7 @@ SYM_FUNC_START __sock_create
 	ret
 SYM_FUNC_END __sock_create
 
+/* Simplified: in Linux alloc_file_pseudo() calls alloc_empty_file(), for an inode that each socket has of its own. */
 SYM_FUNC_START sock_alloc_file
 	movl $FMODE_READ + FMODE_WRITE, %edi
 	call alloc_empty_file

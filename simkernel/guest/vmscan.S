@@ -18,8 +18,8 @@ SYM_FUNC_END kswapd
 /*
  * Ages every folio: active becomes inactive, referenced gets another round, the rest may go. A reference, taken only if
  * there is one already (folio_try_get), keeps the folio from turning into another one meanwhile. rbx folio, r12
- * freed. Simplified: in Linux shrink_node() is between: shrink_active_list() moves the statistics (here
- * __lruvec_stat_mod_folio), and folios are given back in batches (here __folio_put).
+ * freed. Simplified: in Linux shrink_node() is between, which calls shrink_folio_list(); shrink_active_list() moves the
+ * statistics (here __lruvec_stat_mod_folio), and folios are given back in batches (here __folio_put).
  */
 SYM_FUNC_START_LOCAL balance_pgdat
 	pushq %rbx
