@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,36 +16,24 @@ from simkernel.sim.control_files import control_files
 from simkernel.sim.simulation import Simulation
 from tests.guest import vitals
 from tests.guest.whole_kernel import WholeKernel
-from tests.linux_ftrace_64 import assembled
-from tests.test_names import ROOT, needs_source
+from tests.linux_facts import facts
+from tests.linux_facts.ftrace_64 import FUNCTIONS
 
 COUNTS = "\tlock incq OPS_HITS(%rdx)\n"
 GARBAGE = "\tmovabsq $0xdeadbeefdeadbeef, %{0}\n"
 LIST_FUNC = "arch_ftrace_ops_list_func"
 CALLERS = ("ftrace_caller", "ftrace_regs_caller")
-needs_binutils = pytest.mark.needs("gcc", "objcopy", "nm", "readelf")
 
 
-@needs_source
-@needs_binutils
-@pytest.mark.parametrize("name", [*CALLERS, "ftrace_stub", "__fentry__"])
-def test_the_bytes_are_those_of_linuxs_own_file(name: str, tmp_path: Path) -> None:
-    image, linux = KernelImage.default(), assembled(Path(ROOT), tmp_path)
-    start, end = linux.of(name)
-    address = image.address(name)
-    wanted = bytearray(linux.text[start:end])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_bytes_are_those_of_linuxs_own_file(name: str) -> None:
+    image, linux = KernelImage.default(), facts().code[name]
+    address, wanted = image.address(name), bytearray.fromhex(linux.bytes)
     for at, (symbol, addend) in linux.places.items():
-        if start <= at < end:
-            displacement = image.address(symbol) + addend - (address + at - start)
-            wanted[at - start : at - start + 4] = displacement.to_bytes(4, "little", signed=True)
+        displacement = image.address(symbol) + addend - (address + int(at))
+        wanted[int(at) : int(at) + 4] = displacement.to_bytes(4, "little", signed=True)
     assert image.text_of(image.symbol(name)) == bytes(wanted)
-    labels = {label: at - start for label, at in linux.labels.items() if start <= at < end and label in LABELS}
-    assert {label: image.address(label) - address for label in labels} == labels
-
-
-LABELS = {
-    f"ftrace_{name}" for name in "call caller_op_ptr caller_end regs_call regs_caller_jmp regs_caller_end".split()
-}
+    assert {label: image.address(label) - address for label in linux.labels} == linux.labels
 
 
 # --- the list function ------------------------------------------------------------------------------------------------

@@ -1,45 +1,28 @@
 """Names in the guest are Linux's, have a site where Linux's have one, and are static where Linux's are.
 
-`guest/names.tsv` is the list. Where LINUX_SOURCE names a tree of Linux 6.12, the list is held against that too.
+`guest/names.tsv` is the list. `tests/linux_facts` knows what Linux's source says of each name on it.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 import pytest
 
 from simkernel.kernel import KernelImage, Symbol, layout
+from tests.guest.names import having, in_source, listed
 from tests.guest.whole_kernel import WholeKernel
-from tests.linux_source import LinuxSource, in_source
+from tests.linux_facts import facts, words
+from tests.linux_facts.collect import config_page, key
 from tui.commands import config
 
-NAMES = Path(__file__).parent / "guest" / "names.tsv"
-ROOT = os.environ.get("LINUX_SOURCE", "")
 # What Brendan Gregg shows in his post of 2019-10-15 on the talk, under the names of 6.12.
 GREGG = (
     "schedule aa_af_perm _raw_spin_lock __mod_node_page_state __cond_resched rcu_all_qs __accumulate_pelt_segments "
     "decay_load"
 )
-needs_source = pytest.mark.needs("linux-source")
-
-
-@cache
-def listed() -> dict[str, tuple[str, str, str]]:
-    """(status, type in kallsyms, file) of each name."""
-    lines = NAMES.read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines if not line.startswith("#")]
-    assert len({name for name, _, _, _ in rows}) == len(rows)
-    return {name: (status, letter, file) for name, status, letter, file in rows}
-
-
-def having(*statuses: str) -> list[str]:
-    return [name for name, (status, _, _) in listed().items() if status in statuses]
 
 
 def shown() -> list[Symbol]:
@@ -140,44 +123,28 @@ def test_the_page_says_which_waits_ftrace_shutdown_makes() -> None:
     assert "ftrace_shutdown()" in notes["CONFIG_TASKS_RUDE_RCU"]["simplified"]
 
 
-@needs_source
 def test_linux_has_each_name_with_its_status() -> None:
-    linux = LinuxSource(Path(ROOT))
     wrong = []
-    for name, (status, _, file) in listed().items():
-        found = linux.statuses(in_source(name), file) if status not in ("ours", "data") else {status}
+    for name, (status, _, _) in listed().items():
+        found = words(facts().statuses, key(name)) if status not in ("ours", "data") else {status}
         if {"omitted": "traced"}.get(status, status) not in found:
-            wrong.append((name, status, file, found))
+            wrong.append((name, status, found))
     assert wrong == []
 
 
-@needs_source
 def test_linux_has_each_name_with_its_type() -> None:
-    linux = LinuxSource(Path(ROOT))
-    known = [(in_source(name), letter, file) for name, (status, letter, file) in listed().items() if status != "ours"]
-    assert [(*row, found) for row in known if (found := linux.letters(row[0], row[2])) != {row[1]}] == []
-    assert re.search(
-        r"\.rodata .*\n(?:.*\n){1,6}\s*RO_AFTER_INIT_DATA", linux.text("include/asm-generic/vmlinux.lds.h")
-    )
+    known = {name: letter for name, (status, letter, _) in listed().items() if status != "ours"}
+    assert {name: words(facts().letters, key(name)) for name in known} == {name: {known[name]} for name in known}
+    assert facts().after_init_in_rodata
 
 
-def config_page() -> str:
-    return (resources.files("simkernel") / "guest" / "kernel.config").read_text(encoding="utf-8")
-
-
-@needs_source
 def test_linux_has_every_setting_of_the_config_page() -> None:
-    known = LinuxSource(Path(ROOT)).settings()
-    assert {one["name"].removeprefix("CONFIG_") for one in config.settings(config_page())} <= known
+    asked = {one["name"]: one["value"] for one in config.settings(config_page())}
+    assert {name: kept.split()[0] for name, kept in facts().options.items()} == asked
 
 
-@needs_source
-@pytest.mark.needs("make", "gcc", "flex", "bison")
-def test_kconfig_takes_the_config_page_but_for_what_is_simplified(tmp_path: Path) -> None:
-    (tmp_path / ".config").write_text(config_page(), encoding="utf-8")
-    command = ["make", "-s", "-C", ROOT, f"O={tmp_path}", "ARCH=x86_64", "olddefconfig"]
-    subprocess.run(command, check=True, capture_output=True)
-    taken = {one["name"]: one["value"] for one in config.settings((tmp_path / ".config").read_text(encoding="utf-8"))}
-    other = [one for one in config.settings(config_page()) if taken.get(one["name"], "n") != one["value"]]
+def test_kconfig_takes_the_config_page_but_for_what_is_simplified() -> None:
+    taken = {name: kept.split()[1] for name, kept in facts().options.items()}
+    other = [one for one in config.settings(config_page()) if taken[one["name"]] != one["value"]]
     assert [one["name"] for one in other if "simplified" not in one] == []
     assert {one["name"] for one in other} == {"CONFIG_PREEMPT_RCU", "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"}

@@ -6,7 +6,7 @@ import re
 
 from simkernel.kernel import KernelImage
 from simkernel.kernel.notes import notes_of
-from tests.test_names import NAMES
+from tests.guest.names import having, listed
 
 MACROS = """/* macros.S: words. Simplified: of macros. */
 /* Simplified: made by a macro. */
@@ -71,8 +71,7 @@ OURS = ("PCPU_HLT", "TASK_IN_USER", "TASK_SYSCALLS", "int3_skip_mode", "sync_wit
 def test_a_function_that_uses_a_word_of_our_own_says_so() -> None:
     image = KernelImage.default()
     told = {symbol.name: " ".join(image.simplified(symbol)) for symbol in image.symbols}
-    listed = [line.split("\t") for line in NAMES.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
-    linuxs = {row[0] for row in listed if row[1] != "ours"}
+    linuxs = listed().keys() - having("ours")
     used = set()
     for name, body in re.findall(r"^SYM_\w+_START\w* (\w+)\n(.*?)^SYM_\w+_END", _code(image), re.M | re.S):
         used |= {(name, word) for word in OURS if name in linuxs and re.search(rf"\b{word}\b", body)}

@@ -24,7 +24,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from tests.guest.models import SCRATCH, put
 from tests.guest.whole_kernel import MASK, C, WholeKernel, default_image
-from tests.test_names import ROOT, needs_source
+from tests.linux_facts import facts
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
 CALLBACKS = """
@@ -108,11 +108,8 @@ def test_the_trace_shows_the_same_calls_again_and_again(image: KernelImage) -> N
     assert " </TASK>" == oops.lines[end] and oops.lines[end + 1] == "---[ end trace 0000000000000000 ]---"
 
 
-@needs_source
 def test_the_words_are_those_of_linux() -> None:
-    text = (Path(ROOT) / "arch/x86/kernel/traps.c").read_text(encoding="utf-8")
-    assert '"BUG: %s stack guard page was hit at %p (stack is %p..%p)\\n"' in text
-    assert 'die("stack guard page", regs, 0);' in text
+    assert facts().guard_page[:2] == ["BUG: %s stack guard page was hit at %p (stack is %p..%p)", "stack guard page"]
 
 
 def test_on_the_stack_of_an_nmi_the_guard_page_is_that_stacks(image: KernelImage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from simkernel.overhead.exact import exact
 from simkernel.overhead.forms import form_of
 from simkernel.overhead.modelled import Costs, costs, modelled
 from simkernel.overhead.variants import VARIANTS, possible
+from tests.linux_facts import facts
 
 
 @pytest.mark.parametrize(
@@ -132,16 +132,10 @@ def test_the_price_of_an_int3_is_that_of_a_boosted_probe_less_a_jump() -> None:
     """kprobes.rst has two figures for a probe by int3; one that is not boosted takes a second exception, too."""
     table = costs()
     source = " ".join(table.source["int3"].split())
-    assert "a boosted probe (an int3, and nothing is single-stepped) takes 0.43 us" in source
-    assert "a probe that is not boosted takes a second exception: 0.99 us" in source
-    assert table.cycles["int3"] == pytest.approx((0.43 - 0.06) * 2_330, abs=1)  # 2.33 GHz
-
-
-@pytest.mark.needs("linux-source")
-def test_linux_says_so_of_boosted_probes() -> None:
-    text = (Path(os.environ["LINUX_SOURCE"]) / "Documentation/trace/kprobes.rst").read_text(encoding="utf-8")
-    assert "k = unoptimized kprobe, b = boosted (single-step skipped), o = optimized kprobe" in text
-    assert "k = 0.99 usec; b = 0.43; o = 0.06;" in text
+    us = facts().probe_us
+    assert f"a boosted probe (an int3, and nothing is single-stepped) takes {us['boosted']} us" in source
+    assert f"a probe that is not boosted takes a second exception: {us['unoptimized']} us" in source
+    assert table.cycles["int3"] == pytest.approx((us["boosted"] - us["optimized"]) * 2_330, abs=1)  # 2.33 GHz
 
 
 def test_what_a_traced_call_takes_here_is_not_given_as_linuxs() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simkernel.kernel import layout
+from tests.linux_facts import Code
 
 FILE = "arch/x86/kernel/ftrace_64.S"
 HEADERS = (
@@ -34,6 +35,12 @@ MACROS = """
 """
 
 
+FUNCTIONS = ("ftrace_caller", "ftrace_regs_caller", "ftrace_stub", "__fentry__")
+LABELS = {
+    f"ftrace_{name}" for name in "call caller_op_ptr caller_end regs_call regs_caller_jmp regs_caller_end".split()
+}
+
+
 @dataclass(frozen=True)
 class Assembled:
     """The text, the labels in it, and the places of the displacements that a linker fills in, with what they name."""
@@ -42,8 +49,12 @@ class Assembled:
     labels: dict[str, int]
     places: dict[int, tuple[str, int]]
 
-    def of(self, name: str) -> tuple[int, int]:
-        return self.labels[name], self.labels[f"end_of_{name}"]
+    def of(self, name: str) -> Code:
+        """The facts of one function."""
+        start, end = self.labels[name], self.labels[f"end_of_{name}"]
+        inside = {label: at - start for label, at in self.labels.items() if start <= at < end and label in LABELS}
+        places = {str(at - start): place for at, place in self.places.items() if start <= at < end}
+        return Code(self.text[start:end].hex(), inside, places)
 
 
 def assembled(root: Path, folder: Path) -> Assembled:

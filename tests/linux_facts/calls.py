@@ -2,19 +2,19 @@
 
 Inlined is what says `inline`, a macro, a static function that is called once or is short, and a very short one of the
 same file: gcc -O2 does so too. The definitions of all configurations count. A call through a pointer counts if the
-callee is put into a member of that name.
+callee is put into a member of that name. So a call may be found that gcc does not leave; none is missed.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from tests.linux_source import closing
+from tests.linux_facts.source import closing
 
 HEADERS = (
     "include/linux",
@@ -29,6 +29,8 @@ HEADERS = (
 SHORT, VERY_SHORT = 10, 6  # lines
 SMALL = 40  # with what is inlined in it
 WORD = re.compile(r"[A-Za-z_]\w*")
+MEMBER = re.compile(r"(?:->|\.)(\w+)\b")
+HOOK = re.compile(r"\bcall_\w+_hook\((\w+)\b")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 FUNCTION = re.compile(r"^(?P<head>(?:[A-Za-z_][^\n;{}()#=]*?)?)\b(?P<name>[A-Za-z_]\w*)\(", re.M)
 MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(?P<name>\w+)(?P<text>(?:[^\\\n]|\\.|\\\n)*)", re.M)
@@ -38,6 +40,24 @@ SYSCALL = re.compile(r"^SYSCALL_DEFINE\d\((\w+)")
 SYSVEC = re.compile(r"^DEFINE_IDTENTRY_SYSVEC\((\w+)\)", re.M)
 INCLUDED = re.compile(r'^#include "([\w.-]+)"', re.M)
 IDTENTRY = re.compile(r"^DEFINE_IDTENTRY(?P<kind>\w*)\((?:\w+,\s*)?(?P<name>\w+)\)")
+
+GENERAL = {"func", "function"}  # members of so many structures that the name says nothing
+# Calls through a pointer that is handed over far from both: the member, and by what in which file.
+THROUGH = {
+    ("__sysvec_apic_timer_interrupt", "hrtimer_interrupt"): (
+        "event_handler",
+        "tick_switch_to_oneshot",
+        "kernel/time/tick-oneshot.c",
+    ),
+    ("__flush_smp_call_function_queue", "do_sync_core"): ("func", "on_each_cpu", "arch/x86/kernel/alternative.c"),
+    ("__hrtimer_run_queues", "hrtimer_wakeup"): ("function", "timer", "kernel/time/hrtimer.c"),
+    ("__hrtimer_run_queues", "tick_nohz_handler"): ("function", "sched_timer", "kernel/time/tick-sched.c"),
+    ("__wake_up_common", "autoremove_wake_function"): ("func", "DEFINE_WAIT_FUNC", "include/linux/wait.h"),
+    ("process_one_work", "vmstat_update"): ("current_func", "INIT_DEFERRABLE_WORK", "mm/vmstat.c"),
+    ("vfs_getattr_nosec", "ext4_file_getattr"): ("getattr", "getattr", "fs/ext4/file.c"),
+    ("new_sync_read", "generic_file_read_iter"): ("read_iter", "ramfs_file_operations", "fs/ramfs/file-mmu.c"),
+    ("new_sync_write", "generic_file_write_iter"): ("write_iter", "ramfs_file_operations", "fs/ramfs/file-mmu.c"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,7 @@ class LinuxCalls:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._files: dict[str, str] = {}
+        self._members: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
         self._own: dict[str, dict[str, list[Definition]]] = {}
 
     def text(self, file: str) -> str:
@@ -112,17 +133,38 @@ class LinuxCalls:
         once = len(re.findall(rf"\b{name}\b", self.text(file))) == 2
         return (once or (lines <= SHORT and small)) and not one.apart
 
-    def calls(self, caller: str, callee: str, callee_file: str, words: str) -> bool:
-        """True if `words`, the text of `caller`, calls `callee`."""
-        if re.search(rf"\b{callee}\b", words):
-            return True
+    def callees(self, caller: str, file: str, words: str, known: Mapping[str, str]) -> set[str]:
+        """Which of the known functions (name: file) `words`, the text of `caller`, calls."""
+        called, members = set(WORD.findall(words)), set(MEMBER.findall(words))
+        hooks = set(HOOK.findall(words))
         if caller == "x64_sys_call":
-            table = self.text("arch/x86/entry/syscalls/syscall_64.tbl")
-            return bool(re.search(rf"\s{callee.removeprefix('__x64_')}$", table, re.M))
-        put = re.findall(rf"\b(\w+)\s*=\s*&?{callee}\b", self.text(callee_file))
-        hooks = re.findall(rf"\bLSM_HOOK_INIT\((\w+), {callee}\)", self.text(callee_file))
-        through = any(re.search(rf"(?:->|\.){member}\b", words) for member in put)
-        return through or any(re.search(rf"\bcall_\w+_hook\({hook}\b", words) for hook in hooks)
+            table = re.findall(r"\s(\w+)$", self.text("arch/x86/entry/syscalls/syscall_64.tbl"), re.M)
+            called |= {f"__x64_{name}" for name in table}
+        found = {name for name in known if name in called}
+        for name in known.keys() - found:
+            put, hooked = self._put(name, known[name])
+            if put & members or hooked & hooks or self._through(caller, name, words):
+                found.add(name)
+        return found
+
+    def _put(self, callee: str, file: str) -> tuple[set[str], set[str]]:
+        """The members and the LSM hooks into which its file puts a function."""
+        if not file.endswith((".c", ".h")):
+            return set(), set()
+        if (callee, file) not in self._members:
+            text = self.text(file)
+            self._members[callee, file] = (
+                set(re.findall(rf"\b(\w+)\s*=\s*&?{callee}\b(?!\s*\()", text)) - GENERAL,
+                set(re.findall(rf"\bLSM_HOOK_INIT\((\w+), {callee}\)", text)),
+            )
+        return self._members[callee, file]
+
+    def _through(self, caller: str, callee: str, words: str) -> bool:
+        if (caller, callee) not in THROUGH:
+            return False
+        member, by, where = THROUGH[caller, callee]
+        handed = re.search(rf"\b{by}\b[^;}}]*?\b{callee}\b", self.text(where))
+        return bool(handed and re.search(rf"->{member}\b", words))
 
 
 def _definitions(text: str) -> Iterator[tuple[str, Definition]]:

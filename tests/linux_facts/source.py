@@ -1,4 +1,4 @@
-"""What Linux's source says of a function's name: a site, or why it has none. Needs the tree, which is not here."""
+"""What Linux's source says of a function's name: a site, or why it has none."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import re
 from pathlib import Path
 
 _LINKAGE = re.compile(r"^SYM_\w*(?:START|LABEL)\w*\((?P<name>\w+)\b", re.M)
-
-
-def in_source(name: str) -> str:
-    """The name in the source of a function that gcc has renamed: without .isra.0, .part.0, .constprop.0."""
-    return re.sub(r"(?:\.(?:isra|part|constprop)\.\d+)+$", "", name)
 
 
 class LinuxSource:
@@ -86,6 +81,38 @@ class LinuxSource:
         removed = [line for line in lines if re.search(r"CC_FLAGS_FTRACE|-pg\b", line)]
         named = (rf"CFLAGS_REMOVE_{path.stem}\.o\b", r"ccflags-remove-\$\(CONFIG_FUNCTION_TRACER\)")
         return not any(re.match(pattern, line.strip()) for line in removed for pattern in named)
+
+    def version(self) -> str:
+        """The version that the top Makefile gives."""
+        text = self.text("Makefile")
+        parts = [re.findall(rf"^{name} = (\d+)$", text, re.M) for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL")]
+        return ".".join(number for (number,) in parts)
+
+    def probe_us(self) -> dict[str, float]:
+        """What a kprobe takes on x86-64, in us, by the way in which it is taken."""
+        text = self.text("Documentation/trace/kprobes.rst")
+        ways = "k = unoptimized kprobe, b = boosted (single-step skipped), o = optimized kprobe"
+        (row,) = re.findall(r"^  x86-64: .*2\.33GHz.*\n  k = ([\d.]+) usec; b = ([\d.]+); o = ([\d.]+);", text, re.M)
+        assert ways in text
+        return dict(zip(("unoptimized", "boosted", "optimized"), map(float, row), strict=True))
+
+    def after_init_in_rodata(self) -> bool:
+        """Whether RO_DATA() puts __ro_after_init into .rodata, so that nm sees a section that may be written."""
+        text = self.text("include/asm-generic/vmlinux.lds.h")
+        return bool(re.search(r"\.rodata .*\n(?:.*\n){1,6}\s*RO_AFTER_INIT_DATA", text))
+
+    def nmi_handlers(self) -> list[str]:
+        """The exceptions whose handlers enter as from an NMI."""
+        text = self.text("arch/x86/kernel/traps.c")
+        bodies = re.findall(r"^DEFINE_IDTENTRY_(?:DF|RAW)\((\w+)\)\n\{(.*?)^\}", text, re.M | re.S)
+        return sorted(name for name, body in bodies if "irqentry_nmi_enter(regs)" in body)
+
+    def guard_page(self) -> list[str]:
+        """What handle_stack_overflow() prints, and with what it dies and panics."""
+        (body,) = re.findall(
+            r"handle_stack_overflow\([^;]*?\n\{(.*?)^\}", self.text("arch/x86/kernel/traps.c"), re.M | re.S
+        )
+        return re.findall(r'"([^"\n]*?)(?:\\n)?"', body)
 
     def settings(self) -> set[str]:
         """The names that Kconfig knows, without CONFIG_."""
