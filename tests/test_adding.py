@@ -1,0 +1,175 @@
+"""What a change costs: small real patches touch only the places that `docs/adding.md` names, and work.
+
+A patch of `adding/` is applied to a copy of the tree, and a process runs what it adds there.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PATCHES = ROOT / "tests" / "adding"
+PAGE = ROOT / "docs" / "adding.md"
+COPIED = ("simkernel", "tests/guest")
+FILES = ("pyproject.toml", "tests/fast.py")
+
+
+def places(section: str) -> list[str]:
+    """The paths that a section of the page names as places: those at the beginning of its list's items."""
+    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert text is not None, f"the page has no section {section!r}"
+    items = re.findall(r"^\* (.*?)(?=^\S|^$|\Z)", text[1], re.MULTILINE | re.DOTALL)
+    return [path for item in items for path in re.findall(r"(?:^|\. )`([\w./*]+)`:", item)]
+
+
+def covers(place: str, path: str) -> bool:
+    """True where a place of the page is a file's: NAME is any name, `*` part of one, `**` any folders, `/` all below."""
+    pattern = re.escape(place).replace("NAME", r"\w+").replace(r"\*\*/", r"(?:\w+/)*").replace(r"\*", r"\w+")
+    return re.fullmatch(pattern + (".*" if place.endswith("/") else ""), path) is not None
+
+
+def sections_of(patch: str) -> dict[str, str]:
+    """The part of a patch for each file, by its path."""
+    parts = re.split(r"^diff --git .*\n", patch, flags=re.MULTILINE)[1:]
+    return {re.findall(r"^\+\+\+ b/(.*)$", part, re.MULTILINE)[0]: part for part in parts}
+
+
+def apply(part: str, file: Path) -> None:
+    """Make the changes of a patch's part. A hunk is found by what it takes out and keeps, wherever that lies by now."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    for hunk in re.split(r"^@@.*\n", part, flags=re.MULTILINE)[1:]:
+        lines = [line for line in hunk.splitlines(keepends=True) if not line.startswith("\\")]
+        old = "".join(line[1:] for line in lines if line[0] in " -")
+        new = "".join(line[1:] for line in lines if line[0] in " +")
+        assert text.count(old) == 1 or not old, f"{file.name} has changed: mend the patch, and docs/adding.md\n{old}"
+        text = text.replace(old, new) if old else new
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the engine and of what a change of it has to do with."""
+    for folder in COPIED:
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in FILES:
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+def patch(copy: Path, name: str) -> None:
+    """Apply a patch to the copy."""
+    for path, part in sections_of((PATCHES / f"{name}.patch").read_text(encoding="utf-8")).items():
+        apply(part, copy / path)
+
+
+def run(copy: Path, *arguments: str) -> str:
+    """What Python says in the copy, whose engine it imports."""
+    done = subprocess.run([sys.executable, *arguments], cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+BEGIN = """
+import simkernel
+from pathlib import Path
+from simkernel import tracefs
+from simkernel.kernel import KernelImage
+from simkernel.sim.control_files import control_files
+from simkernel.sim.moment import moment_string, open_moment
+from simkernel.sim.narrate import sentence
+from simkernel.sim.options import Options
+from simkernel.sim.simulation import Simulation
+assert Path(simkernel.__file__).is_relative_to(Path.cwd())
+
+def say(simulation, kind):
+    print(sentence(simulation.last_event(kind), simulation.image, simulation.task.poke.protocol))
+"""
+
+TRACER = f"""{BEGIN}
+simulation = Simulation.boot(Options(seed=5, patch_quantum=40))
+root = control_files(simulation)
+print(tracefs.read(root, "available_tracers"), end="")
+for file, text in (("set_ftrace_filter", "vfs_read"), ("current_tracer", "stack")):
+    for command in tracefs.echo(root, file, text).commands:
+        simulation.do(command)
+assert simulation.settle_down()
+simulation.run(20_000)
+print(simulation.last_event(simkernel.events.TraceWritten).type)
+print(tracefs.read(root, "trace").splitlines()[-1])
+"""
+
+SUBSYSTEM = f"""{BEGIN}
+from simkernel.switches import Flip, Flipped
+image = KernelImage.from_source(Path("tests/guest/jump_label.S"))
+simulation = Simulation.boot(Options(patch_quantum=40), image)
+site, root = image.address("key_inside"), control_files(simulation)
+for on in (True, False):
+    simulation.do(Flip("key_inside", on))
+    assert simulation.settle_down()
+    print(simulation.read(site, 2).hex(" "), tracefs.read(root, "switches").split())
+    say(simulation, Flipped)
+simulation.run(20_000)
+assert all(one.holds for part in simulation.task.subsystems for one in part.verdicts(simulation.kernel, None, False))
+"""
+
+EVENT = f"""{BEGIN}
+from simkernel.kernel.sched import WentIdle
+from simkernel.sim.breakpoints import OnEvent, run_to
+simulation = Simulation.boot(Options(seed=5))
+simulation.run(60_000)
+say(simulation, WentIdle)
+assert run_to(simulation, [OnEvent("WentIdle")]) is not None
+opened = open_moment(moment_string(simulation))
+print(opened.log[-1] == simulation.log[-1])
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "section"), [("tracer", "A tracer"), ("subsystem", "A subsystem"), ("event", "An event")]
+)
+def test_a_patch_touches_only_the_places_that_the_page_names(name: str, section: str) -> None:
+    named = places(section)
+    touched = list(sections_of((PATCHES / f"{name}.patch").read_text(encoding="utf-8")))
+    assert [path for path in touched if not any(covers(place, path) for place in named)] == []
+    made = {"simkernel/guest/default.kernel"}  # by a command
+    assert [place for place in named if place not in made and not any(covers(place, path) for path in touched)] == []
+
+
+def test_what_a_place_covers() -> None:
+    assert covers("simkernel/trace/NAME.py", "simkernel/trace/stack.py")
+    assert not covers("simkernel/trace/NAME.py", "simkernel/trace/deep/stack.py")
+    assert covers("simkernel/NAME/", "simkernel/switches/core.py") and not covers("simkernel/NAME/", "lessons/a.py")
+    assert covers("simkernel/**/*.py", "simkernel/kernel/sched.py") and not covers("simkernel/**/*.py", "tui/a.py")
+
+
+@pytest.mark.keystone
+def test_a_tracer_that_records_how_deep_the_stack_is(copy: Path) -> None:
+    patch(copy, "tracer")
+    run(copy, "-m", "simkernel.kernel", "--write")
+    tracers, kind, line = run(copy, "-c", TRACER).splitlines()
+    assert tracers == "stack function nop" and kind == "stack"
+    assert re.search(r": vfs_read: [1-9]\d+ bytes of stack$", line)
+
+
+@pytest.mark.keystone
+def test_a_subsystem_whose_sites_have_two_bytes(copy: Path) -> None:
+    patch(copy, "subsystem")
+    assert run(copy, "-c", SUBSYSTEM).splitlines() == [
+        "eb 06 ['key_inside']",
+        "The switch at branch_inside+0x2 is on.",
+        "66 90 []",
+        "The switch at branch_inside+0x2 is off.",
+    ]
+
+
+def test_an_event(copy: Path) -> None:
+    patch(copy, "event")
+    said, same = run(copy, "-c", EVENT).splitlines()
+    assert re.fullmatch(r"CPU\d has nothing to run\.", said) and same == "True"
