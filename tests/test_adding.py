@@ -29,7 +29,7 @@ def places(section: str) -> list[str]:
 
 
 def covers(place: str, path: str) -> bool:
-    """True where a place of the page is a file's: NAME is any name, `*` part of one, `**` any folders, `/` all below."""
+    """True where a place is a file's: NAME is any name, `*` part of one, `**` any folders, `/` at the end all below."""
     pattern = re.escape(place).replace("NAME", r"\w+").replace(r"\*\*/", r"(?:\w+/)*").replace(r"\*", r"\w+")
     return re.fullmatch(pattern + (".*" if place.endswith("/") else ""), path) is not None
 
