@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from pathlib import Path
 from random import Random
 
@@ -87,6 +89,20 @@ def test_an_entry_that_has_run_in_part_is_forked_too() -> None:
                 one.step()
                 one.run(5_000)
             assert state_digest(fork) == state_digest(simulation) and fork.log == simulation.log
+
+
+def test_a_closed_fork_is_gone_without_a_garbage_collector() -> None:
+    with Simulation.boot(Options(cpus=2)) as simulation:
+        gc.collect()
+        gc.disable()
+        try:
+            with simulation.fork() as fork:
+                fork.run(2_000)
+            parts = [weakref.ref(one) for one in (fork, fork.machine, fork.machine.memory, fork.task)]
+            del fork
+            assert [part() for part in parts] == [None] * 4
+        finally:
+            gc.enable()
 
 
 def forks_take_nothing(first: int, more: int) -> None:

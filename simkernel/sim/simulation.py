@@ -132,6 +132,7 @@ class Simulation:
         """Give the CPUs' memory back now; nothing may be asked of the machine afterwards."""
         for cpu in self.machine.cpus:
             cpu.close()
+        self.machine.watch_with()  # the observers know the machine: without them nothing here knows itself
 
     def __enter__(self) -> Simulation:
         return self
