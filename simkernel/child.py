@@ -28,7 +28,10 @@ def child_process(
     """Run `module` as a program, with pipes for what it writes; it has ended when the block has, whatever happens.
 
     Args:
-        stdin: as for subprocess.Popen. pass_fds: descriptors that it inherits.
+        module: as `python -m` takes it.
+        *arguments: of the program.
+        stdin: as for subprocess.Popen.
+        pass_fds: descriptors that it inherits.
     """
     path = [entry for entry in sys.path if entry]
     path += [] if ROOT in path else [ROOT]

@@ -37,18 +37,22 @@ class Event:
 
     @property
     def entry(self) -> int:
+        """The index of the history entry that caused it."""
         return self.stamp.entry
 
     @property
     def clock(self) -> int:
+        """The machine's clock there, in instructions."""
         return self.stamp.clock
 
     @property
     def during(self) -> str:
+        """The phase that the patching task was in; "" between batches."""
         return self.stamp.during
 
     @property
     def begun(self) -> bool:
+        """True where that phase had begun to act."""
         return self.stamp.begun
 
     def sentence(self, place: Callable[[int], str]) -> str:
@@ -79,6 +83,8 @@ class PlanStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEnded(Event):
+    """The patching task has taken the last step of a plan."""
+
     title: str
 
 
@@ -161,6 +167,8 @@ class ParkAsked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked(Event):
+    """A CPU stands still for stop_machine."""
+
     is_beat: ClassVar[bool] = True
     cpu: int
     waiting_for: tuple[int, ...]
@@ -200,7 +208,7 @@ class RcuTasksRudeWait(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RcuTasksRudeDone(Event):
-    pass
+    """synchronize_rcu_tasks_rude has come to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +220,7 @@ class RcuTasksWait(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RcuTasksDone(Event):
-    pass
+    """synchronize_rcu_tasks has come to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,9 +30,12 @@ def read_bytes(name: str | Path, what: str, limit: int = LIMIT) -> bytes:
     """All bytes of a regular file.
 
     Args:
-        what: the file is to be, for the message: "a cost table". limit: bytes that it may have.
+        name: of the file.
+        what: the file is to be, for the message: "a cost table".
+        limit: bytes that it may have.
 
-    Raises: LearnerError where it is no regular file, cannot be read, or is longer.
+    Raises:
+        LearnerError: it is no regular file, cannot be read, or is longer.
     """
     shown = str(name) or "a file without a name"
     try:
@@ -51,7 +54,8 @@ def read_bytes(name: str | Path, what: str, limit: int = LIMIT) -> bytes:
 def read_text(name: str | Path, what: str, limit: int = LIMIT) -> str:
     """All of a regular file as text in UTF-8.
 
-    Raises: LearnerError as `read_bytes`, and where it is not UTF-8.
+    Raises:
+        LearnerError: as `read_bytes`, and where it is not UTF-8.
     """
     data = read_bytes(name, what, limit)
     try:
@@ -67,7 +71,8 @@ def read_text(name: str | Path, what: str, limit: int = LIMIT) -> str:
 def write_text(name: str | Path, text: str) -> None:
     """Write a text into the regular file of that name, which may be there or not.
 
-    Raises: LearnerError where that cannot be done.
+    Raises:
+        LearnerError: it cannot be written.
     """
     with _writing(name), _opened(name, os.O_WRONLY | os.O_CREAT) as descriptor:
         os.ftruncate(descriptor, 0)
@@ -78,7 +83,9 @@ def write_text(name: str | Path, text: str) -> None:
 def check_writable(name: str | Path, new: bool = False) -> None:
     """LearnerError unless a file of that name can be written; nothing is changed by asking.
 
-    Args: new: there must be no such file, because nobody has asked to replace it.
+    Args:
+        name: of the file.
+        new: there must be no such file, because nobody has asked to replace it.
     """
     if new and os.path.lexists(name):
         raise LearnerError(f"{name} would be written too, but it is there already: remove it, or choose another name")
@@ -95,7 +102,8 @@ def check_writable(name: str | Path, new: bool = False) -> None:
 def _opened(name: str | Path, flags: int) -> Iterator[int]:
     """A descriptor of the regular file; opening it waits for nobody (a pipe would wait for its other end).
 
-    Raises: OSError, also where it is another kind of file.
+    Raises:
+        OSError: it cannot be opened, or is another kind of file.
     """
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:

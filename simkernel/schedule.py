@@ -117,7 +117,9 @@ class ScheduleState(NamedTuple):
 class Schedule(Protocol):
     """Makes one choice at a time; a pure function of its state and the machine."""
 
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]: ...
+    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        """The next choice, and the state after it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class RoundRobin:
     patch_quantum: int = 1
 
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        """The choice of the one whose turn it is."""
         if state.pending:
             return state.pending[0], state._replace(pending=state.pending[1:])
         cpus = lanes.cpus
@@ -166,6 +169,7 @@ class Seeded:
     act_odds: int = 256
 
     def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+        """A choice drawn from the random state."""
         if state.pending:
             return state.pending[0], state._replace(pending=state.pending[1:])
         bits, random = draw(state.random)

@@ -10,7 +10,8 @@ class Verdict:
     """Whether an invariant holds.
 
     Attributes:
-        name: of the invariant. holds: True where it does.
+        name: of the invariant.
+        holds: True where it does.
         detail: in words, with addresses: what was found, or what was looked at.
         cpu, address: the CPU and the byte that break it, where there are such.
     """

@@ -49,6 +49,8 @@ def att(mnemonic: str, op_str: str, zero_displacement: bool) -> tuple[str, str]:
     """GNU's mnemonic and operands for Capstone's AT&T ones.
 
     Args:
+        mnemonic: Capstone's.
+        op_str: its operands.
         zero_displacement: the encoding has a displacement of 0, which GNU prints and Capstone does not.
     """
     *prefix, name = mnemonic.split()

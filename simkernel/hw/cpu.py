@@ -39,7 +39,13 @@ class Cpu:
     """One simulated CPU: `run` it, read its registers, save and restore it."""
 
     def __init__(self, number: int, mappings: Iterable[Mapping], guards: Collection[int] = ()) -> None:
-        """Args: guards: addresses of pages in the mappings that are not mapped: an access there is a page fault."""
+        """Make a CPU; `reset` powers it on.
+
+        Args:
+            number: which CPU it is, from 0.
+            mappings: the memory that it sees.
+            guards: addresses of pages in the mappings that are not mapped: an access there is a page fault.
+        """
         self.number = number
         self._memory = tuple(mappings), frozenset(guards)
         self._engine = self._stepper = Engine(number, *self._memory)
@@ -185,7 +191,8 @@ class Cpu:
     def run_watched(self, count: int, breakpoints: frozenset[int]) -> tuple[Fault | None, int]:
         """`run`, but stop before an instruction at one of the breakpoints, the first one excepted. Needs `watch`.
 
-        Returns: the exception, and how many instructions ran.
+        Returns:
+            The exception, and how many instructions ran.
         """
         self._seen, self._breakpoints = 0, breakpoints
         fault = self.run(count)
@@ -220,7 +227,10 @@ class Cpu:
     def observe(self, callback: Callable[[int], None], addresses: Iterable[int] = ()) -> Callable[[], None]:
         """Call `callback(rip)` before each instruction, or before those at the addresses, for tests and counters.
 
-        It is called once more where the count ran out before the instruction. Returns: the way to end it.
+        It is called once more where the count ran out before the instruction.
+
+        Returns:
+            The way to end it.
         """
         ranges = [(address, address) for address in addresses] or [EVERYWHERE]
         return self._hooked([self._stepper.hook_code(callback, *each) for each in ranges])

@@ -102,10 +102,12 @@ class Batch:
         self._arguments = (engine._uch, *places, ctypes.c_int(count))
 
     def read(self) -> list[int]:
+        """Their values, in the order in which they were named."""
         _read_registers(*self._arguments)
         return self.values[:]
 
     def write(self, *values: int) -> None:
+        """Set them, in the same order."""
         self.values[:] = list(values)
         _write_registers(*self._arguments)
 
@@ -196,7 +198,8 @@ class Engine:
     def start(self, rip: int, until: int, count: int) -> int:
         """Run from `rip` until RIP is `until`, or `count` instructions have run (0: no matter how many).
 
-        Returns: Unicorn's error, UC_ERR_OK also where an exception or HLT stopped it.
+        Returns:
+            Unicorn's error, UC_ERR_OK also where an exception or HLT stopped it.
         """
         uc = self.uc
         self._interrupt = self._invalid = uc._hook_exception = None

@@ -56,7 +56,8 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tu
     No gate is #GP; a frame that cannot be pushed is a page fault, and in a page fault that is a double fault (table
     6-5). Where no stack can be at all (a non-canonical RSP), the stack fault of the push ends in a double fault too.
 
-    Returns: the vector whose handler was entered, and the error code (0: none); None for a triple fault.
+    Returns:
+        The vector whose handler was entered, and the error code (0: none); None for a triple fault.
     """
     gate = read_gate(memory, cpu, vector)
     if gate is None:

@@ -62,7 +62,11 @@ class CodeMap:
     """The code regions, and where each lies in the buffer."""
 
     def __init__(self, regions: list[tuple[int, int]]) -> None:
-        """Args: regions: (base address, size in bytes) of each, ascending, page aligned."""
+        """Lay the regions one behind the other.
+
+        Args:
+            regions: (base address, size in bytes) of each, ascending, page aligned.
+        """
         self.regions: list[Region] = []
         start = 0
         for base, size in regions:
@@ -148,6 +152,7 @@ class Unsettled:
     taken: npt.NDArray[np.bool_] | None = None
 
     def copy(self) -> Unsettled:
+        """Another one with a mask of its own; the store itself never changes."""
         return Unsettled(self.store, None if self.taken is None else self.taken.copy())
 
 
@@ -270,7 +275,14 @@ class CodeMemory:
     """Memory's code bytes and each CPU's view of them, under one fetch model."""
 
     def __init__(self, model: FetchModel, code_map: CodeMap, memory: Bytes, views: list[Bytes]) -> None:
-        """Args: memory, views: buffers of `code_map.size` bytes, equal to begin with; a view may be memory itself."""
+        """Make memory's code and the views of it, all equal.
+
+        Args:
+            model: how free a CPU is in what it runs.
+            code_map: where the regions lie in the buffers.
+            memory: memory's buffer, of `code_map.size` bytes.
+            views: a buffer of that size for each CPU; it may be memory's own.
+        """
         self.model = model
         self._cell_shift = model.cell_shift
         self.map = code_map
@@ -309,10 +321,11 @@ class CodeMemory:
         self.store((addresses[:, None] + columns).ravel(), np.ascontiguousarray(rows).ravel(), fresh)
 
     def store(self, addresses: npt.NDArray[np.uint64], values: Bytes, fresh: bool = False) -> None:
-        """Bytes are stored to code, all at one moment.
+        """Store bytes to code, all at one moment.
 
         Args:
-            addresses: where, ascending and without doubles; values: one byte each.
+            addresses: where, ascending and without doubles, (n,).
+            values: one byte each, (n,).
             fresh: no CPU has ever fetched these bytes, so that each will run what is stored.
         """
         self.store_at(self.map.offsets(addresses), values, fresh)

@@ -59,7 +59,8 @@ class Interrupts:
     def take(self, cpu: int, vector: int, state: CpuState, clock: int) -> tuple[list[Event], str]:
         """The CPU takes the interrupt that is deliverable.
 
-        Returns: the events, and why the machine halts ("": it does not).
+        Returns:
+            The events, and why the machine halts ("": it does not).
         """
         if vector == VECTOR_NMI:
             sent, state.nmi_sent = state.nmi_sent, None
@@ -75,7 +76,8 @@ class Interrupts:
     def fault(self, cpu: int, fault: Fault) -> tuple[list[Event], str]:
         """The CPU takes an exception.
 
-        Returns: the events, and why the machine halts ("": it does not).
+        Returns:
+            The events, and why the machine halts ("": it does not).
         """
         engine = self._cpus[cpu]
         rip = engine.rip

@@ -32,7 +32,9 @@ class Machine:
     """CPUs that move; everything that moves is a choice (`schedule.py`).
 
     Attributes:
-        memory: the data that all CPUs share. code: memory's code, and what each CPU runs of it. cpus: by number.
+        memory: the data that all CPUs share.
+        code: memory's code, and what each CPU runs of it.
+        cpus: by number.
         clock: in instructions of all CPUs together.
         states: what it remembers of each CPU.
         changing: the instructions that somebody is changing now.
@@ -52,6 +54,10 @@ class Machine:
         """Make a machine of CPUs that are powered on.
 
         Args:
+            memory: the data that all CPUs share.
+            code: memory's code, and what each CPU runs of it.
+            cpus: by number.
+            platform: what it has to know of the kernel.
             straight: how many instructions may run in one go from an address; at least 1.
             tick_period: of each CPU's timer, in instructions of the clock; 0: it has none.
         """

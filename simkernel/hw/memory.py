@@ -44,7 +44,12 @@ class GuestMemory:
     """The data regions. `read_u64` and its like raise GuestError for an address that is not mapped."""
 
     def __init__(self, regions: list[tuple[int, int]], guards: Collection[int] = ()) -> None:
-        """Args: regions: (base, size in bytes) of each, page aligned. guards: pages in them that are not mapped."""
+        """Make zeroed memory.
+
+        Args:
+            regions: (base, size in bytes) of each, page aligned.
+            guards: addresses of pages in them that are not mapped.
+        """
         self.regions: list[DataRegion] = []
         for base, size in regions:
             buffer = new_buffer(size)

@@ -48,14 +48,17 @@ class Abi:
     Attributes:
         entry: where a CPU begins, RDI holding its number.
         text: _stext; `text_poke_loc.rel_addr` counts from here.
-        percpu: the per-CPU area of CPU 0. stride: from one CPU's to the next.
+        percpu: the per-CPU area of CPU 0.
+        stride: from one CPU's to the next.
         words: what is where in such an area.
         task_pid: offset of a task's number in its task_struct.
-        ipi_vector: CALL_FUNCTION_VECTOR. timer_vector: LOCAL_TIMER_VECTOR.
+        ipi_vector: CALL_FUNCTION_VECTOR.
+        timer_vector: LOCAL_TIMER_VECTOR.
         hlt_resume: behind each HLT.
         nr_cpu_ids: a u64: how many CPUs there are.
         oops_in_progress: a u64, not 0 once the kernel has died.
-        bp_desc: the struct bp_patching_desc. tp_vec: the batch, struct text_poke_loc[].
+        bp_desc: the struct bp_patching_desc.
+        tp_vec: the batch, struct text_poke_loc[].
         int3_handler: the code that answers an int3, as (start, end) of each function.
         int3_claimed: where it has found the site in the batch.
         int3_skip_mode: a u64; not 0: the handler skips a claimed site.

@@ -44,8 +44,10 @@ class KernelImage:
 
     Attributes:
         segments: text, data, and a synthetic kernel's text.
-        symbols: by address. mcount_loc: (sites,) uint64, sorted: where each `call __fentry__` stands.
-        digest: SHA-256 over everything that a machine loads. source_hash: over the sources and the memory map.
+        symbols: by address.
+        mcount_loc: (sites,) uint64, sorted: where each `call __fentry__` stands.
+        digest: SHA-256 over everything that a machine loads.
+        source_hash: over the sources and the memory map.
         ibt: functions begin with endbr64, so a site is 4 bytes behind its symbol.
         sources: (file name, text) of what it was assembled from.
     """
@@ -68,7 +70,8 @@ class KernelImage:
         """The core with the functions of the learner's file in place of the subsystems; needs Keystone.
 
         Raises:
-            LearnerError: the file cannot be read or used. KernelSourceError: one of its lines is wrong.
+            LearnerError: the file cannot be read or used.
+            KernelSourceError: one of its lines is wrong.
         """
         text = read_text(path, "a kernel source")
         core, _subsystems = guest_sources()

@@ -15,7 +15,14 @@ class Panic(Observer):
     """Looks at the guest's word that is not 0 once it has died."""
 
     def __init__(self, machine: Machine, percpu: PerCpu, abi: Abi, died: int) -> None:
-        """Args: died: the address of that word."""
+        """Watch a kernel for its death.
+
+        Args:
+            machine: that will halt.
+            percpu: the kernel's per-CPU words.
+            abi: how the host sees the kernel.
+            died: the address of the word that is not 0 once it has died.
+        """
         self._machine, self._percpu, self._words = machine, percpu, abi.words
         self._died = machine.memory.words(died, 8)
 

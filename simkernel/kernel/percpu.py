@@ -9,7 +9,14 @@ class PerCpu:
     """Words of eight bytes at offsets in each CPU's area."""
 
     def __init__(self, memory: GuestMemory, base: int, stride: int, cpus: int) -> None:
-        """Args: base: the area of CPU 0; stride: bytes from one CPU's area to the next."""
+        """Find the areas in guest memory.
+
+        Args:
+            memory: guest data.
+            base: the area of CPU 0.
+            stride: bytes from one CPU's area to the next.
+            cpus: how many there are.
+        """
         self._memory, self._base, self._stride = memory, base, stride
         self.areas = [memory.words(base + cpu * stride, stride) for cpu in range(cpus)]
 

@@ -22,7 +22,13 @@ class Wiring:
     """`hw.observer.Platform` of a kernel, by its `Abi`."""
 
     def __init__(self, abi: Abi, percpu: PerCpu, in_shadow: Callable[[int], bool]) -> None:
-        """Args: in_shadow: True for an address right behind STI or MOV SS."""
+        """Take from an `Abi` what a machine asks for.
+
+        Args:
+            abi: how the host sees the kernel.
+            percpu: the kernel's per-CPU words.
+            in_shadow: True for an address right behind STI or MOV SS.
+        """
         self.ipi_vector, self.timer_vector = abi.ipi_vector, abi.timer_vector
         self.in_shadow = in_shadow
         self._areas, self._hlt_resume = percpu.areas, abi.hlt_resume
@@ -30,6 +36,7 @@ class Wiring:
         self._nmi_stacks = [abi.nmi_stack(cpu) for cpu in range(len(percpu.areas))]
 
     def online(self, cpu: int) -> bool:
+        """True once the CPU runs its scheduler."""
         return self._areas[cpu][self._online] != 0
 
     def halted(self, cpu: int, rip: int) -> bool:
@@ -37,6 +44,7 @@ class Wiring:
         return rip in self._hlt_resume and self._areas[cpu][self._hlt] == 1
 
     def on_nmi_stack(self, cpu: int, rsp: int) -> bool:
+        """True where an RSP is on the CPU's NMI stack."""
         return rsp in self._nmi_stacks[cpu]
 
 
@@ -47,6 +55,7 @@ class Clock(Observer):
         self._machine, self._percpu, self._offset = machine, percpu, offset
 
     def opened(self, cpu: int) -> None:
+        """Store the machine's clock."""
         self._percpu.write(cpu, self._offset, self._machine.clock)
 
 
@@ -54,7 +63,8 @@ class RunningKernel:
     """A kernel that was put into a machine.
 
     Attributes:
-        image: the kernel as it was built. abi: how the host sees it.
+        image: the kernel as it was built.
+        abi: how the host sees it.
         machine: where it runs.
         percpu: its per-CPU words.
         smp: what all CPUs can be asked.
@@ -73,7 +83,18 @@ class RunningKernel:
         in_shadow: Callable[[int], bool],
         tick_period: int = TICK_PERIOD,
     ) -> None:
-        """Args: see `Machine` and `Wiring`."""
+        """Make the machine, and let the kernel's own observers watch it.
+
+        Args:
+            image: the kernel as it was built.
+            abi: how the host sees it.
+            memory: guest data, loaded.
+            code: memory's code and each CPU's view of it, loaded.
+            cpus: at the kernel's entry.
+            straight: how many instructions may run in one go from an address.
+            in_shadow: True for an address right behind STI or MOV SS.
+            tick_period: of each CPU's timer, in instructions of the machine's clock; 0: it has none.
+        """
         self.image, self.abi = image, abi
         self.percpu = PerCpu(memory, abi.percpu, abi.stride, len(cpus))
         self.machine = Machine(memory, code, cpus, Wiring(abi, self.percpu, in_shadow), straight, tick_period)

@@ -14,7 +14,14 @@ class Sched(Observer):
     """The task that each CPU ran when it was looked at last."""
 
     def __init__(self, memory: GuestMemory, percpu: PerCpu, current: int, abi: Abi) -> None:
-        """Args: current: the offset of the word that names the task_struct."""
+        """Watch which task each CPU runs.
+
+        Args:
+            memory: guest data.
+            percpu: the kernel's per-CPU words.
+            current: the offset of the word that names the task_struct.
+            abi: how the host sees the kernel.
+        """
         self._memory, self._areas, self._current, self._abi = memory, percpu.areas, current >> 3, abi
         self._tasks = [0] * len(percpu.areas)
 
@@ -39,4 +46,5 @@ class Sched(Observer):
         return tuple(self._tasks)
 
     def restore(self, state: tuple[int, ...]) -> None:
+        """Put such a state back."""
         self._tasks = list(state)

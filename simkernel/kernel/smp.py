@@ -109,6 +109,7 @@ class Smp(Observer):
         return self._asked
 
     def restore(self, state: Asked) -> None:
+        """Put such a state back."""
         self._asked = state
 
 

@@ -97,18 +97,21 @@ def _kallsyms(symbols: Sequence[Symbol]) -> list[Symbol]:
 
 
 class SyntheticSymbols(SymbolTable):
-    """An assembled kernel's table and, behind its addresses, one of generated functions, kept as arrays.
-
-    Args:
-        symbols: the assembled ones. addresses, sizes: (functions,), of the generated functions, in the order of
-        addresses. end: where the text of the generated functions ends.
-    """
+    """An assembled kernel's table and, behind its addresses, one of generated functions, kept as arrays."""
 
     GROUP = 32  # functions that share a prefix, and a call tree
 
     def __init__(
         self, symbols: Sequence[Symbol], addresses: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], end: int
     ) -> None:
+        """Put the two together.
+
+        Args:
+            symbols: the assembled ones.
+            addresses: of the generated functions, ascending, (functions,).
+            sizes: theirs, (functions,).
+            end: where the text of the generated functions ends.
+        """
         super().__init__(symbols)
         self._base = int(addresses[0]) & 0xFFFF_FFFF_FFFF_FFFF
         self._offsets = addresses - addresses[0]
@@ -149,18 +152,21 @@ class SyntheticSymbols(SymbolTable):
         return [Symbol(start, self.name_of(i), size, "T", True) for i, (start, size) in rows]
 
     def named(self, name: str) -> Symbol | None:
+        """The symbol of that name; None where there is none."""
         digits = name.rpartition("_")[2]
         if name.startswith("synth_") and digits.isascii() and digits.isdigit() and int(digits) < len(self._sizes):
             return self._symbol(int(digits)) if self.name_of(int(digits)) == name else super().named(name)
         return super().named(name)
 
     def nearest(self, name: str) -> str | None:
+        """The name that is most like one; None where none is."""
         digits = name.rpartition("_")[2]
         if name.startswith("synth_") and digits.isascii() and digits.isdigit():
             return self.name_of(min(int(digits), len(self._sizes) - 1))
         return super().nearest(name)
 
     def find(self, address: int) -> Symbol | None:
+        """The symbol whose bytes an address is one of; None where there is none."""
         offset = address - self._base
         if not 0 <= offset < int(self._offsets[-1]) + int(self._sizes[-1]):
             return super().find(address)
@@ -168,6 +174,7 @@ class SyntheticSymbols(SymbolTable):
         return self._symbol(at) if offset < int(self._offsets[at]) + int(self._sizes[at]) else None
 
     def ksym(self, address: int) -> tuple[Symbol, int] | None:
+        """What kallsyms names for an address: a symbol, and the distance to the next one."""
         offset = address - self._base
         if not 0 <= offset < self._end:
             return super().ksym(address)
@@ -176,7 +183,9 @@ class SyntheticSymbols(SymbolTable):
         return self._symbol(at), end - int(self._offsets[at])
 
     def traced(self) -> list[Symbol]:
+        """The functions with a site, by address."""
         return super().traced() + self._generated
 
     def traced_names(self) -> list[str]:
+        """Their names."""
         return super().traced_names() + [self.name_of(i) for i in range(len(self._sizes))]

@@ -142,6 +142,8 @@ def call_graph(slots: npt.NDArray[np.int64], seed: int) -> tuple[npt.NDArray[np.
 
     Args:
         slots: (functions,) how many calls each body has; slots[0] is 0.
+        seed: of the choice of helpers.
+
     Returns:
         callees, (functions, most slots), a function's index for each call (meaningless from slots[i] on), and roots,
         (functions,), True for those that nobody has taken.
@@ -172,8 +174,10 @@ class Functions:
     """Generated functions as they lie in memory.
 
     Attributes:
-        text: of all of them, from SYNTH_BASE on. addresses, sizes: (functions,) of each, by address.
-        roots: (n,) addresses of those that no other one calls. roots_base: where the list of them lies.
+        text: of all of them, from SYNTH_BASE on.
+        addresses, sizes: (functions,) of each, by address.
+        roots: (n,) addresses of those that no other one calls.
+        roots_base: where the list of them lies.
     """
 
     text: bytes
@@ -187,7 +191,11 @@ def generate(own: int, n: int, seed: int, fentry: int) -> Functions:
     """What a kernel that has `own` traced functions lacks to have n of them.
 
     Args:
+        own: how many it has.
+        n: how many it will have.
+        seed: of the shapes and the calls.
         fentry: where its `__fentry__` is.
+
     Raises:
         LearnerError: n is fewer than the kernel has, or more than the map holds.
     """

@@ -10,8 +10,13 @@ from simkernel.kernel import layout
 class Memory(Protocol):
     """Guest data, as it is read here."""
 
-    def read(self, address: int, size: int, /) -> bytes: ...
-    def read_u32(self, address: int, /) -> int: ...
+    def read(self, address: int, size: int, /) -> bytes:
+        """`size` bytes from an address."""
+        ...
+
+    def read_u32(self, address: int, /) -> int:
+        """A word of four bytes."""
+        ...
 
 
 def comm(memory: Memory, task: int) -> str:
@@ -20,12 +25,12 @@ def comm(memory: Memory, task: int) -> str:
 
 
 def pid(memory: Memory, task: int) -> int:
-    """Its number."""
+    """The number of the task whose struct is at an address."""
     return memory.read_u32(task + layout.TASK_PID)
 
 
 def comms(memory: Memory) -> dict[int, str]:
-    """pid -> comm of the tasks there are.
+    """The comm of each task there is, by pid.
 
     `Simplified:` Linux saves names as it traces, and forgets the oldest (kernel/trace/trace_sched_switch.c).
     """

@@ -25,7 +25,12 @@ class SiteWords:
     """The words of some sites, in memory and as each CPU runs them if nothing settles first; read-only."""
 
     def __init__(self, code: CodeMemory, sites: Words) -> None:
-        """Args: sites: addresses, ascending."""
+        """Find the sites in the code buffers.
+
+        Args:
+            code: memory's code and each CPU's view of it.
+            sites: addresses, ascending, (n,).
+        """
         self.sites = sites
         self._code, self._offsets = code, code.map.offsets(sites)
         self._kept: dict[int | None, tuple[int, Words]] = {}  # by CPU; with the version of its code

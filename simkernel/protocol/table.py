@@ -213,7 +213,9 @@ class Protocol:
         """The progress after `done` more entries of a write, or after any other action; None at the end.
 
         Args:
-            entries: how many the batch has; done: entries written now (0: all that are left).
+            progress: the progress before.
+            entries: how many the batch has.
+            done: entries written now (0: all that are left).
         """
         action = self.phases[progress.phase].action
         if isinstance(action, Write) and done and progress.entry + done < entries:

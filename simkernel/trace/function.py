@@ -21,10 +21,12 @@ class FunctionRecord(Record):
 
     @property
     def site(self) -> int:
+        """The traced function's site."""
         return self.ip
 
     @property
     def caller(self) -> int:
+        """The return address in its caller."""
         return self.parent_ip
 
 

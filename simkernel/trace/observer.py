@@ -35,4 +35,5 @@ class Records(Observer):
         return tuple(self._heads)
 
     def restore(self, state: tuple[int, ...]) -> None:
+        """Put such a state back."""
         self._heads = list(state)

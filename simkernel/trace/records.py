@@ -84,20 +84,25 @@ class Record:
 
     @property
     def irqs_off(self) -> bool:
+        """True where the traced function ran with IF = 0."""
         return bool(self.flags & layout.REC_IRQS_OFF)
 
     @property
     def need_resched(self) -> bool:
+        """True where another task was due."""
         return bool(self.flags & layout.REC_NEED_RESCHED)
 
     @property
     def hardirq(self) -> bool:
+        """True within a hard interrupt, an NMI included."""
         return bool(self.flags & layout.REC_HARDIRQ)
 
     @property
     def nmi(self) -> bool:
+        """True within an NMI."""
         return bool(self.flags & layout.REC_NMI)
 
     @property
     def preempt_depth(self) -> int:
+        """How often preemption had been disabled (`preempt_count`'s lowest field)."""
         return self.flags >> layout.REC_PREEMPT_SHIFT & 0xFF

@@ -29,13 +29,25 @@ Rows = npt.NDArray[Any]  # slots (n,) as RAW
 class Memory(Protocol):
     """Guest data, as the reader uses it."""
 
-    def read(self, address: int, size: int, /) -> bytes: ...
-    def read_u64(self, address: int, /) -> int: ...
-    def read_u32(self, address: int, /) -> int: ...
-    def write_u64(self, address: int, value: int, /) -> None: ...
-    def array(
-        self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False
-    ) -> npt.NDArray[Any]: ...
+    def read(self, address: int, size: int, /) -> bytes:
+        """`size` bytes from an address."""
+        ...
+
+    def read_u64(self, address: int, /) -> int:
+        """A word of eight bytes."""
+        ...
+
+    def read_u32(self, address: int, /) -> int:
+        """A word of four bytes."""
+        ...
+
+    def write_u64(self, address: int, value: int, /) -> None:
+        """Store a word of eight bytes."""
+        ...
+
+    def array(self, address: int, dtype: Any, shape: int | tuple[int, ...], write: bool = False) -> npt.NDArray[Any]:
+        """A view of guest memory as an array; writable only where asked for."""
+        ...
 
 
 def _flags_of(number: Any) -> Any:
@@ -54,6 +66,7 @@ class Ring:
 
     @classmethod
     def of(cls, memory: Memory, cpu: int) -> Ring:
+        """The numbers of a CPU's buffer as they are now."""
         area = layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE
         offsets = layout.PCPU_RING_HEAD, layout.PCPU_RING_TAIL, layout.PCPU_RING_OVERRUN
         return cls(cpu, *(memory.read_u64(area + offset) for offset in offsets))
@@ -132,6 +145,8 @@ def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
     """The records of CPUs 0..cpus-1, by time; nothing is consumed.
 
     Args:
+        memory: guest data.
+        cpus: how many there are.
         last: only so many of the newest, and only these cost something.
     """
     rings = [Ring.of(memory, cpu) for cpu in range(cpus)]

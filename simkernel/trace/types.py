@@ -17,14 +17,17 @@ from simkernel.trace.records import Fields, Record, slot
 class Decode(Protocol):
     """Makes a record of the values that all have, in the order of `Record`, and those of its own fields."""
 
-    def __call__(self, ts: int, cpu: int, number: int, pid: int, flags: int, /, *own: Any) -> Record: ...
+    def __call__(self, ts: int, cpu: int, number: int, pid: int, flags: int, /, *own: Any) -> Record:
+        """Make the record."""
+        ...
 
 
 @dataclass(frozen=True)
 class RecordType:
     """One type of record (`struct trace_event` with its `funcs->trace`, linux/trace_events.h).
 
-    Raises: ValueError where the number is none of a type's, or the fields do not fit into a slot.
+    Raises:
+        ValueError: the number is none of a type's, or the fields do not fit into a slot.
 
     Attributes:
         name: what it is called.

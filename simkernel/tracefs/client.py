@@ -19,7 +19,11 @@ class Written:
 
 
 def read(root: Directory, path: str) -> str:
-    """The whole text of a file, as it is now (`cat`). Raises: TracefsError where it cannot be opened or read."""
+    """The whole text of a file, as it is now (`cat`).
+
+    Raises:
+        TracefsError: it cannot be opened or read.
+    """
     handle = root.open(path)
     text = handle.read().decode()
     handle.close()

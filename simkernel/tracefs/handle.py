@@ -71,7 +71,11 @@ class Opened:
         raise self.error(errno.EINVAL, "this file can only be written")
 
     def write(self, data: bytes, position: int) -> Taken:
-        """One write(). Raises: TracefsError with the system call's errno."""
+        """Take what is written at a position.
+
+        Raises:
+            TracefsError: with the system call's errno.
+        """
         raise self.error(errno.EINVAL, "this file can only be read")  # vfs_write(): not FMODE_CAN_WRITE
 
     def release(self) -> Commands:
@@ -128,7 +132,10 @@ class Handle:
         return data
 
     def write(self, data: bytes) -> int:
-        """One write(). Returns: how many bytes of it were taken, as a write() may take only some.
+        """Write at the position.
+
+        Returns:
+            How many bytes were taken, as a write() may take only some.
 
         Raises:
             TracefsError: EBADF where it is closed or not open for writing, EINVAL where it cannot be written, and
@@ -141,10 +148,13 @@ class Handle:
         return taken.count
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position. Returns: where it is now.
+        """Move the position.
+
+        Returns:
+            Where it is now.
 
         Raises:
-            TracefsError: EINVAL for a place before the beginning, or counted from the end of a seq_file.
+            TracefsError: EINVAL for a position before the beginning, or counted from the end of a seq_file.
         """
         self._check(True, "")
         if self._opened.seq and not may_read(self.flags):
@@ -162,7 +172,11 @@ class Handle:
         return offset
 
     def close(self) -> None:
-        """Close it; `take` has the commands of that. Raises: TracefsError (EBADF) where it is closed."""
+        """Close it; `take` has the commands of that.
+
+        Raises:
+            TracefsError: EBADF where it is closed.
+        """
         self._check(True, "")
         self._closed = True
         self._commands += self._opened.release()

@@ -50,7 +50,11 @@ class File:
     opened: Callable[[int], Opened]
 
     def open(self, flags: int = os.O_RDONLY) -> Handle:
-        """Open it. Raises: TracefsError where the file refuses."""
+        """Open it.
+
+        Raises:
+            TracefsError: the file refuses.
+        """
         return Handle(self.opened(flags), flags)
 
     def stat(self) -> Stat:
@@ -74,7 +78,11 @@ class Directory:
         return tuple(self.entries)
 
     def lookup(self, name: str) -> File | Directory:
-        """What has that name. Raises: TracefsError (ENOENT) with the nearest name."""
+        """What has that name.
+
+        Raises:
+            TracefsError: ENOENT with the nearest name.
+        """
         if name in self.entries:
             return self.entries[name]
         close = difflib.get_close_matches(name, self.entries, n=1)

@@ -17,6 +17,7 @@ class Text(Opened):
         self.seq = seq
 
     def text(self) -> str:
+        """What the function gives now."""
         return self._text()
 
 
