@@ -136,11 +136,11 @@ def _dies(simulation: Simulation, seed: int) -> bool:
     begun = False
     while left:
         left -= 1
-        choice, state = schedule.choose(state, simulation)
+        choice, state = simulation.draw(schedule, state)
         simulation.step(choice)
         if simulation.outcome:
             return True
-        if simulation.task.poke.busy:
+        if simulation.patching.busy:
             begun = True
         elif begun:
             begun, left = False, min(left, AFTERWARDS)

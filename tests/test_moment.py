@@ -19,7 +19,8 @@ from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import MARK, STRING_LIMIT, Moment, moment_string, open_moment
 from simkernel.sim.moment.form import CHOICES
 from simkernel.sim.options import Options
-from simkernel.sim.simulation import SUBSYSTEMS, Simulation
+from simkernel.sim.parts import SUBSYSTEMS
+from simkernel.sim.simulation import Simulation
 from tests.moments import rewritten
 
 TRACE = (SetFilter("filter", "vfs_read\n"), SetTracer("function"))

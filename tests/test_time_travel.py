@@ -130,7 +130,7 @@ class Walk(RuleBasedStateMachine):
                 return
         choice: Choice
         if kind is Run:
-            choice = Run(cpu, min(n, self.simulation.limit(cpu)))
+            choice = Run(cpu, min(n, self.simulation.parts.limit(cpu)))
         elif kind is Read:
             choice = Read(cpu, n % 5 + 1)
         else:

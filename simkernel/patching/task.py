@@ -73,6 +73,11 @@ class PatchingTask:
         return self._state.plan is None and not self._state.queue and self._unbooted is None
 
     @property
+    def queued(self) -> tuple[Command, ...]:
+        """The commands that have not begun."""
+        return self._state.queue
+
+    @property
     def plan(self) -> Plan | None:
         """The plan under way; None between two."""
         return self._state.plan

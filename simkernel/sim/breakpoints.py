@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from simkernel.errors import LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
-from simkernel.schedule import QUANTUM, Run
+from simkernel.schedule import QUANTUM
 from simkernel.sim.simulation import Simulation
 
 Place = tuple[int, int]
@@ -76,10 +76,10 @@ def at_function(image: KernelImage, name: str, cpu: int | None = None) -> AtAddr
 
 def run_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], instructions: int = 5_000_000) -> Hit | None:
     """Run until one of the breakpoints is met; None where the bound or an outcome comes first."""
-    end = simulation.machine.clock + instructions
+    end = simulation.clock + instructions
     with closing(_Watch(simulation, breakpoints).hits()) as hits:
         for hit in hits:
-            if hit is not None or simulation.outcome or simulation.machine.clock >= end:
+            if hit is not None or simulation.outcome or simulation.clock >= end:
                 return hit
     return None
 
@@ -149,16 +149,14 @@ class _Watch:
             entry, done = simulation.place
             n = until[1] - done if until is not None and entry == until[0] else QUANTUM
             simulation.step_instruction(self._stops, n)
-        if simulation.machine.open is not None:
-            return simulation.machine.open.choice.cpu
-        what = simulation.entries[simulation.position - 1].what
-        return what.cpu if isinstance(what, Run) else None
+        run = simulation.last_run
+        return None if run is None else run.cpu
 
     def _met(self, cpu: int | None, phase: str, logged: list[Event]) -> Iterator[Hit]:
         simulation = self._simulation
         place = simulation.place
-        if cpu is not None and not simulation.machine.halted(cpu):
-            rip = simulation.machine.cpus[cpu].rip
+        if cpu is not None and not simulation.cpu(cpu).halted:
+            rip = simulation.cpu(cpu).rip
             for at in self._addresses:
                 if at.address == rip and at.cpu in (None, cpu):
                     yield Hit(at, place, cpu)
@@ -183,14 +181,7 @@ class _Watch:
                 yield Hit(watch, simulation.place)
 
     def _bytes(self) -> list[bytes]:
-        machine = self._simulation.machine
-        return [
-            machine.code.read(w.address, w.size)
-            if machine.code.map.holds(w.address)
-            else machine.memory.read(w.address, w.size)
-            for w in self._changes
-        ]
+        return [self._simulation.read(watch.address, watch.size) for watch in self._changes]
 
     def _phase(self) -> str:
-        phase = self._simulation.task.poke.phase
-        return "" if phase is None else phase.name
+        return self._simulation.patching.phase_name

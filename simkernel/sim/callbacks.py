@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
-from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.stacks import stacks_from
 from simkernel.sim.oops import is_text
 from simkernel.sim.simulation import Simulation
@@ -19,19 +19,20 @@ def traces_itself(simulation: Simulation, site: int) -> str:
     return next(
         (
             ops.name
-            for ops in simulation.core.state().ops
+            for ops in simulation.subsystem(FtraceCore).state().ops
             if ops.func == symbol.address and ops.hash.matches(ips)[wanted].any()
         ),
         "",
     )
 
 
-def unreturned(kernel: RunningKernel, cpu: int, site: int) -> int:
+def unreturned(simulation: Simulation, cpu: int, site: int) -> int:
     """How many calls of a site's function stand on a CPU's stacks, from the site's own call on.
 
     A site stands at its function's start: above what its call has pushed lies the function's own return address. So
     the saved RIP of a `struct pt_regs` does not count, whose neighbour is CS.
     """
+    kernel = simulation.kernel
     read = kernel.machine.memory.read_u64
     return sum(
         read(at) == site + MCOUNT_INSN_SIZE and is_text(kernel.image, read(at + 8))

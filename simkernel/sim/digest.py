@@ -47,7 +47,7 @@ def state_digest(simulation: Simulation) -> str:
     feed(out, machine.state())
     feed(out, (simulation.task.state(), simulation.schedule_state))
     feed(out, (simulation.scheduler, machine.interrupts.tick_period, machine.code.model))
-    feed(out, simulation.task.poke.variant)
+    feed(out, simulation.patching.variant)
     return out.hexdigest()
 
 

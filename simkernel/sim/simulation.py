@@ -9,32 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.events import Event, Stamp, stamp_all
 from simkernel.ftrace.core import FtraceCore
-from simkernel.kernel import KernelImage, layout
-from simkernel.kernel.loader import power_on
-from simkernel.kernel.toy import toy
+from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
-from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
-from simkernel.patching.task import PatchingTask
 from simkernel.schedule import Act, Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
 from simkernel.sim.checkpoints import Checkpoint
 from simkernel.sim.history import HISTORY_BYTES, History
 from simkernel.sim.log import CHOICES, Entry, EventKind, Turns, Window
+from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options, load_image
+from simkernel.sim.parts import SUBSYSTEMS, Kind, Parts
 from simkernel.sim.past import Past
-from simkernel.trace.observer import Records
+from simkernel.sim.queries import CpuNow, PatchingNow, SiteNow
+from simkernel.trace import Record
+from simkernel.trace.ringbuffer import merged
 
 A_RECALL = 4_096  # entries, or events, on either side of a forgotten one that are had again with it
 A_LOOK = 128  # entries of a replay between two looks at its progress
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
-SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
-Kind = TypeVar("Kind")
 
 
 Progress = Callable[[int, int], bool | None]
@@ -73,20 +71,14 @@ class Simulation:
         self.image = image
         self.options = options
         self.subsystems = tuple(subsystems)
-        self.kernel = power_on(toy(image), options.cpus, options.model, options.tick_period)
-        self.machine = self.kernel.machine
-        log = KernelLog()
-        parts = [kind.of(self.kernel, options.protocol.table.nop, log) for kind in subsystems]
-        self.task = PatchingTask(self.kernel, options.protocol, log, parts)
+        self.parts = Parts(image, options, subsystems)
+        self.kernel, self.machine, self.task = self.parts.kernel, self.parts.machine, self.parts.task
         self.core = self.subsystem(FtraceCore)
-        records = Records(self.machine.memory, self.kernel.percpu)
-        theirs = [observer for part in parts if (observer := part.observer()) is not None]
-        self.kernel.watch_with([self.task.poke.active, *theirs], behind=[records])
+        self.patching = PatchingNow(self.parts)
+        self._cpus = tuple(CpuNow(self.parts, cpu) for cpu in range(options.cpus))
         self.scheduler = self._new_schedule()
         state = ScheduleState(random=options.seed)
         self._history = History(self.machine, self.task, state, history_bytes)
-        self._smp_go = image.address("smp_go")
-        self._all_cpus = tuple(range(options.cpus))
         self._open: OpenEntry | None = None
         self.keep_checkpoint()
 
@@ -145,38 +137,11 @@ class Simulation:
 
         Raises: LearnerError where this simulation has none.
         """
-        for one in self.task.subsystems:
-            if isinstance(one, kind):
-                return one
-        raise LearnerError(f"this simulation has no {kind.__name__}")
+        return self.parts.subsystem(kind)
 
     def booted(self) -> bool:
         """True once every CPU runs tasks."""
-        return all(self.kernel.percpu.read(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
-
-    # --- what a schedule may know (schedule.Lanes) ------------------------------------------------------------
-
-    @property
-    def cpus(self) -> Sequence[int]:
-        return self._all_cpus if self.machine.memory.read_u64(self._smp_go) else self._all_cpus[:1]
-
-    def limit(self, cpu: int) -> int:
-        return self.machine.limit(cpu)
-
-    def idle(self, cpu: int) -> bool:
-        return self.machine.asleep(cpu)
-
-    def patcher_ready(self) -> bool:
-        return self.task.ready()
-
-    def patching(self) -> bool:
-        return self.task.poke.busy
-
-    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
-        return self.machine.unsettled_at_rip(cpu)
-
-    def readable(self, cpu: int) -> int:
-        return self.machine.readable(cpu)
+        return self.parts.booted()
 
     # --- what has happened ------------------------------------------------------------------------------------------
 
@@ -258,9 +223,30 @@ class Simulation:
         held = code.memory if as_cpu is None else code.views[as_cpu].code
         return held[offset : offset + size].tobytes()
 
-    def registers(self, cpu: int) -> dict[str, int]:
-        """Every register of a CPU by name."""
-        return self.machine.cpus[cpu].registers()
+    @property
+    def cpus(self) -> Sequence[int]:
+        """The CPUs that are powered on."""
+        return self.parts.cpus
+
+    def cpu(self, number: int) -> CpuNow:
+        """A CPU, powered on or not, to be asked at any time."""
+        return self._cpus[number]
+
+    def site(self, address: int) -> SiteNow:
+        """The site at an address, to be asked at any time."""
+        return SiteNow(self.parts, address)
+
+    def records(self, last: int | None = None) -> list[Record]:
+        """The finished trace records of all CPUs that no reader has consumed, oldest first.
+
+        Args: last: only so many of the newest; only these cost something.
+        """
+        return merged(self.machine.memory, self.options.cpus, last)
+
+    @property
+    def oops(self) -> Oops | None:
+        """What Linux prints where the kernel has died; None while it lives."""
+        return read_oops(self.kernel)
 
     # --- forward ----------------------------------------------------------------------------------------------
 
@@ -268,6 +254,14 @@ class Simulation:
     def schedule_state(self) -> ScheduleState:
         """What the schedule's next choice depends on besides the machine."""
         return self._history.schedule
+
+    @property
+    def last_run(self) -> Run | None:
+        """The run that ran last, the one under way included; None where the last entry was no run."""
+        if self.machine.open is not None:
+            return self.machine.open.choice
+        what = self.entries[self.position - 1].what if self.position else None
+        return what if isinstance(what, Run) else None
 
     @property
     def directed(self) -> bool:
@@ -279,6 +273,10 @@ class Simulation:
         """Why nothing can move any more ("oops on CPU1"); "" while it can."""
         return self.machine.halt_reason
 
+    def draw(self, schedule: Schedule, state: ScheduleState) -> tuple[Choice, ScheduleState]:
+        """What a schedule in that state would have happen next, and its state after that; nothing has happened."""
+        return schedule.choose(state, self.parts)
+
     def step(self, choice: Choice | None = None) -> list[Event]:
         """One history entry: the choice given, else the next one of history, else the schedule's. Returns its events.
 
@@ -287,6 +285,16 @@ class Simulation:
         if self._open is not None:
             return self._finish_open()
         return self._enter(*self._next(choice))
+
+    def step_through(self, choice: Run) -> list[int]:
+        """Carry out a choice, given by hand: the address of each instruction that the CPU ran, in order."""
+        addresses: list[int] = []
+        unwatch = self.machine.cpus[choice.cpu].observe(addresses.append)
+        try:
+            self.step(choice)
+        finally:
+            unwatch()
+        return addresses
 
     def do(self, command: Command) -> list[Event]:
         """Carry out a command: it becomes a history entry; the patching task will do the work.
@@ -304,7 +312,7 @@ class Simulation:
         log = self._history.log
         if log.position < log.length and (what := log.made.at(log.position)) is not None:
             return Entry(what, True), None
-        drawn, state = self.scheduler.choose(self._history.schedule, self)
+        drawn, state = self.draw(self.scheduler, self._history.schedule)
         return Entry(drawn, False), state
 
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
@@ -344,7 +352,7 @@ class Simulation:
 
     def settle_down(self, instructions: int = 50_000_000) -> bool:
         """Run until the patching task has nothing left to do; True where that came within the bound."""
-        return self.run_until(lambda simulation: simulation.task.idle, instructions)
+        return self.run_until(lambda simulation: simulation.patching.idle, instructions)
 
     def step_phase(self, instructions: int = 5_000_000) -> bool:
         """Run until the patching task is in another phase, or between batches; True where it came to that."""
@@ -352,8 +360,7 @@ class Simulation:
         return self.run_until(lambda _: self._phase_now() != before, instructions)
 
     def _phase_now(self) -> tuple[int, str]:
-        poke = self.task.poke
-        return poke.state.number, "" if poke.phase is None else poke.phase.name
+        return self.patching.batches, self.patching.phase_name
 
     # --- backward ---------------------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ def digest_of_state(simulation: Simulation) -> str:
         for cpu in range(simulation.options.cpus) if code else ():
             out.update(simulation.read(address, size, as_cpu=cpu))
     for cpu in range(simulation.options.cpus):
-        for name, value in sorted(simulation.registers(cpu).items()):
+        for name, value in sorted(simulation.cpu(cpu).registers().items()):
             out.update(f"{name}={value:x};".encode())
     return out.hexdigest()
 

@@ -34,7 +34,8 @@ from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import Moment, moment_string, open_moment
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
-from simkernel.sim.simulation import SUBSYSTEMS, Simulation
+from simkernel.sim.parts import SUBSYSTEMS
+from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
 from simkernel.verdict import Verdict
 from tests.patching.toy.lamp import LIT, Lamps, LampState, Light, Lit, Passed

@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 
 from lessons.scenarios import scenario_named
-from simkernel.errors import LearnerError
+from simkernel.errors import GuestError, LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FunctionNames, traced_by
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
@@ -60,9 +61,10 @@ def break_change(stepper: Stepper, argument: str) -> Outcome:
     count = number(size, "how many bytes to watch") if size else usual
     if not 0 < count <= 4096:
         raise LearnerError(f"between 1 and 4096 bytes can be watched, not {count}")
-    machine = stepper.simulation.machine
-    if not machine.code.map.holds(address) and not machine.memory.holds(address, count):
-        raise LearnerError(f"there is no memory at {address:#x}")
+    try:
+        stepper.simulation.read(address, count)
+    except GuestError:
+        raise LearnerError(f"there is no memory at {address:#x}") from None
     return _break(stepper, bp.OnChange(address, count))
 
 
@@ -76,9 +78,9 @@ def clear_breaks(stepper: Stepper, argument: str) -> Outcome:
 
 def act(stepper: Stepper, argument: str) -> Outcome:
     """The patching task moves; LearnerError that says whom it waits for."""
-    task = stepper.simulation.task
-    if not task.ready():
-        waits = ", ".join(f"CPU{cpu}" for cpu in task.waits_for())
+    patching = stepper.simulation.patching
+    if not patching.ready:
+        waits = ", ".join(f"CPU{cpu}" for cpu in patching.waits_for)
         who = stepper.snapshot.patch.task
         raise LearnerError(f"{who} waits for {waits}" if waits else f"{who} has nothing to do")
     stepper.step(Act())
@@ -109,7 +111,7 @@ def cpu_run(stepper: Stepper, argument: str) -> Outcome:
 
 def cpu_read(stepper: Stepper, argument: str) -> Outcome:
     cpu, count = _cpu_and_more(stepper, argument, 1, POKE_MAX_OPCODE_SIZE)
-    readable = stepper.simulation.readable(cpu)
+    readable = stepper.simulation.cpu(cpu).readable
     if not 0 < count <= readable:
         raise LearnerError(
             f"CPU{cpu} can read {readable} more bytes of its next instruction, not {count}"
@@ -212,8 +214,8 @@ def second_ops(stepper: Stepper, argument: str) -> Outcome:
 def _second_is_there(stepper: Stepper) -> bool:
     """True where the second ops is registered, or asked for and not yet."""
     simulation = stepper.simulation
-    queued = any(isinstance(command, RegisterOps) for command in simulation.task.state().queue)
-    return queued or any(ops.name == SECOND for ops in simulation.core.state().listed)
+    queued = any(isinstance(command, RegisterOps) for command in simulation.patching.queued)
+    return queued or any(ops.name == SECOND for ops in simulation.subsystem(FtraceCore).state().listed)
 
 
 def second_ops_off(stepper: Stepper, argument: str) -> Outcome:

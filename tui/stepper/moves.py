@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
-from simkernel.schedule import Run
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.narrate import sentence
-from simkernel.sim.simulation import Simulation
 from tui.stepper.missing import before_the_failure
 from tui.stepper.number import number
 from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
@@ -18,7 +16,7 @@ A_SLICE = 20_000  # instructions of a run between two looks whether one wants it
 
 def _idle(stepper: Stepper) -> None:
     """LearnerError where no phase can come: there is nothing to wait for."""
-    if stepper.simulation.task.idle and not stepper.simulation.outcome:
+    if stepper.simulation.patching.idle and not stepper.simulation.outcome:
         raise LearnerError(f"{stepper.snapshot.patch.task} has nothing to do; ask it to trace functions: t")
 
 
@@ -52,7 +50,7 @@ def back_beat(stepper: Stepper, argument: str) -> Outcome:
 
 
 def next_phase(stepper: Stepper, argument: str) -> Outcome:
-    now = _phase(stepper)
+    now = stepper.simulation.patching.phase_name
     _not_over(stepper)
     _idle(stepper)
     return Outcome() if stepper.forward(A_RUN, lambda stop: stop.during != now) else _nothing_more(stepper)
@@ -81,33 +79,21 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
     return Outcome()
 
 
-def _phase(stepper: Stepper) -> str:
-    phase = stepper.simulation.task.poke.phase
-    return "" if phase is None else phase.name
-
-
 def instruction(stepper: Stepper, argument: str) -> Outcome:
     """One instruction of the CPU that the schedule has move next; an action where that is the patching task's."""
     lanes, first = stepper.snapshot.lanes, stepper.simulation.logged
     stepper.passed = tuple(stepper.simulation.step_instruction())
     if not stepper.passed:
         stepper.passed = tuple(stepper.simulation.since(first))
-    cpu = _who_ran(stepper.simulation)
-    if cpu is None:
+    run = stepper.simulation.last_run
+    if run is None:
         return Outcome()
+    cpu = run.cpu
     for event in stepper.passed:
         if isinstance(event, InterruptTaken) and event.cpu == cpu:
             return Outcome(no_addresses(sentence(event, stepper.image, stepper.protocol)))
     lane = lanes[cpu]
     return Outcome(f"CPU{cpu} {'sleeps' if lane.halted else lane.sentence}.")
-
-
-def _who_ran(simulation: Simulation) -> int | None:
-    """The CPU whose instruction ran last; None where the last entry was no run."""
-    if simulation.machine.open is not None:
-        return simulation.machine.open.choice.cpu
-    what = simulation.entries[simulation.position - 1].what
-    return what.cpu if isinstance(what, Run) else None
 
 
 def back_instruction(stepper: Stepper, argument: str) -> Outcome:
@@ -120,9 +106,9 @@ def back_instruction(stepper: Stepper, argument: str) -> Outcome:
 def run(stepper: Stepper, argument: str) -> Outcome:
     """To the next breakpoint; without any, to the end of the story, or until the patching task has finished."""
     if stepper.breakpoints:
-        first, end = stepper.simulation.logged, stepper.simulation.machine.clock + A_RUN
+        first, end = stepper.simulation.logged, stepper.simulation.clock + A_RUN
         hit = None
-        while hit is None and stepper.simulation.machine.clock < end and not stepper.simulation.outcome:
+        while hit is None and stepper.simulation.clock < end and not stepper.simulation.outcome:
             if stepper.stop_asked:
                 return Outcome("Stopped, as you asked.")
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
@@ -131,7 +117,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
     _not_over(stepper)
     if not stepper.dies:
         _idle(stepper)
-    over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.task.idle))
+    over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.patching.idle))
     return Outcome() if over else _nothing_more(stepper)
 
 

@@ -26,7 +26,8 @@ from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
 from simkernel.sim.moment import armour
 from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
 from simkernel.sim.options import Options, load_image
-from simkernel.sim.simulation import SUBSYSTEMS, Simulation
+from simkernel.sim.parts import SUBSYSTEMS
+from simkernel.sim.simulation import Simulation
 
 STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one belongs into a file
 LOOK = 0x7F  # entries between two looks at the progress, less one
@@ -75,7 +76,7 @@ class Moment:
             simulation.options,
             made,
             place,
-            simulation.machine.clock,
+            simulation.clock,
             "",
             simulation.subsystems,
         )
@@ -158,7 +159,7 @@ class Moment:
 
     def _look(self, simulation: Simulation, progress: Progress | None) -> None:
         """Say how far it is. LearnerError behind the moment's clock, and where it is enough."""
-        clock, position = simulation.machine.clock, simulation.position
+        clock, position = simulation.clock, simulation.position
         if clock > self.clock:
             raise self._other_state(f"entry {position} comes {clock - self.clock:,} instructions after its clock")
         if progress and not position & LOOK and progress(clock, self.clock):

@@ -14,6 +14,6 @@ def story_at(simulation: Simulation) -> tuple[int, int] | None:
     """
     batch, plan = simulation.last_event(BatchStarted), simulation.last_event(PlanStarted)
     if plan is not None and (batch is None or plan.entry > batch.entry):
-        if (site := simulation.task.next_site()) is not None:
+        if (site := simulation.patching.next_site) is not None:
             return site, simulation.position
     return None if batch is None else (batch.sites[0], batch.entry)

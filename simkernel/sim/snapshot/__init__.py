@@ -19,7 +19,7 @@ from typing import Any
 from simkernel.events import Event
 from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
 from simkernel.sim.narrate import sentence
-from simkernel.sim.oops import Oops, read_oops
+from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.changes import Change, changes_of
@@ -124,20 +124,20 @@ class Snapshot:
             entry=entry,
             instruction=instruction,
             length=len(simulation.entries),
-            clock=simulation.machine.clock,
+            clock=simulation.clock,
             patch=patch_of(simulation),
             site=None if shown is None else site_view(simulation, shown),
             map=site_map(simulation),
             lanes=tuple(
                 lane_of(simulation, cpu, lanes_before[cpu] if cpu < len(lanes_before) else None)
-                for cpu in range(len(simulation.machine.cpus))
+                for cpu in range(simulation.options.cpus)
             ),
             trace=trace_tail(simulation),
             events=_events(simulation),
             moves=_moves(simulation),
             verdicts=verdicts(simulation, _sites_checked(simulation, shown)),
             outcome=simulation.outcome,
-            oops=read_oops(simulation.kernel),
+            oops=simulation.oops,
         )
         return now if previous is None else replace(now, changes=changes_of(previous, now))
 
@@ -150,23 +150,23 @@ class Snapshot:
 def _site_shown(simulation: Simulation, previous: Snapshot | None, site: int | None) -> int | None:
     if site is not None:
         return site
-    batch = simulation.task.poke.state.batch
+    sites = simulation.patching.sites
     if previous is not None and previous.site is not None:
         kept = previous.site.address
-        if batch is None or kept in previous.patch.sites or kept in batch.sites:
+        if not sites or kept in previous.patch.sites or kept in sites:
             return kept
-    return int(batch.sites[0]) if batch is not None else None
+    return sites[0] if sites else None
 
 
 def _sites_checked(simulation: Simulation, shown: int | None) -> list[int] | None:
     """The sites of the batch that are worth a close look at each step; None for all."""
-    batch = simulation.task.poke.state.batch
-    if batch is None or len(batch) <= _ALL_SITES:
+    sites = simulation.patching.sites
+    if len(sites) <= _ALL_SITES:
         return None
-    near = {cpu.rip for cpu in simulation.machine.cpus}
+    near = {simulation.cpu(cpu).rip for cpu in range(simulation.options.cpus)}
     if shown is not None:
         near.add(shown)
-    return sorted(near & set(batch.sites.tolist()))
+    return sorted(near.intersection(sites))
 
 
 def _events(simulation: Simulation) -> tuple[EventLine, ...]:
@@ -174,7 +174,7 @@ def _events(simulation: Simulation) -> tuple[EventLine, ...]:
     known, first = simulation.known_events, max(0, simulation.logged - EVENTS)
     while first and known[first - 1].entry == simulation.position - 1:
         first -= 1
-    image, protocol = simulation.image, simulation.task.poke.protocol
+    image, protocol = simulation.image, simulation.patching.protocol
     return tuple(EventLine(event, sentence(event, image, protocol)) for event in simulation.since(first))
 
 

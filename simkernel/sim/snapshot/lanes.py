@@ -10,6 +10,7 @@ import numpy as np
 from simkernel import disasm
 from simkernel.disasm import Instruction
 from simkernel.errors import GuestError
+from simkernel.ftrace.core import FtraceCore
 from simkernel.hw.machine import Machine
 from simkernel.hw.x86 import MAX_INSTRUCTION
 from simkernel.kernel import layout, tasks
@@ -103,13 +104,12 @@ def task_name(machine: Machine, task: int) -> tuple[str, int]:
 
 def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
     """The lane of a CPU; what differs from `previous` is marked."""
-    machine, image = simulation.machine, simulation.image
-    kernel, engine, hardware = simulation.kernel, machine.cpus[cpu], machine.states[cpu]
-    registers = engine.registers()
-    rip = engine.rip
-    task, pid = task_name(machine, kernel.percpu.read(cpu, layout.PCPU_CURRENT))
+    machine, image, now = simulation.machine, simulation.image, simulation.cpu(cpu)
+    registers = now.registers()
+    rip = now.rip
+    task, pid = task_name(machine, simulation.kernel.percpu.read(cpu, layout.PCPU_CURRENT))
     function, offset = function_at(simulation, rip)
-    first = next(iter(decoded(machine.next_bytes(cpu), rip, 1)), None)
+    first = next(iter(decoded(now.next_bytes, rip, 1)), None)
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
     before = {} if previous is None else {one.name: one.value for one in previous.registers}
     code = _code(simulation, cpu, rip, rip - offset, first)
@@ -123,25 +123,19 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
         rip=rip,
         instruction=None if first is None else _line(simulation, first, rip - offset, rip),
         sentence=sentence,
-        interrupts_on=machine.interrupts_on(cpu),
-        pending=_pending(machine, cpu),
-        asked=kernel.smp.asked(cpu),
-        parked=kernel.smp.parked(cpu),
-        nmi=machine.on_nmi_stack(cpu),
-        handling=tuple(int3.address for int3 in simulation.task.poke.active.handling(cpu)),
-        halted=machine.halted(cpu),
-        reading=hardware.reading,
+        interrupts_on=now.interrupts_on,
+        pending=now.interrupts,
+        asked=now.asked,
+        parked=now.parked,
+        nmi=now.nmi,
+        handling=now.handling,
+        halted=now.halted,
+        reading=now.reading,
         registers=tuple(Register(n, v, before.get(n, v) != v) for n, v in registers.items()),
-        stack=_stack(simulation, engine.rsp, previous),
+        stack=_stack(simulation, registers["rsp"], previous),
         code=code,
         before=_before(simulation, code, rip - offset),
     )
-
-
-def _pending(machine: Machine, cpu: int) -> tuple[str, ...]:
-    lane = machine.states[cpu]
-    found = {"nmi": lane.nmi_sent is not None, "sync": lane.ipi_sent is not None, "tick": machine.tick_due(cpu)}
-    return tuple(name for name, is_there in found.items() if is_there)
 
 
 def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
@@ -149,7 +143,7 @@ def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
     symbol = simulation.image.owner(address)
     if symbol is not None:
         return symbol.name, address - symbol.address
-    for ops in simulation.core.state().ops:
+    for ops in simulation.subsystem(FtraceCore).state().ops:
         if ops.trampoline and 0 <= address - ops.trampoline < ops.trampoline_size:
             return "ftrace_trampoline", address - ops.trampoline
     return "", 0
@@ -233,7 +227,7 @@ def _end_of(simulation: Simulation, address: int) -> int:
     symbol = simulation.image.find(address)
     if symbol is not None:
         return symbol.address + symbol.size
-    for ops in simulation.core.state().ops:
+    for ops in simulation.subsystem(FtraceCore).state().ops:
         if ops.trampoline and 0 <= address - ops.trampoline < ops.trampoline_size:
             return ops.trampoline + ops.trampoline_size
     return address + MAX_INSTRUCTION * LINES_AFTER

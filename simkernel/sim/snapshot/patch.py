@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simkernel.protocol import Phase, Protocol, Variant, Write
+from simkernel.protocol import Phase, Protocol, Variant
 from simkernel.sim.narrate import PATCHER
 from simkernel.sim.simulation import Simulation
 
@@ -70,30 +70,26 @@ class Patch:
 
 def patch_of(simulation: Simulation) -> Patch:
     """The patching task as it stands."""
-    task = simulation.task
-    poke = task.poke.state
-    protocol = task.poke.protocol
-    now = -1 if poke.batch is None or poke.progress is None else poke.progress.phase
+    now = simulation.patching
+    at_phase = now.phase_number
     rows = tuple(
-        PhaseRow(phase, TO_COME if now < at else NOW if now == at else DONE) for at, phase in enumerate(protocol.phases)
+        PhaseRow(phase, TO_COME if at_phase < at else NOW if at_phase == at else DONE)
+        for at, phase in enumerate(now.protocol.phases)
     )
-    step = task.step
-    state = task.state()
-    writes = now >= 0 and isinstance(protocol.phases[now].action, Write)
     return Patch(
         task=PATCHER,
-        title=state.plan.title if state.plan is not None else "",
-        step=state.step,
-        steps=len(state.plan) if state.plan is not None else 0,
-        variant=task.poke.variant,
+        title=now.title,
+        step=now.step,
+        steps=now.steps,
+        variant=now.variant,
         phases=rows,
-        batch=0 if poke.batch is None else poke.number,
-        sites=() if poke.batch is None else tuple(poke.batch.sites.tolist()),
-        done=task.sites_done,
-        total=0 if step is None else step.total,
-        written=poke.progress.entry if writes and poke.progress is not None else 0,
-        begun=poke.progress is not None and poke.progress.begun,
-        waits_for=task.waits_for(),
-        holdouts=task.holdouts(),
-        queued=len(state.queue),
+        batch=now.batches if now.busy else 0,
+        sites=now.sites,
+        done=now.done,
+        total=now.total,
+        written=now.written,
+        begun=now.begun,
+        waits_for=now.waits_for,
+        holdouts=now.holdouts,
+        queued=len(now.queued),
     )

@@ -8,7 +8,9 @@ import numpy as np
 
 from simkernel import insn
 from simkernel.ftrace import records as rec
+from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel.layout import CACHE_LINE
+from simkernel.sim.queries import SiteNow
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.lanes import decoded
 
@@ -114,48 +116,29 @@ def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
 
 def site_view(simulation: Simulation, address: int) -> SiteView:
     """The site at an address."""
-    machine, core = simulation.machine, simulation.core
+    core, site = simulation.subsystem(FtraceCore), simulation.site(address)
     index = core.records.index(address) if core.booted else None
-    old, new = _change(simulation, address)
-    size = rec.MCOUNT_INSN_SIZE if new is None else len(new.data)
+    change = site.change
     line = -address % CACHE_LINE
     flags = 0 if index is None else int(core.records.flags[index])
     return SiteView(
         address=address,
         name=simulation.image.code_name(address),
         index=-1 if index is None else index,
-        memory=site_bytes(simulation, address, machine.code.read(address, size)),
-        cpus=tuple(_may_run(simulation, cpu, address, size) for cpu in range(len(machine.cpus))),
-        old=old,
-        new=new,
-        line_break=line if 0 < line < size else 0,
+        memory=site_bytes(simulation, address, site.memory),
+        cpus=tuple(_may_run(simulation, cpu, site) for cpu in range(simulation.options.cpus)),
+        old=None if change is None else site_bytes(simulation, address, change[0]),
+        new=None if change is None else site_bytes(simulation, address, change[1]),
+        line_break=line if 0 < line < site.size else 0,
         flags=flags,
         count=flags & rec.FTRACE_REF_MAX,
     )
 
 
-def _may_run(simulation: Simulation, cpu: int, address: int, size: int) -> MayRun:
-    machine = simulation.machine
-    view = machine.code.views[cpu]
-    options = view.may_run(machine.code.map.offset(address), size)
-    here = machine.cpus[cpu].rip == address
-    reading = machine.states[cpu].reading[:size] if here else b""
-    options = (*((byte,) for byte in reading), *options[len(reading) :])
-    data = bytes(values[0] for values in options)
-    return MayRun(cpu, options, len(reading), site_bytes(simulation, address, data).text, here)
-
-
-def _change(simulation: Simulation, address: int) -> tuple[SiteBytes | None, SiteBytes | None]:
-    """Old and new bytes of the change under way at a site: of the batch, else of the plan's step."""
-    batch, step = simulation.task.poke.state.batch, simulation.task.step
-    row = None if batch is None else batch.find(address)
-    if batch is not None and row is not None:
-        rows: tuple[bytes, bytes] | None = batch.change(row)
-    else:
-        rows = step.changes().at(address) if step is not None else None
-    if rows is None:
-        return None, None
-    return site_bytes(simulation, address, rows[0]), site_bytes(simulation, address, rows[1])
+def _may_run(simulation: Simulation, cpu: int, site: SiteNow) -> MayRun:
+    options = site.may_fetch(cpu)
+    text = site_bytes(simulation, site.address, bytes(values[0] for values in options)).text
+    return MayRun(cpu, options, len(site.read(cpu)), text, simulation.cpu(cpu).rip == site.address)
 
 
 def site_map(simulation: Simulation) -> SiteMap:
@@ -166,12 +149,12 @@ def site_map(simulation: Simulation) -> SiteMap:
     now = simulation.kernel.site_words.in_memory()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
-    for state, form in enumerate(rec.call_site(simulation.core.nop).forms):
+    for state, form in enumerate(rec.call_site(simulation.subsystem(FtraceCore).nop).forms):
         mask = np.uint64((1 << 8 * len(form.begins)) - 1)
         states[now & mask == int.from_bytes(form.begins, "little")] = state
-    batch = simulation.task.poke.state.batch
-    if batch is not None and simulation.task.poke.state.progress is not None:
-        at = np.searchsorted(sites, batch.sites)
-        at = at[(at < len(sites)) & (sites[np.minimum(at, len(sites) - 1)] == batch.sites)]
+    if simulation.patching.phase is not None:
+        changing = np.array(simulation.patching.sites, dtype=np.uint64)
+        at = np.searchsorted(sites, changing)
+        at = at[(at < len(sites)) & (sites[np.minimum(at, len(sites) - 1)] == changing)]
         states[at] = np.where(heads[at] == insn.INT3, INT3, CHANGING)
     return SiteMap(states.tobytes())

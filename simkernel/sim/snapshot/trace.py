@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.files import view_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import Record, View, line_of, type_of
-from simkernel.trace.ringbuffer import merged
 
 TAIL = 24  # records that a snapshot holds
 
@@ -47,10 +47,10 @@ class TraceRecord:
 
 def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, ...]:
     """The last `count` finished records of all CPUs that no reader has consumed, oldest first."""
-    found = merged(simulation.machine.memory, simulation.options.cpus, count)
+    found = simulation.records(count)
     if not found:
         return ()
-    view = view_of(simulation.core)
+    view = view_of(simulation.subsystem(FtraceCore))
     exact = replace(view, symbol=simulation.image.code_name)
     return tuple(_record(record, view, exact) for record in found)
 

@@ -21,5 +21,5 @@ def go_on(stepper: Stepper, events: int) -> None:
     simulation = stepper.simulation
     while simulation.logged < events:
         cpu = simulation.position % len(simulation.cpus)
-        simulation.step(Run(cpu, simulation.limit(cpu)))
+        simulation.step(Run(cpu, simulation.parts.limit(cpu)))
     stepper.looked()

@@ -222,7 +222,7 @@ def test_the_depth_on_the_stack_is_how_often_the_callback_was_entered() -> None:
     simulation.machine.cpus[0].observe(passed.append, (site,))
     director.play(scenario.moves[1:])
     assert simulation.outcome == "oops on CPU0"
-    assert unreturned(simulation.kernel, 0, site) == len(passed) > 40
+    assert unreturned(simulation, 0, site) == len(passed) > 40
 
 
 def test_back_from_a_full_stack_is_the_cpu_that_died_with_all_its_calls() -> None:
@@ -230,13 +230,13 @@ def test_back_from_a_full_stack_is_the_cpu_that_died_with_all_its_calls() -> Non
     apply(stepper, "run")
     oops = stepper.snapshot.oops
     assert oops is not None and stepper.site is not None
-    deep = unreturned(stepper.simulation.kernel, oops.cpu, stepper.site)
+    deep = unreturned(stepper.simulation, oops.cpu, stepper.site)
     pid = f"PID: {stepper.snapshot.lanes[oops.cpu].task.rpartition('-')[2]} "
     assert any(pid in one for one in oops.lines)
     assert not apply(stepper, "back-phase").error and not stepper.simulation.outcome
     lane = stepper.snapshot.lanes[oops.cpu]
     assert pid == f"PID: {lane.task.rpartition('-')[2]} " and lane.function == "ftrace_trampoline"
-    here = unreturned(stepper.simulation.kernel, oops.cpu, stepper.site)
+    here = unreturned(stepper.simulation, oops.cpu, stepper.site)
     assert deep - FAR // 20 <= here <= deep, "one choice of history before: a round takes more than 20 instructions"
 
 

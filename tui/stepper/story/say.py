@@ -198,7 +198,7 @@ def _into_itself(event: ev.SiteRan, stepper: Stepper) -> str:
     site, own = stepper.snapshot.site, _own_callback(stepper)
     if not own or site is None or site.new is None or event.data != site.new.data:
         return ""
-    deep = unreturned(stepper.simulation.kernel, event.cpu, event.site)
+    deep = unreturned(stepper.simulation, event.cpu, event.site)
     if deep < 2:
         return (
             f"CPU{event.cpu} runs the call at {site.name}: the trampoline calls the callback of {own}, {site.name}()."
@@ -226,7 +226,7 @@ def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
     oops = stepper.snapshot.oops
     out = [] if oops is None else [oops.afterwards]
     if oops is not None and oops.guard:
-        deep = unreturned(stepper.simulation.kernel, event.cpu, stepper.site) if stepper.site is not None else 0
+        deep = unreturned(stepper.simulation, event.cpu, stepper.site) if stepper.site is not None else 0
         of = f", {deep} of them of {_name(stepper)}()" if deep else ""
         return [f"The stack is full of calls that have not returned{of}.", *out]
     for one in stepper.variant.missing[-1:]:

@@ -1,0 +1,92 @@
+"""What a simulation is made of, wired: a kernel on its machine, the patching task with its subsystems, and observers.
+
+Parts have no history: what is done to them directly is no entry of one, and nothing takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from simkernel.errors import LearnerError
+from simkernel.ftrace.core import FtraceCore
+from simkernel.kernel import KernelImage, layout
+from simkernel.kernel.loader import power_on
+from simkernel.kernel.toy import toy
+from simkernel.patching.log import KernelLog
+from simkernel.patching.subsystem import Subsystem
+from simkernel.patching.task import PatchingTask
+from simkernel.sim.options import Options
+from simkernel.trace.observer import Records
+
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
+Kind = TypeVar("Kind")
+
+
+class Parts:
+    """The parts; to a schedule they say what it may know (`schedule.Lanes`).
+
+    Attributes:
+        kernel: on its machine.
+        machine: the CPUs, memory and interrupts.
+        task: the patching task, with the subsystems.
+    """
+
+    def __init__(
+        self, image: KernelImage, options: Options, subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS
+    ) -> None:
+        """Power a machine on with the image, and wire it.
+
+        Args:
+            image: the kernel.
+            options: valid ones.
+            subsystems: who patches code, in the order in which they boot.
+        """
+        self.kernel = power_on(toy(image), options.cpus, options.model, options.tick_period)
+        self.machine = self.kernel.machine
+        log = KernelLog()
+        made = [kind.of(self.kernel, options.protocol.table.nop, log) for kind in subsystems]
+        self.task = PatchingTask(self.kernel, options.protocol, log, made)
+        records = Records(self.machine.memory, self.kernel.percpu)
+        theirs = [observer for one in made if (observer := one.observer()) is not None]
+        self.kernel.watch_with([self.task.poke.active, *theirs], behind=[records])
+        self._smp_go = image.address("smp_go")
+        self._all_cpus = tuple(range(options.cpus))
+
+    def subsystem(self, kind: type[Kind]) -> Kind:
+        """The subsystem of a kind.
+
+        Raises: LearnerError where there is none.
+        """
+        for one in self.task.subsystems:
+            if isinstance(one, kind):
+                return one
+        raise LearnerError(f"this simulation has no {kind.__name__}")
+
+    def booted(self) -> bool:
+        """True once every CPU runs tasks."""
+        return all(self.kernel.percpu.read(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
+
+    # --- schedule.Lanes ---------------------------------------------------------------------------------------------
+
+    @property
+    def cpus(self) -> Sequence[int]:
+        return self._all_cpus if self.machine.memory.read_u64(self._smp_go) else self._all_cpus[:1]
+
+    def limit(self, cpu: int) -> int:
+        return self.machine.limit(cpu)
+
+    def idle(self, cpu: int) -> bool:
+        return self.machine.asleep(cpu)
+
+    def patcher_ready(self) -> bool:
+        return self.task.ready()
+
+    def patching(self) -> bool:
+        return self.task.poke.busy
+
+    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+        return self.machine.unsettled_at_rip(cpu)
+
+    def readable(self, cpu: int) -> int:
+        return self.machine.readable(cpu)
