@@ -107,29 +107,29 @@ class Director:
                     self._simulation.step(Nmi(cpu))
 
     def _act(self) -> None:
-        task = self._simulation.task
-        while (waits := task.waits_for()) and not self._simulation.outcome:
-            self._until(waits[0], lambda events: waits[0] not in task.waits_for(), "an answer")
-        if not task.ready():
+        patching = self._simulation.patching
+        while (waits := patching.waits_for) and not self._simulation.outcome:
+            self._until(waits[0], lambda events: waits[0] not in patching.waits_for, "an answer")
+        if not patching.ready:
             raise GuestError("the patching task waits, and for no CPU that could answer")
         self._simulation.step(Act())
 
     def _through(self, phase: str) -> None:
         simulation = self._simulation
-        begun = simulation.task.poke.busy
+        begun = simulation.patching.busy
         while not simulation.outcome:
-            now = simulation.task.poke.phase
-            begun = begun or now is not None
-            if begun and phase == ("" if now is None else now.name):
+            now = simulation.patching.phase_name
+            begun = begun or now != ""
+            if begun and phase == now:
                 return
             self._act()
 
     def _go(self, cpu: int, until: str) -> None:
-        engine = self._simulation.machine.cpus[cpu]
         if until:
             self._until(cpu, lambda events: self._found(events, cpu, until), until)
         else:
-            self._until(cpu, lambda events: engine.rip == self._site, self._simulation.image.symbolize(self._site))
+            now = self._simulation.cpu(cpu)
+            self._until(cpu, lambda events: now.rip == self._site, self._simulation.image.symbolize(self._site))
 
     def _until(self, cpu: int, there: Callable[[list[Event]], bool], what: str) -> None:
         """A CPU runs until it is so, after some instruction; the others go on beside it."""
@@ -145,7 +145,7 @@ class Director:
         raise GuestError(f"CPU{cpu} does not come to {what}")
 
     def _run(self, cpu: int) -> list[Event]:
-        choice: Choice = Run(cpu, 1 if self._simulation.task.poke.busy else FAR)
+        choice: Choice = Run(cpu, 1 if self._simulation.patching.busy else FAR)
         return self._simulation.step(choice)
 
     def _found(self, events: list[Event], cpu: int, until: str) -> bool:
@@ -160,10 +160,9 @@ class Director:
 
     def _may_go_on(self, cpu: int) -> bool:
         """True where the CPU is elsewhere, and nothing that it does next is part of the story."""
-        simulation, state = self._simulation, self._simulation.machine.states[cpu]
-        near = 0 <= simulation.machine.cpus[cpu].rip - self._site < MCOUNT_INSN_SIZE
-        handling = simulation.task.poke.active.handling(cpu)
-        return not (near or state.reading or handling or simulation.kernel.smp.asked(cpu) or state.ipi_sent is not None)
+        now = self._simulation.cpu(cpu)
+        near = 0 <= now.rip - self._site < MCOUNT_INSN_SIZE
+        return not (near or now.reading or now.handling or now.asked or "sync" in now.interrupts)
 
 
 def come_near(simulation: Simulation, address: int, cpu: int, choices: int = 200) -> int | None:
@@ -171,14 +170,10 @@ def come_near(simulation: Simulation, address: int, cpu: int, choices: int = 200
 
     Returns: how many of these come before it; None, and nothing has moved, where the CPU does not come there.
     """
-    engine, start = simulation.machine.cpus[cpu], simulation.position
+    start = simulation.position
     for _ in range(choices):
-        here, passed = simulation.position, list[int]()
-        unwatch = engine.observe(passed.append)
-        try:
-            simulation.step(Run(cpu, QUANTUM))
-        finally:
-            unwatch()
+        here = simulation.position
+        passed = simulation.step_through(Run(cpu, QUANTUM))
         if address in passed:
             simulation.goto(here)
             return passed.index(address)

@@ -121,17 +121,17 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
 
 def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]) -> None:
     """To just before the batch with the site is published; `told` hears now and then how much has run."""
-    end, due = simulation.machine.clock + BOUND, simulation.machine.clock
-    poke, phase, since = simulation.task.poke, None, simulation.machine.clock
-    while simulation.machine.clock < end and not simulation.outcome and not simulation.task.idle:
-        if simulation.machine.clock >= due:
-            due = simulation.machine.clock + TOLD
-            told(f"getting ready: {simulation.machine.clock:,} instructions")
-        now = (poke.state.number, poke.phase) if poke.busy else None
+    end, due = simulation.clock + BOUND, simulation.clock
+    patching, phase, since = simulation.patching, None, simulation.clock
+    while simulation.clock < end and not simulation.outcome and not patching.idle:
+        if simulation.clock >= due:
+            due = simulation.clock + TOLD
+            told(f"getting ready: {simulation.clock:,} instructions")
+        now = (patching.batches, patching.phase_name) if patching.busy else None
         if now != phase:
-            phase, since = now, simulation.machine.clock
-        elif now is not None and simulation.machine.clock > since + PATIENCE:
-            raise NeverEnds(f"{PATCHER} waits for {cpu_names(simulation.task.waits_for())} for ever")
+            phase, since = now, simulation.clock
+        elif now is not None and simulation.clock > since + PATIENCE:
+            raise NeverEnds(f"{PATCHER} waits for {cpu_names(patching.waits_for)} for ever")
         for event in simulation.step():
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)

@@ -54,8 +54,8 @@ class Narrator:
         """Go on beat by beat until the patching task and the schedule ahead are done; tell what concerns the site."""
         from simkernel.events import SiteStored, SyncEnded
 
-        end = self.simulation.machine.clock + instructions
-        while not self._done() and not self.simulation.outcome and self.simulation.machine.clock < end:
+        end = self.simulation.clock + instructions
+        while not self._done() and not self.simulation.outcome and self.simulation.clock < end:
             before = self.concerns()
             events = self._to_the_next_beat(end)
             if before or self.concerns():
@@ -71,7 +71,7 @@ class Narrator:
         """What happens up to the next beat, or until the patching task is done."""
         simulation = self.simulation
         events: list[Any] = []
-        while not any(event.is_beat for event in events) and not simulation.outcome and simulation.machine.clock < end:
+        while not any(event.is_beat for event in events) and not simulation.outcome and simulation.clock < end:
             events = simulation.step()
             if self._done():
                 break
@@ -79,7 +79,7 @@ class Narrator:
 
     def _done(self) -> bool:
         """True where the patching task is done, and so is what was made by hand to come next."""
-        return self.simulation.task.idle and not self.simulation.directed
+        return self.simulation.patching.idle and not self.simulation.directed
 
     def _wait_for_a_cpu(self) -> None:
         """Let the CPUs run in turn, and not the patching task, until one has taken the int3 or died."""
@@ -100,8 +100,7 @@ class Narrator:
         """True while the batch under way holds the site, and while what comes next was made by hand."""
         if self.simulation.directed:
             return True
-        batch = self.simulation.task.poke.state.batch
-        return batch is not None and self.site in batch.sites.tolist()
+        return self.simulation.site(self.site).in_batch
 
     def _tell(self, events: list[Any]) -> None:
         from simkernel.sim.narrate import sentence
@@ -111,7 +110,7 @@ class Narrator:
                 continue
             phase = self._phase_of(event)
             self._heading(phase)
-            text = sentence(event, self.simulation.image, self.simulation.task.poke.protocol)
+            text = sentence(event, self.simulation.image, self.simulation.patching.protocol)
             self.say(f"    {text}")
             site = self.look()
             self.beats.append(
@@ -137,7 +136,7 @@ class Narrator:
     def _phase_of(self, event: Any) -> str:
         """The phase that an event belongs to: its own, else the one that was under way."""
         if type(event).__name__ == "BatchReleased":
-            return self.simulation.task.poke.protocol.phases[-1].name
+            return self.simulation.patching.protocol.phases[-1].name
         return str(getattr(event, "phase", "") or event.during)
 
     def _heading(self, name: str) -> None:
@@ -148,29 +147,29 @@ class Narrator:
         if self._phase is not None:
             self.say(f"    {self._claim()}: {self._phase.true_now}")
         self.say("")
-        for line in phase_lines(self.simulation.task.poke.protocol, phase):
+        for line in phase_lines(self.simulation.patching.protocol, phase):
             self.say(line)
         self._phase = phase
 
     def _claim(self) -> str:
         """What the table says holds here; of a protocol that is changed it need not."""
-        variant = self.simulation.task.poke.variant
+        variant = self.simulation.patching.variant
         return f"True of {variant.base.name}" if variant.changes else "Now true"
 
     def _named(self, name: str) -> Phase | None:
         """The protocol's phase of that name, None where it has none."""
-        return next((one for one in self.simulation.task.poke.protocol.phases if one.name == name), None)
+        return next((one for one in self.simulation.patching.protocol.phases if one.name == name), None)
 
 
 def trace_tail(simulation: Simulation, least: int = 8, most: int = 40) -> list[str]:
     """The last lines of the file `trace`: so many that two CPUs are among them, where two wrote any."""
+    from simkernel.ftrace.core import FtraceCore
     from simkernel.ftrace.files import view_of
     from simkernel.trace import line_of
-    from simkernel.trace.ringbuffer import merged
 
-    records = merged(simulation.machine.memory, simulation.options.cpus, most)
+    records = simulation.records(most)
     count = least
     while count < len(records) and len({record.cpu for record in records[-count:]}) < 2:
         count += 1
-    view = view_of(simulation.core)
+    view = view_of(simulation.subsystem(FtraceCore))
     return [line_of(view, record) for record in records[-count:]]

@@ -79,7 +79,7 @@ def carry_out(simulation: Simulation, options: Options, *commands: Command) -> N
         simulation.do(command)
     with progress("patching") as line:
         advance(simulation, options.max_instructions, line, until_idle=True)
-    if not simulation.task.idle:
+    if not simulation.patching.idle:
         raise GuestError(
             f"the patching task is not done after {options.max_instructions:,} instructions; "
             "give it more with --max-instructions"
@@ -97,15 +97,15 @@ def run(simulation: Simulation, instructions: int, what: str = "running") -> Non
 
 def advance(simulation: Simulation, instructions: int, line: Progress, until_idle: bool = False) -> None:
     """Run in slices, so that the progress line moves; to the clock's end, or until the patching task is idle."""
-    clock = simulation.machine.clock
+    clock = simulation.clock
     end = clock + instructions
-    while clock < end and not simulation.outcome and not (until_idle and simulation.task.idle):
+    while clock < end and not simulation.outcome and not (until_idle and simulation.patching.idle):
         portion = min(SLICE, end - clock)
         if until_idle:
             simulation.settle_down(portion)
         else:
             simulation.run(portion)
-        clock = simulation.machine.clock
+        clock = simulation.clock
         line.show(f"{instructions - max(0, end - clock):,} instructions")
     check_alive(simulation)
 

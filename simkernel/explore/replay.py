@@ -22,14 +22,12 @@ from simkernel.explore.witness import Witness
 from simkernel.explore.world import Mode, World
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
-from simkernel.hw.machine import Machine
-from simkernel.kernel import layout
-from simkernel.kernel.abi import PARKED
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
 from simkernel.sim.moment import Moment
 from simkernel.sim.options import Options
+from simkernel.sim.queries import CpuNow
 from simkernel.sim.simulation import Simulation
 
 ELSEWHERE = (NMI_SITE, "fifo_open")  # one of them is traced all the time, so that an update has one site
@@ -118,7 +116,7 @@ def between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
     """Bring each CPU to the site, with room for a schedule before the next tick."""
     for _ in range(TRIES):
         away = [cpu for cpu in simulation.cpus if not _is_there(simulation, case, cpu)]
-        if not away and simulation.machine.clock % TICK < TICK - AROUND:
+        if not away and simulation.clock % TICK < TICK - AROUND:
             simulation.keep_checkpoint()
             return Stage(simulation, case, simulation.position, passages)
         for cpu in away or simulation.cpus:
@@ -128,12 +126,12 @@ def between_ticks(simulation: Simulation, case: Case, passages: int) -> Stage:
 
 def _is_there(simulation: Simulation, case: Case, cpu: int) -> bool:
     """True where a schedule can begin, as far as this CPU is concerned."""
-    machine = simulation.machine
-    if machine.tick_due(cpu):
+    now = simulation.cpu(cpu)
+    if "tick" in now.interrupts:
         return False
     if case.nmi:
-        return machine.interrupts_on(cpu) and not machine.halted(cpu)
-    return machine.cpus[cpu].rip == case.site
+        return now.interrupts_on and not now.halted
+    return now.rip == case.site
 
 
 def _bring(simulation: Simulation, case: Case, cpu: int) -> None:
@@ -155,11 +153,10 @@ def _int3_on(nop: bytes) -> Variant:
 
 def _to_the_batch(simulation: Simulation, case: Case) -> None:
     """The patching task alone acts, to just before it publishes the site's batch."""
-    while not simulation.task.idle and simulation.task.ready():
+    while not simulation.patching.idle and simulation.patching.ready:
         for event in simulation.step(Act()):
             if isinstance(event, BatchStarted) and event.sites == (case.site,):
-                batch = simulation.task.poke.state.batch
-                if batch is None or (batch.old[0].tobytes(), batch.new[0].tobytes()) != (case.old, case.new):
+                if simulation.site(case.site).change != (case.old, case.new):
                     raise OurError(f"ftrace changes {case.function} in another way than the case says")
                 simulation.goto(event.entry)
                 return
@@ -171,7 +168,7 @@ def _at_site(simulation: Simulation, step: Callable[[Choice], object], cpu: int,
     for _ in range(TRIES):
         if not run_to(simulation, step, cpu, site, bound):
             return False
-        if simulation.machine.interrupts_on(cpu):
+        if simulation.cpu(cpu).interrupts_on:
             return True
     return False
 
@@ -182,12 +179,12 @@ def run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, a
     The last instruction on the way is a choice of its own, so that it is looked at. False beyond so many instructions.
     """
     for _ in range(0, bound, QUANTUM):
-        away = None if simulation.machine.asleep(cpu) else _distance(simulation, cpu, address)
+        away = None if simulation.cpu(cpu).asleep else _distance(simulation, cpu, address)
         if away is not None:
             for n in (away - 1, 1):
                 if n:
                     step(Run(cpu, n))
-            return simulation.machine.cpus[cpu].rip == address
+            return simulation.cpu(cpu).rip == address
         if simulation.outcome:
             return False
         step(Run(cpu, QUANTUM))
@@ -196,18 +193,14 @@ def run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, a
 
 def _distance(simulation: Simulation, cpu: int, address: int) -> int | None:
     """How many instructions of one choice bring the CPU before the one at `address`; tried out, and taken back."""
-    here, engine = simulation.position, simulation.machine.cpus[cpu]
+    here, now = simulation.position, simulation.cpu(cpu)
     passed: list[int] = []
-    if simulation.machine.code.views[cpu].unsettled:
+    if now.pending:
         while len(passed) <= QUANTUM and address not in passed[1:] and not simulation.outcome:
-            passed.append(engine.rip)
+            passed.append(now.rip)
             simulation.step(Run(cpu, 1))
     else:
-        unwatch = engine.observe(passed.append)
-        try:
-            simulation.step(Run(cpu, QUANTUM))
-        finally:
-            unwatch()
+        passed = simulation.step_through(Run(cpu, QUANTUM))
     simulation.goto(here)
     return passed.index(address, 1) if address in passed[1:] else None
 
@@ -226,7 +219,7 @@ class Player:
     def play(self, scene: Scene) -> None:
         """One step. Unplayable where the machine goes another way."""
         if isinstance(scene.step, Act):
-            self._need(self.simulation.task.ready(), "the patching task still waits")
+            self._need(self.simulation.patching.ready, "the patching task still waits")
             self._step(Act())
             return
         self._move(scene, scene.step)
@@ -243,17 +236,17 @@ class Player:
                 self._come(cpu, before.at)
                 assert isinstance(move.data, bytes)
                 self._step(Read(cpu, len(move.data)))
-                self._need(self._machine.states[cpu].reading == after.read, "other bytes were read")
+                self._need(self._cpu(cpu).reading == after.read, "other bytes were read")
             case "run":
                 self._come(cpu, before.at)
                 wanted = self.world.fetched(scene.n, before)[: self.case.size - before.at]
-                self._need(self._machine.next_bytes(cpu)[: len(wanted)] == wanted, "other bytes would run")
+                self._need(self._cpu(cpu).next_bytes[: len(wanted)] == wanted, "other bytes would run")
                 self._step(Run(cpu, 1))
             case "nmi":
                 self._step(Nmi(cpu))
                 self._come(cpu, 0)
             case "end":
-                self._run_while(cpu, lambda: self._machine.on_nmi_stack(cpu), HANDLER, 1)
+                self._run_while(cpu, lambda: self._cpu(cpu).nmi, HANDLER, 1)
             case "answer" | "park":
                 self._interrupt(cpu, move.kind)
             case "leave":
@@ -270,12 +263,8 @@ class Player:
         if after.mode is not Mode.DEAD:
             self._need(not self.simulation.outcome, self.simulation.outcome)
 
-    @property
-    def _machine(self) -> Machine:
-        return self.simulation.machine
-
-    def _word(self, cpu: int, offset: int) -> int:
-        return self.simulation.kernel.percpu.read(cpu, offset)
+    def _cpu(self, cpu: int) -> CpuNow:
+        return self.simulation.cpu(cpu)
 
     def _step(self, choice: Choice) -> list[Event]:
         self.witness.before(choice)
@@ -289,18 +278,17 @@ class Player:
 
     def _come(self, cpu: int, at: int) -> None:
         """The CPU stands at a byte of the site; what it could run there has not changed on the way."""
-        site = self.case.site
-        unsettled = self._machine.code.unsettled_cells(cpu, site, self.case.size)
-        if at == 0 and self._machine.cpus[cpu].rip != site:
+        site, now = self.case.site, self.simulation.site(self.case.site)
+        pending = now.pending(cpu)
+        if at == 0 and self._cpu(cpu).rip != site:
             come = run_to if self.case.nmi else _at_site
             self._need(come(self.simulation, self._step, cpu, site, AROUND), f"CPU{cpu} does not come by the site")
-        self._need(self._machine.cpus[cpu].rip == site + at, f"CPU{cpu} is not at byte +{at}")
-        same = self._machine.code.unsettled_cells(cpu, site, self.case.size) == unsettled
-        self._need(same, f"CPU{cpu} has serialized on its way to the site")
+        self._need(self._cpu(cpu).rip == site + at, f"CPU{cpu} is not at byte +{at}")
+        self._need(now.pending(cpu) == pending, f"CPU{cpu} has serialized on its way to the site")
 
     def _run_to(self, cpu: int, address: int, bound: int = HANDLER) -> None:
         """To the instruction at `address`."""
-        if self._machine.cpus[cpu].rip == address:
+        if self._cpu(cpu).rip == address:
             return
         found = run_to(self.simulation, self._step, cpu, address, bound)
         self._need(found, f"CPU{cpu} does not come to {address:#x}")
@@ -313,20 +301,20 @@ class Player:
         self._need(not going(), f"CPU{cpu} does not come to an end")
 
     def _interrupt(self, cpu: int, kind: str) -> None:
-        rip = self._machine.cpus[cpu].rip
+        rip = self._cpu(cpu).rip
         self._step(Run(cpu, 1))
         if kind == "park":
             self._parked_at[cpu] = rip
-            self._run_while(cpu, lambda: self._word(cpu, layout.PCPU_STOP) != PARKED, 4 * HANDLER)
+            self._run_while(cpu, lambda: not self._cpu(cpu).parked, 4 * HANDLER)
             return
         self._run_to(cpu, rip)
-        self._need(self._word(cpu, layout.PCPU_CSD) == 0, f"CPU{cpu} has not answered")
+        self._need(not self._cpu(cpu).asked, f"CPU{cpu} has not answered")
 
     def _leave(self, cpu: int, at: int, task: str) -> None:
         if task == "same":
             self._run_to(cpu, self._parked_at[cpu], AROUND)
             return
-        self._run_while(cpu, lambda: self._word(cpu, layout.PCPU_STOP) != 0, HANDLER, 1)
+        self._run_while(cpu, lambda: self._cpu(cpu).parked, HANDLER, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, Int
 from simkernel.explore.case import Case
 from simkernel.hw.cpu import GENERAL
 from simkernel.kernel import layout
-from simkernel.kernel.abi import PARKED
 from simkernel.schedule import Act, Choice, Run
 from simkernel.sim.simulation import Simulation
 
@@ -43,18 +42,17 @@ class Witness:
     @property
     def over(self) -> bool:
         """The batch has come to its end."""
-        return self._started and not self.simulation.task.poke.busy
+        return self._started and not self.simulation.patching.busy
 
     def before(self, choice: Choice) -> None:
         """A choice is about to be carried out."""
-        machine = self.simulation.machine
         if isinstance(choice, Run):
-            self._rip = machine.cpus[choice.cpu].rip
-            self._data = machine.next_bytes(choice.cpu)
+            cpu = self.simulation.cpu(choice.cpu)
+            self._rip, self._data = cpu.rip, cpu.next_bytes
             at_site = 0 <= self._rip - self.case.site < self.case.size
             self._registers = self._general(choice.cpu) if at_site else None
         elif isinstance(choice, Act):
-            self._started = self._started or self.simulation.task.poke.busy
+            self._started = self._started or self.simulation.patching.busy
 
     def after(self, choice: Choice, events: list[Event]) -> None:
         """It was carried out, and these events came of it."""
@@ -72,18 +70,15 @@ class Witness:
 
     def _acted(self, released: bool) -> None:
         """The record goes with the release, or with the batch's end: may an int3 of it still be taken?"""
-        poke = self.simulation.task.poke
-        self._started = self._started or poke.busy
-        if not poke.protocol.claims or self._gone or not (released or self.over):
+        patching = self.simulation.patching
+        self._started = self._started or patching.busy
+        if not patching.protocol.claims or self._gone or not (released or self.over):
             return
         self._gone = True
-        machine = self.simulation.machine
-        offset = machine.code.map.offset(self.case.site)
-        for cpu, state in enumerate(machine.states):
-            handled = any(int3.address == self.case.site for int3 in poke.active.handling(cpu))
-            reading = machine.cpus[cpu].rip == self.case.site and state.reading[:1]
-            may_run = [reading[0]] if reading else machine.code.views[cpu].may_run(offset, 1)[0]
-            if handled or insn.INT3 in may_run:
+        site = self.simulation.site(self.case.site)
+        for cpu in range(self.simulation.options.cpus):
+            handled = self.case.site in self.simulation.cpu(cpu).handling
+            if handled or insn.INT3 in site.may_fetch(cpu)[0]:
                 self.broken.add("released")
 
     def _ran(self, cpu: int, at: int, events: list[Event]) -> None:
@@ -101,22 +96,18 @@ class Witness:
         faults = [event for event in events if isinstance(event, ExceptionTaken)]
         if faults and faults[0].error & PF_INSTRUCTION:
             self._passed(cpu, faults[0].cr2)  # a call to where no code is
-        elif not faults and not trap and not self.simulation.outcome and not self._handling(cpu):
-            rip = self.simulation.machine.cpus[cpu].rip
+        elif not faults and not trap and not self.simulation.outcome and not self.simulation.cpu(cpu).handling:
+            rip = self.simulation.cpu(cpu).rip
             if not self.case.site <= rip < self.case.end:
                 self._passed(cpu, rip)
 
-    def _handling(self, cpu: int) -> bool:
-        return bool(self.simulation.task.poke.active.handling(cpu))
-
     def _general(self, cpu: int) -> list[int]:
         """The general registers but RSP, which a call moves, too."""
-        registers = self.simulation.machine.cpus[cpu].registers()
+        registers = self.simulation.cpu(cpu).registers()
         return [registers[name] for name in GENERAL if name != "rsp"]
 
     def _passed(self, cpu: int, to: int) -> None:
         """A CPU has left the site to an address: behind it, or called."""
-        machine = self.simulation.machine
         self.afterwards += self.over
         if to == self.case.new_target:
             self.new.add(cpu)
@@ -130,24 +121,24 @@ class Witness:
             if self.new:
                 self.broken.add("not-at-once")
         if self.case.calls(to):
-            back = machine.memory.read_u64(machine.cpus[cpu].rsp)
-            if back != self.case.end:
+            back = self.simulation.read(self.simulation.cpu(cpu).registers()["rsp"], 8)
+            if back != self.case.end.to_bytes(8, "little"):
                 self.broken.add("wrong-stack")
 
     def stuck(self, instructions: int = 20_000) -> bool:
         """Let the task act and every CPU run on: True where the batch does not end, or leaves a CPU parked."""
-        simulation, machine = self.simulation, self.simulation.machine
-        cpus = range(len(machine.cpus))
-        end = machine.clock + instructions * len(cpus)
-        while machine.clock < end and simulation.task.poke.busy | (not self._started) and not simulation.outcome:
-            if simulation.task.ready():
+        simulation = self.simulation
+        cpus = range(simulation.options.cpus)
+        end = simulation.clock + instructions * len(cpus)
+        while simulation.clock < end and simulation.patching.busy | (not self._started) and not simulation.outcome:
+            if simulation.patching.ready:
                 self._started = True
                 simulation.step(Act())
                 continue
             for cpu in cpus:
                 if not simulation.outcome:
                     simulation.step(Run(cpu, 2_000))
-        parked = any(simulation.kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED for cpu in cpus)
-        if not simulation.outcome and (simulation.task.poke.busy or parked):
+        parked = any(simulation.cpu(cpu).parked for cpu in cpus)
+        if not simulation.outcome and (simulation.patching.busy or parked):
             self.broken.add("stuck")
         return "stuck" in self.broken

@@ -75,7 +75,7 @@ def counted(name: str, workload: Workload) -> Exact:
 
 def _instructions(workload: Workload, counts: Counts) -> list[tuple[int, str, int]]:
     """Size and form of each instruction that ran, and how often it did."""
-    machine = workload.simulation.machine
+    machine = workload.parts.machine
     return [(*_decoded(machine.code.view_read(0, at, MAX_INSTRUCTION)), times) for at, times in counts.executed.items()]
 
 

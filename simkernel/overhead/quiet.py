@@ -47,7 +47,7 @@ def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES
     image = default if functions <= len(default.mcount_loc) else without_walk(KernelImage.synthetic(functions))
     simulation = Simulation.boot(Options(cpus=cpus, model=model, tick_period=0), image)
     for _ in range(MOST_ROUNDS):
-        awake = [cpu for cpu in simulation.cpus if not simulation.machine.asleep(cpu)]
+        awake = [cpu for cpu in simulation.cpus if not simulation.cpu(cpu).asleep]
         if not awake:
             return simulation
         for cpu in awake:
@@ -60,20 +60,20 @@ def carried_out(simulation: Simulation, command: Command) -> Carried:
 
     A CPU that was halted moves until it is again; an int3 that it meets on the way ends its choice only.
     """
-    events, machine, price = simulation.do(command), simulation.machine, 0
-    task, step = simulation.task, simulation.step
-    move, act = [Run(cpu, IPI) for cpu in simulation.cpus], Act()
-    while not task.idle:
-        if waiting := task.waits_for():
+    events, price = simulation.do(command), 0
+    patching, step, cpus = simulation.patching, simulation.step, [simulation.cpu(cpu) for cpu in simulation.cpus]
+    move, act = [Run(cpu.number, IPI) for cpu in cpus], Act()
+    while not patching.idle:
+        if waiting := patching.waits_for:
             for cpu in waiting:
-                rested = machine.halted(cpu)
+                rested = cpus[cpu].halted
                 events += step(move[cpu])
-                while rested and not machine.halted(cpu):
+                while rested and not cpus[cpu].halted:
                     events += step(move[cpu])
         else:
-            before = machine.clock
+            before = simulation.clock
             events += step(act)
-            price += machine.clock - before
+            price += simulation.clock - before
     return Carried(events, price)
 
 

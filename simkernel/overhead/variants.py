@@ -49,10 +49,7 @@ def _write(data: bytes) -> Callable[[Workload, str], None]:
     """The same five bytes at each site."""
 
     def prepare(workload: Workload, glob: str) -> None:
-        sites = np.asarray(workload.image.mcount_loc, dtype=np.uint64)
-        workload.simulation.machine.code.write_rows(
-            sites, np.tile(np.frombuffer(data, dtype=np.uint8), (len(sites), 1)), fresh=True
-        )
+        workload.write(np.tile(np.frombuffer(data, dtype=np.uint8), (len(workload.image.mcount_loc), 1)))
 
     return prepare
 
@@ -60,7 +57,7 @@ def _write(data: bytes) -> Callable[[Workload, str], None]:
 def _call_left_in(workload: Workload, glob: str) -> None:
     sites = np.asarray(workload.image.mcount_loc, dtype=np.uint64)
     target = np.full(len(sites), workload.image.address("__fentry__"), dtype=np.uint64)
-    workload.simulation.machine.code.write_rows(sites, rec.call_replace(sites, target), fresh=True)
+    workload.write(rec.call_replace(sites, target))
 
 
 def _function(workload: Workload, glob: str) -> None:
@@ -78,9 +75,7 @@ def _full_registers(workload: Workload, glob: str) -> None:
 
 def _int3(workload: Workload, glob: str) -> None:
     """Begin to trace, and hold the patching task where every site is an int3."""
-    for command in (SetFilter("filter", glob), SetTracer("function")):
-        workload.simulation.do(command)
-    workload.hold_before("write tail")
+    workload.hold_before("write tail", SetFilter("filter", glob), SetTracer("function"))
 
 
 VARIANTS = {

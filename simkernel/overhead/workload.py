@@ -14,14 +14,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from simkernel.errors import GuestError
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.layout import PCPU_CLOCK
 from simkernel.patching.commands import Command
-from simkernel.schedule import QUANTUM, Act, Run
+from simkernel.schedule import QUANTUM, Run
 from simkernel.sim.options import Options
-from simkernel.sim.simulation import Simulation
+from simkernel.sim.parts import Parts
 from simkernel.sim.snapshot.lanes import task_name
 
 LATE = 1 << 40  # nanoseconds of the guest's clock: every timer is due
@@ -48,15 +51,16 @@ class Counts:
 
 
 class Workload:
-    """One CPU with its kernel booted and every task asleep; `run` wakes them all."""
+    """One CPU with its kernel booted and every task asleep; `run` wakes them all.
+
+    It sets the clock and writes code, which no entry of a history does: so it has the parts of a simulation, and no
+    history.
+    """
 
     def __init__(self, image: KernelImage) -> None:
-        self.simulation = Simulation(image, Options(cpus=1, tick_period=0))
-        self._until(lambda: self.simulation.booted() and self.simulation.task.idle and self._asleep())
-
-    @property
-    def image(self) -> KernelImage:
-        return self.simulation.image
+        self.image = image
+        self.parts = Parts(image, Options(cpus=1, tick_period=0))
+        self._until(lambda: self.parts.booted() and self.parts.task.idle and self._asleep())
 
     @property
     def sites(self) -> dict[int, str]:
@@ -64,20 +68,21 @@ class Workload:
         return {self.image.site_of(symbol): symbol.name for symbol in self.image.functions()}
 
     def _asleep(self) -> bool:
-        return self.simulation.machine.asleep(0)
+        return self.parts.machine.asleep(0)
 
     def _step(self, act: bool = True) -> None:
         """The patching task's next action where it has one, else the CPU's next instructions; the clock stands."""
-        simulation = self.simulation
-        machine = simulation.machine
-        machine.clock = simulation.kernel.percpu.read(0, PCPU_CLOCK)
-        acts = act and not simulation.task.idle and simulation.task.ready()
-        simulation.step(Act() if acts else Run(0, QUANTUM))
+        machine, task = self.parts.machine, self.parts.task
+        machine.clock = self.parts.kernel.percpu.read(0, PCPU_CLOCK)
+        if act and not task.idle and task.ready():
+            task.act()
+        else:
+            machine.step(Run(0, QUANTUM))
 
     def _until(self, done: Callable[[], bool], act: bool = True) -> None:
         for _ in range(MOST_CHOICES):
-            if self.simulation.outcome:
-                raise GuestError(f"the toy kernel died: {self.simulation.outcome}")
+            if self.parts.machine.halt_reason:
+                raise GuestError(f"the toy kernel died: {self.parts.machine.halt_reason}")
             if done():
                 return
             self._step(act)
@@ -86,13 +91,19 @@ class Workload:
     def do(self, *commands: Command) -> None:
         """Carry out commands while the tasks sleep."""
         for command in commands:
-            self.simulation.do(command)
-        self._until(lambda: self.simulation.task.idle and self._asleep())
+            self.parts.task.command(command)
+        self._until(lambda: self.parts.task.idle and self._asleep())
 
-    def hold_before(self, phase: str) -> None:
-        """Let the patching task go on to where it would begin that phase with a batch of sites, and hold it there."""
-        poke = self.simulation.task.poke
+    def write(self, code: npt.NDArray[np.uint8]) -> None:
+        """Put these bytes (sites, 5) at the call sites; no CPU holds back what stood there."""
+        self.parts.machine.code.write_rows(np.asarray(self.image.mcount_loc, dtype=np.uint64), code, fresh=True)
+
+    def hold_before(self, phase: str, *commands: Command) -> None:
+        """Carry a command out up to where that phase would begin with a batch of sites, and hold the task there."""
+        poke = self.parts.task.poke
         sites = frozenset(self.sites)
+        for command in commands:
+            self.parts.task.command(command)
 
         def there() -> bool:
             batch, now = poke.state.batch, poke.phase
@@ -104,7 +115,7 @@ class Workload:
 
     def run(self) -> Counts:
         """Wake every task once, and count until all sleep again; the patching task does not move."""
-        machine = self.simulation.machine
+        machine = self.parts.machine
         cpu = machine.cpus[0]
         counts = Counts()
         ends = (cpu.observe(_observer(counts, frozenset(self.sites))), cpu.observe_memory(_accesses(counts)))
@@ -115,7 +126,7 @@ class Workload:
         for _ in range(MOST_CHOICES):
             if self._asleep() or machine.halt_reason:
                 break
-            machine.clock = self.simulation.kernel.percpu.read(0, PCPU_CLOCK)
+            machine.clock = self.parts.kernel.percpu.read(0, PCPU_CLOCK)
             machine.step(Run(0, QUANTUM))
         for end in ends:
             end()
@@ -125,7 +136,7 @@ class Workload:
 
     def system_calls(self) -> dict[str, int]:
         """System calls that each task has completed, by name and pid."""
-        machine = self.simulation.machine
+        machine = self.parts.machine
         tasks = range(layout.TASKS_BASE, layout.TASKS_BASE + layout.TASKS_MAX * layout.TASK_SIZE, layout.TASK_SIZE)
         made = {task: machine.memory.read_u64(task + layout.TASK_SYSCALLS) for task in tasks}
         return {task_name(machine, task)[0]: calls for task, calls in made.items() if calls}

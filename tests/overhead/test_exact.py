@@ -21,7 +21,7 @@ ASSEMBLED = pytest.mark.keystone
 
 def stepped(workload: Workload) -> Counter[int]:
     """Address -> how often it was about to run, in the workload stepped one instruction at a time."""
-    machine = workload.simulation.machine
+    machine = workload.parts.machine
     cpu = machine.cpus[0]
     executed: Counter[int] = Counter()
     machine.interrupts.tick_period = machine.clock = LATE
@@ -33,7 +33,7 @@ def stepped(workload: Workload) -> Counter[int]:
         machine.finish()
         if machine.asleep(0):
             return executed
-        machine.clock = workload.simulation.kernel.percpu.read(0, layout.PCPU_CLOCK)
+        machine.clock = workload.parts.kernel.percpu.read(0, layout.PCPU_CLOCK)
         machine.begin(Run(0, 1))
 
 
@@ -125,7 +125,7 @@ def test_the_same_workload_every_time() -> None:
 def test_a_variant_names_what_its_sites_call(name: str) -> None:
     workload = made(name)
     for site in workload.sites:
-        call = next(iter(disasm.decode(workload.simulation.machine.code.read(site, MCOUNT_INSN_SIZE), site)))
+        call = next(iter(disasm.decode(workload.parts.machine.code.read(site, MCOUNT_INSN_SIZE), site)))
         assert call.target is not None
         assert VARIANTS[name].what.endswith(f"  call {workload.image.code_name(call.target).partition(' at ')[0]}")
 

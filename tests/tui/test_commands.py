@@ -221,19 +221,20 @@ def test_funccount_is_greggs_table(run: Any) -> None:
 def test_funccount_loses_nothing() -> None:
     from simkernel.ftrace.commands import SetTracer
     from simkernel.kernel.layout import PCPU_RING_HEAD
-    from tui.commands.funccount import Counts, count
+    from simkernel.sim.calls import Calls
+    from tui.commands.funccount import count
     from tui.options import Options
     from tui.session import boot, carry_out
 
     simulation = boot(Options())
     carry_out(simulation, Options(), SetTracer("function"))
     heads = [simulation.kernel.percpu.read(cpu, PCPU_RING_HEAD) for cpu in range(2)]
-    counts = Counts(simulation)
-    count(simulation, counts, 300_000, lambda text: None)
+    calls = Calls(simulation)
+    count(simulation, calls, 300_000, lambda text: None)
     written = sum(simulation.kernel.percpu.read(cpu, PCPU_RING_HEAD) - head for cpu, head in enumerate(heads))
     assert written > 2 * 1024, "the buffers have to go round for this to say anything"
-    assert counts.lost == 0
-    assert 0 <= written - sum(counts.by_site.values()) <= 2, "but for a record of each CPU that is under way"
+    assert calls.lost == 0
+    assert 0 <= written - sum(calls.by_site.values()) <= 2, "but for a record of each CPU that is under way"
 
 
 # --- boot, demo ------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def summary(simulation: Simulation) -> dict[str, Any]:
     return {
         "cpus": simulation.options.cpus,
         "functions": len(simulation.image.functions()),
-        "instructions": simulation.machine.clock,
+        "instructions": simulation.clock,
         "digest": simulation.image.digest,
     }
 
@@ -60,7 +60,7 @@ def sentence_of(numbers: dict[str, Any]) -> str:
 def happenings(booting: Booting, limit: int) -> Iterator[tuple[int, str]]:
     """Boot the machine; what happens on the way, as (clock, sentence)."""
     told, more = 0, True
-    while more and booting.simulation.machine.clock < limit:
+    while more and booting.simulation.clock < limit:
         more = booting.step()
         yield from booting.said[told:]
         told = len(booting.said)

@@ -80,7 +80,7 @@ def demonstrate(function: str | None, variant: Variant, options: Options, say: C
     simulation.do(SetTracer("nop"))
     finish(narrator, options)
     again = what_became(narrator, simulation.options.protocol.table.nop[0], "begins with a NOP again")
-    say(f"\n{name} {again}. The CPUs ran {simulation.machine.clock:,} instructions in all.")
+    say(f"\n{name} {again}. The CPUs ran {simulation.clock:,} instructions in all.")
     kernel = f" --kernel {shlex.quote(str(options.kernel))}" if options.kernel is not None else ""
     say(f"Once more from the first write:\nsimkernel demo{kernel} --moment {start}")
     return {
@@ -102,7 +102,7 @@ def what_became(narrator: Narrator, head: int, whole: str) -> str:
 
 def introduce(simulation: Simulation, name: str, say: Callable[[str], None]) -> Narrator:
     """What runs, by which protocol, and the function's site as it is before the change."""
-    options, image, table = simulation.options, simulation.image, simulation.task.poke.protocol
+    options, image, table = simulation.options, simulation.image, simulation.patching.protocol
     site = image.site_of(image.symbol(name))
     say(f"A toy kernel runs on {options.cpus} CPUs; {len(image.mcount_loc):,} functions can be traced.")
     say(f"Protocol {table.name}: {table.era}. Fetch model {options.model.value}; seed {options.seed}.")
@@ -140,12 +140,10 @@ def finish(narrator: Narrator, options: Options) -> None:
     narrator.until_idle(bound)
     simulation = narrator.simulation
     if simulation.outcome:
-        from simkernel.sim.oops import read_oops
-
-        oops = read_oops(simulation.kernel)
+        oops = simulation.oops
         narrator.say("" if oops is None else f"\n{oops.text}\n\n{oops.afterwards}\n")
     check_alive(simulation)
-    if not simulation.task.idle:
+    if not simulation.patching.idle:
         raise GuestError(f"not done after {bound:,} instructions; --max-instructions lets the CPUs run longer")
 
 
@@ -165,13 +163,17 @@ def telling_phase(protocol: Protocol) -> str:
 
 def traced_on_two(simulation: Simulation) -> bool:
     """Run until two CPUs (or the only one) have written a trace record; True where they have."""
-    from simkernel.kernel.layout import PCPU_RING_HEAD
+    from simkernel.events import TraceWritten
 
-    cpus = range(simulation.options.cpus)
-    wanted = min(2, simulation.options.cpus)
-    return simulation.run_until(
-        lambda now: sum(now.kernel.percpu.read(cpu, PCPU_RING_HEAD) > 0 for cpu in cpus) >= wanted, TRACED_INSTRUCTIONS
-    )
+    wanted, writers = min(2, simulation.options.cpus), {record.cpu for record in simulation.records()}
+
+    def there(now: Simulation) -> bool:
+        last = now.last_event(TraceWritten)
+        if last is not None:
+            writers.add(last.cpu)
+        return len(writers) >= wanted
+
+    return simulation.run_until(there, TRACED_INSTRUCTIONS)
 
 
 def favourite(options: Options, image: KernelImage) -> str:
@@ -180,7 +182,6 @@ def favourite(options: Options, image: KernelImage) -> str:
     if FAVOURITE in names:
         return FAVOURITE
     from simkernel.ftrace.commands import SetTracer
-    from simkernel.trace.ringbuffer import merged
 
     if not names:
         raise LearnerError("this kernel has no function that can be traced")
@@ -189,7 +190,7 @@ def favourite(options: Options, image: KernelImage) -> str:
         simulation.do(SetTracer("function"))
         simulation.settle_down(options.max_instructions)
         run(simulation, 50_000)
-    called = Counter(one.site for one in merged(simulation.machine.memory, options.cpus))
+    called = Counter(one.site for one in simulation.records())
     return image.symbolize(called.most_common(1)[0][0]) if called else names[0]
 
 
@@ -201,7 +202,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
         image = None if options.kernel is None else image_of(options)
         simulation = open_moment(text, image, line.way)
     entry, instruction = simulation.place
-    say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.machine.clock:,}.")
+    say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.clock:,}.")
     return {"entry": entry, "instruction": instruction} | watch(simulation, options, say)
 
 
@@ -210,7 +211,7 @@ def watch(simulation: Simulation, options: Options, say: Callable[[str], None]) 
 
     Where a schedule lies ahead (a moment of the explorer's), nobody is held back: it says who moves.
     """
-    hold_after = "" if simulation.directed else telling_phase(simulation.task.poke.protocol)
+    hold_after = "" if simulation.directed else telling_phase(simulation.patching.protocol)
     narrator = Narrator(simulation, site_of_interest(simulation), say, hold_after)
     say(f"The first five bytes of {simulation.image.symbolize(narrator.site)}:")
     narrator.table(always=True)
@@ -222,14 +223,15 @@ def site_of_interest(simulation: Simulation) -> int:
     """The first site of what is changed here or next, else of the last batch, else of the filter or the kernel."""
     from simkernel.sim.moment import story_at
 
-    site = simulation.task.next_site()
+    site = simulation.patching.next_site
     if site is not None:
         return site
     story = story_at(simulation)
     if story is not None:
         return story[0]
+    from simkernel.ftrace.core import FtraceCore
     from simkernel.ftrace.ops import GLOBAL_OPS
 
-    ops = simulation.core.state().get(GLOBAL_OPS)
+    ops = simulation.subsystem(FtraceCore).state().get(GLOBAL_OPS)
     chosen = ops.hash.filter if ops is not None else simulation.image.mcount_loc
     return int(chosen[0] if len(chosen) else simulation.image.mcount_loc[0])

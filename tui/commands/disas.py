@@ -36,7 +36,7 @@ def code_in_state(options: Options, state: str, name: str) -> tuple[KernelImage,
         if not symbol.traced:
             raise LearnerError(f"{name} is notrace: no site stands at its start; show it with --booted")
         carry_out(simulation, options, SetFilter("filter", name), SetTracer("function"))
-    return image, symbol, simulation.machine.code.read(symbol.address, symbol.size)
+    return image, symbol, simulation.read(symbol.address, symbol.size)
 
 
 @click.command

@@ -58,9 +58,9 @@ def command(
 
 def records_of(simulation: Simulation) -> list[dict[str, Any]]:
     """The records of the trace, oldest first; `time` is in instructions of the machine's clock."""
+    from simkernel.ftrace.core import FtraceCore
     from simkernel.ftrace.files import view_of
     from simkernel.trace import json_of
-    from simkernel.trace.ringbuffer import merged
 
-    view = view_of(simulation.core)
-    return [json_of(view, record) for record in merged(simulation.machine.memory, simulation.options.cpus)]
+    view = view_of(simulation.subsystem(FtraceCore))
+    return [json_of(view, record) for record in simulation.records()]

@@ -53,10 +53,9 @@ class Booting:
         """To the next thing that happens: an event, or some more sites converted. False once boot is over."""
         simulation = self.simulation
         while not simulation.booted() and not simulation.outcome:
-            step = simulation.task.step
-            early = step is not None and step.total > 0 and simulation.task.ready()
+            early = simulation.patching.total > 0 and simulation.patching.ready
             events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
-            protocol = simulation.task.poke.protocol
+            protocol = simulation.patching.protocol
             said = (
                 (event.clock, sentence(event, simulation.image, protocol)) for event in events if not _to_itself(event)
             )
@@ -75,6 +74,6 @@ class Booting:
             sites=len(sites.states),
             map=sites,
             cpus=len(simulation.cpus),
-            clock=simulation.machine.clock,
+            clock=simulation.clock,
             done=simulation.booted(),
         )

@@ -15,6 +15,7 @@ import numpy as np
 from simkernel import disasm
 from simkernel.events import TraceWritten
 from simkernel.ftrace import records as rec
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FunctionNames, traced_by
 from tui.stepper.stepper import Stepper
 
@@ -51,8 +52,8 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     """
     simulation, image = stepper.simulation, stepper.image
     sites = np.asarray(image.mcount_loc, dtype=np.uint64)
-    flags = simulation.core.records.flags if simulation.core.booted else np.zeros(len(sites), dtype=np.uint64)
-    data = simulation.machine.code.rows(sites, 5)
+    core = simulation.subsystem(FtraceCore)
+    flags = core.records.flags if core.booted else np.zeros(len(sites), dtype=np.uint64)
     calls = Counter(event.ip for event in simulation.log if isinstance(event, TraceWritten))
     names = [symbol.name for symbol in image.functions()]
     chosen: Sequence[int] = range(len(sites))
@@ -63,7 +64,7 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
         FunctionRow(
             name=names[at],
             site=int(sites[at]),
-            data=data[at].tobytes(),
+            data=simulation.read(int(sites[at]), rec.MCOUNT_INSN_SIZE),
             wanted=int(flags[at]) & rec.FTRACE_REF_MAX,
             enabled=bool(int(flags[at]) & rec.FTRACE_FL_ENABLED),
             tramp=bool(int(flags[at]) & rec.FTRACE_FL_TRAMP_EN),
@@ -77,6 +78,6 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
 def disassembly(stepper: Stepper, name: str, intel: bool = False) -> tuple[str, ...]:
     """A function in memory, in gdb's layout."""
     symbol = stepper.image.symbol(name)
-    code = stepper.simulation.machine.code.read(symbol.address, symbol.size)
+    code = stepper.simulation.read(symbol.address, symbol.size)
     decoded = list(disasm.decode(code, symbol.address, "intel" if intel else "att"))
     return tuple(disasm.listing(decoded, symbol.address, stepper.image.symbolize))

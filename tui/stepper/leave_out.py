@@ -62,7 +62,7 @@ def _in_words(name: str, died: left_out.Died, model: FetchModel) -> str:
 
 
 def _phase_here(stepper: Stepper) -> str:
-    phase = stepper.simulation.task.poke.phase
+    phase = stepper.simulation.patching.phase
     if phase is None:
         raise LearnerError("no phase is under way here: step to one, then leave it out")
     return phase.name

@@ -19,14 +19,13 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import SyncCores, Write
 from simkernel.schedule import QUANTUM, Policy, Run
 from simkernel.sim import breakpoints as bp
+from simkernel.sim.calls import Calls
 from simkernel.sim.narrate.events import cpus
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.patch import Patch, patch_of
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
-from simkernel.trace import function
-from simkernel.trace.ringbuffer import Ring, of_type
 from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
@@ -82,7 +81,7 @@ class Mysteries:
         self._work: Iterator[None] | None = None
         self._until: tuple[int, int] | None = None  # from which clock to which the machine runs, where that is known
         self._map: SiteMap | None = None
-        self._counted: dict[int, int] = {}
+        self._calls = Calls(self.simulation)
         self._ran = self._called = 0  # cue 2: by CPU0
         self._at_boot = self._cpus_at_boot = 0
         self._waits = self._parked = 0
@@ -129,15 +128,15 @@ class Mysteries:
         """Count how often CPU0 runs the function's first instruction, and how often the call of the listing."""
         simulation = self.simulation
         fentry = self.image.address("__fentry__")
-        end = simulation.machine.clock + WATCHED
-        self._until = (simulation.machine.clock, end)
-        while simulation.machine.clock < end:
-            slice_end = min(end, simulation.machine.clock + SLICE)
+        end = simulation.clock + WATCHED
+        self._until = (simulation.clock, end)
+        while simulation.clock < end:
+            slice_end = min(end, simulation.clock + SLICE)
             places = [bp.AtAddress(self.site, 0), bp.AtAddress(fentry, 0)]
-            while (hit := bp.run_to(simulation, places, slice_end - simulation.machine.clock)) is not None:
+            while (hit := bp.run_to(simulation, places, slice_end - simulation.clock)) is not None:
                 self._called += hit.breakpoint == places[1]
                 self._ran += hit.breakpoint == places[0]
-                if simulation.machine.clock >= slice_end:
+                if simulation.clock >= slice_end:
                     break
             yield
 
@@ -171,37 +170,32 @@ class Mysteries:
     def _untrace(self) -> Iterator[None]:
         """The way back; then a while in which nothing is to be counted."""
         yield from self._do("nop")
-        before, clock = sum(self._counted.values()), self.simulation.machine.clock
+        before, clock = self._calls.by_site.total(), self.simulation.clock
         yield from self._count_calls()
-        self._quiet = (self.simulation.machine.clock - clock, sum(self._counted.values()) - before)
+        self._quiet = (self.simulation.clock - clock, self._calls.by_site.total() - before)
 
     def _do(self, tracer: str) -> Iterator[None]:
         simulation = self.simulation
         simulation.do(SetTracer(tracer))
         self._changed = False
-        while not simulation.task.idle:
+        while not simulation.patching.idle:
             if simulation.outcome:
                 raise GuestError(simulation.outcome)
             yield from self._count(SLICE)
         self._changed = True
 
     def _count_calls(self) -> Iterator[None]:
-        clock = self.simulation.machine.clock
+        clock = self.simulation.clock
         self._until = (clock, clock + COUNTED)
         yield from self._count(COUNTED)
 
     def _count(self, clock: int) -> Iterator[None]:
         """Run, and count the records that guest code writes."""
         simulation = self.simulation
-        memory, end = simulation.machine.memory, simulation.machine.clock + clock
-        while simulation.machine.clock < end and not simulation.outcome:
-            seen = [Ring.of(memory, cpu).head for cpu in simulation.cpus]
+        end = simulation.clock + clock
+        while simulation.clock < end and not simulation.outcome:
             simulation.run(SLICE)
-            for cpu, head in zip(simulation.cpus, seen, strict=True):
-                ring = Ring.of(memory, cpu)
-                new = ring.written(memory)[max(0, head - ring.first) :]
-                for site in of_type(new, function.TYPE)["ip"].tolist():
-                    self._counted[site] = self._counted.get(site, 0) + 1
+            self._calls.look()
             self._map = site_map(simulation)
             yield
 
@@ -237,7 +231,7 @@ class Mysteries:
         if self._until is None:
             return None
         first, last = self._until
-        return min(1.0, (self.simulation.machine.clock - first) / (last - first))
+        return min(1.0, (self.simulation.clock - first) / (last - first))
 
     def _under_way(self) -> tuple[str, ...]:
         if self.number == 2:
@@ -271,11 +265,11 @@ class Mysteries:
 
     def _rows(self) -> tuple[tuple[str, bytes, str], ...]:
         file = self.image.text_of(self.image.symbol(FUNCTION))[:MCOUNT_INSN_SIZE]
-        memory = self.simulation.machine.code.read(self.site, MCOUNT_INSN_SIZE)
+        memory = self.simulation.read(self.site, MCOUNT_INSN_SIZE)
         return (("in the file", file, "call __fentry__"), ("in memory", memory, "does nothing"))
 
     def _most_called(self) -> tuple[tuple[str, int], ...]:
-        most = sorted(self._counted.items(), key=lambda one: -one[1])[:COUNTS]
+        most = sorted(self._calls.by_site.items(), key=lambda one: -one[1])[:COUNTS]
         return tuple((self.image.symbolize(site), count) for site, count in most)
 
     @property
@@ -335,7 +329,7 @@ def _fifth(m: Mysteries) -> Said:
 
 
 def _sixth(m: Mysteries) -> Said:
-    first = next(iter(disasm.decode(m.simulation.machine.code.read(m.site, MCOUNT_INSN_SIZE), m.site)))
+    first = next(iter(disasm.decode(m.simulation.read(m.site, MCOUNT_INSN_SIZE), m.site)))
     count = "one instruction" if first.size == MCOUNT_INSN_SIZE else "more than one instruction"
     return (
         f"Why is it not slow? Turned off, each function runs {count} more, of {first.size} bytes.",
@@ -387,7 +381,7 @@ def shared_waits(events: list[Event]) -> int:
 
 def time_given(simulation: Simulation, first: int) -> tuple[int, ...]:
     """How many instructions each CPU had time for from a place of history on."""
-    given = [0] * len(simulation.machine.cpus)
+    given = [0] * simulation.options.cpus
     for entry in simulation.entries[first : simulation.position]:
         if isinstance(entry.what, Run):
             given[entry.what.cpu] += entry.what.n

@@ -148,7 +148,7 @@ class Stepper:
     @property
     def variant(self) -> Variant:
         """By which the patching task patches here."""
-        return self.simulation.task.poke.variant
+        return self.simulation.patching.variant
 
     @property
     def protocol(self) -> Protocol:
@@ -191,7 +191,7 @@ class Stepper:
     def finished(self) -> bool:
         """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
         if self._ending is None:
-            return self.simulation.task.idle
+            return self.simulation.patching.idle
         return 0 <= self._ending.hear(self.simulation.known_events, self.simulation.turns) <= self.simulation.logged
 
     @property
@@ -258,10 +258,10 @@ class Stepper:
     def forward(self, instructions: int = A_BEAT, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
         """To the next beat for which `until` holds; False where the bound or an outcome comes first."""
         simulation = self.simulation
-        first, end = simulation.logged, simulation.machine.clock + instructions
+        first, end = simulation.logged, simulation.clock + instructions
         beats = self.heard().beats_from(first)
         found = False
-        while not found and not simulation.outcome and not self.stop_asked and simulation.machine.clock < end:
+        while not found and not simulation.outcome and not self.stop_asked and simulation.clock < end:
             met = [event for event in simulation.step() if beats.is_beat(event)]
             found = bool(met) and until(Stop(simulation.position, met[-1].during))
         self._note(first)

@@ -109,7 +109,7 @@ def _phases(patch: Patch) -> tuple[PhaseMark, ...]:
 
 def without(stepper: Stepper) -> str:
     """What leaving out the phase under way led to when it was run; "" where no phase is, or nobody has run it yet."""
-    phase = stepper.simulation.task.poke.phase
+    phase = stepper.simulation.patching.phase
     if phase is None or stepper.scenario is None or not is_known(stepper.scenario, phase.name):
         return ""
     return " ".join(sentences(known(stepper.scenario, phase.name), phase.name, stepper.scenario.options.model))
