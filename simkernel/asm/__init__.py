@@ -50,8 +50,8 @@ def assemble(
         watch: is told each statement of a learner's before Keystone gets it.
 
     Raises:
-        KernelSourceError: lines are wrong; it names file and line of each. LearnerError: the whole cannot be used, or
-            there is no Keystone.
+        KernelSourceError: lines are wrong; it names file and line of each.
+        LearnerError: the whole cannot be used, or there is no Keystone.
     """
     constants = dict(target.constants)
     if ibt:

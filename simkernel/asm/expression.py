@@ -116,7 +116,7 @@ def parse(text: str) -> Value:
 
 
 def character(text: str) -> int:
-    """The code of what follows a quote: `a`, or `\\n`.
+    r"""The code of what follows a quote: `a`, or `\n`.
 
     Raises:
         ValueError: there is no such escape, or the character is not ASCII.

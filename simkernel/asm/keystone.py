@@ -55,6 +55,7 @@ def spelled(statement: Statement, label: Callable[[str], str] = str) -> str:
     """The statement as Keystone gets it, for one that `rules.check` lets pass.
 
     Args:
+        statement: of the source.
         label: gives the name to write for each label.
     """
     head = statement.head
@@ -90,8 +91,10 @@ def refused(statements: Iterable[Statement], base: int, watch: Watch | None = No
     """An error for each statement that Keystone does not assemble when it stands alone.
 
     Args:
-        watch: is told each statement before Keystone gets it, and None behind the last: Keystone does not come back
-            from some wrong lines.
+        statements: of one part, in order.
+        base: the address of the first.
+        watch: is called with each statement before Keystone gets it, and with None behind the last: Keystone does not
+            come back from some wrong lines.
     """
     engine = _open()
     known: dict[str, str | None] = {}

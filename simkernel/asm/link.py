@@ -30,7 +30,9 @@ class Symbol:
     """A name in the kernel.
 
     Attributes:
-        address: where it is. size: in bytes, 0 for a label. name: unique.
+        address: where it is.
+        size: in bytes, 0 for a label.
+        name: unique.
         kind: as in kallsyms, 't' text, 'd' data, 'b' data that begins as zeroes; a capital where other files know the
             name (in C: not static). '.' is a place that only the machine looks for: kallsyms has none.
         traced: begins with a patch site.
@@ -74,11 +76,14 @@ def link(unit: Unit, target: Target, watch: keystone.Watch | None = None) -> Ass
     """Assemble the gathered unit and read everything back.
 
     Args:
-        watch: is told each statement of a learner's before Keystone gets it alone; without it Keystone gets the whole
-            at once, and statements alone when something is wrong.
+        unit: the statements of all files.
+        target: where the kernel lies.
+        watch: is called with each statement of a learner's before Keystone gets it alone; without it Keystone gets the
+            whole at once, and statements alone when something is wrong.
 
     Raises:
-        KernelSourceError: statements are refused or wrong. LearnerError: no site, or too large for the map.
+        KernelSourceError: statements are refused or wrong.
+        LearnerError: no site, or too large for the map.
     """
     faults, base = unit.faults, target.base
     _leave_out_refused(unit, target.size, _check_names(unit))
@@ -114,6 +119,7 @@ def _leave_out_refused(unit: Unit, room: int, unknown: set[Statement]) -> None:
     """Refuse what `rules` refuses, and a kernel that could outgrow the map, before Keystone begins to make it.
 
     Args:
+        unit: the statements of all files.
         room: bytes that the map has for text and data.
         unknown: statements with a name that nothing defines; that it is no constant either is not said of it.
     """

@@ -1,6 +1,6 @@
-"""Macros, repeats and conditions, expanded in Python: Keystone sees labels, data and instructions only.
+r"""Macros, repeats and conditions, expanded in Python: Keystone sees labels, data and instructions only.
 
-What GNU as calls `.macro`, `.rept`, `.irp`, `.if`, `.set`, with `\\arg`, `\\()`, `\\@`, `arg=default`, `:req`,
+What GNU as calls `.macro`, `.rept`, `.irp`, `.if`, `.set`, with `\arg`, `\()`, `\@`, `arg=default`, `:req`,
 `:vararg`, and the labels `1:` with `1b` and `1f`. Doing it here gives each statement its place in the source, lets
 names of constants stand for their values (so that a constant can never be taken for a label), and bounds the output
 before any C code sees it.

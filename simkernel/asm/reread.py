@@ -40,6 +40,11 @@ def check_text(
     """Hold the bytes of each statement (places[i] up to places[i + 1]) against its source.
 
     Args:
+        text: what Keystone made.
+        base: its address.
+        statements: in order.
+        places: where each begins, and the end of the last.
+        labels: address of each, by name.
         faults: gathers the statements whose bytes are not what they say.
     """
     for statement, start, end in zip(statements, places, places[1:], strict=False):

@@ -56,7 +56,8 @@ def check(statement: Statement) -> int:
     """Refuse what is not allowed; returns the most bytes that the statement can take.
 
     Raises:
-        KernelSourceError: at the statement, with the reason and what to write instead. ValueError: an operand is wrong.
+        KernelSourceError: at the statement, with the reason and what to write instead.
+        ValueError: an operand is wrong.
     """
     head = statement.head
     if not head:

@@ -61,6 +61,8 @@ def statements(file: str, text: str, faults: Faults | None = None) -> list[State
     """Cut a source file into statements. `#`, `//` and `/* */` are comments, `;` ends a statement.
 
     Args:
+        file: its name, for messages.
+        text: what it holds.
         faults: gathers what is wrong; without it the first error is raised.
 
     Raises:

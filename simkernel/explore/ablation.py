@@ -52,7 +52,8 @@ class Cell:
     """One protocol, change, model and place: a finding for each property that can be broken, soonest first.
 
     Attributes:
-        row: its name in the table. findings: where nothing can be broken, the one that says so.
+        row: its name in the table.
+        findings: where nothing can be broken, the one that says so.
     """
 
     row: str

@@ -36,9 +36,12 @@ class Case:
     """One site that changes.
 
     Attributes:
-        change: in a word, as "nop-call". place: "inside" a line, or "across" two.
-        function: whose site it is. site: its address.
-        old, new: its bytes before and after, equally many. behind: the bytes that follow them.
+        change: in a word, as "nop-call".
+        place: "inside" a line, or "across" two.
+        function: whose site it is.
+        site: its address.
+        old, new: its bytes before and after, equally many.
+        behind: the bytes that follow them.
         old_target, new_target: where the old and the new instruction lead: a trampoline, a label, or behind the site.
         nmi: only NMIs run the site; where it is False, no NMI does.
     """

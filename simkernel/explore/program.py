@@ -52,11 +52,16 @@ class Program:
 
     Attributes:
         actions: in order. The next four, and `made`, are lists over n = 0..len(actions).
-        memory: the site's bytes. references: the patching task's own on the batch, which may fall below 0.
-        published: handlers find the site. serialize: CPUs that go on will serialize.
-        in_thread: CPUs are parked in their stopper threads. goes_at: the action with which the batch's record goes.
-        cells: the cells that the site lies in (none where stores leave nothing unsettled); offsets: the site's bytes
-            in each; values: what each store to it makes of these bytes, the old ones first; made: how many there were.
+        memory: the site's bytes.
+        references: the patching task's own on the batch, which may fall below 0.
+        published: handlers find the site.
+        serialize: CPUs that go on will serialize.
+        in_thread: CPUs are parked in their stopper threads.
+        goes_at: the action with which the batch's record goes.
+        cells: the cells that the site lies in (none where stores leave nothing unsettled).
+        offsets: the site's bytes in each.
+        values: what each store to it makes of these bytes, the old ones first.
+        made: how many there were.
     """
 
     def __init__(self, protocol: Protocol, case: Case, model: FetchModel) -> None:

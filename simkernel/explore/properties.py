@@ -13,7 +13,9 @@ class Property:
     """What is looked for in every order of events; each apart from the others.
 
     Attributes:
-        name: of what fails. bit: of its violation. broken: what must never happen, and what did where it is broken.
+        name: of what fails.
+        bit: of its violation.
+        broken: what must never happen, and what did where it is broken.
     """
 
     name: str

@@ -25,9 +25,12 @@ class Question:
     """Is this protocol safe for this change, in this model?
 
     Attributes:
-        variant: the protocol, and what is changed in it. model: of fetching. cpus: 1 to 4.
+        variant: the protocol, and what is changed in it.
+        model: of fetching.
+        cpus: 1 to 4.
         change, place: of a call site of the default kernel, see `case.py`.
-        properties: what is looked for. bound: states after which the search gives up.
+        properties: what is looked for.
+        bound: states after which the search gives up.
         nmi: NMIs come, and nothing else runs the site; False: none comes.
         on: another site, and its change, in the place of what `change`, `place` and `nmi` say.
     """
@@ -65,10 +68,12 @@ class Finding:
     """The answer to a question.
 
     Attributes:
-        world: where it was looked for. states: how many were looked at; depth: no schedule of up to so many steps
-            breaks anything else.
+        world: where it was looked for.
+        states: how many were looked at.
+        depth: no schedule of up to so many steps breaks anything else.
         finished: whether all were.
-        broken: the property whose violation was met first, "" for none; schedule: a shortest one that breaks it.
+        broken: the property whose violation was met first, "" for none.
+        schedule: a shortest one that breaks it.
     """
 
     question: Question
@@ -81,6 +86,7 @@ class Finding:
 
     @property
     def safe(self) -> bool:
+        """True where all was looked at and nothing broken."""
         return self.finished and not self.broken
 
     def scenes(self) -> tuple[Scene, ...]:

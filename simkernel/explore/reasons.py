@@ -35,7 +35,9 @@ class Reason:
     """A sentence, and for which cells it is said.
 
     Attributes:
-        variants: the protocols, experiments too. verdicts: SAFE, or names of properties. change, place: "" for any.
+        variants: the protocols, experiments too.
+        verdicts: SAFE, or names of properties.
+        change, place: "" for any.
         nmi: whether NMIs come, None for either.
     """
 

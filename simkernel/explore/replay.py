@@ -50,7 +50,8 @@ class Stage:
     Where only NMIs run the site, every CPU is awake with its interrupts on.
 
     Attributes:
-        place: in history. passages: how often each CPU has gone on from there before.
+        place: in history.
+        passages: how often each CPU has gone on from there before.
     """
 
     simulation: Simulation
@@ -91,7 +92,9 @@ def story(change: str, function: str) -> tuple[tuple[Command, ...], Command]:
 def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
     """Boot by plain int3, and come to where schedules begin.
 
-    Raises: OurError where ftrace would change other bytes than the case's; Unplayable where a CPU does not come by.
+    Raises:
+        OurError: ftrace would change other bytes than the case's.
+        Unplayable: a CPU does not come to the site.
     """
     options = Options(
         cpus=cpus,
@@ -322,8 +325,10 @@ class Replay:
     """A schedule that was played.
 
     Attributes:
-        simulation: at its end, the schedule behind it. start: the place in history at which it begins.
-        broken: what the witness saw broken. moment: opens at the start, with the schedule ahead.
+        simulation: at its end, the schedule behind it.
+        start: the place in history at which it begins.
+        broken: what the witness saw broken.
+        moment: opens at the start, with the schedule ahead.
     """
 
     simulation: Simulation
@@ -336,7 +341,11 @@ class Stages:
     """Stages that were set once, for many schedules."""
 
     def __init__(self, setting: Callable[[Case, FetchModel, int, bytes], Stage] = set_stage) -> None:
-        """Args: setting: what sets one, for a case, a model, so many CPUs and the NOP that the kernel boots with."""
+        """Begin with none.
+
+        Args:
+            setting: what sets one, for a case, a model, so many CPUs and the NOP that the kernel boots with.
+        """
         self._setting = setting
         self._stages: dict[tuple[object, ...], Stage] = {}
 
@@ -352,7 +361,9 @@ class Stages:
 def replay(finding: Finding, stages: Stages | None = None) -> Replay:
     """Play the schedule of a finding on the simulation, from the first start from which the machine goes that way.
 
-    Raises: Unplayable where there is none; OurError where nothing was found broken.
+    Raises:
+        Unplayable: there is no such start.
+        OurError: nothing was found broken.
     """
     if not finding.broken:
         raise OurError("there is no schedule to replay: nothing was found broken")

@@ -44,7 +44,8 @@ class Answer:
     """What a search has found.
 
     Attributes:
-        states: looked at. finished: False where it gave up at its bound (or was cancelled), so that "safe" is not said.
+        states: looked at.
+        finished: False where it gave up at its bound (or was cancelled), so that "safe" is not said.
         violations: bit of a property -> a shortest schedule that breaks it.
         depth: no schedule of up to so many steps breaks anything else.
     """
@@ -89,6 +90,7 @@ class Search:
         return self._numbers[cpu]
 
     def start(self) -> State:
+        """The state before the patching task's first action."""
         return (0, *[self.number(self.world.start())] * self.cpus)
 
     def run(self, first_only: bool = True, bound: int = STATES, progress: Progress | None = None) -> Answer:

@@ -68,7 +68,8 @@ class Scene:
 def scenes(world: World, cpus: int, steps: Iterable[Step]) -> Iterator[Scene]:
     """Play a schedule from the start.
 
-    Raises: LearnerError where a step cannot be taken there.
+    Raises:
+        LearnerError: a step cannot be taken there.
     """
     n, now = 0, (world.start(),) * cpus
     for step in steps:

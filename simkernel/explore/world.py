@@ -118,7 +118,16 @@ class World:
         bench: Bench | None = None,
         note_new: bool = True,
     ) -> None:
-        """Args: bench: tried-out instructions of the same case; note_new: keep who has behaved as new."""
+        """Make the world of a question.
+
+        Args:
+            protocol: what the patching task carries out.
+            case: the site that changes.
+            model: how free a CPU is in what it runs.
+            rules: of hardware and kernel; None: all as they are.
+            bench: tried-out instructions of the same case.
+            note_new: keep who has behaved as new.
+        """
         self.protocol, self.case, self.model = protocol, case, model
         self.rules = rules or Rules()
         self.program = Program(protocol, case, model)
@@ -186,7 +195,10 @@ class World:
     def steps(self, n: int, cpu: Cpu, references: int) -> Steps:
         """Everything that a CPU can do after n actions: (move, the CPU after it, violations).
 
-        Args: references: bp_desc.refs now.
+        Args:
+            n: actions that the patching task has taken.
+            cpu: where it is.
+            references: bp_desc.refs now.
         """
         if self._interruptible(cpu):
             return (self._interrupt(n, cpu),)
@@ -217,6 +229,7 @@ class World:
         return cpu.read + whole[cpu.at + len(cpu.read) :] + self.case.behind
 
     def effect(self, at: int, data: bytes) -> Effect:
+        """What these bytes do, fetched at byte `at` of the site."""
         return self.bench.effect(self.case.site + at, data[:15])
 
     def serialized(self, n: int, cpu: Cpu) -> Cpu:

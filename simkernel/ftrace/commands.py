@@ -52,13 +52,15 @@ class FtraceCommand(Command):
     def check(self, update: Update) -> None:
         """Refuse what can never be carried out, whatever ftrace's state.
 
-        Raises: LearnerError.
+        Raises:
+            LearnerError: it never can be.
         """
 
     def plan(self, update: Update) -> Plan:
         """What has to be done.
 
-        Raises: LearnerError (FtraceError where Linux has an errno for it) where it cannot be done now.
+        Raises:
+            LearnerError: it cannot be done; a FtraceError where Linux has an errno for it.
         """
         raise NotImplementedError
 
@@ -74,9 +76,11 @@ class SetTracer(FtraceCommand):
     name: Name
 
     def check(self, update: Update) -> None:
+        """Refuse a tracer that there is not."""
         self._callback(update.kernel)
 
     def plan(self, update: Update) -> Plan:
+        """Stop the tracer there is, and start this one."""
         callback, title = self._callback(update.kernel), f"echo {self.name} > current_tracer"
         if update.state.disabled:
             return update.plan(title, () if self.name == update.state.tracer else dead_tracer(self.name))
@@ -100,6 +104,7 @@ class TracingOn(FtraceCommand):
     on: bool
 
     def plan(self, update: Update) -> Plan:
+        """Store the guest's word `tracing_on`."""
         word = int(self.on).to_bytes(8, "little")
         update.do(Store(update.kernel.address("tracing_on"), word, "tracing_on"))
         return update.plan(f"echo {int(self.on)} > tracing_on")
@@ -112,6 +117,7 @@ class ResetBuffer(FtraceCommand):
     tag: ClassVar[str] = "reset"
 
     def plan(self, update: Update) -> Plan:
+        """Empty them."""
         update.do(ResetRings())
         return update.plan("echo > trace")
 
@@ -132,9 +138,11 @@ class SetFilter(FtraceCommand):
     append: bool = False
 
     def check(self, update: Update) -> None:
+        """Refuse a text that names no function."""
         _new_hash(update.names, OpsHash(), self.kind, self.text, False)
 
     def plan(self, update: Update) -> Plan:
+        """Give `global_ops` its new hash, and patch where that changes what is traced."""
         return update.plan(_filter(update, fl.GLOBAL_OPS, self.kind, self.text, self.append))
 
 
@@ -149,15 +157,21 @@ class SetOpsFilter(FtraceCommand):
     append: bool = False
 
     def check(self, update: Update) -> None:
+        """Refuse a text that names no function."""
         _new_hash(update.names, OpsHash(), self.kind, self.text, False)
 
     def plan(self, update: Update) -> Plan:
+        """Give the ops its new hash, and patch where that changes what is traced."""
         title = _filter(update, self.name, self.kind, self.text, self.append)
         return update.plan(title if self.name == fl.GLOBAL_OPS else f"{title} of {self.name}")
 
 
 def _filter(update: Update, name: str, kind: str, text: str, append: bool) -> str:
-    """Give an ops its new hashes. Returns: the plan's title."""
+    """Give an ops its new hashes.
+
+    Returns:
+        The plan's title.
+    """
     update.require_ftrace()
     update.move_hash(name, _new_hash(update.names, update.find(name).hash, kind, text, append))
     return f"echo {text.strip()} {'>>' if append else '>'} set_ftrace_{kind}"
@@ -185,7 +199,9 @@ class RegisterOps(FtraceCommand):
     """A module registers an ftrace_ops: `register_ftrace_function()`.
 
     Attributes:
-        name: what we call it. func: symbol of its callback. flags: FTRACE_OPS_FL_*.
+        name: what we call it.
+        func: symbol of its callback.
+        flags: FTRACE_OPS_FL_*.
         filter, notrace: patterns as for set_ftrace_filter, separated by blanks; empty: none.
     """
 
@@ -197,10 +213,12 @@ class RegisterOps(FtraceCommand):
     notrace: Patterns = ""
 
     def check(self, update: Update) -> None:
+        """Refuse flags, a callback or patterns that there are not."""
         self._ops(update.kernel, fl.ops_slot(1))
         self._hashes(update.names)
 
     def plan(self, update: Update) -> Plan:
+        """Store its struct and hashes, then `ftrace_startup()`."""
         update.require_ftrace()
         if update.state.get(self.name) is not None:
             raise FtraceError(errno.EBUSY, f"there is an ops {self.name!r} already: unregister it or choose another")
@@ -234,6 +252,7 @@ class UnregisterOps(FtraceCommand):
     name: Name
 
     def plan(self, update: Update) -> Plan:
+        """`ftrace_shutdown()`."""
         update.require_ftrace()
         update.find(self.name)
         if self.name == fl.GLOBAL_OPS:

@@ -77,6 +77,7 @@ class FtraceCore(Subsystem):
 
     @classmethod
     def of(cls, kernel: RunningKernel, nop: bytes, log: KernelLog) -> FtraceCore:
+        """The ftrace of a machine that is powered on."""
         return cls(kernel.machine, kernel.image, nop, log)
 
     def state(self) -> FtraceState:
@@ -156,12 +157,17 @@ class FtraceCore(Subsystem):
     def plan(self, command: Command) -> Plan:
         """What has to be done for a command. Nothing is changed.
 
-        Raises: LearnerError (FtraceError where Linux has an errno for it) where it cannot be done.
+        Raises:
+            LearnerError: it cannot be done; a FtraceError where Linux has an errno for it.
         """
         return self._own(command).plan(self._update())
 
     def check(self, command: Command) -> None:
-        """Refuse a command that can never be carried out. Raises: LearnerError, with nothing changed."""
+        """Refuse a command that can never be carried out.
+
+        Raises:
+            LearnerError: it never can be; nothing has changed.
+        """
         self._own(command).check(self._update())
 
     def _update(self) -> Update:

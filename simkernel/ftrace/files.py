@@ -47,18 +47,38 @@ class Core(Protocol):
     """The ftrace that these files are of (`FtraceCore`)."""
 
     @property
-    def machine(self) -> Machine: ...
+    def machine(self) -> Machine:
+        """Guest data, and what memory holds as code."""
+        ...
+
     @property
-    def kernel(self) -> Kernel: ...
+    def kernel(self) -> Kernel:
+        """Its symbols and sites."""
+        ...
+
     @property
-    def records(self) -> rec.Records: ...
+    def records(self) -> rec.Records:
+        """Its struct dyn_ftrace."""
+        ...
+
     @property
-    def names(self) -> FunctionNames: ...
+    def names(self) -> FunctionNames:
+        """The traced functions, by record."""
+        ...
+
     @property
-    def booted(self) -> bool: ...
+    def booted(self) -> bool:
+        """True once ftrace_init() has come to its end."""
+        ...
+
     @property
-    def ftrace_disabled(self) -> bool: ...
-    def state(self) -> FtraceState: ...
+    def ftrace_disabled(self) -> bool:
+        """True where ftrace has disabled itself."""
+        ...
+
+    def state(self) -> FtraceState:
+        """All that it knows besides guest memory."""
+        ...
 
 
 def view_of(core: Core) -> View:
@@ -76,7 +96,11 @@ def view_of(core: Core) -> View:
 
 
 def _alive(core: Core, name: str) -> None:
-    """Raises: TracefsError (ENODEV) where ftrace has disabled itself."""
+    """Refuse where ftrace does nothing any more.
+
+    Raises:
+        TracefsError: ENODEV where ftrace has disabled itself.
+    """
     if core.ftrace_disabled:
         raise TracefsError(errno.ENODEV, name, "ftrace has disabled itself (see dmesg): boot again")
 
@@ -93,6 +117,7 @@ class Available(Opened):
         self._core, self._sites = core, sites
 
     def text(self) -> str:
+        """A line for each traced function."""
         if self._core.ftrace_disabled:
             return ""  # t_start() finds no record
         ips, names = self._core.names.ips.tolist(), self._core.names.names

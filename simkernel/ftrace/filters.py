@@ -1,11 +1,11 @@
-"""The patterns of set_ftrace_filter: which of all traced functions a text names.
+r"""The patterns of set_ftrace_filter: which of all traced functions a text names.
 
 One token is a pattern (`filter_parse_regex()`, kernel/trace/trace_events_filter.c, 6.12):
 
     !...            take away instead of adding
     17              the 17th line of available_filter_functions, from 1; any token that begins with a digit
     name            that function           name*  *name  *name*     begins with, ends with, contains
-    anything else with * ? [ \\              a glob that must match the whole name (`glob_match()`, lib/glob.c)
+    anything else with * ? [ \              a glob that must match the whole name (`glob_match()`, lib/glob.c)
 
 In a glob `*` is any text, `?` any one character, `[a-z]` one of a class, `[!a-z]` one that is not of it, and a
 backslash takes the next character literally. A `[` that nothing closes is an ordinary character.
@@ -37,7 +37,9 @@ class FilterError(FtraceError):
     """A token that names no function: -EINVAL from the write.
 
     Args:
-        message: what is wrong and what to do. token: the token. kept: what the tokens before it have made.
+        message: what is wrong and what to do.
+        token: the token.
+        kept: what the tokens before it have made.
     """
 
     def __init__(self, message: str, token: str, kept: Ips) -> None:
@@ -67,6 +69,7 @@ class Pattern:
 
     @classmethod
     def parse(cls, token: str) -> Pattern:
+        """The pattern that a token is."""
         negated = token.startswith("!")
         text = token[1:] if negated else token
         if text[:1].isascii() and text[:1].isdigit():
@@ -220,7 +223,7 @@ class FunctionNames:
 
 
 def kstrtol(text: str) -> int | None:
-    """A number as kstrtol(text, 0) reads it: 0x hexadecimal, 0 octal, else decimal; None for anything else."""
+    """The number that a text is to Linux with base 0: 0x hexadecimal, 0 octal, else decimal; None: it is none."""
     if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
         return int(text, 16)
     if re.fullmatch(r"0[0-7]+", text):
@@ -247,8 +250,13 @@ def _no_match(token: str, names: FunctionNames) -> str:
 def apply_filter(names: FunctionNames, text: str, start: Ips = EMPTY_HASH) -> Ips:
     """The hash that writing `text` makes of the hash `start` (`ftrace_process_regex()` for each token).
 
-    Args: start: what the file holds when it is opened for `>>`; empty for `>`.
-    Raises: FilterError at the first token that names nothing, with what those before it have made.
+    Args:
+        names: the traced functions.
+        text: what is written.
+        start: what the file holds when it is opened for `>>`; empty for `>`.
+
+    Raises:
+        FilterError: at the first token that names nothing, with what those before it have made.
     """
     chosen = start
     for token in split_tokens(text):
@@ -265,7 +273,10 @@ def traced_by(names: FunctionNames, text: str) -> tuple[Ips, bool]:
     """The sites that are traced with `text` as the filter, and whether that filter is empty.
 
     An empty hash names all functions (`hash_contains_ip()`, kernel/trace/ftrace.c): so with `!vfs_*` alone, which takes
-    away from nothing, those are traced, too. Raises: FilterError as `apply_filter`.
+    away from nothing, those are traced, too.
+
+    Raises:
+        FilterError: as `apply_filter`.
     """
     chosen = apply_filter(names, text)
     return (chosen, False) if len(chosen) else (names.ips, True)

@@ -15,33 +15,66 @@ class Machine(Protocol):
     """Guest data, and what memory holds as code."""
 
     @property
-    def memory(self) -> Memory: ...
+    def memory(self) -> Memory:
+        """Guest data."""
+        ...
+
     @property
-    def code(self) -> Code: ...
+    def code(self) -> Code:
+        """What memory holds as code."""
+        ...
+
     @property
-    def cpus(self) -> Sequence[Any]: ...
+    def cpus(self) -> Sequence[Any]:
+        """One of each CPU."""
+        ...
 
 
 class Symbol(Protocol):
+    """A symbol of the kernel."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
     @property
-    def address(self) -> int: ...
+    def address(self) -> int:
+        """Where it begins."""
+        ...
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Its size in bytes; 0 for a label."""
+        ...
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Its letter in kallsyms."""
+        ...
 
 
 class Kernel(Protocol):
     """The symbols of the running kernel and its patch sites, ascending."""
 
     @property
-    def mcount_loc(self) -> npt.NDArray[np.uint64]: ...
+    def mcount_loc(self) -> npt.NDArray[np.uint64]:
+        """The sites, ascending, (n,)."""
+        ...
+
     @property
-    def symbols(self) -> Sequence[Symbol]: ...
-    def address(self, name: str, /) -> int: ...
-    def find(self, address: int, /) -> Symbol | None: ...
+    def symbols(self) -> Sequence[Symbol]:
+        """All symbols."""
+        ...
+
+    def address(self, name: str, /) -> int:
+        """The address of the symbol of that name."""
+        ...
+
+    def find(self, address: int, /) -> Symbol | None:
+        """The symbol whose bytes an address is one of; None where there is none."""
+        ...
+
     def ksym(self, address: int, /) -> tuple[Symbol, int] | None:
         """What kallsyms names for an address: a symbol, and the distance to the next one."""
         ...
@@ -50,7 +83,9 @@ class Kernel(Protocol):
 class Named(Protocol):
     """Whatever knows the symbols of a kernel as kallsyms does."""
 
-    def ksym(self, address: int, /) -> tuple[Symbol, int] | None: ...
+    def ksym(self, address: int, /) -> tuple[Symbol, int] | None:
+        """What kallsyms names for an address: a symbol, and the distance to the next one."""
+        ...
 
 
 def symbol_text(kernel: Named, address: int, before: int = 0) -> str:

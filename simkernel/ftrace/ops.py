@@ -98,11 +98,16 @@ class FtraceOps:
     """What the patching task knows of one struct ftrace_ops.
 
     Attributes:
-        name: ours; Linux's structs have none. address: of the struct in guest memory.
-        func: address of the callback. flags: FTRACE_OPS_FL_*.
-        hash: the functions it wants. filter_hash, notrace_hash: where they lie in guest memory, 0 for empty.
+        name: ours; Linux's structs have none.
+        address: of the struct in guest memory.
+        func: address of the callback.
+        flags: FTRACE_OPS_FL_*.
+        hash: the functions it wants.
+        filter_hash, notrace_hash: where they lie in guest memory, 0 for empty.
         old_hash: the functions it wanted before the update under way.
-        next: address of the next struct in the list. trampoline: address, 0 for none; trampoline_size: in bytes.
+        next: address of the next struct in the list.
+        trampoline: address, 0 for none.
+        trampoline_size: in bytes.
     """
 
     name: str
@@ -118,6 +123,7 @@ class FtraceOps:
     trampoline_size: int = 0
 
     def has(self, flag: int) -> bool:
+        """True where a flag is set."""
         return bool(self.flags & flag)
 
     @property
@@ -145,7 +151,7 @@ class FtraceOps:
 
 
 def hash_bytes(ips: Ips) -> bytes:
-    """struct ftrace_hash as guest code reads it: the count, then the addresses, sorted."""
+    """A struct ftrace_hash as guest code reads it: the count, then the addresses, sorted."""
     return len(ips).to_bytes(8, "little") + ips.astype("<u8").tobytes()
 
 
@@ -194,7 +200,8 @@ def ops_slot(slot: int) -> int:
 def free_slot(taken: set[int]) -> int:
     """The address of the first free struct ftrace_ops after global_ops.
 
-    Raises: FtraceError (ENOMEM) where all are taken.
+    Raises:
+        FtraceError: ENOMEM where all are taken.
     """
     for slot in range(1, layout.FTRACE_OPS_MAX):
         if (address := ops_slot(slot)) not in taken:

@@ -62,6 +62,7 @@ def inner_call(address: int, old: bytes, new: bytes) -> Patch:
 
 
 def u64(value: int) -> np.uint64:
+    """The number as NumPy's, for arithmetic with arrays."""
     return np.uint64(value)
 
 
@@ -124,7 +125,8 @@ def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:
 def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], Flags]:
     """`ftrace_check_record(rec, enable=true)` for all: what is to be done with each, and its flags afterwards.
 
-    Returns: verdicts (n,) of UPDATE_*; flags (n,), unchanged where the verdict is UPDATE_IGNORE.
+    Returns:
+        Verdicts (n,) of UPDATE_*; flags (n,), unchanged where the verdict is UPDATE_IGNORE.
     """
     enabled = has(flags, FTRACE_FL_ENABLED)
     wanted = counts(flags) > 0

@@ -109,7 +109,13 @@ def bug_report(
 ) -> list[str]:
     """The lines of `ftrace_bug(-failed, rec)`.
 
-    Args: failed: an errno. expected: the bytes that should have been there (EINVAL).
+    Args:
+        machine: guest data and code.
+        kernel: its symbols.
+        state: of ftrace.
+        failed: an errno.
+        where: the site that it is about.
+        expected: the bytes that should have been there (EINVAL).
     """
     ip = where.ip
     lines = ["------------[ ftrace bug ]------------"]

@@ -17,10 +17,15 @@ class FtraceState:
     """The variables of kernel/trace/ftrace.c, and the allocators.
 
     Attributes:
-        hashes: who has which bytes for hashes. ops: all known, in the order of their structs.
-        order: `ftrace_ops_list`, names from its head. trace_function: `ftrace_trace_function`, what the shared
-        trampolines call or are to call. trace_op: `set_function_trace_op`. trampolines: the pages in use.
-        tracer: `tr->current_trace`. booted: ftrace_init() has ended, well or not. disabled: `ftrace_disabled`.
+        hashes: who has which bytes for hashes.
+        ops: all known, in the order of their structs.
+        order: `ftrace_ops_list`, names from its head.
+        trace_function: `ftrace_trace_function`, what the shared trampolines call or are to call.
+        trace_op: `set_function_trace_op`.
+        trampolines: the pages in use.
+        tracer: `tr->current_trace`.
+        booted: ftrace_init() has ended, well or not.
+        disabled: `ftrace_disabled`.
         stub: address of `ftrace_stub`.
     """
 

@@ -30,6 +30,7 @@ class PokeRecords(PokeMany):
     records: RecordUpdate
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store the records of entries first to last - 1."""
         self.records.store(memory, first, last)
 
 
@@ -40,6 +41,7 @@ class PokeRecordsEarly(PokeEarly):
     records: RecordUpdate
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store the records of entries first to last - 1."""
         self.records.store(memory, first, last)
 
 
@@ -51,6 +53,7 @@ class WriteTrampoline(WriteCode):
     constants: ClassVar[int] = 8
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with its page taken."""
         return replace(state, trampolines=state.trampolines.take(self.address))
 
 
@@ -61,6 +64,7 @@ class FreeTrampoline(Step):
     address: int
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with its page free."""
         return replace(state, trampolines=state.trampolines.free(self.address))
 
 
@@ -75,6 +79,7 @@ class UpdateRecords(Step):
     what: str
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store the records of entries first to last - 1."""
         self.records.store(memory, first, last)
 
 
@@ -83,6 +88,7 @@ class PutHash(Store):
     """A new ftrace_hash at an address that nobody points to yet."""
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with the hash's bytes taken."""
         used = (*state.hashes.used, (self.address, len(self.data)))
         return replace(state, hashes=replace(state.hashes, used=used))
 
@@ -94,6 +100,7 @@ class FreeHashes(Step):
     addresses: tuple[int, ...]
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with the hashes' bytes free."""
         return replace(state, hashes=state.hashes.release(self.addresses))
 
 
@@ -108,9 +115,11 @@ class PutOps(Step):
     what: str
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store the struct."""
         memory.write(self.ops.address, self.ops.struct())
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with the ops as it is now."""
         return state.with_ops(self.ops)
 
 
@@ -121,6 +130,7 @@ class FreeOps(Step):
     name: str
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state without the ops."""
         return state.without_ops(self.name)
 
 
@@ -140,9 +150,11 @@ class LinkOps(Step):
         return cls(kernel.address("ftrace_ops_list"), head, order, what)
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store the head."""
         memory.write_u64(self.address, self.head)
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with the list in this order."""
         return replace(state, order=self.order)
 
 
@@ -154,6 +166,7 @@ class SetTraceFunction(Step):
     op: int
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with the function and the ops for it."""
         return replace(state, trace_function=self.func, trace_op=self.op)
 
 
@@ -170,6 +183,7 @@ class SetCurrentTracer(Step):
     name: str
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state with the tracer."""
         return replace(state, tracer=self.name)
 
 
@@ -184,12 +198,14 @@ class ResetRings(Step):
     survives: ClassVar[bool] = True
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Move each reader's position to the writer's, and forget what was lost."""
         for cpu in range(layout.NR_CPUS):
             area = layout.PERCPU_BASE + cpu * layout.PERCPU_SIZE
             memory.write_u64(area + layout.PCPU_RING_TAIL, memory.read_u64(area + layout.PCPU_RING_HEAD))
             memory.write_u64(area + layout.PCPU_RING_OVERRUN, 0)
 
     def waits_for(self, poke: TextPoke, progress: Any) -> tuple[int, ...]:
+        """The CPUs that have reserved a record and not written it yet."""
         memory = poke.machine.memory
         rings = [Ring.of(memory, cpu) for cpu in range(len(poke.machine.cpus))]
         return tuple(ring.cpu for ring in rings if ring.under_way(memory))
@@ -210,6 +226,7 @@ class KillFtrace(Step):
     """`ftrace_kill()`: no more updates until the next boot; the sites stay as they are."""
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state of an ftrace that has disabled itself."""
         return replace(state, booted=True, disabled=True, trace_function=state.stub)
 
 
@@ -218,4 +235,5 @@ class Booted(Step):
     """ftrace_init() has come to its end."""
 
     def after(self, state: FtraceState) -> FtraceState:
+        """The state once ftrace_init() has ended."""
         return replace(state, booted=True)

@@ -44,6 +44,7 @@ class CallerCode:
 
     @classmethod
     def of(cls, kernel: Kernel, save_regs: bool) -> CallerCode:
+        """The addresses in a kernel's `ftrace_caller`, or in its `ftrace_regs_caller`."""
         if save_regs:
             names = ("caller", "caller_op_ptr", "call", "caller_jmp", "caller_end")
             return cls(*(kernel.address(f"ftrace_regs_{name}") for name in names))
@@ -80,7 +81,8 @@ def create_trampoline(
 ) -> tuple[bytes, CallerCode]:
     """The bytes of a trampoline at `address` for the struct ftrace_ops at `ops` with the callback `func`.
 
-    Raises: LearnerError where the kernel's ftrace_caller is not as it has to be.
+    Raises:
+        LearnerError: the kernel's ftrace_caller is not as it has to be.
     """
     code = CallerCode.of(kernel, save_regs)
     body = bytearray(machine.code.read(code.start, code.end - code.start))
@@ -109,7 +111,8 @@ class TrampolinePages:
     def free_page(self, size: int) -> tuple[int, bool]:
         """The first page that is free, and whether it is fresh: never used before.
 
-        Raises: FtraceError (ENOMEM) where none is free.
+        Raises:
+            FtraceError: ENOMEM where none is free.
         """
         for address in range(layout.TRAMP_BASE, layout.TRAMP_BASE + layout.TRAMP_SIZE, layout.PAGE_SIZE):
             if address not in self.used and size <= layout.PAGE_SIZE:
@@ -117,10 +120,12 @@ class TrampolinePages:
         raise FtraceError(errno.ENOMEM, "there is no page left for a trampoline: unregister an ftrace_ops first")
 
     def take(self, address: int) -> TrampolinePages:
+        """The pages with one more in use."""
         return TrampolinePages(
             tuple(sorted({*self.used, address})),
             self.ever if address in self.ever else tuple(sorted({*self.ever, address})),
         )
 
     def free(self, address: int) -> TrampolinePages:
+        """The pages with one less in use."""
         return replace(self, used=tuple(page for page in self.used if page != address))

@@ -92,14 +92,22 @@ class Update:
         return Plan(title, tuple(self.steps if steps is None else steps), self._records.count)
 
     def require_ftrace(self) -> None:
-        """Raises: FtraceError (ENODEV) where there is no ftrace that could do anything."""
+        """Refuse where ftrace can do nothing.
+
+        Raises:
+            FtraceError: ENODEV where it has not booted, or has disabled itself.
+        """
         if self.state.disabled:
             raise FtraceError(errno.ENODEV, "ftrace has disabled itself (see dmesg): only a new boot brings it back")
         if not self.state.booted:
             raise FtraceError(errno.ENODEV, "ftrace is not there yet: let the kernel boot first")
 
     def find(self, name: str) -> FtraceOps:
-        """The ops of that name. Raises: FtraceError (ENOENT) where there is none."""
+        """The ops of that name.
+
+        Raises:
+            FtraceError: ENOENT where there is none.
+        """
         ops = self.state.get(name)
         if ops is None:
             there = ", ".join(each.name for each in self.state.ops)
@@ -121,13 +129,22 @@ class Update:
         self.do(LinkOps.of(self.kernel, self.state, tuple(order), what))
 
     def put(self, ops: FtraceOps, what: str) -> FtraceOps:
+        """Note that an ops' struct is stored.
+
+        Returns:
+            The same ops.
+        """
         self.do(PutOps(ops, what))
         return ops
 
     # --- register_ftrace_function() -----------------------------------------------------------------------------
 
     def startup(self, ops: FtraceOps) -> None:
-        """`ftrace_startup()` of an ops whose hashes are set. Raises: FtraceError, with nothing begun."""
+        """`ftrace_startup()` of an ops whose hashes are set.
+
+        Raises:
+            FtraceError: it cannot be; nothing has begun.
+        """
         if ops.has(fl.FTRACE_OPS_FL_ENABLED):
             raise FtraceError(errno.EBUSY, f"the ops {ops.name!r} is registered already")
         self._check_ipmodify(ops, OpsHash(), ops.hash, first=True)
@@ -187,7 +204,11 @@ class Update:
     # --- unregister_ftrace_function() ---------------------------------------------------------------------------
 
     def shutdown(self, name: str) -> None:
-        """`ftrace_shutdown()`. Raises: FtraceError (EBUSY) where it is not registered."""
+        """`ftrace_shutdown()`.
+
+        Raises:
+            FtraceError: EBUSY where it is not registered.
+        """
         ops = self.state.find(name)
         if not ops.has(fl.FTRACE_OPS_FL_ENABLED):
             raise FtraceError(errno.EBUSY, f"the ops {name!r} is not registered")
@@ -255,7 +276,11 @@ class Update:
         return place[0]
 
     def move_hash(self, name: str, wanted: OpsHash) -> None:
-        """`ftrace_hash_move_and_update_ops()`. Raises: FtraceError, with nothing begun."""
+        """`ftrace_hash_move_and_update_ops()`.
+
+        Raises:
+            FtraceError: it cannot be; nothing has begun.
+        """
         ops = self.state.find(name)
         if ops.has(fl.FTRACE_OPS_FL_IPMODIFY) and len(wanted.notrace):
             raise FtraceError(errno.EINVAL, f"{name!r} changes RIP (IPMODIFY): it cannot have a notrace hash")

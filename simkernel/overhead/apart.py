@@ -33,7 +33,9 @@ def measured_apart(
     """`measured.measure` in a child process, which is gone at the end, also where `show` or `waiting` raises.
 
     `waiting` is called now and then between two steps.
-    Raises: LearnerError as `measure` does, or where the child dies.
+
+    Raises:
+        LearnerError: as `measure` does, or where the child dies.
     """
     native.check()
     request = json.dumps({"names": list(names), "rounds": rounds, "parent": os.getpid()})

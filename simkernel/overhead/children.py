@@ -36,9 +36,14 @@ class Patched:
     """What came of patching a running loop.
 
     Attributes:
-        protocol: its name. straddle: the site lay across two cache lines. asked: changes asked for.
-        cycles: changes begun. passes: of the loop. traps: int3s that a batch claimed. wrong: results neither old nor
-        new. died: what the child died of: UNCLAIMED, STUCK (its loop did not end), else a signal; "" where it lived.
+        protocol: its name.
+        straddle: the site lay across two cache lines.
+        asked: changes asked for.
+        cycles: changes begun.
+        passes: of the loop.
+        traps: int3s that a batch claimed.
+        wrong: results neither old nor new.
+        died: what the child died of: UNCLAIMED, STUCK (its loop did not end), else a signal; "" where it lived.
         seconds: it took.
     """
 
@@ -63,8 +68,10 @@ class Delay:
     """How soon another CPU ran one changed byte, without any sync.
 
     Attributes:
-        samples: changes. median, p99: nanoseconds from before the store. still_old: share of changes after whose
-        store was done a pass ran the old byte, besides the one under way. passes: such, median and 99th percentile.
+        samples: changes.
+        median, p99: nanoseconds from before the store.
+        still_old: share of changes after whose store was done a pass ran the old byte, besides the one under way.
+        passes: such, median and 99th percentile.
     """
 
     samples: int
@@ -77,7 +84,8 @@ class Delay:
 def patched(variant: Variant, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> Patched:
     """Patch a running loop in a child process, by a protocol.
 
-    Raises: LearnerError for a protocol that cannot be carried out, or where this machine cannot do it.
+    Raises:
+        LearnerError: for a protocol that cannot be carried out, or where this machine cannot do it.
     """
     if not 1 <= cycles <= MOST_CYCLES:
         raise LearnerError(f"{cycles:,} cycles: a number from 1 to {MOST_CYCLES:,} is needed")
@@ -94,7 +102,8 @@ def patched(variant: Variant, cycles: int, straddle: bool = False, show: Show = 
 def delay(count: int = 20_000) -> Delay:
     """Change one byte under a running CPU so often, and see when it ran the new one.
 
-    Raises: LearnerError for fewer than one change or more than MOST_SAMPLES, or where this machine cannot do it.
+    Raises:
+        LearnerError: for fewer than one change or more than MOST_SAMPLES, or where this machine cannot do it.
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise LearnerError(f"{count:,} changes: a number from 1 to {MOST_SAMPLES:,} is needed")

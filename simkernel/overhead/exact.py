@@ -19,10 +19,15 @@ class Exact:
     """The workload in one variant.
 
     Attributes:
-        name: of the variant. instructions, reads, writes: of the whole workload. code: bytes of the instructions run.
-        calls: how often a site was passed; 0 where the kernel has none. by_function: the same for each function.
-        text: bytes of the kernel's code. span: instructions from a site to site+5, the fewest and the most.
-        inside: function -> instructions of its own that ran. system_calls: task -> how many it made.
+        name: of the variant.
+        instructions, reads, writes: of the whole workload.
+        code: bytes of the instructions run.
+        calls: how often a site was passed; 0 where the kernel has none.
+        by_function: the same for each function.
+        text: bytes of the kernel's code.
+        span: instructions from a site to site+5, the fewest and the most.
+        inside: function -> instructions of its own that ran.
+        system_calls: task -> how many it made.
         forms: form of instruction (`forms.py`) -> how many of them ran.
     """
 
@@ -44,7 +49,8 @@ class Exact:
 def exact(name: str, glob: str = "*") -> Exact:
     """The workload of a variant, counted; `glob` chooses functions where the variant traces.
 
-    Raises: LearnerError for an unknown variant, or one that has to be assembled where there is no assembler.
+    Raises:
+        LearnerError: for an unknown variant, or one that has to be assembled where there is no assembler.
     """
     return counted(name, made(name, glob))
 

@@ -51,7 +51,8 @@ class Difference:
     """A variant against the functions without a site, nanoseconds a call.
 
     Attributes:
-        middle, low, high: the median of the sets' differences, and its interval. share: middle in parts of the base.
+        middle, low, high: the median of the sets' differences, and its interval.
+        share: middle in parts of the base.
         measurable: False where that is no more than noise.
     """
 
@@ -69,7 +70,8 @@ class Measured:
 
     Attributes:
         functions, calls: functions of the workload, and calls of one pass over its first set of bodies.
-        base: median, nanoseconds a call. noise: the most that the same code differs from itself, parts of the base.
+        base: median, nanoseconds a call.
+        noise: the most that the same code differs from itself, parts of the base.
         order: all names from fast to slow; between neighbours in one group no difference is measurable.
     """
 
@@ -95,7 +97,8 @@ class Machine:
 def measure(names: Sequence[str] = (), rounds: int = ROUNDS, show: Show = lambda text: None) -> list[Measured]:
     """Measure variants in each workload, on one CPU; all of them where no names are given.
 
-    Raises: LearnerError where native code cannot run here, or for an unknown variant.
+    Raises:
+        LearnerError: native code cannot run here, or for an unknown variant.
     """
     native.check()
     chosen = [variant_named(name).name for name in names or BEGINNINGS if name != BASE]

@@ -41,7 +41,8 @@ class Modelled:
     """A variant's price.
 
     Attributes:
-        cycles: of the whole workload, without what has no price. unpriced: form -> how many of them ran.
+        cycles: of the whole workload, without what has no price.
+        unpriced: form -> how many of them ran.
     """
 
     name: str

@@ -12,7 +12,9 @@ class Published:
     """One figure.
 
     Attributes:
-        about: "patching" or "workload". text: a sentence. source: whose it is.
+        about: "patching" or "workload".
+        text: a sentence.
+        source: whose it is.
         sites, short: where it stands in a plot against sites, and in few words; 0 and "" where nowhere.
     """
 

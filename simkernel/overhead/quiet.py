@@ -41,7 +41,10 @@ def without_walk(image: KernelImage) -> KernelImage:
 def at_rest(functions: int, cpus: int = 4, model: FetchModel = FetchModel.PIECES) -> Simulation:
     """A booted kernel of so many traced functions, without ticks, whose tasks all sleep: every CPU is halted.
 
-    It is the default kernel where that has as many, else a synthetic one. Raises: GuestError where it finds no rest.
+    It is the default kernel where that has as many, else a synthetic one.
+
+    Raises:
+        GuestError: it finds no rest.
     """
     default = KernelImage.default()
     image = default if functions <= len(default.mcount_loc) else without_walk(KernelImage.synthetic(functions))

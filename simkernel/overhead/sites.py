@@ -27,9 +27,12 @@ class Patched:
     """Every one of so many sites enabled, from NOP to call.
 
     Attributes:
-        sites: changed. records: of the kernel, that the plan looks at. batches, stores, syncs: for the sites.
-        others: syncs for the trampoline and the words that it reads; barriers: IPIs for these words that ask for a
-        read barrier only (ftrace_sync_ipi() in kernel/trace/ftrace.c). answers: of CPUs, to all of the IPIs.
+        sites: changed.
+        records: of the kernel, that the plan looks at.
+        batches, stores, syncs: for the sites.
+        others: syncs for the trampoline and the words that it reads.
+        barriers: IPIs for these words that ask for a read barrier only (ftrace_sync_ipi() in kernel/trace/ftrace.c).
+        answers: of CPUs, to all of the IPIs.
         price: the patch time, instructions.
     """
 

@@ -31,9 +31,12 @@ class Beginning:
     """One way in which a function can begin.
 
     Attributes:
-        name: on the command line. title, sentence: in words. what: the code, as a listing has it.
+        name: on the command line.
+        title, sentence: in words.
+        what: the code, as a listing has it.
         code: assembly in place of `call __fentry__`, "" for nothing; None: the packaged kernel serves.
-        extra: assembly that the beginning needs. prepare: brings the booted kernel to it, for functions by a glob.
+        extra: assembly that the beginning needs.
+        prepare: brings the booted kernel to it, for functions by a glob.
     """
 
     name: str

@@ -36,7 +36,8 @@ class Counts:
     """What a CPU did, counted one by one.
 
     Attributes:
-        executed: address -> how often the instruction there ran. reads, writes: accesses to memory by instructions.
+        executed: address -> how often the instruction there ran.
+        reads, writes: accesses to memory by instructions.
         spans: function's site -> instructions from the site to site+5, of each of its calls.
     """
 
@@ -47,6 +48,7 @@ class Counts:
 
     @property
     def instructions(self) -> int:
+        """How many ran in all."""
         return sum(self.executed.values())
 
 

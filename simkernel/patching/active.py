@@ -124,8 +124,10 @@ class ActiveSites(Observer):
         return any(start <= address < end for start, end in self._abi.int3_handler)
 
     def state(self) -> ActiveState:
+        """The sites of the batch, whether memory is torn, and the handlers that each CPU is in."""
         return ActiveState(tuple(self._machine.changing.sizes.items()), self.torn, tuple(self._int3s))
 
     def restore(self, state: ActiveState) -> None:
+        """Put such a state back."""
         self._machine.changing = Changing.of(dict(state.sites))
         self.torn, self._int3s = state.torn, list(state.int3s)

@@ -41,7 +41,8 @@ class Command:
     def plain(self) -> tuple[Any, ...]:
         """These values, which JSON can hold.
 
-        Raises: LearnerError where JSON cannot hold what it asks for.
+        Raises:
+            LearnerError: JSON cannot hold what it asks for.
         """
         return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
@@ -49,7 +50,8 @@ class Command:
     def of_plain(cls, values: Sequence[Any]) -> Self:
         """The command of such values, of the right types.
 
-        Raises: LearnerError where they name what there is not.
+        Raises:
+            LearnerError: they name what there is not.
         """
         return cls(*values)
 
@@ -63,13 +65,16 @@ class UseProtocol(Command):
 
     @classmethod
     def plain_types(cls) -> dict[str, Any]:
+        """The variant's name."""
         return {"name": Name}
 
     def plain(self) -> tuple[Any, ...]:
+        """The variant's name."""
         return (name_of(self.variant),)
 
     @classmethod
     def of_plain(cls, values: Sequence[Any]) -> Self:
+        """The command for the variant of that name."""
         return cls(*map(parse, values))
 
 

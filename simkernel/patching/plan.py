@@ -50,8 +50,11 @@ class Turn(NamedTuple):
     """What one action of a step did.
 
     Attributes:
-        events: what it shows. lines: for the kernel log. price: instructions of the clock.
-        progress: from where its next action goes on. done: True where the step needs no other action.
+        events: what it shows.
+        lines: for the kernel log.
+        price: instructions of the clock.
+        progress: from where its next action goes on.
+        done: True where the step needs no other action.
         failure: what keeps the plan from going on; None where nothing does.
     """
 
@@ -161,7 +164,8 @@ class Plan:
     """What a command does, in order.
 
     Attributes:
-        title: what it is for. steps: in order.
+        title: what it is for.
+        steps: in order.
         records: how many records the subsystem looks through to make it, which the task pays for.
     """
 

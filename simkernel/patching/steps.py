@@ -54,7 +54,8 @@ class Verify(Step):
     """Every site that will change holds what it should (`ftrace_verify_code()`), or the plan fails.
 
     Attributes:
-        sites: addresses (n,). expected: the bytes that each should hold (n, their size).
+        sites: addresses (n,).
+        expected: the bytes that each should hold (n, their size).
         verdicts: what will be done with each (n,), in the subsystem's numbers, for its report; empty: it needs none.
     """
 
@@ -63,10 +64,12 @@ class Verify(Step):
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        """Compare all sites; the first that is wrong fails the plan."""
         failure = self.mismatch(poke.machine.code)
         return Turn(price=ACTION_PRICE + TABLE_PRICE * len(self.sites), failure=failure)
 
     def mismatch(self, code: Code) -> Failure | None:
+        """The first site that does not hold what it should; None where all do."""
         wrong = np.flatnonzero((code.rows(self.sites, self.expected.shape[1]) != self.expected).any(axis=1))
         if not len(wrong):
             return None
@@ -83,15 +86,18 @@ class PokeOne(Step):
     what: str
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        """Begin the batch of one, or take its next action."""
         if not poke.busy:
             poke.begin(Batch.of([self.patch]))
         events = poke.act(entries)
         return Turn(events, price=0, done=not poke.busy)
 
     def broken(self, code: Code) -> Failure:
+        """About its site."""
         return Failure(errno.EPERM, self.patch.site.address)
 
     def changes(self) -> Changes:
+        """That of its site."""
         old, new = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (self.patch.old, self.patch.new))
         return Changes(np.array([self.patch.site.address], np.uint64), old, new)
 
@@ -116,13 +122,16 @@ class _Pokes(Step):
         return Failure(errno.EPERM, int(self.sites[row]), verdict=_verdict(self.verdicts, row))
 
     def changes(self) -> Changes:
+        """That of each site."""
         return Changes(self.sites, self.old, self.new)
 
     @property
     def total(self) -> int:
+        """How many sites it changes."""
         return len(self.sites)
 
     def sites_done(self, progress: int | None) -> int:
+        """How many are changed, or in the batch under way."""
         return progress or 0
 
 
@@ -134,6 +143,7 @@ class PokeMany(_Pokes):
     """
 
     def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
+        """Begin the next batch, or take the next action of the one under way."""
         done, total = progress or 0, len(self.sites)
         if not poke.busy:
             first, done = done, min(done + poke.protocol.batched, total)
@@ -146,6 +156,7 @@ class PokeMany(_Pokes):
         return Turn(events, price=0, progress=done, done=not poke.busy and done >= total)
 
     def next_batch_at(self, progress: int | None) -> int | None:
+        """The first site of the next batch; None behind the last."""
         done = progress or 0
         return int(self.sites[done]) if done < len(self.sites) else None
 
@@ -155,6 +166,7 @@ class PokeEarly(_Pokes):
     """`text_poke_early()` at boot: plain writes, since no other CPU runs yet."""
 
     def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
+        """Write the next sites, all that are left where `entries` is 0."""
         first, total = progress or 0, len(self.sites)
         last = min(first + entries, total) if entries else total
         poke.machine.code.write_rows(self.sites[first:last], self.new[first:last], fresh=True)
@@ -181,6 +193,7 @@ class WriteCode(Step):
     fresh: bool
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        """Write all of it."""
         code = len(self.data) - self.constants
         poke.machine.code.write(self.address, self.data[:code], self.fresh)
         if self.constants:
@@ -188,6 +201,7 @@ class WriteCode(Step):
         return Turn([WordsStored(what=self.what, address=self.address, size=len(self.data))])
 
     def code(self) -> tuple[int, bytes]:
+        """(address, bytes) of it."""
         return self.address, self.data
 
 
@@ -203,6 +217,7 @@ class Store(Step):
     what: str
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
+        """Store the words."""
         memory.write(self.address, self.data)
 
 
@@ -213,9 +228,11 @@ class Note(Step):
     text: str
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
+        """Print the line."""
         return Turn(lines=self.lines())
 
     def lines(self) -> tuple[str, ...]:
+        """The line."""
         return (self.text,)
 
 
@@ -235,6 +252,7 @@ class OnEachCpu(Step):
     why: str
 
     def act(self, poke: TextPoke, progress: bool | None, entries: int) -> Turn:
+        """Send the IPIs, then note that each CPU has answered."""
         if progress:
             return Turn([SyncEnded(phase=self.why)], price=0)
         poke.smp.sync_on_each_cpu()
@@ -242,6 +260,7 @@ class OnEachCpu(Step):
         return Turn([sent], price=IPI_PRICE, progress=True, done=False)
 
     def waits_for(self, poke: TextPoke, progress: bool | None) -> tuple[int, ...]:
+        """The CPUs that have not answered."""
         return poke.smp.not_synced() if progress else ()
 
 
@@ -257,6 +276,7 @@ class SyncRcuTasksRude(Step):
     """
 
     def act(self, poke: TextPoke, progress: tuple[int, ...] | None, entries: int) -> Turn:
+        """Note how often each CPU has switched, then that each has switched since."""
         if progress is not None:
             return Turn([RcuTasksRudeDone()], price=0)
         switches = _switches(poke.percpu)
@@ -287,6 +307,7 @@ class SyncRcuTasks(Step):
     """
 
     def act(self, poke: TextPoke, progress: tuple[tuple[int, int], ...] | None, entries: int) -> Turn:
+        """Note which tasks hold out, then that none does."""
         if progress is not None:
             return Turn([RcuTasksDone()], price=0)
         memory = poke.machine.memory
@@ -295,6 +316,7 @@ class SyncRcuTasks(Step):
         return Turn([RcuTasksWait(holdouts=self.holdouts(poke, found))], progress=found, done=False)
 
     def holdouts(self, poke: TextPoke, progress: tuple[tuple[int, int], ...] | None) -> tuple[int, ...]:
+        """The pids of the tasks that have not passed such a state since."""
         memory = poke.machine.memory
         waiting = [
             task for task, switches in progress or () if _holds_out(memory, task) and _nvcsw(memory, task) == switches

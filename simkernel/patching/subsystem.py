@@ -24,7 +24,8 @@ class Subsystem(Protocol):
     """Whoever patches code. What is optional does nothing here.
 
     Attributes:
-        name: what its lines of the kernel log begin with. commands: the kinds of command that it takes.
+        name: what its lines of the kernel log begin with.
+        commands: the kinds of command that it takes.
     """
 
     name: ClassVar[str]
@@ -35,6 +36,7 @@ class Subsystem(Protocol):
         """A subsystem of a machine that is powered on.
 
         Args:
+            kernel: the kernel with its machine.
             nop: what the kernel's build has put where nothing is called.
             log: the kernel log, to be read; the task adds what the subsystem returns.
         """
@@ -90,7 +92,8 @@ class Subsystem(Protocol):
     def check(self, command: Command) -> None:
         """Refuse a command that can never be carried out, whatever is under way.
 
-        Raises: LearnerError, with nothing changed.
+        Raises:
+            LearnerError: it never can be; nothing has changed.
         """
         return
 
@@ -99,7 +102,8 @@ class Subsystem(Protocol):
 
         A plan is valid until anything else changes the state.
 
-        Raises: LearnerError where it cannot be done.
+        Raises:
+            LearnerError: it cannot be done.
         """
         ...
 
@@ -112,7 +116,8 @@ class Subsystem(Protocol):
 
         Of its steps only those that survive are still taken; a batch that has begun is brought to its end.
 
-        Returns: the lines for the kernel log.
+        Returns:
+            The lines for the kernel log.
         """
         ...
 

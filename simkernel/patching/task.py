@@ -33,10 +33,14 @@ class TaskState(NamedTuple):
     Attributes:
         queue: commands that have not begun.
         next: the plan of the first of them; None where it is made when its turn comes.
-        plan: the one under way. owner: whose it is, an index of the subsystems. step: the index of its next step.
+        plan: the one under way.
+        owner: whose it is, an index of the subsystems.
+        step: the index of its next step.
         progress: of that step (`Turn.progress`).
         failed: the plan has failed; its batch is still brought to an end, and the steps that survive are taken.
-        poke: of text_poke. log: of the kernel log. subsystems: of each.
+        poke: of text_poke.
+        log: of the kernel log.
+        subsystems: of each.
     """
 
     queue: tuple[Command, ...] = ()

@@ -89,7 +89,8 @@ class TextPoke:
     def use(self, variant: Variant) -> None:
         """Carry batches out by another protocol from now on.
 
-        Raises: LearnerError within a batch, or where the kernel has booted with another NOP.
+        Raises:
+            LearnerError: within a batch, or where the kernel has booted with another NOP.
         """
         if self.busy:
             raise LearnerError("a batch is under way: change the protocol when it has come to its end")
