@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lessons.stops import is_at
 from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
@@ -35,11 +36,11 @@ class Through:
 class Goes:
     """A CPU goes on until an event of that type happens to it, at the site where the event has one.
 
-    "" is: until it is at the site. The others go on beside it, but none of them answers or comes there.
+    None is: until it is at the site. The others go on beside it, but none of them answers or comes there.
     """
 
     cpu: int
-    until: str
+    until: type[Event] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,9 @@ class Director:
                 return
             self._act()
 
-    def _go(self, cpu: int, until: str) -> None:
-        if until:
-            self._until(cpu, lambda events: self._found(events, cpu, until), until)
+    def _go(self, cpu: int, until: type[Event] | None) -> None:
+        if until is not None:
+            self._until(cpu, lambda events: self._found(events, cpu, until), until.__name__)
         else:
             now = self._simulation.cpu(cpu)
             self._until(cpu, lambda events: now.rip == self._site, self._simulation.image.symbolize(self._site))
@@ -148,13 +149,9 @@ class Director:
         choice: Choice = Run(cpu, 1 if self._simulation.patching.busy else FAR)
         return self._simulation.step(choice)
 
-    def _found(self, events: list[Event], cpu: int, until: str) -> bool:
+    def _found(self, events: list[Event], cpu: int, until: type[Event]) -> bool:
         for event in events:
-            place = next(
-                (getattr(event, name) for name in ("site", "address", "ip") if hasattr(event, name)), self._site
-            )
-            here = until == "Oopsed" or 0 <= place - self._site < MCOUNT_INSN_SIZE
-            if type(event).__name__ == until and getattr(event, "cpu", cpu) == cpu and here:
+            if isinstance(event, until) and event.cpu in (None, cpu) and is_at(event, self._site):
                 return True
         return False
 

@@ -56,7 +56,7 @@ class Failure:
     died: Died
 
 
-DEATH = (Goes(1, "SiteRan"), Goes(1, "Oopsed"))
+DEATH = (Goes(1, SiteRan), Goes(1, Oopsed))
 INSTANT, PIECES, LINE, BYTE = FetchModel
 DIRECTED: dict[str, dict[tuple[FetchModel, ...], tuple[Move, ...]]] = {
     "write int3": {
@@ -70,17 +70,17 @@ DIRECTED: dict[str, dict[tuple[FetchModel, ...], tuple[Move, ...]]] = {
     },
     "write tail": {
         (INSTANT, PIECES): (Through("sync 3"), *DEATH),
-        (LINE, BYTE): (Through("write head"), Goes(1, ""), Through("sync 3"), Settles(1, 0), *DEATH),
+        (LINE, BYTE): (Through("write head"), Goes(1, None), Through("sync 3"), Settles(1, 0), *DEATH),
     },
     "sync 2": {
-        (LINE,): (Through("write tail"), Goes(1, ""), Through("sync 3"), Settles(1, 0), Settles(1, 0), *DEATH),
-        (BYTE,): (Through("write tail"), Goes(1, ""), Through("sync 3"), Settles(1, 0), *DEATH),
+        (LINE,): (Through("write tail"), Goes(1, None), Through("sync 3"), Settles(1, 0), Settles(1, 0), *DEATH),
+        (BYTE,): (Through("write tail"), Goes(1, None), Through("sync 3"), Settles(1, 0), *DEATH),
     },
     "park": {
-        (PIECES,): (Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Acts(), *DEATH),
+        (PIECES,): (Through("write"), Interrupts(1), Goes(1, None), Reads(1, 2), Acts(), *DEATH),
     },
-    "write head": {tuple(FetchModel): (Through(""), Goes(1, "Oopsed"))},
-    "sync 3": {tuple(FetchModel): (Through("write head"), Goes(1, "Int3Taken"), Through(""), Goes(1, "Oopsed"))},
+    "write head": {tuple(FetchModel): (Through(""), Goes(1, Oopsed))},
+    "sync 3": {tuple(FetchModel): (Through("write head"), Goes(1, Int3Taken), Through(""), Goes(1, Oopsed))},
 }
 """Moves that end in an oops where a phase is left out, CPU1 being at the site when they start, by model.
 

@@ -11,10 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from lessons.beats import News
 from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, approach
+from lessons.stops import News
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
+from simkernel.events import (
+    BatchReleased,
+    BatchStarted,
+    Event,
+    Int3Claimed,
+    Int3Done,
+    Int3Taken,
+    InterruptTaken,
+    Oopsed,
+    Parked,
+    PieceRead,
+    PlanEnded,
+    Settled,
+    SiteRan,
+    SiteStored,
+    TraceWritten,
+)
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
@@ -47,9 +63,9 @@ class Scenario:
         near: where CPUs are when the story starts. moves: made by hand in it; after them, and where nothing is given,
         the schedule draws from the seed.
         ends_with: the type of event that ends it; one before the site's batch was released does not count.
-        shows: types of beats of this site that happen in it in this order, others between.
+        shows: types of stops of this site that happen in it in this order, others between.
         waits: instructions that some CPU's sync interrupt has to wait, at least.
-        beats: how many beats it has with its own options.
+        stops: how many stops it has with its own options.
     """
 
     name: str
@@ -61,10 +77,10 @@ class Scenario:
     options: Options = Options(act_odds=96)
     near: tuple[Near, ...] = ()
     moves: tuple[Move, ...] = ()
-    ends_with: str = "BatchReleased"
-    shows: tuple[str, ...] = ()
+    ends_with: type[Event] = BatchReleased
+    shows: tuple[type[Event], ...] = ()
     waits: int = 0
-    beats: int = 0
+    stops: int = 0
     answer: str = ""
 
     @property
@@ -159,14 +175,14 @@ class Ending:
     def _ends(self, event: Event, count: int) -> bool:
         if self._released < 0 and isinstance(event, BatchReleased | PlanEnded):
             self._released = count
-        return isinstance(event, Oopsed) or (self._released >= 0 and type(event).__name__ == self._ends_with)
+        return isinstance(event, Oopsed) or (self._released >= 0 and isinstance(event, self._ends_with))
 
 
-def shown(scenario: Scenario, beats: list[Event], events: list[Event]) -> bool:
-    """True where a story with these beats and events shows what the scenario is about."""
-    left = iter(type(event).__name__ for event in beats)
+def shown(scenario: Scenario, stops: list[Event], events: list[Event]) -> bool:
+    """True where a story with these stops and events shows what the scenario is about."""
+    left = iter([type(event) for event in stops])
     waits = [e.waited for e in events if isinstance(e, InterruptTaken) and e.vector == VECTOR_CALL_FUNCTION]
-    return all(name in left for name in scenario.shows) and max(waits, default=0) >= scenario.waits
+    return all(kind in left for kind in scenario.shows) and max(waits, default=0) >= scenario.waits
 
 
 def _one(name: str) -> tuple[Command, ...]:
@@ -174,8 +190,8 @@ def _one(name: str) -> tuple[Command, ...]:
 
 
 ON, OFF = SetTracer("function"), SetTracer("nop")
-TRAPPED = ("Int3Taken", "Int3Claimed", "Int3Done")
-BEGUN_BEFORE = ("PieceRead", "SiteStored", "SiteRan")  # a CPU is in the middle of reading while the int3 is written
+TRAPPED = (Int3Taken, Int3Claimed, Int3Done)
+BEGUN_BEFORE = (PieceRead, SiteStored, SiteRan)  # a CPU is in the middle of reading while the int3 is written
 
 
 def _handled(cpu: int) -> tuple[Move, ...]:
@@ -199,13 +215,13 @@ SCENARIOS: dict[str, Scenario] = {
             commands=(ON,),
             near=(Near(1, 40), Near(0)),
             moves=(
-                Through("write int3"), Reads(0, 1), Acts(), Acts(), Goes(0, "SiteRan"),
-                Through("sync 2"), *_handled(1), Goes(1, "TraceWritten"),
-                Through(""), Goes(0, "TraceWritten"),
+                Through("write int3"), Reads(0, 1), Acts(), Acts(), Goes(0, SiteRan),
+                Through("sync 2"), *_handled(1), Goes(1, TraceWritten),
+                Through(""), Goes(0, TraceWritten),
             ),
-            ends_with="TraceWritten",
-            shows=(*BEGUN_BEFORE, *TRAPPED, "TraceWritten", "TraceWritten"),
-            beats=24,
+            ends_with=TraceWritten,
+            shows=(*BEGUN_BEFORE, *TRAPPED, TraceWritten, TraceWritten),
+            stops=24,
         ),
         Scenario(
             name="all",
@@ -218,7 +234,7 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             commands=(ON,),
             moves=(Through(""),),
-            beats=17,
+            stops=17,
         ),
         Scenario(
             name="second-ops",
@@ -229,9 +245,9 @@ SCENARIOS: dict[str, Scenario] = {
             before=(*_one("vfs_read"), ON),
             commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
             near=(Near(0, 20),),
-            moves=(Through("write tail"), *_handled(0), Goes(0, "TraceWritten"), Through("")),
-            shows=(*TRAPPED, "TraceWritten"),
-            beats=21,
+            moves=(Through("write tail"), *_handled(0), Goes(0, TraceWritten), Through("")),
+            shows=(*TRAPPED, TraceWritten),
+            stops=21,
         ),
         Scenario(
             name="cache-line",
@@ -244,11 +260,11 @@ SCENARIOS: dict[str, Scenario] = {
             options=Options(act_odds=96, model=FetchModel.LINE),
             near=(Near(1), Near(0)),
             moves=(
-                Through("sync 1"), Settles(0, 0), Goes(1, "SiteRan"),
+                Through("sync 1"), Settles(0, 0), Goes(1, SiteRan),
                 Through("sync 2"), Settles(1, 1), Settles(0, 4), Through(""),
             ),
-            shows=("Settled", "SiteRan", "Settled", "Settled"),
-            beats=21,
+            shows=(Settled, SiteRan, Settled, Settled),
+            stops=21,
         ),
         Scenario(
             name="slow-ipi",
@@ -264,7 +280,7 @@ SCENARIOS: dict[str, Scenario] = {
             near=(Near(1, 0, "task_tick_fair"),),
             moves=(Through(""),),
             waits=600,
-            beats=17,
+            stops=17,
         ),
         Scenario(
             name="naive",
@@ -276,10 +292,10 @@ SCENARIOS: dict[str, Scenario] = {
             commands=(ON,),
             options=Options(act_odds=96, protocol=Variant(NAIVE)),
             near=(Near(1),),
-            moves=(Through("write byte 4"), Goes(1, "SiteRan"), Goes(1, "Oopsed")),
-            ends_with="Oopsed",
-            shows=("SiteStored", "SiteRan", "Oopsed"),
-            beats=7,
+            moves=(Through("write byte 4"), Goes(1, SiteRan), Goes(1, Oopsed)),
+            ends_with=Oopsed,
+            shows=(SiteStored, SiteRan, Oopsed),
+            stops=7,
         ),
         Scenario(
             name="recursion",
@@ -292,10 +308,10 @@ SCENARIOS: dict[str, Scenario] = {
             function="rcu_all_qs",
             commands=(RegisterOps("mine", "rcu_all_qs", 0, "vfs_read rcu_all_qs"),),
             near=(Near(1, 30), Near(0, 10)),
-            moves=(Through("sync 3"), *(Goes(0, "SiteRan"),) * 3, Through(""), Goes(0, "Oopsed")),
-            ends_with="Oopsed",
-            shows=("SiteStored", *("SiteRan",) * 3, "Oopsed"),
-            beats=21,
+            moves=(Through("sync 3"), *(Goes(0, SiteRan),) * 3, Through(""), Goes(0, Oopsed)),
+            ends_with=Oopsed,
+            shows=(SiteStored, *(SiteRan,) * 3, Oopsed),
+            stops=21,
         ),
         Scenario(
             name="nmi",
@@ -311,12 +327,12 @@ SCENARIOS: dict[str, Scenario] = {
             commands=(ON,),
             options=Options(act_odds=96, protocol=Variant(STOP_MACHINE)),
             moves=(
-                Through("write"), Interrupts(1), Goes(1, ""), Reads(1, 2), Through("unpark"),
-                Goes(1, "SiteRan"), Goes(1, "Oopsed"),
+                Through("write"), Interrupts(1), Goes(1, None), Reads(1, 2), Through("unpark"),
+                Goes(1, SiteRan), Goes(1, Oopsed),
             ),
-            ends_with="Oopsed",
-            shows=("Parked", "InterruptTaken", "PieceRead", "SiteStored", "SiteRan", "Oopsed"),
-            beats=9,
+            ends_with=Oopsed,
+            shows=(Parked, InterruptTaken, PieceRead, SiteStored, SiteRan, Oopsed),
+            stops=9,
         ),
         Scenario(
             name="off",
@@ -329,7 +345,7 @@ SCENARIOS: dict[str, Scenario] = {
             near=(Near(0, 20),),
             moves=(Through("sync 1"), *_handled(0), Through("")),
             shows=TRAPPED,
-            beats=20,
+            stops=20,
         ),
     )
 }  # fmt: skip

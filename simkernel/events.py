@@ -1,16 +1,17 @@
 """Everything that can be observed, as frozen values: one vocabulary for the engine, its tests and every front end.
 
-Events carry numbers and bytes; `narrate.py` makes sentences of them. Each has the place at which it happened:
-`entry`, the index in the history of the choice or command that caused it, and `clock`, in instructions.
+Events carry numbers and bytes; `narrate` makes sentences of them. Each tells which CPU it is about (`cpu`) and which
+address (`at`), and when it happened: `entry`, the index in the history of the choice or command that caused it, and
+`clock`, in instructions.
 
-A *beat* is an event that changes the story of a site: people step from beat to beat. Which events are beats is a
-property of the events themselves (`is_beat`), so that every front end stops at the same places.
+A *stop* is an event that changes the story of a site: people step from stop to stop. Which events are stops is a
+property of the events themselves (`stop`), so that every front end stops at the same places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
 
@@ -30,10 +31,24 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened, with its `Stamp`."""
+    """Something that happened.
 
-    is_beat: ClassVar[bool] = False
+    Attributes:
+        stop: it changes the story of a site. stamp: when it happened.
+    """
+
+    stop: ClassVar[bool] = False
     stamp: Stamp = field(default=Stamp(), compare=False)
+
+    @property
+    def cpu(self) -> int | None:
+        """The CPU that it is about; None where it is about the patching task, or all CPUs."""
+        return None
+
+    @property
+    def at(self) -> int | None:
+        """The site, or the address, that it is about; None where it is about none, or about many."""
+        return None
 
     @property
     def entry(self) -> int:
@@ -64,10 +79,47 @@ class Event:
         raise NotImplementedError(f"{type(self).__name__} has no sentence")
 
 
-def stamp_all(events: list[Event], stamp: Stamp) -> None:
-    """Tell new events where they happened: once, before anybody else has seen them."""
-    for event in events:
-        object.__setattr__(event, "stamp", stamp)
+def stamped(events: Iterable[Event], stamp: Stamp) -> list[Event]:
+    """The same events, with their stamp."""
+    return [replace(event, stamp=stamp) for event in events]
+
+
+def event_kinds() -> set[str]:
+    """The names of all events that there are, those that a subsystem brings too."""
+    found, grouping = set[str](), set[str]()
+    left = [Event]
+    while left:
+        kind = left.pop()
+        below: list[type[Event]] = kind.__subclasses__()
+        (grouping if below else found).add(kind.__name__)
+        left += below
+    return found - grouping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuEvent(Event):
+    """Something that a CPU did, or that happened to it."""
+
+    cpu: int = field()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionEvent(CpuEvent):
+    """Something that a CPU did, or that happened to it, at the instruction at `address`."""
+
+    address: int
+
+    @property
+    def at(self) -> int:
+        """The address."""
+        return self.address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseEvent(Event):
+    """Something that a phase of a protocol did; of a sync between batches, `phase` says why it is sent."""
+
+    phase: str
 
 
 # --- the patching task ---------------------------------------------------------------------------------------
@@ -97,26 +149,30 @@ class EarlyPoked(Event):
     old: bytes
     new: bytes
 
+    @property
+    def at(self) -> int:
+        """The site."""
+        return self.site
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStarted(Event):
     """A batch of sites is published (text_poke_bp_batch, step 0)."""
 
-    is_beat: ClassVar[bool] = True
+    stop: ClassVar[bool] = True
     protocol: str
     batch: int
     sites: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteStored(Event):
+class SiteStored(PhaseEvent):
     """Bytes of sites were written to memory: one phase, for one entry or for all of the batch.
 
     `old` and `new` are those of the first site; `first` is the offset within the five bytes.
     """
 
-    is_beat: ClassVar[bool] = True
-    phase: str
+    stop: ClassVar[bool] = True
     sites: tuple[int, ...]
     first: int
     old: bytes
@@ -124,53 +180,47 @@ class SiteStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncSent(Event):
+class SyncSent(PhaseEvent):
     """do_sync_core was asked of these CPUs (text_poke_sync: on_each_cpu)."""
 
-    is_beat: ClassVar[bool] = True
-    phase: str
+    stop: ClassVar[bool] = True
     cpus: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncAnswered(Event):
+class SyncAnswered(CpuEvent):
     """A CPU has run do_sync_core: it serialized, then stored its answer."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
+    stop: ClassVar[bool] = True
     waiting_for: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncEnded(Event):
+class SyncEnded(PhaseEvent):
     """Every CPU has answered; the patching task goes on."""
 
-    is_beat: ClassVar[bool] = True
-    phase: str
+    stop: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncSkipped(Event):
+class SyncSkipped(PhaseEvent):
     """A sync that this batch does not need (no entry had a tail, or none a new head)."""
-
-    phase: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkAsked(Event):
     """stop_machine: every CPU is asked to stand still, in a stopper thread or in the IPI."""
 
-    is_beat: ClassVar[bool] = True
+    stop: ClassVar[bool] = True
     where: str
     cpus: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parked(Event):
+class Parked(CpuEvent):
     """A CPU stands still for stop_machine."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
+    stop: ClassVar[bool] = True
     waiting_for: tuple[int, ...]
 
 
@@ -178,7 +228,7 @@ class Parked(Event):
 class Unparked(Event):
     """stop_machine is over: the CPUs go on."""
 
-    is_beat: ClassVar[bool] = True
+    stop: ClassVar[bool] = True
     serialize: bool
 
 
@@ -186,7 +236,7 @@ class Unparked(Event):
 class BatchReleased(Event):
     """The batch's reference count is 0: no handler can be using it."""
 
-    is_beat: ClassVar[bool] = True
+    stop: ClassVar[bool] = True
     batch: int
 
 
@@ -197,6 +247,11 @@ class WordsStored(Event):
     what: str
     address: int
     size: int
+
+    @property
+    def at(self) -> int:
+        """The address."""
+        return self.address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,104 +289,92 @@ class Logged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PieceRead(Event):
+class PieceRead(InstructionEvent):
     """Model `pieces`: a CPU has read so many bytes of its next instruction."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
-    address: int
+    stop: ClassVar[bool] = True
     data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled(Event):
+class Settled(InstructionEvent):
     """Models `line` and `byte`: an unsettled cell of code now is, for this CPU, what a later store made it."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
-    address: int
+    stop: ClassVar[bool] = True
     old: bytes
     new: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serialized(Event):
+class Serialized(CpuEvent):
     """A CPU retired a serializing instruction (IRET, CPUID); `count` bytes of code were unsettled for it till then."""
 
-    cpu: int
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteRan(Event):
+class SiteRan(CpuEvent):
     """A CPU ran the instruction that it fetched at a site of the running batch."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
+    stop: ClassVar[bool] = True
     site: int
     data: bytes
 
+    @property
+    def at(self) -> int:
+        """The site."""
+        return self.site
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Int3Taken(Event):
+class Int3Taken(InstructionEvent):
     """A CPU ran `cc`: exception 3 was delivered through the guest's gate."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
-    address: int
+    stop: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Int3Claimed(Event):
+class Int3Claimed(InstructionEvent):
     """poke_int3_handler found the address in the batch."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
-    address: int
+    stop: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Int3Done(Event):
+class Int3Done(InstructionEvent):
     """The handler returned by IRET: to `resume`, where the emulated instruction leads."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
-    address: int
+    stop: ClassVar[bool] = True
     resume: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExceptionTaken(Event):
+class ExceptionTaken(InstructionEvent):
     """Any exception but int3: vector, error code, and CR2 for a page fault."""
 
-    cpu: int
     vector: int
     error: int
-    address: int
     cr2: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InterruptTaken(Event):
+class InterruptTaken(InstructionEvent):
     """An interrupt was delivered between two instructions (the sync IPI, the tick, an NMI)."""
 
-    cpu: int
     vector: int
-    address: int
     waited: int  # instructions of the machine's clock since it was sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switched(Event):
+class Switched(CpuEvent):
     """Another task runs on a CPU."""
 
-    cpu: int
     previous: int  # pids
     next: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraceWritten(Event):
+class TraceWritten(CpuEvent):
     """Guest code finished a record in a CPU's ring buffer.
 
     Attributes:
@@ -343,20 +386,22 @@ class TraceWritten(Event):
         type: the record's type by name.
     """
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
+    stop: ClassVar[bool] = True
     index: int
     ip: int
     parent_ip: int
     pid: int
     type: str = "function"
 
+    @property
+    def at(self) -> int | None:
+        """The site that the record is about."""
+        return self.ip or None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Oopsed(Event):
+class Oopsed(InstructionEvent):
     """The kernel died on a CPU; the run ends (panic_on_oops)."""
 
-    is_beat: ClassVar[bool] = True
-    cpu: int
+    stop: ClassVar[bool] = True
     vector: int
-    address: int

@@ -12,7 +12,10 @@ from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failur
 from lessons.scenarios import SCENARIOS, Scenario
 from simkernel import disasm
 from simkernel.errors import LearnerError
-from simkernel.events import SiteRan
+from simkernel.events import (
+    Int3Taken,
+    SiteRan,
+)
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
@@ -80,8 +83,8 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str,
     assert site is not None
     if died.ran == MIXTURE:  # the CPU has not run it yet
         assert site.old is not None and site.new is not None
-        ran = [e for e in stepper.simulation.log if type(e).__name__ == "SiteRan" and e.site == stepper.site]  # type: ignore[attr-defined]
-        assert all(e.data in (site.old.data, site.new.data) for e in ran if e.cpu == died.cpu)  # type: ignore[attr-defined]
+        ran = [e for e in stepper.simulation.log if isinstance(e, SiteRan) and e.site == stepper.site]
+        assert all(e.data in (site.old.data, site.new.data) for e in ran if e.cpu == died.cpu)
         one = site.cpus[died.cpu]
         if (
             key[1] == "sync 1" and died.model == "pieces"
@@ -90,8 +93,8 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str,
     first = len(stepper.simulation.log)
     apply(stepper, "next")
     if died.ran == INT3:
-        taken = [e for e in stepper.simulation.log[first:] if type(e).__name__ == "Int3Taken"]
-        assert [e.address for e in taken if e.cpu == died.cpu] == [stepper.site]  # type: ignore[attr-defined]
+        taken = [e for e in stepper.simulation.log[first:] if isinstance(e, Int3Taken)]
+        assert [e.address for e in taken if e.cpu == died.cpu] == [stepper.site]
     apply(stepper, "end")
 
 
@@ -102,17 +105,17 @@ def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: Stepp
     assert stepper.simulation.outcome == f"oops on CPU{died.cpu}"
     assert stepper.protocol.name == f"int3 without {key[1]}"
     site = stepper.site
-    ran = [e for e in stepper.simulation.log if getattr(e, "cpu", -1) == died.cpu and type(e).__name__ == "SiteRan"]
-    traps = [e for e in stepper.simulation.log if getattr(e, "cpu", -1) == died.cpu and type(e).__name__ == "Int3Taken"]
+    ran = [e for e in stepper.simulation.log if isinstance(e, SiteRan) and e.cpu == died.cpu]
+    traps = [e for e in stepper.simulation.log if isinstance(e, Int3Taken) and e.cpu == died.cpu]
     if died.ran == INT3:
-        assert traps[-1].address == site  # type: ignore[attr-defined]
+        assert traps[-1].address == site
     else:
         assert died.ran == MIXTURE
         site_now = stepper.snapshot.site
         assert site_now is not None and site_now.old is not None and site_now.new is not None
         whole = (site_now.old.data, site_now.new.data)
-        assert ran[-1].data not in whole  # type: ignore[attr-defined]
-        assert all(byte in pair for byte, *pair in zip(ran[-1].data, *whole, strict=True))  # type: ignore[attr-defined]
+        assert ran[-1].data not in whole
+        assert all(byte in pair for byte, *pair in zip(ran[-1].data, *whole, strict=True))
 
 
 def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(key: tuple[str, str], at_the_oops: Stepper) -> None:
@@ -134,7 +137,7 @@ def test_the_why_panel_says_broken_with_the_cpu_and_the_byte(key: tuple[str, str
 def test_what_came_of_it_differs_in_each_phase_and_is_said_by_the_story() -> None:
     stepper = Stepper.start("one")
     said: dict[str, str] = {}
-    for _ in range(SCENARIOS["one"].beats):
+    for _ in range(SCENARIOS["one"].stops):
         apply(stepper, "next")
         why = story_of(stepper).why
         if why.phase:
@@ -227,7 +230,7 @@ def test_the_cache_line_story_without_sync_1_survives_its_mixture() -> None:
     stepper = Stepper.start(replace(scenario, near=(Near(1),)))
     simulation, site = stepper.simulation, stepper.site
     assert site is not None and 64 - site % 64 == 3
-    Director(simulation, site).play((Through("sync 2"), Settles(1, 4), Goes(1, "SiteRan")))
+    Director(simulation, site).play((Through("sync 2"), Settles(1, 4), Goes(1, SiteRan)))
     ran = [event.data for event in simulation.log if isinstance(event, SiteRan) and event.site == site]
     patch = stepper.snapshot.site
     assert patch is not None and patch.old is not None and patch.new is not None

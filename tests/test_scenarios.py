@@ -1,4 +1,4 @@
-"""Each scenario is what its data says: its beats, what it shows, how it ends; and it is the same run each time."""
+"""Each scenario is what its data says: its stops, what it shows, how it ends; and it is the same run each time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from lessons.beats import Beats
 from lessons.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
+from lessons.stops import StopRule
 from simkernel.errors import LearnerError
-from simkernel.events import Int3Taken, InterruptTaken, Oopsed, Parked, SiteStored, SyncAnswered, SyncSent
+from simkernel.events import (
+    Int3Taken,
+    InterruptTaken,
+    Oopsed,
+    Parked,
+    PieceRead,
+    SiteRan,
+    SiteStored,
+    SyncAnswered,
+    SyncSent,
+)
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
 from simkernel.schedule import Policy, ScheduleState, Seeded
@@ -37,12 +47,12 @@ def story(stepper: Stepper) -> list[object]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_scenario_has_the_beats_and_the_end_that_it_names(name: str, played: dict[str, Stepper]) -> None:
+def test_a_scenario_has_the_stops_and_the_end_that_it_names(name: str, played: dict[str, Stepper]) -> None:
     stepper, scenario = played[name], SCENARIOS[name]
     events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
-    assert len(stepper.beats()) == scenario.beats <= 24  # no more than one watches in one go
-    assert type(events[-1]).__name__ == scenario.ends_with or scenario.ends_with in {type(e).__name__ for e in events}
-    last = stepper.beats()[-1].place
+    assert len(stepper.stops()) == scenario.stops <= 24  # no more than one watches in one go
+    assert any(isinstance(event, scenario.ends_with) for event in events)
+    last = stepper.stops()[-1].place
     assert Ending(scenario).hear(events) > 0
     assert Ending(scenario).hear([event for event in events if event.entry < last - 1]) == -1
 
@@ -50,15 +60,15 @@ def test_a_scenario_has_the_beats_and_the_end_that_it_names(name: str, played: d
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_shows_what_it_says_at_its_own_site(name: str, played: dict[str, Stepper]) -> None:
     stepper = played[name]
-    listener = Beats(stepper.site)
-    told = [event for event in stepper.simulation.log if listener.is_beat(event)]
-    beats = [event for event in told if event.entry >= stepper.begin]
+    listener = StopRule(stepper.site)
+    told = [event for event in stepper.simulation.log if listener.stops_at(event)]
+    stops = [event for event in told if event.entry >= stepper.begin]
     events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
-    assert shown(SCENARIOS[name], beats, events)
+    assert shown(SCENARIOS[name], stops, events)
     if SCENARIOS[name].shows:
-        assert not shown(SCENARIOS[name], beats[::-1], events)
+        assert not shown(SCENARIOS[name], stops[::-1], events)
     if SCENARIOS[name].waits:
-        assert not shown(SCENARIOS[name], beats, beats)
+        assert not shown(SCENARIOS[name], stops, stops)
 
 
 def test_one_function_shows_why_the_first_wait_is_there(played: dict[str, Stepper]) -> None:
@@ -66,10 +76,10 @@ def test_one_function_shows_why_the_first_wait_is_there(played: dict[str, Steppe
     events = played["one"].simulation.log
     begin_at = played["one"].begin
     written = next(e for e in events if isinstance(e, SiteStored) and e.entry >= begin_at)
-    reads = [e for e in events if type(e).__name__ == "PieceRead" and begin_at <= e.entry < written.entry]
-    runs = [e for e in events if type(e).__name__ == "SiteRan" and e.entry > written.entry]
-    assert reads and runs and reads[0].cpu == runs[0].cpu  # type: ignore[attr-defined]
-    assert runs[0].data[:1] == b"\x0f"  # type: ignore[attr-defined]
+    reads = [e for e in events if isinstance(e, PieceRead) and begin_at <= e.entry < written.entry]
+    runs = [e for e in events if isinstance(e, SiteRan) and e.entry > written.entry]
+    assert reads and runs and reads[0].cpu == runs[0].cpu
+    assert runs[0].data[:1] == b"\x0f"
 
 
 def test_all_functions_are_one_batch_and_few_waits(played: dict[str, Stepper]) -> None:
@@ -99,12 +109,12 @@ def test_the_slow_ipi_waits_while_the_other_cpu_has_long_answered(played: dict[s
 
 def test_the_naive_patch_ends_in_an_oops_of_mixed_bytes(played: dict[str, Stepper]) -> None:
     stepper = played["naive"]
-    ran = [e for e in stepper.simulation.log if type(e).__name__ == "SiteRan" and e.entry >= stepper.begin]
+    ran = [e for e in stepper.simulation.log if isinstance(e, SiteRan) and e.entry >= stepper.begin]
     apply(stepper, "start")
     apply(stepper, "next")
     site = stepper.snapshot.site
     assert site is not None and site.old is not None and site.new is not None
-    assert ran[-1].data not in (site.old.data, site.new.data)  # type: ignore[attr-defined]
+    assert ran[-1].data not in (site.old.data, site.new.data)
     apply(stepper, "end")
     assert isinstance(stepper.simulation.log[-1], Oopsed)
 
@@ -115,10 +125,10 @@ def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(playe
     events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     parked = [e for e in events if isinstance(e, Parked)]
     nmi = next(e for e in events if isinstance(e, InterruptTaken) and e.vector == VECTOR_NMI)
-    read = next(e for e in events if type(e).__name__ == "PieceRead")
+    read = next(e for e in events if isinstance(e, PieceRead))
     stored = next(e for e in events if isinstance(e, SiteStored))
-    ran = next(e for e in events if type(e).__name__ == "SiteRan")
-    assert {e.cpu for e in parked} == {0, 1} and {nmi.cpu, read.cpu, ran.cpu} == {1}  # type: ignore[attr-defined]
+    ran = next(e for e in events if isinstance(e, SiteRan))
+    assert {e.cpu for e in parked} == {0, 1} and {nmi.cpu, read.cpu, ran.cpu} == {1}
     assert max(e.entry for e in parked) < nmi.entry < read.entry < stored.entry < ran.entry
     apply(stepper, "start")
     for _ in range(5):
@@ -130,7 +140,7 @@ def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(playe
     site = stepper.snapshot.site
     assert site is not None and site.old is not None and site.new is not None
     old, new = site.old.data, site.new.data
-    assert ran.data == old[:2] + new[2:]  # type: ignore[attr-defined]
+    assert ran.data == old[:2] + new[2:]
     apply(stepper, "end")
     assert isinstance(stepper.simulation.log[-1], Oopsed)
 

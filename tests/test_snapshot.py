@@ -53,11 +53,11 @@ def assert_frozen(value: Any, where: str) -> None:
 
 @cache
 def patched(image: KernelImage, model: FetchModel = FetchModel.PIECES) -> list[Snapshot]:
-    """A snapshot after each entry with a beat of one update, and after some of the others."""
+    """A snapshot after each entry with a stop of one update, and after some of the others."""
     simulation = tracing(image, model)
     out = [Snapshot.of(simulation)]
     while not simulation.task.idle:
-        if any(event.is_beat for event in simulation.step()) or simulation.position % 100 < 2:
+        if any(event.stop for event in simulation.step()) or simulation.position % 100 < 2:
             out.append(Snapshot.of(simulation, out[-1]))
     return [*out, Snapshot.of(simulation, out[-1])]
 
@@ -158,14 +158,14 @@ def test_the_sites_map_counts_the_calls(image: KernelImage) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_each_beat_of_one_patch_has_a_sentence_of_its_own(image: KernelImage, seed: int) -> None:
+def test_each_stop_of_one_patch_has_a_sentence_of_its_own(image: KernelImage, seed: int) -> None:
     simulation = tracing(image, seed=seed)
     simulation.settle_down(2_000_000)
     site = image.site_of(image.symbol("vfs_read"))
-    beats = [event for event in simulation.log if event.is_beat]
-    start = next(at for at, e in enumerate(beats) if isinstance(e, BatchStarted) and e.sites == (site,))
-    end = next(at for at, e in enumerate(beats) if isinstance(e, BatchReleased) and at > start)
-    sentences = [sentence(event, image, INT3_PROTOCOL) for event in beats[start : end + 1]]
+    stops = [event for event in simulation.log if event.stop]
+    start = next(at for at, e in enumerate(stops) if isinstance(e, BatchStarted) and e.sites == (site,))
+    end = next(at for at, e in enumerate(stops) if isinstance(e, BatchReleased) and at > start)
+    sentences = [sentence(event, image, INT3_PROTOCOL) for event in stops[start : end + 1]]
     assert len(set(sentences)) == len(sentences) >= 12, "\n".join(sentences)
 
 

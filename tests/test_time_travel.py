@@ -1,6 +1,6 @@
 """Time travel is exact: whichever way one comes to a place of history, state, log and trace are the same there.
 
-A Hypothesis machine walks one simulation about, by beats, phases, instructions, hand-made choices, commands and jumps,
+A Hypothesis machine walks one simulation about, by stops, phases, instructions, hand-made choices, commands and jumps,
 and notes the digest of every place it stands at. A place met again has to have the digest it had.
 """
 

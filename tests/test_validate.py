@@ -44,10 +44,10 @@ def tracing(image: KernelImage, model: FetchModel, seed: int, variant: Variant =
 
 
 def watch(simulation: Simulation, limit: int = 1_000) -> list[Verdict]:
-    """The verdicts that do not hold, after each entry of an update with a beat, and some others; at most `limit`."""
+    """The verdicts that do not hold, after each entry of an update with a stop, and some others; at most `limit`."""
     broken: list[Verdict] = []
     while not simulation.outcome and not simulation.task.idle and len(broken) < limit:
-        if any(event.is_beat for event in simulation.step()) or not simulation.position % 500:
+        if any(event.stop for event in simulation.step()) or not simulation.position % 500:
             broken += [verdict for verdict in verdicts(simulation) if not verdict.holds]
     return broken
 

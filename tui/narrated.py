@@ -1,4 +1,4 @@
-"""A run told as it goes: each beat of one site's change, its five bytes, and what each CPU may run."""
+"""A run told as it goes: each stop of one site's change, its five bytes, and what each CPU may run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tui.plain import phase_lines, site_lines
 
 if TYPE_CHECKING:
+    from simkernel.events import Event
     from simkernel.protocol import Phase
     from simkernel.sim.simulation import Simulation
     from simkernel.sim.snapshot import SiteView, Snapshot
@@ -21,7 +22,7 @@ class Narrator:
     """Follows one site and says what happens to it.
 
     Attributes:
-        say: takes each line. beats: of the site's change, as values for JSON.
+        say: takes each line. stops: of the site's change, as values for JSON.
         hold_after: the phase after which the patching task is held back until a CPU meets the change; "": none.
     """
 
@@ -29,7 +30,7 @@ class Narrator:
     site: int
     say: Callable[[str], None]
     hold_after: str = ""
-    beats: list[dict[str, Any]] = field(default_factory=list)
+    stops: list[dict[str, Any]] = field(default_factory=list)
     _snapshot: Snapshot | None = None
     _phase: Phase | None = None
     _table: tuple[str, ...] = ()
@@ -51,13 +52,13 @@ class Narrator:
         self._table = lines
 
     def until_idle(self, instructions: int) -> None:
-        """Go on beat by beat until the patching task and the schedule ahead are done; tell what concerns the site."""
+        """Go on stop by stop until the patching task and the schedule ahead are done; tell what concerns the site."""
         from simkernel.events import SiteStored, SyncEnded
 
         end = self.simulation.clock + instructions
         while not self._done() and not self.simulation.outcome and self.simulation.clock < end:
             before = self.concerns()
-            events = self._to_the_next_beat(end)
+            events = self._to_the_next_stop(end)
             if before or self.concerns():
                 self._tell(events)
                 held = (isinstance(one, SyncEnded | SiteStored) and one.phase == self.hold_after for one in events)
@@ -67,11 +68,11 @@ class Narrator:
             self.say(f"    {self._claim()}: {self._phase.true_now}")
         self._phase = None
 
-    def _to_the_next_beat(self, end: int) -> list[Any]:
-        """What happens up to the next beat, or until the patching task is done."""
+    def _to_the_next_stop(self, end: int) -> list[Event]:
+        """What happens up to the next stop, or until the patching task is done."""
         simulation = self.simulation
-        events: list[Any] = []
-        while not any(event.is_beat for event in events) and not simulation.outcome and simulation.clock < end:
+        events: list[Event] = []
+        while not any(event.stop for event in events) and not simulation.outcome and simulation.clock < end:
             events = simulation.step()
             if self._done():
                 break
@@ -102,18 +103,19 @@ class Narrator:
             return True
         return self.simulation.site(self.site).in_batch
 
-    def _tell(self, events: list[Any]) -> None:
+    def _tell(self, events: list[Event]) -> None:
+        from simkernel.events import SyncSkipped
         from simkernel.sim.narrate import sentence
 
         for event in events:
-            if not (event.is_beat or type(event).__name__ == "SyncSkipped") or not self._of_the_site(event):
+            if not (event.stop or isinstance(event, SyncSkipped)) or not self._of_the_site(event):
                 continue
             phase = self._phase_of(event)
             self._heading(phase)
             text = sentence(event, self.simulation.image, self.simulation.patching.protocol)
             self.say(f"    {text}")
             site = self.look()
-            self.beats.append(
+            self.stops.append(
                 {
                     "phase": phase,
                     "clock": event.clock,
@@ -124,20 +126,22 @@ class Narrator:
             )
             self.table()
 
-    def _of_the_site(self, event: Any) -> bool:
+    def _of_the_site(self, event: Event) -> bool:
         """False for what happens at another site, for trace lines of other functions, and for what is no phase's."""
-        if getattr(event, "phase", "") and self._named(event.phase) is None:
-            return False  # a sync between batches, as ftrace_sync_ipi
-        place = getattr(event, "site", getattr(event, "ip", None))
-        if type(event).__name__ in ("Int3Taken", "Int3Claimed", "Int3Done", "Settled", "PieceRead"):
-            place = event.address
-        return place is None or 0 <= place - self.site < 5
+        from lessons.stops import is_at
+        from simkernel.events import PhaseEvent
 
-    def _phase_of(self, event: Any) -> str:
+        if isinstance(event, PhaseEvent) and self._named(event.phase) is None:
+            return False  # a sync between batches, as ftrace_sync_ipi
+        return is_at(event, self.site)
+
+    def _phase_of(self, event: Event) -> str:
         """The phase that an event belongs to: its own, else the one that was under way."""
-        if type(event).__name__ == "BatchReleased":
+        from simkernel.events import BatchReleased, PhaseEvent
+
+        if isinstance(event, BatchReleased):
             return self.simulation.patching.protocol.phases[-1].name
-        return str(getattr(event, "phase", "") or event.during)
+        return event.phase if isinstance(event, PhaseEvent) else event.during
 
     def _heading(self, name: str) -> None:
         """Begin a phase, unless it is the one under way; before the first one there is none."""

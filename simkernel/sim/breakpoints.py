@@ -12,7 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from simkernel.errors import LearnerError
-from simkernel.events import Event
+from simkernel.events import (
+    Event,
+    event_kinds,
+)
 from simkernel.kernel import KernelImage
 from simkernel.schedule import QUANTUM
 from simkernel.sim.simulation import Simulation
@@ -51,11 +54,9 @@ class OnEvent:
     cpu: int | None = None
 
     def __post_init__(self) -> None:
-        if self.type not in EVENT_TYPES:
-            raise LearnerError(f"no event is called {self.type!r}; there are: {', '.join(sorted(EVENT_TYPES))}")
+        if self.type not in (known := event_kinds()):
+            raise LearnerError(f"no event is called {self.type!r}; there are: {', '.join(sorted(known))}")
 
-
-EVENT_TYPES = {kind.__name__ for kind in Event.__subclasses__()}
 
 Breakpoint = AtAddress | OnChange | AtPhase | OnEvent
 
@@ -165,8 +166,8 @@ class _Watch:
                 yield Hit(wanted, place)
         for on in self._events:
             for event in logged:
-                if type(event).__name__ == on.type and on.cpu in (None, getattr(event, "cpu", None)):
-                    yield Hit(on, place, getattr(event, "cpu", None))
+                if type(event).__name__ == on.type and on.cpu in (None, event.cpu):
+                    yield Hit(on, place, event.cpu)
 
     def _changed(self, start: Place, before: list[bytes]) -> Iterator[Hit]:
         """The very instruction that changed the bytes: the entry is run again, one instruction at a time."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from simkernel.errors import Cancelled, GuestError, LearnerError
-from simkernel.events import Event, Stamp, stamp_all
+from simkernel.events import Event, Stamp, stamped
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
@@ -53,7 +53,8 @@ class OpenEntry:
 
     entry: Entry
     drawn: ScheduleState | None
-    events: tuple[Event, ...]
+    stamp: Stamp
+    events: tuple[Event, ...] = ()
 
 
 class Simulation:
@@ -325,12 +326,14 @@ class Simulation:
             events = self.task.act(what.entries)
         else:
             events = self.task.command(what)
-        return self._close(entry, drawn, events)
+        return self._close(entry, drawn, stamped(events, self._stamp()) if events else events)
+
+    def _stamp(self, ahead: int = 0) -> Stamp:
+        """That of the entry that comes next, which ends so many instructions of the clock from now."""
+        return Stamp(self.position, self.machine.clock + ahead, *self.task.poke.during)
 
     def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
-        """Note an entry that has happened, and what it did."""
-        if events:
-            stamp_all(events, Stamp(self.position, self.machine.clock, *self.task.poke.during))
+        """Note an entry that has happened, and what it did: events that are stamped."""
         self._history.close(entry, drawn, events, self.machine.halt_reason)
         return events
 
@@ -456,21 +459,23 @@ class Simulation:
                 return self._enter(entry, drawn)
             if self.outcome:
                 raise GuestError(f"nothing moves any more: {self.outcome}")
-            self._open = OpenEntry(entry, drawn, ())
+            self._open = OpenEntry(entry, drawn, self._stamp(ahead=entry.what.n))
             events += self.machine.begin(entry.what)
         events += self.machine.advance(n, breakpoints)
-        self._open = replace(self._open, events=(*self._open.events, *events))
+        events = stamped(events, self._open.stamp)
+        known = (*self._open.events, *events)
+        self._open = replace(self._open, events=known)
         run = self.machine.open
         if run is not None and (run.ended or run.done >= run.choice.n):
-            self._finish_open()
+            events += self._finish_open()[len(known) :]
         return events
 
     def _finish_open(self) -> list[Event]:
         opened, run = self._open, self.machine.open
         assert opened is not None and run is not None
-        events = [*opened.events, *self.machine.advance(run.choice.n), *self.machine.finish()]
+        left = stamped([*self.machine.advance(run.choice.n), *self.machine.finish()], opened.stamp)
         self._open = None
-        return self._close(opened.entry, opened.drawn, events)
+        return self._close(opened.entry, opened.drawn, [*opened.events, *left])
 
     def goto_place(self, place: tuple[int, int]) -> None:
         """To an entry and a number of instructions within it (`place`)."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from simkernel.errors import LearnerError
-from simkernel.events import Event
+from simkernel.events import BatchStarted, Event, SiteStored
 from simkernel.ftrace import commands
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
@@ -189,12 +189,9 @@ def digest_of_events(events: Iterable[Event]) -> str:
     out = hashlib.blake2b(digest_size=DIGEST)
     for event in events:
         name = type(event).__name__
-        sites = getattr(event, "sites", ())
-        address = next(
-            (getattr(event, field) for field in ("address", "site", "ip") if hasattr(event, field)),
-            sites[0] if sites else 0,
-        )
-        out.update(KINDS.get(name, name).encode() + struct.pack("<bQ", getattr(event, "cpu", -1), int(address)))
+        first = event.sites[0] if isinstance(event, BatchStarted | SiteStored) else 0
+        cpu, at = -1 if event.cpu is None else event.cpu, first if event.at is None else event.at
+        out.update(KINDS.get(name, name).encode() + struct.pack("<bQ", cpu, at))
     return out.hexdigest()
 
 

@@ -20,9 +20,7 @@ from simkernel.sim.narrate.events import SENTENCES
 VFS_READ = layout.TEXT_BASE + 0x40
 TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)
 REFUSED = re.compile(r"\b(flush|stop(?!per thread)|freeze|stale|copy|simply|just|obviously)", re.IGNORECASE)
-TYPES = [
-    kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, Event) and kind is not Event
-]
+TYPES = [kind for name, kind in inspect.getmembers(events, inspect.isclass) if name in events.event_kinds()]
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulatio
     simulation.do(Light("vfs_read"))
     assert simulation.settle_down()
     event = next(event for event in simulation.log if isinstance(event, Lit))
-    assert event.is_beat
+    assert event.stop
     assert sentence(event, IMAGE, simulation.task.poke.protocol) == "The lamp at vfs_read is on."
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from simkernel.errors import GuestError
-from simkernel.events import Event, Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
+from simkernel.events import Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.replay import Replay, Stages, replay
 from simkernel.hw.fetch import FetchModel
@@ -23,14 +23,10 @@ STAGES = Stages()
 TOLD = (Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored)
 
 
-def place_of(event: Event, site: int) -> int:
-    return int(getattr(event, "site", getattr(event, "address", site)))
-
-
 def happened(played: Replay, site: int) -> list[int]:
     """The clock at each event of the schedule that is at the site or kills the kernel."""
     events = (event for event in played.simulation.log if event.entry >= played.start and isinstance(event, TOLD))
-    return [event.clock for event in events if place_of(event, site) == site]
+    return [event.clock for event in events if event.at in (None, site)]
 
 
 def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: bool, stages: Stages) -> int:
@@ -54,7 +50,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
         assert wanted or finding.broken == "stuck"
         if answer:
             assert answer["site"] == case.site
-            told = {beat["clock"] for beat in answer["beats"]}
+            told = {stop["clock"] for stop in answer["beats"]}
             assert told >= set(wanted), finding.verdict()
         assert simulation.entries[played.start :][: len(ahead)] == ahead and simulation.position >= played.start + len(
             ahead

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
+from simkernel.events import event_kinds
 from simkernel.files import write_text
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
-from simkernel.sim.breakpoints import EVENT_TYPES
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.app.core import OK, StepperApp
@@ -46,7 +46,7 @@ PACES = (0.125, 8.0)  # seconds between two steps, least and most
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], list[str]]] = {
     "scenario": lambda: list(SCENARIOS),
-    "break-event": lambda: sorted(EVENT_TYPES),
+    "break-event": lambda: sorted(event_kinds()),
     "model": lambda: [one.value for one in FetchModel],
     "policy": lambda: [one.value for one in Policy],
     "schedule": lambda: ["seeded", "round-robin"],

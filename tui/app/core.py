@@ -152,17 +152,17 @@ class StepperApp(App[int]):
     def show(self, outcome: Outcome) -> None:
         """Draw where the stepper stands now."""
         stepper = self.stepper
-        beats = stepper.beats()
-        moved = [event.cpu for event in stepper.passed if hasattr(event, "cpu")]
+        stops = stepper.stops()
+        moved = [event.cpu for event in stepper.passed if event.cpu is not None]
         if moved and self.look.follows:
             self.look = replace(self.look, cpu=moved[-1])
         self.picture = Picture(
-            story=story_of(stepper, beats),
+            story=story_of(stepper, stops),
             look=self.look,
             title=stepper.title or "a kernel that has just booted",
-            beats=beats,
+            stops=stops,
             begin=stepper.begin,
-            stops=tuple(one.address for one in stepper.breakpoints if isinstance(one, AtAddress)),
+            breakpoints=tuple(one.address for one in stepper.breakpoints if isinstance(one, AtAddress)),
             message=outcome.message,
             failed=outcome.error,
             busy="any key stops it" if self.playing else "",

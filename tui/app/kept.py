@@ -70,7 +70,7 @@ def of(stepper: Stepper, look: Look, theme: str) -> Kept:
         begin=stepper.begin,
         site=stepper.site or 0,
         title=stepper.title or "a kernel",
-        step=len(stepper.beats()),
+        step=len(stepper.stops()),
         depth=look.depth,
         syntax=look.syntax,
         theme=theme,

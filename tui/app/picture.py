@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tui.app.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
-    from lessons.beats import Stops
+    from lessons.stops import Stops
     from simkernel.sim.snapshot import Snapshot
     from tui.stepper.story import Story
 
@@ -37,7 +37,7 @@ class Picture:
 
     Attributes:
         story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
-        beats: the places of the story up to here. begin: where it starts. stops: addresses at which one wants to halt.
+        stops: the places of the story up to here. begin: where it starts. breakpoints: their addresses.
         message: what the last action said; `failed`: that it could not be done. busy: something is under way.
         ready: False while what one wants to watch is still being made. from_lab: Esc leads back to the lab.
         dies: the kernel dies at the end of what history knows.
@@ -46,9 +46,9 @@ class Picture:
     story: Story
     look: Look
     title: str = ""
-    beats: Stops = field(default_factory=lambda: Stops([], [], 0, 0))
+    stops: Stops = field(default_factory=lambda: Stops([], [], 0, 0))
     begin: int = 0
-    stops: tuple[int, ...] = ()
+    breakpoints: tuple[int, ...] = ()
     message: str = ""
     failed: bool = False
     busy: str = ""

@@ -88,7 +88,7 @@ def demonstrate(function: str | None, variant: Variant, options: Options, say: C
         "site": narrator.site,
         "seed": options.seed,
         "protocol": variant.name,
-        "beats": narrator.beats,
+        "beats": narrator.stops,
         "trace": trace,
         "moment": start,
     }
@@ -216,7 +216,7 @@ def watch(simulation: Simulation, options: Options, say: Callable[[str], None]) 
     say(f"The first five bytes of {simulation.image.symbolize(narrator.site)}:")
     narrator.table(always=True)
     finish(narrator, options)
-    return {"site": narrator.site, "beats": narrator.beats}
+    return {"site": narrator.site, "beats": narrator.stops}
 
 
 def site_of_interest(simulation: Simulation) -> int:

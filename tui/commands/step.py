@@ -68,19 +68,19 @@ def command(
 
 
 def list_scenarios(as_json: bool) -> None:
-    """Each scenario's name, question, era and number of beats."""
+    """Each scenario's name, question, era and number of stops."""
     from lessons.scenarios import SCENARIOS
 
     if as_json:
         emit_json(
             [
-                {"name": one.name, "title": one.title, "question": one.question, "era": one.era, "beats": one.beats}
+                {"name": one.name, "title": one.title, "question": one.question, "era": one.era, "beats": one.stops}
                 for one in SCENARIOS.values()
             ]
         )
         return
     for one in SCENARIOS.values():
-        click.echo(f"{one.name:<12}{one.question} {one.beats} steps; {one.era}.")
+        click.echo(f"{one.name:<12}{one.question} {one.stops} steps; {one.era}.")
 
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:
@@ -139,13 +139,14 @@ def take_all(plain: Player, words: list[str] | None, lines: bool) -> list[str] |
 def exit_code(plain: Player, unattended: bool) -> int:
     """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
     from lessons.scenarios import SCENARIOS
+    from simkernel.events import Oopsed
 
     if plain.refused and unattended:
         return 2
     if not hasattr(plain, "stepper"):
         return 0
     scenario = plain.stepper.scenario
-    promised = scenario is None or scenario.ends_with == "Oopsed" or SCENARIOS.get(scenario.name) != scenario
+    promised = scenario is None or scenario.ends_with is Oopsed or SCENARIOS.get(scenario.name) != scenario
     return 1 if plain.stepper.simulation.outcome and not promised else 0
 
 

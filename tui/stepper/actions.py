@@ -42,11 +42,11 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action(
         "next", ("right", "space", "pagedown", "n"), "n", "Next",
-        "Go on until something happens to these five bytes.", MOVE, moves.next_beat,
+        "Go on until something happens to these five bytes.", MOVE, moves.next_stop,
     ),
     Action(
         "back", ("left", "pageup", "b"), "b", "Back",
-        "Undo the last step, exactly.", MOVE, moves.back_beat,
+        "Undo the last step, exactly.", MOVE, moves.back_stop,
     ),
     Action(
         "next-phase", ("enter", "p"), "p", "Next phase",

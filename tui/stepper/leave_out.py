@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from lessons import left_out
 from simkernel.errors import LearnerError
+from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Phase, phase_named
 from tui.stepper.missing import place_without
@@ -36,7 +37,7 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
         return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
     variant = scenario.options.protocol.without(name)
     options = replace(failure.simulation.options, protocol=variant)
-    changed = replace(scenario, options=options, near=(), moves=(), ends_with="Oopsed")
+    changed = replace(scenario, options=options, near=(), moves=(), ends_with=Oopsed)
     found = Stepper(failure.simulation, changed, stepper.site, failure.begin)
     _to_where_it_would_have_come(found, scenario.table.phase(name))
     return Ablation(found, _in_words(name, failure.died, scenario.options.model))
@@ -44,7 +45,7 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
 
 def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
     """To the step at which a phase that is left out would have begun, coming from the one before."""
-    stops = found.beats()
+    stops = found.stops()
     place = place_without(found.variant, phase, stops)
     before = [stop.place for stop in stops if place is not None and stop.place < place]
     found.goto(before[-1] if before else found.begin)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lessons.beats import Stop
-from simkernel.events import Event, ExceptionTaken, Int3Taken, SiteRan
+from lessons.stops import Stop
+from simkernel.events import ExceptionTaken, Int3Taken, SiteRan
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Park, Phase, SyncCores, Unpark, Variant, Write
 from simkernel.sim.narrate.events import cpus as cpu_names
 from simkernel.sim.snapshot import Snapshot
@@ -86,15 +86,7 @@ def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
     if oops is not None and oops.guard:
         ended = (event for event in reversed(log) if isinstance(event, ExceptionTaken) and event.cpu == oops.cpu)
         return next(ended, log[-1]).entry
-    cpu = getattr(log[-1], "cpu", -1)
-    at_the_site = ((event, _ran_at(event)) for event in reversed(log))
-    deadly = next((event for event, ran in at_the_site if ran == (cpu, stepper.site)), log[-1])
+    cpu = log[-1].cpu
+    ran = (event for event in reversed(log) if isinstance(event, SiteRan | Int3Taken) and event.cpu == cpu)
+    deadly = next((event for event in ran if event.at == stepper.site), log[-1])
     return next((stop.place for stop in reversed(stops) if stop.place <= deadly.entry), stepper.begin)
-
-
-def _ran_at(event: Event) -> tuple[int, int] | None:
-    """(CPU, site) of an event that says that a CPU ran what stands at one."""
-    match event:
-        case SiteRan(cpu=cpu, site=site) | Int3Taken(cpu=cpu, address=site):
-            return cpu, site
-    return None

@@ -1,4 +1,4 @@
-"""Actions that move in history: beats, phases, instructions, runs."""
+"""Actions that move in history: stops, phases, instructions, runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from simkernel.sim import breakpoints as bp
 from simkernel.sim.narrate import sentence
 from tui.stepper.missing import before_the_failure
 from tui.stepper.number import number
-from tui.stepper.stepper import A_BEAT, A_RUN, Outcome, Stepper
+from tui.stepper.stepper import A_RUN, A_STOP, Outcome, Stepper
 from tui.stepper.story.marks import no_addresses
 
 A_SLICE = 20_000  # instructions of a run between two looks whether one wants it to stop
@@ -21,14 +21,14 @@ def _idle(stepper: Stepper) -> None:
 
 
 def _nothing_more(stepper: Stepper) -> Outcome:
-    """Why no next beat came."""
+    """Why no next stop came."""
     outcome = stepper.simulation.outcome
     if stepper.stop_asked:
         return Outcome("Stopped, as you asked.")
     if outcome:
         said = f"Nothing moves any more: {outcome}. Go back, and look. {stepper.ending}".rstrip()
         return Outcome(said, error=not stepper.passed)
-    return Outcome(f"Nothing happened to this site in {A_BEAT:,} instructions.")
+    return Outcome(f"Nothing happened to this site in {A_STOP:,} instructions.")
 
 
 def _not_over(stepper: Stepper) -> None:
@@ -37,12 +37,12 @@ def _not_over(stepper: Stepper) -> None:
         raise LearnerError(stepper.ending)
 
 
-def next_beat(stepper: Stepper, argument: str) -> Outcome:
+def next_stop(stepper: Stepper, argument: str) -> Outcome:
     _not_over(stepper)
     return Outcome() if stepper.forward() else _nothing_more(stepper)
 
 
-def back_beat(stepper: Stepper, argument: str) -> Outcome:
+def back_stop(stepper: Stepper, argument: str) -> Outcome:
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.backward()
@@ -65,10 +65,10 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     if stepper.simulation.outcome:
-        stepper.goto(before_the_failure(stepper, stepper.beats()))
+        stepper.goto(before_the_failure(stepper, stepper.stops()))
         return Outcome()
     place, during = stepper.begin, ""
-    for stop in reversed(stepper.beats()):
+    for stop in reversed(stepper.stops()):
         if stop.place < here:
             if place > stepper.begin and stop.during != during:
                 break
@@ -151,10 +151,10 @@ def place(stepper: Stepper, argument: str) -> Outcome:
 
 
 def goto(stepper: Stepper, argument: str) -> Outcome:
-    """To a step: a beat's number, 0 for the start. Beyond the last one it goes on as far as needed."""
+    """To a step: a stop's number, 0 for the start. Beyond the last one it goes on as far as needed."""
     wanted = number(argument, "a step")
-    if wanted > MOST_BEATS:
-        raise LearnerError(f"a step is a number from 0 to {MOST_BEATS}")
+    if wanted > MOST_STEPS:
+        raise LearnerError(f"a step is a number from 0 to {MOST_STEPS}")
     start(stepper, "")
     for _ in range(wanted):
         if not stepper.forward():
@@ -162,7 +162,7 @@ def goto(stepper: Stepper, argument: str) -> Outcome:
     return Outcome()
 
 
-MOST_BEATS = 10_000
+MOST_STEPS = 10_000
 
 
 def start(stepper: Stepper, argument: str) -> Outcome:
@@ -177,4 +177,4 @@ def end(stepper: Stepper, argument: str) -> Outcome:
 
 def step_number(stepper: Stepper) -> int:
     """How many steps of the story lie behind one."""
-    return len(stepper.beats())
+    return len(stepper.stops())

@@ -1,6 +1,6 @@
 """A simulation and the ways to move in it: what every front end of the stepper holds, and nothing of a screen.
 
-One moves by *beats*: the events that change the story of the site that is looked at (`beats.py`). `backward` after
+One moves by *stops*: the events that change the story of the site that is looked at (`stops.py`). `backward` after
 `forward` is where one was. What a person asked for is answered by an `Outcome`; the new picture is `snapshot`.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.beats import Heard, Stop, Stops
 from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
 from lessons.scenarios import begin as begin_scenario
+from lessons.stops import Heard, Stop, Stops
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
@@ -24,7 +24,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
 
-A_BEAT = 400_000  # instructions of the clock after which a search for the next beat gives up
+A_STOP = 400_000  # instructions of the clock after which a search for the next stop gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
 
 GOING = "going there"  # what is told first of the way to a place
@@ -167,7 +167,7 @@ class Stepper:
         self._heard.hear(self.simulation.known_events, self.simulation.turns)
         return self._heard
 
-    def beats(self) -> Stops:
+    def stops(self) -> Stops:
         """The stops of the story so far, oldest first; the start of the story is none."""
         return self.heard().stops(self.begin, self.simulation.position)
 
@@ -177,10 +177,10 @@ class Stepper:
         return self.simulation.place > (self.begin, 0)
 
     @property
-    def known_beats(self) -> int:
-        """How many beats the scenario has, as long as nothing about it was changed; 0: not known."""
+    def known_stops(self) -> int:
+        """How many stops the scenario has, as long as nothing about it was changed; 0: not known."""
         scenario = self.scenario
-        return scenario.beats if scenario is not None and SCENARIOS.get(scenario.name) == scenario else 0
+        return scenario.stops if scenario is not None and SCENARIOS.get(scenario.name) == scenario else 0
 
     @property
     def dies(self) -> bool:
@@ -255,22 +255,22 @@ class Stepper:
         self.simulation.step(choice)
         self._note(first)
 
-    def forward(self, instructions: int = A_BEAT, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
-        """To the next beat for which `until` holds; False where the bound or an outcome comes first."""
+    def forward(self, instructions: int = A_STOP, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
+        """To the next stop for which `until` holds; False where the bound or an outcome comes first."""
         simulation = self.simulation
         first, end = simulation.logged, simulation.clock + instructions
-        beats = self.heard().beats_from(first)
+        rule = self.heard().rule_from(first)
         found = False
         while not found and not simulation.outcome and not self.stop_asked and simulation.clock < end:
-            met = [event for event in simulation.step() if beats.is_beat(event)]
+            met = [event for event in simulation.step() if rule.stops_at(event)]
             found = bool(met) and until(Stop(simulation.position, met[-1].during))
         self._note(first)
         return found
 
     def backward(self, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
-        """To the last beat before this place for which `until` holds, else to the start of the story (False)."""
+        """To the last stop before this place for which `until` holds, else to the start of the story (False)."""
         here = self.simulation.position + (self.simulation.place[1] > 0)
-        before = next((stop for stop in reversed(self.beats()) if stop.place < here and until(stop)), None)
+        before = next((stop for stop in reversed(self.stops()) if stop.place < here and until(stop)), None)
         self.goto(self.begin if before is None else before.place)
         return before is not None
 

@@ -65,8 +65,8 @@ class EventLine:
     sentence: str
 
     @property
-    def is_beat(self) -> bool:
-        return self.event.is_beat
+    def stop(self) -> bool:
+        return self.event.stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simkernel.errors import LearnerError
-from simkernel.events import Event
+from simkernel.events import CpuEvent, Event
 from simkernel.hw.observer import Observer
 from simkernel.hw.state import OpenRun
 from simkernel.kernel import KernelImage
@@ -48,21 +48,28 @@ class Light(Command):
 class Lit(Event):
     """A site is another now."""
 
-    is_beat: ClassVar[bool] = True
+    stop: ClassVar[bool] = True
     site: int
     on: bool
+
+    @property
+    def at(self) -> int:
+        return self.site
 
     def sentence(self, place: Callable[[int], str]) -> str:
         return f"The lamp at {place(self.site)} is {'on' if self.on else 'off'}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passed(Event):
+class Passed(CpuEvent):
     """A CPU has run the jump of a lamp that is on, for the `count`-th time since power-on."""
 
-    cpu: int
     site: int
     count: int
+
+    @property
+    def at(self) -> int:
+        return self.site
 
     def sentence(self, place: Callable[[int], str]) -> str:
         return f"CPU{self.cpu} passes the lamp at {place(self.site)}."

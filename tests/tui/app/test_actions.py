@@ -89,7 +89,7 @@ async def breakpoints(hand: Hand) -> None:
     await hand.do("break-event", "SyncEnded")
     await hand.do("break-function", "schedule")
     await hand.do("break-change", "vfs_read")
-    assert len(stepper.breakpoints) == 3 and len(hand.app.picture.stops if hand.app.picture else ()) == 1
+    assert len(stepper.breakpoints) == 3 and len(hand.app.picture.breakpoints if hand.app.picture else ()) == 1
     text = await hand.press("r")
     assert hand.app.picture is not None and hand.app.picture.message and not hand.app.picture.failed
     assert hand.app.picture.message[:40] in text and not stepper.finished
@@ -164,7 +164,7 @@ def test_a_scenario_has_the_same_events_on_the_screen_and_as_json(
     async def check(hand: Hand) -> None:
         text, stepper = hand.text(), hand.app.stepper
         events: list[object] = []
-        for _ in range(SCENARIOS[name].beats):
+        for _ in range(SCENARIOS[name].stops):
             before, text = text, await hand.press("right")
             assert text != before
             events += plain(stepper.passed)
@@ -323,13 +323,13 @@ async def by_itself(hand: Hand) -> None:
     await hand.press("A")
     assert hand.app.playing is not None and "any key stops it" in hand.text()
     ticking = hand.app.playing._task
-    await hand.until(lambda: len(hand.app.stepper.beats()) > 1)
+    await hand.until(lambda: len(hand.app.stepper.stops()) > 1)
     await hand.press("right")
-    steps = len(hand.app.stepper.beats())
+    steps = len(hand.app.stepper.stops())
     assert hand.app.playing is None and steps > 1
     await hand.until(lambda: ticking is not None and ticking.done())
     await hand.read()
-    assert len(hand.app.stepper.beats()) == steps
+    assert len(hand.app.stepper.stops()) == steps
 
 
 @check("look-at-site")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.tui.app.terminal import Terminal
 
-ANSWERS, BEATS, ALL = 12, 24, 60  # presses at most
+ANSWERS, STEPS, ALL = 12, 24, 60  # presses at most
 RIGHT, LEFT, ENTER, BACKSPACE = "\x1b[C", "\x1b[D", "\r", "\x7f"
 
 
@@ -56,7 +56,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
         pictures.append(newcomer.step(RIGHT, len(pictures)))
         if not trapped and "takes the int3" in pictures[-1]:
             trapped = len(pictures) - 1
-        assert len(pictures) <= BEATS + 1
+        assert len(pictures) <= STEPS + 1
     assert trapped and len(set(pictures)) == len(pictures)  # an int3 is taken, and every step changes the picture
 
     for step in range(len(pictures) - 2, trapped - 1, -1):

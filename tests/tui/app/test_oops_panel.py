@@ -16,7 +16,7 @@ from tui.stepper.story import story_of
 def picture() -> Picture:
     stepper = Stepper.start("recursion")
     apply(stepper, "run")
-    return Picture(story_of(stepper), Look(), beats=stepper.beats())
+    return Picture(story_of(stepper), Look(), stops=stepper.stops())
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -35,7 +35,7 @@ def test_the_scrub_bar_is_clicked_and_dragged() -> None:
         assert stepper.simulation.position == places[2]  # no button, no drag
         await hand.press("g")
         await hand.type("3")
-        assert "step 3" in await hand.press("enter") and stepper.snapshot.entry == stepper.beats()[-1].place
+        assert "step 3" in await hand.press("enter") and stepper.snapshot.entry == stepper.stops()[-1].place
 
     drive(check, size=WIDE, depth="all")
 
@@ -93,7 +93,7 @@ def test_a_cpu_is_clicked_and_the_focus_follows_what_happens_until_then() -> Non
         followed = set()
         for _ in range(8):
             text = await hand.press("right")
-            cpus = [event.cpu for event in hand.app.stepper.passed if hasattr(event, "cpu")]
+            cpus = [event.cpu for event in hand.app.stepper.passed if event.cpu is not None]
             if cpus:
                 followed.add(cpus[-1])
                 assert f"CPU{cpus[-1]} next:" in text

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lessons.scenarios import SCENARIOS
+from simkernel.events import Oopsed
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.panels import title
@@ -37,7 +38,7 @@ def assert_shows(text: str, snapshot: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("depth", ["story", "code", "all"])
-def test_every_beat_shows_what_the_snapshot_holds_and_goes_back_exactly(depth: str) -> None:
+def test_every_stop_shows_what_the_snapshot_holds_and_goes_back_exactly(depth: str) -> None:
     async def walk(hand: Hand) -> None:
         places = [hand.app.stepper.simulation.place]
         for _ in range(16):
@@ -54,9 +55,9 @@ def test_every_beat_shows_what_the_snapshot_holds_and_goes_back_exactly(depth: s
 def test_a_held_key_loses_nothing() -> None:
     async def walk(hand: Hand) -> None:
         await hand.press(*["right"] * 20)
-        assert len(hand.app.stepper.beats()) == 20
+        assert len(hand.app.stepper.stops()) == 20
         await hand.press(*["left"] * 7)
-        assert len(hand.app.stepper.beats()) == 13
+        assert len(hand.app.stepper.stops()) == 13
 
     drive(walk)
 
@@ -105,7 +106,7 @@ def test_while_a_story_is_made_ready_the_title_says_for_what_and_how_far_it_is()
     drive(check)
 
 
-@pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with == "Oopsed"])
+@pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with is Oopsed])
 def test_a_story_that_ends_in_an_oops_shows_its_answer_whole(name: str) -> None:
     stepper = Stepper.start(name)
     assert not apply(stepper, "end").error

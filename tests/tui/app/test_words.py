@@ -66,10 +66,10 @@ async def asked(hand: Hand, text: str) -> None:
 @pytest.mark.parametrize("scenario", list(SCENARIOS))
 def test_each_term_of_a_story_is_told_of(scenario: str) -> None:
     async def check(hand: Hand) -> None:
-        for beat in range(SCENARIOS[scenario].beats + 1):
+        for stop in range(SCENARIOS[scenario].stops + 1):
             text = hand.text()
-            assert not unexplained(text), (beat, unexplained(text), text)
-            if beat == 3:
+            assert not unexplained(text), (stop, unexplained(text), text)
+            if stop == 3:
                 await asked(hand, text)
             await hand.press("right")
 

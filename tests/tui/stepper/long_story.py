@@ -8,7 +8,7 @@ from tui.stepper.stepper import Stepper
 
 
 def long_story(events: int) -> Stepper:
-    """A stepper in the phase after sync 1, with so many events behind it; most are beats of its site."""
+    """A stepper in the phase after sync 1, with so many events behind it; most are stops of its site."""
     stepper = Stepper.start("one")
     for _ in range(3):
         apply(stepper, "next-phase")

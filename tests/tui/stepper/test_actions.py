@@ -85,7 +85,7 @@ def test_an_instruction_says_what_the_cpu_did(stepper: Stepper) -> None:
 
 def test_goto_start_and_end(stepper: Stepper) -> None:
     do(stepper, "goto", "7")
-    assert len(stepper.beats()) == 7
+    assert len(stepper.stops()) == 7
     place = stepper.simulation.place
     do(stepper, "start")
     assert stepper.simulation.position == stepper.begin
@@ -105,7 +105,7 @@ def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None
     assert "write tail" in do(stepper, "run").message and phase(stepper) == "write tail"
     do(stepper, "clear-breaks")
     do(stepper, "run")
-    assert len(stepper.beats()) == SCENARIOS["one"].beats
+    assert len(stepper.stops()) == SCENARIOS["one"].stops
     do(stepper, "break-event", "Int3Taken")
     assert "Int3Taken" in do(stepper, "run-back").message
     do(stepper, "clear-breaks")
@@ -213,7 +213,7 @@ def test_trace_and_untrace(stepper: Stepper) -> None:
 
 def test_another_machine(stepper: Stepper) -> None:
     stepper = on(do(stepper, "cpus", "3"))
-    assert len(stepper.snapshot.lanes) == 3 and not stepper.beats()
+    assert len(stepper.snapshot.lanes) == 3 and not stepper.stops()
     stepper = on(do(stepper, "model", "byte"))
     stepper = on(do(stepper, "policy", "late"))
     stepper = on(do(stepper, "seed", "4"))

@@ -77,7 +77,7 @@ def test_what_holds_is_of_the_site_that_is_looked_at(name: str) -> None:
             if function:
                 apply(stepper, "look-at", function)
             story = story_of(stepper)
-            assert is_so(story), (len(stepper.beats()), function, story.why.true_now, story.snapshot.site)
+            assert is_so(story), (len(stepper.stops()), function, story.why.true_now, story.snapshot.site)
         stepper.site = looked_at
         stepper.looked()
 

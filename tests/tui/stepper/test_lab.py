@@ -143,7 +143,7 @@ def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     lab = Lab()
     lab.explore()
     stepper = lab.watch()
-    assert stepper.title == "int3 without sync 1: torn" and not stepper.begun and not stepper.beats()
+    assert stepper.title == "int3 without sync 1: torn" and not stepper.begun and not stepper.stops()
     assert stepper.variant == lab.variant
     for _ in range(20):
         if apply(stepper, "next").message:

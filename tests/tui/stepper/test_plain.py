@@ -71,14 +71,14 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_text_and_json_are_the_same_steps_with_the_same_events(name: str) -> None:
-    """What is said is the same sentences; the events of the JSON are the log, and each beat of it is said."""
+    """What is said is the same sentences; the events of the JSON are the log, and each stop of it is said."""
     text = played(story(name), "r")
     stepper = Stepper.start(name)
     steps = [json.loads(one) for one in played(partial(Plain, stepper), "r", as_json=True)]
     assert [flat(paragraph) for paragraph in text[1:]] == [" ".join(step["said"]) for step in steps[1:]]
     events = [event for step in steps[1:] for event in step["events"]]
     assert events == plain([event for event in stepper.simulation.log if event.entry >= stepper.begin])
-    assert [step["step"] for step in steps] == list(range(SCENARIOS[name].beats + 1))
+    assert [step["step"] for step in steps] == list(range(SCENARIOS[name].stops + 1))
 
 
 def test_a_crash_of_our_own_leaves_a_report_with_the_moment(
@@ -92,7 +92,7 @@ def test_a_crash_of_our_own_leaves_a_report_with_the_moment(
     moment = re.search(r"moment: (\S+)", report.read_text(encoding="utf-8"))
     assert moment is not None
     opened = Stepper.open(moment[1])
-    assert len([event for event in opened.simulation.log if event.is_beat]) > 2
+    assert len([event for event in opened.simulation.log if event.stop]) > 2
 
 
 def test_lines_take_several_words_or_one_action_with_its_argument(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from lessons.beats import Beats, Heard
 from lessons.scenarios import SCENARIOS, answer_of
-from simkernel.events import BatchStarted, PlanEnded
+from lessons.stops import Heard, StopRule
+from simkernel.events import (
+    BatchStarted,
+    Oopsed,
+    PlanEnded,
+)
 from simkernel.sim.digest import state_digest
 from tui.stepper.actions import ACTIONS, action_named, apply
 from tui.stepper.stepper import Stepper
@@ -47,43 +51,43 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
         simulation = stepper.simulation
         fresh = Heard(stepper.site)
         fresh.hear(simulation.log)
-        assert list(stepper.beats()) == list(fresh.stops(stepper.begin, simulation.position))
-        beats = stepper.heard().beats_from(simulation.logged)
-        told = Beats(stepper.site)
+        assert list(stepper.stops()) == list(fresh.stops(stepper.begin, simulation.position))
+        rule = stepper.heard().rule_from(simulation.logged)
+        told = StopRule(stepper.site)
         for event in simulation.log:
-            told.is_beat(event)
+            told.stops_at(event)
         for event in simulation.known_events[len(simulation.log) :][:40]:
-            assert beats.is_beat(event) == told.is_beat(event)
+            assert rule.stops_at(event) == told.stops_at(event)
 
 
 def test_another_story_that_is_longer_is_heard_anew() -> None:
     stepper = Stepper.start("one")
     apply(stepper, "goto", "2")
     before = len(stepper.simulation.known_events)
-    assert stepper.beats()
+    assert stepper.stops()
     apply(stepper, "cpu-run", "1 7")
     assert len(stepper.simulation.known_events) < before
     while len(stepper.simulation.known_events) <= before:
         stepper.simulation.run(100_000)
     fresh = Heard(stepper.site)
     fresh.hear(stepper.simulation.log)
-    assert list(stepper.beats()) == list(fresh.stops(stepper.begin, stepper.simulation.position))
+    assert list(stepper.stops()) == list(fresh.stops(stepper.begin, stepper.simulation.position))
 
 
 def test_a_batch_of_other_sites_is_another_story() -> None:
-    """Turning the tracer off changes the call in ftrace_caller, too: no beat of vfs_read."""
+    """Turning the tracer off changes the call in ftrace_caller, too: no stop of vfs_read."""
     stepper = Stepper.start("off")
     apply(stepper, "end")
     while not stepper.simulation.task.idle:
         assert stepper.forward()
     log = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     others = [event for event in log if isinstance(event, BatchStarted) and stepper.site not in event.sites]
-    places = {stop.place for stop in stepper.beats()}
+    places = {stop.place for stop in stepper.stops()}
     assert others and not {event.entry + 1 for event in others} & places
     assert isinstance(log[-1], PlanEnded) and log[-1].entry + 1 in places
 
 
-@pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with == "Oopsed"])
+@pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with is Oopsed])
 def test_where_a_story_ends_in_an_oops_its_answer_is_said(name: str) -> None:
     stepper = Stepper.start(name)
     apply(stepper, "end")

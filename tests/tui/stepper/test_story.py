@@ -1,4 +1,4 @@
-"""The story of a place: marks, why, what was said; and that no beat hides another."""
+"""The story of a place: marks, why, what was said; and that no stop hides another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 
 from lessons.director import FAR, Director, Goes, Near, Through
 from lessons.scenarios import SCENARIOS, answer_of, begin
-from simkernel.events import BatchStarted, Event, Oopsed, SiteRan, SyncSent
+from simkernel.events import (
+    BatchStarted,
+    Event,
+    Int3Taken,
+    Oopsed,
+    SiteRan,
+    SyncSent,
+)
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
 from simkernel.kernel.layout import FRAME_SIZE, TASK_STACK_SIZE
@@ -27,7 +34,7 @@ WALKED = ("one", "cache-line", "naive", "all", "recursion", "off")
 
 @lru_cache
 def walk(name: str) -> list[Story]:
-    """The story of a scenario at its start and after each beat, to its end."""
+    """The story of a scenario at its start and after each stop, to its end."""
     return walked(Stepper.start(name))
 
 
@@ -35,24 +42,24 @@ def walked(stepper: Stepper) -> list[Story]:
     """The same of a stepper that stands at the start, and now stands at the end."""
     assert stepper.scenario is not None
     out = [story_of(stepper)]
-    for _ in range(stepper.scenario.beats):
+    for _ in range(stepper.scenario.stops):
         assert not apply(stepper, "next").error
         out.append(story_of(stepper))
     return out
 
 
 @pytest.mark.parametrize("name", WALKED)
-def test_the_beats_together_are_the_event_log(name: str) -> None:
+def test_the_stops_together_are_the_event_log(name: str) -> None:
     stepper = Stepper.start(name)
     events: list[Event] = []
     places: list[int] = []
-    for _ in range(SCENARIOS[name].beats):
+    for _ in range(SCENARIOS[name].stops):
         apply(stepper, "next")
         events += stepper.passed
         places.append(stepper.simulation.position)
     assert events == [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     assert [event.entry for event in events] == sorted(event.entry for event in events)
-    assert places == [stop.place for stop in stepper.beats()]
+    assert places == [stop.place for stop in stepper.stops()]
 
 
 @pytest.mark.parametrize("name", WALKED)
@@ -74,7 +81,7 @@ def test_a_sync_is_named_as_under_way_only_between_its_sending_and_its_end(name:
 
 
 @pytest.mark.parametrize("name", WALKED)
-def test_each_beat_says_something_else_and_changes_the_picture(name: str) -> None:
+def test_each_stop_says_something_else_and_changes_the_picture(name: str) -> None:
     stories = walk(name)
     for before, after in zip(stories, stories[1:], strict=False):
         assert after.said and after.said != before.said
@@ -279,7 +286,7 @@ def test_an_int3_has_a_reason_of_its_own_and_no_other_step_has() -> None:
 
 
 def test_an_int3_that_is_left_out_by_its_handler_is_not_said_to_be_done() -> None:
-    moves = (Through("sync 1"), Goes(1, "Int3Taken"))
+    moves = (Through("sync 1"), Goes(1, Int3Taken))
     options = replace(SCENARIOS["one"].options, protocol=Variant(INT3_2012))
     stepper = Stepper.start(replace(SCENARIOS["one"], options=options, near=(Near(1),), moves=moves))
     while not (why := story_of(stepper).why).event:

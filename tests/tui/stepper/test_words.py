@@ -38,7 +38,7 @@ def objects(scenario: str) -> Iterator[tuple[str, list[str]]]:
     said: list[str] = []
     plain = Plain(Stepper.start(scenario), said.append, as_json=True)
     plain.begin()
-    for _ in range(SCENARIOS[scenario].beats):
+    for _ in range(SCENARIOS[scenario].stops):
         for word in ("n", "?", "w", "f", "c0", "c1", "y", "at", "log"):
             plain.take(word)
     plain.take("b")

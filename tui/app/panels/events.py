@@ -10,7 +10,7 @@ from tui.app.text import Line, cut, heading, line
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     out = [heading("what happened, newest first", width, picture.marks.rule)]
     for one in reversed(picture.snapshot.events):
-        look = "" if one.is_beat else "dim"
+        look = "" if one.stop else "dim"
         out.append(cut(line((f"{one.event.entry:>7} ", "dim"), (picture.marks.plain(one.sentence), look)), width))
     return out
 

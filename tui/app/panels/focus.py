@@ -50,7 +50,7 @@ def code(picture: Picture, lane: Lane, width: int, rows: int) -> list[Line]:
 
 def code_line(picture: Picture, one: CodeLine) -> Line:
     marks = picture.marks
-    stop = marks.stop if one.address in picture.stops else " "
+    stop = marks.stop if one.address in picture.breakpoints else " "
     here = (marks.here, "here") if one.now else (" ", "")
     text = one.att if picture.look.syntax == "att" else one.intel
     if one.target:

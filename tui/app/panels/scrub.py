@@ -17,7 +17,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     first = picture.begin
     for at in range(cells):
         last = first_place(picture, at + 1, cells)
-        if found := picture.beats.within(first, last):
+        if found := picture.stops.within(first, last):
             bar[at] = (marks.up, "new") if found == "phase" else (marks.tick, "dim")
         first = last
     if picture.dies:

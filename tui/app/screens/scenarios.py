@@ -1,4 +1,4 @@
-"""The scenarios to start from: each with its question, who patches like this and when, and its number of beats."""
+"""The scenarios to start from: each with its question, who patches like this and when, and its number of stops."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Scenarios(ModalScreen[str | None]):
 
 def remark(one: Scenario) -> str:
     """Who patches like this, and how long it takes to watch."""
-    beats = f"{one.beats} steps, " if one.beats else ""
+    stops = f"{one.stops} steps, " if one.stops else ""
     era = one.era.partition(" (")[0]
     who = f"used by {era}" if era.startswith("nobody") else era
-    return f"{beats}{one.options.protocol.name}, {who}"
+    return f"{stops}{one.options.protocol.name}, {who}"

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lessons.beats import Stops
 from lessons.left_out import is_known, known, sentences
+from lessons.stops import Stops
 from simkernel.sim.snapshot import Patch, Snapshot
 from tui.stepper.missing import Missing, missing
 from tui.stepper.stepper import Stepper
@@ -43,7 +43,7 @@ class Story:
     """All that depth *story* shows of one place.
 
     Attributes:
-        heading: "vfs_read: nop -> call". step, steps: beats so far, and of the whole scenario (0: not known).
+        heading: "vfs_read: nop -> call". step, steps: stops so far, and of the whole scenario (0: not known).
         protocol, era: who patches like this, and when. phases: the bar. batch: "batch 3, 1 site", "" between batches.
         said: what has just happened, a sentence each. table: the five bytes. patcher: what the patching task waits for.
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
@@ -70,21 +70,21 @@ class Story:
     missing: Missing | None = None
 
 
-def story_of(stepper: Stepper, beats: Stops | None = None) -> Story:
-    """The story where a stepper stands. `beats` where they are known already."""
+def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
+    """The story where a stepper stands. `stops` where they are known already."""
     snapshot = stepper.snapshot
     patch = snapshot.patch
-    beats = stepper.beats() if beats is None else beats
-    gone = missing(stepper, beats)
+    stops = stepper.stops() if stops is None else stops
+    gone = missing(stepper, stops)
     return Story(
         heading=heading(snapshot),
-        step=len(beats),
-        steps=stepper.known_beats,
+        step=len(stops),
+        steps=stepper.known_stops,
         protocol=patch.variant.name,
         era=patch.protocol.era,
         phases=_phases(patch),
         batch=_batch(patch),
-        said=said(stepper, beats),
+        said=said(stepper, stops),
         table=table_of(snapshot),
         patcher=patcher_line(snapshot),
         why=why_of(snapshot, without(stepper)) if gone is None else why_of(snapshot, gone.phase.without, gone.phase),

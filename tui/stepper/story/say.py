@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from lessons.beats import Stop
+from lessons.stops import Stop
 from simkernel import events as ev
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.insn import INT3
@@ -33,17 +33,17 @@ _NUMBER = re.compile(r"\bbatch \d+")  # it counts what happened before the story
 _ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
-def said(stepper: Stepper, beats: Sequence[Stop]) -> tuple[str, ...]:
-    """The beat after which one stands, in words; nothing where one stands after none."""
+def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
+    """The stop after which one stands, in words; nothing where one stands after none."""
     place = stepper.simulation.position
-    if not beats or beats[-1].place != place or stepper.simulation.place[1]:
+    if not stops or stops[-1].place != place or stepper.simulation.place[1]:
         return ()
-    happened = beat_events(stepper, place)
-    before = beats[-2].place if len(beats) > 1 else stepper.begin
+    happened = stop_events(stepper, place)
+    before = stops[-2].place if len(stops) > 1 else stepper.begin
     texts = [_event(stepper, event) for event in happened[-2:]]
     reasons = [*_reason(stepper, happened[-1]), elsewhere(stepper, before, place)]
     broken = verdict_sentence(stepper.snapshot)
-    gone = missing(stepper, beats)
+    gone = missing(stepper, stops)
     if gone is not None and gone.place == place:
         texts += here_it_would(gone.phase, stepper.snapshot)
     if isinstance(happened[-1], ev.SiteStored):
@@ -57,11 +57,11 @@ def sentences(text: str) -> list[str]:
     return [one for one in _ENDS.split(text) if one]
 
 
-def beat_events(stepper: Stepper, place: int) -> list[ev.Event]:
-    """The beats of the site in the entry that ended at a place."""
+def stop_events(stepper: Stepper, place: int) -> list[ev.Event]:
+    """The stops of the site in the entry that ended at a place."""
     happened = stepper.events_from(place - 1, place)
-    beats = stepper.heard().beats_from(stepper.simulation.logged - len(stepper.events_from(place - 1)))
-    return [event for event in happened if beats.is_beat(event)]
+    rule = stepper.heard().rule_from(stepper.simulation.logged - len(stepper.events_from(place - 1)))
+    return [event for event in happened if rule.stops_at(event)]
 
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
@@ -86,7 +86,7 @@ def verdict_sentence(snapshot: Snapshot) -> str:
 
 def _reason(stepper: Stepper, event: ev.Event) -> list[str]:
     """What an event means for the five bytes."""
-    phase = _phase(stepper, getattr(event, "phase", "") or event.during)
+    phase = _phase(stepper, event.phase if isinstance(event, ev.PhaseEvent) else event.during)
     return REASONS.get(type(event), _none)(event, stepper, phase)
 
 
@@ -303,7 +303,7 @@ def _part(site: SiteView, kind: str, at: list[int]) -> str:
 
 
 def elsewhere(stepper: Stepper, first: int, last: int) -> str:
-    """What went on between two places that was no beat of this site: other sites' beats, else the time that passed."""
+    """What went on between two places that was no stop of this site: other sites' stops, else the time that passed."""
     others = stepper.events_from(first, last - 1)
     traps = sum(isinstance(event, ev.Int3Taken) for event in others)
     calls = sum(isinstance(event, ev.TraceWritten) for event in others)

@@ -1,8 +1,8 @@
-"""The places at which one stops: after the beats of the site that one looks at.
+"""The places at which a learner stops: after each event that changes the story of the site that is looked at.
 
-Which events are beats is a property of the events; of the interrupts an NMI is one, while the site's batch is under
+Which events are stops is a property of the events; of the interrupts an NMI is one, while the site's batch is under
 way. Those of another site are another story: where all functions change at once, hundreds of CPUs' steps lie between
-two beats of one site, and are summed up (`between`).
+two stops of one site, and are summed up (`between`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,11 @@ from simkernel.events import (
     BatchReleased,
     BatchStarted,
     Event,
-    Int3Claimed,
-    Int3Done,
-    Int3Taken,
     InterruptTaken,
     Oopsed,
     ParkAsked,
     Parked,
-    PieceRead,
     PlanEnded,
-    Settled,
-    SiteRan,
     SiteStored,
     SyncAnswered,
     SyncEnded,
@@ -41,7 +35,7 @@ OF_THE_BATCH = (BatchStarted, SiteStored, SyncSent, SyncAnswered, SyncEnded, Par
 
 
 class Stop(NamedTuple):
-    """A place in history after a beat, and the phase that the patching task is in there."""
+    """A place in history after a stop, and the phase that the patching task is in there."""
 
     place: int
     during: str
@@ -95,8 +89,8 @@ class Stops(Sequence[Stop]):
         return bisect_right(self._begun, self[-1].place) - bisect_left(self._begun, self[0].place)
 
 
-class Beats:
-    """Tells, event by event in the order of the log, whether each is a beat of one site's story.
+class StopRule:
+    """Tells, event by event in the order of the log, whether each is a stop of one site's story.
 
     `site` None: any site's.
     """
@@ -105,8 +99,8 @@ class Beats:
         self._site = site
         self.mine = mine or site is None  # the batch under way, or the last one, holds the site
 
-    def is_beat(self, event: Event) -> bool:
-        """True for a beat of this site, an NMI while it changes, the end of a plan, an oops."""
+    def stops_at(self, event: Event) -> bool:
+        """True for a stop of this site, an NMI while it changes, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
             self.mine = self._site in event.sites
         mine = self.mine
@@ -116,22 +110,18 @@ class Beats:
             return True
         if isinstance(event, InterruptTaken):
             return mine and event.vector == VECTOR_NMI
-        if not event.is_beat:
+        if not event.stop:
             return False
-        return mine if isinstance(event, OF_THE_BATCH) else self._site is None or self._here(event)
+        return mine if isinstance(event, OF_THE_BATCH) else self._site is None or is_at(event, self._site)
 
-    def _here(self, event: Event) -> bool:
-        match event:
-            case SiteRan(site=place) | TraceWritten(ip=place):
-                return place == self._site
-            case PieceRead(address=place) | Settled(address=place) | Int3Taken(address=place):
-                pass
-            case Int3Claimed(address=place) | Int3Done(address=place):
-                pass
-            case _:
-                return True
-        assert self._site is not None
-        return 0 <= place - self._site < MCOUNT_INSN_SIZE
+
+def is_at(event: Event, site: int) -> bool:
+    """False for what happens at another site, and for a trace line of another function; an oops is about every site."""
+    if isinstance(event, Oopsed):
+        return True
+    if event.at is None:
+        return not isinstance(event, TraceWritten)
+    return 0 <= event.at - site < MCOUNT_INSN_SIZE
 
 
 class News:
@@ -163,7 +153,7 @@ class Heard:
     def __init__(self, site: int | None) -> None:
         self.site = site
         self._news = News()
-        self._beats = Beats(self.site)
+        self._rule = StopRule(self.site)
         self._stops: list[Stop] = []
         self._begun: list[int] = []  # places where a phase begins
         self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
@@ -173,20 +163,20 @@ class Heard:
         if (turn := self._news.turned(turns)) is not None:
             self._forget_behind(turn)
         for at, event in self._news.new(known):
-            mine = self._beats.mine
-            if self._beats.is_beat(event):
+            mine = self._rule.mine
+            if self._rule.stops_at(event):
                 self._stop(Stop(event.entry + 1, event.during))
-            if self._beats.mine != mine:
+            if self._rule.mine != mine:
                 self._turns.append((at + 1, not mine))
 
     def _forget_behind(self, turn: Turn) -> None:
-        self._beats = self.beats_from(turn.events)
+        self._rule = self.rule_from(turn.events)
         del self._stops[bisect_right(self._stops, turn.place, key=_place) :]
         del self._begun[bisect_right(self._begun, turn.place) :]
         del self._turns[bisect_right(self._turns, turn.events, key=lambda one: one[0]) :]
 
     def _stop(self, stop: Stop) -> None:
-        """Several beats in one entry are one stop: the phase of the last one counts."""
+        """Several stops in one entry are one stop: the phase of the last one counts."""
         if self._stops and self._stops[-1].place == stop.place:
             self._stops.pop()
             if self._begun and self._begun[-1] == stop.place:
@@ -200,7 +190,7 @@ class Heard:
         first, last = (bisect_right(self._stops, place, key=_place) for place in (after, until))
         return Stops(self._stops, self._begun, first, last)
 
-    def beats_from(self, count: int) -> Beats:
+    def rule_from(self, count: int) -> StopRule:
         """What tells the events that come after the first `count` of those heard."""
         at = bisect_right(self._turns, count, key=lambda turn: turn[0])
-        return Beats(self.site, bool(at) and self._turns[at - 1][1])
+        return StopRule(self.site, bool(at) and self._turns[at - 1][1])

@@ -1,4 +1,4 @@
-"""One NOP -> CALL on two CPUs: at most 24 beats, each with a sentence that no other beat of it has."""
+"""One NOP -> CALL on two CPUs: at most 24 stops, each with a sentence that no other stop of it has."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from simkernel.sim.simulation import Simulation
 MOST = 24
 
 
-def beats_to_the_release(simulation: Simulation) -> list[Event]:
-    """The beats from here to the end of the batch that is about to be published."""
-    beats: list[Event] = []
-    while not any(isinstance(beat, BatchReleased) for beat in beats):
-        beats += [event for event in simulation.step() if event.is_beat]
-    return beats
+def stops_to_the_release(simulation: Simulation) -> list[Event]:
+    """The stops from here to the end of the batch that is about to be published."""
+    stops: list[Event] = []
+    while not any(isinstance(stop, BatchReleased) for stop in stops):
+        stops += [event for event in simulation.step() if event.stop]
+    return stops
 
 
 def changed(seed: int) -> tuple[Simulation, list[Event]]:
     """The change of one site while a CPU is about to come by."""
     one = SCENARIOS["one"]
     simulation = begin(replace(one, options=replace(one.options, seed=seed)))
-    return simulation, beats_to_the_release(simulation)
+    return simulation, stops_to_the_release(simulation)
 
 
 def begun(most: int) -> Iterator[tuple[Simulation, list[Event]]]:
@@ -42,13 +42,13 @@ def begun(most: int) -> Iterator[tuple[Simulation, list[Event]]]:
             return
 
 
-def test_a_change_of_one_site_is_told_in_few_beats() -> None:
-    for simulation, beats in begun(8):
-        assert len(beats) <= MOST
-        texts = [sentence(beat, simulation.image, simulation.task.poke.protocol) for beat in beats]
-        assert len(set(texts)) == len(beats)
+def test_a_change_of_one_site_is_told_in_few_stops() -> None:
+    for simulation, stops in begun(8):
+        assert len(stops) <= MOST
+        texts = [sentence(stop, simulation.image, simulation.task.poke.protocol) for stop in stops]
+        assert len(set(texts)) == len(stops)
 
 
 def test_one_of_them_is_an_int3_that_a_cpu_took() -> None:
-    _, beats = changed(SCENARIOS["one"].options.seed)
-    assert any(isinstance(beat, Int3Taken) for beat in beats)
+    _, stops = changed(SCENARIOS["one"].options.seed)
+    assert any(isinstance(stop, Int3Taken) for stop in stops)
