@@ -14,7 +14,7 @@ class OurError(SimkernelError):
 
 
 class GuestError(SimkernelError):
-    """The guest did what no guest may do (a triple fault, a run past its bound): an outcome, not a defect (1)."""
+    """The guest did what no guest may do (a triple fault, a run past its bound): its end, not a defect (1)."""
 
 
 class LearnerError(SimkernelError):

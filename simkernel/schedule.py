@@ -1,7 +1,7 @@
 """Choices and commands: the two kinds of history entry; and the schedules, which make choices.
 
-A *choice* says who moves next and how. A *command* is what a person or a script asked for. Nothing else changes
-the state of a simulation. A schedule looks at the machine through `Lanes`, draws from a random state that is a
+A *choice* says what moves next and how. A *command* is what a person or a script asked for. Nothing else changes
+the state of a simulation. A schedule looks at the machine through `Candidates`, draws from a random state that is a
 plain integer, and so can be copied, compared and replayed.
 """
 
@@ -17,7 +17,7 @@ QUANTUM = 2_000  # the most instructions that a CPU runs in one choice
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """CPU `cpu` runs `n` instructions; HLT, an exception or an outcome ends it early, the rest is idle time."""
+    """CPU `cpu` runs `n` instructions; HLT, an exception or a halt ends it early, the rest is idle time."""
 
     cpu: int
     n: int = 1
@@ -57,15 +57,15 @@ Choice = Run | Read | Settle | Act | Nmi
 
 
 class Policy(Enum):
-    """How a run settles uncertain bytes: at once, not before it must, or as the seed decides."""
+    """How a run settles pending bytes: at once, not before it must, or as the seed decides."""
 
     EARLY = "early"
     LATE = "late"
     SEEDED = "seeded"
 
 
-class Lanes(Protocol):
-    """What a schedule may know of the machine."""
+class Candidates(Protocol):
+    """What a schedule may know of those that can move: the CPUs and the patching task."""
 
     @property
     def cpus(self) -> Sequence[int]:
@@ -80,7 +80,7 @@ class Lanes(Protocol):
         """True where the CPU is halted and nothing would wake it."""
         ...
 
-    def patcher_ready(self) -> bool:
+    def task_ready(self) -> bool:
         """True where the patching task has an action that it can take."""
         ...
 
@@ -117,7 +117,7 @@ class ScheduleState(NamedTuple):
 class Schedule(Protocol):
     """Makes one choice at a time; a pure function of its state and the machine."""
 
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+    def choose(self, state: ScheduleState, candidates: Candidates) -> tuple[Choice, ScheduleState]:
         """The next choice, and the state after it."""
         ...
 
@@ -126,39 +126,39 @@ class Schedule(Protocol):
 class RoundRobin:
     """CPU0, CPU1, ..., the patching task, and again; `quantum` instructions each, `patch_quantum` during a batch.
 
-    A CPU that sleeps is passed over while another lane can move.
+    A CPU that sleeps is passed over while another candidate can move.
     """
 
     policy: Policy = Policy.SEEDED
     quantum: int = QUANTUM
     patch_quantum: int = 1
 
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+    def choose(self, state: ScheduleState, candidates: Candidates) -> tuple[Choice, ScheduleState]:
         """The choice of the one whose turn it is."""
         if state.pending:
             return state.pending[0], state._replace(pending=state.pending[1:])
-        cpus = lanes.cpus
+        cpus = candidates.cpus
         count = len(cpus)
         for turn in range(state.turn, state.turn + count + 1):
-            lane = turn % (count + 1)
-            if lane < count and not lanes.idle(cpus[lane]):
+            number = turn % (count + 1)
+            if number < count and not candidates.idle(cpus[number]):
                 break
-            if lane == count and lanes.patcher_ready():
+            if number == count and candidates.task_ready():
                 return Act(), ScheduleState(state.random, 0)
         else:
-            lane = state.turn % count
-        quantum = self.patch_quantum if lanes.patching() else self.quantum
-        state = ScheduleState(state.random, lane + 1)
-        return run_choice(lanes, cpus[lane], quantum, self.policy, state, read_odds=0)
+            number = state.turn % count
+        quantum = self.patch_quantum if candidates.patching() else self.quantum
+        state = ScheduleState(state.random, number + 1)
+        return run_choice(candidates, cpus[number], quantum, self.policy, state, read_odds=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """A lane drawn at random each time, a random number of instructions up to the quantum.
+    """A candidate drawn at random each time, a random number of instructions up to the quantum.
 
     `patch_quantum` bounds it while a batch is under way, where the order of things is what one wants to see.
     `nmi_odds` of 65,536 choices are NMIs; `read_odds` of 256 choices at a changing site stop within the instruction;
-    of 256 times that its lane is drawn, the patching task acts `act_odds` times and leaves the rest to a CPU.
+    of 256 times that it is drawn, the patching task acts `act_odds` times and leaves the rest to a CPU.
     """
 
     policy: Policy = Policy.SEEDED
@@ -168,36 +168,36 @@ class Seeded:
     read_odds: int = 96
     act_odds: int = 256
 
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
+    def choose(self, state: ScheduleState, candidates: Candidates) -> tuple[Choice, ScheduleState]:
         """A choice drawn from the random state."""
         if state.pending:
             return state.pending[0], state._replace(pending=state.pending[1:])
         bits, random = draw(state.random)
         state = state._replace(random=random)
-        count = len(lanes.cpus)
-        ready = lanes.patcher_ready()
-        lane = (bits & 0xFFFF) % (count + ready)
-        if lane == count:
+        count = len(candidates.cpus)
+        ready = candidates.task_ready()
+        number = (bits & 0xFFFF) % (count + ready)
+        if number == count:
             if bits >> 56 < self.act_odds:
                 return Act(), state
-            lane = (bits >> 48 & 0xFF) % count
-        cpu = lanes.cpus[lane]
+            number = (bits >> 48 & 0xFF) % count
+        cpu = candidates.cpus[number]
         if self.nmi_odds and (bits >> 16 & 0xFFFF) < self.nmi_odds:
             return Nmi(cpu), state
-        quantum = self.patch_quantum if lanes.patching() else self.quantum
+        quantum = self.patch_quantum if candidates.patching() else self.quantum
         if quantum > 1:
             quantum = 1 + (bits >> 32) % quantum
-        return run_choice(lanes, cpu, quantum, self.policy, state, self.read_odds)
+        return run_choice(candidates, cpu, quantum, self.policy, state, self.read_odds)
 
 
 def run_choice(
-    lanes: Lanes, cpu: int, quantum: int, policy: Policy, state: ScheduleState, read_odds: int
+    candidates: Candidates, cpu: int, quantum: int, policy: Policy, state: ScheduleState, read_odds: int
 ) -> tuple[Choice, ScheduleState]:
     """CPU `cpu` moves: what it settles or reads first, by the policy, then at most `quantum` instructions."""
-    n = min(quantum, lanes.limit(cpu))
+    n = min(quantum, candidates.limit(cpu))
     choices: list[Choice] = []
     random = state.random
-    cells = lanes.unsettled_at_rip(cpu) if policy is not Policy.LATE else ()
+    cells = candidates.unsettled_at_rip(cpu) if policy is not Policy.LATE else ()
     if not cells and not read_odds:
         return Run(cpu, n), state
     if cells and policy is Policy.EARLY:
@@ -206,7 +206,7 @@ def run_choice(
         for cell in cells:
             bits, random = draw(random)
             choices.extend([Settle(cpu, cell)] * (bits & 1))
-    if read_odds and policy is Policy.SEEDED and (left := lanes.readable(cpu)):
+    if read_odds and policy is Policy.SEEDED and (left := candidates.readable(cpu)):
         bits, random = draw(random)
         if bits & 0xFF < read_odds:
             return Read(cpu, 1 + (bits >> 8) % left), state._replace(random=random)

@@ -47,7 +47,7 @@ def assemble(
         ibt: define CONFIG_X86_KERNEL_IBT, so that functions begin with endbr64.
         sites: False leaves out every `call __fentry__`, for comparison.
         core: how many of the sources are ours, before those of a learner; their errors are put in a learner's words.
-        watch: is told each statement of a learner's before Keystone gets it.
+        watch: is called with each statement of a learner's before Keystone gets it.
 
     Raises:
         KernelSourceError: lines are wrong; it names file and line of each.

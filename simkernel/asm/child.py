@@ -76,7 +76,7 @@ def assemble_in_child(
         raise (stuck_at(err) if stuck else None) or LearnerError(
             f"{sources[-1][0]}: {ended}; make it smaller {limits}"
         ) from None
-    if answer["outcome"] == "memory":
+    if answer["kind"] == "memory":
         raise LearnerError(
             f"{sources[-1][0]}: it takes more than {MEMORY_LIMIT >> 20} MiB to assemble; make it smaller"
         )
@@ -103,7 +103,7 @@ def watch(statement: Statement | None) -> None:
 
 
 def _result(answer: dict[str, Any]) -> Assembly:
-    match answer["outcome"]:
+    match answer["kind"]:
         case "assembly":
             symbols = tuple(Symbol(*fields) for fields in answer["symbols"])
             text, data = base64.b64decode(answer["text"]), base64.b64decode(answer["data"])
@@ -118,7 +118,7 @@ def _result(answer: dict[str, Any]) -> Assembly:
 def answer_of(assembly: Assembly) -> dict[str, Any]:
     """An assembly as JSON can hold it."""
     return {
-        "outcome": "assembly",
+        "kind": "assembly",
         "base": assembly.base,
         "text": base64.b64encode(assembly.text).decode(),
         "data_base": assembly.data_base,
@@ -131,13 +131,13 @@ def answer_of(assembly: Assembly) -> dict[str, Any]:
 def answer_of_error(error: Exception) -> dict[str, Any]:
     """An error as JSON can hold it."""
     if isinstance(error, MemoryError):
-        return {"outcome": "memory"}
+        return {"kind": "memory"}
     if isinstance(error, KernelSourceError):
-        return {"outcome": "source", "file": error.file, "line": error.line, "message": error.message}
+        return {"kind": "source", "file": error.file, "line": error.line, "message": error.message}
     if isinstance(error, LearnerError):
-        return {"outcome": "learner", "message": str(error)}
+        return {"kind": "learner", "message": str(error)}
     message = str(error) if isinstance(error, SimkernelError) else "".join(traceback.format_exception(error)[-4:])
-    return {"outcome": "ours", "message": message}
+    return {"kind": "ours", "message": message}
 
 
 def limit_resources(seconds: float) -> None:

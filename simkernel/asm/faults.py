@@ -1,4 +1,4 @@
-"""The errors of a source, gathered: a learner is told all of them in one run."""
+"""The errors of a source, gathered: a learner sees all of them in one run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from simkernel.errors import KernelSourceError, LearnerError
 
-MAX_TOLD = 100
+MAX_SHOWN = 100
 
 
 class Unfinished(KernelSourceError):
@@ -41,8 +41,8 @@ class Faults:
 
     @property
     def full(self) -> bool:
-        """True when more are known than will be told."""
-        return len(self.lines) > MAX_TOLD
+        """True when more are known than will be shown."""
+        return len(self.lines) > MAX_SHOWN
 
     def places(self) -> set[tuple[str, int]]:
         """File and line of each error of a line."""
@@ -52,14 +52,14 @@ class Faults:
         """Raise what was gathered, if anything.
 
         Raises:
-            KernelSourceError: with file and line of the first error; the others follow in its text, MAX_TOLD in all.
+            KernelSourceError: with file and line of the first error; the others follow in its text, MAX_SHOWN in all.
             LearnerError: no line is wrong, but a file as a whole cannot be used.
         """
         order = {file: index for index, file in enumerate(self.files)}
         found = sorted(self.lines.values(), key=lambda e: (order.get(e.file, len(order)), e.line))
         more = [str(error) for error in found[1:]] + self.whole
-        if len(more) >= MAX_TOLD:
-            more = [*more[: MAX_TOLD - 1], f"and {len(more) - MAX_TOLD + 1} more"]
+        if len(more) >= MAX_SHOWN:
+            more = [*more[: MAX_SHOWN - 1], f"and {len(more) - MAX_SHOWN + 1} more"]
         if found:
             raise KernelSourceError(found[0].file, found[0].line, "\n".join([found[0].message, *more]))
         if self.whole:

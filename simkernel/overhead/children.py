@@ -22,10 +22,10 @@ from simkernel.overhead import code, native
 from simkernel.overhead.patching import GIVE_UP, check
 from simkernel.protocol import Variant
 
-MOST_SECONDS = 55.0  # an experiment that takes longer is told to end
+MOST_SECONDS = 55.0  # an experiment that takes longer is asked to end
 MOST_CYCLES = 1_000_000_000  # changes of a site: more than any process here comes to
 MOST_SAMPLES = 1_000_000  # changes of one byte whose delays are kept
-GRACE = 5.0  # seconds until a child that has been told is killed
+GRACE = 5.0  # seconds until a child that was asked is killed
 UNCLAIMED, STUCK = "unclaimed int3", "stuck"
 MODULE = "simkernel.overhead.patching"
 Show = Callable[[int], None]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 STOP, PASSES, WRONG, TRAPS, EMULATE, UNCLAIMED, BEGUN, RAN = 0x0, 0x8, 0x10, 0x18, 0x20, 0x28, 0x30, 0x40
 HLT = 0xF4
-"""Not allowed to a process: whoever runs astray into it dies of SIGSEGV, wherever in it he lands."""
+"""Not allowed to a process: a thread that jumps into it dies of SIGSEGV, wherever in it it lands."""
 
 Line = tuple[str, str]
 

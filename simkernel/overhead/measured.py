@@ -5,7 +5,7 @@ code fits a first cache of 32 KiB; *cold*, so many that it is some twenty times 
 calls has the default kernel's counted mix of instructions (`mix.py`). In each round every variant is put down once, at
 an alignment of its own, in an order of its own; the difference to the functions without a site is taken within the
 round. SETS of bodies take turns: a site moves the body behind it, and how one set happens to lie then can make it
-slower or faster. So a set is one observation, the median of its rounds; of the sets the median is told, with an
+slower or faster. So a set is one observation, the median of its rounds; of the sets the median is shown, with an
 interval by bootstrap (percentiles, CONFIDENCE).
 
 The same code is measured against itself too. What it differs from itself is noise: a difference whose interval holds 0,

@@ -81,7 +81,7 @@ def _count(word: ctypes.c_uint64) -> None:
 
 def patch(protocol: Protocol, cycles: int, straddle: bool, data: int) -> bool:
     """Change the site so many times, to and fro, while a thread on another CPU runs it; False: its loop did not end."""
-    runner, patcher = native.two_cpus()
+    runner, writer = native.two_cpus()
     sync = native.Membarrier().sync
     space = native.Executable(SPACE, code.HLT)
     at = MIDDLE + (LINE - code.SITE - 2 if straddle else 16 - code.SITE)
@@ -94,7 +94,7 @@ def patch(protocol: Protocol, cycles: int, straddle: bool, data: int) -> bool:
     )
     give_up = native.word(data + GIVE_UP)
     thread = native.on_cpu(runner, partial(native.function(loop, None, ctypes.c_void_p), data))
-    native.pin(patcher)
+    native.pin(writer)
     while not native.word(data + code.PASSES).value:
         pass  # the loop runs before the first change
     for cycle in range(cycles):
@@ -109,13 +109,13 @@ def patch(protocol: Protocol, cycles: int, straddle: bool, data: int) -> bool:
 
 def delays(count: int, data: int) -> list[tuple[int, int]]:
     """One byte changed so often, without any sync: (ticks until the other CPU ran it, its passes meanwhile) of each."""
-    runner, patcher = native.two_cpus()
+    runner, writer = native.two_cpus()
     space = native.Executable(SPACE, code.HLT)
     spin = space.put(0, code.bytes_of(code.SPIN))
     delay = space.put(HANDLER_AT, code.bytes_of(code.DELAY))
     samples = (ctypes.c_uint64 * (2 * count))()
     thread = native.on_cpu(runner, partial(native.function(spin, None, ctypes.c_void_p), data))
-    native.pin(patcher)
+    native.pin(writer)
     while not native.word(data + code.PASSES).value:
         pass
     arguments = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64)
@@ -145,7 +145,7 @@ def main() -> None:
     except LearnerError as error:
         answer["refused"] = str(error)
     print(json.dumps(answer), flush=True)
-    os._exit(0)  # a thread that ran astray is not waited for
+    os._exit(0)  # nobody waits for a thread that ran elsewhere
 
 
 if __name__ == "__main__":

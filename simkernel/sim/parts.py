@@ -24,7 +24,7 @@ Kind = TypeVar("Kind")
 
 
 class Parts:
-    """The parts; to a schedule they say what it may know (`schedule.Lanes`).
+    """The parts; to a schedule they say what it may know (`schedule.Candidates`).
 
     Attributes:
         kernel: on its machine.
@@ -67,7 +67,7 @@ class Parts:
         """True once every CPU runs tasks."""
         return all(self.kernel.percpu.read(cpu, layout.PCPU_ONLINE) for cpu in self._all_cpus)
 
-    # --- schedule.Lanes ---------------------------------------------------------------------------------------------
+    # --- schedule.Candidates ---------------------------------------------------------------------------------------
 
     @property
     def cpus(self) -> Sequence[int]:
@@ -79,7 +79,7 @@ class Parts:
     def idle(self, cpu: int) -> bool:
         return self.machine.asleep(cpu)
 
-    def patcher_ready(self) -> bool:
+    def task_ready(self) -> bool:
         return self.task.ready()
 
     def patching(self) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from simkernel.asm import keystone
 from simkernel.asm.child import answer_of_error, stuck_at
-from simkernel.asm.faults import MAX_TOLD, Faults
+from simkernel.asm.faults import MAX_SHOWN, Faults
 from simkernel.asm.macros import Expander
 from simkernel.asm.source import statements
 from simkernel.asm.unit import Unit
@@ -145,8 +145,8 @@ def test_the_number_of_errors_told_has_a_bound() -> None:
     with pytest.raises(KernelSourceError) as caught:
         assemble(with_body("\n".join(f"bogus{i} %rax" for i in range(200))))
     told = str(caught.value).split("\n")
-    assert len(told) == MAX_TOLD + 1
-    assert told[-1] == f"and {200 - MAX_TOLD} more"
+    assert len(told) == MAX_SHOWN + 1
+    assert told[-1] == f"and {200 - MAX_SHOWN} more"
     with pytest.raises(KernelSourceError) as caught:
         assemble(with_body(".rept 10000\nbogus %rax\n.endr"))
     assert str(caught.value) == "body.S:6: Keystone cannot assemble 'bogus %rax': invalid mnemonic"
@@ -187,11 +187,11 @@ def test_a_line_that_keystone_does_not_come_back_from_is_named() -> None:
 
 
 def test_every_exception_in_the_child_becomes_an_answer() -> None:
-    for error, outcome in (
+    for error, kind in (
         (RecursionError("deep"), "ours"),
         (MemoryError(), "memory"),
         (LearnerError("x"), "learner"),
     ):
-        assert answer_of_error(error)["outcome"] == outcome
+        assert answer_of_error(error)["kind"] == kind
     with pytest.raises(LearnerError, match="nested more than"):
         assemble_in_child(with_body(".long " + "(" * 400 + "1" + ")" * 400))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simkernel.hw.fetch import FetchModel
-from simkernel.schedule import Choice, Lanes, Nmi, Policy, ScheduleState, Seeded
+from simkernel.schedule import Candidates, Choice, Nmi, Policy, ScheduleState, Seeded
 from simkernel.sim.simulation import Simulation
 from tests.stress.coverage import GAPS, STILL, gap_now
 
@@ -37,22 +37,22 @@ def late(setting: Like) -> bool:
 
 
 class Awake:
-    """Lanes without the CPUs that sleep, unless all do: nothing comes to be by a turn of theirs but time.
+    """Candidates without the CPUs that sleep, unless all do: nothing comes to be by a turn of theirs but time.
 
     `favoured`: a CPU that is drawn as often as all others together; then the patching task is not drawn at all.
     """
 
-    def __init__(self, lanes: Lanes, favoured: int | None = None) -> None:
-        self.cpus = [cpu for cpu in lanes.cpus if not lanes.idle(cpu)] or list(lanes.cpus)
+    def __init__(self, candidates: Candidates, favoured: int | None = None) -> None:
+        self.cpus = [cpu for cpu in candidates.cpus if not candidates.idle(cpu)] or list(candidates.cpus)
         if favoured in self.cpus:
             self.cpus += [favoured] * (len(self.cpus) - 2)
         self._held = favoured is not None
-        self._lanes = lanes
-        self.idle, self.limit, self.readable = lanes.idle, lanes.limit, lanes.readable
-        self.patching, self.unsettled_at_rip = lanes.patching, lanes.unsettled_at_rip
+        self._candidates = candidates
+        self.idle, self.limit, self.readable = candidates.idle, candidates.limit, candidates.readable
+        self.patching, self.unsettled_at_rip = candidates.patching, candidates.unsettled_at_rip
 
-    def patcher_ready(self) -> bool:
-        return not self._held and self._lanes.patcher_ready()
+    def task_ready(self) -> bool:
+        return not self._held and self._candidates.task_ready()
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,15 @@ class Pace:
         self._here, self._left = "", 0
         self._nmis: list[int] = []  # who is to get one
 
-    def choose(self, state: ScheduleState, lanes: Lanes) -> tuple[Choice, ScheduleState]:
-        if not lanes.patching():
-            return self._paces.otherwise.choose(state, lanes)
+    def choose(self, state: ScheduleState, candidates: Candidates) -> tuple[Choice, ScheduleState]:
+        if not candidates.patching():
+            return self._paces.otherwise.choose(state, candidates)
         if not self._paces.dwells or not self._dwells():
-            return self._paces.patching.choose(state, Awake(lanes))
+            return self._paces.patching.choose(state, Awake(candidates))
         self._left -= 1
         if self._nmis and self._left <= self._nmi_at and not state.pending:
             return Nmi(self._nmis.pop()), state
-        return self._paces.dwelling.choose(state, Awake(lanes, self._cpu))
+        return self._paces.dwelling.choose(state, Awake(candidates, self._cpu))
 
     def _dwells(self) -> bool:
         """True where the batch is in the gap that it is to dwell in, and what it waits for has not come."""
