@@ -94,9 +94,9 @@ def by_name(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node).startswith(("getattr(event,", "hasattr(event,")):
             yield node.lineno
-        if isinstance(node, ast.Compare):
-            if any(isinstance(one, ast.Constant) and one.value in kinds for one in ast.walk(node)):
-                yield node.lineno
+        constants = (one for one in ast.walk(node) if isinstance(one, ast.Constant))
+        if isinstance(node, ast.Compare) and any(one.value in kinds for one in constants):
+            yield node.lineno
 
 
 def test_what_the_search_for_names_finds() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
@@ -81,13 +80,13 @@ def test_the_way_back_can_be_cancelled() -> None:
 
 
 @pytest.fixture
-def traced() -> Iterator[Simulation]:
+def traced() -> Simulation:
     """A simulation in which vfs_read has become a call, with the way there in its history."""
     simulation = Simulation.boot(Options(cpus=2, seed=5))
     simulation.do(SetFilter("filter", "vfs_read"))
     simulation.do(SetTracer("function"))
     assert simulation.settle_down()
-    yield simulation
+    return simulation
 
 
 def test_going_back_and_ahead_keeps_state_and_log(traced: Simulation) -> None:

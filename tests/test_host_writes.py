@@ -220,6 +220,6 @@ def test_a_write_that_nobody_told_of_is_found(watch: Watch, monkeypatch: pytest.
         return publish(self, entries)
 
     monkeypatch.setattr(TextPoke, "act", meddling)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError):  # noqa: PT012  within so many steps
         for _ in range(200):
             check_step(simulation, watch)

@@ -56,12 +56,12 @@ WRONG_OPTIONS: tuple[tuple[str, Any], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name, value", WRONG_OPTIONS, ids=str)
+@pytest.mark.parametrize(("name", "value"), WRONG_OPTIONS, ids=str)
 def test_an_option_of_another_type_or_beyond_its_range_is_named(text: str, name: str, value: object) -> None:
     assert name in refused(rewritten(text, options={name: value}))
 
 
-@pytest.mark.parametrize("name, value", WRONG_OPTIONS, ids=str)
+@pytest.mark.parametrize(("name", "value"), WRONG_OPTIONS, ids=str)
 def test_a_simulation_takes_no_such_options_either(name: str, value: Any) -> None:
     with pytest.raises(LearnerError, match=name):
         Options(**{name: value}).validate()

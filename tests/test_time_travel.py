@@ -201,7 +201,7 @@ def test_a_part_that_is_not_put_back_is_noticed(monkeypatch: pytest.MonkeyPatch,
     quick = settings(
         max_examples=200, stateful_step_count=30, phases=(Phase.generate,), derandomize=True, database=None
     )
-    with pytest.raises(Exception):  # noqa: B017  a wrong state shows in the digest, or breaks the engine itself
+    with pytest.raises(Exception):  # noqa: B017, PT011  a wrong state shows in the digest, or breaks the engine itself
         run_state_machine_as_test(Walk, settings=quick)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -184,7 +183,7 @@ def test_what_is_finished_between_two_heads_is_what_all_that_can_be_read_has(
 
 
 @pytest.fixture
-def traced(stack_type: None) -> Iterator[tuple[Simulation, int]]:
+def traced(stack_type: None) -> tuple[Simulation, int]:
     """A kernel that traces vfs_read, and a finished record of it made one of the second type."""
     simulation = Simulation.boot(Options(cpus=1, seed=2))
     simulation.do(SetFilter("filter", "vfs_read"))
@@ -196,7 +195,7 @@ def traced(stack_type: None) -> Iterator[tuple[Simulation, int]]:
     memory.write(at + layout.REC_OWN, (96).to_bytes(4, "little") + (3).to_bytes(2, "little") + ip.to_bytes(8, "little"))
     word = memory.read_u32(at + layout.REC_FLAGS) | NUMBER << 4
     memory.write(at + layout.REC_FLAGS, word.to_bytes(4, "little"))
-    yield simulation, ip
+    return simulation, ip
 
 
 def test_snapshot_trace_and_narration_show_it(traced: tuple[Simulation, int]) -> None:

@@ -348,8 +348,7 @@ def substitute(text: str, names: Mapping[str, int | str], aliases: Mapping[str, 
         return NAME.sub(put, text)
     parts = STRING.split(text)
     strings = STRING.findall(text)
-    out = "".join(NAME.sub(put, part) + (strings[i] if i < len(strings) else "") for i, part in enumerate(parts))
-    return out
+    return "".join(NAME.sub(put, part) + (strings[i] if i < len(strings) else "") for i, part in enumerate(parts))
 
 
 def nearest(name: str, known: Sequence[str] | dict[str, int] | set[str]) -> str:

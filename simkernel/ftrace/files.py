@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -197,10 +198,8 @@ class Filter(Opened):
     def release(self) -> Commands:
         """`ftrace_regex_release()`: the hash becomes the ops' own, whatever others have made of that meanwhile."""
         if self._parser.loaded:
-            try:
+            with suppress(TracefsError):  # nobody hears of it
                 self._process()
-            except TracefsError:
-                pass  # nobody hears of it
         if not self._writes:
             return ()
         if self._append and not np.array_equal(self._now(), self._start):

@@ -16,6 +16,6 @@ def type_of(number: int) -> RecordType:
     return known or RecordType(f"type {number}", number, (), Record, _unknown)
 
 
-def _unknown(view: View, record: Record) -> str:
+def _unknown(_view: View, record: Record) -> str:
     """The end of `print_trace_fmt()` (kernel/trace/trace.c)."""
     return f"Unknown type {record.type}"

@@ -53,23 +53,23 @@ def agree(name: str, cells: Iterable[Cell], cpus: int, nmi: bool = False) -> Non
     assert searched == enumerated
 
 
-@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+@pytest.mark.parametrize("name", [*GALLERY, *ODD])
 def test_one_cpu(name: str) -> None:
     agree(name, EVERYWHERE, 1)
 
 
-@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+@pytest.mark.parametrize("name", [*GALLERY, *ODD])
 def test_two_cpus(name: str) -> None:
     agree(name, product(("nop-call",), ("across",), MODELS), 2)
 
 
-@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+@pytest.mark.parametrize("name", [*GALLERY, *ODD])
 def test_one_cpu_to_which_nmis_come(name: str) -> None:
     agree(name, product(CHANGES, ("inside",), MODELS), 1, nmi=True)
 
 
 @pytest.mark.parametrize(
-    "name", ("int3", "int3 through a trap gate", "stop_machine", "stop_machine-bare", "stop_machine-ipi-bare", *ODD[:3])
+    "name", ["int3", "int3 through a trap gate", "stop_machine", "stop_machine-bare", "stop_machine-ipi-bare", *ODD[:3]]
 )
 def test_two_cpus_to_which_nmis_come(name: str) -> None:
     agree(name, product(("nop-call",), ("inside",), MODELS), 2, nmi=True)
@@ -77,7 +77,7 @@ def test_two_cpus_to_which_nmis_come(name: str) -> None:
 
 @pytest.mark.stress
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("name", (*GALLERY, *ODD))
+@pytest.mark.parametrize("name", [*GALLERY, *ODD])
 def test_two_cpus_everywhere(name: str, model: FetchModel) -> None:
     agree(name, product(CHANGES, PLACES, (model,)), 2)
     agree(name, product(CHANGES, PLACES[:1], (model,)), 2, nmi=True)

@@ -79,7 +79,7 @@ def start(data: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "last.json"
         file.write_bytes(data)
-        with mock.patch.object(kept, "state_file", lambda: file):
+        with mock.patch.object(kept, "state_file", return_value=file):
             begin = time.monotonic()
             try:
                 asyncio.run(_start())

@@ -270,7 +270,9 @@ def test_no_membarrier_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @HERE
-@pytest.mark.parametrize("call, message", [("memfd_create", "memory to share"), ("sched_setaffinity", "bound to CPU")])
+@pytest.mark.parametrize(
+    ("call", "message"), [("memfd_create", "memory to share"), ("sched_setaffinity", "bound to CPU")]
+)
 def test_what_the_system_refuses_is_said(call: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_arguments: Any) -> None:
         raise PermissionError(1, "Operation not permitted")

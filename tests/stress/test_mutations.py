@@ -62,7 +62,7 @@ def test_with_one_thing_changed_the_stress_fails_and_says_how(
 MANY = pytest.param(SEEDS, marks=pytest.mark.stress)
 
 
-@pytest.mark.parametrize("seeds", (FEW, MANY))
+@pytest.mark.parametrize("seeds", [FEW, MANY])
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 def test_with_nothing_changed_the_same_seeds_find_nothing(control: Mutation, seeds: int) -> None:
     """Nor has a release of a batch ever had to wait: what sync 3 leaves behind is no handler."""
@@ -72,7 +72,7 @@ def test_with_nothing_changed_the_same_seeds_find_nothing(control: Mutation, see
     assert runs.bins["releases"] > seeds and not runs.bins["releases that handlers still held"]
 
 
-@pytest.mark.parametrize("seeds", (FEW, MANY))
+@pytest.mark.parametrize("seeds", [FEW, MANY])
 def test_an_nmi_is_harmless_to_stop_machine_where_it_runs_nothing_that_changes(seeds: int) -> None:
     runs = Runs(Mutation("parked", "", BYTE), "stop_machine")
     runs.until(lambda: False, seeds)
@@ -83,8 +83,8 @@ def test_every_setting_of_the_table_has_its_control() -> None:
     assert {row.setting for row in MUTATIONS} == {control.setting for control in CONTROLS}
 
 
-@pytest.mark.parametrize("seeds", (FEW, MANY))
-@pytest.mark.parametrize("variant", (INT3, SINGLY), ids=("batches", "singly"))
+@pytest.mark.parametrize("seeds", [FEW, MANY])
+@pytest.mark.parametrize("variant", [INT3, SINGLY], ids=("batches", "singly"))
 def test_without_sync_3_the_release_has_to_wait_and_then_nobody_holds_a_reference(variant: Variant, seeds: int) -> None:
     runs = Runs(Mutation("waited", "", BUSY, variant.without("sync 3")))
     runs.until(lambda: False, seeds)

@@ -45,7 +45,7 @@ def command(
     measure: bool,
     plot: bool,
     svg_file: Path | None,
-    options: Options,
+    options: Options,  # noqa: ARG001  click gives what @takes_options() takes
     as_json: bool,
 ) -> None:
     """Count what one piece of work takes, with functions that begin in different ways, and price it.

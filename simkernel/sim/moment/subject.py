@@ -13,7 +13,7 @@ def story_at(simulation: Simulation) -> tuple[int, int] | None:
     first batch and begins here: so it is at the moment of a schedule, which goes on from just before the batch.
     """
     batch, plan = simulation.last_event(BatchStarted), simulation.last_event(PlanStarted)
-    if plan is not None and (batch is None or plan.entry > batch.entry):
-        if (site := simulation.patching.next_site) is not None:
-            return site, simulation.position
+    ahead = plan is not None and (batch is None or plan.entry > batch.entry)
+    if ahead and (site := simulation.patching.next_site) is not None:
+        return site, simulation.position
     return None if batch is None else (batch.sites[0], batch.entry)

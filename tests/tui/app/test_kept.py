@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_so(file: Path) -
     assert not kept.save(Kept("sk3-x")) and file.parent.read_text() == "no folder"
 
 
-@pytest.mark.parametrize("site, begin", [(1, 0), (2**64 - 1, 2_000_000), (0, 7)])
+@pytest.mark.parametrize(("site", "begin"), [(1, 0), (2**64 - 1, 2_000_000), (0, 7)])
 def test_a_site_and_a_start_that_the_kernel_has_not_are_left_out(site: int, begin: int) -> None:
     stepper = kept.reopen(Kept(moment_string(Simulation.boot()), "one", begin, site))
     assert stepper.site is None and stepper.begin <= stepper.simulation.position
