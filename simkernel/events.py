@@ -34,7 +34,8 @@ class Event:
     """Something that happened.
 
     Attributes:
-        stop: it changes the story of a site. stamp: when it happened.
+        stop: it changes the story of a site.
+        stamp: when it happened.
     """
 
     stop: ClassVar[bool] = False

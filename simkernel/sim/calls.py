@@ -13,7 +13,8 @@ class Calls:
     """Counts the records of calls that a simulation writes from now on.
 
     Attributes:
-        by_site: calls of each function, by its site. lost: records that were overwritten between two looks.
+        by_site: calls of each function, by its site.
+        lost: records that were overwritten between two looks.
     """
 
     def __init__(self, simulation: Simulation) -> None:

@@ -33,7 +33,8 @@ class Checkpoint:
     """All of a simulation's state at a place in history, but for memory, which `Pages` keeps.
 
     Attributes:
-        place: the history entries before it. events: those before it.
+        place: the history entries before it.
+        events: those before it.
         last: of each kind of event, the last one before it.
     """
 

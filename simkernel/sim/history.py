@@ -24,8 +24,9 @@ class History:
     """Everything about the past and about what is known of the future.
 
     Attributes:
-        log: entries and events. checkpoints: where states are kept. schedule: what the schedule's next choice depends
-            on besides the machine.
+        log: entries and events.
+        checkpoints: where states are kept.
+        schedule: what the schedule's next choice depends on besides the machine.
     """
 
     def __init__(
@@ -35,7 +36,14 @@ class History:
         schedule: ScheduleState,
         nbytes: int,
     ) -> None:
-        """Args: nbytes: what history takes at most."""
+        """Begin at power-on.
+
+        Args:
+            machine: whose states are kept.
+            task: the patching task on it.
+            schedule: the schedule's first state.
+            nbytes: what history takes at most.
+        """
         window = nbytes // 8
         self.nbytes = nbytes
         self.log = Log(window)
@@ -54,7 +62,11 @@ class History:
     def close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event], end: str) -> None:
         """An entry has happened; now and then that leads to a checkpoint.
 
-        Args: drawn: the schedule's state, where that drew it. events: stamped. end: why nothing moves any more.
+        Args:
+            entry: what happened.
+            drawn: the schedule's state, where that drew it.
+            events: stamped.
+            end: why nothing moves any more.
         """
         log = self.log
         if log.turns_with(entry):
@@ -93,7 +105,11 @@ class History:
             self.log.foresee(place, what)
 
     def forget_ahead(self, end: str) -> None:
-        """What lies ahead is no more. Args: end: why nothing moves any more here, "" where something does."""
+        """What lies ahead is no more.
+
+        Args:
+            end: why nothing moves any more here, "" where something does.
+        """
         self.log.turn(end)
         self.checkpoints.forget_after(self.log.position)
         self._behind = None

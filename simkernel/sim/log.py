@@ -162,15 +162,21 @@ class Log:
     """Where history stands, and what it knows.
 
     Attributes:
-        position: entries that have happened; logged: events that have. length, known: the entries and events that
-            history knows, those ahead of this place too.
+        position: entries that have happened.
+        logged: events that have.
+        length, known: the entries and events that history knows, those ahead of this place too.
         last: of each kind of event, the last one up to this place.
         end: why nothing moves any more at the end of what is known, "" where something does.
-        window: what is held, from somewhere before this place on. recalled: a stretch of the rest, had again.
+        window: what is held, from somewhere before this place on.
+        recalled: a stretch of the rest, had again.
     """
 
     def __init__(self, nbytes: int) -> None:
-        """Args: nbytes: what either window takes."""
+        """Begin with nothing.
+
+        Args:
+            nbytes: what either window takes.
+        """
         self.nbytes = nbytes
         self.position = self.logged = self.length = self.known = 0
         self.made = Made()
@@ -196,7 +202,11 @@ class Log:
         return entry.made and self.position < self.length and self.made.at(self.position) != entry.what
 
     def turn(self, end: str) -> None:
-        """History takes another way from here: what lay ahead is no more. Args: end: see `end`."""
+        """History takes another way from here: what lay ahead is no more.
+
+        Args:
+            end: see `end`.
+        """
         if self.position < self.length:
             self.turns.turn(self.position, self.logged)
         self.length, self.known, self.end = self.position, self.logged, end
@@ -205,7 +215,13 @@ class Log:
             window.cut(self.position, self.logged)
 
     def add(self, entry: Entry, events: list[Event], end: str) -> None:
-        """An entry has happened, with these events, which are stamped. Args: end: see `end`."""
+        """An entry has happened, with these events, which are stamped.
+
+        Args:
+            entry: what happened.
+            events: stamped.
+            end: see `end`.
+        """
         window = self.window
         if window.entries.end == self.position:  # else history is being replayed: it is there
             window.entries.items.append(entry)

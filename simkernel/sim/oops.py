@@ -4,7 +4,7 @@ The guest's handler leaves a `struct pt_regs`, the vector and the error code (`P
 is the host's: it changes nothing. Mirrored are `__die_header()`, `show_opcodes()`, `__show_regs()` and
 `show_trace_log_lvl()` (arch/x86/kernel/dumpstack.c, process_64.c), `show_fault_oops()` (arch/x86/mm/fault.c),
 `exc_general_protection()`, `handle_stack_overflow()` (arch/x86/kernel/traps.c), `dump_stack_print_info()`
-(lib/dump_stack.c). The "Oops: " before every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform \"Oops: \"
+(lib/dump_stack.c). The "Oops: " before every message is commit f9f62a877da1 ("x86/dumpstack: Use uniform 'Oops: '
 prefix for die() messages").
 
 `Simplified:` the lines of segment and control registers are left out, and the page table walk of a page fault: there
@@ -58,9 +58,13 @@ class Oops:
     """A kernel oops.
 
     Attributes:
-        cpu: on which it happened. vector, error: the exception. address: RIP in pt_regs. cr2: of a page fault.
+        cpu: on which it happened.
+        vector, error: the exception.
+        address: RIP in pt_regs.
+        cr2: of a page fault.
         guard: the address in a stack's guard page that was hit, 0: none.
-        lines: the text, without times and newlines. afterwards: what Linux does then, in a sentence.
+        lines: the text, without times and newlines.
+        afterwards: what Linux does then, in a sentence.
     """
 
     cpu: int
@@ -74,6 +78,7 @@ class Oops:
 
     @property
     def text(self) -> str:
+        """The lines, joined."""
         return "\n".join(self.lines)
 
 

@@ -34,14 +34,19 @@ class Options:
     """What a simulation is made from. The annotations are the ranges that `validate` checks.
 
     Attributes:
-        cpus: 1 to 8. seed: of the schedule's random state.
-        model: what a CPU may run (`fetch.py`). policy: how a run settles what is uncertain.
-        schedule: "seeded" or "round-robin". protocol: by which the kernel patches, from its first instruction.
-        kernel: a source file instead of the default kernel. functions: a synthetic kernel of so many.
+        cpus: 1 to 8.
+        seed: of the schedule's random state.
+        model: what a CPU may run (`fetch.py`).
+        policy: how a run settles what is uncertain.
+        schedule: "seeded" or "round-robin".
+        protocol: by which the kernel patches, from its first instruction.
+        kernel: a source file instead of the default kernel.
+        functions: a synthetic kernel of so many.
         ibt: the kernel built with endbr64 at its functions' entries.
         quantum, patch_quantum: most instructions of a choice, and while a batch is under way.
         act_odds: of 256 times that the patching task could act, how often it does (seeded schedule).
-        nmi_odds: of 65,536 choices, how many are NMIs. tick_period: in instructions; 0: no ticks.
+        nmi_odds: of 65,536 choices, how many are NMIs.
+        tick_period: in instructions; 0: no ticks.
     """
 
     cpus: Annotated[int, Meta(ge=1, le=layout.NR_CPUS)] = 2
@@ -63,7 +68,8 @@ class Options:
     def read(cls, values: Mapping[str, object]) -> Options:
         """The options that plain values name; those that are left out have their defaults.
 
-        Raises: LearnerError that names the option whose type or value cannot be.
+        Raises:
+            LearnerError: that names the option whose type or value cannot be.
         """
         kinds = _kinds()
         if unknown := values.keys() - kinds.keys():

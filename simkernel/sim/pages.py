@@ -58,7 +58,12 @@ class Pages:
         self._code.touched[:] = other._code.touched
 
     def keep(self, place: int, following: int | None) -> None:
-        """A checkpoint is here and now. Args: following: the place of the next one that is kept, if there is one."""
+        """A checkpoint is here and now.
+
+        Args:
+            place: the history entries before it.
+            following: the place of the next one that is kept, if there is one.
+        """
         self._changed[place] = []
         for key in self._differences():
             before = self._version(key, self._at)

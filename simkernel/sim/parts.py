@@ -56,7 +56,8 @@ class Parts:
     def subsystem(self, kind: type[Kind]) -> Kind:
         """The subsystem of a kind.
 
-        Raises: LearnerError where there is none.
+        Raises:
+            LearnerError: there is none.
         """
         for one in self.task.subsystems:
             if isinstance(one, kind):
@@ -71,22 +72,29 @@ class Parts:
 
     @property
     def cpus(self) -> Sequence[int]:
+        """The CPUs that are powered on: CPU 0 alone until the guest starts the others."""
         return self._all_cpus if self.machine.memory.read_u64(self._smp_go) else self._all_cpus[:1]
 
     def limit(self, cpu: int) -> int:
+        """How many instructions the CPU may be given at most now."""
         return self.machine.limit(cpu)
 
     def idle(self, cpu: int) -> bool:
+        """True where the CPU is halted and nothing would wake it."""
         return self.machine.asleep(cpu)
 
     def task_ready(self) -> bool:
+        """True where the patching task has an action that it can take."""
         return self.task.ready()
 
     def patching(self) -> bool:
+        """True from the first to the last action of a batch."""
         return self.task.poke.busy
 
     def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+        """Addresses of the pending cells under the CPU's next instruction, ascending."""
         return self.machine.unsettled_at_rip(cpu)
 
     def readable(self, cpu: int) -> int:
+        """How many more bytes of its next instruction the CPU may read before it runs."""
         return self.machine.readable(cpu)

@@ -37,7 +37,12 @@ class Past(Sequence[Item]):
     """
 
     def __init__(self, length: int, stretch: Callable[[int], Held[Item]]) -> None:
-        """Args: stretch: gives some items, that of a number among them."""
+        """A list of so many items.
+
+        Args:
+            length: how many.
+            stretch: gives some items, that of a number among them.
+        """
         self._length, self._stretch = length, stretch
 
     def __len__(self) -> int:

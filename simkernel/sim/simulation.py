@@ -67,7 +67,14 @@ class Simulation:
         subsystems: Sequence[type[Subsystem]] = SUBSYSTEMS,
         history_bytes: int = HISTORY_BYTES,
     ) -> None:
-        """Args: history_bytes: what history takes at most; what it forgets is replayed when it is asked for."""
+        """Power a machine on.
+
+        Args:
+            image: the kernel.
+            options: what the simulation is made from.
+            subsystems: who patches code, in the order in which they boot.
+            history_bytes: what history takes at most; what it forgets is replayed when it is asked for.
+        """
         options.validate()
         self.image = image
         self.options = options
@@ -99,8 +106,15 @@ class Simulation:
     ) -> Simulation:
         """A simulation whose kernel has booted: ftrace has its records, every CPU runs its first task.
 
-        Args: see `Simulation`.
-        Raises: LearnerError for options that cannot be; GuestError where the kernel does not come up.
+        Args:
+            options: what it is made from; None: the defaults.
+            image: the kernel; None: the one that the options name.
+            subsystems: who patches code, in the order in which they boot.
+            history_bytes: what history takes at most.
+
+        Raises:
+            LearnerError: the options cannot be.
+            GuestError: the kernel does not come up.
         """
         options = options or Options()
         options.validate()
@@ -136,7 +150,8 @@ class Simulation:
     def subsystem(self, kind: type[Kind]) -> Kind:
         """The subsystem of a kind.
 
-        Raises: LearnerError where this simulation has none.
+        Raises:
+            LearnerError: this simulation has none.
         """
         return self.parts.subsystem(kind)
 
@@ -213,7 +228,8 @@ class Simulation:
     def read(self, address: int, size: int, as_cpu: int | None = None) -> bytes:
         """What memory holds in `size` bytes from an address; of code with `as_cpu` what that CPU runs there.
 
-        Raises: GuestError where the bytes are not all of one mapped region.
+        Raises:
+            GuestError: the bytes are not all of one mapped region.
         """
         code = self.machine.code
         if not code.map.holds(address):
@@ -240,7 +256,8 @@ class Simulation:
     def records(self, last: int | None = None) -> list[Record]:
         """The finished trace records of all CPUs that no reader has consumed, oldest first.
 
-        Args: last: only so many of the newest; only these cost something.
+        Args:
+            last: only so many of the newest; only these cost something.
         """
         return merged(self.machine.memory, self.options.cpus, last)
 
@@ -300,7 +317,8 @@ class Simulation:
     def do(self, command: Command) -> list[Event]:
         """Carry out a command: it becomes a history entry; the patching task will do the work.
 
-        Raises: LearnerError where the command asks for what cannot be; nothing has changed then.
+        Raises:
+            LearnerError: the command asks for what cannot be; nothing has changed then.
         """
         if self._open is not None:
             self._finish_open()
@@ -340,7 +358,8 @@ class Simulation:
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
         """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
 
-        Returns: True where the predicate holds.
+        Returns:
+            True where the predicate holds.
         """
         end = self.machine.clock + instructions
         while not predicate(self):
@@ -383,8 +402,13 @@ class Simulation:
     def goto(self, place: int, progress: Progress | None = None) -> None:
         """To the place in history before entry `place` (0: power-on), forwards or backwards.
 
-        Args: progress: told of a long way; where it ends that, one stays where one was.
-        Raises: LearnerError where history has no such place; Cancelled.
+        Args:
+            place: an entry.
+            progress: called on a long way; where it ends that, the simulation stays where it was.
+
+        Raises:
+            LearnerError: history has no such place.
+            Cancelled: `progress` has ended the way.
         """
         if not 0 <= place <= self._history.log.length:
             raise LearnerError(f"history has places 0 to {self._history.log.length}, not {place}")

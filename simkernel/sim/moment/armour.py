@@ -50,7 +50,11 @@ class Found(NamedTuple):
 
 
 def pack(plain: bytes) -> str:
-    """The string that carries some JSON. Raises: LearnerError where that is more than one may hold."""
+    """The string that carries some JSON.
+
+    Raises:
+        LearnerError: that is more than one may hold.
+    """
     if len(plain) > MAX_JSON:
         raise LearnerError(f"a moment of this place would hold {len(plain):,} bytes; {MAX_JSON:,} are the most")
     packed = zlib.compress(plain, 9)
@@ -65,7 +69,8 @@ def is_moment(text: str) -> bool:
 def unpack(text: str) -> bytes:
     """The JSON that a text carries.
 
-    Raises: LearnerError where it holds no moment string, or one that is damaged or cut short, or something beside it.
+    Raises:
+        LearnerError: it holds no moment string, or one that is damaged or cut short, or something beside it.
     """
     if len(text) > MAX_TEXT:
         raise LearnerError(f"a text of {len(text):,} characters is no moment: {MAX_TEXT:,} are the most")

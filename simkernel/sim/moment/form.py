@@ -46,16 +46,22 @@ _NO_BLANKS = dict.fromkeys(map(ord, BLANKS))
 
 
 class RunForm(EntryForm, tag="run"):
+    """A `Run`."""
+
     cpu: Cpu
     n: Annotated[int, Meta(ge=1, le=QUANTUM)]
 
 
 class ReadForm(EntryForm, tag="read"):
+    """A `Read`."""
+
     cpu: Cpu
     n: Annotated[int, Meta(ge=1, le=MAX_INSTRUCTION)]
 
 
 class SettleForm(EntryForm, tag="settle"):
+    """A `Settle`."""
+
     cpu: Cpu
     address: int | None
 
@@ -65,10 +71,14 @@ class SettleForm(EntryForm, tag="settle"):
 
 
 class ActForm(EntryForm, tag="act"):
+    """An `Act`."""
+
     entries: Annotated[int, Meta(ge=0, le=MAX_FUNCTIONS)]
 
 
 class NmiForm(EntryForm, tag="nmi"):
+    """An `Nmi`."""
+
     cpu: Cpu
 
 
@@ -114,7 +124,8 @@ class Codec:
     def to_json(self, form: MomentForm[EntryForm]) -> bytes:
         """A moment as JSON.
 
-        Raises: LearnerError for what `from_json` would refuse: text that no JSON can carry, or a value out of range.
+        Raises:
+            LearnerError: for what `from_json` would refuse: text that no JSON can carry, or a value out of range.
         """
         try:
             plain = msgspec.json.encode(form)
@@ -126,7 +137,8 @@ class Codec:
     def from_json(self, plain: bytes) -> MomentForm[EntryForm]:
         """The moment that JSON holds.
 
-        Raises: LearnerError where it is no JSON of a moment, or a value of it has another type or is out of range.
+        Raises:
+            LearnerError: it is no JSON of a moment, or a value of it has another type or is out of range.
         """
         if len(plain) > MAX_JSON:
             raise LearnerError(f"{len(plain):,} bytes are no moment: {MAX_JSON:,} are the most")
@@ -147,7 +159,8 @@ class Codec:
     def entry_of(self, form: EntryForm) -> Choice | Command:
         """The history entry that a form stands for.
 
-        Raises: LearnerError where it names what there is not.
+        Raises:
+            LearnerError: it names what there is not.
         """
         values = tuple(getattr(form, field) for field in form.__struct_fields__)
         kind = type(form)

@@ -41,11 +41,13 @@ class Moment:
     """A place in history, and all that it takes to come there again.
 
     Attributes:
-        version: of the engine that wrote it. image: digest of the kernel.
+        version: of the engine that wrote it.
+        image: digest of the kernel.
         options: with the seed, and the protocol that the kernel booted with.
         made: (place, entry) of every command and of every choice made by hand, ascending. Those behind the place lie
             ahead: they are what comes next.
-        place: history entries before it, and instructions within the entry under way. clock: of the machine there.
+        place: history entries before it, and instructions within the entry under way.
+        clock: of the machine there.
         state: digest of the state there and of everything above but the version.
         subsystems: who patches code there; a moment's text does not name them.
     """
@@ -63,8 +65,12 @@ class Moment:
     def of(cls, simulation: Simulation, until: int = 0) -> Moment:
         """The place at which a simulation stands.
 
-        Args: until: take what lies ahead along, up to this entry; all of it has to be made by hand.
-        Raises: LearnerError where a protocol is none that a name stands for.
+        Args:
+            simulation: which.
+            until: take what lies ahead along, up to this entry; all of it has to be made by hand.
+
+        Raises:
+            LearnerError: a protocol is none that a name stands for.
         """
         place = simulation.place
         if len(simulation.made(place[0], until)) < until - place[0]:
@@ -93,7 +99,11 @@ class Moment:
     # --- as text ----------------------------------------------------------------------------------------------
 
     def to_string(self) -> str:
-        """The moment as one line of text. Raises: LearnerError where it is farther away than one may be (`form`)."""
+        """The moment as one line of text.
+
+        Raises:
+            LearnerError: it is farther away than one may be (`form`).
+        """
         codec = _codec(self.subsystems)
         before, made = 0, list[tuple[int, EntryForm]]()
         for at, what in self.made:
@@ -107,7 +117,8 @@ class Moment:
     def from_string(cls, text: str, subsystems: tuple[type[Subsystem], ...] = SUBSYSTEMS) -> Moment:
         """The moment that a string holds, with what people paste beside one (`armour`).
 
-        Raises: LearnerError where it is no moment string, is cut short, has been changed or holds what cannot be.
+        Raises:
+            LearnerError: it is no moment string, is cut short, has been changed or holds what cannot be.
         """
         codec = _codec(subsystems)
         form = codec.from_json(armour.unpack(text))
@@ -134,9 +145,12 @@ class Moment:
     def open(self, image: KernelImage | None = None, progress: Progress | None = None) -> Simulation:
         """A simulation that stands at this moment.
 
-        Args: image: the kernel; needed where it was read from a file.
-        Raises: LearnerError where that state cannot be had again, with the version that could; and where `progress`
-            ends the way.
+        Args:
+            image: the kernel; needed where it was read from a file.
+            progress: called on the way; True from it ends that.
+
+        Raises:
+            LearnerError: that state cannot be had again, with the version that could; or `progress` ends the way.
         """
         image = self._image(image)
         simulation = Simulation(image, self.options, self.subsystems)
@@ -196,14 +210,19 @@ def _codec(subsystems: tuple[type[Subsystem], ...]) -> Codec:
 def _base_and_name(options: Options) -> tuple[Options, str]:
     """Options as a moment holds them: with the protocol as it is, and beside them the name with its changes.
 
-    Raises: LearnerError where no name stands for the protocol.
+    Raises:
+        LearnerError: no name stands for the protocol.
     """
     variant = options.protocol
     return replace(options, protocol=Variant(variant.base)), name_of(variant)
 
 
 def _with_protocol(options: Options, name: str) -> Options:
-    """The way back. Raises: LearnerError where the name is not one of the protocol that the options hold."""
+    """The way back.
+
+    Raises:
+        LearnerError: the name is not one of the protocol that the options hold.
+    """
     variant = parse(name)
     if options.protocol != Variant(variant.base):
         raise LearnerError(f"the moment is of the protocol {name}, but its options say {options.protocol.name}")
@@ -216,7 +235,11 @@ def moment_string(simulation: Simulation) -> str:
 
 
 def read_moment(text: str) -> Moment:
-    """The moment that a text holds, or the file of that name. Raises: LearnerError as `Moment.from_string`."""
+    """The moment that a text holds, or the file of that name.
+
+    Raises:
+        LearnerError: as `Moment.from_string`.
+    """
     return Moment.from_string(text if armour.is_moment(text) else _text_of_file(text))
 
 

@@ -11,7 +11,7 @@ _FLAG_CARRY = 1
 
 
 def _changed(i: Instant, target: Operand, verb: str, result: int | None) -> str:
-    """ "<verb> RAX: 0x1 becomes 0x6"."""
+    """As in "<verb> RAX: 0x1 becomes 0x6"."""
     before = i.value(target, i.size)
     if before is None or result is None:
         return f"{verb} {i.name(target)}, which is unreadable"

@@ -1,5 +1,7 @@
-"""A sentence for every event. `sentence` looks the event's type up in one table, which a test holds against events.py;
-an event that a subsystem brings says its own.
+"""A sentence for every event.
+
+`sentence` looks the event's type up in one table, which a test holds against events.py; an event that a subsystem
+brings says its own.
 
 A sync is named by its phase ("sync 1"). What a CPU does carries the phase that the patching task was in (`during`), so
 that the same act in two phases reads differently.
@@ -47,14 +49,16 @@ class Words:
         self.protocol = protocol
 
     def place(self, address: int) -> str:
+        """The name of an address of code."""
         return self.image.code_name(address)
 
     def sync(self, phase: str) -> str:
-        """ "sync 1" for a phase of the protocol, a function's name; what is neither is "a core sync"."""
+        """As in "sync 1" for a phase of the protocol; a function's name; what is neither is "a core sync"."""
         known = any(phase == one.name for one in self.protocol.phases) or phase.isidentifier()
         return phase if known else "a core sync"
 
     def sites(self, sites: tuple[int, ...]) -> str:
+        """The name of one site, or how many there are, from which to which."""
         if len(sites) == 1:
             return self.place(sites[0])
         return f"{len(sites)} sites, {self.place(sites[0])} to {self.place(sites[-1])}"
@@ -80,12 +84,12 @@ def _is_trampoline(address: int) -> bool:
 
 
 def hex_bytes(data: bytes) -> str:
-    """ "0F 1F 44"."""
+    """As in "0F 1F 44"."""
     return data.hex(" ").upper()
 
 
 def listed(names: list[str]) -> str:
-    """ "CPU0", "CPU0 and CPU1", "CPU0, CPU1 and CPU2"."""
+    """As in "CPU0", "CPU0 and CPU1", "CPU0, CPU1 and CPU2"."""
     if len(names) > _SHOWN:
         return f"{', '.join(names[:3])} and {len(names) - 3} more"
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
@@ -222,7 +226,7 @@ def _site_ran(e: events.SiteRan, w: Words) -> str:
 
 
 def _while(e: events.Event) -> str:
-    """ ", during sync 1", ", before sync 1" where that is not sent yet: tells the same act in two phases apart."""
+    """As in ", during sync 1"; ", before sync 1" where that is not sent yet: tells the same act in two phases apart."""
     return f", {'during' if e.begun else 'before'} {e.during}" if e.during else ""
 
 

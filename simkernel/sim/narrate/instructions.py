@@ -29,7 +29,10 @@ def instruction_sentence(
     """What the instruction is about to do, in at most 20 words, without a subject and a full stop.
 
     Args:
-        instruction: in AT&T syntax. registers: all of a CPU's, by name, before it runs. memory: the guest's data.
+        instruction: in AT&T syntax.
+        registers: all of a CPU's, by name, before it runs.
+        memory: the guest's data.
+        image: the kernel, for names.
     """
     *prefix, mnemonic = instruction.mnemonic.split()
     instant = Instant(

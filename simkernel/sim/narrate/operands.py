@@ -142,10 +142,12 @@ class Instant:
 
     @cached_property
     def operands(self) -> tuple[Operand, ...]:
+        """Its operands, in AT&T's order."""
         return tuple(parse(part) for part in split(self.text))
 
     @property
     def next(self) -> int:
+        """The address behind it."""
         return self.address + self.length
 
     @cached_property
@@ -157,6 +159,7 @@ class Instant:
         return SIZES.get(self.mnemonic[-1], 8)
 
     def register(self, name: str) -> int:
+        """What a register holds, of any size."""
         parts = _parts(name)
         if parts is None:
             return self.registers.get(name, 0)
@@ -229,6 +232,7 @@ class Instant:
 
 
 def mask(size: int) -> int:
+    """All ones in so many bytes."""
     return (1 << 8 * size) - 1
 
 

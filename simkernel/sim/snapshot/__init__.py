@@ -66,6 +66,7 @@ class EventLine:
 
     @property
     def stop(self) -> bool:
+        """True where people stop at it."""
         return self.event.stop
 
 
@@ -84,10 +85,13 @@ class Snapshot:
     """A simulation at one place.
 
     Attributes:
-        options: of the simulation. entry, instruction: the place: entries that have happened, and instructions of
-        the one under way. length: entries that history knows. clock: instructions.
+        options: of the simulation.
+        entry, instruction: the place: entries that have happened, and instructions of the one under way.
+        length: entries that history knows.
+        clock: instructions.
         patch, site, map, lanes, trace, events, moves, verdicts: see the modules of this package.
-        outcome: why nothing moves any more, "" while it does. oops: where the kernel has died.
+        outcome: why nothing moves any more, "" while it does.
+        oops: where the kernel has died.
         changes: since the snapshot before; empty for a first one.
     """
 
@@ -113,6 +117,7 @@ class Snapshot:
         """The simulation as it stands.
 
         Args:
+            simulation: which.
             previous: the snapshot that `changes` compare with.
             site: the address of the site to show; None: the one shown before, else the first of the batch.
         """

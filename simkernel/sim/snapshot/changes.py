@@ -29,19 +29,39 @@ class Picture(Protocol):
     """What is compared of two snapshots."""
 
     @property
-    def patch(self) -> Patch: ...
+    def patch(self) -> Patch:
+        """The patching task."""
+        ...
+
     @property
-    def site(self) -> SiteView | None: ...
+    def site(self) -> SiteView | None:
+        """The site that is looked at."""
+        ...
+
     @property
-    def map(self) -> SiteMap: ...
+    def map(self) -> SiteMap:
+        """All sites."""
+        ...
+
     @property
-    def lanes(self) -> tuple[Lane, ...]: ...
+    def lanes(self) -> tuple[Lane, ...]:
+        """Each CPU."""
+        ...
+
     @property
-    def trace(self) -> tuple[TraceRecord, ...]: ...
+    def trace(self) -> tuple[TraceRecord, ...]:
+        """The tail of the trace."""
+        ...
+
     @property
-    def verdicts(self) -> tuple[Verdict, ...]: ...
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The invariants."""
+        ...
+
     @property
-    def outcome(self) -> str: ...
+    def outcome(self) -> str:
+        """Why nothing moves any more; "" while it does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

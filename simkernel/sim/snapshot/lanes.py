@@ -60,14 +60,23 @@ class Lane:
     """One CPU at one moment.
 
     Attributes:
-        task: "cat-101". pid: its number. place: "vfs_read+0x5"; function and offset the same in two.
-        rip: address of the next instruction. instruction: that one; sentence: in English, without a subject.
-        interrupts_on: IF. pending: of "sync", "tick", "nmi", those that it has not taken.
-        asked: a sync was asked and is not answered. parked: it waits for stop_machine to end.
+        task: "cat-101".
+        pid: its number.
+        place: "vfs_read+0x5"; function and offset the same in two.
+        rip: address of the next instruction.
+        instruction: that one.
+        sentence: in English, without a subject.
+        interrupts_on: IF.
+        pending: of "sync", "tick", "nmi", those that it has not taken.
+        asked: a sync was asked and is not answered.
+        parked: it waits for stop_machine to end.
         nmi: it is in an NMI, also one that has come to a parked CPU.
-        handling: sites whose int3 it handles, outermost first. halted: it waits for an interrupt.
+        handling: sites whose int3 it handles, outermost first.
+        halted: it waits for an interrupt.
         reading: model `pieces`: the bytes that it has read of its next instruction.
-        registers, stack (from RSP upwards), code (around RIP).
+        registers: of the CPU.
+        stack: from RSP upwards.
+        code: around RIP.
         before: what stood at the sites in `code` that the batch under way changes, an instruction each.
     """
 

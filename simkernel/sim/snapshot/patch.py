@@ -20,6 +20,7 @@ class PhaseRow:
 
     @property
     def name(self) -> str:
+        """The phase's name."""
         return self.phase.name
 
 
@@ -28,12 +29,19 @@ class Patch:
     """The patching task.
 
     Attributes:
-        task: its name. title: of its plan, "" where it has none. step, steps: of the plan, counted from 0.
-        variant: by which the patching task patches. phases: with their states; all to come between batches.
-        batch: its number, 0 where none is under way. sites: of the batch. done, total: sites of the plan's step.
+        task: its name.
+        title: of its plan, "" where it has none.
+        step, steps: of the plan, counted from 0.
+        variant: by which the patching task patches.
+        phases: with their states; all to come between batches.
+        batch: its number, 0 where none is under way.
+        sites: of the batch.
+        done, total: sites of the plan's step.
         written: sites of the batch that the phase under way has written.
         begun: whether the phase under way has begun: of a sync, whether it has been sent.
-        waits_for: CPUs. holdouts: pids that Tasks RCU waits for. queued: commands that have not begun.
+        waits_for: CPUs.
+        holdouts: pids that Tasks RCU waits for.
+        queued: commands that have not begun.
     """
 
     task: str

@@ -33,7 +33,8 @@ class MayRun:
     Attributes:
         options: for each byte the values that it may run, the one it runs if nothing settles first.
         read: how many of them it has read already (model `pieces`); it runs those as read.
-        text: the instruction if nothing settles first. here: its next instruction is this one.
+        text: the instruction if nothing settles first.
+        here: its next instruction is this one.
     """
 
     cpu: int
@@ -68,10 +69,13 @@ class SiteView:
     """One site.
 
     Attributes:
-        address, name: "vfs_read". index: of its record, -1 for code that is no site.
-        memory, cpus: now. old, new: of the change under way; None where none is.
+        address, name: "vfs_read".
+        index: of its record, -1 for code that is no site.
+        memory, cpus: now.
+        old, new: of the change under way; None where none is.
         line_break: how many of its bytes lie before the next cache line, 0 where all do.
-        flags: of its dyn_ftrace record. count: how many ops want it.
+        flags: of its dyn_ftrace record.
+        count: how many ops want it.
     """
 
     address: int
