@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,13 @@ ASKING = {
 }
 
 
-def run(what: str, tmp_path: Path, promised: str, *more: str) -> subprocess.CompletedProcess[str]:
+def run(what: Iterable[str], tmp_path: Path, promised: Iterable[str], *more: str) -> subprocess.CompletedProcess[str]:
     """pytest in a process that finds no program and no Keystone."""
-    environ = os.environ | {"PATH": str(tmp_path), "SIMKERNEL_NEEDS": promised, "PYTHONPATH": "tests/no_keystone"}
+    environ = os.environ | {"PATH": str(tmp_path), "SIMKERNEL_NEEDS": ",".join(promised)}
+    environ |= {"PYTHONPATH": "tests/no_keystone"}
     environ.pop("PYTEST_ADDOPTS", None)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", what, *more]
+    asking = ["-m", "(needs or keystone) and not stress and not bench"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *asking, *what, *more]
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
@@ -36,25 +39,27 @@ def counts(said: str) -> dict[str, int]:
     return {reason: int(number) for number, reason in re.findall(r"^ *(\d+) (needs .*)$", end, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("name", ASKING)
-def test_a_missing_tool_is_counted_or_fails_where_it_is_promised(name: str, tmp_path: Path) -> None:
-    left_out = run(ASKING[name], tmp_path, "")
-    number = counts(left_out.stdout)[f"needs {name}"]
-    assert left_out.returncode == 0 and number and f"{number} skipped, by reason" in left_out.stdout, left_out.stdout
-    held = run(ASKING[name], tmp_path, name)
-    assert held.returncode == 1 and not counts(held.stdout), held.stdout
-    assert re.search(rf"\b{number} errors?\b", held.stdout), held.stdout
-    assert f"SIMKERNEL_NEEDS names {name}, which is missing here." in held.stdout
-
-
-def test_workers_count_alike(tmp_path: Path) -> None:
-    assert counts(run(ASKING["objdump"], tmp_path, "", "-n", "1").stdout) == counts(
-        run(ASKING["objdump"], tmp_path, "", "-n", "0").stdout
+def test_a_missing_tool_is_counted_or_fails_where_it_is_promised(tmp_path: Path) -> None:
+    left_out = run(ASKING.values(), tmp_path, [])
+    skipped = counts(left_out.stdout)
+    assert set(skipped) == {f"needs {name}" for name in ASKING}
+    assert left_out.returncode == 0 and f"{sum(skipped.values())} skipped, by reason" in left_out.stdout, (
+        left_out.stdout
     )
+    assert skipped == counts(run(ASKING.values(), tmp_path, [], "-n", "1").stdout), "workers count alike"
+
+    for promised in (list(ASKING), ["gdb"]):
+        held = run(ASKING.values(), tmp_path, promised)
+        missing = {name: number for name in ASKING if (number := skipped[f"needs {name}"]) and name in promised}
+        assert held.returncode == 1 and set(counts(held.stdout)) == skipped.keys() - {f"needs {one}" for one in missing}
+        assert re.search(rf"\b{sum(missing.values())} errors?\b", held.stdout), held.stdout
+        for name, number in missing.items():
+            said = f"SIMKERNEL_NEEDS names {name}, which is missing here."
+            assert sum(line.startswith(said) for line in held.stdout.splitlines()) == number, held.stdout
 
 
 def test_a_name_that_no_test_needs_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    done = run(ASKING["gdb"], tmp_path, "gbd,objdump")
+    done = run([ASKING["gdb"]], tmp_path, ["gbd", "objdump"])
     assert done.returncode == 4
     assert "no test needs gbd." in done.stderr and ", gdb, " in done.stderr and "Traceback" not in done.stderr
 
