@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
@@ -49,9 +50,10 @@ def terms_on(text: str) -> set[str]:
     return {name for term, name in TERMS.items() if re.search(rf"(?<![\w-])({term})(?![\w-])", text.lower())}
 
 
-def unexplained(text: str) -> set[str]:
+@cache  # a screen on which time goes by is read hundreds of times, and is often the same
+def unexplained(text: str) -> frozenset[str]:
     """The terms of a screen that its `?` does not tell of."""
-    return terms_on(text) - set(words_on(text))
+    return frozenset(terms_on(text) - set(words_on(text)))
 
 
 async def asked(hand: Hand, text: str) -> None:
