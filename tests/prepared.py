@@ -88,6 +88,8 @@ class Lender:
             free = self._free.setdefault(fresh.scenario, [])
             if len(free) < FREE and len(self._free) <= KINDS and fresh.again(simulation):
                 free.append(simulation)
+            else:
+                simulation.close()
 
 
 LENDER = Lender()

@@ -6,6 +6,7 @@ And every function is needed: with the body of any one taken out, some check of 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 
 import pytest
@@ -64,7 +65,8 @@ def works(image: KernelImage, workload: tuple[int, int]) -> bool:
         kernel = at_rest(image, 2, workload)
     except AssertionError:
         return False  # it did not boot, oopsed, or never came to rest
-    return not (vitals.problems(kernel) or models.disagreements(kernel))
+    with closing(kernel):
+        return not (vitals.problems(kernel) or models.disagreements(kernel))
 
 
 @pytest.mark.parametrize("model", models.MODELS, ids=lambda model: str(model.__name__))

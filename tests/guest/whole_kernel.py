@@ -106,6 +106,11 @@ class WholeKernel:
         )
         self.machine.memory.write_u64(stage, 2)
 
+    def close(self) -> None:
+        """Give the CPUs' memory back now."""
+        for cpu in self.machine.cpus:
+            cpu.close()
+
     # --- running ------------------------------------------------------------------------------------------------
 
     def run(self, rounds: int, quantum: int = 500) -> None:
