@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests import needs
+from tests.engines import give_back
 from tests.prepared import LENDER
 
 # In CI the same examples every time; at a desk new ones each run. No deadline: a first call translates and is slow.
@@ -27,6 +28,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for name in needs.asked(item):
         if not needs.here(name):
             needs.leave_out(name)
+
+
+@pytest.hookimpl(trylast=True)  # after fixtures have let go
+def pytest_runtest_teardown() -> None:
+    give_back()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
