@@ -6,6 +6,7 @@ import importlib.util
 import pkgutil
 import re
 import shlex
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -118,6 +119,16 @@ def test_names_of_the_code_resolve(page: str) -> None:
     assert [name for name in sorted(dotted) if not resolves(name)] == []
     plain = {name for name in quoted if name.isidentifier()}
     assert [name for name in sorted(plain) if re.search(rf"\b{name}\b", sources()) is None] == []
+
+
+def test_the_design_shows_the_staircase_that_is_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(one["layers"] for one in contracts if one["id"] == "staircase")
+    built = [re.sub(r"\(\w+\) \| ", "", layer) for layer in layers]
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    assert "".join(f"    {layer}\n" for layer in built) in text
 
 
 def test_what_resolves() -> None:

@@ -1,6 +1,6 @@
 """The contract between the patching task and whoever patches code: ftrace, and what comes beside it.
 
-A subsystem is one folder and one line in a tuple (`sim.simulation.SUBSYSTEMS`). It holds a frozen state, makes a plan
+A subsystem is one folder and one line in a tuple (`sim.parts.SUBSYSTEMS`). It holds a frozen state, makes a plan
 of each of its commands and notes the steps that are done. It never patches anything itself, and the task knows none by
 name.
 """
