@@ -103,12 +103,25 @@ class Terminal:
         return status
 
 
+def worked(pid: int) -> int:
+    """The processor time that a process has used, in ticks of the clock; -1 where the system is not Linux."""
+    status = Path(f"/proc/{pid}/stat")
+    return sum(map(int, status.read_text().rpartition(")")[2].split()[11:13])) if status.exists() else -1
+
+
 def until_worked(pid: int, seconds: float = 1.0) -> None:
     """Wait until a process has used so much processor time: one second takes a command past its boot."""
-    status, end = Path(f"/proc/{pid}/stat"), time.monotonic() + WAIT
-    if not status.exists():  # not Linux
+    end = time.monotonic() + WAIT
+    if worked(pid) < 0:
         time.sleep(2 * seconds)
-        return
-    while sum(map(int, status.read_text().rpartition(")")[2].split()[11:13])) < seconds * os.sysconf("SC_CLK_TCK"):
+    while 0 <= worked(pid) < seconds * os.sysconf("SC_CLK_TCK"):
         assert time.monotonic() < end, "it does not work"
         time.sleep(0.02)
+
+
+def until_it_rests(pid: int, seconds: float = 0.3) -> None:
+    """Wait until a process has used no processor time for so long: it waits for somebody."""
+    end, before = time.monotonic() + WAIT, -1
+    while before != (before := worked(pid)):
+        assert time.monotonic() < end, "it does not rest"
+        time.sleep(seconds)

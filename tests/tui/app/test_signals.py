@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.app.terminal import ROOT, WAIT, Terminal, until_worked
+from tests.tui.app.terminal import ROOT, WAIT, Terminal, until_it_rests, until_worked
 from tui.app.start import LATEST
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals of Unix")
@@ -114,7 +114,7 @@ def test_a_terminal_that_takes_nothing_more_does_not_keep_the_process(tmp_path: 
     terminal.send("nnn")
     terminal.until("step 3")
     terminal.send("\x0c" + "T" * 200)  # more pictures than the terminal holds; from here on nobody reads them
-    time.sleep(2)
+    until_it_rests(terminal.pid)
     begin = time.monotonic()
     os.kill(terminal.pid, signal.SIGTERM)
     assert waited(terminal) == 128 + signal.SIGTERM
@@ -154,7 +154,7 @@ def test_a_signal_ends_a_command_with_the_code_of_a_shell(number: int) -> None:
 
 
 def test_nohup_is_obeyed_where_there_is_no_screen() -> None:
-    command = ["nohup", sys.executable, "-m", "tui", *"trace vfs_read --for 30000000".split()]
+    command = ["nohup", sys.executable, "-m", "tui", *"trace vfs_read --for 12000000".split()]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )

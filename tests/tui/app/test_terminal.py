@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +36,7 @@ def test_a_scenario_on_a_terminal(term: str, locale: str, tmp_path: Path) -> Non
     terminal.until("CPU0 next:")
     terminal.send("q")
     assert terminal.end() == 0
-    assert b"\x1b[?1049l" in terminal.raw
+    assert b"\x1b[?1049l" in terminal.raw and COLOUR.search(terminal.raw)
     assert (tmp_path / "simkernel" / "last.json").exists()
 
 
@@ -58,13 +60,6 @@ def test_no_colour_is_sent_where_none_is_wanted(arguments: list[str], tmp_path: 
     terminal.send("q")
     assert terminal.end() == 0
     assert not COLOUR.search(terminal.raw), COLOUR.search(terminal.raw)
-
-
-def test_colour_is_sent_where_nobody_forbids_it(tmp_path: Path) -> None:
-    terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
-    terminal.until("in memory")
-    terminal.send("q")
-    assert terminal.end() == 0 and COLOUR.search(terminal.raw)
 
 
 def test_a_first_start_asks_a_question_and_the_next_one_offers_to_go_on(tmp_path: Path) -> None:
@@ -154,30 +149,46 @@ def test_the_lab_on_a_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_only_looking_keeps_the_place_of_the_session_before(
-    arguments: list[str], shown: str, keys: list[str], tmp_path: Path
+    arguments: list[str], shown: str, keys: list[str], three_steps: Path, tmp_path: Path
 ) -> None:
-    def session(arguments: list[str], shown: str, keys: list[str]) -> dict[str, object]:
-        terminal = Terminal(arguments, tmp_path, "xterm-256color", "C.UTF-8")
-        terminal.until(shown)
-        for key in keys:
-            terminal.send(key)
-            terminal.still()
-        assert terminal.end() == 0
-        kept: dict[str, object] = json.loads((tmp_path / "simkernel" / "last.json").read_text())
-        return kept
-
-    place = session(["step", "one"], "in memory", ["n", "n", "n", "q"])
+    shutil.copytree(three_steps, tmp_path, dirs_exist_ok=True)
+    place = kept(tmp_path)
     assert place["step"] == 3 and str(place["moment"]).startswith("sk3-")
-    assert session(arguments, shown, keys) == place
+    look(arguments, shown, keys, tmp_path)
+    assert kept(tmp_path) == place
+
+
+@pytest.fixture(scope="module")
+def three_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of somebody who has gone three steps."""
+    state = tmp_path_factory.mktemp("three-steps")
+    look(["step", "one"], "in memory", ["n", "n", "n", "q"], state)
+    return state
+
+
+def look(arguments: list[str], shown: str, keys: list[str], state: Path) -> None:
+    """A session: these keys once that is shown."""
+    terminal = Terminal(arguments, state, "xterm-256color", "C.UTF-8")
+    terminal.until(shown)
+    for key in keys:
+        terminal.send(key)
+        terminal.still()
+    assert terminal.end() == 0
+
+
+def kept(state: Path) -> dict[str, object]:
+    """What a session has kept."""
+    place: dict[str, object] = json.loads((state / "simkernel" / "last.json").read_text())
+    return place
 
 
 @pytest.mark.parametrize("rows", [3, 24])
-@pytest.mark.parametrize("list_key", ["\x10", "S"])
-def test_a_list_takes_keys_before_it_is_laid_out(list_key: str, rows: int, tmp_path: Path) -> None:
+def test_a_list_takes_keys_before_it_is_laid_out(rows: int, tmp_path: Path) -> None:
     """The key that opens a list and those that move in it come in one write; with 3 rows no list has room at all."""
     terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8", rows=rows)
     terminal.until("too small" if rows == 3 else "in memory")
-    for keys in ("\x1b[6~", "\x1b[5~", "\x1b[6~\x1b[6~\x1b[5~", "\x1b[F\x1b[5~", "\x1b[B\x1b[6~", "\x1b[1;5F\x1b[6~"):
+    moving = ("\x1b[6~", "\x1b[5~", "\x1b[6~\x1b[6~\x1b[5~", "\x1b[F\x1b[5~", "\x1b[B\x1b[6~", "\x1b[1;5F\x1b[6~")
+    for list_key, keys in itertools.product(("\x10", "S"), moving):
         terminal.send(list_key + keys)
         terminal.still()
         terminal.send("\x1b")
