@@ -25,7 +25,7 @@ from simkernel.protocol import POKE_MAX_OPCODE_SIZE
 CHANGES = ("nop-call", "call-call", "call-nop")
 PLACES = ("inside", "across")
 SITES = {"inside": ("x64_sys_call", "fdget_pos", "rw_verify_area"), "across": ("vfs_read", "vfs_write")}
-"""Functions that every CPU comes by often with interrupts on; the first that lies so is taken."""
+"""Functions that every CPU runs often with interrupts on; the first that lies so is taken."""
 NMI_SITE = "nmi_handle"
 
 BEHIND = 16  # bytes behind the site that a torn instruction may reach into

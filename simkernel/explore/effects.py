@@ -3,7 +3,7 @@
 The bytes stand at the site's own address, with the function's bytes behind them, on a CPU that has nothing else in its
 memory but two stacks' worth of data. One instruction runs twice, with different registers, flags and data. Where both
 runs agree and change nothing but RIP (and push a return address), that is what the bytes do everywhere; else it depends
-on registers that the explorer does not know, and the CPU is `astray`.
+on registers that the explorer does not know, and is `OTHER`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Kind(Enum):
     CALL = "calls"  # pushed a return address and went away
     TRAP = "traps"  # int3
     FAULT = "faults"  # #UD: an invalid instruction, whatever the registers are
-    ASTRAY = "astray"  # changed registers, data or the stack, or faulted on them: what it does depends on them
+    OTHER = "depends"  # changed registers, data or the stack, or faulted on them: what it does depends on them
 
 
 class Effect(NamedTuple):
@@ -90,7 +90,7 @@ class Bench:
         if first == second:
             return first
         stack = first.stack if first.stack == second.stack else None
-        return Effect(Kind.ASTRAY, size, text, first.to, stack=stack)
+        return Effect(Kind.OTHER, size, text, first.to, stack=stack)
 
     def _run(self, cpu: Cpu, address: int, size: int, text: str, value: int, flags: int, fill: int) -> Effect:
         self._data[:] = fill
@@ -102,7 +102,7 @@ class Bench:
         if fault is not None and fault.vector == layout.VECTOR_UD:
             return Effect(Kind.FAULT, size, text, address, vector=fault.vector)
         if fault is not None:  # where the stack or the registers point decides
-            return Effect(Kind.ASTRAY, size, text, address, vector=fault.vector, stack=None)
+            return Effect(Kind.OTHER, size, text, address, vector=fault.vector, stack=None)
         after = cpu.registers()
         moved = after["rsp"] - STACK
         back = int.from_bytes(self._data[layout.PAGE_SIZE - 8 : layout.PAGE_SIZE].tobytes(), "little")
@@ -111,7 +111,7 @@ class Bench:
             self._data[layout.PAGE_SIZE - 8 : layout.PAGE_SIZE] = fill
         untouched = all(after[name] == registers[name] for name in GENERAL if name != "rsp")
         if not untouched or (after["eflags"] ^ flags) & 0xFD5 or (self._data != fill).any():
-            return Effect(Kind.ASTRAY, size, text, cpu.rip, stack=moved)
+            return Effect(Kind.OTHER, size, text, cpu.rip, stack=moved)
         if called:
             return Effect(Kind.CALL, size, text, cpu.rip, back, stack=moved)
-        return Effect(Kind.NEXT if not moved else Kind.ASTRAY, size, text, cpu.rip, stack=moved)
+        return Effect(Kind.NEXT if not moved else Kind.OTHER, size, text, cpu.rip, stack=moved)

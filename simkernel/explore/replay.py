@@ -32,7 +32,7 @@ from simkernel.sim.simulation import Simulation
 
 ELSEWHERE = (NMI_SITE, "fifo_open")  # one of them is traced all the time, so that an update has one site
 TICK = 200_000  # instructions between two ticks: a schedule has room between them
-AROUND = 60_000  # instructions within which a CPU comes by the site again
+AROUND = 60_000  # instructions within which a CPU comes to the site again
 HANDLER = 4_000  # instructions for anything that a handler does
 TRIES = 20  # passages until one comes with interrupts on
 PASSAGES = 36  # places to start from that are tried
@@ -67,7 +67,7 @@ class Stage:
         return self.simulation.position
 
     def later(self) -> Stage:
-        """Where the CPUs have come by once more."""
+        """Where the CPUs have come to the site once more."""
         simulation, case = self.simulation, self.case
         simulation.goto(self.place)
         for cpu in simulation.cpus:
@@ -145,7 +145,7 @@ def _bring(simulation: Simulation, case: Case, cpu: int) -> None:
             if _is_there(simulation, case, cpu):
                 return
     if not _at_site(simulation, simulation.step, cpu, case.site, 4 * TICK):
-        raise Unplayable(f"CPU{cpu} does not come by {case.function}")
+        raise Unplayable(f"CPU{cpu} does not come to {case.function}")
 
 
 def _int3_on(nop: bytes) -> Variant:
@@ -285,7 +285,7 @@ class Player:
         pending = now.pending(cpu)
         if at == 0 and self._cpu(cpu).rip != site:
             come = run_to if self.case.nmi else _at_site
-            self._need(come(self.simulation, self._step, cpu, site, AROUND), f"CPU{cpu} does not come by the site")
+            self._need(come(self.simulation, self._step, cpu, site, AROUND), f"CPU{cpu} does not come to the site")
         self._need(self._cpu(cpu).rip == site + at, f"CPU{cpu} is not at byte +{at}")
         self._need(now.pending(cpu) == pending, f"CPU{cpu} has serialized on its way to the site")
 

@@ -17,7 +17,7 @@ from simkernel.explore.world import Cpu, Mode, Move, World
 from simkernel.schedule import Act
 
 STATES = 1_000_000  # after so many the search gives up, and says so
-TOLD_EVERY = 2_000  # states between two words on how far it is, each of which may end it
+REPORT_EVERY = 2_000  # states between two reports of how far it is, each of which may end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Answer:
 
 
 Progress = Callable[[Answer], bool]
-"""Told how far a search is, again and again; True from it ends the search."""
+"""Called with the partial answer, again and again; return True to cancel."""
 
 State = tuple[int, ...]  # actions taken, then the CPUs' numbers, ascending
 
@@ -104,7 +104,7 @@ class Search:
         while level:
             after: list[State] = []
             for at, state in enumerate(level):
-                if at % TOLD_EVERY == 0:
+                if at % REPORT_EVERY == 0:
                     answer.states = len(self.parents)
                     if answer.states > bound or (progress and progress(answer)):
                         answer.finished = False

@@ -150,7 +150,7 @@ def parse(text: str) -> Choice:
     for kind, ending in _MOVES.items():
         if match := re.fullmatch(rf"CPU(\d) {re.escape(ending)}", text):
             return int(match[1]), kind, None, ""
-    raise LearnerError(f"no step of a schedule is told like this: {text!r}")
+    raise LearnerError(f"no step of a schedule reads like this: {text!r}")
 
 
 def follow(world: World, cpus: int, choices: Sequence[Choice]) -> tuple[Scene, ...]:
@@ -214,7 +214,7 @@ def _meaning(world: World, effect: Effect) -> str:
             return "it takes an int3"
         case Kind.FAULT:
             return "no instruction begins so, it takes an invalid opcode exception"
-        case Kind.ASTRAY:
+        case Kind.OTHER:
             return f"{effect.text}, and what becomes of it depends on its registers"
         case Kind.CALL:
             return f"it calls {effect.to:#x}, {names.get(effect.to, 'where nobody wanted to go')}"

@@ -260,7 +260,7 @@ class World:
                 return cpu._replace(mode=Mode.TRAPPED), 0
             case Kind.FAULT:
                 return dead, 0
-            case Kind.ASTRAY:
+            case Kind.OTHER:
                 return dead, STACK if effect.stack else 0
             case Kind.CALL:
                 after, bits = self._behave(n, cpu, effect.to)
@@ -276,7 +276,7 @@ class World:
         return dead, NEITHER
 
     def _behind(self, cpu: Cpu) -> Cpu:
-        """The CPU has passed the site: it comes by again, or its NMI goes on to its end."""
+        """The CPU has passed the site: it comes to the site again, or its NMI goes on to its end."""
         return cpu._replace(mode=Mode.BEHIND if cpu.nmi else Mode.RUNS, at=0)
 
     def _behave(self, n: int, cpu: Cpu, to: int) -> tuple[Cpu, int]:

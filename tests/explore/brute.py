@@ -331,8 +331,8 @@ class Brute:
         case = self.case
         if effect.kind is Kind.TRAP:
             result = then._replace(where="trap"), s.refs, broken
-        elif effect.kind in (Kind.FAULT, Kind.ASTRAY):
-            moved = effect.kind is Kind.ASTRAY and effect.stack
+        elif effect.kind in (Kind.FAULT, Kind.OTHER):
+            moved = effect.kind is Kind.OTHER and effect.stack
             result = then._replace(where="dead"), s.refs, (*broken, "wrong-stack") if moved else broken
         elif case.site < effect.to < case.end:
             result = then._replace(at=effect.to - case.site), s.refs, broken

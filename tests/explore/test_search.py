@@ -9,7 +9,7 @@ import pytest
 from simkernel.errors import LearnerError
 from simkernel.explore import Finding, Question, explore, explore_each
 from simkernel.explore.ablation import variants
-from simkernel.explore.search import TOLD_EVERY, Answer, Search
+from simkernel.explore.search import REPORT_EVERY, Answer, Search
 from simkernel.explore.sentences import choice_of, follow, parse, sentence
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
@@ -52,7 +52,7 @@ def test_a_search_asks_often_whether_to_go_on() -> None:
 
     world = Question(Variant(INT3_PROTOCOL).without("sync 1"), cpus=4).world()
     assert not Search(world, 4).run(first_only=False, progress=enough).finished
-    assert max(after - before for before, after in pairwise(told)) < 8 * TOLD_EVERY
+    assert max(after - before for before, after in pairwise(told)) < 8 * REPORT_EVERY
 
 
 @pytest.mark.parametrize("model", MODELS)
