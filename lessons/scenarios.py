@@ -36,9 +36,9 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import NAIVE, STOP_MACHINE, Protocol, SyncCores, Variant
+from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Turns
 from simkernel.sim.narrate import PATCHER
-from simkernel.sim.narrate.events import cpus as cpu_names
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 

@@ -19,7 +19,7 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     events          everything that can be observed, one vocabulary
     tracefs         a file system of control files: directories, files, open files with a position; knows no ftrace
     files           what a person names, read within bounds; room: whether there is address space enough
-    verdict         whether an invariant holds
+    verdict         whether an invariant holds; sentence: a text and what its parts are
     errors          whose fault it is; child: another process of ours
 
 What is assembled is read back through the disassembler, so `asm` is above `disasm`. `docs/design.md` has the contracts

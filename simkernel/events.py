@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
+from simkernel.sentence import Sentence
+
 
 class Stamp(NamedTuple):
     """Where in history something happened: what all events of one entry have in common.
@@ -71,7 +73,7 @@ class Event:
         """True where that phase had begun to act."""
         return self.stamp.begun
 
-    def sentence(self, place: Callable[[int], str]) -> str:
+    def sentence(self, place: Callable[[int], Sentence]) -> Sentence:
         """What happened, in a sentence: of an event that a subsystem brings. Those of this file have theirs in narrate.
 
         Args:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simkernel.sentence import Sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -18,6 +20,6 @@ class Verdict:
 
     name: str
     holds: bool
-    detail: str
+    detail: Sentence
     cpu: int | None = None
     address: int | None = None

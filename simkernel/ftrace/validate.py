@@ -16,6 +16,9 @@ from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.words import SiteWords, Words
 from simkernel.patching.batch import Batch
 from simkernel.patching.validate import outside, place_of
+from simkernel.sentence import Sentence, say
+from simkernel.sentence import cpu as cpu_name
+from simkernel.sentence import data as data_of
 from simkernel.verdict import Verdict
 
 
@@ -24,12 +27,12 @@ def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch:
     code, words = kernel.machine.code, kernel.site_words
     sites = words.sites
     if not len(sites) or not state.booted:
-        return Verdict("sites", True, f"{len(sites)} sites, as built")
+        return Verdict("sites", True, say("{} sites, as built", len(sites)))
     now, without = words.in_memory(), outside(words.sites, batch)
     bad = np.flatnonzero(without & ~_whole(sites, now, nop, _targets(kernel, state)))
     if len(bad):
-        site, data = int(sites[bad[0]]), now[bad[0]].tobytes()[: rec.MCOUNT_INSN_SIZE].hex(" ").upper()
-        text = f"{place_of(kernel.image, site)} holds {data}: no NOP, no known call"
+        site, held = int(sites[bad[0]]), now[bad[0]].tobytes()[: rec.MCOUNT_INSN_SIZE]
+        text = say("{} holds {}: no NOP, no known call", place_of(kernel.image, site), data_of(held))
         return Verdict("sites", False, text, address=site)
     offsets = code.map.offsets(sites)
     for cpu, view in enumerate(code.views):
@@ -41,9 +44,10 @@ def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch:
             differ[at[within]] = True
         if len(bad := np.flatnonzero(without & differ)):
             site = int(sites[bad[0]])
-            where = f"{place_of(kernel.image, site)}, which is in no batch"
-            return Verdict("sites", False, f"CPU{cpu} may run other bytes than memory holds at {where}", cpu, site)
-    return Verdict("sites", True, f"all {len(sites)} sites are whole")
+            where = say("{}, which is in no batch", place_of(kernel.image, site))
+            text = say("{} may run other bytes than memory holds at {}", cpu_name(cpu), where)
+            return Verdict("sites", False, text, cpu, site)
+    return Verdict("sites", True, say("all {} sites are whole", len(sites)))
 
 
 def _targets(kernel: RunningKernel, state: FtraceState) -> set[int]:
@@ -66,7 +70,7 @@ def validate_records(
 ) -> Verdict:
     """A record is ENABLED iff its site is a call; between updates its count is that of the ops that want it."""
     if not state.booted or not records.count:
-        return Verdict("records", True, "no records yet")
+        return Verdict("records", True, Sentence("no records yet"))
     ips, flags = records.ips, records.flags
     words = kernel.site_words
     if not np.array_equal(ips, words.sites):
@@ -75,10 +79,11 @@ def validate_records(
     bad = np.flatnonzero(outside(ips, batch) & (rec.has(flags, rec.FTRACE_FL_ENABLED) != call))
     if len(bad):
         ip = int(ips[bad[0]])
-        text = f"the record of {place_of(kernel.image, ip)} has flags {int(flags[bad[0]]):#x}, but its site is "
-        return Verdict("records", False, text + ("a call" if call[bad[0]] else "no call"), address=ip)
+        found, held = f"{int(flags[bad[0]]):#x}", "a call" if call[bad[0]] else "no call"
+        text = say("the record of {} has flags {}, but its site is {}", place_of(kernel.image, ip), found, held)
+        return Verdict("records", False, text, address=ip)
     if updating or state.disabled:
-        return Verdict("records", True, f"ENABLED is as the bytes are, in {len(ips)} records")
+        return Verdict("records", True, say("ENABLED is as the bytes are, in {} records", len(ips)))
     wanted = np.zeros(len(ips), dtype=np.int64)
     for ops in state.listed:
         wanted += ops.hash.matches(ips)
@@ -86,6 +91,6 @@ def validate_records(
     if len(bad):
         ip = int(ips[bad[0]])
         counted, wants = int(rec.counts(flags)[bad[0]]), int(wanted[bad[0]])
-        text = f"the record of {place_of(kernel.image, ip)} counts {counted} ops, {wants} want it"
+        text = say("the record of {} counts {} ops, {} want it", place_of(kernel.image, ip), counted, wants)
         return Verdict("records", False, text, address=ip)
-    return Verdict("records", True, f"{len(ips)} records agree with the ops and with the bytes")
+    return Verdict("records", True, say("{} records agree with the ops and with the bytes", len(ips)))

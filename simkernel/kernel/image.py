@@ -21,6 +21,7 @@ from simkernel.kernel.notes import notes_of
 from simkernel.kernel.sources import Source, guest_sources, hash_of
 from simkernel.kernel.symbols import SymbolTable, SyntheticSymbols
 from simkernel.kernel.synthetic import generate
+from simkernel.sentence import Role, Sentence, Span, beside
 
 RELEASE = "6.12.0-simkernel #1"  # of uname, as an oops and a warning print it
 
@@ -174,11 +175,12 @@ class KernelImage:
             return f"{address:#x}"
         return symbol.name if address == symbol.address else f"{symbol.name}+{address - symbol.address:#x}"
 
-    def code_name(self, address: int) -> str:
+    def code_name(self, address: int) -> Sentence:
         """An address of code in words: symbol+offset, ftrace_trampoline where ftrace allocates, else the number."""
         if 0 <= address - layout.TRAMP_BASE < layout.TRAMP_SIZE:
-            return f"ftrace_trampoline at {address:#x}"
-        return self.symbolize(address)
+            return Sentence(Span("ftrace_trampoline", Role.SITE, address), beside(" at {}", address))
+        known = self.owner(address) is not None
+        return Sentence(Span(self.symbolize(address), Role.SITE if known else None, address))
 
     def functions(self) -> list[Symbol]:
         """The traced functions, in the order of `mcount_loc`."""

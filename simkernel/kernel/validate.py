@@ -10,6 +10,8 @@ import numpy as np
 
 from simkernel.kernel import layout
 from simkernel.kernel.running import RunningKernel
+from simkernel.sentence import Sentence, beside, say
+from simkernel.sentence import cpu as cpu_name
 from simkernel.verdict import Verdict
 
 
@@ -21,18 +23,20 @@ def validate_stacks(kernel: RunningKernel) -> Verdict:
             continue
         stack = kernel.abi.stack_of(engine.rsp)
         if stack is None:
-            return Verdict("stacks", False, f"RSP of CPU{cpu} is {engine.rsp:#x}: on no stack", cpu, engine.rsp)
+            text = say("RSP of {} is {}: on no stack", cpu_name(cpu), f"{engine.rsp:#x}")
+            return Verdict("stacks", False, text, cpu, engine.rsp)
         if stack.base in bases:
-            text = f"CPU{bases[stack.base]} and CPU{cpu} are both on the stack at {stack.base:#x}"
+            both, where = (cpu_name(bases[stack.base]), cpu_name(cpu)), beside(" at {}", stack.base)
+            text = say("{} and {} are both on the stack{}", *both, where)
             return Verdict("stacks", False, text, cpu, engine.rsp)
         bases[stack.base] = cpu
-    return Verdict("stacks", True, f"{len(bases)} CPUs, each on a stack of its own")
+    return Verdict("stacks", True, say("{} CPUs, each on a stack of its own", len(bases)))
 
 
 def validate_workload(kernel: RunningKernel) -> Verdict:
     """No task has counted a wrong result (TASK_ERRORS)."""
     if kernel.sched is None:
-        return Verdict("workload", True, "this kernel has no tasks")
+        return Verdict("workload", True, Sentence("this kernel has no tasks"))
     memory = kernel.machine.memory
     words = memory.array(layout.TASKS_BASE, "<u8", (layout.TASKS_MAX, layout.TASK_SIZE // 8))
     errors = words[:, layout.TASK_ERRORS // 8]
@@ -40,7 +44,7 @@ def validate_workload(kernel: RunningKernel) -> Verdict:
     if len(bad):
         task = layout.TASKS_BASE + int(bad[0]) * layout.TASK_SIZE
         pid = memory.read_u32(task + layout.TASK_PID)
-        text = f"task {pid} has seen {int(errors[bad[0]])} wrong results"
+        text = say("task {} has seen {} wrong results", pid, int(errors[bad[0]]))
         return Verdict("workload", False, text, address=task + layout.TASK_ERRORS)
     calls = int(words[:, layout.TASK_SYSCALLS // 8].sum())
-    return Verdict("workload", True, f"{calls} system calls, every result right")
+    return Verdict("workload", True, say("{} system calls, every result right", calls))

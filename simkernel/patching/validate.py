@@ -18,6 +18,9 @@ from simkernel.patching.batch import Batch
 from simkernel.patching.plan import SiteBytes, Sites
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import NEW, OLD, Phase, Progress, Write
+from simkernel.sentence import Sentence, beside, say
+from simkernel.sentence import cpu as cpu_name
+from simkernel.sentence import data as data_of
 from simkernel.verdict import Verdict
 
 
@@ -33,7 +36,7 @@ def validate_phase(kernel: RunningKernel, poke: TextPoke, sites: Sequence[int] |
     """
     batch, progress = poke.state.batch, poke.state.progress
     if batch is None or progress is None:
-        return Verdict("phase", True, "no batch is under way")
+        return Verdict("phase", True, Sentence("no batch is under way"))
     return _Look(kernel, poke, batch, progress).verdict(sites)
 
 
@@ -46,9 +49,9 @@ def outside(sites: Sites, batch: Batch | None) -> npt.NDArray[np.bool_]:
     return found
 
 
-def place_of(image: KernelImage, address: int) -> str:
+def place_of(image: KernelImage, address: int) -> Sentence:
     """An address with its name, for a verdict."""
-    return f"{image.code_name(address)} ({address:#x})"
+    return say("{}{}", image.code_name(address), beside(" ({})", address))
 
 
 class _Look:
@@ -65,13 +68,13 @@ class _Look:
         if broken := next(self._cpu_problems(rows), None) or self._memory_problem():
             return broken
         looked = len(self.batch) if sites is None else len(sites)
-        return Verdict(self.name, True, f"as the table says, at {looked} of {len(self.batch)} sites")
+        return Verdict(self.name, True, say("as the table says, at {} of {} sites", looked, len(self.batch)))
 
     def _rows(self, sites: Sequence[int]) -> Sequence[int]:
         rows: list[int] = np.flatnonzero(np.isin(self.batch.sites, np.array(sites, np.uint64))).tolist()
         return rows
 
-    def _place(self, site: int) -> str:
+    def _place(self, site: int) -> Sentence:
         return place_of(self.kernel.image, site)
 
     # --- memory -------------------------------------------------------------------------------------------------
@@ -85,7 +88,7 @@ class _Look:
         row, column = (int(value) for value in wrong[0])
         site = int(self.batch.sites[row])
         found, should = int(now[row, column]), int(expected[row, column])
-        text = f"byte +{column} of {self._place(site)} is {found:02X} in memory, not {should:02X}"
+        text = say("byte +{} of {} is {} in memory, not {}", column, self._place(site), f"{found:02X}", f"{should:02X}")
         return Verdict(self.name, False, text, address=site + column)
 
     def _of_sites(self, rows: SiteBytes) -> SiteBytes:
@@ -135,12 +138,15 @@ class _Look:
 
     def _torn(self, cpu: int, site: int, one: bytes, old: bytes, new: bytes) -> Verdict:
         byte = next((at for at in range(1, len(old)) if one[: at + 1] not in (old[: at + 1], new[: at + 1])), 0)
-        what = f"may run {one.hex(' ').upper()} at {self._place(site)}"
-        return Verdict(self.name, False, f"CPU{cpu} {what}, half old and half new at byte +{byte}", cpu, site + byte)
+        what = say("may run {} at {}", data_of(one), self._place(site))
+        text = say("{} {}, half old and half new at byte +{}", cpu_name(cpu), what, byte)
+        return Verdict(self.name, False, text, cpu, site + byte)
 
     def _pending(self, cpu: int, site: int, options: set[bytes]) -> Verdict:
         memory = self.machine.code.read(site, len(next(iter(options))))
         other = min(option for option in options if option != memory)
         byte = next(at for at in range(len(memory)) if other[at] != memory[at])
-        text = f"CPU{cpu} may still run {other[byte]:02X} at byte +{byte} of {self._place(site)}"
-        return Verdict(self.name, False, f"{text}; memory holds {memory[byte]:02X}", cpu, site + byte)
+        where = say("at byte +{} of {}", byte, self._place(site))
+        held, might = data_of(memory[byte : byte + 1]), data_of(other[byte : byte + 1])
+        text = say("{} may still run {} {}; memory holds {}", cpu_name(cpu), might, where, held)
+        return Verdict(self.name, False, text, cpu, site + byte)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simkernel.sentence import say
 from simkernel.trace.output import View
 from simkernel.trace.records import Record
 from simkernel.trace.types import RecordType
@@ -32,8 +33,8 @@ class FunctionRecord(Record):
 
 def line(view: View, record: FunctionRecord) -> str:
     """`trace_fn_trace()`: the function and who called it, without the latter if it was not recorded."""
-    caller = f" <-{view.name(record.parent_ip)}" if record.parent_ip else ""
-    return f"{view.name(record.ip)}{caller}"
+    name = view.name(record.ip)
+    return say("{} <-{}", name, view.name(record.parent_ip)) if record.parent_ip else name
 
 
 TYPE = RecordType("function", 0, (("ip", "<u8"), ("parent_ip", "<u8")), FunctionRecord, line)

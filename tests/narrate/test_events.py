@@ -46,6 +46,7 @@ SAMPLES: dict[str, object] = {
     "what": "ftrace_ops_list",
     "size": 8,
     "holdouts": (101, 102),
+    "type": "function",
     "text": "ftrace: allocating 90 entries in 1 pages",
     "data": insn.NOP5,
     "site": VFS_READ,

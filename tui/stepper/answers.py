@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from simkernel.errors import LearnerError
-from simkernel.sim.narrate.events import listed
+from simkernel.sentence import cpu as cpu_name
+from simkernel.sentence import listed, say, sentences, without_addresses
 from simkernel.sim.snapshot import NOW, MayRun, SiteView
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import LEFT_OUT, NO_TRACE, Story
 from tui.stepper.story.lines import own_records
-from tui.stepper.story.marks import no_addresses
-from tui.stepper.story.say import bytes_sentence, sentences
+from tui.stepper.story.say import bytes_sentence
 from tui.stepper.story.why import why_label
 
 
@@ -29,7 +29,9 @@ def _first_bytes(story: Story) -> str:
     site = story.snapshot.site
     if site is None:
         return f"{len(story.snapshot.map.states)} functions can be traced."
-    return f"{site.name} begins with the bytes {site.memory.data.hex(' ').upper()}, {no_addresses(site.memory.text)}."
+    return (
+        f"{site.name} begins with the bytes {site.memory.data.hex(' ').upper()}, {without_addresses(site.memory.text)}."
+    )
 
 
 def where(stepper: Stepper, story: Story) -> list[str]:
@@ -55,7 +57,7 @@ def five_bytes(story: Story) -> list[str]:
     out = [f"In memory: {_lower(bytes_sentence(site))}"]
     out += [f"{listed(names)} {text}" for text, names in said.items()]
     if site.new is not None:
-        out.append(f"They become {site.new.data.hex(' ').upper()}, {no_addresses(site.new.text)}.")
+        out.append(f"They become {site.new.data.hex(' ').upper()}, {without_addresses(site.new.text)}.")
     return out
 
 
@@ -125,4 +127,8 @@ def records(story: Story) -> list[str]:
     last = own_records(story.snapshot)
     if not last:
         return [f"The trace has {NO_TRACE}."]
-    return [no_addresses(f"CPU{one.cpu}, task {one.pid}: {one.function} was called from {one.parent}.") for one in last]
+    called = "{}, task {}: {} was called from {}."
+    return [
+        say(called, cpu_name(one.cpu), one.pid, without_addresses(one.function), without_addresses(one.parent))
+        for one in last
+    ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lessons.stops import Stop
 from simkernel.events import ExceptionTaken, Int3Taken, SiteRan
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Park, Phase, SyncCores, Unpark, Variant, Write
-from simkernel.sim.narrate.events import cpus as cpu_names
+from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.snapshot import Snapshot
 from tui.stepper.stepper import Stepper
 

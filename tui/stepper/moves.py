@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
+from simkernel.sentence import without_addresses
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.narrate import sentence
 from tui.stepper.missing import before_the_failure
 from tui.stepper.number import number
 from tui.stepper.stepper import A_RUN, A_STOP, Outcome, Stepper
-from tui.stepper.story.marks import no_addresses
 
 A_SLICE = 20_000  # instructions of a run between two looks whether one wants it to stop
 
@@ -91,7 +91,7 @@ def instruction(stepper: Stepper, argument: str) -> Outcome:
     cpu = run.cpu
     for event in stepper.passed:
         if isinstance(event, InterruptTaken) and event.cpu == cpu:
-            return Outcome(no_addresses(sentence(event, stepper.image, stepper.protocol)))
+            return Outcome(without_addresses(sentence(event, stepper.image, stepper.protocol)))
     lane = lanes[cpu]
     return Outcome(f"CPU{cpu} {'sleeps' if lane.halted else lane.sentence}.")
 

@@ -18,9 +18,9 @@ from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import SyncCores, Write
 from simkernel.schedule import QUANTUM, Policy, Run
+from simkernel.sentence import cpus
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import Calls
-from simkernel.sim.narrate.events import cpus
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import SiteMap

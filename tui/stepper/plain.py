@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simkernel.errors import LearnerError
+from simkernel.sentence import sentences
 from simkernel.sim.snapshot.plain import plain
 from tui.stepper import answers
 from tui.stepper.actions import ACTIONS, Action, action_named, apply
@@ -20,7 +21,6 @@ from tui.stepper.number import is_number
 from tui.stepper.player import WIDTH, Player, parted
 from tui.stepper.stepper import Outcome, Stepper
 from tui.stepper.story import Story, story_of
-from tui.stepper.story.say import sentences
 from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
 MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")

@@ -10,6 +10,7 @@ from simkernel import insn
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel.layout import CACHE_LINE
+from simkernel.sentence import say
 from simkernel.sim.queries import SiteNow
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.lanes import decoded
@@ -112,7 +113,7 @@ def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
     if first is None:
         return SiteBytes(data, "")
     if first.target is not None:
-        return SiteBytes(data, f"{first.mnemonic} {simulation.image.code_name(first.target)}")
+        return SiteBytes(data, say("{} {}", first.mnemonic, simulation.image.code_name(first.target)))
     if first.bytes == insn.NOPS.get(first.size):
         return SiteBytes(data, "nop")
     return SiteBytes(data, first.text)

@@ -28,6 +28,8 @@ from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.text_poke import TextPoke
 from simkernel.patching.validate import place_of
 from simkernel.schedule import QUANTUM
+from simkernel.sentence import Sentence, cpu, say
+from simkernel.sentence import data as data_of
 from simkernel.tracefs import File, lines, text_file
 from simkernel.verdict import Verdict
 
@@ -56,8 +58,8 @@ class Lit(Event):
     def at(self) -> int:
         return self.site
 
-    def sentence(self, place: Callable[[int], str]) -> str:
-        return f"The lamp at {place(self.site)} is {'on' if self.on else 'off'}."
+    def sentence(self, place: Callable[[int], Sentence]) -> Sentence:
+        return say("The lamp at {} is {}.", place(self.site), "on" if self.on else "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,8 @@ class Passed(CpuEvent):
     def at(self) -> int:
         return self.site
 
-    def sentence(self, place: Callable[[int], str]) -> str:
-        return f"CPU{self.cpu} passes the lamp at {place(self.site)}."
+    def sentence(self, place: Callable[[int], Sentence]) -> Sentence:
+        return say("{} passes the lamp at {}.", cpu(self.cpu), place(self.site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,9 @@ class Lamps(Subsystem):
         for site in self._state.lit:
             changing = batch is not None and batch.find(site) is not None
             if not changing and (held := kernel.machine.code.read(site, len(LIT))) != LIT:
-                text = f"the lamp at {place_of(self.image, site)} is on, its site holds {held.hex(' ').upper()}"
+                text = say("the lamp at {} is on, its site holds {}", place_of(self.image, site), data_of(held))
                 return (Verdict("lamps", False, text, address=site),)
-        return (Verdict("lamps", True, f"{len(self._state.lit)} lamps are on"),)
+        return (Verdict("lamps", True, say("{} lamps are on", len(self._state.lit))),)
 
     def state(self) -> LampState:
         return self._state

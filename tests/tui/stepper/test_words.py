@@ -10,6 +10,7 @@ import pytest
 
 from lessons.scenarios import SCENARIOS, answer_of
 from simkernel.hw.fetch import FetchModel
+from simkernel.sentence import sentences
 from tests.tui.measurements import little_to_count, measured_at_once
 from tui.app.screens import overhead_views
 from tui.app.screens.lab_views import HELP
@@ -24,7 +25,6 @@ from tui.stepper.plain_lab import STEPS
 from tui.stepper.plain_lab import WORDS as PLAIN_LAB
 from tui.stepper.plain_mysteries import PlainMysteries
 from tui.stepper.stepper import Stepper
-from tui.stepper.story.say import sentences
 
 WORDS, SENTENCES = 20, 3
 REFUSED = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import Lane
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
@@ -37,7 +38,7 @@ def deep(picture: Picture, lane: Lane, head: Line, width: int) -> Line:
     one = lane.instruction
     text = "" if one is None else one.att if picture.look.syntax == "att" else one.intel
     if one is not None and one.target:
-        text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
+        text = f"{text.split()[0]} {without_addresses(one.target)}"
     flags = "irqs on " if lane.interrupts_on else "irqs off"
     text = text if len(text) <= INSTRUCTION else f"{text[: INSTRUCTION - 2]}.."
     body = f"{squeezed(lane.task, TASK)} {squeezed(lane.place, PLACE)} {text:<{INSTRUCTION}} {flags} {state(lane)}"

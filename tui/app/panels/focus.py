@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CodeLine, Lane
 from tui.app.panel import Panel
 from tui.app.picture import Picture
@@ -54,7 +55,7 @@ def code_line(picture: Picture, one: CodeLine) -> Line:
     here = (marks.here, "here") if one.now else (" ", "")
     text = one.att if picture.look.syntax == "att" else one.intel
     if one.target:
-        text = f"{text.split()[0]} {one.target.partition(' at 0x')[0]}"
+        text = f"{text.split()[0]} {without_addresses(one.target)}"
     return line((stop, "bad"), here, ("  ", ""), (f"+{one.offset:<4x}", "dim"), (text, "here" if one.now else ""))
 
 
@@ -82,7 +83,7 @@ def stack_lines(picture: Picture, lane: Lane, width: int) -> list[Line]:
     out = []
     for word in lane.stack[:6]:
         mark = (left, right) if picture.changed(f"CPU{lane.cpu} stack {word.address:#x}") else (" ", " ")
-        text = word.text.partition(" at 0x")[0]
+        text = without_addresses(word.text)
         shown = (mark[0], "here"), (f"{word.value:x}".rjust(16), "changed" if mark[0] != " " else ""), (mark[1], "here")
         out.append(cut(line((f"..{word.address & 0xFFFF:04x}", "dim"), *shown, (text, "dim")), width))
     return out

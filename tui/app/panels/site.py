@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from simkernel.sentence import without_addresses
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, line
 from tui.stepper.story import Mark, Marked, Row, Table
-from tui.stepper.story.marks import no_addresses
 
 LABEL = 14  # columns
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.UNCERTAIN: "open", Mark.UNREAD: "open"}
@@ -28,7 +28,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     if height >= len(rows) + 2:
         old = site.old
         was = () if old is None else tuple(Marked(f"{byte:02X}") for byte in old.data)
-        rows.insert(0, line() if old is None else grid.row(unmarked("was", was, no_addresses(old.text)), "dim"))
+        rows.insert(0, line() if old is None else grid.row(unmarked("was", was, without_addresses(old.text)), "dim"))
     return [grid.header(), *rows]
 
 

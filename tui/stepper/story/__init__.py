@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from lessons.left_out import is_known, known, sentences
 from lessons.stops import Stops
+from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import Patch, Snapshot
 from tui.stepper.missing import Missing, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
-from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
+from tui.stepper.story.marks import Mark, Marked, marked
 from tui.stepper.story.say import said
 from tui.stepper.story.table import Row, Table, table_of
 from tui.stepper.story.why import Why, why_of
@@ -124,7 +125,7 @@ def heading(snapshot: Snapshot) -> str:
         return f"{site.name}: {_short(site.memory.text)}"
     old, new = _short(site.old.text), _short(site.new.text)
     if old == new == "call":  # then what differs is whom it calls
-        old, new = (no_addresses(text).rpartition(" ")[2] for text in (site.old.text, site.new.text))
+        old, new = (without_addresses(text).rpartition(" ")[2] for text in (site.old.text, site.new.text))
         return f"{site.name}: calls {old} -> {new}"
     return f"{site.name}: {old} -> {new}"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from simkernel.kernel import layout
 from simkernel.protocol import Park, SyncCores, Unpark
-from simkernel.sim.narrate.events import cpus as cpu_names
+from simkernel.sentence import cpu, say, without_addresses
+from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.snapshot import NOW, Lane, Patch, Snapshot, TraceRecord
-from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
+from tui.stepper.story.marks import Mark, Marked, marked
 
 TRACE_LINES = 4
 USER = ("user", "libc")
@@ -104,7 +105,7 @@ def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
 def trace_line(record: TraceRecord) -> str:
     """A record as ftrace's last column has it, after the CPU and the task."""
     irqs = ", interrupts off" if record.flags & layout.REC_IRQS_OFF else ""
-    return no_addresses(f"CPU{record.cpu} task {record.pid}{irqs}: {record.text}")
+    return say("{} task {}{}: {}", cpu(record.cpu), record.pid, irqs, without_addresses(record.text))
 
 
 def phase_now(patch: Patch) -> str:

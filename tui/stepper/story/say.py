@@ -6,7 +6,6 @@ means for the five bytes; bytes are said with their place.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -18,19 +17,16 @@ from simkernel.insn import INT3
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.protocol import Phase, SyncCores
 from simkernel.schedule import Run
+from simkernel.sentence import Role, data, listed, say, sentences, without_addresses
 from simkernel.sim.callbacks import traces_itself, unreturned
 from simkernel.sim.narrate import PATCHER, sentence
-from simkernel.sim.narrate.events import listed
 from simkernel.sim.snapshot import SiteView, Snapshot
 from tui.stepper.missing import here_it_would, missing
 from tui.stepper.stepper import Stepper
-from tui.stepper.story.marks import no_addresses
 from tui.stepper.story.why import STAND_IN, why_of
 
 MOST = 3  # sentences of a step
 WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait
-_NUMBER = re.compile(r"\bbatch \d+")  # it counts what happened before the story, too
-_ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
 def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
@@ -52,11 +48,6 @@ def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for text in texts for one in sentences(text)))[:MOST]
 
 
-def sentences(text: str) -> list[str]:
-    """A text's sentences."""
-    return [one for one in _ENDS.split(text) if one]
-
-
 def stop_events(stepper: Stepper, place: int) -> list[ev.Event]:
     """The stops of the site in the entry that ended at a place."""
     happened = stepper.events_from(place - 1, place)
@@ -72,7 +63,8 @@ def _event(stepper: Stepper, event: ev.Event) -> str:
         return f"{PATCHER} begins to change {who}{more}, by the protocol {event.protocol}."
     if isinstance(event, ev.SiteRan) and (into := _into_itself(event, stepper)):
         return into
-    return _NUMBER.sub("the batch", no_addresses(sentence(event, stepper.image, stepper.protocol)))
+    text = sentence(event, stepper.image, stepper.protocol).without(Role.ADDRESS)
+    return text.instead(Role.BATCH, "the batch")  # its number counts what happened before the story, too
 
 
 def verdict_sentence(snapshot: Snapshot) -> str:
@@ -265,7 +257,8 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
 def bytes_sentence(site: SiteView) -> str:
     """ "Byte 0 is CC, int3; bytes 1 to 4 are old." """
     if site.old is None or site.new is None:
-        return f"Bytes 0 to {site.size - 1} are {site.memory.data.hex(' ').upper()}, {no_addresses(site.memory.text)}."
+        held, text = data(site.memory.data), without_addresses(site.memory.text)
+        return say("Bytes 0 to {} are {}, {}.", site.size - 1, held, text)
     kinds = [_kind(site, at) for at in range(site.size)]
     parts = []
     for kind, group in groupby(range(site.size), key=kinds.__getitem__):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
+from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import Lane, MayRun, SiteBytes, SiteView, Snapshot
 from simkernel.sim.snapshot.changes import Change
-from tui.stepper.story.marks import Mark, Marked, marked, no_addresses
+from tui.stepper.story.marks import Mark, Marked, marked
 
 NEXT_TIME = "the next time it comes by"
 UNREAD = ".."  # what a CPU has not read yet of the instruction that it is reading; screens may draw two dots
@@ -71,7 +72,7 @@ def table_of(snapshot: Snapshot) -> Table | None:
 
 def instruction(data: SiteBytes) -> str:
     """The instruction that a site's bytes are, without addresses."""
-    return no_addresses(data.text)
+    return without_addresses(data.text)
 
 
 def _if(condition: bool, mark: Mark) -> Mark | None:
@@ -100,7 +101,7 @@ def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
     return Row(
         f"CPU{one.cpu} may run",
         tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(site.size)),
-        "" if one.read or not one.certain else no_addresses(one.text),
+        "" if one.read or not one.certain else without_addresses(one.text),
         remark_of(one, lane, site.address) or _next_time(snapshot, site, one),
         one.cpu,
     )

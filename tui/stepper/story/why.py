@@ -9,9 +9,9 @@ from simkernel import disasm
 from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.kernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
+from simkernel.sentence import Role, cpu, data, say, without_addresses
 from simkernel.sim.snapshot import SiteView, Snapshot
 from simkernel.verdict import Verdict
-from tui.stepper.story.marks import no_addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _what_killed(snapshot: Snapshot) -> Verdict | None:
     for line in reversed(snapshot.events):
         event = line.event
         if isinstance(event, Int3Taken) and (event.cpu, event.address) == (oops.cpu, site.address):
-            what = f"CPU{event.cpu} took the int3 at {site.name}, and nobody answered it"
+            what = say("{} took the int3 at {}, and nobody answered it", cpu(event.cpu), site.name)
             return Verdict("died", False, what, event.cpu, event.address)
         if isinstance(event, SiteRan) and (event.cpu, event.site) == (oops.cpu, site.address):
             return _mixture(site, event)
@@ -127,9 +127,9 @@ def _mixture(site: SiteView, event: SiteRan) -> Verdict | None:
     byte = next(at for at in range(len(event.data)) if event.data[: at + 1] not in _beginnings(site, at + 1))
     size = disasm.length(event.data, event.site)
     size = size if byte < size else len(event.data)  # bytes that begin no instruction count as a whole
-    ran, behind = (part.hex(" ").upper() for part in (event.data[:size], event.data[size:]))
-    what = f"CPU{event.cpu} has run {ran}, neither the old instruction nor the new one"
-    what += f". The bytes behind it are {behind}" if behind else ""
+    what = say("{} has run {}, neither the old instruction nor the new one", cpu(event.cpu), data(event.data[:size]))
+    if behind := event.data[size:]:
+        what = say("{}. The bytes behind it are {}", what, data(behind))
     return Verdict("ran", False, what, event.cpu, event.site + byte)
 
 
@@ -159,8 +159,8 @@ def true_now(snapshot: Snapshot) -> str:
 
 def _stands(site: SiteView) -> str:
     """The instruction with which a site begins."""
-    text = no_addresses(site.memory.text)
-    return f"{site.name} begins with {'a ' if text == 'nop' else ''}{text}, {_for_whom(site)}."
+    text = without_addresses(site.memory.text)
+    return say("{} begins with {}{}, {}.", site.name, "a " if text == "nop" else "", text, _for_whom(site))
 
 
 def _for_whom(site: SiteView) -> str:
@@ -171,7 +171,7 @@ def _for_whom(site: SiteView) -> str:
 
 def _verdict_text(snapshot: Snapshot, broken: Verdict | None) -> str:
     if broken is not None:
-        return f"Broken: {no_addresses(broken.detail)}."
+        return say("Broken: {}.", broken.detail.without(Role.ADDRESS))
     return f"Broken: {snapshot.outcome}." if snapshot.outcome else "Looked at: it holds."
 
 
