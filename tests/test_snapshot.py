@@ -20,6 +20,7 @@ from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import DONE, NOW, TO_COME, Snapshot
+from simkernel.sim.snapshot.changes import Part, Thing
 from simkernel.sim.snapshot.trace import TAIL, trace_tail
 from simkernel.trace.ringbuffer import Ring, merged
 
@@ -136,7 +137,7 @@ def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> N
     snapshots = patched(image, FetchModel.BYTE)
     assert not snapshots[0].changes
     for before, after in zip(snapshots, snapshots[1:], strict=False):
-        names = [change.what for change in after.changes]
+        names = [str(change.what) for change in after.changes]
         assert len(names) == len(set(names))
         assert all(change.before != change.after for change in after.changes)
         if before.site is not None and after.site is not None and before.site.address == after.site.address:
@@ -147,6 +148,14 @@ def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> N
             was = {register.name: register.value for register in one.registers}
             assert changed == {r.name for r in other.registers if was[r.name] != r.value}
             assert (f"CPU{other.cpu} rip" in names) == (one.rip != other.rip)
+
+
+def test_a_change_says_what_it_is_about() -> None:
+    things = [Thing(Part.MEMORY, at=3), Thing(Part.MAY_RUN, 1, 0), Thing(Part.READ, 0), Thing(Part.CPU, 2, name="rax")]
+    things += [Thing(Part.STACK, 0, 0xFFF8), Thing(Part.PATCH, name="step"), Thing(Part.MAP)]
+    assert ", ".join(map(str, things)) == (
+        "memory +3, CPU1 may run +0, CPU0 has read, CPU2 rax, CPU0 stack 0xfff8, patch step, site map"
+    )
 
 
 def test_the_sites_map_counts_the_calls(image: KernelImage) -> None:

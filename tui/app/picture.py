@@ -10,6 +10,7 @@ from tui.app.marks import UNICODE, Marks
 if TYPE_CHECKING:
     from lessons.stops import Stops
     from simkernel.sim.snapshot import Snapshot
+    from simkernel.sim.snapshot.changes import Thing
     from tui.stepper.story import Story
 
 DEPTHS = ("story", "code", "all")
@@ -64,6 +65,6 @@ class Picture:
     def marks(self) -> Marks:
         return self.look.marks
 
-    def changed(self, what: str) -> bool:
-        """True where the last move changed the thing of that name (`snapshot.changes`)."""
+    def changed(self, what: Thing) -> bool:
+        """True where the last move changed it (`snapshot.changes`)."""
         return any(change.what == what for change in self.snapshot.changes)

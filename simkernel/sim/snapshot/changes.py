@@ -1,11 +1,14 @@
-"""What is different between two snapshots: a name for each thing that a viewer may have on the screen."""
+"""What is different between two snapshots, thing by thing that a viewer may have on the screen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
+from simkernel.sentence import cpu as cpu_name
+from simkernel.sentence import say
 from simkernel.sim.snapshot.lanes import Lane
 from simkernel.sim.snapshot.patch import NOW, Patch
 from simkernel.sim.snapshot.site import SiteMap, SiteView
@@ -64,11 +67,52 @@ class Picture(Protocol):
         ...
 
 
+class Part(Enum):
+    """What a viewer may have on the screen, and how it is called; `{}` is the CPU."""
+
+    PHASE = "phase"
+    PATCH = "patch"
+    SITE = "site"
+    MEMORY = "memory"
+    MAY_RUN = "{} may run"
+    READ = "{} has read"
+    FLAGS = "flags"
+    CPU = "{}"  # a field of `Lane`, or a register
+    STACK = "{} stack"
+    TRACE = "trace"
+    VERDICT = "verdict"
+    MAP = "site map"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing that a viewer may have on the screen.
+
+    Attributes:
+        part: what it is. cpu: whose, where it is a CPU's.
+        at: which byte of the site, or the address of a word on a stack.
+        name: which field, register or invariant; "" where there is but one.
+    """
+
+    part: Part
+    cpu: int | None = None
+    at: int | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As in "memory +0", "CPU1 may run +0", "CPU0 rax", "phase"."""
+        words = self.part.value if self.cpu is None else say(self.part.value, cpu_name(self.cpu))
+        if self.at is None:
+            return f"{words} {self.name}".rstrip()
+        return f"{words} {self.at:#x}" if self.part is Part.STACK else f"{words} +{self.at}"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is not as it was: `what` names it ("memory +0", "CPU1 may run +0", "CPU0 rax", "phase")."""
+    """One thing that is not as it was."""
 
-    what: str
+    what: Thing
     before: Any
     after: Any
 
@@ -79,25 +123,25 @@ def changes_of(before: Picture, after: Picture) -> tuple[Change, ...]:
 
 
 def _changes(before: Picture, after: Picture) -> Iterator[Change]:
-    yield from _different("phase", _phase(before), _phase(after))
+    yield from _different(Thing(Part.PHASE), _phase(before), _phase(after))
     for name in ("title", "step", "batch", "done", "written", "waits_for", "holdouts", "queued"):
-        yield from _different(f"patch {name}", getattr(before.patch, name), getattr(after.patch, name))
+        yield from _different(Thing(Part.PATCH, name=name), getattr(before.patch, name), getattr(after.patch, name))
     if before.site is not None and after.site is not None and before.site.address == after.site.address:
         yield from _site(before.site, after.site)
     elif before.site != after.site:
-        yield Change("site", before.site and before.site.name, after.site and after.site.name)
+        yield Change(Thing(Part.SITE), before.site and before.site.name, after.site and after.site.name)
     for one, other in zip(before.lanes, after.lanes, strict=False):
         yield from _lane(one, other)
-    yield from _different("trace", before.trace[-1:], after.trace[-1:])
+    yield from _different(Thing(Part.TRACE), before.trace[-1:], after.trace[-1:])
     held = {verdict.name: verdict.holds for verdict in before.verdicts}
     for at, verdict in enumerate(after.verdicts):
         was = before.verdicts[at].holds if at < len(before.verdicts) else held.get(verdict.name)
-        yield from _different(f"verdict {verdict.name}", was, verdict.holds)
-    yield from _different("site map", before.map.states, after.map.states)
-    yield from _different("outcome", before.outcome, after.outcome)
+        yield from _different(Thing(Part.VERDICT, name=verdict.name), was, verdict.holds)
+    yield from _different(Thing(Part.MAP), before.map.states, after.map.states)
+    yield from _different(Thing(Part.OUTCOME), before.outcome, after.outcome)
 
 
-def _different(what: str, before: Any, after: Any) -> Iterator[Change]:
+def _different(what: Thing, before: Any, after: Any) -> Iterator[Change]:
     if before != after:
         yield Change(what, before, after)
 
@@ -108,22 +152,22 @@ def _phase(snapshot: Picture) -> str:
 
 def _site(before: SiteView, after: SiteView) -> Iterator[Change]:
     for at in range(len(after.memory.data)):
-        yield from _different(f"memory +{at}", before.memory.data[at], after.memory.data[at])
+        yield from _different(Thing(Part.MEMORY, at=at), before.memory.data[at], after.memory.data[at])
     for one, other in zip(before.cpus, after.cpus, strict=False):
         for at, (was, now) in enumerate(zip(one.options, other.options, strict=True)):
-            yield from _different(f"CPU{other.cpu} may run +{at}", was, now)
-        yield from _different(f"CPU{other.cpu} has read", one.read, other.read)
-    yield from _different("flags", before.flags, after.flags)
+            yield from _different(Thing(Part.MAY_RUN, other.cpu, at), was, now)
+        yield from _different(Thing(Part.READ, other.cpu), one.read, other.read)
+    yield from _different(Thing(Part.FLAGS), before.flags, after.flags)
 
 
 def _lane(before: Lane, after: Lane) -> Iterator[Change]:
     for name in _LANE_FIELDS:
-        yield from _different(f"CPU{after.cpu} {name}", getattr(before, name), getattr(after, name))
+        yield from _different(Thing(Part.CPU, after.cpu, name=name), getattr(before, name), getattr(after, name))
     was = {register.name: register.value for register in before.registers}
     for register in after.registers:
         if register.changed and register.name != "rip":
-            yield Change(f"CPU{after.cpu} {register.name}", was.get(register.name), register.value)
+            yield Change(Thing(Part.CPU, after.cpu, name=register.name), was.get(register.name), register.value)
     words = {word.address: word.value for word in before.stack}
     for word in after.stack:
         if word.changed and word.address in words:
-            yield Change(f"CPU{after.cpu} stack {word.address:#x}", words[word.address], word.value)
+            yield Change(Thing(Part.STACK, after.cpu, word.address), words[word.address], word.value)

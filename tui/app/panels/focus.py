@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CodeLine, Lane
+from simkernel.sim.snapshot.changes import Part, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, cut, heading, line, wrap
@@ -65,7 +66,7 @@ def registers(picture: Picture, lane: Lane, width: int) -> list[Line]:
     out: list[list[Piece]] = []
     for name in (*REGISTERS, "rflags"):
         if name in values:
-            changed = values[name].changed and picture.changed(f"CPU{lane.cpu} {name}")
+            changed = values[name].changed and picture.changed(Thing(Part.CPU, lane.cpu, name=name))
             left, right = picture.marks.changed if changed else (" ", " ")
             value = f"{values[name].value:x}"
             if width < 42:  # two in 20 columns each: the upper half of a kernel address is the same for all
@@ -82,7 +83,7 @@ def stack_lines(picture: Picture, lane: Lane, width: int) -> list[Line]:
     left, right = picture.marks.changed
     out = []
     for word in lane.stack[:6]:
-        mark = (left, right) if picture.changed(f"CPU{lane.cpu} stack {word.address:#x}") else (" ", " ")
+        mark = (left, right) if picture.changed(Thing(Part.STACK, lane.cpu, word.address)) else (" ", " ")
         text = without_addresses(word.text)
         shown = (mark[0], "here"), (f"{word.value:x}".rjust(16), "changed" if mark[0] != " " else ""), (mark[1], "here")
         out.append(cut(line((f"..{word.address & 0xFFFF:04x}", "dim"), *shown, (text, "dim")), width))

@@ -7,6 +7,7 @@ from simkernel.protocol import Park, SyncCores, Unpark
 from simkernel.sentence import cpu, say, without_addresses
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.snapshot import NOW, Lane, Patch, Snapshot, TraceRecord
+from simkernel.sim.snapshot.changes import Part
 from tui.stepper.story.marks import Mark, Marked, marked
 
 TRACE_LINES = 4
@@ -45,8 +46,8 @@ def _meanwhile(patch: Patch) -> str:
 
 def cpu_line(snapshot: Snapshot, lane: Lane) -> Marked:
     """One CPU in a line: who runs on it, and what it is at. Marked where that is not as it was."""
-    names = {change.what for change in snapshot.changes}
-    own = any(name.startswith(f"CPU{lane.cpu} ") and not name.startswith(f"CPU{lane.cpu} may") for name in names)
+    things = [change.what for change in snapshot.changes]
+    own = any(thing.cpu == lane.cpu and thing.part is not Part.MAY_RUN for thing in things)
     text = f"CPU{lane.cpu} {lane.task} {what_it_does(snapshot, lane)}"
     broken = snapshot.oops is not None and snapshot.oops.cpu == lane.cpu
     return marked(text, Mark.CHANGED if own else None, Mark.BROKEN if broken else None)

@@ -8,7 +8,7 @@ from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import Lane, MayRun, SiteBytes, SiteView, Snapshot
-from simkernel.sim.snapshot.changes import Change
+from simkernel.sim.snapshot.changes import Change, Part, Thing
 from tui.stepper.story.marks import Mark, Marked, marked
 
 NEXT_TIME = "the next time it comes by"
@@ -56,7 +56,7 @@ def table_of(snapshot: Snapshot) -> Table | None:
     memory = Row(
         "in memory",
         tuple(
-            marked(f"{byte:02X}", _kind(site, at, byte), _if(f"memory +{at}" in changed, Mark.CHANGED))
+            marked(f"{byte:02X}", _kind(site, at, byte), _if(Thing(Part.MEMORY, at=at) in changed, Mark.CHANGED))
             for at, byte in enumerate(site.memory.data)
         ),
         instruction(site.memory),
@@ -109,13 +109,11 @@ def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
 
 def _changed(changes: tuple[Change, ...], one: MayRun, at: int) -> bool:
     """True where what stands in a cell of a CPU's row is not what stood there."""
-    names = {f"CPU{one.cpu} may run +{at}"}
-    for change in changes:
-        if change.what in names:
-            return True
-        if change.what == f"CPU{one.cpu} has read" and _shown(change.before, at) != _shown(change.after, at):
-            return True
-    return False
+    may_run, read = Thing(Part.MAY_RUN, one.cpu, at), Thing(Part.READ, one.cpu)
+    return any(
+        change.what == may_run or (change.what == read and _shown(change.before, at) != _shown(change.after, at))
+        for change in changes
+    )
 
 
 def _shown(read: int, at: int) -> bool:
