@@ -38,7 +38,7 @@ from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import NAIVE, STOP_MACHINE, Protocol, SyncCores, Variant
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Turns
-from simkernel.sim.narrate import PATCHER
+from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 
@@ -147,7 +147,7 @@ def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]
         if now != phase:
             phase, since = now, simulation.clock
         elif now is not None and simulation.clock > since + PATIENCE:
-            raise NeverEnds(f"{PATCHER} waits for {cpu_names(patching.waits_for)} for ever")
+            raise NeverEnds(f"{PATCHING_TASK} waits for {cpu_names(patching.waits_for)} for ever")
         for event in simulation.step():
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)

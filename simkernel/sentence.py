@@ -75,7 +75,7 @@ def say(template: str, *values: str | int | Span) -> Sentence:
 
     Args:
         template: the words.
-        values: sentences and spans keep what they are; other texts and numbers become plain words.
+        *values: sentences and spans keep what they are; other texts and numbers become plain words.
 
     Raises:
         ValueError: the template has more or fewer places than there are values.

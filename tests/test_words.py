@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 DONE = (
     "hw", "kernel", "patching", "trace", "tracefs", "protocol", "ftrace", "asm", "disasm", "overhead", "explore",
-    "schedule.py", "events.py", "insn.py", "files.py", "errors.py", "child.py", "room.py", "verdict.py",
+    "schedule.py", "events.py", "insn.py", "files.py", "errors.py", "child.py", "room.py", "verdict.py", "sentence.py",
 )  # fmt: skip
 WORDS = {token.NAME, token.STRING, tokenize.COMMENT} | (
     {token.FSTRING_MIDDLE} if hasattr(token, "FSTRING_MIDDLE") else set()

@@ -37,7 +37,7 @@ class Options:
         cpus: 1 to 8.
         seed: of the schedule's random state.
         model: what a CPU may run (`fetch.py`).
-        policy: how a run settles what is uncertain.
+        policy: how a run resolves what is pending.
         schedule: "seeded" or "round-robin".
         protocol: by which the kernel patches, from its first instruction.
         kernel: a source file instead of the default kernel.

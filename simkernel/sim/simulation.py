@@ -1,7 +1,7 @@
 """The one object that outsiders hold: boot a kernel, step it, go back, ask what happened.
 
 A simulation is a machine, the patching task with its subsystems, and a history. Nothing changes its state but history
-entries: choices (who moves next and how) and commands (what a person or script asked for). The same options, seed and
+entries: choices (what moves next and how) and commands (what a person or script asked for). The same options, seed and
 entries give the same state, in every process; so a place in history can be named (`moment.py`) and returned to.
 """
 

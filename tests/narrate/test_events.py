@@ -14,7 +14,7 @@ from simkernel.events import Event, Stamp
 from simkernel.kernel import KernelImage, Segment, Symbol, layout
 from simkernel.kernel.symbols import SymbolTable
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, PROTOCOLS, STOP_MACHINE, Protocol
-from simkernel.sim.narrate import PATCHER, sentence
+from simkernel.sim.narrate import PATCHING_TASK, sentence
 from simkernel.sim.narrate.events import SENTENCES
 
 VFS_READ = layout.TEXT_BASE + 0x40
@@ -68,7 +68,7 @@ def sample(kind: type[Event], **fields: object) -> Event:
 def check(text: str) -> None:
     assert len(text.split()) <= 20, text
     assert text.endswith(".") and not REFUSED.search(text), text
-    assert text.startswith(("CPU", PATCHER, "swapper-0", "The kernel log")), text
+    assert text.startswith(("CPU", PATCHING_TASK, "swapper-0", "The kernel log")), text
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.__name__))
@@ -101,9 +101,9 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
         return sentence(event, image, INT3_PROTOCOL)
 
     stored = events.SiteStored(phase="write int3", sites=(VFS_READ,), first=0, old=b"\x0f", new=b"\xcc")
-    assert said(stored) == f"{PATCHER} writes byte +0: at vfs_read 0F becomes CC."
+    assert said(stored) == f"{PATCHING_TASK} writes byte +0: at vfs_read 0F becomes CC."
     answered = events.SyncAnswered(cpu=0, waiting_for=(1,), stamp=Stamp(during="sync 1"))
-    assert said(answered) == f"CPU0 answers sync 1 and goes on; {PATCHER} still waits for CPU1."
+    assert said(answered) == f"CPU0 answers sync 1 and goes on; {PATCHING_TASK} still waits for CPU1."
     ran = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, stamp=Stamp(during="write head"))
     assert "a call to ftrace_trampoline" in said(ran) and "during write head" in said(ran)
     early = events.SiteRan(cpu=1, site=VFS_READ, data=TRACED, stamp=Stamp(during="sync 1", begun=False))

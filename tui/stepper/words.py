@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from simkernel.sim.narrate import PATCHER
+from simkernel.sim.narrate import PATCHING_TASK
 
 WORDS = {
     "int3": "One byte, CC. A CPU that runs it takes an exception: a handler of the kernel runs.",
@@ -60,7 +60,7 @@ WORDS = {
     "interval": "The value lies between its two ends, with the odds that are stated.",
     "ops": "Whoever wants functions traced: what to call, and for which functions.",
     "ring buffer": "Memory of one CPU for its trace; once it is full, the oldest lines give way.",
-    PATCHER: "The patching task. Simplified: it has a CPU of its own here; in Linux it runs on one of these CPUs.",
+    PATCHING_TASK: "The patching task. Simplified: it has a CPU of its own; in Linux it runs on one of these CPUs.",
     "enabled": "The five bytes of this function are a call: it is traced.",
     "tramp": "One tracer alone wants this function, so the call leads to the trampoline of that tracer.",
     "guest": "The kernel that runs here.",

@@ -7,7 +7,7 @@ The texts of phases are in that table (`protocol/`).
 
 from __future__ import annotations
 
-from simkernel.sim.narrate.events import PATCHER, sentence
+from simkernel.sim.narrate.events import PATCHING_TASK, sentence
 from simkernel.sim.narrate.instructions import instruction_sentence
 
-__all__ = ["PATCHER", "instruction_sentence", "sentence"]
+__all__ = ["PATCHING_TASK", "instruction_sentence", "sentence"]

@@ -20,7 +20,7 @@ from simkernel.patching.commands import NAME, PID
 from simkernel.protocol import Protocol
 from simkernel.sentence import Role, Sentence, Span, beside, cpu, cpus, data, listed, say, term
 
-PATCHER = f"{NAME}-{PID}"
+PATCHING_TASK = f"{NAME}-{PID}"
 BOOT = "ftrace_init"  # the title of the plan that boot carries out
 NONE = "no instruction"  # what bytes are that begin none
 
@@ -104,7 +104,7 @@ def _batch(number: int) -> Span:
 
 def _doer(title: str) -> str:
     """Who carries a plan out: the patching task; ftrace_init at boot, before there are tasks (`start_kernel()`)."""
-    return "swapper-0" if title == BOOT else PATCHER
+    return "swapper-0" if title == BOOT else PATCHING_TASK
 
 
 def _plan_started(e: events.PlanStarted, w: Words) -> Sentence:
@@ -123,7 +123,7 @@ def _early_poked(e: events.EarlyPoked, w: Words) -> Sentence:
 def _batch_started(e: events.BatchStarted, w: Words) -> Sentence:
     return say(
         "{} begins {} by the protocol {}: {}.",
-        PATCHER,
+        PATCHING_TASK,
         _batch(e.batch),
         term(e.protocol),
         w.sites(e.sites),
@@ -136,69 +136,71 @@ def _site_stored(e: events.SiteStored, w: Words) -> Sentence:
     many = "" if len(e.sites) == 1 else f" of {len(e.sites)} sites"
     becomes = say("{} becomes {}", data(e.old), data(e.new))
     change = becomes if e.old != e.new else say("{} stays", data(e.new))
-    return say("{} writes {}{}:{} {}.", PATCHER, which, many, w.at(e.sites[0]), change)
+    return say("{} writes {}{}:{} {}.", PATCHING_TASK, which, many, w.at(e.sites[0]), change)
 
 
 def _sync_sent(e: events.SyncSent, w: Words) -> Sentence:
-    return say("{} sends {} to {}, and waits for every answer.", PATCHER, w.sync(e.phase), cpus(e.cpus))
+    return say("{} sends {} to {}, and waits for every answer.", PATCHING_TASK, w.sync(e.phase), cpus(e.cpus))
 
 
 def _sync_answered(e: events.SyncAnswered, w: Words) -> Sentence:
-    waits = say("{} still waits for {}", PATCHER, cpus(e.waiting_for))
+    waits = say("{} still waits for {}", PATCHING_TASK, cpus(e.waiting_for))
     left = waits if e.waiting_for else "it was the last to answer"
     return say("{} answers{} and goes on; {}.", cpu(e.cpu), say(" {}", term(e.during)) if e.during else "", left)
 
 
 def _sync_ended(e: events.SyncEnded, w: Words) -> Sentence:
-    return say("{} has every answer to {}, and goes on.", PATCHER, w.sync(e.phase))
+    return say("{} has every answer to {}, and goes on.", PATCHING_TASK, w.sync(e.phase))
 
 
 def _sync_skipped(e: events.SyncSkipped, w: Words) -> Sentence:
-    return say("{} leaves {} out: nothing in this batch needs it.", PATCHER, w.sync(e.phase))
+    return say("{} leaves {} out: nothing in this batch needs it.", PATCHING_TASK, w.sync(e.phase))
 
 
 def _park_asked(e: events.ParkAsked, w: Words) -> Sentence:
     where = "its stopper thread (migration/N)" if e.where == "thread" else "its interrupt handler"
-    return say("{} asks {} to wait, each in {}, and waits for them.", PATCHER, cpus(e.cpus), where)
+    return say("{} asks {} to wait, each in {}, and waits for them.", PATCHING_TASK, cpus(e.cpus), where)
 
 
 def _parked(e: events.Parked, w: Words) -> Sentence:
-    left = say("{} waits for {}", PATCHER, cpus(e.waiting_for)) if e.waiting_for else "it was the last"
+    left = say("{} waits for {}", PATCHING_TASK, cpus(e.waiting_for)) if e.waiting_for else "it was the last"
     return say("{} answers: it runs a waiting loop with interrupts off; {}.", cpu(e.cpu), left)
 
 
 def _unparked(e: events.Unparked, w: Words) -> Sentence:
     how = "serializes first" if e.serialize else "goes without serializing"
-    return say("{} lets every CPU go on; each {}.", PATCHER, how)
+    return say("{} lets every CPU go on; each {}.", PATCHING_TASK, how)
 
 
 def _batch_released(e: events.BatchReleased, w: Words) -> Sentence:
-    return say("{} releases {}: no handler uses it any more.", PATCHER, _batch(e.batch))
+    return say("{} releases {}: no handler uses it any more.", PATCHING_TASK, _batch(e.batch))
 
 
 def _words_stored(e: events.WordsStored, w: Words) -> Sentence:
-    return say("{} writes {}{}: {}.", PATCHER, _count(e.size, "byte"), beside(" at {}", e.address), e.what)
+    return say("{} writes {}{}: {}.", PATCHING_TASK, _count(e.size, "byte"), beside(" at {}", e.address), e.what)
 
 
 def _rcu_tasks_rude_wait(e: events.RcuTasksRudeWait, w: Words) -> Sentence:
     if not e.cpus:
-        return say("{} finds no CPU that could be inside a callback.", PATCHER)
-    return say("{} waits until {} cannot be inside a callback.", PATCHER, cpus(e.cpus))
+        return say("{} finds no CPU that could be inside a callback.", PATCHING_TASK)
+    return say("{} waits until {} cannot be inside a callback.", PATCHING_TASK, cpus(e.cpus))
 
 
 def _rcu_tasks_rude_done(e: events.RcuTasksRudeDone, w: Words) -> Sentence:
-    return say("{} goes on: every CPU has switched tasks, or was halted or in user mode.", PATCHER)
+    return say("{} goes on: every CPU has switched tasks, or was halted or in user mode.", PATCHING_TASK)
 
 
 def _rcu_tasks_wait(e: events.RcuTasksWait, w: Words) -> Sentence:
     if not e.holdouts:
-        return say("{} finds no task that could be inside a trampoline.", PATCHER)
+        return say("{} finds no task that could be inside a trampoline.", PATCHING_TASK)
     pids = listed([str(pid) for pid in e.holdouts])
-    return say("{} waits until {} cannot be inside a trampoline: {}.", PATCHER, _count(len(e.holdouts), "task"), pids)
+    return say(
+        "{} waits until {} cannot be inside a trampoline: {}.", PATCHING_TASK, _count(len(e.holdouts), "task"), pids
+    )
 
 
 def _rcu_tasks_done(e: events.RcuTasksDone, w: Words) -> Sentence:
-    return say("{} goes on: every task has called schedule, or was idle or in user mode.", PATCHER)
+    return say("{} goes on: every task has called schedule, or was idle or in user mode.", PATCHING_TASK)
 
 
 def _logged(e: events.Logged, w: Words) -> Sentence:
@@ -241,7 +243,9 @@ def _int3_taken(e: events.Int3Taken, w: Words) -> Sentence:
 
 
 def _int3_claimed(e: events.Int3Claimed, w: Words) -> Sentence:
-    return say("{} finds {} in the batch{}: the int3 is {}'s.", cpu(e.cpu), w.place(e.address), _while(e), PATCHER)
+    return say(
+        "{} finds {} in the batch{}: the int3 is {}'s.", cpu(e.cpu), w.place(e.address), _while(e), PATCHING_TASK
+    )
 
 
 def _int3_done(e: events.Int3Done, w: Words) -> Sentence:

@@ -90,7 +90,8 @@ class Thing:
     """One thing that a viewer may have on the screen.
 
     Attributes:
-        part: what it is. cpu: whose, where it is a CPU's.
+        part: what it is.
+        cpu: whose, where it is a CPU's.
         at: which byte of the site, or the address of a word on a stack.
         name: which field, register or invariant; "" where there is but one.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkernel.protocol import Phase, Protocol, Variant
-from simkernel.sim.narrate import PATCHER
+from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.simulation import Simulation
 
 DONE, NOW, TO_COME = "done", "now", "to come"
@@ -85,7 +85,7 @@ def patch_of(simulation: Simulation) -> Patch:
         for at, phase in enumerate(now.protocol.phases)
     )
     return Patch(
-        task=PATCHER,
+        task=PATCHING_TASK,
         title=now.title,
         step=now.step,
         steps=now.steps,

@@ -7,12 +7,12 @@ from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, line
 
-PATCHER = -1  # as `Move.cpu` has it
+PATCHING_TASK = -1  # as `Move.cpu` has it
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     task = picture.snapshot.patch.task
-    lanes = [(f"CPU{lane.cpu}", lane.cpu) for lane in picture.snapshot.lanes] + [(task, PATCHER)]
+    lanes = [(f"CPU{lane.cpu}", lane.cpu) for lane in picture.snapshot.lanes] + [(task, PATCHING_TASK)]
     label = max(len(name) for name, _ in lanes) + 1
     moves = picture.snapshot.moves[-max(1, width - label) :]
     return [

@@ -19,7 +19,7 @@ from simkernel.protocol import Phase, SyncCores
 from simkernel.schedule import Run
 from simkernel.sentence import Role, data, listed, say, sentences, without_addresses
 from simkernel.sim.callbacks import traces_itself, unreturned
-from simkernel.sim.narrate import PATCHER, sentence
+from simkernel.sim.narrate import PATCHING_TASK, sentence
 from simkernel.sim.snapshot import SiteView, Snapshot
 from tui.stepper.missing import here_it_would, missing
 from tui.stepper.stepper import Stepper
@@ -60,7 +60,7 @@ def _event(stepper: Stepper, event: ev.Event) -> str:
         more = f" and {_count(len(event.sites) - 1, 'other function')}" if len(event.sites) > 1 else ""
         own = _own_callback(stepper)
         who = f"{_name(stepper)}, the callback of {own}," if own else _name(stepper)
-        return f"{PATCHER} begins to change {who}{more}, by the protocol {event.protocol}."
+        return f"{PATCHING_TASK} begins to change {who}{more}, by the protocol {event.protocol}."
     if isinstance(event, ev.SiteRan) and (into := _into_itself(event, stepper)):
         return into
     text = sentence(event, stepper.image, stepper.protocol).without(Role.ADDRESS)
@@ -109,7 +109,7 @@ def _sent(event: ev.SyncSent, stepper: Stepper, phase: Phase | None) -> list[str
     return [ASKED if phase is not None and phase is first else "", *_why(event, stepper, phase)]
 
 
-ASKED = f"Interrupts ask them, between two instructions; {PATCHER} itself runs on none of these CPUs."
+ASKED = f"Interrupts ask them, between two instructions; {PATCHING_TASK} itself runs on none of these CPUs."
 
 
 def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
