@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import pkgutil
 import re
@@ -30,10 +31,21 @@ def lines_of_code(page: str) -> list[str]:
     return [line.partition("  #")[0].strip() for line in text.splitlines() if line.startswith("    ")]
 
 
+def inline_code(page: str) -> list[str]:
+    """What stands between backticks in a page."""
+    return re.findall(r"`([^`\n]+)`", (ROOT / page).read_text(encoding="utf-8"))
+
+
 def commands(page: str) -> list[list[str]]:
     """The words after `simkernel` of each line that runs it."""
-    found = [re.search(r"(?:^|uv run )simkernel( .*)?$", line) for line in lines_of_code(page)]
+    found = [re.search(r"(?:^|uv run |^\.venv/bin/)simkernel( .*)?$", line) for line in lines_of_code(page)]
     return [shlex.split(match[1] or "") for match in found if match]
+
+
+def mentioned(page: str) -> list[list[str]]:
+    """The same where it is named within a sentence."""
+    found = [re.fullmatch(r"(?:\.venv/bin/)?simkernel( .*)", code) for code in inline_code(page)]
+    return [shlex.split(match[1]) for match in found if match]
 
 
 def test_the_readme_names_its_two_commands() -> None:
@@ -43,18 +55,29 @@ def test_the_readme_names_its_two_commands() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_make_targets_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z-]+)", " ".join(lines_of_code(page))))
+    named = set(re.findall(r"\bmake ([a-z-]+)", "\n".join((*lines_of_code(page), *inline_code(page)))))
     assert named <= targets
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_parse(page: str) -> None:
     for words in commands(page):
-        if not words or words[0].startswith("-"):
-            continue
-        command = group.get_command(click.Context(group), words[0])
-        assert command is not None, f"no command {words[0]}"
-        command.make_context(words[0], words[1:], resilient_parsing=False)
+        if words and not words[0].startswith("-"):
+            parse(words)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_named_in_passing_exist(page: str) -> None:
+    for words in mentioned(page):
+        with contextlib.suppress(click.MissingParameter):  # a sentence may leave the argument out
+            parse(words)
+
+
+def parse(words: list[str]) -> None:
+    """Read a command's words as `simkernel` does, and run nothing."""
+    command = group.get_command(click.Context(group), words[0])
+    assert command is not None, f"no command {words[0]}"
+    command.make_context(words[0], words[1:], resilient_parsing=False)
 
 
 def test_the_readme_says_which_functions_have_a_site() -> None:
