@@ -45,7 +45,7 @@ def commands(page: str) -> list[list[str]]:
 def mentioned(page: str) -> list[list[str]]:
     """The same where it is named within a sentence."""
     found = [re.fullmatch(r"(?:\.venv/bin/)?simkernel( .*)", code) for code in inline_code(page)]
-    return [shlex.split(match[1]) for match in found if match]
+    return [shlex.split(match[1]) for match in found if match and not match[1].startswith(" -")]
 
 
 def test_the_readme_names_its_two_commands() -> None:
