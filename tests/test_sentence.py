@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simkernel import disasm, insn
 from simkernel.events import Int3Taken, SyncAnswered
+from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import INT3_PROTOCOL
 from simkernel.sentence import (
@@ -28,7 +30,10 @@ from simkernel.sentence import (
     sentences,
     without_addresses,
 )
-from simkernel.sim.narrate import sentence
+from simkernel.sim.narrate import (
+    instruction_sentence,
+    sentence,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,6 +91,18 @@ def test_what_is_narrated_names_its_cpu_its_site_and_its_numbers() -> None:
     assert image.code_name(trampoline) == f"ftrace_trampoline at {trampoline:#x}"
     assert without_addresses(image.code_name(trampoline)) == "ftrace_trampoline"
     assert without_addresses("nop") == "nop" and isinstance(image.code_name(0x10), Sentence)
+
+
+def test_the_next_instruction_names_where_it_leads() -> None:
+    image = KernelImage.default()
+    site, target = image.address("vfs_read"), layout.TRAMP_BASE
+    call = next(iter(disasm.decode(insn.call(site, target), site)))
+    text = instruction_sentence(call, {"rip": site, "rsp": 0, "eflags": 0}, GuestMemory([]), image)
+    assert text.endswith(f" and jumps to ftrace_trampoline at {target:#x}")
+    assert [(span.role, span.value) for span in text.spans if span.role] == [
+        (Role.SITE, target),
+        (Role.ADDRESS, target),
+    ]
 
 
 # Where text is looked through that somebody typed, or that is no sentence of the engine.

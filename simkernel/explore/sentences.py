@@ -1,12 +1,11 @@
-"""A schedule in sentences, one a step, and back: who reads them can replay it by hand.
+"""A schedule in sentences, one a step: who reads them can replay it by hand.
 
 A sentence names the CPU or the patching task, the byte, and its old and new value. `choice_of` reduces a step to what
-its sentence says of the choice that was made; `parse` gets the same out of the sentence; `follow` replays choices.
+its sentence says of the choice that was made; `follow` replays choices.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,8 +19,6 @@ from simkernel.patching.commands import NAME, PID
 from simkernel.schedule import Act
 
 TASK = f"{NAME}-{PID}"
-_BYTES = r"bytes? \+(?P<first>\d)(?: to \+\d)?"
-_HEX = r"(?P<data>[0-9A-F]{2}(?: [0-9A-F]{2})*)"
 
 Choice = tuple[int | None, str, int | None, str]
 """Who (None: the patching task), what, from which byte of the site, which bytes (hex)."""
@@ -38,7 +35,7 @@ _ACTIONS = {
     Do.DROP: "drops its reference",
     Do.RELEASED: "lets the record go",
 }
-_MOVES = {
+MOVES = {
     "answer": "takes the IPI: it serializes, and answers.",
     "park": "takes the IPI, and parks.",
     "leave same": "leaves its waiting loop and goes on where it was interrupted.",
@@ -115,7 +112,7 @@ def sentence(world: World, scene: Scene) -> str:
             was = "was" if len(new) == 1 else "were"
             becomes = "becomes" if len(new) == 1 else "become"
             return f"For CPU{step.cpu} {_place(first, new)} {becomes} {_hex(new)}, {was} {_hex(old)}."
-    return f"CPU{step.cpu} {_MOVES[_key(world, move)]}"
+    return f"CPU{step.cpu} {MOVES[_key(world, move)]}"
 
 
 def choice_of(world: World, scene: Scene) -> Choice:
@@ -135,22 +132,6 @@ def choice_of(world: World, scene: Scene) -> Choice:
             first, _, new = _settled(world, cpu, move)
             return step.cpu, "settle", first, _hex(new)
     return step.cpu, _key(world, move), None, ""
-
-
-def parse(text: str) -> Choice:
-    """The choice that a sentence tells. LearnerError where it is none of ours."""
-    if text.startswith(f"{TASK} "):
-        return None, "act", None, ""
-    if match := re.match(rf"For CPU(\d) {_BYTES} becomes? {_HEX}, ", text):
-        return int(match[1]), "settle", int(match["first"]), match["data"]
-    if match := re.match(rf"CPU(\d) reads {_BYTES}: {_HEX}[.]", text):
-        return int(match[1]), "read", int(match["first"]), match["data"]
-    if match := re.match(rf"CPU(\d) runs {_HEX} at {_BYTES}", text):
-        return int(match[1]), "run", int(match["first"]), match["data"]
-    for kind, ending in _MOVES.items():
-        if match := re.fullmatch(rf"CPU(\d) {re.escape(ending)}", text):
-            return int(match[1]), kind, None, ""
-    raise LearnerError(f"no step of a schedule reads like this: {text!r}")
 
 
 def follow(world: World, cpus: int, choices: Sequence[Choice]) -> tuple[Scene, ...]:

@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from simkernel.errors import LearnerError
 from simkernel.explore import Finding, Question, explore, explore_each
 from simkernel.explore.ablation import variants
 from simkernel.explore.search import REPORT_EVERY, Answer, Search
-from simkernel.explore.sentences import choice_of, follow, parse, sentence
+from simkernel.explore.sentences import choice_of, follow, sentence
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
+from tests.explore.reader import parse
 
 MODELS = tuple(FetchModel)
 
@@ -69,7 +69,7 @@ def test_sentences_parse_back_to_the_choices(model: FetchModel) -> None:
 
 
 def test_a_sentence_of_no_schedule_is_refused() -> None:
-    with pytest.raises(LearnerError, match="no step"):
+    with pytest.raises(ValueError, match="no step"):
         parse("CPU0 sleeps.")
 
 

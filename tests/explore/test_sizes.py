@@ -12,7 +12,7 @@ from simkernel.explore.case import PLACES, Case
 from simkernel.explore.properties import BY_NAME, names_of
 from simkernel.explore.replay import TICK, Stage, Stages, between_ticks, replay
 from simkernel.explore.search import Search
-from simkernel.explore.sentences import choice_of, parse, sentence
+from simkernel.explore.sentences import choice_of, sentence
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
@@ -22,6 +22,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from tests.explore.brute import Brute
 from tests.explore.jumps import CHANGES, anywhere, jump_label, kernel
+from tests.explore.reader import parse
 from tests.patches import label_patch, plan_patches, undone
 
 NAMES = (*PROTOCOLS, *(f"int3 without sync {n}" for n in (1, 2, 3)), "int3 through a trap gate")

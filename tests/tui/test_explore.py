@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from simkernel.explore.sentences import parse
 from simkernel.sim.moment import open_moment
+from tests.explore.reader import parse
 from tui import cli
 
 

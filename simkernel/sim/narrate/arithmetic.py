@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from simkernel.sim.narrate.operands import Instant, Operand, mask, number, signed
 
-Sentence = Callable[[Instant], str]
+Saying = Callable[[Instant], str]
 _FLAG_CARRY = 1
 
 
@@ -18,7 +18,7 @@ def _changed(i: Instant, target: Operand, verb: str, result: int | None) -> str:
     return f"{verb} {i.name(target)}: {number(before)} becomes {number(result & mask(i.size))}"
 
 
-def _binary(verb: str, compute: Callable[[int, int, int], int]) -> Sentence:
+def _binary(verb: str, compute: Callable[[int, int, int], int]) -> Saying:
     """`verb` with "{}" for the source's value; `compute(target, source, carry)`."""
 
     def sentence(i: Instant) -> str:
@@ -31,7 +31,7 @@ def _binary(verb: str, compute: Callable[[int, int, int], int]) -> Sentence:
     return sentence
 
 
-def _unary(verb: str, compute: Callable[[int], int]) -> Sentence:
+def _unary(verb: str, compute: Callable[[int], int]) -> Saying:
     def sentence(i: Instant) -> str:
         (target,) = i.operands
         value = i.value(target, i.size)
@@ -53,7 +53,7 @@ def _xor(i: Instant) -> str:
     return _binary("flips the bits {} of", lambda a, b, _: a ^ b)(i)
 
 
-def _shift(verb: str, compute: Callable[[int, int, int], int]) -> Sentence:
+def _shift(verb: str, compute: Callable[[int, int, int], int]) -> Saying:
     """`compute(value, count, bits)`."""
 
     def sentence(i: Instant) -> str:
@@ -78,7 +78,7 @@ def _rotate(left: bool) -> Callable[[int, int, int], int]:
     return compute
 
 
-def _shift_double(left: bool) -> Sentence:
+def _shift_double(left: bool) -> Saying:
     """SHLD and SHRD: bits of a second register come in."""
 
     def sentence(i: Instant) -> str:
@@ -138,7 +138,7 @@ def _compare_exchange(i: Instant) -> str:
     return f"expects {number(expected)} in {i.name(target)} but finds {number(found)}: RAX takes that"
 
 
-def _multiply(is_signed: bool) -> Sentence:
+def _multiply(is_signed: bool) -> Saying:
     def sentence(i: Instant) -> str:
         *factors, last = i.operands
         if not factors:
@@ -183,7 +183,7 @@ _BIT_RESULT: dict[str, tuple[str, Callable[[int, int], int]]] = {
 }
 
 
-def _bit(family: str) -> Sentence:
+def _bit(family: str) -> Saying:
     verb, compute = _BIT_RESULT[family]
 
     def sentence(i: Instant) -> str:
@@ -201,7 +201,7 @@ def _bit(family: str) -> Sentence:
     return sentence
 
 
-def _scan(forward: bool, what: str) -> Sentence:
+def _scan(forward: bool, what: str) -> Saying:
     def sentence(i: Instant) -> str:
         source, target = i.operands
         value = i.value(source, i.size)
@@ -213,7 +213,7 @@ def _scan(forward: bool, what: str) -> Sentence:
     return sentence
 
 
-def _widen(source: str, target: str, bits: int) -> Sentence:
+def _widen(source: str, target: str, bits: int) -> Saying:
     """The sign of a register kept in a wider one (cltq), or spread over RDX (cqto)."""
 
     def sentence(i: Instant) -> str:
@@ -225,7 +225,7 @@ def _widen(source: str, target: str, bits: int) -> Sentence:
     return sentence
 
 
-def _spread(source: str, target: str, size: int) -> Sentence:
+def _spread(source: str, target: str, size: int) -> Saying:
     def sentence(i: Instant) -> str:
         value = i.register(source)
         spread = mask(size) if value >> (8 * size - 1) else 0
@@ -234,7 +234,7 @@ def _spread(source: str, target: str, size: int) -> Sentence:
     return sentence
 
 
-TABLE: dict[str, Sentence] = {
+TABLE: dict[str, Saying] = {
     "add": _binary("adds {} to", lambda a, b, _: a + b),
     "adc": _binary("adds {} and the carry to", lambda a, b, carry: a + b + carry),
     "sub": _binary("subtracts {} from", lambda a, b, _: a - b),

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 
 from simkernel.disasm import Instruction
 from simkernel.kernel import KernelImage, layout
+from simkernel.sentence import Sentence, say
 from simkernel.sim.narrate import arithmetic
 from simkernel.sim.narrate.operands import CONDITIONS, SIZES, Instant, Operand, Readable, condition_holds, mask, number
 
-Sentence = Callable[[Instant], str]
+Saying = Callable[[Instant], str]
 
 _ALIASES = {"z": "e", "nz": "ne", "c": "b", "nc": "ae", "nae": "b", "nb": "ae", "na": "be", "nbe": "a"}
 _CONDITIONAL = re.compile(r"(j|set|cmov)([a-z]+)")
@@ -25,7 +26,7 @@ _EXTENDING = re.compile(r"mov([sz])([bwl])([wlq])")
 
 def instruction_sentence(
     instruction: Instruction, registers: Mapping[str, int], memory: Readable, image: KernelImage
-) -> str:
+) -> Sentence:
     """What the instruction is about to do, in at most 20 words, without a subject and a full stop.
 
     Args:
@@ -47,8 +48,8 @@ def instruction_sentence(
     )
     function = _function(mnemonic, instant)
     if function is None:
-        return f"runs {instruction.text}, an instruction that has no words here"
-    return function(instant)
+        return say("runs {}, an instruction that has no words here", instruction.text)
+    return Sentence(function(instant))
 
 
 def knows(instruction: Instruction) -> bool:
@@ -76,7 +77,7 @@ def _conditional(mnemonic: str) -> tuple[str, str] | None:
     return None
 
 
-def _function(mnemonic: str, instant: Instant) -> Sentence | None:
+def _function(mnemonic: str, instant: Instant) -> Saying | None:
     family = _family(mnemonic)
     if family == "movs" and "(%rsi)" not in instant.text:
         return _move_extended
@@ -100,12 +101,12 @@ def _move(i: Instant) -> str:
 
 def _moved(i: Instant, source: Operand, target: Operand, value: int | None, how: str = "") -> str:
     if source.kind == "mem":
-        return f"reads {number(value)} from {i.name(source)} into {i.name(target)}{how}"
+        return say("reads {} from {} into {}{}", number(value), i.name(source), i.name(target), how)
     if target.kind == "mem":
         name = "" if source.kind == "imm" else f"{i.name(source)}'s "
-        return f"writes {name}{number(value)} to {i.name(target)}"
+        return say("writes {}{} to {}", name, number(value), i.name(target))
     name = "" if source.kind == "imm" else f"{i.name(source)}'s "
-    return f"puts {name}{number(value)} into {i.name(target)}{how}"
+    return say("puts {}{} into {}{}", name, number(value), i.name(target), how)
 
 
 def _move_extended(i: Instant) -> str:
@@ -120,22 +121,22 @@ def _move_extended(i: Instant) -> str:
     return _moved(i, source, target, value, how)
 
 
-def _move_if(code: str) -> Sentence:
+def _move_if(code: str) -> Saying:
     def sentence(i: Instant) -> str:
         source, target = i.operands
         holds = condition_holds(code, i.registers["eflags"])
         why = CONDITIONS[code][not holds]
         if holds:
-            return f"{_moved(i, source, target, i.value(source, i.size))}, since {why}"
-        return f"leaves {i.name(target)} at {number(i.value(target))}, since {why}"
+            return say("{}, since {}", _moved(i, source, target, i.value(source, i.size)), why)
+        return say("leaves {} at {}, since {}", i.name(target), number(i.value(target)), why)
 
     return sentence
 
 
-def _set_if(code: str) -> Sentence:
+def _set_if(code: str) -> Saying:
     def sentence(i: Instant) -> str:
         holds = condition_holds(code, i.registers["eflags"])
-        return f"sets {i.name(i.operands[0])} to {int(holds):#x}, since {CONDITIONS[code][not holds]}"
+        return say("sets {} to {}, since {}", i.name(i.operands[0]), f"{int(holds):#x}", CONDITIONS[code][not holds])
 
     return sentence
 
@@ -143,7 +144,9 @@ def _set_if(code: str) -> Sentence:
 def _load_address(i: Instant) -> str:
     source, target = i.operands
     address = i.where(source) & mask(target.size)
-    return f"computes the address {number(address)} from {source.text.replace(', ', ',')} into {i.name(target)}"
+    return say(
+        "computes the address {} from {} into {}", number(address), source.text.replace(", ", ","), i.name(target)
+    )
 
 
 # --- the stack, calls and jumps ----------------------------------------------------------------------------------
@@ -151,25 +154,25 @@ def _load_address(i: Instant) -> str:
 
 def _push(i: Instant) -> str:
     (source,) = i.operands
-    return f"pushes {i.holds(source, 8)} onto the stack at {number(i.register('rsp') - 8 & mask(8))}"
+    return say("pushes {} onto the stack at {}", i.holds(source, 8), number(i.register("rsp") - 8 & mask(8)))
 
 
 def _pop(i: Instant) -> str:
     (target,) = i.operands
     top = i.register("rsp")
-    return f"pops {number(i.load(top, 8))} from the stack at {number(top)} into {i.name(target)}"
+    return say("pops {} from the stack at {} into {}", number(i.load(top, 8)), number(top), i.name(target))
 
 
 def _push_flags(i: Instant) -> str:
     flags = i.registers["eflags"] & 0xFCFFFF
-    return f"pushes the flags {number(flags)} onto the stack at {number(i.register('rsp') - 8 & mask(8))}"
+    return say("pushes the flags {} onto the stack at {}", number(flags), number(i.register("rsp") - 8 & mask(8)))
 
 
 def _pop_flags(i: Instant) -> str:
     top = i.register("rsp")
     flags = i.load(top, 8)
     state = "" if flags is None else f": interrupts are {'on' if flags & 0x200 else 'off'}"
-    return f"pops the flags {number(flags)} from the stack at {number(top)}{state}"
+    return say("pops the flags {} from the stack at {}{}", number(flags), number(top), state)
 
 
 def _destination(i: Instant) -> tuple[str, int | None]:
@@ -184,7 +187,7 @@ def _destination(i: Instant) -> tuple[str, int | None]:
 def _call(i: Instant) -> str:
     how, target = _destination(i)
     name = "an unreadable place" if target is None else i.code(target)
-    return f"{how}pushes the return address {number(i.next)} and jumps to {name}"
+    return say("{}pushes the return address {} and jumps to {}", how, number(i.next), name)
 
 
 def _jump(i: Instant) -> str:
@@ -197,28 +200,28 @@ def _jump(i: Instant) -> str:
     )
 
 
-def _jump_if(code: str) -> Sentence:
+def _jump_if(code: str) -> Saying:
     def sentence(i: Instant) -> str:
         target = i.operands[0].number
         holds = condition_holds(code, i.registers["eflags"])
         why = CONDITIONS[code][not holds]
         if holds:
-            return f"jumps to {i.code(target)}, since {why}"
-        return f"goes on and does not jump to {i.code(target)}, since {why}"
+            return say("jumps to {}, since {}", i.code(target), why)
+        return say("goes on and does not jump to {}, since {}", i.code(target), why)
 
     return sentence
 
 
 def _return(i: Instant) -> str:
     target = i.load(i.register("rsp"), 8)
-    name = "" if target is None else f" in {i.code(target)}"
-    return f"pops the return address {number(target)} and returns to it{name}"
+    name = "" if target is None else say(" in {}", i.code(target))
+    return say("pops the return address {} and returns to it{}", number(target), name)
 
 
 def _return_far(i: Instant) -> str:
     top = i.register("rsp")
     target, segment = i.load(top, 8), i.load(top + 8 & mask(8), 8)
-    return f"pops the return address {number(target)} and the code segment {number(segment)}, and returns there"
+    return say("pops the return address {} and the code segment {}, and returns there", number(target), number(segment))
 
 
 def _return_interrupt(i: Instant) -> str:
@@ -226,13 +229,13 @@ def _return_interrupt(i: Instant) -> str:
     rip, _, flags, rsp = (i.load(top + 8 * at & mask(8), 8) for at in range(4))
     where = number(rip) if rip is None else i.code(rip)
     state = "" if flags is None else f", interrupts {'on' if flags & 0x200 else 'off'}"
-    return f"returns from the interrupt to {where} with RSP {number(rsp)}{state}; this serializes"
+    return say("returns from the interrupt to {} with RSP {}{}; this serializes", where, number(rsp), state)
 
 
 def _leave(i: Instant) -> str:
     frame = i.register("rbp")
     saved = i.load(frame, 8)
-    return f"sets RSP to {number(frame + 8 & mask(8))} and pops {number(saved)} into RBP"
+    return say("sets RSP to {} and pops {} into RBP", number(frame + 8 & mask(8)), number(saved))
 
 
 # --- strings ------------------------------------------------------------------------------------------------------
@@ -250,8 +253,8 @@ def _store_string(i: Instant) -> str:
     size = _string_size(i)
     value, target = i.register("rax") & mask(size), i.register("rdi")
     if i.prefix.startswith("rep"):
-        return f"writes {number(value)} to {i.place(target)}, then {number(i.register('rcx'))} in all by RCX"
-    return f"writes {number(value)} to {i.place(target)} and moves RDI on"
+        return say("writes {} to {}, then {} in all by RCX", number(value), i.place(target), number(i.register("rcx")))
+    return say("writes {} to {} and moves RDI on", number(value), i.place(target))
 
 
 def _move_string(i: Instant) -> str:
@@ -262,81 +265,83 @@ def _move_string(i: Instant) -> str:
         return (
             f"reads {number(i.load(source, size))} at {number(source)} and writes it to {number(target)}; RCX: {count}"
         )
-    return f"reads {number(i.load(source, size))} from {number(source)} and writes it to {number(target)}"
+    return say("reads {} from {} and writes it to {}", number(i.load(source, size)), number(source), number(target))
 
 
 def _compare_string(i: Instant) -> str:
     size = _string_size(i)
     left, right = i.load(i.register("rsi"), size), i.load(i.register("rdi"), size)
-    return f"compares {number(left)} at RSI with {number(right)} at RDI: {'equal' if left == right else 'different'}"
+    return say(
+        "compares {} at RSI with {} at RDI: {}", number(left), number(right), "equal" if left == right else "different"
+    )
 
 
 def _scan_string(i: Instant) -> str:
     size = _string_size(i)
     left, right = i.register("rax") & mask(size), i.load(i.register("rdi"), size)
-    return f"compares {number(left)} with {number(right)} at RDI: {'equal' if left == right else 'different'}"
+    return say("compares {} with {} at RDI: {}", number(left), number(right), "equal" if left == right else "different")
 
 
 # --- the machine itself ---------------------------------------------------------------------------------------------
 
 
-def _plain(text: str) -> Sentence:
+def _plain(text: str) -> Saying:
     return lambda _instant: text
 
 
-def _interrupts(on: bool) -> Sentence:
+def _interrupts(on: bool) -> Saying:
     def sentence(i: Instant) -> str:
         was = "on" if i.registers["eflags"] & 0x200 else "off"
         if on:
-            return f"turns interrupts on, from the instruction after the next one; they were {was}"
-        return f"turns interrupts off; they were {was}"
+            return say("turns interrupts on, from the instruction after the next one; they were {}", was)
+        return say("turns interrupts off; they were {}", was)
 
     return sentence
 
 
 def _nop(i: Instant) -> str:
-    return f"does nothing for {i.length} byte{'s' if i.length > 1 else ''}: a NOP"
+    return say("does nothing for {} byte{}: a NOP", i.length, "s" if i.length > 1 else "")
 
 
 def _breakpoint(i: Instant) -> str:
-    return f"takes an int3 at {i.code(i.address)}: exception {layout.VECTOR_BP:#x}"
+    return say("takes an int3 at {}: exception {}", i.code(i.address), f"{layout.VECTOR_BP:#x}")
 
 
 def _interrupt(i: Instant) -> str:
-    return f"raises interrupt {i.text.removeprefix('$')} by itself"
+    return say("raises interrupt {} by itself", i.text.removeprefix("$"))
 
 
 def _halt(i: Instant) -> str:
-    return f"waits for an interrupt; it will go on at {i.code(i.next)}"
+    return say("waits for an interrupt; it will go on at {}", i.code(i.next))
 
 
 def _cpuid(i: Instant) -> str:
-    return f"asks for CPUID leaf {number(i.register('eax'))} into EAX, EBX, ECX and EDX; this serializes"
+    return say("asks for CPUID leaf {} into EAX, EBX, ECX and EDX; this serializes", number(i.register("eax")))
 
 
 def _write_msr(i: Instant) -> str:
     value = i.register("edx") << 32 | i.register("eax")
-    return f"writes {number(value)} to model-specific register {number(i.register('ecx'))}"
+    return say("writes {} to model-specific register {}", number(value), number(i.register("ecx")))
 
 
 def _read_msr(i: Instant) -> str:
-    return f"reads model-specific register {number(i.register('ecx'))} into EDX and EAX"
+    return say("reads model-specific register {} into EDX and EAX", number(i.register("ecx")))
 
 
-def _load_table(what: str) -> Sentence:
+def _load_table(what: str) -> Saying:
     def sentence(i: Instant) -> str:
         address = i.where(i.operands[0])
         limit, base = i.load(address, 2), i.load(address + 2, 8)
-        return f"loads the {what} register: base {number(base)}, limit {number(limit)}"
+        return say("loads the {} register: base {}, limit {}", what, number(base), number(limit))
 
     return sentence
 
 
-def _load_selector(what: str) -> Sentence:
+def _load_selector(what: str) -> Saying:
     return lambda i: f"loads the {what} register with selector {number(i.value(i.operands[0], 2))}"
 
 
-_SYSTEM: dict[str, Sentence] = {
+_SYSTEM: dict[str, Saying] = {
     "cli": _interrupts(False),
     "sti": _interrupts(True),
     "cld": _plain("sets the direction of string instructions to upwards"),
@@ -365,7 +370,7 @@ _SYSTEM: dict[str, Sentence] = {
     "(bad)": lambda i: f"finds no instruction at {i.code(i.address)}: an invalid opcode exception",
 }
 
-_TABLE: dict[str, Sentence] = {
+_TABLE: dict[str, Saying] = {
     "mov": _move,
     "movabs": _move,
     "lea": _load_address,

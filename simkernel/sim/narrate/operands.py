@@ -14,6 +14,7 @@ from typing import Protocol
 
 from simkernel.errors import GuestError
 from simkernel.kernel import KernelImage, layout
+from simkernel.sentence import Sentence
 
 SIZES = {"b": 1, "w": 2, "l": 4, "q": 8}
 CONDITIONS = {  # Intel SDM vol. 1, appendix B: the condition in words, when it holds and when not
@@ -226,7 +227,7 @@ class Instant:
             return f"{self.name(operand)}'s {number(value)}"
         return f"{number(value)} from {self.name(operand)}"
 
-    def code(self, address: int) -> str:
+    def code(self, address: int) -> Sentence:
         """Words for a place in the code."""
         return self.image.code_name(address)
 

@@ -14,9 +14,10 @@ import pytest
 from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore
 from simkernel.explore.properties import BY_NAME, USUAL
-from simkernel.explore.sentences import choice_of, parse
+from simkernel.explore.sentences import choice_of
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, Variant
+from tests.explore.reader import parse
 from tests.tui.playing import flat, played
 from tui.cli import run
 from tui.stepper.lab import SETTINGS
