@@ -154,6 +154,19 @@ def test_the_design_shows_the_staircase_that_is_held() -> None:
     assert "".join(f"    {layer}\n" for layer in built) in text
 
 
+def test_the_design_has_the_budgets_that_are_measured() -> None:
+    """Each file of benchmarks has a row, and the numbers of a row stand in its files."""
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if "`tests/bench/" in line and line.startswith("|")]
+    named = set()
+    for _, what, budget, where, _ in rows:
+        files = re.findall(r"`(tests/bench/\w+\.py)`", where)
+        held = set(re.findall(r"\d+(?:\.\d+)?", "".join((ROOT / file).read_text(encoding="utf-8") for file in files)))
+        assert set(re.findall(r"\d+(?:\.\d+)?", budget)) <= held, what
+        named.update(files)
+    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "bench").glob("test_*.py")}
+
+
 def test_what_resolves() -> None:
     assert resolves("hw.machine.Machine") and resolves("patching.task.PatchingTask.act") and resolves("Machine.limit")
     assert not resolves("hw.machine.Board") and not resolves("hw.lane") and not resolves("Machine.fly")
