@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Hashable
+from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -43,6 +44,12 @@ class C(NamedTuple):
     stop: int = 0
     new: bool = False
     read: bytes = b""
+
+
+@cache
+def bench_of(case: Case) -> Bench:
+    """What bytes do at the site of a case: the same in every search of it."""
+    return Bench(case)
 
 
 Indices = NDArray[np.uint32]
@@ -87,7 +94,7 @@ class Brute:
 
     def __init__(self, protocol: Protocol, case: Case, model: FetchModel, cpus: int) -> None:
         self.protocol, self.case, self.model = protocol, case, model
-        self.bench = Bench(case)
+        self.bench = bench_of(case)
         self.broken: dict[str, int] = {}
         self.in_thread = any(isinstance(p.action, Park) and p.action.where == "thread" for p in protocol.phases)
         self.home = "away" if case.nmi else "site"

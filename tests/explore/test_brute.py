@@ -8,12 +8,13 @@ from itertools import product
 import pytest
 
 from simkernel.explore.case import CHANGES, PLACES, case_of
+from simkernel.explore.effects import Bench
 from simkernel.explore.properties import BY_NAME, names_of
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import parse
-from tests.explore.brute import Brute
+from tests.explore.brute import Brute, bench_of
 from tests.explore.test_gallery import GALLERY
 
 ODD = (
@@ -33,7 +34,9 @@ def verdicts(
 ) -> tuple[set[str], set[str], Brute]:
     protocol = parse(name).table
     case = case_of(change, place, protocol.nop, nmi=nmi)
-    answer = Search(World(protocol, case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
+    answer = Search(World(protocol, case, model, bench=bench_of(case)), cpus, BY_NAME).run(
+        first_only=False, bound=10**7
+    )
     assert answer.finished
     brute = Brute(protocol, case, model, cpus)
     return {names_of(bit)[0] for bit in answer.violations}, set(brute.broken), brute
@@ -81,6 +84,18 @@ def test_two_cpus_to_which_nmis_come(name: str) -> None:
 def test_two_cpus_everywhere(name: str, model: FetchModel) -> None:
     agree(name, product(CHANGES, PLACES, (model,)), 2)
     agree(name, product(CHANGES, PLACES[:1], (model,)), 2, nmi=True)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_bytes_do_does_not_depend_on_what_was_tried_before(change: str, place: str) -> None:
+    """All searches of a case share what they have tried: each of it again, alone, in the opposite order."""
+    agree("naive", product((change,), (place,), MODELS), 1)
+    case = case_of(change, place)
+    tried = bench_of(case)._known
+    again = Bench(case)
+    assert len(tried) > 5
+    assert {key: again.effect(*key) for key in reversed(tried)} == tried
 
 
 def test_the_enumerator_tells_cpus_apart() -> None:
