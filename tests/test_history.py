@@ -10,6 +10,7 @@ from simkernel.errors import Cancelled, LearnerError
 from simkernel.events import Switched
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.schedule import Nmi, Run
+from simkernel.sim.breakpoints import AtPhase, run_back_to
 from simkernel.sim.digest import state_digest
 from simkernel.sim.history import HISTORY_BYTES
 from simkernel.sim.moment import moment_string
@@ -98,18 +99,52 @@ def test_going_back_and_ahead_keeps_state_and_log(traced: Simulation) -> None:
     assert traced.log == log
 
 
-def test_phases_are_stepped_both_ways(traced: Simulation) -> None:
+def in_the_middle(simulation: Simulation) -> bool:
+    """True where a batch is under way whose sync 2 has begun."""
+    return simulation.patching.phase_name == "sync 2" and simulation.patching.begun
+
+
+def test_back_until_finds_the_last_place_where_a_predicate_holds(traced: Simulation) -> None:
     end = traced.position
-    traced.back_phase()
-    names = []
-    while traced.position:
-        names.append(traced.task.poke.phase.name if traced.task.poke.phase else "")
-        traced.back_phase()
-    assert {"write int3", "sync 1", "write tail", "sync 2", "write head", "sync 3", "release"} <= set(names)
-    met: list[str] = []
-    while len(met) < len(names) and traced.step_phase() and traced.position <= end:
-        met.append(traced.task.poke.phase.name if traced.task.poke.phase else "")
-    assert [name for name in met if name] == [name for name in reversed(names) if name]
+    traced.goto(0)
+    places = []
+    while traced.position < end:
+        if in_the_middle(traced):
+            places.append(traced.position)
+        traced.step()
+    assert len(places) > 20
+    for place, before in ((end, places[-1]), (places[-1], places[-2]), (places[10], places[9]), (places[1], places[0])):
+        traced.goto(place)
+        assert traced.back_until(in_the_middle) and traced.place == (before, 0)
+    assert not traced.back_until(in_the_middle)
+    assert traced.place == (places[0], 0), "where no place is left nothing has moved"
+
+
+def test_back_until_comes_from_within_an_entry(traced: Simulation) -> None:
+    here, known = traced.position, len(traced.entries)
+    traced.step_instruction()
+    assert traced.place == (here, 1)
+    assert traced.back_until(lambda now: True) and traced.place == (here, 0)
+    traced.step_instruction()
+    place, digest = traced.place, state_digest(traced)
+    assert not traced.back_until(lambda now: False)
+    assert (traced.place, state_digest(traced), len(traced.entries)) == (place, digest, known)
+
+
+def test_the_way_back_is_told_and_can_be_ended(traced: Simulation) -> None:
+    here, digest, heard = traced.place, state_digest(traced), list[tuple[int, int]]()
+
+    def told(done: int, of: int) -> bool:
+        heard.append((done, of))
+        return len(heard) == 5
+
+    with pytest.raises(Cancelled, match="nothing has moved"):
+        traced.back_until(lambda now: False, told)
+    assert (traced.place, state_digest(traced)) == (here, digest)
+    assert len(heard) == 5 and all(0 < done <= of == here[0] for done, of in heard)
+    with pytest.raises(Cancelled):
+        run_back_to(traced, [AtPhase("nothing")], lambda done, of: True)
+    assert (traced.place, state_digest(traced)) == (here, digest)
 
 
 def test_another_way_makes_history_forget_what_lay_ahead(traced: Simulation) -> None:

@@ -29,10 +29,10 @@ from simkernel.sim.history import HISTORY_BYTES
 from simkernel.sim.options import Options
 from simkernel.sim.pages import Pages
 from simkernel.sim.simulation import Simulation
+from simkernel.sim.travel import Place
 
 IMAGE = KernelImage.default()
 CPUS = 2
-Place = tuple[int, int]
 Known = tuple[str, tuple[Event, ...], str]  # digest of the state, log, text of the trace
 
 OPTIONS = st.builds(
@@ -54,6 +54,11 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(UnregisterOps, st.sampled_from("ab")),
     st.just(ResetBuffer()),
 )
+
+
+def phase(simulation: Simulation) -> tuple[int, str]:
+    """Which phase is under way, of which batch."""
+    return simulation.patching.batches, simulation.patching.phase_name
 
 
 @pytest.fixture(autouse=True)
@@ -105,8 +110,9 @@ class Walk(RuleBasedStateMachine):
 
     @precondition(alive)
     @rule()
-    def step_phase(self) -> None:
-        self.simulation.step_phase(200_000)
+    def run_until(self) -> None:
+        before = phase(self.simulation)
+        self.simulation.run_until(lambda now: phase(now) != before, 200_000)
         self.note()
 
     @precondition(alive)
@@ -149,8 +155,9 @@ class Walk(RuleBasedStateMachine):
         self.note()
 
     @rule()
-    def back_phase(self) -> None:
-        self.simulation.back_phase()
+    def back_until(self) -> None:
+        before = phase(self.simulation)
+        self.simulation.back_until(lambda now: phase(now) != before)
         self.note()
 
     @precondition(lambda self: self.simulation.position > 0)
@@ -214,6 +221,7 @@ def test_unsettled_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back:
     simulation.do(SetTracer("function"))
     assert simulation.run_until(lambda now: bool(now.machine.code.views[0].unsettled), 5_000_000)
     here, digest = simulation.place, state_digest(simulation)
-    simulation.step_phase()
+    before = phase(simulation)
+    assert simulation.run_until(lambda now: phase(now) != before, 5_000_000)
     simulation.goto_place(here)
     assert (state_digest(simulation) == digest) == put_back

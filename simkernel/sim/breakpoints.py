@@ -19,8 +19,7 @@ from simkernel.events import (
 from simkernel.kernel import KernelImage
 from simkernel.schedule import QUANTUM
 from simkernel.sim.simulation import Simulation
-
-Place = tuple[int, int]
+from simkernel.sim.travel import Place, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +84,26 @@ def run_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], instructio
     return None
 
 
-def run_back_to(simulation: Simulation, breakpoints: Sequence[Breakpoint]) -> Hit | None:
-    """Go to the last place before this one where a breakpoint was met; None, and nothing moved, where there is none."""
-    here = simulation.place
-    upper = here
-    for start in reversed(simulation.checkpoint_places(here)):
-        simulation.goto(start)
-        last: Hit | None = None
-        for hit in _Watch(simulation, breakpoints).hits(upper):
-            if hit is not None and hit.place < upper:
-                last = hit
-        if last is not None:
-            simulation.goto_place(last.place)
-            return last
-        upper = (start, 0)
-    simulation.goto_place(here)
-    return None
+def run_back_to(
+    simulation: Simulation, breakpoints: Sequence[Breakpoint], progress: Progress | None = None
+) -> Hit | None:
+    """Go to the last place before this one where a breakpoint was met; None, and nothing moved, where there is none.
+
+    Args:
+        simulation: that goes there.
+        breakpoints: any of them counts.
+        progress: called on a long way; where it ends that, the simulation stays where it was.
+
+    Raises:
+        Cancelled: `progress` has ended the way.
+    """
+
+    def search(until: Place) -> Generator[tuple[Place, Hit] | None]:
+        with closing(_Watch(simulation, breakpoints).hits(until)) as hits:
+            for hit in hits:
+                yield None if hit is None else (hit.place, hit)
+
+    return simulation.back_to_last(search, progress)
 
 
 class _Watch:

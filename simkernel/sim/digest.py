@@ -46,7 +46,7 @@ def state_digest(simulation: Simulation) -> str:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())
     feed(out, (simulation.task.state(), simulation.schedule_state))
-    feed(out, (simulation.scheduler, machine.interrupts.tick_period, machine.code.model))
+    feed(out, (simulation.schedule, machine.interrupts.tick_period, machine.code.model))
     feed(out, simulation.patching.variant)
     return out.hexdigest()
 

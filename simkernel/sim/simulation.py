@@ -7,36 +7,30 @@ entries give the same state, in every process; so a place in history can be name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import NamedTuple
 
-from simkernel.errors import Cancelled, GuestError, LearnerError
-from simkernel.events import Event, Stamp, stamped
+from simkernel.errors import GuestError
+from simkernel.events import Event
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
 from simkernel.patching.subsystem import Subsystem
-from simkernel.schedule import Act, Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
-from simkernel.sim.checkpoints import Checkpoint
+from simkernel.schedule import Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
+from simkernel.sim.driver import Driver
 from simkernel.sim.history import HISTORY_BYTES, History
-from simkernel.sim.log import CHOICES, Entry, EventKind, Turns, Window
+from simkernel.sim.log import Entry, EventKind, Turns
 from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.parts import SUBSYSTEMS, Kind, Parts
 from simkernel.sim.past import Past
 from simkernel.sim.queries import CpuNow, PatchingNow, SiteNow
+from simkernel.sim.travel import Found, Place, Progress, Search, Travel
 from simkernel.trace import Record
 from simkernel.trace.ringbuffer import merged
 
-A_RECALL = 4_096  # entries, or events, on either side of a forgotten one that are had again with it
-A_LOOK = 128  # entries of a replay between two looks at its progress
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
-
-
-Progress = Callable[[int, int], bool | None]
-"""Told (how much is done, of how much) of what takes long, again and again; True from it ends that."""
 
 
 class MappedRegion(NamedTuple):
@@ -45,16 +39,6 @@ class MappedRegion(NamedTuple):
     base: int
     size: int
     code: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OpenEntry:
-    """An entry that has run in part: what `Simulation._close` will need."""
-
-    entry: Entry
-    drawn: ScheduleState | None
-    stamp: Stamp
-    events: tuple[Event, ...] = ()
 
 
 class Simulation:
@@ -84,17 +68,11 @@ class Simulation:
         self.core = self.subsystem(FtraceCore)
         self.patching = PatchingNow(self.parts)
         self._cpus = tuple(CpuNow(self.parts, cpu) for cpu in range(options.cpus))
-        self.scheduler = self._new_schedule()
         state = ScheduleState(random=options.seed)
         self._history = History(self.machine, self.task, state, history_bytes)
-        self._open: OpenEntry | None = None
+        self._driver = Driver(self.parts, self._history, _schedule_of(options))
+        self._travel = Travel(self._driver, self._history)
         self.keep_checkpoint()
-
-    def _new_schedule(self) -> Schedule:
-        o = self.options
-        if o.schedule == "round-robin":
-            return RoundRobin(o.policy, o.quantum, o.patch_quantum)
-        return Seeded(o.policy, o.quantum, o.patch_quantum, o.nmi_odds, act_odds=o.act_odds)
 
     @classmethod
     def boot(
@@ -132,7 +110,7 @@ class Simulation:
         """
         fork = Simulation(self.image, self.options, self.subsystems, self._history.nbytes)
         fork._history.share(self._history)
-        fork.scheduler, fork._open = self.scheduler, self._open
+        fork._driver.schedule, fork._driver.open = self._driver.schedule, self._driver.open
         return fork
 
     def close(self) -> None:
@@ -169,7 +147,7 @@ class Simulation:
     @property
     def entries(self) -> Past[Entry]:
         """Every entry that history knows, those ahead of this place too."""
-        return self._history.log.entries(self._recall)
+        return self._history.log.entries(self._travel.recall)
 
     @property
     def logged(self) -> int:
@@ -179,12 +157,12 @@ class Simulation:
     @property
     def known_events(self) -> Past[Event]:
         """Every event that history knows, those ahead of this place too."""
-        return self._history.log.events(self._history.log.known, self._recall)
+        return self._history.log.events(self._history.log.known, self._travel.recall)
 
     @property
     def log(self) -> Past[Event]:
         """Every event up to this place."""
-        return self._history.log.events(self._history.log.logged, self._recall)
+        return self._history.log.events(self._history.log.logged, self._travel.recall)
 
     def since(self, first: int) -> list[Event]:
         """The log from its event `first` on."""
@@ -192,7 +170,7 @@ class Simulation:
 
     def events_between(self, first: int, last: int) -> list[Event]:
         """What happened in the entries `first` to `last - 1`, up to this place."""
-        return self._history.log.events_between(first, last, self._recall)
+        return self._history.log.events_between(first, last, self._travel.recall)
 
     def last_event(self, kind: type[EventKind]) -> EventKind | None:
         """The last event of a kind up to this place; None where there was none."""
@@ -269,6 +247,11 @@ class Simulation:
     # --- forward ----------------------------------------------------------------------------------------------
 
     @property
+    def schedule(self) -> Schedule:
+        """Who moves next, where nobody says so by hand."""
+        return self._driver.schedule
+
+    @property
     def schedule_state(self) -> ScheduleState:
         """What the schedule's next choice depends on besides the machine."""
         return self._history.schedule
@@ -300,9 +283,7 @@ class Simulation:
 
         A choice given by hand, where history knows another way, makes history forget what lay ahead.
         """
-        if self._open is not None:
-            return self._finish_open()
-        return self._enter(*self._next(choice))
+        return self._driver.step(choice)
 
     def step_through(self, choice: Run) -> list[int]:
         """Carry out a choice, given by hand: the address of each instruction that the CPU ran, in order."""
@@ -320,40 +301,7 @@ class Simulation:
         Raises:
             LearnerError: the command asks for what cannot be; nothing has changed then.
         """
-        if self._open is not None:
-            self._finish_open()
-        return self._enter(Entry(command, True), None)
-
-    def _next(self, choice: Choice | None) -> tuple[Entry, ScheduleState | None]:
-        """The entry that comes next, and the schedule's state after it where the schedule drew it."""
-        if choice is not None:
-            return Entry(choice, True), None
-        log = self._history.log
-        if log.position < log.length and (what := log.made.at(log.position)) is not None:
-            return Entry(what, True), None
-        drawn, state = self.draw(self.scheduler, self._history.schedule)
-        return Entry(drawn, False), state
-
-    def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
-        if self.machine.halt_reason:
-            raise GuestError(f"nothing moves any more: {self.outcome}")
-        what = entry.what
-        if isinstance(what, CHOICES):
-            events = self.machine.step(what)
-        elif isinstance(what, Act):
-            events = self.task.act(what.entries)
-        else:
-            events = self.task.command(what)
-        return self._close(entry, drawn, stamped(events, self._stamp()) if events else events)
-
-    def _stamp(self, ahead: int = 0) -> Stamp:
-        """That of the entry that comes next, which ends so many instructions of the clock from now."""
-        return Stamp(self.position, self.machine.clock + ahead, *self.task.poke.during)
-
-    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
-        """Note an entry that has happened, and what it did: events that are stamped."""
-        self._history.close(entry, drawn, events, self.machine.halt_reason)
-        return events
+        return self._driver.do(command)
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
         """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
@@ -376,28 +324,46 @@ class Simulation:
         """Run until the patching task has nothing left to do; True where that came within the bound."""
         return self.run_until(lambda simulation: simulation.patching.idle, instructions)
 
-    def step_phase(self, instructions: int = 5_000_000) -> bool:
-        """Run until the patching task is in another phase, or between batches; True where it came to that."""
-        before = self._phase_now()
-        return self.run_until(lambda _: self._phase_now() != before, instructions)
-
-    def _phase_now(self) -> tuple[int, str]:
-        return self.patching.batches, self.patching.phase_name
-
     # --- backward ---------------------------------------------------------------------------------------------
 
     def back(self, entries: int = 1) -> None:
         """So many history entries back; to the beginning where there are fewer."""
         self.goto(max(0, self.position - entries))
 
-    def back_phase(self) -> None:
-        """To where the phase under way began; where that is here, to where the one before it began."""
-        behind: Event | None = None
-        for event in reversed(self.log):
-            if behind is not None and behind.during != event.during and behind.entry < self.position:
-                return self.goto(behind.entry)
-            behind = event
-        return self.goto(0)
+    def back_until(self, predicate: Callable[[Simulation], bool], progress: Progress | None = None) -> bool:
+        """To the last place before this one, between two entries, where the predicate holds.
+
+        Args:
+            predicate: asked at each place, of this simulation as it was there.
+            progress: called on a long way; where it ends that, the simulation stays where it was.
+
+        Returns:
+            True where there is such a place; else nothing has moved.
+
+        Raises:
+            Cancelled: `progress` has ended the way.
+        """
+
+        def search(until: Place) -> Generator[tuple[Place, bool] | None]:
+            while self.place < until:
+                yield (self.place, True) if predicate(self) else None
+                if self.position == until[0]:
+                    return
+                self.step()
+
+        return self.back_to_last(search, progress) is not None
+
+    def back_to_last(self, search: Search[Found], progress: Progress | None = None) -> Found | None:
+        """To the last place before this one that a search finds; None, and nothing has moved, where it finds none.
+
+        Args:
+            search: is called at one checkpoint after the other, the latest first, with the place up to which to look.
+            progress: called on a long way; where it ends that, the simulation stays where it was.
+
+        Raises:
+            Cancelled: `progress` has ended the way.
+        """
+        return self._travel.back_to_last(search, progress)
 
     def goto(self, place: int, progress: Progress | None = None) -> None:
         """To the place in history before entry `place` (0: power-on), forwards or backwards.
@@ -410,22 +376,11 @@ class Simulation:
             LearnerError: history has no such place.
             Cancelled: `progress` has ended the way.
         """
-        if not 0 <= place <= self._history.log.length:
-            raise LearnerError(f"history has places 0 to {self._history.log.length}, not {place}")
-        here, nearest = self.place, self._history.checkpoints.before(place)
-        with self._history.checkpoints.pinned(here[0]):
-            if place < self.position or self._open is not None or nearest.place > self.position:
-                self._restore(nearest)
-            start = self.position
-            while self.position < place:
-                self.step()
-                if progress and not (self.position - start) % A_LOOK and progress(self.position - start, place - start):
-                    self.goto_place(here)
-                    raise Cancelled(f"stopped on the way to the place {place}; nothing has moved")
+        self._travel.goto(place, progress)
 
-    def checkpoint_places(self, place: tuple[int, int]) -> list[int]:
+    def checkpoint_places(self, place: Place) -> list[int]:
         """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
-        return [entry for entry in self._history.checkpoints.places() if (entry, 0) < place]
+        return self._travel.checkpoints_before(place)
 
     def keep_checkpoint(self) -> None:
         """Keep one here for good: going back to this place will be cheap. Some are kept for a time by themselves."""
@@ -440,87 +395,31 @@ class Simulation:
         """History knows no more than led here; what came next may be another."""
         self._history.forget_ahead(self.outcome)
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        self._history.restore(checkpoint)
-        self._open = None
-
-    def _recall(self, place: int | None, event: int | None) -> None:
-        """Have the stretch of history around an entry, or an event, in the log again; and come back."""
-        log, checkpoints = self._history.log, self._history.checkpoints
-        here, held = self.place, log.window
-        if place is None:
-            assert event is not None
-            place = checkpoints.before_event(event).place
-        with checkpoints.pinned(here[0]):
-            self._restore(checkpoints.before(max(0, place - A_RECALL)))
-            log.window = Window.at(log.position, log.logged)
-            while log.position <= place or (event is not None and log.logged <= event):
-                self.step()
-            log.window.whole = True
-            end = min(log.length, log.position + A_RECALL)
-            while log.position < end:
-                self.step()
-            log.recalled = log.window
-            self.goto_place(here)
-            log.window = held
-
     # --- within an entry ----------------------------------------------------------------------------------------
 
     @property
-    def place(self) -> tuple[int, int]:
+    def place(self) -> Place:
         """(entry, instructions of it that have run): where history stands."""
-        return self.position, self.machine.open.done if self._open and self.machine.open else 0
+        return self._driver.place
 
     def step_instruction(self, breakpoints: frozenset[int] = frozenset(), n: int = 1) -> list[Event]:
         """One instruction of the next entry's CPU; the whole entry where that is not a run of several.
 
         With breakpoints: up to `n` instructions, but none at a breakpoint unless it is the first.
         """
-        events: list[Event] = []
-        if self._open is None:
-            entry, drawn = self._next(None)
-            if not isinstance(entry.what, Run) or entry.what.n == 1:
-                return self._enter(entry, drawn)
-            if self.outcome:
-                raise GuestError(f"nothing moves any more: {self.outcome}")
-            self._open = OpenEntry(entry, drawn, self._stamp(ahead=entry.what.n))
-            events += self.machine.begin(entry.what)
-        events += self.machine.advance(n, breakpoints)
-        events = stamped(events, self._open.stamp)
-        known = (*self._open.events, *events)
-        self._open = replace(self._open, events=known)
-        run = self.machine.open
-        if run is not None and (run.ended or run.done >= run.choice.n):
-            events += self._finish_open()[len(known) :]
-        return events
+        return self._driver.step_instruction(breakpoints, n)
 
-    def _finish_open(self) -> list[Event]:
-        opened, run = self._open, self.machine.open
-        assert opened is not None and run is not None
-        left = stamped([*self.machine.advance(run.choice.n), *self.machine.finish()], opened.stamp)
-        self._open = None
-        return self._close(opened.entry, opened.drawn, [*opened.events, *left])
-
-    def goto_place(self, place: tuple[int, int]) -> None:
+    def goto_place(self, place: Place) -> None:
         """To an entry and a number of instructions within it (`place`)."""
-        self.goto(place[0])
-        while self.position == place[0] and self.place[1] < place[1]:
-            self.step_instruction()
+        self._travel.goto_place(place)
 
     def back_instruction(self) -> None:
         """Undo the instruction that ran last (the whole entry where that was not a run of several)."""
-        entry, done = self.place
-        if done > 1:
-            self.goto_place((entry, done - 1))
-        elif done == 1 or entry == 0:
-            self.goto(entry)
-        else:
-            self.goto(entry - 1)
-            count = 0
-            while self.position < entry:
-                self.step_instruction()
-                count += 1
-            if count > 1:
-                self.goto_place((entry - 1, count - 1))
-            else:
-                self.goto(entry - 1)
+        self._travel.back_instruction()
+
+
+def _schedule_of(options: Options) -> Schedule:
+    o = options
+    if o.schedule == "round-robin":
+        return RoundRobin(o.policy, o.quantum, o.patch_quantum)
+    return Seeded(o.policy, o.quantum, o.patch_quantum, o.nmi_odds, act_odds=o.act_odds)

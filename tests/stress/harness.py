@@ -133,7 +133,7 @@ class Stress:
         simulation.forget_ahead()
         simulation._history.schedule = ScheduleState(random=seed)
         paces = Paces.drawn(random, self.setting.policy, parked)
-        simulation.scheduler = Pace(simulation, self.setting, Random(seed), paces)
+        simulation._driver.schedule = Pace(simulation, self.setting, Random(seed), paces)
         self.observer.forget()
         self.coverage = Coverage(simulation, self.bins)
         self._acted = self.booted

@@ -123,7 +123,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
 
 def run_back(stepper: Stepper, argument: str) -> Outcome:
     if stepper.breakpoints:
-        hit = bp.run_back_to(stepper.simulation, stepper.breakpoints)
+        hit = bp.run_back_to(stepper.simulation, stepper.breakpoints, stepper.on_the_way)
         if hit is None:
             raise LearnerError("no breakpoint was met before this place")
         return Outcome(f"Breakpoint: {break_text(stepper, hit)}.")

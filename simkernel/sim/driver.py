@@ -1,0 +1,117 @@
+"""Carries history's entries out, whole or an instruction at a time, and notes each in history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from simkernel.errors import GuestError
+from simkernel.events import Event, Stamp, stamped
+from simkernel.patching.commands import Command
+from simkernel.schedule import Act, Choice, Run, Schedule, ScheduleState
+from simkernel.sim.history import History
+from simkernel.sim.log import CHOICES, Entry
+from simkernel.sim.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEntry:
+    """An entry that has run in part: what noting it will need."""
+
+    entry: Entry
+    drawn: ScheduleState | None
+    stamp: Stamp
+    events: tuple[Event, ...] = ()
+
+
+class Driver:
+    """What moves the parts of a simulation; nothing else changes their state.
+
+    Attributes:
+        schedule: who moves next, where nobody has said so by hand.
+        open: the entry that has run in part.
+    """
+
+    def __init__(self, parts: Parts, history: History, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.open: OpenEntry | None = None
+        self._parts, self._machine, self._task = parts, parts.machine, parts.task
+        self._history = history
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(entry, instructions of it that have run): where history stands."""
+        return self._history.log.position, self._machine.open.done if self.open and self._machine.open else 0
+
+    def step(self, choice: Choice | None) -> list[Event]:
+        """The choice given, else the next entry of history, else the schedule's choice."""
+        if self.open is not None:
+            return self._finish()
+        return self._enter(*self._next(choice))
+
+    def do(self, command: Command) -> list[Event]:
+        """Carry out a command."""
+        if self.open is not None:
+            self._finish()
+        return self._enter(Entry(command, True), None)
+
+    def step_instruction(self, breakpoints: frozenset[int], n: int) -> list[Event]:
+        """Up to `n` instructions of the next entry; the whole entry where that is not a run of several."""
+        events: list[Event] = []
+        if self.open is None:
+            entry, drawn = self._next(None)
+            if not isinstance(entry.what, Run) or entry.what.n == 1:
+                return self._enter(entry, drawn)
+            self._check_running()
+            self.open = OpenEntry(entry, drawn, self._stamp(ahead=entry.what.n))
+            events += self._machine.begin(entry.what)
+        events += self._machine.advance(n, breakpoints)
+        events = stamped(events, self.open.stamp)
+        known = (*self.open.events, *events)
+        self.open = replace(self.open, events=known)
+        run = self._machine.open
+        if run is not None and (run.ended or run.done >= run.choice.n):
+            events += self._finish()[len(known) :]
+        return events
+
+    def _next(self, choice: Choice | None) -> tuple[Entry, ScheduleState | None]:
+        """The entry that comes next, and the schedule's state after it where the schedule drew it."""
+        if choice is not None:
+            return Entry(choice, True), None
+        log = self._history.log
+        if log.position < log.length and (what := log.made.at(log.position)) is not None:
+            return Entry(what, True), None
+        drawn, state = self.schedule.choose(self._history.schedule, self._parts)
+        return Entry(drawn, False), state
+
+    def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
+        self._check_running()
+        what = entry.what
+        if isinstance(what, CHOICES):
+            events = self._machine.step(what)
+        elif isinstance(what, Act):
+            events = self._task.act(what.entries)
+        else:
+            events = self._task.command(what)
+        return self._close(entry, drawn, stamped(events, self._stamp()) if events else events)
+
+    def _finish(self) -> list[Event]:
+        """The rest of the open entry; all of its events."""
+        opened, run = self.open, self._machine.open
+        assert opened is not None and run is not None
+        left = stamped([*self._machine.advance(run.choice.n), *self._machine.finish()], opened.stamp)
+        self.open = None
+        return self._close(opened.entry, opened.drawn, [*opened.events, *left])
+
+    def _stamp(self, ahead: int = 0) -> Stamp:
+        """That of the entry that comes next, which ends so many instructions of the clock from now."""
+        return Stamp(self._history.log.position, self._machine.clock + ahead, *self._task.poke.during)
+
+    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
+        """Note an entry that has happened, and what it did: events that are stamped."""
+        self._history.close(entry, drawn, events, self._machine.halt_reason)
+        return events
+
+    def _check_running(self) -> None:
+        """GuestError where the machine has halted."""
+        if self._machine.halt_reason:
+            raise GuestError(f"nothing moves any more: {self._machine.halt_reason}")
