@@ -13,6 +13,7 @@ from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, Variant
+from tests.explore.brute import bench_of
 from tests.stress.mutations import unwaited
 
 CASES = tuple(product(CHANGES, PLACES))
@@ -22,7 +23,8 @@ WITHOUT = INT3.without("sync 3")
 
 def is_held(variant: Variant, change: str, place: str, model: FetchModel) -> bool:
     """True where some order of events leaves a handler with its reference when the batch's record is gone."""
-    world = World(variant.table, case_of(change, place, variant.table.nop), model)
+    case = case_of(change, place, variant.table.nop)
+    world = World(variant.table, case, model, bench=bench_of(case))
     search = Search(world, 2, USUAL)
     assert search.run(first_only=False).finished
     gone = (state[1:] for state in search.parents if state[0] > world.program.goes_at)

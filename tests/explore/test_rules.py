@@ -17,6 +17,7 @@ from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import parse
+from tests.explore.brute import bench_of
 
 Cell = tuple[str, str, FetchModel, *tuple[bool, ...]]
 """Protocol, change, model, and True where NMIs come."""
@@ -62,7 +63,8 @@ SEEN: dict[str, tuple[Cell, Rules]] = {  # property -> a cell in which it is bro
 def broken(cell: Cell, rules: Rules, properties: set[str]) -> set[str]:
     name, change, model, *nmi = cell
     protocol = parse(name).table
-    world = World(protocol, case_of(change, "inside", protocol.nop, nmi=any(nmi)), model, rules)
+    case = case_of(change, "inside", protocol.nop, nmi=any(nmi))
+    world = World(protocol, case, model, rules, bench_of(case))
     answer = Search(world, 2, properties).run(first_only=False)
     return {names_of(bit)[0] for bit in answer.violations}
 

@@ -20,7 +20,7 @@ from simkernel.protocol import parse as protocol_named
 from simkernel.schedule import QUANTUM, Policy
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
-from tests.explore.brute import Brute
+from tests.explore.brute import Brute, bench_of
 from tests.explore.jumps import CHANGES, anywhere, jump_label, kernel
 from tests.explore.reader import parse
 from tests.patches import label_patch, plan_patches, undone
@@ -31,7 +31,9 @@ SIZES = (2, 3, 5)
 
 def searched(name: str, case: Case, model: FetchModel, cpus: int) -> set[str]:
     """The properties that the search finds broken."""
-    answer = Search(World(protocol_named(name).table, case, model), cpus, BY_NAME).run(first_only=False, bound=10**7)
+    answer = Search(World(protocol_named(name).table, case, model, bench=bench_of(case)), cpus, BY_NAME).run(
+        first_only=False, bound=10**7
+    )
     assert answer.finished
     return {names_of(bit)[0] for bit in answer.violations}
 

@@ -25,6 +25,7 @@ from simkernel.kernel import layout
 from simkernel.kernel.abi import GO_ON, PARKED
 from simkernel.protocol import Variant, parse
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
+from tests.explore.brute import bench_of
 
 TRIES = 10_000
 AT_LEAST = 100
@@ -182,8 +183,8 @@ def test_what_happens_is_possible_and_what_is_near_happens(
     cpus, variant = 2, parse(name)
     protocol = variant.table
     case = case_of(change, place, protocol.nop)
-    can = possible(World(protocol, case, model), cpus)
-    answer = Search(World(protocol, case, model), cpus, BY_NAME).run(first_only=False)
+    can = possible(World(protocol, case, model, bench=bench_of(case)), cpus)
+    answer = Search(World(protocol, case, model, bench=bench_of(case)), cpus, BY_NAME).run(first_only=False)
     assert {names_of(bit)[0] for bit in answer.violations} - {"stuck"} == set(can) & set(BY_NAME)
     near = {outcome for outcome, steps in can.items() if steps <= STEPS}
     stage, dice = set_stage(case, model, cpus, protocol.nop), random.Random(name)
