@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
+from simkernel.sentence import Role, spans_of
+
 Piece = tuple[str, str]  # text, names of looks ("int3 changed"), "" for plain
 Line = tuple[Piece, ...]
 
@@ -24,6 +26,9 @@ LOOKS = {
     "changed": "underline",
     "cursor": "reverse",
 }
+
+
+ROLES = {Role.CPU: "strong", Role.ADDRESS: "dim"}  # looks of parts of a sentence that has none of its own
 
 
 def line(*pieces: Piece | str) -> Line:
@@ -66,15 +71,34 @@ def spread(left: Line, right: Line, width: int) -> Line:
     return cut((*left, (" " * gap, ""), *right), width) if gap >= 2 else cut(left, width)
 
 
+def styled(text: str, look: str = "", begin: int = 0, end: int | None = None) -> list[Piece]:
+    """A sentence from one character to another, each part with the looks of what it is; of any other text one piece."""
+    out: list[Piece] = []
+    at, end = 0, len(text) if end is None else end
+    for span in spans_of(text):
+        part = span.text[max(0, begin - at) : max(0, end - at)]
+        at += len(span.text)
+        mark = ROLES.get(span.role) if span.role is not None and not look else None
+        if part and out and out[-1][1] == (mark or look):
+            out[-1] = (out[-1][0] + part, out[-1][1])
+        elif part:
+            out.append((part, mark or look))
+    return out or [("", look)]
+
+
 def wrap(text: str, width: int, look: str = "", first: str = "", indent: str = "") -> list[Line]:
     """A paragraph within `width` columns; `first` stands before it, `indent` before its other lines."""
     room = max(10 + max(len(first), len(indent)), width)
     rows = textwrap.wrap(text, room, initial_indent="_" * len(first), subsequent_indent=" " * len(indent)) or [first]
     cut_off = (len(first), *[len(indent)] * (len(rows) - 1))
-    return [
-        line((first if at == 0 else indent, "title"), (row[start:], look))
-        for at, (row, start) in enumerate(zip(rows, cut_off, strict=True))
-    ]
+    out, end = [], 0
+    for at, (row, start) in enumerate(zip(rows, cut_off, strict=True)):
+        words = row[start:]
+        begin = text.find(words, end)
+        end = max(end, begin + len(words))
+        pieces = styled(text, look, begin, end) if begin >= 0 else [(words, look)]
+        out.append(line((first if at == 0 else indent, "title"), *pieces))
+    return out
 
 
 def heading(title: str, width: int, rule: str) -> Line:

@@ -8,6 +8,7 @@ from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, cut, heading, line, squeezed
 from tui.stepper.story import Mark
+from tui.stepper.story.lines import who_does_what
 
 TASK, PLACE, INSTRUCTION = 14, 18, 18  # columns
 
@@ -21,7 +22,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     title = "CPUs" if len(shown) == len(lanes) else f"{len(shown)} of {len(lanes)} CPUs"
     out = [heading(title, width, picture.marks.rule)]
     for lane, said in shown:
-        label, _, text = said.text.partition(" ")
+        label, text = f"CPU{lane.cpu}", who_does_what(picture.snapshot, lane)
         changed = said.has(Mark.CHANGED)
         left, right = picture.marks.changed if changed else (" ", " ")
         look = "bad" if said.has(Mark.BROKEN) else "strong"

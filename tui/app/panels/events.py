@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
-from tui.app.text import Line, cut, heading, line
+from tui.app.text import Line, cut, heading, line, styled
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     out = [heading("what happened, newest first", width, picture.marks.rule)]
     for one in reversed(picture.snapshot.events):
         look = "" if one.stop else "dim"
-        out.append(cut(line((f"{one.event.entry:>7} ", "dim"), (picture.marks.plain(one.sentence), look)), width))
+        said = styled(picture.marks.plain(one.sentence), look)
+        out.append(cut(line((f"{one.event.entry:>7} ", "dim"), *said), width))
     return out
 
 

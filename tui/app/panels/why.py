@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simkernel.sentence import sentences
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, wrap
@@ -16,11 +17,11 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     if why.holds:
         out += wrap(marks.plain(why.true_now), width, "", f"{marks.holds} True  ", INDENT)
     else:
-        text = why.verdict.removeprefix("Broken: ").rstrip(".")
         named = {f"CPU{why.cpu}": why.cpu, f"byte +{why.byte}": why.byte}
-        who = ", ".join(name for name, value in named.items() if value is not None and name not in text)
-        first, end, more = f"{text}.".partition(".")
-        text = f"{first} ({who}){end}{more}" if who else f"{text}."
+        who = ", ".join(name for name, value in named.items() if value is not None and name not in why.broken)
+        first, *more = sentences(why.broken)
+        first, end = (first, "") if not more else (first[:-1], ".")
+        text = " ".join((f"{first} ({who}){end}" if who else f"{first}{end}", *more)) + "."
         out += wrap(marks.plain(text), width, "bad", f"{marks.broken} Broken ", INDENT + " ")
     if why.event:
         out += wrap(marks.plain(why.event), width, "", "Why     ", INDENT)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from lessons.left_out import is_known, known, sentences
 from lessons.stops import Stops
-from simkernel.sentence import without_addresses
+from simkernel.sentence import spans_of, without_addresses
 from simkernel.sim.snapshot import Patch, Snapshot
 from tui.stepper.missing import Missing, missing
 from tui.stepper.stepper import Stepper
@@ -125,7 +125,7 @@ def heading(snapshot: Snapshot) -> str:
         return f"{site.name}: {_short(site.memory.text)}"
     old, new = _short(site.old.text), _short(site.new.text)
     if old == new == "call":  # then what differs is whom it calls
-        old, new = (without_addresses(text).rpartition(" ")[2] for text in (site.old.text, site.new.text))
+        old, new = (spans_of(without_addresses(text))[-1].text for text in (site.old.text, site.new.text))
         return f"{site.name}: calls {old} -> {new}"
     return f"{site.name}: {old} -> {new}"
 

@@ -48,9 +48,14 @@ def cpu_line(snapshot: Snapshot, lane: Lane) -> Marked:
     """One CPU in a line: who runs on it, and what it is at. Marked where that is not as it was."""
     things = [change.what for change in snapshot.changes]
     own = any(thing.cpu == lane.cpu and thing.part is not Part.MAY_RUN for thing in things)
-    text = f"CPU{lane.cpu} {lane.task} {what_it_does(snapshot, lane)}"
+    text = say("{} {}", cpu(lane.cpu), who_does_what(snapshot, lane))
     broken = snapshot.oops is not None and snapshot.oops.cpu == lane.cpu
     return marked(text, Mark.CHANGED if own else None, Mark.BROKEN if broken else None)
+
+
+def who_does_what(snapshot: Snapshot, lane: Lane) -> str:
+    """The task that a CPU runs, and what it is at."""
+    return f"{lane.task} {what_it_does(snapshot, lane)}"
 
 
 def what_it_does(snapshot: Snapshot, lane: Lane) -> str:

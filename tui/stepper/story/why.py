@@ -20,6 +20,7 @@ class Why:
 
     Attributes:
         true_now: what may be relied on. holds: whether it is so. verdict: what was found, in words.
+        broken: what breaks it, without a full stop; "" where nothing does.
         cpu, byte: which CPU and which byte of the site break it; None where it holds, or none does.
         phase: under way, or that which is missing, "" between batches. why: why it is there. linux: the kernel's
         function. event: why an int3 that has just been taken is as it is, and then `linux` is what handles it; else "".
@@ -35,6 +36,7 @@ class Why:
     phase: str
     why: str
     linux: str
+    broken: str = ""
     without: str = ""
     event: str = ""
     begun: bool = False
@@ -44,13 +46,15 @@ class Why:
 def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) -> Why:
     """The why of a snapshot; `without` is what a run without the phase came to; `missing`: one that is left out."""
     phase = missing or snapshot.patch.phase
-    found = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
+    verdicts = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
     event = "" if missing is not None else event_of(snapshot)
-    broken = next((verdict for verdict in found if not verdict.holds), None) or _what_killed(snapshot)
+    broken = next((verdict for verdict in verdicts if not verdict.holds), None) or _what_killed(snapshot)
+    found = snapshot.outcome if broken is None else broken.detail.without(Role.ADDRESS)
     return Why(
         true_now=true_now(snapshot),
         holds=broken is None and not snapshot.outcome,
-        verdict=_verdict_text(snapshot, broken),
+        verdict=say("Broken: {}.", found) if found else "Looked at: it holds.",
+        broken=found,
         cpu=broken.cpu if broken else snapshot.oops.cpu if snapshot.oops else None,
         byte=_byte(snapshot, broken),
         phase="" if phase is None else phase.name,
@@ -167,12 +171,6 @@ def _for_whom(site: SiteView) -> str:
     """Whether what memory holds at a site is what each CPU runs there."""
     data = tuple((byte,) for byte in site.memory.data)
     return "in memory and for every CPU" if all(one.options == data for one in site.cpus) else "in memory"
-
-
-def _verdict_text(snapshot: Snapshot, broken: Verdict | None) -> str:
-    if broken is not None:
-        return say("Broken: {}.", broken.detail.without(Role.ADDRESS))
-    return f"Broken: {snapshot.outcome}." if snapshot.outcome else "Looked at: it holds."
 
 
 def _byte(snapshot: Snapshot, broken: Verdict | None) -> int | None:
