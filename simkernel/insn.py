@@ -11,6 +11,7 @@ synthetic kernel its bodies (`image/synthetic.py`).
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Final
 
 from simkernel.errors import OurError
@@ -223,7 +224,70 @@ def is_iret(data: bytes) -> bool:
     return opcode(data)[:1] == b"\xcf"
 
 
+_FLAGS = frozenset((0x9D, 0xCC, 0xCD, 0xCF, 0xF1, 0xF4, 0xFA, 0xFB))  # POPF, INT3, INT, IRET, INT1, HLT, CLI, STI
+_MODES = frozenset((0x05, 0x07, 0x30, 0x34, 0x35))  # behind 0F: SYSCALL, SYSRET, WRMSR, SYSENTER, SYSEXIT
+_SERIALIZING = frozenset((0x08, 0x09, 0x22, 0x23, 0xA2, 0xAA))  # INVD, WBINVD, MOV to CR, MOV to DR, CPUID, RSM
+
+
 def serializing(data: bytes) -> bool:
-    """True for IRET and CPUID (SDM vol. 3, "Serializing Instructions"), the two that the guest uses."""
+    """True where the instruction in `data` serializes (SDM vol. 3A, "Serializing Instructions").
+
+    `Simplified:` WRMSR does so for most MSRs, here for none; MOV to CR8 does not, here it does.
+    """
     found = opcode(data)
-    return found[:1] == b"\xcf" or found[:2] == b"\x0f\xa2"
+    if found[:1] != b"\x0f":
+        return found[:1] == b"\xcf"  # IRET
+    second, third = (*found[1:], 0, 0)[:2]
+    digit = third >> 3 & 7
+    if second == 0x00:
+        return digit in (2, 3)  # LLDT, LTR
+    if second == 0x01:
+        return third == 0xE8 or (third >> 6 < 3 and digit in (2, 3, 7))  # SERIALIZE, LGDT, LIDT, INVLPG
+    return second in _SERIALIZING or (second == 0x38 and third in (0x80, 0x81))  # INVEPT, INVVPID
+
+
+def ends_straight_code(data: bytes) -> bool:
+    """True where the instruction in `data` can serialize, change IF, halt, or go to or come from a handler or a mode.
+
+    IF changes by CLI, STI, POPF and IRET, by INT and its kind, by SYSCALL and its kind (SDM vol. 2). Of the group 0F 01
+    all are taken that have no operand in memory, MWAIT, VMRUN and STGI among them.
+    """
+    found = opcode(data)
+    if found[:1] != b"\x0f":
+        return found[:1] != b"" and found[0] in _FLAGS
+    second, third = (*found[1:], 0, 0)[:2]
+    return second in _MODES or (second == 0x01 and third >> 6 == 3) or serializing(data)
+
+
+_NAMED = frozenset((CALL, JMP32, JMP8))
+_ELSEWHERE = frozenset((*range(0x70, 0x80), *range(0xE0, 0xE4), 0xC2, RET, 0xCA, 0xCB))  # Jcc, LOOP, JRCXZ, returns
+
+
+class Branch(Enum):
+    """Where an instruction leads that may not lead to the one behind it."""
+
+    NAMED = "to a target that its bytes name, always"
+    ELSEWHERE = "to where its bytes alone do not tell"
+
+
+def branch(data: bytes) -> Branch | None:
+    """What kind of branch the instruction in `data` is; None: none.
+
+    A jump or call with an operand-size prefix leads elsewhere, as Intel's and AMD's CPUs differ there (SDM vol. 2A,
+    JMP; APM vol. 3, JMP).
+    """
+    found = opcode(data)
+    first, second = (*found, 0, 0)[:2]
+    if first in _NAMED:
+        return Branch.ELSEWHERE if 0x66 in data[: data.index(first)] else Branch.NAMED
+    if first == 0x0F:
+        return Branch.ELSEWHERE if 0x80 <= second <= 0x8F else None
+    if first == 0xFF:
+        return Branch.ELSEWHERE if second >> 3 & 7 in (2, 3, 4, 5) else None
+    return Branch.ELSEWHERE if first in _ELSEWHERE or (first in (0xC6, 0xC7) and second == 0xF8) else None
+
+
+def target(address: int, data: bytes) -> int:
+    """Where the branch in `data`, a `Branch.NAMED`, goes from `address`: its displacement is its last bytes."""
+    size = 1 if opcode(data)[0] == JMP8 else 4
+    return (address + len(data) + int.from_bytes(data[-size:], "little", signed=True)) & 0xFFFF_FFFF_FFFF_FFFF

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +95,60 @@ def test_what_cannot_be_encoded_is_refused(encode: object) -> None:
     assert callable(encode)
     with pytest.raises(OurError):
         encode()
+
+
+# Instructions as Capstone names them. SDM vol. 3A, "Serializing Instructions":
+SERIALIZING = set("invd invept invlpg invvpid lgdt lidt lldtw ltr ltrw wbinvd cpuid iretw iretl iretq rsm".split())
+# What changes IF, halts, or goes to or comes from a handler or a mode (SDM vol. 2; APM vol. 3 for SVM's):
+LEAVES = SERIALIZING | set(
+    "cli sti popf popfw hlt mwait monitor int int1 int3 syscall sysretl sysretq sysenter sysexitl sysexitq wrmsr stgi "
+    "clgi vmrun skinit vmcall vmlaunch vmresume vmmcall mov".split()
+)
+BENIGN = set(  # the rest of the group 0F 01, and what a prefix makes of those above: they end straight code, too
+    "clac stac clzero encls enclu enclv invlpga lmsww smswl smswq smsww mwaitx monitorx pconfig rdpkru wrpkru rdtscp "
+    "saveprevssp setssbsy swapgs vmfunc vmload vmsave vmxoff wbnoinvd xend xtest xgetbv xsetbv".split()
+)
+
+
+LEADS = re.compile(r"^(?:\w+ )*(?:jmp|call|ljmp.|lcall.|retw?|lret.|xbegin|xabort)$")
+
+
+def every_form() -> Iterator[disasm.Instruction]:
+    """An instruction of each opcode, ModRM byte and prefix, those in the maps 0F and 0F 38 too."""
+    opcodes = [head + bytes((last,)) for head in (b"", b"\x0f", b"\x0f\x38") for last in range(256)]
+    for prefix in (b"", b"\x48", b"\x66", b"\xf3"):
+        for opcode in opcodes:
+            for modrm in (*range(0, 0xC0, 8), *range(0xC0, 0x100, 1 if len(opcode) < 3 else 5)):
+                data = prefix + opcode + bytes((modrm, 0x10, 0x32, 0x54, 0x76, 0, 0, 0, 0))
+                found = next(disasm.decode(data, SITE))
+                if not found.is_bad:
+                    yield found
+
+
+def test_what_serializes_and_what_ends_straight_code_against_capstone() -> None:
+    serializing, ending, moves = set(), set(), set()
+    for found in every_form():
+        if found.mnemonic == "mov" and found.bytes.lstrip(b"\x48\x66\xf3")[0] == 0x0F:
+            control = found.op_str.split(",")[1].startswith(("%cr", "%dr"))
+            moves.add((control, insn.serializing(found.bytes), insn.ends_straight_code(found.bytes)))
+        elif insn.ends_straight_code(found.bytes):
+            ending.add(found.mnemonic)
+            serializing |= {found.mnemonic} if insn.serializing(found.bytes) else set()
+        else:
+            assert found.mnemonic not in LEAVES - {"mov"}, found
+            assert not insn.serializing(found.bytes)
+    assert moves == {(True, True, True), (False, False, False)}
+    assert serializing - BENIGN == SERIALIZING
+    assert ending == (LEAVES | BENIGN) - {"mov"}
+
+
+def test_branches_against_capstone() -> None:
+    for found in every_form():
+        kind = insn.branch(found.bytes)
+        leaves = found.is_cond or LEADS.search(found.mnemonic) is not None
+        assert (kind is not None) == leaves, found
+        if 0x66 not in found.bytes[:2]:
+            assert (kind is insn.Branch.NAMED) == (found.target is not None and not found.is_cond), found
+        if kind is insn.Branch.NAMED:
+            assert 0x66 not in found.bytes[:2]
+            assert insn.target(SITE, found.bytes) == found.target

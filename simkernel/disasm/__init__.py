@@ -136,12 +136,17 @@ def length(code: bytes, address: int = 0) -> int:
     return 1
 
 
+def whole(code: bytes, address: int) -> Iterator[tuple[int, int]]:
+    """(address, length) of each instruction of `code`, up to the first byte that begins none."""
+    for start, size, _mnemonic, _op_str in _engine("att").disasm_lite(code, address):
+        yield start, size
+
+
 def lengths(code: bytes, address: int) -> Iterator[tuple[int, int]]:
     """(address, length) of each instruction of `code`: `decode` without the text, for large texts."""
-    engine = _engine("att")
     at = 0
     while at < len(code):
-        for start, size, _mnemonic, _op_str in engine.disasm_lite(code[at:], address + at):
+        for start, size in whole(code[at:], address + at):
             at = start - address + size
             yield start, size
         if at < len(code):
