@@ -14,6 +14,7 @@ from simkernel.errors import LearnerError
 from simkernel.hw.cpu import Cpu, Mapping
 from simkernel.hw.engine import Engine
 from simkernel.hw.memory import new_buffer
+from simkernel.hw.way import VARIABLE
 from simkernel.kernel import layout
 from simkernel.kernel.layout import VECTOR_PF
 
@@ -189,3 +190,23 @@ def test_one_instruction_is_one_also_where_it_leads_to_the_end_of_the_code() -> 
     assert (cpu.rip, int(stack[1])) == (CODE + 0xF80, 0)
     assert cpu.run(1) is None
     assert (cpu.rip, int(stack[1])) == (CODE + 0xF82, 1)
+
+
+@pytest.mark.parametrize("way", ["blocks", "hook"])
+def test_the_shadow_of_sti_and_of_a_move_to_ss_is_one_instruction_long(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many instructions a run has, and wherever it ends; bytes that only look like STI cast none."""
+    monkeypatch.setenv(VARIABLE, way)
+    lines = ["90"] * 210 + ["fb", "90", "83 c1 fb", "8e d0", "90", "8e d8", "fa", "66 8e d0", "90", "fb", "8e d0", "90"]
+    behind = {211, 214, 218, 220}  # so many instructions have run; of several in a row the first one casts it
+    program = b"".join(map(bytes.fromhex, lines))
+    for first in (0, 211):
+        code = new_buffer(4096)
+        code[: len(program)] = np.frombuffer(program, dtype=np.uint8)
+        for count in range(first + 1, len(lines) + 1):
+            cpu = Cpu(0, [Mapping(CODE, code, code=True)])
+            cpu.reset(rip=CODE + first, rax=0, eflags=2)
+            assert cpu.run(count - first) is None
+            assert cpu.in_shadow() == (count in behind), count
+            cpu.close()

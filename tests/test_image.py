@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import disasm, insn
+from simkernel import insn
 from simkernel.errors import KernelSourceError, LearnerError, OurError
 from simkernel.kernel import KernelImage, artefact, layout
 from tests.kernels import assemble, tiny, with_body
@@ -68,22 +68,6 @@ def test_symbolize_and_find(image: KernelImage) -> None:
         image.site_of(image.symbol("__fentry__"))
     with pytest.raises(OurError, match="in no segment"):
         image.read(layout.BSS_BASE, 8)
-
-
-def test_instruction_starts(image: KernelImage) -> None:
-    schedule = image.symbol("schedule")
-    starts = {i.address for i in disasm.decode(image.text_of(schedule), schedule.address)}
-    for address in range(schedule.address, schedule.address + schedule.size):
-        assert image.is_instruction_start(address) == (address in starts)
-    assert image.is_instruction_start(layout.TRAMP_BASE + 1)
-
-
-def test_interrupt_shadows_are_found(image: KernelImage) -> None:
-    shadows = image.after_sti
-    for label in image.labels("hlt_resume"):
-        assert image.read(label.address - 2, 2) == b"\xfb\xf4"  # sti; hlt
-        assert label.address - 1 in shadows
-    assert image.labels("hlt_resume")
 
 
 def test_a_wrong_site_is_found() -> None:
@@ -153,13 +137,6 @@ def test_an_error_names_the_file_as_it_was_given(tmp_path: Path) -> None:
     with pytest.raises(KernelSourceError) as caught:
         KernelImage.from_source(file)
     assert (caught.value.file, caught.value.line) == (str(file), 2)
-
-
-@pytest.mark.keystone
-def test_a_move_to_ss_casts_a_shadow_as_sti_does() -> None:
-    image = KernelImage.from_sources(with_body("nop\nmovl %eax, %ss\nsti\nnop\nmovl %eax, %ds\nret"))
-    at = image.address("f") + insn.CALL_INSN_SIZE + 1
-    assert image.after_sti == {at + 2, at + 3}
 
 
 @pytest.mark.keystone

@@ -84,6 +84,10 @@ class Cpu:
         cs, ss = self._engine.segments.read()
         return cs, ss
 
+    def in_shadow(self) -> bool:
+        """True right behind STI and MOV to SS, where no interrupt is taken (SDM vol. 3A, 6.8.3)."""
+        return self._engine.inhibits_interrupts()
+
     def set_cr2(self, address: int) -> None:
         """CR2: the address that a page fault is about."""
         self._engine.set_register("cr2", address)

@@ -65,6 +65,7 @@ _MEMORY_ERRORS = {
     *(unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED, unicorn.UC_ERR_READ_PROT, unicorn.UC_ERR_WRITE_PROT)
 }
 _STATE_ORDER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))  # CPUX86State
+_INHIBIT_IRQ = 1 << 3  # of `hflags`: HF_INHIBIT_IRQ_MASK (qemu/target/i386/cpu.h)
 RFLAGS_STATUS = 0x8D5  # CF, PF, AF, ZF, SF, OF
 PF_PRESENT, PF_WRITE, PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
 
@@ -79,6 +80,21 @@ class Fault:
     vector: int
     error: int | None = None
     cr2: int = 0
+
+
+class _Hidden(ctypes.Structure):
+    """What lies behind the general registers in the CPU's state (qemu/target/i386/cpu.h, `CPUX86State`)."""
+
+    _fields_ = (
+        ("eip", ctypes.c_uint64),
+        ("eflags", ctypes.c_uint64),
+        ("cc_dst", ctypes.c_uint64),
+        ("cc_src", ctypes.c_uint64),
+        ("cc_src2", ctypes.c_uint64),
+        ("cc_op", ctypes.c_uint32),
+        ("df", ctypes.c_int32),
+        ("hflags", ctypes.c_uint32),
+    )
 
 
 class Batch:
@@ -185,6 +201,7 @@ class Engine:
             self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self._context: Any = None
+        self._hidden: _Hidden | None = None  # a part of `_context`
         self.all = Batch(self.uc, REGISTERS)
         self.core = Batch(self.uc, TRANSFER)
         self.segments = Batch(self.uc, ("cs", "ss"))
@@ -280,22 +297,33 @@ class Engine:
 
         The hook makes Unicorn compute them into `cc_src`; the fault then takes back `cc_op`, which says how they are to
         be read, to what it was before the hook, and nothing else (qemu/target/i386/translate.c, `disas_insn`). No
-        register shows `cc_src`. It lies in the CPU's state, behind the general registers, RIP, RFLAGS and `cc_dst`.
+        register shows `cc_src` (`_Hidden`).
 
         Args:
             error: what `start` returned.
         """
         if error not in _MEMORY_ERRORS and self._interrupt in (None, VECTOR_BP, VECTOR_UD):
             return
-        if self._context is None:
-            self._context = self.uc.context_save()
-        _save(self.uc._uch, self._context.context)
-        raw = bytes(self._context)
-        words = (f"UC_X86_REG_{name.upper()}" for name in _STATE_ORDER)
-        at = raw.index(struct.pack("<16Q", *(self.uc.reg_read(getattr(x86, word)) for word in words)))
-        (source,) = struct.unpack_from("<Q", raw, at + 8 * (len(_STATE_ORDER) + 3))
+        hidden = self._hidden_state()
         flags = self.register("eflags")
-        self.set_register("eflags", flags & ~RFLAGS_STATUS | source & RFLAGS_STATUS)
+        self.set_register("eflags", flags & ~RFLAGS_STATUS | hidden.cc_src & RFLAGS_STATUS)
+
+    def inhibits_interrupts(self) -> bool:
+        """True where the last instruction inhibits interrupts until the next one has run; no register shows that."""
+        return bool(self._hidden_state().hflags & _INHIBIT_IRQ)
+
+    def _hidden_state(self) -> _Hidden:
+        """What the CPU's state holds behind the general registers just now."""
+        if self._hidden is None:
+            kept = self.uc.context_save()
+            values = [0xF00D_0000 + number for number in range(len(_STATE_ORDER))]
+            Batch(self.uc, _STATE_ORDER).write(*values)
+            self._context = self.uc.context_save()
+            at = bytes(self._context).index(struct.pack("<16Q", *values)) + 8 * len(values)
+            self._hidden = _Hidden.from_address(self._context.context.value + at)
+            self.uc.context_restore(kept)
+        _save(self.uc._uch, self._context.context)
+        return self._hidden
 
     def hand_over(self, other: Engine) -> None:
         """Copy all registers to another engine."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +128,7 @@ class CodeMap:
         return out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Store:
     """Bytes stored to code at one moment: offsets ascending and without doubles, the values, the cell of each."""
 
@@ -138,6 +139,12 @@ class Store:
     def within(self, low: int, high: int) -> slice:
         """The part of the store with low <= offset < high."""
         return slice(int(self.offsets.searchsorted(low)), int(self.offsets.searchsorted(high)))
+
+    @cached_property
+    def ascending(self) -> list[int]:
+        """The offsets as a list, which is searched in less time."""
+        found: list[int] = self.offsets.tolist()
+        return found
 
     def of_cell(self, cell: int) -> slice:
         """The part of the store in one cell."""
@@ -150,6 +157,10 @@ class Unsettled:
 
     store: Store
     taken: npt.NDArray[np.bool_] | None = None
+
+    def ascending(self) -> list[int]:
+        """The offsets that are unsettled, ascending."""
+        return self.store.ascending if self.taken is None else self.store.offsets[~self.taken].tolist()
 
     def copy(self) -> Unsettled:
         """Another one with a mask of its own; the store itself never changes."""

@@ -50,7 +50,7 @@ class Interrupts:
             return None
         if state.nmi_sent is not None and not platform.on_nmi_stack(cpu, engine.rsp) and platform.online(cpu):
             return VECTOR_NMI
-        if not engine.flags & RFLAGS_IF or platform.in_shadow(engine.rip):
+        if not engine.flags & RFLAGS_IF or engine.in_shadow():
             return None
         if state.ipi_sent is not None:
             return platform.ipi_vector

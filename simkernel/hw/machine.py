@@ -7,7 +7,7 @@ CPU does is guest code; the machine is what hardware does around it, and knows n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
@@ -21,6 +21,7 @@ from simkernel.hw.interrupts import Interrupts
 from simkernel.hw.memory import GuestMemory
 from simkernel.hw.observer import Changing, Observer, Platform
 from simkernel.hw.state import CpuState, MachineState, OpenRun, Trap
+from simkernel.hw.straight import Straight
 from simkernel.hw.x86 import MAX_INSTRUCTION, VECTOR_BP, VECTOR_UD
 from simkernel.insn import nondeterministic, serializing
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
@@ -48,7 +49,6 @@ class Machine:
         code: CodeMemory,
         cpus: Sequence[Cpu],
         platform: Platform,
-        straight: Callable[[int], int],
         tick_period: int = TICK_PERIOD,
     ) -> None:
         """Make a machine of CPUs that are powered on.
@@ -58,7 +58,6 @@ class Machine:
             code: memory's code, and what each CPU runs of it.
             cpus: by number.
             platform: what it has to know of the kernel.
-            straight: how many instructions may run in one go from an address; at least 1.
             tick_period: of each CPU's timer, in instructions of the clock; 0: it has none.
         """
         self.memory, self.code, self.cpus = memory, code, cpus
@@ -68,7 +67,8 @@ class Machine:
         self.halt_reason = ""
         self.open: OpenRun | None = None
         self.interrupts = Interrupts(memory, cpus, platform, tick_period)
-        self._platform, self._straight = platform, straight
+        self.straight = Straight(code)
+        self._platform = platform
         self.observers: tuple[Observer, ...] = ()
         self.watch_with()
 
@@ -115,8 +115,15 @@ class Machine:
             return QUANTUM
         limit = self._observed_limit(cpu)
         if limit > 1 and self.interrupts.waits(cpu, self.states[cpu], self.clock):
-            return limit if self.deliverable(cpu) is not None else min(limit, self._straight(self.cpus[cpu].rip))
-        return min(limit, self._straight(self.cpus[cpu].rip)) if self.code.views[cpu].unsettled else limit
+            if self.deliverable(cpu) is not None:
+                return limit
+            shadow = self.cpus[cpu].flags & RFLAGS_IF  # it ends with the next instruction
+            return 1 if shadow else min(limit, self._straight(cpu))
+        return min(limit, self._straight(cpu)) if self.code.views[cpu].unsettled else limit
+
+    def _straight(self, cpu: int) -> int:
+        """How far straight code leads from where the CPU is."""
+        return self.straight.length(cpu, self.cpus[cpu].rip, self.changing)
 
     def _observed_limit(self, cpu: int) -> int:
         """How far observers let the CPU run, in an instruction that it has read in part no further."""
@@ -262,7 +269,7 @@ class Machine:
     def _stride(self, cpu: int) -> int:
         """How far the CPU may run in one go: nothing that it meets on the way needs a look of its own."""
         limit = self._observed_limit(cpu)
-        return min(limit, self._straight(self.cpus[cpu].rip)) if self.code.views[cpu].unsettled else limit
+        return min(limit, self._straight(cpu)) if self.code.views[cpu].unsettled else limit
 
     def _fault(self, run: OpenRun, fault: Fault, events: list[Event]) -> None:
         engine = self.cpus[run.choice.cpu]

@@ -32,10 +32,6 @@ class Platform(Protocol):
         """True from an HLT until an interrupt, for a CPU that has come to `rip`."""
         ...
 
-    def in_shadow(self, rip: int) -> bool:
-        """True right behind STI, MOV SS and POP SS, where no interrupt is taken (SDM vol. 3A, 6.8.3)."""
-        ...
-
     def on_nmi_stack(self, cpu: int, rsp: int) -> bool:
         """True where an RSP is on a CPU's NMI stack."""
         ...

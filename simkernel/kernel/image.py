@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from simkernel import disasm, insn
+from simkernel import insn
 from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
 from simkernel.errors import LearnerError, OurError
 from simkernel.files import read_text
@@ -24,10 +24,6 @@ from simkernel.kernel.synthetic import generate
 from simkernel.sentence import Role, Sentence, Span, beside
 
 RELEASE = "6.12.0-simkernel #1"  # of uname, as an oops and a warning print it
-
-# STI, and MOV to a segment register with SS in ModRM.reg (SDM vol. 2B); an operand size or REX prefix may stand before.
-_STI, _MOV_SREG, _SS = b"\xfb", b"\x8e", 2
-_PREFIXES = bytes((0x66, *range(0x40, 0x50)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,34 +213,6 @@ class KernelImage:
     def text_of(self, symbol: Symbol) -> bytes:
         """A function's bytes as they were built."""
         return self.read(symbol.address, symbol.size)
-
-    @cached_property
-    def _known_starts(self) -> dict[int, frozenset[int]]:
-        return {}
-
-    def is_instruction_start(self, address: int) -> bool:
-        """True where an instruction of a function begins, and outside of functions."""
-        symbol = self.find(address)
-        if symbol is None or symbol.kind not in "Tt":
-            return True
-        starts = self._known_starts.get(symbol.address)
-        if starts is None:
-            code = self.text_of(symbol)
-            starts = frozenset(start for start, _size in disasm.lengths(code, symbol.address))
-            self._known_starts[symbol.address] = starts
-        return address in starts
-
-    @cached_property
-    def after_sti(self) -> frozenset[int]:
-        """Addresses behind each STI and each MOV to SS: no interrupt is taken there (SDM vol. 3A, 6.8.3)."""
-        return frozenset(self._after_sti())
-
-    def _after_sti(self) -> Iterator[int]:
-        text = self.segments[0]
-        for address, size in disasm.lengths(text.data, text.base):
-            code = text.data[address - text.base : address - text.base + size].lstrip(_PREFIXES)
-            if code == _STI or (code[:1] == _MOV_SREG and code[1] >> 3 & 7 == _SS):
-                yield address + size
 
     def validate_sites(self) -> None:
         """OurError unless every site holds `call __fentry__` and belongs to the traced function that it begins."""

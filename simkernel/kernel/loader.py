@@ -11,7 +11,6 @@ from simkernel.hw.machine import TICK_PERIOD
 from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.kernel.kernel import Kernel
-from simkernel.kernel.paths import StraightPaths
 from simkernel.kernel.running import RunningKernel
 
 
@@ -27,9 +26,7 @@ def power_on(kernel: Kernel, cpus: int, model: FetchModel, tick_period: int = TI
     memory, code, engines = load(kernel, cpus, model)
     if kernel.abi.nr_cpu_ids is not None:
         memory.write_u64(kernel.abi.nr_cpu_ids, cpus)
-    paths = StraightPaths(kernel.image)
-    shadows = paths.after_sti.__contains__
-    return RunningKernel(kernel.image, kernel.abi, memory, code, engines, paths.length, shadows, tick_period)
+    return RunningKernel(kernel.image, kernel.abi, memory, code, engines, tick_period)
 
 
 def load(kernel: Kernel, cpus: int, model: FetchModel) -> tuple[GuestMemory, CodeMemory, list[Cpu]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import CodeMemory
@@ -21,16 +21,14 @@ from simkernel.kernel.words import SiteWords
 class Wiring:
     """`hw.observer.Platform` of a kernel, by its `Abi`."""
 
-    def __init__(self, abi: Abi, percpu: PerCpu, in_shadow: Callable[[int], bool]) -> None:
+    def __init__(self, abi: Abi, percpu: PerCpu) -> None:
         """Take from an `Abi` what a machine asks for.
 
         Args:
             abi: how the host sees the kernel.
             percpu: the kernel's per-CPU words.
-            in_shadow: True for an address right behind STI or MOV SS.
         """
         self.ipi_vector, self.timer_vector = abi.ipi_vector, abi.timer_vector
-        self.in_shadow = in_shadow
         self._areas, self._hlt_resume = percpu.areas, abi.hlt_resume
         self._online, self._hlt = abi.words.online >> 3, abi.words.hlt >> 3
         self._nmi_stacks = [abi.nmi_stack(cpu) for cpu in range(len(percpu.areas))]
@@ -79,8 +77,6 @@ class RunningKernel:
         memory: GuestMemory,
         code: CodeMemory,
         cpus: Sequence[Cpu],
-        straight: Callable[[int], int],
-        in_shadow: Callable[[int], bool],
         tick_period: int = TICK_PERIOD,
     ) -> None:
         """Make the machine, and let the kernel's own observers watch it.
@@ -92,12 +88,11 @@ class RunningKernel:
             code: memory's code and each CPU's view of it, loaded.
             cpus: at the kernel's entry.
             straight: how many instructions may run in one go from an address.
-            in_shadow: True for an address right behind STI or MOV SS.
             tick_period: of each CPU's timer, in instructions of the machine's clock; 0: it has none.
         """
         self.image, self.abi = image, abi
         self.percpu = PerCpu(memory, abi.percpu, abi.stride, len(cpus))
-        self.machine = Machine(memory, code, cpus, Wiring(abi, self.percpu, in_shadow), straight, tick_period)
+        self.machine = Machine(memory, code, cpus, Wiring(abi, self.percpu), tick_period)
         self.smp = Smp(self.machine, self.percpu, abi)
         current, died = abi.words.current, abi.oops_in_progress
         self.sched = None if current is None else Sched(memory, self.percpu, current, abi)
