@@ -162,13 +162,13 @@ class Director:
         return not (near or now.reading or now.handling or now.asked or "sync" in now.interrupts)
 
 
-def come_near(simulation: Simulation, address: int, cpu: int, choices: int = 200) -> int | None:
+def come_near(simulation: Simulation, address: int, cpu: int, instructions: int = 400_000) -> int | None:
     """Let one CPU run alone, so far that its next choice of `QUANTUM` instructions leads to an address.
 
     Returns: how many of these come before it; None, and nothing has moved, where the CPU does not come there.
     """
-    start = simulation.position
-    for _ in range(choices):
+    start, end = simulation.position, simulation.clock + instructions
+    while simulation.clock < end and not simulation.outcome:
         here = simulation.position
         passed = simulation.step_through(Run(cpu, QUANTUM))
         if address in passed:
