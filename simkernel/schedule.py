@@ -194,7 +194,7 @@ def run_choice(
     candidates: Candidates, cpu: int, quantum: int, policy: Policy, state: ScheduleState, read_odds: int
 ) -> tuple[Choice, ScheduleState]:
     """CPU `cpu` moves: what it settles or reads first, by the policy, then at most `quantum` instructions."""
-    n = min(quantum, candidates.limit(cpu))
+    n = min(quantum, candidates.limit(cpu)) if quantum > 1 else 1
     choices: list[Choice] = []
     random = state.random
     cells = candidates.unsettled_at_rip(cpu) if policy is not Policy.LATE else ()
