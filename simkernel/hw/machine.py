@@ -22,8 +22,8 @@ from simkernel.hw.memory import GuestMemory
 from simkernel.hw.observer import Changing, Observer, Platform
 from simkernel.hw.state import CpuState, MachineState, OpenRun, Trap
 from simkernel.hw.straight import Straight
-from simkernel.hw.x86 import MAX_INSTRUCTION, VECTOR_BP, VECTOR_UD
-from simkernel.insn import nondeterministic, serializing
+from simkernel.hw.x86 import MAX_INSTRUCTION, VECTOR_BP
+from simkernel.insn import serializing
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
 
 TICK_PERIOD = 20_000  # instructions of the machine's clock, for each CPU
@@ -129,7 +129,10 @@ class Machine:
         """How far observers let the CPU run, in an instruction that it has read in part no further."""
         if self.states[cpu].reading:
             return 1
-        return min((limit(cpu) for limit in self._limits), default=QUANTUM)
+        found = QUANTUM
+        for limit in self._limits:
+            found = min(found, limit(cpu))
+        return found
 
     def next_bytes(self, cpu: int) -> bytes:
         """The bytes that the CPU's next instruction would be made of, up to 15."""
@@ -238,7 +241,7 @@ class Machine:
         events: list[Event] = []
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
-            stride = min(left, self._stride(cpu))
+            stride = self._stride(cpu, left)
             fault, ran = self._execute(cpu, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
@@ -266,10 +269,14 @@ class Machine:
             raise OurError("no choice is open")
         return self.open
 
-    def _stride(self, cpu: int) -> int:
-        """How far the CPU may run in one go: nothing that it meets on the way needs a look of its own."""
+    def _stride(self, cpu: int, left: int) -> int:
+        """How many of the instructions left may run in one go: none of them needs a look of its own."""
+        if left == 1:
+            return 1
         limit = self._observed_limit(cpu)
-        return min(limit, self._straight(cpu)) if self.code.views[cpu].unsettled else limit
+        if self.code.views[cpu].unsettled:
+            return min(left, limit, self._straight(cpu))
+        return left if limit == QUANTUM else min(left, limit)
 
     def _fault(self, run: OpenRun, fault: Fault, events: list[Event]) -> None:
         engine = self.cpus[run.choice.cpu]
@@ -281,9 +288,7 @@ class Machine:
     def _execute(self, cpu: int, n: int, breakpoints: frozenset[int], events: list[Event]) -> tuple[Fault | None, int]:
         """Run n instructions on a CPU that is not halted: the exception that ended them, and how many ran."""
         view, state = self.code.views[cpu], self.states[cpu]
-        data = self.next_bytes(cpu) if n == 1 else b""
-        if data and nondeterministic(data):
-            return Fault(VECTOR_UD), 1
+        data = self.next_bytes(cpu) if n == 1 and view.unsettled else b""
         if view.dirty:
             self._drop_changed(cpu)
         if state.reading:
@@ -292,7 +297,7 @@ class Machine:
             fault, ran = self.cpus[cpu].run_watched(n, breakpoints)
         else:
             fault, ran = self.cpus[cpu].run(n), n
-        if data and fault is None and view.unsettled and serializing(data):
+        if data and fault is None and serializing(data):
             events.append(Serialized(cpu=cpu, count=view.settle_all()))
         return fault, ran
 
