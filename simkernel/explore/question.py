@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from simkernel.errors import LearnerError
 from simkernel.explore.case import Case, case_of
+from simkernel.explore.effects import Bench
 from simkernel.explore.properties import BY_NAME, USUAL, names_of
 from simkernel.explore.search import STATES, Progress, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
@@ -60,7 +62,13 @@ class Question:
         if not 1 <= self.cpus <= MAX_CPUS:
             raise LearnerError(f"{self.cpus} CPUs: the explorer takes 1 to {MAX_CPUS}")
         note_new = bool({"back", "not-at-once"} & set(self.properties))
-        return World(self.protocol, self.case, self.model, note_new=note_new)
+        return World(self.protocol, self.case, self.model, bench=_bench(self.case), note_new=note_new)
+
+
+@lru_cache(maxsize=64)  # more than the table of ablations has cases; each holds an engine
+def _bench(case: Case) -> Bench:
+    """The instructions that have been tried out at the site of a case: what they do is the same in every search."""
+    return Bench(case)
 
 
 @dataclass(frozen=True, slots=True)
