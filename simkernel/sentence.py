@@ -6,8 +6,9 @@ Whoever shows a sentence asks its spans: for a place without its number, for a s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
 LISTED = 8  # names that a sentence lists; more are counted
 
@@ -23,8 +24,7 @@ class Role(Enum):
     TERM = "term"  # a phase, a protocol, a function of the kernel
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A part of a sentence: its text, what it is (None: plain words), and the value that it was made from."""
 
     text: str
@@ -40,9 +40,16 @@ class Sentence(str):
 
     def __new__(cls, *parts: str | Span) -> Sentence:
         """A sentence of these parts, in order; of a part that is a sentence, its spans."""
-        spans = tuple(span for part in parts for span in spans_of(part) if span.text)
-        self = super().__new__(cls, "".join(span.text for span in spans))
-        self._spans = spans
+        spans: list[Span] = []
+        for part in parts:
+            if isinstance(part, Span):
+                spans.append(part)
+            elif isinstance(part, Sentence):
+                spans += part._spans
+            elif part:
+                spans.append(Span(part))
+        self = super().__new__(cls, "".join([span.text for span in spans]))
+        self._spans = tuple(spans)
         return self
 
     def __reduce__(self) -> tuple[type[Sentence], tuple[Span, ...]]:
@@ -80,13 +87,19 @@ def say(template: str, *values: str | int | Span) -> Sentence:
     Raises:
         ValueError: the template has more or fewer places than there are values.
     """
-    words = template.split("{}")
+    words = _words(template)
     if len(words) != len(values) + 1:
         raise ValueError(f"{template!r} has {len(words) - 1} places for {len(values)} values")
     parts: list[str | Span] = [words[0]]
     for value, behind in zip(values, words[1:], strict=True):
         parts += (str(value) if isinstance(value, int) else value, behind)
     return Sentence(*parts)
+
+
+@lru_cache(maxsize=512)
+def _words(template: str) -> list[str]:
+    """The words between a template's places."""
+    return template.split("{}")
 
 
 def without_addresses(text: str) -> str:
@@ -134,11 +147,12 @@ def cpus(numbers: Sequence[int]) -> Sentence:
 
 def sentences(prose: str) -> list[str]:
     """The sentences of a text: behind a full stop, a question mark or an exclamation mark a capital letter follows."""
-    out, begin = [], 0
-    for at in range(1, len(prose) - 1):
-        if prose[at] == " " and prose[at - 1] in ".?!" and "A" <= prose[at + 1] <= "Z":
+    out, begin, at = [], 0, prose.find(" ", 1)
+    while at > 0:
+        if prose[at - 1] in ".?!" and "A" <= prose[at + 1 : at + 2] <= "Z":
             out.append(prose[begin:at])
             begin = at + 1
+        at = prose.find(" ", at + 1)
     if not begin:
         return [prose] if prose else []
     return [*out, prose[begin:]]
