@@ -64,7 +64,7 @@ def test_what_a_step_returns_is_what_the_log_holds_stamps_too() -> None:
     while whole.position < begin + 3_000:
         seen += whole.step()
     stamps = [(event, event.stamp) for event in seen]
-    assert stamps == [(event, event.stamp) for event in whole.since(first)] and len(stamps) > 100
+    assert stamps == [(event, event.stamp) for event in whole.since(first)] and len(stamps) > 40
     assert all(0 <= event.entry - begin < 3_000 and event.clock for event in seen)
     stepped: list[ev.Event] = []
     long = False
@@ -75,15 +75,32 @@ def test_what_a_step_returns_is_what_the_log_holds_stamps_too() -> None:
     assert long and [(event, event.stamp) for event in stepped] == stamps
 
 
+def changes(tree: ast.AST) -> Iterator[int]:
+    """The lines that set a field of a frozen value which the same function has not made (`object.__new__`)."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        nodes, made = list(ast.walk(function)), {"self"}
+        for node in nodes:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                made |= {ast.unparse(target)} if ast.unparse(node.value).startswith("object.__new__(") else set()
+        for node in nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "object.__setattr__":
+                yield from [] if ast.unparse(node.args[0]) in made else [node.lineno]
+
+
+def test_what_the_search_for_changes_finds() -> None:
+    code = "def f(a):\n b = object.__new__(A)\n object.__setattr__(b, 'x', 1)\n object.__setattr__(a, 'x', 1)"
+    assert list(changes(ast.parse(code))) == [4]
+
+
 def test_nobody_changes_a_frozen_value() -> None:
-    """`object.__setattr__` is for a class that makes itself."""
     found = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+        f"{path.relative_to(ROOT)}:{line}"
         for room in ("simkernel", "lessons", "tui")
         for path in (ROOT / room).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "object.__setattr__"
-        if ast.unparse(node.args[0]) != "self"
+        for line in changes(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert found == []
 
@@ -92,7 +109,7 @@ def by_name(tree: ast.AST) -> Iterator[int]:
     """The lines that ask an event for a field, or for its class, by a name in quotes."""
     kinds = ev.event_kinds()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node).startswith(("getattr(event,", "hasattr(event,")):
+        if isinstance(node, ast.Call) and ast.unparse(node).startswith(("getattr(event, '", "hasattr(event, '")):
             yield node.lineno
         constants = (one for one in ast.walk(node) if isinstance(one, ast.Constant))
         if isinstance(node, ast.Compare) and any(one.value in kinds for one in constants):
