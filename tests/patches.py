@@ -13,6 +13,7 @@ from simkernel.patching.plan import Plan, Step, Turn
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.text_poke import TextPoke
 from simkernel.schedule import Run
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 CALL_SITE = call_site(insn.NOP5)
@@ -44,7 +45,7 @@ class PokeAll(Step):
 
 def plan_patches(simulation: Simulation, patches: Sequence[Patch]) -> None:
     """Have the patching task make these changes next, as one batch, by the protocol that is in use."""
-    task = simulation.task
+    task = parts_of(simulation).task
     assert task.idle
     simulation.step(Run(0, 1))  # no checkpoint has been kept here yet
     task.restore(task.state()._replace(plan=Plan("jump labels", (PokeAll(tuple(patches)),)), step=0))

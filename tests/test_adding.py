@@ -85,11 +85,12 @@ from simkernel.sim.control_files import control_files
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 assert Path(simkernel.__file__).is_relative_to(Path.cwd())
 
 def say(simulation, kind):
-    print(sentence(simulation.last_event(kind), simulation.image, simulation.task.poke.protocol))
+    print(sentence(simulation.last_event(kind), simulation.image, simulation.patching.protocol))
 """
 
 TRACER = f"""{BEGIN}
@@ -116,7 +117,8 @@ for on in (True, False):
     print(simulation.read(site, 2).hex(" "), tracefs.read(root, "switches").split())
     say(simulation, Flipped)
 simulation.run(20_000)
-assert all(one.holds for part in simulation.task.subsystems for one in part.verdicts(simulation.kernel, None, False))
+parts = parts_of(simulation)
+assert all(one.holds for part in parts.task.subsystems for one in part.verdicts(parts.kernel, None, False))
 """
 
 EVENT = f"""{BEGIN}

@@ -95,6 +95,21 @@ def test_no_modules_import_one_another() -> None:
         pytest.fail(f"an import cycle: {' <- '.join(error.args[1])}")
 
 
+# --- the door ------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_outside_sim_opens_a_simulation() -> None:
+    """That nobody imports `parts_of` is a contract of imports; here that nobody goes round it."""
+    opened = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for module, path in modules().items()
+        if not module.startswith("simkernel.sim")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "_parts"
+    ]
+    assert not opened, f"ask the simulation, or have `simkernel.sim.parts.Parts` and no history: {opened}"
+
+
 # --- python -O -----------------------------------------------------------------------------------------------------
 
 REFUSALS = """

@@ -9,6 +9,7 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import layout
 from simkernel.sim.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, run_back_to, run_to
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 
@@ -21,9 +22,9 @@ def places_by_stepping(simulation: Simulation, address: int, end: tuple[int, int
     found = []
     while simulation.place < end:
         simulation.step_instruction()
-        run = simulation.machine.open
+        run = parts_of(simulation).machine.open
         moved = run.choice.cpu if run else getattr(simulation.entries[simulation.position - 1].what, "cpu", None)
-        if moved is not None and simulation.machine.cpus[moved].rip == address:
+        if moved is not None and parts_of(simulation).machine.cpus[moved].rip == address:
             found.append(simulation.place)
     return found
 
@@ -35,7 +36,7 @@ def test_an_address_is_met_at_every_place_that_stepping_finds(simulation: Simula
     for _ in range(8):
         hit = run_to(simulation, [at])
         assert hit is not None and hit.cpu is not None
-        assert simulation.machine.cpus[hit.cpu].rip == at.address
+        assert parts_of(simulation).machine.cpus[hit.cpu].rip == at.address
         forward.append(hit.place)
     for place in forward[-2::-1]:
         hit = run_back_to(simulation, [at])
@@ -48,9 +49,9 @@ def test_a_change_is_met_at_the_instruction_that_made_it(simulation: Simulation)
     jiffies = OnChange(layout.PERCPU_BASE + layout.PCPU_TICKS, 8)
     first, second = run_to(simulation, [jiffies]), run_to(simulation, [jiffies])
     assert first is not None and second is not None and first.place < second.place
-    before = simulation.kernel.percpu.read(0, layout.PCPU_TICKS)
+    before = parts_of(simulation).kernel.percpu.read(0, layout.PCPU_TICKS)
     simulation.back_instruction()
-    assert simulation.kernel.percpu.read(0, layout.PCPU_TICKS) == before - 1
+    assert parts_of(simulation).kernel.percpu.read(0, layout.PCPU_TICKS) == before - 1
     simulation.step_instruction()
     back = run_back_to(simulation, [jiffies])
     assert back is not None and back.place == first.place

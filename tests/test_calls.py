@@ -12,6 +12,7 @@ from simkernel import disasm
 from simkernel.ftrace.commands import SetTracer
 from simkernel.kernel import KernelImage
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace.function import FunctionRecord
 from simkernel.trace.ringbuffer import merged
@@ -42,7 +43,7 @@ def seen() -> set[tuple[str, str]]:
     pairs = set()
     for _ in range(100):
         simulation.run(20_000)
-        records = merged(simulation.machine.memory, 2)
+        records = merged(parts_of(simulation).machine.memory, 2)
         pairs |= {(one.parent_ip, one.ip) for one in records if isinstance(one, FunctionRecord)}
     name = simulation.image.symbolize
     found = {(name(caller).partition("+")[0], name(callee)) for caller, callee in pairs}

@@ -25,6 +25,7 @@ from simkernel.hw.x86 import PAGE_SIZE, VECTOR_UD
 from simkernel.kernel.image import KernelImage
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 CODE = 0xFFFF_FFFF_8100_0000
@@ -360,7 +361,7 @@ def test_a_kernel_runs_the_same_in_both_ways(monkeypatch: pytest.MonkeyPatch) ->
     for kind in ("blocks", "hook"):
         monkeypatch.setenv(way.VARIABLE, kind)
         simulation = Simulation.boot(Options(cpus=2, patch_quantum=2000), KernelImage.default())
-        assert all((cpu._blocks is not None) == (kind == "blocks") for cpu in simulation.machine.cpus)
+        assert all((cpu._blocks is not None) == (kind == "blocks") for cpu in parts_of(simulation).machine.cpus)
         simulation.do(SetTracer("function"))
         found = []
         for _ in range(40):

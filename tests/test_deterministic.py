@@ -20,6 +20,7 @@ from simkernel.schedule import Policy
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import feed, state_digest
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
@@ -43,7 +44,7 @@ def carried_out(options: Options, entries: int, go_on: str, seed: int = 0) -> tu
     """Boot, give the commands, let so many entries happen: digest, text of the trace, number of events."""
     rng = random.Random(seed)
     simulation = Simulation.boot(options, IMAGE)
-    ends = [cpu.observe(lambda _: None) for cpu in simulation.machine.cpus] if go_on == "watched" else []
+    ends = [cpu.observe(lambda _: None) for cpu in parts_of(simulation).machine.cpus] if go_on == "watched" else []
     for command in COMMANDS:
         simulation.do(command)
     end = simulation.position + entries

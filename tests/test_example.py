@@ -11,6 +11,7 @@ from simkernel import insn
 from simkernel.ftrace.commands import SetTracer
 from simkernel.kernel import KernelImage, layout
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
@@ -19,13 +20,13 @@ pytestmark = pytest.mark.keystone
 
 
 def word(simulation: Simulation, name: str) -> int:
-    return simulation.machine.memory.read_u64(simulation.image.address(name))
+    return parts_of(simulation).machine.memory.read_u64(simulation.image.address(name))
 
 
 def errors(simulation: Simulation) -> int:
     """Wrong results that any task has seen."""
     tasks = range(layout.TASKS_BASE, layout.TASKS_BASE + layout.TASKS_MAX * layout.TASK_SIZE, layout.TASK_SIZE)
-    return sum(simulation.machine.memory.read_u64(task + layout.TASK_ERRORS) for task in tasks)
+    return sum(parts_of(simulation).machine.memory.read_u64(task + layout.TASK_ERRORS) for task in tasks)
 
 
 @pytest.mark.parametrize("ibt", [False, True], ids=["plain", "ibt"])

@@ -17,6 +17,7 @@ import pytest
 from simkernel.errors import LearnerError
 from simkernel.events import Logged
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.core import FtraceCore
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage
@@ -79,20 +80,20 @@ class Script:
         for command in SCRIPT:
             self.simulation.do(command)
             self._go_on()
-        assert self.simulation.task.idle and not self.simulation.core.ftrace_disabled
+        assert self.simulation.patching.idle and not self.simulation.subsystem(FtraceCore).ftrace_disabled
         self.operations = self.fault.count
 
     def _go_on(self) -> None:
         """To the end of the update."""
         simulation, fault = self.simulation, self.fault
         for _ in range(20_000):
-            fault.acting = simulation.task.ready()
+            fault.acting = simulation.patching.ready
             if fault.acting and fault.at < 0:
                 self._actions.append((fault.count, simulation.position))
                 simulation.keep_checkpoint()
             simulation.step(Act() if fault.acting else None)
             fault.acting = False
-            if simulation.task.idle:
+            if simulation.patching.idle:
                 break
 
     def fail(self, at: int) -> None:
@@ -115,8 +116,10 @@ def test_a_failed_operation_leaves_whole_sites_and_a_report(script: Script) -> N
     assert script.operations > 200
     for at in range(script.operations, 0, -1):
         script.fail(at)
-        assert script.fault.count >= at and simulation.core.ftrace_disabled, f"operation {at} failed: nobody noticed"
-        assert simulation.task.idle, f"operation {at}: the patching task does not come to an end"
+        assert script.fault.count >= at and simulation.subsystem(FtraceCore).ftrace_disabled, (
+            f"operation {at} failed: nobody noticed"
+        )
+        assert simulation.patching.idle, f"operation {at}: the patching task does not come to an end"
         report = [event.text for event in simulation.log if isinstance(event, Logged)]
         assert "------------[ ftrace bug ]------------" in report
         simulation.run(10_000)

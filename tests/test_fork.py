@@ -17,6 +17,7 @@ from simkernel.schedule import Nmi, Policy, Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 FLAT = 24 << 20  # bytes that the collector may be behind; the engines of a single fork take 2 GiB of address space
@@ -26,10 +27,10 @@ def patching(model: FetchModel) -> Simulation:
     """A simulation in the middle of a batch, with bytes that CPUs may still run as old or new."""
     simulation = Simulation.boot(Options(model=model, seed=3, policy=Policy.LATE))
     simulation.do(SetTracer("function"))
-    pending, views = model.cell_shift is not None, simulation.machine.code.views
+    pending, views = model.cell_shift is not None, parts_of(simulation).machine.code.views
 
     def within(now: Simulation) -> bool:
-        return now.task.poke.state.number == 3 and (not pending or all(view.unsettled for view in views))
+        return parts_of(now).task.poke.state.number == 3 and (not pending or all(view.unsettled for view in views))
 
     assert simulation.run_until(within, 5_000_000)
     return simulation
@@ -98,7 +99,10 @@ def test_a_closed_fork_is_gone_without_a_garbage_collector() -> None:
         try:
             with simulation.fork() as fork:
                 fork.run(2_000)
-            parts = [weakref.ref(one) for one in (fork, fork.machine, fork.machine.memory, fork.task)]
+            parts = [
+                weakref.ref(one)
+                for one in (fork, parts_of(fork).machine, parts_of(fork).machine.memory, parts_of(fork).task)
+            ]
             del fork
             assert [part() for part in parts] == [None] * 4
         finally:

@@ -12,6 +12,7 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.guest.whole_kernel import C
 
@@ -52,14 +53,14 @@ def test_a_function_that_lies_elsewhere_than_in_linux_says_so(name: str) -> None
 
 def cats(simulation: Simulation) -> list[int]:
     """The task_structs of the tasks that read /etc/passwd and compare each byte."""
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     tasks = range(layout.TASKS_BASE, layout.TASKS_BASE + layout.TASKS_MAX * layout.TASK_SIZE, layout.TASK_SIZE)
     return [task for task in tasks if memory.read(task + layout.TASK_COMM, 4) == b"cat\0"]
 
 
 def read_and_wrong(simulation: Simulation) -> tuple[int, int]:
     """Bytes that the cats have compared, and how many comparisons of any kind went wrong."""
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     user = [C["USER_BASE"] + 2 * (task - layout.TASKS_BASE) for task in cats(simulation)]
     return (
         sum(memory.read_u64(one + C["UB_SUM"]) for one in user),
@@ -84,7 +85,7 @@ def test_vfs_read_copies_the_right_bytes_traced_or_not(model: FetchModel) -> Non
 def test_the_comparison_finds_a_wrong_byte() -> None:
     simulation = Simulation.boot(Options(cpus=2))
     simulation.run(300_000)
-    memory, inode = simulation.machine.memory, simulation.image.address("passwd_inode")
+    memory, inode = parts_of(simulation).machine.memory, simulation.image.address("passwd_inode")
     for page in range(3):
         folio = memory.read_u64(inode + C["INODE_PAGES"] + 8 * page)
         data = C["PAGES_BASE"] + (folio - C["FOLIOS_BASE"]) * 4

@@ -10,6 +10,7 @@ from simkernel import disasm
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 
@@ -22,7 +23,7 @@ class Watcher:
         self._entry = handler.address
         self._ends = [one.address for one in code if one.mnemonic.startswith("iret")]
         assert self._ends
-        self._cpu = simulation.machine.cpus[cpu]
+        self._cpu = parts_of(simulation).machine.cpus[cpu]
         self._met = list[int]()
         self._cpu.observe(self._note(), [self._entry, *self._ends])
 
@@ -52,7 +53,7 @@ def test_a_lane_is_in_a_handler_where_its_cpu_is(model: FetchModel) -> None:
     for _ in range(30_000):
         simulation.step()
         for cpu, watcher in enumerate(watchers):
-            known = len(simulation.task.poke.active.handling(cpu))
+            known = len(parts_of(simulation).task.poke.active.handling(cpu))
             inside += known > 0
             wrong += known != watcher.depth
     assert inside > 20 and not wrong

@@ -21,7 +21,7 @@ from simkernel.sim.simulation import Simulation
 def worked(simulation: Simulation, entries: int) -> None:
     """Tracing is switched on and off until history is so long, with a few choices made by hand."""
     while simulation.position < entries:
-        if simulation.task.idle:
+        if simulation.patching.idle:
             tracer = "nop" if simulation.position % 2 else "function"
             simulation.do(SetTracer(tracer))
         simulation.step(Nmi(simulation.position % 2) if simulation.position % 1_000 == 0 else None)

@@ -22,6 +22,7 @@ from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import parse
 from simkernel.schedule import Run
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
@@ -66,7 +67,7 @@ def patchers(simulation: Simulation) -> Iterator[Span]:
     yield layout.IDT_BASE + 16 * layout.VECTOR_BP, 8  # a protocol through a trap gate, and the way back
     yield layout.TP_VEC, layout.TP_VEC_MAX * layout.TP_LOC_SIZE
     yield layout.FTRACE_OPS_BASE, layout.FTRACE_OPS_SIZE * layout.FTRACE_OPS_MAX
-    records = simulation.machine.memory.regions[-1]
+    records = parts_of(simulation).machine.memory.regions[-1]
     yield layout.DYN_FTRACE_BASE, records.base + records.size - layout.DYN_FTRACE_BASE  # dyn_ftrace, then the hashes
 
 
@@ -77,21 +78,21 @@ def inside(span: Span, allowed: list[Span]) -> bool:
 
 def differing(simulation: Simulation, before: list[bytes]) -> Iterator[int]:
     """Addresses of guest data that are not as they were."""
-    for region, old in zip(simulation.machine.memory.regions, before, strict=True):
+    for region, old in zip(parts_of(simulation).machine.memory.regions, before, strict=True):
         changed = np.flatnonzero(region.buffer != np.frombuffer(old, dtype=np.uint8))
         yield from (region.base + int(at) for at in changed)
 
 
 def looked_at(simulation: Simulation, watch: Watch) -> Callable[[int], list[Event]]:
     """The patching task's `act`, whose every effect on memory has to have been told to the watch."""
-    act = simulation.task.act
+    act = parts_of(simulation).task.act
 
     def looked(entries: int = 0) -> list[Event]:
-        before = [bytes(region.data) for region in simulation.machine.memory.regions]
-        registers = [cpu.registers() for cpu in simulation.machine.cpus]
+        before = [bytes(region.data) for region in parts_of(simulation).machine.memory.regions]
+        registers = [cpu.registers() for cpu in parts_of(simulation).machine.cpus]
         events = act(entries)
         assert all(inside((address, 1), watch.memory) for address in differing(simulation, before))
-        assert registers == [cpu.registers() for cpu in simulation.machine.cpus]
+        assert registers == [cpu.registers() for cpu in parts_of(simulation).machine.cpus]
         return events
 
     return looked
@@ -116,8 +117,8 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
         simulation = simulation_made(options, IMAGE)
         monkeypatch.setattr(Cpu, "reset", refused)
         monkeypatch.setattr(Cpu, "restore", refused)
-        monkeypatch.setattr(simulation.task, "act", looked_at(simulation, watch))
-        simulation.machine.memory.watch = lambda address, size: watch.memory.append((address, size))
+        monkeypatch.setattr(parts_of(simulation).task, "act", looked_at(simulation, watch))
+        parts_of(simulation).machine.memory.watch = lambda address, size: watch.memory.append((address, size))
         return simulation
 
     monkeypatch.setattr(Simulation, "boot", boot)
@@ -169,10 +170,10 @@ def carried_out(simulation: Simulation, watch: Watch, commands: Iterable[Command
     for command in commands:
         simulation.do(command)
         for _ in range(60_000):
-            if simulation.task.idle:
+            if simulation.patching.idle:
                 break
             check_step(simulation, watch)
-        assert simulation.task.idle and not simulation.outcome
+        assert simulation.patching.idle and not simulation.outcome
 
 
 @pytest.mark.parametrize(
@@ -191,9 +192,9 @@ def test_a_trap_gate_and_the_way_back_are_written_where_the_list_says(watch: Wat
     """Without ticks: a task that is preempted in the handler may go on after the batch, and the kernel dies of it."""
     options = Options(patch_quantum=64, act_odds=256, tick_period=0)
     simulation = Simulation.boot(options)
-    before = simulation.machine.memory.read(layout.IDT_BASE + 16 * layout.VECTOR_BP, 16)
+    before = parts_of(simulation).machine.memory.read(layout.IDT_BASE + 16 * layout.VECTOR_BP, 16)
     carried_out(simulation, watch, TO_A_TRAP_GATE_AND_BACK)
-    assert simulation.machine.memory.read(layout.IDT_BASE + 16 * layout.VECTOR_BP, 16) == before
+    assert parts_of(simulation).machine.memory.read(layout.IDT_BASE + 16 * layout.VECTOR_BP, 16) == before
 
 
 def test_a_write_that_is_not_listed_is_found(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def test_a_write_that_is_not_listed_is_found(watch: Watch, monkeypatch: pytest.M
     step = Simulation.step
 
     def meddling(self: Simulation) -> object:
-        self.machine.memory.write_u64(layout.TASKS_BASE, 7)
+        parts_of(self).machine.memory.write_u64(layout.TASKS_BASE, 7)
         return step(self)
 
     monkeypatch.setattr(Simulation, "step", meddling)

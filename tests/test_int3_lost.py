@@ -13,8 +13,8 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import KernelImage, Segment, layout
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Act, Run
-from simkernel.sim.oops import read_oops
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 SITE = "vfs_read"
@@ -60,7 +60,7 @@ def trapped(image: KernelImage, variant: Variant = INT3) -> tuple[Simulation, in
     simulation.do(SetTracer("function"))
     while True:
         events = simulation.step()
-        batch = simulation.task.poke.state.batch
+        batch = parts_of(simulation).task.poke.state.batch
         if batch is not None and site in batch.sites and any(isinstance(event, SyncEnded) for event in events):
             break
     for turn in range(1_000):
@@ -77,7 +77,7 @@ def finish_the_batch(simulation: Simulation) -> None:
     """The patching task goes on to the release; a CPU moves only while it owes an answer to a sync."""
     released = False
     while not released and not simulation.outcome:
-        waiting = simulation.task.waits_for()
+        waiting = simulation.patching.waits_for
         events = simulation.step(Run(waiting[0], 1) if waiting else Act())
         released = any(isinstance(event, BatchReleased) for event in events)
 
@@ -89,7 +89,7 @@ def test_a_trap_gate_loses_the_int3_that_was_taken_before_the_release(whose: str
     trap = whose != ""
     variant = INT3.through_trap_gate() if whose == "the protocol's" else INT3
     simulation, cpu = trapped(image, variant)
-    assert simulation.machine.interrupts_on(cpu) == trap
+    assert parts_of(simulation).machine.interrupts_on(cpu) == trap
     finish_the_batch(simulation)
     simulation.step(Run(cpu, 2_000))
     if not trap:
@@ -99,14 +99,14 @@ def test_a_trap_gate_loses_the_int3_that_was_taken_before_the_release(whose: str
     last = simulation.log[-1]
     assert isinstance(last, Oopsed) and last.vector == layout.VECTOR_BP
     assert last.address == simulation.image.address(SITE) + 1
-    oops = read_oops(simulation.kernel)
+    oops = simulation.oops
     assert oops is not None and oops.text.splitlines()[0].startswith("Oops: int3: ")
 
 
 @pytest.mark.parametrize("what", ["nothing", "bp_desc", "tp_vec"])
 def test_a_batch_whose_words_are_zeroed_claims_no_int3(what: str) -> None:
     simulation, cpu = trapped(KernelImage.default())
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     if what == "bp_desc":
         memory.write(simulation.image.address("bp_desc"), bytes(layout.DESC_SIZE))
     elif what == "tp_vec":

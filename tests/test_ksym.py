@@ -13,8 +13,8 @@ from simkernel.ftrace.commands import RegisterOps, SetTracer
 from simkernel.ftrace.needs import symbol_text
 from simkernel.kernel import KernelImage, layout
 from simkernel.sim.control_files import control_files
-from simkernel.sim.oops import read_oops
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 PRINTED = re.compile(r"([a-z_]\w*)\+0x([0-9a-f]+)/0x([0-9a-f]+)")
@@ -79,17 +79,17 @@ def test_files_and_oops_print_the_sizes_of_that_walk() -> None:
     simulation.do(SetTracer("function"))
     simulation.do(RegisterOps("two", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS, "vfs_*"))
     simulation.settle_down(4_000_000)
-    assert simulation.task.idle
+    assert simulation.patching.idle
     texts = [tracefs.read(control_files(simulation), name) for name in ("enabled_functions", "touched_functions")]
-    machine = simulation.machine
+    machine = parts_of(simulation).machine
     regs = machine.cpus[0].rsp - 0x400 & ~0xF
     padding = image.address("process_one_work") - 2  # behind worker_thread's last byte
     machine.memory.write(regs, bytes(layout.FRAME_SIZE))
     machine.memory.write_u64(regs + layout.PT_RIP, padding)
     machine.memory.write_u64(regs + layout.PT_RSP, machine.cpus[0].rsp)
-    simulation.kernel.percpu.write(0, layout.PCPU_OOPS_REGS, regs)
+    parts_of(simulation).kernel.percpu.write(0, layout.PCPU_OOPS_REGS, regs)
     machine.memory.write_u64(image.address("oops_in_progress"), 1)
-    oops = read_oops(simulation.kernel)
+    oops = simulation.oops
     assert oops is not None and "RIP: 0000:worker_thread+0x3e/0x40" in oops.text
     printed = PRINTED.findall("\n".join([*texts, oops.text]))
     assert len({name for name, _, _ in printed}) > 3

@@ -172,7 +172,7 @@ def test_a_moment_out_of_reach_is_not_written_either(text: str) -> None:
 def test_the_way_to_a_moment_says_how_far_it_is_and_can_be_ended(patching: str) -> None:
     told: list[tuple[int, int]] = []
     opened = open_moment(patching, progress=lambda clock, of: told.append((clock, of)))
-    clock = opened.machine.clock
+    clock = opened.clock
     assert told == sorted(told) and {of for _, of in told} == {clock} and told[-1][0] <= clock
     with pytest.raises(LearnerError, match="stopped"):
         open_moment(patching, progress=lambda clock, _: clock >= told[0][0])

@@ -14,6 +14,7 @@ from simkernel.disasm import gnu
 from simkernel.ftrace.commands import SetTracer
 from simkernel.kernel import KernelImage, layout
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.objdump import Line, needs_objdump, objdump
 from tests.test_disasm import CODE
@@ -51,7 +52,7 @@ def test_every_line_of_the_kernel_as_built(ibt: bool, intel: bool) -> None:
 def test_every_line_of_the_kernel_booted_and_traced(ibt: bool) -> None:
     """What memory holds after boot (NOPs), and with every function traced (calls), trampolines too."""
     simulation = Simulation.boot(Options(cpus=1, ibt=ibt, patch_quantum=128))
-    machine, text = simulation.machine, simulation.image.segments[0]
+    machine, text = parts_of(simulation).machine, simulation.image.segments[0]
     for tracer, mnemonic in (("nop", "nopl"), ("function", "call")):
         simulation.do(SetTracer(tracer))
         assert simulation.settle_down()

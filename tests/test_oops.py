@@ -13,6 +13,7 @@ from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import parse
 from simkernel.sim.oops import PF_INSTR, PF_PROT, Oops, read_oops
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.linux_facts import facts
 from tests.tui.playing import another
@@ -55,14 +56,14 @@ def crashed(image: KernelImage, seed: int) -> Simulation | None:
 @pytest.fixture(scope="module")
 def simulation(image: KernelImage) -> Simulation:
     for seed in range(30):
-        if (found := crashed(image, seed)) is not None and read_oops(found.kernel) is not None:
+        if (found := crashed(image, seed)) is not None and found.oops is not None:
             return found
     pytest.fail("no naive patch of 30 seeds ended in an oops")
 
 
 @pytest.fixture(scope="module")
 def oops(simulation: Simulation) -> Oops:
-    found = read_oops(simulation.kernel)
+    found = simulation.oops
     assert found is not None
     return found
 
@@ -101,7 +102,7 @@ def test_the_lines_are_those_of_linux_in_its_order(simulation: Simulation, oops:
     if oops.vector == layout.VECTOR_PF:
         lines = expect(lines, [rf"CR2: {H16}"])
     lines = expect(lines, [r"---\[ end trace 0000000000000000 \]---", *REGISTERS])
-    interrupted = simulation.kernel.percpu.read(oops.cpu, layout.PCPU_PREEMPT_COUNT) & (HARDIRQ | NMI)
+    interrupted = parts_of(simulation).kernel.percpu.read(oops.cpu, layout.PCPU_PREEMPT_COUNT) & (HARDIRQ | NMI)
     assert lines == panic_of(" in interrupt" if interrupted or oops.vector == layout.VECTOR_BP else "")
 
 
@@ -116,23 +117,23 @@ def test_the_byte_in_angle_brackets_is_what_memory_holds_at_rip(image: KernelIma
     stepper = another(Stepper.start("one"), "without", "sync 1")
     assert not apply(stepper, "run").error
     simulation = stepper.simulation
-    oops = read_oops(simulation.kernel)
+    oops = simulation.oops
     assert oops is not None
     code = next(line for line in oops.lines if line.startswith("Code:"))
     marked = re.search(r"((?:[0-9a-f]{2} )*)<([0-9a-f]{2})>((?: [0-9a-f]{2})*)", code)
     assert marked is not None
     start, size = oops.address - 42, 42 + 1 + 21
-    assert bytes.fromhex("".join(marked.groups())) == simulation.machine.code.read(start, size)
+    assert bytes.fromhex("".join(marked.groups())) == simulation.read(start, size)
 
 
 def test_a_healthy_machine_has_none(image: KernelImage) -> None:
-    assert read_oops(Simulation.boot(Options(), image).kernel) is None
+    assert read_oops(parts_of(Simulation.boot(Options(), image)).kernel) is None
 
 
 def noted(image: KernelImage, vector: int, error: int = 0, pid: int = 4711, preempt_count: int = 0) -> Simulation:
     """A machine whose CPU0 has died in vfs_read, in a task of that pid."""
     simulation = Simulation.boot(Options(cpus=1), image)
-    machine, percpu = simulation.machine, simulation.kernel.percpu
+    machine, percpu = parts_of(simulation).machine, parts_of(simulation).kernel.percpu
     regs = machine.cpus[0].rsp - 0x400 & ~0xF
     machine.memory.write(regs, bytes(layout.FRAME_SIZE))
     machine.memory.write_u64(regs + layout.PT_RIP, image.address("vfs_read"))
@@ -160,7 +161,7 @@ def noted(image: KernelImage, vector: int, error: int = 0, pid: int = 4711, pree
 def test_the_panic_says_in_interrupt_where_linux_is_in_one(
     image: KernelImage, vector: int, preempt_count: int, interrupt: bool
 ) -> None:
-    oops = read_oops(noted(image, vector, preempt_count=preempt_count).kernel)
+    oops = read_oops(parts_of(noted(image, vector, preempt_count=preempt_count)).kernel)
     assert oops is not None
     assert list(oops.lines[-3:]) == panic_of(" in interrupt" if interrupt else "")
 
@@ -175,7 +176,7 @@ def test_the_panic_says_in_interrupt_where_linux_is_in_one(
     ],
 )
 def test_an_oops_says_whether_linux_goes_on_after_it(image: KernelImage, vector: int, pid: int, goes_on: bool) -> None:
-    oops = read_oops(noted(image, vector, pid=pid).kernel)
+    oops = read_oops(parts_of(noted(image, vector, pid=pid)).kernel)
     assert oops is not None
     kills = re.fullmatch(r"Simplified: panic_on_oops is 1 here; by default Linux kills \S+-4711 .*", oops.afterwards)
     assert bool(kills) is goes_on
@@ -195,7 +196,7 @@ def test_an_oops_says_why_it_counts_as_one_in_an_interrupt(
     image: KernelImage, vector: int, preempt_count: int, why: str
 ) -> None:
     """A task shows no interrupt to a reader where the exception itself enters as an NMI (traps.c)."""
-    oops = read_oops(noted(image, vector, preempt_count=preempt_count).kernel)
+    oops = read_oops(parts_of(noted(image, vector, preempt_count=preempt_count)).kernel)
     assert oops is not None and re.match(why, oops.afterwards)
     assert oops.afterwards.endswith(" there Linux panics, whatever panic_on_oops says.")
     assert ("irqentry_nmi_enter()" in oops.afterwards) == ("NMI" in why)
@@ -219,7 +220,7 @@ def test_in_linux_these_two_enter_as_an_nmi() -> None:
     ],
 )
 def test_each_exception_has_its_message(image: KernelImage, vector: int, error: int, cr2: int, first: str) -> None:
-    kernel = noted(image, vector, error).kernel
+    kernel = parts_of(noted(image, vector, error)).kernel
     kernel.machine.cpus[0].set_cr2(cr2)
     oops = read_oops(kernel)
     assert oops is not None and oops.lines[0].startswith(first)

@@ -18,6 +18,7 @@ from simkernel.patching.site import Patch, Site
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.site import site_view
 from simkernel.sim.validate import verdicts
@@ -56,11 +57,11 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
         broken = [verdict for verdict in verdicts(simulation) if not verdict.holds]
         assert all(verdict.name == "records" for verdict in broken), broken  # ftrace knows nothing of these changes
         assert not simulation.outcome, simulation.outcome
-        if simulation.task.idle:
+        if simulation.patching.idle:
             break
-    assert simulation.task.idle
+    assert simulation.patching.idle
     for patch in patches:
-        assert simulation.machine.code.read(patch.site.address, patch.site.size) == patch.new
+        assert simulation.read(patch.site.address, patch.site.size) == patch.new
     return led
 
 
@@ -107,10 +108,10 @@ def alone(simulation: Simulation, patches: list[Patch]) -> list[Event]:
     plan_patches(simulation, patches)
     first = simulation.logged
     for _ in range(4_000):
-        if simulation.task.idle:
+        if simulation.patching.idle:
             break
-        simulation.step(Act() if simulation.task.ready() else Run(0, 20))
-    assert simulation.task.idle and not simulation.outcome
+        simulation.step(Act() if simulation.patching.ready else Run(0, 20))
+    assert simulation.patching.idle and not simulation.outcome
     return simulation.since(first)
 
 
@@ -119,11 +120,11 @@ def test_every_protocol_writes_the_new_bytes_and_nothing_behind_them(name: str) 
     simulation = running(1, FetchModel.INSTANT, Variant(PROTOCOLS[name]))
     patches = [label(key) for key in ("key_inside", "key_across", "key_wide")]
     low, high = patches[0].site.address - 16, patches[-1].site.end + 16
-    expected = bytearray(simulation.machine.code.read(low, high - low))
+    expected = bytearray(simulation.read(low, high - low))
     for patch in patches:
         expected[patch.site.address - low : patch.site.end - low] = patch.new
     alone(simulation, patches)
-    assert simulation.machine.code.read(low, high - low) == expected
+    assert simulation.read(low, high - low) == expected
 
 
 def test_one_byte_needs_no_second_sync_and_an_int3_no_third() -> None:
@@ -131,7 +132,7 @@ def test_one_byte_needs_no_second_sync_and_an_int3_no_third() -> None:
     simulation = running(1, FetchModel.INSTANT)
     site = Site(kernel().address("key_wide_yes"), 1, SHORT_LABEL)  # nobody runs it while key_wide is off
     int3, ret = bytes((insn.INT3,)), bytes((insn.RET,))
-    first = Patch(site, simulation.machine.code.read(site.address, 1), int3)
+    first = Patch(site, simulation.read(site.address, 1), int3)
     skipped = [
         [event.phase for event in alone(simulation, patches) if isinstance(event, SyncSkipped)]
         for patches in ([first], [Patch(site, int3, ret)], [Patch(site, ret, int3), label("key_inside")])
@@ -190,8 +191,8 @@ def test_a_conditional_jump_is_refused_because_the_guest_does_not_emulate_it() -
     simulation = running(1, FetchModel.INSTANT)
     patch = Patch(Site(kernel().address("key_inside"), 2, SHORT_LABEL), insn.NOPS[2], bytes.fromhex("75 06"))
     with pytest.raises(OurError, match="does not emulate"):
-        simulation.task.poke.begin(Batch.of([patch]))
-    assert not simulation.task.poke.busy
+        parts_of(simulation).task.poke.begin(Batch.of([patch]))
+    assert not simulation.patching.busy
 
 
 def test_a_patch_has_the_size_of_its_site() -> None:
@@ -214,13 +215,13 @@ def test_what_is_seen_of_a_site_has_its_size(key: str) -> None:
     address, size = patch.site.address, patch.site.size
     plan_patches(simulation, [patch])
     seen = set()
-    while not simulation.task.idle:
-        simulation.step(Act() if simulation.task.ready() else Run(0, 1))
+    while not simulation.patching.idle:
+        simulation.step(Act() if simulation.patching.ready else Run(0, 1))
         view = site_view(simulation, address)
         if view.old is None or view.new is None:
             continue
         assert (view.size, view.old.data, view.new.data) == (size, patch.old, patch.new)
-        assert view.memory.data == simulation.machine.code.read(address, size)
+        assert view.memory.data == simulation.read(address, size)
         assert [len(cpu.options) for cpu in view.cpus] == [size]
         assert view.line_break == (1 if key == "key_across" else 0)
         header, memory, *cpus = site_lines(view)

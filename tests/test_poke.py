@@ -19,6 +19,7 @@ from simkernel.patching.commands import UseProtocol
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.sim.moment import moment_string, open_moment
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.patches import call_patch
 
@@ -50,7 +51,7 @@ def test_atomic8_stores_one_word_or_two() -> None:
 
 
 def gate_type(simulation: Simulation) -> int:
-    return simulation.machine.memory.read_u64(layout.IDT_BASE + 16 * layout.VECTOR_BP) >> 40 & 0xF
+    return parts_of(simulation).machine.memory.read_u64(layout.IDT_BASE + 16 * layout.VECTOR_BP) >> 40 & 0xF
 
 
 def test_a_protocol_may_ask_for_a_trap_gate() -> None:
@@ -75,7 +76,7 @@ def test_the_guests_own_gate_comes_back_with_a_protocol_that_asks_for_none(after
     ):
         simulation.do(UseProtocol(parse(name)))
         simulation.do(SetTracer(tracer))
-        simulation.run_until(lambda now: now.task.poke.busy and now.task.poke.state.progress is not None, 5_000_000)
+        simulation.run_until(lambda now: now.patching.phase is not None, 5_000_000)
         gates.append(gate_type(simulation))
         simulation.settle_down()
     assert gates == [0xF, 0xE, 0xF] and not simulation.outcome
@@ -84,11 +85,11 @@ def test_the_guests_own_gate_comes_back_with_a_protocol_that_asks_for_none(after
 def test_a_protocol_is_taken_up_between_batches_only() -> None:
     simulation = ready("vfs_read")
     simulation.do(SetTracer("function"))
-    simulation.run_until(lambda now: now.task.poke.busy, 1_000_000)
-    before = simulation.task.poke.variant
+    simulation.run_until(lambda now: now.patching.busy, 1_000_000)
+    before = simulation.patching.variant
     with pytest.raises(LearnerError, match="a batch is under way"):
         simulation.do(UseProtocol(parse("naive")))
-    assert simulation.task.poke.variant is before
+    assert simulation.patching.variant is before
 
 
 def test_a_protocol_on_another_nop_is_refused() -> None:
@@ -100,10 +101,10 @@ def test_time_travel_and_moments_know_the_protocol() -> None:
     simulation = ready("vfs_read", "int3 without sync 2")
     place = simulation.position
     simulation.back()
-    assert simulation.task.poke.variant == parse("int3")
+    assert simulation.patching.variant == parse("int3")
     simulation.goto(place)
-    assert simulation.task.poke.variant == parse("int3 without sync 2")
-    assert open_moment(moment_string(simulation)).task.poke.variant == parse("int3 without sync 2")
+    assert simulation.patching.variant == parse("int3 without sync 2")
+    assert parts_of(open_moment(moment_string(simulation))).task.poke.variant == parse("int3 without sync 2")
 
 
 class BpPatchingDesc(ctypes.Structure):

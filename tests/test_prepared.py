@@ -7,6 +7,7 @@ import pytest
 from lessons.scenarios import SCENARIOS, begin
 from simkernel.schedule import Run
 from simkernel.sim.digest import state_digest
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.prepared import Lender
 
@@ -45,7 +46,7 @@ def test_one_that_does_not_come_back_to_its_start_is_thrown_away(what: str) -> N
         simulation.step(Run(1, 3))
         simulation.run(100_000)
     else:
-        simulation.machine.code.views[1].code[-1] ^= 1
+        parts_of(simulation).machine.code.views[1].code[-1] ^= 1
     lender.take_back()
     again = lender.begin(ONE)
     assert again is not simulation and looks(again) == looks(begin(ONE))

@@ -15,12 +15,14 @@ from simkernel import tracefs
 from simkernel.events import ExceptionTaken, Oopsed
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import RegisterOps, SetTracer
+from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command
 from simkernel.schedule import Nmi
 from simkernel.sim.control_files import control_files
-from simkernel.sim.oops import Oops, read_oops
+from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.guest.models import SCRATCH, put
 from tests.guest.whole_kernel import MASK, C, WholeKernel, default_image
@@ -62,14 +64,14 @@ def run(image: KernelImage, *commands: Command, cpus: int = 1) -> Simulation:
 
 
 def died(simulation: Simulation) -> Oops:
-    oops = read_oops(simulation.kernel)
+    oops = simulation.oops
     assert oops is not None and simulation.outcome == f"oops on CPU{oops.cpu}"
     return oops
 
 
 def the_task_stack(simulation: Simulation) -> range:
     """The stack of the task that CPU0 runs, from the map of memory."""
-    task = simulation.kernel.percpu.read(0, layout.PCPU_CURRENT)
+    task = parts_of(simulation).kernel.percpu.read(0, layout.PCPU_CURRENT)
     slot = (task - layout.TASKS_BASE) // layout.TASK_SIZE
     top = layout.TASK_STACKS + (slot + 1) * 0x3000
     return range(top - 0x2000, top)
@@ -117,7 +119,7 @@ def test_on_the_stack_of_an_nmi_the_guard_page_is_that_stacks(image: KernelImage
     assert simulation.outcome == "", "nothing calls it but by an NMI"
     simulation.step(Nmi(0))
     simulation.run(60_000)
-    top = simulation.kernel.abi.nmi_stack(0).stop - 1
+    top = parts_of(simulation).kernel.abi.nmi_stack(0).stop - 1
     place = rf"[0-9a-f]{{16}} \(stack is {top - layout.PAGE_SIZE:016x}\.\.{top:016x}\)"
     oops = died(simulation)
     assert re.fullmatch(rf"BUG: NMI stack guard page was hit at {place}", oops.lines[0])
@@ -131,7 +133,7 @@ def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, fla
     simulation.do(RegisterOps("mine", "calls_square", flag, filter="square"))
     assert simulation.settle_down()
     assist = image.symbol("ftrace_ops_assist_func")
-    tramp = simulation.core.state().find("mine").trampoline
+    tramp = simulation.subsystem(FtraceCore).state().find("mine").trampoline
     assert re.fullmatch(
         rf"square \(1\)  +\ttramp: {tramp:#x} \(calls_square\+0x0/0x[0-9a-f]+\) "
         r"->ftrace_ops_assist_func\+0x0/0x[0-9a-f]+\n",
@@ -140,12 +142,12 @@ def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, fla
     came: Counter[tuple[str, int]] = Counter()
 
     def seen(cpu: int, rip: int) -> None:
-        task = simulation.kernel.percpu.read(cpu, layout.PCPU_CURRENT)
+        task = parts_of(simulation).kernel.percpu.read(cpu, layout.PCPU_CURRENT)
         symbol = image.find(rip)
         assert symbol is not None
-        came[symbol.name, simulation.machine.memory.read_u32(task + C["TASK_TRACE_RECURSION"])] += 1
+        came[symbol.name, parts_of(simulation).machine.memory.read_u32(task + C["TASK_TRACE_RECURSION"])] += 1
 
-    for number, cpu in enumerate(simulation.machine.cpus):
+    for number, cpu in enumerate(parts_of(simulation).machine.cpus):
         cpu.observe(partial(seen, number), (assist.address, image.address("calls_square")))
     simulation.run(60_000)
     assert not simulation.outcome
@@ -168,7 +170,12 @@ def test_two_ops_on_a_site_are_protected_by_the_list(image: KernelImage) -> None
     both = (RegisterOps("counts", "ftrace_ops_count", filter="square"), SetTracer("function"))
     simulation = run(image, *both, RegisterOps("mine", "calls_square", filter="square"), cpus=2)
     assert simulation.outcome == ""
-    assert simulation.machine.memory.read_u64(simulation.core.state().find("counts").address + layout.OPS_HITS) > 20
+    assert (
+        parts_of(simulation).machine.memory.read_u64(
+            simulation.subsystem(FtraceCore).state().find("counts").address + layout.OPS_HITS
+        )
+        > 20
+    )
 
 
 def test_the_run_ends_with_one_oops_and_no_triple_fault(image: KernelImage) -> None:

@@ -11,6 +11,7 @@ from simkernel.ftrace.commands import ResetBuffer, SetFilter, SetTracer
 from simkernel.kernel import layout
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import ringbuffer
 from simkernel.trace.function import FunctionRecord
@@ -105,7 +106,7 @@ def test_a_reset_waits_for_a_record_under_way() -> None:
     for command in (SetFilter("filter", "vfs_* _raw_spin_lock"), SetTracer("function")):
         simulation.do(command)
     simulation.settle_down()
-    memory, task = simulation.machine.memory, simulation.task
+    memory, task = parts_of(simulation).machine.memory, parts_of(simulation).task
 
     def writing() -> tuple[int, ...]:
         return tuple(cpu for cpu in range(2) if Ring.of(memory, cpu).under_way(memory))

@@ -155,7 +155,7 @@ def test_by_int3_the_same_change_survives_nmis_at_every_moment(model: FetchModel
     for seed in range(8):
         simulation.goto(start)
         schedule, state = Seeded(Policy.SEEDED, 20, 20, nmi_odds=3_000, act_odds=40), ScheduleState(random=seed)
-        while simulation.position == start or simulation.task.poke.busy:
+        while simulation.position == start or simulation.patching.busy:
             choice, state = simulation.draw(schedule, state)
             taken += sum(isinstance(event, Int3Taken) and event.address == site for event in simulation.step(choice))
             assert not simulation.outcome, (seed, simulation.position - start)

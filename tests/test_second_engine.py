@@ -20,6 +20,7 @@ from simkernel.hw.way import VARIABLE
 from simkernel.kernel import KernelImage
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 IMAGE = KernelImage.default()
@@ -48,9 +49,9 @@ def first_difference(
     Returns: how many steps after a write they first differed (-1: never), and the CPUs that moved soon after a write.
     """
     one, other = (Simulation.boot(options, IMAGE) for _ in range(2))
-    for cpu in other.machine.cpus:
+    for cpu in parts_of(other).machine.cpus:
         monkeypatch.setattr(cpu, "run", flushing(cpu))
-    for cpu in one.machine.cpus if keep else ():
+    for cpu in parts_of(one).machine.cpus if keep else ():
         assert cpu._blocks is not None
         monkeypatch.setattr(cpu._stepper if keep == "one by one" else cpu._blocks.engine, "drop", lambda *_: None)
     for simulation in (one, other):
@@ -59,7 +60,7 @@ def first_difference(
     for at in range(4 * entries):
         if at >= entries and any(isinstance(event, Int3Taken) for event in one.log):
             break
-        before = [cpu.rip for cpu in one.machine.cpus]
+        before = [cpu.rip for cpu in parts_of(one).machine.cpus]
         events = one.step()
         if other.step() != events or registers(one) != registers(other):
             return since, moved
@@ -67,14 +68,14 @@ def first_difference(
             return since, moved
         since = 0 if any(isinstance(event, SiteStored) for event in events) else since + 1
         if since <= WITHIN:
-            moved |= {number for number, cpu in enumerate(one.machine.cpus) if cpu.rip != before[number]}
+            moved |= {number for number, cpu in enumerate(parts_of(one).machine.cpus) if cpu.rip != before[number]}
     assert state_digest(one) == state_digest(other)
     assert any(isinstance(event, Int3Taken) for event in one.log)
     return -1, moved
 
 
 def registers(simulation: Simulation) -> list[dict[str, int]]:
-    return [cpu.registers() for cpu in simulation.machine.cpus]
+    return [cpu.registers() for cpu in parts_of(simulation).machine.cpus]
 
 
 @pytest.mark.parametrize("model", FetchModel)

@@ -18,6 +18,7 @@ from simkernel.protocol import INT3_PROTOCOL
 from simkernel.schedule import Run
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import DONE, NOW, TO_COME, Snapshot
 from simkernel.sim.snapshot.changes import Part, Thing
@@ -57,7 +58,7 @@ def patched(image: KernelImage, model: FetchModel = FetchModel.PIECES) -> list[S
     """A snapshot after each entry with a stop of one update, and after some of the others."""
     simulation = tracing(image, model)
     out = [Snapshot.of(simulation)]
-    while not simulation.task.idle:
+    while not simulation.patching.idle:
         if any(event.stop for event in simulation.step()) or simulation.position % 100 < 2:
             out.append(Snapshot.of(simulation, out[-1]))
     return [*out, Snapshot.of(simulation, out[-1])]
@@ -92,11 +93,11 @@ def test_the_same_place_gives_the_same_snapshot(image: KernelImage) -> None:
 
 def test_it_shows_what_the_machine_holds(image: KernelImage) -> None:
     simulation = tracing(image, FetchModel.BYTE)
-    while not simulation.task.poke.busy:
+    while not simulation.patching.busy:
         simulation.step()
     for _ in range(80):
         simulation.step()
-        now, machine = Snapshot.of(simulation), simulation.machine
+        now, machine = Snapshot.of(simulation), parts_of(simulation).machine
         for lane, cpu in zip(now.lanes, machine.cpus, strict=True):
             assert {r.name: r.value for r in lane.registers} == cpu.registers()
             assert (lane.rip, lane.interrupts_on) == (cpu.rip, machine.interrupts_on(lane.cpu))
@@ -191,7 +192,7 @@ def test_the_trace_tail_holds_the_newest_records_at_every_step_of_a_full_ring(im
     """Inside the tracer, too: there a reserved slot still shows the record of the lap before."""
     simulation = Simulation.boot(Options(cpus=1, seed=2), image)
     simulation.do(SetTracer("function"))
-    memory, reserved = simulation.machine.memory, 0
+    memory, reserved = parts_of(simulation).machine.memory, 0
     simulation.run_until(lambda _: Ring.of(memory, 0).head > layout.RING_ENTRIES + 100, 5_000_000)
     for _ in range(400):
         simulation.step(Run(0, 1))

@@ -45,7 +45,7 @@ def begun(most: int) -> Iterator[tuple[Simulation, list[Event]]]:
 def test_a_change_of_one_site_is_told_in_few_stops() -> None:
     for simulation, stops in begun(8):
         assert len(stops) <= MOST
-        texts = [sentence(stop, simulation.image, simulation.task.poke.protocol) for stop in stops]
+        texts = [sentence(stop, simulation.image, simulation.patching.protocol) for stop in stops]
         assert len(set(texts)) == len(stops)
 
 

@@ -28,6 +28,7 @@ from simkernel.kernel import layout
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 MODELS = tuple(FetchModel)
@@ -47,14 +48,14 @@ class Pair:
 
     def both(self, change: Callable[[Machine], object]) -> None:
         for simulation in (self.fast, self.slow):
-            change(simulation.machine)
+            change(parts_of(simulation).machine)
 
     def step(self, choice: Choice) -> None:
         """Carry out a choice on both."""
-        machine = self.fast.machine
+        machine = parts_of(self.fast).machine
         if not isinstance(choice, Run):
             self.met[type(choice).__name__] += 1
-            assert machine.step(choice) == self.slow.machine.step(choice)
+            assert machine.step(choice) == parts_of(self.slow).machine.step(choice)
             return
         clock, watched = machine.clock, machine.limit(choice.cpu) < QUANTUM
         events = machine.step(choice)
@@ -65,7 +66,7 @@ class Pair:
 
     def slowly(self, cpu: int, n: int, watched: bool) -> list[Event]:
         """So many instructions one by one; `watched`: the choice was cut to what `limit` allowed."""
-        machine = self.slow.machine
+        machine = parts_of(self.slow).machine
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(machine, "limit", lambda _: n)
             events = machine.begin(Run(cpu, n))
@@ -79,7 +80,7 @@ class Pair:
 
     def look(self, cpu: int, watched: bool) -> None:
         """Nothing lies here that the other machine may not run over."""
-        machine = self.slow.machine
+        machine = parts_of(self.slow).machine
         if machine.interrupts.waits(cpu, machine.states[cpu], machine.clock):
             assert machine.deliverable(cpu) is None, "an interrupt could be taken"
         if watched:
@@ -125,7 +126,7 @@ class Changes:
 
     def change(self) -> None:
         """One more, or an old one undone; it may be known as a site that is being changed."""
-        draw, code = self._draw, self._pair.fast.machine.code
+        draw, code = self._draw, parts_of(self._pair.fast).machine.code
         if self._old and draw.random() < 0.4:
             address, new = self._old.popitem()
         else:
@@ -139,8 +140,8 @@ class Changes:
             changing = Changing.of({draw.choice(self._places): draw.randrange(1, 16), address: len(new)})
         self._pair.met[f"{len(new)} bytes"] += 1
         for simulation in (self._pair.fast, self._pair.slow):
-            simulation.machine.code.write(address, new)
-            simulation.machine.changing = changing
+            parts_of(simulation).machine.code.write(address, new)
+            parts_of(simulation).machine.changing = changing
 
     def _new(self, old: bytes) -> bytes:
         draw, new = self._draw, b""
@@ -177,8 +178,8 @@ def prepared() -> Iterator[dict[FetchModel, Prepared]]:
         with simulation.fork() as other:
             places = set()
             for number in range(3_000):
-                places.add(other.machine.cpus[number % 2].rip)
-                other.machine.step(Run(number % 2, 1))
+                places.add(parts_of(other).machine.cpus[number % 2].rip)
+                parts_of(other).machine.step(Run(number % 2, 1))
         made[model] = Prepared(simulation, sorted(places))
     yield made
     for one in made.values():
@@ -200,7 +201,7 @@ def run(prepared: Prepared, seed: int) -> Counter[str]:
             if draw.random() < 0.05:
                 cpu = draw.randrange(2)
                 pair.both(lambda machine, cpu=cpu: machine.send_ipi(cpu))  # type: ignore[misc]
-            pair.step(a_choice(fast.machine, draw))
+            pair.step(a_choice(parts_of(fast).machine, draw))
             if number % 40 == 0:
                 pair.agree()
         pair.agree()
@@ -336,7 +337,7 @@ def test_an_interrupt_that_a_shadow_holds_back_is_taken_behind_the_next_instruct
     prepared: dict[FetchModel, Prepared],
 ) -> None:
     with prepared[FetchModel.INSTANT].simulation.fork() as simulation:
-        machine, cpu = simulation.machine, simulation.machine.cpus[0]
+        machine, cpu = parts_of(simulation).machine, parts_of(simulation).machine.cpus[0]
         machine.code.write(cpu.rip, b"\xfa\xfb" + b"\x90" * 13, fresh=True)
         begin = cpu.rip
         machine.step(Run(0, 1))

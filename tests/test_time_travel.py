@@ -28,6 +28,7 @@ from simkernel.sim.digest import state_digest
 from simkernel.sim.history import HISTORY_BYTES
 from simkernel.sim.options import Options
 from simkernel.sim.pages import Pages
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.travel import Place
 
@@ -136,7 +137,7 @@ class Walk(RuleBasedStateMachine):
                 return
         choice: Choice
         if kind is Run:
-            choice = Run(cpu, min(n, self.simulation.parts.limit(cpu)))
+            choice = Run(cpu, min(n, parts_of(self.simulation).limit(cpu)))
         elif kind is Read:
             choice = Read(cpu, n % 5 + 1)
         else:
@@ -219,7 +220,7 @@ def test_unsettled_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back:
         monkeypatch.setattr(View, "restore", lambda *_: None)
     simulation = Simulation.boot(Options(model=FetchModel.BYTE, policy=Policy.LATE), IMAGE)
     simulation.do(SetTracer("function"))
-    assert simulation.run_until(lambda now: bool(now.machine.code.views[0].unsettled), 5_000_000)
+    assert simulation.run_until(lambda now: bool(parts_of(now).machine.code.views[0].unsettled), 5_000_000)
     here, digest = simulation.place, state_digest(simulation)
     before = phase(simulation)
     assert simulation.run_until(lambda now: phase(now) != before, 5_000_000)

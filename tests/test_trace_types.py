@@ -18,6 +18,7 @@ from simkernel.protocol import INT3_PROTOCOL
 from simkernel.sim.control_files import control_files
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
 from simkernel.trace import Record, RecordType, View, event_of, json_of, line_of, table
@@ -188,7 +189,7 @@ def traced(stack_type: None) -> tuple[Simulation, int]:
     simulation = Simulation.boot(Options(cpus=1, seed=2))
     simulation.do(SetFilter("filter", "vfs_read"))
     simulation.do(SetTracer("function"))
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     simulation.run_until(lambda _: Ring.of(memory, 0).head >= 3, 5_000_000)
     at = layout.RING_BASE + layout.RING_ENTRY_SIZE
     ip = memory.read_u64(at + layout.REC_IP)
@@ -207,7 +208,7 @@ def test_snapshot_trace_and_narration_show_it(traced: tuple[Simulation, int]) ->
     lines = [text for text in tracefs.read(control_files(simulation), "trace").splitlines() if not text.startswith("#")]
     assert [text.lstrip() for text in lines] == [record.line for record in shown]
     assert one.line.endswith(": vfs_read: 96 bytes, 3 calls") and "<-" in shown[0].line
-    found = merged(simulation.machine.memory, 1)
+    found = merged(parts_of(simulation).machine.memory, 1)
     said = sentence(event_of(found[1]), simulation.image, INT3_PROTOCOL)
     assert said.startswith("CPU0 writes record 1 of its trace buffer: stack depth at vfs_read")
     written = [event for event in simulation.log if isinstance(event, TraceWritten)]

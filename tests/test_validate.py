@@ -17,6 +17,7 @@ from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
 from simkernel.verdict import Verdict
@@ -46,7 +47,7 @@ def tracing(image: KernelImage, model: FetchModel, seed: int, variant: Variant =
 def watch(simulation: Simulation, limit: int = 1_000) -> list[Verdict]:
     """The verdicts that do not hold, after each entry of an update with a stop, and some others; at most `limit`."""
     broken: list[Verdict] = []
-    while not simulation.outcome and not simulation.task.idle and len(broken) < limit:
+    while not simulation.outcome and not simulation.patching.idle and len(broken) < limit:
         if any(event.stop for event in simulation.step()) or not simulation.position % 500:
             broken += [verdict for verdict in verdicts(simulation) if not verdict.holds]
     return broken
@@ -92,13 +93,13 @@ def test_without_sync_3_a_site_outside_of_any_batch_is_not_settled(image: Kernel
 
 def test_a_byte_that_the_table_does_not_know_breaks_the_phase(image: KernelImage) -> None:
     simulation = tracing(image, FetchModel.INSTANT, 1)
-    while not simulation.task.poke.busy:
-        simulation.step(Act() if simulation.task.ready() else None)
+    while not simulation.patching.busy:
+        simulation.step(Act() if simulation.patching.ready else None)
     simulation.step(Act())
     assert verdicts(simulation)[0].holds
-    batch = simulation.task.poke.state.batch
+    batch = parts_of(simulation).task.poke.state.batch
     assert batch is not None
-    simulation.machine.code.write(int(batch.sites[0]) + 3, b"\x90", fresh=False)
+    parts_of(simulation).machine.code.write(int(batch.sites[0]) + 3, b"\x90", fresh=False)
     verdict = verdicts(simulation)[0]
     assert not verdict.holds and verdict.address == int(batch.sites[0]) + 3
     assert "byte +3" in verdict.detail and "90" in verdict.detail
@@ -108,7 +109,7 @@ def test_a_foreign_byte_at_a_site_is_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
     assert verdict_of(simulation, "sites").holds
     site = int(image.mcount_loc[3])
-    simulation.machine.code.write(site, insn.call(site, image.address("vfs_read")), fresh=True)
+    parts_of(simulation).machine.code.write(site, insn.call(site, image.address("vfs_read")), fresh=True)
     verdict = verdict_of(simulation, "sites")
     assert not verdict.holds and verdict.address == site
     assert not verdict_of(simulation, "records").holds
@@ -119,7 +120,7 @@ def test_a_wrong_count_and_a_wrong_flag_are_found(image: KernelImage) -> None:
     assert verdict_of(simulation, "records").holds
     for wrong in (1, rec.FTRACE_FL_ENABLED):
         address = layout.DYN_FTRACE_BASE + 5 * layout.DYN_FTRACE_SIZE + 8
-        simulation.machine.memory.write_u64(address, wrong)
+        parts_of(simulation).machine.memory.write_u64(address, wrong)
         verdict = verdict_of(simulation, "records")
         assert not verdict.holds and verdict.address == int(image.mcount_loc[5])
 
@@ -127,13 +128,13 @@ def test_a_wrong_count_and_a_wrong_flag_are_found(image: KernelImage) -> None:
 def test_a_lost_stack_and_a_wrong_result_are_found(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
     assert verdict_of(simulation, "stacks").holds and verdict_of(simulation, "workload").holds
-    cpus = simulation.machine.cpus
+    cpus = parts_of(simulation).machine.cpus
     cpus[1].transfer(cpus[1].rip, layout.HEAP_BASE + 0x100, cpus[1].flags)
     verdict = verdict_of(simulation, "stacks")
     assert not verdict.holds and verdict.cpu == 1
     cpus[1].transfer(cpus[1].rip, cpus[0].rsp, cpus[1].flags)
     assert "both" in verdict_of(simulation, "stacks").detail
-    simulation.machine.memory.write_u64(layout.TASKS_BASE + layout.TASK_ERRORS, 2)
+    parts_of(simulation).machine.memory.write_u64(layout.TASKS_BASE + layout.TASK_ERRORS, 2)
     assert not verdict_of(simulation, "workload").holds
 
 

@@ -18,6 +18,7 @@ from simkernel.events import (
 )
 from simkernel.kernel import KernelImage
 from simkernel.schedule import QUANTUM
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.travel import Place, Progress
 
@@ -120,12 +121,12 @@ class _Watch:
     def hits(self, until: Place | None = None) -> Generator[Hit | None]:
         """Every hit up to `until` (for ever without), and None after a move without one."""
         simulation = self._simulation
-        for cpu in simulation.machine.cpus if self._stops else ():
+        for cpu in parts_of(simulation).machine.cpus if self._stops else ():
             cpu.watch(True)
         try:
             yield from self._hits(until)
         finally:
-            for cpu in simulation.machine.cpus if self._stops else ():
+            for cpu in parts_of(simulation).machine.cpus if self._stops else ():
                 cpu.watch(False)
 
     def _hits(self, until: Place | None) -> Iterator[Hit | None]:

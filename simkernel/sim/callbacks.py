@@ -6,6 +6,7 @@ from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel.stacks import stacks_from
 from simkernel.sim.oops import is_text
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 
@@ -32,7 +33,7 @@ def unreturned(simulation: Simulation, cpu: int, site: int) -> int:
     A site stands at its function's start: above what its call has pushed lies the function's own return address. So
     the saved RIP of a `struct pt_regs` does not count, whose neighbour is CS.
     """
-    kernel = simulation.kernel
+    kernel = parts_of(simulation).kernel
     read = kernel.machine.memory.read_u64
     return sum(
         read(at) == site + MCOUNT_INSN_SIZE and is_text(kernel.image, read(at + 8))

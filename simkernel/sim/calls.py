@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import function
 from simkernel.trace.ringbuffer import Ring, of_type
@@ -20,7 +21,7 @@ class Calls:
     def __init__(self, simulation: Simulation) -> None:
         self.by_site: Counter[int] = Counter()
         self.lost = 0
-        self._memory = simulation.machine.memory
+        self._memory = parts_of(simulation).machine.memory
         self._next = [Ring.of(self._memory, cpu).head for cpu in range(simulation.options.cpus)]
 
     def look(self) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from simkernel.errors import OurError
 from simkernel.protocol import Protocol, Variant
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 DIGEST_BYTES = 16
@@ -34,7 +35,7 @@ class Hash(Contract):
 
 def state_digest(simulation: Simulation) -> str:
     """The digest of the state as it is now, in hexadecimal (32 digits)."""
-    machine = simulation.machine
+    machine = parts_of(simulation).machine
     out = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for region in machine.memory.regions:
         out.update(region.buffer.data)
@@ -45,7 +46,7 @@ def state_digest(simulation: Simulation) -> str:
     for cpu in machine.cpus:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())
-    feed(out, (simulation.task.state(), simulation.schedule_state))
+    feed(out, (parts_of(simulation).task.state(), simulation.schedule_state))
     feed(out, (simulation.schedule, machine.interrupts.tick_period, machine.code.model))
     feed(out, simulation.patching.variant)
     return out.hexdigest()

@@ -6,7 +6,7 @@ Parts have no history: what is done to them directly is no entry of one, and not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from simkernel.errors import LearnerError
 from simkernel.ftrace.core import FtraceCore
@@ -21,6 +21,20 @@ from simkernel.trace.observer import Records
 
 SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
 Kind = TypeVar("Kind")
+
+
+class HasParts(Protocol):
+    """A simulation, as seen from here."""
+
+    _parts: Parts
+
+
+def parts_of(simulation: HasParts) -> Parts:
+    """The parts of a simulation, for sim's own rooms and for tests that look inside.
+
+    Who else wants to know something asks the simulation: `cpu`, `site`, `patching`, `read`.
+    """
+    return simulation._parts
 
 
 class Parts:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from simkernel.errors import GuestError
 from simkernel.events import Event
-from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
 from simkernel.patching.subsystem import Subsystem
@@ -63,14 +62,12 @@ class Simulation:
         self.image = image
         self.options = options
         self.subsystems = tuple(subsystems)
-        self.parts = Parts(image, options, subsystems)
-        self.kernel, self.machine, self.task = self.parts.kernel, self.parts.machine, self.parts.task
-        self.core = self.subsystem(FtraceCore)
-        self.patching = PatchingNow(self.parts)
-        self._cpus = tuple(CpuNow(self.parts, cpu) for cpu in range(options.cpus))
+        self._parts = Parts(image, options, subsystems)
+        self.patching = PatchingNow(self._parts)
+        self._cpus = tuple(CpuNow(self._parts, cpu) for cpu in range(options.cpus))
         state = ScheduleState(random=options.seed)
-        self._history = History(self.machine, self.task, state, history_bytes)
-        self._driver = Driver(self.parts, self._history, _schedule_of(options))
+        self._history = History(self._parts.machine, self._parts.task, state, history_bytes)
+        self._driver = Driver(self._parts, self._history, _schedule_of(options))
         self._travel = Travel(self._driver, self._history)
         self.keep_checkpoint()
 
@@ -100,7 +97,7 @@ class Simulation:
         bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
         simulation.run_until(cls.booted, bound)
         if not simulation.booted():
-            raise GuestError(f"the kernel has not come up: {simulation.machine.halt_reason or 'it runs on and on'}")
+            raise GuestError(f"the kernel has not come up: {simulation.outcome or 'it runs on and on'}")
         return simulation
 
     def fork(self) -> Simulation:
@@ -115,9 +112,9 @@ class Simulation:
 
     def close(self) -> None:
         """Give the CPUs' memory back now; nothing may be asked of the machine afterwards."""
-        for cpu in self.machine.cpus:
+        for cpu in self._parts.machine.cpus:
             cpu.close()
-        self.machine.watch_with()  # the observers know the machine: without them nothing here knows itself
+        self._parts.machine.watch_with()  # the observers know the machine: without them nothing here knows itself
 
     def __enter__(self) -> Simulation:
         return self
@@ -131,11 +128,11 @@ class Simulation:
         Raises:
             LearnerError: this simulation has none.
         """
-        return self.parts.subsystem(kind)
+        return self._parts.subsystem(kind)
 
     def booted(self) -> bool:
         """True once every CPU runs tasks."""
-        return self.parts.booted()
+        return self._parts.booted()
 
     # --- what has happened ------------------------------------------------------------------------------------------
 
@@ -195,13 +192,13 @@ class Simulation:
     @property
     def clock(self) -> int:
         """The machine's clock, in instructions of all CPUs together."""
-        return self.machine.clock
+        return self._parts.machine.clock
 
     @property
     def regions(self) -> list[MappedRegion]:
         """All of the guest's memory: the data, then the code."""
-        data = [MappedRegion(one.base, one.size, False) for one in self.machine.memory.regions]
-        return data + [MappedRegion(one.base, one.size, True) for one in self.machine.code.map.regions]
+        data = [MappedRegion(one.base, one.size, False) for one in self._parts.machine.memory.regions]
+        return data + [MappedRegion(one.base, one.size, True) for one in self._parts.machine.code.map.regions]
 
     def read(self, address: int, size: int, as_cpu: int | None = None) -> bytes:
         """What memory holds in `size` bytes from an address; of code with `as_cpu` what that CPU runs there.
@@ -209,9 +206,9 @@ class Simulation:
         Raises:
             GuestError: the bytes are not all of one mapped region.
         """
-        code = self.machine.code
+        code = self._parts.machine.code
         if not code.map.holds(address):
-            return self.machine.memory.read(address, size)
+            return self._parts.machine.memory.read(address, size)
         if size > code.map.room(address):
             raise GuestError(f"{size} bytes at {address:#x} are not all code")
         offset = code.map.offset(address)
@@ -221,7 +218,7 @@ class Simulation:
     @property
     def cpus(self) -> Sequence[int]:
         """The CPUs that are powered on."""
-        return self.parts.cpus
+        return self._parts.cpus
 
     def cpu(self, number: int) -> CpuNow:
         """A CPU, powered on or not, to be asked at any time."""
@@ -229,7 +226,7 @@ class Simulation:
 
     def site(self, address: int) -> SiteNow:
         """The site at an address, to be asked at any time."""
-        return SiteNow(self.parts, address)
+        return SiteNow(self._parts, address)
 
     def records(self, last: int | None = None) -> list[Record]:
         """The finished trace records of all CPUs that no reader has consumed, oldest first.
@@ -237,12 +234,12 @@ class Simulation:
         Args:
             last: only so many of the newest; only these cost something.
         """
-        return merged(self.machine.memory, self.options.cpus, last)
+        return merged(self._parts.machine.memory, self.options.cpus, last)
 
     @property
     def oops(self) -> Oops | None:
         """What Linux prints where the kernel has died; None while it lives."""
-        return read_oops(self.kernel)
+        return read_oops(self._parts.kernel)
 
     # --- forward ----------------------------------------------------------------------------------------------
 
@@ -259,8 +256,8 @@ class Simulation:
     @property
     def last_run(self) -> Run | None:
         """The run that ran last, the one under way included; None where the last entry was no run."""
-        if self.machine.open is not None:
-            return self.machine.open.choice
+        if self._parts.machine.open is not None:
+            return self._parts.machine.open.choice
         what = self.entries[self.position - 1].what if self.position else None
         return what if isinstance(what, Run) else None
 
@@ -272,11 +269,11 @@ class Simulation:
     @property
     def outcome(self) -> str:
         """Why nothing can move any more ("oops on CPU1"); "" while it can."""
-        return self.machine.halt_reason
+        return self._parts.machine.halt_reason
 
     def draw(self, schedule: Schedule, state: ScheduleState) -> tuple[Choice, ScheduleState]:
         """What a schedule in that state would have happen next, and its state after that; nothing has happened."""
-        return schedule.choose(state, self.parts)
+        return schedule.choose(state, self._parts)
 
     def step(self, choice: Choice | None = None) -> list[Event]:
         """One history entry: the choice given, else the next one of history, else the schedule's. Returns its events.
@@ -288,7 +285,7 @@ class Simulation:
     def step_through(self, choice: Run) -> list[int]:
         """Carry out a choice, given by hand: the address of each instruction that the CPU ran, in order."""
         addresses: list[int] = []
-        unwatch = self.machine.cpus[choice.cpu].observe(addresses.append)
+        unwatch = self._parts.machine.cpus[choice.cpu].observe(addresses.append)
         try:
             self.step(choice)
         finally:
@@ -309,9 +306,9 @@ class Simulation:
         Returns:
             True where the predicate holds.
         """
-        end = self.machine.clock + instructions
+        end = self._parts.machine.clock + instructions
         while not predicate(self):
-            if self.outcome or self.machine.clock >= end:
+            if self.outcome or self._parts.machine.clock >= end:
                 return False
             self.step()
         return True

@@ -15,6 +15,7 @@ from simkernel.errors import KernelSourceError
 from simkernel.ftrace.commands import SetTracer
 from simkernel.kernel import KernelImage
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 pytestmark = pytest.mark.keystone
@@ -147,7 +148,7 @@ def test_a_file_that_can_be_accepted_runs(tmp_path: Path, file: str) -> None:
 
 
 def word(simulation: Simulation, name: str) -> int:
-    return simulation.machine.memory.read_u64(simulation.image.address(name))
+    return parts_of(simulation).machine.memory.read_u64(simulation.image.address(name))
 
 
 def test_what_gcc_says_of_its_functions_is_what_kallsyms_shows(tmp_path: Path) -> None:

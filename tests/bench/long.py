@@ -21,7 +21,7 @@ def history(steps: int = STEPS) -> Simulation:
     simulation = Simulation.boot(Options())
     tracer = "nop"
     while simulation.position < steps:
-        if simulation.task.idle:
+        if simulation.patching.idle:
             tracer = "nop" if tracer == "function" else "function"
             simulation.do(SetTracer(tracer))
         simulation.step()

@@ -12,6 +12,7 @@ from simkernel.events import BatchStarted, Event, SyncAnswered, SyncSent
 from simkernel.ftrace.commands import SetTracer, TracingOn
 from simkernel.kernel.layout import TP_VEC_MAX
 from simkernel.overhead.quiet import at_rest, carry_out
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.bench.table import Table, seconds
 
@@ -25,7 +26,7 @@ def enable(simulation: Simulation) -> float:
     seen, sites = Counter(map(type, events)), simulation.image.mcount_loc
     assert seen[SyncAnswered] == CPUS * seen[SyncSent]
     assert seen[BatchStarted] >= len(sites) // TP_VEC_MAX and seen[SyncSent] >= 3 * seen[BatchStarted]
-    assert np.all(simulation.machine.code.rows(sites, 5)[:, 0] == insn.CALL)
+    assert np.all(parts_of(simulation).machine.code.rows(sites, 5)[:, 0] == insn.CALL)
     return took
 
 

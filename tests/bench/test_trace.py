@@ -13,6 +13,7 @@ from simkernel.hw.engine import Batch
 from simkernel.kernel import layout
 from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
+from simkernel.sim.parts import parts_of
 from tests.bench.table import Table, seconds
 from tests.bench.walk import Walk
 
@@ -53,10 +54,14 @@ def hook(walk: Walk, events: list[tuple[int, int, int, int, int]]) -> Callable[[
     def record(_engine: object, rip: int, _size: int, _data: object) -> None:
         if rip in sites:
             rsp, flags = registers.read()
-            stamp = walk.simulation.kernel.percpu.read(0, layout.PCPU_CLOCK)
-            walk.simulation.kernel.percpu.write(0, layout.PCPU_CLOCK, stamp + 1)
-            pid = memory.read_u32(walk.simulation.kernel.percpu.read(0, layout.PCPU_CURRENT) + layout.TASK_PID)
-            context = walk.simulation.kernel.percpu.read(0, layout.PCPU_PREEMPT_COUNT) << 8 | (not flags & RFLAGS_IF)
+            stamp = parts_of(walk.simulation).kernel.percpu.read(0, layout.PCPU_CLOCK)
+            parts_of(walk.simulation).kernel.percpu.write(0, layout.PCPU_CLOCK, stamp + 1)
+            pid = memory.read_u32(
+                parts_of(walk.simulation).kernel.percpu.read(0, layout.PCPU_CURRENT) + layout.TASK_PID
+            )
+            context = parts_of(walk.simulation).kernel.percpu.read(0, layout.PCPU_PREEMPT_COUNT) << 8 | (
+                not flags & RFLAGS_IF
+            )
             events.append((stamp, rip, memory.read_u64(rsp), pid, context))
 
     handle = engine.hook_add(unicorn.UC_HOOK_BLOCK, record)
@@ -84,9 +89,9 @@ def by_guest(walk: Walk) -> tuple[float, int]:
     walk.uncounted()
     times = []
     for _ in range(5):
-        before = walk.simulation.kernel.percpu.read(0, layout.PCPU_RING_HEAD)
+        before = parts_of(walk.simulation).kernel.percpu.read(0, layout.PCPU_RING_HEAD)
         times.append(seconds(walk.uncounted))
-    return min(times), walk.simulation.kernel.percpu.read(0, layout.PCPU_RING_HEAD) - before
+    return min(times), parts_of(walk.simulation).kernel.percpu.read(0, layout.PCPU_RING_HEAD) - before
 
 
 @pytest.mark.bench

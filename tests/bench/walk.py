@@ -14,6 +14,7 @@ from simkernel.hw.machine import Machine
 from simkernel.kernel.image import KernelImage
 from simkernel.schedule import QUANTUM, Run
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 
@@ -41,7 +42,7 @@ class Walk:
     def of(cls, functions: int) -> Walk:
         image = KernelImage.synthetic(functions)
         simulation = Simulation.boot(Options(cpus=1, tick_period=0), image)
-        free = Engine(0, *simulation.machine.cpus[0]._memory)
+        free = Engine(0, *parts_of(simulation).machine.cpus[0]._memory)
         walk = cls(simulation, _start_over(image), free)
         walk.uncounted()
         walk.length = walk.count()
@@ -49,7 +50,7 @@ class Walk:
 
     @property
     def machine(self) -> Machine:
-        return self.simulation.machine
+        return parts_of(self.simulation).machine
 
     def count(self) -> int:
         """Its instructions, counted one by one."""

@@ -106,7 +106,7 @@ def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:
     finding = explore(Question(parse("int3 without sync 3"), properties=("unclaimed",)))
     played = replay(finding)
     opened = open_moment(played.moment)
-    assert opened.position == played.start and not opened.outcome and not opened.task.poke.busy
+    assert opened.position == played.start and not opened.outcome and not opened.patching.busy
     ahead = len(opened.entries) - opened.position
     assert ahead == played.simulation.position - played.start
     for _ in range(ahead):

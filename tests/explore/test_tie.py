@@ -25,6 +25,7 @@ from simkernel.kernel import layout
 from simkernel.kernel.abi import GO_ON, PARKED
 from simkernel.protocol import Variant, parse
 from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
+from simkernel.sim.parts import parts_of
 from tests.explore.brute import bench_of
 
 TRIES = 10_000
@@ -98,7 +99,7 @@ class Try:
     def __init__(self, stage: Stage, variant: Variant, dice: random.Random) -> None:
         stage.begin(variant)
         self.simulation, self.case, self.dice = stage.simulation, stage.case, dice
-        self.machine = self.simulation.machine
+        self.machine = parts_of(self.simulation).machine
         self.witness = Witness(self.simulation, stage.case)
         self.speeds = [dice.choice(SPEEDS) for _ in self.simulation.cpus]
         self.near_end = dice.choice((0, -1, None))  # which of a site's cells settles first, None: any
@@ -110,7 +111,7 @@ class Try:
         left = MOVES
         while left and not self.simulation.outcome and self.witness.afterwards < 2 * len(self.speeds):
             left -= 1
-            ready = self.simulation.task.ready() and not self.witness.over
+            ready = self.simulation.patching.ready and not self.witness.over
             lanes = [*self.simulation.cpus, -1]
             speeds = [1.0 if self._waits(cpu) else speed for cpu, speed in enumerate(self.speeds)]
             cpu = self.dice.choices(lanes, [*speeds, float(ready) + 0.001])[0]
@@ -126,13 +127,13 @@ class Try:
         self.witness.after(choice, self.simulation.step(choice))
 
     def _parked(self, cpu: int) -> bool:
-        return self.simulation.kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED
+        return parts_of(self.simulation).kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED
 
     def _waits(self, cpu: int) -> bool:
         return self.machine.states[cpu].ipi_sent is not None and not self._handling(cpu)
 
     def _handling(self, cpu: int) -> bool:
-        return bool(self.simulation.task.poke.active.handling(cpu))
+        return bool(parts_of(self.simulation).task.poke.active.handling(cpu))
 
     def _burst(self, cpu: int) -> None:
         for _ in range(self.dice.choice((1, 1, 2, 4, 8))):
@@ -148,7 +149,7 @@ class Try:
 
     def _move(self, cpu: int) -> None:
         dice, machine, site = self.dice, self.machine, self.case.site
-        rip, stop = machine.cpus[cpu].rip, self.simulation.kernel.percpu.read(cpu, layout.PCPU_STOP)
+        rip, stop = machine.cpus[cpu].rip, parts_of(self.simulation).kernel.percpu.read(cpu, layout.PCPU_STOP)
         if self._waits(cpu):
             self.interrupted_at[cpu] = rip
         if self._waits(cpu) and not machine.states[cpu].reading and dice.random() < 0.8:

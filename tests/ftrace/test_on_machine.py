@@ -12,6 +12,7 @@ from simkernel.events import Switched
 from simkernel.explore.replay import run_to
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.steps import WriteTrampoline
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
@@ -20,6 +21,7 @@ from simkernel.patching.plan import Plan
 from simkernel.patching.steps import OnEachCpu, SyncRcuTasks, SyncRcuTasksRude
 from simkernel.schedule import Act, Policy, Run
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 
@@ -48,13 +50,13 @@ def test_three_ops_are_called_for_their_own_functions_only_also_while_sites_chan
 
     def seen(cpu: int, rip: int) -> None:
         if rip == count:
-            registers = simulation.machine.cpus[cpu].registers()
-            ops = simulation.core.state().at(registers["rdx"])
+            registers = parts_of(simulation).machine.cpus[cpu].registers()
+            ops = simulation.subsystem(FtraceCore).state().at(registers["rdx"])
             function = image.find(registers["rdi"])
             assert ops is not None and function is not None
             calls[ops.name, function.name] += 1
 
-    for number, cpu in enumerate(simulation.machine.cpus):
+    for number, cpu in enumerate(parts_of(simulation).machine.cpus):
         cpu.observe(partial(seen, number))
     regs = fl.FTRACE_OPS_FL_SAVE_REGS
     simulation.do(RegisterOps("a", "ftrace_ops_count", filter="schedule decay_load"))
@@ -68,8 +70,8 @@ def test_three_ops_are_called_for_their_own_functions_only_also_while_sites_chan
     simulation.run(60_000)
     assert calls["a", "decay_load"] - before <= 4, "only tasks that were in its trampoline"
     hits = {
-        ops.name: simulation.machine.memory.read_u64(ops.address + layout.OPS_HITS)
-        for ops in simulation.core.state().ops
+        ops.name: parts_of(simulation).machine.memory.read_u64(ops.address + layout.OPS_HITS)
+        for ops in simulation.subsystem(FtraceCore).state().ops
     }
     for name in "abc":
         told = sum(number for (ops, _), number in calls.items() if ops == name)
@@ -85,12 +87,12 @@ def test_three_ops_are_called_for_their_own_functions_only_also_while_sites_chan
 
 def stop_at(simulation: Simulation, kind: type[object]) -> None:
     """Run until the patching task's next step is of that kind."""
-    assert simulation.run_until(lambda s: isinstance(s.task.step, kind), 20_000_000)
+    assert simulation.run_until(lambda s: isinstance(parts_of(s).task.step, kind), 20_000_000)
 
 
 def callee(simulation: Simulation, trampoline: int) -> str:
     """Which callback CPU0 reaches if it calls a trampoline now, as a traced function does; nothing is left behind."""
-    machine = simulation.machine
+    machine = parts_of(simulation).machine
     cpu = machine.cpus[0]
     kept, state = cpu.save(), machine.state()
     stack = cpu.rsp - 0x200
@@ -120,23 +122,23 @@ def test_a_page_that_is_used_again_runs_its_old_code_until_a_sync(image: KernelI
     done(simulation)
     simulation.do(RegisterOps("new", "function_trace_call", filter="schedule"))
     stop_at(simulation, WriteTrampoline)
-    step = simulation.task.step
+    step = parts_of(simulation).task.step
     assert isinstance(step, WriteTrampoline) and not step.fresh
-    assert simulation.machine.code.read(step.address, 16) == simulation.machine.code.view_read(0, step.address, 16)
+    assert simulation.read(step.address, 16) == parts_of(simulation).machine.code.view_read(0, step.address, 16)
     simulation.step(Act())
-    assert isinstance(simulation.task.step, OnEachCpu)
+    assert isinstance(parts_of(simulation).task.step, OnEachCpu)
     code = len(step.data) - 8
-    assert simulation.machine.code.read(step.address, code) == step.data[:code]
-    assert simulation.machine.code.view_read(0, step.address, code) != step.data[:code]
+    assert simulation.read(step.address, code) == step.data[:code]
+    assert parts_of(simulation).machine.code.view_read(0, step.address, code) != step.data[:code]
     if synced:
-        assert simulation.run_until(lambda s: not isinstance(s.task.step, OnEachCpu), 1_000_000)
-        assert simulation.machine.code.view_read(0, step.address, code) == step.data[:code]
+        assert simulation.run_until(lambda s: not isinstance(parts_of(s).task.step, OnEachCpu), 1_000_000)
+        assert parts_of(simulation).machine.code.view_read(0, step.address, code) == step.data[:code]
     assert callee(simulation, step.address) == ("function_trace_call" if synced else "ftrace_ops_count")
 
 
 def on_stack(simulation: Simulation, task: int, low: int, high: int) -> bool:
     """True where a task that is not running has an address of the code between `low` and `high` on its stack."""
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     stack = memory.read_u64(task + layout.TASK_SP)
     base = layout.TASK_STACKS + (task - layout.TASKS_BASE) // layout.TASK_SIZE * layout.TASK_STACK_STRIDE
     words = range(stack, base + layout.TASK_STACK_STRIDE, 8)
@@ -145,7 +147,7 @@ def on_stack(simulation: Simulation, task: int, low: int, high: int) -> bool:
 
 def preempted_inside(simulation: Simulation, low: int, high: int) -> int:
     """Run until a task was preempted inside a trampoline; its pid."""
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     tasks = range(layout.TASKS_BASE, layout.TASKS_BASE + layout.TASKS_MAX * layout.TASK_SIZE, layout.TASK_SIZE)
     by_pid = {memory.read_u32(task + layout.TASK_PID): task for task in tasks}
     for _ in range(200_000):
@@ -164,15 +166,15 @@ def waited_for(image: KernelImage, seed: int) -> bool:
     simulation = Simulation.boot(Options(seed=seed, tick_period=900, act_odds=256), image)
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="vfs_read vfs_write"))
     done(simulation)
-    ops = simulation.core.state().find("count")
+    ops = simulation.subsystem(FtraceCore).state().find("count")
     pid = preempted_inside(simulation, ops.trampoline, ops.trampoline + ops.trampoline_size)
     simulation.do(UnregisterOps("count"))
     waited = False
     while not any(isinstance(event, Switched) and event.next == pid for event in simulation.step()):
-        assert not simulation.task.idle, "the trampoline went while a task was inside"
-        if isinstance(simulation.task.step, SyncRcuTasks) and simulation.task.holdouts():
+        assert not simulation.patching.idle, "the trampoline went while a task was inside"
+        if isinstance(parts_of(simulation).task.step, SyncRcuTasks) and simulation.patching.holdouts:
             waited = True
-            assert pid in simulation.task.holdouts()
+            assert pid in simulation.patching.holdouts
     done(simulation)
     return waited
 
@@ -187,35 +189,35 @@ def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(cpus=2, tick_period=20_000), image)
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="do_idle"))
     done(simulation)
-    ops = simulation.core.state().find("count")
+    ops = simulation.subsystem(FtraceCore).state().find("count")
     assert run_to(simulation, simulation.step, 1, ops.trampoline + 7, 4_000_000)
     simulation.do(UnregisterOps("count"))
     for _ in range(10_000):
-        if simulation.task.ready():
+        if simulation.patching.ready:
             simulation.step(Act())
-        elif 0 in simulation.task.waits_for() or simulation.task.holdouts():
+        elif 0 in simulation.patching.waits_for or simulation.patching.holdouts:
             simulation.step(Run(0, 20))
-        elif simulation.kernel.percpu.read(1, layout.PCPU_CSD):
+        elif parts_of(simulation).kernel.percpu.read(1, layout.PCPU_CSD):
             simulation.step(Run(1, 1))  # only to its answer: the interrupt will return to the trampoline
         else:
             break
-    assert isinstance(simulation.task.step, SyncRcuTasksRude) and simulation.task.waits_for() == (1,)
-    assert simulation.core.state().trampolines.used == (ops.trampoline,)
+    assert isinstance(parts_of(simulation).task.step, SyncRcuTasksRude) and simulation.patching.waits_for == (1,)
+    assert simulation.subsystem(FtraceCore).state().trampolines.used == (ops.trampoline,)
     done(simulation)
-    assert simulation.core.state().trampolines.used == ()
+    assert simulation.subsystem(FtraceCore).state().trampolines.used == ()
 
 
 def test_the_default_kernel_has_all_that_ftrace_needs(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
     for command in (SetTracer("function"), RegisterOps("regs", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS)):
-        assert simulation.core.plan(command).steps
+        assert simulation.subsystem(FtraceCore).plan(command).steps
     with pytest.raises(LearnerError):
-        simulation.core.plan(RegisterOps("x", "ftrace_ops_cuont"))
+        simulation.subsystem(FtraceCore).plan(RegisterOps("x", "ftrace_ops_cuont"))
 
 
 def test_a_plan_is_made_once_and_again_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     simulation = Simulation.boot()
-    core, made = simulation.core, list[Command]()
+    core, made = simulation.subsystem(FtraceCore), list[Command]()
     plan = core.plan
 
     def noted(command: Command) -> Plan:
@@ -235,9 +237,9 @@ def test_what_bounds_the_allocator_of_hashes_is_what_is_mapped(functions: int | 
     """Every block, down to the last one that fits, is guest data behind the records; and four full hashes fit."""
     kernel = KernelImage.default() if functions is None else KernelImage.synthetic(functions)
     simulation = Simulation(kernel, Options())
-    memory, sites = simulation.machine.memory, len(kernel.mcount_loc)
+    memory, sites = parts_of(simulation).machine.memory, len(kernel.mcount_loc)
     records = memory.array(layout.DYN_FTRACE_BASE, "u1", sites * layout.DYN_FTRACE_SIZE, write=True)
-    arena = simulation.core.state().hashes
+    arena = simulation.subsystem(FtraceCore).state().hashes
     full, count = len(fl.hash_bytes(kernel.mcount_loc)), 0
     for size in (full, 8):
         while (place := arena.allocate(size)) is not None:

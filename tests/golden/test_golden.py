@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from simkernel.hw.way import VARIABLE
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.golden.record import RUNS, Golden, carried_out, combinations, difference, digest_of_state, line_of, read
 
@@ -61,7 +62,7 @@ def test_another_seed_is_noticed() -> None:
 def test_every_part_of_the_state_is_in_the_digest() -> None:
     """A byte of data, a byte of code in memory, a byte as one CPU runs it, a register: each makes another digest."""
     simulation = Simulation.boot()
-    machine = simulation.machine
+    machine = parts_of(simulation).machine
     seen = {digest_of_state(simulation)}
     for region in machine.memory.regions:
         region.buffer[-1] ^= 1

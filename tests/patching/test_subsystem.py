@@ -34,7 +34,7 @@ from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import Moment, moment_string, open_moment
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
-from simkernel.sim.parts import SUBSYSTEMS
+from simkernel.sim.parts import SUBSYSTEMS, parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
 from simkernel.verdict import Verdict
@@ -76,7 +76,8 @@ def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Si
     assert simulation.read(site("schedule"), 5) == simulation.read(site("do_filp_open"), 5) == LIT
     assert simulation.read(site("vfs_read"), 1)[0] == CALL
     assert lamps(simulation) == LampState(tuple(sorted((site("schedule"), site("do_filp_open")))))
-    assert simulation.core.state().tracer == "function" and not simulation.core.ftrace_disabled
+    core = simulation.subsystem(FtraceCore)
+    assert core.state().tracer == "function" and not core.ftrace_disabled
     titles = [event.title for event in simulation.log if isinstance(event, PlanEnded)]
     assert [title for title in titles if title.startswith("light")] == ["light schedule", "light do_filp_open"]
     assert titles.index("light schedule") < titles.index("echo function > current_tracer")
@@ -96,17 +97,17 @@ def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulatio
     assert simulation.settle_down()
     event = next(event for event in simulation.log if isinstance(event, Lit))
     assert event.stop
-    assert sentence(event, IMAGE, simulation.task.poke.protocol) == "The lamp at vfs_read is on."
+    assert sentence(event, IMAGE, simulation.patching.protocol) == "The lamp at vfs_read is on."
 
 
 def test_its_invariant_is_among_those_of_the_others(simulation: Simulation) -> None:
     names = [verdict.name for verdict in verdicts(simulation)]
     assert names == ["phase", "sites", "records", "lamps", "stacks", "workload"]
     simulation.do(Light("schedule"))
-    while not simulation.task.idle:
+    while not simulation.patching.idle:
         simulation.step()
         assert all(verdict.holds for verdict in verdicts(simulation) if verdict.name == "lamps")
-    simulation.machine.code.write(site("schedule") + 1, b"\x01", fresh=True)
+    parts_of(simulation).machine.code.write(site("schedule") + 1, b"\x01", fresh=True)
     found = next(verdict for verdict in broken(simulation) if verdict.name == "lamps")
     assert (found.holds, found.address) == (False, site("schedule"))
     assert found.detail == f"the lamp at schedule ({site('schedule'):#x}) is on, its site holds E9 01 00 00 00"
@@ -120,7 +121,7 @@ def test_its_observer_notices_what_cpus_do_and_is_part_of_history(simulation: Si
     passed = [event for event in simulation.log if isinstance(event, Passed)]
     assert [event.count for event in passed] == list(range(1, len(passed) + 1)) and len(passed) > 2
     assert {event.site for event in passed} == {site("schedule")} and len({event.cpu for event in passed}) > 1
-    assert sentence(passed[0], IMAGE, simulation.task.poke.protocol).endswith("passes the lamp at schedule.")
+    assert sentence(passed[0], IMAGE, simulation.patching.protocol).endswith("passes the lamp at schedule.")
     end, digest = simulation.position, state_digest(simulation)
     simulation.goto(begin)
     simulation.goto(end)
@@ -161,7 +162,7 @@ def test_history_goes_back_and_forwards_over_its_change(
     monkeypatch.setattr("simkernel.sim.history.CHECKPOINT_ENTRIES", 16)
     before, dark = simulation.position, state_digest(simulation)
     simulation.do(Light("schedule"))
-    assert simulation.run_until(lambda now: now.task.poke.busy, 1_000_000)
+    assert simulation.run_until(lambda now: now.patching.busy, 1_000_000)
     middle, changing = simulation.position, state_digest(simulation)
     assert simulation.settle_down()
     after, lit = simulation.position, state_digest(simulation)
@@ -216,7 +217,7 @@ def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simula
     assert simulation.read(site("schedule"), 1)[0] == CALL
     assert lamps(simulation) == LampState(failures=1)
     assert logged(simulation)[-1] == f"lamps: the site at {site('schedule'):#x} is not what it should be"
-    assert not simulation.core.ftrace_disabled
+    assert not simulation.subsystem(FtraceCore).ftrace_disabled
     simulation.do(SetTracer("nop"))
     simulation.do(Light("schedule"))
     assert simulation.settle_down()
@@ -226,8 +227,10 @@ def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simula
 def test_a_site_of_two_bytes_is_verified_by_two(simulation: Simulation) -> None:
     at = np.array([site("schedule")], np.uint64)
     good, bad = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (b"\x0f\x1f", b"\x66\x90"))
-    assert Verify(at, good).mismatch(simulation.machine.code) is None
-    assert Verify(at, bad).mismatch(simulation.machine.code) == Failure(errno.EINVAL, site("schedule"), b"\x66\x90")
+    assert Verify(at, good).mismatch(parts_of(simulation).machine.code) is None
+    assert Verify(at, bad).mismatch(parts_of(simulation).machine.code) == Failure(
+        errno.EINVAL, site("schedule"), b"\x66\x90"
+    )
 
 
 # --- no closed union -------------------------------------------------------------------------------------------------

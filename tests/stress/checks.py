@@ -8,7 +8,9 @@ import numpy.typing as npt
 from simkernel import insn
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace import records as rec
+from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel import layout
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 
@@ -28,9 +30,9 @@ def settled(simulation: Simulation, overlooks: str = "") -> None:
 
     Args: overlooks: BYTES_DIFFER, to see what comes of it.
     """
-    if simulation.core.ftrace_disabled:
-        raise Problem("ftrace is dead", simulation.core.log.lines[-1][1])
-    code = simulation.machine.code
+    if simulation.subsystem(FtraceCore).ftrace_disabled:
+        raise Problem("ftrace is dead", simulation.subsystem(FtraceCore).log.lines[-1][1])
+    code = parts_of(simulation).machine.code
     sites = simulation.image.mcount_loc
     offsets = code.map.offsets(sites)[:, None] + np.arange(5)
     memory = code.memory[offsets]
@@ -38,10 +40,12 @@ def settled(simulation: Simulation, overlooks: str = "") -> None:
         _none(simulation, BYTES_DIFFER, f"CPU{cpu} runs other bytes than memory's", (view.code[offsets] != memory))
     calls = memory[:, 0] == insn.CALL
     nops = (memory == np.frombuffer(insn.NOP5, dtype=np.uint8)).all(axis=1)
-    wanted = sum((_wants(ops, sites) for ops in simulation.core.state().listed), np.zeros(len(sites), dtype=int))
+    wanted = sum(
+        (_wants(ops, sites) for ops in simulation.subsystem(FtraceCore).state().listed), np.zeros(len(sites), dtype=int)
+    )
     _none(simulation, "wrong bytes", "is neither a call nor a NOP", ~calls & ~nops)
     _none(simulation, "wrong bytes", "is a call and nobody wants it, or the reverse", calls != (wanted > 0))
-    flags = simulation.core.records.flags
+    flags = simulation.subsystem(FtraceCore).records.flags
     _none(simulation, "wrong record", "is counted otherwise", rec.counts(flags) != wanted)
     _none(simulation, "wrong record", "is enabled otherwise", rec.has(flags, rec.FTRACE_FL_ENABLED) != calls)
 
@@ -74,5 +78,5 @@ def workload(simulation: Simulation) -> None:
 
 def total(simulation: Simulation, offset: int) -> int:
     """The sum of a word of every task."""
-    memory = simulation.machine.memory
+    memory = parts_of(simulation).machine.memory
     return sum(memory.read_u64(layout.TASKS_BASE + n * layout.TASK_SIZE + offset) for n in range(layout.TASKS_MAX))

@@ -12,6 +12,7 @@ from simkernel.kernel.abi import PARKED as PARKED_WORD
 from simkernel.patching.batch import Batch
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import Park, SyncCores
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 Bins = Counter[str]
@@ -96,7 +97,7 @@ class Coverage:
         self._trampolines, self._handler, self._callbacks, self._parked = (
             [self._extent(name) for name in names] for names in (TRAMPOLINES, INT3_HANDLER, CALLBACKS, PARKED)
         )
-        cpus = len(simulation.machine.cpus)
+        cpus = len(parts_of(simulation).machine.cpus)
         self._resumed = [0] * cpus  # where an int3 handler has just returned to
         self._interrupted = [("", 0, 0)] * cpus  # which of PREEMPTED an interrupt came to; the task, its preemptions
 
@@ -115,8 +116,8 @@ class Coverage:
                 case Switched():
                     self._switched(cpu)
         self._resumed[cpu] = next((event.resume for event in events if isinstance(event, Int3Done)), 0)
-        lane = self.simulation.machine.states[cpu]
-        if lane.ipi_sent is not None and not self.simulation.machine.interrupts_on(cpu):
+        lane = parts_of(self.simulation).machine.states[cpu]
+        if lane.ipi_sent is not None and not parts_of(self.simulation).machine.interrupts_on(cpu):
             self.bins[f"IPI had to wait: interrupts were off on CPU{cpu}"] += 1
 
     def acted(self, events: Iterable[Event]) -> None:
@@ -130,16 +131,16 @@ class Coverage:
 
     def _how_parked(self) -> str:
         """How the protocol of now makes CPUs stand still; "" where it does not."""
-        actions = (phase.action for phase in self.simulation.task.poke.protocol.phases)
+        actions = (phase.action for phase in self.simulation.patching.protocol.phases)
         return next((PARKINGS[action.where] for action in actions if isinstance(action, Park)), "")
 
     def _changed_while_parked(self) -> None:
-        if (batch := self.simulation.task.poke.state.batch) is not None:
+        if (batch := parts_of(self.simulation).task.poke.state.batch) is not None:
             for row in range(len(batch)):
                 self.bins[f"{_kind(batch, row)} while each CPU stood still {self._how_parked()}"] += 1
 
     def _int3(self, cpu: int, site: int) -> None:
-        poke = self.simulation.task.poke
+        poke = parts_of(self.simulation).task.poke
         batch, gap = poke.state.batch, gap_now(poke)
         if batch is None or not gap or site not in (sites := batch.sites.tolist()):
             return
@@ -154,10 +155,14 @@ class Coverage:
         if event.vector == layout.VECTOR_NMI:
             self.bins["NMI inside the int3 handler"] += _inside(at, self._handler)
             self.bins["NMI inside a trampoline"] += self._in_trampoline(at)
-            if self.simulation.kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED_WORD and _inside(at, self._parked):
-                self.bins[f"NMI to a CPU parked {self._how_parked()}, {gap_now(self.simulation.task.poke)}"] += 1
+            if parts_of(self.simulation).kernel.percpu.read(cpu, layout.PCPU_STOP) == PARKED_WORD and _inside(
+                at, self._parked
+            ):
+                self.bins[
+                    f"NMI to a CPU parked {self._how_parked()}, {gap_now(parts_of(self.simulation).task.poke)}"
+                ] += 1
             top = layout.IRQ_STACKS + cpu * layout.IRQ_STACK_STRIDE + layout.NMI_STACK_TOP
-            flags = self.simulation.machine.memory.read_u64(top - 0x18)  # in the frame: SS, RSP, RFLAGS, ...
+            flags = parts_of(self.simulation).machine.memory.read_u64(top - 0x18)  # in the frame: SS, RSP, RFLAGS, ...
             self.bins["NMI with interrupts off"] += not flags & 0x200
         else:
             places = (
@@ -167,7 +172,7 @@ class Coverage:
                 at in self._sites,
             )
             place = next((name for name, there in zip(PREEMPTED, places, strict=True) if there), "")
-            task = self.simulation.kernel.percpu.read(cpu, layout.PCPU_CURRENT)
+            task = parts_of(self.simulation).kernel.percpu.read(cpu, layout.PCPU_CURRENT)
             self._interrupted[cpu] = place, task, self._preemptions(task)
 
     def _switched(self, cpu: int) -> None:
@@ -177,7 +182,7 @@ class Coverage:
             self.bins[f"task preempted {place}"] += 1
 
     def _preemptions(self, task: int) -> int:
-        return self.simulation.machine.memory.read_u64(task + layout.TASK_NIVCSW) if task else 0
+        return parts_of(self.simulation).machine.memory.read_u64(task + layout.TASK_NIVCSW) if task else 0
 
     def _in_trampoline(self, address: int) -> bool:
         own = layout.TRAMP_BASE <= address < layout.TRAMP_BASE + layout.TRAMP_SIZE

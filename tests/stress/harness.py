@@ -9,6 +9,7 @@ from random import Random
 from simkernel.errors import LearnerError
 from simkernel.events import TraceWritten
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.ops import GLOBAL_OPS
 from simkernel.ftrace.steps import ResetRings
 from simkernel.hw.fetch import FetchModel
@@ -17,8 +18,9 @@ from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import Act, Nmi, Policy, Read, Run, ScheduleState, Settle
-from simkernel.sim.oops import MESSAGES, read_oops
+from simkernel.sim.oops import MESSAGES
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace.ringbuffer import Ring
 from tests.stress import checks
@@ -139,7 +141,7 @@ class Stress:
         self._acted = self.booted
         self._written_at = Counter[int]()
         self._written = -self._recorded()
-        self._ops = {ops.name: ops.address for ops in simulation.core.state().ops}
+        self._ops = {ops.name: ops.address for ops in simulation.subsystem(FtraceCore).state().ops}
         self._hits = {name: self._hits_of(address) for name, address in self._ops.items()}
         self._syscalls = checks.total(simulation, layout.TASK_SYSCALLS)
 
@@ -148,14 +150,14 @@ class Stress:
     def step(self) -> None:
         """One history entry. Raises: Problem."""
         simulation = self.simulation
-        resets = isinstance(simulation.task.step, ResetRings)
+        resets = isinstance(parts_of(simulation).task.step, ResetRings)
         before = self._recorded() if resets else 0
         events = simulation.step()
         self._written_at.update(event.ip for event in events if isinstance(event, TraceWritten))
         what = simulation.entries[-1].what
         if isinstance(what, Act):
             self._acted = simulation.position
-            if resets and not isinstance(simulation.task.step, ResetRings):
+            if resets and not isinstance(parts_of(simulation).task.step, ResetRings):
                 self._written += before
             self.observer.update()
             self.coverage.acted(events)
@@ -163,8 +165,8 @@ class Stress:
             self._freed_ops()
         elif isinstance(what, Run | Read | Settle | Nmi):
             self.coverage.ran(what.cpu, events)
-        if not simulation.task.idle and simulation.position > self._acted + STUCK:
-            raise Problem("hang", f"CPUs {simulation.task.waits_for()} keep the patching task from going on")
+        if not simulation.patching.idle and simulation.position > self._acted + STUCK:
+            raise Problem("hang", f"CPUs {simulation.patching.waits_for} keep the patching task from going on")
         if self.observer.torn:
             raise Problem("torn bytes", self.observer.torn[0])
         if simulation.outcome:
@@ -172,7 +174,7 @@ class Stress:
 
     def _died(self) -> Problem:
         """Of what the kernel has died."""
-        oops = read_oops(self.simulation.kernel)
+        oops = self.simulation.oops
         if oops and oops.vector == layout.VECTOR_BP and self._record.is_lost():
             return Problem(UNCLAIMED, self.simulation.outcome)
         return Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", self.simulation.outcome)
@@ -186,7 +188,7 @@ class Stress:
             return  # e.g. a filter that wants what another refuses: nothing has changed
         if random.random() < 0.15:
             return  # the next command is queued behind it
-        while not simulation.task.idle:
+        while not simulation.patching.idle:
             self.step()
         checks.settled(simulation, self._overlooks)
         self._go_on(random.randrange(1_500_000) if random.random() < 0.03 else random.randrange(6_000))
@@ -194,32 +196,32 @@ class Stress:
     def _alone(self, *commands: Command) -> None:
         """Commands one after the other, each when the one before has come to its end."""
         for command in commands:
-            while not self.simulation.task.idle:
+            while not self.simulation.patching.idle:
                 self.step()
             self.simulation.do(command)
 
     def _flood(self, script: Script) -> None:
         """Trace what is called most until a buffer is full and the oldest events are lost; they must be counted."""
         self._alone(SetFilter("notrace", ""), SetFilter("filter", script.flood()), SetTracer("function"))
-        end = self.simulation.machine.clock + FLOOD
-        while not any(ring.overrun for ring in self._rings()) and self.simulation.machine.clock < end:
+        end = self.simulation.clock + FLOOD
+        while not any(ring.overrun for ring in self._rings()) and self.simulation.clock < end:
             self._go_on(10_000)
         self._alone(SetTracer("nop"))
         self.bins["run that lost events"] += any(ring.overrun for ring in self._rings())
 
     def _go_on(self, instructions: int) -> None:
-        end = self.simulation.machine.clock + instructions
-        while self.simulation.machine.clock < end:
+        end = self.simulation.clock + instructions
+        while self.simulation.clock < end:
             self.step()
 
     def _drain(self) -> None:
         """Until no task stands between a site and the place behind it that counts."""
         simulation = self.simulation
-        while not simulation.task.idle:
+        while not simulation.patching.idle:
             self.step()
-        end = simulation.machine.clock + DRAIN
+        end = simulation.clock + DRAIN
         while any(each.most for each in self.observer.under_way.values()):
-            if simulation.machine.clock > end:
+            if simulation.clock > end:
                 raise Problem("hang", "a pass of a site never came to its end")
             self.step()
         checks.settled(simulation, self._overlooks)
@@ -228,7 +230,7 @@ class Stress:
 
     def _freed_ops(self) -> None:
         """An ops that is no more was called as often as it should; nobody is on the way to it."""
-        state = self.simulation.core.state()
+        state = self.simulation.subsystem(FtraceCore).state()
         if len(state.ops) >= len(self._ops):
             self._ops = {ops.name: ops.address for ops in state.ops} if len(state.ops) > len(self._ops) else self._ops
             return
@@ -264,7 +266,7 @@ class Stress:
 
     @property
     def _memory(self) -> GuestMemory:
-        return self.simulation.machine.memory
+        return parts_of(self.simulation).machine.memory
 
     def _rings(self) -> list[Ring]:
         return [Ring.of(self._memory, cpu) for cpu in range(self.setting.cpus)]

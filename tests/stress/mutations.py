@@ -17,6 +17,7 @@ from simkernel import disasm
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.protocol import INT3_PROTOCOL, STOP_MACHINE, Release, Variant
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.stress.checks import BYTES_DIFFER
 from tests.stress.harness import INT3, Setting
@@ -51,7 +52,7 @@ class Mutation:
 
 def _text(simulation: Simulation, address: int, data: bytes) -> None:
     """The guest's text is another one, for every CPU."""
-    simulation.machine.code.write(address, data, fresh=True)
+    parts_of(simulation).machine.code.write(address, data, fresh=True)
 
 
 # --- the guest ----------------------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ def list_function_without_hash_test(simulation: Simulation) -> None:
     """arch_ftrace_ops_list_func looks into the hashes as before, and goes on whatever it finds."""
     image = simulation.image
     symbol, lookup = image.symbol("arch_ftrace_ops_list_func"), image.address("ftrace_lookup_ip")
-    code = list(disasm.decode(simulation.machine.code.read(symbol.address, symbol.size), symbol.address))
+    code = list(disasm.decode(simulation.read(symbol.address, symbol.size), symbol.address))
     asked = [at for at, instruction in enumerate(code) if instruction.is_call and instruction.target == lookup]
     assert len(asked) == 2, "the filter and the notrace hash"
     for at in asked:
@@ -86,7 +87,7 @@ def unsorted(simulation: Simulation) -> None:
 
 
 def _vector(simulation: Simulation, change: Callable[[Entries], Entries]) -> None:
-    poke = simulation.task.poke
+    poke = parts_of(simulation).task.poke
     entries = poke._published
     setattr(poke, "_published", lambda batch: change(entries(batch)))  # noqa: B010
 
@@ -96,7 +97,7 @@ def _vector(simulation: Simulation, change: Callable[[Entries], Entries]) -> Non
 
 def translations_stay(simulation: Simulation) -> None:
     """Code has changed, and what was translated of the old is kept."""
-    machine = simulation.machine
+    machine = parts_of(simulation).machine
     setattr(machine, "_drop_changed", lambda cpu: machine.code.views[cpu].dirty.clear())  # noqa: B010
 
 

@@ -24,9 +24,11 @@ import numpy.typing as npt
 
 from simkernel import insn
 from simkernel.ftrace import ops as fl
+from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.ops import FtraceOps
 from simkernel.ftrace.state import FtraceState
 from simkernel.kernel.words import words_at
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 SITE = insn.CALL_INSN_SIZE
@@ -75,7 +77,7 @@ class Observer:
         image = simulation.image
         self._all = image.mcount_loc
         self._sites = frozenset(self._all.tolist())
-        self._offsets = simulation.machine.code.map.offsets(self._all)
+        self._offsets = parts_of(simulation).machine.code.map.offsets(self._all)
         self._watch: list[Callable[[frozenset[int]], None]] = []
         self._looked_at: frozenset[int] = frozenset()
         self._shared = {image.address(name): name for name in ("ftrace_caller", "ftrace_regs_caller")}
@@ -86,13 +88,13 @@ class Observer:
     def attach(self) -> None:
         self._watch = [
             cpu.observer(partial(self._at, number, cpu.stack_pointer), SITE)
-            for number, cpu in enumerate(self.simulation.machine.cpus)
+            for number, cpu in enumerate(parts_of(self.simulation).machine.cpus)
         ]
         self._look_where_needed()
 
     def _look_where_needed(self) -> None:
         """Look at each site that is no NOP to memory or to some CPU, or that a pass under way may count."""
-        machine = self.simulation.machine
+        machine = parts_of(self.simulation).machine
         reading = {machine.cpus[cpu].rip for cpu, lane in enumerate(machine.states) if lane.reading}
         passing = {each.site for each in self.under_way.values() if each.most or each.shared}
         changing = self._all[self._is_no_nop(machine.code.memory)]
@@ -119,7 +121,7 @@ class Observer:
         self.passes = self.open = 0  # passes seen that ended; those of them that may count one thing or another
         self._trampolines: dict[int, str] = {}
         self._wishes: tuple[Wish, ...] = ()
-        now = frozenset({self.simulation.core.state().trace_function})
+        now = frozenset({self.simulation.subsystem(FtraceCore).state().trace_function})
         self._calls = dict.fromkeys(self._inner, now)  # what the inner calls may call now,
         self._next_calls: dict[int, frozenset[int]] = {}  # and will when the batch under way has ended
         self._known: FtraceState | None = None
@@ -146,7 +148,7 @@ class Observer:
             self.most[name, ended.site] += 1
 
     def _begin(self, cpu: int, site: int) -> Pass:
-        data = self.simulation.machine.code.view_read(cpu, site, SITE)
+        data = parts_of(self.simulation).machine.code.view_read(cpu, site, SITE)
         if data[0] != insn.INT3:
             return self._what_does(cpu, site, data)
         old, new = self._batch_entry(site)
@@ -172,7 +174,7 @@ class Observer:
 
     def _batch_entry(self, site: int) -> tuple[bytes, bytes]:
         """The old and the new instruction of a site of the running batch; nothing where it has no such site."""
-        batch = self.simulation.task.poke.state.batch
+        batch = parts_of(self.simulation).task.poke.state.batch
         if batch is None or site not in (sites := batch.sites.tolist()):
             return b"", b""
         row = sites.index(site)
@@ -192,7 +194,7 @@ class Observer:
         self._look_where_needed()
         self._note_inner_calls()
         directly = any(targets != {self._list_func} for targets in self._calls.values())
-        state = self.simulation.core.state()
+        state = self.simulation.subsystem(FtraceCore).state()
         if directly == self._directly and state is self._known:
             return
         self._known = state
@@ -210,7 +212,7 @@ class Observer:
 
     def _walk(self) -> tuple[Wish, ...]:
         """The list as the patching task has linked it, from its head along each `next`."""
-        state = self.simulation.core.state()
+        state = self.simulation.subsystem(FtraceCore).state()
         by_address = {ops.address: ops for ops in state.ops}
         ops = state.get(state.order[0]) if state.order else None
         found = []
@@ -221,7 +223,7 @@ class Observer:
 
     def _note_inner_calls(self) -> None:
         """What the inner calls of the shared trampolines may call, by the batch that changes them."""
-        batch = self.simulation.task.poke.state.batch
+        batch = parts_of(self.simulation).task.poke.state.batch
         if batch is None:
             self._calls.update(self._next_calls)
             self._next_calls.clear()

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from simkernel.hw.fetch import FetchModel
 from simkernel.schedule import Candidates, Choice, Nmi, Policy, ScheduleState, Seeded
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.stress.coverage import GAPS, STILL, gap_now
 
@@ -107,13 +108,13 @@ class Pace:
 
     def _dwells(self) -> bool:
         """True where the batch is in the gap that it is to dwell in, and what it waits for has not come."""
-        poke = self._simulation.task.poke
+        poke = parts_of(self._simulation).task.poke
         if poke.state.number != self._batch:
             self._begin(poke.state.number)
         if (here := gap_now(poke)) != self._here:
             self._here, self._left = here, self._patience(here)
             self._nmis = [cpu for cpu in self._all if here in self._late and cpu != self._cpu] + [self._cpu]
-        if self._here not in self._late and self._simulation.task.poke.active.handling(self._cpu):
+        if self._here not in self._late and parts_of(self._simulation).task.poke.active.handling(self._cpu):
             self._left = 0
         return self._left > 0
 
@@ -122,11 +123,11 @@ class Pace:
         if gap not in (*self._gaps, *STILL):
             return 0
         rare = gap in (*self._late, *STILL)
-        return LESS if rare and self._nmi_site not in self._simulation.machine.changing.sizes else PATIENCE
+        return LESS if rare and self._nmi_site not in parts_of(self._simulation).machine.changing.sizes else PATIENCE
 
     def _begin(self, batch: int) -> None:
         """Draw where this batch dwells: nowhere, where it is none of sites but of a trampoline's inner call."""
-        focus = self._simulation.machine.changing.sizes
+        focus = parts_of(self._simulation).machine.changing.sizes
         self._batch, self._cpu = batch, self._random.choice(self._cpus)
         sites = not self._sites.isdisjoint(focus)
         late = (self._random.choice(self._late),) if self._late else ()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from simkernel.events import BatchReleased, Event
 from simkernel.kernel import layout
 from simkernel.protocol import Release
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.stress.checks import Problem
 from tests.stress.coverage import Bins
@@ -27,7 +28,7 @@ class Record:
 
     def acted(self, events: Iterable[Event]) -> None:
         """The patching task has taken an action. Raises: Problem."""
-        poke = self._simulation.task.poke
+        poke = parts_of(self._simulation).task.poke
         progress, phase = poke.state.progress, poke.phase
         if progress is not None and phase is not None and isinstance(phase.action, Release) and progress.waiting:
             self._bins["releases"] += 1
@@ -37,10 +38,10 @@ class Record:
 
     def is_lost(self) -> bool:
         """True where a batch is published, its release has not come, and there is no reference to claim an int3 by."""
-        poke = self._simulation.task.poke
+        poke = parts_of(self._simulation).task.poke
         if poke.state.progress is None or poke.phase is None or isinstance(poke.phase.action, Release):
             return False
         return poke.protocol.claims and self._count() == 0
 
     def _count(self) -> int:
-        return self._simulation.machine.memory.read_u32(self._references)
+        return parts_of(self._simulation).machine.memory.read_u32(self._references)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import simkernel
+from simkernel.sim.parts import parts_of
 from tests.tui.playing import another
 from tui import cli
 from tui.stepper.stepper import Stepper
@@ -228,10 +229,10 @@ def test_funccount_loses_nothing() -> None:
 
     simulation = boot(Options())
     carry_out(simulation, Options(), SetTracer("function"))
-    heads = [simulation.kernel.percpu.read(cpu, PCPU_RING_HEAD) for cpu in range(2)]
+    heads = [parts_of(simulation).kernel.percpu.read(cpu, PCPU_RING_HEAD) for cpu in range(2)]
     calls = Calls(simulation)
     count(simulation, calls, 300_000, lambda text: None)
-    written = sum(simulation.kernel.percpu.read(cpu, PCPU_RING_HEAD) - head for cpu, head in enumerate(heads))
+    written = sum(parts_of(simulation).kernel.percpu.read(cpu, PCPU_RING_HEAD) - head for cpu, head in enumerate(heads))
     assert written > 2 * 1024, "the buffers have to go round for this to say anything"
     assert calls.lost == 0
     assert 0 <= written - sum(calls.by_site.values()) <= 2, "but for a record of each CPU that is under way"

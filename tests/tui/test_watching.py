@@ -11,7 +11,6 @@ from simkernel.events import Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.replay import Replay, Stages, replay
 from simkernel.hw.fetch import FetchModel
-from simkernel.sim.oops import read_oops
 from tests.explore.test_gallery import GALLERY
 from tests.explore.test_replay import NMI_TELLING, ODD, TELLING, broken
 from tui.commands.demo import watch
@@ -56,7 +55,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
             ahead
         )
         if played.simulation.outcome:
-            oops, seen = read_oops(played.simulation.kernel), read_oops(simulation.kernel)
+            oops, seen = played.simulation.oops, simulation.oops
             assert oops is not None and oops == seen and oops.text in "\n".join(said)
         assert not any("holds bash-201 back" in line for line in said)
         count += 1

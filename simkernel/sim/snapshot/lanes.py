@@ -16,6 +16,7 @@ from simkernel.hw.x86 import MAX_INSTRUCTION
 from simkernel.kernel import layout, tasks
 from simkernel.kernel.stacks import stack_of
 from simkernel.sim.narrate import instruction_sentence
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
 STACK_WORDS = 12
@@ -113,10 +114,10 @@ def task_name(machine: Machine, task: int) -> tuple[str, int]:
 
 def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
     """The lane of a CPU; what differs from `previous` is marked."""
-    machine, image, now = simulation.machine, simulation.image, simulation.cpu(cpu)
+    machine, image, now = parts_of(simulation).machine, simulation.image, simulation.cpu(cpu)
     registers = now.registers()
     rip = now.rip
-    task, pid = task_name(machine, simulation.kernel.percpu.read(cpu, layout.PCPU_CURRENT))
+    task, pid = task_name(machine, parts_of(simulation).kernel.percpu.read(cpu, layout.PCPU_CURRENT))
     function, offset = function_at(simulation, rip)
     first = next(iter(decoded(now.next_bytes, rip, 1)), None)
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
@@ -164,7 +165,7 @@ def _stack(simulation: Simulation, rsp: int, previous: Lane | None) -> tuple[Sta
         return ()
     count = min(STACK_WORDS, (stack.top - rsp) // 8)
     try:
-        data = simulation.machine.memory.read(rsp, 8 * count)
+        data = parts_of(simulation).machine.memory.read(rsp, 8 * count)
     except GuestError:
         return ()
     known = None if previous is None else {word.address: word.value for word in previous.stack}
@@ -173,7 +174,7 @@ def _stack(simulation: Simulation, rsp: int, previous: Lane | None) -> tuple[Sta
         value = int.from_bytes(data[8 * at : 8 * at + 8], "little")
         address = rsp + 8 * at
         changed = known is not None and known.get(address) != value
-        text = simulation.image.code_name(value) if simulation.machine.code.map.holds(value) else ""
+        text = simulation.image.code_name(value) if parts_of(simulation).machine.code.map.holds(value) else ""
         out.append(StackWord(address, value, text, changed))
     return tuple(out)
 
@@ -207,7 +208,7 @@ def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruc
     """Some lines before RIP, RIP's, and some after: the bytes that this CPU runs if nothing settles first."""
     if first is None:
         return ()
-    machine = simulation.machine
+    machine = parts_of(simulation).machine
     before: tuple[Instruction, ...] = ()
     if 0 < rip - start < _LONGEST_FUNCTION:
         before = decoded(machine.code.view_read(cpu, start, rip - start), start)
@@ -223,7 +224,7 @@ def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruc
 
 def _before(simulation: Simulation, code: tuple[CodeLine, ...], start: int) -> tuple[CodeLine, ...]:
     """The old instruction of each site of the batch under way that lies in these lines."""
-    batch = simulation.task.poke.state.batch
+    batch = parts_of(simulation).task.poke.state.batch
     if batch is None or not code:
         return ()
     first, end = np.searchsorted(batch.sites, np.array([code[0].address, code[-1].address + 1], dtype=np.uint64))

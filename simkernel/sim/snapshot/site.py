@@ -11,6 +11,7 @@ from simkernel.ftrace import records as rec
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel.layout import CACHE_LINE
 from simkernel.sentence import say
+from simkernel.sim.parts import parts_of
 from simkernel.sim.queries import SiteNow
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.lanes import decoded
@@ -151,7 +152,7 @@ def site_map(simulation: Simulation) -> SiteMap:
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites):
         return SiteMap(b"")
-    now = simulation.kernel.site_words.in_memory()
+    now = parts_of(simulation).kernel.site_words.in_memory()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
     for state, form in enumerate(rec.call_site(simulation.subsystem(FtraceCore).nop).forms):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lessons.scenarios import SCENARIOS
+from simkernel.sim.parts import parts_of
 from simkernel.sim.snapshot.plain import plain
 from tests.tui.app.screens import Hand, drive
 from tests.tui.app.test_screen import bytes_shown
@@ -103,9 +104,9 @@ async def by_hand(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.press("a")
     assert stepper.simulation.entries[stepper.simulation.position - 1].made
-    before = stepper.simulation.machine.cpus[1].rip
+    before = parts_of(stepper.simulation).machine.cpus[1].rip
     await hand.do("cpu-run", "1 3")
-    assert stepper.simulation.machine.cpus[1].rip != before
+    assert parts_of(stepper.simulation).machine.cpus[1].rip != before
     await hand.do("nmi", "0")
     assert "nmi" in stepper.snapshot.lanes[0].pending
     for name, wrong in (("cpu-read", "7"), ("cpu-settle", "0 4"), ("cpu-run", "x")):

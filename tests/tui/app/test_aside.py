@@ -7,6 +7,7 @@ from weakref import ref
 
 from simkernel.hw.cpu import Cpu
 from simkernel.sim.log import Entry
+from simkernel.sim.parts import parts_of
 from tests.tui.app.screens import Hand, drive
 from tui.app.aside import ACTIONS
 
@@ -25,7 +26,7 @@ def test_a_machine_that_is_gone_is_given_back() -> None:
 
     async def check(hand: Hand) -> None:
         for _ in range(3):
-            gone.append(ref(hand.app.stepper.simulation.machine.cpus[0]))
+            gone.append(ref(parts_of(hand.app.stepper.simulation).machine.cpus[0]))
             await hand.do("scenario", "naive")
             await hand.press("right")
         assert [one() for one in gone] == [None] * 3

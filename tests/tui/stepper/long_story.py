@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simkernel.schedule import Run
+from simkernel.sim.parts import parts_of
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 
@@ -21,5 +22,5 @@ def go_on(stepper: Stepper, events: int) -> None:
     simulation = stepper.simulation
     while simulation.logged < events:
         cpu = simulation.position % len(simulation.cpus)
-        simulation.step(Run(cpu, simulation.parts.limit(cpu)))
+        simulation.step(Run(cpu, parts_of(simulation).limit(cpu)))
     stepper.looked()

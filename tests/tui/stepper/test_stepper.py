@@ -78,7 +78,7 @@ def test_a_batch_of_other_sites_is_another_story() -> None:
     """Turning the tracer off changes the call in ftrace_caller, too: no stop of vfs_read."""
     stepper = Stepper.start("off")
     apply(stepper, "end")
-    while not stepper.simulation.task.idle:
+    while not stepper.simulation.patching.idle:
         assert stepper.forward()
     log = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     others = [event for event in log if isinstance(event, BatchStarted) and stepper.site not in event.sites]

@@ -25,6 +25,7 @@ from simkernel.protocol import INT3_2012, INT3_PROTOCOL, Variant
 from simkernel.schedule import Policy
 from simkernel.sim.callbacks import unreturned
 from simkernel.sim.narrate import sentence
+from simkernel.sim.parts import parts_of
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Mark, Story, story_of
@@ -226,7 +227,7 @@ def test_the_depth_on_the_stack_is_how_often_the_callback_was_entered() -> None:
     director = Director(simulation, site)
     director.play(scenario.moves[:1])
     passed: list[int] = []
-    simulation.machine.cpus[0].observe(passed.append, (site,))
+    parts_of(simulation).machine.cpus[0].observe(passed.append, (site,))
     director.play(scenario.moves[1:])
     assert simulation.outcome == "oops on CPU0"
     assert unreturned(simulation, 0, site) == len(passed) > 40
