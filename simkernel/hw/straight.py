@@ -100,8 +100,8 @@ class Straight:
             if at < len(offsets) and offsets[at] < high:
                 found.append(offsets[at])
         if self._active:
-            at = bisect_left(self._active, low)
-            if self._changing.around(span.address) is not None:
+            at, near = bisect_left(self._active, low), low - self._changing.longest
+            if at and self._active[at - 1] > near and self._changing.around(span.address) is not None:
                 found.append(low)
             elif at < len(self._active) and self._active[at] < high:
                 found.append(self._active[at])
