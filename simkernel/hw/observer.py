@@ -44,18 +44,23 @@ class Changing:
     Attributes:
         sizes: how many bytes each has, by the address where it begins.
         longest: the size of the longest; 0: there are none.
+        first, last: where the lowest and the highest begin.
     """
 
     sizes: Mapping[int, int] = field(default_factory=dict)
     longest: int = 0
+    first: int = 0
+    last: int = 0
 
     @classmethod
     def of(cls, sizes: Mapping[int, int]) -> Changing:
         """The instructions at these addresses."""
-        return cls(sizes, max(sizes.values(), default=0))
+        return cls(sizes, max(sizes.values()), min(sizes), max(sizes)) if sizes else cls()
 
     def around(self, address: int) -> int | None:
         """Where the instruction begins that an address lies in; None: in none of them."""
+        if not self.first <= address < self.last + self.longest:
+            return None  # nearly always
         for start in range(address, address - self.longest, -1):
             if self.sizes.get(start, 0) > address - start:
                 return start
