@@ -71,7 +71,10 @@ class Straight:
     def length(self, cpu: int, address: int, changing: Changing) -> int:
         """How many instructions a CPU may run in one go from `address`; at least 1.
 
-        Args: changing: the instructions that somebody is changing now.
+        Args:
+            cpu: whose view of the code.
+            address: where it begins.
+            changing: the instructions that somebody is changing now.
         """
         view = self._code.views[cpu]
         path = self._path(cpu, view, address)
@@ -132,7 +135,8 @@ class Straight:
     def _in_a_row(self, cpu: int, address: int, most: int) -> tuple[list[int], bytes, Branch | None]:
         """Instructions that lie one behind the other, up to a branch.
 
-        Returns: their sizes, their bytes and those of what ended them, and the branch's kind where that is the last.
+        Returns:
+            Their sizes, their bytes and those of what ended them, and the branch's kind where that is the last.
         """
         sizes, taken, room = list[int](), b"", self._code.map.room(address)
         while True:

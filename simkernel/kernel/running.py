@@ -87,7 +87,6 @@ class RunningKernel:
             memory: guest data, loaded.
             code: memory's code and each CPU's view of it, loaded.
             cpus: at the kernel's entry.
-            straight: how many instructions may run in one go from an address.
             tick_period: of each CPU's timer, in instructions of the machine's clock; 0: it has none.
         """
         self.image, self.abi = image, abi
