@@ -20,4 +20,5 @@ class KernelLog:
             texts: without time and newline.
             now: nanoseconds since power-on.
         """
-        self.lines = (*self.lines, *((now, text) for text in texts))
+        if texts:  # there are none of most actions, and all lines so far would be copied
+            self.lines += tuple((now, text) for text in texts)
