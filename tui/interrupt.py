@@ -37,6 +37,7 @@ class _Taken:
     """The signal that came last, and who hears of one in place of an exception."""
 
     signal = int(signal.SIGINT)
+    coming = False  # it comes again in a moment
     listener: Callable[[int], None] | None = None
 
 
@@ -93,7 +94,15 @@ def raise_again(lost: UnraisableHookArgs) -> None:
 
 
 def _come_again() -> None:
-    threading.Timer(AGAIN, _thread.interrupt_main, (_Taken.signal,)).start()
+    """Once, however often the signal comes meanwhile: a second one may come while the first one's timer is made."""
+    if not _Taken.coming:
+        _Taken.coming = True
+        threading.Timer(AGAIN, _comes).start()
+
+
+def _comes() -> None:
+    _Taken.coming = False
+    _thread.interrupt_main(signal.Signals(_Taken.signal))
 
 
 def mute_what_it_broke() -> None:
