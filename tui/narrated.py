@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TURNS = 400  # choices of 2,000 instructions, within which a CPU comes by if the function is called at all
 
+SHOWN = 40  # lines of the trace at most
+
 
 @dataclass
 class Narrator:
@@ -165,7 +167,7 @@ class Narrator:
         return next((one for one in self.simulation.patching.protocol.phases if one.name == name), None)
 
 
-def trace_tail(simulation: Simulation, least: int = 8, most: int = 40) -> list[str]:
+def trace_tail(simulation: Simulation, least: int = 8, most: int = SHOWN) -> list[str]:
     """The last lines of the file `trace`: so many that two CPUs are among them, where two wrote any."""
     from simkernel.ftrace.core import FtraceCore
     from simkernel.ftrace.files import view_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simkernel.errors import GuestError, LearnerError
-from tui.narrated import Narrator, trace_tail
+from tui.narrated import SHOWN, Narrator, trace_tail
 from tui.options import KERNEL, MACHINE, MAX_INSTRUCTIONS, Options, takes_options
 from tui.output import emit_json, progress
 from tui.session import CLOSE, boot, check_alive, image_of, run
@@ -162,16 +162,16 @@ def telling_phase(protocol: Protocol) -> str:
 
 
 def traced_on_two(simulation: Simulation) -> bool:
-    """Run until two CPUs (or the only one) have written a trace record; True where they have."""
+    """Run until two CPUs (or the only one) are in what is shown of the trace; True where they are."""
     from simkernel.events import TraceWritten
 
-    wanted, writers = min(2, simulation.options.cpus), {record.cpu for record in simulation.records()}
+    wanted = min(2, simulation.options.cpus)
+    looked: TraceWritten | None = None
 
     def there(now: Simulation) -> bool:
-        last = now.last_event(TraceWritten)
-        if last is not None:
-            writers.add(last.cpu)
-        return len(writers) >= wanted
+        nonlocal looked
+        before, looked = looked, now.last_event(TraceWritten)
+        return looked is not before and len({record.cpu for record in now.records(SHOWN)}) >= wanted
 
     return simulation.run_until(there, TRACED_INSTRUCTIONS)
 
