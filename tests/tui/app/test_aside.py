@@ -5,11 +5,18 @@ from __future__ import annotations
 import gc
 from weakref import ref
 
+import pytest
+
 from simkernel.hw.cpu import Cpu
 from simkernel.sim.log import Entry
 from simkernel.sim.parts import parts_of
 from tests.tui.app.screens import Hand, drive
 from tui.app.aside import ACTIONS
+
+
+@pytest.fixture
+def lent() -> None:
+    """No scenario is lent here: who lends one keeps it."""
 
 
 def test_the_collector_does_not_visit_history() -> None:

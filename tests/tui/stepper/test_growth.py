@@ -41,8 +41,8 @@ class Counting(list[Any]):
 def looked_at(app: SimkernelApp, action: str) -> int:
     """How many events and stops an action and its picture look at."""
     counted: list[Counting] = []
-    heard = app.stepper.heard()
-    for owner, name in ((app.stepper.simulation, "_events"), (heard, "_stops"), (heard, "_begun")):
+    heard, held = app.stepper.heard(), app.stepper.simulation._history.log.window.events
+    for owner, name in ((held, "items"), (heard, "_stops"), (heard, "_begun")):
         counted.append(Counting(getattr(owner, name)))
         setattr(owner, name, counted[-1])
     app.show(apply(app.stepper, action))
