@@ -107,5 +107,7 @@ def _comes() -> None:
 
 def mute_what_it_broke() -> None:
     """After the signal: what was half made when it came complains as it is thrown away; nobody needs to read that."""
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)  # else Python's end gives them back to the system, which kills
     if sys.unraisablehook is raise_again:
         sys.unraisablehook = lambda _: None
