@@ -17,6 +17,7 @@ from simkernel.hw.x86 import VECTOR_BP, VECTOR_DF, VECTOR_GP, VECTOR_PF
 
 ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
+_TYPE_SHIFT = 40  # in a gate's first word
 _WORDS = Struct("<2Q")
 _FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
 _PUSH_FAULT, _AFTER_PF = (VECTOR_PF, 2), (VECTOR_DF, 0)  # vector, error code: a write, not present
@@ -40,6 +41,12 @@ def read_gate(memory: GuestMemory, cpu: Cpu, vector: int) -> Gate | None:
     return _gate(memory.read(base + vector * 16, 16))
 
 
+def set_gate_type(memory: GuestMemory, cpu: Cpu, vector: int, type_: int) -> None:
+    """Give the guest's gate for a vector another type; it stays what it is else."""
+    at = cpu.idt()[0] + vector * 16
+    memory.write_u64(at, memory.read_u64(at) & ~(0xF << _TYPE_SHIFT) | type_ << _TYPE_SHIFT)
+
+
 @lru_cache(maxsize=256)
 def _gate(words: bytes) -> Gate | None:
     """The gate that 16 bytes of an IDT are; the same bytes are the same."""
@@ -47,7 +54,7 @@ def _gate(words: bytes) -> Gate | None:
     if not low >> 47 & 1:
         return None
     handler = low & 0xFFFF | low >> 32 & 0xFFFF0000 | (high & 0xFFFF_FFFF) << 32
-    return Gate(handler, low >> 40 & 0xF, low >> 32 & 7, low >> 45 & 3)
+    return Gate(handler, low >> _TYPE_SHIFT & 0xF, low >> 32 & 7, low >> 45 & 3)
 
 
 def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tuple[int, int] | None:

@@ -223,8 +223,8 @@ class Machine:
             vector = self.deliverable(cpu)
             if vector is not None:
                 events, reason = self.interrupts.take(cpu, vector, state, self.clock)
-                self.halt_reason = self.halt_reason or reason
-            if self.interrupts.waits(cpu, state, self.clock):
+                self.halt(reason)
+            if choice.n > 1 and self.interrupts.waits(cpu, state, self.clock):
                 choice = Run(cpu, min(choice.n, self.limit(cpu)))
         data = self.next_bytes(cpu) if choice.n == 1 else b""
         self.open = OpenRun(choice, 0, self.halted(cpu), self.cpus[cpu].rip, data)

@@ -28,7 +28,7 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
-from simkernel.hw.exceptions import TRAP_GATE
+from simkernel.hw.exceptions import TRAP_GATE, read_gate, set_gate_type
 from simkernel.hw.fetch import Offsets
 from simkernel.hw.x86 import VECTOR_BP
 from simkernel.kernel import layout
@@ -225,10 +225,10 @@ class TextPoke:
         wanted = TRAP_GATE if self.protocol.gate == "trap" else own
         if wanted is None or (wanted == TRAP_GATE and own is not None):
             return
-        address = self.machine.cpus[0].idt()[0] + 16 * VECTOR_BP
-        word = self.machine.memory.read_u64(address)
-        self.machine.memory.write_u64(address, word & ~(0xF << 40) | wanted << 40)
-        self.state = self.state._replace(guest_gate=None if own is not None else word >> 40 & 0xF)
+        memory, cpu = self.machine.memory, self.machine.cpus[0]
+        gate = read_gate(memory, cpu, VECTOR_BP)
+        set_gate_type(memory, cpu, VECTOR_BP, wanted)
+        self.state = self.state._replace(guest_gate=None if own is not None or gate is None else gate.type)
 
     def _places(self, batch: Batch) -> Offsets:
         """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site what follows it."""
