@@ -55,6 +55,17 @@ def _flags_of(number: Any) -> Any:
     return layout.REC_VALID | (number // layout.RING_ENTRIES & LAP_BITS) << LAP_SHIFT
 
 
+def _slot_at(cpu: int, number: int) -> int:
+    """The address of the slot in which a CPU's record of that number lies."""
+    return layout.RING_BASE + cpu * layout.RING_STRIDE + number % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE
+
+
+def _flags(memory: Memory, slot: int, number: int) -> int | None:
+    """The flags word of record `number` in its slot; None where that is not written yet."""
+    flags = memory.read_u32(slot + layout.REC_FLAGS)
+    return flags if flags & ~BITS == _flags_of(number) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Ring:
     """The numbers of one CPU's buffer: records reserved ever, consumed, and lost."""
@@ -90,11 +101,8 @@ class Ring:
 
     def under_way(self, memory: Memory) -> bool:
         """True where a record is reserved and not yet written."""
-        base = layout.RING_BASE + self.cpu * layout.RING_STRIDE + layout.REC_FLAGS
-        return any(
-            memory.read_u32(base + number % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE) & ~BITS != _flags_of(number)
-            for number in range(self.first, self.head)
-        )
+        numbers = range(self.first, self.head)
+        return any(_flags(memory, _slot_at(self.cpu, number), number) is None for number in numbers)
 
     def records(self, memory: Memory) -> list[Record]:
         """The written records, oldest first."""
@@ -131,9 +139,9 @@ def finished(memory: Memory, cpu: int, first: int, head: int) -> list[Record]:
     """
     found: list[Record] = []
     for number in range(max(first, head - layout.RING_ENTRIES), head):
-        at = layout.RING_BASE + cpu * layout.RING_STRIDE + number % layout.RING_ENTRIES * layout.RING_ENTRY_SIZE
-        flags = memory.read_u32(at + layout.REC_FLAGS)
-        if flags & ~BITS != _flags_of(number):
+        at = _slot_at(cpu, number)
+        flags = _flags(memory, at, number)
+        if flags is None:
             break
         kind = type_of(flags >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK)
         data = memory.read(at, layout.RING_ENTRY_SIZE)
