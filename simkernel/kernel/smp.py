@@ -6,6 +6,8 @@ notices the answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simkernel.events import Event, Parked, SyncAnswered
 from simkernel.hw.machine import Machine
 from simkernel.hw.observer import Observer
@@ -23,7 +25,7 @@ class Smp(Observer):
         self._machine, self._percpu, self._abi = machine, percpu, abi
         self._cpus = range(len(machine.cpus))
         self._csd, self._stop = abi.words.csd, abi.words.stop
-        self._asked: Asked = ((False,) * len(self._cpus),) * 2  # to sync, to park: not answered yet
+        self._to_sync, self._to_park = ([False] * len(self._cpus) for _ in range(2))  # asked, and not answered yet
 
     # --- on_each_cpu(do_sync_core) -----------------------------------------------------------------------------
 
@@ -35,8 +37,7 @@ class Smp(Observer):
 
     def ask_sync(self, cpu: int) -> None:
         """Send the IPI of do_sync_core; its answer is noticed when the guest clears the word."""
-        sync, park = self._asked
-        self._asked = (*sync[:cpu], True, *sync[cpu + 1 :]), park
+        self._to_sync[cpu] = True
         self._machine.send_ipi(cpu)
 
     def not_synced(self) -> tuple[int, ...]:
@@ -55,8 +56,7 @@ class Smp(Observer):
 
     def ask_park(self, cpu: int) -> None:
         """Send the IPI of stop_machine; the CPU is parked when the guest says so in its word."""
-        sync, park = self._asked
-        self._asked = sync, (*park[:cpu], True, *park[cpu + 1 :])
+        self._to_park[cpu] = True
         self._machine.send_ipi(cpu)
 
     def unpark_all(self, serialize: bool) -> None:
@@ -84,34 +84,29 @@ class Smp(Observer):
 
     def asked(self, cpu: int) -> bool:
         """True where a CPU was asked to sync or to park, and has not answered."""
-        sync, park = self._asked
-        return sync[cpu] or park[cpu]
+        return self._to_sync[cpu] or self._to_park[cpu]
 
     # --- the observer ------------------------------------------------------------------------------------------
 
     def closed(self, run: OpenRun) -> list[Event]:
         """The CPU's answers."""
-        cpu = run.choice.cpu
-        sync, park = self._asked
-        events: list[Event] = []
-        if sync[cpu] and self._percpu.areas[cpu][self._csd >> 3] == 0:
-            sync = (*sync[:cpu], False, *sync[cpu + 1 :])
-            events.append(SyncAnswered(cpu=cpu, waiting_for=_those(sync)))
-        if park[cpu] and self._stop is not None and self._percpu.areas[cpu][self._stop >> 3] == PARKED:
-            park = (*park[:cpu], False, *park[cpu + 1 :])
-            events.append(Parked(cpu=cpu, waiting_for=_those(park)))
-        if events:
-            self._asked = sync, park
+        cpu, events = run.choice.cpu, list[Event]()
+        if self._to_sync[cpu] and self._percpu.areas[cpu][self._csd >> 3] == 0:
+            self._to_sync[cpu] = False
+            events.append(SyncAnswered(cpu=cpu, waiting_for=_those(self._to_sync)))
+        if self._to_park[cpu] and self._stop is not None and self._percpu.areas[cpu][self._stop >> 3] == PARKED:
+            self._to_park[cpu] = False
+            events.append(Parked(cpu=cpu, waiting_for=_those(self._to_park)))
         return events
 
     def state(self) -> Asked:
         """Who was asked to sync, and to park, and has not answered."""
-        return self._asked
+        return tuple(self._to_sync), tuple(self._to_park)
 
     def restore(self, state: Asked) -> None:
         """Put such a state back."""
-        self._asked = state
+        self._to_sync, self._to_park = map(list, state)
 
 
-def _those(asked: tuple[bool, ...]) -> tuple[int, ...]:
+def _those(asked: Sequence[bool]) -> tuple[int, ...]:
     return tuple([cpu for cpu, waiting in enumerate(asked) if waiting])
