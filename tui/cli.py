@@ -16,7 +16,7 @@ import click
 from simkernel import __version__, room
 from simkernel.errors import GuestError, LearnerError, nearest
 from tui import globs, streams
-from tui.interrupt import exit_code, mute_what_it_broke, raise_on_signals
+from tui.interrupt import end_in_peace, exit_code, raise_on_signals
 from tui.options import takes_screen
 from tui.streams import StreamError, say
 
@@ -102,7 +102,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             say(f"`{error.ctx.command_path} --help` says more.")
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        mute_what_it_broke()
+        end_in_peace()
         say("interrupted")
         return exit_code()
     except StreamError as error:
@@ -139,6 +139,7 @@ def main() -> None:
     try:
         code = run()
     except KeyboardInterrupt:  # once more, while it is said of the first that it came
+        end_in_peace()
         code = exit_code()
     sys.stderr.flush()
     os._exit(code)

@@ -36,8 +36,9 @@ class Ended(KeyboardInterrupt):
 class _Taken:
     """The signal that came last, and who hears of one in place of an exception."""
 
-    signal = int(signal.SIGINT)
+    signal = signal.SIGINT
     coming = False  # it comes again in a moment
+    ends = False  # the program ends because of it
     listener: Callable[[int], None] | None = None
 
 
@@ -46,6 +47,7 @@ def raise_on_signals() -> None:
 
     A SIGHUP or SIGTERM that this process ignores stays ignored: nohup(1) wants it so.
     """
+    _Taken.ends = False
     sys.unraisablehook = raise_again
     for one in SIGNALS:
         if one == signal.SIGINT or signal.getsignal(one) is not signal.SIG_IGN:
@@ -73,7 +75,9 @@ def told_of_signals(listener: Callable[[int], None]) -> Iterator[None]:
 def take(number: int, frame: FrameType | None) -> None:
     """The handler. In a callback of the engine (its binding's code is on the stack), and in the hook below on a machine
     too busy to leave it in time, the signal comes again later."""
-    _Taken.signal = number
+    if _Taken.ends:
+        return
+    _Taken.signal = signal.Signals(number)
     if _Taken.listener is not None:
         _Taken.listener(exit_code())
         return
@@ -102,12 +106,15 @@ def _come_again() -> None:
 
 def _comes() -> None:
     _Taken.coming = False
-    _thread.interrupt_main(signal.Signals(_Taken.signal))
+    _thread.interrupt_main(_Taken.signal)
 
 
-def mute_what_it_broke() -> None:
-    """After the signal: what was half made when it came complains as it is thrown away; nobody needs to read that."""
-    for one in SIGNALS:
-        signal.signal(one, signal.SIG_IGN)  # else Python's end gives them back to the system, which kills
+def end_in_peace() -> None:
+    """The program ends because of the signal: nothing more may come between.
+
+    More signals do nothing: one that nobody catches ends Python with the signal itself, not with our exit code. And
+    what was half made when the signal came complains as it is thrown away, which nobody needs to read.
+    """
+    _Taken.ends = True
     if sys.unraisablehook is raise_again:
         sys.unraisablehook = lambda _: None

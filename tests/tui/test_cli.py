@@ -161,7 +161,7 @@ def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
     program = tmp_path / "busy.py"
     program.write_text(
         "import signal, time\n"
-        "from tui.interrupt import raise_on_signals, mute_what_it_broke\n"
+        "from tui.interrupt import raise_on_signals, end_in_peace\n"
         "class Busy:\n"
         "    def __del__(self):\n"
         "        signal.raise_signal(signal.SIGINT)\n"
@@ -171,7 +171,7 @@ def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
         "    time.sleep(5)\n"
         "except KeyboardInterrupt:\n"
         "    print('seen')\n"
-        "    mute_what_it_broke()\n"
+        "    end_in_peace()\n"
         "class Broken:\n"
         "    def __del__(self):\n"
         "        raise AttributeError('half made')\n"
