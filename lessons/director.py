@@ -13,7 +13,7 @@ from lessons.stops import is_at
 from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
-from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.simulation import Simulation
 
 PATIENCE = 60_000  # choices for one move
@@ -52,7 +52,7 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
-class Settles:
+class Resolves:
     """A CPU's uncertain byte of the site becomes certain, by one store."""
 
     cpu: int
@@ -66,7 +66,7 @@ class Interrupts:
     cpu: int
 
 
-Move = Acts | Through | Goes | Reads | Settles | Interrupts
+Move = Acts | Through | Goes | Reads | Resolves | Interrupts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,12 @@ class Director:
         self._site = site
 
     def play(self, moves: Sequence[Move]) -> None:
-        """Make these moves, in order; an outcome ends them.
+        """Make these moves, in order; a halt ends them.
 
         Raises: GuestError where one of them does not come about.
         """
         for move in moves:
-            if self._simulation.outcome:
+            if self._simulation.halt_reason:
                 return
             match move:
                 case Acts():
@@ -102,14 +102,14 @@ class Director:
                     self._go(cpu, until)
                 case Reads(cpu=cpu, count=count):
                     self._simulation.step(Read(cpu, count))
-                case Settles(cpu=cpu, byte=byte):
-                    self._simulation.step(Settle(cpu, self._site + byte))
+                case Resolves(cpu=cpu, byte=byte):
+                    self._simulation.step(Resolve(cpu, self._site + byte))
                 case Interrupts(cpu=cpu):
                     self._simulation.step(Nmi(cpu))
 
     def _act(self) -> None:
         patching = self._simulation.patching
-        while (waits := patching.waits_for) and not self._simulation.outcome:
+        while (waits := patching.waits_for) and not self._simulation.halt_reason:
             self._until(waits[0], lambda events: waits[0] not in patching.waits_for, "an answer")
         if not patching.ready:
             raise GuestError("the patching task waits, and for no CPU that could answer")
@@ -118,7 +118,7 @@ class Director:
     def _through(self, phase: str) -> None:
         simulation = self._simulation
         begun = simulation.patching.busy
-        while not simulation.outcome:
+        while not simulation.halt_reason:
             now = simulation.patching.phase_name
             begun = begun or now != ""
             if begun and phase == now:
@@ -136,12 +136,12 @@ class Director:
         """A CPU runs until it is so, after some instruction; the others go on beside it."""
         simulation = self._simulation
         for _ in range(PATIENCE):
-            if there(self._run(cpu)) or simulation.outcome:
+            if there(self._run(cpu)) or simulation.halt_reason:
                 return
             for other in simulation.cpus:
-                if other != cpu and self._may_go_on(other) and not simulation.outcome:
+                if other != cpu and self._may_go_on(other) and not simulation.halt_reason:
                     self._run(other)
-            if simulation.outcome:
+            if simulation.halt_reason:
                 return
         raise GuestError(f"CPU{cpu} does not come to {what}")
 
@@ -168,7 +168,7 @@ def come_near(simulation: Simulation, address: int, cpu: int, instructions: int 
     Returns: how many of these come before it; None, and nothing has moved, where the CPU does not come there.
     """
     start, end = simulation.position, simulation.clock + instructions
-    while simulation.clock < end and not simulation.outcome:
+    while simulation.clock < end and not simulation.halt_reason:
         here = simulation.position
         passed = simulation.step_through(Run(cpu, QUANTUM))
         if address in passed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, come_near
+from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
 from lessons.scenarios import SCENARIOS, NeverEnds, Scenario, begin
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
@@ -61,20 +61,20 @@ INSTANT, PIECES, LINE, BYTE = FetchModel
 DIRECTED: dict[str, dict[tuple[FetchModel, ...], tuple[Move, ...]]] = {
     "write int3": {
         (INSTANT, PIECES): (Through("sync 2"), *DEATH),
-        (LINE,): (Through("sync 2"), Settles(1, 4), *DEATH),
-        (BYTE,): (Through("sync 2"), Settles(1, 1), *DEATH),
+        (LINE,): (Through("sync 2"), Resolves(1, 4), *DEATH),
+        (BYTE,): (Through("sync 2"), Resolves(1, 1), *DEATH),
     },
     "sync 1": {
         (PIECES,): (Through("write int3"), Reads(1, 1), Through("sync 2"), *DEATH),
-        (BYTE,): (Through("sync 2"), Settles(1, 1), *DEATH),
+        (BYTE,): (Through("sync 2"), Resolves(1, 1), *DEATH),
     },
     "write tail": {
         (INSTANT, PIECES): (Through("sync 3"), *DEATH),
-        (LINE, BYTE): (Through("write head"), Goes(1, None), Through("sync 3"), Settles(1, 0), *DEATH),
+        (LINE, BYTE): (Through("write head"), Goes(1, None), Through("sync 3"), Resolves(1, 0), *DEATH),
     },
     "sync 2": {
-        (LINE,): (Through("write tail"), Goes(1, None), Through("sync 3"), Settles(1, 0), Settles(1, 0), *DEATH),
-        (BYTE,): (Through("write tail"), Goes(1, None), Through("sync 3"), Settles(1, 0), *DEATH),
+        (LINE,): (Through("write tail"), Goes(1, None), Through("sync 3"), Resolves(1, 0), Resolves(1, 0), *DEATH),
+        (BYTE,): (Through("write tail"), Goes(1, None), Through("sync 3"), Resolves(1, 0), *DEATH),
     },
     "park": {
         (PIECES,): (Through("write"), Interrupts(1), Goes(1, None), Reads(1, 2), Acts(), *DEATH),
@@ -138,7 +138,7 @@ def _dies(simulation: Simulation, seed: int) -> bool:
         left -= 1
         choice, state = simulation.draw(schedule, state)
         simulation.step(choice)
-        if simulation.outcome:
+        if simulation.halt_reason:
             return True
         if simulation.patching.busy:
             begun = True
@@ -175,7 +175,7 @@ def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failu
         Director(simulation, site).play(moves)
     except GuestError:
         return None
-    return Failure(simulation, start, _what_died(simulation, site, 0)) if simulation.outcome else None
+    return Failure(simulation, start, _what_died(simulation, site, 0)) if simulation.halt_reason else None
 
 
 def failing_models(scenario: Scenario, phase: str) -> tuple[FetchModel, ...]:

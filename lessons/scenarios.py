@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Settles, Through, approach
+from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, approach
 from lessons.stops import News
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import (
@@ -26,7 +26,7 @@ from simkernel.events import (
     Parked,
     PieceRead,
     PlanEnded,
-    Settled,
+    Resolved,
     SiteRan,
     SiteStored,
     TraceWritten,
@@ -120,7 +120,7 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     for command in scenario.before:
         simulation.do(command)
     told("getting ready")
-    simulation.settle_down(BOUND)
+    simulation.run_until_idle(BOUND)
     if booted != variant:  # what was traced before was traced well
         simulation.do(UseProtocol(variant))
     for command in scenario.commands:
@@ -139,7 +139,7 @@ def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]
     """To just before the batch with the site is published; `told` hears now and then how much has run."""
     end, due = simulation.clock + BOUND, simulation.clock
     patching, phase, since = simulation.patching, None, simulation.clock
-    while simulation.clock < end and not simulation.outcome and not patching.idle:
+    while simulation.clock < end and not simulation.halt_reason and not patching.idle:
         if simulation.clock >= due:
             due = simulation.clock + TOLD
             told(f"getting ready: {simulation.clock:,} instructions")
@@ -152,7 +152,9 @@ def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)
                 return
-    raise GuestError(f"no batch came to {simulation.image.symbolize(site)}: {simulation.outcome or 'nothing to do'}")
+    raise GuestError(
+        f"no batch came to {simulation.image.symbolize(site)}: {simulation.halt_reason or 'nothing to do'}"
+    )
 
 
 class Ending:
@@ -260,10 +262,10 @@ SCENARIOS: dict[str, Scenario] = {
             options=Options(act_odds=96, model=FetchModel.LINE),
             near=(Near(1), Near(0)),
             moves=(
-                Through("sync 1"), Settles(0, 0), Goes(1, SiteRan),
-                Through("sync 2"), Settles(1, 1), Settles(0, 4), Through(""),
+                Through("sync 1"), Resolves(0, 0), Goes(1, SiteRan),
+                Through("sync 2"), Resolves(1, 1), Resolves(0, 4), Through(""),
             ),
-            shows=(Settled, SiteRan, Settled, Settled),
+            shows=(Resolved, SiteRan, Resolved, Resolved),
             stops=21,
         ),
         Scenario(

@@ -315,8 +315,8 @@ class PieceRead(InstructionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled(InstructionEvent):
-    """Models `line` and `byte`: an unsettled cell of code now is, for this CPU, what a later store made it."""
+class Resolved(InstructionEvent):
+    """Models `line` and `byte`: an pending cell of code now is, for this CPU, what a later store made it."""
 
     stop: ClassVar[bool] = True
     old: bytes
@@ -325,7 +325,7 @@ class Settled(InstructionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serialized(CpuEvent):
-    """A CPU retired a serializing instruction (IRET, CPUID); `count` bytes of code were unsettled for it till then."""
+    """A CPU retired a serializing instruction (IRET, CPUID); `count` bytes of code were pending for it till then."""
 
     count: int
 

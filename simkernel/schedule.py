@@ -32,8 +32,8 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
-    """The oldest unsettled store to the cell at `address` becomes what CPU `cpu` runs; `None`: all, everywhere."""
+class Resolve:
+    """The oldest pending store to the cell at `address` becomes what CPU `cpu` runs; `None`: all, everywhere."""
 
     cpu: int
     address: int | None = None
@@ -53,11 +53,11 @@ class Nmi:
     cpu: int
 
 
-Choice = Run | Read | Settle | Act | Nmi
+Choice = Run | Read | Resolve | Act | Nmi
 
 
 class Policy(Enum):
-    """How a run settles pending bytes: at once, not before it must, or as the seed decides."""
+    """How a run resolves pending bytes: at once, not before it must, or as the seed decides."""
 
     EARLY = "early"
     LATE = "late"
@@ -88,8 +88,8 @@ class Candidates(Protocol):
         """True from the first to the last action of a batch."""
         ...
 
-    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
-        """Addresses of the unsettled cells under the CPU's next instruction, ascending."""
+    def pending_at_rip(self, cpu: int) -> Sequence[int]:
+        """Addresses of the pending cells under the CPU's next instruction, ascending."""
         ...
 
     def readable(self, cpu: int) -> int:
@@ -111,7 +111,7 @@ class ScheduleState(NamedTuple):
 
     random: int
     turn: int = 0
-    pending: tuple[Choice, ...] = ()
+    queued: tuple[Choice, ...] = ()
 
 
 class Schedule(Protocol):
@@ -135,8 +135,8 @@ class RoundRobin:
 
     def choose(self, state: ScheduleState, candidates: Candidates) -> tuple[Choice, ScheduleState]:
         """The choice of the one whose turn it is."""
-        if state.pending:
-            return state.pending[0], state._replace(pending=state.pending[1:])
+        if state.queued:
+            return state.queued[0], state._replace(queued=state.queued[1:])
         cpus = candidates.cpus
         count = len(cpus)
         for turn in range(state.turn, state.turn + count + 1):
@@ -170,8 +170,8 @@ class Seeded:
 
     def choose(self, state: ScheduleState, candidates: Candidates) -> tuple[Choice, ScheduleState]:
         """A choice drawn from the random state."""
-        if state.pending:
-            return state.pending[0], state._replace(pending=state.pending[1:])
+        if state.queued:
+            return state.queued[0], state._replace(queued=state.queued[1:])
         bits, random = draw(state.random)
         state = state._replace(random=random)
         count = len(candidates.cpus)
@@ -193,22 +193,22 @@ class Seeded:
 def run_choice(
     candidates: Candidates, cpu: int, quantum: int, policy: Policy, state: ScheduleState, read_odds: int
 ) -> tuple[Choice, ScheduleState]:
-    """CPU `cpu` moves: what it settles or reads first, by the policy, then at most `quantum` instructions."""
+    """CPU `cpu` moves: what it resolves or reads first, by the policy, then at most `quantum` instructions."""
     n = min(quantum, candidates.limit(cpu)) if quantum > 1 else 1
     choices: list[Choice] = []
     random = state.random
-    cells = candidates.unsettled_at_rip(cpu) if policy is not Policy.LATE else ()
+    cells = candidates.pending_at_rip(cpu) if policy is not Policy.LATE else ()
     if not cells and not read_odds:
         return Run(cpu, n), state
     if cells and policy is Policy.EARLY:
-        choices.append(Settle(cpu))
+        choices.append(Resolve(cpu))
     else:
         for cell in cells:
             bits, random = draw(random)
-            choices.extend([Settle(cpu, cell)] * (bits & 1))
+            choices.extend([Resolve(cpu, cell)] * (bits & 1))
     if read_odds and policy is Policy.SEEDED and (left := candidates.readable(cpu)):
         bits, random = draw(random)
         if bits & 0xFF < read_odds:
             return Read(cpu, 1 + (bits >> 8) % left), state._replace(random=random)
     choices.append(Run(cpu, n))
-    return choices[0], state._replace(random=random, pending=tuple(choices[1:]))
+    return choices[0], state._replace(random=random, queued=tuple(choices[1:]))

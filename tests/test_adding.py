@@ -100,7 +100,7 @@ print(tracefs.read(root, "available_tracers"), end="")
 for file, text in (("set_ftrace_filter", "vfs_read"), ("current_tracer", "stack")):
     for command in tracefs.echo(root, file, text).commands:
         simulation.do(command)
-assert simulation.settle_down()
+assert simulation.run_until_idle()
 simulation.run(20_000)
 print(simulation.last_event(simkernel.events.TraceWritten).type)
 print(tracefs.read(root, "trace").splitlines()[-1])
@@ -113,7 +113,7 @@ simulation = Simulation.boot(Options(patch_quantum=40), image)
 site, root = image.address("key_inside"), control_files(simulation)
 for on in (True, False):
     simulation.do(Flip("key_inside", on))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     print(simulation.read(site, 2).hex(" "), tracefs.read(root, "switches").split())
     say(simulation, Flipped)
 simulation.run(20_000)

@@ -60,7 +60,7 @@ def test_the_list_function_has_linuxs_two_names_and_is_printed_by_the_first() ->
     simulation = Simulation.boot(image=image)
     for name in ("one", "two"):
         simulation.do(RegisterOps(name, "ftrace_ops_count", filter="vfs_read"))
-    simulation.settle_down()
+    simulation.run_until_idle()
     assert f"->{LIST_FUNC}+0x0/0x" in tracefs.read(control_files(simulation), "enabled_functions")
     symbols = tracefs.read(control_files(simulation), "kallsyms").splitlines()
     found = [line.split()[2] for line in symbols if f"{address:x}" in line]

@@ -39,7 +39,7 @@ def seen() -> set[tuple[str, str]]:
     """(caller, callee) of each record of a trace of all functions: calls through pointers are in it too."""
     simulation = Simulation.boot(Options(cpus=2, seed=1, patch_quantum=200))
     simulation.do(SetTracer("function"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     pairs = set()
     for _ in range(100):
         simulation.run(20_000)

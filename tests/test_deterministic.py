@@ -48,7 +48,7 @@ def carried_out(options: Options, entries: int, go_on: str, seed: int = 0) -> tu
     for command in COMMANDS:
         simulation.do(command)
     end = simulation.position + entries
-    while simulation.position < end and not simulation.outcome:
+    while simulation.position < end and not simulation.halt_reason:
         if go_on == "pieces":
             simulation.step_instruction(n=rng.choice((1, 1, 2, 5, 40, 700)))
         else:

@@ -34,7 +34,7 @@ def test_it_boots_and_works_untraced_traced_and_untraced_again(ibt: bool) -> Non
     simulation = Simulation.boot(Options(cpus=2, kernel=str(HELLO), ibt=ibt, patch_quantum=64))
     for tracer in ("nop", "function", "nop"):
         simulation.do(SetTracer(tracer))
-        assert simulation.settle_down()
+        assert simulation.run_until_idle()
         before = word(simulation, "hello_count")
         simulation.run(50_000)
         assert word(simulation, "hello_count") > before + 20

@@ -125,6 +125,6 @@ def test_a_failed_operation_leaves_whole_sites_and_a_report(script: Script) -> N
         simulation.run(10_000)
         broken = [verdict for verdict in verdicts(simulation) if not verdict.holds]
         assert not broken, f"operation {at}: {broken}"
-        assert not simulation.outcome
+        assert not simulation.halt_reason
         with pytest.raises(LearnerError, match="ftrace"):
             simulation.do(SetFilter("filter", "vfs_read"))

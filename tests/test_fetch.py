@@ -38,13 +38,13 @@ class Queues:
                 else:
                     queue.setdefault(cell, []).append(part)
 
-    def settle(self, cpu: int, offset: int) -> None:
+    def resolve(self, cpu: int, offset: int) -> None:
         waiting = self.queues[cpu].get(offset >> (self.shift or 0))
         if self.shift is not None and waiting:
             for at, value in waiting.pop(0).items():
                 self.views[cpu][at] = value
 
-    def settle_all(self, cpu: int) -> set[int]:
+    def resolve_all(self, cpu: int) -> set[int]:
         """Returns the offsets of the bytes that had a store waiting."""
         open_bytes = {at for waiting in self.queues[cpu].values() for part in waiting for at in part}
         for waiting in self.queues[cpu].values():
@@ -69,11 +69,11 @@ def new_code(model: FetchModel, cpus: int) -> CodeMemory:
 
 OFFSETS = st.integers(0x38, 0x48)
 STORE = st.tuples(st.just("store"), OFFSETS, st.binary(min_size=1, max_size=5))
-SETTLE = st.tuples(st.just("settle"), st.integers(0, 1), OFFSETS)
+RESOLVE = st.tuples(st.just("resolve"), st.integers(0, 1), OFFSETS)
 SERIALIZE = st.tuples(st.just("serialize"), st.integers(0, 1), st.just(0))
 
 
-@given(st.sampled_from(FetchModel), st.lists(st.one_of(STORE, STORE, SETTLE, SERIALIZE), max_size=25))
+@given(st.sampled_from(FetchModel), st.lists(st.one_of(STORE, STORE, RESOLVE, SERIALIZE), max_size=25))
 def test_every_state_is_that_of_the_queues(model: FetchModel, moves: list[tuple[str, int, int | bytes]]) -> None:
     code, queues = new_code(model, 2), Queues(model, 2)
     for kind, one, other in moves:
@@ -81,12 +81,12 @@ def test_every_state_is_that_of_the_queues(model: FetchModel, moves: list[tuple[
             assert isinstance(other, bytes)
             code.store(np.arange(len(other), dtype=np.uint64) + np.uint64(BASE + one), np.frombuffer(other, np.uint8))
             queues.store(one, other)
-        elif kind == "settle":
+        elif kind == "resolve":
             assert isinstance(other, int)
-            code.settle(one, BASE + other)
-            queues.settle(one, other)
+            code.resolve(one, BASE + other)
+            queues.resolve(one, other)
         else:
-            assert code.views[one].settle_all() == len(queues.settle_all(one))
+            assert code.views[one].resolve_all() == len(queues.resolve_all(one))
         assert code.memory[:SIZE].tolist() == queues.memory
         for cpu in (0, 1):
             assert code.views[cpu].code[:SIZE].tolist() == queues.views[cpu]
@@ -99,22 +99,22 @@ def test_serializing_counts_a_byte_once_however_many_stores_to_it_are_open(model
     code = new_code(model, 1)
     for values in ([0xCC], [0xE8, 1, 2], [0xCC]):
         code.store(np.arange(len(values), dtype=np.uint64) + np.uint64(BASE), np.array(values, dtype=np.uint8))
-    assert code.views[0].settle_all() == 3
-    assert code.views[0].settle_all() == 0
+    assert code.views[0].resolve_all() == 3
+    assert code.views[0].resolve_all() == 0
 
 
 def test_fresh_memory_is_run_at_once() -> None:
     code = new_code(FetchModel.BYTE, 1)
     code.store(np.array([FAR, FAR + 1], dtype=np.uint64), np.array([1, 2], dtype=np.uint8), fresh=True)
     assert code.views[0].code[SIZE : SIZE + 2].tolist() == [1, 2]
-    assert not code.views[0].unsettled
+    assert not code.views[0].pending
 
 
 def test_a_line_arrives_as_one_and_a_straddling_store_in_two() -> None:
     code = new_code(FetchModel.LINE, 1)
     code.store(np.arange(5, dtype=np.uint64) + np.uint64(BASE + 0x3D), np.full(5, 0xEE, dtype=np.uint8))
-    assert code.unsettled_cells(0, BASE + 0x3D, 5) == [BASE, BASE + 0x40]
-    code.settle(0, BASE + 0x3E)
+    assert code.pending_cells(0, BASE + 0x3D, 5) == [BASE, BASE + 0x40]
+    code.resolve(0, BASE + 0x3E)
     assert code.views[0].code[0x3D:0x42].tolist() == [0xEE, 0xEE, 0xEE, 0, 0]
 
 

@@ -30,7 +30,7 @@ def patching(model: FetchModel) -> Simulation:
     pending, views = model.cell_shift is not None, parts_of(simulation).machine.code.views
 
     def within(now: Simulation) -> bool:
-        return parts_of(now).task.poke.state.number == 3 and (not pending or all(view.unsettled for view in views))
+        return parts_of(now).task.poke.state.number == 3 and (not pending or all(view.pending for view in views))
 
     assert simulation.run_until(within, 5_000_000)
     return simulation

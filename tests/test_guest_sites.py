@@ -75,7 +75,7 @@ def test_vfs_read_copies_the_right_bytes_traced_or_not(model: FetchModel) -> Non
     before = 0
     for tracer in ("nop", "function", "nop", "function"):
         simulation.do(SetTracer(tracer))
-        assert simulation.settle_down()
+        assert simulation.run_until_idle()
         simulation.run(300_000)
         compared, wrong = read_and_wrong(simulation)
         assert compared > before and wrong == 0, tracer

@@ -86,7 +86,7 @@ def traced() -> Simulation:
     simulation = Simulation.boot(Options(cpus=2, seed=5))
     simulation.do(SetFilter("filter", "vfs_read"))
     simulation.do(SetTracer("function"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     return simulation
 
 

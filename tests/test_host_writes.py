@@ -173,7 +173,7 @@ def carried_out(simulation: Simulation, watch: Watch, commands: Iterable[Command
             if simulation.patching.idle:
                 break
             check_step(simulation, watch)
-        assert simulation.patching.idle and not simulation.outcome
+        assert simulation.patching.idle and not simulation.halt_reason
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def simulation() -> Simulation:
 
 def switch(simulation: Simulation, tracer: str) -> None:
     simulation.do(SetTracer(tracer))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     simulation.run(200_000)
-    assert simulation.outcome == ""
+    assert simulation.halt_reason == ""
     assert [one for one in verdicts(simulation) if not one.holds] == []
 
 

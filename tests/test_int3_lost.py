@@ -55,7 +55,7 @@ def trapped(image: KernelImage, variant: Variant = INT3) -> tuple[Simulation, in
     """Two CPUs, and one of them at the first instruction of the handler; sync 1 is over."""
     simulation = Simulation.boot(Options(cpus=2, protocol=variant), image)
     simulation.do(SetFilter("filter", SITE))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     site = image.site_of(image.symbol(SITE))
     simulation.do(SetTracer("function"))
     while True:
@@ -76,7 +76,7 @@ def trapped(image: KernelImage, variant: Variant = INT3) -> tuple[Simulation, in
 def finish_the_batch(simulation: Simulation) -> None:
     """The patching task goes on to the release; a CPU moves only while it owes an answer to a sync."""
     released = False
-    while not released and not simulation.outcome:
+    while not released and not simulation.halt_reason:
         waiting = simulation.patching.waits_for
         events = simulation.step(Run(waiting[0], 1) if waiting else Act())
         released = any(isinstance(event, BatchReleased) for event in events)
@@ -93,9 +93,9 @@ def test_a_trap_gate_loses_the_int3_that_was_taken_before_the_release(whose: str
     finish_the_batch(simulation)
     simulation.step(Run(cpu, 2_000))
     if not trap:
-        assert simulation.outcome == ""
+        assert simulation.halt_reason == ""
         return
-    assert simulation.outcome == f"oops on CPU{cpu}"
+    assert simulation.halt_reason == f"oops on CPU{cpu}"
     last = simulation.log[-1]
     assert isinstance(last, Oopsed) and last.vector == layout.VECTOR_BP
     assert last.address == simulation.image.address(SITE) + 1
@@ -112,7 +112,7 @@ def test_a_batch_whose_words_are_zeroed_claims_no_int3(what: str) -> None:
     elif what == "tp_vec":
         memory.write(layout.TP_VEC, bytes(16 * layout.TP_VEC_MAX))
     simulation.step(Run(cpu, 2_000))
-    assert simulation.outcome == ("" if what == "nothing" else f"oops on CPU{cpu}")
+    assert simulation.halt_reason == ("" if what == "nothing" else f"oops on CPU{cpu}")
 
 
 @pytest.mark.parametrize("claims", [True, False])
@@ -120,6 +120,6 @@ def test_enabling_everything_under_load_needs_a_handler_that_claims(claims: bool
     image = KernelImage.default() if claims else with_handler_that_claims_nothing()
     simulation = Simulation.boot(Options(cpus=2, patch_quantum=16), image)
     simulation.do(SetTracer("function"))
-    simulation.settle_down()
+    simulation.run_until_idle()
     assert any(isinstance(event, Int3Taken) for event in simulation.log)
-    assert simulation.outcome.startswith("oops on CPU") == (not claims)
+    assert simulation.halt_reason.startswith("oops on CPU") == (not claims)

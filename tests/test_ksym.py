@@ -78,7 +78,7 @@ def test_files_and_oops_print_the_sizes_of_that_walk() -> None:
     sizes = {name: size for _, size, name in walked(kallsyms(image))}
     simulation.do(SetTracer("function"))
     simulation.do(RegisterOps("two", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS, "vfs_*"))
-    simulation.settle_down(4_000_000)
+    simulation.run_until_idle(4_000_000)
     assert simulation.patching.idle
     texts = [tracefs.read(control_files(simulation), name) for name in ("enabled_functions", "touched_functions")]
     machine = parts_of(simulation).machine

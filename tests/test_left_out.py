@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lessons import left_out
-from lessons.director import Director, Goes, Near, Settles, Through
+from lessons.director import Director, Goes, Near, Resolves, Through
 from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, known, sentences
 from lessons.scenarios import SCENARIOS, Scenario
 from simkernel import disasm
@@ -60,14 +60,14 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
     assert here.missing is not None and here.missing.phase.name == phase
     assert (here.why.phase, here.why.missing, here.missing.place) == (phase, True, here.snapshot.entry)
-    assert here.snapshot.changes and not again.simulation.outcome
+    assert here.snapshot.changes and not again.simulation.halt_reason
     site = here.snapshot.site
     assert site is not None
     for one in site.cpus:  # who holds a part of the old instruction is named
         named = any(f"CPU{one.cpu} has begun to read" in text for text in here.said)
         assert named == bool(phase == "sync 1" and one.read)
     steps = 0
-    while not again.simulation.outcome:
+    while not again.simulation.halt_reason:
         assert not apply(again, "next").error
         assert (story_of(again).why.phase, story_of(again).missing) == (phase, here.missing)
         steps += 1
@@ -76,9 +76,9 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
 
 def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str, str], at_the_oops: Stepper) -> None:
     stepper, died = at_the_oops, known(SCENARIOS[key[0]], key[1])
-    assert died is not None and stepper.simulation.outcome
+    assert died is not None and stepper.simulation.halt_reason
     assert not apply(stepper, "back-phase").error
-    assert not stepper.simulation.outcome
+    assert not stepper.simulation.halt_reason
     site = stepper.snapshot.site
     assert site is not None
     if died.ran == MIXTURE:  # the CPU has not run it yet
@@ -102,7 +102,7 @@ def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: Stepp
     stepper, died = at_the_oops, known(SCENARIOS[key[0]], key[1])
     assert died is not None and stepper.scenario is not None
     assert stepper.simulation.options.model.value == died.model
-    assert stepper.simulation.outcome == f"oops on CPU{died.cpu}"
+    assert stepper.simulation.halt_reason == f"oops on CPU{died.cpu}"
     assert stepper.protocol.name == f"int3 without {key[1]}"
     site = stepper.site
     ran = [e for e in stepper.simulation.log if isinstance(e, SiteRan) and e.cpu == died.cpu]
@@ -153,7 +153,7 @@ def test_what_came_of_it_differs_in_each_phase_and_is_said_by_the_story() -> Non
 def test_the_moment_of_the_oops_opens_the_same_oops() -> None:
     stepper = dying("one", "sync 1")
     opened = open_moment(stepper.moment)
-    assert opened.outcome == stepper.simulation.outcome
+    assert opened.halt_reason == stepper.simulation.halt_reason
     assert opened.log == stepper.simulation.log
 
 
@@ -218,7 +218,7 @@ def test_the_scenarios_own_model_comes_first_where_one_of_its_orders_of_events_f
     if (phase, model) == ("sync 1", FetchModel.LINE):
         assert fails and failure is None  # its one mixture is a NOP: the test below
         return
-    assert failure is not None and failure.simulation.outcome
+    assert failure is not None and failure.simulation.halt_reason
     assert (failure.simulation.options.model is model) == fails
     said = " ".join(sentences(failure.died, phase, model))
     assert ("as manuals allow" in said) == ("on this machine no run goes wrong" in said) == (not fails)
@@ -230,7 +230,7 @@ def test_the_cache_line_story_without_sync_1_survives_its_mixture() -> None:
     stepper = Stepper.start(replace(scenario, near=(Near(1),)))
     simulation, site = stepper.simulation, stepper.site
     assert site is not None and 64 - site % 64 == 3
-    Director(simulation, site).play((Through("sync 2"), Settles(1, 4), Goes(1, SiteRan)))
+    Director(simulation, site).play((Through("sync 2"), Resolves(1, 4), Goes(1, SiteRan)))
     ran = [event.data for event in simulation.log if isinstance(event, SiteRan) and event.site == site]
     patch = stepper.snapshot.site
     assert patch is not None and patch.old is not None and patch.new is not None

@@ -51,7 +51,7 @@ def cycles(count: int) -> None:
         chosen = draw.sample(names, draw.randrange(1, 30))
         for command in (SetFilter("filter", " ".join(chosen)), SetTracer("function"), SetTracer("nop")):
             simulation.do(command)
-            assert simulation.settle_down()
+            assert simulation.run_until_idle()
             broken = [one for one in verdicts(simulation) if not one.holds]
             assert not broken, (cycle, command, broken)
         if cycle == count // 4 and sys.platform == "linux":

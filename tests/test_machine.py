@@ -61,9 +61,9 @@ def test_site_words_follow_every_change(model: FetchModel) -> None:
     agree()
     machine.code.write(int(sites[4]) + 1, b"\x01\x02", fresh=True)
     agree()
-    code.views[1].settle_all()
+    code.views[1].resolve_all()
     agree()
-    code.forget_unsettled()
+    code.forget_pending()
     code.put(np.array([first]), np.frombuffer(old, dtype=np.uint8))
     agree()
 

@@ -76,7 +76,7 @@ def test_every_field_of_the_options_has_a_wrong_value_above() -> None:
     [
         [0, ["run", 2, 1]], [0, ["run", -1, 1]], [0, ["run", "0", 1]], [0, ["run", 0, 0]], [0, ["run", 0, 10**15]],
         [0, ["run", 0, 1.0]], [0, ["run", 0]], [0, ["run", 0, 1, 1]], [0, ["read", 7, 1]], [0, ["read", 0, 10**9]],
-        [0, ["settle", 0, 2**64]], [0, ["settle", 0, -1]], [0, ["settle", 0, "x"]], [0, ["settle", 5, None]],
+        [0, ["resolve", 0, 2**64]], [0, ["resolve", 0, -1]], [0, ["resolve", 0, "x"]], [0, ["resolve", 5, None]],
         [0, ["act", -1]], [0, ["act", "all"]], [0, ["nmi", 2]], [0, ["nmi", None]], [0, ["tracer", 7]],
         [0, ["tracer", "no such"]], [0, ["tracer", "a\x1b[31m"]], [0, ["tracer", "a" * 10_000]],
         [0, ["filter", "filter", 7, False]], [0, ["filter", "hum", "*", False]], [0, ["filter", "filter", "*", 1]],

@@ -55,7 +55,7 @@ def test_every_line_of_the_kernel_booted_and_traced(ibt: bool) -> None:
     machine, text = parts_of(simulation).machine, simulation.image.segments[0]
     for tracer, mnemonic in (("nop", "nopl"), ("function", "call")):
         simulation.do(SetTracer(tracer))
-        assert simulation.settle_down()
+        assert simulation.run_until_idle()
         code = machine.code.read(text.base, len(text.data))
         for intel in (False, True):
             compare(code, text.base, intel)

@@ -50,7 +50,7 @@ def crashed(image: KernelImage, seed: int) -> Simulation | None:
     simulation = Simulation.boot(Options(seed=seed, model=FetchModel.BYTE, protocol=parse("naive")), image)
     simulation.do(SetTracer("function"))
     simulation.run(400_000)
-    return simulation if simulation.outcome else None
+    return simulation if simulation.halt_reason else None
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_the_lines_are_those_of_linux_in_its_order(simulation: Simulation, oops:
 def test_it_agrees_with_the_event_and_the_machine(simulation: Simulation, oops: Oops) -> None:
     (event,) = (event for event in simulation.log if isinstance(event, Oopsed))
     assert (event.cpu, event.vector, event.address) == (oops.cpu, oops.vector, oops.address)
-    assert f"{simulation.outcome}".startswith(f"oops on CPU{oops.cpu}")
+    assert f"{simulation.halt_reason}".startswith(f"oops on CPU{oops.cpu}")
 
 
 def test_the_byte_in_angle_brackets_is_what_memory_holds_at_rip(image: KernelImage) -> None:

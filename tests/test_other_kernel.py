@@ -30,7 +30,7 @@ from simkernel.patching.batch import Batch
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
-from simkernel.schedule import Run, Settle
+from simkernel.schedule import Resolve, Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -87,9 +87,9 @@ class Played:
     def cpus_run(self) -> None:
         """One of the CPUs runs a little; now and then a byte comes before its sync."""
         cpu = self.dice.randrange(2)
-        for cell in self.machine.unsettled_at_rip(cpu):
+        for cell in self.machine.pending_at_rip(cpu):
             if self.dice.random() < 0.5:
-                self.machine.step(Settle(cpu, cell))
+                self.machine.step(Resolve(cpu, cell))
         quantum = self.dice.choice((1, 1, 2, 3)) if self.poke.busy else self.dice.randint(1, 50)
         self.events += self.machine.step(Run(cpu, min(quantum, self.machine.limit(cpu))))
 

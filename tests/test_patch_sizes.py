@@ -42,7 +42,7 @@ def running(cpus: int, model: FetchModel, variant: Variant = INT3) -> Simulation
     """The fixture kernel, booted, with a patching task that lets CPUs come by between two actions."""
     options = Options(cpus=cpus, model=model, protocol=variant, act_odds=4, tick_period=50_000)
     simulation = Simulation.boot(options, kernel())
-    simulation.settle_down()
+    simulation.run_until_idle()
     return simulation
 
 
@@ -56,7 +56,7 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
                 led[event.address, event.resume] += 1
         broken = [verdict for verdict in verdicts(simulation) if not verdict.holds]
         assert all(verdict.name == "records" for verdict in broken), broken  # ftrace knows nothing of these changes
-        assert not simulation.outcome, simulation.outcome
+        assert not simulation.halt_reason, simulation.halt_reason
         if simulation.patching.idle:
             break
     assert simulation.patching.idle
@@ -111,7 +111,7 @@ def alone(simulation: Simulation, patches: list[Patch]) -> list[Event]:
         if simulation.patching.idle:
             break
         simulation.step(Act() if simulation.patching.ready else Run(0, 20))
-    assert simulation.patching.idle and not simulation.outcome
+    assert simulation.patching.idle and not simulation.halt_reason
     return simulation.since(first)
 
 

@@ -28,7 +28,7 @@ def ready(function: str, protocol: str = "int3") -> Simulation:
     """A booted kernel whose next update is of one function's site, by that protocol."""
     simulation = Simulation.boot()
     simulation.do(SetFilter("filter", function))
-    simulation.settle_down()
+    simulation.run_until_idle()
     simulation.do(UseProtocol(parse(protocol)))
     return simulation
 
@@ -36,7 +36,7 @@ def ready(function: str, protocol: str = "int3") -> Simulation:
 def stores(simulation: Simulation, site: int) -> list[tuple[int, int]]:
     """(first byte, how many) of each store to a site during the next update."""
     simulation.do(SetTracer("function"))
-    simulation.settle_down()
+    simulation.run_until_idle()
     stored = [event for event in simulation.log if isinstance(event, SiteStored) and event.sites == (site,)]
     return [(event.first, len(event.new)) for event in stored]
 
@@ -59,7 +59,7 @@ def test_a_protocol_may_ask_for_a_trap_gate() -> None:
     place = simulation.position
     assert gate_type(simulation) == 0xE
     simulation.do(SetTracer("function"))
-    simulation.settle_down()
+    simulation.run_until_idle()
     assert gate_type(simulation) == 0xF
     simulation.goto(place)
     assert gate_type(simulation) == 0xE
@@ -78,8 +78,8 @@ def test_the_guests_own_gate_comes_back_with_a_protocol_that_asks_for_none(after
         simulation.do(SetTracer(tracer))
         simulation.run_until(lambda now: now.patching.phase is not None, 5_000_000)
         gates.append(gate_type(simulation))
-        simulation.settle_down()
-    assert gates == [0xF, 0xE, 0xF] and not simulation.outcome
+        simulation.run_until_idle()
+    assert gates == [0xF, 0xE, 0xF] and not simulation.halt_reason
 
 
 def test_a_protocol_is_taken_up_between_batches_only() -> None:

@@ -62,10 +62,10 @@ def test_each_row_says_who_used_it_and_where_that_is_written(protocol: Protocol)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
-def test_what_is_not_settled_promises_no_cpu(protocol: Protocol) -> None:
+def test_what_is_not_resolved_promises_no_cpu(protocol: Protocol) -> None:
     """Without a sync a CPU can run the old bytes, the new ones or, by what manuals allow, some of both."""
     for phase in protocol.phases:
-        assert phase.settled or not re.search(r"\bruns the\b", phase.true_now), phase.name
+        assert phase.resolved or not re.search(r"\bruns the\b", phase.true_now), phase.name
 
 
 @pytest.mark.parametrize("protocol", [INT3_PROTOCOL, INT3_2012], ids=lambda protocol: protocol.name)

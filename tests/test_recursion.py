@@ -58,14 +58,14 @@ def run(image: KernelImage, *commands: Command, cpus: int = 1) -> Simulation:
     simulation = Simulation.boot(Options(cpus=cpus, seed=3), image)
     for command in commands:
         simulation.do(command)
-    simulation.settle_down()
+    simulation.run_until_idle()
     simulation.run(60_000)
     return simulation
 
 
 def died(simulation: Simulation) -> Oops:
     oops = simulation.oops
-    assert oops is not None and simulation.outcome == f"oops on CPU{oops.cpu}"
+    assert oops is not None and simulation.halt_reason == f"oops on CPU{oops.cpu}"
     return oops
 
 
@@ -116,7 +116,7 @@ def test_the_words_are_those_of_linux() -> None:
 
 def test_on_the_stack_of_an_nmi_the_guard_page_is_that_stacks(image: KernelImage) -> None:
     simulation = run(image, RegisterOps("mine", "traced_callback", filter="nmi_handle traced_callback"))
-    assert simulation.outcome == "", "nothing calls it but by an NMI"
+    assert simulation.halt_reason == "", "nothing calls it but by an NMI"
     simulation.step(Nmi(0))
     simulation.run(60_000)
     top = parts_of(simulation).kernel.abi.nmi_stack(0).stop - 1
@@ -131,7 +131,7 @@ def test_on_the_stack_of_an_nmi_the_guard_page_is_that_stacks(image: KernelImage
 def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, flag: int) -> None:
     simulation = Simulation.boot(Options(cpus=2, seed=3), image)
     simulation.do(RegisterOps("mine", "calls_square", flag, filter="square"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     assist = image.symbol("ftrace_ops_assist_func")
     tramp = simulation.subsystem(FtraceCore).state().find("mine").trampoline
     assert re.fullmatch(
@@ -150,7 +150,7 @@ def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, fla
     for number, cpu in enumerate(parts_of(simulation).machine.cpus):
         cpu.observe(partial(seen, number), (assist.address, image.address("calls_square")))
     simulation.run(60_000)
-    assert not simulation.outcome
+    assert not simulation.halt_reason
     normal, transition = 0x100, 0x200
     outer = came["ftrace_ops_assist_func", 0]
     assert outer > 20
@@ -169,7 +169,7 @@ def test_two_ops_on_a_site_are_protected_by_the_list(image: KernelImage) -> None
     """`__ftrace_ops_list_func()` takes the bit itself, whatever the flags of the ops."""
     both = (RegisterOps("counts", "ftrace_ops_count", filter="square"), SetTracer("function"))
     simulation = run(image, *both, RegisterOps("mine", "calls_square", filter="square"), cpus=2)
-    assert simulation.outcome == ""
+    assert simulation.halt_reason == ""
     assert (
         parts_of(simulation).machine.memory.read_u64(
             simulation.subsystem(FtraceCore).state().find("counts").address + layout.OPS_HITS

@@ -105,7 +105,7 @@ def test_a_reset_waits_for_a_record_under_way() -> None:
     simulation = Simulation.boot(Options(2, quantum=20))
     for command in (SetFilter("filter", "vfs_* _raw_spin_lock"), SetTracer("function")):
         simulation.do(command)
-    simulation.settle_down()
+    simulation.run_until_idle()
     memory, task = parts_of(simulation).machine.memory, parts_of(simulation).task
 
     def writing() -> tuple[int, ...]:

@@ -158,7 +158,7 @@ def test_by_int3_the_same_change_survives_nmis_at_every_moment(model: FetchModel
         while simulation.position == start or simulation.patching.busy:
             choice, state = simulation.draw(schedule, state)
             taken += sum(isinstance(event, Int3Taken) and event.address == site for event in simulation.step(choice))
-            assert not simulation.outcome, (seed, simulation.position - start)
+            assert not simulation.halt_reason, (seed, simulation.position - start)
     assert taken >= 3
 
 

@@ -75,7 +75,7 @@ def test_one_taken_stays_as_it_is(image: KernelImage) -> None:
     simulation = tracing(image)
     before = Snapshot.of(simulation)
     text = json.dumps(before.to_json())
-    simulation.settle_down(2_000_000)
+    simulation.run_until_idle(2_000_000)
     assert json.dumps(before.to_json()) == text
     assert Snapshot.of(simulation) != before
 
@@ -170,7 +170,7 @@ def test_the_sites_map_counts_the_calls(image: KernelImage) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_each_stop_of_one_patch_has_a_sentence_of_its_own(image: KernelImage, seed: int) -> None:
     simulation = tracing(image, seed=seed)
-    simulation.settle_down(2_000_000)
+    simulation.run_until_idle(2_000_000)
     site = image.site_of(image.symbol("vfs_read"))
     stops = [event for event in simulation.log if event.stop]
     start = next(at for at, e in enumerate(stops) if isinstance(e, BatchStarted) and e.sites == (site,))
@@ -181,7 +181,7 @@ def test_each_stop_of_one_patch_has_a_sentence_of_its_own(image: KernelImage, se
 
 def test_the_trace_tail_is_in_the_order_of_its_stamps(image: KernelImage) -> None:
     simulation = tracing(image)
-    simulation.settle_down(2_000_000)
+    simulation.run_until_idle(2_000_000)
     simulation.run(400_000)
     tail = Snapshot.of(simulation).trace
     assert tail and [one.stamp for one in tail] == sorted(one.stamp for one in tail)

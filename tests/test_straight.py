@@ -1,7 +1,7 @@
 """Straight code: a CPU that runs as far as it leads does what it does one instruction at a time.
 
 Two machines are in one state and get the same choices. One runs each in as few pieces as it may. The other one runs it
-instruction by instruction, and is asked before each what the first one runs over: is a byte there unsettled, is a site
+instruction by instruction, and is asked before each what the first one runs over: is a byte there pending, is a site
 there being changed, could an interrupt be taken? Code is changed at random places, into anything.
 """
 
@@ -20,12 +20,12 @@ from simkernel import disasm, insn
 from simkernel.events import Event
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw import straight as module
-from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel, Unsettled
+from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel, PendingStore
 from simkernel.hw.machine import Machine
 from simkernel.hw.observer import Changing
 from simkernel.hw.straight import LONGEST, Straight
 from simkernel.kernel import layout
-from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
@@ -86,7 +86,7 @@ class Pair:
         if watched:
             rip = machine.cpus[cpu].rip
             size = disasm.length(machine.next_bytes(cpu), rip)
-            assert not machine.code.unsettled_cells(cpu, rip, size), "a byte is unsettled"
+            assert not machine.code.pending_cells(cpu, rip, size), "a byte is pending"
             sites = machine.changing.sizes.items()
             assert not any(at - size < rip < at + site for at, site in sites), "a site is being changed"
 
@@ -157,8 +157,8 @@ class Changes:
 
 def a_choice(machine: Machine, draw: random.Random) -> Choice:
     cpu = draw.randrange(len(machine.cpus))
-    if (cells := machine.unsettled_at_rip(cpu)) and draw.random() < 0.4:
-        return Settle(cpu, draw.choice(cells) if draw.random() < 0.9 else None)
+    if (cells := machine.pending_at_rip(cpu)) and draw.random() < 0.4:
+        return Resolve(cpu, draw.choice(cells) if draw.random() < 0.9 else None)
     if (left := machine.readable(cpu)) and draw.random() < 0.3:
         return Read(cpu, draw.randrange(1, left + 1))
     if draw.random() < 0.02:
@@ -174,7 +174,7 @@ def prepared() -> Iterator[dict[FetchModel, Prepared]]:
         simulation = Simulation.boot(Options(model=model, tick_period=TICK, patch_quantum=QUANTUM, seed=1))
         simulation.do(SetFilter("filter", "*e*"))  # so some sites are NOPs
         simulation.do(SetTracer("function"))
-        assert simulation.settle_down()
+        assert simulation.run_until_idle()
         with simulation.fork() as other:
             places = set()
             for number in range(3_000):
@@ -193,7 +193,7 @@ def run(prepared: Prepared, seed: int) -> Counter[str]:
         pair = Pair(fast, slow)
         changes = Changes(pair, prepared, draw, gently=seed % 2 == 0, first=4 * seed)
         for number in range(CHOICES):
-            if fast.outcome:
+            if fast.halt_reason:
                 pair.met["outcome"] += 1
                 break
             if draw.random() < 0.1:
@@ -230,7 +230,7 @@ def test_the_same_of_many_runs(model: FetchModel, seed: int, prepared: dict[Fetc
 
 length, ends = Straight.length, insn.ends_straight_code
 MUTATIONS: dict[str, tuple[Any, str, Any]] = {
-    "unsettled bytes": (Unsettled, "ascending", lambda _: []),
+    "pending bytes": (PendingStore, "ascending", lambda _: []),
     "sites that are being changed": (Straight, "length", lambda self, cpu, at, _: length(self, cpu, at, NOTHING)),
     "IRET": (module, "ends_straight_code", lambda data: not insn.is_iret(data) and ends(data)),
 }
@@ -300,17 +300,17 @@ def test_it_follows_what_each_cpu_runs(model: FetchModel) -> None:
     if model.cell_shift is None:
         assert lengths(code, straight) == [10, 10]
         return
-    assert lengths(code, straight) == [9, 9]  # up to the unsettled byte
+    assert lengths(code, straight) == [9, 9]  # up to the pending byte
     code.write(TEXT + 3, b"\xcf")
     assert lengths(code, straight) == [3, 3]
-    code.views[1].settle_all()
+    code.views[1].resolve_all()
     assert lengths(code, straight) == [3, 3]
     code.write(TEXT + 3, b"\xc3")
-    code.settle(1, TEXT + 3)
+    code.resolve(1, TEXT + 3)
     assert lengths(code, straight) == [3, 4]
-    code.settle(0, TEXT + 3)
+    code.resolve(0, TEXT + 3)
     assert lengths(code, straight) == [3, 4]  # the oldest store to the cell
-    code.views[0].settle_all()
+    code.views[0].resolve_all()
     assert lengths(code, straight) == [4, 4]
 
 

@@ -22,7 +22,7 @@ from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
 from simkernel.patching.task import PatchingTask
 from simkernel.protocol import PROTOCOLS, parse
-from simkernel.schedule import Choice, Nmi, Policy, Read, Run, Settle
+from simkernel.schedule import Choice, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
 from simkernel.sim.history import HISTORY_BYTES
@@ -93,7 +93,7 @@ class Walk(RuleBasedStateMachine):
         self.note()
 
     def alive(self) -> bool:
-        return not self.simulation.outcome
+        return not self.simulation.halt_reason
 
     @precondition(alive)
     @rule(n=st.integers(1, 300))
@@ -129,7 +129,7 @@ class Walk(RuleBasedStateMachine):
         self.another_way()
 
     @precondition(alive)
-    @rule(cpu=st.integers(0, CPUS - 1), n=st.integers(1, 2000), kind=st.sampled_from([Run, Read, Nmi, Settle]))
+    @rule(cpu=st.integers(0, CPUS - 1), n=st.integers(1, 2000), kind=st.sampled_from([Run, Read, Nmi, Resolve]))
     def by_hand(self, cpu: int, n: int, kind: type) -> None:
         if self.simulation.place[1]:
             self.simulation.step()
@@ -214,13 +214,13 @@ def test_a_part_that_is_not_put_back_is_noticed(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("put_back", [True, False])
-def test_unsettled_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back: bool) -> None:
+def test_pending_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back: bool) -> None:
     monkeypatch.setattr("simkernel.sim.history.CHECKPOINT_ENTRIES", 1)
     if not put_back:
         monkeypatch.setattr(View, "restore", lambda *_: None)
     simulation = Simulation.boot(Options(model=FetchModel.BYTE, policy=Policy.LATE), IMAGE)
     simulation.do(SetTracer("function"))
-    assert simulation.run_until(lambda now: bool(parts_of(now).machine.code.views[0].unsettled), 5_000_000)
+    assert simulation.run_until(lambda now: bool(parts_of(now).machine.code.views[0].pending), 5_000_000)
     here, digest = simulation.place, state_digest(simulation)
     before = phase(simulation)
     assert simulation.run_until(lambda now: phase(now) != before, 5_000_000)

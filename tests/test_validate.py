@@ -47,7 +47,7 @@ def tracing(image: KernelImage, model: FetchModel, seed: int, variant: Variant =
 def watch(simulation: Simulation, limit: int = 1_000) -> list[Verdict]:
     """The verdicts that do not hold, after each entry of an update with a stop, and some others; at most `limit`."""
     broken: list[Verdict] = []
-    while not simulation.outcome and not simulation.patching.idle and len(broken) < limit:
+    while not simulation.halt_reason and not simulation.patching.idle and len(broken) < limit:
         if any(event.stop for event in simulation.step()) or not simulation.position % 500:
             broken += [verdict for verdict in verdicts(simulation) if not verdict.holds]
     return broken
@@ -85,7 +85,7 @@ def test_a_broken_protocol_is_found_with_the_cpu_and_the_byte(
         assert f"CPU{verdict.cpu} may" in verdict.detail
 
 
-def test_without_sync_3_a_site_outside_of_any_batch_is_not_settled(image: KernelImage) -> None:
+def test_without_sync_3_a_site_outside_of_any_batch_is_not_resolved(image: KernelImage) -> None:
     variant = INT3.without("sync 3")
     found = [v for seed in range(5) for v in watch(tracing(image, FetchModel.BYTE, seed, variant), 3)]
     assert any(verdict.name == "sites" and "in no batch" in verdict.detail for verdict in found)
@@ -143,7 +143,7 @@ STORES = st.lists(st.tuples(st.integers(0, 4), st.binary(min_size=1, max_size=5)
 
 @settings(max_examples=60)
 @given(STORES, st.sampled_from([FetchModel.LINE, FetchModel.BYTE]), st.integers(0x3A, 0x40))
-def test_what_a_cpu_may_fetch_is_every_order_in_which_cells_may_settle(
+def test_what_a_cpu_may_fetch_is_every_order_in_which_cells_may_be_resolved(
     stores: list[tuple[int, bytes]], model: FetchModel, start: int
 ) -> None:
     """Against settling the cells one by one, in every way there is."""
@@ -160,13 +160,13 @@ def test_what_a_cpu_may_fetch_is_every_order_in_which_cells_may_settle(
         return code
 
     code = fresh()
-    cells = code.unsettled_cells(0, base, 5)
+    cells = code.pending_cells(0, base, 5)
     found: set[bytes] = set()
     for times in itertools.product(range(len(stores) + 1), repeat=len(cells)):
         other = fresh()
         for cell, count in zip(cells, times, strict=True):
             for _ in range(count):
-                other.settle(0, cell)
+                other.resolve(0, cell)
         offset = code_map.offset(base)
         found.add(other.views[0].code[offset : offset + 5].tobytes())
     assert code.views[0].may_fetch(code_map.offset(base), 5) == found

@@ -58,7 +58,7 @@ class Narrator:
         from simkernel.events import SiteStored, SyncEnded
 
         end = self.simulation.clock + instructions
-        while not self._done() and not self.simulation.outcome and self.simulation.clock < end:
+        while not self._done() and not self.simulation.halt_reason and self.simulation.clock < end:
             before = self.concerns()
             events = self._to_the_next_stop(end)
             if before or self.concerns():
@@ -66,7 +66,7 @@ class Narrator:
                 held = (isinstance(one, SyncEnded | SiteStored) and one.phase == self.hold_after for one in events)
                 if self.hold_after and any(held):
                     self._wait_for_a_cpu()
-        if self._phase is not None and not self.simulation.outcome:
+        if self._phase is not None and not self.simulation.halt_reason:
             self.say(f"    {self._claim()}: {self._phase.true_now}")
         self._phase = None
 
@@ -74,7 +74,7 @@ class Narrator:
         """What happens up to the next stop, or until the patching task is done."""
         simulation = self.simulation
         events: list[Event] = []
-        while not any(event.stop for event in events) and not simulation.outcome and simulation.clock < end:
+        while not any(event.stop for event in events) and not simulation.halt_reason and simulation.clock < end:
             events = simulation.step()
             if self._done():
                 break
@@ -93,7 +93,7 @@ class Narrator:
             events = self.simulation.step(Run(turn % self.simulation.options.cpus, QUANTUM))
             if (
                 any(isinstance(one, Int3Taken) and one.address == self.site for one in events)
-                or self.simulation.outcome
+                or self.simulation.halt_reason
             ):
                 self.say("    (This demo holds bash-201 back here, until a CPU has come by.)")
                 self._tell(events)

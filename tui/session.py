@@ -99,10 +99,10 @@ def advance(simulation: Simulation, instructions: int, line: Progress, until_idl
     """Run in slices, so that the progress line moves; to the clock's end, or until the patching task is idle."""
     clock = simulation.clock
     end = clock + instructions
-    while clock < end and not simulation.outcome and not (until_idle and simulation.patching.idle):
+    while clock < end and not simulation.halt_reason and not (until_idle and simulation.patching.idle):
         portion = min(SLICE, end - clock)
         if until_idle:
-            simulation.settle_down(portion)
+            simulation.run_until_idle(portion)
         else:
             simulation.run(portion)
         clock = simulation.clock
@@ -112,5 +112,5 @@ def advance(simulation: Simulation, instructions: int, line: Progress, until_idl
 
 def check_alive(simulation: Simulation) -> None:
     """GuestError, with the kernel's own last words, where it has died."""
-    if simulation.outcome:
-        raise GuestError(f"the toy kernel died: {simulation.outcome}")
+    if simulation.halt_reason:
+        raise GuestError(f"the toy kernel died: {simulation.halt_reason}")

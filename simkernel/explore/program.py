@@ -58,7 +58,7 @@ class Program:
         serialize: CPUs that go on will serialize.
         in_thread: CPUs are parked in their stopper threads.
         goes_at: the action with which the batch's record goes.
-        cells: the cells that the site lies in (none where stores leave nothing unsettled).
+        cells: the cells that the site lies in (none where stores leave nothing pending).
         offsets: the site's bytes in each.
         values: what each store to it makes of these bytes, the old ones first.
         made: how many there were.

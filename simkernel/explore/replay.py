@@ -24,7 +24,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetT
 from simkernel.hw.fetch import FetchModel
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
-from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim.moment import Moment
 from simkernel.sim.options import Options
 from simkernel.sim.queries import CpuNow
@@ -45,7 +45,7 @@ class Unplayable(GuestError):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A simulation whose next action publishes the batch, every CPU at the site with nothing unsettled.
+    """A simulation whose next action publishes the batch, every CPU at the site with nothing pending.
 
     Where only NMIs run the site, every CPU is awake with its interrupts on.
 
@@ -109,7 +109,7 @@ def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
     before, change = story(case.change, case.function)
     for command in before:
         simulation.do(command)
-        simulation.settle_down()
+        simulation.run_until_idle()
     simulation.do(change)
     _to_the_batch(simulation, case)
     return between_ticks(simulation, case, 0)
@@ -188,7 +188,7 @@ def run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, a
                 if n:
                     step(Run(cpu, n))
             return simulation.cpu(cpu).rip == address
-        if simulation.outcome:
+        if simulation.halt_reason:
             return False
         step(Run(cpu, QUANTUM))
     return False
@@ -199,7 +199,7 @@ def _distance(simulation: Simulation, cpu: int, address: int) -> int | None:
     here, now = simulation.position, simulation.cpu(cpu)
     passed: list[int] = []
     if now.pending:
-        while len(passed) <= QUANTUM and address not in passed[1:] and not simulation.outcome:
+        while len(passed) <= QUANTUM and address not in passed[1:] and not simulation.halt_reason:
             passed.append(now.rip)
             simulation.step(Run(cpu, 1))
     else:
@@ -231,10 +231,10 @@ class Player:
         cpu, move = step.cpu, step.move
         before, after = scene.before[cpu], scene.after[cpu]
         match move.kind:
-            case "settle":
+            case "resolve":
                 assert isinstance(move.first, int)
                 address = self.case.site + self.world.program.offsets[move.first][0]
-                self._need(bool(self._step(Settle(cpu, address))), f"nothing is unsettled at {address:#x}")
+                self._need(bool(self._step(Resolve(cpu, address))), f"nothing is pending at {address:#x}")
             case "read":
                 self._come(cpu, before.at)
                 assert isinstance(move.data, bytes)
@@ -257,14 +257,14 @@ class Player:
             case "claim":
                 self._run_to(cpu, self._found)
             case "nobody":
-                self._run_while(cpu, lambda: not self.simulation.outcome, HANDLER)
+                self._run_while(cpu, lambda: not self.simulation.halt_reason, HANDLER)
             case "done":
                 to = self.case.end if self.world.protocol.handler == "skip" else self.case.new_target
                 self._run_to(cpu, to)
             case "return":
                 self._run_to(cpu, self.case.end)
         if after.mode is not Mode.DEAD:
-            self._need(not self.simulation.outcome, self.simulation.outcome)
+            self._need(not self.simulation.halt_reason, self.simulation.halt_reason)
 
     def _cpu(self, cpu: int) -> CpuNow:
         return self.simulation.cpu(cpu)

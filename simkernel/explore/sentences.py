@@ -107,8 +107,8 @@ def sentence(world: World, scene: Scene) -> str:
         case "read":
             assert isinstance(move.first, int) and isinstance(move.data, bytes)
             return f"CPU{step.cpu} reads {_place(move.first, move.data)}: {_hex(move.data)}."
-        case "settle":
-            first, old, new = _settled(world, cpu, move)
+        case "resolve":
+            first, old, new = _resolved(world, cpu, move)
             was = "was" if len(new) == 1 else "were"
             becomes = "becomes" if len(new) == 1 else "become"
             return f"For CPU{step.cpu} {_place(first, new)} {becomes} {_hex(new)}, {was} {_hex(old)}."
@@ -128,9 +128,9 @@ def choice_of(world: World, scene: Scene) -> Choice:
         case "read":
             assert isinstance(move.first, int) and isinstance(move.data, bytes)
             return step.cpu, "read", move.first, _hex(move.data)
-        case "settle":
-            first, _, new = _settled(world, cpu, move)
-            return step.cpu, "settle", first, _hex(new)
+        case "resolve":
+            first, _, new = _resolved(world, cpu, move)
+            return step.cpu, "resolve", first, _hex(new)
     return step.cpu, _key(world, move), None, ""
 
 
@@ -166,7 +166,7 @@ def _stored(world: World, n: int, action: Action) -> str:
     return f"makes {_place(first, new)} {_hex(new)}, {'was' if len(new) == 1 else 'were'} {_hex(old)}."
 
 
-def _settled(world: World, cpu: Cpu, move: Move) -> tuple[int, bytes, bytes]:
+def _resolved(world: World, cpu: Cpu, move: Move) -> tuple[int, bytes, bytes]:
     """(first byte, what the CPU ran there before, what it runs now) of a cell: the bytes that change."""
     assert isinstance(move.first, int) and isinstance(move.data, int)
     program = world.program

@@ -98,7 +98,7 @@ class Witness:
         faults = [event for event in events if isinstance(event, ExceptionTaken)]
         if faults and faults[0].error & PF_INSTRUCTION:
             self._passed(cpu, faults[0].cr2)  # a call to where no code is
-        elif not faults and not trap and not self.simulation.outcome and not self.simulation.cpu(cpu).handling:
+        elif not faults and not trap and not self.simulation.halt_reason and not self.simulation.cpu(cpu).handling:
             rip = self.simulation.cpu(cpu).rip
             if not self.case.site <= rip < self.case.end:
                 self._passed(cpu, rip)
@@ -132,15 +132,15 @@ class Witness:
         simulation = self.simulation
         cpus = range(simulation.options.cpus)
         end = simulation.clock + instructions * len(cpus)
-        while simulation.clock < end and simulation.patching.busy | (not self._started) and not simulation.outcome:
+        while simulation.clock < end and simulation.patching.busy | (not self._started) and not simulation.halt_reason:
             if simulation.patching.ready:
                 self._started = True
                 simulation.step(Act())
                 continue
             for cpu in cpus:
-                if not simulation.outcome:
+                if not simulation.halt_reason:
                     simulation.step(Run(cpu, 2_000))
         parked = any(simulation.cpu(cpu).parked for cpu in cpus)
-        if not simulation.outcome and (simulation.patching.busy or parked):
+        if not simulation.halt_reason and (simulation.patching.busy or parked):
             self.broken.add("stuck")
         return "stuck" in self.broken

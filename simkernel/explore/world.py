@@ -15,7 +15,7 @@ and comes to the same verdicts.
   (serialize, answer, IRET) in one step, and a handler's search, emulation and IRET are one.
 * A CPU that can take a waiting interrupt takes it first: what it could do before, it could have done before the
   interrupt was sent.
-* Stores come to a CPU when its next instruction would read them (`World._settle`): before that nobody sees them.
+* Stores come to a CPU when its next instruction would read them (`World._resolve`): before that nobody sees them.
 * CPUs that stand alike are alike: a state has them sorted (`search.py`).
 """
 
@@ -85,7 +85,7 @@ class Move(NamedTuple):
 
     run     (byte, data)       runs the instruction of these bytes at a byte of the site
     read    (byte, data)       reads bytes of its next instruction from there
-    settle  (cell, stores)     so many stores to a cell of the site arrive
+    resolve (cell, stores)     so many stores to a cell of the site arrive
     answer  ()                 takes the IPI: serializes and answers
     park    ()                 takes the IPI, and parks
     leave   (task,)            goes on after stop_machine: "same" where it was, or "other" task, or "irq": not yet out
@@ -207,7 +207,7 @@ class World:
             case Mode.RUNS:
                 out.append(self._run(n, cpu))
                 out += self._read(n, cpu)
-                out += self._settle(n, cpu)
+                out += self._resolve(n, cpu)
             case Mode.TRAMPOLINE:
                 out.append((Move("return"), self._behind(cpu), 0))
             case Mode.TRAPPED:
@@ -299,7 +299,7 @@ class World:
             for end in range(first + 1, min(size, self.case.size - cpu.at) + 1)
         ]
 
-    def _settle(self, n: int, cpu: Cpu) -> list[tuple[Move, Cpu, int]]:
+    def _resolve(self, n: int, cpu: Cpu) -> list[tuple[Move, Cpu, int]]:
         """Models `line` and `byte`: the next store to a cell arrives.
 
         Only to cells that the next instruction, as it stands, would read: behind an int3 nobody looks. None is missed
@@ -319,7 +319,7 @@ class World:
             for count in targets:
                 if count != have:
                     arrived = (*cpu.arrived[:cell], count, *cpu.arrived[cell + 1 :])
-                    out.append((Move("settle", cell, count), cpu._replace(arrived=arrived), 0))
+                    out.append((Move("resolve", cell, count), cpu._replace(arrived=arrived), 0))
         return out
 
     # --- interrupts and the int3 handler ------------------------------------------------------------------------

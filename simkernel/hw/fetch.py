@@ -10,8 +10,8 @@ models that contract, not a pipeline: real CPUs do not work like this, and no CP
     line      old or new, for each part of a store inside one 64-byte line
     byte      old or new, for each byte
 
-In `line` and `byte` a store leaves its *cells* (a line's part, a byte) unsettled for each CPU. Stores to one cell
-arrive in the order in which they were made; cells are independent of each other. Serializing settles all.
+In `line` and `byte` a store leaves its *cells* (a line's part, a byte) pending for each CPU. Stores to one cell
+arrive in the order in which they were made; cells are independent of each other. Serializing resolves all.
 `Simplified:` `line` is an idealisation: nobody promises whole lines, and Intel aligned eight bytes to data accesses
 only (what some read in AMD's manual: `protocol/stores.py`).
 
@@ -46,7 +46,7 @@ class FetchModel(Enum):
 
     @property
     def cell_shift(self) -> int | None:
-        """log2 of the cell's size in bytes; None where stores leave nothing unsettled."""
+        """log2 of the cell's size in bytes; None where stores leave nothing pending."""
         return {FetchModel.LINE: CACHE_LINE.bit_length() - 1, FetchModel.BYTE: 0}.get(self)
 
 
@@ -152,35 +152,35 @@ class Store:
 
 
 @dataclass(slots=True)
-class Unsettled:
-    """A store that one CPU has not settled wholly; `taken` marks the bytes that it has (None: none)."""
+class PendingStore:
+    """A store that one CPU has not resolved wholly; `taken` marks the bytes that it has (None: none)."""
 
     store: Store
     taken: npt.NDArray[np.bool_] | None = None
 
     def ascending(self) -> list[int]:
-        """The offsets that are unsettled, ascending."""
+        """The offsets that are pending, ascending."""
         return self.store.ascending if self.taken is None else self.store.offsets[~self.taken].tolist()
 
-    def copy(self) -> Unsettled:
+    def copy(self) -> PendingStore:
         """Another one with a mask of its own; the store itself never changes."""
-        return Unsettled(self.store, None if self.taken is None else self.taken.copy())
+        return PendingStore(self.store, None if self.taken is None else self.taken.copy())
 
 
-ViewState = tuple[tuple[Unsettled, Bytes], ...]
+ViewState = tuple[tuple[PendingStore, Bytes], ...]
 
 
 class View:
-    """The code bytes that one CPU runs, what is unsettled of them, and which ranges its translations must drop.
+    """The code bytes that one CPU runs, what is pending of them, and which ranges its translations must drop.
 
-    Where a store leaves nothing unsettled, a CPU runs what memory holds: `code` then is memory's own buffer.
+    Where a store leaves nothing pending, a CPU runs what memory holds: `code` then is memory's own buffer.
     """
 
     def __init__(self, code: Bytes, memory: Bytes) -> None:
         self.code = code
         self._own = code is not memory
         self.version = 0  # of `code`, where it is the CPU's own: another after each change
-        self.unsettled: list[Unsettled] = []
+        self.pending: list[PendingStore] = []
         self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
 
     def apply(self, offsets: Offsets, values: Bytes) -> None:
@@ -196,14 +196,14 @@ class View:
         self.dirty.append(span)
 
     def state(self) -> ViewState:
-        """A copy of what memory does not tell: a view differs from it in unsettled bytes only."""
-        return tuple((item.copy(), self.code[item.store.offsets]) for item in self.unsettled)
+        """A copy of what memory does not tell: a view differs from it in pending bytes only."""
+        return tuple((item.copy(), self.code[item.store.offsets]) for item in self.pending)
 
     def restore(self, state: ViewState) -> None:
         """Put a state back, all else being as memory is."""
         for item, values in state:
             self.apply(item.store.offsets, values)
-        self.unsettled = [item.copy() for item, _ in state]
+        self.pending = [item.copy() for item, _ in state]
 
     def may_fetch(self, offset: int, size: int) -> set[bytes]:
         """Every run of `size` bytes from `offset` of the code buffer that the CPU may run now.
@@ -211,10 +211,10 @@ class View:
         Stores to one cell arrive in order, and a store's bytes of one cell together; cells are independent.
         """
         start = self.code[offset : offset + size].tobytes()
-        if not self.unsettled:
+        if not self.pending:
             return {start}
         states: dict[int, list[dict[int, int]]] = {}
-        for item in self.unsettled:
+        for item in self.pending:
             part = item.store.within(offset, offset + size)
             bytes_of: dict[int, dict[int, int]] = {}
             for at in range(part.start, part.stop):
@@ -233,22 +233,22 @@ class View:
             out.add(bytes(data))
         return out
 
-    def settle_all(self) -> int:
-        """A serializing instruction retired: every unsettled byte is what the last store made it.
+    def resolve_all(self) -> int:
+        """A serializing instruction retired: every pending byte is what the last store made it.
 
-        Returns how many bytes were unsettled, each counted once, however many stores to it were.
+        Returns how many bytes were pending, each counted once, however many stores to it were.
         """
-        settled: list[Offsets] = []
-        for item in self.unsettled:
+        resolved: list[Offsets] = []
+        for item in self.pending:
             left = slice(None) if item.taken is None else ~item.taken
-            settled.append(item.store.offsets[left])
-            self.apply(settled[-1], item.store.values[left])
-        self.unsettled.clear()
-        return len(np.unique(np.concatenate(settled))) if len(settled) > 1 else sum(map(len, settled))
+            resolved.append(item.store.offsets[left])
+            self.apply(resolved[-1], item.store.values[left])
+        self.pending.clear()
+        return len(np.unique(np.concatenate(resolved))) if len(resolved) > 1 else sum(map(len, resolved))
 
-    def settle(self, cell: int) -> bool:
-        """The oldest unsettled store to `cell` arrives. False where nothing was unsettled there."""
-        for at, item in enumerate(self.unsettled):
+    def resolve(self, cell: int) -> bool:
+        """The oldest pending store to `cell` arrives. False where nothing was pending there."""
+        for at, item in enumerate(self.pending):
             part = item.store.of_cell(cell)
             if part.start == part.stop:
                 continue
@@ -259,14 +259,14 @@ class View:
             self.apply(item.store.offsets[part], item.store.values[part])
             item.taken[part] = True
             if item.taken.all():
-                del self.unsettled[at]
+                del self.pending[at]
             return True
         return False
 
-    def unsettled_within(self, low: int, high: int) -> list[tuple[int, int, int]]:
-        """(offset, cell, value) of every unsettled byte with low <= offset < high, oldest store first."""
+    def pending_within(self, low: int, high: int) -> list[tuple[int, int, int]]:
+        """(offset, cell, value) of every pending byte with low <= offset < high, oldest store first."""
         found: list[tuple[int, int, int]] = []
-        for item in self.unsettled:
+        for item in self.pending:
             part = item.store.within(low, high)
             for i in range(part.start, part.stop):
                 if item.taken is None or not item.taken[i]:
@@ -274,9 +274,9 @@ class View:
         return found
 
     def may_run(self, offset: int, size: int) -> tuple[tuple[int, ...], ...]:
-        """For each byte from `offset` the values that this CPU may run, the one it has settled on first."""
+        """For each byte from `offset` the values that this CPU may run, the one that it runs now first."""
         values = [[int(value)] for value in self.code[offset : offset + size]]
-        for at, _, value in self.unsettled_within(offset, offset + size):
+        for at, _, value in self.pending_within(offset, offset + size):
             if value not in values[at - offset]:
                 values[at - offset].append(value)
         return tuple(tuple(options) for options in values)
@@ -308,7 +308,7 @@ class CodeMemory:
         return self.memory[offset : offset + size].tobytes()
 
     def view_read(self, cpu: int, address: int, size: int) -> bytes:
-        """The bytes that a CPU runs at an address if nothing settles first; shorter at the end of a region."""
+        """The bytes that a CPU runs at an address if nothing is resolved first; shorter at the end of a region."""
         size = min(size, self.map.room(address))
         if size <= 0:
             return b""
@@ -359,7 +359,7 @@ class CodeMemory:
             return
         store = Store(offsets, values.copy(), offsets >> shift)
         for view in self.views:
-            view.unsettled.append(Unsettled(store))
+            view.pending.append(PendingStore(store))
 
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """Time travel: memory and every view hold these bytes; nobody notes it."""
@@ -368,23 +368,23 @@ class CodeMemory:
         for view in self.views:
             view.apply(offsets, values)
 
-    def forget_unsettled(self) -> None:
+    def forget_pending(self) -> None:
         """Time travel: every view is as memory is."""
         for view in self.views:
-            for item in view.unsettled:
+            for item in view.pending:
                 view.apply(item.store.offsets, self.memory[item.store.offsets])
-            view.unsettled.clear()
+            view.pending.clear()
 
-    def unsettled_cells(self, cpu: int, address: int, size: int) -> list[int]:
-        """Addresses of the cells that are unsettled for `cpu` within `size` bytes from `address`, ascending."""
+    def pending_cells(self, cpu: int, address: int, size: int) -> list[int]:
+        """Addresses of the cells that are pending for `cpu` within `size` bytes from `address`, ascending."""
         view = self.views[cpu]
-        if not view.unsettled or not self.map.holds(address):
+        if not view.pending or not self.map.holds(address):
             return []
         offset = self.map.offset(address)
         shift = self.model.cell_shift or 0
-        cells = {cell for _, cell, _ in view.unsettled_within(offset, offset + size)}
+        cells = {cell for _, cell, _ in view.pending_within(offset, offset + size)}
         return sorted(self.map.address(cell << shift) for cell in cells)
 
-    def settle(self, cpu: int, address: int) -> bool:
-        """The oldest unsettled store to the cell at `address` arrives at `cpu`."""
-        return self.views[cpu].settle(self.map.offset(address) >> (self.model.cell_shift or 0))
+    def resolve(self, cpu: int, address: int) -> bool:
+        """The oldest pending store to the cell at `address` arrives at `cpu`."""
+        return self.views[cpu].resolve(self.map.offset(address) >> (self.model.cell_shift or 0))

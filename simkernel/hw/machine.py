@@ -1,7 +1,7 @@
 """The machine: CPUs, the memory that they share, and the one place where a step happens.
 
 `Machine.step` carries out a choice of a CPU: instructions run, an interrupt or an exception is delivered, bytes of
-code are read or settled. Between choices, and only there, interrupts come, and observers look at what was done. What a
+code are read or resolved. Between choices, and only there, interrupts come, and observers look at what was done. What a
 CPU does is guest code; the machine is what hardware does around it, and knows no symbol of any kernel.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from simkernel import disasm
 from simkernel.errors import GuestError, OurError
-from simkernel.events import Event, PieceRead, Serialized, Settled
+from simkernel.events import Event, PieceRead, Resolved, Serialized
 from simkernel.hw.cpu import RFLAGS_IF, Cpu, Fault
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.interrupts import Interrupts
@@ -24,7 +24,7 @@ from simkernel.hw.state import CpuState, MachineState, OpenRun, Trap
 from simkernel.hw.straight import Straight
 from simkernel.hw.x86 import MAX_INSTRUCTION, VECTOR_BP
 from simkernel.insn import serializing
-from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Resolve, Run
 
 TICK_PERIOD = 20_000  # instructions of the machine's clock, for each CPU
 
@@ -119,7 +119,7 @@ class Machine:
                 return limit
             shadow = self.cpus[cpu].flags & RFLAGS_IF  # it ends with the next instruction
             return 1 if shadow else min(limit, self._straight(cpu))
-        return min(limit, self._straight(cpu)) if self.code.views[cpu].unsettled else limit
+        return min(limit, self._straight(cpu)) if self.code.views[cpu].pending else limit
 
     def _straight(self, cpu: int) -> int:
         """How far straight code leads from where the CPU is."""
@@ -151,12 +151,12 @@ class Machine:
         length = disasm.length(self.next_bytes(cpu), rip)
         return max(0, length - len(self.states[cpu].reading))
 
-    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
-        """Addresses of the unsettled cells under the CPU's next instruction, ascending."""
-        if not self.code.views[cpu].unsettled:
+    def pending_at_rip(self, cpu: int) -> Sequence[int]:
+        """Addresses of the pending cells under the CPU's next instruction, ascending."""
+        if not self.code.views[cpu].pending:
             return ()
         rip = self.cpus[cpu].rip
-        return self.code.unsettled_cells(cpu, rip, self.changing.longest or disasm.length(self.next_bytes(cpu), rip))
+        return self.code.pending_cells(cpu, rip, self.changing.longest or disasm.length(self.next_bytes(cpu), rip))
 
     # --- a step -----------------------------------------------------------------------------------------------
 
@@ -169,8 +169,8 @@ class Machine:
                 return [*self.begin(choice), *self.advance(n), *self.finish()]
             case Read(cpu=cpu, n=n):
                 return self._read(cpu, n)
-            case Settle(cpu=cpu, address=address):
-                return self._settle(cpu, address)
+            case Resolve(cpu=cpu, address=address):
+                return self._resolve(cpu, address)
             case Nmi(cpu=cpu):
                 self.states[cpu].nmi_sent = self.clock
                 return []
@@ -192,22 +192,22 @@ class Machine:
         state.reading += data
         return [PieceRead(cpu=cpu, address=address, data=data)]
 
-    def _settle(self, cpu: int, address: int | None) -> list[Event]:
+    def _resolve(self, cpu: int, address: int | None) -> list[Event]:
         if address is None:
-            count = self.code.views[cpu].settle_all()
+            count = self.code.views[cpu].resolve_all()
             return [Serialized(cpu=cpu, count=count)] if count else []
         shift = self.code.model.cell_shift or 0
         size = 1 << shift
         start = address >> shift << shift
         old = self.code.view_read(cpu, start, size)
-        if not self.code.settle(cpu, start):
+        if not self.code.resolve(cpu, start):
             return []
         new = self.code.view_read(cpu, start, size)
         differ = [i for i in range(size) if old[i] != new[i]]
         if not differ:
             return []
         low, high = differ[0], differ[-1] + 1
-        return [Settled(cpu=cpu, address=start + low, old=old[low:high], new=new[low:high])]
+        return [Resolved(cpu=cpu, address=start + low, old=old[low:high], new=new[low:high])]
 
     def begin(self, choice: Run) -> list[Event]:
         """Open a choice: a due interrupt is delivered. Then `advance`, in any number of pieces.
@@ -233,7 +233,7 @@ class Machine:
     def advance(self, n: int, breakpoints: frozenset[int] = frozenset()) -> list[Event]:
         """Run up to n more instructions of the open choice; stops before an instruction at one of the breakpoints.
 
-        Where the CPU has unsettled bytes it moves from one point of interest to the next (`_stride`); an exception,
+        Where the CPU has pending bytes it moves from one point of interest to the next (`_stride`); an exception,
         HLT or a halt of the machine ends the choice.
         """
         run = self._opened_run()
@@ -274,7 +274,7 @@ class Machine:
         if left == 1:
             return 1
         limit = self._observed_limit(cpu)
-        if self.code.views[cpu].unsettled:
+        if self.code.views[cpu].pending:
             return min(left, limit, self._straight(cpu))
         return left if limit == QUANTUM else min(left, limit)
 
@@ -288,7 +288,7 @@ class Machine:
     def _execute(self, cpu: int, n: int, breakpoints: frozenset[int], events: list[Event]) -> tuple[Fault | None, int]:
         """Run n instructions on a CPU that is not halted: the exception that ended them, and how many ran."""
         view, state = self.code.views[cpu], self.states[cpu]
-        data = self.next_bytes(cpu) if n == 1 and view.unsettled else b""
+        data = self.next_bytes(cpu) if n == 1 and view.pending else b""
         if view.dirty:
             self._drop_changed(cpu)
         if state.reading:
@@ -298,7 +298,7 @@ class Machine:
         else:
             fault, ran = self.cpus[cpu].run(n), n
         if data and fault is None and serializing(data):
-            events.append(Serialized(cpu=cpu, count=view.settle_all()))
+            events.append(Serialized(cpu=cpu, count=view.resolve_all()))
         return fault, ran
 
     def _drop_changed(self, cpu: int) -> None:

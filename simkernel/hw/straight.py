@@ -1,11 +1,11 @@
 """Straight code: how far a CPU gets from an address without meeting anything that needs a look of its own.
 
-A CPU that has unsettled code bytes, or an interrupt that it cannot take yet, is watched: IRET and CPUID are to be seen,
+A CPU that has pending code bytes, or an interrupt that it cannot take yet, is watched: IRET and CPUID are to be seen,
 and the interrupt is taken at the first instruction that allows it. Between such points it may run in one go. Straight
 code is what the CPU itself runs: its own view is decoded, jumps and calls that name their target are followed. It ends
 
 * before an instruction that can serialize, change IF or halt (`insn.ends_straight_code`);
-* before an instruction of which a byte is unsettled for this CPU, or belongs to a site that is being changed;
+* before an instruction of which a byte is pending for this CPU, or belongs to a site that is being changed;
 * before a byte that begins no instruction, and before code that leads to the end of its region without a branch: there
   Unicorn reports the page behind it too early (`cpu.py`);
 * behind a branch whose target its bytes do not name; a return is one of them, also from a call on the way: a callee may
@@ -81,7 +81,7 @@ class Straight:
         if changing is not self._changing:
             starts = np.array(sorted(changing.sizes), dtype=np.uint64)
             self._changing, self._active = changing, self._code.map.offsets(starts).tolist()
-        pending = [one.ascending() for one in view.unsettled]
+        pending = [one.ascending() for one in view.pending]
         count = 0
         for span in path:
             stop = self._first_stop(span, pending)

@@ -22,7 +22,7 @@ def words_at(code: Bytes, offsets: Offsets) -> Words:
 
 
 class SiteWords:
-    """The words of some sites, in memory and as each CPU runs them if nothing settles first; read-only."""
+    """The words of some sites, in memory and as each CPU runs them if nothing is resolved first; read-only."""
 
     def __init__(self, code: CodeMemory, sites: Words) -> None:
         """Find the sites in the code buffers.

@@ -25,7 +25,7 @@ from simkernel.verdict import Verdict
 
 
 def validate_phase(kernel: RunningKernel, poke: TextPoke, sites: Sequence[int] | None = None) -> Verdict:
-    """What holds after the phase that ended last (`Phase.memory()`, `Phase.settled`), for the batch under way.
+    """What holds after the phase that ended last (`Phase.memory()`, `Phase.resolved`), for the batch under way.
 
     And at any time: a CPU that comes to a site runs the old instruction, an int3, or the new one.
 
@@ -115,7 +115,7 @@ class _Look:
 
     def _cpu_problems(self, rows: Sequence[int]) -> Iterator[Verdict]:
         """A verdict for each CPU and site where the CPU may run what it must not."""
-        code, settled = self.machine.code, bool(self.before and self.before.settled)
+        code, resolved = self.machine.code, bool(self.before and self.before.resolved)
         for cpu, view in enumerate(code.views):
             if self.kernel.smp.parked(cpu) and not self.machine.on_nmi_stack(cpu):
                 continue  # it runs its waiting loop and no site
@@ -129,7 +129,7 @@ class _Look:
                     if one not in (old, new) and one[0] != insn.INT3:
                         yield self._torn(cpu, site, one, old, new)
                 written = row < self.progress.entry  # by the phase under way: what CPUs run there is open again
-                if settled and not written and options != {code.read(site, len(old))}:
+                if resolved and not written and options != {code.read(site, len(old))}:
                     yield self._pending(cpu, site, options)
 
     def _reading(self, cpu: int, site: int) -> bytes:

@@ -133,7 +133,7 @@ class Phase:
         name: its own, as screens show it.
         action: what the patching task does.
         holds: what the instruction's bytes hold in memory once it is done, from byte 0 on; the last for all behind.
-        settled: True where from its end on every CPU runs exactly what memory holds here.
+        resolved: True where from its end on every CPU runs exactly what memory holds here.
         linux: the kernel function that does it; empty where Linux has none.
         true_now: what may be relied on after it, in a sentence.
         why: why the step is there.
@@ -143,7 +143,7 @@ class Phase:
     name: str
     action: Action
     holds: tuple[Part, ...]
-    settled: bool
+    resolved: bool
     linux: str
     true_now: str
     why: str

@@ -76,11 +76,11 @@ def at_function(image: KernelImage, name: str, cpu: int | None = None) -> AtAddr
 
 
 def run_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], instructions: int = 5_000_000) -> Hit | None:
-    """Run until one of the breakpoints is met; None where the bound or an outcome comes first."""
+    """Run until one of the breakpoints is met; None where the bound or a halt comes first."""
     end = simulation.clock + instructions
     with closing(_Watch(simulation, breakpoints).hits()) as hits:
         for hit in hits:
-            if hit is not None or simulation.outcome or simulation.clock >= end:
+            if hit is not None or simulation.halt_reason or simulation.clock >= end:
                 return hit
     return None
 
@@ -131,7 +131,7 @@ class _Watch:
 
     def _hits(self, until: Place | None) -> Iterator[Hit | None]:
         simulation = self._simulation
-        while not simulation.outcome and (until is None or simulation.place < until):
+        while not simulation.halt_reason and (until is None or simulation.place < until):
             bytes_before, phase_before = self._bytes(), self._phase()
             logged, place = simulation.logged, simulation.place
             cpu = self._move(until)

@@ -55,8 +55,8 @@ class Checkpoint:
     @property
     def nbytes(self) -> int:
         """What it takes, without memory's pages."""
-        unsettled = sum(values.nbytes + item.store.offsets.nbytes for view in self.views for item, values in view)
-        return STATE_BYTES + CONTEXT_BYTES * len(self.contexts) + unsettled
+        pending = sum(values.nbytes + item.store.offsets.nbytes for view in self.views for item, values in view)
+        return STATE_BYTES + CONTEXT_BYTES * len(self.contexts) + pending
 
 
 class Checkpoints:
@@ -148,7 +148,7 @@ class Checkpoints:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Machine and task are as they were; the rest of the checkpoint is the caller's to put back."""
         machine = self._machine
-        machine.code.forget_unsettled()
+        machine.code.forget_pending()
         self._pages.restore(checkpoint.place)
         for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
             cpu.restore(context)
@@ -200,7 +200,7 @@ def copy_state(source: Machine, machine: Machine) -> None:
         if view.code is not machine.code.memory:
             np.copyto(view.code, other.code)
         view.version += 1
-        view.unsettled = [item.copy() for item in other.unsettled]
+        view.pending = [item.copy() for item in other.pending]
     for cpu, running in zip(machine.cpus, source.cpus, strict=True):
         cpu.restore(running.save())
     machine.restore(source.state())

@@ -1,7 +1,7 @@
 """One digest over a simulation's state: everything that its next history entry depends on.
 
 Two simulations with the same digest go on in the same way. "Bit for bit the same" means this: memory, the code that
-each CPU runs and what is unsettled of it, registers, the hardware's own state, the patching task and its subsystems,
+each CPU runs and what is pending of it, registers, the hardware's own state, the patching task and its subsystems,
 the schedule and all that its choices depend on, the clock's ticks. The history that led there is no part of it.
 """
 
@@ -42,7 +42,7 @@ def state_digest(simulation: Simulation) -> str:
     out.update(machine.code.memory.data)
     for view in machine.code.views:
         out.update(view.code.data)
-        feed(out, view.unsettled)
+        feed(out, view.pending)
     for cpu in machine.cpus:
         feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
     feed(out, machine.state())

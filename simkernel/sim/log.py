@@ -15,10 +15,10 @@ from typing import NamedTuple, TypeVar
 
 from simkernel.events import Event
 from simkernel.patching.commands import Command
-from simkernel.schedule import Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.past import Held, Past
 
-CHOICES = (Run, Read, Settle, Nmi)
+CHOICES = (Run, Read, Resolve, Nmi)
 ENTRY_BYTES = 160  # an entry, its choice and its place in a list
 EVENT_BYTES = 320  # an event with its numbers and its part of a stamp
 

@@ -105,9 +105,9 @@ class Parts:
         """True from the first to the last action of a batch."""
         return self.task.poke.busy
 
-    def unsettled_at_rip(self, cpu: int) -> Sequence[int]:
+    def pending_at_rip(self, cpu: int) -> Sequence[int]:
         """Addresses of the pending cells under the CPU's next instruction, ascending."""
-        return self.machine.unsettled_at_rip(cpu)
+        return self.machine.pending_at_rip(cpu)
 
     def readable(self, cpu: int) -> int:
         """How many more bytes of its next instruction the CPU may read before it runs."""

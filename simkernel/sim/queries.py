@@ -54,7 +54,7 @@ class CpuNow:
     @property
     def pending(self) -> bool:
         """True where it may still fetch some byte of code as old or new."""
-        return bool(self._machine.code.views[self.number].unsettled)
+        return bool(self._machine.code.views[self.number].pending)
 
     @property
     def interrupts_on(self) -> bool:
@@ -149,7 +149,7 @@ class SiteNow:
 
     def pending(self, cpu: int) -> Sequence[int]:
         """The addresses of its cells that a CPU may still fetch as old or new, ascending."""
-        return self._code.unsettled_cells(cpu, self.address, self.size)
+        return self._code.pending_cells(cpu, self.address, self.size)
 
 
 class PatchingNow:

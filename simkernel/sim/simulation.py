@@ -97,7 +97,7 @@ class Simulation:
         bound = BOOT_INSTRUCTIONS + BOOT_INSTRUCTIONS_A_SITE * len(simulation.image.mcount_loc)
         simulation.run_until(cls.booted, bound)
         if not simulation.booted():
-            raise GuestError(f"the kernel has not come up: {simulation.outcome or 'it runs on and on'}")
+            raise GuestError(f"the kernel has not come up: {simulation.halt_reason or 'it runs on and on'}")
         return simulation
 
     def fork(self) -> Simulation:
@@ -184,7 +184,7 @@ class Simulation:
 
     @property
     def known_end(self) -> str:
-        """The outcome to which history leads, as far as it is known; "" where it goes on."""
+        """The halt to which history leads, as far as it is known; "" where it goes on."""
         return self._history.log.end
 
     # --- what the machine holds ----------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class Simulation:
         return self._history.log.made.at(self.position) is not None
 
     @property
-    def outcome(self) -> str:
+    def halt_reason(self) -> str:
         """Why nothing can move any more ("oops on CPU1"); "" while it can."""
         return self._parts.machine.halt_reason
 
@@ -301,23 +301,23 @@ class Simulation:
         return self._driver.do(command)
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
-        """Step until the predicate holds, there is an outcome, or the clock has passed so many instructions.
+        """Step until the predicate holds, the machine halts, or the clock has passed so many instructions.
 
         Returns:
             True where the predicate holds.
         """
         end = self._parts.machine.clock + instructions
         while not predicate(self):
-            if self.outcome or self._parts.machine.clock >= end:
+            if self.halt_reason or self._parts.machine.clock >= end:
                 return False
             self.step()
         return True
 
     def run(self, instructions: int) -> None:
-        """Let the machine's clock pass so many instructions, or less where there is an outcome."""
+        """Let the machine's clock pass so many instructions, or less where it halts."""
         self.run_until(lambda _: False, instructions)
 
-    def settle_down(self, instructions: int = 50_000_000) -> bool:
+    def run_until_idle(self, instructions: int = 50_000_000) -> bool:
         """Run until the patching task has nothing left to do; True where that came within the bound."""
         return self.run_until(lambda simulation: simulation.patching.idle, instructions)
 
@@ -386,11 +386,11 @@ class Simulation:
 
     def foresee(self, made: Iterable[tuple[int, Choice | Command]]) -> None:
         """History will have these entries, made by hand, at these places, which ascend; what lay ahead is forgotten."""
-        self._history.foresee(made, self.outcome)
+        self._history.foresee(made, self.halt_reason)
 
     def forget_ahead(self) -> None:
         """History knows no more than led here; what came next may be another."""
-        self._history.forget_ahead(self.outcome)
+        self._history.forget_ahead(self.halt_reason)
 
     # --- within an entry ----------------------------------------------------------------------------------------
 

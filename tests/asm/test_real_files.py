@@ -141,7 +141,7 @@ def test_a_file_that_can_be_accepted_runs(tmp_path: Path, file: str) -> None:
     simulation = Simulation.boot(Options(cpus=2, kernel=str(kernel), patch_quantum=200))
     for tracer in ("nop", "function", "nop"):
         simulation.do(SetTracer(tracer))
-        assert simulation.settle_down()
+        assert simulation.run_until_idle()
         before = word(simulation, "right")
         simulation.run(20_000)
         assert (word(simulation, "right") > before + 5, word(simulation, "wrong")) == (True, 0)

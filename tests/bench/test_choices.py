@@ -20,7 +20,7 @@ def running(traced: bool) -> Simulation:
     simulation = Simulation.boot(Options(patch_quantum=QUANTUM))
     if traced:
         simulation.do(SetTracer("function"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     simulation.run(INSTRUCTIONS // 10)
     return simulation
 

@@ -16,7 +16,7 @@ from tests.bench.table import Table, seconds
 def test_a_fork(table: Table) -> None:
     simulation = Simulation.boot(Options(cpus=4))
     simulation.do(SetTracer("function"))
-    simulation.settle_down()
+    simulation.run_until_idle()
     forks: list[Simulation] = []
     times = []
     for _ in range(5):

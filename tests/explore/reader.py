@@ -15,7 +15,7 @@ def parse(text: str) -> Choice:
     if text.startswith(f"{TASK} "):
         return None, "act", None, ""
     if match := re.match(rf"For CPU(\d) {_BYTES} becomes? {_HEX}, ", text):
-        return int(match[1]), "settle", int(match["first"]), match["data"]
+        return int(match[1]), "resolve", int(match["first"]), match["data"]
     if match := re.match(rf"CPU(\d) reads {_BYTES}: {_HEX}[.]", text):
         return int(match[1]), "read", int(match["first"]), match["data"]
     if match := re.match(rf"CPU(\d) runs {_HEX} at {_BYTES}", text):

@@ -74,12 +74,12 @@ def ends_as_it_says(finding: Finding, stages: Stages) -> None:
     played = replay(finding, stages)
     assert finding.broken in played.broken, finding.verdict()
     opened = open_moment(played.moment)
-    assert opened.position == played.start and not opened.outcome
+    assert opened.position == played.start and not opened.halt_reason
     while opened.position < len(opened.entries):
         opened.step()
     if finding.broken != "stuck":  # there the simulation has gone on, to see that nothing comes of it
         assert opened.position == played.simulation.position
-        assert opened.outcome == played.simulation.outcome
+        assert opened.halt_reason == played.simulation.halt_reason
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -106,12 +106,12 @@ def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:
     finding = explore(Question(parse("int3 without sync 3"), properties=("unclaimed",)))
     played = replay(finding)
     opened = open_moment(played.moment)
-    assert opened.position == played.start and not opened.outcome and not opened.patching.busy
+    assert opened.position == played.start and not opened.halt_reason and not opened.patching.busy
     ahead = len(opened.entries) - opened.position
     assert ahead == played.simulation.position - played.start
     for _ in range(ahead):
         opened.step()
-    assert opened.outcome == played.simulation.outcome == "oops on CPU0"
+    assert opened.halt_reason == played.simulation.halt_reason == "oops on CPU0"
     assert len(played.moment) < 2_000
 
 

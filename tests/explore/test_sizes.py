@@ -106,10 +106,10 @@ def jump_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
     )
     simulation = Simulation.boot(options, kernel())
     on = [label_patch(case.site, *((case.old, case.new) if case.change == "nop-jmp" else (case.new, case.old)))]
-    simulation.settle_down()
+    simulation.run_until_idle()
     plan_patches(simulation, on)
     if case.change == "jmp-nop":
-        simulation.settle_down()
+        simulation.run_until_idle()
         plan_patches(simulation, undone(on))
     return between_ticks(simulation, case, 0)
 

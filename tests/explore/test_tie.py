@@ -24,7 +24,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
 from simkernel.kernel.abi import GO_ON, PARKED
 from simkernel.protocol import Variant, parse
-from simkernel.schedule import QUANTUM, Act, Choice, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Choice, Read, Resolve, Run
 from simkernel.sim.parts import parts_of
 from tests.explore.brute import bench_of
 
@@ -102,14 +102,14 @@ class Try:
         self.machine = parts_of(self.simulation).machine
         self.witness = Witness(self.simulation, stage.case)
         self.speeds = [dice.choice(SPEEDS) for _ in self.simulation.cpus]
-        self.near_end = dice.choice((0, -1, None))  # which of a site's cells settles first, None: any
+        self.near_end = dice.choice((0, -1, None))  # which of a site's cells is resolved first, None: any
         self.interrupted_at: dict[int, int] = {}  # where an IPI came to a CPU
         self.rounds = 1  # how often a CPU is brought to the site once more: that takes long
 
     def run(self) -> set[str]:
         """What came of it."""
         left = MOVES
-        while left and not self.simulation.outcome and self.witness.afterwards < 2 * len(self.speeds):
+        while left and not self.simulation.halt_reason and self.witness.afterwards < 2 * len(self.speeds):
             left -= 1
             ready = self.simulation.patching.ready and not self.witness.over
             lanes = [*self.simulation.cpus, -1]
@@ -137,13 +137,13 @@ class Try:
 
     def _burst(self, cpu: int) -> None:
         for _ in range(self.dice.choice((1, 1, 2, 4, 8))):
-            if not self.simulation.outcome:
+            if not self.simulation.halt_reason:
                 self._move(cpu)
 
     def _on(self, cpu: int, instructions: int, there: Callable[[], bool]) -> None:
         """One instruction after the other, at most so many, until the CPU is there."""
         for _ in range(instructions):
-            if self.simulation.outcome or there():
+            if self.simulation.halt_reason or there():
                 return
             self.step(Run(cpu, 1))
 
@@ -156,10 +156,10 @@ class Try:
             self.step(Run(cpu, 1))  # into the interrupt, and out of it, or to where it parks
             self._on(cpu, 4 * HANDLER, lambda: machine.cpus[cpu].rip == rip or self._parked(cpu))
         elif 0 <= rip - site < self.case.size:
-            cells = machine.code.unsettled_cells(cpu, site, self.case.size)
+            cells = machine.code.pending_cells(cpu, site, self.case.size)
             left = machine.readable(cpu)
             if cells and dice.random() < 0.6:
-                self.step(Settle(cpu, dice.choice(cells) if self.near_end is None else cells[self.near_end]))
+                self.step(Resolve(cpu, dice.choice(cells) if self.near_end is None else cells[self.near_end]))
             elif left and dice.random() < 0.5:
                 self.step(Read(cpu, dice.randint(1, left)))
             else:
@@ -170,7 +170,7 @@ class Try:
             run_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at.get(cpu, site))), AROUND)
         elif stop not in (0, PARKED):
             self._on(cpu, 4 * HANDLER, lambda: self._parked(cpu))
-        elif self.rounds and not machine.code.views[cpu].unsettled and dice.random() < 0.2:
+        elif self.rounds and not machine.code.views[cpu].pending and dice.random() < 0.2:
             self.rounds -= 1
             run_to(self.simulation, self.step, cpu, site, QUANTUM)
 

@@ -31,8 +31,8 @@ def image() -> KernelImage:
 
 
 def done(simulation: Simulation) -> None:
-    assert simulation.settle_down()
-    assert not simulation.outcome
+    assert simulation.run_until_idle()
+    assert not simulation.halt_reason
 
 
 def site(image: KernelImage, name: str) -> int:

@@ -41,7 +41,7 @@ STRETCH = 1_000  # history entries
 DIGEST = 8  # bytes
 SEED = 2026  # of the combinations
 COMMANDS = {kind.tag: kind for kind in (*OWN_COMMANDS, *commands.COMMANDS)}
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {"Resolved": "Settled"}
 """An event's class now -> what it was called when the runs were written. A rename is no change of a run."""
 
 
@@ -155,7 +155,7 @@ def carried_out(golden: Golden) -> Golden:
     note(simulation.position)
     begin = last = simulation.position
     waiting = list(golden.commands)
-    while simulation.position - begin < golden.entries and not simulation.outcome:
+    while simulation.position - begin < golden.entries and not simulation.halt_reason:
         if waiting and simulation.position - begin >= waiting[0][0]:
             _, name, *fields = waiting.pop(0)
             try:
@@ -168,7 +168,7 @@ def carried_out(golden: Golden) -> Golden:
             note(simulation.position - last)
             last = simulation.position
     note(simulation.position - last)
-    return dataclasses.replace(golden, stretches=tuple(stretches), end=simulation.outcome)
+    return dataclasses.replace(golden, stretches=tuple(stretches), end=simulation.halt_reason)
 
 
 def digest_of_state(simulation: Simulation) -> str:

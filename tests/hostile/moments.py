@@ -68,7 +68,7 @@ def real_moments(image: KernelImage) -> list[str]:
         for choice in (Run(0, 3), Nmi(0), Run(options.cpus - 1, 2)):
             simulation.step(choice)
         found.append(moment_string(simulation))
-        while simulation.place[1] < 2 and not simulation.outcome:
+        while simulation.place[1] < 2 and not simulation.halt_reason:
             simulation.step_instruction()
         found.append(moment_string(simulation))
     simulation = Simulation.boot(Options(seed=1), image)
@@ -151,7 +151,7 @@ def entry(draw: random.Random) -> list[Any]:
     makers: list[Callable[[], list[Any]]] = [
         lambda: ["run", cpu(), draw.choice((1, 2, 50, 2_000))],
         lambda: ["read", cpu(), draw.randrange(1, 16)],
-        lambda: ["settle", cpu(), draw.choice((None, 0, 2**64 - 1, 0xFFFF_FFFF_8100_0000 + draw.randrange(0x2000)))],
+        lambda: ["resolve", cpu(), draw.choice((None, 0, 2**64 - 1, 0xFFFF_FFFF_8100_0000 + draw.randrange(0x2000)))],
         lambda: ["act", draw.choice((0, 1, 7, 200_000))],
         lambda: ["nmi", cpu()],
         lambda: ["tracer", name()],

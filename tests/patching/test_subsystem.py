@@ -71,7 +71,7 @@ def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Si
     simulation.do(Light("schedule"))
     simulation.do(SetTracer("function"))
     simulation.do(Light("do_filp_open"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     simulation.run(20_000)
     assert simulation.read(site("schedule"), 5) == simulation.read(site("do_filp_open"), 5) == LIT
     assert simulation.read(site("vfs_read"), 1)[0] == CALL
@@ -82,19 +82,19 @@ def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Si
     assert [title for title in titles if title.startswith("light")] == ["light schedule", "light do_filp_open"]
     assert titles.index("light schedule") < titles.index("echo function > current_tracer")
     assert logged(simulation)[-2:] == ["lamps: 1 lit", "lamps: 2 lit"]
-    assert not simulation.outcome
+    assert not simulation.halt_reason
     assert [verdict.name for verdict in broken(simulation)] == ["sites"]  # ftrace finds two that others have changed
 
     simulation.do(Light("schedule", False))
     simulation.do(Light("do_filp_open", False))
     simulation.do(SetTracer("nop"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     assert lamps(simulation) == LampState() and not broken(simulation)
 
 
 def test_its_event_has_a_sentence_and_is_where_people_stop(simulation: Simulation) -> None:
     simulation.do(Light("vfs_read"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     event = next(event for event in simulation.log if isinstance(event, Lit))
     assert event.stop
     assert sentence(event, IMAGE, simulation.patching.protocol) == "The lamp at vfs_read is on."
@@ -115,7 +115,7 @@ def test_its_invariant_is_among_those_of_the_others(simulation: Simulation) -> N
 
 def test_its_observer_notices_what_cpus_do_and_is_part_of_history(simulation: Simulation) -> None:
     simulation.do(Light("schedule"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     begin = simulation.position
     simulation.run(20_000)
     passed = [event for event in simulation.log if isinstance(event, Passed)]
@@ -152,7 +152,7 @@ def test_its_control_file_is_among_those_of_the_others(simulation: Simulation) -
     root = control_files(simulation)
     assert {"lamps", "current_tracer", "dmesg"} <= set(root.readdir())
     simulation.do(Light("vfs_read"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     assert tracefs.read(root, "lamps") == "vfs_read\n"
     assert tracefs.read(root, "dmesg").endswith(" lamps: 1 lit\n")
 
@@ -165,7 +165,7 @@ def test_history_goes_back_and_forwards_over_its_change(
     simulation.do(Light("schedule"))
     assert simulation.run_until(lambda now: now.patching.busy, 1_000_000)
     middle, changing = simulation.position, state_digest(simulation)
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     after, lit = simulation.position, state_digest(simulation)
     assert len({dark, changing, lit}) == 3
     for position, digest, held in ((middle, changing, ()), (before, dark, ()), (after, lit, (site("schedule"),))):
@@ -205,7 +205,7 @@ def test_what_has_become_impossible_in_the_queue_is_refused_when_its_turn_comes(
     simulation.do(Light("schedule"))
     with pytest.raises(LearnerError, match="no_such"):
         simulation.do(Light("no_such"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     assert logged(simulation)[-1] == "lamps: the lamp at schedule is on already"
     assert lamps(simulation) == LampState((site("schedule"),))
 
@@ -214,14 +214,14 @@ def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simula
     simulation.do(SetFilter("filter", "schedule"))
     simulation.do(SetTracer("function"))
     simulation.do(Light("schedule"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     assert simulation.read(site("schedule"), 1)[0] == CALL
     assert lamps(simulation) == LampState(failures=1)
     assert logged(simulation)[-1] == f"lamps: the site at {site('schedule'):#x} is not what it should be"
     assert not simulation.subsystem(FtraceCore).ftrace_disabled
     simulation.do(SetTracer("nop"))
     simulation.do(Light("schedule"))
-    assert simulation.settle_down()
+    assert simulation.run_until_idle()
     assert lamps(simulation).lit == (site("schedule"),)
 
 

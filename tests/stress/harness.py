@@ -17,7 +17,7 @@ from simkernel.hw.memory import GuestMemory
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
-from simkernel.schedule import Act, Nmi, Policy, Read, Run, ScheduleState, Settle
+from simkernel.schedule import Act, Nmi, Policy, Read, Resolve, Run, ScheduleState
 from simkernel.sim.oops import MESSAGES
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
@@ -65,7 +65,7 @@ class Setting:
         simulation = Simulation.boot(options, image)
         if self.kept:
             simulation.do(RegisterOps("keeper", "ftrace_ops_count", filter="multi_cpu_stop"))
-            simulation.settle_down()
+            simulation.run_until_idle()
         return simulation
 
 
@@ -163,21 +163,21 @@ class Stress:
             self.coverage.acted(events)
             self._record.acted(events)
             self._freed_ops()
-        elif isinstance(what, Run | Read | Settle | Nmi):
+        elif isinstance(what, Run | Read | Resolve | Nmi):
             self.coverage.ran(what.cpu, events)
         if not simulation.patching.idle and simulation.position > self._acted + STUCK:
             raise Problem("hang", f"CPUs {simulation.patching.waits_for} keep the patching task from going on")
         if self.observer.torn:
             raise Problem("torn bytes", self.observer.torn[0])
-        if simulation.outcome:
+        if simulation.halt_reason:
             raise self._died()
 
     def _died(self) -> Problem:
         """Of what the kernel has died."""
         oops = self.simulation.oops
         if oops and oops.vector == layout.VECTOR_BP and self._record.is_lost():
-            return Problem(UNCLAIMED, self.simulation.outcome)
-        return Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", self.simulation.outcome)
+            return Problem(UNCLAIMED, self.simulation.halt_reason)
+        return Problem(f"oops: {MESSAGES[oops.vector]}" if oops else "triple fault", self.simulation.halt_reason)
 
     def _carry_out(self, command: Command, random: Random) -> None:
         """A command, until it is done, and a while of the work that goes on meanwhile."""

@@ -99,7 +99,7 @@ class Observer:
         passing = {each.site for each in self.under_way.values() if each.most or each.shared}
         changing = self._all[self._is_no_nop(machine.code.memory)]
         for view in machine.code.views:
-            if view.unsettled:
+            if view.pending:
                 changing = np.union1d(changing, self._all[self._is_no_nop(view.code)])
         sites = frozenset(changing.tolist()) | passing | reading
         if sites != self._looked_at:

@@ -50,7 +50,7 @@ class Awake:
         self._held = favoured is not None
         self._candidates = candidates
         self.idle, self.limit, self.readable = candidates.idle, candidates.limit, candidates.readable
-        self.patching, self.unsettled_at_rip = candidates.patching, candidates.unsettled_at_rip
+        self.patching, self.pending_at_rip = candidates.patching, candidates.pending_at_rip
 
     def task_ready(self) -> bool:
         return not self._held and self._candidates.task_ready()
@@ -102,7 +102,7 @@ class Pace:
         if not self._paces.dwells or not self._dwells():
             return self._paces.patching.choose(state, Awake(candidates))
         self._left -= 1
-        if self._nmis and self._left <= self._nmi_at and not state.pending:
+        if self._nmis and self._left <= self._nmi_at and not state.queued:
             return Nmi(self._nmis.pop()), state
         return self._paces.dwelling.choose(state, Awake(candidates, self._cpu))
 

@@ -42,7 +42,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
         try:
             answer = watch(simulation, Options(), said.append)
         except GuestError:  # the kernel died, or the batch never ends
-            assert played.simulation.outcome or simulation.outcome or finding.broken == "stuck"
+            assert played.simulation.halt_reason or simulation.halt_reason or finding.broken == "stuck"
             answer = {}
         assert said[0] == f"The first five bytes of {case.function}:"
         wanted = happened(played, case.site)
@@ -54,7 +54,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
         assert simulation.entries[played.start :][: len(ahead)] == ahead and simulation.position >= played.start + len(
             ahead
         )
-        if played.simulation.outcome:
+        if played.simulation.halt_reason:
             oops, seen = played.simulation.oops, simulation.oops
             assert oops is not None and oops == seen and oops.text in "\n".join(said)
         assert not any("holds bash-201 back" in line for line in said)

@@ -109,7 +109,7 @@ class SimkernelApp(StepperApp):
         """One step, unless the last one is still under way; the end stops it."""
         if self._busy or not self._asked.empty():
             return
-        if self.stepper.simulation.outcome or self.stepper.finished:
+        if self.stepper.simulation.halt_reason or self.stepper.finished:
             self.stop_playing()
         else:
             self.action_do("next")

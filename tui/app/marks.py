@@ -16,7 +16,7 @@ class Marks:
         new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
-        ran, read, settled: of the ribbon. bar, tick, up, knob: of the scrub bar.
+        ran, read, resolved: of the ribbon. bar, tick, up, knob: of the scrub bar.
         parts: of a bar's column, from the left. interval: its ends, line and middle, and what goes on beyond the edge.
     """
 
@@ -37,7 +37,7 @@ class Marks:
     sites: str = "·■!~✘"
     ran: str = "█"
     read: str = "▄"
-    settled: str = "▒"
+    resolved: str = "▒"
     idle: str = "·"
     bar: str = "─"
     knob: str = "█"
@@ -74,7 +74,7 @@ ASCII = Marks(
     sites=".#!~X",
     ran="#",
     read="=",
-    settled="%",
+    resolved="%",
     idle=".",
     bar="-",
     knob="#",

@@ -129,7 +129,7 @@ def prepared(options: Options, variant: Variant, image: KernelImage, name: str) 
 
     simulation = boot(options, variant, image, CLOSE)
     simulation.do(SetFilter("filter", name))
-    simulation.settle_down(options.max_instructions)
+    simulation.run_until_idle(options.max_instructions)
     check_alive(simulation)
     return simulation
 
@@ -139,7 +139,7 @@ def finish(narrator: Narrator, options: Options) -> None:
     bound = options.max_instructions if options.max_instructions != MAX_INSTRUCTIONS else A_CHANGE * options.cpus
     narrator.until_idle(bound)
     simulation = narrator.simulation
-    if simulation.outcome:
+    if simulation.halt_reason:
         oops = simulation.oops
         narrator.say("" if oops is None else f"\n{oops.text}\n\n{oops.afterwards}\n")
     check_alive(simulation)
@@ -188,7 +188,7 @@ def favourite(options: Options, image: KernelImage) -> str:
     simulation = boot(options, image=image)
     with progress("looking for a function that is called"):
         simulation.do(SetTracer("function"))
-        simulation.settle_down(options.max_instructions)
+        simulation.run_until_idle(options.max_instructions)
         run(simulation, 50_000)
     called = Counter(one.site for one in simulation.records())
     return image.symbolize(called.most_common(1)[0][0]) if called else names[0]

@@ -63,7 +63,7 @@ def count(simulation: Simulation, calls: Calls, instructions: int, show: Callabl
     """Run and count; GuestError where the kernel dies."""
     begin = simulation.clock
     end = begin + instructions
-    while simulation.clock < end and not simulation.outcome:
+    while simulation.clock < end and not simulation.halt_reason:
         simulation.run(min(LOOK_EVERY, end - simulation.clock))
         calls.look()
         show(f"{simulation.clock - begin:,} instructions")

@@ -147,7 +147,7 @@ def exit_code(plain: Player, unattended: bool) -> int:
         return 0
     scenario = plain.stepper.scenario
     promised = scenario is None or scenario.ends_with is Oopsed or SCENARIOS.get(scenario.name) != scenario
-    return 1 if plain.stepper.simulation.outcome and not promised else 0
+    return 1 if plain.stepper.simulation.halt_reason and not promised else 0
 
 
 def take_lines(plain: Player) -> None:

@@ -15,7 +15,7 @@ from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
 from simkernel.patching.commands import Command
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, parse
-from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.plain import plain
@@ -127,7 +127,7 @@ def cpu_settle(stepper: Stepper, argument: str) -> Outcome:
     cpu, byte = _cpu_and_more(stepper, argument, 0, (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1)
     if site is None or len(site.cpus[cpu].options[byte]) < 2:
         raise LearnerError(f"byte {byte} is certain for CPU{cpu}")
-    stepper.step(Settle(cpu, site.address + byte))
+    stepper.step(Resolve(cpu, site.address + byte))
     return Outcome()
 
 

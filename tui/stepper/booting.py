@@ -52,7 +52,7 @@ class Booting:
     def step(self) -> bool:
         """To the next thing that happens: an event, or some more sites converted. False once boot is over."""
         simulation = self.simulation
-        while not simulation.booted() and not simulation.outcome:
+        while not simulation.booted() and not simulation.halt_reason:
             early = simulation.patching.total > 0 and simulation.patching.ready
             events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
             protocol = simulation.patching.protocol
@@ -62,7 +62,7 @@ class Booting:
             self.said += said
             if early or events:
                 break
-        return not simulation.booted() and not simulation.outcome
+        return not simulation.booted() and not simulation.halt_reason
 
     @property
     def picture(self) -> BootPicture:

@@ -16,13 +16,13 @@ A_SLICE = 20_000  # instructions of a run between two looks whether one wants it
 
 def _idle(stepper: Stepper) -> None:
     """LearnerError where no phase can come: there is nothing to wait for."""
-    if stepper.simulation.patching.idle and not stepper.simulation.outcome:
+    if stepper.simulation.patching.idle and not stepper.simulation.halt_reason:
         raise LearnerError(f"{stepper.snapshot.patch.task} has nothing to do; ask it to trace functions: t")
 
 
 def _nothing_more(stepper: Stepper) -> Outcome:
     """Why no next stop came."""
-    outcome = stepper.simulation.outcome
+    outcome = stepper.simulation.halt_reason
     if stepper.stop_asked:
         return Outcome("Stopped, as you asked.")
     if outcome:
@@ -33,7 +33,7 @@ def _nothing_more(stepper: Stepper) -> Outcome:
 
 def _not_over(stepper: Stepper) -> None:
     """LearnerError at the end of a story: what comes then is none of it."""
-    if stepper.ending and not stepper.simulation.outcome:
+    if stepper.ending and not stepper.simulation.halt_reason:
         raise LearnerError(stepper.ending)
 
 
@@ -64,7 +64,7 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
     here = stepper.simulation.position
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
-    if stepper.simulation.outcome:
+    if stepper.simulation.halt_reason:
         stepper.goto(before_the_failure(stepper, stepper.stops()))
         return Outcome()
     place, during = stepper.begin, ""
@@ -108,7 +108,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
     if stepper.breakpoints:
         first, end = stepper.simulation.logged, stepper.simulation.clock + A_RUN
         hit = None
-        while hit is None and stepper.simulation.clock < end and not stepper.simulation.outcome:
+        while hit is None and stepper.simulation.clock < end and not stepper.simulation.halt_reason:
             if stepper.stop_asked:
                 return Outcome("Stopped, as you asked.")
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)

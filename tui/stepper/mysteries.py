@@ -179,8 +179,8 @@ class Mysteries:
         simulation.do(SetTracer(tracer))
         self._changed = False
         while not simulation.patching.idle:
-            if simulation.outcome:
-                raise GuestError(simulation.outcome)
+            if simulation.halt_reason:
+                raise GuestError(simulation.halt_reason)
             yield from self._count(SLICE)
         self._changed = True
 
@@ -193,7 +193,7 @@ class Mysteries:
         """Run, and count the records that guest code writes."""
         simulation = self.simulation
         end = simulation.clock + clock
-        while simulation.clock < end and not simulation.outcome:
+        while simulation.clock < end and not simulation.halt_reason:
             simulation.run(SLICE)
             self._calls.look()
             self._map = site_map(simulation)

@@ -151,7 +151,7 @@ class Plain(Player):
             "waits_for": list(snapshot.patch.waits_for),
             "holds": story.why.holds,
             "verdict": story.why.verdict,
-            "outcome": snapshot.outcome,
+            "outcome": snapshot.halt_reason,
             "events": plain(self.stepper.passed),
         }
         if site is not None:

@@ -17,7 +17,7 @@ from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, Variant
-from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.moment import Moment, Progress
 from simkernel.sim.options import Options
@@ -29,7 +29,7 @@ A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
 
 GOING = "going there"  # what is told first of the way to a place
 
-CHOICES = (Run, Read, Settle, Nmi, Act)
+CHOICES = (Run, Read, Resolve, Nmi, Act)
 
 Told = Callable[[str], None]
 
@@ -256,12 +256,12 @@ class Stepper:
         self._note(first)
 
     def forward(self, instructions: int = A_STOP, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
-        """To the next stop for which `until` holds; False where the bound or an outcome comes first."""
+        """To the next stop for which `until` holds; False where the bound or a halt comes first."""
         simulation = self.simulation
         first, end = simulation.logged, simulation.clock + instructions
         rule = self.heard().rule_from(first)
         found = False
-        while not found and not simulation.outcome and not self.stop_asked and simulation.clock < end:
+        while not found and not simulation.halt_reason and not self.stop_asked and simulation.clock < end:
             met = [event for event in simulation.step() if rule.stops_at(event)]
             found = bool(met) and until(Stop(simulation.position, met[-1].during))
         self._note(first)

@@ -20,7 +20,7 @@ from simkernel.errors import LearnerError
 from simkernel.kernel.layout import NR_CPUS
 from simkernel.kernel.synthetic import MAX_FUNCTIONS
 from simkernel.patching.commands import Command, Name
-from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.moment.armour import MAX_JSON
 
 MAX_ENTRIES = 2_000_000  # history entries before a place: opening plays each again, some 30,000 a second
@@ -59,8 +59,8 @@ class ReadForm(EntryForm, tag="read"):
     n: Annotated[int, Meta(ge=1, le=MAX_INSTRUCTION)]
 
 
-class SettleForm(EntryForm, tag="settle"):
-    """A `Settle`."""
+class ResolveForm(EntryForm, tag="resolve"):
+    """A `Resolve`."""
 
     cpu: Cpu
     address: int | None
@@ -87,7 +87,7 @@ AnyForm = TypeVar("AnyForm")
 CHOICES: dict[type[EntryForm], type[Choice]] = {  # what a form becomes; their fields are the same
     RunForm: Run,
     ReadForm: Read,
-    SettleForm: Settle,
+    ResolveForm: Resolve,
     ActForm: Act,
     NmiForm: Nmi,
 }

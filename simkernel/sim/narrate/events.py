@@ -214,7 +214,7 @@ def _piece_read(e: events.PieceRead, w: Words) -> Sentence:
     return say("{} reads {}{}; it has not run it yet.", cpu(e.cpu), data(e.data), w.at(e.address))
 
 
-def _settled(e: events.Settled, w: Words) -> Sentence:
+def _resolved(e: events.Resolved, w: Words) -> Sentence:
     return say("{} may run {}{} from now on, and {} no more.", cpu(e.cpu), data(e.new), w.at(e.address), data(e.old))
 
 
@@ -313,7 +313,7 @@ SENTENCES: dict[type[events.Event], Callable[[Any, Words], Sentence]] = {
     events.RcuTasksDone: _rcu_tasks_done,
     events.Logged: _logged,
     events.PieceRead: _piece_read,
-    events.Settled: _settled,
+    events.Resolved: _resolved,
     events.Serialized: _serialized,
     events.SiteRan: _site_ran,
     events.Int3Taken: _int3_taken,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simkernel.events import Event
-from simkernel.schedule import Act, Choice, Nmi, Read, Run, Settle
+from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.narrate import sentence
 from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
@@ -90,7 +90,7 @@ class Snapshot:
         length: entries that history knows.
         clock: instructions.
         patch, site, map, lanes, trace, events, moves, verdicts: see the modules of this package.
-        outcome: why nothing moves any more, "" while it does.
+        halt_reason: why nothing moves any more, "" while it does.
         oops: where the kernel has died.
         changes: since the snapshot before; empty for a first one.
     """
@@ -108,7 +108,7 @@ class Snapshot:
     events: tuple[EventLine, ...]
     moves: tuple[Move, ...]
     verdicts: tuple[Verdict, ...]
-    outcome: str
+    halt_reason: str
     oops: Oops | None
     changes: tuple[Change, ...] = ()
 
@@ -141,7 +141,7 @@ class Snapshot:
             events=_events(simulation),
             moves=_moves(simulation),
             verdicts=verdicts(simulation, _sites_checked(simulation, shown)),
-            outcome=simulation.outcome,
+            halt_reason=simulation.halt_reason,
             oops=simulation.oops,
         )
         return now if previous is None else replace(now, changes=changes_of(previous, now))
@@ -196,8 +196,8 @@ def _move(entry: int, what: Choice | object) -> Move:
             return Move(entry, cpu, "run", n)
         case Read(cpu=cpu, n=n):
             return Move(entry, cpu, "read", n)
-        case Settle(cpu=cpu):
-            return Move(entry, cpu, "settle", 1)
+        case Resolve(cpu=cpu):
+            return Move(entry, cpu, "resolve", 1)
         case Nmi(cpu=cpu):
             return Move(entry, cpu, "nmi", 1)
         case Act(entries=entries):

@@ -62,7 +62,7 @@ class Picture(Protocol):
         ...
 
     @property
-    def outcome(self) -> str:
+    def halt_reason(self) -> str:
         """Why nothing moves any more; "" while it does."""
         ...
 
@@ -82,7 +82,7 @@ class Part(Enum):
     TRACE = "trace"
     VERDICT = "verdict"
     MAP = "site map"
-    OUTCOME = "outcome"
+    HALT = "halt_reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Change:
 
 
 def changes_of(before: Picture, after: Picture) -> tuple[Change, ...]:
-    """All that changed, in the order of the screen: phase, the site's bytes, CPUs, verdicts, outcome."""
+    """All that changed, in the order of the screen: phase, the site's bytes, CPUs, verdicts, halt reason."""
     return tuple(_changes(before, after))
 
 
@@ -139,7 +139,7 @@ def _changes(before: Picture, after: Picture) -> Iterator[Change]:
         was = before.verdicts[at].holds if at < len(before.verdicts) else held.get(verdict.name)
         yield from _different(Thing(Part.VERDICT, name=verdict.name), was, verdict.holds)
     yield from _different(Thing(Part.MAP), before.map.states, after.map.states)
-    yield from _different(Thing(Part.OUTCOME), before.outcome, after.outcome)
+    yield from _different(Thing(Part.HALT), before.halt_reason, after.halt_reason)
 
 
 def _different(what: Thing, before: Any, after: Any) -> Iterator[Change]:

@@ -205,7 +205,7 @@ def _line(simulation: Simulation, one: Instruction, start: int, rip: int) -> Cod
 
 
 def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruction | None) -> tuple[CodeLine, ...]:
-    """Some lines before RIP, RIP's, and some after: the bytes that this CPU runs if nothing settles first."""
+    """Some lines before RIP, RIP's, and some after: the bytes that this CPU runs if nothing is resolved first."""
     if first is None:
         return ()
     machine = parts_of(simulation).machine

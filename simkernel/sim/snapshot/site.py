@@ -33,9 +33,9 @@ class MayRun:
     """What one CPU may run at a site.
 
     Attributes:
-        options: for each byte the values that it may run, the one it runs if nothing settles first.
+        options: for each byte the values that it may run, the one it runs if nothing is resolved first.
         read: how many of them it has read already (model `pieces`); it runs those as read.
-        text: the instruction if nothing settles first.
+        text: the instruction if nothing is resolved first.
         here: its next instruction is this one.
     """
 

@@ -44,9 +44,9 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
         assert stepper.title == "int3 without sync 1: torn" and not stepper.begun
         for _ in range(20):
             await press(hand, "right")
-            if stepper.simulation.outcome:
+            if stepper.simulation.halt_reason:
                 break
-        assert stepper.simulation.outcome == "oops on CPU0"
+        assert stepper.simulation.halt_reason == "oops on CPU0"
         await press(hand, "escape")
         assert lab_of(hand).view == ANSWER and lab_of(hand).lab.finding is finding
         await press(hand, "escape")

@@ -192,20 +192,20 @@ def test_settling_by_hand() -> None:
 
 def test_trace_and_untrace(stepper: Stepper) -> None:
     do(stepper, "untrace")
-    stepper.simulation.settle_down()
+    stepper.simulation.run_until_idle()
     assert not do(stepper, "trace", "vfs_w*").error
-    stepper.simulation.settle_down()
+    stepper.simulation.run_until_idle()
     assert stepper.snapshot.map.count(1) == 1
     assert stepper.image.symbolize(stepper.site or 0) == "vfs_write"
     assert not do(stepper, "second-ops", "vfs_read").error
-    stepper.simulation.settle_down()
+    stepper.simulation.run_until_idle()
     assert stepper.snapshot.map.count(1) == 2
     assert do(stepper, "second-ops", "vfs_read").error
     assert not do(stepper, "second-ops-off").error
-    stepper.simulation.settle_down()
+    stepper.simulation.run_until_idle()
     assert do(stepper, "second-ops-off").error
     do(stepper, "untrace", "vfs_write")
-    stepper.simulation.settle_down()
+    stepper.simulation.run_until_idle()
     assert stepper.snapshot.map.count(1) == 0
     assert "vfs_open" in do(stepper, "look-at", "vfs_open").message
     assert stepper.snapshot.site is not None and stepper.snapshot.site.name == "vfs_open"
@@ -245,7 +245,7 @@ def test_another_machine_has_the_breakpoints_and_the_one_before_is_as_it_was(ste
 def test_a_kernel_of_ones_own(stepper: Stepper) -> None:
     example = Path("simkernel/guest/examples/hello.S")
     stepper = on(do(stepper, "kernel", str(example)))
-    assert stepper.scenario is None and not stepper.simulation.outcome
+    assert stepper.scenario is None and not stepper.simulation.halt_reason
 
 
 def test_moments(stepper: Stepper, moment: str) -> None:
@@ -265,9 +265,9 @@ def test_the_rest_of_the_table(stepper: Stepper) -> None:
     do(stepper, "next")
     do(stepper, "back")
     stepper = on(do(stepper, "without", "write head"))
-    assert stepper.dies and not stepper.simulation.outcome
+    assert stepper.dies and not stepper.simulation.halt_reason
     do(stepper, "run")
-    assert stepper.simulation.outcome
+    assert stepper.simulation.halt_reason
 
 
 def test_every_action_is_tried_in_this_file() -> None:

@@ -148,9 +148,9 @@ def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     for _ in range(20):
         if apply(stepper, "next").message:
             break
-    assert stepper.simulation.outcome == "oops on CPU0"
+    assert stepper.simulation.halt_reason == "oops on CPU0"
     again = lab.watch()
-    assert again.simulation.outcome == "" and again.simulation.position == again.begin
+    assert again.simulation.halt_reason == "" and again.simulation.position == again.begin
 
 
 def test_what_cannot_be_asked_says_what_can() -> None:

@@ -91,5 +91,5 @@ def test_a_batch_of_other_sites_is_another_story() -> None:
 def test_where_a_story_ends_in_an_oops_its_answer_is_said(name: str) -> None:
     stepper = Stepper.start(name)
     apply(stepper, "end")
-    assert stepper.simulation.outcome
+    assert stepper.simulation.halt_reason
     assert apply(stepper, "next").message.endswith(answer_of(SCENARIOS[name], stepper.simulation))

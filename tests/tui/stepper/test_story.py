@@ -198,7 +198,7 @@ def test_the_oops_is_one_step_behind_what_did_it() -> None:
     assert isinstance(stepper.simulation.log[-1], Oopsed)
     assert apply(stepper, "next").error
     assert not apply(stepper, "back").error
-    assert stepper.snapshot.oops is None and not stepper.simulation.outcome
+    assert stepper.snapshot.oops is None and not stepper.simulation.halt_reason
 
 
 def test_one_other_function_is_one_function() -> None:
@@ -229,7 +229,7 @@ def test_the_depth_on_the_stack_is_how_often_the_callback_was_entered() -> None:
     passed: list[int] = []
     parts_of(simulation).machine.cpus[0].observe(passed.append, (site,))
     director.play(scenario.moves[1:])
-    assert simulation.outcome == "oops on CPU0"
+    assert simulation.halt_reason == "oops on CPU0"
     assert unreturned(simulation, 0, site) == len(passed) > 40
 
 
@@ -241,7 +241,7 @@ def test_back_from_a_full_stack_is_the_cpu_that_died_with_all_its_calls() -> Non
     deep = unreturned(stepper.simulation, oops.cpu, stepper.site)
     pid = f"PID: {stepper.snapshot.lanes[oops.cpu].task.rpartition('-')[2]} "
     assert any(pid in one for one in oops.lines)
-    assert not apply(stepper, "back-phase").error and not stepper.simulation.outcome
+    assert not apply(stepper, "back-phase").error and not stepper.simulation.halt_reason
     lane = stepper.snapshot.lanes[oops.cpu]
     assert pid == f"PID: {lane.task.rpartition('-')[2]} " and lane.function == "ftrace_trampoline"
     here = unreturned(stepper.simulation, oops.cpu, stepper.site)
@@ -270,9 +270,9 @@ def test_a_story_ends_with_the_answer_to_its_question_and_goes_no_further(name: 
     place = stepper.simulation.place
     for action in ("next", "next-phase"):
         outcome = apply(stepper, action)
-        assert outcome.error and (answer in outcome.message or stepper.simulation.outcome)
+        assert outcome.error and (answer in outcome.message or stepper.simulation.halt_reason)
     assert stepper.simulation.place == place
-    if not stepper.simulation.outcome:  # one who asks for something else goes on
+    if not stepper.simulation.halt_reason:  # one who asks for something else goes on
         assert not apply(stepper, "untrace", "").error and not stepper.ending
         assert not apply(stepper, "next").error
 

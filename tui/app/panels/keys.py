@@ -37,7 +37,7 @@ def hints(picture: Picture, width: int) -> list[tuple[str, str, str]]:
     out = [one for one in shown if one[2] not in unfit]
     if picture.from_lab:
         out.insert(2, ("Esc", "lab", "leave"))
-    if picture.snapshot.outcome:
+    if picture.snapshot.halt_reason:
         out = [(key, "the move before" if action == "back-phase" else word, action) for key, word, action in out]
         out.sort(key=lambda one: one[2] != "back-phase")
     elif picture.story.ending:
@@ -55,7 +55,7 @@ def hints(picture: Picture, width: int) -> list[tuple[str, str, str]]:
 
 def unfit_for(picture: Picture) -> tuple[str, ...]:
     """The actions of HINTS that there is no use for where one stands."""
-    if picture.snapshot.outcome or picture.story.ending:
+    if picture.snapshot.halt_reason or picture.story.ending:
         return AHEAD
     failing = picture.story.missing is not None and picture.dies
     phase = picture.snapshot.patch.phase is not None and not picture.from_lab and not failing

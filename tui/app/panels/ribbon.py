@@ -22,11 +22,11 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 
 
 def mark(picture: Picture, move: Move, cpu: int) -> str:
-    """What a lane did in a move: ran, read a part of an instruction, settled a byte, or nothing."""
+    """What a lane did in a move: ran, read a part of an instruction, resolved a byte, or nothing."""
     marks = picture.marks
     if move.cpu != cpu:
         return marks.idle
-    return {"read": marks.read, "settle": marks.settled}.get(move.kind, marks.ran)
+    return {"read": marks.read, "resolve": marks.resolved}.get(move.kind, marks.ran)
 
 
 class Ribbon(Panel):

@@ -17,8 +17,8 @@ USER = ("user", "libc")
 def patcher_line(snapshot: Snapshot) -> str:
     """What the patching task does or waits for, in one or two sentences."""
     patch = snapshot.patch
-    if snapshot.outcome:
-        return f"{patch.task} ends here with everything else: {snapshot.outcome}."
+    if snapshot.halt_reason:
+        return f"{patch.task} ends here with everything else: {snapshot.halt_reason}."
     if patch.waits_for:
         return f"{patch.task} waits for {cpu_names(patch.waits_for)}. {_meanwhile(patch)}"
     if patch.holdouts:

@@ -170,7 +170,7 @@ def _read(event: ev.PieceRead, stepper: Stepper, phase: Phase | None) -> list[st
     return [f"It will run {what} as read, whatever memory holds by then."]
 
 
-def _settled(event: ev.Settled, stepper: Stepper, phase: Phase | None) -> list[str]:
+def _resolved(event: ev.Resolved, stepper: Stepper, phase: Phase | None) -> list[str]:
     return [f"No manual says when this happens, before CPU{event.cpu} answers a sync."]
 
 
@@ -243,7 +243,7 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
     ev.Int3Claimed: _claimed,
     ev.Int3Done: _done,
     ev.PieceRead: _read,
-    ev.Settled: _settled,
+    ev.Resolved: _resolved,
     ev.SiteRan: _ran,
     ev.TraceWritten: _trace,
     ev.InterruptTaken: _interrupted,

@@ -49,10 +49,10 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
     verdicts = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
     event = "" if missing is not None else event_of(snapshot)
     broken = next((verdict for verdict in verdicts if not verdict.holds), None) or _what_killed(snapshot)
-    found = snapshot.outcome if broken is None else broken.detail.without(Role.ADDRESS)
+    found = snapshot.halt_reason if broken is None else broken.detail.without(Role.ADDRESS)
     return Why(
         true_now=true_now(snapshot),
-        holds=broken is None and not snapshot.outcome,
+        holds=broken is None and not snapshot.halt_reason,
         verdict=say("Broken: {}.", found) if found else "Looked at: it holds.",
         broken=found,
         cpu=broken.cpu if broken else snapshot.oops.cpu if snapshot.oops else None,
