@@ -36,11 +36,28 @@ _INC, _NEXT, _JMP = bytes.fromhex("48 ff c0"), bytes.fromhex("eb 00"), 0xE9
 
 
 def way() -> Way:
-    """How CPUs that are made now count; LearnerError where `SIMKERNEL_COUNT` names neither way."""
+    """How CPUs that are made now count instructions.
+
+    Raises:
+        LearnerError: `SIMKERNEL_COUNT` names neither way.
+    """
+    return "hook" if why_hook() else "blocks"
+
+
+def why_hook() -> str:
+    """Why CPUs that are made now count by `count=`; "" where they count by blocks.
+
+    Raises:
+        LearnerError: `SIMKERNEL_COUNT` names neither way.
+    """
     asked = os.environ.get(VARIABLE, DEFAULT)
     if asked not in ("blocks", "hook"):
         raise LearnerError(f"{VARIABLE} is {asked!r}; it says how instructions are counted: blocks, or hook")
-    return "blocks" if asked == "blocks" and room.limit() is None and works() else "hook"
+    if asked == "hook":
+        return f"{VARIABLE}=hook asks for it"
+    if room.limit() is not None:
+        return "this process has a limit on its address space"
+    return "" if works() else "counting by blocks is not exact on this host"
 
 
 @functools.cache

@@ -360,3 +360,23 @@ def test_a_run_longer_than_the_bound_is_refused_before_the_work(command: str, ru
         "simkernel: --for 200,001 is more than --max-instructions allows (200,000): ask for less, or allow more\n"
     )
     assert run(*command.split(), "--for", "200000001")[0] == 2
+
+
+# --- doctor ----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_how_instructions_are_counted(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def counting(as_json: str) -> tuple[str, str, str]:
+        part = next(one for one in json.loads(as_json)["parts"] if one["name"] == "counting")
+        return part["version"], part["state"], part["cost"]
+
+    monkeypatch.setenv("SIMKERNEL_COUNT", "hook")
+    way, state, cost = counting(ok(run("doctor", "--json")))
+    assert (way, state) == ("hook", "ok")
+    assert "SIMKERNEL_COUNT=hook asks for it" in cost
+    monkeypatch.delenv("SIMKERNEL_COUNT")
+    monkeypatch.setattr("simkernel.hw.way.works", lambda: False)
+    assert "not exact on this host" in counting(ok(run("doctor", "--json")))[2]
+    monkeypatch.setenv("SIMKERNEL_COUNT", "x")
+    code, out, _ = run("doctor", "--json")
+    assert (code, counting(out)[1]) == (1, "cannot be")

@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from simkernel import __version__
+from simkernel.errors import LearnerError
 from tui.options import JSON
 from tui.output import emit_json
 from tui.report import version_of
@@ -85,6 +86,20 @@ def look_at_python() -> Finding:
     return Finding("Python", platform.python_version(), True, "ok" if ok else "too old", cost)
 
 
+def look_at_counting() -> Finding:
+    """How simulated CPUs count the instructions that they run."""
+    try:
+        from simkernel.hw.way import why_hook
+
+        why = why_hook()
+    except LearnerError as error:
+        return Finding("counting", "", True, "cannot be", str(error))
+    except Exception:  # without its libraries the engine does not load; their own lines say so
+        return Finding("counting", "", False, "unknown", "The engine does not load.")
+    cost = f"Instructions are counted one by one: {why}. Results are the same, and long runs take longer."
+    return Finding("counting", "hook" if why else "blocks", False, "ok", cost if why else "")
+
+
 @click.command
 @JSON
 @click.pass_context
@@ -94,6 +109,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Exit code 1 where something needed is missing.
     """
     findings = [look_at_python(), *map(look_at_library, LIBRARIES), *map(look_at_program, PROGRAMS)]
+    findings.append(look_at_counting())
     healthy = all(finding.ok for finding in findings if finding.needed)
     if as_json:
         emit_json({"version": __version__, "ok": healthy, "parts": [asdict(finding) for finding in findings]})
