@@ -1,4 +1,4 @@
-"""A lane's handlers under way (`Lane.int3s`) are those that the CPU is in, however far a choice went."""
+"""A CPU's handlers under way (`ActiveSites.handling`) are those that it is in, however far a choice went."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Watcher:
 
 
 @pytest.mark.parametrize("model", [FetchModel.INSTANT, FetchModel.PIECES])
-def test_a_lane_is_in_a_handler_where_its_cpu_is(model: FetchModel) -> None:
+def test_a_cpu_is_in_the_handlers_that_are_known(model: FetchModel) -> None:
     simulation = Simulation.boot(Options(model=model, patch_quantum=300, act_odds=8))
     watchers = [Watcher(simulation, cpu) for cpu in simulation.cpus]
     simulation.do(SetTracer("function"))

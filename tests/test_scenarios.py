@@ -133,9 +133,9 @@ def test_an_nmi_comes_to_a_parked_cpu_and_dies_of_what_is_written_under_it(playe
     apply(stepper, "start")
     for _ in range(5):
         apply(stepper, "next")
-    assert all(lane.parked for lane in stepper.snapshot.lanes) and not stepper.snapshot.lanes[1].interrupts_on
-    assert [lane.nmi for lane in stepper.snapshot.lanes] == [False, True]
-    at = [what_it_does(stepper.snapshot, lane) for lane in stepper.snapshot.lanes]
+    assert all(cpu.parked for cpu in stepper.snapshot.cpus) and not stepper.snapshot.cpus[1].interrupts_on
+    assert [cpu.nmi for cpu in stepper.snapshot.cpus] == [False, True]
+    at = [what_it_does(stepper.snapshot, cpu) for cpu in stepper.snapshot.cpus]
     assert at == ["waits in a loop, with interrupts off", "is in an NMI, in asm_exc_nmi"]
     site = stepper.snapshot.site
     assert site is not None and site.old is not None and site.new is not None

@@ -98,15 +98,15 @@ def test_it_shows_what_the_machine_holds(image: KernelImage) -> None:
     for _ in range(80):
         simulation.step()
         now, machine = Snapshot.of(simulation), parts_of(simulation).machine
-        for lane, cpu in zip(now.lanes, machine.cpus, strict=True):
-            assert {r.name: r.value for r in lane.registers} == cpu.registers()
-            assert (lane.rip, lane.interrupts_on) == (cpu.rip, machine.interrupts_on(lane.cpu))
+        for shown, cpu in zip(now.cpus, machine.cpus, strict=True):
+            assert {r.name: r.value for r in shown.registers} == cpu.registers()
+            assert (shown.rip, shown.interrupts_on) == (cpu.rip, machine.interrupts_on(shown.number))
             assert (
-                lane.instruction is not None
-                and lane.instruction.data == machine.next_bytes(lane.cpu)[: len(lane.instruction.data)]
+                shown.instruction is not None
+                and shown.instruction.data == machine.next_bytes(shown.number)[: len(shown.instruction.data)]
             )
-            assert sum(line.now for line in lane.code) == 1 and lane.sentence
-            for word in lane.stack:
+            assert sum(line.now for line in shown.code) == 1 and shown.sentence
+            for word in shown.stack:
                 assert machine.memory.read_u64(word.address) == word.value
         if now.site is not None:
             assert now.site.memory.data == machine.code.read(now.site.address, 5)
@@ -130,8 +130,8 @@ def test_who_is_waited_for_is_named(image: KernelImage) -> None:
     assert waiting
     for snapshot in waiting:
         for cpu in snapshot.patch.waits_for:
-            lane = snapshot.lanes[cpu]
-            assert lane.asked or lane.parked or lane.handling
+            shown = snapshot.cpus[cpu]
+            assert shown.asked or shown.parked or shown.handling
 
 
 def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> None:
@@ -144,11 +144,11 @@ def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> N
         if before.site is not None and after.site is not None and before.site.address == after.site.address:
             for at in range(5):
                 assert (f"memory +{at}" in names) == (before.site.memory.data[at] != after.site.memory.data[at])
-        for one, other in zip(before.lanes, after.lanes, strict=True):
+        for one, other in zip(before.cpus, after.cpus, strict=True):
             changed = {register.name for register in other.registers if register.changed}
             was = {register.name: register.value for register in one.registers}
             assert changed == {r.name for r in other.registers if was[r.name] != r.value}
-            assert (f"CPU{other.cpu} rip" in names) == (one.rip != other.rip)
+            assert (f"CPU{other.number} rip" in names) == (one.rip != other.rip)
 
 
 def test_a_change_says_what_it_is_about() -> None:

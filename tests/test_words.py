@@ -23,7 +23,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("simkernel/hw/fetch.py", "old copy"): "it says that no CPU keeps one",
     ("simkernel/overhead/__init__.py", "mixed"): "answers are not mixed with one another: no bytes",
     ("simkernel/overhead/published.py", "mixed"): "the same",
-    ("simkernel/overhead/workload.py", "lanes"): "the module of snapshots from which it imports",
 }
 """(file, word) -> why it stands there all the same."""
 

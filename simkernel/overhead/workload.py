@@ -25,7 +25,7 @@ from simkernel.patching.commands import Command
 from simkernel.schedule import QUANTUM, Run
 from simkernel.sim.options import Options
 from simkernel.sim.parts import Parts
-from simkernel.sim.snapshot.lanes import task_name
+from simkernel.sim.snapshot.cpus import task_name
 
 LATE = 1 << 40  # nanoseconds of the guest's clock: every timer is due
 MOST_CHOICES = 20_000  # of a workload, a hundred times what the default kernel needs

@@ -93,7 +93,8 @@ def _label(world: World, cpu: Cpu, data: bytes) -> str:
 class Try:
     """A random schedule from a stage on.
 
-    Lanes are slow or quick by turns and move in bursts, so that a CPU may stand still for phases, and then hurry.
+    CPUs and the patching task are slow or quick by turns and move in bursts, so that a CPU may stand still for
+    phases, and then hurry.
     """
 
     def __init__(self, stage: Stage, variant: Variant, dice: random.Random) -> None:
@@ -112,9 +113,9 @@ class Try:
         while left and not self.simulation.halt_reason and self.witness.afterwards < 2 * len(self.speeds):
             left -= 1
             ready = self.simulation.patching.ready and not self.witness.over
-            lanes = [*self.simulation.cpus, -1]
+            moving = [*self.simulation.cpus, -1]
             speeds = [1.0 if self._waits(cpu) else speed for cpu, speed in enumerate(self.speeds)]
-            cpu = self.dice.choices(lanes, [*speeds, float(ready) + 0.001])[0]
+            cpu = self.dice.choices(moving, [*speeds, float(ready) + 0.001])[0]
             if cpu >= 0:
                 self._burst(cpu)
             elif ready:

@@ -202,17 +202,17 @@ class WholeKernel:
 
         The CPU is left as it was; memory keeps what the function has done to it.
         """
-        lane = self.machine.cpus[cpu]
-        saved = lane.save()
+        engine = self.machine.cpus[cpu]
+        saved = engine.save()
         stack = layout.TASK_STACKS + layout.TASKS_MAX * layout.TASK_STACK_STRIDE - 64
         back = self.image.address("panic_halt")
         self.machine.memory.write_u64(stack, back)
         registers = dict(zip(("rdi", "rsi", "rdx", "rcx", "r8"), arguments, strict=False))
         before = {"rbx": 0x1111, "rbp": 0x2222, "r12": 0x3333, "r13": 0x4444, "r14": 0x5555, "r15": 0x6666}
-        lane.reset(rax=0xDEAD, rip=self.image.address(name), rsp=stack, eflags=2, **before, **registers)
-        fault = lane.run(limit)
-        after = lane.registers()
-        lane.restore(saved)
+        engine.reset(rax=0xDEAD, rip=self.image.address(name), rsp=stack, eflags=2, **before, **registers)
+        fault = engine.run(limit)
+        after = engine.registers()
+        engine.restore(saved)
         if fault is not None or after["rsp"] != stack + 8:
             raise AssertionError(f"{name} did not return: {fault}, at {self.image.symbolize(after['rip'])}")
         if {register: after[register] for register in before} != before:

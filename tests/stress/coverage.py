@@ -116,8 +116,8 @@ class Coverage:
                 case Switched():
                     self._switched(cpu)
         self._resumed[cpu] = next((event.resume for event in events if isinstance(event, Int3Done)), 0)
-        lane = parts_of(self.simulation).machine.states[cpu]
-        if lane.ipi_sent is not None and not parts_of(self.simulation).machine.interrupts_on(cpu):
+        state = parts_of(self.simulation).machine.states[cpu]
+        if state.ipi_sent is not None and not parts_of(self.simulation).machine.interrupts_on(cpu):
             self.bins[f"IPI had to wait: interrupts were off on CPU{cpu}"] += 1
 
     def acted(self, events: Iterable[Event]) -> None:

@@ -95,7 +95,7 @@ class Observer:
     def _look_where_needed(self) -> None:
         """Look at each site that is no NOP to memory or to some CPU, or that a pass under way may count."""
         machine = parts_of(self.simulation).machine
-        reading = {machine.cpus[cpu].rip for cpu, lane in enumerate(machine.states) if lane.reading}
+        reading = {machine.cpus[cpu].rip for cpu, state in enumerate(machine.states) if state.reading}
         passing = {each.site for each in self.under_way.values() if each.most or each.shared}
         changing = self._all[self._is_no_nop(machine.code.memory)]
         for view in machine.code.views:

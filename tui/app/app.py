@@ -74,14 +74,14 @@ class SimkernelApp(StepperApp):
             self.picture = replace(self.picture, message=NO_ROOM if same else "", failed=False)
 
     def do_next_cpu(self) -> None:
-        self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.lanes), follows=False)
+        self.change(cpu=(self.look.cpu + 1) % len(self.stepper.snapshot.cpus), follows=False)
 
     def do_focus_cpu(self, argument: str) -> None:
         number = argument.lower().removeprefix("cpu")
-        if number.isdigit() and int(number) < len(self.stepper.snapshot.lanes):
+        if number.isdigit() and int(number) < len(self.stepper.snapshot.cpus):
             self.change(cpu=int(number), follows=False)
         else:
-            self.tell(f"there is no CPU {argument!r}; there are 0 to {len(self.stepper.snapshot.lanes) - 1}")
+            self.tell(f"there is no CPU {argument!r}; there are 0 to {len(self.stepper.snapshot.cpus) - 1}")
 
     def do_syntax(self) -> None:
         self.change(syntax="intel" if self.look.syntax == "att" else "att")

@@ -86,14 +86,14 @@ def cpu(story: Story, number: int) -> list[str]:
     Raises: LearnerError where there is no such CPU.
     """
     snapshot = story.snapshot
-    if not 0 <= number < len(snapshot.lanes):
-        raise LearnerError(f"there is no CPU{number}; there are CPU0 to CPU{len(snapshot.lanes) - 1}")
-    lane = snapshot.lanes[number]
+    if not 0 <= number < len(snapshot.cpus):
+        raise LearnerError(f"there is no CPU{number}; there are CPU0 to CPU{len(snapshot.cpus) - 1}")
+    now = snapshot.cpus[number]
     out = [f"{story.cpus[number].text}."]
     if snapshot.site is not None:
         out.append(f"Here it {_may_run(snapshot.site, snapshot.site.cpus[number])}")
-    if lane.sentence and not lane.halted and snapshot.oops is None:
-        out.append(f"Next it {lane.sentence}.")
+    if now.sentence and not now.halted and snapshot.oops is None:
+        out.append(f"Next it {now.sentence}.")
     return out
 
 

@@ -48,7 +48,7 @@ def missing(stepper: Stepper, stops: Sequence[Stop]) -> Missing | None:
 
 def here_it_would(phase: Phase, snapshot: Snapshot) -> list[str]:
     """What the phase would have done at this place; who is at the site meanwhile, and is not waited for."""
-    who = cpu_names(tuple(lane.cpu for lane in snapshot.lanes)) if len(snapshot.lanes) <= FEW else "every CPU"
+    who = cpu_names(tuple(cpu.number for cpu in snapshot.cpus)) if len(snapshot.cpus) <= FEW else "every CPU"
     match phase.action:
         case SyncCores():
             what = f"have waited for {who}"

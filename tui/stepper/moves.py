@@ -81,19 +81,19 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
 
 def instruction(stepper: Stepper, argument: str) -> Outcome:
     """One instruction of the CPU that the schedule has move next; an action where that is the patching task's."""
-    lanes, first = stepper.snapshot.lanes, stepper.simulation.logged
+    cpus, first = stepper.snapshot.cpus, stepper.simulation.logged
     stepper.passed = tuple(stepper.simulation.step_instruction())
     if not stepper.passed:
         stepper.passed = tuple(stepper.simulation.since(first))
     run = stepper.simulation.last_run
     if run is None:
         return Outcome()
-    cpu = run.cpu
+    number = run.cpu
     for event in stepper.passed:
-        if isinstance(event, InterruptTaken) and event.cpu == cpu:
+        if isinstance(event, InterruptTaken) and event.cpu == number:
             return Outcome(without_addresses(sentence(event, stepper.image, stepper.protocol)))
-    lane = lanes[cpu]
-    return Outcome(f"CPU{cpu} {'sleeps' if lane.halted else lane.sentence}.")
+    cpu = cpus[number]
+    return Outcome(f"CPU{number} {'sleeps' if cpu.halted else cpu.sentence}.")
 
 
 def back_instruction(stepper: Stepper, argument: str) -> Outcome:

@@ -3,7 +3,7 @@
 A snapshot is taken from a simulation, and with the one before it says what changed. Nothing in it refers to the
 simulation: it stays as it is when that goes on.
 
-    lanes      a CPU: task, place, next instruction, registers, stack, disassembly
+    cpus       a CPU: task, place, next instruction, registers, stack, disassembly
     site       the bytes of a site: in memory, for each CPU; the map of all sites
     patch      the patching task: plan, phases, whom it waits for
     trace      the tail of the trace
@@ -23,7 +23,7 @@ from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.changes import Change, changes_of
-from simkernel.sim.snapshot.lanes import CodeLine, Lane, Register, StackWord, lane_of
+from simkernel.sim.snapshot.cpus import CodeLine, CpuSnapshot, Register, StackWord, cpu_snapshot
 from simkernel.sim.snapshot.patch import DONE, NOW, TO_COME, Patch, PhaseRow, patch_of
 from simkernel.sim.snapshot.plain import plain
 from simkernel.sim.snapshot.site import MayRun, SiteBytes, SiteMap, SiteView, site_map, site_view
@@ -38,7 +38,7 @@ __all__ = [
     "Change",
     "CodeLine",
     "EventLine",
-    "Lane",
+    "CpuSnapshot",
     "MayRun",
     "Move",
     "Patch",
@@ -89,7 +89,7 @@ class Snapshot:
         entry, instruction: the place: entries that have happened, and instructions of the one under way.
         length: entries that history knows.
         clock: instructions.
-        patch, site, map, lanes, trace, events, moves, verdicts: see the modules of this package.
+        patch, site, map, cpus, trace, events, moves, verdicts: see the modules of this package.
         halt_reason: why nothing moves any more, "" while it does.
         oops: where the kernel has died.
         changes: since the snapshot before; empty for a first one.
@@ -103,7 +103,7 @@ class Snapshot:
     patch: Patch
     site: SiteView | None
     map: SiteMap
-    lanes: tuple[Lane, ...]
+    cpus: tuple[CpuSnapshot, ...]
     trace: tuple[TraceRecord, ...]
     events: tuple[EventLine, ...]
     moves: tuple[Move, ...]
@@ -122,7 +122,7 @@ class Snapshot:
             site: the address of the site to show; None: the one shown before, else the first of the batch.
         """
         shown = _site_shown(simulation, previous, site)
-        lanes_before = previous.lanes if previous is not None else ()
+        cpus_before = previous.cpus if previous is not None else ()
         entry, instruction = simulation.place
         now = cls(
             options=simulation.options,
@@ -133,8 +133,8 @@ class Snapshot:
             patch=patch_of(simulation),
             site=None if shown is None else site_view(simulation, shown),
             map=site_map(simulation),
-            lanes=tuple(
-                lane_of(simulation, cpu, lanes_before[cpu] if cpu < len(lanes_before) else None)
+            cpus=tuple(
+                cpu_snapshot(simulation, cpu, cpus_before[cpu] if cpu < len(cpus_before) else None)
                 for cpu in range(simulation.options.cpus)
             ),
             trace=trace_tail(simulation),

@@ -9,17 +9,17 @@ from typing import Any, Protocol
 
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import say
-from simkernel.sim.snapshot.lanes import Lane
+from simkernel.sim.snapshot.cpus import CpuSnapshot
 from simkernel.sim.snapshot.patch import NOW, Patch
 from simkernel.sim.snapshot.site import SiteMap, SiteView
 from simkernel.sim.snapshot.trace import TraceRecord
 from simkernel.verdict import Verdict
 
-_LANE_FIELDS = (
+_CPU_FIELDS = (
     "task",
     "rip",
     "interrupts_on",
-    "pending",
+    "interrupts",
     "asked",
     "parked",
     "handling",
@@ -47,7 +47,7 @@ class Picture(Protocol):
         ...
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def cpus(self) -> tuple[CpuSnapshot, ...]:
         """Each CPU."""
         ...
 
@@ -77,7 +77,7 @@ class Part(Enum):
     MAY_RUN = "{} may run"
     READ = "{} has read"
     FLAGS = "flags"
-    CPU = "{}"  # a field of `Lane`, or a register
+    CPU = "{}"  # a field of `CpuSnapshot`, or a register
     STACK = "{} stack"
     TRACE = "trace"
     VERDICT = "verdict"
@@ -131,8 +131,8 @@ def _changes(before: Picture, after: Picture) -> Iterator[Change]:
         yield from _site(before.site, after.site)
     elif before.site != after.site:
         yield Change(Thing(Part.SITE), before.site and before.site.name, after.site and after.site.name)
-    for one, other in zip(before.lanes, after.lanes, strict=False):
-        yield from _lane(one, other)
+    for one, other in zip(before.cpus, after.cpus, strict=False):
+        yield from _cpu(one, other)
     yield from _different(Thing(Part.TRACE), before.trace[-1:], after.trace[-1:])
     held = {verdict.name: verdict.holds for verdict in before.verdicts}
     for at, verdict in enumerate(after.verdicts):
@@ -161,14 +161,14 @@ def _site(before: SiteView, after: SiteView) -> Iterator[Change]:
     yield from _different(Thing(Part.FLAGS), before.flags, after.flags)
 
 
-def _lane(before: Lane, after: Lane) -> Iterator[Change]:
-    for name in _LANE_FIELDS:
-        yield from _different(Thing(Part.CPU, after.cpu, name=name), getattr(before, name), getattr(after, name))
+def _cpu(before: CpuSnapshot, after: CpuSnapshot) -> Iterator[Change]:
+    for name in _CPU_FIELDS:
+        yield from _different(Thing(Part.CPU, after.number, name=name), getattr(before, name), getattr(after, name))
     was = {register.name: register.value for register in before.registers}
     for register in after.registers:
         if register.changed and register.name != "rip":
-            yield Change(Thing(Part.CPU, after.cpu, name=register.name), was.get(register.name), register.value)
+            yield Change(Thing(Part.CPU, after.number, name=register.name), was.get(register.name), register.value)
     words = {word.address: word.value for word in before.stack}
     for word in after.stack:
         if word.changed and word.address in words:
-            yield Change(Thing(Part.STACK, after.cpu, word.address), words[word.address], word.value)
+            yield Change(Thing(Part.STACK, after.number, word.address), words[word.address], word.value)

@@ -14,7 +14,7 @@ from simkernel.sentence import say
 from simkernel.sim.parts import parts_of
 from simkernel.sim.queries import SiteNow
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.snapshot.lanes import decoded
+from simkernel.sim.snapshot.cpus import decoded
 
 NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a call site: its kind's forms, and the rest
 SITE_STATES = (*(form.name for form in rec.call_site(insn.NOP5).forms), "int3", "changing", "wrong")

@@ -108,7 +108,7 @@ async def by_hand(hand: Hand) -> None:
     await hand.do("cpu-run", "1 3")
     assert parts_of(stepper.simulation).machine.cpus[1].rip != before
     await hand.do("nmi", "0")
-    assert "nmi" in stepper.snapshot.lanes[0].pending
+    assert "nmi" in stepper.snapshot.cpus[0].interrupts
     for name, wrong in (("cpu-read", "7"), ("cpu-settle", "0 4"), ("cpu-run", "x")):
         place = stepper.simulation.place
         text = await hand.do(name, wrong)
@@ -122,7 +122,7 @@ def test_a_persons_choices_decide_who_moves_and_what_it_reads() -> None:
     async def check(hand: Hand) -> None:
         stepper = hand.app.stepper
         await hand.press("a")  # the batch begins
-        while stepper.snapshot.lanes[0].place != "vfs_read":
+        while stepper.snapshot.cpus[0].place != "vfs_read":
             await hand.do("cpu-run", "0")
         text = await hand.do("cpu-read", "0 1")
         read = ["0F", "··", "··", "··", "··"]
@@ -210,7 +210,7 @@ async def leave_a_wait_out(hand: Hand) -> None:
 @check("cpus", "model", "policy", "schedule", "protocol", "seed", "kernel", "scenario")
 async def another_machine(hand: Hand) -> None:
     await hand.do("cpus", "3")
-    assert len(hand.app.stepper.snapshot.lanes) == 3 and "CPU2 may run" in hand.text()
+    assert len(hand.app.stepper.snapshot.cpus) == 3 and "CPU2 may run" in hand.text()
     await hand.do("model", "byte")
     await hand.do("policy", "late")
     await hand.do("seed", "7")

@@ -99,8 +99,8 @@ def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.Mon
                 assert snapshot.patch.phase is None or re.search(rf"{re.escape(glyph)}[ \[]{name}", text)
             flat = " ".join(text.split())
             assert ASCII.plain(story.patcher) in flat  # whom the patching task waits for
-            for lane, said in zip(snapshot.lanes, story.cpus, strict=True):
-                assert f"CPU{lane.cpu}" in text and said.text.partition(" ")[2][:40] in text
+            for cpu, said in zip(snapshot.cpus, story.cpus, strict=True):
+                assert f"CPU{cpu.number}" in text and said.text.partition(" ")[2][:40] in text
             for byte, value in enumerate(snapshot.site.memory.data):
                 shown = next(line for line in text.splitlines() if "in memory" in line)
                 assert f"{value:02X}" in shown, byte

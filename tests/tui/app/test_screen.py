@@ -33,8 +33,8 @@ def assert_shows(text: str, snapshot: Snapshot) -> None:
         expected = [f"{values[0]:02X}" for values in one.options]
         expected[one.read or 5 :] = ["··"] * (5 - (one.read or 5))
         assert bytes_shown(text, f"CPU{one.cpu} may run") == expected
-    for lane in snapshot.lanes:
-        assert re.search(rf"CPU{lane.cpu}[▌ ] {re.escape(lane.task)}", text)
+    for cpu in snapshot.cpus:
+        assert re.search(rf"CPU{cpu.number}[▌ ] {re.escape(cpu.task)}", text)
 
 
 @pytest.mark.parametrize("depth", ["story", "code", "all"])
@@ -88,7 +88,7 @@ def test_a_changed_site_stands_below_what_it_was_before() -> None:
         assert "nopl" in rows[at] and "+0" in rows[at + 1] and "int3" in rows[at + 1]
         site = hand.app.stepper.snapshot.site
         assert site is not None and site.old is not None
-        old = hand.app.stepper.snapshot.lanes[0].before
+        old = hand.app.stepper.snapshot.cpus[0].before
         assert [(one.address, one.data) for one in old] == [(site.address, site.old.data)]
 
     drive(check, size=(120, 36))

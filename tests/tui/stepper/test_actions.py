@@ -72,14 +72,14 @@ def test_instructions_forth_and_back(stepper: Stepper) -> None:
 
 def test_an_instruction_says_what_the_cpu_did(stepper: Stepper) -> None:
     for _ in range(30):
-        lanes, clock = stepper.snapshot.lanes, stepper.snapshot.clock
+        cpus, clock = stepper.snapshot.cpus, stepper.snapshot.clock
         message = do(stepper, "instruction").message
         if message and " takes " not in message:
             cpu = int(message[3])
-            assert message == f"CPU{cpu} {lanes[cpu].sentence}."
+            assert message == f"CPU{cpu} {cpus[cpu].sentence}."
             assert stepper.snapshot.clock > clock
-            assert [lane.rip for lane in stepper.snapshot.lanes if lane.cpu != cpu] == [
-                lane.rip for lane in lanes if lane.cpu != cpu
+            assert [one.rip for one in stepper.snapshot.cpus if one.number != cpu] == [
+                one.rip for one in cpus if one.number != cpu
             ]
 
 
@@ -168,7 +168,7 @@ def test_odd_input_of_any_kind_is_answered_with_a_message(action: Action) -> Non
 def test_by_hand(stepper: Stepper) -> None:
     do(stepper, "act")
     assert phase(stepper) == "write int3"
-    while stepper.snapshot.lanes[0].function != "vfs_read" or stepper.snapshot.lanes[0].offset:
+    while stepper.snapshot.cpus[0].function != "vfs_read" or stepper.snapshot.cpus[0].offset:
         do(stepper, "cpu-run", "0")
     do(stepper, "cpu-read", "0 1")
     site = stepper.snapshot.site
@@ -177,7 +177,7 @@ def test_by_hand(stepper: Stepper) -> None:
     do(stepper, "act")
     assert "waits for CPU0, CPU1" in do(stepper, "act").message
     assert not do(stepper, "nmi", "1").error
-    assert "nmi" in stepper.snapshot.lanes[1].pending
+    assert "nmi" in stepper.snapshot.cpus[1].interrupts
 
 
 def test_settling_by_hand() -> None:
@@ -213,7 +213,7 @@ def test_trace_and_untrace(stepper: Stepper) -> None:
 
 def test_another_machine(stepper: Stepper) -> None:
     stepper = on(do(stepper, "cpus", "3"))
-    assert len(stepper.snapshot.lanes) == 3 and not stepper.stops()
+    assert len(stepper.snapshot.cpus) == 3 and not stepper.stops()
     stepper = on(do(stepper, "model", "byte"))
     stepper = on(do(stepper, "policy", "late"))
     stepper = on(do(stepper, "seed", "4"))
@@ -224,7 +224,7 @@ def test_another_machine(stepper: Stepper) -> None:
     stepper = on(do(stepper, "protocol", "int3 without sync 2"))
     assert [row.name for row in stepper.snapshot.patch.phases].count("sync 2") == 0
     stepper = on(do(stepper, "scenario", "naive"))
-    assert stepper.protocol.name == "naive" and len(stepper.snapshot.lanes) == 2
+    assert stepper.protocol.name == "naive" and len(stepper.snapshot.cpus) == 2
 
 
 def test_another_machine_has_the_breakpoints_and_the_one_before_is_as_it_was(stepper: Stepper, moment: str) -> None:

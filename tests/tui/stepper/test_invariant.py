@@ -102,12 +102,12 @@ def test_of_parked_cpus_nothing_is_said_that_an_nmi_makes_false() -> None:
     seen = set()
     for stepper in steps("nmi"):
         story = story_of(stepper)
-        lanes = story.snapshot.lanes
+        cpus = story.snapshot.cpus
         if "Every CPU is in its stopper thread with interrupts off" in story.why.true_now:
-            seen.add(tuple(lane.nmi for lane in lanes))
-            assert all(lane.parked and not lane.interrupts_on for lane in lanes)
-            assert all(lane.task.startswith("migration/") for lane in lanes)
-        assert "spins" not in story.why.true_now or not any(lane.nmi for lane in lanes)
+            seen.add(tuple(cpu.nmi for cpu in cpus))
+            assert all(cpu.parked and not cpu.interrupts_on for cpu in cpus)
+            assert all(cpu.task.startswith("migration/") for cpu in cpus)
+        assert "spins" not in story.why.true_now or not any(cpu.nmi for cpu in cpus)
     assert (False, True) in seen
 
 
@@ -116,7 +116,7 @@ def test_a_row_that_may_be_torn_in_an_nmi_on_a_parked_cpu_is_broken() -> None:
         (story, cpu)
         for story in map(story_of, steps("nmi"))
         for cpu in (story.snapshot.site.cpus if story.snapshot.site is not None else ())
-        if story.snapshot.lanes[cpu.cpu].nmi
+        if story.snapshot.cpus[cpu.cpu].nmi
         and cpu.read
         and all(
             five is not None and tuple(options[0] for options in cpu.options) != tuple(five.data)

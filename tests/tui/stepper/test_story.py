@@ -239,11 +239,11 @@ def test_back_from_a_full_stack_is_the_cpu_that_died_with_all_its_calls() -> Non
     oops = stepper.snapshot.oops
     assert oops is not None and stepper.site is not None
     deep = unreturned(stepper.simulation, oops.cpu, stepper.site)
-    pid = f"PID: {stepper.snapshot.lanes[oops.cpu].task.rpartition('-')[2]} "
+    pid = f"PID: {stepper.snapshot.cpus[oops.cpu].task.rpartition('-')[2]} "
     assert any(pid in one for one in oops.lines)
     assert not apply(stepper, "back-phase").error and not stepper.simulation.halt_reason
-    lane = stepper.snapshot.lanes[oops.cpu]
-    assert pid == f"PID: {lane.task.rpartition('-')[2]} " and lane.function == "ftrace_trampoline"
+    now = stepper.snapshot.cpus[oops.cpu]
+    assert pid == f"PID: {now.task.rpartition('-')[2]} " and now.function == "ftrace_trampoline"
     here = unreturned(stepper.simulation, oops.cpu, stepper.site)
     assert deep - FAR // 20 <= here <= deep, "one choice of history before: a round takes more than 20 instructions"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simkernel.sentence import without_addresses
-from simkernel.sim.snapshot import Lane
+from simkernel.sim.snapshot import CpuSnapshot
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, cut, heading, line, squeezed
@@ -14,15 +14,15 @@ TASK, PLACE, INSTRUCTION = 14, 18, 18  # columns
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    lanes = list(zip(picture.snapshot.lanes, picture.story.cpus, strict=True))
-    shown = lanes
-    if len(lanes) > height - 1:  # those that are waited for, and those where something happened, come first
+    every = list(zip(picture.snapshot.cpus, picture.story.cpus, strict=True))
+    shown = every
+    if len(every) > height - 1:  # those that are waited for, and those where something happened, come first
         waits = picture.snapshot.patch.waits_for
-        shown = sorted(lanes, key=lambda one: (one[0].cpu not in waits, not one[1].has(Mark.CHANGED)))[: height - 1]
-    title = "CPUs" if len(shown) == len(lanes) else f"{len(shown)} of {len(lanes)} CPUs"
+        shown = sorted(every, key=lambda one: (one[0].number not in waits, not one[1].has(Mark.CHANGED)))[: height - 1]
+    title = "CPUs" if len(shown) == len(every) else f"{len(shown)} of {len(every)} CPUs"
     out = [heading(title, width, picture.marks.rule)]
-    for lane, said in shown:
-        label, text = f"CPU{lane.cpu}", who_does_what(picture.snapshot, lane)
+    for cpu, said in shown:
+        label, text = f"CPU{cpu.number}", who_does_what(picture.snapshot, cpu)
         changed = said.has(Mark.CHANGED)
         left, right = picture.marks.changed if changed else (" ", " ")
         look = "bad" if said.has(Mark.BROKEN) else "strong"
@@ -30,30 +30,30 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         if picture.look.depth == "story":
             out.append(line(*head, (text, "bad" if said.has(Mark.BROKEN) else "")))
         else:
-            out.append(deep(picture, lane, head, width))
+            out.append(deep(picture, cpu, head, width))
     return out
 
 
-def deep(picture: Picture, lane: Lane, head: Line, width: int) -> Line:
+def deep(picture: Picture, cpu: CpuSnapshot, head: Line, width: int) -> Line:
     """Task, place, next instruction, interrupts, what is pending."""
-    one = lane.instruction
+    one = cpu.instruction
     text = "" if one is None else one.att if picture.look.syntax == "att" else one.intel
     if one is not None and one.target:
         text = f"{text.split()[0]} {without_addresses(one.target)}"
-    flags = "irqs on " if lane.interrupts_on else "irqs off"
+    flags = "irqs on " if cpu.interrupts_on else "irqs off"
     text = text if len(text) <= INSTRUCTION else f"{text[: INSTRUCTION - 2]}.."
-    body = f"{squeezed(lane.task, TASK)} {squeezed(lane.place, PLACE)} {text:<{INSTRUCTION}} {flags} {state(lane)}"
+    body = f"{squeezed(cpu.task, TASK)} {squeezed(cpu.place, PLACE)} {text:<{INSTRUCTION}} {flags} {state(cpu)}"
     return cut(line(*head, body), width)
 
 
-def state(lane: Lane) -> str:
+def state(cpu: CpuSnapshot) -> str:
     """What is pending or under way, in a word."""
-    words = list(lane.pending)
-    if lane.asked and "sync" not in words:
+    words = list(cpu.interrupts)
+    if cpu.asked and "sync" not in words:
         words.append("answering")
-    if lane.handling:
+    if cpu.handling:
         words.append("in handler")
-    if lane.halted:
+    if cpu.halted:
         words.append("halted")
     return ",".join(words)
 
@@ -70,5 +70,5 @@ class Cpus(Pointed):
         return draw(picture, width, height)
 
     def target(self, x: int, y: int) -> tuple[str, str] | None:
-        lanes = len(self.picture.snapshot.lanes) if self.picture is not None else 0
-        return ("focus-cpu", str(y - 1)) if 1 <= y <= lanes < self.size.height else None
+        cpus = len(self.picture.snapshot.cpus) if self.picture is not None else 0
+        return ("focus-cpu", str(y - 1)) if 1 <= y <= cpus < self.size.height else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simkernel.sentence import without_addresses
-from simkernel.sim.snapshot import CodeLine, Lane
+from simkernel.sim.snapshot import CodeLine, CpuSnapshot
 from simkernel.sim.snapshot.changes import Part, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
@@ -14,33 +14,33 @@ REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp") + tuple(f"r
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    lane = picture.snapshot.lanes[min(picture.look.cpu, len(picture.snapshot.lanes) - 1)]
+    cpu = picture.snapshot.cpus[min(picture.look.cpu, len(picture.snapshot.cpus) - 1)]
     marks = picture.marks
-    out = [heading(f"CPU{lane.cpu} next: {lane.place}", width, marks.rule)]
-    sentence = lane.sentence if picture.snapshot.oops is None else ITS_END
+    out = [heading(f"CPU{cpu.number} next: {cpu.place}", width, marks.rule)]
+    sentence = cpu.sentence if picture.snapshot.oops is None else ITS_END
     out += wrap(marks.plain(sentence), width, "strong")[:2]
     if width >= 70:
-        left, right = code(picture, lane, 42, height - len(out)), registers(picture, lane, width - 44)
+        left, right = code(picture, cpu, 42, height - len(out)), registers(picture, cpu, width - 44)
         rows = max(len(left), len(right))
         for at in range(min(rows, height - len(out))):
             one = left[at] if at < len(left) else line()
             gap = " " * (44 - sum(len(text) for text, _ in one))
             out.append(line(*one, gap, *(right[at] if at < len(right) else ())))
         return out
-    regs = registers(picture, lane, width)
-    stack = stack_lines(picture, lane, width)
+    regs = registers(picture, cpu, width)
+    stack = stack_lines(picture, cpu, width)
     room = height - len(out) - len(regs) - 2
-    out += code(picture, lane, width, max(5, room - min(6, len(stack))))
+    out += code(picture, cpu, width, max(5, room - min(6, len(stack))))
     out += [heading("registers", width, marks.rule), *regs]
     return out + ([heading("stack", width, marks.rule), *stack] if stack else [])
 
 
-def code(picture: Picture, lane: Lane, width: int, rows: int) -> list[Line]:
+def code(picture: Picture, cpu: CpuSnapshot, width: int, rows: int) -> list[Line]:
     """So many lines of disassembly, RIP's about a third down; above a site that changes, what stood there before."""
-    before = {one.address: one for one in lane.before}
+    before = {one.address: one for one in cpu.before}
     lines: list[Line] = []
     at = 0
-    for one in lane.code:
+    for one in cpu.code:
         if one.address in before and one.data != before[one.address].data:
             lines.append(line(("was ", "dim"), *code_line(picture, before[one.address])[2:]))
         if one.now:
@@ -60,13 +60,13 @@ def code_line(picture: Picture, one: CodeLine) -> Line:
     return line((stop, "bad"), here, ("  ", ""), (f"+{one.offset:<4x}", "dim"), (text, "here" if one.now else ""))
 
 
-def registers(picture: Picture, lane: Lane, width: int) -> list[Line]:
+def registers(picture: Picture, cpu: CpuSnapshot, width: int) -> list[Line]:
     """Two in a line where they fit; brackets around those that have just changed."""
-    values = {one.name: one for one in lane.registers}
+    values = {one.name: one for one in cpu.registers}
     out: list[list[Piece]] = []
     for name in (*REGISTERS, "rflags"):
         if name in values:
-            changed = values[name].changed and picture.changed(Thing(Part.CPU, lane.cpu, name=name))
+            changed = values[name].changed and picture.changed(Thing(Part.CPU, cpu.number, name=name))
             left, right = picture.marks.changed if changed else (" ", " ")
             value = f"{values[name].value:x}"
             if width < 42:  # two in 20 columns each: the upper half of a kernel address is the same for all
@@ -79,11 +79,11 @@ def registers(picture: Picture, lane: Lane, width: int) -> list[Line]:
     return [line(*(piece for one in out[at : at + 2] for piece in one)) for at in range(0, len(out), 2)]
 
 
-def stack_lines(picture: Picture, lane: Lane, width: int) -> list[Line]:
+def stack_lines(picture: Picture, cpu: CpuSnapshot, width: int) -> list[Line]:
     left, right = picture.marks.changed
     out = []
-    for word in lane.stack[:6]:
-        mark = (left, right) if picture.changed(Thing(Part.STACK, lane.cpu, word.address)) else (" ", " ")
+    for word in cpu.stack[:6]:
+        mark = (left, right) if picture.changed(Thing(Part.STACK, cpu.number, word.address)) else (" ", " ")
         text = without_addresses(word.text)
         shown = (mark[0], "here"), (f"{word.value:x}".rjust(16), "changed" if mark[0] != " " else ""), (mark[1], "here")
         out.append(cut(line((f"..{word.address & 0xFFFF:04x}", "dim"), *shown, (text, "dim")), width))

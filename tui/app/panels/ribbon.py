@@ -12,7 +12,7 @@ PATCHING_TASK = -1  # as `Move.cpu` has it
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     task = picture.snapshot.patch.task
-    lanes = [(f"CPU{lane.cpu}", lane.cpu) for lane in picture.snapshot.lanes] + [(task, PATCHING_TASK)]
+    lanes = [(f"CPU{cpu.number}", cpu.number) for cpu in picture.snapshot.cpus] + [(task, PATCHING_TASK)]
     label = max(len(name) for name, _ in lanes) + 1
     moves = picture.snapshot.moves[-max(1, width - label) :]
     return [

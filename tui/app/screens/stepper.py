@@ -39,7 +39,7 @@ PANELS: tuple[type[Panel], ...] = (
 def needs(picture: Picture, width: int) -> dict[str, Need]:
     """The panels that a picture wants in its depth, and their rows."""
     snapshot, depth = picture.snapshot, picture.look.depth
-    cpus = len(snapshot.lanes)
+    cpus = len(snapshot.cpus)
     column = STORY if width >= WIDE else width
     rows_of_map = 1 + -(-len(cells(snapshot.map)) // max(1, column - 1))
     deep = depth != "story" and width < WIDE

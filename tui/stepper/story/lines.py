@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from simkernel.kernel import layout
 from simkernel.protocol import Park, SyncCores, Unpark
-from simkernel.sentence import cpu, say, without_addresses
+from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import cpus as cpu_names
-from simkernel.sim.snapshot import NOW, Lane, Patch, Snapshot, TraceRecord
+from simkernel.sentence import say, without_addresses
+from simkernel.sim.snapshot import NOW, CpuSnapshot, Patch, Snapshot, TraceRecord
 from simkernel.sim.snapshot.changes import Part
 from tui.stepper.story.marks import Mark, Marked, marked
 
@@ -44,57 +45,57 @@ def _meanwhile(patch: Patch) -> str:
             return "The CPUs do not wait."
 
 
-def cpu_line(snapshot: Snapshot, lane: Lane) -> Marked:
+def cpu_line(snapshot: Snapshot, cpu: CpuSnapshot) -> Marked:
     """One CPU in a line: who runs on it, and what it is at. Marked where that is not as it was."""
     things = [change.what for change in snapshot.changes]
-    own = any(thing.cpu == lane.cpu and thing.part is not Part.MAY_RUN for thing in things)
-    text = say("{} {}", cpu(lane.cpu), who_does_what(snapshot, lane))
-    broken = snapshot.oops is not None and snapshot.oops.cpu == lane.cpu
+    own = any(thing.cpu == cpu.number and thing.part is not Part.MAY_RUN for thing in things)
+    text = say("{} {}", cpu_name(cpu.number), who_does_what(snapshot, cpu))
+    broken = snapshot.oops is not None and snapshot.oops.cpu == cpu.number
     return marked(text, Mark.CHANGED if own else None, Mark.BROKEN if broken else None)
 
 
-def who_does_what(snapshot: Snapshot, lane: Lane) -> str:
+def who_does_what(snapshot: Snapshot, cpu: CpuSnapshot) -> str:
     """The task that a CPU runs, and what it is at."""
-    return f"{lane.task} {what_it_does(snapshot, lane)}"
+    return f"{cpu.task} {what_it_does(snapshot, cpu)}"
 
 
-def what_it_does(snapshot: Snapshot, lane: Lane) -> str:
+def what_it_does(snapshot: Snapshot, cpu: CpuSnapshot) -> str:
     """ "runs ksys_read", "cannot answer sync 1 yet: interrupts are off in _raw_spin_lock"."""
-    patch, function = snapshot.patch, lane.function or "unknown code"
-    if snapshot.oops is not None and snapshot.oops.cpu == lane.cpu:
+    patch, function = snapshot.patch, cpu.function or "unknown code"
+    if snapshot.oops is not None and snapshot.oops.cpu == cpu.number:
         return "cannot go on: the kernel died here"
-    if lane.nmi:
+    if cpu.nmi:
         return f"is in an NMI, in {function}"
-    if lane.parked:
+    if cpu.parked:
         return "waits in a loop, with interrupts off"
-    if lane.reading:
+    if cpu.reading:
         return f"is in the middle of reading an instruction of {function}"
     sync = patch.phase.name if patch.phase is not None and isinstance(patch.phase.action, SyncCores) else "the sync"
     parks = patch.phase is not None and isinstance(patch.phase.action, Park)
     answer = "park" if parks else f"answer {sync}"
-    if lane.handling:
-        return f"is in the int3 handler, at {function}{_still_asked(lane, 'the request to park' if parks else sync)}"
-    if lane.asked and not lane.interrupts_on and "sync" in lane.pending:
+    if cpu.handling:
+        return f"is in the int3 handler, at {function}{_still_asked(cpu, 'the request to park' if parks else sync)}"
+    if cpu.asked and not cpu.interrupts_on and "sync" in cpu.interrupts:
         return f"cannot {answer} yet: interrupts are off in {function}"
-    if lane.asked and "sync" not in lane.pending:
+    if cpu.asked and "sync" not in cpu.interrupts:
         return f"is about to park; it is in {function}" if parks else f"is answering {sync}"
-    if lane.asked:
+    if cpu.asked:
         return f"is asked to {answer}; it is in {function}"
-    if lane.halted:
+    if cpu.halted:
         return "sleeps until an interrupt comes"
-    done = answered(snapshot, lane.cpu)
+    done = answered(snapshot, cpu.number)
     where = "runs the tracer" if function == "ftrace_trampoline" else f"runs {function}"
     return f"has answered {sync}; it {where}" if done else where
 
 
-def _still_asked(lane: Lane, sync: str) -> str:
-    return f"; {sync} is waiting" if lane.asked else ""
+def _still_asked(cpu: CpuSnapshot, sync: str) -> str:
+    return f"; {sync} is waiting" if cpu.asked else ""
 
 
-def answered(snapshot: Snapshot, cpu: int) -> bool:
+def answered(snapshot: Snapshot, number: int) -> bool:
     """True while the patching task waits for answers and this CPU has given its."""
     phase, waits = snapshot.patch.phase, snapshot.patch.waits_for
-    return phase is not None and isinstance(phase.action, SyncCores) and bool(waits) and cpu not in waits
+    return phase is not None and isinstance(phase.action, SyncCores) and bool(waits) and number not in waits
 
 
 def own_records(snapshot: Snapshot) -> list[TraceRecord]:
@@ -111,7 +112,7 @@ def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
 def trace_line(record: TraceRecord) -> str:
     """A record as ftrace's last column has it, after the CPU and the task."""
     irqs = ", interrupts off" if record.flags & layout.REC_IRQS_OFF else ""
-    return say("{} task {}{}: {}", cpu(record.cpu), record.pid, irqs, without_addresses(record.text))
+    return say("{} task {}{}: {}", cpu_name(record.cpu), record.pid, irqs, without_addresses(record.text))
 
 
 def phase_now(patch: Patch) -> str:

@@ -118,11 +118,11 @@ def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
 
 def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> list[str]:
     """Who cannot answer yet, and why; how long the interrupt of this one had to wait, where that was long."""
-    lanes = (stepper.snapshot.lanes[cpu] for cpu in event.waiting_for)
+    cpus = (stepper.snapshot.cpus[number] for number in event.waiting_for)
     out = [
-        f"CPU{lane.cpu} cannot answer yet: interrupts are off in {lane.function}."
-        for lane in lanes
-        if "sync" in lane.pending and not lane.interrupts_on
+        f"CPU{cpu.number} cannot answer yet: interrupts are off in {cpu.function}."
+        for cpu in cpus
+        if "sync" in cpu.interrupts and not cpu.interrupts_on
     ]
     if (waited := _waited(stepper, event)) >= LONG:
         out.append(f"The interrupt had to wait {waited} instructions, until CPU{event.cpu} had its interrupts on.")
@@ -209,7 +209,7 @@ def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> lis
 
 
 def _interrupted(event: ev.InterruptTaken, stepper: Stepper, phase: Phase | None) -> list[str]:
-    if not stepper.snapshot.lanes[event.cpu].parked:
+    if not stepper.snapshot.cpus[event.cpu].parked:
         return []
     return [f"CPU{event.cpu} waits with its interrupts off; an NMI comes all the same."]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
-from simkernel.sim.snapshot import Lane, MayRun, SiteBytes, SiteView, Snapshot
+from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteView, Snapshot
 from simkernel.sim.snapshot.changes import Change, Part, Thing
 from tui.stepper.story.marks import Mark, Marked, marked
 
@@ -97,12 +97,12 @@ def _plain_row(label: str, site: SiteView, data: SiteBytes) -> Row:
 
 
 def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
-    lane = snapshot.lanes[one.cpu]
+    cpu = snapshot.cpus[one.cpu]
     return Row(
         f"CPU{one.cpu} may run",
         tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(site.size)),
         "" if one.read or not one.certain else without_addresses(one.text),
-        remark_of(one, lane, site.address) or _next_time(snapshot, site, one),
+        remark_of(one, cpu, site.address) or _next_time(snapshot, site, one),
         one.cpu,
     )
 
@@ -145,12 +145,12 @@ def _next_time(snapshot: Snapshot, site: SiteView, one: MayRun) -> str:
     return NEXT_TIME if ran else ""
 
 
-def remark_of(one: MayRun, lane: Lane, site: int) -> str:
+def remark_of(one: MayRun, cpu: CpuSnapshot, site: int) -> str:
     """What stands behind a CPU's bytes."""
     if one.read:
         return one.has_read
     if not one.certain:
         return "the one or the other"
-    if site in lane.handling:
+    if site in cpu.handling:
         return "is in the int3 handler"
     return "is about to run it" if one.here else ""

@@ -57,7 +57,7 @@ class CodeLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class CpuSnapshot:
     """One CPU at one moment.
 
     Attributes:
@@ -68,7 +68,7 @@ class Lane:
         instruction: that one.
         sentence: in English, without a subject.
         interrupts_on: IF.
-        pending: of "sync", "tick", "nmi", those that it has not taken.
+        interrupts: of "nmi", "sync", "tick" those that it has not taken.
         asked: a sync was asked and is not answered.
         parked: it waits for stop_machine to end.
         nmi: it is in an NMI, also one that has come to a parked CPU.
@@ -81,7 +81,7 @@ class Lane:
         before: what stood at the sites in `code` that the batch under way changes, an instruction each.
     """
 
-    cpu: int
+    number: int
     task: str
     pid: int
     place: str
@@ -91,7 +91,7 @@ class Lane:
     instruction: CodeLine | None
     sentence: str
     interrupts_on: bool
-    pending: tuple[str, ...]
+    interrupts: tuple[str, ...]
     asked: bool
     parked: bool
     nmi: bool
@@ -112,8 +112,8 @@ def task_name(machine: Machine, task: int) -> tuple[str, int]:
     return f"{tasks.comm(machine.memory, task)}-{pid}", pid
 
 
-def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
-    """The lane of a CPU; what differs from `previous` is marked."""
+def cpu_snapshot(simulation: Simulation, cpu: int, previous: CpuSnapshot | None) -> CpuSnapshot:
+    """A CPU as it is now; what differs from `previous` is marked."""
     machine, image, now = parts_of(simulation).machine, simulation.image, simulation.cpu(cpu)
     registers = now.registers()
     rip = now.rip
@@ -123,8 +123,8 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
     before = {} if previous is None else {one.name: one.value for one in previous.registers}
     code = _code(simulation, cpu, rip, rip - offset, first)
-    return Lane(
-        cpu=cpu,
+    return CpuSnapshot(
+        number=cpu,
         task=task,
         pid=pid,
         place=image.code_name(rip),
@@ -134,7 +134,7 @@ def lane_of(simulation: Simulation, cpu: int, previous: Lane | None) -> Lane:
         instruction=None if first is None else _line(simulation, first, rip - offset, rip),
         sentence=sentence,
         interrupts_on=now.interrupts_on,
-        pending=now.interrupts,
+        interrupts=now.interrupts,
         asked=now.asked,
         parked=now.parked,
         nmi=now.nmi,
@@ -159,7 +159,7 @@ def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
     return "", 0
 
 
-def _stack(simulation: Simulation, rsp: int, previous: Lane | None) -> tuple[StackWord, ...]:
+def _stack(simulation: Simulation, rsp: int, previous: CpuSnapshot | None) -> tuple[StackWord, ...]:
     stack = stack_of(rsp)
     if stack is None or rsp & 7:
         return ()
