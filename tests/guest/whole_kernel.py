@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -111,6 +111,28 @@ class WholeKernel:
         for cpu in self.machine.cpus:
             cpu.close()
 
+    def keep(self) -> Callable[[], None]:
+        """Take the whole state; what is returned puts it back, as often as it is called."""
+        machine = self.machine
+        buffers = [region.buffer for region in machine.memory.regions]
+        data, code = [buffer.copy() for buffer in buffers], machine.code.memory.copy()
+        contexts, state = [cpu.save() for cpu in machine.cpus], machine.state()
+
+        def put_back() -> None:
+            for buffer, before in zip(buffers, data, strict=True):
+                np.copyto(buffer, before)
+            changed = np.flatnonzero(machine.code.memory != code)
+            machine.code.put(changed, code[changed])
+            for cpu, context in zip(machine.cpus, contexts, strict=True):
+                cpu.restore(context)
+            machine.restore(state)
+
+        return put_back
+
+    def empty(self, name: str) -> None:
+        """Write `ret` right behind the function's site, as `without_body` does to the image."""
+        self.machine.code.write(self.image.site_of(self.image.symbol(name)) + 5, b"\xc3", fresh=True)
+
     # --- running ------------------------------------------------------------------------------------------------
 
     def run(self, rounds: int, quantum: int = 500) -> None:
@@ -141,7 +163,7 @@ class WholeKernel:
             self.run(1, 50)
         return self.u64(word) == value
 
-    def rest(self, rounds: int = 6_000) -> bool:
+    def rest(self, rounds: int = 4_000) -> bool:
         """Run until every task sleeps and every CPU is halted; False if that does not come about."""
         for _ in range(rounds):
             if self.oopsed():
