@@ -2,6 +2,6 @@
 
 scenarios  runs that show one thing each, as data
 director   who moves next in them, so that it happens
-stops      the places at which a learner stops
+stops      where a learner stops
 left_out   what leaving a phase of a protocol out leads to, by running it
 """

@@ -49,7 +49,7 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The simulation at its oops, the place where its story began, and what happened."""
+    """The simulation at its oops, the position where its story began, and what happened."""
 
     simulation: Simulation
     begin: int

@@ -158,7 +158,7 @@ def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]
 
 
 class Ending:
-    """Listens for the event that ends a scenario's story, which begins at the place `begin`."""
+    """Listens for the event that ends a scenario's story, which begins at the position `begin`."""
 
     def __init__(self, scenario: Scenario, begin: int = 0) -> None:
         self._ends_with, self._begin = scenario.ends_with, begin

@@ -1,4 +1,4 @@
-"""The places at which a learner stops: after each event that changes the story of the site that is looked at.
+"""Where a learner stops: after each event that changes the story of the site that is looked at.
 
 Which events are stops is a property of the events; of the interrupts an NMI is one, while the site's batch is under
 way. Those of another site are another story: where all functions change at once, hundreds of CPUs' steps lie between
@@ -35,14 +35,14 @@ OF_THE_BATCH = (BatchStarted, SiteStored, SyncSent, SyncAnswered, SyncEnded, Par
 
 
 class Stop(NamedTuple):
-    """A place in history after a stop, and the phase that the patching task is in there."""
+    """A position in history after a stop, and the phase that the patching task is in there."""
 
-    place: int
+    position: int
     during: str
 
 
-def _place(stop: Stop) -> int:
-    return stop.place
+def _position(stop: Stop) -> int:
+    return stop.position
 
 
 class Stops(Sequence[Stop]):
@@ -53,7 +53,7 @@ class Stops(Sequence[Stop]):
 
     def __init__(self, known: list[Stop], begun: list[int], first: int, last: int) -> None:
         self._known = known
-        self._begun = begun  # the places where a phase begins
+        self._begun = begun  # the positions where a phase begins
         self._first, self._last = first, max(first, last)
 
     @overload
@@ -71,22 +71,22 @@ class Stops(Sequence[Stop]):
         return self._last - self._first
 
     def within(self, first: int, last: int) -> str:
-        """What lies at the places first to last - 1: "phase" where one begins, "stop" for another one, "" for none.
+        """What lies at the positions first to last - 1: "phase" where one begins, "stop" for another one, "" for none.
 
-        Places behind the last of these stops count too, where history knows them.
+        Positions behind the last of these stops count too, where history knows them.
         """
         begun = bisect_left(self._begun, first)
         if begun < len(self._begun) and self._begun[begun] < last:
             return "phase"
-        at = bisect_left(self._known, first, key=_place)
-        return "stop" if at < len(self._known) and self._known[at].place < last else ""
+        at = bisect_left(self._known, first, key=_position)
+        return "stop" if at < len(self._known) and self._known[at].position < last else ""
 
     @property
     def phases(self) -> int:
         """How many phases have begun on the way."""
         if not len(self):
             return 0
-        return bisect_right(self._begun, self[-1].place) - bisect_left(self._begun, self[0].place)
+        return bisect_right(self._begun, self[-1].position) - bisect_left(self._begun, self[0].position)
 
 
 class StopRule:
@@ -155,7 +155,7 @@ class Heard:
         self._news = News()
         self._rule = StopRule(self.site)
         self._stops: list[Stop] = []
-        self._begun: list[int] = []  # places where a phase begins
+        self._begun: list[int] = []  # positions where a phase begins
         self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
 
     def hear(self, known: Sequence[Event], turns: Turns | None = None) -> None:
@@ -171,23 +171,23 @@ class Heard:
 
     def _forget_behind(self, turn: Turn) -> None:
         self._rule = self.rule_from(turn.events)
-        del self._stops[bisect_right(self._stops, turn.place, key=_place) :]
-        del self._begun[bisect_right(self._begun, turn.place) :]
+        del self._stops[bisect_right(self._stops, turn.position, key=_position) :]
+        del self._begun[bisect_right(self._begun, turn.position) :]
         del self._turns[bisect_right(self._turns, turn.events, key=lambda one: one[0]) :]
 
     def _stop(self, stop: Stop) -> None:
         """Several stops in one entry are one stop: the phase of the last one counts."""
-        if self._stops and self._stops[-1].place == stop.place:
+        if self._stops and self._stops[-1].position == stop.position:
             self._stops.pop()
-            if self._begun and self._begun[-1] == stop.place:
+            if self._begun and self._begun[-1] == stop.position:
                 self._begun.pop()
         if stop.during and (not self._stops or self._stops[-1].during != stop.during):
-            self._begun.append(stop.place)
+            self._begun.append(stop.position)
         self._stops.append(stop)
 
     def stops(self, after: int, until: int) -> Stops:
-        """The stops behind the place `after`, up to the place `until`."""
-        first, last = (bisect_right(self._stops, place, key=_place) for place in (after, until))
+        """The stops behind the position `after`, up to the position `until`."""
+        first, last = (bisect_right(self._stops, position, key=_position) for position in (after, until))
         return Stops(self._stops, self._begun, first, last)
 
     def rule_from(self, count: int) -> StopRule:

@@ -8,6 +8,7 @@ from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import layout
 from simkernel.sim.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, run_back_to, run_to
+from simkernel.sim.log import Point
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
@@ -18,14 +19,14 @@ def simulation() -> Simulation:
     return Simulation.boot(Options(cpus=2, seed=3))
 
 
-def places_by_stepping(simulation: Simulation, address: int, end: tuple[int, int]) -> list[tuple[int, int]]:
+def points_by_stepping(simulation: Simulation, address: int, end: Point) -> list[Point]:
     found = []
-    while simulation.place < end:
+    while simulation.point < end:
         simulation.step_instruction()
         run = parts_of(simulation).machine.open
         moved = run.choice.cpu if run else getattr(simulation.entries[simulation.position - 1].what, "cpu", None)
         if moved is not None and parts_of(simulation).machine.cpus[moved].rip == address:
-            found.append(simulation.place)
+            found.append(simulation.point)
     return found
 
 
@@ -37,24 +38,24 @@ def test_an_address_is_met_at_every_place_that_stepping_finds(simulation: Simula
         hit = run_to(simulation, [at])
         assert hit is not None and hit.cpu is not None
         assert parts_of(simulation).machine.cpus[hit.cpu].rip == at.address
-        forward.append(hit.place)
-    for place in forward[-2::-1]:
+        forward.append(hit.point)
+    for point in forward[-2::-1]:
         hit = run_back_to(simulation, [at])
-        assert hit is not None and hit.place == simulation.place == place
+        assert hit is not None and hit.point == simulation.point == point
     simulation.goto(start)
-    assert places_by_stepping(simulation, at.address, forward[-1]) == forward
+    assert points_by_stepping(simulation, at.address, forward[-1]) == forward
 
 
 def test_a_change_is_met_at_the_instruction_that_made_it(simulation: Simulation) -> None:
     jiffies = OnChange(layout.PERCPU_BASE + layout.PCPU_TICKS, 8)
     first, second = run_to(simulation, [jiffies]), run_to(simulation, [jiffies])
-    assert first is not None and second is not None and first.place < second.place
+    assert first is not None and second is not None and first.point < second.point
     before = parts_of(simulation).kernel.percpu.read(0, layout.PCPU_TICKS)
     simulation.back_instruction()
     assert parts_of(simulation).kernel.percpu.read(0, layout.PCPU_TICKS) == before - 1
     simulation.step_instruction()
     back = run_back_to(simulation, [jiffies])
-    assert back is not None and back.place == first.place
+    assert back is not None and back.point == first.point
 
 
 def test_phases_and_events_are_met_both_ways(simulation: Simulation) -> None:
@@ -63,16 +64,16 @@ def test_phases_and_events_are_met_both_ways(simulation: Simulation) -> None:
     there = run_to(simulation, [AtPhase("sync 2")])
     assert there is not None
     later = run_to(simulation, [OnEvent("SyncEnded")])
-    assert later is not None and later.place > there.place
+    assert later is not None and later.point > there.point
     assert run_to(simulation, [AtPhase("")]) is not None
     assert run_back_to(simulation, [AtPhase("sync 2")]) == there
 
 
 def test_nothing_moves_where_nothing_was_met_before(simulation: Simulation) -> None:
     simulation.run(20_000)
-    place = simulation.place
+    point = simulation.point
     assert run_back_to(simulation, [OnEvent("Oopsed")]) is None
-    assert simulation.place == place
+    assert simulation.point == point
 
 
 def test_bad_breakpoints_are_refused_with_the_names_there_are(simulation: Simulation) -> None:

@@ -74,7 +74,7 @@ class Script:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.simulation = Simulation.boot(Options(model=FetchModel.BYTE, patch_quantum=200, act_odds=256), IMAGE)
         self.fault = Fault()
-        self._actions: list[tuple[int, int]] = []  # (operations before it, place in history)
+        self._actions: list[tuple[int, int]] = []  # (operations before it, position in history)
         for owner, name in OPERATIONS:
             patch.setattr(owner, name, self.fault(getattr(owner, name)))
         for command in SCRIPT:
@@ -98,8 +98,8 @@ class Script:
 
     def fail(self, at: int) -> None:
         """Let operation `at` fail, and go on as far as things then go; ftrace takes no more commands."""
-        before, place = self._actions[bisect_left(self._actions, (at, 0)) - 1]
-        self.simulation.goto(place)
+        before, position = self._actions[bisect_left(self._actions, (at, 0)) - 1]
+        self.simulation.goto(position)
         self.simulation.forget_ahead()  # a failure is no part of history: it must not meet what it is known to do
         self.fault.count, self.fault.at = before, at
         self._go_on()

@@ -65,27 +65,27 @@ def test_a_fork_goes_on_alike_and_by_itself(model: FetchModel) -> None:
 
 def test_a_fork_goes_back_as_far_whatever_becomes_of_the_other() -> None:
     simulation = patching(FetchModel.BYTE)
-    places = range(0, simulation.position, simulation.position // 9)
+    positions = range(0, simulation.position, simulation.position // 9)
     fork = simulation.fork()
     digests = []
-    for place in places:
-        simulation.goto(place)
+    for position in positions:
+        simulation.goto(position)
         digests.append(state_digest(simulation))
     simulation.step(Nmi(0))
     simulation.run(20_000)
     simulation.close()
-    for place, digest in [*zip(places, digests, strict=True)][::-1]:
-        fork.goto(place)
+    for position, digest in [*zip(positions, digests, strict=True)][::-1]:
+        fork.goto(position)
         assert state_digest(fork) == digest
     fork.close()
 
 
 def test_an_entry_that_has_run_in_part_is_forked_too() -> None:
     with Simulation.boot(Options(seed=3)) as simulation:
-        while not simulation.place[1]:
+        while not simulation.point.instructions:
             simulation.step_instruction(n=5)
         with simulation.fork() as fork:
-            assert fork.place == simulation.place
+            assert fork.point == simulation.point
             for one in (fork, simulation):
                 one.step()
                 one.run(5_000)

@@ -1,4 +1,4 @@
-"""History: the same places hold the same state and the same log, whichever way one comes to them."""
+"""History: the same positions hold the same state and the same log, whichever way one comes to them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from simkernel.schedule import Nmi, Run
 from simkernel.sim.breakpoints import AtPhase, run_back_to
 from simkernel.sim.digest import state_digest
 from simkernel.sim.history import HISTORY_BYTES
+from simkernel.sim.log import Point
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -32,19 +33,19 @@ def test_a_history_that_forgets_is_the_same_history() -> None:
     whole, forgetful = (Simulation.boot(Options(seed=11), history_bytes=nbytes) for nbytes in (HISTORY_BYTES, 1 << 17))
     for simulation in (whole, forgetful):
         worked(simulation, 9_000)
-    assert len(forgetful.checkpoint_places((9_001, 0))) < len(whole.checkpoint_places((9_001, 0)))
+    assert len(forgetful.checkpoint_positions(Point(9_001, 0))) < len(whole.checkpoint_positions(Point(9_001, 0)))
     assert state_digest(forgetful) == state_digest(whole)
     assert forgetful.entries == whole.entries
     assert forgetful.known_events == whole.known_events
     assert list(reversed(forgetful.log)) == list(reversed(whole.log))
     assert state_digest(forgetful) == state_digest(whole)  # it has looked back, and stands where it stood
-    for place in (8_500, 4_321, 17, 7_777):
+    for position in (8_500, 4_321, 17, 7_777):
         for simulation in (whole, forgetful):
-            simulation.goto(place)
+            simulation.goto(position)
         assert moment_string(forgetful) == moment_string(whole)
         assert forgetful.since(whole.logged - 20) == whole.since(whole.logged - 20)
-        assert forgetful.entries[place - 3 : place + 3] == whole.entries[place - 3 : place + 3]
-        assert forgetful.events_between(place - 900, place) == whole.events_between(place - 900, place)
+        assert forgetful.entries[position - 3 : position + 3] == whole.entries[position - 3 : position + 3]
+        assert forgetful.events_between(position - 900, position) == whole.events_between(position - 900, position)
         assert forgetful.last_event(Switched) == whole.last_event(Switched)
         assert [event.stamp for event in forgetful.known_events[-50:]] == [
             one.stamp for one in whole.known_events[-50:]
@@ -57,8 +58,8 @@ def test_a_long_history_takes_no_more_than_it_may() -> None:
     history = simulation._history
     assert history.checkpoints.nbytes <= 3 << 20
     assert len(history.log.window.entries.items) < 4_000
-    places = simulation.checkpoint_places(simulation.place)
-    ways = [simulation.position - place for place in places]  # each next one half as far, or nearly a step
+    positions = simulation.checkpoint_positions(simulation.point)
+    ways = [simulation.position - position for position in positions]  # each next one half as far, or nearly a step
     assert all(way < 2_500 or behind > way / 3 for way, behind in itertools.pairwise(ways)), ways
 
 
@@ -66,7 +67,7 @@ def test_the_way_back_can_be_cancelled() -> None:
     simulation = Simulation.boot(Options(seed=11), history_bytes=1 << 17)
     worked(simulation, 6_000)
     simulation.step_instruction(n=2)
-    here, digest, told = simulation.place, state_digest(simulation), list[tuple[int, int]]()
+    here, digest, told = simulation.point, state_digest(simulation), list[tuple[int, int]]()
 
     def enough(done: int, of: int) -> bool:
         told.append((done, of))
@@ -75,9 +76,9 @@ def test_the_way_back_can_be_cancelled() -> None:
     with pytest.raises(Cancelled, match="nothing has moved"):
         simulation.goto(3_000, enough)
     assert told == sorted(told) and 0 < told[-1][0] < told[-1][1]
-    assert (simulation.place, state_digest(simulation)) == (here, digest)
+    assert (simulation.point, state_digest(simulation)) == (here, digest)
     simulation.goto(3_000, lambda done, of: None)
-    assert simulation.place == (3_000, 0)
+    assert simulation.point == (3_000, 0)
 
 
 @pytest.fixture
@@ -92,9 +93,9 @@ def traced() -> Simulation:
 
 def test_going_back_and_ahead_keeps_state_and_log(traced: Simulation) -> None:
     end, digest, log = traced.position, state_digest(traced), list(traced.log)
-    for place in (end // 2, 3, 0, end // 3, end - 1, end):
-        traced.goto(place)
-        assert traced.log == [event for event in log if event.entry < place]
+    for position in (end // 2, 3, 0, end // 3, end - 1, end):
+        traced.goto(position)
+        assert traced.log == [event for event in log if event.entry < position]
     assert state_digest(traced) == digest
     assert traced.log == log
 
@@ -107,36 +108,41 @@ def in_the_middle(simulation: Simulation) -> bool:
 def test_back_until_finds_the_last_place_where_a_predicate_holds(traced: Simulation) -> None:
     end = traced.position
     traced.goto(0)
-    places = []
+    positions = []
     while traced.position < end:
         if in_the_middle(traced):
-            places.append(traced.position)
+            positions.append(traced.position)
         traced.step()
-    assert len(places) > 20
-    for place, before in ((end, places[-1]), (places[-1], places[-2]), (places[10], places[9]), (places[1], places[0])):
-        traced.goto(place)
-        assert traced.back_until(in_the_middle) and traced.place == (before, 0)
+    assert len(positions) > 20
+    for position, before in (
+        (end, positions[-1]),
+        (positions[-1], positions[-2]),
+        (positions[10], positions[9]),
+        (positions[1], positions[0]),
+    ):
+        traced.goto(position)
+        assert traced.back_until(in_the_middle) and traced.point == (before, 0)
     assert not traced.back_until(in_the_middle)
-    assert traced.place == (places[0], 0), "where no place is left nothing has moved"
+    assert traced.point == (positions[0], 0), "where no position is left nothing has moved"
 
 
 def test_back_until_comes_from_within_an_entry(traced: Simulation) -> None:
     def into_an_entry() -> int:
-        while not traced.place[1]:
+        while not traced.point.instructions:
             traced.step_instruction()
         return traced.position
 
     here = into_an_entry()
     known = len(traced.entries)
-    assert traced.back_until(lambda now: True) and traced.place == (here, 0)
+    assert traced.back_until(lambda now: True) and traced.point == (here, 0)
     into_an_entry()
-    place, digest = traced.place, state_digest(traced)
+    point, digest = traced.point, state_digest(traced)
     assert not traced.back_until(lambda now: False)
-    assert (traced.place, state_digest(traced), len(traced.entries)) == (place, digest, known)
+    assert (traced.point, state_digest(traced), len(traced.entries)) == (point, digest, known)
 
 
 def test_the_way_back_is_told_and_can_be_ended(traced: Simulation) -> None:
-    here, digest, heard = traced.place, state_digest(traced), list[tuple[int, int]]()
+    here, digest, heard = traced.point, state_digest(traced), list[tuple[int, int]]()
 
     def told(done: int, of: int) -> bool:
         heard.append((done, of))
@@ -144,11 +150,11 @@ def test_the_way_back_is_told_and_can_be_ended(traced: Simulation) -> None:
 
     with pytest.raises(Cancelled, match="nothing has moved"):
         traced.back_until(lambda now: False, told)
-    assert (traced.place, state_digest(traced)) == (here, digest)
+    assert (traced.point, state_digest(traced)) == (here, digest)
     assert len(heard) == 5 and all(0 < done <= of == here[0] for done, of in heard)
     with pytest.raises(Cancelled):
         run_back_to(traced, [AtPhase("nothing")], lambda done, of: True)
-    assert (traced.place, state_digest(traced)) == (here, digest)
+    assert (traced.point, state_digest(traced)) == (here, digest)
 
 
 def test_another_way_makes_history_forget_what_lay_ahead(traced: Simulation) -> None:
@@ -164,5 +170,5 @@ def test_another_way_makes_history_forget_what_lay_ahead(traced: Simulation) -> 
 
 
 def test_a_place_that_is_not_there_is_named(traced: Simulation) -> None:
-    with pytest.raises(LearnerError, match=f"places 0 to {len(traced.entries)}"):
+    with pytest.raises(LearnerError, match=f"positions 0 to {len(traced.entries)}"):
         traced.goto(len(traced.entries) + 1)

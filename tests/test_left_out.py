@@ -59,7 +59,7 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
     here = story_of(again)
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
     assert here.missing is not None and here.missing.phase.name == phase
-    assert (here.why.phase, here.why.missing, here.missing.place) == (phase, True, here.snapshot.entry)
+    assert (here.why.phase, here.why.missing, here.missing.position) == (phase, True, here.snapshot.position)
     assert here.snapshot.changes and not again.simulation.halt_reason
     site = here.snapshot.site
     assert site is not None

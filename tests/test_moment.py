@@ -42,7 +42,7 @@ def patching(image: KernelImage, options: Options | None = None, entries: int = 
 
 
 def same(one: Simulation, other: Simulation) -> bool:
-    return one.place == other.place and state_digest(one) == state_digest(other)
+    return one.point == other.point and state_digest(one) == state_digest(other)
 
 
 @pytest.mark.parametrize("model", list(FetchModel))
@@ -76,10 +76,10 @@ def test_choices_made_by_hand_are_part_of_it(image: KernelImage) -> None:
 def test_a_place_within_an_entry(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(seed=5), image)
     simulation.run(100_000)
-    while simulation.place[1] < 7:
+    while simulation.point.instructions < 7:
         simulation.step_instruction()
     opened = open_moment(moment_string(simulation))
-    assert opened.place[1] == 7 and same(simulation, opened)
+    assert opened.point.instructions == 7 and same(simulation, opened)
 
 
 def test_a_place_that_was_gone_back_to(image: KernelImage) -> None:

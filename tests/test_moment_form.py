@@ -164,7 +164,7 @@ def test_a_place_out_of_reach_is_refused_and_one_behind_its_clock_is_not_looked_
 
 def test_a_moment_out_of_reach_is_not_written_either(text: str) -> None:
     moment = Moment.from_string(text)
-    object.__setattr__(moment, "place", (4_000_000_000, 0))
+    object.__setattr__(moment, "point", (4_000_000_000, 0))
     with pytest.raises(LearnerError, match="place"):
         moment.to_string()
 

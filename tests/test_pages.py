@@ -20,7 +20,7 @@ MOVES = 60
 
 
 class Machine:
-    """Memory whose next change is a function of the place, until history takes another way."""
+    """Memory whose next change is a function of the position, until history takes another way."""
 
     def __init__(self, seed: int) -> None:
         self.memory = GuestMemory([(DATA, PAGES * PAGE_SIZE)])
@@ -28,8 +28,8 @@ class Machine:
         self.code = CodeMemory(FetchModel.INSTANT, CodeMap([(CODE, PAGES * PAGE_SIZE)]), code, [code])
         self.pages = Pages(self.memory, self.code)
         self.pages.keep(0, None)
-        self.place, self.drawn = 0, seed
-        self.seeds: list[int] = []  # of the change at each place
+        self.position, self.drawn = 0, seed
+        self.seeds: list[int] = []  # of the change at each position
         self.kept = {0: self.bytes()}
 
     def bytes(self) -> bytes:
@@ -37,15 +37,15 @@ class Machine:
 
     def step(self) -> None:
         """Bytes of at most two pages change, often to what they were before."""
-        if self.place == len(self.seeds):
+        if self.position == len(self.seeds):
             self.seeds.append(self.drawn)
             self.drawn += 1
-        draw = random.Random(self.seeds[self.place])
+        draw = random.Random(self.seeds[self.position])
         for page in (draw.randrange(PAGES), draw.randrange(PAGES)):
             value = bytes([draw.randrange(2)])
             self.memory.write(DATA + page * PAGE_SIZE + 8, value)
             self.code.store(np.array([CODE + page * PAGE_SIZE + 5], dtype=np.uint64), np.frombuffer(value, np.uint8))
-        self.place += 1
+        self.position += 1
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -53,10 +53,10 @@ def test_memory_at_each_checkpoint_is_what_it_was(seed: int) -> None:
     draw, machine = random.Random(seed), Machine(1_000 * seed)
     for _ in range(MOVES):
         move(machine, draw.choice(KINDS), draw)
-        if machine.place in machine.kept:
-            assert machine.bytes() == machine.kept[machine.place]
-    for place, data in machine.kept.items():
-        machine.pages.restore(place)
+        if machine.position in machine.kept:
+            assert machine.bytes() == machine.kept[machine.position]
+    for position, data in machine.kept.items():
+        machine.pages.restore(position)
         assert machine.bytes() == data
     held = sum(len(versions) for _, versions in machine.pages._versions.values())
     assert machine.pages.nbytes == held * VERSION_BYTES
@@ -67,18 +67,18 @@ def move(machine: Machine, kind: str, draw: random.Random) -> None:
     chosen = draw.choice(kept)
     if kind == "on":
         machine.step()
-        if machine.place in machine.kept:
-            machine.pages.passed(machine.place)
-    elif kind == "keep" and machine.place not in kept:
-        machine.pages.keep(machine.place, min((one for one in kept if one > machine.place), default=None))
-        machine.kept[machine.place] = machine.bytes()
+        if machine.position in machine.kept:
+            machine.pages.passed(machine.position)
+    elif kind == "keep" and machine.position not in kept:
+        machine.pages.keep(machine.position, min((one for one in kept if one > machine.position), default=None))
+        machine.kept[machine.position] = machine.bytes()
     elif kind == "forget" and chosen not in (0, kept[-1], machine.pages.at):
         machine.pages.forget(chosen, kept[kept.index(chosen) + 1])
         del machine.kept[chosen]
     elif kind == "turn":
-        machine.pages.forget_after(machine.place)
-        machine.kept = {place: data for place, data in machine.kept.items() if place <= machine.place}
-        del machine.seeds[machine.place :]
+        machine.pages.forget_after(machine.position)
+        machine.kept = {position: data for position, data in machine.kept.items() if position <= machine.position}
+        del machine.seeds[machine.position :]
     elif kind == "restore":
         machine.pages.restore(chosen)
-        machine.place = chosen
+        machine.position = chosen

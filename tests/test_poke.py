@@ -56,12 +56,12 @@ def gate_type(simulation: Simulation) -> int:
 
 def test_a_protocol_may_ask_for_a_trap_gate() -> None:
     simulation = ready("vfs_read", "int3 through a trap gate")
-    place = simulation.position
+    position = simulation.position
     assert gate_type(simulation) == 0xE
     simulation.do(SetTracer("function"))
     simulation.run_until_idle()
     assert gate_type(simulation) == 0xF
-    simulation.goto(place)
+    simulation.goto(position)
     assert gate_type(simulation) == 0xE
 
 
@@ -99,10 +99,10 @@ def test_a_protocol_on_another_nop_is_refused() -> None:
 
 def test_time_travel_and_moments_know_the_protocol() -> None:
     simulation = ready("vfs_read", "int3 without sync 2")
-    place = simulation.position
+    position = simulation.position
     simulation.back()
     assert simulation.patching.variant == parse("int3")
-    simulation.goto(place)
+    simulation.goto(position)
     assert simulation.patching.variant == parse("int3 without sync 2")
     assert parts_of(open_moment(moment_string(simulation))).task.poke.variant == parse("int3 without sync 2")
 

@@ -15,7 +15,7 @@ ONE = SCENARIOS["one"]
 
 
 def looks(simulation: Simulation) -> tuple[object, ...]:
-    return simulation.place, simulation.entries, simulation.known_events, state_digest(simulation)
+    return simulation.point, simulation.entries, simulation.known_events, state_digest(simulation)
 
 
 def test_a_simulation_is_lent_again_as_it_was_and_goes_on_as_a_fresh_one() -> None:

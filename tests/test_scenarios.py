@@ -52,7 +52,7 @@ def test_a_scenario_has_the_stops_and_the_end_that_it_names(name: str, played: d
     events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     assert len(stepper.stops()) == scenario.stops <= 24  # no more than one watches in one go
     assert any(isinstance(event, scenario.ends_with) for event in events)
-    last = stepper.stops()[-1].place
+    last = stepper.stops()[-1].position
     assert Ending(scenario).hear(events) > 0
     assert Ending(scenario).hear([event for event in events if event.entry < last - 1]) == -1
 

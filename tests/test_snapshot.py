@@ -68,7 +68,7 @@ def patched(image: KernelImage, model: FetchModel = FetchModel.PIECES) -> list[S
 def test_all_of_it_is_frozen_and_fits_into_json(image: KernelImage, model: FetchModel) -> None:
     for snapshot in patched(image, model)[::7]:
         assert_frozen(snapshot, "snapshot")
-        assert json.loads(json.dumps(snapshot.to_json()))["entry"] == snapshot.entry
+        assert json.loads(json.dumps(snapshot.to_json()))["point"] == list(snapshot.point)
 
 
 def test_one_taken_stays_as_it_is(image: KernelImage) -> None:

@@ -1,7 +1,7 @@
-"""Time travel is exact: whichever way one comes to a place of history, state, log and trace are the same there.
+"""Time travel is exact: whichever way one comes to a point of history, state, log and trace are the same there.
 
 A Hypothesis machine walks one simulation about, by stops, phases, instructions, hand-made choices, commands and jumps,
-and notes the digest of every place it stands at. A place met again has to have the digest it had.
+and notes the digest of every point it comes to. A point met again has to have the digest it had.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from simkernel.schedule import Choice, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim.control_files import control_files
 from simkernel.sim.digest import state_digest
 from simkernel.sim.history import HISTORY_BYTES
+from simkernel.sim.log import Point
 from simkernel.sim.options import Options
 from simkernel.sim.pages import Pages
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.travel import Place
 
 IMAGE = KernelImage.default()
 CPUS = 2
@@ -69,7 +69,7 @@ def close_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Walk(RuleBasedStateMachine):
-    """A simulation, and what was seen at each place of its history."""
+    """A simulation, and what was seen at each point of its history."""
 
     history_bytes = HISTORY_BYTES
 
@@ -77,19 +77,19 @@ class Walk(RuleBasedStateMachine):
     def boot(self, options: Options) -> None:
         self.simulation = Simulation.boot(options, IMAGE, history_bytes=self.history_bytes)
         self.simulation.do(SetTracer("function"))
-        self.known: dict[Place, Known] = {}
+        self.known: dict[Point, Known] = {}
         self.note()
 
     def note(self) -> None:
-        """A place met again is as it was; a new one is remembered."""
+        """A point met again is as it was; a new one is remembered."""
         simulation = self.simulation
         seen = (state_digest(simulation), tuple(simulation.log), tracefs.read(control_files(simulation), "trace"))
-        assert self.known.setdefault(simulation.place, seen) == seen, f"place {simulation.place} is not as it was"
+        assert self.known.setdefault(simulation.point, seen) == seen, f"point {simulation.point} is not as it was"
 
     def another_way(self) -> None:
-        """History may go another way from here: nothing is known of what lies ahead, nor of this place."""
-        here = self.simulation.place
-        self.known = {place: seen for place, seen in self.known.items() if place < here}
+        """History may go another way from here: nothing is known of what lies ahead, nor of this one."""
+        here = self.simulation.point
+        self.known = {point: seen for point, seen in self.known.items() if point < here}
         self.note()
 
     def alive(self) -> bool:
@@ -119,7 +119,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(alive)
     @rule(command=COMMANDS)
     def command(self, command: Command) -> None:
-        if self.simulation.place[1]:
+        if self.simulation.point.instructions:
             self.simulation.step()  # a command comes between two entries
         before = state_digest(self.simulation)
         try:
@@ -131,7 +131,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(alive)
     @rule(cpu=st.integers(0, CPUS - 1), n=st.integers(1, 2000), kind=st.sampled_from([Run, Read, Nmi, Resolve]))
     def by_hand(self, cpu: int, n: int, kind: type) -> None:
-        if self.simulation.place[1]:
+        if self.simulation.point.instructions:
             self.simulation.step()
             if not self.alive():
                 return
@@ -147,7 +147,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def goto_known(self, data: st.DataObject) -> None:
-        self.simulation.goto_place(data.draw(st.sampled_from(sorted(self.known))))
+        self.simulation.goto_point(data.draw(st.sampled_from(sorted(self.known))))
         self.note()
 
     @rule(n=st.integers(1, 2000))
@@ -171,12 +171,12 @@ class Walk(RuleBasedStateMachine):
     @rule(n=st.integers(1, 60))
     def forth_and_back(self, n: int) -> None:
         """back(forward(s)) == s, at once."""
-        here = self.simulation.place
+        here = self.simulation.point
         for _ in range(n):
             if self.alive():
                 self.simulation.step()
         self.note()
-        self.simulation.goto_place(here)
+        self.simulation.goto_point(here)
         self.note()
 
 
@@ -221,8 +221,8 @@ def test_pending_bytes_are_put_back(monkeypatch: pytest.MonkeyPatch, put_back: b
     simulation = Simulation.boot(Options(model=FetchModel.BYTE, policy=Policy.LATE), IMAGE)
     simulation.do(SetTracer("function"))
     assert simulation.run_until(lambda now: bool(parts_of(now).machine.code.views[0].pending), 5_000_000)
-    here, digest = simulation.place, state_digest(simulation)
+    here, digest = simulation.point, state_digest(simulation)
     before = phase(simulation)
     assert simulation.run_until(lambda now: phase(now) != before, 5_000_000)
-    simulation.goto_place(here)
+    simulation.goto_point(here)
     assert (state_digest(simulation) == digest) == put_back

@@ -37,7 +37,7 @@ def tell(error: BaseException, moment: str = "") -> None:
 def write_report(error: BaseException, moment: str = "") -> Path:
     """Write the report of `error` to a new file; where no log directory can be written, to a temporary one.
 
-    `moment` names the place in history at which it happened, where there is one.
+    `moment` names the point in history at which it happened, where there is one.
     """
     lines = [
         f"simkernel {__version__}, Python {platform.python_version()}, {platform.platform()}",

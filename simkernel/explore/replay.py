@@ -56,12 +56,12 @@ class Stage:
 
     simulation: Simulation
     case: Case
-    place: int
+    position: int
     passages: int
 
     def begin(self, variant: Variant) -> int:
-        """Back to here, and over to a protocol. Returns the place at which its schedules begin."""
-        self.simulation.goto(self.place)
+        """Back to here, and over to a protocol. Returns the position at which its schedules begin."""
+        self.simulation.goto(self.position)
         if variant != self.simulation.options.protocol:
             self.simulation.do(UseProtocol(variant))
         return self.simulation.position
@@ -69,7 +69,7 @@ class Stage:
     def later(self) -> Stage:
         """Where the CPUs have come to the site once more."""
         simulation, case = self.simulation, self.case
-        simulation.goto(self.place)
+        simulation.goto(self.position)
         for cpu in simulation.cpus:
             _bring(simulation, case, cpu)
         return between_ticks(simulation, case, self.passages + 1)

@@ -2,7 +2,7 @@
 
     simulation  the one door            queries      what may be asked of a CPU, a site, the patching task
     parts       what is behind it       driver       carries history's entries out
-    travel      to other places         history      what happened, and checkpoints: every earlier state exactly
+    travel      to other points         history      what happened, and checkpoints: every earlier state exactly
     options     what a run is made of   digest       one number for a state
     moment/     a run as a string       breakpoints  where a run stops
     snapshot/   all that is seen        validate     what must hold

@@ -1,7 +1,7 @@
-"""Places to stop at, forwards and backwards: an address, a function, a change of bytes, a phase, an event.
+"""Where to stop, forwards and backwards: an address, a function, a change of bytes, a phase, an event.
 
 A breakpoint never changes what happens: it splits the carrying out of a choice, and the pieces together do what the
-choice does. Backwards means: the last place before this one at which one of the breakpoints would have stopped; history
+choice does. Backwards means: the last point before this one at which one of the breakpoints would have stopped; history
 is replayed from checkpoint to checkpoint to find it.
 """
 
@@ -18,9 +18,10 @@ from simkernel.events import (
 )
 from simkernel.kernel import KernelImage
 from simkernel.schedule import QUANTUM
+from simkernel.sim.log import Point
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.travel import Place, Progress
+from simkernel.sim.travel import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,10 @@ Breakpoint = AtAddress | OnChange | AtPhase | OnEvent
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A breakpoint has been met, at a place of history; `cpu` is the one that met it, if a CPU did."""
+    """A breakpoint has been met, at a point of history; `cpu` is the one that met it, if a CPU did."""
 
     breakpoint: Breakpoint
-    place: Place
+    point: Point
     cpu: int | None = None
 
 
@@ -88,7 +89,7 @@ def run_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], instructio
 def run_back_to(
     simulation: Simulation, breakpoints: Sequence[Breakpoint], progress: Progress | None = None
 ) -> Hit | None:
-    """Go to the last place before this one where a breakpoint was met; None, and nothing moved, where there is none.
+    """Go to the last point before this one where a breakpoint was met; None, and nothing moved, where there is none.
 
     Args:
         simulation: that goes there.
@@ -99,10 +100,10 @@ def run_back_to(
         Cancelled: `progress` has ended the way.
     """
 
-    def search(until: Place) -> Generator[tuple[Place, Hit] | None]:
+    def search(until: Point) -> Generator[tuple[Point, Hit] | None]:
         with closing(_Watch(simulation, breakpoints).hits(until)) as hits:
             for hit in hits:
-                yield None if hit is None else (hit.place, hit)
+                yield None if hit is None else (hit.point, hit)
 
     return simulation.back_to_last(search, progress)
 
@@ -118,7 +119,7 @@ class _Watch:
         self._phases = [b for b in breakpoints if isinstance(b, AtPhase)]
         self._events = [b for b in breakpoints if isinstance(b, OnEvent)]
 
-    def hits(self, until: Place | None = None) -> Generator[Hit | None]:
+    def hits(self, until: Point | None = None) -> Generator[Hit | None]:
         """Every hit up to `until` (for ever without), and None after a move without one."""
         simulation = self._simulation
         for cpu in parts_of(simulation).machine.cpus if self._stops else ():
@@ -129,15 +130,15 @@ class _Watch:
             for cpu in parts_of(simulation).machine.cpus if self._stops else ():
                 cpu.watch(False)
 
-    def _hits(self, until: Place | None) -> Iterator[Hit | None]:
+    def _hits(self, until: Point | None) -> Iterator[Hit | None]:
         simulation = self._simulation
-        while not simulation.halt_reason and (until is None or simulation.place < until):
+        while not simulation.halt_reason and (until is None or simulation.point < until):
             bytes_before, phase_before = self._bytes(), self._phase()
-            logged, place = simulation.logged, simulation.place
+            logged, point = simulation.logged, simulation.point
             cpu = self._move(until)
             found = False
             if bytes_before != self._bytes():
-                yield from self._changed(place, bytes_before)
+                yield from self._changed(point, bytes_before)
                 found = True
             for hit in self._met(cpu, phase_before, simulation.since(logged)):
                 found = True
@@ -145,45 +146,45 @@ class _Watch:
             if not found:
                 yield None
 
-    def _move(self, until: Place | None) -> int | None:
+    def _move(self, until: Point | None) -> int | None:
         """One entry of history, or a part of it up to a breakpoint or to `until`; the CPU that moved."""
         simulation = self._simulation
-        if not self._stops and (until is None or simulation.place[0] < until[0]):
+        if not self._stops and (until is None or simulation.position < until.position):
             simulation.step()
         else:
-            entry, done = simulation.place
-            n = until[1] - done if until is not None and entry == until[0] else QUANTUM
+            position, done = simulation.point
+            n = until.instructions - done if until is not None and position == until.position else QUANTUM
             simulation.step_instruction(self._stops, n)
         run = simulation.last_run
         return None if run is None else run.cpu
 
     def _met(self, cpu: int | None, phase: str, logged: list[Event]) -> Iterator[Hit]:
         simulation = self._simulation
-        place = simulation.place
+        point = simulation.point
         if cpu is not None and not simulation.cpu(cpu).halted:
             rip = simulation.cpu(cpu).rip
             for at in self._addresses:
                 if at.address == rip and at.cpu in (None, cpu):
-                    yield Hit(at, place, cpu)
+                    yield Hit(at, point, cpu)
         for wanted in self._phases:
             if wanted.name == self._phase() != phase:
-                yield Hit(wanted, place)
+                yield Hit(wanted, point)
         for on in self._events:
             for event in logged:
                 if type(event).__name__ == on.type and on.cpu in (None, event.cpu):
-                    yield Hit(on, place, event.cpu)
+                    yield Hit(on, point, event.cpu)
 
-    def _changed(self, start: Place, before: list[bytes]) -> Iterator[Hit]:
+    def _changed(self, start: Point, before: list[bytes]) -> Iterator[Hit]:
         """The very instruction that changed the bytes: the entry is run again, one instruction at a time."""
         simulation = self._simulation
-        end = simulation.place
-        simulation.goto_place(start)
-        while simulation.place < end and self._bytes() == before:
+        end = simulation.point
+        simulation.goto_point(start)
+        while simulation.point < end and self._bytes() == before:
             simulation.step_instruction()
         now = self._bytes()
         for watch, old, new in zip(self._changes, before, now, strict=True):
             if old != new:
-                yield Hit(watch, simulation.place)
+                yield Hit(watch, simulation.point)
 
     def _bytes(self) -> list[bytes]:
         return [self._simulation.read(watch.address, watch.size) for watch in self._changes]

@@ -30,15 +30,15 @@ CONTEXT_BYTES = 6_144  # of a CPU's registers: Unicorn's context is 5,608 bytes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """All of a simulation's state at a place in history, but for memory, which `Pages` keeps.
+    """All of a simulation's state at a position in history, but for memory, which `Pages` keeps.
 
     Attributes:
-        place: the history entries before it.
+        position: the history entries before it.
         events: those before it.
         last: of each kind of event, the last one before it.
     """
 
-    place: int
+    position: int
     events: int
     last: dict[type[Event], Event]
     schedule: ScheduleState
@@ -50,7 +50,7 @@ class Checkpoint:
     @property
     def way(self) -> int:
         """How much work it is to come here from the beginning, in entries."""
-        return self.place + self.machine.clock // INSTRUCTIONS_AN_ENTRY
+        return self.position + self.machine.clock // INSTRUCTIONS_AN_ENTRY
 
     @property
     def nbytes(self) -> int:
@@ -60,7 +60,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of a simulation, in the order of history; a place names one.
+    """The checkpoints of a simulation, in the order of history; a position names one.
 
     Attributes:
         bound: bytes that they may take. Those that are pinned are kept all the same, and so are the first and the last.
@@ -86,36 +86,36 @@ class Checkpoints:
         self._pages.share(other._pages)
         self._kept, self._pinned, self._nbytes = other._kept.copy(), other._pinned.copy(), other._nbytes
 
-    def places(self) -> list[int]:
-        """The place of each, ascending."""
-        return [checkpoint.place for checkpoint in self._kept]
+    def positions(self) -> list[int]:
+        """The position of each, ascending."""
+        return [checkpoint.position for checkpoint in self._kept]
 
-    def before(self, place: int) -> Checkpoint:
-        """The last one at or before a place."""
-        return self._kept[self._index(place)]
+    def before(self, position: int) -> Checkpoint:
+        """The last one at or before a position."""
+        return self._kept[self._index(position)]
 
     def before_event(self, event: int) -> Checkpoint:
         """The last one before which at most so many events happened."""
         return self._kept[bisect_right(self._kept, event, key=lambda one: one.events) - 1]
 
-    def behind(self, place: int) -> int | None:
-        """The place of the first one behind a place; None where there is none."""
-        index = self._index(place) + 1
-        return self._kept[index].place if index < len(self._kept) else None
+    def behind(self, position: int) -> int | None:
+        """The position of the first one behind a position; None where there is none."""
+        index = self._index(position) + 1
+        return self._kept[index].position if index < len(self._kept) else None
 
-    def _index(self, place: int) -> int:
-        return bisect_right(self._kept, place, key=lambda one: one.place) - 1
+    def _index(self, position: int) -> int:
+        return bisect_right(self._kept, position, key=lambda one: one.position) - 1
 
-    def keep(self, place: int, events: int, last: dict[type[Event], Event], schedule: ScheduleState) -> None:
+    def keep(self, position: int, events: int, last: dict[type[Event], Event], schedule: ScheduleState) -> None:
         """A checkpoint is here; one that is kept already is only passed by."""
-        index = self._index(place)
-        if index >= 0 and self._kept[index].place == place:
-            self._pages.passed(place)
+        index = self._index(position)
+        if index >= 0 and self._kept[index].position == position:
+            self._pages.passed(position)
             return
-        self._pages.keep(place, self.behind(place))
+        self._pages.keep(position, self.behind(position))
         machine = self._machine
         checkpoint = Checkpoint(
-            place=place,
+            position=position,
             events=events,
             last=last.copy(),
             schedule=schedule,
@@ -128,14 +128,14 @@ class Checkpoints:
         self._nbytes += checkpoint.nbytes
         self._thin()
 
-    def pin(self, place: int) -> None:
-        """The checkpoint at a place is kept whatever it takes."""
-        self._pinned.add(place)
+    def pin(self, position: int) -> None:
+        """The checkpoint at a position is kept whatever it takes."""
+        self._pinned.add(position)
 
     @contextmanager
-    def pinned(self, place: int) -> Iterator[None]:
-        """Meanwhile the checkpoint before a place is kept: whoever goes away for a while comes back soon."""
-        here = self.before(place).place
+    def pinned(self, position: int) -> Iterator[None]:
+        """Meanwhile the checkpoint before a position is kept: whoever goes away for a while comes back soon."""
+        here = self.before(position).position
         if here in self._pinned:
             yield
             return
@@ -149,7 +149,7 @@ class Checkpoints:
         """Machine and task are as they were; the rest of the checkpoint is the caller's to put back."""
         machine = self._machine
         machine.code.forget_pending()
-        self._pages.restore(checkpoint.place)
+        self._pages.restore(checkpoint.position)
         for cpu, context in zip(machine.cpus, checkpoint.contexts, strict=True):
             cpu.restore(context)
         for view, state in zip(machine.code.views, checkpoint.views, strict=True):
@@ -157,13 +157,13 @@ class Checkpoints:
         machine.restore(checkpoint.machine)
         self._task.restore(checkpoint.task)
 
-    def forget_after(self, place: int) -> None:
-        """History took another way at `place`: the later ones are gone."""
-        keep = self._index(place) + 1
+    def forget_after(self, position: int) -> None:
+        """History took another way at `position`: the later ones are gone."""
+        keep = self._index(position) + 1
         self._nbytes -= sum(checkpoint.nbytes for checkpoint in self._kept[keep:])
-        self._pinned.difference_update(checkpoint.place for checkpoint in self._kept[keep:])
+        self._pinned.difference_update(checkpoint.position for checkpoint in self._kept[keep:])
         del self._kept[keep:]
-        self._pages.forget_after(place)
+        self._pages.forget_after(position)
 
     def _thin(self) -> None:
         """Forget checkpoints until the rest takes no more than it may.
@@ -177,14 +177,14 @@ class Checkpoints:
             costs = [
                 ((ways[at + 1] - ways[at - 1]) / (1 + abs(now - ways[at])), at)
                 for at in range(1, len(self._kept) - 1)
-                if self._kept[at].place not in self._pinned and self._kept[at].place != self._pages.at
+                if self._kept[at].position not in self._pinned and self._kept[at].position != self._pages.at
             ]
             if not costs:
                 return
             _, at = min(costs)
             checkpoint = self._kept.pop(at)
             self._nbytes -= checkpoint.nbytes
-            self._pages.forget(checkpoint.place, self._kept[at].place)
+            self._pages.forget(checkpoint.position, self._kept[at].position)
 
 
 def copy_state(source: Machine, machine: Machine) -> None:

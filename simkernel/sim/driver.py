@@ -9,7 +9,7 @@ from simkernel.events import Event, Stamp, stamped
 from simkernel.patching.commands import Command
 from simkernel.schedule import Act, Choice, Run, Schedule, ScheduleState
 from simkernel.sim.history import History
-from simkernel.sim.log import CHOICES, Entry
+from simkernel.sim.log import CHOICES, Entry, Point
 from simkernel.sim.parts import Parts
 
 
@@ -38,9 +38,9 @@ class Driver:
         self._history = history
 
     @property
-    def place(self) -> tuple[int, int]:
-        """(entry, instructions of it that have run): where history stands."""
-        return self._history.log.position, self._machine.open.done if self.open and self._machine.open else 0
+    def point(self) -> Point:
+        """Where history is, to the instruction."""
+        return Point(self._history.log.position, self._machine.open.done if self.open and self._machine.open else 0)
 
     def step(self, choice: Choice | None) -> list[Event]:
         """The choice given, else the next entry of history, else the schedule's choice."""

@@ -95,14 +95,14 @@ class History:
         """Everything is as it was at a checkpoint."""
         self.checkpoints.restore(checkpoint)
         self.schedule = checkpoint.schedule
-        self.log.restore(checkpoint.place, checkpoint.events, checkpoint.last)
+        self.log.restore(checkpoint.position, checkpoint.events, checkpoint.last)
         self._since_checkpoint()
 
     def foresee(self, made: Iterable[tuple[int, Choice | Command]], end: str) -> None:
-        """History will have these entries, made by hand, at these places; see `forget_ahead`."""
+        """History will have these entries, made by hand, at these positions; see `forget_ahead`."""
         self.forget_ahead(end)
-        for place, what in made:
-            self.log.foresee(place, what)
+        for position, what in made:
+            self.log.foresee(position, what)
 
     def forget_ahead(self, end: str) -> None:
         """What lies ahead is no more.

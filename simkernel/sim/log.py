@@ -1,7 +1,7 @@
 """What has happened: the entries of history and their events. The last are held, the others can be had again.
 
 Choices that the schedule drew follow from the seed, so they are no more than remembered; what was made by hand is
-kept, with its place. Whoever asks for something that is held no longer has it replayed.
+kept, with its position. Whoever asks for something that is held no longer has it replayed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from simkernel.schedule import Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.past import Held, Past
 
 CHOICES = (Run, Read, Resolve, Nmi)
-ENTRY_BYTES = 160  # an entry, its choice and its place in a list
+ENTRY_BYTES = 160  # an entry, its choice and its slot in a list
 EVENT_BYTES = 320  # an event with its numbers and its part of a stamp
 
 Recall = Callable[[int | None, int | None], None]
@@ -39,41 +39,48 @@ class Entry(NamedTuple):
     made: bool
 
 
+class Point(NamedTuple):
+    """A point in history: a position, and how many instructions of the entry that comes next have run."""
+
+    position: int
+    instructions: int
+
+
 class Made:
-    """The entries made by hand, ascending by place; all of them are kept."""
+    """The entries made by hand, ascending by position; all of them are kept."""
 
     def __init__(self) -> None:
-        self._places = array("q")
+        self._positions = array("q")
         self._whats: list[Choice | Command] = []
         self._equal: dict[Choice | Command, Choice | Command] = {}  # one object for all equal choices
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._positions)
 
-    def at(self, place: int) -> Choice | Command | None:
-        """The one at a place; None where the schedule draws."""
-        index = bisect_left(self._places, place)
-        return self._whats[index] if index < len(self._places) and self._places[index] == place else None
+    def at(self, position: int) -> Choice | Command | None:
+        """The one at a position; None where the schedule draws."""
+        index = bisect_left(self._positions, position)
+        return self._whats[index] if index < len(self._positions) and self._positions[index] == position else None
 
-    def add(self, place: int, what: Choice | Command) -> None:
+    def add(self, position: int, what: Choice | Command) -> None:
         """One more, behind all others."""
-        self._places.append(place)
+        self._positions.append(position)
         self._whats.append(self._equal.setdefault(what, what) if isinstance(what, CHOICES) else what)
 
     def between(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
-        """(place, entry) of those at the places first to last - 1."""
-        part = slice(bisect_left(self._places, first), bisect_left(self._places, last))
-        return list(zip(self._places[part], self._whats[part], strict=True))
+        """(position, entry) of those at the positions first to last - 1."""
+        part = slice(bisect_left(self._positions, first), bisect_left(self._positions, last))
+        return list(zip(self._positions[part], self._whats[part], strict=True))
 
-    def forget_from(self, place: int) -> None:
-        """Those at a place and behind it are no more."""
-        index = bisect_left(self._places, place)
-        del self._places[index:], self._whats[index:]
+    def forget_from(self, position: int) -> None:
+        """Those at a position and behind it are no more."""
+        index = bisect_left(self._positions, position)
+        del self._positions[index:], self._whats[index:]
 
     def copy(self) -> Made:
         """The same again, to go on by itself."""
         other = Made()
-        other._places, other._whats, other._equal = self._places[:], self._whats.copy(), self._equal.copy()
+        other._positions, other._whats, other._equal = self._positions[:], self._whats.copy(), self._equal.copy()
         return other
 
 
@@ -90,32 +97,32 @@ class Window:
     whole: bool = False
 
     @classmethod
-    def at(cls, place: int, events: int) -> Window:
-        """An empty one at a place in history."""
-        return cls(Held(place), Held(events))
+    def at(cls, position: int, events: int) -> Window:
+        """An empty one at a position in history."""
+        return cls(Held(position), Held(events))
 
-    def spans(self, place: int) -> bool:
-        """True where the place is within it or at one of its ends."""
-        return self.entries.first <= place <= self.entries.end
+    def spans(self, position: int) -> bool:
+        """True where the position is within it or at one of its ends."""
+        return self.entries.first <= position <= self.entries.end
 
-    def events_before(self, place: int) -> int:
-        """How many events there are before a place that it spans."""
-        return self.events.first + bisect_left(self.events.items, place, key=_entry_of)
+    def events_before(self, position: int) -> int:
+        """How many events there are before a position that it spans."""
+        return self.events.first + bisect_left(self.events.items, position, key=_entry_of)
 
-    def forget_old(self, nbytes: int, place: int) -> None:
-        """Forget the older half of what lies before a place, where all takes more than so many bytes."""
+    def forget_old(self, nbytes: int, position: int) -> None:
+        """Forget the older half of what lies before a position, where all takes more than so many bytes."""
         entries, events = self.entries, self.events
         if self.whole or ENTRY_BYTES * len(entries.items) + EVENT_BYTES * len(events.items) <= nbytes:
             return
-        half = (place - entries.first) // 2
+        half = (position - entries.first) // 2
         gone = self.events_before(entries.first + half) - events.first
         del entries.items[:half], events.items[:gone]
         entries.first += half
         events.first += gone
 
-    def cut(self, place: int, events: int) -> None:
-        """History goes another way from a place, with so many events before it."""
-        self.entries.cut(place)
+    def cut(self, position: int, events: int) -> None:
+        """History goes another way from a position, with so many events before it."""
+        self.entries.cut(position)
         self.events.cut(events)
 
     def copy(self) -> Window:
@@ -125,9 +132,9 @@ class Window:
 
 
 class Turn(NamedTuple):
-    """History took another way at `place`: of the events it knew, the first `events` are left."""
+    """History took another way at `position`: of the events it knew, the first `events` are left."""
 
-    place: int
+    position: int
     events: int
 
 
@@ -143,17 +150,17 @@ class Turns:
         self._counts: list[int] = []
         self._turns: list[Turn] = []  # each leaves more than those before it: what those left is gone otherwise
 
-    def turn(self, place: int, events: int) -> None:
-        """History took another way at a place, with so many events before it."""
+    def turn(self, position: int, events: int) -> None:
+        """History took another way at a position, with so many events before it."""
         self.count += 1
-        while self._turns and self._turns[-1].events >= events and self._turns[-1].place >= place:
+        while self._turns and self._turns[-1].events >= events and self._turns[-1].position >= position:
             self._turns.pop()
             self._counts.pop()
-        self._turns.append(Turn(place, events))
+        self._turns.append(Turn(position, events))
         self._counts.append(self.count)
 
     def since(self, count: int) -> Turn | None:
-        """The earliest place at which it did after there had been `count` turns; None where it did not."""
+        """The earliest position at which it did after there had been `count` turns; None where it did not."""
         at = bisect_left(self._counts, count + 1)
         return self._turns[at] if at < len(self._turns) else None
 
@@ -164,10 +171,10 @@ class Log:
     Attributes:
         position: entries that have happened.
         logged: events that have.
-        length, known: the entries and events that history knows, those ahead of this place too.
-        last: of each kind of event, the last one up to this place.
+        length, known: the entries and events that history knows, those ahead of here too.
+        last: of each kind of event, the last one up to here.
         end: why nothing moves any more at the end of what is known, "" where something does.
-        window: what is held, from somewhere before this place on.
+        window: what is held, from somewhere before here on.
         recalled: a stretch of the rest, had again.
     """
 
@@ -198,7 +205,7 @@ class Log:
     # --- what happens ---------------------------------------------------------------------------------------------
 
     def turns_with(self, entry: Entry) -> bool:
-        """True where history knows another entry for this place: it takes another way."""
+        """True where history knows another entry for this position: it takes another way."""
         return entry.made and self.position < self.length and self.made.at(self.position) != entry.what
 
     def turn(self, end: str) -> None:
@@ -236,16 +243,16 @@ class Log:
         if self.position >= self.length:
             self.length, self.end = self.position, end
 
-    def foresee(self, place: int, what: Choice | Command) -> None:
-        """History will have this entry, made by hand, at a place behind all others."""
-        self.made.add(place, what)
-        self.length = place + 1
+    def foresee(self, position: int, what: Choice | Command) -> None:
+        """History will have this entry, made by hand, at a position behind all others."""
+        self.made.add(position, what)
+        self.length = position + 1
 
-    def restore(self, place: int, events: int, last: dict[type[Event], Event]) -> None:
-        """History is at a place, with so many events before it, the last of each kind."""
-        self.position, self.logged, self.last = place, events, last.copy()
-        if not self.window.spans(place):
-            self.window = Window.at(place, events)
+    def restore(self, position: int, events: int, last: dict[type[Event], Event]) -> None:
+        """History is at a position, with so many events before it, the last of each kind."""
+        self.position, self.logged, self.last = position, events, last.copy()
+        if not self.window.spans(position):
+            self.window = Window.at(position, events)
 
     def forget_old(self) -> None:
         """Forget what takes more than it may."""
@@ -262,20 +269,20 @@ class Log:
         return Past(end, partial(self._events_at, recall))
 
     def events_between(self, first: int, last: int, recall: Recall) -> list[Event]:
-        """What happened in the entries `first` to `last - 1`, up to this place."""
+        """What happened in the entries `first` to `last - 1`, up to here."""
         start, end = (self.logged if at >= self.position else self._events_before(recall, at) for at in (first, last))
         return self.events(self.logged, recall)[start:end]
 
     def last_event(self, kind: type[EventKind]) -> EventKind | None:
-        """The last event of a kind up to this place; None where there was none."""
+        """The last event of a kind up to here; None where there was none."""
         event = self.last.get(kind)
         return event if isinstance(event, kind) else None
 
-    def _entries_at(self, recall: Recall, place: int) -> Held[Entry]:
-        if self.window.entries.holds(place):
+    def _entries_at(self, recall: Recall, position: int) -> Held[Entry]:
+        if self.window.entries.holds(position):
             return self.window.entries
-        if not self.recalled.entries.holds(place):
-            recall(place, None)
+        if not self.recalled.entries.holds(position):
+            recall(position, None)
         return self.recalled.entries
 
     def _events_at(self, recall: Recall, number: int) -> Held[Event]:
@@ -285,9 +292,9 @@ class Log:
             recall(None, number)
         return self.recalled.events
 
-    def _events_before(self, recall: Recall, place: int) -> int:
-        if self.window.spans(place):
-            return self.window.events_before(place)
-        if not self.recalled.spans(place):
-            recall(place, None)
-        return self.recalled.events_before(place)
+    def _events_before(self, recall: Recall, position: int) -> int:
+        if self.window.spans(position):
+            return self.window.events_before(position)
+        if not self.recalled.spans(position):
+            recall(position, None)
+        return self.recalled.events_before(position)

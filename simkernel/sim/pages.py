@@ -18,14 +18,14 @@ from simkernel.hw.memory import GuestMemory
 from simkernel.hw.x86 import PAGE_SIZE
 
 PageKey = tuple[int, int]  # (buffer, page)
-Versions = tuple[list[int], list[bytes]]  # the checkpoints' places, ascending, and the bytes from each on
+Versions = tuple[list[int], list[bytes]]  # the checkpoints' positions, ascending, and the bytes from each on
 VERSION_BYTES = PAGE_SIZE + 160  # of one version: its bytes, and what three lists and two objects need
 
-BEGINNING = -1  # the place of a page's first version
+BEGINNING = -1  # the position of a page's first version
 
 
 class Pages:
-    """Memory at each checkpoint; a checkpoint is named by its place in history.
+    """Memory at each checkpoint; a checkpoint is named by its position in history.
 
     Attributes:
         nbytes: what all versions take.
@@ -45,47 +45,47 @@ class Pages:
 
     @property
     def at(self) -> int:
-        """The place of the checkpoint that memory was compared with last; it must not be forgotten."""
+        """The position of the checkpoint that memory was compared with last; it must not be forgotten."""
         return self._at
 
     def share(self, other: Pages) -> None:
-        """Have what another machine's history keeps, of a memory that is at the same place: bytes are shared."""
-        self._versions = {key: (places.copy(), versions.copy()) for key, (places, versions) in other._versions.items()}
-        self._changed = {place: keys.copy() for place, keys in other._changed.items()}
+        """Have what another machine's history keeps, of a memory that is at the same position: bytes are shared."""
+        self._versions = {key: (kept.copy(), versions.copy()) for key, (kept, versions) in other._versions.items()}
+        self._changed = {position: keys.copy() for position, keys in other._changed.items()}
         self._at, self.nbytes = other._at, other.nbytes
         for mine, theirs in zip(self._shadow, other._shadow, strict=True):
             np.copyto(mine, theirs)
         self._code.touched[:] = other._code.touched
 
-    def keep(self, place: int, following: int | None) -> None:
+    def keep(self, position: int, following: int | None) -> None:
         """A checkpoint is here and now.
 
         Args:
-            place: the history entries before it.
-            following: the place of the next one that is kept, if there is one.
+            position: the history entries before it.
+            following: the position of the next one that is kept, if there is one.
         """
-        self._changed[place] = []
+        self._changed[position] = []
         for key in self._differences():
             before = self._version(key, self._at)
-            self._add(key, place, self._part(self._buffers, key).tobytes())
+            self._add(key, position, self._part(self._buffers, key).tobytes())
             if following is not None and key not in self._changed[following]:
                 self._add(key, following, before)
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
         self._code.touched.clear()
-        self._at = place
+        self._at = position
 
-    def passed(self, place: int) -> None:
+    def passed(self, position: int) -> None:
         """Memory is at a checkpoint that is kept already."""
         for key in self._differences():
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
         self._code.touched.clear()
-        self._at = place
+        self._at = position
 
-    def restore(self, place: int) -> None:
+    def restore(self, position: int) -> None:
         """Memory is as it was at a checkpoint; so is what each CPU runs, once its own bytes are put back."""
         wanted = {key: self._part(self._shadow, key) for key in self._differences()}
         for key in self._versions:
-            before, then = self._version(key, self._at), self._version(key, place)
+            before, then = self._version(key, self._at), self._version(key, position)
             if then is not before:
                 wanted[key] = np.frombuffer(then, dtype=np.uint8)
                 self._part(self._shadow, key)[:] = wanted[key]
@@ -95,28 +95,28 @@ class Pages:
                 self._part(self._buffers, key)[:] = data
         self._put_code({page: data for (buffer, page), data in wanted.items() if buffer == code})
         self._code.touched.clear()
-        self._at = place
+        self._at = position
 
-    def forget(self, place: int, following: int) -> None:
-        """A checkpoint is kept no longer; `following`: the place of the next one."""
-        for key in self._changed.pop(place):
-            places, versions = self._versions[key]
-            at = bisect_left(places, place)
-            if at + 1 < len(places) and places[at + 1] == following:
-                del places[at], versions[at]
+    def forget(self, position: int, following: int) -> None:
+        """A checkpoint is kept no longer; `following`: the position of the next one."""
+        for key in self._changed.pop(position):
+            positions, versions = self._versions[key]
+            at = bisect_left(positions, position)
+            if at + 1 < len(positions) and positions[at + 1] == following:
+                del positions[at], versions[at]
                 self.nbytes -= VERSION_BYTES
             else:
-                places[at] = following
+                positions[at] = following
                 self._changed[following].append(key)
 
-    def forget_after(self, place: int) -> None:
-        """History took another way behind a place: the checkpoints behind it are gone."""
-        for later in [one for one in self._changed if one > place]:
+    def forget_after(self, position: int) -> None:
+        """History took another way behind a position: the checkpoints behind it are gone."""
+        for later in [one for one in self._changed if one > position]:
             for key in self._changed.pop(later):
-                places, versions = self._versions[key]
-                keep = bisect_right(places, place)
-                self.nbytes -= VERSION_BYTES * (len(places) - keep)
-                del places[keep:], versions[keep:]
+                positions, versions = self._versions[key]
+                keep = bisect_right(positions, position)
+                self.nbytes -= VERSION_BYTES * (len(positions) - keep)
+                del positions[keep:], versions[keep:]
 
     def _differences(self) -> Iterator[PageKey]:
         """The pages that differ from the last checkpoint."""
@@ -131,20 +131,20 @@ class Pages:
                 if (self._part(self._buffers, (code, page)) != self._part(self._shadow, (code, page))).any():
                     yield code, page
 
-    def _version(self, key: PageKey, place: int) -> bytes:
+    def _version(self, key: PageKey, position: int) -> bytes:
         """A page's bytes at a checkpoint."""
         if key not in self._versions:
             self._versions[key] = [BEGINNING], [self._part(self._shadow, key).tobytes()]
             self.nbytes += VERSION_BYTES
-        places, versions = self._versions[key]
-        return versions[bisect_right(places, place) - 1]
+        positions, versions = self._versions[key]
+        return versions[bisect_right(positions, position) - 1]
 
-    def _add(self, key: PageKey, place: int, data: bytes) -> None:
-        places, versions = self._versions[key]
-        at = bisect_left(places, place)
-        places.insert(at, place)
+    def _add(self, key: PageKey, position: int, data: bytes) -> None:
+        positions, versions = self._versions[key]
+        at = bisect_left(positions, position)
+        positions.insert(at, position)
         versions.insert(at, data)
-        self._changed[place].append(key)
+        self._changed[position].append(key)
         self.nbytes += VERSION_BYTES
 
     def _put_code(self, pages: dict[int, Bytes]) -> None:

@@ -2,7 +2,7 @@
 
 A simulation is a machine, the patching task with its subsystems, and a history. Nothing changes its state but history
 entries: choices (what moves next and how) and commands (what a person or script asked for). The same options, seed and
-entries give the same state, in every process; so a place in history can be named (`moment.py`) and returned to.
+entries give the same state, in every process; so a position in history can be named (`moment.py`) and returned to.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from simkernel.patching.subsystem import Subsystem
 from simkernel.schedule import Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
 from simkernel.sim.driver import Driver
 from simkernel.sim.history import HISTORY_BYTES, History
-from simkernel.sim.log import Entry, EventKind, Turns
+from simkernel.sim.log import Entry, EventKind, Point, Turns
 from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.parts import SUBSYSTEMS, Kind, Parts
 from simkernel.sim.past import Past
 from simkernel.sim.queries import CpuNow, PatchingNow, SiteNow
-from simkernel.sim.travel import Found, Place, Progress, Search, Travel
+from simkernel.sim.travel import Found, Progress, Search, Travel
 from simkernel.trace import Record
 from simkernel.trace.ringbuffer import merged
 
@@ -143,7 +143,7 @@ class Simulation:
 
     @property
     def entries(self) -> Past[Entry]:
-        """Every entry that history knows, those ahead of this place too."""
+        """Every entry that history knows, those ahead of here too."""
         return self._history.log.entries(self._travel.recall)
 
     @property
@@ -153,12 +153,12 @@ class Simulation:
 
     @property
     def known_events(self) -> Past[Event]:
-        """Every event that history knows, those ahead of this place too."""
+        """Every event that history knows, those ahead of here too."""
         return self._history.log.events(self._history.log.known, self._travel.recall)
 
     @property
     def log(self) -> Past[Event]:
-        """Every event up to this place."""
+        """Every event up to here."""
         return self._history.log.events(self._history.log.logged, self._travel.recall)
 
     def since(self, first: int) -> list[Event]:
@@ -166,15 +166,15 @@ class Simulation:
         return self.log[first:]
 
     def events_between(self, first: int, last: int) -> list[Event]:
-        """What happened in the entries `first` to `last - 1`, up to this place."""
+        """What happened in the entries `first` to `last - 1`, up to here."""
         return self._history.log.events_between(first, last, self._travel.recall)
 
     def last_event(self, kind: type[EventKind]) -> EventKind | None:
-        """The last event of a kind up to this place; None where there was none."""
+        """The last event of a kind up to here; None where there was none."""
         return self._history.log.last_event(kind)
 
     def made(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
-        """(place, entry) of what was made by hand, commands too, in the entries `first` to `last - 1`."""
+        """(position, entry) of what was made by hand, commands too, in the entries `first` to `last - 1`."""
         return self._history.log.made.between(first, last)
 
     @property
@@ -328,33 +328,33 @@ class Simulation:
         self.goto(max(0, self.position - entries))
 
     def back_until(self, predicate: Callable[[Simulation], bool], progress: Progress | None = None) -> bool:
-        """To the last place before this one, between two entries, where the predicate holds.
+        """To the last position before this one where the predicate holds.
 
         Args:
-            predicate: asked at each place, of this simulation as it was there.
+            predicate: asked at each position, of this simulation as it was there.
             progress: called on a long way; where it ends that, the simulation stays where it was.
 
         Returns:
-            True where there is such a place; else nothing has moved.
+            True where there is such a position; else nothing has moved.
 
         Raises:
             Cancelled: `progress` has ended the way.
         """
 
-        def search(until: Place) -> Generator[tuple[Place, bool] | None]:
-            while self.place < until:
-                yield (self.place, True) if predicate(self) else None
-                if self.position == until[0]:
+        def search(until: Point) -> Generator[tuple[Point, bool] | None]:
+            while self.point < until:
+                yield (self.point, True) if predicate(self) else None
+                if self.position == until.position:
                     return
                 self.step()
 
         return self.back_to_last(search, progress) is not None
 
     def back_to_last(self, search: Search[Found], progress: Progress | None = None) -> Found | None:
-        """To the last place before this one that a search finds; None, and nothing has moved, where it finds none.
+        """To the last point before this one that a search finds; None, and nothing has moved, where it finds none.
 
         Args:
-            search: is called at one checkpoint after the other, the latest first, with the place up to which to look.
+            search: is called at one checkpoint after the other, the latest first, with the point up to which to look.
             progress: called on a long way; where it ends that, the simulation stays where it was.
 
         Raises:
@@ -362,30 +362,30 @@ class Simulation:
         """
         return self._travel.back_to_last(search, progress)
 
-    def goto(self, place: int, progress: Progress | None = None) -> None:
-        """To the place in history before entry `place` (0: power-on), forwards or backwards.
+    def goto(self, position: int, progress: Progress | None = None) -> None:
+        """To a position in history (0: power-on), forwards or backwards.
 
         Args:
-            place: an entry.
+            position: how many entries have happened there.
             progress: called on a long way; where it ends that, the simulation stays where it was.
 
         Raises:
-            LearnerError: history has no such place.
+            LearnerError: history has no such position.
             Cancelled: `progress` has ended the way.
         """
-        self._travel.goto(place, progress)
+        self._travel.goto(position, progress)
 
-    def checkpoint_places(self, place: Place) -> list[int]:
-        """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
-        return self._travel.checkpoints_before(place)
+    def checkpoint_positions(self, point: Point) -> list[int]:
+        """The positions before a point at which a checkpoint is kept: where going back is cheap."""
+        return self._travel.checkpoints_before(point)
 
     def keep_checkpoint(self) -> None:
-        """Keep one here for good: going back to this place will be cheap. Some are kept for a time by themselves."""
+        """Keep one here for good: going back here will be cheap. Some are kept for a time by themselves."""
         self._history.keep()
         self._history.checkpoints.pin(self.position)
 
     def foresee(self, made: Iterable[tuple[int, Choice | Command]]) -> None:
-        """History will have these entries, made by hand, at these places, which ascend; what lay ahead is forgotten."""
+        """Forget what lies ahead: history will have these entries, made by hand, at these positions, which ascend."""
         self._history.foresee(made, self.halt_reason)
 
     def forget_ahead(self) -> None:
@@ -395,9 +395,9 @@ class Simulation:
     # --- within an entry ----------------------------------------------------------------------------------------
 
     @property
-    def place(self) -> Place:
-        """(entry, instructions of it that have run): where history stands."""
-        return self._driver.place
+    def point(self) -> Point:
+        """Where history is, to the instruction."""
+        return self._driver.point
 
     def step_instruction(self, breakpoints: frozenset[int] = frozenset(), n: int = 1) -> list[Event]:
         """One instruction of the next entry's CPU; the whole entry where that is not a run of several.
@@ -406,9 +406,9 @@ class Simulation:
         """
         return self._driver.step_instruction(breakpoints, n)
 
-    def goto_place(self, place: Place) -> None:
-        """To an entry and a number of instructions within it (`place`)."""
-        self._travel.goto_place(place)
+    def goto_point(self, point: Point) -> None:
+        """To a point in history, forwards or backwards."""
+        self._travel.goto_point(point)
 
     def back_instruction(self) -> None:
         """Undo the instruction that ran last (the whole entry where that was not a run of several)."""

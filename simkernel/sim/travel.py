@@ -1,6 +1,6 @@
-"""To another place in history: a checkpoint is put back, and what lies between is carried out again.
+"""To another point in history: a checkpoint is put back, and what lies between is carried out again.
 
-A place is (entry, instructions of it that have run). Going anywhere changes nothing of what history knows.
+Going anywhere changes nothing of what history knows.
 """
 
 from __future__ import annotations
@@ -13,99 +13,98 @@ from simkernel.errors import Cancelled, LearnerError
 from simkernel.sim.checkpoints import Checkpoint
 from simkernel.sim.driver import Driver
 from simkernel.sim.history import History
-from simkernel.sim.log import Window
+from simkernel.sim.log import Point, Window
 
 A_RECALL = 4_096  # entries, or events, on either side of a forgotten one that are had again with it
 A_LOOK = 128  # entries of a replay between two looks at its progress
 
-Place = tuple[int, int]
 Found = TypeVar("Found")
 Progress = Callable[[int, int], bool | None]
 """Told (how much is done, of how much) of what takes long, again and again; True from it ends that."""
-Search = Callable[[Place], Generator[tuple[Place, Found] | None]]
-"""Steps from wherever it is called up to a place; after each move it yields (a place, what it found there), or None."""
+Search = Callable[[Point], Generator[tuple[Point, Found] | None]]
+"""Steps from wherever it is called up to a point; after each move it yields (a point, what it found there), or None."""
 
 
 class Travel:
-    """Ways to other places."""
+    """Ways to other points in history."""
 
     def __init__(self, driver: Driver, history: History) -> None:
         self._driver, self._history = driver, history
 
-    def goto(self, entry: int, progress: Progress | None = None) -> None:
-        """To the place before an entry, forwards or backwards; see `Simulation.goto`."""
+    def goto(self, position: int, progress: Progress | None = None) -> None:
+        """To a position, forwards or backwards; see `Simulation.goto`."""
         log, checkpoints, driver = self._history.log, self._history.checkpoints, self._driver
-        if not 0 <= entry <= log.length:
-            raise LearnerError(f"history has places 0 to {log.length}, not {entry}")
-        here, nearest = driver.place, checkpoints.before(entry)
-        with checkpoints.pinned(here[0]):
-            if entry < log.position or driver.open is not None or nearest.place > log.position:
+        if not 0 <= position <= log.length:
+            raise LearnerError(f"history has positions 0 to {log.length}, not {position}")
+        here, nearest = driver.point, checkpoints.before(position)
+        with checkpoints.pinned(here.position):
+            if position < log.position or driver.open is not None or nearest.position > log.position:
                 self._restore(nearest)
             start = log.position
-            while log.position < entry:
+            while log.position < position:
                 driver.step(None)
                 done = log.position - start
-                if progress and not done % A_LOOK and progress(done, entry - start):
-                    self.goto_place(here)
-                    raise Cancelled(f"stopped on the way to the place {entry}; nothing has moved")
+                if progress and not done % A_LOOK and progress(done, position - start):
+                    self.goto_point(here)
+                    raise Cancelled(f"stopped on the way to position {position}; nothing has moved")
 
-    def goto_place(self, place: Place) -> None:
-        """To an entry and a number of instructions within it."""
-        self.goto(place[0])
+    def goto_point(self, point: Point) -> None:
+        """To a point, forwards or backwards."""
+        self.goto(point.position)
         driver = self._driver
-        while driver.place[0] == place[0] and driver.place[1] < place[1]:
+        while driver.point.position == point.position and driver.point.instructions < point.instructions:
             driver.step_instruction(frozenset(), 1)
 
     def back_instruction(self) -> None:
         """Undo the instruction that ran last (the whole entry where that was not a run of several)."""
-        entry, done = self._driver.place
+        position, done = self._driver.point
         if done > 1:
-            self.goto_place((entry, done - 1))
-        elif done == 1 or entry == 0:
-            self.goto(entry)
+            self.goto_point(Point(position, done - 1))
+        elif done == 1 or position == 0:
+            self.goto(position)
         else:
-            self.goto(entry - 1)
+            self.goto(position - 1)
             count = 0
-            while self._driver.place[0] < entry:
+            while self._driver.point.position < position:
                 self._driver.step_instruction(frozenset(), 1)
                 count += 1
-            self.goto_place((entry - 1, max(0, count - 1)))
+            self.goto_point(Point(position - 1, max(0, count - 1)))
 
     def back_to_last(self, search: Search[Found], progress: Progress | None) -> Found | None:
-        """To the last place before this one that a search finds; see `Simulation.back_to_last`."""
-        here = upper = self._driver.place
-        with self._history.checkpoints.pinned(here[0]):
+        """To the last point before this one that a search finds; see `Simulation.back_to_last`."""
+        here = upper = self._driver.point
+        with self._history.checkpoints.pinned(here.position):
             for start in reversed(self.checkpoints_before(here)):
                 self.goto(start)
-                last: tuple[Place, Found] | None = None
-                with closing(search(upper)) as places:
-                    for moves, one in enumerate(places, 1):
+                last: tuple[Point, Found] | None = None
+                with closing(search(upper)) as found:
+                    for moves, one in enumerate(found, 1):
                         if one is not None and one[0] < upper:
                             last = one
-                        done = here[0] - upper[0] + self._driver.place[0] - start
-                        if progress and not moves % A_LOOK and progress(done, here[0]):
-                            places.close()
-                            self.goto_place(here)
+                        done = here.position - upper.position + self._driver.point.position - start
+                        if progress and not moves % A_LOOK and progress(done, here.position):
+                            found.close()
+                            self.goto_point(here)
                             raise Cancelled("stopped on the way back; nothing has moved")
                 if last is not None:
-                    self.goto_place(last[0])
+                    self.goto_point(last[0])
                     return last[1]
-                upper = (start, 0)
-            self.goto_place(here)
+                upper = Point(start, 0)
+            self.goto_point(here)
         return None
 
-    def checkpoints_before(self, place: Place) -> list[int]:
-        """The entries at which a checkpoint is kept, up to a place: where going back is cheap."""
-        return [entry for entry in self._history.checkpoints.places() if (entry, 0) < place]
+    def checkpoints_before(self, point: Point) -> list[int]:
+        """The positions before a point at which a checkpoint is kept: where going back is cheap."""
+        return [position for position in self._history.checkpoints.positions() if (position, 0) < point]
 
     def recall(self, entry: int | None, event: int | None) -> None:
         """Have the stretch of history around an entry, or an event, in the log again; and come back."""
         log, checkpoints = self._history.log, self._history.checkpoints
-        here, held = self._driver.place, log.window
+        here, held = self._driver.point, log.window
         if entry is None:
             assert event is not None
-            entry = checkpoints.before_event(event).place
-        with checkpoints.pinned(here[0]):
+            entry = checkpoints.before_event(event).position
+        with checkpoints.pinned(here.position):
             self._restore(checkpoints.before(max(0, entry - A_RECALL)))
             log.window = Window.at(log.position, log.logged)
             while log.position <= entry or (event is not None and log.logged <= event):
@@ -115,7 +114,7 @@ class Travel:
             while log.position < end:
                 self._driver.step(None)
             log.recalled = log.window
-            self.goto_place(here)
+            self.goto_point(here)
             log.window = held
 
     def _restore(self, checkpoint: Checkpoint) -> None:

@@ -12,11 +12,11 @@ from tests.bench.long import history
 from tests.bench.table import Table, seconds
 
 
-def step_back(simulation: Simulation, place: int) -> float:
-    """The shorter of two times for the step back from a place."""
+def step_back(simulation: Simulation, position: int) -> float:
+    """The shorter of two times for the step back from a position."""
     times = []
     for _ in range(2):
-        simulation.goto(place)
+        simulation.goto(position)
         times.append(seconds(simulation.back))
     return min(times)
 

@@ -68,7 +68,7 @@ def real_moments(image: KernelImage) -> list[str]:
         for choice in (Run(0, 3), Nmi(0), Run(options.cpus - 1, 2)):
             simulation.step(choice)
         found.append(moment_string(simulation))
-        while simulation.place[1] < 2 and not simulation.halt_reason:
+        while simulation.point.instructions < 2 and not simulation.halt_reason:
             simulation.step_instruction()
         found.append(moment_string(simulation))
     simulation = Simulation.boot(Options(seed=1), image)

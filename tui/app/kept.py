@@ -59,7 +59,7 @@ def of(stepper: Stepper, look: Look, theme: str) -> Kept:
     nobody has moved yet: a kernel that has just booted, or a scenario of the list at its start."""
     simulation, scenario = stepper.simulation, stepper.scenario
     listed = scenario is None or SCENARIOS.get(scenario.name) == scenario
-    untouched = listed and simulation.place == (stepper.begin, 0)
+    untouched = listed and simulation.point == (stepper.begin, 0)
     try:
         moment = "" if untouched else stepper.moment
     except LearnerError:

@@ -38,7 +38,7 @@ class Picture:
 
     Attributes:
         story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
-        stops: the places of the story up to here. begin: where it starts. breakpoints: their addresses.
+        stops: those of the story up to here. begin: where it starts. breakpoints: their addresses.
         message: what the last action said; `failed`: that it could not be done. busy: something is under way.
         ready: False while what one wants to watch is still being made. from_lab: Esc leads back to the lab.
         dies: the kernel dies at the end of what history knows.

@@ -201,13 +201,13 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
     with progress("going there") as line:
         image = None if options.kernel is None else image_of(options)
         simulation = open_moment(text, image, line.way)
-    entry, instruction = simulation.place
+    entry, instruction = simulation.point
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.clock:,}.")
     return {"entry": entry, "instruction": instruction} | watch(simulation, options, say)
 
 
 def watch(simulation: Simulation, options: Options, say: Callable[[str], None]) -> dict[str, Any]:
-    """Show the site of the change at a place in history, and tell what comes next.
+    """Show the site of the change at a point in history, and tell what comes next.
 
     Where a schedule lies ahead (a moment of the explorer's), nobody is held back: it says who moves.
     """

@@ -71,7 +71,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("goto", ("g",), "g", "Go to step", "Go to a step by its number.", MOVE, moves.goto, "step number"),
     Action(
-        "place", (), "place", "Go to place", "Go to a place of history by its number.", MOVE, moves.place, "place"
+        "place", (), "place", "Go to place", "Go to a place of history by its number.", MOVE, moves.to_position, "place"
     ),
     Action("start", ("home",), "start", "To the start", "Go back to where the story starts.", MOVE, moves.start),
     Action("end", ("end",), "end", "To the end", "Go to the last place that history knows.", MOVE, moves.end),

@@ -9,7 +9,7 @@ from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Phase, phase_named
-from tui.stepper.missing import place_without
+from tui.stepper.missing import position_without
 from tui.stepper.stepper import Stepper, Told
 
 
@@ -46,11 +46,11 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
 def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
     """To the step at which a phase that is left out would have begun, coming from the one before."""
     stops = found.stops()
-    place = place_without(found.variant, phase, stops)
-    before = [stop.place for stop in stops if place is not None and stop.place < place]
+    position = position_without(found.variant, phase, stops)
+    before = [stop.position for stop in stops if position is not None and stop.position < position]
     found.goto(before[-1] if before else found.begin)
     found.looked()
-    if place is not None and found.snapshot.entry < place:  # what the last step changed is marked
+    if position is not None and found.snapshot.position < position:  # what the last step changed is marked
         found.forward()
         found.looked()
 

@@ -20,13 +20,13 @@ FEW = 2  # CPUs that a sentence names; more are "every CPU"
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A phase that a story does without, and the place of history at which it would have begun."""
+    """A phase that a story does without, and the position in history at which it would have begun."""
 
     phase: Phase
-    place: int
+    position: int
 
 
-def place_without(variant: Variant, phase: Phase, stops: Sequence[Stop]) -> int | None:
+def position_without(variant: Variant, phase: Phase, stops: Sequence[Stop]) -> int | None:
     """Where a phase that a variant lacks would have begun: at the stop where the one behind it comes next.
 
     None where no stop is there yet, or no phase stands behind it.
@@ -34,20 +34,20 @@ def place_without(variant: Variant, phase: Phase, stops: Sequence[Stop]) -> int 
     names = [one.name for one in variant.base.phases]
     kept = {one.name for one in variant.table.phases}
     behind = next((name for name in names[names.index(phase.name) + 1 :] if name in kept), None)
-    return next((stop.place for stop in stops if stop.during == behind), None)
+    return next((stop.position for stop in stops if stop.during == behind), None)
 
 
 def missing(stepper: Stepper, stops: Sequence[Stop]) -> Missing | None:
     """The last phase that should have come by now and was left out; None where none was."""
     found = None
     for phase in stepper.variant.missing:
-        if (place := place_without(stepper.variant, phase, stops)) is not None:
-            found = Missing(phase, place)
+        if (position := position_without(stepper.variant, phase, stops)) is not None:
+            found = Missing(phase, position)
     return found
 
 
 def here_it_would(phase: Phase, snapshot: Snapshot) -> list[str]:
-    """What the phase would have done at this place; who is at the site meanwhile, and is not waited for."""
+    """What the phase would have done here; who is at the site meanwhile, and is not waited for."""
     who = cpu_names(tuple(cpu.number for cpu in snapshot.cpus)) if len(snapshot.cpus) <= FEW else "every CPU"
     match phase.action:
         case SyncCores():
@@ -79,7 +79,7 @@ def _not_waited_for(phase: Phase, snapshot: Snapshot) -> list[str]:
 def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
     """At an oops, the last stop at which the CPU that died had not yet run what it died of.
 
-    Of a full stack no run of the site is to blame: there it is the place before the exception that ended it.
+    Of a full stack no run of the site is to blame: there it is the position before the exception that ended it.
     """
     log = stepper.simulation.log
     oops = stepper.snapshot.oops
@@ -89,4 +89,4 @@ def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
     cpu = log[-1].cpu
     ran = (event for event in reversed(log) if isinstance(event, SiteRan | Int3Taken) and event.cpu == cpu)
     deadly = next((event for event in ran if event.at == stepper.site), log[-1])
-    return next((stop.place for stop in reversed(stops) if stop.place <= deadly.entry), stepper.begin)
+    return next((stop.position for stop in reversed(stops) if stop.position <= deadly.entry), stepper.begin)

@@ -67,15 +67,15 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
     if stepper.simulation.halt_reason:
         stepper.goto(before_the_failure(stepper, stepper.stops()))
         return Outcome()
-    place, during = stepper.begin, ""
+    position, during = stepper.begin, ""
     for stop in reversed(stepper.stops()):
-        if stop.place < here:
-            if place > stepper.begin and stop.during != during:
+        if stop.position < here:
+            if position > stepper.begin and stop.during != during:
                 break
-            place, during = stop.place, stop.during
+            position, during = stop.position, stop.during
     else:
-        place = place if during else stepper.begin  # no phase has begun before: the story starts there
-    stepper.goto(place)
+        position = position if during else stepper.begin  # no phase has begun before: the story starts there
+    stepper.goto(position)
     return Outcome()
 
 
@@ -144,8 +144,8 @@ def break_text(stepper: Stepper, hit: bp.Hit) -> str:
             return f"{who}{name}"
 
 
-def place(stepper: Stepper, argument: str) -> Outcome:
-    """To a place of history: the number of entries before it."""
+def to_position(stepper: Stepper, argument: str) -> Outcome:
+    """To a position in history: the number of entries that have happened."""
     stepper.goto(number(argument, "a place"))
     return Outcome()
 

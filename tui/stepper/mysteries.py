@@ -380,7 +380,7 @@ def shared_waits(events: list[Event]) -> int:
 
 
 def time_given(simulation: Simulation, first: int) -> tuple[int, ...]:
-    """How many instructions each CPU had time for from a place of history on."""
+    """How many instructions each CPU had time for from a position in history on."""
     given = [0] * simulation.options.cpus
     for entry in simulation.entries[first : simulation.position]:
         if isinstance(entry.what, Run):

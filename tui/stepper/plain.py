@@ -145,7 +145,7 @@ class Plain(Player):
         site = snapshot.site
         out |= {
             "step": story.step,
-            "place": [snapshot.entry, snapshot.instruction],
+            "place": list(snapshot.point),
             "clock": snapshot.clock,
             "phase": story.why.phase,
             "waits_for": list(snapshot.patch.waits_for),

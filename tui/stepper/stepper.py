@@ -27,7 +27,7 @@ from simkernel.sim.snapshot import Snapshot
 A_STOP = 400_000  # instructions of the clock after which a search for the next stop gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
 
-GOING = "going there"  # what is told first of the way to a place
+GOING = "going there"  # what is told first of the way to a position
 
 CHOICES = (Run, Read, Resolve, Nmi, Act)
 
@@ -53,7 +53,7 @@ class Stepper:
 
     Attributes:
         scenario: what was started, None for a plain kernel. title: of that, or of a schedule of the lab; else "".
-        begin: the place where its story starts.
+        begin: the position where its story starts.
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
         stop_asked: set by a front end, from another thread, to end a move that takes long where it is.
@@ -77,7 +77,7 @@ class Stepper:
         self.passed: tuple[Event, ...] = ()
         self.stop_asked = False
         self.told: Told = lambda what: None
-        self._percent = 0  # of the way to a place, as told last
+        self._percent = 0  # of the way to a position, as told last
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(site)
@@ -111,7 +111,7 @@ class Stepper:
         return cls(simulation) if story is None else cls(simulation, None, *story)
 
     def on_the_way(self, clock: int, of: int) -> bool:
-        """Say how far the way to a place is; True where a front end has asked to stop. What `goto` and `open` tell."""
+        """Say how far the way is; True where a front end has asked to stop. What `goto` and `open` tell."""
         percent = 100 * clock // max(1, of)
         if percent != self._percent:
             self._percent = percent
@@ -174,7 +174,7 @@ class Stepper:
     @property
     def begun(self) -> bool:
         """True where one stands behind the start of the story."""
-        return self.simulation.place > (self.begin, 0)
+        return self.simulation.point > (self.begin, 0)
 
     @property
     def known_stops(self) -> int:
@@ -210,9 +210,9 @@ class Stepper:
             return ""
         return f"The story ends here. {answer_of(scenario, self.simulation)}"
 
-    def events_from(self, place: int, until: int | None = None) -> list[Event]:
-        """What happened from a place of history on, up to here or to the place `until`."""
-        return self.simulation.events_between(place, self.simulation.position if until is None else until)
+    def events_from(self, position: int, until: int | None = None) -> list[Event]:
+        """What happened from a position on, up to here or to the position `until`."""
+        return self.simulation.events_between(position, self.simulation.position if until is None else until)
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class Stepper:
 
         Where one goes on with another stepper, that has this one's breakpoints and listener.
         """
-        stood = self.snapshot, self.simulation.place
+        stood = self.snapshot, self.simulation.point
         self.passed = ()
         self.stop_asked = False
         try:
@@ -231,7 +231,7 @@ class Stepper:
         if outcome.stepper is not None:
             outcome.stepper.breakpoints, outcome.stepper.told = self.breakpoints, self.told
             return outcome
-        if self._snapshot is stood[0] and not (outcome.error and self.simulation.place == stood[1]):
+        if self._snapshot is stood[0] and not (outcome.error and self.simulation.point == stood[1]):
             self._stale = True
         return outcome
 
@@ -268,14 +268,14 @@ class Stepper:
         return found
 
     def backward(self, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
-        """To the last stop before this place for which `until` holds, else to the start of the story (False)."""
-        here = self.simulation.position + (self.simulation.place[1] > 0)
-        before = next((stop for stop in reversed(self.stops()) if stop.place < here and until(stop)), None)
-        self.goto(self.begin if before is None else before.place)
+        """To the last stop before here for which `until` holds, else to the start of the story (False)."""
+        here = self.simulation.position + (self.simulation.point.instructions > 0)
+        before = next((stop for stop in reversed(self.stops()) if stop.position < here and until(stop)), None)
+        self.goto(self.begin if before is None else before.position)
         return before is not None
 
-    def goto(self, place: int) -> None:
-        """To a place of history; LearnerError where there is none such, and where a front end has asked to stop."""
+    def goto(self, position: int) -> None:
+        """To a position in history; LearnerError where there is none such, and where a front end has asked to stop."""
         first = self.simulation.logged
-        self.simulation.goto(place, self.on_the_way)
+        self.simulation.goto(position, self.on_the_way)
         self._note(first)

@@ -1,4 +1,4 @@
-"""Moments: a place in a simulation's history as a string that anyone can paste, and that opens the very same state.
+"""Moments: a point in a simulation's history as a string that anyone can paste, and that opens the very same state.
 
     moment      what a moment holds, how one is taken and opened
     form        its JSON: the type and range of each value, checked as they are read

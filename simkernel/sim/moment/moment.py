@@ -1,8 +1,8 @@
 """What a moment holds, and how one is taken and opened.
 
 A moment holds what the state is a function of: engine version, digest of the image, options with the seed, the
-commands and the choices made by hand with their places, the place itself. What the schedule drew from the seed is not
-written down: opening draws it again. It also holds a digest of the state and of all that it says itself, and opening
+commands and the choices made by hand with their positions, the point itself. It does not hold what the schedule drew
+from the seed: opening draws it again. It also holds a digest of the state and of all that it says itself, and opening
 compares; so a moment from elsewhere opens the same state or says that it cannot.
 """
 
@@ -23,6 +23,7 @@ from simkernel.patching.subsystem import Subsystem
 from simkernel.protocol import Variant, name_of, parse
 from simkernel.schedule import Choice
 from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
+from simkernel.sim.log import Point
 from simkernel.sim.moment import armour
 from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
 from simkernel.sim.options import Options, load_image
@@ -38,15 +39,15 @@ Progress = Callable[[int, int], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A place in history, and all that it takes to come there again.
+    """A point in history, and all that it takes to come there again.
 
     Attributes:
         version: of the engine that wrote it.
         image: digest of the kernel.
         options: with the seed, and the protocol that the kernel booted with.
-        made: (place, entry) of every command and of every choice made by hand, ascending. Those behind the place lie
+        made: (position, entry) of every command and of every choice made by hand, ascending. Those behind the point lie
             ahead: they are what comes next.
-        place: history entries before it, and instructions within the entry under way.
+        point: where in history, to the instruction.
         clock: of the machine there.
         state: digest of the state there and of everything above but the version.
         subsystems: who patches code there; a moment's text does not name them.
@@ -56,14 +57,14 @@ class Moment:
     image: str
     options: Options
     made: tuple[tuple[int, Choice | Command], ...]
-    place: tuple[int, int]
+    point: Point
     clock: int
     state: str
     subsystems: tuple[type[Subsystem], ...] = SUBSYSTEMS
 
     @classmethod
     def of(cls, simulation: Simulation, until: int = 0) -> Moment:
-        """The place at which a simulation stands.
+        """The point at which a simulation is.
 
         Args:
             simulation: which.
@@ -72,16 +73,16 @@ class Moment:
         Raises:
             LearnerError: a protocol is none that a name stands for.
         """
-        place = simulation.place
-        if len(simulation.made(place[0], until)) < until - place[0]:
+        point = simulation.point
+        if len(simulation.made(point.position, until)) < until - point.position:
             raise LearnerError("what lies ahead was not made by hand: a moment ends here")
-        made = tuple(simulation.made(0, max(until, place[0] + (place[1] > 0))))
+        made = tuple(simulation.made(0, max(until, point.position + (point.instructions > 0))))
         moment = cls(
             simkernel.__version__,
             simulation.image.digest,
             simulation.options,
             made,
-            place,
+            point,
             simulation.clock,
             "",
             simulation.subsystems,
@@ -92,7 +93,7 @@ class Moment:
         """The digest of a simulation's state and of what the moment says; the version may differ."""
         out = hashlib.blake2b(digest_size=DIGEST_BYTES)
         base, variant = _base_and_name(self.options)
-        feed(out, (self.image, base, variant, self.made, self.place, self.clock))
+        feed(out, (self.image, base, variant, self.made, self.point, self.clock))
         feed(out, state_digest(simulation))
         return out.hexdigest()
 
@@ -110,7 +111,7 @@ class Moment:
             made.append((at - before, codec.form_of(what)))
             before = at
         options, protocol = _base_and_name(self.options)
-        form = MomentForm(self.version, self.image, options.plain(), protocol, made, self.place, self.clock, self.state)
+        form = MomentForm(self.version, self.image, options.plain(), protocol, made, self.point, self.clock, self.state)
         return armour.pack(codec.to_json(form))
 
     @classmethod
@@ -127,18 +128,18 @@ class Moment:
         at = 0
         for step, entry in form.made:
             if made and not step:
-                raise LearnerError(f"the moment holds two entries for place {at} of history: it has room for one")
+                raise LearnerError(f"the moment holds two entries for position {at} of history: it has room for one")
             at += step
             what = codec.entry_of(entry)
             cpu = getattr(what, "cpu", 0)
             if cpu >= options.cpus:
                 raise LearnerError(f"entry {at} of the moment is CPU{cpu}'s; there are {options.cpus} CPUs")
             made.append((at, what))
-        ahead = [at for at, _ in made if at >= form.place[0]]
-        if ahead != list(range(form.place[0], form.place[0] + len(ahead))):
-            raise LearnerError("what lies ahead of the moment's place has gaps: its entries follow one another")
-        place, clock, state = form.place, form.clock, form.state
-        return cls(form.version, form.image, options, tuple(made), place, clock, state, subsystems)
+        point = Point(*form.place)
+        ahead = [at for at, _ in made if at >= point.position]
+        if ahead != list(range(point.position, point.position + len(ahead))):
+            raise LearnerError("what lies ahead of the moment's point has gaps: its entries follow one another")
+        return cls(form.version, form.image, options, tuple(made), point, form.clock, form.state, subsystems)
 
     # --- opening ----------------------------------------------------------------------------------------------
 
@@ -155,12 +156,12 @@ class Moment:
         image = self._image(image)
         simulation = Simulation(image, self.options, self.subsystems)
         simulation.foresee(self.made)
-        while simulation.position < self.place[0]:
+        while simulation.position < self.point.position:
             self._advance(simulation.step)
             self._look(simulation, progress)
-        if self.place[1]:
-            self._advance(partial(simulation.goto_place, self.place))
-        if simulation.place != self.place or self._digest(simulation) != self.state:
+        if self.point.instructions:
+            self._advance(partial(simulation.goto_point, self.point))
+        if simulation.point != self.point or self._digest(simulation) != self.state:
             raise self._other_state("the state there is another one")
         return simulation
 
@@ -230,7 +231,7 @@ def _with_protocol(options: Options, name: str) -> Options:
 
 
 def moment_string(simulation: Simulation) -> str:
-    """The place at which a simulation stands, as one line of text."""
+    """The point at which a simulation is, as one line of text."""
     return Moment.of(simulation).to_string()
 
 

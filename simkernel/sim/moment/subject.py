@@ -7,7 +7,7 @@ from simkernel.sim.simulation import Simulation
 
 
 def story_at(simulation: Simulation) -> tuple[int, int] | None:
-    """(a site, the place in history where the story of its change begins); None before the first change.
+    """(a site, the position in history where the story of its change begins); None before the first change.
 
     The story is that of the last batch. Where a plan is under way that has begun none, it is the story of the plan's
     first batch and begins here: so it is at the moment of a schedule, which goes on from just before the batch.

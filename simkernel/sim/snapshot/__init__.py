@@ -18,6 +18,7 @@ from typing import Any
 
 from simkernel.events import Event
 from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
+from simkernel.sim.log import Point
 from simkernel.sim.narrate import sentence
 from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
@@ -82,11 +83,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A simulation at one place.
+    """A simulation at one point of its history.
 
     Attributes:
         options: of the simulation.
-        entry, instruction: the place: entries that have happened, and instructions of the one under way.
+        point: where in history, to the instruction.
         length: entries that history knows.
         clock: instructions.
         patch, site, map, cpus, trace, events, moves, verdicts: see the modules of this package.
@@ -96,8 +97,7 @@ class Snapshot:
     """
 
     options: Options
-    entry: int
-    instruction: int
+    point: Point
     length: int
     clock: int
     patch: Patch
@@ -112,6 +112,11 @@ class Snapshot:
     oops: Oops | None
     changes: tuple[Change, ...] = ()
 
+    @property
+    def position(self) -> int:
+        """How many history entries have happened."""
+        return self.point.position
+
     @classmethod
     def of(cls, simulation: Simulation, previous: Snapshot | None = None, site: int | None = None) -> Snapshot:
         """The simulation as it stands.
@@ -123,11 +128,9 @@ class Snapshot:
         """
         shown = _site_shown(simulation, previous, site)
         cpus_before = previous.cpus if previous is not None else ()
-        entry, instruction = simulation.place
         now = cls(
             options=simulation.options,
-            entry=entry,
-            instruction=instruction,
+            point=simulation.point,
             length=len(simulation.entries),
             clock=simulation.clock,
             patch=patch_of(simulation),

@@ -46,11 +46,11 @@ async def moves_and_the_ways_back(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.press("right", "right", "right")
     for there, back in (("right", "left"), ("i", "I"), ("space", "pageup"), ("pagedown", "b")):
-        before = stepper.simulation.place
+        before = stepper.simulation.point
         await hand.press(there)
-        assert stepper.simulation.place != before
+        assert stepper.simulation.point != before
         await hand.press(back)
-        assert stepper.simulation.place == before
+        assert stepper.simulation.point == before
     phase = stepper.snapshot.patch.phase
     await hand.press("enter")
     assert stepper.snapshot.patch.phase != phase
@@ -63,20 +63,20 @@ async def far_moves(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.press("r")
     assert stepper.finished
-    end = stepper.simulation.place
+    end = stepper.simulation.point
     await hand.press("home")
     assert stepper.simulation.position == stepper.begin
     await hand.press("end")
-    assert stepper.simulation.place == end
+    assert stepper.simulation.point == end
     await hand.press("R")
     assert stepper.simulation.position == stepper.begin
     await hand.press("g")
     await hand.type("5")
     assert "step 5" in await hand.press("enter")
-    await hand.do("place", str(end[0]))
-    assert stepper.simulation.place == end
+    await hand.do("place", str(end.position))
+    assert stepper.simulation.point == end
     assert "number" in await hand.do("place", "x")
-    assert stepper.simulation.place == end
+    assert stepper.simulation.point == end
 
 
 @check("break-function", "break-event", "break-phase", "break-change", "clear-breaks")
@@ -110,9 +110,9 @@ async def by_hand(hand: Hand) -> None:
     await hand.do("nmi", "0")
     assert "nmi" in stepper.snapshot.cpus[0].interrupts
     for name, wrong in (("cpu-read", "7"), ("cpu-settle", "0 4"), ("cpu-run", "x")):
-        place = stepper.simulation.place
+        point = stepper.simulation.point
         text = await hand.do(name, wrong)
-        assert stepper.simulation.place == place and hand.app.picture is not None and hand.app.picture.failed
+        assert stepper.simulation.point == point and hand.app.picture is not None and hand.app.picture.failed
         assert hand.app.picture.message[:30] in text
 
 
@@ -235,14 +235,14 @@ async def another_machine(hand: Hand) -> None:
 async def to_keep_and_to_share(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.press("right", "right", "right")
-    place = stepper.simulation.place
+    point = stepper.simulation.point
     await hand.do("moment")
     moment = hand.app.picture.message if hand.app.picture else ""
     assert moment.startswith("sk3-")
     await hand.press("right")
     await hand.do("open-moment", moment)
     stepper = hand.app.stepper
-    assert stepper.simulation.place == place
+    assert stepper.simulation.point == point
     assert "moment" in await hand.do("open-moment", "nonsense")
     folder = Path(kept.state_file()).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -343,12 +343,12 @@ async def the_map(hand: Hand) -> None:
 @check("quit")
 async def leaving(hand: Hand) -> None:
     await hand.press("right", "right")
-    place = hand.app.stepper.simulation.place
+    point = hand.app.stepper.simulation.point
     hand.app.keep()
     last = kept.load()
     assert last is not None and last.step == 2
     again = kept.reopen(last)
-    assert again.simulation.place == place and again.begin == hand.app.stepper.begin
+    assert again.simulation.point == point and again.begin == hand.app.stepper.begin
     await hand.pilot.press("q")
     assert hand.app.return_code == 0
 
@@ -378,11 +378,11 @@ def test_no_key_that_terminals_or_tmux_take() -> None:
 def test_a_search_for_a_failure_says_how_far_it_is_and_stops_at_esc() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("enter", "enter")
-        place = hand.app.stepper.simulation.place
+        point = hand.app.stepper.simulation.point
         hand.app.action_do("without", "release")  # nothing goes wrong without it: all runs are tried
         assert "Esc stops it" in await hand.until(" of 200")
         await hand.pilot.press("escape")
         assert "Stopped, as you asked" in await hand.read()
-        assert hand.app.stepper.simulation.place == place
+        assert hand.app.stepper.simulation.point == point
 
     drive(check, scenario="second-ops")

@@ -108,12 +108,12 @@ def test_a_site_and_a_start_that_the_kernel_has_not_are_left_out(site: int, begi
 
 def test_a_moment_that_does_not_open_says_so_and_nothing_moves(file: Path) -> None:
     async def check(hand: Hand) -> None:
-        place = hand.app.stepper.simulation.place
+        point = hand.app.stepper.simulation.point
         hand.app.choose(Kept("sk3-hum", "one", title="Trace one function"))
         assert "Go on where you left" in await hand.read()
         hand.app.screen.dismiss(GO_ON)
         text = await hand.read()
-        assert "moment" in text and hand.app.stepper.simulation.place == place
+        assert "moment" in text and hand.app.stepper.simulation.point == point
         assert hand.app.picture is not None and hand.app.picture.failed
 
     drive(check)
@@ -123,14 +123,14 @@ def test_the_way_back_to_where_one_left_says_how_far_it_is_and_esc_ends_it(file:
     moment = moment_string(far())
 
     async def check(hand: Hand) -> None:
-        place = hand.app.stepper.simulation.place
+        point = hand.app.stepper.simulation.point
         hand.app.choose(Kept(moment, title="A long way"))
         await hand.read()
         hand.app.screen.dismiss(GO_ON)
         await hand.until("Going there: ")
         assert "Esc stops it" in hand.text()
         text = await hand.press("escape")
-        assert "stopped on the way" in text and hand.app.stepper.simulation.place == place
+        assert "stopped on the way" in text and hand.app.stepper.simulation.point == point
         hand.app.go_on(Kept(moment, title="A long way"))  # what was asked once ends no second try
         await hand.read()
         assert hand.app.stepper.moment == moment
@@ -142,11 +142,11 @@ def test_opening_a_moment_says_how_far_it_is_and_esc_ends_it() -> None:
     moment = moment_string(far())
 
     async def check(hand: Hand) -> None:
-        place = hand.app.stepper.simulation.place
+        point = hand.app.stepper.simulation.point
         hand.app.action_do("open-moment", moment)
         await hand.until("going there: ")
         text = await hand.press("escape")
-        assert "stopped on the way" in text and hand.app.stepper.simulation.place == place
+        assert "stopped on the way" in text and hand.app.stepper.simulation.point == point
 
     drive(check)
 

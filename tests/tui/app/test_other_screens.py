@@ -111,7 +111,7 @@ def test_the_flags_of_a_function_are_seen_whole_beside_its_disassembly() -> None
 
 def test_boot_is_stepped_and_its_bar_ends_full() -> None:
     async def check(hand: Hand) -> None:
-        place = hand.app.stepper.simulation.place
+        point = hand.app.stepper.simulation.point
         await hand.press("B")
         screen = hand.app.screen
         assert isinstance(screen, BootScreen)
@@ -126,7 +126,7 @@ def test_boot_is_stepped_and_its_bar_ends_full() -> None:
         text = await hand.press("enter")
         assert screen.booting.picture.map.count(NOP) == total and f"{total} of {total}" in text
         await hand.press("escape")
-        assert hand.app.stepper.simulation.place == place
+        assert hand.app.stepper.simulation.point == point
 
     drive(check)
 

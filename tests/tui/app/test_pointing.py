@@ -24,18 +24,18 @@ def test_the_scrub_bar_is_clicked_and_dragged() -> None:
         text = await hand.read()
         assert stepper.simulation.position == stepper.begin and "step 0" in text
         assert f"move {stepper.begin} of {end}" in text
-        places = []
+        positions = []
         for x in (20, 45, 60):  # a drag: moves with the button held
             await hand.pilot._post_mouse_events([MouseMove], widget=scrub, offset=(x, 0), button=1)
             await hand.read()
-            places.append(stepper.simulation.position)
-        assert stepper.begin < places[0] < places[1] < places[2] < end
+            positions.append(stepper.simulation.position)
+        assert stepper.begin < positions[0] < positions[1] < positions[2] < end
         await hand.pilot._post_mouse_events([MouseMove], widget=scrub, offset=(2, 0), button=0)
         await hand.read()
-        assert stepper.simulation.position == places[2]  # no button, no drag
+        assert stepper.simulation.position == positions[2]  # no button, no drag
         await hand.press("g")
         await hand.type("3")
-        assert "step 3" in await hand.press("enter") and stepper.snapshot.entry == stepper.stops()[-1].place
+        assert "step 3" in await hand.press("enter") and stepper.snapshot.position == stepper.stops()[-1].position
 
     drive(check, size=WIDE, depth="all")
 
@@ -121,9 +121,9 @@ def test_a_key_hint_is_clicked() -> None:
 
 def test_a_key_that_means_nothing_says_so() -> None:
     async def check(hand: Hand) -> None:
-        place = hand.app.stepper.simulation.place
+        point = hand.app.stepper.simulation.point
         assert "w does nothing here" in await hand.press("w")
-        assert "does nothing" not in await hand.press("right") and hand.app.stepper.simulation.place != place
+        assert "does nothing" not in await hand.press("right") and hand.app.stepper.simulation.point != point
 
     drive(check)
 
@@ -131,11 +131,11 @@ def test_a_key_that_means_nothing_says_so() -> None:
 def test_the_steppers_keys_do_nothing_behind_another_screen() -> None:
     async def check(hand: Hand) -> None:
         for screen in ("B", "F"):
-            place = hand.app.stepper.simulation.place
+            point = hand.app.stepper.simulation.point
             await hand.press(screen)
             await hand.press("s", "i", "x", "a")
             await hand.press("escape")
-            assert hand.app.stepper.simulation.place == place and len(hand.app.screen_stack) == 2
+            assert hand.app.stepper.simulation.point == point and len(hand.app.screen_stack) == 2
 
     drive(check)
 

@@ -40,13 +40,13 @@ def assert_shows(text: str, snapshot: Snapshot) -> None:
 @pytest.mark.parametrize("depth", ["story", "code", "all"])
 def test_every_stop_shows_what_the_snapshot_holds_and_goes_back_exactly(depth: str) -> None:
     async def walk(hand: Hand) -> None:
-        places = [hand.app.stepper.simulation.place]
+        points = [hand.app.stepper.simulation.point]
         for _ in range(16):
             assert_shows(await hand.press("right"), hand.app.stepper.snapshot)
-            places.append(hand.app.stepper.simulation.place)
-        for place in reversed(places[:-1]):
+            points.append(hand.app.stepper.simulation.point)
+        for point in reversed(points[:-1]):
             text = await hand.press("left")
-            assert hand.app.stepper.simulation.place == place
+            assert hand.app.stepper.simulation.point == point
             assert_shows(text, hand.app.stepper.snapshot)
 
     drive(walk, size=(120, 36), depth=depth)

@@ -86,18 +86,18 @@ def test_an_instruction_says_what_the_cpu_did(stepper: Stepper) -> None:
 def test_goto_start_and_end(stepper: Stepper) -> None:
     do(stepper, "goto", "7")
     assert len(stepper.stops()) == 7
-    place = stepper.simulation.place
+    point = stepper.simulation.point
     do(stepper, "start")
     assert stepper.simulation.position == stepper.begin
-    do(stepper, "place", str(place[0]))
-    assert stepper.simulation.place == place
+    do(stepper, "place", str(point.position))
+    assert stepper.simulation.point == point
     do(stepper, "start")
     do(stepper, "end")
-    assert stepper.simulation.position == len(stepper.simulation.entries) > place[0]
-    place = stepper.simulation.place
+    assert stepper.simulation.position == len(stepper.simulation.entries) > point.position
+    point = stepper.simulation.point
     for bad in ("", "x", "-1", "99999999999"):
         assert do(stepper, "goto", bad).error
-    assert stepper.simulation.place == place
+    assert stepper.simulation.point == point
 
 
 def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None:

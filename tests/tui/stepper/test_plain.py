@@ -114,7 +114,7 @@ def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path:
     for moment in (stepper.moment, str(file)):
         assert run(["step", "--moment", moment, "--json", "--script", "b b w"]) == 0
         told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert told[0]["place"] == list(stepper.simulation.place)
+        assert told[0]["place"] == list(stepper.simulation.point)
         assert (told[0]["step"], told[1]["step"], told[2]["step"]) == (4, 3, 2)
 
 

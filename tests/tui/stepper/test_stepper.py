@@ -82,9 +82,9 @@ def test_a_batch_of_other_sites_is_another_story() -> None:
         assert stepper.forward()
     log = [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     others = [event for event in log if isinstance(event, BatchStarted) and stepper.site not in event.sites]
-    places = {stop.place for stop in stepper.stops()}
-    assert others and not {event.entry + 1 for event in others} & places
-    assert isinstance(log[-1], PlanEnded) and log[-1].entry + 1 in places
+    positions = {stop.position for stop in stepper.stops()}
+    assert others and not {event.entry + 1 for event in others} & positions
+    assert isinstance(log[-1], PlanEnded) and log[-1].entry + 1 in positions
 
 
 @pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with is Oopsed])

@@ -1,4 +1,4 @@
-"""The story of a place: marks, why, what was said; and that no stop hides another."""
+"""The story at a position: marks, why, what was said; and that no stop hides another."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def walked(stepper: Stepper) -> list[Story]:
 def test_the_stops_together_are_the_event_log(name: str) -> None:
     stepper = Stepper.start(name)
     events: list[Event] = []
-    places: list[int] = []
+    positions: list[int] = []
     for _ in range(SCENARIOS[name].stops):
         apply(stepper, "next")
         events += stepper.passed
-        places.append(stepper.simulation.position)
+        positions.append(stepper.simulation.position)
     assert events == [event for event in stepper.simulation.log if event.entry >= stepper.begin]
     assert [event.entry for event in events] == sorted(event.entry for event in events)
-    assert places == [stop.place for stop in stepper.stops()]
+    assert positions == [stop.position for stop in stepper.stops()]
 
 
 @pytest.mark.parametrize("name", WALKED)
@@ -137,7 +137,7 @@ def test_a_row_that_is_not_what_its_cpu_has_just_run_says_that_it_is_the_next_ti
     for story in walk("one"):
         assert story.table is not None and story.snapshot.site is not None
         last = story.snapshot.events[-1].event if story.snapshot.events else None
-        ran = last if isinstance(last, SiteRan) and last.entry == story.snapshot.entry - 1 else None
+        ran = last if isinstance(last, SiteRan) and last.entry == story.snapshot.position - 1 else None
         for row in story.table.cpus:
             shown = bytes.fromhex("".join(cell.text for cell in row.cells)) if ".." not in str(row.cells) else b""
             differs = ran is not None and ran.cpu == row.cpu and ran.data != shown
@@ -167,7 +167,7 @@ def test_true_now_and_why_differ_in_every_phase() -> None:
     assert len({text for pair in by_phase.values() for text in pair}) == 2 * len(by_phase)
 
 
-def test_back_at_a_place_the_same_is_said() -> None:
+def test_back_at_a_position_the_same_is_said() -> None:
     stepper = Stepper.start("one")
     forward = [story.said for story in walked(stepper)]
     backward = [forward[-1]]
@@ -267,11 +267,11 @@ def test_a_story_ends_with_the_answer_to_its_question_and_goes_no_further(name: 
     assert not any(story.ending for story in stories[:-1])
     answer = answer_of(SCENARIOS[name], stepper.simulation)
     assert stories[-1].ending == f"The story ends here. {answer}"
-    place = stepper.simulation.place
+    point = stepper.simulation.point
     for action in ("next", "next-phase"):
         outcome = apply(stepper, action)
         assert outcome.error and (answer in outcome.message or stepper.simulation.halt_reason)
-    assert stepper.simulation.place == place
+    assert stepper.simulation.point == point
     if not stepper.simulation.halt_reason:  # one who asks for something else goes on
         assert not apply(stepper, "untrace", "").error and not stepper.ending
         assert not apply(stepper, "next").error

@@ -18,7 +18,9 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         out += wrap(marks.plain(said[0]), width, "strong")
     ends = bool(story.ending) and not picture.message
     last = wrap(marks.plain(story.ending if ends else story.patcher), width, "here" if ends else "")
-    again = bool(picture.message) and not (story.missing is not None and story.missing.place == story.snapshot.entry)
+    again = bool(picture.message) and not (
+        story.missing is not None and story.missing.position == story.snapshot.position
+    )
     for one in said[0 if again else 1 :]:
         more = wrap(marks.plain(one), width)
         if len(out) + len(more) + len(last) <= height:

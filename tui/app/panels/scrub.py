@@ -11,28 +11,28 @@ from tui.app.text import Line, Piece
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
     marks, snapshot = picture.marks, picture.snapshot
-    label = f" move {snapshot.entry} of {snapshot.length}"
+    label = f" move {snapshot.position} of {snapshot.length}"
     cells = max(4, width - len(label))
     bar: list[Piece] = [(marks.bar, "dim")] * cells
     first = picture.begin
     for at in range(cells):
-        last = first_place(picture, at + 1, cells)
+        last = first_position(picture, at + 1, cells)
         if found := picture.stops.within(first, last):
             bar[at] = (marks.up, "new") if found == "phase" else (marks.tick, "dim")
         first = last
     if picture.dies:
         bar[-1] = (marks.broken, "bad")
-    bar[column(picture, snapshot.entry, cells)] = (marks.knob, "here")
+    bar[column(picture, snapshot.position, cells)] = (marks.knob, "here")
     return [(*bar, (label, "dim"))]
 
 
-def column(picture: Picture, place: int, cells: int) -> int:
+def column(picture: Picture, position: int, cells: int) -> int:
     span = max(1, picture.snapshot.length - picture.begin)
-    return min(cells - 1, max(0, (place - picture.begin) * (cells - 1) // span))
+    return min(cells - 1, max(0, (position - picture.begin) * (cells - 1) // span))
 
 
-def first_place(picture: Picture, at: int, cells: int) -> int:
-    """The first place of history that stands in a column."""
+def first_position(picture: Picture, at: int, cells: int) -> int:
+    """The first position in history that a column shows."""
     span = max(1, picture.snapshot.length - picture.begin)
     return picture.begin + (span + 1 if at >= cells else -(-at * span // (cells - 1)))
 
@@ -52,7 +52,7 @@ class Scrub(Panel):
         if self.picture is None:
             return None
         snapshot = self.picture.snapshot
-        cells = max(4, self.size.width - 1 - len(f" move {snapshot.entry} of {snapshot.length}"))
+        cells = max(4, self.size.width - 1 - len(f" move {snapshot.position} of {snapshot.length}"))
         span = snapshot.length - self.picture.begin
         at = min(1.0, max(0.0, x / max(1, cells - 1)))
         return "place", str(self.picture.begin + round(at * span))

@@ -69,7 +69,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         if len(snapshot.patch.sites) <= 1:  # the story's own lines come first
             out.pop("map", None), out.pop("trace", None)
     gone = picture.story.missing
-    if gone is not None and gone.place == snapshot.entry:  # what would have come here, and who is not waited for
+    if gone is not None and gone.position == snapshot.position:  # what would have come here, and who is not waited for
         out["now"] = Need(5, 2)
     elif gone is not None:
         out["now"] = Need(4 if snapshot.oops is not None else 3, 2)

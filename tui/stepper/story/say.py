@@ -31,16 +31,16 @@ WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an int
 
 def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
     """The stop after which one stands, in words; nothing where one stands after none."""
-    place = stepper.simulation.position
-    if not stops or stops[-1].place != place or stepper.simulation.place[1]:
+    position = stepper.simulation.position
+    if not stops or stops[-1].position != position or stepper.simulation.point.instructions:
         return ()
-    happened = stop_events(stepper, place)
-    before = stops[-2].place if len(stops) > 1 else stepper.begin
+    happened = stop_events(stepper, position)
+    before = stops[-2].position if len(stops) > 1 else stepper.begin
     texts = [_event(stepper, event) for event in happened[-2:]]
-    reasons = [*_reason(stepper, happened[-1]), elsewhere(stepper, before, place)]
+    reasons = [*_reason(stepper, happened[-1]), elsewhere(stepper, before, position)]
     broken = verdict_sentence(stepper.snapshot)
     gone = missing(stepper, stops)
-    if gone is not None and gone.place == place:
+    if gone is not None and gone.position == position:
         texts += here_it_would(gone.phase, stepper.snapshot)
     if isinstance(happened[-1], ev.SiteStored):
         texts.append(reasons.pop(0))  # the bytes themselves
@@ -48,10 +48,10 @@ def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for text in texts for one in sentences(text)))[:MOST]
 
 
-def stop_events(stepper: Stepper, place: int) -> list[ev.Event]:
-    """The stops of the site in the entry that ended at a place."""
-    happened = stepper.events_from(place - 1, place)
-    rule = stepper.heard().rule_from(stepper.simulation.logged - len(stepper.events_from(place - 1)))
+def stop_events(stepper: Stepper, position: int) -> list[ev.Event]:
+    """The stops of the site in the entry that ended at a position."""
+    happened = stepper.events_from(position - 1, position)
+    rule = stepper.heard().rule_from(stepper.simulation.logged - len(stepper.events_from(position - 1)))
     return [event for event in happened if rule.stops_at(event)]
 
 
@@ -296,7 +296,7 @@ def _part(site: SiteView, kind: str, at: list[int]) -> str:
 
 
 def elsewhere(stepper: Stepper, first: int, last: int) -> str:
-    """What went on between two places that was no stop of this site: other sites' stops, else the time that passed."""
+    """What happened between two positions besides stops of this site: other sites' stops, else the time that passed."""
     others = stepper.events_from(first, last - 1)
     traps = sum(isinstance(event, ev.Int3Taken) for event in others)
     calls = sum(isinstance(event, ev.TraceWritten) for event in others)

@@ -138,7 +138,7 @@ def _next_time(snapshot: Snapshot, site: SiteView, one: MayRun) -> str:
     bytes_now = bytes(values[0] for values in one.options)
     ran = any(
         isinstance(line.event, SiteRan)
-        and (line.event.entry, line.event.cpu, line.event.site) == (snapshot.entry - 1, one.cpu, site.address)
+        and (line.event.entry, line.event.cpu, line.event.site) == (snapshot.position - 1, one.cpu, site.address)
         and line.event.data != bytes_now
         for line in snapshot.events
     )

@@ -92,7 +92,7 @@ def event_of(snapshot: Snapshot) -> str:
         return ""
     return (
         STAND_IN[snapshot.patch.protocol.handler]
-        if last.entry == snapshot.entry - 1 and snapshot.patch.phase is not None
+        if last.entry == snapshot.position - 1 and snapshot.patch.phase is not None
         else ""
     )
 
@@ -119,7 +119,7 @@ def _just_ran(snapshot: Snapshot) -> Iterator[Verdict]:
         event = line.event
         if site is None or not isinstance(event, SiteRan):
             continue
-        if (event.entry, event.site) == (snapshot.entry - 1, site.address) and (found := _mixture(site, event)):
+        if (event.entry, event.site) == (snapshot.position - 1, site.address) and (found := _mixture(site, event)):
             yield found
 
 
