@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from lessons.stops import is_at
 from simkernel.errors import GuestError
 from simkernel.events import Event
-from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.simulation import Simulation
 
@@ -84,6 +83,7 @@ class Director:
     def __init__(self, simulation: Simulation, site: int) -> None:
         self._simulation = simulation
         self._site = site
+        self._addresses = simulation.site(site).addresses
 
     def play(self, moves: Sequence[Move]) -> None:
         """Make these moves, in order; a halt ends them.
@@ -151,14 +151,14 @@ class Director:
 
     def _found(self, events: list[Event], cpu: int, until: type[Event]) -> bool:
         for event in events:
-            if isinstance(event, until) and event.cpu in (None, cpu) and is_at(event, self._site):
+            if isinstance(event, until) and event.cpu in (None, cpu) and is_at(event, self._addresses):
                 return True
         return False
 
     def _may_go_on(self, cpu: int) -> bool:
         """True where the CPU is elsewhere, and nothing that it does next is part of the story."""
         now = self._simulation.cpu(cpu)
-        near = 0 <= now.rip - self._site < MCOUNT_INSN_SIZE
+        near = now.rip in self._addresses
         return not (near or now.reading or now.handling or now.asked or "sync" in now.interrupts)
 
 

@@ -27,7 +27,6 @@ from simkernel.events import (
     TraceWritten,
     Unparked,
 )
-from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel.layout import VECTOR_NMI
 from simkernel.sim.log import Turn, Turns
 
@@ -92,17 +91,17 @@ class Stops(Sequence[Stop]):
 class StopRule:
     """Tells, event by event in the order of the log, whether each is a stop of one site's story.
 
-    `site` None: any site's.
+    `site`: the addresses of its bytes; None: any site's.
     """
 
-    def __init__(self, site: int | None, mine: bool = False) -> None:
+    def __init__(self, site: range | None, mine: bool = False) -> None:
         self._site = site
         self.mine = mine or site is None  # the batch under way, or the last one, holds the site
 
     def stops_at(self, event: Event) -> bool:
         """True for a stop of this site, an NMI while it changes, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
-            self.mine = self._site in event.sites
+            self.mine = self._site.start in event.sites
         mine = self.mine
         if isinstance(event, BatchReleased | PlanEnded):
             self.mine = self._site is None
@@ -115,13 +114,16 @@ class StopRule:
         return mine if isinstance(event, OF_THE_BATCH) else self._site is None or is_at(event, self._site)
 
 
-def is_at(event: Event, site: int) -> bool:
-    """False for what happens at another site, and for a trace line of another function; an oops is about every site."""
+def is_at(event: Event, site: range) -> bool:
+    """False for what happens at another site, and for a trace line of another function; an oops is about every site.
+
+    `site`: the addresses of its bytes.
+    """
     if isinstance(event, Oopsed):
         return True
     if event.at is None:
         return not isinstance(event, TraceWritten)
-    return 0 <= event.at - site < MCOUNT_INSN_SIZE
+    return event.at in site
 
 
 class News:
@@ -148,9 +150,12 @@ class News:
 
 
 class Heard:
-    """The stops of one site's story among the events of a history that grows, is walked back and forth, and forgets."""
+    """The stops of one site's story among the events of a history that grows, is walked back and forth, and forgets.
 
-    def __init__(self, site: int | None) -> None:
+    `site`: the addresses of its bytes; None: any site's.
+    """
+
+    def __init__(self, site: range | None) -> None:
         self.site = site
         self._news = News()
         self._rule = StopRule(self.site)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -187,7 +188,11 @@ class BatchStarted(Event):
 class SiteStored(PhaseEvent):
     """Bytes of sites were written to memory: one phase, for one entry or for all of the batch.
 
-    `old` and `new` are those of the first site; `first` is the offset within the five bytes.
+    Attributes:
+        sites: their addresses.
+        first: the offset of the first byte within each site.
+        old, new: the bytes of the first of the sites.
+        alike: each of the sites got as many bytes as the first.
     """
 
     stop: ClassVar[bool] = True
@@ -195,6 +200,7 @@ class SiteStored(PhaseEvent):
     first: int
     old: bytes
     new: bytes
+    alike: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,12 +364,25 @@ class Int3Claimed(InstructionEvent):
     stop: ClassVar[bool] = True
 
 
+class Emulated(Enum):
+    """Which instruction the int3 handler has done the work of: what CPUs show of it, whatever the batch says.
+
+    `poke_int3_handler()` emulates a NOP as a jump by nothing; a handler that skips the site does the same.
+    """
+
+    NOP = "NOP"
+    JUMP = "jump"
+    CALL = "call"
+    RETURN = "return"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Int3Done(InstructionEvent):
     """The handler returned by IRET: to `resume`, where the emulated instruction leads."""
 
     stop: ClassVar[bool] = True
     resume: int
+    emulated: Emulated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

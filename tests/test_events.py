@@ -27,7 +27,7 @@ SITE, OTHER = 0xFFFF_FFFF_8100_0040, 0xFFFF_FFFF_8100_0200
         (ev.SyncSent(phase="sync 1", cpus=(0, 1)), (None, None)),
         (ev.SyncAnswered(cpu=1, waiting_for=()), (1, None)),
         (ev.SiteRan(cpu=0, site=SITE, data=b""), (0, SITE)),
-        (ev.Int3Done(cpu=1, address=SITE, resume=OTHER), (1, SITE)),
+        (ev.Int3Done(cpu=1, address=SITE, resume=OTHER, emulated=ev.Emulated.CALL), (1, SITE)),
         (ev.TraceWritten(cpu=0, index=0, ip=SITE, parent_ip=OTHER, pid=7), (0, SITE)),
         (ev.TraceWritten(cpu=0, index=0, ip=0, parent_ip=OTHER, pid=7), (0, None)),
         (ev.Oopsed(cpu=1, vector=6, address=SITE), (1, SITE)),

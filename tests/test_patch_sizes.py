@@ -9,7 +9,7 @@ import pytest
 
 from simkernel import insn
 from simkernel.errors import OurError
-from simkernel.events import Event, Int3Done, SiteStored, SyncSkipped
+from simkernel.events import Emulated, Event, Int3Done, SiteStored, SyncSkipped
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
 from simkernel.patching.batch import Batch
@@ -17,6 +17,7 @@ from simkernel.patching.emulation import emulated
 from simkernel.patching.site import Patch, Site
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run
+from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
@@ -25,11 +26,17 @@ from simkernel.sim.validate import verdicts
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
 from tui.plain import site_lines
+from tui.stepper.actions import apply
+from tui.stepper.stepper import Stepper
+from tui.stepper.story import story_of
 
 INT3 = Variant(INT3_PROTOCOL)
 
 BOUND = 200_000  # choices
 CYCLES = 12
+
+
+DOES = {insn.CALL: Emulated.CALL, insn.JMP32: Emulated.JUMP, insn.JMP8: Emulated.JUMP}  # by opcode; the rest are NOPs
 
 
 def label(key: str) -> Patch:
@@ -46,14 +53,31 @@ def running(cpus: int, model: FetchModel, variant: Variant = INT3) -> Simulation
     return simulation
 
 
+def check_sentence(event: Int3Done, simulation: Simulation) -> None:
+    """What the handler did, and where the CPU goes on, by the names that the kernel's source gives both."""
+    name = simulation.image.symbolize
+    behind = f"goes on behind {name(event.address)}, "
+    says = {
+        Emulated.NOP: (behind, "did what a NOP does."),
+        Emulated.CALL: (f"goes on at {name(event.resume)}, ", "made the call."),
+        Emulated.JUMP: (f"goes on at {name(event.resume)}, ", "made the jump."),
+    }
+    begins, ends = says[event.emulated]
+    said = sentence(event, simulation.image, simulation.patching.protocol)
+    assert said.startswith(f"CPU{event.cpu} {begins}") and said.endswith(ends), said
+
+
 def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[int, int]]:
     """Make the changes, each rule looked at after each choice; (site, where an int3 there led to) of each int3."""
     plan_patches(simulation, patches)
     led: Counter[tuple[int, int]] = Counter()
+    does = {patch.site.address: DOES.get(patch.new[0], Emulated.NOP) for patch in patches}
     for _ in range(BOUND):
         for event in simulation.step():
             if isinstance(event, Int3Done):
                 led[event.address, event.resume] += 1
+                assert event.emulated is does[event.address], event
+                check_sentence(event, simulation)
         broken = [verdict for verdict in verdicts(simulation) if not verdict.holds]
         assert all(verdict.name == "records" for verdict in broken), broken  # ftrace knows nothing of these changes
         assert not simulation.halt_reason, simulation.halt_reason
@@ -230,3 +254,26 @@ def test_what_is_seen_of_a_site_has_its_size(key: str) -> None:
         seen.add(view.memory.data)
     head, tail = bytes((insn.INT3,)), (patch.old[1:], patch.new[1:])
     assert seen == {patch.old, head + tail[0], head + tail[1], patch.new}
+
+
+def test_the_story_of_two_bytes_says_jump_and_two_bytes() -> None:
+    """Switched on and off again until a CPU has trapped in both: each reason speaks of this site's instruction."""
+    simulation = running(2, FetchModel.BYTE)
+    patch = label("key_inside")
+    told: dict[Emulated, tuple[str, ...]] = {}
+    for _ in range(CYCLES):
+        for one in (patch, *undone([patch])):
+            plan_patches(simulation, [one])
+            stepper = Stepper(simulation, site=patch.site.address)
+            while not simulation.patching.idle:
+                assert not apply(stepper, "next").error
+                said = story_of(stepper).said
+                assert "five" not in " ".join(said) and "+4" not in " ".join(said), said
+                assert "call" not in " ".join(said), said
+                if isinstance(event := stepper.passed[-1] if stepper.passed else None, Int3Done):
+                    told[event.emulated] = said
+        if len(told) == 2:
+            break
+    assert told[Emulated.JUMP][0].endswith("the handler made the jump.")
+    assert told[Emulated.JUMP][1].startswith("So it has made the new jump already;")
+    assert told[Emulated.NOP][0].endswith("the handler did what a NOP does.")

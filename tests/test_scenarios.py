@@ -60,7 +60,7 @@ def test_a_scenario_has_the_stops_and_the_end_that_it_names(name: str, played: d
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_shows_what_it_says_at_its_own_site(name: str, played: dict[str, Stepper]) -> None:
     stepper = played[name]
-    listener = StopRule(stepper.site)
+    listener = StopRule(stepper.site_bytes())
     told = [event for event in stepper.simulation.log if listener.stops_at(event)]
     stops = [event for event in told if event.entry >= stepper.begin]
     events = [event for event in stepper.simulation.log if event.entry >= stepper.begin]

@@ -135,7 +135,7 @@ class Narrator:
 
         if isinstance(event, PhaseEvent) and self._named(event.phase) is None:
             return False  # a sync between batches, as ftrace_sync_ipi
-        return is_at(event, self.site)
+        return is_at(event, self.simulation.site(self.site).addresses)
 
     def _phase_of(self, event: Event) -> str:
         """The phase that an event belongs to: its own, else the one that was under way."""

@@ -43,6 +43,7 @@ from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
+from simkernel.patching.site import Site
 from simkernel.patching.steps import Note, Store, Verify
 from simkernel.patching.subsystem import Subsystem
 from simkernel.tracefs import File
@@ -92,6 +93,13 @@ class FtraceCore(Subsystem):
     def names(self) -> FunctionNames:
         """The traced functions, by record."""
         return FunctionNames(site_names(self.kernel), np.asarray(self.kernel.mcount_loc, dtype=np.uint64))
+
+    def site(self, address: int) -> Site | None:
+        """The call site at the start of a traced function."""
+        row = int(np.searchsorted(self.kernel.mcount_loc, np.uint64(address)))
+        if row == len(self.kernel.mcount_loc) or int(self.kernel.mcount_loc[row]) != address:
+            return None
+        return Site(address, rec.MCOUNT_INSN_SIZE, rec.call_site(self.nop))
 
     # --- control files ----------------------------------------------------------------------------------------------
 

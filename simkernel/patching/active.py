@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simkernel import insn
-from simkernel.events import Event, Int3Claimed, Int3Done, SiteRan
+from simkernel import disasm, insn
+from simkernel.events import Emulated, Event, Int3Claimed, Int3Done, SiteRan
 from simkernel.hw.exceptions import TRAP_GATE, read_gate
 from simkernel.hw.observer import Changing, Observer
 from simkernel.hw.state import OpenRun
-from simkernel.hw.x86 import VECTOR_BP
+from simkernel.hw.x86 import MAX_INSTRUCTION, VECTOR_BP
 from simkernel.insn import is_iret
 from simkernel.kernel.running import RunningKernel
 from simkernel.schedule import QUANTUM
@@ -94,9 +94,21 @@ class ActiveSites(Observer):
         if int3s and engine.rip == self._abi.int3_claimed:
             events.append(Int3Claimed(cpu=cpu, address=int3s[-1].address))
         if int3s and is_iret(run.data) and abs(engine.rsp - int3s[-1].rsp) <= 8:
-            events.append(Int3Done(cpu=cpu, address=int3s[-1].address, resume=engine.rip))
+            did = self._emulated(cpu, int3s[-1])
+            events.append(Int3Done(cpu=cpu, address=int3s[-1].address, resume=engine.rip, emulated=did))
             self._int3s[cpu] = int3s[:-1]
         return events
+
+    def _emulated(self, cpu: int, int3: Int3) -> Emulated:
+        """What a handler that has just returned has done: RSP tells a call and a return from the rest, RIP a jump."""
+        engine = self._machine.cpus[cpu]
+        if engine.rsp != int3.rsp:
+            return Emulated.CALL if engine.rsp < int3.rsp else Emulated.RETURN
+        size = self._machine.changing.sizes.get(int3.address)
+        if size is None:  # the batch did not wait for its handlers
+            data = self._machine.code.view_read(cpu, int3.address, MAX_INSTRUCTION)
+            size = disasm.length(data, int3.address)
+        return Emulated.NOP if engine.rip == int3.address + size else Emulated.JUMP
 
     def _still_handling(self, cpu: int) -> tuple[Int3, ...]:
         """The int3 handlers that a CPU is still in after several instructions: those whose code it is in.

@@ -16,6 +16,7 @@ from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
 from simkernel.patching.plan import Failure, Plan, Step
+from simkernel.patching.site import Site
 from simkernel.tracefs import File
 from simkernel.verdict import Verdict
 
@@ -41,6 +42,12 @@ class Subsystem(Protocol):
             log: the kernel log, to be read; the task adds what the subsystem returns.
         """
         ...
+
+    # --- what it patches ------------------------------------------------------------------------------------------
+
+    def site(self, address: int) -> Site | None:
+        """The site of its own that begins at an address; None where it has none there."""
+        return None
 
     # --- what is read and written of it -------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from simkernel.kernel.running import RunningKernel
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.patching.log import KernelLog, Lines
 from simkernel.patching.plan import Failure, Plan, Step
+from simkernel.patching.site import Site
 from simkernel.patching.steps import TABLE_PRICE
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.text_poke import ACTION_PRICE, PokeState, TextPoke
@@ -102,6 +103,11 @@ class PatchingTask:
         """How many of its sites the step under way has changed, those of the batch under way included."""
         step = self.step
         return 0 if step is None else step.sites_done(self._state.progress)
+
+    def site(self, address: int) -> Site | None:
+        """The site that begins at an address, of whichever subsystem; None where it is nobody's."""
+        found = (one.site(address) for one in self.subsystems)
+        return next((site for site in found if site is not None), None)
 
     def next_site(self) -> int | None:
         """The first site of the batch under way, else of the one that the plan under way begins next; None: neither."""

@@ -246,9 +246,11 @@ class TextPoke:
         if write.word is not None:
             word = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
             chosen = word if chosen is None else word & chosen
-        first = entry
+        first, alike = entry, True
         if chosen is not None:
-            rows = np.asarray(chosen.any(axis=1))
+            counts = chosen.sum(axis=1)
+            rows = counts > 0
+            alike = len(set(counts[rows].tolist())) <= 1
             first += int(rows.argmax())
             sites = tuple(compress(sites, rows))
             offsets, values = offsets[chosen], values[chosen]
@@ -260,7 +262,7 @@ class TextPoke:
         code.store_at(offsets.ravel(), values.ravel())
         self.active.torn = self._torn(batch, every)
         new = code.memory[place].tobytes()
-        return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new)]
+        return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new, alike=alike)]
 
     def _torn(self, batch: Batch, places: Offsets) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""

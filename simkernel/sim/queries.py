@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.patching.commands import Command
-from simkernel.protocol import Phase, Protocol, Variant, Write
+from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Phase, Protocol, Variant, Write
 from simkernel.sim.parts import Parts
 
 Fetched = tuple[tuple[int, ...], ...]
@@ -100,11 +99,12 @@ class CpuNow:
 
 
 class SiteNow:
-    """One site, or any other code of a site's size.
+    """One site, or any other code.
 
     Attributes:
         address: of its first byte.
-        size: in bytes; where nothing changes it when it is first asked for, that of a call site.
+        size: in bytes; of code that is nobody's site and that nothing changes when it is first asked for, as many as a
+            site has at most.
     """
 
     __slots__ = ("_code", "_machine", "_task", "address", "size")
@@ -113,7 +113,16 @@ class SiteNow:
         self.address = address
         self._machine, self._code, self._task = parts.machine, parts.machine.code, parts.task
         change = self.change
-        self.size = MCOUNT_INSN_SIZE if change is None else len(change[1])
+        self.size = self._size() if change is None else len(change[1])
+
+    def _size(self) -> int:
+        site = self._task.site(self.address)
+        return POKE_MAX_OPCODE_SIZE if site is None else site.size
+
+    @property
+    def addresses(self) -> range:
+        """Those of its bytes."""
+        return range(self.address, self.address + self.size)
 
     @property
     def memory(self) -> bytes:

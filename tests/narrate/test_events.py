@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simkernel import events, insn
-from simkernel.events import Event, Stamp
+from simkernel.events import Emulated, Event, Stamp
 from simkernel.kernel import KernelImage, Segment, Symbol, layout
 from simkernel.kernel.symbols import SymbolTable
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, PROTOCOLS, STOP_MACHINE, Protocol
@@ -52,6 +52,8 @@ SAMPLES: dict[str, object] = {
     "site": VFS_READ,
     "address": VFS_READ,
     "resume": VFS_READ + 5,
+    "emulated": Emulated.NOP,
+    "alike": True,
     "cr2": 0xFFFF_FFFF_8100_0044,
     "vector": 6,
     "ip": VFS_READ,
@@ -110,8 +112,8 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
     assert "before sync 1" in said(early) and "during" not in said(early)
     torn = events.SiteRan(cpu=1, site=VFS_READ, data=b"\xe8" + insn.NOP5[1:])
     assert "where nothing is" in said(torn)
-    skipped = events.Int3Done(cpu=0, address=VFS_READ, resume=VFS_READ + 5)
-    called = events.Int3Done(cpu=0, address=VFS_READ, resume=layout.TRAMP_BASE)
+    skipped = events.Int3Done(cpu=0, address=VFS_READ, resume=VFS_READ + 5, emulated=Emulated.NOP)
+    called = events.Int3Done(cpu=0, address=VFS_READ, resume=layout.TRAMP_BASE, emulated=Emulated.CALL)
     assert "what a NOP does" in said(skipped) and "made the call" in said(called)
 
 

@@ -80,7 +80,7 @@ class Stepper:
         self._percent = 0  # of the way to a position, as told last
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
-        self._heard = Heard(site)
+        self._heard = Heard(self.site_bytes())
         self._ending = None if scenario is None else Ending(scenario, self.begin)
 
     # --- how one comes by one -----------------------------------------------------------------------------------
@@ -160,10 +160,14 @@ class Stepper:
         """The place as a string that opens the very same state."""
         return Moment.of(self.simulation).to_string()
 
+    def site_bytes(self) -> range | None:
+        """The addresses of the bytes of the site that is looked at; None where that is any."""
+        return None if self.site is None else self.simulation.site(self.site).addresses
+
     def heard(self) -> Heard:
         """All that history knows of the site that is looked at."""
-        if self._heard.site != self.site:
-            self._heard = Heard(self.site)
+        if (site := self.site_bytes()) != self._heard.site:
+            self._heard = Heard(site)
         self._heard.hear(self.simulation.known_events, self.simulation.turns)
         return self._heard
 

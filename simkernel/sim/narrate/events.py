@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from simkernel import disasm, events
-from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.insn import INT3, NOPS
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import NAME, PID
@@ -136,6 +135,8 @@ def _site_stored(e: events.SiteStored, w: Words) -> Sentence:
     many = "" if len(e.sites) == 1 else f" of {len(e.sites)} sites"
     becomes = say("{} becomes {}", data(e.old), data(e.new))
     change = becomes if e.old != e.new else say("{} stays", data(e.new))
+    if not e.alike:
+        return say("{} writes bytes{}: {}{}, {}.", PATCHING_TASK, many, which, w.at(e.sites[0]), change)
     return say("{} writes {}{}:{} {}.", PATCHING_TASK, which, many, w.at(e.sites[0]), change)
 
 
@@ -249,11 +250,11 @@ def _int3_claimed(e: events.Int3Claimed, w: Words) -> Sentence:
 
 
 def _int3_done(e: events.Int3Done, w: Words) -> Sentence:
-    if e.resume == e.address + MCOUNT_INSN_SIZE:
+    if e.emulated is events.Emulated.NOP:
         return say(
             "{} goes on behind {}{}: the handler did what a NOP does.", cpu(e.cpu), w.place(e.address), _while(e)
         )
-    return say("{} goes on{}{}: the handler made the call.", cpu(e.cpu), w.at(e.resume), _while(e))
+    return say("{} goes on{}{}: the handler made the {}.", cpu(e.cpu), w.at(e.resume), _while(e), e.emulated.value)
 
 
 def _exception_taken(e: events.ExceptionTaken, w: Words) -> Sentence:

@@ -152,10 +152,11 @@ def _phase(snapshot: Picture) -> str:
 
 
 def _site(before: SiteView, after: SiteView) -> Iterator[Change]:
-    for at in range(len(after.memory.data)):
-        yield from _different(Thing(Part.MEMORY, at=at), before.memory.data[at], after.memory.data[at])
+    """Of the bytes that both show: how many a site has is known only while it changes, where nobody owns it."""
+    for at, (byte, now_byte) in enumerate(zip(before.memory.data, after.memory.data, strict=False)):
+        yield from _different(Thing(Part.MEMORY, at=at), byte, now_byte)
     for one, other in zip(before.cpus, after.cpus, strict=False):
-        for at, (was, now) in enumerate(zip(one.options, other.options, strict=True)):
+        for at, (was, now) in enumerate(zip(one.options, other.options, strict=False)):
             yield from _different(Thing(Part.MAY_RUN, other.cpu, at), was, now)
         yield from _different(Thing(Part.READ, other.cpu), one.read, other.read)
     yield from _different(Thing(Part.FLAGS), before.flags, after.flags)

@@ -49,11 +49,11 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
     for action in [*asked, "look-at", "next", "next", "back", "start", "next"]:
         apply(stepper, action, "decay_load" if action == "look-at" else "")
         simulation = stepper.simulation
-        fresh = Heard(stepper.site)
+        fresh = Heard(stepper.site_bytes())
         fresh.hear(simulation.log)
         assert list(stepper.stops()) == list(fresh.stops(stepper.begin, simulation.position))
         rule = stepper.heard().rule_from(simulation.logged)
-        told = StopRule(stepper.site)
+        told = StopRule(stepper.site_bytes())
         for event in simulation.log:
             told.stops_at(event)
         for event in simulation.known_events[len(simulation.log) :][:40]:
@@ -69,7 +69,7 @@ def test_another_story_that_is_longer_is_heard_anew() -> None:
     assert len(stepper.simulation.known_events) < before
     while len(stepper.simulation.known_events) <= before:
         stepper.simulation.run(100_000)
-    fresh = Heard(stepper.site)
+    fresh = Heard(stepper.site_bytes())
     fresh.hear(stepper.simulation.log)
     assert list(stepper.stops()) == list(fresh.stops(stepper.begin, stepper.simulation.position))
 

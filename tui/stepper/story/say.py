@@ -1,7 +1,7 @@
 """What has just happened, in at most three sentences: the event first, the reason after, then what went on elsewhere.
 
 Events and phases have their words from the engine (`narrate`, the protocol's table). The reasons here say what an event
-means for the five bytes; bytes are said with their place.
+means for the bytes of a site; bytes are said with their place.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from lessons.stops import Stop
 from simkernel import events as ev
-from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.insn import INT3
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.protocol import Phase, SyncCores
@@ -23,7 +22,7 @@ from simkernel.sim.narrate import PATCHING_TASK, sentence
 from simkernel.sim.snapshot import SiteView, Snapshot
 from tui.stepper.missing import here_it_would, missing
 from tui.stepper.stepper import Stepper
-from tui.stepper.story.why import STAND_IN, why_of
+from tui.stepper.story.why import stand_in, why_of
 
 MOST = 3  # sentences of a step
 WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait
@@ -57,7 +56,8 @@ def stop_events(stepper: Stepper, position: int) -> list[ev.Event]:
 
 def _event(stepper: Stepper, event: ev.Event) -> str:
     if isinstance(event, ev.BatchStarted):
-        more = f" and {_count(len(event.sites) - 1, 'other function')}" if len(event.sites) > 1 else ""
+        noun = "function" if all(site in stepper.image.mcount_loc for site in event.sites) else "site"
+        more = f" and {_count(len(event.sites) - 1, f'other {noun}')}" if len(event.sites) > 1 else ""
         own = _own_callback(stepper)
         who = f"{_name(stepper)}, the callback of {own}," if own else _name(stepper)
         return f"{PATCHING_TASK} begins to change {who}{more}, by the protocol {event.protocol}."
@@ -77,7 +77,7 @@ def verdict_sentence(snapshot: Snapshot) -> str:
 
 
 def _reason(stepper: Stepper, event: ev.Event) -> list[str]:
-    """What an event means for the five bytes."""
+    """What an event means for the bytes of the site."""
     phase = _phase(stepper, event.phase if isinstance(event, ev.PhaseEvent) else event.during)
     return REASONS.get(type(event), _none)(event, stepper, phase)
 
@@ -149,10 +149,9 @@ def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[s
 
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return [
-        f"It read CC at byte 0 of {_name(stepper)}, and so no other byte.",
-        STAND_IN[stepper.protocol.handler],
-    ]
+    site = stepper.snapshot.site
+    stands = "" if site is None else stand_in(stepper.protocol.handler, site.size)
+    return [f"It read CC at byte 0 of {_name(stepper)}, and so no other byte.", stands]
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -160,9 +159,12 @@ def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> li
 
 
 def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str]:
-    if event.resume == event.address + MCOUNT_INSN_SIZE:
-        return [f"CPU{event.cpu} has waited for nobody."]
-    return [f"So this call is traced already; CPU{event.cpu} has waited for nobody."]
+    waited = f"CPU{event.cpu} has waited for nobody."
+    if event.emulated is ev.Emulated.NOP:
+        return [waited]
+    traced = event.emulated is ev.Emulated.CALL and event.address in stepper.image.mcount_loc
+    done = "this call is traced" if traced else f"it has made the new {event.emulated.value}"
+    return [f"So {done} already; {waited}"]
 
 
 def _read(event: ev.PieceRead, stepper: Stepper, phase: Phase | None) -> list[str]:

@@ -78,10 +78,14 @@ HANDLERS = {
     "emulate": "exc_int3() -> poke_int3_handler()",  # arch/x86/kernel/traps.c, alternative.c (6.12)
     "skip": "do_int3() -> ftrace_int3_handler()",  # arch/x86/kernel/traps.c, ftrace.c (3.5 to 5.5)
 }
-STAND_IN = {
-    "emulate": "An int3 stands in for the five bytes while they change: its handler does the new instruction.",
-    "skip": "An int3 stands in for the five bytes while they change: its handler goes on behind them.",
-}
+BYTES = ("no byte", "byte", "two bytes", "three bytes", "four bytes", "five bytes")
+
+
+def stand_in(handler: str, size: int) -> str:
+    """What an int3 at a site of so many bytes is there for."""
+    they, them = ("it changes", "it") if size == 1 else ("they change", "them")
+    does = f"goes on behind {them}" if handler == "skip" else "does the new instruction"
+    return f"An int3 stands in for the {BYTES[size]} while {they}: its handler {does}."
 
 
 def event_of(snapshot: Snapshot) -> str:
@@ -91,7 +95,7 @@ def event_of(snapshot: Snapshot) -> str:
     if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or last.address != site.address:
         return ""
     return (
-        STAND_IN[snapshot.patch.protocol.handler]
+        stand_in(snapshot.patch.protocol.handler, site.size)
         if last.entry == snapshot.position - 1 and snapshot.patch.phase is not None
         else ""
     )
