@@ -21,7 +21,7 @@ from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.snapshot.site import site_view
+from simkernel.sim.snapshot.site import site_snapshot
 from simkernel.sim.validate import verdicts
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
@@ -241,7 +241,7 @@ def test_what_is_seen_of_a_site_has_its_size(key: str) -> None:
     seen = set()
     while not simulation.patching.idle:
         simulation.step(Act() if simulation.patching.ready else Run(0, 1))
-        view = site_view(simulation, address)
+        view = site_snapshot(simulation, address)
         if view.old is None or view.new is None:
             continue
         assert (view.size, view.old.data, view.new.data) == (size, patch.old, patch.new)

@@ -118,18 +118,18 @@ def test_it_shows_what_the_machine_holds(image: KernelImage) -> None:
 def test_the_phase_bar_goes_through_the_table_once(image: KernelImage) -> None:
     seen: list[str] = []
     for snapshot in patched(image):
-        states = [row.state for row in snapshot.patch.phases]
+        states = [row.state for row in snapshot.patching.phases]
         assert states == sorted(states, key=[DONE, NOW, TO_COME].index)
-        if (phase := snapshot.patch.phase) is not None and seen[-1:] != [phase.name]:
+        if (phase := snapshot.patching.phase) is not None and seen[-1:] != [phase.name]:
             seen.append(phase.name)
     assert seen[:7] == ["write int3", "sync 1", "write tail", "sync 2", "write head", "sync 3", "release"]
 
 
 def test_who_is_waited_for_is_named(image: KernelImage) -> None:
-    waiting = [one for one in patched(image) if one.patch.waits_for]
+    waiting = [one for one in patched(image) if one.patching.waits_for]
     assert waiting
     for snapshot in waiting:
-        for cpu in snapshot.patch.waits_for:
+        for cpu in snapshot.patching.waits_for:
             shown = snapshot.cpus[cpu]
             assert shown.asked or shown.parked or shown.handling
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simkernel.events import Event
     from simkernel.protocol import Phase
     from simkernel.sim.simulation import Simulation
-    from simkernel.sim.snapshot import SiteView, Snapshot
+    from simkernel.sim.snapshot import SiteSnapshot, Snapshot
 
 TURNS = 400  # choices of 2,000 instructions, within which a CPU comes by if the function is called at all
 
@@ -37,7 +37,7 @@ class Narrator:
     _phase: Phase | None = None
     _table: tuple[str, ...] = ()
 
-    def look(self) -> SiteView:
+    def look(self) -> SiteSnapshot:
         """The site as it is now."""
         from simkernel.sim.snapshot import Snapshot
 

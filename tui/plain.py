@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simkernel.protocol import Phase, Protocol
-    from simkernel.sim.snapshot import MayRun, SiteView
+    from simkernel.sim.snapshot import MayRun, SiteSnapshot
 
 
-def site_lines(site: SiteView) -> Iterator[str]:
+def site_lines(site: SiteSnapshot) -> Iterator[str]:
     """The bytes in memory and those that each CPU may run, one line each; `0F/CC` is the one or the other."""
     memory = [f"{byte:02X}" for byte in site.memory.data]
     rows = [("in memory", memory, site.memory.text)]

@@ -97,7 +97,7 @@ class _Hidden(ctypes.Structure):
     )
 
 
-class Batch:
+class RegisterBatch:
     """A set of registers, read or written by one call with buffers made once."""
 
     def __init__(self, engine: Any, names: Iterable[str], slots: int = 1) -> None:
@@ -202,10 +202,10 @@ class Engine:
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self._context: Any = None
         self._hidden: _Hidden | None = None  # a part of `_context`
-        self.all = Batch(self.uc, REGISTERS)
-        self.core = Batch(self.uc, TRANSFER)
-        self.segments = Batch(self.uc, ("cs", "ss"))
-        self.idtr = Batch(self.uc, ("idtr",), slots=3)
+        self.all = RegisterBatch(self.uc, REGISTERS)
+        self.core = RegisterBatch(self.uc, TRANSFER)
+        self.segments = RegisterBatch(self.uc, ("cs", "ss"))
+        self.idtr = RegisterBatch(self.uc, ("idtr",), slots=3)
 
     def _but_data(self) -> list[tuple[int, int]]:
         """The ranges, ends included, of all addresses that are not data."""
@@ -317,7 +317,7 @@ class Engine:
         if self._hidden is None:
             kept = self.uc.context_save()
             values = [0xF00D_0000 + number for number in range(len(_STATE_ORDER))]
-            Batch(self.uc, _STATE_ORDER).write(*values)
+            RegisterBatch(self.uc, _STATE_ORDER).write(*values)
             self._context = self.uc.context_save()
             at = bytes(self._context).index(struct.pack("<16Q", *values)) + 8 * len(values)
             self._hidden = _Hidden.from_address(self._context.context.value + at)

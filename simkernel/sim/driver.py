@@ -27,7 +27,7 @@ class Driver:
     """What moves the parts of a simulation; nothing else changes their state.
 
     Attributes:
-        schedule: who moves next, where nobody has said so by hand.
+        schedule: makes the choices that nobody makes by hand.
         open: the entry that has run in part.
     """
 

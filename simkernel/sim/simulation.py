@@ -245,7 +245,7 @@ class Simulation:
 
     @property
     def schedule(self) -> Schedule:
-        """Who moves next, where nobody says so by hand."""
+        """What makes the choices that nobody makes by hand."""
         return self._driver.schedule
 
     @property

@@ -20,7 +20,7 @@ A_LOOK = 128  # entries of a replay between two looks at its progress
 
 Found = TypeVar("Found")
 Progress = Callable[[int, int], bool | None]
-"""Told (how much is done, of how much) of what takes long, again and again; True from it ends that."""
+"""Called with (how much is done, of how much) while long work goes on; return True to cancel it."""
 Search = Callable[[Point], Generator[tuple[Point, Found] | None]]
 """Steps from wherever it is called up to a point; after each move it yields (a point, what it found there), or None."""
 

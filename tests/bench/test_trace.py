@@ -9,7 +9,7 @@ import unicorn
 
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.cpu import RFLAGS_IF
-from simkernel.hw.engine import Batch
+from simkernel.hw.engine import RegisterBatch
 from simkernel.kernel import layout
 from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
@@ -49,7 +49,7 @@ def hook(walk: Walk, events: list[tuple[int, int, int, int, int]]) -> Callable[[
     """
     machine, sites = walk.machine, frozenset(walk.simulation.image.mcount_loc.tolist())
     engine, memory = walk.free.uc, machine.memory
-    registers = Batch(engine, ("rsp", "eflags"))
+    registers = RegisterBatch(engine, ("rsp", "eflags"))
 
     def record(_engine: object, rip: int, _size: int, _data: object) -> None:
         if rip in sites:

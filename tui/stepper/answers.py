@@ -5,7 +5,7 @@ from __future__ import annotations
 from simkernel.errors import LearnerError
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import listed, say, sentences, without_addresses
-from simkernel.sim.snapshot import NOW, MayRun, SiteView
+from simkernel.sim.snapshot import NOW, MayRun, SiteSnapshot
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import LEFT_OUT, NO_TRACE, Story
 from tui.stepper.story.lines import own_records
@@ -21,7 +21,7 @@ def opening(stepper: Stepper, story: Story) -> list[str]:
     return out + [_line_break(site) for site in (story.snapshot.site,) if site is not None and site.line_break]
 
 
-def _line_break(site: SiteView) -> str:
+def _line_break(site: SiteSnapshot) -> str:
     return f"A cache line ends behind byte {site.line_break - 1}."
 
 
@@ -38,7 +38,7 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     """Step, phase, and what the patching task waits for."""
     of = f" of {story.steps}" if story.steps else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
-    what += f", by {story.protocol}" if story.snapshot.patch.variant.missing else ""
+    what += f", by {story.protocol}" if story.snapshot.patching.variant.missing else ""
     phases = [one for one in story.phases if one.state != LEFT_OUT]
     at = next((number for number, phase in enumerate(phases, 1) if phase.state == NOW), 0)
     name = phases[at - 1].name if at else ""
@@ -65,7 +65,7 @@ def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _may_run(site: SiteView, one: MayRun) -> str:
+def _may_run(site: SiteSnapshot, one: MayRun) -> str:
     """A sentence on one CPU without its name."""
     if one.read:
         data = bytes(values[0] for values in one.options[: one.read]).hex(" ").upper()

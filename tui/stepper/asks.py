@@ -81,7 +81,7 @@ def act(stepper: Stepper, argument: str) -> Outcome:
     patching = stepper.simulation.patching
     if not patching.ready:
         waits = ", ".join(f"CPU{cpu}" for cpu in patching.waits_for)
-        who = stepper.snapshot.patch.task
+        who = stepper.snapshot.patching.task
         raise LearnerError(f"{who} waits for {waits}" if waits else f"{who} has nothing to do")
     stepper.step(Act())
     return Outcome()
@@ -174,7 +174,7 @@ def trace(stepper: Stepper, argument: str) -> Outcome:
     _ask(stepper, SetFilter("filter", "" if pattern == "*" else pattern), SetTracer("function"))
     if stepper.site not in sites:
         stepper.site = sites[0]
-    task = stepper.snapshot.patch.task
+    task = stepper.snapshot.patching.task
     if pattern == "*" or empty:
         return Outcome(f"{EMPTY if empty else ''}{task} is to trace every function.")
     return Outcome(f"{task} is to trace {len(sites)} function{'s' if len(sites) > 1 else ''}, and no other.")
@@ -184,14 +184,14 @@ def untrace(stepper: Stepper, argument: str) -> Outcome:
     """Take what a pattern names out of the trace; without one turn the tracer off."""
     if not argument:
         _ask(stepper, SetTracer("nop"))
-        return Outcome(f"{stepper.snapshot.patch.task} is to turn tracing off.")
+        return Outcome(f"{stepper.snapshot.patching.task} is to turn tracing off.")
     sites, empty = matching(stepper, argument)
     if empty:
         raise LearnerError(f"{argument!r} leaves nothing out: name the functions that shall not be traced")
     _ask(stepper, SetFilter("notrace", argument, append=True))
     if stepper.site not in sites:
         stepper.site = sites[0]
-    return Outcome(f"{stepper.snapshot.patch.task} is to leave {len(sites)} out of the trace.")
+    return Outcome(f"{stepper.snapshot.patching.task} is to leave {len(sites)} out of the trace.")
 
 
 def second_ops(stepper: Stepper, argument: str) -> Outcome:

@@ -17,7 +17,7 @@ A_SLICE = 20_000  # instructions of a run between two looks whether one wants it
 def _idle(stepper: Stepper) -> None:
     """LearnerError where no phase can come: there is nothing to wait for."""
     if stepper.simulation.patching.idle and not stepper.simulation.halt_reason:
-        raise LearnerError(f"{stepper.snapshot.patch.task} has nothing to do; ask it to trace functions: t")
+        raise LearnerError(f"{stepper.snapshot.patching.task} has nothing to do; ask it to trace functions: t")
 
 
 def _nothing_more(stepper: Stepper) -> Outcome:

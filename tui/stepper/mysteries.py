@@ -24,7 +24,7 @@ from simkernel.sim.calls import Calls
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import SiteMap
-from simkernel.sim.snapshot.patch import Patch, patch_of
+from simkernel.sim.snapshot.patching import PatchingSnapshot, patching_snapshot
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
 from tui.stepper.booting import Booting
 
@@ -244,11 +244,11 @@ class Mysteries:
         if self._changed:
             what = "traced" if self.number == 4 else "as before"
             return (f"Every function is {what}. For {COUNTED:,} instructions the calls are counted.",)
-        patch = patch_of(self.simulation)
+        patch = patching_snapshot(self.simulation)
         changed = self._map is not None and self._map.count(CALL if self.number == 5 else NOP) < self.places
         return (f"{ON_THE_WAY[self.number]}, while the CPUs run.", *self._marked(patch), who_does_what(patch, changed))
 
-    def _marked(self, patch: Patch) -> tuple[str, ...]:
+    def _marked(self, patch: PatchingSnapshot) -> tuple[str, ...]:
         """What the marks of the map mean that are on it for this moment only."""
         if self._map is None:
             return ()
@@ -353,7 +353,7 @@ def _seventh(m: Mysteries) -> Said:
 TEXTS = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth, 7: _seventh}
 
 
-def who_does_what(patch: Patch, changed: bool) -> str:
+def who_does_what(patch: PatchingSnapshot, changed: bool) -> str:
     """Who makes the change, and what it is at: a round of writes, or the wait after it; `changed`: places are."""
     who = f"{patch.task}, the task that makes the change,"
     kind = Write if patch.phase is not None and isinstance(patch.phase.action, Write) else SyncCores

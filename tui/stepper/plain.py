@@ -148,7 +148,7 @@ class Plain(Player):
             "place": list(snapshot.point),
             "clock": snapshot.clock,
             "phase": story.why.phase,
-            "waits_for": list(snapshot.patch.waits_for),
+            "waits_for": list(snapshot.patching.waits_for),
             "holds": story.why.holds,
             "verdict": story.why.verdict,
             "outcome": snapshot.halt_reason,

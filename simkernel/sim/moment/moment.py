@@ -34,7 +34,7 @@ STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one b
 LOOK = 0x7F  # entries between two looks at the progress, less one
 
 Progress = Callable[[int, int], bool | None]
-"""Told (instructions run, instructions in all) on the way to a moment, again and again; True from it ends the way."""
+"""Called with (instructions run, instructions in all) on the way to a moment; return True to cancel."""
 
 
 @dataclass(frozen=True, slots=True)

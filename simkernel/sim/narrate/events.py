@@ -276,7 +276,7 @@ def _switched(e: events.Switched, w: Words) -> Sentence:
     if e.previous == e.next == 0:
         return say("{} begins with its idle task.", cpu(e.cpu))
     before, after = ("its idle task" if pid == 0 else f"task {pid}" for pid in (e.previous, e.next))
-    return say("{} goes over from {} to {}.", cpu(e.cpu), before, after)
+    return say("{} switches from {} to {}.", cpu(e.cpu), before, after)
 
 
 def _trace_written(e: events.TraceWritten, w: Words) -> Sentence:

@@ -5,7 +5,7 @@ simulation: it stays as it is when that goes on.
 
     cpus       a CPU: task, place, next instruction, registers, stack, disassembly
     site       the bytes of a site: in memory, for each CPU; the map of all sites
-    patch      the patching task: plan, phases, whom it waits for
+    patching   the patching task: plan, phases, the CPUs that it waits for
     trace      the tail of the trace
     changes    what is not as it was
     plain      the whole as dictionaries and lists, for JSON
@@ -25,9 +25,9 @@ from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.changes import Change, changes_of
 from simkernel.sim.snapshot.cpus import CodeLine, CpuSnapshot, Register, StackWord, cpu_snapshot
-from simkernel.sim.snapshot.patch import DONE, NOW, TO_COME, Patch, PhaseRow, patch_of
+from simkernel.sim.snapshot.patching import DONE, NOW, TO_COME, PatchingSnapshot, PhaseRow, patching_snapshot
 from simkernel.sim.snapshot.plain import plain
-from simkernel.sim.snapshot.site import MayRun, SiteBytes, SiteMap, SiteView, site_map, site_view
+from simkernel.sim.snapshot.site import MayRun, SiteBytes, SiteMap, SiteSnapshot, site_map, site_snapshot
 from simkernel.sim.snapshot.trace import TraceRecord, trace_tail
 from simkernel.sim.validate import verdicts
 from simkernel.verdict import Verdict
@@ -42,12 +42,12 @@ __all__ = [
     "CpuSnapshot",
     "MayRun",
     "Move",
-    "Patch",
+    "PatchingSnapshot",
     "PhaseRow",
     "Register",
     "SiteBytes",
     "SiteMap",
-    "SiteView",
+    "SiteSnapshot",
     "Snapshot",
     "StackWord",
     "TraceRecord",
@@ -90,7 +90,7 @@ class Snapshot:
         point: where in history, to the instruction.
         length: entries that history knows.
         clock: instructions.
-        patch, site, map, cpus, trace, events, moves, verdicts: see the modules of this package.
+        patching, site, map, cpus, trace, events, moves, verdicts: see the modules of this package.
         halt_reason: why nothing moves any more, "" while it does.
         oops: where the kernel has died.
         changes: since the snapshot before; empty for a first one.
@@ -100,8 +100,8 @@ class Snapshot:
     point: Point
     length: int
     clock: int
-    patch: Patch
-    site: SiteView | None
+    patching: PatchingSnapshot
+    site: SiteSnapshot | None
     map: SiteMap
     cpus: tuple[CpuSnapshot, ...]
     trace: tuple[TraceRecord, ...]
@@ -133,8 +133,8 @@ class Snapshot:
             point=simulation.point,
             length=len(simulation.entries),
             clock=simulation.clock,
-            patch=patch_of(simulation),
-            site=None if shown is None else site_view(simulation, shown),
+            patching=patching_snapshot(simulation),
+            site=None if shown is None else site_snapshot(simulation, shown),
             map=site_map(simulation),
             cpus=tuple(
                 cpu_snapshot(simulation, cpu, cpus_before[cpu] if cpu < len(cpus_before) else None)
@@ -161,7 +161,7 @@ def _site_shown(simulation: Simulation, previous: Snapshot | None, site: int | N
     sites = simulation.patching.sites
     if previous is not None and previous.site is not None:
         kept = previous.site.address
-        if not sites or kept in previous.patch.sites or kept in sites:
+        if not sites or kept in previous.patching.sites or kept in sites:
             return kept
     return sites[0] if sites else None
 

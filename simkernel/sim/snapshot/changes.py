@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import say
 from simkernel.sim.snapshot.cpus import CpuSnapshot
-from simkernel.sim.snapshot.patch import NOW, Patch
-from simkernel.sim.snapshot.site import SiteMap, SiteView
+from simkernel.sim.snapshot.patching import NOW, PatchingSnapshot
+from simkernel.sim.snapshot.site import SiteMap, SiteSnapshot
 from simkernel.sim.snapshot.trace import TraceRecord
 from simkernel.verdict import Verdict
 
@@ -32,12 +32,12 @@ class Picture(Protocol):
     """What is compared of two snapshots."""
 
     @property
-    def patch(self) -> Patch:
+    def patching(self) -> PatchingSnapshot:
         """The patching task."""
         ...
 
     @property
-    def site(self) -> SiteView | None:
+    def site(self) -> SiteSnapshot | None:
         """The site that is looked at."""
         ...
 
@@ -125,8 +125,9 @@ def changes_of(before: Picture, after: Picture) -> tuple[Change, ...]:
 
 def _changes(before: Picture, after: Picture) -> Iterator[Change]:
     yield from _different(Thing(Part.PHASE), _phase(before), _phase(after))
+    task, task_now = before.patching, after.patching
     for name in ("title", "step", "batch", "done", "written", "waits_for", "holdouts", "queued"):
-        yield from _different(Thing(Part.PATCH, name=name), getattr(before.patch, name), getattr(after.patch, name))
+        yield from _different(Thing(Part.PATCH, name=name), getattr(task, name), getattr(task_now, name))
     if before.site is not None and after.site is not None and before.site.address == after.site.address:
         yield from _site(before.site, after.site)
     elif before.site != after.site:
@@ -148,10 +149,10 @@ def _different(what: Thing, before: Any, after: Any) -> Iterator[Change]:
 
 
 def _phase(snapshot: Picture) -> str:
-    return next((row.name for row in snapshot.patch.phases if row.state == NOW), "")
+    return next((row.name for row in snapshot.patching.phases if row.state == NOW), "")
 
 
-def _site(before: SiteView, after: SiteView) -> Iterator[Change]:
+def _site(before: SiteSnapshot, after: SiteSnapshot) -> Iterator[Change]:
     """Of the bytes that both show: how many a site has is known only while it changes, where nobody owns it."""
     for at, (byte, now_byte) in enumerate(zip(before.memory.data, after.memory.data, strict=False)):
         yield from _different(Thing(Part.MEMORY, at=at), byte, now_byte)

@@ -67,7 +67,7 @@ class MayRun:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteView:
+class SiteSnapshot:
     """One site.
 
     Attributes:
@@ -120,14 +120,14 @@ def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
     return SiteBytes(data, first.text)
 
 
-def site_view(simulation: Simulation, address: int) -> SiteView:
+def site_snapshot(simulation: Simulation, address: int) -> SiteSnapshot:
     """The site at an address."""
     core, site = simulation.subsystem(FtraceCore), simulation.site(address)
     index = core.records.index(address) if core.booted else None
     change = site.change
     line = -address % CACHE_LINE
     flags = 0 if index is None else int(core.records.flags[index])
-    return SiteView(
+    return SiteSnapshot(
         address=address,
         name=simulation.image.code_name(address),
         index=-1 if index is None else index,

@@ -51,11 +51,11 @@ async def moves_and_the_ways_back(hand: Hand) -> None:
         assert stepper.simulation.point != before
         await hand.press(back)
         assert stepper.simulation.point == before
-    phase = stepper.snapshot.patch.phase
+    phase = stepper.snapshot.patching.phase
     await hand.press("enter")
-    assert stepper.snapshot.patch.phase != phase
+    assert stepper.snapshot.patching.phase != phase
     await hand.press("backspace")
-    assert stepper.snapshot.patch.phase != phase or stepper.simulation.position
+    assert stepper.snapshot.patching.phase != phase or stepper.simulation.position
 
 
 @check("run", "run-back", "start", "end", "goto", "place")
@@ -84,7 +84,7 @@ async def breakpoints(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.do("break-phase", "sync 2")
     await hand.press("r")
-    assert stepper.snapshot.patch.phase is not None and stepper.snapshot.patch.phase.name == "sync 2"
+    assert stepper.snapshot.patching.phase is not None and stepper.snapshot.patching.phase.name == "sync 2"
     await hand.press("K")
     await hand.press("home")
     await hand.do("break-event", "SyncEnded")
@@ -188,7 +188,7 @@ async def asking_ftrace(hand: Hand) -> None:
     await hand.do("second-ops", "vfs_open")
     await hand.do("second-ops-off")
     await hand.do("untrace", "")
-    assert stepper.snapshot.patch.queued + bool(stepper.snapshot.patch.title)
+    assert stepper.snapshot.patching.queued + bool(stepper.snapshot.patching.title)
     assert "no_such" in await hand.do("trace", "no_such*")
 
 

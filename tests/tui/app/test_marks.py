@@ -54,7 +54,7 @@ def test_every_change_is_marked_and_nothing_else(marks: Marks, seed: int) -> Non
             for label, expected in marks_expected(before, after).items():
                 row = next(line for line in text.splitlines() if line[1:].startswith(label))
                 assert cells_marked(row, marks) == expected, (label, row)
-            phase = [next((row.name for row in one.patch.phases if row.state == NOW), "") for one in (before, after)]
+            phase = [next((row.name for row in one.patching.phases if row.state == NOW), "") for one in (before, after)]
             marked = any(marks.changed[0] + name.upper() in text for name in phase if name)
             assert marked == (phase[0] != phase[1] and bool(phase[1]))
 
@@ -93,10 +93,10 @@ def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.Mon
             text = await hand.press("right")
             story, snapshot = hand.app.picture.story if hand.app.picture else None, hand.app.stepper.snapshot
             assert text.isascii() and story is not None and snapshot.site is not None
-            for row in snapshot.patch.phases:  # the phases and their states
+            for row in snapshot.patching.phases:  # the phases and their states
                 glyph = {"done": ASCII.done, "now": ASCII.now}.get(row.state, ASCII.todo)
                 name = row.name.upper() if row.state == NOW else row.name
-                assert snapshot.patch.phase is None or re.search(rf"{re.escape(glyph)}[ \[]{name}", text)
+                assert snapshot.patching.phase is None or re.search(rf"{re.escape(glyph)}[ \[]{name}", text)
             flat = " ".join(text.split())
             assert ASCII.plain(story.patcher) in flat  # whom the patching task waits for
             for cpu, said in zip(snapshot.cpus, story.cpus, strict=True):

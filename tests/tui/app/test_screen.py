@@ -25,7 +25,7 @@ def bytes_shown(text: str, label: str) -> list[str]:
 
 def assert_shows(text: str, snapshot: Snapshot) -> None:
     """The phase under way in capitals, memory's bytes, those each CPU may run, who is on each CPU."""
-    phase = next((row.name for row in snapshot.patch.phases if row.state == NOW), None)
+    phase = next((row.name for row in snapshot.patching.phases if row.state == NOW), None)
     assert phase is None or phase.upper() in text
     assert snapshot.site is not None
     assert bytes_shown(text, "in memory") == [f"{byte:02X}" for byte in snapshot.site.memory.data]

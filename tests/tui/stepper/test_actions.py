@@ -43,7 +43,7 @@ def on(outcome: Outcome) -> Stepper:
 
 
 def phase(stepper: Stepper) -> str:
-    now = stepper.snapshot.patch.phase
+    now = stepper.snapshot.patching.phase
     return "" if now is None else now.name
 
 
@@ -222,7 +222,7 @@ def test_another_machine(stepper: Stepper) -> None:
     assert (options.model, options.policy, options.seed) == (FetchModel.BYTE, Policy.LATE, 4)
     assert options.schedule == "round-robin" and options.cpus == 3
     stepper = on(do(stepper, "protocol", "int3 without sync 2"))
-    assert [row.name for row in stepper.snapshot.patch.phases].count("sync 2") == 0
+    assert [row.name for row in stepper.snapshot.patching.phases].count("sync 2") == 0
     stepper = on(do(stepper, "scenario", "naive"))
     assert stepper.protocol.name == "naive" and len(stepper.snapshot.cpus) == 2
 

@@ -8,7 +8,7 @@ import pytest
 
 from lessons.scenarios import SCENARIOS
 from simkernel.insn import INT3
-from simkernel.sim.snapshot import SiteView
+from simkernel.sim.snapshot import SiteSnapshot
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
 from tui.stepper.story import Story, story_of
@@ -17,17 +17,17 @@ ASKED = (("trace", "schedule"), ("trace", ""), ("untrace", ""), ("second-ops", "
 MOST = 80  # steps of a scenario
 
 
-def _new(site: SiteView) -> bytes:
+def _new(site: SiteSnapshot) -> bytes:
     assert site.new is not None
     return site.new.data
 
 
-def _every_cpu(site: SiteView, data: bytes) -> bool:
+def _every_cpu(site: SiteSnapshot, data: bytes) -> bool:
     """Whether each CPU can fetch these bytes only, from the site's first on."""
     return all(options == (byte,) for cpu in site.cpus for options, byte in zip(cpu.options, data, strict=False))
 
 
-INT3_PHASES: dict[str, Callable[[SiteView], bool]] = {  # of the bytes, once the phase has ended
+INT3_PHASES: dict[str, Callable[[SiteSnapshot], bool]] = {  # of the bytes, once the phase has ended
     "write int3": lambda site: site.memory.data[0] == INT3,
     "sync 1": lambda site: site.memory.data[0] == INT3 and _every_cpu(site, bytes((INT3,))),
     "write tail": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
@@ -43,7 +43,7 @@ INT3_PHASES: dict[str, Callable[[SiteView], bool]] = {  # of the bytes, once the
 def is_so(story: Story) -> bool:
     """Whether what is said to hold is so; of a phase that the table above lacks, only that it is of this site."""
     snapshot, said = story.snapshot, story.why.true_now
-    site, patch = snapshot.site, snapshot.patch
+    site, patch = snapshot.site, snapshot.patching
     if site is None or not story.why.holds:
         return True
     changes = site.address in patch.sites

@@ -185,7 +185,7 @@ def test_a_late_settling_cpu_is_uncertain_until_it_answers() -> None:
         apply(stepper, "next")
     table = story_of(stepper).table
     assert table is not None
-    waiting = stepper.snapshot.patch.waits_for
+    waiting = stepper.snapshot.patching.waits_for
     assert waiting
     for row in table.cpus:
         assert row.cells[0].has(Mark.UNCERTAIN) == (row.cpu in waiting)
@@ -321,7 +321,7 @@ def test_where_cpus_are_asked_to_park_none_is_said_to_answer_a_sync_or_to_wait_a
     seen = 0
     while not apply(stepper, "next").error and not stepper.finished:
         story = story_of(stepper)
-        patch = story.snapshot.patch
+        patch = story.snapshot.patching
         if patch.phase is None or patch.phase.name != "park" or not patch.waits_for:
             continue
         assert story.patcher.endswith("A CPU that is not parked yet does not wait.")

@@ -17,7 +17,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     every = list(zip(picture.snapshot.cpus, picture.story.cpus, strict=True))
     shown = every
     if len(every) > height - 1:  # those that are waited for, and those where something happened, come first
-        waits = picture.snapshot.patch.waits_for
+        waits = picture.snapshot.patching.waits_for
         shown = sorted(every, key=lambda one: (one[0].number not in waits, not one[1].has(Mark.CHANGED)))[: height - 1]
     title = "CPUs" if len(shown) == len(every) else f"{len(shown)} of {len(every)} CPUs"
     out = [heading(title, width, picture.marks.rule)]

@@ -58,7 +58,7 @@ def unfit_for(picture: Picture) -> tuple[str, ...]:
     if picture.snapshot.halt_reason or picture.story.ending:
         return AHEAD
     failing = picture.story.missing is not None and picture.dies
-    phase = picture.snapshot.patch.phase is not None and not picture.from_lab and not failing
+    phase = picture.snapshot.patching.phase is not None and not picture.from_lab and not failing
     return (*(() if phase else ("without",)), *(() if failing else ("run",)))
 
 

@@ -16,7 +16,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     lines: list[Line] = []
     row: list[Piece] = []
     looks = {DONE: (marks.done, "good"), NOW: (marks.now, "here"), LEFT_OUT: (marks.broken, "bad")}
-    over = picture.snapshot.patch.phase is None and picture.stops.phases > 0
+    over = picture.snapshot.patching.phase is None and picture.stops.phases > 0
     for phase in picture.story.phases:
         state = DONE if over and phase.state != LEFT_OUT else phase.state
         glyph, look = looks.get(state, (marks.todo, "dim"))

@@ -11,7 +11,7 @@ PATCHING_TASK = -1  # as `Move.cpu` has it
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
-    task = picture.snapshot.patch.task
+    task = picture.snapshot.patching.task
     lanes = [(f"CPU{cpu.number}", cpu.number) for cpu in picture.snapshot.cpus] + [(task, PATCHING_TASK)]
     label = max(len(name) for name, _ in lanes) + 1
     moves = picture.snapshot.moves[-max(1, width - label) :]

@@ -18,7 +18,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     story = picture.story
     name, colon, change = story.heading.partition(":")
     left = line((name, "title"), picture.marks.plain(colon + change.replace("->", picture.marks.arrow)))
-    sites = len(picture.snapshot.patch.sites)
+    sites = len(picture.snapshot.patching.sites)
     if sites > 1:
         left = line(*left, (f"  and {sites - 1} more at once", "dim"))
     if picture.look.depth != "story":

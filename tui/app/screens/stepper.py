@@ -54,7 +54,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
         "trace": Need(1, 1, 1 if depth == "story" else min(8, len(snapshot.trace))),
         "keys": Need(1),
     }
-    if len(snapshot.patch.sites) > 1 or snapshot.map.count(CALL) > 1:  # the map is the picture of many at once
+    if len(snapshot.patching.sites) > 1 or snapshot.map.count(CALL) > 1:  # the map is the picture of many at once
         out["map"], out["why"] = Need(rows_of_map), Need(3, 2, 9)
     if snapshot.oops is not None:
         out["oops"] = Need(8, 4, 30)
@@ -66,7 +66,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
     if deep:
         out["why"] = Need(4, 4)
         out["now"] = Need(2, 1)
-        if len(snapshot.patch.sites) <= 1:  # the story's own lines come first
+        if len(snapshot.patching.sites) <= 1:  # the story's own lines come first
             out.pop("map", None), out.pop("trace", None)
     gone = picture.story.missing
     if gone is not None and gone.position == snapshot.position:  # what would have come here, and who is not waited for

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from lessons.left_out import is_known, known, sentences
 from lessons.stops import Stops
 from simkernel.sentence import spans_of, without_addresses
-from simkernel.sim.snapshot import Patch, Snapshot
+from simkernel.sim.snapshot import PatchingSnapshot, Snapshot
 from tui.stepper.missing import Missing, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
@@ -74,7 +74,7 @@ class Story:
 def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
     """The story where a stepper stands. `stops` where they are known already."""
     snapshot = stepper.snapshot
-    patch = snapshot.patch
+    patch = snapshot.patching
     stops = stepper.stops() if stops is None else stops
     gone = missing(stepper, stops)
     return Story(
@@ -97,7 +97,7 @@ def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
     )
 
 
-def _phases(patch: Patch) -> tuple[PhaseMark, ...]:
+def _phases(patch: PatchingSnapshot) -> tuple[PhaseMark, ...]:
     """The bar: the protocol's phases, and those that it is without at their place."""
     marks = [PhaseMark(row.name, row.state) for row in patch.phases]
     names = [phase.name for phase in patch.variant.base.phases]
@@ -134,7 +134,7 @@ def _short(text: str) -> str:
     return "NOP" if text == "nop" else text.split(" ")[0] if text else "no instruction"
 
 
-def _batch(patch: Patch) -> str:
+def _batch(patch: PatchingSnapshot) -> str:
     if not patch.batch:
         return ""
     sites = len(patch.sites)

@@ -7,7 +7,7 @@ from simkernel.protocol import Park, SyncCores, Unpark
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sentence import say, without_addresses
-from simkernel.sim.snapshot import NOW, CpuSnapshot, Patch, Snapshot, TraceRecord
+from simkernel.sim.snapshot import NOW, CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
 from simkernel.sim.snapshot.changes import Part
 from tui.stepper.story.marks import Mark, Marked, marked
 
@@ -17,7 +17,7 @@ USER = ("user", "libc")
 
 def patcher_line(snapshot: Snapshot) -> str:
     """What the patching task does or waits for, in one or two sentences."""
-    patch = snapshot.patch
+    patch = snapshot.patching
     if snapshot.halt_reason:
         return f"{patch.task} ends here with everything else: {snapshot.halt_reason}."
     if patch.waits_for:
@@ -33,7 +33,7 @@ def patcher_line(snapshot: Snapshot) -> str:
     return f"{patch.task} has nothing to do."
 
 
-def _meanwhile(patch: Patch) -> str:
+def _meanwhile(patch: PatchingSnapshot) -> str:
     """What the CPUs do meanwhile."""
     match None if patch.phase is None else patch.phase.action:
         case Park():
@@ -61,7 +61,7 @@ def who_does_what(snapshot: Snapshot, cpu: CpuSnapshot) -> str:
 
 def what_it_does(snapshot: Snapshot, cpu: CpuSnapshot) -> str:
     """ "runs ksys_read", "cannot answer sync 1 yet: interrupts are off in _raw_spin_lock"."""
-    patch, function = snapshot.patch, cpu.function or "unknown code"
+    patch, function = snapshot.patching, cpu.function or "unknown code"
     if snapshot.oops is not None and snapshot.oops.cpu == cpu.number:
         return "cannot go on: the kernel died here"
     if cpu.nmi:
@@ -94,7 +94,7 @@ def _still_asked(cpu: CpuSnapshot, sync: str) -> str:
 
 def answered(snapshot: Snapshot, number: int) -> bool:
     """True while the patching task waits for answers and this CPU has given its."""
-    phase, waits = snapshot.patch.phase, snapshot.patch.waits_for
+    phase, waits = snapshot.patching.phase, snapshot.patching.waits_for
     return phase is not None and isinstance(phase.action, SyncCores) and bool(waits) and number not in waits
 
 
@@ -115,6 +115,6 @@ def trace_line(record: TraceRecord) -> str:
     return say("{} task {}{}: {}", cpu_name(record.cpu), record.pid, irqs, without_addresses(record.text))
 
 
-def phase_now(patch: Patch) -> str:
+def phase_now(patch: PatchingSnapshot) -> str:
     """The name of the phase under way, "" between batches."""
     return next((row.name for row in patch.phases if row.state == NOW), "")

@@ -19,7 +19,7 @@ from simkernel.schedule import Run
 from simkernel.sentence import Role, data, listed, say, sentences, without_addresses
 from simkernel.sim.callbacks import traces_itself, unreturned
 from simkernel.sim.narrate import PATCHING_TASK, sentence
-from simkernel.sim.snapshot import SiteView, Snapshot
+from simkernel.sim.snapshot import SiteSnapshot, Snapshot
 from tui.stepper.missing import here_it_would, missing
 from tui.stepper.stepper import Stepper
 from tui.stepper.story.why import stand_in, why_of
@@ -128,7 +128,7 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
         out.append(f"The interrupt had to wait {waited} instructions, until CPU{event.cpu} had its interrupts on.")
     if not out and event.waiting_for:
         others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
-        out = [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patch.task} does."]
+        out = [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patching.task} does."]
     return out
 
 
@@ -256,7 +256,7 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
 # --- bytes and the rest of the machine --------------------------------------------------------------------------------
 
 
-def bytes_sentence(site: SiteView) -> str:
+def bytes_sentence(site: SiteSnapshot) -> str:
     """ "Byte 0 is CC, int3; bytes 1 to 4 are old." """
     if site.old is None or site.new is None:
         held, text = data(site.memory.data), without_addresses(site.memory.text)
@@ -269,7 +269,7 @@ def bytes_sentence(site: SiteView) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _kind(site: SiteView, at: int) -> str:
+def _kind(site: SiteSnapshot, at: int) -> str:
     assert site.old is not None and site.new is not None
     byte, old, new = site.memory.data[at], site.old.data[at], site.new.data[at]
     if byte == INT3 and byte not in (old, new):
@@ -281,7 +281,7 @@ def _kind(site: SiteView, at: int) -> str:
     return "new" if byte == new != old else "old" if byte == old != new else _neighbour(site, at)
 
 
-def _neighbour(site: SiteView, at: int) -> str:
+def _neighbour(site: SiteSnapshot, at: int) -> str:
     """A byte that is the same in both instructions counts as what the bytes beside it are."""
     assert site.old is not None and site.new is not None
     for near in (*range(at - 1, -1, -1), *range(at + 1, site.size)):
@@ -290,7 +290,7 @@ def _neighbour(site: SiteView, at: int) -> str:
     return "old"
 
 
-def _part(site: SiteView, kind: str, at: list[int]) -> str:
+def _part(site: SiteSnapshot, kind: str, at: list[int]) -> str:
     if len(at) == 1:
         byte = f"byte {at[0]} is {site.memory.data[at[0]]:02X}"
         return f"{byte}, {kind}"

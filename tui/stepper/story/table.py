@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
-from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteView, Snapshot
+from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteSnapshot, Snapshot
 from simkernel.sim.snapshot.changes import Change, Part, Thing
 from tui.stepper.story.marks import Mark, Marked, marked
 
@@ -79,7 +79,7 @@ def _if(condition: bool, mark: Mark) -> Mark | None:
     return mark if condition else None
 
 
-def _kind(site: SiteView, at: int, byte: int) -> Mark | None:
+def _kind(site: SiteSnapshot, at: int, byte: int) -> Mark | None:
     """Whether a byte is the old one, the new one or an int3; None where old and new are the same, or none is known."""
     if site.old is None or site.new is None:
         return None
@@ -91,12 +91,12 @@ def _kind(site: SiteView, at: int, byte: int) -> Mark | None:
     return Mark.OLD if byte == old else Mark.NEW if byte == new else None
 
 
-def _plain_row(label: str, site: SiteView, data: SiteBytes) -> Row:
+def _plain_row(label: str, site: SiteSnapshot, data: SiteBytes) -> Row:
     cells = tuple(marked(f"{byte:02X}", _kind(site, at, byte)) for at, byte in enumerate(data.data))
     return Row(label, cells, instruction(data))
 
 
-def _cpu_row(snapshot: Snapshot, site: SiteView, one: MayRun) -> Row:
+def _cpu_row(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> Row:
     cpu = snapshot.cpus[one.cpu]
     return Row(
         f"CPU{one.cpu} may run",
@@ -121,7 +121,7 @@ def _shown(read: int, at: int) -> bool:
     return not read or at < read
 
 
-def _cpu_cell(site: SiteView, one: MayRun, at: int, changed: bool) -> Marked:
+def _cpu_cell(site: SiteSnapshot, one: MayRun, at: int, changed: bool) -> Marked:
     values = sorted(set(one.options[at]))
     extra = _if(changed, Mark.CHANGED)
     executing = _if(one.here and at == 0, Mark.EXECUTING)
@@ -133,7 +133,7 @@ def _cpu_cell(site: SiteView, one: MayRun, at: int, changed: bool) -> Marked:
     return marked(text, _kind(site, at, values[0]), extra, executing)
 
 
-def _next_time(snapshot: Snapshot, site: SiteView, one: MayRun) -> str:
+def _next_time(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> str:
     """A remark where a CPU has just run something else here than what its row says."""
     bytes_now = bytes(values[0] for values in one.options)
     ran = any(

@@ -10,7 +10,7 @@ from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.kernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
 from simkernel.sentence import Role, cpu, data, say, without_addresses
-from simkernel.sim.snapshot import SiteView, Snapshot
+from simkernel.sim.snapshot import SiteSnapshot, Snapshot
 from simkernel.verdict import Verdict
 
 
@@ -45,7 +45,7 @@ class Why:
 
 def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) -> Why:
     """The why of a snapshot; `without` is what a run without the phase came to; `missing`: one that is left out."""
-    phase = missing or snapshot.patch.phase
+    phase = missing or snapshot.patching.phase
     verdicts = (*_just_ran(snapshot), *(snapshot.verdicts if snapshot.oops is None else ()))
     event = "" if missing is not None else event_of(snapshot)
     broken = next((verdict for verdict in verdicts if not verdict.holds), None) or _what_killed(snapshot)
@@ -59,10 +59,10 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
         byte=_byte(snapshot, broken),
         phase="" if phase is None else phase.name,
         why="" if phase is None else phase.why,
-        linux=HANDLERS[snapshot.patch.protocol.handler] if event else "" if phase is None else phase.linux,
+        linux=HANDLERS[snapshot.patching.protocol.handler] if event else "" if phase is None else phase.linux,
         without=without,
         event=event,
-        begun=snapshot.patch.begun,
+        begun=snapshot.patching.begun,
         missing=missing is not None,
     )
 
@@ -95,8 +95,8 @@ def event_of(snapshot: Snapshot) -> str:
     if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or last.address != site.address:
         return ""
     return (
-        stand_in(snapshot.patch.protocol.handler, site.size)
-        if last.entry == snapshot.position - 1 and snapshot.patch.phase is not None
+        stand_in(snapshot.patching.protocol.handler, site.size)
+        if last.entry == snapshot.position - 1 and snapshot.patching.phase is not None
         else ""
     )
 
@@ -127,7 +127,7 @@ def _just_ran(snapshot: Snapshot) -> Iterator[Verdict]:
             yield found
 
 
-def _mixture(site: SiteView, event: SiteRan) -> Verdict | None:
+def _mixture(site: SiteSnapshot, event: SiteRan) -> Verdict | None:
     """A verdict where what a CPU ran is neither the old instruction nor the new one."""
     whole = _beginnings(site, len(event.data))
     if not whole or event.data in whole:
@@ -141,7 +141,7 @@ def _mixture(site: SiteView, event: SiteRan) -> Verdict | None:
     return Verdict("ran", False, what, event.cpu, event.site + byte)
 
 
-def _beginnings(site: SiteView, size: int) -> tuple[bytes, ...]:
+def _beginnings(site: SiteSnapshot, size: int) -> tuple[bytes, ...]:
     """The first bytes of the old and of the new instruction."""
     return tuple(five.data[:size] for five in (site.old, site.new) if five is not None)
 
@@ -149,7 +149,7 @@ def _beginnings(site: SiteView, size: int) -> tuple[bytes, ...]:
 def true_now(snapshot: Snapshot) -> str:
     """What may be relied on at the site that is looked at: what the phase that ended last has made true, for a site of
     the batch under way; for any other, what stands there."""
-    patch, site = snapshot.patch, snapshot.site
+    patch, site = snapshot.patching, snapshot.site
     if site is not None and patch.batch and site.address not in patch.sites:
         count = len(patch.sites)
         others = "another function" if count == 1 else f"{count} other functions"
@@ -165,13 +165,13 @@ def true_now(snapshot: Snapshot) -> str:
     )
 
 
-def _stands(site: SiteView) -> str:
+def _stands(site: SiteSnapshot) -> str:
     """The instruction with which a site begins."""
     text = without_addresses(site.memory.text)
     return say("{} begins with {}{}, {}.", site.name, "a " if text == "nop" else "", text, _for_whom(site))
 
 
-def _for_whom(site: SiteView) -> str:
+def _for_whom(site: SiteSnapshot) -> str:
     """Whether what memory holds at a site is what each CPU runs there."""
     data = tuple((byte,) for byte in site.memory.data)
     return "in memory and for every CPU" if all(one.options == data for one in site.cpus) else "in memory"

@@ -13,7 +13,7 @@ DONE, NOW, TO_COME = "done", "now", "to come"
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """A phase of the protocol's table, and where it stands in the batch under way."""
+    """A phase of the protocol's table, and whether the batch under way has passed it."""
 
     phase: Phase
     state: str  # DONE, NOW or TO_COME
@@ -25,7 +25,7 @@ class PhaseRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class PatchingSnapshot:
     """The patching task.
 
     Attributes:
@@ -76,15 +76,15 @@ class Patch:
         return next((row.phase for row in reversed(self.phases) if row.state == DONE), None)
 
 
-def patch_of(simulation: Simulation) -> Patch:
-    """The patching task as it stands."""
+def patching_snapshot(simulation: Simulation) -> PatchingSnapshot:
+    """The patching task as it is now."""
     now = simulation.patching
     at_phase = now.phase_number
     rows = tuple(
         PhaseRow(phase, TO_COME if at_phase < at else NOW if at_phase == at else DONE)
         for at, phase in enumerate(now.protocol.phases)
     )
-    return Patch(
+    return PatchingSnapshot(
         task=PATCHING_TASK,
         title=now.title,
         step=now.step,
