@@ -35,7 +35,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.protocol import NAIVE, STOP_MACHINE, Protocol, SyncCores, Variant
+from simkernel.protocol import NAIVE, STOP_MACHINE, Era, Protocol, SyncCores, Variant
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Turns
 from simkernel.sim.narrate import PATCHING_TASK
@@ -89,7 +89,7 @@ class Scenario:
         return self.options.protocol.table
 
     @property
-    def era(self) -> str:
+    def era(self) -> Era:
         return self.table.era
 
 

@@ -20,6 +20,7 @@ class Role(Enum):
     SITE = "site"  # a place in the code, by name
     ADDRESS = "address"  # the number of a place, said beside its name; with the words that lead to it
     BYTES = "bytes"
+    OFFSET = "offset"  # which byte of a site
     BATCH = "batch"
     TERM = "term"  # a phase, a protocol, a function of the kernel
 
@@ -115,6 +116,11 @@ def cpu(number: int) -> Span:
 def data(value: bytes) -> Span:
     """Bytes: `0F 1F 44`."""
     return Span(value.hex(" ").upper(), Role.BYTES, value)
+
+
+def offset(number: int) -> Span:
+    """Which byte of a site: `byte +1`."""
+    return Span(f"byte +{number}", Role.OFFSET, number)
 
 
 def term(text: str) -> Span:

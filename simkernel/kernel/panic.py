@@ -9,6 +9,8 @@ from simkernel.hw.state import OpenRun
 from simkernel.kernel import layout
 from simkernel.kernel.abi import Abi
 from simkernel.kernel.percpu import PerCpu
+from simkernel.sentence import cpu as cpu_name
+from simkernel.sentence import say
 
 
 class Panic(Observer):
@@ -31,7 +33,7 @@ class Panic(Observer):
         if not self._died[0] or self._machine.halt_reason:
             return []
         cpu = run.choice.cpu
-        self._machine.halt(f"oops on CPU{cpu}")
+        self._machine.halt(say("oops on {}", cpu_name(cpu)))
         return [self._oops(cpu)]
 
     def _oops(self, cpu: int) -> Oopsed:

@@ -18,7 +18,7 @@ from simkernel.patching.batch import Batch
 from simkernel.patching.plan import SiteBytes, Sites
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import NEW, OLD, Phase, Progress, Write
-from simkernel.sentence import Sentence, beside, say
+from simkernel.sentence import Sentence, beside, offset, say
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import data as data_of
 from simkernel.verdict import Verdict
@@ -88,7 +88,9 @@ class _Look:
         row, column = (int(value) for value in wrong[0])
         site = int(self.batch.sites[row])
         found, should = int(now[row, column]), int(expected[row, column])
-        text = say("byte +{} of {} is {} in memory, not {}", column, self._place(site), f"{found:02X}", f"{should:02X}")
+        text = say(
+            "{} of {} is {} in memory, not {}", offset(column), self._place(site), f"{found:02X}", f"{should:02X}"
+        )
         return Verdict(self.name, False, text, address=site + column)
 
     def _of_sites(self, rows: SiteBytes) -> SiteBytes:
@@ -139,14 +141,14 @@ class _Look:
     def _torn(self, cpu: int, site: int, one: bytes, old: bytes, new: bytes) -> Verdict:
         byte = next((at for at in range(1, len(old)) if one[: at + 1] not in (old[: at + 1], new[: at + 1])), 0)
         what = say("may run {} at {}", data_of(one), self._place(site))
-        text = say("{} {}, half old and half new at byte +{}", cpu_name(cpu), what, byte)
+        text = say("{} {}, half old and half new at {}", cpu_name(cpu), what, offset(byte))
         return Verdict(self.name, False, text, cpu, site + byte)
 
     def _pending(self, cpu: int, site: int, options: set[bytes]) -> Verdict:
         memory = self.machine.code.read(site, len(next(iter(options))))
         other = min(option for option in options if option != memory)
         byte = next(at for at in range(len(memory)) if other[at] != memory[at])
-        where = say("at byte +{} of {}", byte, self._place(site))
+        where = say("at {} of {}", offset(byte), self._place(site))
         held, might = data_of(memory[byte : byte + 1]), data_of(other[byte : byte + 1])
         text = say("{} may still run {} {}; memory holds {}", cpu_name(cpu), might, where, held)
         return Verdict(self.name, False, text, cpu, site + byte)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from simkernel.protocol.table import ALL_NEW, INT3, NEW, OLD, Phase, Protocol, Release, SyncCores, When, Which, Write
+from simkernel.protocol.table import (
+    ALL_NEW,
+    INT3,
+    NEW,
+    OLD,
+    Era,
+    Phase,
+    Protocol,
+    Release,
+    SyncCores,
+    When,
+    Which,
+    Write,
+)
 
 ALTERNATIVE_C = "arch/x86/kernel/alternative.c (6.12)"
 
 INT3_PROTOCOL = Protocol(
     name="int3",
-    era="x86 Linux today (ftrace since 5.6)",
+    era=Era("x86 Linux today", "ftrace since 5.6"),
     source=f"text_poke_bp_batch() in {ALTERNATIVE_C}; ftrace uses it since commit 768ae4406a5c (Nov 2019, in 5.6)",
     prose="A breakpoint stands in for the site while its other bytes change; its handler does the new instruction.",
     phases=(
@@ -89,7 +102,7 @@ FTRACE_C = "arch/x86/kernel/ftrace.c (3.5 to 5.5)"
 
 INT3_2012 = Protocol(
     name="int3-2012",
-    era="x86 Linux from 2012 to 2019 (ftrace 3.5 to 5.1)",
+    era=Era("x86 Linux from 2012 to 2019", "ftrace 3.5 to 5.1"),
     source=f"ftrace_replace_code() in {FTRACE_C}; commit 08d636b6d4fb; the bug: N. Stange's report, mended in May 2019",
     prose="The same writes and syncs, but the handler skips the site: it does neither the old nor the new.",
     handler="skip",

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simkernel.protocol.table import ALL_NEW, ALL_OLD, Park, Phase, Protocol, Unpark, Write
+from simkernel.protocol.table import ALL_NEW, ALL_OLD, Era, Park, Phase, Protocol, Unpark, Write
 
 STOP_MACHINE = Protocol(
     name="stop_machine",
-    era="x86 jump labels from 2011 to 2013 (text_poke_smp())",
+    era=Era("x86 jump labels from 2011 to 2013", "text_poke_smp()"),
     source="stop_machine_text_poke() in arch/x86/kernel/alternative.c, with sync_core() since commit 0e00f7aed6af",
     prose="Every CPU waits in a loop with interrupts off while the bytes change.",
     claims=False,
@@ -62,7 +62,7 @@ STOP_MACHINE = Protocol(
 )
 
 
-def _variant(name: str, *, era: str, source: str, prose: str, where: str, serialize: bool) -> Protocol:
+def _variant(name: str, *, era: Era, source: str, prose: str, where: str, serialize: bool) -> Protocol:
     """stop_machine with the CPUs parked elsewhere, or let go in another way."""
     park, write, unpark = STOP_MACHINE.phases
     write = replace(write, linux="" if where == "ipi" else "ftrace_modify_code() (until 3.4)")
@@ -88,7 +88,7 @@ def _variant(name: str, *, era: str, source: str, prose: str, where: str, serial
 
 STOP_MACHINE_BARE = _variant(
     "stop_machine-bare",
-    era="x86 Linux until 2012 (ftrace 2.6.28 to 3.4, which also dealt with NMIs)",
+    era=Era("x86 Linux until 2012", "ftrace 2.6.28 to 3.4, which also dealt with NMIs"),
     source="ftrace_run_update_code() -> ftrace_modify_code(); text_poke_smp() before commit 0e00f7aed6af",
     prose="Every CPU waits with interrupts off while the bytes change, and goes on without serializing.",
     where="thread",
@@ -96,7 +96,7 @@ STOP_MACHINE_BARE = _variant(
 )
 STOP_MACHINE_IPI = _variant(
     "stop_machine-ipi",
-    era="used by nobody: on_each_cpu() could",
+    era=Era("used by nobody", end="on_each_cpu() could"),
     source="arch/x86/include/asm/sync_core.h: IRET serializes",
     prose="Every CPU waits in the interrupt that asked it to, and serializes before it goes on.",
     where="ipi",
@@ -104,7 +104,7 @@ STOP_MACHINE_IPI = _variant(
 )
 STOP_MACHINE_IPI_BARE = _variant(
     "stop_machine-ipi-bare",
-    era="used by nobody: on_each_cpu() could",
+    era=Era("used by nobody", end="on_each_cpu() could"),
     source="SDM vol. 3, Serializing Instructions: IRET is one",
     prose="Every CPU waits in the interrupt that asked it to; the IRET at its end serializes.",
     where="ipi",

@@ -11,7 +11,7 @@ afterwards which CPU still runs the old bytes: without a sync that is never over
 
 from __future__ import annotations
 
-from simkernel.protocol.table import ALL_NEW, NEW, OLD, POKE_MAX_OPCODE_SIZE, Part, Phase, Protocol, Which, Write
+from simkernel.protocol.table import ALL_NEW, NEW, OLD, POKE_MAX_OPCODE_SIZE, Era, Part, Phase, Protocol, Which, Write
 
 
 def _so_far(last: int) -> str:
@@ -33,7 +33,7 @@ NAIVE_WHY = (
 
 NAIVE = Protocol(
     name="naive",
-    era="used by nobody: it crashes",
+    era=Era("used by nobody", end="it crashes"),
     source="Intel SDM vol. 3, Handling Self- and Cross-Modifying Code; erratum W108",
     prose="A store for each byte, one after the other, and no wait.",
     claims=False,
@@ -62,7 +62,7 @@ def _store(name: str, action: Write, holds: tuple[Part, ...], true_now: str, why
 
 ONE_STORE = Protocol(
     name="one-store",
-    era="used by nobody (no manual promises that it is one event)",
+    era=Era("used by nobody", "no manual promises that it is one event"),
     source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
     prose="All bytes in one store, and no wait.",
     claims=False,
@@ -79,7 +79,7 @@ ONE_STORE = Protocol(
 
 HEAD_FIRST = Protocol(
     name="head-first",
-    era="programs that patch themselves while nobody else runs them; nobody under running CPUs",
+    era=Era("programs that patch themselves while nobody else runs them; nobody under running CPUs"),
     source=SDM,
     prose="The opcode, then the offset: in the order in which one writes an instruction down.",
     claims=False,
@@ -103,7 +103,7 @@ HEAD_FIRST = Protocol(
 
 TAIL_FIRST = Protocol(
     name="tail-first",
-    era="used by nobody (from a NOP to a call it crashes)",
+    era=Era("used by nobody", "from a NOP to a call it crashes"),
     source=SDM,
     prose="The offset, then the opcode: the call comes into being only when its target is there.",
     claims=False,
@@ -127,7 +127,7 @@ TAIL_FIRST = Protocol(
 
 ATOMIC8 = Protocol(
     name="atomic8",
-    era="Java's HotSpot until 2025 (JDK-8294947, inside one aligned word; Intel promises nothing)",
+    era=Era("Java's HotSpot until 2025", "JDK-8294947, inside one aligned word; Intel promises nothing"),
     source=f"{SDM}; Guaranteed Atomic Operations: an aligned quadword, for data; openjdk/jdk#11059, #25764",
     prose="One aligned eight-byte store where the site lies in one aligned word; else two, one for each word.",
     claims=False,

@@ -175,6 +175,36 @@ class Progress(NamedTuple):
         return self.waiting or self.entry > 0
 
 
+class Era(str):
+    """Who uses a protocol, and when, as a text: "x86 Linux today (ftrace since 5.6)".
+
+    Attributes:
+        users: who, and when.
+        remark: more about that; in brackets in the text.
+        end: what becomes of it, or could; behind a colon.
+    """
+
+    __slots__ = ("end", "remark", "users")
+    users: str
+    remark: str
+    end: str
+
+    def __new__(cls, users: str, remark: str = "", end: str = "") -> Era:
+        """An era of these parts."""
+        self = super().__new__(cls, f"{users}{f' ({remark})' if remark else ''}{f': {end}' if end else ''}")
+        self.users, self.remark, self.end = users, remark, end
+        return self
+
+    def __reduce__(self) -> tuple[type[Era], tuple[str, str, str]]:
+        """A copy is made from the parts."""
+        return Era, (self.users, self.remark, self.end)
+
+    @property
+    def short(self) -> Era:
+        """The same without the remark."""
+        return Era(self.users, end=self.end)
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A way to change instructions under running CPUs.
@@ -193,7 +223,7 @@ class Protocol:
     """
 
     name: str
-    era: str
+    era: Era
     source: str
     prose: str
     phases: tuple[Phase, ...]

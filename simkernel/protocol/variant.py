@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from simkernel.errors import LearnerError, nearest
-from simkernel.protocol.table import NOP_FORMS, Phase, Protocol
+from simkernel.protocol.table import NOP_FORMS, Era, Phase, Protocol
 
-EXPERIMENT = "used by nobody: an experiment"
+EXPERIMENT = Era("used by nobody", end="an experiment")
 """The era of a protocol with changes."""
 
 

@@ -54,7 +54,7 @@ STARTERS: tuple[tuple[dict[str, str], str], ...] = (
 
 def who(protocol: Protocol) -> str:
     """Who patches like this, without a remark on how that ends."""
-    return protocol.era.partition(" (")[0].partition(":")[0]
+    return protocol.era.users
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     steps = f" of {story.steps}" if story.steps >= story.step > 0 else ""
     state = picture.busy or f"step {story.step}{steps}"
     step = line((state, "strong"), " ")
-    full = line((state, "strong"), (f"   {story.protocol}, {era(story.era)} ", "dim"))
+    full = line((state, "strong"), (f"   {story.protocol}, {story.era.short} ", "dim"))
     return [spread(left, full if length(left) + length(full) + 2 <= width else step, width)]
-
-
-def era(text: str) -> str:
-    """Who uses a protocol, without the remark in brackets."""
-    return text.partition(" (")[0]
 
 
 class Title(Panel, can_focus=False):

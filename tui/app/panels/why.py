@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.sentence import sentences
+from simkernel.sentence import cpu, offset, sentences, spans_of
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, wrap
@@ -17,8 +17,9 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     if why.holds:
         out += wrap(marks.plain(why.true_now), width, "", f"{marks.holds} True  ", INDENT)
     else:
-        named = {f"CPU{why.cpu}": why.cpu, f"byte +{why.byte}": why.byte}
-        who = ", ".join(name for name, value in named.items() if value is not None and name not in why.broken)
+        said = {(span.role, span.value) for span in spans_of(why.broken)}
+        theirs = (cpu(why.cpu) if why.cpu is not None else None, offset(why.byte) if why.byte is not None else None)
+        who = ", ".join(span.text for span in theirs if span is not None and (span.role, span.value) not in said)
         first, *more = sentences(why.broken)
         first, end = (first, "") if not more else (first[:-1], ".")
         text = " ".join((f"{first} ({who}){end}" if who else f"{first}{end}", *more)) + "."

@@ -95,6 +95,4 @@ class Scenarios(ModalScreen[str | None]):
 def remark(one: Scenario) -> str:
     """Who patches like this, and how long it takes to watch."""
     stops = f"{one.stops} steps, " if one.stops else ""
-    era = one.era.partition(" (")[0]
-    who = f"used by {era}" if era.startswith("nobody") else era
-    return f"{stops}{one.options.protocol.name}, {who}"
+    return f"{stops}{one.options.protocol.name}, {one.era.short}"

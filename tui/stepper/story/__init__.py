@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from lessons.left_out import is_known, known, sentences
 from lessons.stops import Stops
+from simkernel.protocol import Era
 from simkernel.sentence import spans_of, without_addresses
 from simkernel.sim.snapshot import PatchingSnapshot, Snapshot
 from tui.stepper.missing import Missing, missing
@@ -57,7 +58,7 @@ class Story:
     step: int
     steps: int
     protocol: str
-    era: str
+    era: Era
     phases: tuple[PhaseMark, ...]
     batch: str
     said: tuple[str, ...]
