@@ -1,9 +1,15 @@
-"""How often each function is called, by the records that the function tracer writes; nothing of them is consumed."""
+"""How often each function is called, by the records that the function tracer writes; nothing of them is consumed.
+
+`Calls` counts them in the ring buffers, from when it is made on. `CallsSoFar` counts the events of the log, and so
+follows a simulation back, too.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 
+from simkernel.events import TraceWritten
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import function
@@ -33,3 +39,49 @@ class Calls:
             new = written[max(0, seen - ring.first) :]
             self.by_site.update(of_type(new, function.TYPE)["ip"].tolist())
             self._next[cpu] = max(seen, ring.first + len(written))
+
+
+MARKS = 64  # counts that are kept
+Mark = tuple[int, Counter[int]]  # so many events have happened, with so many calls of each site
+
+
+class CallsSoFar:
+    """Counts the calls of each function up to the place where a simulation stands.
+
+    It keeps the counts of some of the places where it was asked: from the nearest one before, the events are counted
+    that have come since, and no others.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        """Count the calls of a simulation.
+
+        Args:
+            simulation: it may go on, back, and another way.
+        """
+        self._simulation = simulation
+        self._marks: list[Mark] = [(0, Counter())]
+        self._turns = 0
+
+    def by_site(self) -> Counter[int]:
+        """The calls of each function, by its site."""
+        self._forget()
+        log, logged = self._simulation.log, self._simulation.logged
+        at = bisect_right(self._marks, logged, key=lambda mark: mark[0])
+        done, counts = self._marks[at - 1]
+        if done == logged:
+            return counts
+        counts = counts.copy()
+        for part in log.parts(done, logged):
+            counts.update(event.ip for event in part if isinstance(event, TraceWritten))
+        self._marks.insert(at, (logged, counts))
+        if len(self._marks) > MARKS:
+            del self._marks[1:-1:2]
+        return counts
+
+    def _forget(self) -> None:
+        """What was counted of events that are no more, since history took another way."""
+        turns = self._simulation.turns
+        turn = turns.since(self._turns)
+        self._turns = turns.count
+        if turn is not None:
+            del self._marks[bisect_right(self._marks, turn.events, key=lambda mark: mark[0]) :]

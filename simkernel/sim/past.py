@@ -57,7 +57,7 @@ class Past(Sequence[Item]):
             first, last, step = at.indices(self._length)
             if step < 0:
                 return [self[one] for one in range(first, last, step)]
-            return [one for part in self._parts(first, last) for one in part][::step]
+            return [one for part in self.parts(first, last) for one in part][::step]
         number = at + self._length if at < 0 else at
         if not 0 <= number < self._length:
             raise IndexError(at)
@@ -65,7 +65,7 @@ class Past(Sequence[Item]):
         return held.items[number - held.first]
 
     def __iter__(self) -> Iterator[Item]:
-        for part in self._parts(0, self._length):
+        for part in self.parts(0, self._length):
             yield from part
 
     def __reversed__(self) -> Iterator[Item]:
@@ -83,7 +83,7 @@ class Past(Sequence[Item]):
 
     __hash__ = None  # type: ignore[assignment]  # as of every list
 
-    def _parts(self, first: int, last: int) -> Iterator[list[Item]]:
+    def parts(self, first: int, last: int) -> Iterator[list[Item]]:
         """The items first to last - 1, in stretches."""
         while first < last:
             held = self._stretch(first)

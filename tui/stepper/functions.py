@@ -5,7 +5,6 @@ The calls are those that the tracer has written down up to the place where one s
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from simkernel import disasm
-from simkernel.events import TraceWritten
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FunctionNames, traced_by
@@ -54,7 +52,7 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     sites = np.asarray(image.mcount_loc, dtype=np.uint64)
     core = simulation.subsystem(FtraceCore)
     flags = core.records.flags if core.booted else np.zeros(len(sites), dtype=np.uint64)
-    calls = Counter(event.ip for event in simulation.log if isinstance(event, TraceWritten))
+    calls = stepper.calls.by_site()
     names = [symbol.name for symbol in image.functions()]
     chosen: Sequence[int] = range(len(sites))
     if pattern:

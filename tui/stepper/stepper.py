@@ -19,6 +19,7 @@ from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, Variant
 from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim import breakpoints as bp
+from simkernel.sim.calls import CallsSoFar
 from simkernel.sim.moment import Moment, Progress
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -57,6 +58,7 @@ class Stepper:
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
         stop_asked: set by a front end, from another thread, to end a move that takes long where it is.
+        calls: how often each function was called so far.
         told: hears what is under way, where that takes long; a front end's.
     """
 
@@ -81,6 +83,7 @@ class Stepper:
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(self.site_bytes())
+        self.calls = CallsSoFar(simulation)
         self._ending = None if scenario is None else Ending(scenario, self.begin)
 
     # --- how one comes by one -----------------------------------------------------------------------------------
