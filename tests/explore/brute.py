@@ -14,7 +14,7 @@ plain tuples; every CPU may do anything at any time that the machine allows:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -52,23 +52,29 @@ def bench_of(case: Case) -> Bench:
     return Bench(case)
 
 
-Indices = NDArray[np.uint32]
+States = NDArray[np.int64]
 X = TypeVar("X", bound=Hashable)
 
 
 class Numbers(Generic[X]):
-    """A number for each value, in the order in which they come."""
+    """A number for each value, in the order in which they come; `facts` has a byte of what is asked of all at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, fact: Callable[[X], int]) -> None:
         self.all: list[X] = []
         self._numbers: dict[X, int] = {}
+        self._fact, self._facts = fact, bytearray()
 
     def of(self, value: X) -> int:
         """Its number, a new one if it is new."""
         number = self._numbers.setdefault(value, len(self.all))
         if number == len(self.all):
             self.all.append(value)
+            self._facts.append(self._fact(value))
         return number
+
+    def facts(self, numbers: States) -> NDArray[np.uint8]:
+        """The byte of each of these."""
+        return np.frombuffer(self._facts, dtype=np.uint8)[numbers]
 
 
 class T(NamedTuple):
@@ -82,14 +88,52 @@ class T(NamedTuple):
     over: bool
 
 
+DEAD, LOOPS, NEW = 1, 2, 4  # facts of a C
+
+
+def _facts_of(c: C) -> int:
+    return (DEAD if c.where == "dead" else 0) | (LOOPS if "loop" in (c.where, c.under) else 0) | (NEW if c.new else 0)
+
+
+class Pairs:
+    """What is known of each pair (T, C), for many states at once: as NumPy has it, but for what each pair is worth."""
+
+    def __init__(self, moves_of: Callable[[int, int], list[tuple[int, int, int]]]) -> None:
+        self._moves_of = moves_of
+        self._rows: dict[int, tuple[int, int]] = {}  # of each pair, where its moves are, and how many
+        self._moves = array("q")  # three words each: by how much T and C change, and what is broken
+
+    def moves(self, pairs: States) -> tuple[States, States, States, States]:
+        """(which of the pairs, by how much its T changes, its C, what is broken), for each move of each pair."""
+        ones, inverse = np.unique(pairs, return_inverse=True)
+        rows = np.array([self._row(pair) for pair in ones.tolist()], dtype=np.int64).reshape(-1, 2)[inverse]
+        first, count = rows.T
+        sources = np.repeat(np.arange(len(pairs)), count)
+        within = np.arange(len(sources)) - np.repeat(np.cumsum(count) - count, count)
+        t, c, broken = np.frombuffer(self._moves, dtype=np.int64).reshape(-1, 3)[first[sources] + within].T
+        return sources, t, c, broken
+
+    def _row(self, pair: int) -> tuple[int, int]:
+        row = self._rows.get(pair)
+        if row is None:
+            moves = self._moves_of(pair >> NUMBER, pair & MASK)
+            row = self._rows[pair] = len(self._moves) // 3, len(moves)
+            for move in moves:
+                self._moves.extend(move)
+        return row
+
+
 NUMBER = 20  # bits for the number of a CPU in a state
+MASK = (1 << NUMBER) - 1
+OLD = 1  # among what is broken: the old instruction was run, which breaks something once any CPU has run the new one
 
 
 class Brute:
     """All states of a protocol at a case; `broken` has the properties that some step breaks, and how soon.
 
     A state is one integer: the number of its T, then the number of each CPU's C, in the CPUs' own order. Numbers are
-    names and merge nothing: two states are one only where every field of every CPU is the same.
+    names and merge nothing: two states are one only where every field of every CPU is the same. What a CPU or the task
+    can do is asked once for each T and C; NumPy puts that together for all states of a level.
     """
 
     def __init__(self, protocol: Protocol, case: Case, model: FetchModel, cpus: int) -> None:
@@ -101,91 +145,111 @@ class Brute:
         self.serialize = next((p.action.serialize for p in protocol.phases if isinstance(p.action, Unpark)), True)
         self._shifts = tuple(NUMBER * i for i in range(cpus))
         self._top = NUMBER * cpus
-        self._ts = Numbers[T]()
-        self._cs = Numbers[C]()
-        self._moves: dict[tuple[int, int], list[tuple[int, int, tuple[str, ...]]]] = {}
-        self._told: dict[tuple[int, int], tuple[bool, int, bool]] = {}
+        self._ts = Numbers[T](lambda t: t.over)
+        self._cs = Numbers[C](_facts_of)
+        self._names: list[str] = ["old", "not-at-once", "released"]  # a bit each
+        self._cpu_moves, self._told = Pairs(self._moves_of), Pairs(self._told_of)
         self.states = self._run()
 
     def _run(self) -> int:
-        """Breadth first; the number of states."""
+        """Breadth first, a level at a time; the number of states."""
         start = self._ts.of(T(-1, False, self.case.old, 0, False, False)) << self._top
         start += sum(self._cs.of(C(self.case.old, where=self.home)) << shift for shift in self._shifts)
-        index = {start: 0}
-        order, depths = [start], array("H", [0])
-        sources, targets = array("I"), array("I")
-        for at, state in enumerate(order):
-            depth = depths[at] + 1
-            for after, broken in self._steps(state):
-                for name in broken:
-                    self.broken.setdefault(name, depth)
-                to = index.setdefault(after, len(order))
-                if to == len(order):
-                    order.append(after)
-                    depths.append(depth)
-                sources.append(at)
-                targets.append(to)
-        self._look_for_stuck(order, depths, np.asarray(sources), np.asarray(targets))
-        return len(order)
+        seen = level = np.array([start], dtype=np.int64)
+        levels, steps = [level], []
+        while len(level):
+            sources, targets, broken = self._steps(level)
+            for bit, name in enumerate(self._names):
+                if broken >> bit & 1 and name != "old":
+                    self.broken.setdefault(name, len(levels))
+            steps.append((sources, targets))
+            after = np.unique(targets)
+            at = np.searchsorted(seen, after)
+            new = seen[np.minimum(at, len(seen) - 1)] != after
+            level = after[new]
+            seen = np.insert(seen, at[new], level)
+            levels.append(level)
+        self._look_for_stuck(seen, levels, steps)
+        return len(seen)
 
-    def _look_for_stuck(self, order: list[int], depths: array[int], sources: Indices, targets: Indices) -> None:
+    def _look_for_stuck(self, states: States, levels: list[States], steps: list[tuple[States, States]]) -> None:
         """Backwards from the end, and from wherever somebody has died."""
-        reach = np.fromiter((self._ended(state) for state in order), dtype=np.bool_, count=len(order))
+        sources, targets = (
+            np.concatenate([np.searchsorted(states, ends[side]).astype(np.uint32) for ends in steps]) for side in (0, 1)
+        )
+        t, cpus = self._numbers(states)
+        facts = [self._cs.facts(c) for c in cpus]
+        all_facts = np.bitwise_or.reduce(facts)
+        reach = (self._ts.facts(t).astype(bool) & (all_facts & LOOPS == 0)) | (all_facts & DEAD != 0)
         count = -1
         while count != (count := int(reach.sum())):
             reach[sources[reach[targets]]] = True
             left = ~reach[sources]
             sources, targets = sources[left], targets[left]
         if not reach.all():
-            self.broken["stuck"] = depths[int(np.argmin(reach))]
+            stuck = states[~reach]
+            self.broken["stuck"] = next(n for n, level in enumerate(levels) if np.isin(level, stuck).any())
 
-    def _ended(self, state: int) -> bool:
-        cpus = [self._cs.all[c] for c in self._numbers(state)]
-        over = self._ts.all[state >> self._top].over and not any("loop" in (c.where, c.under) for c in cpus)
-        return over or any(c.where == "dead" for c in cpus)
+    def _numbers(self, states: States) -> tuple[States, list[States]]:
+        """Which T it is, and which C each CPU is."""
+        return states >> self._top, [states >> shift & MASK for shift in self._shifts]
 
-    def _numbers(self, state: int) -> list[int]:
-        """Which C each CPU is."""
-        return [state >> shift & (1 << NUMBER) - 1 for shift in self._shifts]
-
-    def _steps(self, state: int) -> list[tuple[int, tuple[str, ...]]]:
-        t, cpus = state >> self._top, self._numbers(state)
-        if any(self._cs.all[c].where == "dead" for c in cpus):
-            return []
-        out = [] if self._ts.all[t].over else self._task(t, cpus)
+    def _steps(self, states: States) -> tuple[States, States, int]:
+        """(where each step begins, where it leads, all that is broken); who is dead lets nobody go on."""
+        dead = np.bitwise_or.reduce([self._cs.facts(c) for c in self._numbers(states)[1]]) & DEAD
+        states = states[dead == 0]
+        t, cpus = self._numbers(states)
+        any_new = np.bitwise_or.reduce([self._cs.facts(c) for c in cpus]) & NEW != 0
+        task = np.flatnonzero(self._ts.facts(t) == 0)
+        after, broken = self._task(t[task], [c[task] for c in cpus])
+        let = after >= 0
+        begins, ends = [states[task][let]], [after[let]]
+        everything = int(np.bitwise_or.reduce(broken[let], initial=0))
         for c, shift in zip(cpus, self._shifts, strict=True):
-            moves = self._moves.get((t, c))
-            if moves is None:
-                moves = self._moves[t, c] = self._moves_of(t, c)
-            for task, cpu, broken in moves:
-                if "old" in broken:
-                    at_once = ("not-at-once",) if any(self._cs.all[one].new for one in cpus) else ()
-                    broken = (*(name for name in broken if name != "old"), *at_once)
-                out.append((state + (task << self._top) + (cpu << shift), broken))
-        return out
+            sources, by_t, by_c, broken = self._cpu_moves.moves((t << NUMBER) + c)
+            begins.append(states[sources])
+            ends.append(begins[-1] + (by_t << self._top) + (by_c << shift))
+            everything |= int(np.bitwise_or.reduce(broken, initial=0)) & ~OLD
+            if (any_new[sources] & (broken & OLD != 0)).any():
+                everything |= self._bits(("not-at-once",))
+        return np.concatenate(begins), np.concatenate(ends), everything
 
-    def _moves_of(self, t: int, c: int) -> list[tuple[int, int, tuple[str, ...]]]:
+    def _moves_of(self, t: int, c: int) -> list[tuple[int, int, int]]:
         """What a CPU can do: by how much the numbers of T and C change, and what is broken."""
         task, cpu = self._ts.all[t], self._cs.all[c]
         return [
-            (self._ts.of(task._replace(refs=refs)) - t, self._cs.of(then) - c, broken)
+            (self._ts.of(task._replace(refs=refs)) - t, self._cs.of(then) - c, self._bits(broken))
             for then, refs, broken in self._cpu(task, cpu)
         ]
 
+    def _bits(self, broken: Iterable[str]) -> int:
+        """What is broken as a number."""
+        bits = 0
+        for name in broken:
+            if name not in self._names:
+                self._names.append(name)
+            bits |= 1 << self._names.index(name)
+        return bits
+
     # --- the patching task ------------------------------------------------------------------------------------
 
-    def _task(self, t: int, cpus: list[int]) -> list[tuple[int, tuple[str, ...]]]:
-        """Its next action, if every CPU lets it."""
-        for c in cpus:
-            if (t, c) not in self._told:
-                ready, then, traps = self._tell(self._ts.all[t], self._cs.all[c])
-                self._told[t, c] = ready, self._cs.of(then), traps
-        told = [self._told[t, c] for c in cpus]
-        if not all(ready for ready, _, _ in told):
-            return []
-        after = self._ts.of(self._acted(self._ts.all[t])) << self._top
-        after += sum(then << shift for (_, then, _), shift in zip(told, self._shifts, strict=True))
-        return [(after, ("released",) if any(traps for _, _, traps in told) else ())]
+    def _task(self, t: States, cpus: list[States]) -> tuple[States, States]:
+        """(the state after its next action, -1 where a CPU does not let it; what is broken)."""
+        after, broken, let = np.zeros_like(t), np.zeros_like(t), np.ones(len(t), dtype=np.bool_)
+        for c, shift in zip(cpus, self._shifts, strict=True):
+            _, ready, by_c, traps = self._told.moves((t << NUMBER) + c)
+            let &= ready != 0
+            after += (c + by_c) << shift
+            broken |= traps
+        ones, inverse = np.unique(t[let], return_inverse=True)
+        acted = [self._ts.of(self._acted(self._ts.all[one])) for one in ones.tolist()]
+        after[let] += np.array(acted, dtype=np.int64)[inverse] << self._top
+        return np.where(let, after, -1), broken
+
+    def _told_of(self, t: int, c: int) -> list[tuple[int, int, int]]:
+        """One row: whether the CPU lets the next action be, by how much the number of its C changes, what is broken."""
+        ready, then, traps = self._tell(self._ts.all[t], self._cs.all[c])
+        return [(ready, self._cs.of(then) - c, self._bits(["released"] if traps else []))]
 
     def _acted(self, t: T) -> T:
         """T after the next action."""
