@@ -37,7 +37,7 @@ from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import NAIVE, STOP_MACHINE, Era, Protocol, SyncCores, Variant
 from simkernel.sentence import cpus as cpu_names
-from simkernel.sim.log import Turns
+from simkernel.sim.log import Rewrites
 from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -165,10 +165,10 @@ class Ending:
         self._news = News()
         self._released = self._end = -1  # how many events there are up to the one that releases, or ends
 
-    def hear(self, known: Sequence[Event], turns: Turns | None = None) -> int:
+    def hear(self, known: Sequence[Event], rewrites: Rewrites | None = None) -> int:
         """How many of all known events there are up to the one that ends the story; -1: none of them does."""
-        if (turn := self._news.turned(turns)) is not None:
-            self._released, self._end = (-1 if at > turn.events else at for at in (self._released, self._end))
+        if (rewrite := self._news.rewritten(rewrites)) is not None:
+            self._released, self._end = (-1 if at > rewrite.events else at for at in (self._released, self._end))
         for at, event in self._news.new(known):
             if self._end < 0 and event.entry >= self._begin and self._ends(event, at + 1):
                 self._end = at + 1

@@ -28,7 +28,7 @@ from simkernel.events import (
     Unparked,
 )
 from simkernel.kernel.layout import VECTOR_NMI
-from simkernel.sim.log import Turn, Turns
+from simkernel.sim.log import Rewrite, Rewrites
 
 OF_THE_BATCH = (BatchStarted, SiteStored, SyncSent, SyncAnswered, SyncEnded, ParkAsked, Parked, Unparked, BatchReleased)
 
@@ -131,20 +131,20 @@ class News:
 
     def __init__(self) -> None:
         self._count = 0
-        self._turns = 0
+        self._rewrites = 0
 
-    def turned(self, turns: Turns | None) -> Turn | None:
+    def rewritten(self, rewrites: Rewrites | None) -> Rewrite | None:
         """Where history has taken another way since: of what was met, the events behind it are no more."""
-        turn = None if turns is None else turns.since(self._turns)
-        if turns is not None:
-            self._turns = turns.count
-        if turn is None or turn.events >= self._count:
+        rewrite = None if rewrites is None else rewrites.since(self._rewrites)
+        if rewrites is not None:
+            self._rewrites = rewrites.count
+        if rewrite is None or rewrite.events >= self._count:
             return None
-        self._count = turn.events
-        return turn
+        self._count = rewrite.events
+        return rewrite
 
     def new(self, known: Sequence[Event]) -> Iterator[tuple[int, Event]]:
-        """The events not met yet, each with its number. Ask `turned` first."""
+        """The events not met yet, each with its number. Ask `rewritten` first."""
         first, self._count = self._count, len(known)
         yield from enumerate(known[first:], first)
 
@@ -163,10 +163,10 @@ class Heard:
         self._begun: list[int] = []  # positions where a phase begins
         self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
 
-    def hear(self, known: Sequence[Event], turns: Turns | None = None) -> None:
-        """Take in what is new among all known events; `turns`: of the history they are of."""
-        if (turn := self._news.turned(turns)) is not None:
-            self._forget_behind(turn)
+    def hear(self, known: Sequence[Event], rewrites: Rewrites | None = None) -> None:
+        """Take in what is new among all known events; `rewrites`: of the history they are of."""
+        if (rewrite := self._news.rewritten(rewrites)) is not None:
+            self._forget_behind(rewrite)
         for at, event in self._news.new(known):
             mine = self._rule.mine
             if self._rule.stops_at(event):
@@ -174,11 +174,11 @@ class Heard:
             if self._rule.mine != mine:
                 self._turns.append((at + 1, not mine))
 
-    def _forget_behind(self, turn: Turn) -> None:
-        self._rule = self.rule_from(turn.events)
-        del self._stops[bisect_right(self._stops, turn.position, key=_position) :]
-        del self._begun[bisect_right(self._begun, turn.position) :]
-        del self._turns[bisect_right(self._turns, turn.events, key=lambda one: one[0]) :]
+    def _forget_behind(self, rewrite: Rewrite) -> None:
+        self._rule = self.rule_from(rewrite.events)
+        del self._stops[bisect_right(self._stops, rewrite.position, key=_position) :]
+        del self._begun[bisect_right(self._begun, rewrite.position) :]
+        del self._turns[bisect_right(self._turns, rewrite.events, key=lambda one: one[0]) :]
 
     def _stop(self, stop: Stop) -> None:
         """Several stops in one entry are one stop: the phase of the last one counts."""
@@ -197,5 +197,5 @@ class Heard:
 
     def rule_from(self, count: int) -> StopRule:
         """What tells the events that come after the first `count` of those heard."""
-        at = bisect_right(self._turns, count, key=lambda turn: turn[0])
+        at = bisect_right(self._turns, count, key=lambda one: one[0])
         return StopRule(self.site, bool(at) and self._turns[at - 1][1])

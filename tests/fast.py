@@ -35,6 +35,7 @@ FILES = {
     "tests/test_fast.py": "this list",
     "tests/test_readme.py": "commands, files and targets of the docs",
     "tests/test_words.py": "the words of the glossary",
+    "tests/test_public_names.py": "a public name means one thing",
     "tests/test_docstrings.py": "the form of docstrings",
     "tests/tui/stepper/test_stepper.py": "stepper: forwards and backwards through a scenario",
     "tests/tui/stepper/test_invariant.py": "story: which bytes may be run, held at every step",

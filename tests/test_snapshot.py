@@ -21,7 +21,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import DONE, NOW, TO_COME, Snapshot
-from simkernel.sim.snapshot.changes import Part, Thing
+from simkernel.sim.snapshot.changes import Aspect, Thing
 from simkernel.sim.snapshot.trace import TAIL, trace_tail
 from simkernel.trace.ringbuffer import Ring, merged
 
@@ -152,8 +152,13 @@ def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> N
 
 
 def test_a_change_says_what_it_is_about() -> None:
-    things = [Thing(Part.MEMORY, at=3), Thing(Part.MAY_RUN, 1, 0), Thing(Part.READ, 0), Thing(Part.CPU, 2, name="rax")]
-    things += [Thing(Part.STACK, 0, 0xFFF8), Thing(Part.PATCH, name="step"), Thing(Part.MAP)]
+    things = [
+        Thing(Aspect.MEMORY, at=3),
+        Thing(Aspect.MAY_RUN, 1, 0),
+        Thing(Aspect.READ, 0),
+        Thing(Aspect.CPU, 2, name="rax"),
+    ]
+    things += [Thing(Aspect.STACK, 0, 0xFFF8), Thing(Aspect.PATCH, name="step"), Thing(Aspect.MAP)]
     assert ", ".join(map(str, things)) == (
         "memory +3, CPU1 may run +0, CPU0 has read, CPU2 rax, CPU0 stack 0xfff8, patch step, site map"
     )

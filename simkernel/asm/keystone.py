@@ -68,7 +68,7 @@ def spelled(statement: Statement, label: Callable[[str], str] = str) -> str:
         return ".byte " + ",".join(f"{byte:#x}" for byte in made) if (made := rules.string_bytes(statement)) else ""
     if head in rules.DATA_DIRECTIVES:
         size = rules.DATA_DIRECTIVES[head]
-        return f"{_DATA[size]} " + ",".join(operands.data(part, size, label) for part in parts)
+        return f"{_DATA[size]} " + ",".join(operands.data_value(part, size, label) for part in parts)
     if head.startswith("."):
         return f"{head} " + ",".join(parse(part).spelled() if part else "" for part in parts)
     text = f"{head} " + ", ".join(operands.spelled(part, label) for part in parts)

@@ -119,7 +119,7 @@ def _expression(text: str, label: Callable[[str], str]) -> str:
     return parse(bare).spelled(label)
 
 
-def data(operand: str, size: int, label: Callable[[str], str] = str) -> str:
+def data_value(operand: str, size: int, label: Callable[[str], str] = str) -> str:
     """One value of a data directive of `size` bytes as Keystone reads it.
 
     Raises:

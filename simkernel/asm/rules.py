@@ -132,7 +132,7 @@ def _check_directive(statement: Statement) -> int:
     if head in STRING_DIRECTIVES:
         return len(string_bytes(statement))
     for part in parts:
-        operands.data(part, DATA_DIRECTIVES[head])
+        operands.data_value(part, DATA_DIRECTIVES[head])
     return len(parts) * DATA_DIRECTIVES[head]
 
 

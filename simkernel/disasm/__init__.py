@@ -165,10 +165,10 @@ def listing(
     `symbolize` gives `name` or `name+0x5` for an address, or a number where there is no name.
     """
     for instruction in instructions:
-        yield line(instruction, start, symbolize, with_bytes)
+        yield listing_line(instruction, start, symbolize, with_bytes)
 
 
-def line(
+def listing_line(
     instruction: Instruction, start: int, symbolize: Callable[[int], str] | None = None, with_bytes: bool = False
 ) -> str:
     """One line of `listing`."""

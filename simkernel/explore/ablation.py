@@ -115,7 +115,7 @@ def markdown(table: Callable[[str], Iterable[list[Cell]]] = rows) -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
-def plain() -> str:
+def as_text() -> str:
     """The same tables for a terminal."""
     out = []
     for change in CHANGES:

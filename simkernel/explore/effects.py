@@ -28,7 +28,7 @@ RUNS = (  # (value of the general registers, RFLAGS, what the data is filled wit
 )
 
 
-class Kind(Enum):
+class Flow(Enum):
     """What an instruction did to the flow of control."""
 
     NEXT = "goes on"  # to the byte behind it, or where it jumped to, and changed nothing
@@ -45,7 +45,7 @@ class Effect(NamedTuple):
     many bytes RSP has moved, None where that differs from run to run. `size`, `text`: as decoded.
     """
 
-    kind: Kind
+    kind: Flow
     size: int
     text: str
     to: int = 0
@@ -77,7 +77,7 @@ class Bench:
         decoded = next(disasm.decode(data, address))
         size, text = decoded.size, decoded.text
         if nondeterministic(data):
-            return Effect(Kind.FAULT, size, text, address, vector=layout.VECTOR_UD)
+            return Effect(Flow.FAULT, size, text, address, vector=layout.VECTOR_UD)
         offset = address - self._base
         self._code[offset : offset + len(data)] = np.frombuffer(data, dtype=np.uint8)
         engine = self._cpu
@@ -90,7 +90,7 @@ class Bench:
         if first == second:
             return first
         stack = first.stack if first.stack == second.stack else None
-        return Effect(Kind.OTHER, size, text, first.to, stack=stack)
+        return Effect(Flow.OTHER, size, text, first.to, stack=stack)
 
     def _run(self, cpu: Cpu, address: int, size: int, text: str, value: int, flags: int, fill: int) -> Effect:
         self._data[:] = fill
@@ -98,11 +98,11 @@ class Bench:
         cpu.reset(**registers, rip=address, eflags=flags)
         fault = cpu.run(1)
         if fault is not None and fault.vector == layout.VECTOR_BP:
-            return Effect(Kind.TRAP, size, text, cpu.rip)
+            return Effect(Flow.TRAP, size, text, cpu.rip)
         if fault is not None and fault.vector == layout.VECTOR_UD:
-            return Effect(Kind.FAULT, size, text, address, vector=fault.vector)
+            return Effect(Flow.FAULT, size, text, address, vector=fault.vector)
         if fault is not None:  # where the stack or the registers point decides
-            return Effect(Kind.OTHER, size, text, address, vector=fault.vector, stack=None)
+            return Effect(Flow.OTHER, size, text, address, vector=fault.vector, stack=None)
         after = cpu.registers()
         moved = after["rsp"] - STACK
         back = int.from_bytes(self._data[layout.PAGE_SIZE - 8 : layout.PAGE_SIZE].tobytes(), "little")
@@ -111,7 +111,7 @@ class Bench:
             self._data[layout.PAGE_SIZE - 8 : layout.PAGE_SIZE] = fill
         untouched = all(after[name] == registers[name] for name in GENERAL if name != "rsp")
         if not untouched or (after["eflags"] ^ flags) & 0xFD5 or (self._data != fill).any():
-            return Effect(Kind.OTHER, size, text, cpu.rip, stack=moved)
+            return Effect(Flow.OTHER, size, text, cpu.rip, stack=moved)
         if called:
-            return Effect(Kind.CALL, size, text, cpu.rip, back, stack=moved)
-        return Effect(Kind.NEXT if not moved else Kind.OTHER, size, text, cpu.rip, stack=moved)
+            return Effect(Flow.CALL, size, text, cpu.rip, back, stack=moved)
+        return Effect(Flow.NEXT if not moved else Flow.OTHER, size, text, cpu.rip, stack=moved)

@@ -169,14 +169,14 @@ def _to_the_batch(simulation: Simulation, case: Case) -> None:
 def _at_site(simulation: Simulation, step: Callable[[Choice], object], cpu: int, site: int, bound: int) -> bool:
     """Run one CPU, and no other, to the next time that it is about to run the site with interrupts on."""
     for _ in range(TRIES):
-        if not run_to(simulation, step, cpu, site, bound):
+        if not run_cpu_to(simulation, step, cpu, site, bound):
             return False
         if simulation.cpu(cpu).interrupts_on:
             return True
     return False
 
 
-def run_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, address: int, bound: int) -> bool:
+def run_cpu_to(simulation: Simulation, step: Callable[[Choice], object], cpu: int, address: int, bound: int) -> bool:
     """Run one CPU until it is about to run the instruction at `address`, at least one instruction on.
 
     The last instruction on the way is a choice of its own, so that it is looked at. False beyond so many instructions.
@@ -284,7 +284,7 @@ class Player:
         site, now = self.case.site, self.simulation.site(self.case.site)
         pending = now.pending(cpu)
         if at == 0 and self._cpu(cpu).rip != site:
-            come = run_to if self.case.nmi else _at_site
+            come = run_cpu_to if self.case.nmi else _at_site
             self._need(come(self.simulation, self._step, cpu, site, AROUND), f"CPU{cpu} does not come to the site")
         self._need(self._cpu(cpu).rip == site + at, f"CPU{cpu} is not at byte +{at}")
         self._need(now.pending(cpu) == pending, f"CPU{cpu} has serialized on its way to the site")
@@ -293,7 +293,7 @@ class Player:
         """To the instruction at `address`."""
         if self._cpu(cpu).rip == address:
             return
-        found = run_to(self.simulation, self._step, cpu, address, bound)
+        found = run_cpu_to(self.simulation, self._step, cpu, address, bound)
         self._need(found, f"CPU{cpu} does not come to {address:#x}")
 
     def _run_while(self, cpu: int, going: Callable[[], bool], bound: int, each: int = 20) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from simkernel.errors import LearnerError
-from simkernel.explore.effects import Effect, Kind
+from simkernel.explore.effects import Effect, Flow
 from simkernel.explore.program import Action, Do
 from simkernel.explore.properties import AT_ONCE, OLD_WAY
 from simkernel.explore.search import CpuMoves, Step
@@ -191,13 +191,13 @@ def _meaning(world: World, effect: Effect) -> str:
     case = world.case
     names = {case.old_target: "as the old instruction", case.new_target: "as the new instruction"}
     match effect.kind:
-        case Kind.TRAP:
+        case Flow.TRAP:
             return "it takes an int3"
-        case Kind.FAULT:
+        case Flow.FAULT:
             return "no instruction begins so, it takes an invalid opcode exception"
-        case Kind.OTHER:
+        case Flow.OTHER:
             return f"{effect.text}, and what becomes of it depends on its registers"
-        case Kind.CALL:
+        case Flow.CALL:
             return f"it calls {effect.to:#x}, {names.get(effect.to, 'where nobody wanted to go')}"
     if effect.to == case.end:
         return "it comes behind the site"

@@ -94,7 +94,7 @@ class Witness:
         if not whole and not trap:
             self.broken.add("torn")
             if self._general(cpu) != self._registers:
-                return  # `Kind.OTHER`: what it does, and where it leads, depends on registers
+                return  # `Flow.OTHER`: what it does, and where it leads, depends on registers
         faults = [event for event in events if isinstance(event, ExceptionTaken)]
         if faults and faults[0].error & PF_INSTRUCTION:
             self._passed(cpu, faults[0].cr2)  # a call to where no code is

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from simkernel import insn
 from simkernel.explore.case import Case
-from simkernel.explore.effects import Bench, Effect, Kind
+from simkernel.explore.effects import Bench, Effect, Flow
 from simkernel.explore.program import Do, Program
 from simkernel.explore.properties import BACK, LATE, NEITHER, OLD_WAY, RELEASED, STACK, TORN, UNCLAIMED
 from simkernel.explore.rules import Rules
@@ -256,13 +256,13 @@ class World:
         case = self.case
         dead = cpu._replace(mode=Mode.DEAD, at=0)
         match effect.kind:
-            case Kind.TRAP:
+            case Flow.TRAP:
                 return cpu._replace(mode=Mode.TRAPPED), 0
-            case Kind.FAULT:
+            case Flow.FAULT:
                 return dead, 0
-            case Kind.OTHER:
+            case Flow.OTHER:
                 return dead, STACK if effect.stack else 0
-            case Kind.CALL:
+            case Flow.CALL:
                 after, bits = self._behave(n, cpu, effect.to)
                 known = effect.to in (case.end, case.old_target, case.new_target)
                 if effect.back != case.end or (known and not case.calls(effect.to)):

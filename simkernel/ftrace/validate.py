@@ -15,7 +15,7 @@ from simkernel.ftrace.state import FtraceState
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.words import SiteWords, Words
 from simkernel.patching.batch import Batch
-from simkernel.patching.validate import outside, place_of
+from simkernel.patching.validate import name_at, outside
 from simkernel.sentence import Sentence, say
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import data as data_of
@@ -32,7 +32,7 @@ def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch:
     bad = np.flatnonzero(without & ~_whole(sites, now, nop, _targets(kernel, state)))
     if len(bad):
         site, held = int(sites[bad[0]]), now[bad[0]].tobytes()[: rec.MCOUNT_INSN_SIZE]
-        text = say("{} holds {}: no NOP, no known call", place_of(kernel.image, site), data_of(held))
+        text = say("{} holds {}: no NOP, no known call", name_at(kernel.image, site), data_of(held))
         return Verdict("sites", False, text, address=site)
     offsets = code.map.offsets(sites)
     for cpu, view in enumerate(code.views):
@@ -44,7 +44,7 @@ def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch:
             differ[at[within]] = True
         if len(bad := np.flatnonzero(without & differ)):
             site = int(sites[bad[0]])
-            where = say("{}, which is in no batch", place_of(kernel.image, site))
+            where = say("{}, which is in no batch", name_at(kernel.image, site))
             text = say("{} may run other bytes than memory holds at {}", cpu_name(cpu), where)
             return Verdict("sites", False, text, cpu, site)
     return Verdict("sites", True, say("all {} sites are whole", len(sites)))
@@ -80,7 +80,7 @@ def validate_records(
     if len(bad):
         ip = int(ips[bad[0]])
         found, held = f"{int(flags[bad[0]]):#x}", "a call" if call[bad[0]] else "no call"
-        text = say("the record of {} has flags {}, but its site is {}", place_of(kernel.image, ip), found, held)
+        text = say("the record of {} has flags {}, but its site is {}", name_at(kernel.image, ip), found, held)
         return Verdict("records", False, text, address=ip)
     if updating or state.disabled:
         return Verdict("records", True, say("ENABLED is as the bytes are, in {} records", len(ips)))
@@ -91,6 +91,6 @@ def validate_records(
     if len(bad):
         ip = int(ips[bad[0]])
         counted, wants = int(rec.counts(flags)[bad[0]]), int(wanted[bad[0]])
-        text = say("the record of {} counts {} ops, {} want it", place_of(kernel.image, ip), counted, wants)
+        text = say("the record of {} counts {} ops, {} want it", name_at(kernel.image, ip), counted, wants)
         return Verdict("records", False, text, address=ip)
     return Verdict("records", True, say("{} records agree with the ops and with the bytes", len(ips)))

@@ -34,7 +34,7 @@ MOST = 4_096  # paths that are kept for each CPU
 WINDOW = 48  # bytes that are decoded at once
 
 
-class Span(NamedTuple):
+class Stretch(NamedTuple):
     """Instructions of a path that lie one behind the other.
 
     Attributes:
@@ -51,7 +51,7 @@ class Span(NamedTuple):
     data: bytes
 
 
-Path = tuple[Span, ...]
+Path = tuple[Stretch, ...]
 
 
 def holds(view: View, path: Path) -> bool:
@@ -95,7 +95,7 @@ class Straight:
             count += len(span.sizes)
         return max(1, count)
 
-    def _first_stop(self, span: Span, pending: Sequence[list[int]]) -> int | None:
+    def _first_stop(self, span: Stretch, pending: Sequence[list[int]]) -> int | None:
         """The first offset in a span where something may change; None: none."""
         low, high, found = span.low, span.high, []
         for offsets in pending:
@@ -121,12 +121,12 @@ class Straight:
         path = paths[address] = tuple(self._walk(cpu, address))
         return path
 
-    def _walk(self, cpu: int, address: int) -> Iterator[Span]:
+    def _walk(self, cpu: int, address: int) -> Iterator[Stretch]:
         count = 0
         while count < LONGEST and self._code.map.holds(address):
             sizes, data, end = self._in_a_row(cpu, address, LONGEST - count)
             low, size = self._code.map.offset(address), sum(sizes)
-            yield Span(address, low, low + size, bytes(sizes), data)
+            yield Stretch(address, low, low + size, bytes(sizes), data)
             if end is not Branch.NAMED:
                 return
             count += len(sizes)

@@ -17,14 +17,14 @@ import numpy as np
 from simkernel.asm import Assembly, Symbol, assemble, available
 from simkernel.errors import OurError
 from simkernel.kernel import layout
-from simkernel.kernel.sources import Source, guest_sources, hash_of
+from simkernel.kernel.sources import Source, guest_sources, sources_hash
 
 NAME = "default.kernel"
 
 
 def source_hash() -> str:
     """The hash of the sources as they are now."""
-    return hash_of(_sources(), layout.assembler_constants())
+    return sources_hash(_sources(), layout.assembler_constants())
 
 
 def _sources() -> list[Source]:
@@ -98,7 +98,7 @@ def read_default(ibt: bool) -> Default:
         OurError: the sources were edited and there is no Keystone to assemble them.
     """
     raw, sources = packaged(), _sources()
-    now = hash_of(sources, layout.assembler_constants())
+    now = sources_hash(sources, layout.assembler_constants())
     if raw is not None:
         hashed, kernels = unpack(raw)
         if hashed == now:

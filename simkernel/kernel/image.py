@@ -18,7 +18,7 @@ from simkernel.files import read_text
 from simkernel.kernel import layout
 from simkernel.kernel.artefact import read_default
 from simkernel.kernel.notes import notes_of
-from simkernel.kernel.sources import Source, guest_sources, hash_of
+from simkernel.kernel.sources import Source, guest_sources, sources_hash
 from simkernel.kernel.symbols import SymbolTable, SyntheticSymbols
 from simkernel.kernel.synthetic import generate
 from simkernel.sentence import Role, Sentence, Span, beside
@@ -75,7 +75,7 @@ class KernelImage:
         sources = [*core, (str(path), text)]
         return cls.from_assembly(
             assemble_in_child(sources, layout.target(), ibt=ibt, core=len(core)),
-            hash_of(sources, layout.assembler_constants()),
+            sources_hash(sources, layout.assembler_constants()),
             ibt,
             sources,
         )
@@ -84,7 +84,7 @@ class KernelImage:
     def from_sources(cls, sources: Sequence[tuple[str, str]], *, ibt: bool = False, sites: bool = True) -> KernelImage:
         """A kernel of (file name, text) pairs, assembled in this process: for sources of our own."""
         assembly = assemble(sources, layout.target(), ibt=ibt, sites=sites)
-        return cls.from_assembly(assembly, hash_of(sources, layout.assembler_constants()), ibt, sources)
+        return cls.from_assembly(assembly, sources_hash(sources, layout.assembler_constants()), ibt, sources)
 
     @classmethod
     def from_assembly(

@@ -25,7 +25,7 @@ def guest_sources() -> tuple[list[Source], list[Source]]:
     return parts["core"], parts["subsystem"]
 
 
-def hash_of(sources: Sequence[Source], layout: dict[str, int]) -> str:
+def sources_hash(sources: Sequence[Source], layout: dict[str, int]) -> str:
     """SHA-256 over what an assembly depends on: names, texts (line ends made equal) and the memory map."""
     digest = hashlib.sha256()
     for name, text in sources:

@@ -26,7 +26,7 @@ FLAG = "trace_flag"  # a word of data; all other targets are symbols of the gues
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class BeginningBytes:
     """Bytes before a body.
 
     Attributes:
@@ -39,22 +39,22 @@ class Beginning:
     callback: str = ""
 
 
-def _called(target: str, callback: str = "") -> Beginning:
-    return Beginning(bytes((CALL, 0, 0, 0, 0)), ((1, 5, target),), callback)
+def _called(target: str, callback: str = "") -> BeginningBytes:
+    return BeginningBytes(bytes((CALL, 0, 0, 0, 0)), ((1, 5, target),), callback)
 
 
 _RECORD = "function_trace_call"
 BEGINNINGS = {
-    "none": Beginning(b""),
-    "nop": Beginning(NOP5),
+    "none": BeginningBytes(b""),
+    "nop": BeginningBytes(NOP5),
     "call": _called("__fentry__"),
-    "mcount": Beginning(b"\x55\x48\x89\xe5" + bytes((CALL, 0, 0, 0, 0)) + b"\x5d", ((5, 9, "__fentry__"),)),
-    "flag": Beginning(b"\x80\x3d" + bytes(4) + b"\x00\x0f\x85" + bytes(4), ((2, 7, FLAG), (9, 13, "__fentry__"))),
-    "nops": Beginning(NOPS[1] * MCOUNT_INSN_SIZE),
+    "mcount": BeginningBytes(b"\x55\x48\x89\xe5" + bytes((CALL, 0, 0, 0, 0)) + b"\x5d", ((5, 9, "__fentry__"),)),
+    "flag": BeginningBytes(b"\x80\x3d" + bytes(4) + b"\x00\x0f\x85" + bytes(4), ((2, 7, FLAG), (9, 13, "__fentry__"))),
+    "nops": BeginningBytes(NOPS[1] * MCOUNT_INSN_SIZE),
     "function": _called("ftrace_caller", _RECORD),
     "two-ops": _called("ftrace_caller", "arch_ftrace_ops_list_func"),
     "regs": _called("ftrace_regs_caller", _RECORD),
-    "int3": Beginning(bytes((INT3,)) + NOP5[1:], (), _RECORD),
+    "int3": BeginningBytes(bytes((INT3,)) + NOP5[1:], (), _RECORD),
 }
 """By the names of `variants.VARIANTS`."""
 
@@ -81,7 +81,7 @@ class Bodies:
             totals[at] = 1 + sum(totals[callee] if callee > at else 1 for callee in callees)
         return sum(totals[root] for root in self.roots)
 
-    def place(self, beginning: Beginning, base: int, targets: Mapping[str, int]) -> tuple[bytes, list[int]]:
+    def place(self, beginning: BeginningBytes, base: int, targets: Mapping[str, int]) -> tuple[bytes, list[int]]:
         """The text from offset `base` on, and each function's offset; int3 between functions.
 
         `targets`: the offsets of what the beginning's links lead to.
@@ -109,7 +109,7 @@ class Placed:
     def __init__(self, bodies: Bodies, seed: int = 0) -> None:
         self.bodies = bodies
         self._space = native.Executable(TEXT_AT + bodies.space + CELL * SHIFTS, code.HLT)
-        self.tracer = tracing.Tracer(self._space)
+        self.tracer = tracing.NativeFtrace(self._space)
         self._space.put(FLAG_AT, bytes(native.PAGE))
         self._space.put(OBJECTS_AT, mix.objects(self._space.address + OBJECTS_AT, seed))
         driver = self._space.put(DRIVER_AT, code.bytes_of(code.DRIVER))

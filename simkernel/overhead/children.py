@@ -32,7 +32,7 @@ Show = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Patched:
+class PatchedLoop:
     """What came of patching a running loop.
 
     Attributes:
@@ -81,7 +81,7 @@ class Delay:
     passes: tuple[int, int]
 
 
-def patched(variant: Variant, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> Patched:
+def patch_loop(variant: Variant, cycles: int, straddle: bool = False, show: Show = lambda cycles: None) -> PatchedLoop:
     """Patch a running loop in a child process, by a protocol.
 
     Raises:
@@ -96,7 +96,7 @@ def patched(variant: Variant, cycles: int, straddle: bool = False, show: Show = 
     words = (code.BEGUN, code.PASSES, code.TRAPS, code.WRONG, code.UNCLAIMED)
     begun_cycles, passes, traps, wrong, unclaimed = (struct.unpack_from("<Q", page, at)[0] for at in words)
     died = UNCLAIMED if unclaimed else died if answer.get("ended", True) else STUCK
-    return Patched(variant.name, straddle, cycles, begun_cycles, passes, traps, wrong, died, seconds)
+    return PatchedLoop(variant.name, straddle, cycles, begun_cycles, passes, traps, wrong, died, seconds)
 
 
 def delay(count: int = 20_000) -> Delay:

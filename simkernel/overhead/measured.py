@@ -85,7 +85,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Host:
     """What measured: name of the CPU, the kernel's clock source, load average, frequency governor."""
 
     cpu: str
@@ -129,7 +129,7 @@ def measured_workload(
             all_placed[at].put(name, draw.randrange(SHIFTS))
             took = _sample(all_placed[at], passes[at], fewer=bool(BEGINNINGS[name].callback))
             times[row, column] = took / all_placed[at].bodies.calls()
-    return evaluate(workload, count, all_placed[0].bodies.calls(), columns, _by_set(times))
+    return statistics_of(workload, count, all_placed[0].bodies.calls(), columns, _by_set(times))
 
 
 def _by_set(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -169,7 +169,7 @@ def _sample(placed: Placed, passes: int, fewer: bool = False) -> float:
     return least / passes
 
 
-def evaluate(
+def statistics_of(
     workload: str, functions: int, calls: int, columns: Sequence[str], times: npt.NDArray[np.float64]
 ) -> Measured:
     """What times say: (observations, columns), nanoseconds a call; first the base, then the base again."""
@@ -210,14 +210,14 @@ def _interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     return float(np.median(values)), float(low), float(high)
 
 
-def machine() -> Machine:
+def machine() -> Host:
     """What measures here; "unknown" where the system does not say."""
     cpu = next((line for line in _text("/proc/cpuinfo").splitlines() if line.startswith("model name")), "")
     clock = _text("/sys/devices/system/clocksource/clocksource0/current_clocksource").strip()
     governor = _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
     load = " ".join(f"{value:.2f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else ""
     named = cpu.partition(":")[2].strip() or platform.processor()
-    return Machine(named or "unknown", clock or "unknown", load or "unknown", governor or "unknown")
+    return Host(named or "unknown", clock or "unknown", load or "unknown", governor or "unknown")
 
 
 def _text(path: str) -> str:

@@ -47,7 +47,7 @@ class Patched:
     price: int
 
 
-def patched(sites: int) -> Patched:
+def patch_sites(sites: int) -> Patched:
     """Enable so many sites: all of a synthetic kernel, or by a filter so many of the default kernel's."""
     simulation = at_rest(sites, CPUS)
     functions = simulation.image.functions() if sites < len(simulation.image.mcount_loc) else []
@@ -81,5 +81,5 @@ def over_sites(show: Callable[[str], None] = lambda text: None) -> list[Patched]
     rows = []
     for sites in SITES:
         show(f"{sites:,} sites")
-        rows.append(patched(sites))
+        rows.append(patch_sites(sites))
     return rows

@@ -25,7 +25,7 @@ MOST_SITES = (RING_AT - HASH_AT) // 8 - 1
 _MASK = (1 << 64) - 1
 
 
-class Tracer:
+class NativeFtrace:
     """The guest's ftrace in executable memory; `attach` chooses what its trampolines call."""
 
     def __init__(self, space: native.Executable) -> None:

@@ -49,7 +49,7 @@ def outside(sites: Sites, batch: Batch | None) -> npt.NDArray[np.bool_]:
     return found
 
 
-def place_of(image: KernelImage, address: int) -> Sentence:
+def name_at(image: KernelImage, address: int) -> Sentence:
     """An address with its name, for a verdict."""
     return say("{}{}", image.code_name(address), beside(" ({})", address))
 
@@ -75,7 +75,7 @@ class _Look:
         return rows
 
     def _place(self, site: int) -> Sentence:
-        return place_of(self.kernel.image, site)
+        return name_at(self.kernel.image, site)
 
     # --- memory -------------------------------------------------------------------------------------------------
 

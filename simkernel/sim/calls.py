@@ -46,10 +46,10 @@ Mark = tuple[int, Counter[int]]  # so many events have happened, with so many ca
 
 
 class CallsSoFar:
-    """Counts the calls of each function up to the place where a simulation stands.
+    """Counts the calls of each function up to the position of a simulation.
 
-    It keeps the counts of some of the places where it was asked: from the nearest one before, the events are counted
-    that have come since, and no others.
+    It keeps the counts at some of the positions where it was asked, and counts only the events since the nearest one
+    before.
     """
 
     def __init__(self, simulation: Simulation) -> None:
@@ -60,7 +60,7 @@ class CallsSoFar:
         """
         self._simulation = simulation
         self._marks: list[Mark] = [(0, Counter())]
-        self._turns = 0
+        self._rewrites = 0
 
     def by_site(self) -> Counter[int]:
         """The calls of each function, by its site."""
@@ -79,9 +79,9 @@ class CallsSoFar:
         return counts
 
     def _forget(self) -> None:
-        """What was counted of events that are no more, since history took another way."""
-        turns = self._simulation.turns
-        turn = turns.since(self._turns)
-        self._turns = turns.count
-        if turn is not None:
-            del self._marks[bisect_right(self._marks, turn.events, key=lambda mark: mark[0]) :]
+        """Drop what was counted of events that are no more, since history was rewritten."""
+        rewrites = self._simulation.rewrites
+        rewrite = rewrites.since(self._rewrites)
+        self._rewrites = rewrites.count
+        if rewrite is not None:
+            del self._marks[bisect_right(self._marks, rewrite.events, key=lambda mark: mark[0]) :]

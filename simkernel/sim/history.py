@@ -69,7 +69,7 @@ class History:
             end: why nothing moves any more.
         """
         log = self.log
-        if log.turns_with(entry):
+        if log.rewrites_with(entry):
             self.forget_ahead(end)
         if drawn is not None:
             self.schedule = drawn
@@ -110,7 +110,7 @@ class History:
         Args:
             end: why nothing moves any more here, "" where something does.
         """
-        self.log.turn(end)
+        self.log.rewrite(end)
         self.checkpoints.forget_after(self.log.position)
         self._behind = None
 

@@ -131,38 +131,38 @@ class Window:
         return Window(Held(entries.first, entries.items.copy()), Held(events.first, events.items.copy()))
 
 
-class Turn(NamedTuple):
-    """History took another way at `position`: of the events it knew, the first `events` are left."""
+class Rewrite(NamedTuple):
+    """History was rewritten from `position` on: of the events it knew, the first `events` are left."""
 
     position: int
     events: int
 
 
-class Turns:
-    """Where history took another way: what a reader has taken in up to then may be no more.
+class Rewrites:
+    """Where history was rewritten: what a reader has read up to then may be no more.
 
     Attributes:
-        count: how often it did.
+        count: how often it was.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self._counts: list[int] = []
-        self._turns: list[Turn] = []  # each leaves more than those before it: what those left is gone otherwise
+        self._rewrites: list[Rewrite] = []  # each leaves more than those before it: what those left is gone otherwise
 
-    def turn(self, position: int, events: int) -> None:
-        """History took another way at a position, with so many events before it."""
+    def add(self, position: int, events: int) -> None:
+        """Note that history was rewritten from a position on, with `events` events before it."""
         self.count += 1
-        while self._turns and self._turns[-1].events >= events and self._turns[-1].position >= position:
-            self._turns.pop()
+        while self._rewrites and self._rewrites[-1].events >= events and self._rewrites[-1].position >= position:
+            self._rewrites.pop()
             self._counts.pop()
-        self._turns.append(Turn(position, events))
+        self._rewrites.append(Rewrite(position, events))
         self._counts.append(self.count)
 
-    def since(self, count: int) -> Turn | None:
-        """The earliest position at which it did after there had been `count` turns; None where it did not."""
+    def since(self, count: int) -> Rewrite | None:
+        """The rewrite at the earliest position among those after the first `count`; None where there was none."""
         at = bisect_left(self._counts, count + 1)
-        return self._turns[at] if at < len(self._turns) else None
+        return self._rewrites[at] if at < len(self._rewrites) else None
 
 
 class Log:
@@ -187,7 +187,7 @@ class Log:
         self.nbytes = nbytes
         self.position = self.logged = self.length = self.known = 0
         self.made = Made()
-        self.turns = Turns()
+        self.rewrites = Rewrites()
         self.last: dict[type[Event], Event] = {}
         self.end = ""
         self.window, self.recalled = Window.at(0, 0), Window.at(0, 0)
@@ -204,18 +204,18 @@ class Log:
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
-    def turns_with(self, entry: Entry) -> bool:
+    def rewrites_with(self, entry: Entry) -> bool:
         """True where history knows another entry for this position: it takes another way."""
         return entry.made and self.position < self.length and self.made.at(self.position) != entry.what
 
-    def turn(self, end: str) -> None:
+    def rewrite(self, end: str) -> None:
         """History takes another way from here: what lay ahead is no more.
 
         Args:
             end: see `end`.
         """
         if self.position < self.length:
-            self.turns.turn(self.position, self.logged)
+            self.rewrites.add(self.position, self.logged)
         self.length, self.known, self.end = self.position, self.logged, end
         self.made.forget_from(self.position)
         for window in (self.window, self.recalled):

@@ -17,7 +17,7 @@ from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.task import PatchingTask
 from simkernel.sim.options import Options
-from simkernel.trace.observer import Records
+from simkernel.trace.observer import FinishedRecords
 
 SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
 Kind = TypeVar("Kind")
@@ -61,7 +61,7 @@ class Parts:
         log = KernelLog()
         made = [kind.of(self.kernel, options.protocol.table.nop, log) for kind in subsystems]
         self.task = PatchingTask(self.kernel, options.protocol, log, made)
-        records = Records(self.machine.memory, self.kernel.percpu)
+        records = FinishedRecords(self.machine.memory, self.kernel.percpu)
         theirs = [observer for one in made if (observer := one.observer()) is not None]
         self.kernel.watch_with([self.task.poke.active, *theirs], behind=[records])
         self._smp_go = image.address("smp_go")

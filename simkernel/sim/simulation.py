@@ -18,7 +18,7 @@ from simkernel.patching.subsystem import Subsystem
 from simkernel.schedule import Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
 from simkernel.sim.driver import Driver
 from simkernel.sim.history import HISTORY_BYTES, History
-from simkernel.sim.log import Entry, EventKind, Point, Turns
+from simkernel.sim.log import Entry, EventKind, Point, Rewrites
 from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.parts import SUBSYSTEMS, Kind, Parts
@@ -178,9 +178,9 @@ class Simulation:
         return self._history.log.made.between(first, last)
 
     @property
-    def turns(self) -> Turns:
+    def rewrites(self) -> Rewrites:
         """Where history took another way, for whoever remembers what it was."""
-        return self._history.log.turns
+        return self._history.log.rewrites
 
     @property
     def known_end(self) -> str:

@@ -62,7 +62,7 @@ class Trace(Opened):
         return Taken(len(data), moved=0)
 
 
-class TracingOn(Opened):
+class TracingOnFile(Opened):
     """`rb_simple_fops`."""
 
     seq = False
@@ -90,5 +90,5 @@ def files(buffers: Buffers) -> dict[str, File]:
     """`trace` and `tracing_on`, by name."""
     return {
         "trace": File("what the tracer has recorded", MODE_WRITE, lambda flags: Trace(buffers, flags)),
-        "tracing_on": File("whether it records", MODE_WRITE, lambda flags: TracingOn(buffers)),
+        "tracing_on": File("whether it records", MODE_WRITE, lambda flags: TracingOnFile(buffers)),
     }

@@ -12,7 +12,7 @@ from simkernel.trace import event_of
 from simkernel.trace.ringbuffer import finished
 
 
-class Records(Observer):
+class FinishedRecords(Observer):
     """How many records of each CPU are known to be finished."""
 
     def __init__(self, memory: GuestMemory, percpu: PerCpu) -> None:

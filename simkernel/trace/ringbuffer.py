@@ -107,7 +107,7 @@ class Ring:
     def records(self, memory: Memory) -> list[Record]:
         """The written records, oldest first."""
         rows = self.written(memory)
-        return decoded(rows, [self.cpu] * len(rows), range(self.first, self.first + len(rows)))
+        return decode_slots(rows, [self.cpu] * len(rows), range(self.first, self.first + len(rows)))
 
 
 def of_type(rows: Rows, kind: RecordType) -> Rows:
@@ -116,7 +116,7 @@ def of_type(rows: Rows, kind: RecordType) -> Rows:
     return out
 
 
-def decoded(rows: Rows, cpus: Sequence[int], numbers: Sequence[int]) -> list[Record]:
+def decode_slots(rows: Rows, cpus: Sequence[int], numbers: Sequence[int]) -> list[Record]:
     """The records that slots (n,) hold, each decoded as its type says; `cpus` and `numbers` are theirs."""
     kinds = (rows["flags"] >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK).tolist()
     values = {number: rows.view(type_of(number).slot).tolist() for number in set(kinds)}
@@ -165,7 +165,7 @@ def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
     order = np.lexsort((number, cpu, rows["ts"]))[
         slice(None) if last is None else slice(max(0, len(rows) - last), None)
     ]
-    return decoded(rows[order], cpu[order].tolist(), number[order].tolist())
+    return decode_slots(rows[order], cpu[order].tolist(), number[order].tolist())
 
 
 def consume(memory: Memory, cpus: int) -> list[Record]:

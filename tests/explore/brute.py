@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from simkernel import insn
 from simkernel.explore.case import Case
-from simkernel.explore.effects import Bench, Kind
+from simkernel.explore.effects import Bench, Flow
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Park, Part, Protocol, Release, SyncCores, Unpark, Write
 
@@ -400,16 +400,16 @@ class Brute:
         broken: tuple[str, ...] = () if self._known(c.at, data) else ("torn",)
         then = c._replace(read=b"")
         case = self.case
-        if effect.kind is Kind.TRAP:
+        if effect.kind is Flow.TRAP:
             result = then._replace(where="trap"), s.refs, broken
-        elif effect.kind in (Kind.FAULT, Kind.OTHER):
-            moved = effect.kind is Kind.OTHER and effect.stack
+        elif effect.kind in (Flow.FAULT, Flow.OTHER):
+            moved = effect.kind is Flow.OTHER and effect.stack
             result = then._replace(where="dead"), s.refs, (*broken, "wrong-stack") if moved else broken
         elif case.site < effect.to < case.end:
             result = then._replace(at=effect.to - case.site), s.refs, broken
         else:
             cpu, refs, more = self._left(s, then, effect.to)
-            pushed = effect.kind is Kind.CALL
+            pushed = effect.kind is Flow.CALL
             if pushed and (effect.back != case.end or (cpu.where != "dead" and cpu.where != "trampoline")):
                 cpu, more = cpu._replace(where="dead"), (*more, "wrong-stack")
             result = cpu, refs, (*broken, *more)

@@ -15,7 +15,7 @@ import pytest
 from simkernel import disasm, insn
 from simkernel.explore.case import case_of
 from simkernel.explore.properties import BY_NAME, names_of
-from simkernel.explore.replay import AROUND, HANDLER, Stage, run_to, set_stage
+from simkernel.explore.replay import AROUND, HANDLER, Stage, run_cpu_to, set_stage
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.explore.sentences import scenes_from
 from simkernel.explore.witness import Witness
@@ -168,12 +168,12 @@ class Try:
         elif self._handling(cpu):
             self._on(cpu, dice.choice((1, 20, 100)), lambda: not self._handling(cpu))
         elif stop == GO_ON:
-            run_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at.get(cpu, site))), AROUND)
+            run_cpu_to(self.simulation, self.step, cpu, dice.choice((site, self.interrupted_at.get(cpu, site))), AROUND)
         elif stop not in (0, PARKED):
             self._on(cpu, 4 * HANDLER, lambda: self._parked(cpu))
         elif self.rounds and not machine.code.views[cpu].pending and dice.random() < 0.2:
             self.rounds -= 1
-            run_to(self.simulation, self.step, cpu, site, QUANTUM)
+            run_cpu_to(self.simulation, self.step, cpu, site, QUANTUM)
 
 
 @pytest.mark.parametrize(

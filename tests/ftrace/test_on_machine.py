@@ -9,7 +9,7 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.events import Switched
-from simkernel.explore.replay import run_to
+from simkernel.explore.replay import run_cpu_to
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.core import FtraceCore
@@ -190,7 +190,7 @@ def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="do_idle"))
     done(simulation)
     ops = simulation.subsystem(FtraceCore).state().find("count")
-    assert run_to(simulation, simulation.step, 1, ops.trampoline + 7, 4_000_000)
+    assert run_cpu_to(simulation, simulation.step, 1, ops.trampoline + 7, 4_000_000)
     simulation.do(UnregisterOps("count"))
     for _ in range(10_000):
         if simulation.patching.ready:

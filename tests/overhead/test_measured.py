@@ -15,7 +15,7 @@ from simkernel.errors import LearnerError
 from simkernel.kernel import layout
 from simkernel.overhead import native
 from simkernel.overhead.bodies import BEGINNINGS, Bodies, Placed
-from simkernel.overhead.measured import AGAIN, BASE, ROUNDS, evaluate, measure, measured_workload
+from simkernel.overhead.measured import AGAIN, BASE, ROUNDS, measure, measured_workload, statistics_of
 from simkernel.overhead.variants import VARIANTS
 from tui.cli import run
 
@@ -94,7 +94,7 @@ def test_the_same_code_differs_from_itself_in_at_most_five_of_a_hundred_runs() -
     for _ in range(100):
         shared = random.exponential(0.3, (40, 1))  # what troubles a whole round
         times = 10 + shared + random.exponential(0.2, (40, 3))
-        found += evaluate("x", 1, 1, (BASE, AGAIN, "nop"), times).differences[0].measurable
+        found += statistics_of("x", 1, 1, (BASE, AGAIN, "nop"), times).differences[0].measurable
     assert found <= 5
 
 
@@ -119,7 +119,7 @@ def test_a_difference_is_found_and_one_within_the_noise_is_not() -> None:
     times = 10 + random.normal(0, 0.1, (40, 4))
     times[:, 2] += 1
     times[:, 3] += 0.01
-    result = evaluate("x", 1, 1, (BASE, AGAIN, "call", "nop"), times)
+    result = statistics_of("x", 1, 1, (BASE, AGAIN, "call", "nop"), times)
     large, small = result.differences
     assert result.order in ((("none", "nop"), ("call",)), (("nop", "none"), ("call",)))
     assert large.measurable and large.low < 1 < large.high and large.share == pytest.approx(0.1, abs=0.02)
@@ -131,7 +131,7 @@ def test_two_that_differ_from_the_base_alike_have_no_order() -> None:
     times = 10 + random.normal(0, 0.1, (40, 5))
     times[:, 2:4] += 3
     times[:, 4] += 9
-    order = evaluate("x", 1, 1, (BASE, AGAIN, "call", "mcount", "function"), times).order
+    order = statistics_of("x", 1, 1, (BASE, AGAIN, "call", "mcount", "function"), times).order
     assert [sorted(group) for group in order] == [["none"], ["call", "mcount"], ["function"]]
 
 

@@ -88,7 +88,7 @@ def test_the_driver_takes_the_steps_of_the_table() -> None:
 @HERE
 @pytest.mark.parametrize("straddle", [False, True])
 def test_int3_does_no_harm(straddle: bool) -> None:
-    result = children.patched(parse("int3"), 3_000, straddle)
+    result = children.patch_loop(parse("int3"), 3_000, straddle)
     assert (result.died, result.wrong, result.cycles) == ("", 0, 3_000)
     assert result.passes > 0 and result.unharmed
 
@@ -147,7 +147,7 @@ def test_the_handler_claims_what_a_batch_claims_and_nothing_else() -> None:
 @HERE
 def test_an_int3_that_no_batch_claims_is_the_failure(capsys: pytest.CaptureFixture[str]) -> None:
     name = "int3 without write head"
-    result = children.patched(parse(name), 2_000)
+    result = children.patch_loop(parse(name), 2_000)
     assert (result.died, result.wrong) == ("unclaimed int3", 0)
     assert 1 <= result.cycles <= 2_000 and not result.unharmed and result.seconds < 5
     assert run(["native", "patch", "--protocol", name, "--cycles", "2000"]) == 1
@@ -164,7 +164,7 @@ def test_a_death_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
     dies.write_text("#!/bin/sh\nkill -SEGV $$\n")
     dies.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(dies))
-    assert children.patched(parse("naive"), 50).died == "SIGSEGV"
+    assert children.patch_loop(parse("naive"), 50).died == "SIGSEGV"
     assert run(["native", "patch", "--protocol", "naive"]) == 1
     assert "The child process died of SIGSEGV" in capsys.readouterr().out
 
@@ -177,7 +177,7 @@ def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(sys, "executable", str(hangs))
     monkeypatch.setattr(children, "MOST_SECONDS", 0.2)
     monkeypatch.setattr(children, "GRACE", 0.2)
-    assert children.patched(parse("naive"), 50).died == "stuck"
+    assert children.patch_loop(parse("naive"), 50).died == "stuck"
 
 
 @HERE
@@ -254,7 +254,7 @@ def test_bad_input_is_answered_in_a_sentence(
 def test_one_cpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "usable_cpus", lambda: [3])
     with pytest.raises(LearnerError, match="needs two CPUs, and this has one"):
-        children.patched(parse("int3"), 10)
+        children.patch_loop(parse("int3"), 10)
 
 
 @HERE
@@ -279,7 +279,7 @@ def test_what_the_system_refuses_is_said(call: str, message: str, monkeypatch: p
 
     monkeypatch.setattr(os, call, refused)
     with pytest.raises(LearnerError, match=f"{message}.*Operation not permitted"):
-        children.patched(parse("int3"), 10) if call == "memfd_create" else native.pin(0)
+        children.patch_loop(parse("int3"), 10) if call == "memfd_create" else native.pin(0)
 
 
 @HERE

@@ -7,7 +7,7 @@ import pytest
 from simkernel.kernel.layout import TP_VEC_MAX
 from simkernel.overhead.published import published
 from simkernel.overhead.quiet import at_rest
-from simkernel.overhead.sites import CPUS, SITES, patched
+from simkernel.overhead.sites import CPUS, SITES, patch_sites
 from simkernel.patching.steps import TABLE_PRICE
 from simkernel.patching.text_poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
 from simkernel.protocol import INT3_PROTOCOL, SyncCores, Write
@@ -19,7 +19,7 @@ SYNCS = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phase
 
 @pytest.mark.parametrize("sites", [1, 100, TP_VEC_MAX, TP_VEC_MAX + 1, 1_000])
 def test_the_counts_are_the_protocols(sites: int) -> None:
-    row = patched(sites)
+    row = patch_sites(sites)
     assert (row.sites, row.batches) == (sites, -(-sites // TP_VEC_MAX))
     assert (row.stores, row.syncs) == (STORES * sites, SYNCS * row.batches)
     assert row.answers == CPUS * (row.syncs + row.others + row.barriers)
@@ -32,7 +32,7 @@ def test_the_counts_are_the_protocols(sites: int) -> None:
 
 def test_what_goes_to_the_trampolines_is_told_as_syncs_and_a_barrier() -> None:
     """`ftrace_modify_all_code()` (6.12): update_ftrace_func() before and after the sites, one smp_call_function()."""
-    told = sites_lines([row := patched(10)])
+    told = sites_lines([row := patch_sites(10)])
     assert f"In each row {row.others} more syncs, for the trampolines, and {row.barriers} barrier IPI" in "\n".join(
         told
     )
@@ -41,7 +41,7 @@ def test_what_goes_to_the_trampolines_is_told_as_syncs_and_a_barrier() -> None:
 
 def test_50_749_sites_take_what_was_reckoned_for_a_machine_with_so_many() -> None:
     """199 batches, 597 syncs, 152,247 stores: reckoned by hand for Linux 6.12's text_poke_bp_batch()."""
-    row = patched(50_749)
+    row = patch_sites(50_749)
     assert 50_749 in SITES and (row.batches, row.syncs, row.stores) == (199, 597, 152_247)
 
 

@@ -111,7 +111,7 @@ def print_ablation(as_json: bool, as_markdown: bool, with_moments: bool) -> None
         if as_json:
             emit_json(list(ablation.values(with_moments)))
         else:
-            click.echo(ablation.markdown() if as_markdown else ablation.plain(), nl=not as_markdown)
+            click.echo(ablation.markdown() if as_markdown else ablation.as_text(), nl=not as_markdown)
 
 
 def changed(asked: dict[str, Any]) -> Variant:

@@ -12,7 +12,7 @@ from tui.options import JSON
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
-    from simkernel.overhead.children import Delay, Patched
+    from simkernel.overhead.children import Delay, PatchedLoop
 
 DEFAULT = ParameterSource.DEFAULT
 HARMED = 1
@@ -48,12 +48,12 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
             raise click.UsageError(f"--{given[0]} has no effect with --no-sync-delay: leave one of them out.")
         tell_delay(cycles, as_json)
         return
-    from simkernel.overhead.children import patched
+    from simkernel.overhead.children import patch_loop
     from simkernel.protocol import parse
 
     with progress("patching") as line:
         variant = parse(NAMES.get(protocol, protocol))
-        result = patched(variant, cycles, straddle, lambda done: line.show(f"{done:,} changes", done / cycles))
+        result = patch_loop(variant, cycles, straddle, lambda done: line.show(f"{done:,} changes", done / cycles))
     if as_json:
         emit_json(asdict(result) | {"unharmed": result.unharmed})
     else:
@@ -62,7 +62,7 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
     ctx.exit(0 if result.unharmed else HARMED)
 
 
-def patch_lines(result: Patched) -> list[str]:
+def patch_lines(result: PatchedLoop) -> list[str]:
     """What happened, in sentences."""
     from simkernel.overhead.children import STUCK, UNCLAIMED
 

@@ -29,7 +29,7 @@ from tui.plots import plot_chart, plot_svg, sites_plots
 
 if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
-    from simkernel.overhead.measured import Machine, Measured
+    from simkernel.overhead.measured import Host, Measured
     from simkernel.overhead.modelled import Costs
     from simkernel.overhead.sites import Patched
     from tui.plots import Plot
@@ -104,7 +104,7 @@ class Overhead:
         self.which = {name: pictures[0] for name, pictures in SEVERAL.items()}
         self.counted: dict[str, Exact] = {}
         self.measured: dict[str, Measured] = {}
-        self.where: Machine | None = None
+        self.where: Host | None = None
         self.grown: list[tuple[int, Exact]] = []
         self.patched: list[Patched] = []
         self.told, self.part = "", 0.0
@@ -285,11 +285,11 @@ class Overhead:
 
     def _patch(self, told: Show) -> None:
         from simkernel.overhead.sites import SITES as ALL
-        from simkernel.overhead.sites import patched
+        from simkernel.overhead.sites import patch_sites
 
         for at, sites in list(enumerate(ALL))[len(self.patched) :]:
             told(f"{sites:,} sites", at / len(ALL))
-            self.patched.append(patched(sites))
+            self.patched.append(patch_sites(sites))
 
     # --- to a file --------------------------------------------------------------------------------------------------
 

@@ -171,7 +171,7 @@ class Stepper:
         """All that history knows of the site that is looked at."""
         if (site := self.site_bytes()) != self._heard.site:
             self._heard = Heard(site)
-        self._heard.hear(self.simulation.known_events, self.simulation.turns)
+        self._heard.hear(self.simulation.known_events, self.simulation.rewrites)
         return self._heard
 
     def stops(self) -> Stops:
@@ -199,7 +199,7 @@ class Stepper:
         """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
         if self._ending is None:
             return self.simulation.patching.idle
-        return 0 <= self._ending.hear(self.simulation.known_events, self.simulation.turns) <= self.simulation.logged
+        return 0 <= self._ending.hear(self.simulation.known_events, self.simulation.rewrites) <= self.simulation.logged
 
     @property
     def over(self) -> bool:

@@ -23,7 +23,7 @@ from simkernel.sim.narrate import sentence
 from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.snapshot.changes import Change, changes_of
+from simkernel.sim.snapshot.changes import ThingChange, changes_of
 from simkernel.sim.snapshot.cpus import CodeLine, CpuSnapshot, Register, StackWord, cpu_snapshot
 from simkernel.sim.snapshot.patching import DONE, NOW, TO_COME, PatchingSnapshot, PhaseRow, patching_snapshot
 from simkernel.sim.snapshot.plain import plain
@@ -36,7 +36,7 @@ __all__ = [
     "DONE",
     "NOW",
     "TO_COME",
-    "Change",
+    "ThingChange",
     "CodeLine",
     "EventLine",
     "CpuSnapshot",
@@ -110,7 +110,7 @@ class Snapshot:
     verdicts: tuple[Verdict, ...]
     halt_reason: str
     oops: Oops | None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ThingChange, ...] = ()
 
     @property
     def position(self) -> int:

@@ -67,7 +67,7 @@ class Picture(Protocol):
         ...
 
 
-class Part(Enum):
+class Aspect(Enum):
     """What a viewer may have on the screen, and how it is called; `{}` is the CPU."""
 
     PHASE = "phase"
@@ -90,27 +90,27 @@ class Thing:
     """One thing that a viewer may have on the screen.
 
     Attributes:
-        part: what it is.
+        aspect: of what.
         cpu: whose, where it is a CPU's.
         at: which byte of the site, or the address of a word on a stack.
         name: which field, register or invariant; "" where there is but one.
     """
 
-    part: Part
+    aspect: Aspect
     cpu: int | None = None
     at: int | None = None
     name: str = ""
 
     def __str__(self) -> str:
         """As in "memory +0", "CPU1 may run +0", "CPU0 rax", "phase"."""
-        words = self.part.value if self.cpu is None else say(self.part.value, cpu_name(self.cpu))
+        words = self.aspect.value if self.cpu is None else say(self.aspect.value, cpu_name(self.cpu))
         if self.at is None:
             return f"{words} {self.name}".rstrip()
-        return f"{words} {self.at:#x}" if self.part is Part.STACK else f"{words} +{self.at}"
+        return f"{words} {self.at:#x}" if self.aspect is Aspect.STACK else f"{words} +{self.at}"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ThingChange:
     """One thing that is not as it was."""
 
     what: Thing
@@ -118,59 +118,60 @@ class Change:
     after: Any
 
 
-def changes_of(before: Picture, after: Picture) -> tuple[Change, ...]:
+def changes_of(before: Picture, after: Picture) -> tuple[ThingChange, ...]:
     """All that changed, in the order of the screen: phase, the site's bytes, CPUs, verdicts, halt reason."""
     return tuple(_changes(before, after))
 
 
-def _changes(before: Picture, after: Picture) -> Iterator[Change]:
-    yield from _different(Thing(Part.PHASE), _phase(before), _phase(after))
+def _changes(before: Picture, after: Picture) -> Iterator[ThingChange]:
+    yield from _different(Thing(Aspect.PHASE), _phase(before), _phase(after))
     task, task_now = before.patching, after.patching
     for name in ("title", "step", "batch", "done", "written", "waits_for", "holdouts", "queued"):
-        yield from _different(Thing(Part.PATCH, name=name), getattr(task, name), getattr(task_now, name))
+        yield from _different(Thing(Aspect.PATCH, name=name), getattr(task, name), getattr(task_now, name))
     if before.site is not None and after.site is not None and before.site.address == after.site.address:
         yield from _site(before.site, after.site)
     elif before.site != after.site:
-        yield Change(Thing(Part.SITE), before.site and before.site.name, after.site and after.site.name)
+        yield ThingChange(Thing(Aspect.SITE), before.site and before.site.name, after.site and after.site.name)
     for one, other in zip(before.cpus, after.cpus, strict=False):
         yield from _cpu(one, other)
-    yield from _different(Thing(Part.TRACE), before.trace[-1:], after.trace[-1:])
+    yield from _different(Thing(Aspect.TRACE), before.trace[-1:], after.trace[-1:])
     held = {verdict.name: verdict.holds for verdict in before.verdicts}
     for at, verdict in enumerate(after.verdicts):
         was = before.verdicts[at].holds if at < len(before.verdicts) else held.get(verdict.name)
-        yield from _different(Thing(Part.VERDICT, name=verdict.name), was, verdict.holds)
-    yield from _different(Thing(Part.MAP), before.map.states, after.map.states)
-    yield from _different(Thing(Part.HALT), before.halt_reason, after.halt_reason)
+        yield from _different(Thing(Aspect.VERDICT, name=verdict.name), was, verdict.holds)
+    yield from _different(Thing(Aspect.MAP), before.map.states, after.map.states)
+    yield from _different(Thing(Aspect.HALT), before.halt_reason, after.halt_reason)
 
 
-def _different(what: Thing, before: Any, after: Any) -> Iterator[Change]:
+def _different(what: Thing, before: Any, after: Any) -> Iterator[ThingChange]:
     if before != after:
-        yield Change(what, before, after)
+        yield ThingChange(what, before, after)
 
 
 def _phase(snapshot: Picture) -> str:
     return next((row.name for row in snapshot.patching.phases if row.state == NOW), "")
 
 
-def _site(before: SiteSnapshot, after: SiteSnapshot) -> Iterator[Change]:
+def _site(before: SiteSnapshot, after: SiteSnapshot) -> Iterator[ThingChange]:
     """Of the bytes that both show: how many a site has is known only while it changes, where nobody owns it."""
     for at, (byte, now_byte) in enumerate(zip(before.memory.data, after.memory.data, strict=False)):
-        yield from _different(Thing(Part.MEMORY, at=at), byte, now_byte)
+        yield from _different(Thing(Aspect.MEMORY, at=at), byte, now_byte)
     for one, other in zip(before.cpus, after.cpus, strict=False):
         for at, (was, now) in enumerate(zip(one.options, other.options, strict=False)):
-            yield from _different(Thing(Part.MAY_RUN, other.cpu, at), was, now)
-        yield from _different(Thing(Part.READ, other.cpu), one.read, other.read)
-    yield from _different(Thing(Part.FLAGS), before.flags, after.flags)
+            yield from _different(Thing(Aspect.MAY_RUN, other.cpu, at), was, now)
+        yield from _different(Thing(Aspect.READ, other.cpu), one.read, other.read)
+    yield from _different(Thing(Aspect.FLAGS), before.flags, after.flags)
 
 
-def _cpu(before: CpuSnapshot, after: CpuSnapshot) -> Iterator[Change]:
+def _cpu(before: CpuSnapshot, after: CpuSnapshot) -> Iterator[ThingChange]:
     for name in _CPU_FIELDS:
-        yield from _different(Thing(Part.CPU, after.number, name=name), getattr(before, name), getattr(after, name))
+        yield from _different(Thing(Aspect.CPU, after.number, name=name), getattr(before, name), getattr(after, name))
     was = {register.name: register.value for register in before.registers}
     for register in after.registers:
         if register.changed and register.name != "rip":
-            yield Change(Thing(Part.CPU, after.number, name=register.name), was.get(register.name), register.value)
+            what = Thing(Aspect.CPU, after.number, name=register.name)
+            yield ThingChange(what, was.get(register.name), register.value)
     words = {word.address: word.value for word in before.stack}
     for word in after.stack:
         if word.changed and word.address in words:
-            yield Change(Thing(Part.STACK, after.number, word.address), words[word.address], word.value)
+            yield ThingChange(Thing(Aspect.STACK, after.number, word.address), words[word.address], word.value)

@@ -119,7 +119,7 @@ def cpu_snapshot(simulation: Simulation, cpu: int, previous: CpuSnapshot | None)
     rip = now.rip
     task, pid = task_name(machine, parts_of(simulation).kernel.percpu.read(cpu, layout.PCPU_CURRENT))
     function, offset = function_at(simulation, rip)
-    first = next(iter(decoded(now.next_bytes, rip, 1)), None)
+    first = next(iter(instructions_in(now.next_bytes, rip, 1)), None)
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
     before = {} if previous is None else {one.name: one.value for one in previous.registers}
     code = _code(simulation, cpu, rip, rip - offset, first)
@@ -183,7 +183,7 @@ def _stack(simulation: Simulation, rsp: int, previous: CpuSnapshot | None) -> tu
 
 
 @lru_cache(maxsize=4096)
-def decoded(data: bytes, address: int, count: int = 0, intel: bool = False) -> tuple[Instruction, ...]:
+def instructions_in(data: bytes, address: int, count: int = 0, intel: bool = False) -> tuple[Instruction, ...]:
     """`data` decoded (the first `count` instructions, 0: all). The same bytes give the same answer, so it is kept."""
     out = []
     for instruction in disasm.decode(data, address, "intel" if intel else "att"):
@@ -211,13 +211,13 @@ def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruc
     machine = parts_of(simulation).machine
     before: tuple[Instruction, ...] = ()
     if 0 < rip - start < _LONGEST_FUNCTION:
-        before = decoded(machine.code.view_read(cpu, start, rip - start), start)
+        before = instructions_in(machine.code.view_read(cpu, start, rip - start), start)
         if before and before[-1].address + before[-1].size != rip:
             before = ()
     after = rip + first.size
     end = _end_of(simulation, rip)
     size = min(max(end - after, 0), MAX_INSTRUCTION * LINES_AFTER)
-    behind = decoded(machine.code.view_read(cpu, after, size), after)[:LINES_AFTER] if size else ()
+    behind = instructions_in(machine.code.view_read(cpu, after, size), after)[:LINES_AFTER] if size else ()
     shown = (*before[-LINES_BEFORE:], first, *behind)
     return tuple(_line(simulation, one, start, rip) for one in shown)
 
@@ -229,7 +229,7 @@ def _before(simulation: Simulation, code: tuple[CodeLine, ...], start: int) -> t
         return ()
     first, end = np.searchsorted(batch.sites, np.array([code[0].address, code[-1].address + 1], dtype=np.uint64))
     sites = zip(batch.sites[first:end].tolist(), batch.old[first:end], strict=True)
-    return tuple(_line(simulation, decoded(old.tobytes(), site, 1)[0], start, -1) for site, old in sites)
+    return tuple(_line(simulation, instructions_in(old.tobytes(), site, 1)[0], start, -1) for site, old in sites)
 
 
 def _end_of(simulation: Simulation, address: int) -> int:

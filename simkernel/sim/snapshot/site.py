@@ -14,7 +14,7 @@ from simkernel.sentence import say
 from simkernel.sim.parts import parts_of
 from simkernel.sim.queries import SiteNow
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.snapshot.cpus import decoded
+from simkernel.sim.snapshot.cpus import instructions_in
 
 NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a call site: its kind's forms, and the rest
 SITE_STATES = (*(form.name for form in rec.call_site(insn.NOP5).forms), "int3", "changing", "wrong")
@@ -110,7 +110,7 @@ class SiteMap:
 
 def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
     """Bytes of a site with their text; a call's or jump's target by name."""
-    first = next(iter(decoded(data, address, 1)), None)
+    first = next(iter(instructions_in(data, address, 1)), None)
     if first is None:
         return SiteBytes(data, "")
     if first.target is not None:

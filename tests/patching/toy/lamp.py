@@ -26,7 +26,7 @@ from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.steps import Note, PokeOne, Verify
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.text_poke import TextPoke
-from simkernel.patching.validate import place_of
+from simkernel.patching.validate import name_at
 from simkernel.schedule import QUANTUM
 from simkernel.sentence import Sentence, cpu, say
 from simkernel.sentence import data as data_of
@@ -150,7 +150,7 @@ class Lamps(Subsystem):
         for site in self._state.lit:
             changing = batch is not None and batch.find(site) is not None
             if not changing and (held := kernel.machine.code.read(site, len(LIT))) != LIT:
-                text = say("the lamp at {} is on, its site holds {}", place_of(self.image, site), data_of(held))
+                text = say("the lamp at {} is on, its site holds {}", name_at(self.image, site), data_of(held))
                 return (Verdict("lamps", False, text, address=site),)
         return (Verdict("lamps", True, say("{} lamps are on", len(self._state.lit))),)
 

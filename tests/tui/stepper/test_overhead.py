@@ -11,7 +11,7 @@ import pytest
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.modelled import costs, modelled
-from simkernel.overhead.sites import patched
+from simkernel.overhead.sites import patch_sites
 from simkernel.overhead.variants import VARIANTS
 from tests.tui.measurements import MEASURED, little_to_count, measured_at_once
 from tui.bars import FIRST, text_lines
@@ -83,7 +83,7 @@ def test_what_takes_long_is_begun_only_when_asked_for() -> None:
 def test_sites_have_a_picture_of_what_is_counted_and_one_of_what_is_modelled(monkeypatch: pytest.MonkeyPatch) -> None:
     overhead = all_answers(monkeypatch)
     overhead.look_at("sites")
-    one, ten = patched(1), patched(10)
+    one, ten = patch_sites(1), patch_sites(10)
     for figures, heading in (((one.syncs, ten.syncs), "EXACT"), ((one.price, ten.price), "MODELLED")):
         chart = overhead.chart
         assert chart is not None and chart.heading.startswith(heading)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CodeLine, CpuSnapshot
-from simkernel.sim.snapshot.changes import Part, Thing
+from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, cut, heading, line, wrap
@@ -66,7 +66,7 @@ def registers(picture: Picture, cpu: CpuSnapshot, width: int) -> list[Line]:
     out: list[list[Piece]] = []
     for name in (*REGISTERS, "rflags"):
         if name in values:
-            changed = values[name].changed and picture.changed(Thing(Part.CPU, cpu.number, name=name))
+            changed = values[name].changed and picture.changed(Thing(Aspect.CPU, cpu.number, name=name))
             left, right = picture.marks.changed if changed else (" ", " ")
             value = f"{values[name].value:x}"
             if width < 42:  # two in 20 columns each: the upper half of a kernel address is the same for all
@@ -83,7 +83,7 @@ def stack_lines(picture: Picture, cpu: CpuSnapshot, width: int) -> list[Line]:
     left, right = picture.marks.changed
     out = []
     for word in cpu.stack[:6]:
-        mark = (left, right) if picture.changed(Thing(Part.STACK, cpu.number, word.address)) else (" ", " ")
+        mark = (left, right) if picture.changed(Thing(Aspect.STACK, cpu.number, word.address)) else (" ", " ")
         text = without_addresses(word.text)
         shown = (mark[0], "here"), (f"{word.value:x}".rjust(16), "changed" if mark[0] != " " else ""), (mark[1], "here")
         out.append(cut(line((f"..{word.address & 0xFFFF:04x}", "dim"), *shown, (text, "dim")), width))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simkernel.sim.snapshot import DONE, NOW
-from simkernel.sim.snapshot.changes import Part, Thing
+from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, length, line, plain
@@ -21,7 +21,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
         state = DONE if over and phase.state != LEFT_OUT else phase.state
         glyph, look = looks.get(state, (marks.todo, "dim"))
         name = phase.name.upper() if phase.state == NOW else phase.name
-        changed = phase.state == NOW and picture.changed(Thing(Part.PHASE))
+        changed = phase.state == NOW and picture.changed(Thing(Aspect.PHASE))
         left, right = marks.changed if changed else (" ", " ")
         pieces = [(glyph + left, look), (name, f"{look} changed" if changed else look), (right, look)]
         if length(line(*row)) + length(tuple(pieces)) > width + 1:

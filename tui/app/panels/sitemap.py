@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.binding import Binding
 
 from simkernel.sim.snapshot import SiteMap
-from simkernel.sim.snapshot.changes import Part
+from simkernel.sim.snapshot.changes import Aspect
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
@@ -40,7 +40,9 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
 def counts(picture: Picture, sites: SiteMap) -> Line:
     """How many are in each state; brackets around a number that has just changed."""
     marks = picture.marks
-    before = next((change.before for change in picture.snapshot.changes if change.what.part is Part.MAP), sites.states)
+    before = next(
+        (change.before for change in picture.snapshot.changes if change.what.aspect is Aspect.MAP), sites.states
+    )
     parts: list[Piece] = []
     for state in (NOP, CALL, INT3, CHANGING, WRONG):
         number, look = sites.count(state), LOOKS[state]

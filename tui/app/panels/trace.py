@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simkernel.sim.snapshot.changes import Part, Thing
+from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, line
@@ -15,7 +15,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     shown = list(trace[-max(1, height) :])
     out = []
     for at, record in enumerate(shown):
-        changed = at == len(shown) - 1 and picture.changed(Thing(Part.TRACE))
+        changed = at == len(shown) - 1 and picture.changed(Thing(Aspect.TRACE))
         left, right = marks.changed if changed else (" ", " ")
         text = picture.story.trace[-1] if picture.look.depth == "story" else record.line
         head = ("trace" if at == 0 else "     ", "title")

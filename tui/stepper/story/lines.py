@@ -8,7 +8,7 @@ from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sentence import say, without_addresses
 from simkernel.sim.snapshot import NOW, CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
-from simkernel.sim.snapshot.changes import Part
+from simkernel.sim.snapshot.changes import Aspect
 from tui.stepper.story.marks import Mark, Marked, marked
 
 TRACE_LINES = 4
@@ -48,7 +48,7 @@ def _meanwhile(patch: PatchingSnapshot) -> str:
 def cpu_line(snapshot: Snapshot, cpu: CpuSnapshot) -> Marked:
     """One CPU in a line: who runs on it, and what it is at. Marked where that is not as it was."""
     things = [change.what for change in snapshot.changes]
-    own = any(thing.cpu == cpu.number and thing.part is not Part.MAY_RUN for thing in things)
+    own = any(thing.cpu == cpu.number and thing.aspect is not Aspect.MAY_RUN for thing in things)
     text = say("{} {}", cpu_name(cpu.number), who_does_what(snapshot, cpu))
     broken = snapshot.oops is not None and snapshot.oops.cpu == cpu.number
     return marked(text, Mark.CHANGED if own else None, Mark.BROKEN if broken else None)

@@ -8,7 +8,7 @@ from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteSnapshot, Snapshot
-from simkernel.sim.snapshot.changes import Change, Part, Thing
+from simkernel.sim.snapshot.changes import Aspect, Thing, ThingChange
 from tui.stepper.story.marks import Mark, Marked, marked
 
 NEXT_TIME = "the next time it comes by"
@@ -56,7 +56,7 @@ def table_of(snapshot: Snapshot) -> Table | None:
     memory = Row(
         "in memory",
         tuple(
-            marked(f"{byte:02X}", _kind(site, at, byte), _if(Thing(Part.MEMORY, at=at) in changed, Mark.CHANGED))
+            marked(f"{byte:02X}", _kind(site, at, byte), _if(Thing(Aspect.MEMORY, at=at) in changed, Mark.CHANGED))
             for at, byte in enumerate(site.memory.data)
         ),
         instruction(site.memory),
@@ -107,9 +107,9 @@ def _cpu_row(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> Row:
     )
 
 
-def _changed(changes: tuple[Change, ...], one: MayRun, at: int) -> bool:
+def _changed(changes: tuple[ThingChange, ...], one: MayRun, at: int) -> bool:
     """True where what stands in a cell of a CPU's row is not what stood there."""
-    may_run, read = Thing(Part.MAY_RUN, one.cpu, at), Thing(Part.READ, one.cpu)
+    may_run, read = Thing(Aspect.MAY_RUN, one.cpu, at), Thing(Aspect.READ, one.cpu)
     return any(
         change.what == may_run or (change.what == read and _shown(change.before, at) != _shown(change.after, at))
         for change in changes

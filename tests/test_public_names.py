@@ -1,0 +1,88 @@
+"""One public name of `simkernel` means one thing: a class or a function that two modules define is listed, and why."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ALLOWED = {
+    "Cpu": "a CPU: of the machine; of the explorer's world",
+    "Kernel": "a kernel as a value; what ftrace needs of a kernel (`simkernel/ftrace/needs.py`)",
+    "Machine": "the machine; what ftrace needs of it",
+    "Memory": "what three rooms need of the guest's memory, each its own part of it",
+    "Move": "what one CPU did in one step: of history; of the explorer's schedule",
+    "Store": "bytes stored at one moment: of guest data by a plan's step; of code, which stay pending",
+    "Symbol": "a symbol of a kernel: as the assembler links it; what ftrace needs of it",
+    "View": "`hw.fetch.View` is what one CPU runs, `trace.output.View` what a text depends on (`docs/glossary.md`)",
+    "check": "refuse what the module's work does not allow; called through its module",
+    "files": "a room's control files by name; called through its module",
+    "load": "`insn.load` is the instruction; called through its module",
+    "main": "a program's entry",
+    "nearest": "the known name most like a wrong one, for the end of a message",
+    "nondeterministic": "what would bring host values in: one instruction; those of a block",
+    "pack": "the form in which something is kept; called through its module",
+    "parse": "the value that a text stands for",
+    "sentence": "what happened, as a sentence: an event; a step of the explorer's schedule",
+    "spelled": "as Keystone reads it: an operand; a statement",
+    "store": "`insn.store` is the instruction; called through its module",
+    "target": "`insn.target` is where a branch goes; called through its module",
+    "unpack": "the way back of `pack`",
+}
+"""A name that several modules define -> the one idea behind it, or how the two are told apart."""
+
+
+def sources(*tops: str) -> Iterator[Path]:
+    """The files of some packages."""
+    for top in tops:
+        yield from sorted((ROOT / top).rglob("*.py"))
+
+
+def defined(source: str) -> set[str]:
+    """The public classes and functions that a module defines at its top."""
+    kinds = ast.ClassDef, ast.FunctionDef
+    return {node.name for node in ast.parse(source).body if isinstance(node, kinds) and not node.name.startswith("_")}
+
+
+def owners() -> dict[str, list[str]]:
+    """Each public class and function of simkernel -> the modules that define it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sources("simkernel"):
+        for name in defined(path.read_text(encoding="utf-8")):
+            found[name].append(str(path.relative_to(ROOT)))
+    return found
+
+
+def met_twice(source: str, names: set[str]) -> set[str]:
+    """Those of the names that a file has from two modules, or from one beside its own."""
+    own = defined(source)
+    origins: dict[str, set[str]] = defaultdict(set)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            for one in node.names:
+                origins[one.asname or one.name].add(f"{node.module}.{one.name}")
+    return {name for name in names if len(origins.get(name, ())) + (name in own) > 1}
+
+
+def test_what_is_found() -> None:
+    source = "from a import Cpu\nfrom b import Cpu, load as load_it\ndef load(): ...\nclass _Cpu: ...\ndef _f(): ...\n"
+    assert defined(source) == {"load"}
+    assert met_twice(source, {"Cpu", "load"}) == {"Cpu"}
+    assert met_twice("from a import load\ndef load(): ...\n", {"load"}) == {"load"}
+
+
+def test_a_public_name_means_one_thing() -> None:
+    twice = {name: where for name, where in owners().items() if len(where) > 1}
+    assert {name: where for name, where in twice.items() if name not in ALLOWED} == {}
+    assert sorted(ALLOWED.keys() - twice) == [], "no longer needed"
+
+
+def test_two_things_of_one_name_never_meet_in_one_file() -> None:
+    found = {
+        str(path): met_twice(path.read_text(encoding="utf-8"), set(ALLOWED))
+        for path in sources("simkernel", "lessons", "tui")
+    }
+    assert {path: names for path, names in found.items() if names} == {}
