@@ -68,7 +68,7 @@ def move(machine: Machine, kind: str, draw: random.Random) -> None:
     if kind == "on":
         machine.step()
         if machine.position in machine.kept:
-            machine.pages.passed(machine.position)
+            machine.pages.pass_by(machine.position)
     elif kind == "keep" and machine.position not in kept:
         machine.pages.keep(machine.position, min((one for one in kept if one > machine.position), default=None))
         machine.kept[machine.position] = machine.bytes()

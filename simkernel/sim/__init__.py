@@ -9,7 +9,7 @@
     narrate/    sentences               oops         what Linux prints when it dies
     calls       how often functions ran callbacks    tracers that are traced
 
-Who is outside asks a `Simulation`: lessons, front ends, the explorer. Its parts are open to the rooms of this package
-and to tests that look inside, by `parts.parts_of`. Who changes state without a history, as overhead's fixed workload
-does, has `parts.Parts` and no simulation.
+Lessons, front ends and the explorer ask a `Simulation`. Its parts are open to the rooms of this package and to tests
+that look inside, by `parts.parts_of`. Code that changes state without a history, as overhead's fixed workload does, has
+`parts.Parts` and no simulation.
 """

@@ -1,8 +1,8 @@
 """Time travel: checkpoints of the whole state, so that every earlier state can be had again exactly.
 
-A checkpoint is kept every so many history entries; what lies between is replayed. They may take so many bytes: beyond
-that, one after the other is forgotten, so that going back costs little near the present and never more than a fixed
-part of the way back (`_thin`).
+Checkpoints are kept at a distance of some history entries; what lies between is replayed. They have a limit in bytes:
+beyond it, one after the other is forgotten, so that going back costs little near the present and never more than a
+fixed part of the way back (`_thin`).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Checkpoints:
         return self._kept[self._index(position)]
 
     def before_event(self, event: int) -> Checkpoint:
-        """The last one before which at most so many events happened."""
+        """The last one with at most `event` events before it."""
         return self._kept[bisect_right(self._kept, event, key=lambda one: one.events) - 1]
 
     def behind(self, position: int) -> int | None:
@@ -110,7 +110,7 @@ class Checkpoints:
         """A checkpoint is here; one that is kept already is only passed by."""
         index = self._index(position)
         if index >= 0 and self._kept[index].position == position:
-            self._pages.passed(position)
+            self._pages.pass_by(position)
             return
         self._pages.keep(position, self.behind(position))
         machine = self._machine
@@ -133,8 +133,8 @@ class Checkpoints:
         self._pinned.add(position)
 
     @contextmanager
-    def pinned(self, position: int) -> Iterator[None]:
-        """Meanwhile the checkpoint before a position is kept: whoever goes away for a while comes back soon."""
+    def pin_meanwhile(self, position: int) -> Iterator[None]:
+        """Keep the checkpoint before a position while the caller is elsewhere in history: it comes back soon."""
         here = self.before(position).position
         if here in self._pinned:
             yield

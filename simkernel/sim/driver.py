@@ -103,7 +103,7 @@ class Driver:
         return self._close(opened.entry, opened.drawn, [*opened.events, *left])
 
     def _stamp(self, ahead: int = 0) -> Stamp:
-        """That of the entry that comes next, which ends so many instructions of the clock from now."""
+        """That of the entry that comes next, which ends `ahead` instructions of the clock from now."""
         return Stamp(self._history.log.position, self._machine.clock + ahead, *self._task.poke.during)
 
     def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:

@@ -1,6 +1,6 @@
-"""The history of a simulation: where it stands, what it knows, and the checkpoints that lead back.
+"""The history of a simulation: its position, what it knows, and the checkpoints that lead back.
 
-It takes so many bytes at most. What it forgets follows from the seed: it can be had again by replaying.
+It has a limit in bytes. What it forgets follows from the seed: replaying brings it back.
 """
 
 from __future__ import annotations

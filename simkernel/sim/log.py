@@ -110,7 +110,7 @@ class Window:
         return self.events.first + bisect_left(self.events.items, position, key=_entry_of)
 
     def forget_old(self, nbytes: int, position: int) -> None:
-        """Forget the older half of what lies before a position, where all takes more than so many bytes."""
+        """Forget the older half of what lies before a position, where all takes more than `nbytes`."""
         entries, events = self.entries, self.events
         if self.whole or ENTRY_BYTES * len(entries.items) + EVENT_BYTES * len(events.items) <= nbytes:
             return
@@ -121,7 +121,7 @@ class Window:
         events.first += gone
 
     def cut(self, position: int, events: int) -> None:
-        """History goes another way from a position, with so many events before it."""
+        """Forget what lies behind a position, with `events` events before it: history is rewritten from there."""
         self.entries.cut(position)
         self.events.cut(events)
 
@@ -166,14 +166,14 @@ class Rewrites:
 
 
 class Log:
-    """Where history stands, and what it knows.
+    """The position of history, and what it knows.
 
     Attributes:
         position: entries that have happened.
         logged: events that have.
         length, known: the entries and events that history knows, those ahead of here too.
         last: of each kind of event, the last one up to here.
-        end: why nothing moves any more at the end of what is known, "" where something does.
+        end: why the machine halts at the end of what is known; "" where it runs.
         window: what is held, from somewhere before here on.
         recalled: a stretch of the rest, had again.
     """
@@ -249,7 +249,7 @@ class Log:
         self.length = position + 1
 
     def restore(self, position: int, events: int, last: dict[type[Event], Event]) -> None:
-        """History is at a position, with so many events before it, the last of each kind."""
+        """Put history at a position, with `events` events before it, the last of each kind in `last`."""
         self.position, self.logged, self.last = position, events, last.copy()
         if not self.window.spans(position):
             self.window = Window.at(position, events)
@@ -265,7 +265,7 @@ class Log:
         return Past(self.length, partial(self._entries_at, recall))
 
     def events(self, end: int, recall: Recall) -> Past[Event]:
-        """The first so many events."""
+        """The first `end` events."""
         return Past(end, partial(self._events_at, recall))
 
     def events_between(self, first: int, last: int, recall: Recall) -> list[Event]:

@@ -74,7 +74,7 @@ class Pages:
         self._code.touched.clear()
         self._at = position
 
-    def passed(self, position: int) -> None:
+    def pass_by(self, position: int) -> None:
         """Memory is at a checkpoint that is kept already."""
         for key in self._differences():
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)

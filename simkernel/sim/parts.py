@@ -32,7 +32,7 @@ class HasParts(Protocol):
 def parts_of(simulation: HasParts) -> Parts:
     """The parts of a simulation, for sim's own rooms and for tests that look inside.
 
-    Who else wants to know something asks the simulation: `cpu`, `site`, `patching`, `read`.
+    Everybody else asks the simulation: `cpu`, `site`, `patching`, `read`.
     """
     return simulation._parts
 
@@ -54,7 +54,7 @@ class Parts:
         Args:
             image: the kernel.
             options: valid ones.
-            subsystems: who patches code, in the order in which they boot.
+            subsystems: those that patch code, in the order in which they boot.
         """
         self.kernel = power_on(toy(image), options.cpus, options.model, options.tick_period)
         self.machine = self.kernel.machine

@@ -37,7 +37,7 @@ class Past(Sequence[Item]):
     """
 
     def __init__(self, length: int, stretch: Callable[[int], Held[Item]]) -> None:
-        """A list of so many items.
+        """A list of `length` items.
 
         Args:
             length: how many.

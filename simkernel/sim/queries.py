@@ -1,7 +1,7 @@
 """What may be asked of a simulation's CPUs, of a site and of the patching task.
 
 Each answers for the state as it is when it is asked, and each question costs only itself: stepping loops ask one after
-every choice. Nothing here changes anything. What is to stay as it is while the simulation goes on is a `Snapshot`.
+every choice. Nothing here changes anything. A `Snapshot` stays as it is while the simulation goes on.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Simulation:
         Args:
             image: the kernel.
             options: what the simulation is made from.
-            subsystems: who patches code, in the order in which they boot.
+            subsystems: those that patch code, in the order in which they boot.
             history_bytes: what history takes at most; what it forgets is replayed when it is asked for.
         """
         options.validate()
@@ -84,7 +84,7 @@ class Simulation:
         Args:
             options: what it is made from; None: the defaults.
             image: the kernel; None: the one that the options name.
-            subsystems: who patches code, in the order in which they boot.
+            subsystems: those that patch code, in the order in which they boot.
             history_bytes: what history takes at most.
 
         Raises:
@@ -148,7 +148,7 @@ class Simulation:
 
     @property
     def logged(self) -> int:
-        """How many events have happened: so many of the first of `known_events`."""
+        """How many events have happened: of `known_events` that many are behind, the rest lie ahead."""
         return self._history.log.logged
 
     @property
@@ -232,7 +232,7 @@ class Simulation:
         """The finished trace records of all CPUs that no reader has consumed, oldest first.
 
         Args:
-            last: only so many of the newest; only these cost something.
+            last: only that many of the newest; the call costs no more than these. None: all.
         """
         return merged(self._parts.machine.memory, self.options.cpus, last)
 
@@ -301,7 +301,7 @@ class Simulation:
         return self._driver.do(command)
 
     def run_until(self, predicate: Callable[[Simulation], bool], instructions: int) -> bool:
-        """Step until the predicate holds, the machine halts, or the clock has passed so many instructions.
+        """Step until the predicate holds, the machine halts, or the clock has passed `instructions`.
 
         Returns:
             True where the predicate holds.
@@ -314,7 +314,7 @@ class Simulation:
         return True
 
     def run(self, instructions: int) -> None:
-        """Let the machine's clock pass so many instructions, or less where it halts."""
+        """Let the machine's clock pass `instructions`, or less where it halts."""
         self.run_until(lambda _: False, instructions)
 
     def run_until_idle(self, instructions: int = 50_000_000) -> bool:
@@ -324,11 +324,11 @@ class Simulation:
     # --- backward ---------------------------------------------------------------------------------------------
 
     def back(self, entries: int = 1) -> None:
-        """So many history entries back; to the beginning where there are fewer."""
+        """Go back by a number of history entries; to the beginning where there are fewer."""
         self.goto(max(0, self.position - entries))
 
     def back_until(self, predicate: Callable[[Simulation], bool], progress: Progress | None = None) -> bool:
-        """To the last position before this one where the predicate holds.
+        """Go back to the last position before this one where the predicate holds.
 
         Args:
             predicate: asked at each position, of this simulation as it was there.
@@ -351,7 +351,7 @@ class Simulation:
         return self.back_to_last(search, progress) is not None
 
     def back_to_last(self, search: Search[Found], progress: Progress | None = None) -> Found | None:
-        """To the last point before this one that a search finds; None, and nothing has moved, where it finds none.
+        """Go back to the last point before this one that a search finds; None, and nothing moves, where it finds none.
 
         Args:
             search: is called at one checkpoint after the other, the latest first, with the point up to which to look.
@@ -363,7 +363,7 @@ class Simulation:
         return self._travel.back_to_last(search, progress)
 
     def goto(self, position: int, progress: Progress | None = None) -> None:
-        """To a position in history (0: power-on), forwards or backwards.
+        """Go to a position in history (0: power-on), forwards or backwards.
 
         Args:
             position: how many entries have happened there.
@@ -407,7 +407,7 @@ class Simulation:
         return self._driver.step_instruction(breakpoints, n)
 
     def goto_point(self, point: Point) -> None:
-        """To a point in history, forwards or backwards."""
+        """Go to a point in history, forwards or backwards."""
         self._travel.goto_point(point)
 
     def back_instruction(self) -> None:

@@ -1,6 +1,6 @@
-"""To another point in history: a checkpoint is put back, and what lies between is carried out again.
+"""Goes to another point in history: puts a checkpoint back, and carries out again what lies between.
 
-Going anywhere changes nothing of what history knows.
+That changes nothing of what history knows.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ Search = Callable[[Point], Generator[tuple[Point, Found] | None]]
 
 
 class Travel:
-    """Ways to other points in history."""
+    """Goes to other points in history."""
 
     def __init__(self, driver: Driver, history: History) -> None:
         self._driver, self._history = driver, history
 
     def goto(self, position: int, progress: Progress | None = None) -> None:
-        """To a position, forwards or backwards; see `Simulation.goto`."""
+        """Go to a position, forwards or backwards; see `Simulation.goto`."""
         log, checkpoints, driver = self._history.log, self._history.checkpoints, self._driver
         if not 0 <= position <= log.length:
             raise LearnerError(f"history has positions 0 to {log.length}, not {position}")
         here, nearest = driver.point, checkpoints.before(position)
-        with checkpoints.pinned(here.position):
+        with checkpoints.pin_meanwhile(here.position):
             if position < log.position or driver.open is not None or nearest.position > log.position:
                 self._restore(nearest)
             start = log.position
@@ -49,7 +49,7 @@ class Travel:
                     raise Cancelled(f"stopped on the way to position {position}; nothing has moved")
 
     def goto_point(self, point: Point) -> None:
-        """To a point, forwards or backwards."""
+        """Go to a point, forwards or backwards."""
         self.goto(point.position)
         driver = self._driver
         while driver.point.position == point.position and driver.point.instructions < point.instructions:
@@ -71,9 +71,9 @@ class Travel:
             self.goto_point(Point(position - 1, max(0, count - 1)))
 
     def back_to_last(self, search: Search[Found], progress: Progress | None) -> Found | None:
-        """To the last point before this one that a search finds; see `Simulation.back_to_last`."""
+        """Go back to the last point before this one that a search finds; see `Simulation.back_to_last`."""
         here = upper = self._driver.point
-        with self._history.checkpoints.pinned(here.position):
+        with self._history.checkpoints.pin_meanwhile(here.position):
             for start in reversed(self.checkpoints_before(here)):
                 self.goto(start)
                 last: tuple[Point, Found] | None = None
@@ -104,7 +104,7 @@ class Travel:
         if entry is None:
             assert event is not None
             entry = checkpoints.before_event(event).position
-        with checkpoints.pinned(here.position):
+        with checkpoints.pin_meanwhile(here.position):
             self._restore(checkpoints.before(max(0, entry - A_RECALL)))
             log.window = Window.at(log.position, log.logged)
             while log.position <= entry or (event is not None and log.logged <= event):

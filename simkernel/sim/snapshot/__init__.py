@@ -91,7 +91,7 @@ class Snapshot:
         length: entries that history knows.
         clock: instructions.
         patching, site, map, cpus, trace, events, moves, verdicts: see the modules of this package.
-        halt_reason: why nothing moves any more, "" while it does.
+        halt_reason: why the machine halted for good; "" while it runs.
         oops: where the kernel has died.
         changes: since the snapshot before; empty for a first one.
     """
@@ -119,7 +119,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, simulation: Simulation, previous: Snapshot | None = None, site: int | None = None) -> Snapshot:
-        """The simulation as it stands.
+        """The simulation as it is now.
 
         Args:
             simulation: which.

@@ -63,7 +63,7 @@ class Picture(Protocol):
 
     @property
     def halt_reason(self) -> str:
-        """Why nothing moves any more; "" while it does."""
+        """Why the machine halted for good; "" while it runs."""
         ...
 
 

@@ -18,7 +18,7 @@ class TraceRecord:
 
     Attributes:
         type: its type by name.
-        cpu: who wrote it.
+        cpu: that wrote it.
         index: counts the CPU's records from 0.
         stamp: when, in instructions of the machine's clock.
         ip: the site that it is about, 0: none.
