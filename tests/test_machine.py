@@ -26,7 +26,7 @@ def test_a_cpu_within_an_instruction_that_is_being_changed_is_watched_at_each_st
     cpu.transfer(site + 2, cpu.rsp, cpu.flags)
     assert machine.limit(0) == QUANTUM and not active.off_boundary(0)  # nothing is being changed
 
-    active.begin({site: insn.CALL_INSN_SIZE})
+    active.begin((site,), bytes((insn.CALL_INSN_SIZE,)))
     assert (machine.limit(0), machine.limit(1)) == (1, QUANTUM)
     kept = machine.state()
     active.end()

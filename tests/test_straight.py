@@ -87,7 +87,7 @@ class Pair:
             rip = machine.cpus[cpu].rip
             size = disasm.length(machine.next_bytes(cpu), rip)
             assert not machine.code.pending_cells(cpu, rip, size), "a byte is pending"
-            sites = machine.changing.sizes.items()
+            sites = list(zip(machine.changing.starts, machine.changing.sizes, strict=True))
             assert not any(at - size < rip < at + site for at, site in sites), "a site is being changed"
 
     def agree(self) -> None:
@@ -137,7 +137,8 @@ class Changes:
             self._old.setdefault(address, old)
         changing = NOTHING
         if draw.random() < 0.5:
-            changing = Changing.of({draw.choice(self._places): draw.randrange(1, 16), address: len(new)})
+            sizes = {draw.choice(self._places): draw.randrange(1, 16), address: len(new)}
+            changing = Changing.of(sorted(sizes), bytes(sizes[start] for start in sorted(sizes)))
         self._pair.met[f"{len(new)} bytes"] += 1
         for simulation in (self._pair.fast, self._pair.slow):
             parts_of(simulation).machine.code.write(address, new)
@@ -322,7 +323,7 @@ def test_it_ends_at_a_site_that_is_being_changed(starts: tuple[int, ...], size: 
     code, begin = code_of(), TEXT + 16
     code.write(begin + 8, insn.NOPS[3], fresh=True)
     straight = Straight(code)
-    changing = Changing.of({begin + start: size for start in starts})
+    changing = Changing.of([begin + start for start in starts], bytes([size]) * len(starts))
     assert [straight.length(0, begin, each) for each in (changing, NOTHING, changing)] == [length, LONGEST, length]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from simkernel.events import Event
@@ -42,28 +43,42 @@ class Changing:
     """Instructions that are being changed.
 
     Attributes:
-        sizes: how many bytes each has, by the address where it begins.
+        starts: the address where each begins, ascending.
+        sizes: how many bytes each has.
         longest: the size of the longest; 0: there are none.
-        first, last: where the lowest and the highest begin.
+        first, end: all of them lie between these addresses.
     """
 
-    sizes: Mapping[int, int] = field(default_factory=dict)
+    starts: Sequence[int] = ()
+    sizes: bytes = b""
     longest: int = 0
     first: int = 0
-    last: int = 0
+    end: int = 0
 
     @classmethod
-    def of(cls, sizes: Mapping[int, int]) -> Changing:
-        """The instructions at these addresses."""
-        return cls(sizes, max(sizes.values()), min(sizes), max(sizes)) if sizes else cls()
+    def of(cls, starts: Sequence[int], sizes: bytes) -> Changing:
+        """The instructions that begin at these addresses, which ascend."""
+        if not starts:
+            return cls()
+        longest = max(sizes)
+        return cls(starts, sizes, longest, starts[0], starts[-1] + longest)
+
+    def size_at(self, address: int) -> int:
+        """The size of the instruction that begins at an address; 0: none of them does."""
+        if not self.first <= address < self.end:
+            return 0
+        at = bisect_left(self.starts, address)
+        return self.sizes[at] if at < len(self.starts) and self.starts[at] == address else 0
 
     def around(self, address: int) -> int | None:
         """Where the instruction begins that an address lies in; None: in none of them."""
-        if not self.first <= address < self.last + self.longest:
+        if not self.first <= address < self.end:
             return None  # nearly always
-        for start in range(address, address - self.longest, -1):
-            if self.sizes.get(start, 0) > address - start:
-                return start
+        at = bisect_right(self.starts, address) - 1
+        while at >= 0 and address - self.starts[at] < self.longest:
+            if address - self.starts[at] < self.sizes[at]:
+                return self.starts[at]
+            at -= 1
         return None
 
 

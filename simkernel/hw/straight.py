@@ -79,7 +79,7 @@ class Straight:
         view = self._code.views[cpu]
         path = self._path(cpu, view, address)
         if changing is not self._changing:
-            starts = np.array(sorted(changing.sizes), dtype=np.uint64)
+            starts = np.array(changing.starts, dtype=np.uint64)
             self._changing, self._active = changing, self._code.map.offsets(starts).tolist()
         pending = [one.ascending() for one in view.pending]
         count = 0

@@ -6,7 +6,7 @@ that the handler has ended. Where it would miss something it lets CPUs run one i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,9 +51,14 @@ class ActiveSites(Observer):
         self.torn = False
         self._int3s: list[tuple[Int3, ...]] = [()] * len(kernel.machine.cpus)
 
-    def begin(self, sizes: Mapping[int, int]) -> None:
-        """Sites are being changed from now on: the size of each, by its address."""
-        self._machine.changing = Changing.of(sizes)
+    def begin(self, sites: Sequence[int], sizes: bytes) -> None:
+        """Sites are being changed from now on.
+
+        Args:
+            sites: their addresses, ascending.
+            sizes: of each, in bytes.
+        """
+        self._machine.changing = Changing.of(sites, sizes)
 
     def end(self) -> None:
         """None is being changed from now on."""
@@ -87,8 +92,8 @@ class ActiveSites(Observer):
 
     def _single(self, cpu: int, run: OpenRun) -> list[Event]:
         events: list[Event] = []
-        size = self._machine.changing.sizes.get(run.rip)
-        if size is not None and run.data[0] != insn.INT3:
+        size = self._machine.changing.size_at(run.rip)
+        if size and run.data[0] != insn.INT3:
             events.append(SiteRan(cpu=cpu, site=run.rip, data=run.data[:size]))
         int3s, engine = self._int3s[cpu], self._machine.cpus[cpu]
         if int3s and engine.rip == self._abi.int3_claimed:
@@ -104,8 +109,8 @@ class ActiveSites(Observer):
         engine = self._machine.cpus[cpu]
         if engine.rsp != int3.rsp:
             return Emulated.CALL if engine.rsp < int3.rsp else Emulated.RETURN
-        size = self._machine.changing.sizes.get(int3.address)
-        if size is None:  # the batch did not wait for its handlers
+        size = self._machine.changing.size_at(int3.address)
+        if not size:  # the batch did not wait for its handlers
             data = self._machine.code.view_read(cpu, int3.address, MAX_INSTRUCTION)
             size = disasm.length(data, int3.address)
         return Emulated.NOP if engine.rip == int3.address + size else Emulated.JUMP
@@ -137,9 +142,12 @@ class ActiveSites(Observer):
 
     def state(self) -> ActiveState:
         """The sites of the batch, whether memory is torn, and the handlers that each CPU is in."""
-        return ActiveState(tuple(self._machine.changing.sizes.items()), self.torn, tuple(self._int3s))
+        changing = self._machine.changing
+        sites = tuple(zip(changing.starts, changing.sizes, strict=True))
+        return ActiveState(sites, self.torn, tuple(self._int3s))
 
     def restore(self, state: ActiveState) -> None:
         """Put such a state back."""
-        self._machine.changing = Changing.of(dict(state.sites))
+        starts, sizes = ([site[at] for site in state.sites] for at in range(2))
+        self._machine.changing = Changing.of(starts, bytes(sizes))
         self.torn, self._int3s = state.torn, list(state.int3s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from simkernel import insn
 from simkernel.kernel import layout
-from simkernel.patching.emulation import emulated
+from simkernel.patching.emulation import JCC8, emulated
 from simkernel.patching.site import Patch
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Part
 
@@ -24,19 +24,21 @@ assert TP_LOC.itemsize == layout.TP_LOC_SIZE
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """At most 256 sites, ascending.
+    """Sites that change together, ascending; text_poke takes at most 256 of them at a time (`part`).
 
     Attributes:
         sites: their addresses, (n,).
         sizes: how many bytes change at each, (n,).
         old: what they should hold now, (n, width): the widest site's size. A shorter site's row ends in zeroes.
         new: what they will hold, likewise.
+        of_whole: the batch that this is a part of, and the rows that it has of it; None: it is no part.
     """
 
     sites: npt.NDArray[np.uint64]
     sizes: npt.NDArray[np.uint8]
     old: npt.NDArray[np.uint8]
     new: npt.NDArray[np.uint8]
+    of_whole: tuple[Batch, slice] | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, patches: Sequence[Patch]) -> Batch:
@@ -62,6 +64,16 @@ class Batch:
         """A batch of sites of the same size: (n,), and their bytes (n, size)."""
         return cls(sites, np.full(len(sites), old.shape[1], dtype=np.uint8), old, new)
 
+    def part(self, first: int, last: int) -> Batch:
+        """The sites first to last - 1; what is worked out for all of this batch serves all of its parts."""
+        rows = slice(first, last)
+        return Batch(self.sites[rows], self.sizes[rows], self.old[rows], self.new[rows], (self, rows))
+
+    @property
+    def cut(self) -> tuple[Batch, slice]:
+        """The batch that this is a part of, else itself; and which rows of it this has."""
+        return self.of_whole or (self, slice(None))
+
     def __len__(self) -> int:
         return len(self.sites)
 
@@ -83,12 +95,18 @@ class Batch:
     @cached_property
     def inside(self) -> npt.NDArray[np.bool_] | None:
         """Which bytes of the rows are a site's, (n, width); None where all are."""
+        if self.of_whole is not None and self.of_whole[0].inside is None:
+            return None
         if (self.sizes == self.width).all():
             return None
         return np.arange(self.width) < self.sizes[:, None]
 
     @cached_property
     def _entries(self) -> npt.NDArray[Any]:
+        if self.of_whole is not None:
+            whole, rows = self.of_whole
+            part: npt.NDArray[Any] = whole._entries[rows]
+            return part
         entries = np.zeros(len(self), dtype=TP_LOC)
         entries["len"] = self.sizes
         entries["text"][:, : self.width] = self.new
@@ -101,6 +119,13 @@ class Batch:
         """What the handler emulates at each site (n,): `text_poke_loc.opcode` (`emulation.py`)."""
         opcodes: npt.NDArray[np.uint8] = self._entries["opcode"]
         return opcodes
+
+    @cached_property
+    def has_jcc8(self) -> bool:
+        """True where some new instruction is a conditional jump of two bytes."""
+        if self.of_whole is not None and not self.of_whole[0].has_jcc8:
+            return False
+        return bool((self.opcodes & 0xF0 == JCC8.start).any())
 
     def entries(self, text: int) -> npt.NDArray[Any]:
         """text_poke_loc_init(): what is published, (n,) of TP_LOC.

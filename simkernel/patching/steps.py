@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -135,7 +136,7 @@ class _Pokes(Step):
         return progress or 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PokeMany(_Pokes):
     """`text_poke_queue()` for each of these sites, then `text_poke_finish()`: in batches of as many as one holds.
 
@@ -150,10 +151,14 @@ class PokeMany(_Pokes):
             if first == done:
                 return Turn(price=0, progress=done)
             self.store(poke.machine.memory, first, done)
-            part = slice(first, done)
-            poke.begin(Batch.of_one_size(self.sites[part], self.old[part], self.new[part]))
+            poke.begin(self._all.part(first, done))
         events = poke.act(entries)
         return Turn(events, price=0, progress=done, done=not poke.busy and done >= total)
+
+    @cached_property
+    def _all(self) -> Batch:
+        """All of them: what a batch needs is worked out once for all batches."""
+        return Batch.of_one_size(self.sites, self.old, self.new)
 
     def next_batch_at(self, progress: int | None) -> int | None:
         """The first site of the next batch; None behind the last."""

@@ -36,7 +36,6 @@ from simkernel.kernel.abi import needed
 from simkernel.kernel.running import RunningKernel
 from simkernel.patching.active import ActiveSites
 from simkernel.patching.batch import Batch
-from simkernel.patching.emulation import JCC8
 from simkernel.protocol import (
     Park,
     Phase,
@@ -124,7 +123,7 @@ class TextPoke:
             raise OurError("a batch is begun while another is under way")
         if not 0 < len(batch) <= self.protocol.batched:
             raise OurError(f"a batch of {len(batch)} sites; 1 to {self.protocol.batched} are possible")
-        if self.protocol.claims and self.protocol.handler == "emulate" and np.isin(batch.opcodes, JCC8).any():
+        if self.protocol.claims and self.protocol.handler == "emulate" and batch.has_jcc8:
             raise OurError("a batch has a conditional jump, which this kernel's int3 handler does not emulate")
         self._go_to(batch, None)
 
@@ -206,7 +205,7 @@ class TextPoke:
         self._set_gate()
         number = self.state.number + 1
         self.state = PokeState(batch, Progress(), number, self.state.variant, self.state.guest_gate)
-        self.active.begin(dict(zip(batch.addresses, batch.sizes.tolist(), strict=True)))
+        self.active.begin(batch.addresses, batch.sizes.tobytes())
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
 
@@ -232,9 +231,10 @@ class TextPoke:
 
     def _places(self, batch: Batch) -> Offsets:
         """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site what follows it."""
-        if self._placed is None or self._placed[0] is not batch:
-            self._placed = batch, self.machine.code.map.offsets(batch.sites)[:, None] + np.arange(batch.width)
-        return self._placed[1]
+        whole, rows = batch.cut
+        if self._placed is None or self._placed[0] is not whole:
+            self._placed = whole, self.machine.code.map.offsets(whole.sites)[:, None] + np.arange(whole.width)
+        return self._placed[1][rows]
 
     def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code

@@ -55,7 +55,8 @@ def state_digest(simulation: Simulation) -> str:
 def feed(out: Hash, value: Any) -> None:
     """Feed a value to a digest so that different values feed different bytes, in every process the same.
 
-    Takes None, numbers, strings, bytes, enums, tuples, lists, sets, mappings, arrays and dataclasses of these.
+    Takes None, numbers, strings, bytes, enums, tuples, lists, sets, mappings, arrays and dataclasses of these. What
+    two values may differ in and be equal all the same (`compare=False`) is left out.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         _bytes(out, b"v", repr(value).encode())
@@ -75,7 +76,8 @@ def feed(out: Hash, value: Any) -> None:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         _bytes(out, b"d", type(value).__name__.encode())
         for field in dataclasses.fields(value):
-            feed(out, getattr(value, field.name))
+            if field.compare:
+                feed(out, getattr(value, field.name))
     elif isinstance(value, Mapping):
         _many(out, b"m", [part for key in sorted(value) for part in (key, value[key])])
     elif isinstance(value, (set, frozenset)):

@@ -123,11 +123,11 @@ class Pace:
         if gap not in (*self._gaps, *STILL):
             return 0
         rare = gap in (*self._late, *STILL)
-        return LESS if rare and self._nmi_site not in parts_of(self._simulation).machine.changing.sizes else PATIENCE
+        return LESS if rare and self._nmi_site not in parts_of(self._simulation).machine.changing.starts else PATIENCE
 
     def _begin(self, batch: int) -> None:
         """Draw where this batch dwells: nowhere, where it is none of sites but of a trampoline's inner call."""
-        focus = parts_of(self._simulation).machine.changing.sizes
+        focus = parts_of(self._simulation).machine.changing.starts
         self._batch, self._cpu = batch, self._random.choice(self._cpus)
         sites = not self._sites.isdisjoint(focus)
         late = (self._random.choice(self._late),) if self._late else ()
