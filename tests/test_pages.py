@@ -11,6 +11,7 @@ from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.sim.pages import VERSION_BYTES, Pages
+from simkernel.sim.stores import STORE_BYTES
 
 DATA, CODE = 0x10000, 0x80000
 PAGES = 2  # of data, and of code
@@ -58,8 +59,9 @@ def test_memory_at_each_checkpoint_is_what_it_was(seed: int) -> None:
     for position, data in machine.kept.items():
         machine.pages.restore(position)
         assert machine.bytes() == data
-    held = sum(len(versions) for _, versions in machine.pages._versions.values())
-    assert machine.pages.nbytes == held * VERSION_BYTES
+    pages, stores = machine.pages, [one for some in machine.pages._stores._before.values() for one in some]
+    held = sum(len(versions) for _, versions in pages._versions.values())
+    assert pages.nbytes == held * VERSION_BYTES + sum(STORE_BYTES + 10 * len(one.offsets) for one in stores)
 
 
 def move(machine: Machine, kind: str, draw: random.Random) -> None:

@@ -25,6 +25,7 @@ import itertools
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,14 @@ class Store:
     def of_cell(self, cell: int) -> slice:
         """The part of the store in one cell."""
         return slice(int(self.cells.searchsorted(cell)), int(self.cells.searchsorted(cell, "right")))
+
+
+class Stored(NamedTuple):
+    """What a store has done to memory: offsets, ascending and without doubles; what they held, and hold since."""
+
+    offsets: Offsets
+    old: Bytes
+    new: Bytes
 
 
 @dataclass(slots=True)
@@ -300,7 +309,7 @@ class CodeMemory:
         self.memory = memory
         self.version = 0  # of `memory`: another after each change
         self.views = [View(code, memory) for code in views]
-        self.touched: list[Offsets] = []  # what was stored to since history looked last
+        self.stored: list[Stored] = []  # what has changed since history looked last
 
     def read(self, address: int, size: int) -> bytes:
         """What memory holds."""
@@ -343,21 +352,24 @@ class CodeMemory:
 
     def store_at(self, offsets: Offsets, values: Bytes, fresh: bool = False) -> None:
         """The same, the places given as offsets of the buffer."""
-        differ = self.memory[offsets] != values
+        old = self.memory[offsets]
+        differ = old != values
         if np.count_nonzero(differ) < len(offsets):
-            offsets, values = offsets[differ], values[differ]
+            offsets, old, values = offsets[differ], old[differ], values[differ]
+        else:
+            values = values.copy()
         if not len(offsets):
             return
         self.memory[offsets] = values
         self.version += 1
-        self.touched.append(offsets)
+        self.stored.append(Stored(offsets, old, values))
         shift = self._cell_shift
         if fresh or shift is None:
             span = int(offsets[0]), int(offsets[-1]) + 1
             for view in self.views:
                 view.put(offsets, values, span)
             return
-        store = Store(offsets, values.copy(), offsets >> shift)
+        store = Store(offsets, values, offsets >> shift)
         for view in self.views:
             view.pending.append(PendingStore(store))
 

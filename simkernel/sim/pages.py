@@ -1,21 +1,21 @@
-"""A machine's memory at each checkpoint of its history, data and code, page by page.
+"""A machine's memory at each checkpoint of its history: data page by page, code by the stores to it (`stores.py`).
 
-Every page has the versions that it had, each from the checkpoint on at which it was found changed. Data is compared
-with what it was at the last checkpoint; code names what is stored to it (`CodeMemory.touched`). A checkpoint can be
-forgotten: its versions then are those of the one behind it, so that memory at all others stays as it was.
+Every page has the versions that it had, each from the checkpoint on at which it was found changed: data is compared
+with what it was at the last checkpoint. A checkpoint can be forgotten: its versions then are those of the one behind
+it, so that memory at all others stays as it was.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import groupby
 
 import numpy as np
 
 from simkernel.hw.fetch import Bytes, CodeMemory
 from simkernel.hw.memory import GuestMemory
 from simkernel.hw.x86 import PAGE_SIZE
+from simkernel.sim.stores import Stores
 
 PageKey = tuple[int, int]  # (buffer, page)
 Versions = tuple[list[int], list[bytes]]  # the checkpoints' positions, ascending, and the bytes from each on
@@ -25,23 +25,23 @@ BEGINNING = -1  # the position of a page's first version
 
 
 class Pages:
-    """Memory at each checkpoint; a checkpoint is named by its position in history.
-
-    Attributes:
-        nbytes: what all versions take.
-    """
+    """Memory at each checkpoint; a checkpoint is named by its position in history."""
 
     def __init__(self, memory: GuestMemory, code: CodeMemory) -> None:
-        self._code = code
-        self._buffers = [*(region.buffer for region in memory.regions), code.memory]
+        self._stores = Stores(code)
+        self._buffers = [region.buffer for region in memory.regions]
         self._shadow = [buffer.copy() for buffer in self._buffers]
-        pages = max(buffer.nbytes for buffer in self._buffers[:-1]) // PAGE_SIZE
+        pages = max(buffer.nbytes for buffer in self._buffers) // PAGE_SIZE
         self._differ = np.empty((pages, PAGE_SIZE // 8), dtype=np.bool_)  # one for all looks: new pages cost more
         self._versions: dict[PageKey, Versions] = {}
         self._changed: dict[int, list[PageKey]] = {}  # by checkpoint: the pages that have a version from it on
         self._at = BEGINNING  # the checkpoint that was kept, passed or restored last: `_shadow` is memory there
-        self.nbytes = 0
-        code.touched.clear()
+        self._nbytes = 0  # of the versions
+
+    @property
+    def nbytes(self) -> int:
+        """What all versions and stores take."""
+        return self._nbytes + self._stores.nbytes
 
     @property
     def at(self) -> int:
@@ -52,10 +52,10 @@ class Pages:
         """Have what another machine's history keeps, of a memory that is at the same position: bytes are shared."""
         self._versions = {key: (kept.copy(), versions.copy()) for key, (kept, versions) in other._versions.items()}
         self._changed = {position: keys.copy() for position, keys in other._changed.items()}
-        self._at, self.nbytes = other._at, other.nbytes
+        self._at, self._nbytes = other._at, other._nbytes
         for mine, theirs in zip(self._shadow, other._shadow, strict=True):
             np.copyto(mine, theirs)
-        self._code.touched[:] = other._code.touched
+        self._stores.share(other._stores)
 
     def keep(self, position: int, following: int | None) -> None:
         """A checkpoint is here and now.
@@ -71,14 +71,14 @@ class Pages:
             if following is not None and key not in self._changed[following]:
                 self._add(key, following, before)
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
-        self._code.touched.clear()
+        self._stores.keep(position, following)
         self._at = position
 
     def pass_by(self, position: int) -> None:
         """Memory is at a checkpoint that is kept already."""
         for key in self._differences():
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
-        self._code.touched.clear()
+        self._stores.passed()
         self._at = position
 
     def restore(self, position: int) -> None:
@@ -89,12 +89,9 @@ class Pages:
             if then is not before:
                 wanted[key] = np.frombuffer(then, dtype=np.uint8)
                 self._part(self._shadow, key)[:] = wanted[key]
-        code = len(self._buffers) - 1
         for key, data in wanted.items():
-            if key[0] != code:
-                self._part(self._buffers, key)[:] = data
-        self._put_code({page: data for (buffer, page), data in wanted.items() if buffer == code})
-        self._code.touched.clear()
+            self._part(self._buffers, key)[:] = data
+        self._stores.restore(self._at, position)
         self._at = position
 
     def forget(self, position: int, following: int) -> None:
@@ -104,10 +101,11 @@ class Pages:
             at = bisect_left(positions, position)
             if at + 1 < len(positions) and positions[at + 1] == following:
                 del positions[at], versions[at]
-                self.nbytes -= VERSION_BYTES
+                self._nbytes -= VERSION_BYTES
             else:
                 positions[at] = following
                 self._changed[following].append(key)
+        self._stores.forget(position, following)
 
     def forget_after(self, position: int) -> None:
         """History took another way behind a position: the checkpoints behind it are gone."""
@@ -115,27 +113,23 @@ class Pages:
             for key in self._changed.pop(later):
                 positions, versions = self._versions[key]
                 keep = bisect_right(positions, position)
-                self.nbytes -= VERSION_BYTES * (len(positions) - keep)
+                self._nbytes -= VERSION_BYTES * (len(positions) - keep)
                 del positions[keep:], versions[keep:]
+        self._stores.forget_after(position)
 
     def _differences(self) -> Iterator[PageKey]:
         """The pages that differ from the last checkpoint."""
-        for number, (buffer, shadow) in enumerate(zip(self._buffers[:-1], self._shadow[:-1], strict=True)):
+        for number, (buffer, shadow) in enumerate(zip(self._buffers, self._shadow, strict=True)):
             words, old = (whole.view(np.uint64).reshape(-1, PAGE_SIZE // 8) for whole in (buffer, shadow))
             differ = np.not_equal(words, old, out=self._differ[: len(words)])
             for page in np.flatnonzero(differ.view(np.uint64).any(axis=1)).tolist():
                 yield number, page
-        if self._code.touched:
-            code = len(self._buffers) - 1
-            for page in np.unique(np.concatenate(self._code.touched) // PAGE_SIZE).tolist():
-                if (self._part(self._buffers, (code, page)) != self._part(self._shadow, (code, page))).any():
-                    yield code, page
 
     def _version(self, key: PageKey, position: int) -> bytes:
         """A page's bytes at a checkpoint."""
         if key not in self._versions:
             self._versions[key] = [BEGINNING], [self._part(self._shadow, key).tobytes()]
-            self.nbytes += VERSION_BYTES
+            self._nbytes += VERSION_BYTES
         positions, versions = self._versions[key]
         return versions[bisect_right(positions, position) - 1]
 
@@ -145,19 +139,7 @@ class Pages:
         positions.insert(at, position)
         versions.insert(at, data)
         self._changed[position].append(key)
-        self.nbytes += VERSION_BYTES
-
-    def _put_code(self, pages: dict[int, Bytes]) -> None:
-        """Memory and every CPU hold these bytes of code: those that differ are put there, neighbours in one go."""
-        ascending = sorted(pages)
-        for _, run in groupby(enumerate(ascending), lambda item: item[1] - item[0]):
-            offsets, values = [], []
-            for _, page in run:
-                start = page * PAGE_SIZE
-                differ = np.flatnonzero(self._code.memory[start : start + PAGE_SIZE] != pages[page])
-                offsets.append(differ + start)
-                values.append(pages[page][differ])
-            self._code.put(np.concatenate(offsets), np.concatenate(values))
+        self._nbytes += VERSION_BYTES
 
     @staticmethod
     def _part(buffers: list[Bytes], key: PageKey) -> Bytes:
