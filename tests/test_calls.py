@@ -14,7 +14,7 @@ from simkernel.kernel import KernelImage
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
-from simkernel.trace.function import FunctionRecord
+from simkernel.trace.entries.function import FunctionRecord
 from simkernel.trace.ringbuffer import merged
 from tests.guest.names import listed
 from tests.linux_facts import facts, words

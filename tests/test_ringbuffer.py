@@ -14,7 +14,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import ringbuffer
-from simkernel.trace.function import FunctionRecord
+from simkernel.trace.entries.function import FunctionRecord
 from simkernel.trace.ringbuffer import Ring, totals
 from tests.ftrace.fakes import FakeMemory
 

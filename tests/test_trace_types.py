@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import simkernel
 from simkernel import tracefs
+from simkernel.errors import OurError
 from simkernel.events import TraceWritten
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import layout
@@ -22,7 +26,7 @@ from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
 from simkernel.trace import Record, RecordType, View, event_of, json_of, line_of, table
-from simkernel.trace.function import TYPE, FunctionRecord
+from simkernel.trace.entries.function import TYPE, FunctionRecord
 from simkernel.trace.records import RAW, slot
 from simkernel.trace.ringbuffer import Ring, consume, finished, merged, of_type
 from tests.ftrace.fakes import FakeMemory
@@ -141,6 +145,19 @@ def test_a_type_that_is_not_in_the_table_is_called_unknown(writer: Writer, monke
     (record,) = merged(writer.memory, 1)
     assert line_of(VIEW, record).endswith(": Unknown type 5")
     assert event_of(record).type == "type 5" and "function" not in json_of(VIEW, record)
+
+
+def test_two_types_with_one_number_are_refused() -> None:
+    with pytest.raises(OurError, match="function and stack depth both have number 5"):
+        table.by_number([replace(TYPE, number=NUMBER), STACK])
+
+
+def test_the_guest_writes_the_numbers_of_the_table() -> None:
+    """`RING_COMMIT name, NUMBER`, where NUMBER is a symbol that the same kernel sets."""
+    text = "".join(path.read_text() for path in sorted((Path(simkernel.__file__).parent / "guest").glob("*.S")))
+    symbols = {name: int(value, 16) for name, value in re.findall(r"^\.set (\w+), (0x[0-9a-f]+)$", text, re.MULTILINE)}
+    written = {symbols[name] for name in re.findall(r"^\s*RING_COMMIT \w+, (\w+)$", text, re.MULTILINE)}
+    assert written == set(table.TYPES)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ from simkernel.ftrace.commands import (
     TracingOn,
     UnregisterOps,
 )
+from simkernel.ftrace.tracers import TRACERS
 from simkernel.kernel import layout
 from simkernel.patching.commands import Command
 from simkernel.patching.steps import Verify
 from simkernel.sim.control_files import tree
 from simkernel.trace import Record, View, trace_text
-from simkernel.trace.function import FunctionRecord
+from simkernel.trace.entries.function import FunctionRecord
 from simkernel.tracefs import Directory, TracefsError, Written
 from tests.ftrace.fakes import NAMES, Setup, do
 
@@ -168,7 +169,7 @@ def test_a_wrong_token_is_an_error_and_those_before_it_take_effect(setup: Setup)
     ("name", "text", "number", "says"),
     [
         ("current_tracer", "functoin", errno.EINVAL, "did you mean 'function'?"),
-        ("current_tracer", "", errno.EINVAL, "function nop"),
+        ("current_tracer", "", errno.EINVAL, " ".join(TRACERS)),
         ("tracing_on", "yes", errno.EINVAL, "write 0 or 1"),
         ("set_ftrace_filter", "schedule:traceoff", errno.EINVAL, "triggers"),
     ],
@@ -200,7 +201,7 @@ def test_a_file_that_cannot_be_written_says_why(setup: Setup) -> None:
 DEAD = {  # kernel/trace/ftrace.c and trace.c, 6.12: what reading gives once ftrace_disabled is set, None for ENODEV
     "available_filter_functions": None,  # ftrace_avail_open()
     "available_filter_functions_addrs": None,  # ftrace_avail_addrs_open()
-    "available_tracers": "function nop\n",
+    "available_tracers": " ".join(TRACERS) + "\n",
     "current_tracer": "function\n",  # tracing_start_function_trace() ignores -ENODEV
     "dyn_ftrace_total_info": "8 pages:1 groups: 1\n",
     "enabled_functions": "",  # ftrace_enabled_open() does not ask, t_start() does

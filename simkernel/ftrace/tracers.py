@@ -22,4 +22,10 @@ class Tracer:
 
 
 # Newest first, as `available_tracers` has them (`register_tracer()` puts each at the head of the list).
-TRACERS = {one.name: one for one in (Tracer("function", "function_trace_call"), Tracer("nop", ""))}
+TRACERS = {
+    one.name: one
+    for one in (
+        Tracer("function", "function_trace_call"),
+        Tracer("nop", ""),
+    )
+}

@@ -178,7 +178,7 @@ DESC_SIZE = 16
 
 # --- a ring buffer record (offsets) ---------------------------------------------------------------------------
 REC_TS = 0x00
-REC_OWN = 0x08  # what follows up to the pid depends on the record's type (trace/function.py)
+REC_OWN = 0x08  # what follows up to the pid depends on the record's type (trace/entries)
 REC_IP = 0x08
 REC_PARENT = 0x10
 REC_PID = 0x18  # u32

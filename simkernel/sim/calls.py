@@ -12,7 +12,7 @@ from collections import Counter
 from simkernel.events import TraceWritten
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
-from simkernel.trace import function
+from simkernel.trace.entries import function
 from simkernel.trace.ringbuffer import Ring, of_type
 
 

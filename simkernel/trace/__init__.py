@@ -2,8 +2,8 @@
 
 A tracer is three things:
 
-    a record    its type here: the fields, and the line that `trace` prints; `function.py` is one, and
-                `table.py` names it
+    a record    its type here: the fields, and the line that `trace` prints; `entries/function.py` is
+                one, and `table.py` names it
     an action   which callback its sites call: a line of `ftrace/tracers.py`
     guest code  that callback, which writes the record and the number of its type: a file of `guest/`
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from simkernel.trace import function
+from collections.abc import Iterable
+
+from simkernel.errors import OurError
+from simkernel.trace.entries.function import TYPE as FUNCTION
 from simkernel.trace.output import View
 from simkernel.trace.records import Record
 from simkernel.trace.types import RecordType
 
-TYPES: dict[int, RecordType] = {one.number: one for one in (function.TYPE,)}
+
+def by_number(types: Iterable[RecordType]) -> dict[int, RecordType]:
+    """The types by their numbers.
+
+    Raises:
+        OurError: two have the same.
+    """
+    found: dict[int, RecordType] = {}
+    for one in types:
+        if (other := found.setdefault(one.number, one)) is not one:
+            raise OurError(f"the record types {other.name} and {one.name} both have number {one.number}")
+    return found
+
+
+TYPES = by_number(
+    [
+        FUNCTION,
+    ]
+)
 
 
 def type_of(number: int) -> RecordType:

@@ -20,6 +20,7 @@ from simkernel.ftrace.commands import (
 )
 from simkernel.ftrace.core import NOP5
 from simkernel.ftrace.ops import FtraceError
+from simkernel.ftrace.tracers import TRACERS
 from simkernel.kernel import layout
 from simkernel.patching.commands import Command
 from simkernel.patching.steps import PokeMany
@@ -37,7 +38,7 @@ def setup() -> Setup:
 @pytest.mark.parametrize(
     ("command", "number", "says"),
     [
-        (SetTracer("functoin"), errno.EINVAL, "function nop"),
+        (SetTracer("functoin"), errno.EINVAL, " ".join(TRACERS)),
         (SetFilter("filter", "vfs_raed"), errno.EINVAL, "'vfs_read'"),
         (SetFilter("filtre", "vfs_read"), errno.EINVAL, "filter, notrace"),
         (UnregisterOps("nobody"), errno.ENOENT, "global_ops"),
