@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simkernel.ftrace.tracers import TRACERS
 from tui.globs import quoting, say_if_empty
-from tui.options import KERNEL, MACHINE, Options, takes_options
+from tui.options import KERNEL, MACHINE, Options, Word, takes_options
 from tui.output import emit_json
 from tui.session import boot, carry_out, run
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 @click.argument("globs", nargs=-1, required=True, metavar="GLOB...")
 @click.option("--notrace", "excluded", multiple=True, metavar="GLOB", help="Leave these out; may be repeated.")
 @click.option(
+    "--tracer",
+    type=Word(tuple(name for name in TRACERS if name != "nop")),
+    default="function",
+    show_default=True,
+    help="The tracer, as `current_tracer` names it.",
+)
+@click.option(
     "--for",
     "instructions",
     type=click.IntRange(1),
@@ -29,7 +37,12 @@ if TYPE_CHECKING:
 )
 @takes_options(KERNEL, MACHINE)
 def command(
-    globs: tuple[str, ...], excluded: tuple[str, ...], instructions: int, options: Options, as_json: bool
+    globs: tuple[str, ...],
+    excluded: tuple[str, ...],
+    tracer: str,
+    instructions: int,
+    options: Options,
+    as_json: bool,
 ) -> None:
     """Trace the functions that match GLOB and print the trace as the file `trace` has it.
 
@@ -46,7 +59,7 @@ def command(
             options,
             SetFilter("filter", " ".join(globs)),
             SetFilter("notrace", " ".join(excluded)),
-            SetTracer("function"),
+            SetTracer(tracer),
         )
     say_if_empty(simulation)
     run(simulation, instructions, "tracing")
