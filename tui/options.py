@@ -73,7 +73,7 @@ MACHINE = (
         "--model", type=Word(MODELS), default="pieces", show_default=True, help="What a CPU may run of changing code."
     ),
     click.option(
-        "--policy", type=Word(POLICIES), default="seeded", show_default=True, help="When uncertain bytes settle."
+        "--policy", type=Word(POLICIES), default="seeded", show_default=True, help="When pending bytes are resolved."
     ),
     click.option(
         "--max-instructions",

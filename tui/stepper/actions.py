@@ -105,8 +105,8 @@ ACTIONS: tuple[Action, ...] = (
         "A CPU reads some bytes of its next instruction, and no more yet.", HAND, asks.cpu_read, "CPU, and how many",
     ),
     Action(
-        "cpu-settle", (), "settle-cpu", "A byte is settled",
-        "An uncertain byte becomes certain for a CPU.", HAND, asks.cpu_settle, "CPU, and byte 0 to 4",
+        "cpu-settle", (), "settle-cpu", "A byte is resolved",
+        "A pending byte becomes certain for a CPU.", HAND, asks.cpu_settle, "CPU, and byte 0 to 4",
     ),
     Action("nmi", (), "nmi", "Send an NMI", "A non-maskable interrupt is sent to a CPU.", HAND, asks.nmi, "CPU"),
     Action(
@@ -139,7 +139,7 @@ ACTIONS: tuple[Action, ...] = (
         "instant, pieces, line or byte",
     ),
     Action(
-        "policy", (), "policy", "When bytes settle", "Start again with another policy.", MACHINE, asks.policy,
+        "policy", (), "policy", "When bytes are resolved", "Start again with another policy.", MACHINE, asks.policy,
         "early, late or seeded",
     ),
     Action(
