@@ -366,7 +366,8 @@ class Update:
         new[verdicts == rec.UPDATE_MAKE_NOP] = self.nop
         self.do(Verify(sites, old, verdicts))
         records = RecordUpdate(at, after[at])
-        self.count(PokeRecords(sites, old, new, f"{len(at)} sites", verdicts, records=records))
+        what = "1 site" if len(at) == 1 else f"{len(at)} sites"
+        self.count(PokeRecords(sites, old, new, what, verdicts, records=records))
 
     # --- the tracer ---------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from simkernel.errors import LearnerError
 from simkernel.events import Switched
 from simkernel.explore.replay import run_cpu_to
 from simkernel.ftrace import ops as fl
-from simkernel.ftrace.commands import RegisterOps, SetOpsFilter, SetTracer, UnregisterOps
+from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.steps import WriteTrampoline
 from simkernel.hw.fetch import FetchModel
@@ -23,6 +24,8 @@ from simkernel.schedule import Act, Policy, Run
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,19 @@ def done(simulation: Simulation) -> None:
 
 def site(image: KernelImage, name: str) -> int:
     return image.site_of(image.symbol(name))
+
+
+def test_the_design_page_shows_the_plan_that_is_made(image: KernelImage) -> None:
+    simulation = Simulation.boot(Options(), image)
+    simulation.do(SetFilter("filter", "vfs_read"))
+    done(simulation)
+    plan = parts_of(simulation).task.subsystems[0].plan(SetTracer("function"))
+    says = [
+        next((str(getattr(step, name)) for name in ("what", "name", "why") if hasattr(step, name)), "")
+        for step in plan.steps
+    ]
+    lines = [f"    {type(step).__name__:<18} {said}".rstrip() for step, said in zip(plan.steps, says, strict=True)]
+    assert "\n\n" + "\n".join(lines) + "\n\n" in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("seed", range(3))
