@@ -1,11 +1,14 @@
 """Golden runs: what 200 simulations do, written down, so that a change of the engine's structure shows what it changes.
 
 A run is a combination of kernel, options, seed and commands. Of each the record holds, for every stretch of STRETCH
-history entries, one digest of memory, code and registers at its end, and one of its events (kind, CPU, address). They
-are taken through `Simulation` alone, so that they stay comparable while the parts behind it are moved about.
+history entries, one digest of memory, code and registers at its end, one of its events (kind, CPU, address), and one
+of these without addresses: where code has moved and nothing else has happened, only that one stays. They are taken
+through `Simulation` alone, so that they stay comparable while the parts behind it are moved about.
 
     python -m tests.golden.record            every run again; exit code 1 where one differs, with the first stretch
-    python -m tests.golden.record --write    write the file anew (the commit says which runs change, and why)
+    python -m tests.golden.record --write    write the runs anew, and say how many differ in more than addresses
+                                             (the commit says which, and why)
+    python -m tests.golden.record --write --draw     other combinations, drawn from the kernel as it is
     python -m tests.golden.record --run 17   only that run, also with --write
 """
 
@@ -18,7 +21,7 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +50,17 @@ KINDS: dict[str, str] = {"Resolved": "Settled"}
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What a run did in up to STRETCH entries: digests of its events and of the state at its end, and the clock."""
+    """What a run did in up to STRETCH entries, and where it was at their end.
+
+    Attributes:
+        entries: how many. clock: that of the machine.
+        kinds: a digest of the kinds of its events and of their CPUs. events: of their addresses too.
+        state: a digest of memory, of the code as each CPU runs it, and of every register.
+    """
 
     entries: int
     clock: int
+    kinds: str
     events: str
     state: str
 
@@ -146,9 +156,8 @@ def carried_out(golden: Golden) -> Golden:
 
     def note(entries: int) -> None:
         nonlocal logged
-        stretches.append(
-            Stretch(entries, simulation.clock, digest_of_events(simulation.since(logged)), digest_of_state(simulation))
-        )
+        kinds, events = digests_of_events(simulation.since(logged))
+        stretches.append(Stretch(entries, simulation.clock, kinds, events, digest_of_state(simulation)))
         logged = simulation.logged
 
     simulation.run_until(Simulation.booted, 5_000_000)
@@ -184,15 +193,17 @@ def digest_of_state(simulation: Simulation) -> str:
     return out.hexdigest()
 
 
-def digest_of_events(events: Iterable[Event]) -> str:
-    """Of each event's kind, CPU and address."""
-    out = hashlib.blake2b(digest_size=DIGEST)
+def digests_of_events(events: Iterable[Event]) -> tuple[str, str]:
+    """Of each event's kind and CPU; and of these with its address."""
+    kinds, whole = (hashlib.blake2b(digest_size=DIGEST) for _ in range(2))
     for event in events:
         name = type(event).__name__
         first = event.sites[0] if isinstance(event, BatchStarted | SiteStored) else 0
         cpu, at = -1 if event.cpu is None else event.cpu, first if event.at is None else event.at
-        out.update(KINDS.get(name, name).encode() + struct.pack("<bQ", cpu, at))
-    return out.hexdigest()
+        kind = KINDS.get(name, name).encode() + struct.pack("<b", cpu)
+        kinds.update(kind)
+        whole.update(kind + struct.pack("<Q", at))
+    return kinds.hexdigest(), whole.hexdigest()
 
 
 def difference(was: Golden, now: Golden) -> str:
@@ -205,6 +216,15 @@ def difference(was: Golden, now: Golden) -> str:
     if len(was.stretches) != len(now.stretches):
         return f"{len(was.stretches)} stretches were {len(now.stretches)}"
     return "" if was.end == now.end else f"the end was {was.end!r}, is {now.end!r}"
+
+
+def same_but_for_addresses(was: Golden, now: Golden) -> bool:
+    """True where the same happened at the same clock, of code that lies elsewhere."""
+
+    def what(golden: Golden) -> list[tuple[int, int, str]]:
+        return [(stretch.entries, stretch.clock, stretch.kinds) for stretch in golden.stretches]
+
+    return what(was) == what(now) and was.end == now.end
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -227,23 +247,34 @@ def line_of(golden: Golden) -> str:
     return json.dumps(written, separators=(",", ":"))
 
 
+def write(kept: list[Golden], numbers: Collection[int]) -> str:
+    """Write these runs anew, of what they are made from; says how much of them differs."""
+    now = [carried_out(golden) if number in numbers else golden for number, golden in enumerate(kept)]
+    FILE.write_text("".join(line_of(golden) + "\n" for golden in now), encoding="utf-8")
+    other = [number for number in numbers if difference(kept[number], now[number])]
+    worse = [number for number in other if not same_but_for_addresses(kept[number], now[number])]
+    return (
+        f"{len(numbers)} runs are written: {len(numbers) - len(other)} as they were, "
+        f"{len(other) - len(worse)} differ in addresses and bytes only, {len(worse)} in what happened"
+        + "".join(f"\nrun {number}: {difference(kept[number], now[number])}" for number in worse)
+    )
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.golden.record")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--run", type=int)
+    parser.add_argument("--write", action="store_true", help="write what they do now, and say how much differs")
+    parser.add_argument("--draw", action="store_true", help="with --write: other combinations, drawn from this kernel")
+    parser.add_argument("--run", type=int, help="this one only")
     asked = parser.parse_args(arguments)
+    kept = list(combinations()) if asked.draw else read()
+    numbers = range(len(kept)) if asked.run is None else [asked.run]
     if asked.write:
-        if asked.run is not None:
-            kept = read()
-            kept[asked.run] = carried_out(kept[asked.run])
-            lines = [line_of(golden) for golden in kept]
-        else:
-            lines = [line_of(carried_out(golden)) for golden in combinations()]
-        FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        print(write(kept, numbers))
         return 0
     differ = 0
-    for number, golden in enumerate(read()):
-        if asked.run in (None, number) and (said := difference(golden, carried_out(golden))):
+    for number in numbers:
+        golden = kept[number]
+        if said := difference(golden, carried_out(golden)):
             differ += 1
             print(f"run {number} ({golden.variant}, {golden.options}): {said}")
     return int(bool(differ))
