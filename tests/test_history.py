@@ -100,6 +100,24 @@ def test_going_back_and_ahead_keeps_state_and_log(traced: Simulation) -> None:
     assert traced.log == log
 
 
+def test_a_way_back_leaves_checkpoints_for_the_next_one() -> None:
+    """Whoever goes back step by step replays the long way from the last checkpoint once."""
+    simulation = Simulation.boot(Options(seed=11))
+    simulation.keep_checkpoint()
+    start = simulation.position
+    for _ in range(1_000):
+        simulation.step()
+    digests = {}
+    for position in range(start + 999, start + 300, -90):
+        simulation.goto(position)
+        assert position - simulation.checkpoint_positions(simulation.point)[-1] <= 256
+        digests[position] = state_digest(simulation)
+    simulation.goto(0)
+    for position in reversed(digests):
+        simulation.goto(position)
+        assert state_digest(simulation) == digests[position]
+
+
 def in_the_middle(simulation: Simulation) -> bool:
     """True where a batch is under way whose sync 2 has begun."""
     return simulation.patching.phase_name == "sync 2" and simulation.patching.begun

@@ -17,6 +17,8 @@ from simkernel.sim.log import Point, Window
 
 A_RECALL = 4_096  # entries, or events, on either side of a forgotten one that are had again with it
 A_LOOK = 128  # entries of a replay between two looks at its progress
+A_STAGE = 256  # entries between two checkpoints that are kept on the last part of a way
+NEAR = 1_024  # entries: that part
 
 Found = TypeVar("Found")
 Progress = Callable[[int, int], bool | None]
@@ -43,7 +45,9 @@ class Travel:
             start = log.position
             while log.position < position:
                 driver.step(None)
-                done = log.position - start
+                done, left = log.position - start, position - log.position
+                if 0 < left < NEAR and left % A_STAGE == 0:
+                    self._history.keep()  # who goes back a step takes another one, as a rule
                 if progress and not done % A_LOOK and progress(done, position - start):
                     self.goto_point(here)
                     raise Cancelled(f"stopped on the way to position {position}; nothing has moved")
