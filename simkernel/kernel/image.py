@@ -23,6 +23,7 @@ from simkernel.kernel.symbols import SymbolTable, SyntheticSymbols
 from simkernel.kernel.synthetic import generate
 from simkernel.sentence import Role, Sentence, Span, beside
 
+NAMES = 8_192  # of addresses that are kept
 RELEASE = "6.12.0-simkernel #1"  # of uname, as an oops and a warning print it
 
 
@@ -173,6 +174,18 @@ class KernelImage:
 
     def code_name(self, address: int) -> Sentence:
         """An address of code in words: symbol+offset, ftrace_trampoline where ftrace allocates, else the number."""
+        known = self._code_names.get(address)
+        if known is None:
+            if len(self._code_names) >= NAMES:
+                self._code_names.clear()
+            known = self._code_names[address] = self._code_name(address)
+        return known
+
+    @cached_property
+    def _code_names(self) -> dict[int, Sentence]:
+        return {}
+
+    def _code_name(self, address: int) -> Sentence:
         if 0 <= address - layout.TRAMP_BASE < layout.TRAMP_SIZE:
             return Sentence(Span("ftrace_trampoline", Role.SITE, address), beside(" at {}", address))
         known = self.owner(address) is not None

@@ -141,7 +141,7 @@ class Snapshot:
                 for cpu in range(simulation.options.cpus)
             ),
             trace=trace_tail(simulation),
-            events=_events(simulation),
+            events=_events(simulation, previous),
             moves=_moves(simulation),
             verdicts=verdicts(simulation, _sites_checked(simulation, shown)),
             halt_reason=simulation.halt_reason,
@@ -177,13 +177,18 @@ def _sites_checked(simulation: Simulation, shown: int | None) -> list[int] | Non
     return sorted(near.intersection(sites))
 
 
-def _events(simulation: Simulation) -> tuple[EventLine, ...]:
+def _events(simulation: Simulation, previous: Snapshot | None) -> tuple[EventLine, ...]:
     """The last events, oldest first: at least `EVENTS`, and all of the last entry."""
+    patching = simulation.patching
+    same = previous is not None and previous.patching.variant == patching.variant  # else other words may be right now
+    said = {id(line.event): line for line in previous.events} if previous is not None and same else {}
     known, first = simulation.known_events, max(0, simulation.logged - EVENTS)
     while first and known[first - 1].entry == simulation.position - 1:
         first -= 1
-    image, protocol = simulation.image, simulation.patching.protocol
-    return tuple(EventLine(event, sentence(event, image, protocol)) for event in simulation.since(first))
+    image, protocol = simulation.image, patching.protocol
+    return tuple(
+        said.get(id(event)) or EventLine(event, sentence(event, image, protocol)) for event in simulation.since(first)
+    )
 
 
 def _moves(simulation: Simulation) -> tuple[Move, ...]:

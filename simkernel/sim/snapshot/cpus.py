@@ -121,7 +121,6 @@ def cpu_snapshot(simulation: Simulation, cpu: int, previous: CpuSnapshot | None)
     function, offset = function_at(simulation, rip)
     first = next(iter(instructions_in(now.next_bytes, rip, 1)), None)
     sentence = "" if first is None else instruction_sentence(first, registers, machine.memory, image)
-    before = {} if previous is None else {one.name: one.value for one in previous.registers}
     code = _code(simulation, cpu, rip, rip - offset, first)
     return CpuSnapshot(
         number=cpu,
@@ -141,10 +140,21 @@ def cpu_snapshot(simulation: Simulation, cpu: int, previous: CpuSnapshot | None)
         handling=now.handling,
         halted=now.halted,
         reading=now.reading,
-        registers=tuple(Register(n, v, before.get(n, v) != v) for n, v in registers.items()),
+        registers=_registers(registers, previous),
         stack=_stack(simulation, registers["rsp"], previous),
         code=code,
         before=_before(simulation, code, rip - offset),
+    )
+
+
+def _registers(values: dict[str, int], previous: CpuSnapshot | None) -> tuple[Register, ...]:
+    if previous is None:
+        return tuple([Register(name, value, False) for name, value in values.items()])
+    return tuple(
+        [
+            one if one.value == value and not one.changed else Register(name, value, one.value != value)
+            for one, (name, value) in zip(previous.registers, values.items(), strict=True)
+        ]
     )
 
 
