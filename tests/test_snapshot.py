@@ -14,7 +14,8 @@ from simkernel.events import BatchReleased, BatchStarted
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
-from simkernel.protocol import INT3_PROTOCOL
+from simkernel.patching.commands import UseProtocol
+from simkernel.protocol import INT3_PROTOCOL, parse
 from simkernel.schedule import Run
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import Options
@@ -149,6 +150,26 @@ def test_changes_are_what_is_different_and_nothing_else(image: KernelImage) -> N
             was = {register.name: register.value for register in one.registers}
             assert changed == {r.name for r in other.registers if was[r.name] != r.value}
             assert (f"CPU{other.number} rip" in names) == (one.rip != other.rip)
+
+
+def test_one_made_from_the_one_before_is_what_a_new_one_is(image: KernelImage) -> None:
+    """But for what is marked as changed; also where words change because another protocol is used from now on."""
+    simulation = tracing(image)
+    assert simulation.run_until_idle()
+    shown = Snapshot.of(simulation)
+    moves = iter((lambda: simulation.back(300), lambda: simulation.do(UseProtocol(parse("stop_machine")))))
+    for step in range(400):
+        move = next(moves, None) if simulation.patching.idle else simulation.step
+        if move is None:
+            break
+        move()
+        shown = Snapshot.of(simulation, shown)
+        if step % 10 == 0 or move != simulation.step:
+            new = Snapshot.of(simulation)
+            assert shown.events == new.events
+            unmarked = [[dataclasses.replace(one, changed=False) for one in cpu.registers] for cpu in shown.cpus]
+            assert unmarked == [list(cpu.registers) for cpu in new.cpus]
+    assert simulation.patching.variant.name == "stop_machine"
 
 
 def test_a_change_says_what_it_is_about() -> None:
