@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simkernel import insn
+from simkernel.events import ExceptionTaken
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.kernel.loader import power_on
@@ -13,7 +14,7 @@ from simkernel.kernel.toy import toy
 from simkernel.kernel.words import SiteWords, words_at
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant
-from simkernel.schedule import QUANTUM
+from simkernel.schedule import QUANTUM, Run
 
 
 def test_a_cpu_within_an_instruction_that_is_being_changed_is_watched_at_each_step_and_no_other() -> None:
@@ -73,3 +74,51 @@ def test_a_cpu_that_runs_what_memory_holds_has_no_bytes_of_its_own(model: FetchM
     machine = power_on(toy(KernelImage.default()), 2, model).machine
     own = [view.code is not machine.code.memory for view in machine.code.views]
     assert own == [model in (FetchModel.LINE, FetchModel.BYTE)] * 2
+
+
+@pytest.mark.parametrize("piece", [1, 3, 250])
+def test_an_hlt_that_the_kernel_does_not_name_ends_a_choice_in_pieces_as_it_does_in_one_go(piece: int) -> None:
+    """A loop that counts to either side of its HLT; the kernel's `Abi` names the idle task's only."""
+    image = KernelImage.default()
+    at, loop = image.address("vfs_read"), bytes.fromhex("48ffc0 f4 48ffc0 ebf7")  # inc rax; hlt; inc rax; jmp to begin
+    ends = []
+    for size in (600, piece):
+        machine = power_on(toy(image), 1, FetchModel.INSTANT).machine
+        machine.code.write(at, loop, fresh=True)
+        cpu = machine.cpus[0]
+        cpu.transfer(at, cpu.rsp, cpu.flags)
+        for _ in range(3):
+            machine.begin(Run(0, 600))
+            for _ in range(0, 600, size):
+                machine.advance(size)
+            machine.finish()
+            ends.append((cpu.registers(), machine.clock))
+    assert ends[:3] == ends[3:]
+    assert [registers["rax"] - ends[0][0]["rax"] for registers, _ in ends[:3]] == [0, 2, 4]
+
+
+@pytest.mark.parametrize("n", [4, 30, 250, 700])
+@pytest.mark.parametrize("piece", [1, 3, 201])
+def test_a_run_to_the_end_of_the_code_is_the_same_in_pieces(n: int, piece: int) -> None:
+    """A loop, then NOPs to the end of a region: the page behind it is not fetched before a CPU has come there."""
+    image = KernelImage.default()
+    code = bytes.fromhex("b9 80000000 48ffc0 ffc9 75f9") + insn.NOPS[1] * 20  # mov ecx; inc rax; dec ecx; jne
+    ends = []
+    for size in (n, piece):
+        kernel = power_on(toy(image), 1, FetchModel.INSTANT)
+        machine, cpu = kernel.machine, kernel.machine.cpus[0]
+        region = machine.code.map.regions[0]
+        at = region.base + region.size - len(code)
+        machine.code.write(at, code, fresh=True)
+        cpu.transfer(at, cpu.rsp, cpu.flags)
+        for _ in range(420 // n + 1):
+            events = machine.begin(Run(0, n))
+            for _ in range(0, n, size):
+                events += machine.advance(size)
+            machine.finish()
+            ends.append((cpu.registers(), machine.clock, [type(event) for event in events], machine.halt_reason))
+            if events:
+                break
+    half = len(ends) // 2
+    assert ends[:half] == ends[half:] and ends[half - 1][2] == [ExceptionTaken]
+    assert half == -(-406 // n)  # 1 + 3 * 128 + 20 instructions run before it

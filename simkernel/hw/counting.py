@@ -12,7 +12,7 @@ CPU's other engine. Both ways come to the same state.
   one address blocks of several sizes may begin (one instruction after STI): pc and size together are the key.
 * A block with an instruction that would bring in the host's values counts as endless here. So it always runs on the
   other engine, where `Refusal` stops before that instruction, with #UD. So does a block with an instruction that
-  Unicorn runs otherwise where nobody counts (`runs_otherwise`).
+  Unicorn runs otherwise where nobody counts (`runs_otherwise`), and one that ends with HLT: `Halts` notices that.
 * Each iteration of REP is a block of its own, as it is an instruction of its own to `count=`.
 * Never `count=` and no count on *one* engine: going from one to the other forgets all translations, and afterwards runs
   with `count=` were 25 times slower.
@@ -57,6 +57,43 @@ class Refusal:
     def _refuse(self, rip: int) -> None:
         if insn.nondeterministic(self._engine.code_at(rip)):  # the bytes may have changed since
             self._engine.interrupt(VECTOR_UD)
+
+
+class Halts:
+    """Notices that an engine that counts one by one has come to HLT: it stops there, and its count does not say so."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._hooked: set[int] = set()
+        self._at: int | None = None
+        engine.hook_translations(self._on_translated)
+
+    def _on_translated(self, pc: int, size: int, _instructions: int) -> None:
+        at = halts(self._engine, pc, size)
+        if at is not None and at not in self._hooked:
+            self._hooked.add(at)
+            self._engine.hook_code(self._note, at, at)
+            self._engine.translate_again(pc, size)
+
+    def _note(self, rip: int) -> None:
+        self._at = rip
+
+    def begin(self) -> None:
+        """The engine is started."""
+        self._at = None
+
+    def came(self, rip: int) -> bool:
+        """True where the engine, which has stopped at `rip`, has come to HLT; the hook is called before it runs."""
+        at = self._at
+        return at is not None and at < rip and halts(self._engine, at, rip - at) == at
+
+
+def halts(engine: Engine, pc: int, size: int) -> int | None:
+    """The address of the HLT that a block ends with; None where it ends otherwise."""
+    if engine.code_at(pc + size - 1, 1) != _HLT:
+        return None
+    *_, (at, length) = disasm.lengths(engine.code_at(pc, size), pc)
+    return at if insn.opcode(engine.code_at(at, length)) == _HLT else None
 
 
 def nondeterministic(engine: Engine, pc: int, size: int) -> list[int]:
@@ -131,7 +168,7 @@ class Blocks:
         return min(left, self._stepped.get((state.pc, state.size), left))
 
     def _on_translated(self, pc: int, size: int, instructions: int) -> None:
-        if nondeterministic(self.engine, pc, size) or runs_otherwise(self.engine, pc, size):
+        if nondeterministic(self.engine, pc, size) or self._to_step(pc, size):
             self._stepped[pc, size] = instructions
             instructions = _ENDLESS
         else:
@@ -143,6 +180,10 @@ class Blocks:
                 if old[at + 1]:
                     self._put(old[at], old[at + 1])
         self._put(pc, instructions << 32 | size)
+
+    def _to_step(self, pc: int, size: int) -> bool:
+        """True where the other engine has to run a block that has no instruction to be refused."""
+        return runs_otherwise(self.engine, pc, size) or halts(self.engine, pc, size) is not None
 
     def _new_table(self, entries: int) -> None:
         self._table = array("Q", bytes(16 * entries))

@@ -7,7 +7,7 @@ IDT.
 What else Unicorn does differently from a CPU (`engine.py` has the rest), and where it is put right:
 
 * it translates ahead, and reports a page that cannot be run before the instructions in front of it have run: `run` runs
-  those one by one, then (how many had run before is lost, so the rest of a `count` is too);
+  those one by one, then;
 * RDTSC, RDTSCP, RDRAND, RDSEED give the host's values, IN gives 0, SYSCALL is skipped: they take #UD (`counting.py`).
 
 A CPU has one engine that counts its instructions one by one, and, from its first long run on, another that counts them
@@ -36,7 +36,11 @@ RFLAGS_NT = 0x4000
 
 
 class Cpu:
-    """One simulated CPU: `run` it, read its registers, save and restore it."""
+    """One simulated CPU: `run` it, read its registers, save and restore it.
+
+    Attributes:
+        hlt: the last run came to HLT.
+    """
 
     def __init__(self, number: int, mappings: Iterable[Mapping], guards: Collection[int] = ()) -> None:
         """Make a CPU; `reset` powers it on.
@@ -49,7 +53,9 @@ class Cpu:
         self.number = number
         self._memory = tuple(mappings), frozenset(guards)
         self._engine = self._stepper = Engine(number, *self._memory)
-        self._refusal = counting.Refusal(self._stepper)
+        self._refusal, self._halts = counting.Refusal(self._stepper), counting.Halts(self._stepper)
+        self.hlt = False
+        self._left = 0  # of the last run's count, where a page is ahead
         self._by_blocks = way() == "blocks"
         self._blocks: counting.Blocks | None = None
         self._hooks = 0  # of observers: while there are any, every run is counted one by one
@@ -107,12 +113,13 @@ class Cpu:
 
     def run(self, count: int) -> Fault | None:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
-        begin = self.rip
+        self.hlt = False
         long = BLOCKS_FROM <= count <= counting.MOST and self._by_blocks and not self._hooks
         fault = self._run_blocks(count) if long else self._start(0, count)
-        if count == 1 and fault is not None and self._is_ahead(fault) and self.rip != begin:
-            return None  # it has run; the page is ahead of what it leads to
+        left = self._left
         while fault is not None and self._is_ahead(fault):
+            if not left:
+                return None
             ahead, start = fault, self.rip
             size = disasm.length(self._engine.code_at(start).ljust(disasm.LONGEST, b"\0"), start)
             if start + size > ahead.cr2:
@@ -121,7 +128,10 @@ class Cpu:
             self.drop(start, start + size)
             if self.rip == start:
                 return fault
-            if count > 1 and fault is None and 0 <= ahead.cr2 - self.rip < PAGE_SIZE:
+            left -= 1
+            if left and fault is None and not self.hlt:
+                if not 0 <= ahead.cr2 - self.rip < PAGE_SIZE:
+                    return self.run(left)
                 fault = ahead
         return fault
 
@@ -140,7 +150,7 @@ class Cpu:
             except BaseException:
                 self._reload()
                 raise
-            left = blocks.state.left
+            left = self._left = blocks.state.left
             if not blocks.state.size or not left:
                 self._reload()
                 return blocks.engine.fault(error, self.rip)
@@ -148,6 +158,7 @@ class Cpu:
             fault = self._start(0, count)
             left -= count
             if fault is not None or not left:
+                self._left += left
                 return fault
 
     def _make_blocks(self) -> counting.Blocks:
@@ -165,12 +176,17 @@ class Cpu:
         """One by one: until RIP is `until`, or `count` instructions have run."""
         engine = self._stepper
         self._move(engine)
+        self._halts.begin()
         try:
             error = engine.start(self.rip, until, count)
             engine.mend_flags(error)
         finally:
             self.rip, self.rsp, self.flags = engine.core.read()
-        return engine.fault(error, self.rip)
+        self.hlt = self._halts.came(self.rip)
+        fault = engine.fault(error, self.rip)
+        if fault is not None and self._is_ahead(fault):
+            self._left = max(0, count - engine.counted())
+        return fault
 
     def watch(self, on: bool) -> None:
         """Begin or end counting instructions one by one, which `run_watched` needs.

@@ -61,6 +61,8 @@ _ACCESS = {  # what a page must allow for each kind of access
 
 EVERYWHERE = (1, 0)  # a hook's range: all addresses
 _GUARD = 1 << 62  # flipped in the address of a guard page: where Unicorn looks for it, and finds nothing
+_UNLIKELY = 0x5EED_0000_0001  # a count that no other word of an engine is
+_STRUCT = 0x1000  # bytes of an engine in which its count lies (include/uc_priv.h, `uc_struct`)
 _MEMORY_ERRORS = {
     *(unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED, unicorn.UC_ERR_READ_PROT, unicorn.UC_ERR_WRITE_PROT)
 }
@@ -168,6 +170,19 @@ def _new() -> Any:
     return engine
 
 
+@functools.cache
+def _counter() -> int:
+    """Where an engine counts, from its address on (`emu_counter`, which `emu_count` follows): found by a run."""
+    engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+    engine.mem_map(0, PAGE_SIZE)
+    engine.mem_write(0, b"\xeb\x00\xf4")  # jmp 2; hlt
+    engine.emu_start(0, 2, count=_UNLIKELY)
+    at = ctypes.string_at(engine._uch, _STRUCT).find(struct.pack("<QQ", 1, _UNLIKELY))
+    if at < 0:
+        raise OurError(f"Unicorn {unicorn.__version__} does not count as 2.1 does")
+    return at
+
+
 def emu_stop() -> int:
     """The address of `uc_emu_stop`, for machine code."""
     return ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
@@ -224,6 +239,10 @@ class Engine:
         if uc._hook_exception is not None:  # what a callback raised, as Unicorn's wrapper keeps it
             raise uc._hook_exception
         return int(error)
+
+    def counted(self) -> int:
+        """How many instructions have run since `start`, which had a count."""
+        return ctypes.c_uint64.from_address(self.uc._uch.value + _counter()).value
 
     def fault(self, error: int, rip: int) -> Fault | None:
         """The exception that stopped the engine at `rip`, None where none did.

@@ -245,7 +245,7 @@ class Machine:
             fault, ran = self._execute(cpu, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
-            run.ended = fault is not None or self.halted(cpu)
+            run.ended = fault is not None or self.cpus[cpu].hlt or self.halted(cpu)
             run.done += ran
             left = 0 if ran < stride else left - ran
         if run.ended:

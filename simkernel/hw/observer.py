@@ -30,7 +30,11 @@ class Platform(Protocol):
         ...
 
     def halted(self, cpu: int, rip: int) -> bool:
-        """True from an HLT until an interrupt, for a CPU that has come to `rip`."""
+        """True from an HLT until an interrupt, for a CPU that has come to `rip`.
+
+        `Simplified:` hardware waits at any HLT. Here one that the kernel does not name ends a choice, and the CPU goes
+        on behind it with its next.
+        """
         ...
 
     def on_nmi_stack(self, cpu: int, rsp: int) -> bool:

@@ -6,8 +6,7 @@ code is what the CPU itself runs: its own view is decoded, jumps and calls that 
 
 * before an instruction that can serialize, change IF or halt (`insn.ends_straight_code`);
 * before an instruction of which a byte is pending for this CPU, or belongs to a site that is being changed;
-* before a byte that begins no instruction, and before code that leads to the end of its region without a branch: there
-  Unicorn reports the page behind it too early (`cpu.py`);
+* before a byte that begins no instruction, and before code that leads to the end of its region without a branch;
 * behind a branch whose target its bytes do not name; a return is one of them, also from a call on the way: a callee may
   go to another task's stack (`__switch_to_asm`), or put another address in the place of its own (function_graph);
 * behind LONGEST instructions.
