@@ -25,6 +25,7 @@ from simkernel.kernel.smp import Smp
 from simkernel.patching.commands import Command
 from simkernel.schedule import Act
 from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
 
@@ -80,7 +81,7 @@ class Script:
         for command in SCRIPT:
             self.simulation.do(command)
             self._go_on()
-        assert self.simulation.patching.idle and not self.simulation.subsystem(FtraceCore).ftrace_disabled
+        assert self.simulation.patching.idle and not parts_of(self.simulation).subsystem(FtraceCore).ftrace_disabled
         self.operations = self.fault.count
 
     def _go_on(self) -> None:
@@ -116,7 +117,7 @@ def test_a_failed_operation_leaves_whole_sites_and_a_report(script: Script) -> N
     assert script.operations > 200
     for at in range(script.operations, 0, -1):
         script.fail(at)
-        assert script.fault.count >= at and simulation.subsystem(FtraceCore).ftrace_disabled, (
+        assert script.fault.count >= at and parts_of(simulation).subsystem(FtraceCore).ftrace_disabled, (
             f"operation {at} failed: nobody noticed"
         )
         assert simulation.patching.idle, f"operation {at}: the patching task does not come to an end"

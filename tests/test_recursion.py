@@ -133,7 +133,7 @@ def test_the_same_callback_runs_where_ftrace_protects_it(image: KernelImage, fla
     simulation.do(RegisterOps("mine", "calls_square", flag, filter="square"))
     assert simulation.run_until_idle()
     assist = image.symbol("ftrace_ops_assist_func")
-    tramp = simulation.subsystem(FtraceCore).state().find("mine").trampoline
+    tramp = parts_of(simulation).subsystem(FtraceCore).state().find("mine").trampoline
     assert re.fullmatch(
         rf"square \(1\)  +\ttramp: {tramp:#x} \(calls_square\+0x0/0x[0-9a-f]+\) "
         r"->ftrace_ops_assist_func\+0x0/0x[0-9a-f]+\n",
@@ -172,7 +172,7 @@ def test_two_ops_on_a_site_are_protected_by_the_list(image: KernelImage) -> None
     assert simulation.halt_reason == ""
     assert (
         parts_of(simulation).machine.memory.read_u64(
-            simulation.subsystem(FtraceCore).state().find("counts").address + layout.OPS_HITS
+            parts_of(simulation).subsystem(FtraceCore).state().find("counts").address + layout.OPS_HITS
         )
         > 20
     )

@@ -23,10 +23,10 @@ def say_empty() -> None:
 
 def say_if_empty(simulation: Simulation) -> None:
     """The same where the filter in use is empty."""
-    from simkernel.ftrace.core import FtraceCore
+    from simkernel.ftrace.now import FtraceNow
     from simkernel.ftrace.ops import GLOBAL_OPS
 
-    ops = simulation.subsystem(FtraceCore).state().get(GLOBAL_OPS)
+    ops = simulation.subsystem(FtraceNow).state.get(GLOBAL_OPS)
     if ops is not None and not len(ops.hash.filter):
         say_empty()
 

@@ -169,13 +169,12 @@ class Narrator:
 
 def trace_tail(simulation: Simulation, least: int = 8, most: int = SHOWN) -> list[str]:
     """The last lines of the file `trace`: so many that two CPUs are among them, where two wrote any."""
-    from simkernel.ftrace.core import FtraceCore
-    from simkernel.ftrace.files import view_of
+    from simkernel.ftrace.now import FtraceNow
     from simkernel.trace import line_of
 
     records = simulation.records(most)
     count = least
     while count < len(records) and len({record.cpu for record in records[-count:]}) < 2:
         count += 1
-    view = view_of(simulation.subsystem(FtraceCore))
+    view = simulation.subsystem(FtraceNow).trace_view
     return [line_of(view, record) for record in records[-count:]]

@@ -23,6 +23,7 @@ from simkernel.ftrace.commands import COMMANDS, FtraceCommand
 from simkernel.ftrace.files import files
 from simkernel.ftrace.filters import FunctionNames
 from simkernel.ftrace.needs import Kernel, Machine, site_names
+from simkernel.ftrace.now import FtraceNow
 from simkernel.ftrace.ops import FtraceOps, HashArena
 from simkernel.ftrace.report import UPDATE_INIT, BugSite, bug_report
 from simkernel.ftrace.state import FtraceState
@@ -100,6 +101,10 @@ class FtraceCore(Subsystem):
         if row == len(self.kernel.mcount_loc) or int(self.kernel.mcount_loc[row]) != address:
             return None
         return Site(address, rec.MCOUNT_INSN_SIZE, rec.call_site(self.nop))
+
+    def now(self) -> FtraceNow:
+        """What outsiders may ask."""
+        return FtraceNow(self)
 
     # --- control files ----------------------------------------------------------------------------------------------
 

@@ -49,6 +49,15 @@ class Subsystem(Protocol):
         """The site of its own that begins at an address; None where it has none there."""
         return None
 
+    # --- what may be asked of it ----------------------------------------------------------------------------------
+
+    def now(self) -> object:
+        """Whom a simulation's outsiders ask about it (`Simulation.subsystem`), of a class of its own; None: nobody.
+
+        It answers for the state as it is when it is asked, and changes nothing.
+        """
+        return None
+
     # --- what is read and written of it -------------------------------------------------------------------------
 
     def control_files(self) -> Mapping[str, File]:

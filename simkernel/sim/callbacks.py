@@ -20,7 +20,7 @@ def traces_itself(simulation: Simulation, site: int) -> str:
     return next(
         (
             ops.name
-            for ops in simulation.subsystem(FtraceCore).state().ops
+            for ops in parts_of(simulation).subsystem(FtraceCore).state().ops
             if ops.func == symbol.address and ops.hash.matches(ips)[wanted].any()
         ),
         "",

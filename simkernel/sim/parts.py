@@ -32,7 +32,7 @@ class HasParts(Protocol):
 def parts_of(simulation: HasParts) -> Parts:
     """The parts of a simulation, for sim's own rooms and for tests that look inside.
 
-    Everybody else asks the simulation: `cpu`, `site`, `patching`, `read`.
+    Everybody else asks the simulation: `cpu`, `site`, `patching`, `subsystem`, `read`.
     """
     return simulation._parts
 

@@ -8,9 +8,9 @@ entries give the same state, in every process; so a position in history can be n
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from simkernel.errors import GuestError
+from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
@@ -21,7 +21,7 @@ from simkernel.sim.history import HISTORY_BYTES, History
 from simkernel.sim.log import Entry, EventKind, Point, Rewrites
 from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import Options, load_image
-from simkernel.sim.parts import SUBSYSTEMS, Kind, Parts
+from simkernel.sim.parts import SUBSYSTEMS, Parts
 from simkernel.sim.past import Past
 from simkernel.sim.queries import CpuNow, PatchingNow, SiteNow
 from simkernel.sim.travel import Found, Progress, Search, Travel
@@ -30,6 +30,7 @@ from simkernel.trace.ringbuffer import merged
 
 BOOT_INSTRUCTIONS = 2_000_000  # a kernel that has not come up by then never will; and
 BOOT_INSTRUCTIONS_A_SITE = 100  # for ftrace_init's work
+Now = TypeVar("Now")
 
 
 class MappedRegion(NamedTuple):
@@ -122,13 +123,19 @@ class Simulation:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def subsystem(self, kind: type[Kind]) -> Kind:
-        """The subsystem of a kind.
+    def subsystem(self, now: type[Now]) -> Now:
+        """What may be asked of a subsystem, at any time.
+
+        Args:
+            now: the class of what answers, as `FtraceNow` (`patching.subsystem.Subsystem.now`).
 
         Raises:
-            LearnerError: this simulation has none.
+            LearnerError: no subsystem here has such a one.
         """
-        return self._parts.subsystem(kind)
+        for one in self._parts.task.subsystems:
+            if isinstance(answers := one.now(), now):
+                return answers
+        raise LearnerError(f"no subsystem of this simulation answers as {now.__name__}")
 
     def booted(self) -> bool:
         """True once every CPU runs tasks."""

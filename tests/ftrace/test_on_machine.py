@@ -67,7 +67,7 @@ def test_three_ops_are_called_for_their_own_functions_only_also_while_sites_chan
     def seen(cpu: int, rip: int) -> None:
         if rip == count:
             registers = parts_of(simulation).machine.cpus[cpu].registers()
-            ops = simulation.subsystem(FtraceCore).state().at(registers["rdx"])
+            ops = parts_of(simulation).subsystem(FtraceCore).state().at(registers["rdx"])
             function = image.find(registers["rdi"])
             assert ops is not None and function is not None
             calls[ops.name, function.name] += 1
@@ -87,7 +87,7 @@ def test_three_ops_are_called_for_their_own_functions_only_also_while_sites_chan
     assert calls["a", "decay_load"] - before <= 4, "only tasks that were in its trampoline"
     hits = {
         ops.name: parts_of(simulation).machine.memory.read_u64(ops.address + layout.OPS_HITS)
-        for ops in simulation.subsystem(FtraceCore).state().ops
+        for ops in parts_of(simulation).subsystem(FtraceCore).state().ops
     }
     for name in "abc":
         told = sum(number for (ops, _), number in calls.items() if ops == name)
@@ -182,7 +182,7 @@ def waited_for(image: KernelImage, seed: int) -> bool:
     simulation = Simulation.boot(Options(seed=seed, tick_period=900, act_odds=256), image)
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="vfs_read vfs_write"))
     done(simulation)
-    ops = simulation.subsystem(FtraceCore).state().find("count")
+    ops = parts_of(simulation).subsystem(FtraceCore).state().find("count")
     pid = preempted_inside(simulation, ops.trampoline, ops.trampoline + ops.trampoline_size)
     simulation.do(UnregisterOps("count"))
     waited = False
@@ -205,7 +205,7 @@ def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(cpus=2, tick_period=20_000), image)
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="do_idle"))
     done(simulation)
-    ops = simulation.subsystem(FtraceCore).state().find("count")
+    ops = parts_of(simulation).subsystem(FtraceCore).state().find("count")
     assert run_cpu_to(simulation, simulation.step, 1, ops.trampoline + 7, 4_000_000)
     simulation.do(UnregisterOps("count"))
     for _ in range(10_000):
@@ -218,22 +218,22 @@ def test_a_trampoline_outlives_an_idle_task_in_it(image: KernelImage) -> None:
         else:
             break
     assert isinstance(parts_of(simulation).task.step, SyncRcuTasksRude) and simulation.patching.waits_for == (1,)
-    assert simulation.subsystem(FtraceCore).state().trampolines.used == (ops.trampoline,)
+    assert parts_of(simulation).subsystem(FtraceCore).state().trampolines.used == (ops.trampoline,)
     done(simulation)
-    assert simulation.subsystem(FtraceCore).state().trampolines.used == ()
+    assert parts_of(simulation).subsystem(FtraceCore).state().trampolines.used == ()
 
 
 def test_the_default_kernel_has_all_that_ftrace_needs(image: KernelImage) -> None:
     simulation = Simulation.boot(Options(), image)
     for command in (SetTracer("function"), RegisterOps("regs", "ftrace_ops_count", fl.FTRACE_OPS_FL_SAVE_REGS)):
-        assert simulation.subsystem(FtraceCore).plan(command).steps
+        assert parts_of(simulation).subsystem(FtraceCore).plan(command).steps
     with pytest.raises(LearnerError):
-        simulation.subsystem(FtraceCore).plan(RegisterOps("x", "ftrace_ops_cuont"))
+        parts_of(simulation).subsystem(FtraceCore).plan(RegisterOps("x", "ftrace_ops_cuont"))
 
 
 def test_a_plan_is_made_once_and_again_where_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     simulation = Simulation.boot()
-    core, made = simulation.subsystem(FtraceCore), list[Command]()
+    core, made = parts_of(simulation).subsystem(FtraceCore), list[Command]()
     plan = core.plan
 
     def noted(command: Command) -> Plan:
@@ -255,7 +255,7 @@ def test_what_bounds_the_allocator_of_hashes_is_what_is_mapped(functions: int | 
     simulation = Simulation(kernel, Options())
     memory, sites = parts_of(simulation).machine.memory, len(kernel.mcount_loc)
     records = memory.array(layout.DYN_FTRACE_BASE, "u1", sites * layout.DYN_FTRACE_SIZE, write=True)
-    arena = simulation.subsystem(FtraceCore).state().hashes
+    arena = parts_of(simulation).subsystem(FtraceCore).state().hashes
     full, count = len(fl.hash_bytes(kernel.mcount_loc)), 0
     for size in (full, 8):
         while (place := arena.allocate(size)) is not None:

@@ -17,6 +17,8 @@ from simkernel.errors import LearnerError
 from simkernel.events import BatchReleased, Logged, PlanEnded
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.ftrace.core import FtraceCore
+from simkernel.ftrace.now import FtraceNow
+from simkernel.ftrace.records import FTRACE_REF_MAX
 from simkernel.hw.fetch import FetchModel
 from simkernel.insn import CALL
 from simkernel.kernel import KernelImage
@@ -38,7 +40,7 @@ from simkernel.sim.parts import SUBSYSTEMS, parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
 from simkernel.verdict import Verdict
-from tests.patching.toy.lamp import LIT, Lamps, LampState, Light, Lit, Passed
+from tests.patching.toy.lamp import LIT, Lamps, LampsNow, LampState, Light, Lit, Passed
 
 IMAGE = KernelImage.default()
 BOTH: tuple[type[Subsystem], ...] = (*SUBSYSTEMS, Lamps)
@@ -54,7 +56,7 @@ def simulation() -> Simulation:
 
 
 def lamps(simulation: Simulation) -> LampState:
-    return simulation.subsystem(Lamps).state()
+    return parts_of(simulation).subsystem(Lamps).state()
 
 
 def logged(simulation: Simulation) -> list[str]:
@@ -76,7 +78,7 @@ def test_two_subsystems_take_turns_and_each_changes_its_own_sites(simulation: Si
     assert simulation.read(site("schedule"), 5) == simulation.read(site("do_filp_open"), 5) == LIT
     assert simulation.read(site("vfs_read"), 1)[0] == CALL
     assert lamps(simulation) == LampState(tuple(sorted((site("schedule"), site("do_filp_open")))))
-    core = simulation.subsystem(FtraceCore)
+    core = parts_of(simulation).subsystem(FtraceCore)
     assert core.state().tracer == "function" and not core.ftrace_disabled
     titles = [event.title for event in simulation.log if isinstance(event, PlanEnded)]
     assert [title for title in titles if title.startswith("light")] == ["light schedule", "light do_filp_open"]
@@ -148,6 +150,24 @@ def test_a_kernel_without_a_boot_stage_and_a_mutex_is_patched_at_once() -> None:
         assert task.idle == (not waits)
 
 
+def test_outsiders_ask_what_each_subsystem_answers_and_change_nothing(simulation: Simulation) -> None:
+    ftrace, lit = simulation.subsystem(FtraceNow), simulation.subsystem(LampsNow)
+    simulation.do(Light("vfs_read"))
+    simulation.do(SetFilter("filter", "schedule"))
+    simulation.do(SetTracer("function"))
+    assert simulation.run_until_idle()
+    assert lit.lit == (site("vfs_read"),)
+    core, digest = parts_of(simulation).subsystem(FtraceCore), state_digest(simulation)
+    assert ftrace.state == core.state() and ftrace.trace_view.tracer == "function"
+    wanted = [int(IMAGE.mcount_loc[row]) for row in np.flatnonzero(ftrace.flags & np.uint64(FTRACE_REF_MAX))]
+    assert wanted == [site("schedule")]
+    ftrace.flags[:] = 0
+    assert state_digest(simulation) == digest
+    with pytest.raises(LearnerError, match="no subsystem of this simulation answers as LampsNow"):
+        Simulation(IMAGE, Options()).subsystem(LampsNow)
+    assert not Simulation(IMAGE, Options()).subsystem(FtraceNow).flags.any()  # not booted: there are no records
+
+
 def test_its_control_file_is_among_those_of_the_others(simulation: Simulation) -> None:
     root = control_files(simulation)
     assert {"lamps", "current_tracer", "dmesg"} <= set(root.readdir())
@@ -175,7 +195,7 @@ def test_history_goes_back_and_forwards_over_its_change(
 
 def test_its_state_alone_makes_another_digest(simulation: Simulation) -> None:
     digest = state_digest(simulation)
-    simulation.subsystem(Lamps).restore(LampState(failures=1))
+    parts_of(simulation).subsystem(Lamps).restore(LampState(failures=1))
     assert state_digest(simulation) != digest
 
 
@@ -218,7 +238,7 @@ def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simula
     assert simulation.read(site("schedule"), 1)[0] == CALL
     assert lamps(simulation) == LampState(failures=1)
     assert logged(simulation)[-1] == f"lamps: the site at {site('schedule'):#x} is not what it should be"
-    assert not simulation.subsystem(FtraceCore).ftrace_disabled
+    assert not parts_of(simulation).subsystem(FtraceCore).ftrace_disabled
     simulation.do(SetTracer("nop"))
     simulation.do(Light("schedule"))
     assert simulation.run_until_idle()

@@ -30,8 +30,8 @@ def settled(simulation: Simulation, overlooks: str = "") -> None:
 
     Args: overlooks: BYTES_DIFFER, to see what comes of it.
     """
-    if simulation.subsystem(FtraceCore).ftrace_disabled:
-        raise Problem("ftrace is dead", simulation.subsystem(FtraceCore).log.lines[-1][1])
+    if parts_of(simulation).subsystem(FtraceCore).ftrace_disabled:
+        raise Problem("ftrace is dead", parts_of(simulation).subsystem(FtraceCore).log.lines[-1][1])
     code = parts_of(simulation).machine.code
     sites = simulation.image.mcount_loc
     offsets = code.map.offsets(sites)[:, None] + np.arange(5)
@@ -41,11 +41,12 @@ def settled(simulation: Simulation, overlooks: str = "") -> None:
     calls = memory[:, 0] == insn.CALL
     nops = (memory == np.frombuffer(insn.NOP5, dtype=np.uint8)).all(axis=1)
     wanted = sum(
-        (_wants(ops, sites) for ops in simulation.subsystem(FtraceCore).state().listed), np.zeros(len(sites), dtype=int)
+        (_wants(ops, sites) for ops in parts_of(simulation).subsystem(FtraceCore).state().listed),
+        np.zeros(len(sites), dtype=int),
     )
     _none(simulation, "wrong bytes", "is neither a call nor a NOP", ~calls & ~nops)
     _none(simulation, "wrong bytes", "is a call and nobody wants it, or the reverse", calls != (wanted > 0))
-    flags = simulation.subsystem(FtraceCore).records.flags
+    flags = parts_of(simulation).subsystem(FtraceCore).records.flags
     _none(simulation, "wrong record", "is counted otherwise", rec.counts(flags) != wanted)
     _none(simulation, "wrong record", "is enabled otherwise", rec.has(flags, rec.FTRACE_FL_ENABLED) != calls)
 

@@ -141,7 +141,7 @@ class Stress:
         self._acted = self.booted
         self._written_at = Counter[int]()
         self._written = -self._recorded()
-        self._ops = {ops.name: ops.address for ops in simulation.subsystem(FtraceCore).state().ops}
+        self._ops = {ops.name: ops.address for ops in parts_of(simulation).subsystem(FtraceCore).state().ops}
         self._hits = {name: self._hits_of(address) for name, address in self._ops.items()}
         self._syscalls = checks.total(simulation, layout.TASK_SYSCALLS)
 
@@ -230,7 +230,7 @@ class Stress:
 
     def _freed_ops(self) -> None:
         """An ops that is no more was called as often as it should; nobody is on the way to it."""
-        state = self.simulation.subsystem(FtraceCore).state()
+        state = parts_of(self.simulation).subsystem(FtraceCore).state()
         if len(state.ops) >= len(self._ops):
             self._ops = {ops.name: ops.address for ops in state.ops} if len(state.ops) > len(self._ops) else self._ops
             return

@@ -121,7 +121,7 @@ class Observer:
         self.passes = self.open = 0  # passes seen that ended; those of them that may count one thing or another
         self._trampolines: dict[int, str] = {}
         self._wishes: tuple[Wish, ...] = ()
-        now = frozenset({self.simulation.subsystem(FtraceCore).state().trace_function})
+        now = frozenset({parts_of(self.simulation).subsystem(FtraceCore).state().trace_function})
         self._calls = dict.fromkeys(self._inner, now)  # what the inner calls may call now,
         self._next_calls: dict[int, frozenset[int]] = {}  # and will when the batch under way has ended
         self._known: FtraceState | None = None
@@ -194,7 +194,7 @@ class Observer:
         self._look_where_needed()
         self._note_inner_calls()
         directly = any(targets != {self._list_func} for targets in self._calls.values())
-        state = self.simulation.subsystem(FtraceCore).state()
+        state = parts_of(self.simulation).subsystem(FtraceCore).state()
         if directly == self._directly and state is self._known:
             return
         self._known = state
@@ -212,7 +212,7 @@ class Observer:
 
     def _walk(self) -> tuple[Wish, ...]:
         """The list as the patching task has linked it, from its head along each `next`."""
-        state = self.simulation.subsystem(FtraceCore).state()
+        state = parts_of(self.simulation).subsystem(FtraceCore).state()
         by_address = {ops.address: ops for ops in state.ops}
         ops = state.get(state.order[0]) if state.order else None
         found = []

@@ -229,9 +229,9 @@ def site_of_interest(simulation: Simulation) -> int:
     story = story_at(simulation)
     if story is not None:
         return story[0]
-    from simkernel.ftrace.core import FtraceCore
+    from simkernel.ftrace.now import FtraceNow
     from simkernel.ftrace.ops import GLOBAL_OPS
 
-    ops = simulation.subsystem(FtraceCore).state().get(GLOBAL_OPS)
+    ops = simulation.subsystem(FtraceNow).state.get(GLOBAL_OPS)
     chosen = ops.hash.filter if ops is not None else simulation.image.mcount_loc
     return int(chosen[0] if len(chosen) else simulation.image.mcount_loc[0])

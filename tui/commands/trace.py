@@ -71,9 +71,8 @@ def command(
 
 def records_of(simulation: Simulation) -> list[dict[str, Any]]:
     """The records of the trace, oldest first; `time` is in instructions of the machine's clock."""
-    from simkernel.ftrace.core import FtraceCore
-    from simkernel.ftrace.files import view_of
+    from simkernel.ftrace.now import FtraceNow
     from simkernel.trace import json_of
 
-    view = view_of(simulation.subsystem(FtraceCore))
+    view = simulation.subsystem(FtraceNow).trace_view
     return [json_of(view, record) for record in simulation.records()]

@@ -9,8 +9,8 @@ from lessons.scenarios import scenario_named
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
-from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FunctionNames, traced_by
+from simkernel.ftrace.now import FtraceNow
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
 from simkernel.patching.commands import Command
@@ -215,7 +215,7 @@ def _second_is_there(stepper: Stepper) -> bool:
     """True where the second ops is registered, or asked for and not yet."""
     simulation = stepper.simulation
     queued = any(isinstance(command, RegisterOps) for command in simulation.patching.queued)
-    return queued or any(ops.name == SECOND for ops in simulation.subsystem(FtraceCore).state().listed)
+    return queued or any(ops.name == SECOND for ops in simulation.subsystem(FtraceNow).state.listed)
 
 
 def second_ops_off(stepper: Stepper, argument: str) -> Outcome:

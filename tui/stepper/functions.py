@@ -13,8 +13,8 @@ import numpy as np
 
 from simkernel import disasm
 from simkernel.ftrace import records as rec
-from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.filters import FunctionNames, traced_by
+from simkernel.ftrace.now import FtraceNow
 from tui.stepper.stepper import Stepper
 
 
@@ -50,8 +50,7 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     """
     simulation, image = stepper.simulation, stepper.image
     sites = np.asarray(image.mcount_loc, dtype=np.uint64)
-    core = simulation.subsystem(FtraceCore)
-    flags = core.records.flags if core.booted else np.zeros(len(sites), dtype=np.uint64)
+    flags = simulation.subsystem(FtraceNow).flags
     calls = stepper.calls.by_site()
     names = [symbol.name for symbol in image.functions()]
     chosen: Sequence[int] = range(len(sites))

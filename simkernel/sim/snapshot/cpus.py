@@ -163,7 +163,7 @@ def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
     symbol = simulation.image.owner(address)
     if symbol is not None:
         return symbol.name, address - symbol.address
-    for ops in simulation.subsystem(FtraceCore).state().ops:
+    for ops in parts_of(simulation).subsystem(FtraceCore).state().ops:
         if ops.trampoline and 0 <= address - ops.trampoline < ops.trampoline_size:
             return "ftrace_trampoline", address - ops.trampoline
     return "", 0
@@ -247,7 +247,7 @@ def _end_of(simulation: Simulation, address: int) -> int:
     symbol = simulation.image.find(address)
     if symbol is not None:
         return symbol.address + symbol.size
-    for ops in simulation.subsystem(FtraceCore).state().ops:
+    for ops in parts_of(simulation).subsystem(FtraceCore).state().ops:
         if ops.trampoline and 0 <= address - ops.trampoline < ops.trampoline_size:
             return ops.trampoline + ops.trampoline_size
     return address + MAX_INSTRUCTION * LINES_AFTER

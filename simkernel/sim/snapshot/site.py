@@ -122,7 +122,7 @@ def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
 
 def site_snapshot(simulation: Simulation, address: int) -> SiteSnapshot:
     """The site at an address."""
-    core, site = simulation.subsystem(FtraceCore), simulation.site(address)
+    core, site = parts_of(simulation).subsystem(FtraceCore), simulation.site(address)
     index = core.records.index(address) if core.booted else None
     change = site.change
     line = -address % CACHE_LINE
@@ -155,7 +155,7 @@ def site_map(simulation: Simulation) -> SiteMap:
     now = parts_of(simulation).kernel.site_words.in_memory()
     heads = now & 0xFF
     states = np.full(len(sites), WRONG, dtype=np.uint8)
-    for state, form in enumerate(rec.call_site(simulation.subsystem(FtraceCore).nop).forms):
+    for state, form in enumerate(rec.call_site(parts_of(simulation).subsystem(FtraceCore).nop).forms):
         mask = np.uint64((1 << 8 * len(form.begins)) - 1)
         states[now & mask == int.from_bytes(form.begins, "little")] = state
     if simulation.patching.phase is not None:

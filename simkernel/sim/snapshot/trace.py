@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simkernel.ftrace.core import FtraceCore
-from simkernel.ftrace.files import view_of
+from simkernel.ftrace.now import FtraceNow
 from simkernel.sim.simulation import Simulation
 from simkernel.trace import Record, View, line_of, type_of
 
@@ -50,7 +49,7 @@ def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, 
     found = simulation.records(count)
     if not found:
         return ()
-    view = view_of(simulation.subsystem(FtraceCore))
+    view = simulation.subsystem(FtraceNow).trace_view
     exact = replace(view, symbol=simulation.image.code_name)
     return tuple(_record(record, view, exact) for record in found)
 

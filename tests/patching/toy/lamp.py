@@ -122,6 +122,18 @@ class Passing(Observer):
         self._count = state
 
 
+class LampsNow:
+    """What outsiders may ask of the lamps."""
+
+    def __init__(self, lamps: Lamps) -> None:
+        self._lamps = lamps
+
+    @property
+    def lit(self) -> tuple[int, ...]:
+        """The sites that are lit, ascending."""
+        return self._lamps.state().lit
+
+
 class Lamps(Subsystem):
     """All lamps of a kernel."""
 
@@ -135,6 +147,9 @@ class Lamps(Subsystem):
     @classmethod
     def of(cls, kernel: RunningKernel, nop: bytes, log: KernelLog) -> Lamps:
         return cls(kernel.image, nop)
+
+    def now(self) -> LampsNow:
+        return LampsNow(self)
 
     def control_files(self) -> Mapping[str, File]:
         return {"lamps": text_file("lamps", "the lamps that are on", self._names)}
