@@ -49,7 +49,7 @@ def test_the_kinds_are_those_that_happen() -> None:
 
 
 def started() -> Simulation:
-    simulation = Simulation.boot(Options(cpus=2, seed=4))
+    simulation = Simulation.boot(Options(cpus=2, seed=4, patch_quantum=64, act_odds=256))
     simulation.do(SetFilter("filter", "vfs_read"))
     simulation.do(SetTracer("function"))
     return simulation

@@ -62,8 +62,10 @@ class Driver:
             if not isinstance(entry.what, Run) or entry.what.n == 1:
                 return self._enter(entry, drawn)
             self._check_running()
-            self.open = OpenEntry(entry, drawn, self._stamp(ahead=entry.what.n))
             events += self._machine.begin(entry.what)
+            begun = self._machine.open
+            assert begun is not None
+            self.open = OpenEntry(entry, drawn, self._stamp(ahead=begun.choice.n))  # which may be cut: less than drawn
         events += self._machine.advance(n, breakpoints)
         events = stamped(events, self.open.stamp)
         known = (*self.open.events, *events)
