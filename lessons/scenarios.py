@@ -39,12 +39,13 @@ from simkernel.protocol import NAIVE, STOP_MACHINE, Era, Protocol, SyncCores, Va
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Rewrites
 from simkernel.sim.narrate import PATCHING_TASK
-from simkernel.sim.options import Options
+from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
 
 LARGE = 50_000  # functions that ftrace can trace in a kernel as distributions build it, about
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
 TOLD = 5_000  # instructions between two words on how much has run
+OPTIONS = replace(Options().paced(STEPPING), act_odds=96)  # of what a story waits for, most is the patching task
 PATIENCE = 100_000  # instructions that one phase of a batch may take: many times what any wait for CPUs does
 
 
@@ -74,7 +75,7 @@ class Scenario:
     function: str
     commands: tuple[Command, ...]
     before: tuple[Command, ...] = ()
-    options: Options = Options(act_odds=96)
+    options: Options = OPTIONS
     near: tuple[Near, ...] = ()
     moves: tuple[Move, ...] = ()
     ends_with: type[Event] = BatchReleased
@@ -259,7 +260,7 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, model=FetchModel.LINE),
+            options=replace(OPTIONS, model=FetchModel.LINE),
             near=(Near(1), Near(0)),
             moves=(
                 Through("sync 1"), Resolves(0, 0), Goes(1, SiteRan),
@@ -292,7 +293,7 @@ SCENARIOS: dict[str, Scenario] = {
             function="vfs_read",
             before=_one("vfs_read"),
             commands=(ON,),
-            options=Options(act_odds=96, protocol=Variant(NAIVE)),
+            options=replace(OPTIONS, protocol=Variant(NAIVE)),
             near=(Near(1),),
             moves=(Through("write byte 4"), Goes(1, SiteRan), Goes(1, Oopsed)),
             ends_with=Oopsed,
@@ -327,7 +328,7 @@ SCENARIOS: dict[str, Scenario] = {
             function="nmi_handle",
             before=_one("nmi_handle"),
             commands=(ON,),
-            options=Options(act_odds=96, protocol=Variant(STOP_MACHINE)),
+            options=replace(OPTIONS, protocol=Variant(STOP_MACHINE)),
             moves=(
                 Through("write"), Interrupts(1), Goes(1, None), Reads(1, 2), Through("unpark"),
                 Goes(1, SiteRan), Goes(1, Oopsed),

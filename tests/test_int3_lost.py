@@ -13,7 +13,7 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import KernelImage, Segment, layout
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import Act, Run
-from simkernel.sim.options import Options
+from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
@@ -53,7 +53,7 @@ INT3 = Variant(INT3_PROTOCOL)
 
 def trapped(image: KernelImage, variant: Variant = INT3) -> tuple[Simulation, int]:
     """Two CPUs, and one of them at the first instruction of the handler; sync 1 is over."""
-    simulation = Simulation.boot(Options(cpus=2, protocol=variant), image)
+    simulation = Simulation.boot(Options(cpus=2, protocol=variant).paced(STEPPING), image)
     simulation.do(SetFilter("filter", SITE))
     assert simulation.run_until_idle()
     site = image.site_of(image.symbol(SITE))

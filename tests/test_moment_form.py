@@ -14,7 +14,7 @@ from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import KernelImage
 from simkernel.schedule import Run
 from simkernel.sim.moment import Moment, moment_string, open_moment
-from simkernel.sim.options import Options
+from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
 from tests.moments import armoured, held, rewritten
 
@@ -29,7 +29,7 @@ def text() -> str:
 
 @pytest.fixture(scope="module")
 def patching() -> str:
-    simulation = Simulation.boot(Options(seed=7))
+    simulation = Simulation.boot(Options(seed=7).paced(STEPPING))
     simulation.do(SetFilter("filter", "vfs_read"))
     simulation.do(SetTracer("function"))
     for _ in range(20):

@@ -12,7 +12,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import parse
 from simkernel.sim.oops import PF_INSTR, PF_PROT, Oops, read_oops
-from simkernel.sim.options import Options
+from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.linux_facts import facts
@@ -46,8 +46,9 @@ def image() -> KernelImage:
 
 
 def crashed(image: KernelImage, seed: int) -> Simulation | None:
-    """A naive patch under load, if it ended in an oops."""
-    simulation = Simulation.boot(Options(seed=seed, model=FetchModel.BYTE, protocol=parse("naive")), image)
+    """A naive patch under load, if it ended in an oops: CPUs come between its stores at the pace of who steps."""
+    options = Options(seed=seed, model=FetchModel.BYTE, protocol=parse("naive")).paced(STEPPING)
+    simulation = Simulation.boot(options, image)
     simulation.do(SetTracer("function"))
     simulation.run(400_000)
     return simulation if simulation.halt_reason else None

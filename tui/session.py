@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from simkernel.patching.commands import Command
     from simkernel.protocol import Variant
     from simkernel.sim.options import Options as EngineOptions
+    from simkernel.sim.options import Pace
     from simkernel.sim.simulation import Simulation
 
 SLICE = 100_000  # instructions between two looks at the progress line
-BRISK, CLOSE = (16, 256), (1, 24)  # patch_quantum and act_odds: where nobody looks at single steps, and where one does
 
 
-def engine_options(options: Options, variant: Variant | None = None, pace: tuple[int, int] = BRISK) -> EngineOptions:
-    """The engine's options for a command's."""
+def engine_options(options: Options, variant: Variant | None = None) -> EngineOptions:
+    """The engine's options for a command's, at its default pace."""
     from simkernel.hw.fetch import FetchModel
     from simkernel.schedule import Policy
     from simkernel.sim.options import Options as EngineOptions
@@ -35,8 +35,6 @@ def engine_options(options: Options, variant: Variant | None = None, pace: tuple
         kernel=None if options.kernel is None else str(options.kernel),
         functions=options.functions,
         ibt=options.ibt,
-        patch_quantum=pace[0],
-        act_odds=pace[1],
     )
     return made if variant is None else replace(made, protocol=variant)
 
@@ -60,14 +58,15 @@ def boot(
     options: Options,
     variant: Variant | None = None,
     image: KernelImage | None = None,
-    pace: tuple[int, int] = BRISK,
+    pace: Pace | None = None,
 ) -> Simulation:
-    """A booted kernel; `image` where it is at hand already."""
+    """A booted kernel; `image` where it is at hand already, `pace` where it is not the default."""
     from simkernel.sim.simulation import Simulation
 
     image = image or image_of(options)
+    made = engine_options(options, variant)
     with progress("booting"):
-        return Simulation.boot(engine_options(options, variant, pace), image)
+        return Simulation.boot(made if pace is None else made.paced(pace), image)
 
 
 def carry_out(simulation: Simulation, options: Options, *commands: Command) -> None:

@@ -26,7 +26,7 @@ from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim.moment import Moment
-from simkernel.sim.options import Options
+from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.queries import CpuNow
 from simkernel.sim.simulation import Simulation
 
@@ -103,6 +103,7 @@ def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
         policy=Policy.EARLY,
         protocol=_int3_on(nop),
         patch_quantum=QUANTUM,
+        act_odds=STEPPING.act_odds,  # for a person who goes on from here by a seeded schedule
         tick_period=TICK,
     )
     simulation = Simulation.boot(options)

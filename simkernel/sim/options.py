@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -29,6 +29,23 @@ MAX_TICK_PERIOD = 1 << 40
 Quantum = Annotated[int, Meta(ge=1, le=QUANTUM)]
 
 
+class Pace(NamedTuple):
+    """How finely a run is cut while code is patched.
+
+    Attributes:
+        patch_quantum: most instructions of a choice while a batch is under way.
+        act_odds: of 256 times that the patching task could act, how often it does (seeded schedule).
+    """
+
+    patch_quantum: int
+    act_odds: int
+
+
+# 64 takes the least time: with less, a sync waits for more short choices; with more, CPUs run and record more then.
+RUNNING = Pace(64, 256)  # nobody looks at single steps
+STEPPING = Pace(1, 24)  # a person does: each CPU moves by one instruction, and often between two actions of the task
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a simulation is made from. The annotations are the ranges that `validate` checks.
@@ -43,8 +60,8 @@ class Options:
         kernel: a source file instead of the default kernel.
         functions: a synthetic kernel of so many.
         ibt: the kernel built with endbr64 at its functions' entries.
-        quantum, patch_quantum: most instructions of a choice, and while a batch is under way.
-        act_odds: of 256 times that the patching task could act, how often it does (seeded schedule).
+        quantum: most instructions of a choice.
+        patch_quantum, act_odds: the pace while code is patched (`Pace`).
         nmi_odds: of 65,536 choices, how many are NMIs.
         tick_period: in instructions; 0: no ticks.
     """
@@ -59,8 +76,8 @@ class Options:
     functions: Annotated[int, Meta(ge=1, le=MAX_FUNCTIONS)] | None = None
     ibt: bool = False
     quantum: Quantum = QUANTUM
-    patch_quantum: Quantum = 1
-    act_odds: Annotated[int, Meta(ge=1, le=256)] = 24
+    patch_quantum: Quantum = RUNNING.patch_quantum
+    act_odds: Annotated[int, Meta(ge=1, le=256)] = RUNNING.act_odds
     nmi_odds: Annotated[int, Meta(ge=0, le=MAX_NMI_ODDS)] = 0
     tick_period: Annotated[int, Meta(ge=0, le=MAX_TICK_PERIOD)] = TICK_PERIOD
 
@@ -84,6 +101,10 @@ class Options:
         options = cls(**typed)
         options._check_names()
         return options
+
+    def paced(self, pace: Pace) -> Options:
+        """These options with another pace."""
+        return replace(self, patch_quantum=pace.patch_quantum, act_odds=pace.act_odds)
 
     def plain(self) -> dict[str, int | str | None]:
         """The options that differ from the defaults, as plain values."""

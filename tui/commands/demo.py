@@ -13,7 +13,7 @@ from simkernel.errors import GuestError, LearnerError
 from tui.narrated import SHOWN, Narrator, trace_tail
 from tui.options import KERNEL, MACHINE, MAX_INSTRUCTIONS, Options, takes_options
 from tui.output import emit_json, progress
-from tui.session import CLOSE, boot, check_alive, image_of, run
+from tui.session import boot, check_alive, image_of, run
 
 if TYPE_CHECKING:
     from simkernel.kernel import KernelImage
@@ -126,8 +126,9 @@ def where_it_breaks(site: int, before: int) -> str:
 def prepared(options: Options, variant: Variant, image: KernelImage, name: str) -> Simulation:
     """A booted kernel with the filter set to one function."""
     from simkernel.ftrace.commands import SetFilter
+    from simkernel.sim.options import STEPPING
 
-    simulation = boot(options, variant, image, CLOSE)
+    simulation = boot(options, variant, image, STEPPING)
     simulation.do(SetFilter("filter", name))
     simulation.run_until_idle(options.max_instructions)
     check_alive(simulation)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simkernel.events import Event, Switched
 from simkernel.kernel import KernelImage
 from simkernel.schedule import Act
 from simkernel.sim.narrate import sentence
-from simkernel.sim.options import Options
+from simkernel.sim.options import RUNNING, Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import NOP, site_map
-from tui.session import BRISK
 
 SITES_A_STEP = 16  # that ftrace_init converts between two pictures
 KEPT = 12  # lines that a picture holds
@@ -45,8 +44,7 @@ class Booting:
     """A machine that is switched on. Nobody looks at single instructions yet: the patching task acts when it can."""
 
     def __init__(self, image: KernelImage, options: Options) -> None:
-        patch_quantum, act_odds = BRISK
-        self.simulation = Simulation(image, replace(options, patch_quantum=patch_quantum, act_odds=act_odds))
+        self.simulation = Simulation(image, options.paced(RUNNING))
         self.said: list[tuple[int, str]] = []  # the clock and the sentence of each event
 
     def step(self) -> bool:

@@ -17,7 +17,7 @@ from simkernel.ftrace.commands import SetTracer
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import SyncCores, Write
-from simkernel.schedule import QUANTUM, Policy, Run
+from simkernel.schedule import Policy, Run
 from simkernel.sentence import cpus
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import Calls
@@ -35,7 +35,7 @@ SLICE = 25_000  # instructions between two pictures: a ring buffer of 1,024 reco
 WATCHED = 400_000  # instructions within which CPU0 runs the function a few times
 COUNTED = 500_000  # instructions for which the calls are counted
 COUNTS = 6  # rows of the table of counts
-OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY, patch_quantum=QUANTUM, act_odds=256)
+OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY)
 
 ON_THE_WAY = {4: "Every function is being changed", 5: "Every function is being changed back"}
 STAND_IN = {

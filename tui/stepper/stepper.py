@@ -21,7 +21,7 @@ from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import CallsSoFar
 from simkernel.sim.moment import Moment, Progress
-from simkernel.sim.options import Options
+from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
 
@@ -96,7 +96,7 @@ class Stepper:
         """
         if what is None or isinstance(what, Options):
             told("booting")
-            return cls(Simulation.boot(what))
+            return cls(Simulation.boot(what or Options().paced(STEPPING)))
         scenario = scenario_named(what) if isinstance(what, str) else what
         simulation = begin_scenario(scenario, told)
         return cls(simulation, scenario, simulation.image.site_of(simulation.image.symbol(scenario.function)))
