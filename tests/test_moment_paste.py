@@ -69,7 +69,7 @@ def test_any_other_character_in_it_is_named_as_damage(text: str, char: str) -> N
         assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("behind", ["…", "x", " thanks", "=x", "sk3-AAAA", "--json", "\n--\nAda", "\x1b[2J"], ids=ascii)
+@pytest.mark.parametrize("behind", ["…", "x", " thanks", "=x", "sk4-AAAA", "--json", "\n--\nAda", "\x1b[2J"], ids=ascii)
 def test_what_stands_behind_a_whole_string_is_shown(text: str, behind: str) -> None:
     with pytest.raises(LearnerError, match="behind it") as caught:
         open_moment(text + behind)
@@ -83,24 +83,13 @@ def test_what_stands_before_it_is_not_passed_over(text: str) -> None:
         assert str(caught.value).isprintable()
 
 
-OLD = {text[:4]: text for text in (Path(__file__).parent / "moments_of_old.txt").read_text().split()}
-"""A moment of each form that there was: the default kernel, seed 7, the function tracer set, 3,000 instructions."""
-
-
-@pytest.mark.parametrize("mark", OLD)
-@pytest.mark.parametrize("before", ["", "simkernel demo --moment "])
-def test_a_moment_of_an_older_form_is_refused_by_its_version(mark: str, before: str) -> None:
-    with pytest.raises(LearnerError, match=f"older simkernel \\({mark!r}, now {MARK!r}\\)"):
-        open_moment(before + OLD[mark])
-
-
 def test_a_file_may_hold_what_one_may_paste(text: str, tmp_path: Path) -> None:
     file = tmp_path / "mail.txt"
     file.write_text(wrapped(text, "> ") + "\n", encoding="utf-8-sig")
     assert open_moment(str(file)).position == 0
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\x00" * 100, b"[" * 10_000, b"sk3-\xff\xfe", b"x" * 5_000_000])
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\x00" * 100, b"[" * 10_000, b"sk4-\xff\xfe", b"x" * 5_000_000])
 def test_a_file_that_holds_none_is_refused(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "mail.txt"
     file.write_bytes(data)

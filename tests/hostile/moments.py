@@ -41,7 +41,7 @@ ODD: tuple[Any, ...] = (
     [[0, ["run", 0, 1]]],
 )  # fmt: skip
 BESIDE = ("> ", '"', "'", "\u201c", "\u201d", "`", "$ simkernel demo --moment ", "simkernel step --moment=", "\n", "\t",
-          "\r\n", "\u2026", "é", "\u00a0", "\ufeff", "=", "==", "-", "--", "\0", "\x1b[2J", ".", " --json", "sk3-",
+          "\r\n", "\u2026", "é", "\u00a0", "\ufeff", "=", "==", "-", "--", "\0", "\x1b[2J", ".", " --json", "sk4-",
           "sk1-", "%", "\ud800", "\U0001f600", "<", ">")  # fmt: skip
 
 

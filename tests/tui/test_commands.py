@@ -112,7 +112,7 @@ def test_ibt_moves_the_site_behind_endbr64(run: Any) -> None:
         (["show", "enabled_function"], "enabled_functions"),
         (["demo", "vfs_reed"], "vfs_read"),
         (["demo", "--protocol", "int4"], "int3"),
-        (["demo", "--moment", "sk3-AAAA"], "moment string"),
+        (["demo", "--moment", "sk4-AAAA"], "moment string"),
         (["demo", "--moment", "hello"], "not a moment string"),
         (["boot", "--kernel", "no-such-file.S"], "no-such-file.S"),
         (["disas", "asm_exc_int3", "--traced"], "notrace"),

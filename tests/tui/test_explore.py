@@ -60,7 +60,7 @@ def test_json_has_the_verdict_and_the_moment(run: Any) -> None:
     value = json.loads(out)
     assert code == 1
     assert (value["safe"], value["finished"], value["broken"]) == (False, True, "neither")
-    assert len(value["schedule"]) == 5 and value["moment"].startswith("sk3-")
+    assert len(value["schedule"]) == 5 and value["moment"].startswith("sk4-")
 
 
 def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:

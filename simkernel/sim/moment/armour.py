@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from simkernel.errors import LearnerError
 
-MARK = "sk3-"
+MARK = "sk4-"
 MAX_JSON = 4 << 20  # bytes of JSON that a moment may unpack to
 MAX_TEXT = 4 << 20  # characters of a text that may hold one, and bytes of a file
 
-_OLD_MARKS = ("sk1-", "sk2-")  # of forms that this version does not read
+_OLD_MARKS = ("sk1-", "sk2-", "sk3-")  # of forms that this version does not read
 _HEAD = struct.Struct("<II")
 _HEAD_CHARACTERS = 11  # of base64, that hold the eight bytes of the head
 _CODE = "[A-Za-z0-9_-]"

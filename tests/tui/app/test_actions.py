@@ -238,7 +238,7 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     point = stepper.simulation.point
     await hand.do("moment")
     moment = hand.app.picture.message if hand.app.picture else ""
-    assert moment.startswith("sk3-")
+    assert moment.startswith("sk4-")
     await hand.press("right")
     await hand.do("open-moment", moment)
     stepper = hand.app.stepper
