@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -23,7 +23,7 @@ from simkernel.sim.moment import open_moment
 from tests.tui.playing import another
 from tui.stepper.actions import apply
 from tui.stepper.stepper import Stepper
-from tui.stepper.story import story_of
+from tui.stepper.story import Story, story_of
 
 pytestmark = pytest.mark.usefixtures("lent")
 DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if died is not None]
@@ -36,10 +36,30 @@ def key(request: pytest.FixtureRequest) -> tuple[str, str]:
     return name, phase
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """What `x` says in a known run, the stepper that it leads to, and its story and position then."""
+
+    message: str
+    stepper: Stepper
+    here: Story
+    position: int
+
+
 @pytest.fixture(scope="module")
-def at_the_oops(key: tuple[str, str]) -> Stepper:
+def without(key: tuple[str, str]) -> LeftOut:
+    """Of one key, once: its tests run the story on and go back."""
+    outcome = apply(Stepper.start(key[0]), "without", key[1])
+    assert outcome.stepper is not None
+    stepper = outcome.stepper
+    return LeftOut(outcome.message, stepper, story_of(stepper), stepper.simulation.position)
+
+
+@pytest.fixture(scope="module")
+def at_the_oops(without: LeftOut) -> Stepper:
     """A stepper at the end of what `x` leads to in a known run."""
-    return dying(*key)
+    assert not apply(without.stepper, "run").error
+    return without.stepper
 
 
 def dying(name: str, phase: str) -> Stepper:
@@ -49,14 +69,12 @@ def dying(name: str, phase: str) -> Stepper:
 
 
 def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
-    key: tuple[str, str], at_the_oops: Stepper
+    key: tuple[str, str], without: LeftOut, at_the_oops: Stepper
 ) -> None:
-    stepper, phase = at_the_oops, key[1]
-    outcome = apply(Stepper.start(key[0]), "without", phase)
-    again, message = outcome.stepper, outcome.message
-    assert again is not None
+    again, phase, moment, message = at_the_oops, key[1], at_the_oops.moment, without.message
     assert f"without {phase}" in message and "r runs on to the failure" in message
-    here = story_of(again)
+    again.goto(without.position)
+    here = without.here
     assert any(one.startswith(f"Here {phase} would have ") and "left out" in one for one in here.said)
     assert here.missing is not None and here.missing.phase.name == phase
     assert (here.why.phase, here.why.missing, here.missing.position) == (phase, True, here.snapshot.position)
@@ -71,7 +89,7 @@ def test_one_stands_where_the_phase_would_have_come_and_walks_to_the_oops(
         assert not apply(again, "next").error
         assert (story_of(again).why.phase, story_of(again).missing) == (phase, here.missing)
         steps += 1
-    assert steps >= 2 and again.moment == stepper.moment
+    assert steps >= 2 and again.moment == moment
 
 
 def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str, str], at_the_oops: Stepper) -> None:

@@ -32,6 +32,7 @@ from simkernel.sim.pages import Pages
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 
+WALKS = 10  # in which a part that is not put back is noticed; `make stress` goes 400, and longer ones
 IMAGE = KernelImage.default()
 CPUS = 2
 Known = tuple[str, tuple[Event, ...], str]  # digest of the state, log, text of the trace
@@ -184,7 +185,7 @@ class Walk(RuleBasedStateMachine):
 
 
 def test_whichever_way_one_comes_to_a_place_it_is_the_same() -> None:
-    run_state_machine_as_test(Walk, settings=settings(max_examples=25, stateful_step_count=30))
+    run_state_machine_as_test(Walk, settings=settings(max_examples=WALKS, stateful_step_count=30))
 
 
 class Forgetful(Walk):
@@ -194,7 +195,7 @@ class Forgetful(Walk):
 
 
 def test_also_where_history_has_forgotten_it() -> None:
-    run_state_machine_as_test(Forgetful, settings=settings(max_examples=8, stateful_step_count=30))
+    run_state_machine_as_test(Forgetful, settings=settings(max_examples=WALKS // 2, stateful_step_count=30))
 
 
 @pytest.mark.stress
@@ -210,7 +211,7 @@ def test_also_on_long_walks() -> None:
 def test_a_part_that_is_not_put_back_is_noticed(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
     monkeypatch.setattr(owner, name, lambda *_: None)
     quick = settings(
-        max_examples=200, stateful_step_count=30, phases=(Phase.generate,), derandomize=True, database=None
+        max_examples=WALKS, stateful_step_count=30, phases=(Phase.generate,), derandomize=True, database=None
     )
     with pytest.raises(Exception):  # noqa: B017, PT011  a wrong state shows in the digest, or breaks the engine itself
         run_state_machine_as_test(Walk, settings=quick)
