@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests import needs
+from tests import areas, needs
 from tests.engines import give_back
 from tests.prepared import LENDER
 
@@ -18,6 +18,15 @@ settings.register_profile("desk", deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+BEGUN = pytest.StashKey[float]()  # the processor time when a test began
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: a test of a terminal mostly waits for another process."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): skipped where one of them (tests/needs.py) is missing")
     needs.promised()
@@ -25,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures are made
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[BEGUN] = areas.processor_time()
     for name in needs.asked(item):
         if not needs.here(name):
             needs.leave_out(name)
@@ -35,7 +45,22 @@ def pytest_runtest_teardown() -> None:
     give_back()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "teardown":
+        report.user_properties.append((areas.PROPERTY, areas.processor_time() - item.stash[BEGUN]))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    seconds = areas.by_area(report for reports in terminalreporter.stats.values() for report in reports)
+    if len(seconds) > 1:
+        terminalreporter.section("processor time, m:ss")
+        for line in areas.lines(seconds):
+            terminalreporter.line(line)
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
         terminalreporter.section(f"{len(skipped)} skipped, by reason")
