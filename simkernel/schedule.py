@@ -173,15 +173,15 @@ class Seeded:
         if state.queued:
             return state.queued[0], state._replace(queued=state.queued[1:])
         bits, random = draw(state.random)
-        state = state._replace(random=random)
-        count = len(candidates.cpus)
-        ready = candidates.task_ready()
-        number = (bits & 0xFFFF) % (count + ready)
+        state = ScheduleState(random, state.turn)
+        cpus = candidates.cpus
+        count = len(cpus)
+        number = (bits & 0xFFFF) % (count + candidates.task_ready())
         if number == count:
             if bits >> 56 < self.act_odds:
                 return Act(), state
             number = (bits >> 48 & 0xFF) % count
-        cpu = candidates.cpus[number]
+        cpu = cpus[number]
         if self.nmi_odds and (bits >> 16 & 0xFFFF) < self.nmi_odds:
             return Nmi(cpu), state
         quantum = self.patch_quantum if candidates.patching() else self.quantum
@@ -195,18 +195,19 @@ def run_choice(
 ) -> tuple[Choice, ScheduleState]:
     """CPU `cpu` moves: what it resolves or reads first, by the policy, then at most `quantum` instructions."""
     n = min(quantum, candidates.limit(cpu)) if quantum > 1 else 1
+    cells = candidates.pending_at_rip(cpu) if policy is not Policy.LATE else ()
+    left = candidates.readable(cpu) if read_odds and policy is Policy.SEEDED else 0
+    if not cells and not left:
+        return Run(cpu, n), state
     choices: list[Choice] = []
     random = state.random
-    cells = candidates.pending_at_rip(cpu) if policy is not Policy.LATE else ()
-    if not cells and not read_odds:
-        return Run(cpu, n), state
     if cells and policy is Policy.EARLY:
         choices.append(Resolve(cpu))
     else:
         for cell in cells:
             bits, random = draw(random)
             choices.extend([Resolve(cpu, cell)] * (bits & 1))
-    if read_odds and policy is Policy.SEEDED and (left := candidates.readable(cpu)):
+    if left:
         bits, random = draw(random)
         if bits & 0xFF < read_odds:
             return Read(cpu, 1 + (bits >> 8) % left), state._replace(random=random)

@@ -68,7 +68,7 @@ class Pair:
         """So many instructions one by one; `watched`: the choice was cut to what `limit` allowed."""
         machine = parts_of(self.slow).machine
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(machine, "limit", lambda _: n)
+            patch.setattr(machine, "_limit", lambda *_: n)
             events = machine.begin(Run(cpu, n))
         halted = False  # HLT ends a choice, also one that the kernel does not know of
         while machine.open is not None and machine.open.done < n and not halted:

@@ -111,11 +111,23 @@ class Machine:
         All of a quantum where nothing can come between; else as far as straight code leads, which cannot change what
         may come: so IRET, CPUID and the first instruction with interrupts on are seen one by one.
         """
+        vector, waits = self._due(cpu)
+        return self._limit(cpu, waits, vector is not None)
+
+    def _due(self, cpu: int) -> tuple[int | None, bool]:
+        """The vector that a CPU would take now, and whether an interrupt waits at all."""
+        state, clock = self.states[cpu], self.clock
+        if not self.interrupts.waits(cpu, state, clock):
+            return None, False
+        return self.interrupts.deliverable(cpu, state, clock), True
+
+    def _limit(self, cpu: int, waits: bool, deliverable: bool) -> int:
+        """`limit`, for who knows whether an interrupt waits, and whether the CPU can take it."""
         if self.halted(cpu):
             return QUANTUM
         limit = self._observed_limit(cpu)
-        if limit > 1 and self.interrupts.waits(cpu, self.states[cpu], self.clock):
-            if self.deliverable(cpu) is not None:
+        if limit > 1 and waits:
+            if deliverable:
                 return limit
             shadow = self.cpus[cpu].flags & RFLAGS_IF  # it ends with the next instruction
             return 1 if shadow else min(limit, self._straight(cpu))
@@ -129,10 +141,7 @@ class Machine:
         """How far observers let the CPU run, in an instruction that it has read in part no further."""
         if self.states[cpu].reading:
             return 1
-        found = QUANTUM
-        for limit in self._limits:
-            found = min(found, limit(cpu))
-        return found
+        return min([limit(cpu) for limit in self._limits], default=QUANTUM)
 
     def next_bytes(self, cpu: int) -> bytes:
         """The bytes that the CPU's next instruction would be made of, up to 15."""
@@ -219,13 +228,13 @@ class Machine:
         events: list[Event] = []
         for opened in self._opened:
             opened(cpu)
-        if self.interrupts.waits(cpu, state, self.clock):
-            vector = self.deliverable(cpu)
-            if vector is not None:
-                events, reason = self.interrupts.take(cpu, vector, state, self.clock)
-                self.halt(reason)
-            if choice.n > 1 and self.interrupts.waits(cpu, state, self.clock):
-                choice = Run(cpu, min(choice.n, self.limit(cpu)))
+        vector, waits = self._due(cpu)
+        if vector is not None:
+            events, reason = self.interrupts.take(cpu, vector, state, self.clock)
+            self.halt(reason)
+            vector, waits = self._due(cpu)
+        if waits and choice.n > 1 and (limit := self._limit(cpu, waits, vector is not None)) < choice.n:
+            choice = Run(cpu, limit)
         data = self.next_bytes(cpu) if choice.n == 1 else b""
         self.open = OpenRun(choice, 0, self.halted(cpu), self.cpus[cpu].rip, data)
         return events

@@ -11,7 +11,8 @@ code is what the CPU itself runs: its own view is decoded, jumps and calls that 
   go to another task's stack (`__switch_to_asm`), or put another address in the place of its own (function_graph);
 * behind LONGEST instructions.
 
-What was decoded is kept with the bytes that it was decoded from, and is good as long as the CPU's view holds them.
+What was decoded is kept with the bytes that it was decoded from, and is good as long as the CPU's view holds them. How
+far it leads is kept until code changes, bytes of it are resolved, or other sites are being changed.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Straight:
     def __init__(self, code: CodeMemory) -> None:
         self._code = code
         self._paths: list[dict[int, Path]] = [{} for _ in code.views]
+        self._lengths: list[dict[int, int]] = [{} for _ in code.views]  # by address, at these versions of the code
+        self._versions = [0] * len(code.views)
         self._changing = Changing()
         self._active: list[int] = []  # the offsets of its starts, ascending
 
@@ -75,11 +78,22 @@ class Straight:
             address: where it begins.
             changing: the instructions that somebody is changing now.
         """
-        view = self._code.views[cpu]
-        path = self._path(cpu, view, address)
         if changing is not self._changing:
             starts = np.array(changing.starts, dtype=np.uint64)
             self._changing, self._active = changing, self._code.map.offsets(starts).tolist()
+            self._lengths = [{} for _ in self._lengths]
+        view, lengths = self._code.views[cpu], self._lengths[cpu]
+        version = self._code.version + view.version  # each only grows
+        if version != self._versions[cpu] or len(lengths) >= MOST:
+            self._versions[cpu] = version
+            lengths.clear()
+        found = lengths.get(address)
+        if found is None:
+            found = lengths[address] = self._measure(view, self._path(cpu, view, address))
+        return found
+
+    def _measure(self, view: View, path: Path) -> int:
+        """How many instructions of a path lie before what is pending or being changed; at least 1."""
         pending = [one.ascending() for one in view.pending]
         count = 0
         for span in path:

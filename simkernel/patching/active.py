@@ -77,7 +77,7 @@ class ActiveSites(Observer):
 
     def limit(self, cpu: int) -> int:
         """One instruction where memory is torn or the CPU is between two instructions of the old code."""
-        return 1 if self.torn or self.off_boundary(cpu) else QUANTUM
+        return 1 if self.torn or self._machine.changing.longest and self.off_boundary(cpu) else QUANTUM
 
     def closed(self, run: OpenRun) -> list[Event]:
         """What the CPU did at a site; of several instructions only whether handlers are still under way."""

@@ -148,7 +148,10 @@ class PatchingTask:
     @property
     def _unbooted(self) -> int | None:
         """The first subsystem that has something left to do at boot."""
-        return next((number for number, one in enumerate(self.subsystems) if not one.booted), None)
+        for number, one in enumerate(self.subsystems):
+            if not one.booted:
+                return number
+        return None
 
     @property
     def _owner(self) -> Subsystem:

@@ -69,7 +69,7 @@ class History:
             end: why nothing moves any more.
         """
         log = self.log
-        if log.rewrites_with(entry):
+        if entry.made and log.rewrites_with(entry):
             self.forget_ahead(end)
         if drawn is not None:
             self.schedule = drawn

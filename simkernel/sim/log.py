@@ -205,8 +205,8 @@ class Log:
     # --- what happens ---------------------------------------------------------------------------------------------
 
     def rewrites_with(self, entry: Entry) -> bool:
-        """True where history knows another entry for this position: it takes another way."""
-        return entry.made and self.position < self.length and self.made.at(self.position) != entry.what
+        """True where history takes another way with an entry made by hand: it knows another one for this position."""
+        return self.position < self.length and self.made.at(self.position) != entry.what
 
     def rewrite(self, end: str) -> None:
         """History takes another way from here: what lay ahead is no more.
@@ -229,10 +229,10 @@ class Log:
             events: stamped.
             end: see `end`.
         """
-        window = self.window
-        if window.entries.end == self.position:  # else history is being replayed: it is there
-            window.entries.items.append(entry)
-            window.events.items += events
+        entries = self.window.entries
+        if entries.first + len(entries.items) == self.position:  # else history is being replayed: it is there
+            entries.items.append(entry)
+            self.window.events.items += events
         if entry.made and self.position >= self.length:
             self.made.add(self.position, entry.what)
         for event in events:

@@ -64,7 +64,7 @@ class Parts:
         records = FinishedRecords(self.machine.memory, self.kernel.percpu)
         theirs = [observer for one in made if (observer := one.observer()) is not None]
         self.kernel.watch_with([self.task.poke.active, *theirs], behind=[records])
-        self._smp_go = image.address("smp_go")
+        self._smp_go = self.machine.memory.words(image.address("smp_go"), 8)
         self._all_cpus = tuple(range(options.cpus))
 
     def subsystem(self, kind: type[Kind]) -> Kind:
@@ -87,7 +87,7 @@ class Parts:
     @property
     def cpus(self) -> Sequence[int]:
         """The CPUs that are powered on: CPU 0 alone until the guest starts the others."""
-        return self._all_cpus if self.machine.memory.read_u64(self._smp_go) else self._all_cpus[:1]
+        return self._all_cpus if self._smp_go[0] else self._all_cpus[:1]
 
     def limit(self, cpu: int) -> int:
         """How many instructions the CPU may be given at most now."""

@@ -313,9 +313,10 @@ class Simulation:
         Returns:
             True where the predicate holds.
         """
-        end = self._parts.machine.clock + instructions
+        machine = self._parts.machine
+        end = machine.clock + instructions
         while not predicate(self):
-            if self.halt_reason or self._parts.machine.clock >= end:
+            if machine.halt_reason or machine.clock >= end:
                 return False
             self.step()
         return True

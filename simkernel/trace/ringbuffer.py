@@ -10,7 +10,7 @@ if nobody had read it: entries written = entries in the buffer + overrun.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -107,7 +107,7 @@ class Ring:
     def records(self, memory: Memory) -> list[Record]:
         """The written records, oldest first."""
         rows = self.written(memory)
-        return decode_slots(rows, [self.cpu] * len(rows), range(self.first, self.first + len(rows)))
+        return decode_slots(rows.tobytes(), [self.cpu] * len(rows), range(self.first, self.first + len(rows)))
 
 
 def of_type(rows: Rows, kind: RecordType) -> Rows:
@@ -116,19 +116,16 @@ def of_type(rows: Rows, kind: RecordType) -> Rows:
     return out
 
 
-def decode_slots(rows: Rows, cpus: Sequence[int], numbers: Sequence[int]) -> list[Record]:
-    """The records that slots (n,) hold, each decoded as its type says; `cpus` and `numbers` are theirs."""
-    kinds = (rows["flags"] >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK).tolist()
-    values = {number: rows.view(type_of(number).slot).tolist() for number in set(kinds)}
+def decode_slots(slots: bytes, cpus: Sequence[int], numbers: Sequence[int]) -> list[Record]:
+    """The records that some slots hold, each decoded as its type says; `cpus` and `numbers` are theirs."""
+    kinds = [word >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK for word in _flags_words(slots)]
+    types = {number: type_of(number) for number in set(kinds)}
+    values = {number: np.frombuffer(slots, one.slot).tolist() for number, one in types.items()}
     out = []
     for at, (kind, cpu, number) in enumerate(zip(kinds, cpus, numbers, strict=True)):
-        out.append(_record(type_of(kind), cpu, number, values[kind][at]))
+        ts, *own, pid, flags = values[kind][at]
+        out.append(types[kind].decode(ts, cpu, number, pid, flags & BITS, *own))
     return out
-
-
-def _record(kind: RecordType, cpu: int, number: int, values: tuple[Any, ...]) -> Record:
-    ts, *own, pid, flags = values
-    return kind.decode(ts, cpu, number, pid, flags & BITS, *own)
 
 
 def finished(memory: Memory, cpu: int, first: int, head: int) -> list[Record]:
@@ -137,16 +134,27 @@ def finished(memory: Memory, cpu: int, first: int, head: int) -> list[Record]:
     Left out are those that newer ones have overwritten, and all from the first on that is still under way: the list
     ends where the next look has to begin.
     """
-    found: list[Record] = []
-    for number in range(max(first, head - layout.RING_ENTRIES), head):
-        at = _slot_at(cpu, number)
-        flags = _flags(memory, at, number)
-        if flags is None:
+    numbers = range(max(first, head - layout.RING_ENTRIES), head)
+    slots = b"".join(_slots(memory, cpu, numbers))
+    count = 0
+    for number, flags in zip(numbers, _flags_words(slots), strict=True):
+        if flags & ~BITS != _flags_of(number):
             break
-        kind = type_of(flags >> layout.REC_TYPE_SHIFT & layout.REC_TYPE_MASK)
-        data = memory.read(at, layout.RING_ENTRY_SIZE)
-        found.append(_record(kind, cpu, number, np.frombuffer(data, kind.slot).item()))
-    return found
+        count += 1
+    return decode_slots(slots[: count * layout.RING_ENTRY_SIZE], [cpu] * count, numbers[:count])
+
+
+def _flags_words(slots: bytes) -> list[int]:
+    """The flags word of each slot."""
+    return memoryview(slots).cast("I")[layout.REC_FLAGS // 4 :: layout.RING_ENTRY_SIZE // 4].tolist()
+
+
+def _slots(memory: Memory, cpu: int, numbers: range) -> Iterator[bytes]:
+    """What the slots of a CPU's records hold, in one piece or two: the buffer's end lies between them."""
+    while numbers:
+        piece = numbers[: layout.RING_ENTRIES - numbers[0] % layout.RING_ENTRIES]
+        yield memory.read(_slot_at(cpu, piece[0]), len(piece) * layout.RING_ENTRY_SIZE)
+        numbers = numbers[len(piece) :]
 
 
 def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
@@ -165,7 +173,7 @@ def merged(memory: Memory, cpus: int, last: int | None = None) -> list[Record]:
     order = np.lexsort((number, cpu, rows["ts"]))[
         slice(None) if last is None else slice(max(0, len(rows) - last), None)
     ]
-    return decode_slots(rows[order], cpu[order].tolist(), number[order].tolist())
+    return decode_slots(rows[order].tobytes(), cpu[order].tolist(), number[order].tolist())
 
 
 def consume(memory: Memory, cpus: int) -> list[Record]:
