@@ -149,14 +149,14 @@ class Blocks:
     def run(self, rip: int, count: int) -> int:
         """Run at most `count` instructions, to the beginning of a block; returns Unicorn's error."""
         state = self.state
-        state.left, state.missed = count, 1
-        while state.missed:
+        state.left, state.size, state.missed = count, 0, 0
+        error = self.engine.start(rip, 0, 0)
+        while state.missed:  # Ctrl-C came when the block was to be noted
+            rip = state.pc
+            code = self.engine.code_at(rip, state.size)
+            self._on_translated(rip, state.size, sum(1 for _ in disasm.lengths(code, rip)))
             state.size = state.missed = 0
             error = self.engine.start(rip, 0, 0)
-            if state.missed:  # Ctrl-C came when the block was to be noted
-                rip = state.pc
-                code = self.engine.code_at(rip, state.size)
-                self._on_translated(rip, state.size, sum(1 for _ in disasm.lengths(code, rip)))
         return error
 
     def to_step(self) -> int:

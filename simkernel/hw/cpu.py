@@ -85,10 +85,10 @@ class Cpu:
         self._engine.core.write(rip, rsp, flags)
         self.rip, self.rsp, self.flags = rip, rsp, flags
 
-    def segments(self) -> tuple[int, int]:
-        """The selectors in CS and SS."""
-        cs, ss = self._engine.segments.read()
-        return cs, ss
+    def entry(self) -> tuple[int, int, int, int]:
+        """What entering a handler takes: the selectors in CS and SS, base and limit of the IDT."""
+        cs, _, _, ss, _, _, _, base, limit = self._engine.entry.read()  # uc_x86_mmr: selector, base, limit and flags
+        return cs, ss, base, limit & 0xFFFF_FFFF
 
     def in_shadow(self) -> bool:
         """True right behind STI and MOV to SS, where no interrupt is taken (SDM vol. 3A, 6.8.3)."""
@@ -100,8 +100,7 @@ class Cpu:
 
     def idt(self) -> tuple[int, int]:
         """Base and limit of the IDT register."""
-        _, base, limit = self._engine.idtr.read()  # uc_x86_mmr: selector, base, limit and flags
-        return base, limit & 0xFFFF_FFFF
+        return self.entry()[2:]
 
     def task_register(self) -> int:
         """The base of the TSS that LTR has loaded."""
@@ -144,7 +143,8 @@ class Cpu:
         blocks = self._blocks or self._make_blocks()
         left = count
         while True:
-            self._move(blocks.engine)
+            if self._engine is not blocks.engine:
+                self._move(blocks.engine)
             try:
                 error = blocks.run(self.rip, left)
             except BaseException:
@@ -167,15 +167,15 @@ class Cpu:
         return self._blocks
 
     def _move(self, engine: Engine) -> None:
-        """The registers are in `engine` from now on."""
-        if engine is not self._engine:
-            self._engine.hand_over(engine)
-            self._engine = engine
+        """The registers are in `engine` from now on, which is another one."""
+        self._engine.hand_over(engine)
+        self._engine = engine
 
     def _start(self, until: int, count: int) -> Fault | None:
         """One by one: until RIP is `until`, or `count` instructions have run."""
         engine = self._stepper
-        self._move(engine)
+        if self._engine is not engine:
+            self._move(engine)
         self._halts.begin()
         try:
             error = engine.start(self.rip, until, count)

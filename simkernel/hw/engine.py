@@ -219,8 +219,9 @@ class Engine:
         self._hidden: _Hidden | None = None  # a part of `_context`
         self.all = RegisterBatch(self.uc, REGISTERS)
         self.core = RegisterBatch(self.uc, TRANSFER)
-        self.segments = RegisterBatch(self.uc, ("cs", "ss"))
-        self.idtr = RegisterBatch(self.uc, ("idtr",), slots=3)
+        self.entry = RegisterBatch(self.uc, ("cs", "ss", "idtr"), slots=3)
+        self._rip, self._until, self._count = ctypes.c_uint64(), ctypes.c_uint64(), ctypes.c_size_t()
+        self._run = (self.uc._uch, self._rip, self._until, _NO_TIMEOUT, self._count)
 
     def _but_data(self) -> list[tuple[int, int]]:
         """The ranges, ends included, of all addresses that are not data."""
@@ -235,10 +236,11 @@ class Engine:
         """
         uc = self.uc
         self._interrupt = self._invalid = uc._hook_exception = None
-        error = _emu_start(uc._uch, ctypes.c_uint64(rip), ctypes.c_uint64(until), _NO_TIMEOUT, ctypes.c_size_t(count))
+        self._rip.value, self._until.value, self._count.value = rip, until, count
+        error: int = _emu_start(*self._run)
         if uc._hook_exception is not None:  # what a callback raised, as Unicorn's wrapper keeps it
             raise uc._hook_exception
-        return int(error)
+        return error
 
     def counted(self) -> int:
         """How many instructions have run since `start`, which had a count."""

@@ -35,16 +35,18 @@ class Gate(NamedTuple):
 
 def read_gate(memory: GuestMemory, cpu: Cpu, vector: int) -> Gate | None:
     """The guest's gate for a vector; None where there is none."""
-    base, limit = cpu.idt()
-    if vector * 16 + 15 > limit:
-        return None
-    return _gate(memory.read(base + vector * 16, 16))
+    return _gate_in(memory, *cpu.idt(), vector)
 
 
 def set_gate_type(memory: GuestMemory, cpu: Cpu, vector: int, type_: int) -> None:
     """Give the guest's gate for a vector another type; it stays what it is else."""
     at = cpu.idt()[0] + vector * 16
     memory.write_u64(at, memory.read_u64(at) & ~(0xF << _TYPE_SHIFT) | type_ << _TYPE_SHIFT)
+
+
+def _gate_in(memory: GuestMemory, base: int, limit: int, vector: int) -> Gate | None:
+    """The gate for a vector in the IDT at `base`."""
+    return _gate(memory.read(base + vector * 16, 16)) if vector * 16 + 15 <= limit else None
 
 
 @lru_cache(maxsize=256)
@@ -66,7 +68,8 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tu
     Returns:
         The vector whose handler was entered, and the error code (0: none); None for a triple fault.
     """
-    gate = read_gate(memory, cpu, vector)
+    cs, ss, base, limit = cpu.entry()
+    gate = _gate_in(memory, base, limit, vector)
     if gate is None:
         if vector in (VECTOR_GP, VECTOR_DF):
             return None
@@ -74,7 +77,6 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tu
     stack = cpu.rsp
     if gate.ist:
         stack = memory.read_u64(cpu.task_register() + 0x24 + 8 * (gate.ist - 1))
-    cs, ss = cpu.segments()
     if vector in ERROR_CODE_VECTORS:
         frame = _FRAME_WITH_ERROR.pack(error or 0, cpu.rip, cs, cpu.flags, cpu.rsp, ss)
     else:

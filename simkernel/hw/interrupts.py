@@ -50,7 +50,9 @@ class Interrupts:
             return None
         if state.nmi_sent is not None and not platform.on_nmi_stack(cpu, engine.rsp) and platform.online(cpu):
             return VECTOR_NMI
-        if not engine.flags & RFLAGS_IF or engine.in_shadow():
+        if not engine.flags & RFLAGS_IF:
+            return None
+        if not platform.halted(cpu, engine.rip) and engine.in_shadow():  # HLT has ended the shadow of an STI before it
             return None
         if state.ipi_sent is not None:
             return platform.ipi_vector

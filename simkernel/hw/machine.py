@@ -175,7 +175,10 @@ class Machine:
             raise GuestError(f"the machine has halted: {self.halt_reason}")
         match choice:
             case Run(n=n):
-                return [*self.begin(choice), *self.advance(n), *self.finish()]
+                events = self.begin(choice)
+                events += self.advance(n)
+                events += self.finish()
+                return events
             case Read(cpu=cpu, n=n):
                 return self._read(cpu, n)
             case Resolve(cpu=cpu, address=address):
@@ -236,7 +239,8 @@ class Machine:
         if waits and choice.n > 1 and (limit := self._limit(cpu, waits, vector is not None)) < choice.n:
             choice = Run(cpu, limit)
         data = self.next_bytes(cpu) if choice.n == 1 else b""
-        self.open = OpenRun(choice, 0, self.halted(cpu), self.cpus[cpu].rip, data)
+        rip = self.cpus[cpu].rip
+        self.open = OpenRun(choice, 0, self._platform.halted(cpu, rip), rip, data)
         return events
 
     def advance(self, n: int, breakpoints: frozenset[int] = frozenset()) -> list[Event]:
@@ -254,7 +258,7 @@ class Machine:
             fault, ran = self._execute(cpu, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
-            run.ended = fault is not None or self.cpus[cpu].hlt or self.halted(cpu)
+            run.ended = fault is not None or self.cpus[cpu].hlt or self._platform.halted(cpu, self.cpus[cpu].rip)
             run.done += ran
             left = 0 if ran < stride else left - ran
         if run.ended:

@@ -62,20 +62,22 @@ class GuestMemory:
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
+        """The region that holds the bytes, and the offset there: of two pages at most, or of none that is guarded."""
         for region in self._lookup:
             offset = address - region.base
-            if 0 <= offset and offset + size <= region.size and not self._guarded(address, size):
+            if 0 <= offset <= region.size - size:
+                if address // PAGE_SIZE in self._guards or (address + size - 1) // PAGE_SIZE in self._guards:
+                    break
                 return region, offset
         raise GuestError(f"{size} bytes at {address:#x} are not guest data")
 
-    def _guarded(self, address: int, size: int) -> bool:
-        """True where the bytes, of two pages at most or of none that is guarded, begin or end in a guard page."""
-        return address // PAGE_SIZE in self._guards or (address + size - 1) // PAGE_SIZE in self._guards
-
     def holds(self, address: int, size: int = 1) -> bool:
         """True where all of the bytes are data."""
-        inside = any(0 <= address - region.base <= region.size - size for region in self.regions)
-        return inside and not self._guarded(address, size)
+        try:
+            self._at(address, size)
+        except GuestError:
+            return False
+        return True
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes from an address."""
