@@ -345,19 +345,17 @@ class CodeMemory:
 
         Args:
             addresses: where, ascending and without doubles, (n,).
-            values: one byte each, (n,).
+            values: one byte each, (n,); nobody may change them afterwards.
             fresh: no CPU has ever fetched these bytes, so that each will run what is stored.
         """
         self.store_at(self.map.offsets(addresses), values, fresh)
 
     def store_at(self, offsets: Offsets, values: Bytes, fresh: bool = False) -> None:
         """The same, the places given as offsets of the buffer."""
-        old = self.memory[offsets]
+        old = self.memory.take(offsets)
         differ = old != values
         if np.count_nonzero(differ) < len(offsets):
             offsets, old, values = offsets[differ], old[differ], values[differ]
-        else:
-            values = values.copy()
         if not len(offsets):
             return
         self.memory[offsets] = values

@@ -149,6 +149,9 @@ class Batch:
 
     @cached_property
     def _int3(self) -> npt.NDArray[np.uint8]:
+        if self.of_whole is not None:
+            whole, rows = self.of_whole
+            return whole._int3[rows]
         return np.full_like(self.old, insn.INT3)
 
     def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:

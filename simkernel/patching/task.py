@@ -206,8 +206,9 @@ class PatchingTask:
         if step is None:
             return self._end_plan()
         turn = step.act(self.poke, state.progress, entries)
-        self._state = state._replace(progress=turn.progress)
-        events = [*turn.events, *self._print(turn.lines)]
+        if turn.progress != state.progress:
+            self._state = state._replace(progress=turn.progress)
+        events = [*turn.events, *self._print(turn.lines)] if turn.lines else list(turn.events)
         if turn.failure is not None:
             events += self._fail(turn.failure)
         self.machine.clock += turn.price

@@ -73,7 +73,9 @@ class TextPoke:
         self._own = variant
         self.state = PokeState()
         self._during = self.state, ("", True)
-        self._placed: tuple[Batch, Offsets] | None = None
+        self._cpus = tuple(range(len(self.machine.cpus)))
+        self._placed: tuple[Batch, Offsets] | None = None  # of a whole batch, which serves all of its parts
+        self._described: tuple[Batch, npt.NDArray[Any]] | None = None  # likewise
 
     @property
     def variant(self) -> Variant:
@@ -83,7 +85,7 @@ class TextPoke:
     @property
     def protocol(self) -> Protocol:
         """The table of `variant`."""
-        return self.variant.table
+        return (self.state.variant or self._own).table
 
     def use(self, variant: Variant) -> None:
         """Carry batches out by another protocol from now on.
@@ -133,16 +135,13 @@ class TextPoke:
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
         progress = self.state.progress
-        if not self.busy or progress is None or not progress.waiting:
-            return True
-        return not self.waits_for()
+        return progress is None or not progress.waiting or not self.waits_for()
 
     def waits_for(self) -> tuple[int, ...]:
         """The CPUs that the patching task waits for now."""
         progress = self.state.progress
         if progress is None or not progress.waiting:
             return ()
-        cpus = range(len(self.machine.cpus))
         match self.protocol.phases[progress.phase].action:
             case SyncCores():
                 return self.smp.not_synced()
@@ -151,8 +150,8 @@ class TextPoke:
             case Unpark():
                 return self.smp.not_unparked()
             case Release(wait=True) if self.machine.memory.read_u32(self._abi.bp_desc + layout.DESC_REFS):
-                handlers = (cpu for cpu in cpus if self.active.handling(cpu))
-                return tuple(handlers) or tuple(cpus)
+                handlers = (cpu for cpu in self._cpus if self.active.handling(cpu))
+                return tuple(handlers) or self._cpus
         return ()
 
     def act(self, entries: int = 0) -> list[Event]:
@@ -162,7 +161,8 @@ class TextPoke:
             raise OurError("the patching task has no action to take now")
         if progress is None:
             return self._publish(batch)
-        phase = self.protocol.phases[progress.phase]
+        protocol = self.protocol
+        phase = protocol.phases[progress.phase]
         done = 0
         match phase.action:
             case Write():
@@ -171,7 +171,7 @@ class TextPoke:
                 events = self._write(batch, phase, phase.action, progress.entry, done)
             case SyncCores() as sync:
                 if not progress.waiting and not sync.needed(batch.width > 1, batch.has_head):
-                    self._go_on(progress._replace(waiting=True), batch, 0)
+                    self._go_on(protocol, progress._replace(waiting=True), batch, 0)
                     return [SyncSkipped(phase=phase.name)]
                 events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
             case Park(where=where):
@@ -180,11 +180,11 @@ class TextPoke:
                 events = [] if progress.waiting else self._unpark(serialize)
             case Release():
                 events = self._release(progress.waiting)
-        self._go_on(progress, batch, done)
+        self._go_on(protocol, progress, batch, done)
         return events
 
-    def _go_on(self, progress: Progress, batch: Batch, done: int) -> None:
-        after = self.protocol.after(progress, len(batch), done)
+    def _go_on(self, protocol: Protocol, progress: Progress, batch: Batch, done: int) -> None:
+        after = protocol.after(progress, len(batch), done)
         if after is None:
             self._go_to(None, None)
             self.active.end()
@@ -210,7 +210,10 @@ class TextPoke:
         return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
 
     def _published(self, batch: Batch) -> npt.NDArray[Any]:
-        return batch.entries(self._abi.text)
+        whole, rows = batch.cut
+        if self._described is None or self._described[0] is not whole:
+            self._described = whole, whole.entries(self._abi.text)
+        return self._described[1][rows]
 
     def _set_skip_mode(self) -> None:
         skip = self.protocol.handler == "skip"
@@ -256,10 +259,10 @@ class TextPoke:
             offsets, values = offsets[chosen], values[chosen]
         if not sites or not offsets.size:
             return []  # the second word of sites that lie in one, the tail of sites that have none
-        stored = write.offsets(sites[0], int(batch.sizes[first]))
-        place = slice(int(offsets.flat[0]), int(offsets.flat[0]) + len(stored))
+        stored, offsets = write.offsets(sites[0], int(batch.sizes[first])), offsets.flatten()
+        place = slice(int(offsets[0]), int(offsets[0]) + len(stored))
         old = code.memory[place].tobytes()
-        code.store_at(offsets.ravel(), values.ravel())
+        code.store_at(offsets, values.flatten())
         self.active.torn = self._torn(batch, every)
         new = code.memory[place].tobytes()
         return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new, alike=alike)]
@@ -267,7 +270,7 @@ class TextPoke:
     def _torn(self, batch: Batch, places: Offsets) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
         memory, count = self.machine.code.memory, len(batch)
-        if memory[places[:, 0]].tobytes().count(insn.INT3) == count:
+        if memory.take(places[:, 0]).tobytes().count(insn.INT3) == count:
             return False
         now = memory[places]
         if batch.inside is not None:
@@ -280,12 +283,12 @@ class TextPoke:
     def _send_sync(self, phase: Phase) -> list[Event]:
         self.smp.sync_on_each_cpu()
         self.machine.clock += IPI_PRICE
-        return [SyncSent(phase=phase.name, cpus=tuple(range(len(self.machine.cpus))))]
+        return [SyncSent(phase=phase.name, cpus=self._cpus)]
 
     def _park(self, where: str) -> list[Event]:
         self.smp.park_all(in_thread=where == "thread")
         self.machine.clock += IPI_PRICE
-        return [ParkAsked(where=where, cpus=tuple(range(len(self.machine.cpus))))]
+        return [ParkAsked(where=where, cpus=self._cpus)]
 
     def _unpark(self, serialize: bool) -> list[Event]:
         self.smp.unpark_all(serialize)
