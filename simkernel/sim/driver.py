@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from simkernel.errors import GuestError
 from simkernel.events import Event, Stamp, stamped
@@ -46,7 +47,7 @@ class Driver:
         """The choice given, else the next entry of history, else the schedule's choice."""
         if self.open is not None:
             return self._finish()
-        return self._enter(*self._next(choice))
+        return self._enter(*self._next()) if choice is None else self._enter(Entry(choice, True), None)
 
     def do(self, command: Command) -> list[Event]:
         """Carry out a command."""
@@ -58,10 +59,11 @@ class Driver:
         """Up to `n` instructions of the next entry; the whole entry where that is not a run of several."""
         events: list[Event] = []
         if self.open is None:
-            entry, drawn = self._next(None)
+            entry, drawn = self._next()
             if not isinstance(entry.what, Run) or entry.what.n == 1:
                 return self._enter(entry, drawn)
-            self._check_running()
+            if self._machine.halt_reason:
+                self._refuse()
             events += self._machine.begin(entry.what)
             begun = self._machine.open
             assert begun is not None
@@ -75,10 +77,8 @@ class Driver:
             events += self._finish()[len(known) :]
         return events
 
-    def _next(self, choice: Choice | None) -> tuple[Entry, ScheduleState | None]:
+    def _next(self) -> tuple[Entry, ScheduleState | None]:
         """The entry that comes next, and the schedule's state after it where the schedule drew it."""
-        if choice is not None:
-            return Entry(choice, True), None
         log = self._history.log
         if log.position < log.length and (what := log.made.at(log.position)) is not None:
             return Entry(what, True), None
@@ -86,7 +86,8 @@ class Driver:
         return Entry(drawn, False), state
 
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
-        self._check_running()
+        if self._machine.halt_reason:
+            self._refuse()
         what = entry.what
         if isinstance(what, CHOICES):
             events = self._machine.step(what)
@@ -94,7 +95,10 @@ class Driver:
             events = self._task.act(what.entries)
         else:
             events = self._task.command(what)
-        return self._close(entry, drawn, stamped(events, self._stamp()) if events else events)
+        if events:
+            events = stamped(events, self._stamp())
+        self._history.close(entry, drawn, events, self._machine.halt_reason)
+        return events
 
     def _finish(self) -> list[Event]:
         """The rest of the open entry; all of its events."""
@@ -102,18 +106,14 @@ class Driver:
         assert opened is not None and run is not None
         left = stamped([*self._machine.advance(run.choice.n), *self._machine.finish()], opened.stamp)
         self.open = None
-        return self._close(opened.entry, opened.drawn, [*opened.events, *left])
+        events = [*opened.events, *left]
+        self._history.close(opened.entry, opened.drawn, events, self._machine.halt_reason)
+        return events
 
     def _stamp(self, ahead: int = 0) -> Stamp:
         """That of the entry that comes next, which ends `ahead` instructions of the clock from now."""
         return Stamp(self._history.log.position, self._machine.clock + ahead, *self._task.poke.during)
 
-    def _close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event]) -> list[Event]:
-        """Note an entry that has happened, and what it did: events that are stamped."""
-        self._history.close(entry, drawn, events, self._machine.halt_reason)
-        return events
-
-    def _check_running(self) -> None:
-        """GuestError where the machine has halted."""
-        if self._machine.halt_reason:
-            raise GuestError(f"nothing moves any more: {self._machine.halt_reason}")
+    def _refuse(self) -> NoReturn:
+        """GuestError: the machine has halted."""
+        raise GuestError(f"nothing moves any more: {self._machine.halt_reason}")
