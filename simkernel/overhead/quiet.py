@@ -65,18 +65,17 @@ def carried_out(simulation: Simulation, command: Command) -> Carried:
     """
     events, price = simulation.do(command), 0
     patching, step, cpus = simulation.patching, simulation.step, [simulation.cpu(cpu) for cpu in simulation.cpus]
-    move, act = [Run(cpu.number, IPI) for cpu in cpus], Act()
+    move, act, rested = [Run(cpu.number, IPI) for cpu in cpus], Act(), [cpu.halted for cpu in cpus]
     while not patching.idle:
-        if waiting := patching.waits_for:
-            for cpu in waiting:
-                rested = cpus[cpu].halted
-                events += step(move[cpu])
-                while rested and not cpus[cpu].halted:
-                    events += step(move[cpu])
-        else:
-            before = simulation.clock
+        before = simulation.clock
+        while not (waiting := patching.waits_for) and not patching.idle:
             events += step(act)
-            price += simulation.clock - before
+        price += simulation.clock - before
+        for cpu in waiting:
+            events += step(move[cpu])
+            while not (halted := cpus[cpu].halted) and rested[cpu]:
+                events += step(move[cpu])
+            rested[cpu] = halted
     return Carried(events, price)
 
 
