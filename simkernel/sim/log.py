@@ -65,7 +65,11 @@ class Made:
     def add(self, position: int, what: Choice | Command) -> None:
         """One more, behind all others."""
         self._positions.append(position)
-        self._whats.append(self._equal.setdefault(what, what) if isinstance(what, CHOICES) else what)
+        self._whats.append(what)
+
+    def foresee(self, position: int, what: Choice | Command) -> None:
+        """One that a moment brings: it has as many objects as choices."""
+        self.add(position, self._equal.setdefault(what, what) if isinstance(what, CHOICES) else what)
 
     def between(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
         """(position, entry) of those at the positions first to last - 1."""
@@ -239,13 +243,14 @@ class Log:
             self.last[type(event)] = event
         self.position += 1
         self.logged += len(events)
-        self.known = max(self.known, self.logged)
+        if self.logged > self.known:
+            self.known = self.logged
         if self.position >= self.length:
             self.length, self.end = self.position, end
 
     def foresee(self, position: int, what: Choice | Command) -> None:
         """History will have this entry, made by hand, at a position behind all others."""
-        self.made.add(position, what)
+        self.made.foresee(position, what)
         self.length = position + 1
 
     def restore(self, position: int, events: int, last: dict[type[Event], Event]) -> None:
