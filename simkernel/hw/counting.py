@@ -12,7 +12,9 @@ CPU's other engine. Both ways come to the same state.
   one address blocks of several sizes may begin (one instruction after STI): pc and size together are the key.
 * A block with an instruction that would bring in the host's values counts as endless here. So it always runs on the
   other engine, where `Refusal` stops before that instruction, with #UD. So does a block with an instruction that
-  Unicorn runs otherwise where nobody counts (`runs_otherwise`), and one that ends with HLT: `Halts` notices that.
+  Unicorn runs otherwise where nobody counts (`runs_otherwise`).
+* HLT stops an engine, and no error says so. Where it counts by blocks nothing else stops it without one but the count;
+  where it counts one by one, `Halts` notices it.
 * Each iteration of REP is a block of its own, as it is an instruction of its own to `count=`.
 * Never `count=` and no count on *one* engine: going from one to the other forgets all translations, and afterwards runs
   with `count=` were 25 times slower.
@@ -26,7 +28,7 @@ from array import array
 from simkernel import disasm, insn
 from simkernel.errors import OurError
 from simkernel.hw import countdown
-from simkernel.hw.engine import Engine, emu_stop
+from simkernel.hw.engine import Engine, Fault, emu_stop
 from simkernel.hw.x86 import VECTOR_UD
 
 _ENDLESS = (1 << 32) - 1
@@ -159,6 +161,15 @@ class Blocks:
             error = self.engine.start(rip, 0, 0)
         return error
 
+    def halted(self, fault: Fault | None, rip: int) -> bool:
+        """True where the run has come to HLT.
+
+        Args:
+            fault: what ended the run.
+            rip: where it ended. A run also ends at the address that it runs to, which is 0.
+        """
+        return fault is None and not self.state.size and rip != 0
+
     def to_step(self) -> int:
         """How many instructions the other engine is to run now: the rest, or the block that it alone runs."""
         state = self.state
@@ -168,7 +179,7 @@ class Blocks:
         return min(left, self._stepped.get((state.pc, state.size), left))
 
     def _on_translated(self, pc: int, size: int, instructions: int) -> None:
-        if nondeterministic(self.engine, pc, size) or self._to_step(pc, size):
+        if nondeterministic(self.engine, pc, size) or runs_otherwise(self.engine, pc, size):
             self._stepped[pc, size] = instructions
             instructions = _ENDLESS
         else:
@@ -180,10 +191,6 @@ class Blocks:
                 if old[at + 1]:
                     self._put(old[at], old[at + 1])
         self._put(pc, instructions << 32 | size)
-
-    def _to_step(self, pc: int, size: int) -> bool:
-        """True where the other engine has to run a block that has no instruction to be refused."""
-        return runs_otherwise(self.engine, pc, size) or halts(self.engine, pc, size) is not None
 
     def _new_table(self, entries: int) -> None:
         self._table = array("Q", bytes(16 * entries))

@@ -153,7 +153,9 @@ class Cpu:
             left = self._left = blocks.state.left
             if not blocks.state.size or not left:
                 self._reload()
-                return blocks.engine.fault(error, self.rip)
+                fault = blocks.engine.fault(error, self.rip)
+                self.hlt = blocks.halted(fault, self.rip)
+                return fault
             self.rip, count = blocks.state.pc, blocks.to_step()
             fault = self._start(0, count)
             left -= count
