@@ -142,7 +142,7 @@ class Batch:
         """`sites` as plain numbers: one tuple, which every event of the batch shares."""
         return tuple(self.sites.tolist())
 
-    @property
+    @cached_property
     def has_head(self) -> bool:
         """True where some new byte 0 is not int3."""
         return self.new[:, 0].tobytes().count(insn.INT3) < len(self)
