@@ -141,7 +141,10 @@ class Machine:
         """How far observers let the CPU run, in an instruction that it has read in part no further."""
         if self.states[cpu].reading:
             return 1
-        return min([limit(cpu) for limit in self._limits], default=QUANTUM)
+        found = QUANTUM
+        for limit in self._limits:
+            found = min(found, limit(cpu))
+        return found
 
     def next_bytes(self, cpu: int) -> bytes:
         """The bytes that the CPU's next instruction would be made of, up to 15."""
@@ -268,7 +271,9 @@ class Machine:
     def finish(self) -> list[Event]:
         """Close the open choice: observers look at what it did, and the clock advances by its n."""
         run = self._opened_run()
-        events = [event for closed in self._closed for event in closed(run)]
+        events: list[Event] = []
+        for closed in self._closed:
+            events += closed(run)
         self.clock += run.choice.n
         self.open = None
         return events
