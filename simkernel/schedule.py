@@ -184,10 +184,11 @@ class Seeded:
         cpu = cpus[number]
         if self.nmi_odds and (bits >> 16 & 0xFFFF) < self.nmi_odds:
             return Nmi(cpu), state
-        quantum = self.patch_quantum if candidates.patching() else self.quantum
+        patching = candidates.patching()
+        quantum = self.patch_quantum if patching else self.quantum
         if quantum > 1:
             quantum = 1 + (bits >> 32) % quantum
-        return run_choice(candidates, cpu, quantum, self.policy, state, self.read_odds)
+        return run_choice(candidates, cpu, quantum, self.policy, state, self.read_odds if patching else 0)
 
 
 def run_choice(

@@ -123,7 +123,7 @@ class Machine:
 
     def _limit(self, cpu: int, waits: bool, deliverable: bool) -> int:
         """`limit`, for who knows whether an interrupt waits, and whether the CPU can take it."""
-        if self.halted(cpu):
+        if self._platform.halted(cpu, self.cpus[cpu].rip):
             return QUANTUM
         limit = self._observed_limit(cpu)
         if limit > 1 and waits:

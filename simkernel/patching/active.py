@@ -77,7 +77,11 @@ class ActiveSites(Observer):
 
     def limit(self, cpu: int) -> int:
         """One instruction where memory is torn or the CPU is between two instructions of the old code."""
-        return 1 if self.torn or self._machine.changing.longest and self.off_boundary(cpu) else QUANTUM
+        changing = self._machine.changing
+        if self.torn or not changing.longest:
+            return 1 if self.torn else QUANTUM
+        rip = self._machine.cpus[cpu].rip
+        return QUANTUM if changing.around(rip) in (None, rip) else 1
 
     def closed(self, run: OpenRun) -> list[Event]:
         """What the CPU did at a site; of several instructions only whether handlers are still under way."""

@@ -327,7 +327,8 @@ class Simulation:
 
     def run_until_idle(self, instructions: int = 50_000_000) -> bool:
         """Run until the patching task has nothing left to do; True where that came within the bound."""
-        return self.run_until(lambda simulation: simulation.patching.idle, instructions)
+        task = self._parts.task
+        return self.run_until(lambda _: task.idle, instructions)
 
     # --- backward ---------------------------------------------------------------------------------------------
 
