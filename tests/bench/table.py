@@ -78,6 +78,26 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.proces
     return clock() - begin
 
 
+class _Sum:
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self, number: int) -> int:
+        """Mix a number in."""
+        self.value = (self.value * 5 + number) & 0xFFFF_FFFF
+        return self.value
+
+
+def python_loop() -> None:
+    """A million calls in plain Python: a measure of this computer, as fast and as busy as it is just now."""
+    total, seen = _Sum(), []
+    for number in range(1_000_000):
+        if total.add(number) & 7 == 0:
+            seen.append((number, total.value))
+
+
 def shortest(repeats: int, work: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
     """The least of several times: what the work takes where nobody else is in the way."""
     return min(seconds(work, clock) for _ in range(repeats))
