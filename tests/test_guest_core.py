@@ -7,7 +7,7 @@ import pytest
 from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
-from simkernel.patching.batch import Batch
+from simkernel.patching.patches import Patches
 from simkernel.patching.text_poke import TextPoke
 from simkernel.schedule import Run
 from simkernel.trace import ringbuffer
@@ -234,7 +234,7 @@ def int3_everywhere(kernel: CoreKernel, trampoline: int = 0) -> TextPoke:
         for site in kernel.image.mcount_loc
     ]
     poke = kernel.text_poke()
-    poke.begin(Batch.of(pokes))
+    poke.begin(Patches.of(pokes))
     poke.act()
     poke.act()
     return poke
@@ -271,7 +271,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
         low = [at for at in others if at < site][:before]
         high = [at for at in others if at > site][: size - 1 - before]
         poke = kernel.text_poke()
-        poke.begin(Batch.of([call_patch(at, insn.NOP5, insn.NOP5) for at in [*low, site, *high]]))
+        poke.begin(Patches.of([call_patch(at, insn.NOP5, insn.NOP5) for at in [*low, site, *high]]))
         poke.act()
         kernel.machine.code.write(site, b"\xcc", fresh=True)
         kernel.run(10)
@@ -282,7 +282,7 @@ def test_the_search_finds_each_entry_of_a_batch(size: int) -> None:
 def test_an_int3_that_is_not_in_the_batch_is_fatal_and_keeps_no_reference() -> None:
     kernel = CoreKernel(cpus=1, tick_period=0).online()
     poke = kernel.text_poke()
-    poke.begin(Batch.of([call_patch(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
+    poke.begin(Patches.of([call_patch(kernel.site(name), insn.NOP5, insn.NOP5) for name in ("schedule", "stub_add")]))
     poke.act()
     kernel.machine.code.write(target(kernel), b"\xcc", fresh=True)
     with pytest.raises(GuestError, match="has halted"):
@@ -308,7 +308,7 @@ def test_an_int3_that_comes_after_its_batch_is_nobodys() -> None:
 def emulate_at(kernel: CoreKernel, opcode: int) -> None:
     """An int3 at the target, with an entry of the batch that says what to do."""
     poke = kernel.text_poke()
-    poke.begin(Batch.of([call_patch(target(kernel), insn.NOP5, insn.NOP5)]))
+    poke.begin(Patches.of([call_patch(target(kernel), insn.NOP5, insn.NOP5)]))
     poke.act()
     kernel.machine.memory.write(layout.TP_VEC + layout.TP_OPCODE, bytes([opcode]))
     kernel.machine.code.write(target(kernel), b"\xcc", fresh=True)

@@ -8,7 +8,7 @@ from simkernel import disasm, insn
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
 from simkernel.kernel.abi import GO_ON, PARK_IN_IPI, PARK_IN_THREAD, PARKED
-from simkernel.patching.batch import Batch
+from simkernel.patching.patches import Patches
 from simkernel.schedule import Nmi, Run
 from tests.guest.core_kernel import CoreKernel
 from tests.patches import call_patch
@@ -30,7 +30,7 @@ def busy_kernel() -> CoreKernel:
     kernel.call_from("schedule", kernel.image.address("ftrace_caller"))
     site = kernel.site("stub_add")
     poke = kernel.text_poke()
-    poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, trampoline))]))
+    poke.begin(Patches.of([call_patch(site, insn.NOP5, insn.call(site, trampoline))]))
     poke.act()
     kernel.machine.code.write(site, b"\xcc", fresh=True)
     kernel.run_to("entry_SYSCALL_64")

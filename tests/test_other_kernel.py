@@ -26,7 +26,7 @@ from simkernel.kernel.loader import power_on
 from simkernel.kernel.memory_map import MemoryMap
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.symbols import SymbolTable
-from simkernel.patching.batch import Batch
+from simkernel.patching.patches import Patches
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
@@ -97,7 +97,7 @@ class Played:
         """Change the site; a CPU may run nothing but the old instruction, an int3, or the new one."""
         site = other().image.address("work")
         kind = Kind("call of tap", (Form("old", old), Form("new", new)))
-        self.poke.begin(Batch.of([Patch(Site(site, len(old), kind), old, new)]))
+        self.poke.begin(Patches.of([Patch(Site(site, len(old), kind), old, new)]))
         for _ in range(20_000):
             if not self.poke.busy:
                 return

@@ -12,8 +12,8 @@ from simkernel.errors import OurError
 from simkernel.events import Emulated, Event, Int3Done, SiteStored, SyncSkipped
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
-from simkernel.patching.batch import Batch
 from simkernel.patching.emulation import emulated
+from simkernel.patching.patches import Patches
 from simkernel.patching.site import Patch, Site
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run
@@ -188,7 +188,7 @@ ADDRESS = layout.TEXT_BASE + 0x1000
 def test_an_entry_is_filled_as_text_poke_loc_init_does(new: bytes, opcode: int, disp: int) -> None:
     wide = call_patch(ADDRESS + 0x40, insn.NOP5, insn.call(ADDRESS + 0x40, ADDRESS))
     for beside in ([], [wide]):  # alone, and as a row that is padded
-        batch = Batch.of([Patch(Site(ADDRESS, len(new), CALL_SITE), b"\x90" * len(new), new), *beside])
+        batch = Patches.of([Patch(Site(ADDRESS, len(new), CALL_SITE), b"\x90" * len(new), new), *beside])
         entry = batch.entries(layout.TEXT_BASE)[0]
         assert (int(entry["opcode"]), int(entry["disp"]), int(entry["len"])) == (opcode, disp, len(new))
         assert int(entry["rel_addr"]) == 0x1000 and int(entry["old"]) == 0x90
@@ -206,7 +206,7 @@ def test_a_padded_jump_leads_where_the_cpu_would_go() -> None:
 )
 def test_where_linux_stops_with_bug_a_batch_is_refused(new: str) -> None:
     data = bytes.fromhex(new)
-    batch = Batch.of([Patch(Site(ADDRESS, len(data), CALL_SITE), data, data)])
+    batch = Patches.of([Patch(Site(ADDRESS, len(data), CALL_SITE), data, data)])
     with pytest.raises(OurError, match=f"knows no instruction {new}"):
         _ = batch.opcodes
 
@@ -215,7 +215,7 @@ def test_a_conditional_jump_is_refused_because_the_guest_does_not_emulate_it() -
     simulation = running(1, FetchModel.INSTANT)
     patch = Patch(Site(kernel().address("key_inside"), 2, SHORT_LABEL), insn.NOPS[2], bytes.fromhex("75 06"))
     with pytest.raises(OurError, match="does not emulate"):
-        parts_of(simulation).task.poke.begin(Batch.of([patch]))
+        parts_of(simulation).task.poke.begin(Patches.of([patch]))
     assert not simulation.patching.busy
 
 

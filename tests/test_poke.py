@@ -14,8 +14,8 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.toy import toy
-from simkernel.patching.batch import Batch
 from simkernel.patching.commands import UseProtocol
+from simkernel.patching.patches import Patches
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.sim.moment import moment_string, open_moment
@@ -123,7 +123,7 @@ def test_bp_desc_is_laid_out_as_in_linux() -> None:
     machine, poke = kernel.machine, TextPoke(kernel, Variant(INT3_PROTOCOL))
     site = int(image.mcount_loc[3])
     machine.code.write(site, insn.NOP5, fresh=True)
-    poke.begin(Batch.of([call_patch(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))
+    poke.begin(Patches.of([call_patch(site, insn.NOP5, insn.call(site, image.address("ftrace_stub")))]))
     poke.act()
     found = BpPatchingDesc.from_buffer_copy(machine.memory.read(image.address("bp_desc"), layout.DESC_SIZE))
     assert (found.vec, found.nr_entries, found.refs) == (layout.TP_VEC, 1, 1)

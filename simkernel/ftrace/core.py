@@ -40,9 +40,9 @@ from simkernel.ftrace.update import Update
 from simkernel.ftrace.validate import validate_records, validate_sites
 from simkernel.kernel import layout
 from simkernel.kernel.running import RunningKernel
-from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
+from simkernel.patching.patches import Patches
 from simkernel.patching.plan import Failure, Plan, Step
 from simkernel.patching.site import Site
 from simkernel.patching.steps import Note, Store, Verify
@@ -118,7 +118,7 @@ class FtraceCore(Subsystem):
 
     # --- invariants -------------------------------------------------------------------------------------------------
 
-    def verdicts(self, kernel: RunningKernel, batch: Batch | None, updating: bool) -> Sequence[Verdict]:
+    def verdicts(self, kernel: RunningKernel, batch: Patches | None, updating: bool) -> Sequence[Verdict]:
         """Those of its sites and of its records."""
         return (
             validate_sites(kernel, self._state, self.nop, batch),
@@ -148,6 +148,7 @@ class FtraceCore(Subsystem):
             return Plan("ftrace_init", (Note("ftrace: No functions to be traced?"), KillFtrace()))
         old = rec.call_replace(sites, np.full(count, self.kernel.address("__fentry__"), dtype=np.uint64))
         new = np.tile(np.frombuffer(self.nop, dtype=np.uint8), (count, 1))
+        patches = Patches.of_one_size(sites, old, new)
         pages, groups = rec.page_numbers(count)
         list_end = self.kernel.address(fl.LIST_END)
         flags = fl.FTRACE_OPS_FL_INITIALIZED | fl.FTRACE_OPS_FL_PID
@@ -157,8 +158,8 @@ class FtraceCore(Subsystem):
         steps: tuple[Step, ...] = (
             NoteAnyway(f"ftrace: allocating {count} entries in {-(-count // rec.ENTRIES_PER_PAGE)} pages"),
             Store(layout.DYN_FTRACE_BASE, rec.table_bytes(sites), "the dyn_ftrace records"),
-            Verify(sites, old, verdicts),
-            PokeRecordsEarly(sites, old, new, f"{count} sites", verdicts, records=no_flags),
+            Verify(patches, verdicts),
+            PokeRecordsEarly(patches, f"{count} sites", verdicts, records=no_flags),
             NoteAnyway(f"ftrace: allocated {pages} pages with {groups} groups"),
             PutOps(global_ops, fl.GLOBAL_OPS),
             LinkOps.of(self.kernel, self._state, (), "nobody is registered"),

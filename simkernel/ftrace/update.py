@@ -42,6 +42,7 @@ from simkernel.ftrace.steps import (
 )
 from simkernel.ftrace.targets import count_in, count_out, current_targets, new_targets
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, call_target, create_trampoline
+from simkernel.patching.patches import Patches
 from simkernel.patching.plan import Plan, Step
 from simkernel.patching.steps import OnEachCpu, PokeOne, Store, SyncRcuTasks, SyncRcuTasksRude, Verify
 
@@ -364,10 +365,11 @@ class Update:
         old[verdicts == rec.UPDATE_MAKE_CALL] = self.nop
         new = rec.call_replace(sites, new_targets(self.kernel, self.state, flags, sites))
         new[verdicts == rec.UPDATE_MAKE_NOP] = self.nop
-        self.do(Verify(sites, old, verdicts))
+        patches = Patches.of_one_size(sites, old, new)
+        self.do(Verify(patches, verdicts))
         records = RecordUpdate(at, after[at])
         what = "1 site" if len(at) == 1 else f"{len(at)} sites"
-        self.count(PokeRecords(sites, old, new, what, verdicts, records=records))
+        self.count(PokeRecords(patches, what, verdicts, records=records))
 
     # --- the tracer ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from simkernel.ftrace import records as rec
 from simkernel.ftrace.state import FtraceState
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.words import SiteWords, Words
-from simkernel.patching.batch import Batch
+from simkernel.patching.patches import Patches
 from simkernel.patching.validate import name_at, outside
 from simkernel.sentence import Sentence, say
 from simkernel.sentence import cpu as cpu_name
@@ -22,7 +22,7 @@ from simkernel.sentence import data as data_of
 from simkernel.verdict import Verdict
 
 
-def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch: Batch | None) -> Verdict:
+def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch: Patches | None) -> Verdict:
     """Every site holds a NOP, a call to a known target, or is in the batch; outside of it each CPU runs just that."""
     code, words = kernel.machine.code, kernel.site_words
     sites = words.sites
@@ -66,7 +66,7 @@ def _whole(sites: Words, now: Words, nop: bytes, targets: set[int]) -> npt.NDArr
 
 
 def validate_records(
-    kernel: RunningKernel, state: FtraceState, records: rec.Records, batch: Batch | None, updating: bool
+    kernel: RunningKernel, state: FtraceState, records: rec.Records, batch: Patches | None, updating: bool
 ) -> Verdict:
     """A record is ENABLED iff its site is a call; between updates its count is that of the ops that want it."""
     if not state.booted or not records.count:

@@ -18,15 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from simkernel.events import Event
 from simkernel.patching.needs import Code, Memory
+from simkernel.patching.patches import Patches
 from simkernel.patching.text_poke import ACTION_PRICE, TextPoke
 
-Sites = npt.NDArray[np.uint64]  # (n,)
-SiteBytes = npt.NDArray[np.uint8]  # (n, the sites' size)
+NO_CHANGES = Patches.of(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +61,6 @@ class Turn(NamedTuple):
     progress: Any = None
     done: bool = True
     failure: Failure | None = None
-
-
-class Changes(NamedTuple):
-    """The instructions that a step changes: addresses (n,), ascending; what each holds before and after."""
-
-    sites: Sites
-    old: SiteBytes
-    new: SiteBytes
-
-    def at(self, address: int) -> tuple[bytes, bytes] | None:
-        """The old and the new bytes at an address; None where it is not one of them."""
-        row = int(np.searchsorted(self.sites, np.uint64(address)))
-        if row < len(self.sites) and int(self.sites[row]) == address:
-            return self.old[row].tobytes(), self.new[row].tobytes()
-        return None
-
-
-NO_CHANGES = Changes(np.empty(0, np.uint64), np.empty((0, 5), np.uint8), np.empty((0, 5), np.uint8))
 
 
 class Step:
@@ -133,7 +112,7 @@ class Step:
         """What to report where an exception broke this step off."""
         return Failure()
 
-    def changes(self) -> Changes:
+    def changes(self) -> Patches:
         """The instructions that it changes while CPUs run them."""
         return NO_CHANGES
 

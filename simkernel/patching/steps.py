@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,9 +31,9 @@ from simkernel.events import (
 )
 from simkernel.kernel import layout
 from simkernel.kernel.percpu import PerCpu
-from simkernel.patching.batch import Batch
 from simkernel.patching.needs import Code, Memory
-from simkernel.patching.plan import Changes, Failure, SiteBytes, Sites, Step, Turn
+from simkernel.patching.patches import Patches
+from simkernel.patching.plan import Failure, Step, Turn
 from simkernel.patching.site import Patch
 from simkernel.patching.text_poke import ACTION_PRICE, EARLY_POKE_PRICE, IPI_PRICE, TextPoke
 
@@ -55,28 +54,26 @@ class Verify(Step):
     """Every site that will change holds what it should (`ftrace_verify_code()`), or the plan fails.
 
     Attributes:
-        sites: addresses (n,).
-        expected: the bytes that each should hold (n, their size).
+        patches: their sites, and the old bytes that each should hold.
         verdicts: what will be done with each (n,), in the subsystem's numbers, for its report; empty: it needs none.
     """
 
-    sites: Sites
-    expected: SiteBytes
+    patches: Patches
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
         """Compare all sites; the first that is wrong fails the plan."""
         failure = self.mismatch(poke.machine.code)
-        return Turn(price=ACTION_PRICE + TABLE_PRICE * len(self.sites), failure=failure)
+        return Turn(price=ACTION_PRICE + TABLE_PRICE * len(self.patches), failure=failure)
 
     def mismatch(self, code: Code) -> Failure | None:
         """The first site that does not hold what it should; None where all do."""
-        wrong = np.flatnonzero((code.rows(self.sites, self.expected.shape[1]) != self.expected).any(axis=1))
+        wrong = np.flatnonzero((self.patches.held(code) != self.patches.old).any(axis=1))
         if not len(wrong):
             return None
         row = int(wrong[0])
-        expected, verdict = self.expected[row].tobytes(), _verdict(self.verdicts, row)
-        return Failure(errno.EINVAL, int(self.sites[row]), expected, verdict)
+        expected, _ = self.patches.change(row)
+        return Failure(errno.EINVAL, int(self.patches.sites[row]), expected, _verdict(self.verdicts, row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class PokeOne(Step):
     def act(self, poke: TextPoke, progress: Any, entries: int) -> Turn:
         """Begin the batch of one, or take its next action."""
         if not poke.busy:
-            poke.begin(Batch.of([self.patch]))
+            poke.begin(self.changes())
         events = poke.act(entries)
         return Turn(events, price=0, done=not poke.busy)
 
@@ -97,46 +94,43 @@ class PokeOne(Step):
         """About its site."""
         return Failure(errno.EPERM, self.patch.site.address)
 
-    def changes(self) -> Changes:
+    def changes(self) -> Patches:
         """That of its site."""
-        old, new = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (self.patch.old, self.patch.new))
-        return Changes(np.array([self.patch.site.address], np.uint64), old, new)
+        return Patches.of([self.patch])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pokes(Step):
-    """Many sites, ascending (n,); what each holds before and after (n, their size); `verdicts` as in `Verify`."""
+    """Many sites; `verdicts` as in `Verify`."""
 
-    sites: Sites
-    old: SiteBytes
-    new: SiteBytes
+    patches: Patches
     what: str
     verdicts: Verdicts = field(default_factory=NO_VERDICTS.copy)
 
     def broken(self, code: Code) -> Failure:
         """About the first site that is neither old nor new, else the first that is not new."""
-        if not len(self.sites):
+        if not len(self.patches):
             return Failure()
-        actual = code.rows(self.sites, self.old.shape[1])
-        old, new = ((actual == data).all(axis=1) for data in (self.old, self.new))
+        held = self.patches.held(code)
+        old, new = ((held == data).all(axis=1) for data in (self.patches.old, self.patches.new))
         row = int([*np.flatnonzero(~old & ~new), *np.flatnonzero(~new), 0][0])
-        return Failure(errno.EPERM, int(self.sites[row]), verdict=_verdict(self.verdicts, row))
+        return Failure(errno.EPERM, int(self.patches.sites[row]), verdict=_verdict(self.verdicts, row))
 
-    def changes(self) -> Changes:
+    def changes(self) -> Patches:
         """That of each site."""
-        return Changes(self.sites, self.old, self.new)
+        return self.patches
 
     @property
     def total(self) -> int:
         """How many sites it changes."""
-        return len(self.sites)
+        return len(self.patches)
 
     def sites_done(self, progress: int | None) -> int:
         """How many are changed, or in the batch under way."""
         return progress or 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class PokeMany(_Pokes):
     """`text_poke_queue()` for each of these sites, then `text_poke_finish()`: in batches of as many as one holds.
 
@@ -145,25 +139,20 @@ class PokeMany(_Pokes):
 
     def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
         """Begin the next batch, or take the next action of the one under way."""
-        done, total = progress or 0, len(self.sites)
+        done, total = progress or 0, len(self.patches)
         if not poke.busy:
             first, done = done, min(done + poke.protocol.batched, total)
             if first == done:
                 return Turn(price=0, progress=done)
             self.store(poke.machine.memory, first, done)
-            poke.begin(self._all.part(first, done))
+            poke.begin(self.patches.part(first, done))
         events = poke.act(entries)
         return Turn(events, price=0, progress=done, done=not poke.busy and done >= total)
-
-    @cached_property
-    def _all(self) -> Batch:
-        """All of them: what a batch needs is worked out once for all batches."""
-        return Batch.of_one_size(self.sites, self.old, self.new)
 
     def next_batch_at(self, progress: int | None) -> int | None:
         """The first site of the next batch; None behind the last."""
         done = progress or 0
-        return int(self.sites[done]) if done < len(self.sites) else None
+        return int(self.patches.sites[done]) if done < len(self.patches) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,15 +161,16 @@ class PokeEarly(_Pokes):
 
     def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
         """Write the next sites, all that are left where `entries` is 0."""
-        first, total = progress or 0, len(self.sites)
+        first, total = progress or 0, len(self.patches)
         last = min(first + entries, total) if entries else total
-        poke.machine.code.write_rows(self.sites[first:last], self.new[first:last], fresh=True)
+        poke.machine.code.store(*self.patches.part(first, last).new_bytes(), fresh=True)
         self.store(poke.machine.memory, first, last)
         price = EARLY_POKE_PRICE * (last - first)
         if last < total:
             return Turn(price=price, progress=last, done=False)
-        site, old, new = int(self.sites[0]), self.old[0].tobytes(), self.new[0].tobytes()
-        return Turn([EarlyPoked(count=last, site=site, old=old, new=new)], price=price, progress=last)
+        old, new = self.patches.change(0)
+        early = EarlyPoked(count=last, site=int(self.patches.sites[0]), old=old, new=new)
+        return Turn([early], price=price, progress=last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Protocol
 
 from simkernel.hw.observer import Observer
 from simkernel.kernel.running import RunningKernel
-from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
+from simkernel.patching.patches import Patches
 from simkernel.patching.plan import Failure, Plan, Step
 from simkernel.patching.site import Site
 from simkernel.tracefs import File
@@ -74,7 +74,7 @@ class Subsystem(Protocol):
         """Who watches what CPUs do on its behalf; None: nobody. Asked for once, when the simulation is made."""
         return None
 
-    def verdicts(self, kernel: RunningKernel, batch: Batch | None, updating: bool) -> Sequence[Verdict]:
+    def verdicts(self, kernel: RunningKernel, batch: Patches | None, updating: bool) -> Sequence[Verdict]:
         """Whether each of its invariants holds.
 
         Args:

@@ -35,7 +35,7 @@ from simkernel.kernel import layout
 from simkernel.kernel.abi import needed
 from simkernel.kernel.running import RunningKernel
 from simkernel.patching.active import ActiveSites
-from simkernel.patching.batch import Batch
+from simkernel.patching.patches import Patches
 from simkernel.protocol import (
     Park,
     Phase,
@@ -57,7 +57,7 @@ ACTION_PRICE = 50  # for anything else
 class PokeState(NamedTuple):
     """Where the patching task stands in a batch: None before its publication and between batches."""
 
-    batch: Batch | None = None
+    batch: Patches | None = None
     progress: Progress | None = None
     number: int = 0  # batches published so far
     variant: Variant | None = None  # overrides the protocol that the kernel booted with
@@ -74,8 +74,8 @@ class TextPoke:
         self.state = PokeState()
         self._during = self.state, ("", True)
         self._cpus = tuple(range(len(self.machine.cpus)))
-        self._placed: tuple[Batch, Offsets] | None = None  # of a whole batch, which serves all of its parts
-        self._described: tuple[Batch, npt.NDArray[Any]] | None = None  # likewise
+        self._placed: tuple[Patches, Offsets] | None = None  # of all patches of a step, for each batch of them
+        self._described: tuple[Patches, npt.NDArray[Any]] | None = None  # likewise
 
     @property
     def variant(self) -> Variant:
@@ -119,7 +119,7 @@ class TextPoke:
             self._during = self.state, (phase.name if phase else "", progress is None or progress.begun)
         return self._during[1]
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: Patches) -> None:
         """Take a batch; its first action will publish it."""
         if self.busy:
             raise OurError("a batch is begun while another is under way")
@@ -129,7 +129,7 @@ class TextPoke:
             raise OurError("a batch has a conditional jump, which this kernel's int3 handler does not emulate")
         self._go_to(batch, None)
 
-    def _go_to(self, batch: Batch | None, progress: Progress | None) -> None:
+    def _go_to(self, batch: Patches | None, progress: Progress | None) -> None:
         self.state = PokeState(batch, progress, self.state.number, self.state.variant, self.state.guest_gate)
 
     def ready(self) -> bool:
@@ -170,7 +170,7 @@ class TextPoke:
                 done = min(entries, left) if entries else left
                 events = self._write(batch, phase, phase.action, progress.entry, done)
             case SyncCores() as sync:
-                if not progress.waiting and not sync.needed(batch.width > 1, batch.has_head):
+                if not progress.waiting and not sync.needed(batch.has_tail, batch.has_head):
                     self._go_on(protocol, progress._replace(waiting=True), batch, 0)
                     return [SyncSkipped(phase=phase.name)]
                 events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
@@ -183,7 +183,7 @@ class TextPoke:
         self._go_on(protocol, progress, batch, done)
         return events
 
-    def _go_on(self, protocol: Protocol, progress: Progress, batch: Batch, done: int) -> None:
+    def _go_on(self, protocol: Protocol, progress: Progress, batch: Patches, done: int) -> None:
         after = protocol.after(progress, len(batch), done)
         if after is None:
             self._go_to(None, None)
@@ -193,7 +193,7 @@ class TextPoke:
 
     # --- the actions ----------------------------------------------------------------------------------------
 
-    def _publish(self, batch: Batch) -> list[Event]:
+    def _publish(self, batch: Patches) -> list[Event]:
         """Step 0 of text_poke_bp_batch: the vector, its count, one reference."""
         memory = self.machine.memory
         if self.protocol.claims:
@@ -209,7 +209,7 @@ class TextPoke:
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
 
-    def _published(self, batch: Batch) -> npt.NDArray[Any]:
+    def _published(self, batch: Patches) -> npt.NDArray[Any]:
         whole, rows = batch.cut
         if self._described is None or self._described[0] is not whole:
             self._described = whole, whole.entries(self._abi.text)
@@ -232,14 +232,17 @@ class TextPoke:
         set_gate_type(memory, cpu, VECTOR_BP, wanted)
         self.state = self.state._replace(guest_gate=None if own is not None or gate is None else gate.type)
 
-    def _places(self, batch: Batch) -> Offsets:
-        """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site what follows it."""
+    def _places(self, batch: Patches) -> Offsets:
+        """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site its last byte again."""
         whole, rows = batch.cut
         if self._placed is None or self._placed[0] is not whole:
-            self._placed = whole, self.machine.code.map.offsets(whole.sites)[:, None] + np.arange(whole.width)
+            columns: Offsets = np.arange(whole.width)
+            if whole.inside is not None:
+                columns = np.minimum(columns, whole.sizes[:, None].astype(np.int64) - 1)
+            self._placed = whole, self.machine.code.map.offsets(whole.sites)[:, None] + columns
         return self._placed[1][rows]
 
-    def _write(self, batch: Batch, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
+    def _write(self, batch: Patches, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code
         self.machine.clock += POKE_PRICE * count
         span = write.span(batch.width)
@@ -267,7 +270,7 @@ class TextPoke:
         new = code.memory[place].tobytes()
         return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new, alike=alike)]
 
-    def _torn(self, batch: Batch, places: Offsets) -> bool:
+    def _torn(self, batch: Patches, places: Offsets) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
         memory, count = self.machine.code.memory, len(batch)
         if memory.take(places[:, 0]).tobytes().count(insn.INT3) == count:

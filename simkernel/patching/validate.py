@@ -14,8 +14,7 @@ import numpy.typing as npt
 from simkernel import insn
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
-from simkernel.patching.batch import Batch
-from simkernel.patching.plan import SiteBytes, Sites
+from simkernel.patching.patches import Patches, SiteBytes, Sites
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import NEW, OLD, Phase, Progress, Write
 from simkernel.sentence import Sentence, beside, offset, say
@@ -40,7 +39,7 @@ def validate_phase(kernel: RunningKernel, poke: TextPoke, sites: Sequence[int] |
     return _Look(kernel, poke, batch, progress).verdict(sites)
 
 
-def outside(sites: Sites, batch: Batch | None) -> npt.NDArray[np.bool_]:
+def outside(sites: Sites, batch: Patches | None) -> npt.NDArray[np.bool_]:
     """Which of the sites are in no batch. Both ascend."""
     found = np.ones(len(sites), dtype=np.bool_)
     if batch is not None:
@@ -57,7 +56,7 @@ def name_at(image: KernelImage, address: int) -> Sentence:
 class _Look:
     """One look at a batch."""
 
-    def __init__(self, kernel: RunningKernel, poke: TextPoke, batch: Batch, progress: Progress) -> None:
+    def __init__(self, kernel: RunningKernel, poke: TextPoke, batch: Patches, progress: Progress) -> None:
         self.kernel, self.machine, self.batch, self.progress = kernel, kernel.machine, batch, progress
         self.phases = poke.protocol.phases
         self.before = self.phases[progress.phase - 1] if progress.phase else None
@@ -80,8 +79,8 @@ class _Look:
     # --- memory -------------------------------------------------------------------------------------------------
 
     def _memory_problem(self) -> Verdict | None:
-        now = self._of_sites(self.machine.code.rows(self.batch.sites, self.batch.width))
-        expected = self._of_sites(self._expected())
+        now = self.batch.held(self.machine.code)
+        expected = self._expected()
         wrong = np.argwhere(now != expected)
         if not len(wrong):
             return None
@@ -93,17 +92,13 @@ class _Look:
         )
         return Verdict(self.name, False, text, address=site + column)
 
-    def _of_sites(self, rows: SiteBytes) -> SiteBytes:
-        """The same with zeroes behind shorter sites, as in `batch.old`."""
-        return rows if self.batch.inside is None else np.where(self.batch.inside, rows, np.uint8(0))
-
     def _expected(self) -> SiteBytes:
         """What memory should hold: the bytes of the last phase, and those that the phase under way has written."""
         out = self._bytes_after(self.before) if self.before else self.batch.old.copy()
         phase = self.phases[self.progress.phase]
         if isinstance(phase.action, Write) and (done := self.progress.entry):
             out[:done] = self._bytes_after(phase)[:done]
-        return out
+        return out if self.batch.inside is None else np.where(self.batch.inside, out, np.uint8(0))
 
     def _bytes_after(self, phase: Phase) -> SiteBytes:
         """The bytes at each site once a phase is done."""

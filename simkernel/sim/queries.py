@@ -133,16 +133,14 @@ class SiteNow:
     def change(self) -> tuple[bytes, bytes] | None:
         """(old, new): of the batch under way, else of the plan's step; None where neither changes it."""
         batch, step = self._task.poke.state.batch, self._task.step
-        row = None if batch is None else batch.find(self.address)
-        if batch is not None and row is not None:
-            return batch.change(row)
-        return None if step is None else step.changes().at(self.address)
+        change = None if batch is None else batch.at(self.address)
+        return step.changes().at(self.address) if change is None and step is not None else change
 
     @property
     def in_batch(self) -> bool:
         """True where the batch under way changes it."""
         batch = self._task.poke.state.batch
-        return batch is not None and batch.find(self.address) is not None
+        return batch is not None and batch.at(self.address) is not None
 
     def read(self, cpu: int) -> bytes:
         """Model `pieces`: what a CPU has read of it already; it runs those bytes as read."""

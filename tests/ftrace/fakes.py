@@ -218,9 +218,11 @@ class Setup:
         self.steps.append(step)
         if failure := step.mismatch(self.machine):
             return self.say(self.core.fail(failure))
-        for site, old, new in zip(*step.changes(), strict=True):
-            assert self.machine.code.read(int(site), len(old)) == old.tobytes()
-            self.machine.text_write(int(site), new.tobytes())
+        changes = step.changes()
+        for row, site in enumerate(changes.addresses):
+            old, new = changes.change(row)
+            assert self.machine.code.read(site, len(old)) == old
+            self.machine.text_write(site, new)
         if code := step.code():
             self.machine.text_write(*code)
         step.store(self.machine.memory)

@@ -130,7 +130,7 @@ def test_a_filter_changed_while_tracing_patches_the_difference_only(setup: Setup
     do(setup, SetFilter("filter", "vfs_*"), SetTracer("function"))
     plan = setup.core.plan(SetFilter("filter", "vfs_read schedule"))
     poke = next(step for step in plan.steps if isinstance(step, PokeMany))
-    assert sorted(poke.sites.tolist()) == sorted(setup.site(n) for n in ("schedule", "vfs_open", "vfs_write"))
+    assert sorted(poke.patches.sites.tolist()) == sorted(setup.site(n) for n in ("schedule", "vfs_open", "vfs_write"))
     setup.carry_out(plan)
     assert [name for name in NAMES if target(setup, name) != "nop"] == ["schedule", "vfs_read"]
     do(setup, SetFilter("filter", "!schedule decay_load", append=True))
@@ -279,4 +279,4 @@ def test_fifty_thousand_records_take_a_few_vector_operations() -> None:
     plan = setup.core.plan(SetTracer("function"))
     assert time.perf_counter() - began < 0.3
     poke = next(step for step in plan.steps if isinstance(step, PokeMany))
-    assert poke.total == 50_000 and (np.diff(poke.sites.astype(np.int64)) > 0).all()
+    assert poke.total == 50_000 and (np.diff(poke.patches.sites.astype(np.int64)) > 0).all()

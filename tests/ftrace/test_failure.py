@@ -208,13 +208,13 @@ def fails_at(place: int) -> bool:
         new = dict(old)
         for step in plan.steps:
             if isinstance(step, PokeMany):
-                for site, data in zip(step.sites.tolist(), step.new, strict=True):
+                for site, data in zip(step.patches.sites.tolist(), step.patches.new, strict=True):
                     new[NAMES[setup.kernel.mcount_loc.tolist().index(site)]] = data.tobytes()
         for step in plan.steps:
             if seen == place:
                 if isinstance(step, PokeMany):  # queued, and some of them written
                     step.store(setup.machine.memory)
-                    setup.machine.sites_write(step.sites[:1], step.new[:1])
+                    setup.machine.sites_write(step.patches.sites[:1], step.patches.new[:1])
                 lines = setup.core.fail(step.broken(setup.machine))
                 setup.core.reconcile()
                 assert lines[0] == "------------[ ftrace bug ]------------"

@@ -26,7 +26,9 @@ from simkernel.kernel.loader import power_on
 from simkernel.kernel.toy import toy
 from simkernel.patching.commands import Command
 from simkernel.patching.log import KernelLog
+from simkernel.patching.patches import Patches
 from simkernel.patching.plan import Failure, Step
+from simkernel.patching.site import Patch, Site
 from simkernel.patching.steps import Verify
 from simkernel.patching.subsystem import Subsystem
 from simkernel.patching.task import PatchingTask
@@ -40,7 +42,7 @@ from simkernel.sim.parts import SUBSYSTEMS, parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.validate import verdicts
 from simkernel.verdict import Verdict
-from tests.patching.toy.lamp import LIT, Lamps, LampsNow, LampState, Light, Lit, Passed
+from tests.patching.toy.lamp import LAMP, LIT, Lamps, LampsNow, LampState, Light, Lit, Passed
 
 IMAGE = KernelImage.default()
 BOTH: tuple[type[Subsystem], ...] = (*SUBSYSTEMS, Lamps)
@@ -246,12 +248,10 @@ def test_a_site_that_another_has_changed_fails_its_plan_and_nobody_else_s(simula
 
 
 def test_a_site_of_two_bytes_is_verified_by_two(simulation: Simulation) -> None:
-    at = np.array([site("schedule")], np.uint64)
-    good, bad = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (b"\x0f\x1f", b"\x66\x90"))
-    assert Verify(at, good).mismatch(parts_of(simulation).machine.code) is None
-    assert Verify(at, bad).mismatch(parts_of(simulation).machine.code) == Failure(
-        errno.EINVAL, site("schedule"), b"\x66\x90"
-    )
+    short, code = Site(site("schedule"), 2, LAMP), parts_of(simulation).machine.code
+    good, bad = (Verify(Patches.of([Patch(short, data, b"\xeb\x00")])) for data in (b"\x0f\x1f", b"\x66\x90"))
+    assert good.mismatch(code) is None
+    assert bad.mismatch(code) == Failure(errno.EINVAL, short.address, b"\x66\x90")
 
 
 # --- no closed union -------------------------------------------------------------------------------------------------

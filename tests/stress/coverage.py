@@ -9,7 +9,7 @@ from simkernel import insn
 from simkernel.events import BatchStarted, Event, Int3Done, Int3Taken, InterruptTaken, Switched, Unparked
 from simkernel.kernel import layout
 from simkernel.kernel.abi import PARKED as PARKED_WORD
-from simkernel.patching.batch import Batch
+from simkernel.patching.patches import Patches
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import Park, SyncCores
 from simkernel.sim.parts import parts_of
@@ -189,7 +189,7 @@ class Coverage:
         return own or _inside(address, self._trampolines)
 
 
-def _kind(batch: Batch, row: int) -> str:
+def _kind(batch: Patches, row: int) -> str:
     """Which kind of change that site of the batch goes through."""
     return "->".join("nop" if each[row].tobytes() == insn.NOP5 else "call" for each in (batch.old, batch.new))
 

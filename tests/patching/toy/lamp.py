@@ -10,17 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
-
 from simkernel.errors import LearnerError
 from simkernel.events import CpuEvent, Event
 from simkernel.hw.observer import Observer
 from simkernel.hw.state import OpenRun
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
-from simkernel.patching.batch import Batch
 from simkernel.patching.commands import Command, Name
 from simkernel.patching.log import KernelLog
+from simkernel.patching.patches import Patches
 from simkernel.patching.plan import Failure, Plan, Step, Turn
 from simkernel.patching.site import Form, Kind, Patch, Site
 from simkernel.patching.steps import Note, PokeOne, Verify
@@ -160,10 +158,10 @@ class Lamps(Subsystem):
     def observer(self) -> Observer:
         return Passing(self)
 
-    def verdicts(self, kernel: RunningKernel, batch: Batch | None, updating: bool) -> Sequence[Verdict]:
+    def verdicts(self, kernel: RunningKernel, batch: Patches | None, updating: bool) -> Sequence[Verdict]:
         """Every lamp that is on has its jump, but in a batch."""
         for site in self._state.lit:
-            changing = batch is not None and batch.find(site) is not None
+            changing = batch is not None and batch.at(site) is not None
             if not changing and (held := kernel.machine.code.read(site, len(LIT))) != LIT:
                 text = say("the lamp at {} is on, its site holds {}", name_at(self.image, site), data_of(held))
                 return (Verdict("lamps", False, text, address=site),)
@@ -185,10 +183,11 @@ class Lamps(Subsystem):
         if (site in self._state.lit) == command.on:
             raise LearnerError(f"the lamp at {command.function} is {'on' if command.on else 'off'} already")
         old, new = (self.nop, LIT) if command.on else (LIT, self.nop)
+        patch = Patch(Site(site, len(LIT), LAMP), old, new)
         title = f"light {command.function}"
         steps = (
-            Verify(np.array([site], np.uint64), np.frombuffer(old, np.uint8).reshape(1, -1)),
-            PokeOne(Patch(Site(site, len(LIT), LAMP), old, new), title),
+            Verify(Patches.of([patch])),
+            PokeOne(patch, title),
             Switch(site, command.on),
             Note(f"lamps: {len(self._state.lit) + (1 if command.on else -1)} lit"),
         )

@@ -1,4 +1,4 @@
-"""A batch: the sites that text_poke changes together, and the vector by which the guest's handler knows them."""
+"""Patches of many sites as arrays, and the vector by which the guest's handler knows those of a batch."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ import numpy.typing as npt
 from simkernel import insn
 from simkernel.kernel import layout
 from simkernel.patching.emulation import JCC8, emulated
+from simkernel.patching.needs import Code
 from simkernel.patching.site import Patch
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Part
+
+Sites = npt.NDArray[np.uint64]  # (n,)
+SiteBytes = npt.NDArray[np.uint8]  # (n, the widest site's size); zeroes behind a shorter site's bytes
 
 _TEXT = ("text", "u1", (POKE_MAX_OPCODE_SIZE,))
 TP_LOC = np.dtype([("rel_addr", "<i4"), ("disp", "<i4"), ("len", "u1"), ("opcode", "u1"), _TEXT, ("old", "u1")])
@@ -23,26 +27,26 @@ assert TP_LOC.itemsize == layout.TP_LOC_SIZE
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Sites that change together, ascending; text_poke takes at most 256 of them at a time (`part`).
+class Patches:
+    """Changes of many sites, of one size or of several. A batch is those that text_poke makes together (`part`).
 
     Attributes:
-        sites: their addresses, (n,).
+        sites: their addresses, ascending, (n,).
         sizes: how many bytes change at each, (n,).
-        old: what they should hold now, (n, width): the widest site's size. A shorter site's row ends in zeroes.
+        old: what they should hold now, (n, width).
         new: what they will hold, likewise.
-        of_whole: the batch that this is a part of, and the rows that it has of it; None: it is no part.
+        of_whole: the patches that these are a part of, and which rows of them; None: they are no part.
     """
 
-    sites: npt.NDArray[np.uint64]
+    sites: Sites
     sizes: npt.NDArray[np.uint8]
-    old: npt.NDArray[np.uint8]
-    new: npt.NDArray[np.uint8]
-    of_whole: tuple[Batch, slice] | None = field(default=None, compare=False)
+    old: SiteBytes
+    new: SiteBytes
+    of_whole: tuple[Patches, slice] | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, patches: Sequence[Patch]) -> Batch:
-        """A batch of patches, in the order of their addresses."""
+    def of(cls, patches: Sequence[Patch]) -> Patches:
+        """These patches, in the order of their addresses."""
         ordered = sorted(patches, key=lambda patch: patch.site.address)
         sizes = np.array([patch.site.size for patch in ordered], dtype=np.uint8)
         width = int(sizes.max(initial=1))
@@ -58,20 +62,18 @@ class Batch:
         )
 
     @classmethod
-    def of_one_size(
-        cls, sites: npt.NDArray[np.uint64], old: npt.NDArray[np.uint8], new: npt.NDArray[np.uint8]
-    ) -> Batch:
-        """A batch of sites of the same size: (n,), and their bytes (n, size)."""
+    def of_one_size(cls, sites: Sites, old: SiteBytes, new: SiteBytes) -> Patches:
+        """Patches of sites of the same size: (n,), ascending, and their bytes (n, size)."""
         return cls(sites, np.full(len(sites), old.shape[1], dtype=np.uint8), old, new)
 
-    def part(self, first: int, last: int) -> Batch:
-        """The sites first to last - 1; what is worked out for all of this batch serves all of its parts."""
+    def part(self, first: int, last: int) -> Patches:
+        """The patches first to last - 1; what is worked out once for all of these serves all of their parts."""
         rows = slice(first, last)
-        return Batch(self.sites[rows], self.sizes[rows], self.old[rows], self.new[rows], (self, rows))
+        return Patches(self.sites[rows], self.sizes[rows], self.old[rows], self.new[rows], (self, rows))
 
     @property
-    def cut(self) -> tuple[Batch, slice]:
-        """The batch that this is a part of, else itself; and which rows of it this has."""
+    def cut(self) -> tuple[Patches, slice]:
+        """The patches that these are a part of, else themselves; and which rows of them."""
         return self.of_whole or (self, slice(None))
 
     def __len__(self) -> int:
@@ -82,10 +84,10 @@ class Batch:
         """The size of the widest site."""
         return int(self.old.shape[1])
 
-    def find(self, address: int) -> int | None:
-        """The row of the site at an address; None where there is none."""
+    def at(self, address: int) -> tuple[bytes, bytes] | None:
+        """(old, new): the bytes of the site at an address; None where none of the sites is there."""
         row = int(np.searchsorted(self.sites, np.uint64(address)))
-        return row if row < len(self) and int(self.sites[row]) == address else None
+        return self.change(row) if row < len(self) and int(self.sites[row]) == address else None
 
     def change(self, row: int) -> tuple[bytes, bytes]:
         """(old, new): the bytes of one site."""
@@ -100,6 +102,22 @@ class Batch:
         if (self.sizes == self.width).all():
             return None
         return np.arange(self.width) < self.sizes[:, None]
+
+    def held(self, code: Code) -> SiteBytes:
+        """What code holds at each site, (n, width), as `old` has it. Nothing behind a shorter site is read."""
+        if self.inside is None:
+            return code.rows(self.sites, self.width)
+        held = np.zeros_like(self.old)
+        for size in np.unique(self.sizes).tolist():
+            rows = self.sizes == size
+            held[rows, :size] = code.rows(self.sites[rows], size)
+        return held
+
+    def new_bytes(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
+        """(addresses, values): where each byte of the new instructions goes, ascending, and which it is."""
+        columns: npt.NDArray[np.uint64] = np.arange(self.width, dtype=np.uint64)
+        inside = slice(None) if self.inside is None else self.inside
+        return (self.sites[:, None] + columns)[inside].ravel(), self.new[inside].ravel()
 
     @cached_property
     def _entries(self) -> npt.NDArray[Any]:
@@ -139,7 +157,7 @@ class Batch:
 
     @cached_property
     def addresses(self) -> tuple[int, ...]:
-        """`sites` as plain numbers: one tuple, which every event of the batch shares."""
+        """`sites` as plain numbers: one tuple, which every event of a batch shares."""
         return tuple(self.sites.tolist())
 
     @cached_property
@@ -148,13 +166,18 @@ class Batch:
         return self.new[:, 0].tobytes().count(insn.INT3) < len(self)
 
     @cached_property
-    def _int3(self) -> npt.NDArray[np.uint8]:
+    def has_tail(self) -> bool:
+        """True where some site has more than one byte."""
+        return bool((self.sizes > 1).any())
+
+    @cached_property
+    def _int3(self) -> SiteBytes:
         if self.of_whole is not None:
             whole, rows = self.of_whole
             return whole._int3[rows]
         return np.full_like(self.old, insn.INT3)
 
-    def bytes_of(self, part: Part) -> npt.NDArray[np.uint8]:
+    def bytes_of(self, part: Part) -> SiteBytes:
         """The bytes at each site (n, width) that a write may take from: the old, the new, or int3."""
         if part is Part.NEW:
             return self.new
