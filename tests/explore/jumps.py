@@ -11,6 +11,7 @@ from simkernel.kernel import KernelImage, layout
 
 FIXTURE = Path(__file__).parent.parent / "guest" / "jump_label.S"
 KEYS = {"inside": "key_inside", "across": "key_across"}
+SIZES = {"key_inside": 2, "key_across": 2, "key_padded": 3, "key_wide": 5}
 CHANGES = ("nop-jmp", "jmp-nop")
 LABEL = 0x10  # from a site to where it jumps
 LINE = layout.TEXT_BASE + 0x1000
@@ -33,7 +34,7 @@ def jump_label(key: str, change: str) -> Case:
     """A jump label of the fixture kernel by its name."""
     image = kernel()
     site, to = image.address(key), image.address(f"{key}_yes")
-    size = 5 if key == "key_wide" else 2
+    size = SIZES[key]
     return _case(site, to, size, change, key, image.read(site + size, BEHIND))
 
 

@@ -1,7 +1,8 @@
 /*
  * jump_label.S: a kernel with jump labels (asm_goto of arch/x86/include/asm/jump_label.h, 6.12): a NOP of two or of five
  * bytes in the middle of a function, which becomes a jump to a label of the same function. Linux's build leaves the
- * NOP to objtool and lists each in __jump_table; here the tests know the names.
+ * NOP to objtool and lists each in __jump_table; here the tests know the names. One NOP has three bytes, as none does
+ * in Linux: what text_poke_loc_init() allows of a jump that int3 pads.
  *
  * Each of the functions below returns BRANCH_NO where its site holds the NOP and BRANCH_YES where it jumps. The task
  * asks all of them again and again, and counts any other answer as an error.
@@ -26,6 +27,10 @@ SYM_FUNC_START x64_sys_call
 	testl %eax, %eax
 	je .Lsys_wrong
 	call branch_wide
+	call check_branch
+	testl %eax, %eax
+	je .Lsys_wrong
+	call branch_padded
 	call check_branch
 .Lsys_wrong:
 	ret
@@ -83,6 +88,18 @@ HOST_LABEL key_wide_yes
 	movl $BRANCH_YES, %eax
 	ret
 SYM_FUNC_END branch_wide
+
+/* Three bytes: a jump of two and an int3 behind it. */
+SYM_FUNC_START_NOTRACE branch_padded
+	xorl %eax, %eax
+HOST_LABEL key_padded
+	.byte 0x0f, 0x1f, 0x00
+	movl $BRANCH_NO, %eax
+	ret
+HOST_LABEL key_padded_yes
+	movl $BRANCH_YES, %eax
+	ret
+SYM_FUNC_END branch_padded
 
 SYM_FUNC_START_NOTRACE_LOCAL user_branches
 	GET_CURRENT %r15
