@@ -109,14 +109,15 @@ print(tracefs.read(root, "trace").splitlines()[-1])
 """
 
 SUBSYSTEM = f"""{BEGIN}
-from simkernel.switches import Flip, Flipped
+from simkernel.switches import Flip, Flipped, SwitchesNow
 image = KernelImage.from_source(Path("tests/guest/jump_label.S"))
 simulation = Simulation.boot(Options(patch_quantum=40), image)
 site, root = image.address("key_inside"), control_files(simulation)
 for on in (True, False):
     simulation.do(Flip("key_inside", on))
     assert simulation.run_until_idle()
-    print(simulation.read(site, 2).hex(" "), tracefs.read(root, "switches").split())
+    held = simulation.read(site, simulation.site(site).size)
+    print(held.hex(" "), tracefs.read(root, "switches").split(), simulation.subsystem(SwitchesNow).on)
     say(simulation, Flipped)
 simulation.run(20_000)
 parts = parts_of(simulation)
@@ -166,9 +167,9 @@ def test_a_tracer_that_records_how_deep_the_stack_is(copy: Path) -> None:
 def test_a_subsystem_whose_sites_have_two_bytes(copy: Path) -> None:
     patch(copy, "subsystem")
     assert run(copy, "-c", SUBSYSTEM).splitlines() == [
-        "eb 06 ['key_inside']",
+        "eb 06 ['key_inside'] ('key_inside',)",
         "The switch at branch_inside+0x2 is on.",
-        "66 90 []",
+        "66 90 [] ()",
         "The switch at branch_inside+0x2 is off.",
     ]
 
