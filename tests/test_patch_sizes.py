@@ -47,7 +47,7 @@ def label(key: str) -> Patch:
 
 def running(cpus: int, model: FetchModel, variant: Variant = INT3) -> Simulation:
     """The fixture kernel, booted, with a patching task that lets CPUs come by between two actions."""
-    options = Options(cpus=cpus, model=model, protocol=variant, act_odds=4, tick_period=50_000)
+    options = Options(cpus=cpus, model=model, protocol=variant, patch_quantum=1, act_odds=4, tick_period=50_000)
     simulation = Simulation.boot(options, kernel())
     simulation.run_until_idle()
     return simulation

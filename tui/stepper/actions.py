@@ -106,7 +106,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "cpu-settle", (), "settle-cpu", "A byte is resolved",
-        "A pending byte becomes certain for a CPU.", HAND, asks.cpu_settle, "CPU, and byte 0 to 4",
+        "A byte that is old or new becomes certain for a CPU.", HAND, asks.cpu_settle, "CPU, and byte 0 to 4",
     ),
     Action("nmi", (), "nmi", "Send an NMI", "A non-maskable interrupt is sent to a CPU.", HAND, asks.nmi, "CPU"),
     Action(
