@@ -137,7 +137,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_ends_it_within_a_fifth_of_a_second() -> None:
     """The best of three: the machine that runs the tests may be busy."""
-    assert min(seconds_to_end(wait) for wait in (1.0, 1.7, 2.4)) < 0.2
+    assert any(seconds_to_end(wait) < 0.2 for wait in (1.0, 1.7, 2.4))
 
 
 def seconds_to_end(wait: float) -> float:

@@ -7,6 +7,7 @@ import re
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -66,12 +67,14 @@ class Terminal:
             self._stream.feed(NEWER.sub(b"", data))
         return "\n".join(self.screen.display)
 
-    def until(self, text: str) -> str:
-        """Wait until a text stands on the screen; the screen then."""
+    def until(self, come: str | Callable[[], object]) -> str:
+        """Wait until a text stands on the screen or something is so; the screen then."""
         end = time.monotonic() + WAIT
-        while text not in (shown := self.read()):
-            assert time.monotonic() < end, f"no {text!r} on the screen:\n{shown}"
-        return shown
+        while True:
+            shown = self.read()
+            if come in shown if isinstance(come, str) else come():
+                return shown
+            assert time.monotonic() < end, f"{come!r} has not come:\n{shown}"
 
     def still(self) -> str:
         """What stands on the screen once nothing more is drawn: a picture may come in several pieces."""

@@ -95,6 +95,7 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
         "        if moves is not None and hasattr(moves, '_BY_NAME'):\n"
         "            def bug(*arguments): raise ZeroDivisionError('on purpose')\n"
         "            object.__setattr__(moves._BY_NAME['instruction'], 'run', bug)\n"
+        "            open(__file__ + '.done', 'w').close()\n"
         "            return\n"
         "threading.Thread(target=break_it, daemon=True).start()\n"
     )
@@ -107,7 +108,7 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
         XDG_LOG_HOME=str(tmp_path),
     )
     terminal.until("in memory")
-    terminal.read(0.3)
+    terminal.until((tmp_path / "sitecustomize.py.done").exists)
     terminal.send("i")
     code = terminal.end()
     said = terminal.raw.decode()
