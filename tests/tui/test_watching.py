@@ -19,6 +19,9 @@ from tui.stepper.stepper import Stepper
 
 CASES = [(*one, False) for one in TELLING] + [(n, c, "inside", m, cpus, True) for n, c, m, cpus in NMI_TELLING]
 STAGES = Stages()
+STUCK = Options(
+    max_instructions=500_000
+)  # beyond the schedule: what never ends need not be watched for as long as may be
 TOLD = (Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored)
 
 
@@ -40,7 +43,7 @@ def look(name: str, change: str, place: str, model: FetchModel, cpus: int, nmi: 
         simulation, said = stepper.simulation, list[str]()
         ahead = simulation.entries[played.start :]
         try:
-            answer = watch(simulation, Options(), said.append)
+            answer = watch(simulation, STUCK if finding.broken == "stuck" else Options(), said.append)
         except GuestError:  # the kernel died, or the batch never ends
             assert played.simulation.halt_reason or simulation.halt_reason or finding.broken == "stuck"
             answer = {}
