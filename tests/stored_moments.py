@@ -1,13 +1,17 @@
 """Moments of this version's form, written down once: what a string of today holds must open tomorrow.
 
-`FILE` has a line for each: its name, the string, and what it opens to. Only a new default kernel is a reason to take
-them again under the same mark:
+`FILE` has a line for each: its name, the string, and what it opens to. On a new default kernel they are taken again
+under the same mark:
 
     python -m tests.stored_moments --write
 
-It refuses where the kernel is the one that they were taken on: then the form of a moment, or what a run does, has
-changed, and strings in people's mails no longer open. So `simkernel.sim.moment.armour.MARK` gets the next number, the
-old one joins `_OLD_MARKS`, one of the strings goes to `OLD_FILE`, and then they are taken again.
+It refuses where the kernel is the one that they were taken on: then a moment is written otherwise, or a run does
+something else, and strings in people's mails no longer open. (A class that is renamed or laid out otherwise is no such
+reason: `simkernel.sim.digest.machine_digest` takes neither.) So `simkernel.sim.moment.armour.MARK` gets the next
+number, the old one joins `_OLD_MARKS`, one of the strings goes to `OLD_FILE`, and then they are taken again. Only where
+nobody can have a string of this mark yet, since no version that was given away writes it, may they be taken again:
+
+    python -m tests.stored_moments --write --again
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import parse
 from simkernel.schedule import Nmi, Run
-from simkernel.sim.digest import state_digest
+from simkernel.sim.digest import machine_digest
 from simkernel.sim.moment import MARK, moment_string
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -61,18 +65,18 @@ COMMANDS: tuple[Command, ...] = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stored:
-    """A moment, and what it opens to: its point in history, the clock there and the digest of the state."""
+    """A moment, and what it opens to: its point in history, the clock there and the digest of the machine."""
 
     name: str
     moment: str
     point: tuple[int, int]
     clock: int
-    state: str
+    machine: str
 
     @classmethod
     def of(cls, name: str, simulation: Simulation) -> Stored:
         """What is written down of a simulation that stands at the moment."""
-        return cls(name, moment_string(simulation), simulation.point, simulation.clock, state_digest(simulation))
+        return cls(name, moment_string(simulation), simulation.point, simulation.clock, machine_digest(simulation))
 
 
 def story(name: str, last: type[Event]) -> Simulation:
@@ -118,13 +122,17 @@ def read() -> list[Stored]:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments != ["--write"]:
+    if arguments not in (["--write"], ["--write", "--again"]):
         print(__doc__)
         return 2
     stored = [one.moment for one in read()] if FILE.exists() else []
     image = KernelImage.default().digest
-    if any(text.startswith(MARK) and held(text)["image"] == image for text in stored):
-        print(f"the kernel is the one that these moments of {MARK!r} were taken on: give the form the next number")
+    same = any(text.startswith(MARK) and held(text)["image"] == image for text in stored)
+    if same and "--again" not in arguments:
+        print(
+            f"the kernel is the one that these moments of {MARK!r} were taken on: give the form the next number; "
+            f"where nobody can have a moment of {MARK!r} yet, add --again"
+        )
         return 1
     lines = [json.dumps(dataclasses.asdict(Stored.of(name, make()))) for name, make in MADE.items()]
     FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.hw.way import VARIABLE
 from simkernel.kernel import KernelImage
-from simkernel.sim.digest import state_digest
+from simkernel.sim.digest import machine_digest
 from simkernel.sim.moment import MARK, Moment, moment_string, open_moment
 from tests import stored_moments
 from tests.moments import held
@@ -36,7 +38,8 @@ def test_a_stored_moment_opens_where_it_did(stored: Stored, way: str, monkeypatc
         pytest.fail("the default kernel is another one: python -m tests.stored_moments --write")
     monkeypatch.setenv(VARIABLE, way)
     with open_moment(stored.moment) as opened:
-        assert (opened.point, opened.clock, state_digest(opened)) == (stored.point, stored.clock, stored.state), NEXT
+        there = opened.point, opened.clock, machine_digest(opened)
+        assert there == (stored.point, stored.clock, stored.machine), NEXT
         assert held(moment_string(opened)) == held(stored.moment)
 
 
@@ -50,6 +53,15 @@ def test_they_are_not_written_anew_for_the_same_kernel(capsys: pytest.CaptureFix
     before = stored_moments.FILE.read_bytes()
     assert main(["--write"]) == 1 and "next number" in capsys.readouterr().out
     assert stored_moments.FILE.read_bytes() == before
+
+
+def test_they_are_written_anew_where_the_command_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "moments.jsonl"
+    file.write_bytes(stored_moments.FILE.read_bytes())
+    monkeypatch.setattr(stored_moments, "FILE", file)
+    monkeypatch.setattr(stored_moments, "MADE", {"reads": stored_moments.MADE["reads"]})
+    assert main(["--write", "--again"]) == 0
+    assert read() == [STORED["reads"]]
 
 
 @pytest.mark.parametrize("mark", OLD)

@@ -38,7 +38,7 @@ def validate_sites(kernel: RunningKernel, state: FtraceState, nop: bytes, batch:
     for cpu, view in enumerate(code.views):
         differ = words.of_cpu(cpu) != now
         for item in view.pending:
-            left = item.store.offsets if item.taken is None else item.store.offsets[~item.taken]
+            left, _ = item.left()
             at = np.searchsorted(offsets, left, "right") - 1
             within = (at >= 0) & (left - offsets[at] < rec.MCOUNT_INSN_SIZE)
             differ[at[within]] = True

@@ -171,6 +171,12 @@ class PendingStore:
         """The offsets that are pending, ascending."""
         return self.store.ascending if self.taken is None else self.store.offsets[~self.taken].tolist()
 
+    def left(self) -> tuple[Offsets, Bytes]:
+        """The offsets that are pending, ascending, and the bytes stored there."""
+        if self.taken is None:
+            return self.store.offsets, self.store.values
+        return self.store.offsets[~self.taken], self.store.values[~self.taken]
+
     def copy(self) -> PendingStore:
         """Another one with a mask of its own; the store itself never changes."""
         return PendingStore(self.store, None if self.taken is None else self.taken.copy())
@@ -249,9 +255,9 @@ class View:
         """
         resolved: list[Offsets] = []
         for item in self.pending:
-            left = slice(None) if item.taken is None else ~item.taken
-            resolved.append(item.store.offsets[left])
-            self.apply(resolved[-1], item.store.values[left])
+            offsets, values = item.left()
+            resolved.append(offsets)
+            self.apply(offsets, values)
         self.pending.clear()
         return len(np.unique(np.concatenate(resolved))) if len(resolved) > 1 else sum(map(len, resolved))
 

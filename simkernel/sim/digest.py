@@ -1,8 +1,13 @@
-"""One digest over a simulation's state: everything that its next history entry depends on.
+"""Two digests over a simulation: of the guest and its hardware, and of all that the next history entry depends on.
 
-Two simulations with the same digest go on in the same way. "Bit for bit the same" means this: memory, the code that
-each CPU runs and what is pending of it, registers, the hardware's own state, the patching task and its subsystems,
-the schedule and all that its choices depend on, the clock's ticks. The history that led there is no part of it.
+    machine_digest   what a real machine would hold: memory, the code that each CPU runs and what is pending of it,
+                     registers, interrupts on their way, the clock. A moment keeps it, so it is the same in every
+                     version that comes to the same bytes: no name and no layout of our classes is part of it.
+    state_digest     the same, and what Python holds besides: the patching task and its subsystems, observers, the
+                     schedule and all that its choices depend on. Two simulations with the same one go on in the same
+                     way: "bit for bit the same" means this. It compares within one version.
+
+The history that led there is no part of either.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from typing import Protocol as Contract
 import numpy as np
 
 from simkernel.errors import OurError
+from simkernel.hw.machine import Machine
 from simkernel.protocol import Protocol, Variant
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
@@ -33,23 +39,45 @@ class Hash(Contract):
         ...
 
 
+def machine_digest(simulation: Simulation) -> str:
+    """The digest of the guest and its hardware as they are now, in hexadecimal (32 digits).
+
+    What the patching task has in mind is no part: it follows from the same history, and what it does shows in memory.
+    """
+    out = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    _feed_machine(out, parts_of(simulation).machine)
+    return out.hexdigest()
+
+
 def state_digest(simulation: Simulation) -> str:
     """The digest of the state as it is now, in hexadecimal (32 digits)."""
     machine = parts_of(simulation).machine
     out = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    for region in machine.memory.regions:
-        out.update(region.buffer.data)
-    out.update(machine.code.memory.data)
-    for view in machine.code.views:
-        out.update(view.code.data)
-        feed(out, view.pending)
-    for cpu in machine.cpus:
-        feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
+    _feed_machine(out, machine)
     feed(out, machine.state())
     feed(out, (parts_of(simulation).task.state(), simulation.schedule_state))
     feed(out, (simulation.schedule, machine.interrupts.tick_period, machine.code.model))
     feed(out, simulation.patching.variant)
     return out.hexdigest()
+
+
+def _feed_machine(out: Hash, machine: Machine) -> None:
+    """Feed bytes and numbers in the order that stands here, and the names that registers have in the SDM.
+
+    Of why the machine halted it takes that it has: the reason's words are ours, and memory and registers tell it.
+    """
+    for region in machine.memory.regions:
+        out.update(region.buffer.data)
+    out.update(machine.code.memory.data)
+    for view in machine.code.views:
+        out.update(view.code.data)
+        pending = [item.left() for item in view.pending]
+        feed(out, [(offsets.astype("<i8").tobytes(), values.tobytes()) for offsets, values in pending])
+    for cpu in machine.cpus:
+        feed(out, (cpu.registers(), cpu.idt(), cpu.task_register()))
+    for state in machine.states:
+        feed(out, (state.ipi_sent, state.nmi_sent, state.ticks_seen, state.reading))
+    feed(out, (machine.clock, bool(machine.halt_reason)))
 
 
 def feed(out: Hash, value: Any) -> None:

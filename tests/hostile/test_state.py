@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simkernel.sim.moment import MARK
 from tests.hostile.state import COUNT, hostile, start
 
 SEED = 15
@@ -40,5 +41,5 @@ def test_the_real_program_starts_with_a_nested_one_and_keeps_a_whole_one(tmp_pat
     terminal.until("step 1")
     terminal.send("q")
     assert terminal.end() == 0 and b"Traceback" not in terminal.raw
-    assert file.read_bytes().startswith(b'{"moment":"sk4-')
+    assert file.read_bytes().startswith(f'{{"moment":"{MARK}'.encode())
     assert [one.name for one in file.parent.iterdir()] == [file.name]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simkernel.sim.moment import open_moment
+from simkernel.sim.moment import MARK, open_moment
 from tests.explore.reader import parse
 from tui import cli
 
@@ -60,7 +60,7 @@ def test_json_has_the_verdict_and_the_moment(run: Any) -> None:
     value = json.loads(out)
     assert code == 1
     assert (value["safe"], value["finished"], value["broken"]) == (False, True, "neither")
-    assert len(value["schedule"]) == 5 and value["moment"].startswith("sk4-")
+    assert len(value["schedule"]) == 5 and value["moment"].startswith(MARK)
 
 
 def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:

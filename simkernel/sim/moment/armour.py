@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 from simkernel.errors import LearnerError
 
-MARK = "sk5-"
+MARK = "sk4-"
 MAX_JSON = 4 << 20  # bytes of JSON that a moment may unpack to
 MAX_TEXT = 4 << 20  # characters of a text that may hold one, and bytes of a file
 
-_OLD_MARKS = ("sk1-", "sk2-", "sk3-", "sk4-")  # of forms that this version does not read
+_OLD_MARKS = ("sk1-", "sk2-", "sk3-")  # of forms that this version does not read
 _HEAD = struct.Struct("<II")
 _HEAD_CHARACTERS = 11  # of base64, that hold the eight bytes of the head
 _CODE = "[A-Za-z0-9_-]"
@@ -116,8 +116,8 @@ def _no_moment(text: str) -> str:
     old = next((mark for mark in _OLD_MARKS if mark in text), "")
     if old:
         return (
-            f"the moment {shown} has the form of an older simkernel ({old!r}, now {MARK!r}), whose runs or "
-            "digests differ from those of this version: open it there, or take it again here"
+            f"the moment {shown} has the form of an older simkernel ({old!r}, now {MARK!r}), which this version does "
+            "not read: open it there, or take it again here"
         )
     if MARK in text:
         return f"a moment string and something else: {shown}; give the string alone, from {MARK!r} on"

@@ -2,8 +2,9 @@
 
 A moment holds what the state is a function of: engine version, digest of the image, options with the seed, the
 commands and the choices made by hand with their positions, the point itself. It does not hold what the schedule drew
-from the seed: opening draws it again. It also holds a digest of the state and of all that it says itself, and opening
-compares; so a moment from elsewhere opens the same state or says that it cannot.
+from the seed: opening draws it again. It also holds a digest of the guest and its hardware there, and of all that it
+says itself, and opening compares; so a moment from elsewhere opens the same state or says that it cannot. The names and
+the layout of our classes are no part of that digest: a moment opens wherever the same history leads to the same bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
+import msgspec
+
 import simkernel
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import read_bytes
@@ -22,7 +25,7 @@ from simkernel.patching.commands import OWN_COMMANDS, Command
 from simkernel.patching.subsystem import Subsystem
 from simkernel.protocol import Variant, name_of, parse
 from simkernel.schedule import Choice
-from simkernel.sim.digest import DIGEST_BYTES, feed, state_digest
+from simkernel.sim.digest import DIGEST_BYTES, feed, machine_digest
 from simkernel.sim.log import Point
 from simkernel.sim.moment import armour
 from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
@@ -49,7 +52,7 @@ class Moment:
             ahead: they are what comes next.
         point: where in history, to the instruction.
         clock: of the machine there.
-        state: digest of the state there and of everything above but the version.
+        state: digest of the guest and its hardware there, and of everything above but the version.
         subsystems: who patches code there; a moment's text does not name them.
     """
 
@@ -90,11 +93,11 @@ class Moment:
         return replace(moment, state=moment._digest(simulation))
 
     def _digest(self, simulation: Simulation) -> str:
-        """The digest of a simulation's state and of what the moment says; the version may differ."""
+        """The digest of a simulation's machine and of what the moment's text says; the version may differ."""
         out = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        base, variant = _base_and_name(self.options)
-        feed(out, (self.image, base, variant, self.made, self.point, self.clock))
-        feed(out, state_digest(simulation))
+        form = self._form()
+        feed(out, (form.image, form.options, form.protocol, msgspec.to_builtins(form.made), form.place, form.clock))
+        feed(out, machine_digest(simulation))
         return out.hexdigest()
 
     # --- as text ----------------------------------------------------------------------------------------------
@@ -105,14 +108,16 @@ class Moment:
         Raises:
             LearnerError: it is farther away than one may be (`form`).
         """
+        return armour.pack(_codec(self.subsystems).to_json(self._form()))
+
+    def _form(self) -> MomentForm[EntryForm]:
         codec = _codec(self.subsystems)
         before, made = 0, list[tuple[int, EntryForm]]()
         for at, what in self.made:
             made.append((at - before, codec.form_of(what)))
             before = at
         options, protocol = _base_and_name(self.options)
-        form = MomentForm(self.version, self.image, options.plain(), protocol, made, self.point, self.clock, self.state)
-        return armour.pack(codec.to_json(form))
+        return MomentForm(self.version, self.image, options.plain(), protocol, made, self.point, self.clock, self.state)
 
     @classmethod
     def from_string(cls, text: str, subsystems: tuple[type[Subsystem], ...] = SUBSYSTEMS) -> Moment:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lessons.scenarios import SCENARIOS
+from simkernel.sim.moment import MARK
 from simkernel.sim.parts import parts_of
 from simkernel.sim.snapshot.plain import plain
 from tests.tui.app.screens import Hand, drive
@@ -238,7 +239,7 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     point = stepper.simulation.point
     await hand.do("moment")
     moment = hand.app.picture.message if hand.app.picture else ""
-    assert moment.startswith("sk4-")
+    assert moment.startswith(MARK)
     await hand.press("right")
     await hand.do("open-moment", moment)
     stepper = hand.app.stepper

@@ -30,7 +30,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_saved_is_loaded(file: Path) -> None:
-    one = Kept("sk5-x", "one", 5, 7, "Trace one function", 3, "code", "intel", "light")
+    one = Kept("sk4-x", "one", 5, 7, "Trace one function", 3, "code", "intel", "light")
     assert kept.save(one) and kept.load() == one
 
 
@@ -75,7 +75,7 @@ def test_what_is_no_such_file_is_none_at_once(file: Path, kind: str) -> None:
 def test_a_place_takes_the_place_of_the_last_one_whole_or_not_at_all(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = Kept("sk5-old"), Kept("sk5-new" + "x" * 100_000)
+    old, new = Kept("sk4-old"), Kept("sk4-new" + "x" * 100_000)
     assert kept.save(old)
 
     def full(_descriptor: int) -> None:
@@ -87,17 +87,17 @@ def test_a_place_takes_the_place_of_the_last_one_whole_or_not_at_all(
     assert [one.name for one in file.parent.iterdir()] == [file.name]
     with file.open("rb") as opened:  # whoever reads meanwhile goes on reading the old one
         assert kept.save(new)
-        assert b"sk5-old" in opened.read()
+        assert b"sk4-old" in opened.read()
     assert kept.load() == new and [one.name for one in file.parent.iterdir()] == [file.name]
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_so(file: Path) -> None:
     file.mkdir()
-    assert not kept.save(Kept("sk5-x")) and [one.name for one in file.parent.iterdir()] == [file.name]
+    assert not kept.save(Kept("sk4-x")) and [one.name for one in file.parent.iterdir()] == [file.name]
     file.rmdir()
     file.parent.rmdir()
     file.parent.write_text("no folder")
-    assert not kept.save(Kept("sk5-x")) and file.parent.read_text() == "no folder"
+    assert not kept.save(Kept("sk4-x")) and file.parent.read_text() == "no folder"
 
 
 @pytest.mark.parametrize(("site", "begin"), [(1, 0), (2**64 - 1, 2_000_000), (0, 7)])
@@ -109,7 +109,7 @@ def test_a_site_and_a_start_that_the_kernel_has_not_are_left_out(site: int, begi
 def test_a_moment_that_does_not_open_says_so_and_nothing_moves(file: Path) -> None:
     async def check(hand: Hand) -> None:
         point = hand.app.stepper.simulation.point
-        hand.app.choose(Kept("sk5-hum", "one", title="Trace one function"))
+        hand.app.choose(Kept("sk4-hum", "one", title="Trace one function"))
         assert "Go on where you left" in await hand.read()
         hand.app.screen.dismiss(GO_ON)
         text = await hand.read()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from simkernel.sim.moment import MARK
 from tests.tui.app.terminal import ROOT, Terminal
 from tui.app.theme import THEMES
 
@@ -116,7 +117,7 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
     assert "this is a bug of simkernel: ZeroDivisionError: on purpose" in said and "\x1b[?1049l" in said
     assert "Traceback" not in said
     report = Path(said.rpartition("written down in ")[2].partition(";")[0].strip())
-    assert "moment: sk5-" in report.read_text()
+    assert f"moment: {MARK}" in report.read_text()
     report.unlink()
 
 
@@ -154,7 +155,7 @@ def test_only_looking_keeps_the_place_of_the_session_before(
 ) -> None:
     shutil.copytree(three_steps, tmp_path, dirs_exist_ok=True)
     place = kept(tmp_path)
-    assert place["step"] == 3 and str(place["moment"]).startswith("sk5-")
+    assert place["step"] == 3 and str(place["moment"]).startswith(MARK)
     look(arguments, shown, keys, tmp_path)
     assert kept(tmp_path) == place
 

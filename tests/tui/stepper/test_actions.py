@@ -125,7 +125,7 @@ def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None
      ("cpu-settle", "0 1"), ("nmi", ""), ("trace", "nonesuch*"), ("untrace", "nonesuch*"), ("second-ops", "nonesuch"),
      ("second-ops-off", ""), ("look-at", "do_syscall_64"), ("cpus", "9"), ("cpus", "two"), ("model", "hum"),
      ("policy", "hum"), ("schedule", "hum"), ("protocol", "hum"), ("seed", "-1"), ("kernel", "/no/such/file.S"),
-     ("scenario", "hum"), ("open-moment", "sk5-hum"), ("export-text", "/no/such/place/x"), ("export-json", ""),
+     ("scenario", "hum"), ("open-moment", "sk4-hum"), ("export-text", "/no/such/place/x"), ("export-json", ""),
      ("place", "x"), ("place", "999999999")],
 )  # fmt: skip
 def test_bad_input_says_so_and_moves_nothing(stepper: Stepper, action: str, argument: str) -> None:

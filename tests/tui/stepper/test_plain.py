@@ -122,8 +122,8 @@ def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path:
     ("arguments", "words"),
     [
         (["--moment", "nonsense"], "moment"),
-        (["one", "--moment", "sk5-x"], "not both"),
-        (["--moment", "sk5-x"], "moment"),
+        (["one", "--moment", "sk4-x"], "not both"),
+        (["--moment", "sk4-x"], "moment"),
         (["--moment", " "], "--moment is empty"),
     ],
 )
