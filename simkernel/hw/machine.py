@@ -111,7 +111,7 @@ class Machine:
         All of a quantum where nothing can come between. Where bytes are pending, or code is being changed while an
         interrupt waits, as far as straight code leads, which cannot change what may come: so IRET, CPUID and the first
         instruction with interrupts on are seen one by one. While an interrupt waits and nothing is being changed a
-        choice ends by itself where straight code does (`OpenRun.watched`).
+        choice ends by itself, with the instruction that ends straight code (`OpenRun.watched`).
         """
         vector, waits = self._due(cpu)
         return self._limit(cpu, waits, vector is not None)
@@ -133,9 +133,7 @@ class Machine:
                 return limit
             if self.cpus[cpu].flags & RFLAGS_IF:
                 return 1  # a shadow: it ends with the next instruction
-            if self._steady(cpu):
-                return 1 if ends_straight_code(self.next_bytes(cpu)) else limit
-            return min(limit, self._straight(cpu))
+            return limit if self._steady(cpu) else min(limit, self._straight(cpu))
         return min(limit, self._straight(cpu)) if self.code.views[cpu].pending else limit
 
     def _steady(self, cpu: int) -> bool:
@@ -267,13 +265,14 @@ class Machine:
         events: list[Event] = []
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
-            stride = self._stride(run, left)
+            last = run.watched and ends_straight_code(self.next_bytes(cpu))
+            stride = 1 if last else self._stride(run, left)
             fault, ran = self._execute(run, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
             run.ended = fault is not None or self.cpus[cpu].hlt or self._platform.halted(cpu, self.cpus[cpu].rip)
             run.done += ran
-            if run.watched and not run.ended and ends_straight_code(self.next_bytes(cpu)):
+            if last and ran and not run.ended:
                 run.choice, run.ended = Run(cpu, run.done), True
             left = 0 if breakpoints and ran < stride else left - ran
         if run.ended:

@@ -44,7 +44,8 @@ class OpenRun:
         rip: where it began.
         data: the bytes of the instruction there, where the choice is of one instruction; else nothing.
         trap: the exception that ended it.
-        watched: an interrupt waits that the CPU cannot take yet: the choice ends where straight code does.
+        watched: an interrupt waits that the CPU cannot take yet: the choice ends with the instruction that
+            ends straight code.
     """
 
     choice: Run
