@@ -239,7 +239,7 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
     "pending bytes": (PendingStore, "ascending", lambda _: []),
     "sites that are being changed": (Straight, "length", lambda self, cpu, at, _: length(self, cpu, at, NOTHING)),
     "the end of a choice while an interrupt waits": (machine_module, "ends_straight_code", lambda _: False),
-    "the blocks in which such a choice ends": (counting, "ends_straight_code", lambda *_: False),
+    "the blocks in which such a choice ends": (counting, "has_end_of_straight_code", lambda *_: False),
     "IRET": (module, "ends_straight_code", lambda data: not insn.is_iret(data) and ends(data)),
 }
 

@@ -127,7 +127,7 @@ def runs_otherwise(engine: Engine, pc: int, size: int) -> bool:
     return any(_UNLIKE.match(insn.opcode(code[at - pc : at - pc + length])) for at, length in disasm.lengths(code, pc))
 
 
-def ends_straight_code(engine: Engine, pc: int, size: int) -> bool:
+def has_end_of_straight_code(engine: Engine, pc: int, size: int) -> bool:
     """True where straight code ends in a block."""
     code = engine.code_at(pc, size)
     if not insn.may_end_straight_code(code):
@@ -196,7 +196,7 @@ class Blocks:
             instructions = _ENDLESS
         else:
             self._stepped.pop((pc, size), None)
-            instructions |= countdown.WATCHED if ends_straight_code(self.engine, pc, size) else 0
+            instructions |= countdown.WATCHED if has_end_of_straight_code(self.engine, pc, size) else 0
         if 2 * self._used > len(self._table) // 2:
             old = self._table
             self._new_table(len(old))
