@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Callable
 
 from simkernel import disasm, insn
 from simkernel.errors import OurError
@@ -45,16 +46,7 @@ class Refusal:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._hooked: set[int] = set()
-        engine.hook_translations(self._on_translated)
-
-    def _on_translated(self, pc: int, size: int, _instructions: int) -> None:
-        found = [at for at in nondeterministic(self._engine, pc, size) if at not in self._hooked]
-        for at in found:
-            self._hooked.add(at)
-            self._engine.hook_code(self._refuse, at, at)
-        if found:
-            self._engine.translate_again(pc, size)
+        hook_where(engine, nondeterministic, self._refuse)
 
     def _refuse(self, rip: int) -> None:
         if insn.nondeterministic(self._engine.code_at(rip)):  # the bytes may have changed since
@@ -66,16 +58,8 @@ class Halts:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._hooked: set[int] = set()
         self._at: int | None = None
-        engine.hook_translations(self._on_translated)
-
-    def _on_translated(self, pc: int, size: int, _instructions: int) -> None:
-        at = halts(self._engine, pc, size)
-        if at is not None and at not in self._hooked:
-            self._hooked.add(at)
-            self._engine.hook_code(self._note, at, at)
-            self._engine.translate_again(pc, size)
+        hook_where(engine, halts, self._note)
 
     def _note(self, rip: int) -> None:
         self._at = rip
@@ -87,15 +71,36 @@ class Halts:
     def came(self, rip: int) -> bool:
         """True where the engine, which has stopped at `rip`, has come to HLT; the hook is called before it runs."""
         at = self._at
-        return at is not None and at < rip and halts(self._engine, at, rip - at) == at
+        return at is not None and at < rip and halts(self._engine, at, rip - at) == [at]
 
 
-def halts(engine: Engine, pc: int, size: int) -> int | None:
-    """The address of the HLT that a block ends with; None where it ends otherwise."""
+def hook_where(engine: Engine, find: Callable[[Engine, int, int], list[int]], callback: Callable[[int], None]) -> None:
+    """Call `callback(rip)` before each instruction that is found in a block when Unicorn translates that.
+
+    Args:
+        engine: one that counts one by one.
+        find: the addresses in the block at an address, of so many bytes.
+        callback: the bytes at `rip` may have changed since they were found.
+    """
+    hooked: set[int] = set()
+
+    def on_translated(pc: int, size: int, _instructions: int) -> None:
+        found = [at for at in find(engine, pc, size) if at not in hooked]
+        for at in found:
+            hooked.add(at)
+            engine.hook_code(callback, at, at)
+        if found:
+            engine.translate_again(pc, size)
+
+    engine.hook_translations(on_translated)
+
+
+def halts(engine: Engine, pc: int, size: int) -> list[int]:
+    """The address of the HLT that a block ends with; none where it ends otherwise."""
     if engine.code_at(pc + size - 1, 1) != _HLT:
-        return None
+        return []
     *_, (at, length) = disasm.lengths(engine.code_at(pc, size), pc)
-    return at if insn.opcode(engine.code_at(at, length)) == _HLT else None
+    return [at] if insn.opcode(engine.code_at(at, length)) == _HLT else []
 
 
 def nondeterministic(engine: Engine, pc: int, size: int) -> list[int]:

@@ -6,6 +6,8 @@ notices the answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simkernel.events import Event, Parked, SyncAnswered
 from simkernel.hw.machine import Machine
 from simkernel.hw.observer import Observer
@@ -91,12 +93,10 @@ class Smp(Observer):
         cpu, events = run.choice.cpu, list[Event]()
         if self._to_sync[cpu] and self._percpu.areas[cpu][self._csd >> 3] == 0:
             self._to_sync[cpu] = False
-            left = tuple([other for other, asked in enumerate(self._to_sync) if asked])
-            events.append(SyncAnswered(cpu=cpu, waiting_for=left))
+            events.append(SyncAnswered(cpu=cpu, waiting_for=_those(self._to_sync)))
         if self._to_park[cpu] and self._stop is not None and self._percpu.areas[cpu][self._stop >> 3] == PARKED:
             self._to_park[cpu] = False
-            left = tuple([other for other, asked in enumerate(self._to_park) if asked])
-            events.append(Parked(cpu=cpu, waiting_for=left))
+            events.append(Parked(cpu=cpu, waiting_for=_those(self._to_park)))
         return events
 
     def state(self) -> Asked:
@@ -106,3 +106,7 @@ class Smp(Observer):
     def restore(self, state: Asked) -> None:
         """Put such a state back."""
         self._to_sync, self._to_park = map(list, state)
+
+
+def _those(asked: Sequence[bool]) -> tuple[int, ...]:
+    return tuple([cpu for cpu, waiting in enumerate(asked) if waiting])

@@ -85,7 +85,7 @@ class TextPoke:
     @property
     def protocol(self) -> Protocol:
         """The table of `variant`."""
-        return (self.state.variant or self._own).table
+        return self.variant.table
 
     def use(self, variant: Variant) -> None:
         """Carry batches out by another protocol from now on.
