@@ -7,7 +7,7 @@ from simkernel.protocol import Park, SyncCores, Unpark
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sentence import say, without_addresses
-from simkernel.sim.snapshot import NOW, CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
+from simkernel.sim.snapshot import CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
 from simkernel.sim.snapshot.changes import Aspect
 from tui.stepper.story.marks import Mark, Marked, marked
 
@@ -113,8 +113,3 @@ def trace_line(record: TraceRecord) -> str:
     """A record as ftrace's last column has it, after the CPU and the task."""
     irqs = ", interrupts off" if record.flags & layout.REC_IRQS_OFF else ""
     return say("{} task {}{}: {}", cpu_name(record.cpu), record.pid, irqs, without_addresses(record.text))
-
-
-def phase_now(patch: PatchingSnapshot) -> str:
-    """The name of the phase under way, "" between batches."""
-    return next((row.name for row in patch.phases if row.state == NOW), "")
