@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from simkernel.errors import GuestError
-from simkernel.events import Event, Stamp, stamped
+from simkernel.events import Event, Stamp, with_stamp
 from simkernel.patching.commands import Command
 from simkernel.schedule import Act, Choice, Run, Schedule, ScheduleState
 from simkernel.sim.history import History
@@ -69,7 +69,7 @@ class Driver:
             assert begun is not None
             self.open = OpenEntry(entry, drawn, self._stamp(ahead=begun.choice.n))  # which may be cut: less than drawn
         events += self._machine.advance(n, breakpoints)
-        events = stamped(events, self.open.stamp)
+        events = with_stamp(events, self.open.stamp)
         known = (*self.open.events, *events)
         self.open = replace(self.open, events=known)
         run = self._machine.open
@@ -96,7 +96,7 @@ class Driver:
         else:
             events = self._task.command(what)
         if events:
-            events = stamped(events, self._stamp())
+            events = with_stamp(events, self._stamp())
         self._history.close(entry, drawn, events, self._machine.halt_reason)
         return events
 
@@ -104,7 +104,7 @@ class Driver:
         """The rest of the open entry; all of its events."""
         opened, run = self.open, self._machine.open
         assert opened is not None and run is not None
-        left = stamped([*self._machine.advance(run.choice.n), *self._machine.finish()], opened.stamp)
+        left = with_stamp([*self._machine.advance(run.choice.n), *self._machine.finish()], opened.stamp)
         self.open = None
         events = [*opened.events, *left]
         self._history.close(opened.entry, opened.drawn, events, self._machine.halt_reason)

@@ -180,7 +180,7 @@ class Simulation:
         """The last event of a kind up to here; None where there was none."""
         return self._history.log.last_event(kind)
 
-    def made(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
+    def by_hand(self, first: int, last: int) -> list[tuple[int, Choice | Command]]:
         """(position, entry) of what was made by hand, commands too, in the entries `first` to `last - 1`."""
         return self._history.log.made.between(first, last)
 

@@ -206,7 +206,7 @@ class Stepper:
         """True where the scenario's story has come to its end and nobody has asked for anything else since."""
         if self.scenario is None or not self.finished:
             return False
-        made = self.simulation.made(self.begin, self.simulation.position)
+        made = self.simulation.by_hand(self.begin, self.simulation.position)
         return all(isinstance(what, CHOICES) for _, what in made)
 
     @property

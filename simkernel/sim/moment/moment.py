@@ -77,9 +77,9 @@ class Moment:
             LearnerError: a protocol is none that a name stands for.
         """
         point = simulation.point
-        if len(simulation.made(point.position, until)) < until - point.position:
+        if len(simulation.by_hand(point.position, until)) < until - point.position:
             raise LearnerError("what lies ahead was not made by hand: a moment ends here")
-        made = tuple(simulation.made(0, max(until, point.position + (point.instructions > 0))))
+        made = tuple(simulation.by_hand(0, max(until, point.position + (point.instructions > 0))))
         moment = cls(
             simkernel.__version__,
             simulation.image.digest,
