@@ -285,7 +285,7 @@ class PatchingTask:
     def restore(self, state: TaskState) -> None:
         """Put such a state back."""
         self._state = state
-        self.poke.state = state.poke
+        self.poke.restore(state.poke)
         self.log.lines = state.log
         for one, kept in zip(self.subsystems, state.subsystems, strict=True):
             one.restore(kept)

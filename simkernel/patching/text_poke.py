@@ -65,27 +65,29 @@ class PokeState(NamedTuple):
 
 
 class TextPoke:
-    """Carries batches out by a protocol. `begin` one, then `act` whenever `ready`, until `busy` is False."""
+    """Carries batches out by a protocol. `begin` one, then `act` whenever `ready`, until `busy` is False.
+
+    Attributes:
+        state: where it stands.
+        variant: the protocol that batches are carried out by now, and what is changed in it.
+        protocol: the table of `variant`.
+    """
 
     def __init__(self, kernel: RunningKernel, variant: Variant) -> None:
         self.machine, self.percpu, self.smp, self._abi = kernel.machine, kernel.percpu, kernel.smp, kernel.abi
         self.active = ActiveSites(kernel)
         self._own = variant
-        self.state = PokeState()
+        self.restore(PokeState())
         self._during = self.state, ("", True)
         self._cpus = tuple(range(len(self.machine.cpus)))
         self._placed: tuple[Patches, Offsets] | None = None  # of all patches of a step, for each batch of them
         self._described: tuple[Patches, npt.NDArray[Any]] | None = None  # likewise
 
-    @property
-    def variant(self) -> Variant:
-        """The protocol that batches are carried out by now, and what is changed in it."""
-        return self.state.variant or self._own
-
-    @property
-    def protocol(self) -> Protocol:
-        """The table of `variant`."""
-        return self.variant.table
+    def restore(self, state: PokeState) -> None:
+        """Stand where such a state says."""
+        self.state = state
+        self.variant = state.variant or self._own
+        self.protocol = self.variant.table
 
     def use(self, variant: Variant) -> None:
         """Carry batches out by another protocol from now on.
@@ -98,7 +100,7 @@ class TextPoke:
         booted = self._own.table.nop
         if variant.table.nop != booted:
             raise LearnerError(f"this kernel has booted with the NOP {booted.hex(' ')}; {variant.name} wants another")
-        self.state = self.state._replace(variant=variant)
+        self.restore(self.state._replace(variant=variant))
 
     @property
     def busy(self) -> bool:
