@@ -106,8 +106,10 @@ def _merged(stores: Sequence[Stored]) -> tuple[Stored, ...]:
     if not stores:
         return ()
     every, olds, news = (np.concatenate(arrays) for arrays in zip(*stores, strict=True))
-    offsets, first = np.unique(every, return_index=True)
-    last = len(every) - 1 - np.unique(every[::-1], return_index=True)[1]
-    old, new = olds[first], news[last]
+    order = np.argsort(every, kind="stable")  # by byte; of each the stores in their order
+    offsets = every[order]
+    last = np.append(np.flatnonzero(np.diff(offsets)), len(offsets) - 1)
+    first = np.append(0, last[:-1] + 1)
+    old, new = olds[order[first]], news[order[last]]
     differ = old != new
-    return (Stored(offsets[differ], old[differ], new[differ]),) if differ.any() else ()
+    return (Stored(offsets[last][differ], old[differ], new[differ]),) if differ.any() else ()
