@@ -68,10 +68,10 @@ class Verify(Step):
 
     def mismatch(self, code: Code) -> Failure | None:
         """The first site that does not hold what it should; None where all do."""
-        wrong = np.flatnonzero((self.patches.held(code) != self.patches.old).any(axis=1))
-        if not len(wrong):
+        differ = self.patches.held(code) != self.patches.old
+        if not differ.any():
             return None
-        row = int(wrong[0])
+        row = int(np.flatnonzero(differ)[0]) // self.patches.width
         expected, _ = self.patches.change(row)
         return Failure(errno.EINVAL, int(self.patches.sites[row]), expected, _verdict(self.verdicts, row))
 
