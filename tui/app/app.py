@@ -298,7 +298,8 @@ class SimkernelApp(StepperApp):
             if what is not None:
                 self.action_do(*what)
 
-        screen = FunctionsScreen(lambda: self.stepper, self.look.marks, self.look.syntax == "intel", self.ask)
+        intel = self.look.syntax == "intel"
+        screen = FunctionsScreen(lambda: self.stepper, self.look.marks, intel, self.ask, self.when_free)
         self.push_screen(screen, chosen)
 
     def do_boot(self) -> None:

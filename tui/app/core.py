@@ -116,6 +116,18 @@ class StepperApp(App[int]):
         """Have something done with the stepper, after all that was asked for before."""
         self._asked.put_nowait(what)
 
+    def when_free(self, what: Callable[[], None]) -> None:
+        """Have something done in the event loop that needs the stepper: now, or after all that was asked for before."""
+
+        def later() -> Outcome:
+            self.call_from_thread(what)
+            return Outcome()
+
+        if self._busy or not self._asked.empty():
+            self.ask(later)
+        else:
+            what()
+
     async def settled(self) -> None:
         """Wait until all that was asked for is done, and the picture of it is there to be drawn."""
         await self._asked.join()

@@ -20,15 +20,22 @@ from tui.stepper.stepper import Stepper
 
 @dataclass(frozen=True, slots=True)
 class FunctionRow:
-    """One function: `site` is its address, `data` the five bytes in memory, `wanted` how many ops want it."""
+    """One function as it is in memory: `site` is where ftrace patches it, `wanted` how many ops want it."""
 
     name: str
+    address: int
     site: int
-    data: bytes
+    code: bytes
     wanted: int
     enabled: bool
     tramp: bool
     calls: int
+
+    @property
+    def data(self) -> bytes:
+        """The five bytes of its site."""
+        at = self.site - self.address
+        return self.code[at : at + rec.MCOUNT_INSN_SIZE]
 
     @property
     def flags(self) -> str:
@@ -52,7 +59,8 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     sites = np.asarray(image.mcount_loc, dtype=np.uint64)
     flags = simulation.subsystem(FtraceNow).flags
     calls = stepper.calls.by_site()
-    names = [symbol.name for symbol in image.functions()]
+    symbols = list(image.functions())
+    names = [symbol.name for symbol in symbols]
     chosen: Sequence[int] = range(len(sites))
     if pattern:
         found, _empty = traced_by(FunctionNames(names, image.mcount_loc), pattern)
@@ -60,8 +68,9 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     rows = [
         FunctionRow(
             name=names[at],
+            address=symbols[at].address,
             site=int(sites[at]),
-            data=simulation.read(int(sites[at]), rec.MCOUNT_INSN_SIZE),
+            code=simulation.read(symbols[at].address, symbols[at].size),
             wanted=int(flags[at]) & rec.FTRACE_REF_MAX,
             enabled=bool(int(flags[at]) & rec.FTRACE_FL_ENABLED),
             tramp=bool(int(flags[at]) & rec.FTRACE_FL_TRAMP_EN),
@@ -72,9 +81,7 @@ def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -
     return sorted(rows, key=ORDERS[order])
 
 
-def disassembly(stepper: Stepper, name: str, intel: bool = False) -> tuple[str, ...]:
-    """A function in memory, in gdb's layout."""
-    symbol = stepper.image.symbol(name)
-    code = stepper.simulation.read(symbol.address, symbol.size)
-    decoded = list(disasm.decode(code, symbol.address, "intel" if intel else "att"))
-    return tuple(disasm.listing(decoded, symbol.address, stepper.image.symbolize))
+def disassembly(row: FunctionRow, symbolize: Callable[[int], str], intel: bool = False) -> tuple[str, ...]:
+    """A function as it was in memory, in gdb's layout."""
+    decoded = list(disasm.decode(row.code, row.address, "intel" if intel else "att"))
+    return tuple(disasm.listing(decoded, row.address, symbolize))

@@ -29,12 +29,23 @@ class Hand:
         self.pilot = pilot
 
     async def press(self, *keys: str) -> str:
-        """Press keys, wait until all is done and drawn, return the screen's text."""
-        await self.pilot.press(*keys)
-        return await self.read()
+        """Press keys, wait until all is done and drawn, return the screen's text.
+
+        Each key is pressed when all that the one before has begun is over; what the last one has begun in a
+        WorkingScreen may go on. `pilot.press` waits for nothing: so a person presses who is faster than the machine.
+        """
+        for at, key in enumerate(keys):
+            await self.pilot.press(key)
+            await self.read()
+            if at < len(keys) - 1 and isinstance(self.app.screen, WorkingScreen):
+                await self.app.screen.settled()
+                await self.read()
+        return self.text()
 
     async def type(self, text: str) -> str:
-        return await self.press(*("space" if one == " " else one for one in text))
+        """Type a text as fast as a person does, and read the screen then."""
+        await self.pilot.press(*("space" if one == " " else one for one in text))
+        return await self.read()
 
     async def do(self, name: str, argument: str | None = None) -> str:
         """An action by its name, as the palette calls it."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from simkernel.sim.snapshot.site import CALL, NOP
-from tests.tui.app.screens import Hand, drive
+from tests.tui.app.screens import WAIT, Hand, drive
 from tui.app.marks import ASCII
 from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.stepper import StepperScreen
+from tui.stepper.actions import apply
 from tui.stepper.functions import function_rows
+from tui.stepper.stepper import Outcome
 
 
 def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
@@ -76,6 +79,38 @@ def test_functions_are_counted_sorted_searched_and_traced() -> None:
         await hand.press("end", "home", "down", "enter")
         assert isinstance(hand.app.screen, StepperScreen)
         assert stepper.snapshot.site is not None and stepper.snapshot.site.name == screen.chosen.name
+
+    drive(check)
+
+
+def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_run() -> None:
+    """`F` then lists nothing that is half done, and `o`, Down and `t` act on what it lists."""
+
+    async def check(hand: Hand) -> None:
+        stepper, may_go = hand.app.stepper, threading.Event()
+
+        def run() -> Outcome:
+            assert may_go.wait(WAIT)
+            return apply(stepper, "run")
+
+        hand.app.ask(run)
+        await hand.pilot.press("F", "o", "o", "down")
+        screen = hand.app.screen
+        assert isinstance(screen, FunctionsScreen) and not screen.rows
+        assert "its functions follow" in hand.text()
+        may_go.set()
+        await hand.read()
+        assert screen.rows == function_rows(stepper, order="calls") and screen.rows[0].enabled and screen.cursor == 1
+        may_go.clear()
+        hand.app.ask(run)
+        await hand.pilot.press("down", "t")
+        assert screen.is_active
+        may_go.set()
+        await hand.read()
+        assert isinstance(hand.app.screen, StepperScreen)
+        assert "is to trace 1 function, and no other." in hand.text()
+        await hand.press("r")
+        assert [row.name for row in function_rows(hand.app.stepper) if row.wanted] == [screen.rows[2].name]
 
     drive(check)
 

@@ -21,14 +21,19 @@ from tui.stepper.stepper import Outcome, Stepper
 RUN = 100_000  # instructions of `r`
 BESIDE = 116  # columns from which on the disassembly stands beside the table
 TABLE, NAME = 72, 28
+WAITS = " The machine runs: its functions follow. Esc stops it."
 BELOW = 3  # lines below the table: what its columns mean, what `t` does, the keys
 COLUMNS = "COUNT: calls so far. OPS: tracers that want it. ENABLED: traced. TRAMP: see F1."
 
 Ask = Callable[[Callable[[], Outcome]], None]
+WhenFree = Callable[[Callable[[], None]], None]
 
 
 class FunctionsScreen(Screen[tuple[str, str] | None]):
-    """Answers with an action and the function for it; None for back to where one was."""
+    """Answers with an action and the function for it; None for back to where one was.
+
+    While the stepper is at work, keys that need the functions as they then are wait for it, in order (`when_free`).
+    """
 
     BINDINGS = [
         Binding("escape,q,F", "close", show=False),
@@ -69,12 +74,14 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     FunctionsScreen Input.-open { display: block; }
     """
 
-    def __init__(self, stepper: Callable[[], Stepper], marks: Marks, intel: bool, ask: Ask) -> None:
+    def __init__(
+        self, stepper: Callable[[], Stepper], marks: Marks, intel: bool, ask: Ask, when_free: WhenFree
+    ) -> None:
         super().__init__()
-        self._stepper, self._marks, self._intel, self._ask = stepper, marks, intel, ask
+        self._stepper, self._marks, self._intel, self._ask, self._when_free = stepper, marks, intel, ask, when_free
         self.pattern, self.order, self.cursor = "", "address", 0
         self.message = ""
-        self.rows: list[FunctionRow] = function_rows(stepper())
+        self.rows: list[FunctionRow] = []
         self.board = Board(self)
 
     def compose(self) -> ComposeResult:
@@ -83,6 +90,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def on_mount(self) -> None:
         self.board.focus()
+        self._when_free(self.look)
 
     # --- what there is to see -----------------------------------------------------------------------------------------
 
@@ -93,7 +101,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
             self.message = ""
         except LearnerError as error:
             self.message = str(error)
-        self.cursor = min(self.cursor, len(self.rows) - 1)
+        self.cursor = max(0, min(self.cursor, len(self.rows) - 1))
         self.board.refresh()
 
     @property
@@ -101,6 +109,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         return self.rows[self.cursor]
 
     def lines(self, width: int, height: int) -> list[Line]:
+        if not self.rows:
+            return [line((WAITS, "dim"))]
         what = self.pattern or "all"
         variant = self._stepper().variant
         what += f", {variant.name}" if variant.missing else ""
@@ -116,7 +126,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         rows = [self.row(at, table) for at in range(first, min(len(self.rows), first + body))]
         code = [
             line((text.expandtabs(8)[2 * beside :], ""))
-            for text in disassembly(self._stepper(), self.chosen.name, self._intel)
+            for text in disassembly(self.chosen, self._stepper().image.symbolize, self._intel)
         ]
         if beside:
             for at in range(body):
@@ -165,13 +175,16 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
-        self.cursor = min(len(self.rows) - 1, max(0, self.cursor + by))
-        self.board.refresh()
+        def move() -> None:
+            self.cursor = max(0, min(len(self.rows) - 1, self.cursor + by))
+            self.board.refresh()
+
+        self._when_free(move)
 
     def action_order(self) -> None:
         names = list(ORDERS)
         self.order = names[(names.index(self.order) + 1) % len(names)]
-        self.look()
+        self._when_free(self.look)
 
     def action_search(self) -> None:
         box = self.query_one(Input)
@@ -183,13 +196,18 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         event.input.remove_class("-open")
         self.board.focus()
         self.pattern, self.cursor = event.value.strip(), 0
-        self.look()
+        self._when_free(self.look)
 
     def action_choose(self, action: str) -> None:
-        self.dismiss((action, self.chosen.name))
+        self._when_free(lambda: self._answer(action, self.chosen.name))
 
     def action_all(self, action: str) -> None:
-        self.dismiss((action, self.pattern or ("*" if action == "trace" else "")))
+        self._when_free(lambda: self._answer(action, self.pattern or ("*" if action == "trace" else "")))
+
+    def _answer(self, action: str, functions: str) -> None:
+        """Leave with an action, unless a person has left meanwhile."""
+        if self.is_active:
+            self.dismiss((action, functions))
 
     def action_run(self) -> None:
         """Let the machine run for a while: the counts follow."""
