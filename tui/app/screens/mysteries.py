@@ -131,7 +131,7 @@ class MysteriesScreen(Screen[str | None]):
     def on_key(self, event: events.Key) -> None:
         key = event.character if event.character in ("?",) else event.key
         key = {"right": "enter", "space": "enter", "pagedown": "enter"}.get(key or "", key or "")
-        cue = self.mysteries.cue
+        cue = self.stage.cue  # the machine is its thread's while it runs
         if key == "escape" or (key == "s" and cue.number == 1):
             self.dismiss(ALL)
         elif key == "enter" and cue.number == len(STAGES) and self._pressed.empty():
