@@ -6,7 +6,7 @@ choices of history, and all of it really runs: a director decides who moves next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from lessons.stops import is_at
@@ -162,10 +162,20 @@ class Director:
         return not (near or now.reading or now.handling or now.asked or "sync" in now.interrupts)
 
 
-def come_near(simulation: Simulation, address: int, cpu: int, instructions: int = 400_000) -> int | None:
-    """Let one CPU run alone, so far that its next choice of `QUANTUM` instructions leads to an address.
+def come_near(
+    simulation: Simulation, address: int, cpu: int, others: Collection[int] = (), instructions: int = 2_000_000
+) -> int | None:
+    """Let a CPU run, so far that its next choice of `QUANTUM` instructions leads to an address.
 
-    Returns: how many of these come before it; None, and nothing has moved, where the CPU does not come there.
+    Args:
+        simulation: where this happens; the patching task does nothing meanwhile.
+        address: where the CPU is to come.
+        cpu: which one runs.
+        others: the CPUs that run on beside it: it may need a lock that they hold, or wait to be woken by them.
+        instructions: of the clock, after which it has not come there.
+
+    Returns:
+        How many of these come before it; None, and nothing has moved, where the CPU does not come there.
     """
     start, end = simulation.position, simulation.clock + instructions
     while simulation.clock < end and not simulation.halt_reason:
@@ -174,17 +184,20 @@ def come_near(simulation: Simulation, address: int, cpu: int, instructions: int 
         if address in passed:
             simulation.goto(here)
             return passed.index(address)
+        for other in others:
+            if not simulation.halt_reason:
+                simulation.step(Run(other, QUANTUM))
     simulation.goto(start)
     return None
 
 
-def approach(simulation: Simulation, site: int, near: Near) -> None:
-    """Let one CPU run alone until it is where it is to be (less far where its tick came between).
+def approach(simulation: Simulation, site: int, near: Near, others: Collection[int]) -> None:
+    """Let one CPU run until it is where it is to be (less far where its tick came between); see `come_near`.
 
     Raises: GuestError where the CPU does not come there.
     """
     address = simulation.image.address(near.function) if near.function else site
-    away = come_near(simulation, address, near.cpu)
+    away = come_near(simulation, address, near.cpu, others)
     if away is None:
         raise GuestError(f"CPU{near.cpu} does not come to {simulation.image.symbolize(address)}")
     if away > near.distance:

@@ -128,8 +128,10 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
         simulation.do(command)
     site = simulation.image.site_of(symbol)
     _to_the_batch(simulation, site, told)
+    free = list(simulation.cpus)
     for near in scenario.near:
-        approach(simulation, site, near)
+        free.remove(near.cpu)
+        approach(simulation, site, near, free)
     start = simulation.position
     Director(simulation, site).play(scenario.moves)
     simulation.goto(start)

@@ -11,6 +11,7 @@ synthetic kernel its bodies (`image/synthetic.py`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
@@ -207,10 +208,13 @@ def nondeterministic(data: bytes) -> bool:
     return found[1] == 0xC7 and len(found) == 3 and found[2] >> 6 == 3 and (found[2] >> 3 & 7) in (6, 7)
 
 
+def _any_of(values: Iterable[int]) -> bytes:
+    """A regular expression's class of these bytes."""
+    return b"[%b]" % b"".join(b"\\x%02x" % byte for byte in sorted(values))
+
+
 _MAY_BE_NONDETERMINISTIC = re.compile(
-    b"[%b]|\x0f[%b]|\x0f\x01\xf9|\x0f\xc7[\xf0-\xff]"
-    % tuple(b"".join(b"\\x%02x" % byte for byte in sorted(bytes_)) for bytes_ in (_PORTS, _TWO_BYTES)),
-    re.DOTALL,
+    _any_of(_PORTS) + b"|\x0f" + _any_of(_TWO_BYTES) + b"|\x0f\x01\xf9|\x0f\xc7[\xf0-\xff]", re.DOTALL
 )
 
 
@@ -257,6 +261,16 @@ def ends_straight_code(data: bytes) -> bool:
         return found[:1] != b"" and found[0] in _FLAGS
     second, third = (*found[1:], 0, 0)[:2]
     return second in _MODES or (second == 0x01 and third >> 6 == 3) or serializing(data)
+
+
+_MAY_END_STRAIGHT_CODE = re.compile(
+    _any_of(_FLAGS) + b"|\x0f" + _any_of(_MODES | _SERIALIZING | {0x00, 0x01, 0x38}), re.DOTALL
+)
+
+
+def may_end_straight_code(code: bytes) -> bool:
+    """True where the bytes of one such instruction could lie in `code`, wherever instructions begin there."""
+    return _MAY_END_STRAIGHT_CODE.search(code) is not None
 
 
 _NAMED = frozenset((CALL, JMP32, JMP8))

@@ -37,13 +37,13 @@ def written() -> set[tuple[str, str]]:
 @cache
 def seen() -> set[tuple[str, str]]:
     """(caller, callee) of each record of a trace of all functions: calls through pointers are in it too."""
-    simulation = Simulation.boot(Options(cpus=2, seed=1, patch_quantum=200))
+    simulation = Simulation.boot(Options(cpus=3, seed=1, patch_quantum=200))
     simulation.do(SetTracer("function"))
     assert simulation.run_until_idle()
     pairs = set()
     for _ in range(100):
         simulation.run(20_000)
-        records = merged(parts_of(simulation).machine.memory, 2)
+        records = merged(parts_of(simulation).machine.memory, 3)
         pairs |= {(one.parent_ip, one.ip) for one in records if isinstance(one, FunctionRecord)}
     name = simulation.image.symbolize
     found = {(name(caller).partition("+")[0], name(callee)) for caller, callee in pairs}

@@ -385,6 +385,7 @@ LISTING = """
     cmp SIZE,0x8(%r10)
     jne next
     mov 0xc(%r10),%r10d
+    and COUNTS,%r10d
     cmp %r10,LEFT
     jb stop
     sub %r10,LEFT
@@ -435,6 +436,7 @@ def test_the_machine_code_does_what_a_dictionary_does(monkeypatch: pytest.Monkey
     entries, mask = [[0, 0, 0] for _ in range(16)], 15
     for _ in range(12):
         pc, size, has = CODE + draw.randrange(40), draw.randrange(1, 4), draw.randrange(1, 30)
+        has |= draw.choice((0, countdown.WATCHED))
         at = countdown.home(pc, mask)
         while entries[at][1] and (entries[at][0], entries[at][1]) != (pc, size):
             at = (at + 1) & mask
@@ -445,7 +447,9 @@ def test_the_machine_code_does_what_a_dictionary_does(monkeypatch: pytest.Monkey
     seen = set()
     for _ in range(400):
         pc, size, left = CODE + draw.randrange(40), draw.randrange(1, 4), draw.randrange(40)
-        state = countdown.State(left=left, table=DATA + 0x100, mask=mask, emu_stop=stopped)
+        looks = draw.random() < 0.5  # for WATCHED blocks
+        counts = 0xFFFF_FFFF if looks else 0xFFFF_FFFF - countdown.WATCHED
+        state = countdown.State(left=left, table=DATA + 0x100, mask=mask, emu_stop=stopped, counts=counts)
         one.data[: len(bytes(state))] = list(bytes(state))
         one.data[STACK - DATA : STACK - DATA + 8] = list(returned.to_bytes(8, "little"))
         values = zip(ARGUMENTS[convention], (7, pc, size, DATA), strict=True)
@@ -454,11 +458,17 @@ def test_the_machine_code_does_what_a_dictionary_does(monkeypatch: pytest.Monkey
         assert one.cpu.run(10_000) is None
         found = countdown.State.from_buffer_copy(one.data[: len(bytes(state))].tobytes())
         count = table.get((pc, size))
+        watched = count is not None and count >= countdown.WATCHED
+        count = None if count is None else count & counts
         runs = count is not None and count <= left
         assert one.cpu.rip == (returned if runs else stopped) + 1
         assert (found.left, found.missed) == (left - (count or 0) if runs else left, count is None)
         assert (found.pc, found.size) == ((0, 0) if runs else (pc, size))
         first = one.cpu.registers()[ARGUMENTS[convention][0]]
         assert first == 7
-        seen.add((count is None, runs))
-    assert seen == {(True, False), (False, True), (False, False)}
+        seen.add((count is None, watched, looks, runs))
+    missed = {(True, False, looks, False) for looks in (False, True)}
+    held = {
+        (False, watched, looks, runs) for watched in (False, True) for looks in (False, True) for runs in (False, True)
+    }
+    assert seen == missed | held - {(False, True, True, True)}

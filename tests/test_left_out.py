@@ -177,7 +177,7 @@ def test_the_moment_of_the_oops_opens_the_same_oops() -> None:
 
 def test_a_search_finds_the_first_run_and_the_whole_protocol_none() -> None:
     scenario = left_out.left_out(SCENARIOS["one"], "write head")
-    failure = first_failure(scenario, runs=5)
+    failure = first_failure(scenario, runs=20)
     assert failure is not None and failure.died.ran == INT3 and failure.died.run
     whole = replace(
         SCENARIOS["one"], near=(), moves=(), options=replace(SCENARIOS["one"].options, model=FetchModel.BYTE)

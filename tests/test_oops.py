@@ -50,7 +50,7 @@ def crashed(image: KernelImage, seed: int) -> Simulation | None:
     options = Options(seed=seed, model=FetchModel.BYTE, protocol=parse("naive")).paced(STEPPING)
     simulation = Simulation.boot(options, image)
     simulation.do(SetTracer("function"))
-    simulation.run(400_000)
+    simulation.run_until_idle(5_000_000)
     return simulation if simulation.halt_reason else None
 
 

@@ -33,7 +33,7 @@ from simkernel.hw.engine import Engine, Fault, emu_stop
 from simkernel.hw.x86 import VECTOR_UD
 
 _ENDLESS = (1 << 32) - 1
-MOST = _ENDLESS - 1  # instructions of a run by blocks
+MOST = countdown.WATCHED - 2  # instructions of a run by blocks
 _HLT = b"\xf4"
 _ENTRIES = 1 << 12  # of a new table
 
@@ -132,6 +132,14 @@ def runs_otherwise(engine: Engine, pc: int, size: int) -> bool:
     return any(_UNLIKE.match(insn.opcode(code[at - pc : at - pc + length])) for at, length in disasm.lengths(code, pc))
 
 
+def has_end_of_straight_code(engine: Engine, pc: int, size: int) -> bool:
+    """True where straight code ends in a block."""
+    code = engine.code_at(pc, size)
+    if not insn.may_end_straight_code(code):
+        return False
+    return any(insn.ends_straight_code(code[at - pc :]) for at, _ in disasm.lengths(code, pc))
+
+
 class Blocks:
     """An engine that counts by blocks.
 
@@ -153,10 +161,14 @@ class Blocks:
         engine.hook_translations(self._on_translated)
         engine.hook_blocks(code, self.state)
 
-    def run(self, rip: int, count: int) -> int:
-        """Run at most `count` instructions, to the beginning of a block; returns Unicorn's error."""
+    def run(self, rip: int, count: int, straight: bool = False) -> int:
+        """Run at most `count` instructions, to the beginning of a block; returns Unicorn's error.
+
+        With `straight` no further than to a block in which straight code ends (`insn.ends_straight_code`).
+        """
         state = self.state
         state.left, state.size, state.missed = count, 0, 0
+        state.counts = _ENDLESS if straight else _ENDLESS - countdown.WATCHED
         error = self.engine.start(rip, 0, 0)
         while state.missed:  # Ctrl-C came when the block was to be noted
             rip = state.pc
@@ -189,6 +201,7 @@ class Blocks:
             instructions = _ENDLESS
         else:
             self._stepped.pop((pc, size), None)
+            instructions |= countdown.WATCHED if has_end_of_straight_code(self.engine, pc, size) else 0
         if 2 * self._used > len(self._table) // 2:
             old = self._table
             self._new_table(len(old))

@@ -110,11 +110,35 @@ class Cpu:
         """Where the CPU's per-CPU area is, once its boot code has said so."""
         return int(self._engine.register("gs_base"))
 
+    def by_blocks(self, count: int) -> bool:
+        """True where a run of so many instructions is counted by blocks."""
+        return BLOCKS_FROM <= count <= counting.MOST and self._by_blocks and not self._hooks
+
+    def run_straight(self, count: int) -> tuple[Fault | None, int]:
+        """Run whole blocks, `count` instructions at most, as far as to one in which straight code ends.
+
+        Args:
+            count: so many that the run is counted `by_blocks`.
+
+        Returns:
+            The exception, and how many instructions ran before it.
+        """
+        self.hlt = False
+        blocks, error = self._start_blocks(count, straight=True)
+        self._reload()
+        state, ran = blocks.state, count - int(blocks.state.left)
+        if state.size:
+            if self.rip != state.pc:
+                self.transfer(state.pc, self.rsp, self.flags)
+            return None, ran
+        fault = blocks.engine.fault(error, self.rip)
+        self.hlt = blocks.halted(fault, self.rip)
+        return (None if fault is not None and self._is_ahead(fault) else fault), ran
+
     def run(self, count: int) -> Fault | None:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
         self.hlt = False
-        long = BLOCKS_FROM <= count <= counting.MOST and self._by_blocks and not self._hooks
-        fault = self._run_blocks(count) if long else self._start(0, count)
+        fault = self._run_blocks(count) if self.by_blocks(count) else self._start(0, count)
         left = self._left
         while fault is not None and self._is_ahead(fault):
             if not left:
@@ -140,16 +164,9 @@ class Cpu:
 
     def _run_blocks(self, count: int) -> Fault | None:
         """`run` without that: blocks as long as whole ones fit, the rest one by one."""
-        blocks = self._blocks or self._make_blocks()
         left = count
         while True:
-            if self._engine is not blocks.engine:
-                self._move(blocks.engine)
-            try:
-                error = blocks.run(self.rip, left)
-            except BaseException:
-                self._reload()
-                raise
+            blocks, error = self._start_blocks(left)
             left = self._left = blocks.state.left
             if not blocks.state.size or not left:
                 self._reload()
@@ -162,6 +179,17 @@ class Cpu:
             if fault is not None or not left:
                 self._left += left
                 return fault
+
+    def _start_blocks(self, count: int, straight: bool = False) -> tuple[counting.Blocks, int]:
+        """Let the engine that counts by blocks run; see `Blocks.run`."""
+        blocks = self._blocks or self._make_blocks()
+        if self._engine is not blocks.engine:
+            self._move(blocks.engine)
+        try:
+            return blocks, blocks.run(self.rip, count, straight)
+        except BaseException:
+            self._reload()
+            raise
 
     def _make_blocks(self) -> counting.Blocks:
         """Make the second engine."""

@@ -23,7 +23,7 @@ from simkernel.hw.observer import Changing, Observer, Platform
 from simkernel.hw.state import CpuState, MachineState, OpenRun, Trap
 from simkernel.hw.straight import Straight
 from simkernel.hw.x86 import MAX_INSTRUCTION, VECTOR_BP
-from simkernel.insn import serializing
+from simkernel.insn import ends_straight_code, serializing
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Resolve, Run
 
 TICK_PERIOD = 20_000  # instructions of the machine's clock, for each CPU
@@ -108,8 +108,10 @@ class Machine:
     def limit(self, cpu: int) -> int:
         """How many instructions a choice may give this CPU now.
 
-        All of a quantum where nothing can come between; else as far as straight code leads, which cannot change what
-        may come: so IRET, CPUID and the first instruction with interrupts on are seen one by one.
+        All of a quantum where nothing can come between. Where bytes are pending, or code is being changed while an
+        interrupt waits, as far as straight code leads, which cannot change what may come: so IRET, CPUID and the first
+        instruction with interrupts on are seen one by one. While an interrupt waits and nothing is being changed a
+        choice ends by itself, with the instruction that ends straight code (`OpenRun.watched`).
         """
         vector, waits = self._due(cpu)
         return self._limit(cpu, waits, vector is not None)
@@ -129,9 +131,14 @@ class Machine:
         if limit > 1 and waits:
             if deliverable:
                 return limit
-            shadow = self.cpus[cpu].flags & RFLAGS_IF  # it ends with the next instruction
-            return 1 if shadow else min(limit, self._straight(cpu))
+            if self.cpus[cpu].flags & RFLAGS_IF:
+                return 1  # a shadow: it ends with the next instruction
+            return limit if self._steady(cpu) else min(limit, self._straight(cpu))
         return min(limit, self._straight(cpu)) if self.code.views[cpu].pending else limit
+
+    def _steady(self, cpu: int) -> bool:
+        """True where no code is being changed, and no byte of it is pending for this CPU."""
+        return not self.changing.starts and not self.code.views[cpu].pending
 
     def _straight(self, cpu: int) -> int:
         """How far straight code leads from where the CPU is."""
@@ -227,7 +234,7 @@ class Machine:
     def begin(self, choice: Run) -> list[Event]:
         """Open a choice: a due interrupt is delivered. Then `advance`, in any number of pieces.
 
-        Where an interrupt waits that the CPU cannot take yet, the choice is cut to what `limit` allows.
+        Where an interrupt waits that the CPU cannot take yet, the choice is cut to what `limit` allows, or is watched.
         """
         cpu = choice.cpu
         state = self.states[cpu]
@@ -243,7 +250,8 @@ class Machine:
             choice = Run(cpu, limit)
         data = self.next_bytes(cpu) if choice.n == 1 else b""
         rip = self.cpus[cpu].rip
-        self.open = OpenRun(choice, 0, self._platform.halted(cpu, rip), rip, data)
+        watched = waits and vector is None and choice.n > 1 and self._steady(cpu)
+        self.open = OpenRun(choice, 0, self._platform.halted(cpu, rip), rip, data, None, watched)
         return events
 
     def advance(self, n: int, breakpoints: frozenset[int] = frozenset()) -> list[Event]:
@@ -257,13 +265,16 @@ class Machine:
         events: list[Event] = []
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
-            stride = self._stride(cpu, left)
-            fault, ran = self._execute(cpu, stride, breakpoints, events)
+            last = run.watched and ends_straight_code(self.next_bytes(cpu))
+            stride = 1 if last else self._stride(run, left)
+            fault, ran = self._execute(run, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
             run.ended = fault is not None or self.cpus[cpu].hlt or self._platform.halted(cpu, self.cpus[cpu].rip)
             run.done += ran
-            left = 0 if ran < stride else left - ran
+            if last and ran and not run.ended:
+                run.choice, run.ended = Run(cpu, run.done), True
+            left = 0 if breakpoints and ran < stride else left - ran
         if run.ended:
             run.done = run.choice.n
         return events
@@ -287,14 +298,15 @@ class Machine:
             raise OurError("no choice is open")
         return self.open
 
-    def _stride(self, cpu: int, left: int) -> int:
+    def _stride(self, run: OpenRun, left: int) -> int:
         """How many of the instructions left may run in one go: none of them needs a look of its own."""
         if left == 1:
             return 1
-        limit = self._observed_limit(cpu)
-        if self.code.views[cpu].pending:
-            return min(left, limit, self._straight(cpu))
-        return left if limit == QUANTUM else min(left, limit)
+        cpu = run.choice.cpu
+        stride = min(left, self._observed_limit(cpu))
+        if self.code.views[cpu].pending or (run.watched and not self.cpus[cpu].by_blocks(stride)):
+            return min(stride, self._straight(cpu))
+        return stride
 
     def _fault(self, run: OpenRun, fault: Fault, events: list[Event]) -> None:
         engine = self.cpus[run.choice.cpu]
@@ -303,8 +315,11 @@ class Machine:
         events += taken
         self.halt(reason)
 
-    def _execute(self, cpu: int, n: int, breakpoints: frozenset[int], events: list[Event]) -> tuple[Fault | None, int]:
+    def _execute(
+        self, run: OpenRun, n: int, breakpoints: frozenset[int], events: list[Event]
+    ) -> tuple[Fault | None, int]:
         """Run n instructions on a CPU that is not halted: the exception that ended them, and how many ran."""
+        cpu = run.choice.cpu
         view, state = self.code.views[cpu], self.states[cpu]
         data = self.next_bytes(cpu) if n == 1 and view.pending else b""
         if view.dirty:
@@ -313,6 +328,11 @@ class Machine:
             return self._run_reading(cpu, state), 1
         if breakpoints:
             fault, ran = self.cpus[cpu].run_watched(n, breakpoints)
+        elif run.watched and self.cpus[cpu].by_blocks(n):
+            fault, ran = self.cpus[cpu].run_straight(n)
+            if not ran and fault is None:  # straight code ends in the block that comes next
+                ran = min(n, self._straight(cpu))
+                fault = self.cpus[cpu].run(ran)
         else:
             fault, ran = self.cpus[cpu].run(n), n
         if data and fault is None and serializing(data):

@@ -40,10 +40,12 @@ class OpenRun:
     Attributes:
         choice: what the CPU was given.
         done: how many instructions of it have run.
-        ended: an exception, HLT or a halt of the machine has ended it.
+        ended: an exception, HLT, a halt of the machine or, where it is watched, the code ahead has ended it.
         rip: where it began.
         data: the bytes of the instruction there, where the choice is of one instruction; else nothing.
         trap: the exception that ended it.
+        watched: an interrupt waits that the CPU cannot take yet: the choice ends with the instruction that
+            ends straight code.
     """
 
     choice: Run
@@ -52,6 +54,7 @@ class OpenRun:
     rip: int
     data: bytes
     trap: Trap | None = None
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Driver:
             events += self._machine.begin(entry.what)
             begun = self._machine.open
             assert begun is not None
-            self.open = OpenEntry(entry, drawn, self._stamp(ahead=begun.choice.n))  # which may be cut: less than drawn
+            self.open = OpenEntry(entry, drawn, self._stamp(ahead=begun.choice.n))  # or less: `_finish`
         events += self._machine.advance(n, breakpoints)
         events = with_stamp(events, self.open.stamp)
         known = (*self.open.events, *events)
@@ -88,9 +88,10 @@ class Driver:
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
         if self._machine.halt_reason:
             self._refuse()
-        what = entry.what
+        what, clock = entry.what, self._machine.clock
         if isinstance(what, CHOICES):
             events = self._machine.step(what)
+            entry = _as_it_ran(entry, self._machine.clock - clock)
         elif isinstance(what, Act):
             events = self._task.act(what.entries)
         else:
@@ -104,10 +105,10 @@ class Driver:
         """The rest of the open entry; all of its events."""
         opened, run = self.open, self._machine.open
         assert opened is not None and run is not None
-        left = with_stamp([*self._machine.advance(run.choice.n), *self._machine.finish()], opened.stamp)
+        left = [*self._machine.advance(run.choice.n), *self._machine.finish()]
         self.open = None
-        events = [*opened.events, *left]
-        self._history.close(opened.entry, opened.drawn, events, self._machine.halt_reason)
+        events = with_stamp([*opened.events, *left], self._stamp())
+        self._history.close(_as_it_ran(opened.entry, run.choice.n), opened.drawn, events, self._machine.halt_reason)
         return events
 
     def _stamp(self, ahead: int = 0) -> Stamp:
@@ -117,3 +118,9 @@ class Driver:
     def _refuse(self) -> NoReturn:
         """GuestError: the machine has halted."""
         raise GuestError(f"nothing moves any more: {self._machine.halt_reason}")
+
+
+def _as_it_ran(entry: Entry, n: int) -> Entry:
+    """The entry, with the `n` instructions that a choice of the schedule has come to: it may be cut."""
+    what = entry.what
+    return entry if entry.made or not isinstance(what, Run) or what.n == n else Entry(Run(what.cpu, n), False)

@@ -179,7 +179,7 @@ def preempted_inside(simulation: Simulation, low: int, high: int) -> int:
 
 def waited_for(image: KernelImage, seed: int) -> bool:
     """Unregister an ops in whose trampoline a task was preempted; True where Tasks RCU waited for that task."""
-    simulation = Simulation.boot(Options(seed=seed, tick_period=900, act_odds=256), image)
+    simulation = Simulation.boot(Options(seed=seed, tick_period=900, patch_quantum=1), image)
     simulation.do(RegisterOps("count", "ftrace_ops_count", filter="vfs_read vfs_write"))
     done(simulation)
     ops = parts_of(simulation).subsystem(FtraceCore).state().find("count")
