@@ -1,8 +1,9 @@
 """Many random runs: ftrace changes running code, and nobody is hurt, nothing is lost and nothing is counted twice.
 
-Hundreds of seeds here, ten thousand by `make stress`: every fetch model under every policy that differs there, with 2
-to 4 CPUs. Each set of runs goes on until it has met every gap, every kind of change and every CPU, for FEW seeds at
-least and SEEDS at most; all sets together must have met every combination of the three.
+Hundreds of seeds here; by `make stress` ten thousand, and a thousand in both ways of counting: every fetch model under
+every policy that differs there, with 2 to 4 CPUs. Each set of runs goes on until it has met every gap, every kind of
+change and every CPU, for FEW seeds at least and SEEDS at most; all sets together must have met every combination of
+the three.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from simkernel.hw import cpu as cpu_module
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.schedule import Policy
+from simkernel.sim.digest import machine_digest
+from simkernel.sim.parts import parts_of
+from simkernel.sim.simulation import Simulation
 from tests.stress import coverage
 from tests.stress.coverage import Bins
 from tests.stress.harness import Setting, Stress
@@ -48,26 +53,40 @@ def required(model: FetchModel, policy: Policy) -> list[str]:
     return coverage.coarse(4, late(Setting(4, model, policy)))
 
 
+class Runs:
+    """Runs seeds of a set one after the other, each on the machine that it asks for; counts what they cover."""
+
+    def __init__(self, model: FetchModel, policy: Policy) -> None:
+        self._model, self._policy = model, policy
+        self._machines: dict[Setting, Stress] = {}
+        self.bins: Bins = Counter()
+
+    def run(self, seed: int) -> Simulation:
+        """The seed's machine at the end of its run. Fails at a problem, and says how to have it again."""
+        cpus, kept = CPUS[seed % len(CPUS)]
+        setting = Setting(cpus, self._model, self._policy, kept)
+        if setting not in self._machines:
+            self._machines[setting] = Stress(setting.boot(default_image()), setting, self.bins)
+        machine = self._machines[setting]
+        outcome = machine.run(seed, PARKING.get(seed % 12, ""), floods=seed % 21 == 20)
+        assert outcome.problem is None, f"{outcome.problem} ({setting}, seed {seed})"
+        for name in ("passes", "open", "entries"):
+            self.bins[name] += getattr(outcome, name)
+        self.bins["runs"] += 1
+        return machine.simulation
+
+
 def stress(model: FetchModel, policy: Policy, seeds: range, enough: int = 0) -> Bins:
-    """Run the seeds; what they covered. Fails at the first problem, and says how to have it again.
+    """Run the seeds; what they covered. Fails at the first problem.
 
     Args: enough: after so many seeds it ends where nothing is missing; 0: never.
     """
-    bins: Bins = Counter()
-    machines: dict[Setting, Stress] = {}
+    runs = Runs(model, policy)
     for seed in seeds:
-        if 0 < enough <= seed - seeds.start and not coverage.empty(bins, required(model, policy)):
+        if 0 < enough <= seed - seeds.start and not coverage.empty(runs.bins, required(model, policy)):
             break
-        cpus, kept = CPUS[seed % len(CPUS)]
-        setting = Setting(cpus, model, policy, kept)
-        if setting not in machines:
-            machines[setting] = Stress(setting.boot(default_image()), setting, bins)
-        outcome = machines[setting].run(seed, PARKING.get(seed % 12, ""), floods=seed % 21 == 20)
-        assert outcome.problem is None, f"{outcome.problem} ({setting}, seed {seed})"
-        for name in ("passes", "open", "entries"):
-            bins[name] += getattr(outcome, name)
-        bins["runs"] += 1
-    return bins
+        runs.run(seed)
+    return runs.bins
 
 
 def test_a_set_is_left_out_where_it_does_what_another_does_and_only_there() -> None:
@@ -139,3 +158,22 @@ def test_ten_thousand_seeds(model: FetchModel, policy: Policy, part: int, all_se
     bins = stress(model, policy, range(first, first + MANY_SEEDS))
     check(model, policy, bins)
     all_sets.add(f"{model.value}-{policy.value}-{part}", len(SETS) * PARTS, bins)
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize(("model", "policy"), SETS, ids=lambda each: str(each.value))
+def test_a_thousand_seeds_come_to_one_end_in_both_ways_of_counting(
+    model: FetchModel, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few instructions a choice has, blocks count them where they may."""
+    monkeypatch.setattr(cpu_module, "BLOCKS_FROM", 2)
+    first = SETS.index((model, policy)) * SEEDS
+    ways = {way: Runs(model, policy) for way in ("blocks", "hook")}
+    for seed in range(first, first + SEEDS):
+        ends = []
+        for way, runs in ways.items():
+            monkeypatch.setenv("SIMKERNEL_COUNT", way)
+            simulation = runs.run(seed)
+            assert {cpu._by_blocks for cpu in parts_of(simulation).machine.cpus} == {way == "blocks"}
+            ends.append((machine_digest(simulation), list(simulation.entries), list(simulation.log)))
+        assert ends[0] == ends[1], seed
