@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,12 @@ def test_the_facts_are_the_trees() -> None:
 @pytest.mark.needs("make", "gcc", "flex", "bison")
 def test_the_settings_are_what_kconfig_makes_of_them() -> None:
     assert TABLES["options"](Path(os.environ["LINUX_SOURCE"])) == facts().options
+
+
+@needs_source
+def test_tables_are_compared_alone_and_one_that_there_is_not_is_refused() -> None:
+    """A new name needs three of them, and no compiler."""
+    compare = [sys.executable, "-m", "tests.linux_facts"]
+    assert subprocess.run([*compare, "statuses", "letters"], check=False).returncode == 0
+    wrong = subprocess.run([*compare, "status"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2 and "there is no table status; there are: statuses, letters, calls," in wrong.stderr
