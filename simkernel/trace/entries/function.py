@@ -31,10 +31,10 @@ class FunctionRecord(Record):
         return self.parent_ip
 
 
-def line(view: View, record: FunctionRecord) -> str:
+def _line(view: View, record: FunctionRecord) -> str:
     """`trace_fn_trace()`: the function and who called it, without the latter if it was not recorded."""
     name = view.name(record.ip)
     return say("{} <-{}", name, view.name(record.parent_ip)) if record.parent_ip else name
 
 
-TYPE = RecordType("function", 0, (("ip", "<u8"), ("parent_ip", "<u8")), FunctionRecord, line)
+TYPE = RecordType("function", 0, (("ip", "<u8"), ("parent_ip", "<u8")), FunctionRecord, _line)
