@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable
+from functools import lru_cache
 
 from simkernel import disasm, insn
 from simkernel.errors import OurError
@@ -36,6 +37,7 @@ _ENDLESS = (1 << 32) - 1
 MOST = countdown.WATCHED - 2  # instructions of a run by blocks
 _HLT = b"\xf4"
 _ENTRIES = 1 << 12  # of a new table
+_by_code = lru_cache(1 << 14)  # the bytes of a block say what it holds, on each CPU and after each change
 
 
 class Refusal:
@@ -105,10 +107,15 @@ def halts(engine: Engine, pc: int, size: int) -> list[int]:
 
 def nondeterministic(engine: Engine, pc: int, size: int) -> list[int]:
     """The addresses of the instructions in a block that would bring in the host's values."""
-    code = engine.code_at(pc, size)
+    return [pc + at for at in _nondeterministic_in(engine.code_at(pc, size))]
+
+
+@_by_code
+def _nondeterministic_in(code: bytes) -> list[int]:
+    """The offsets in a block's code."""
     if not insn.may_be_nondeterministic(code):
         return []
-    return [at for at, _ in disasm.lengths(code, pc) if insn.nondeterministic(code[at - pc :])]
+    return [at for at, _ in disasm.lengths(code, 0) if insn.nondeterministic(code[at:])]
 
 
 _UNLIKE = re.compile(  # opcode, and ModRM where it says that there is an operand in memory
@@ -120,24 +127,24 @@ _UNLIKE = re.compile(  # opcode, and ModRM where it says that there is an operan
 )
 
 
-def runs_otherwise(engine: Engine, pc: int, size: int) -> bool:
+@_by_code
+def runs_otherwise(code: bytes) -> bool:
     """True where a block has an instruction that does not do the same without a hook for code (found by trying them).
 
     Where it faults, WAIT, x87's, XSAVE, SETcc, RCL and RCR with an operand in memory leave a wrong RIP or wrong
     status flags. BT, BTS, BTR, BTC leave other undefined flags, CMPXCHG8B and CMPXCHG16B wrong ones.
     """
-    code = engine.code_at(pc, size)
     if _UNLIKE.search(code) is None:
         return False
-    return any(_UNLIKE.match(insn.opcode(code[at - pc : at - pc + length])) for at, length in disasm.lengths(code, pc))
+    return any(_UNLIKE.match(insn.opcode(code[at : at + length])) for at, length in disasm.lengths(code, 0))
 
 
-def has_end_of_straight_code(engine: Engine, pc: int, size: int) -> bool:
+@_by_code
+def has_end_of_straight_code(code: bytes) -> bool:
     """True where straight code ends in a block."""
-    code = engine.code_at(pc, size)
     if not insn.may_end_straight_code(code):
         return False
-    return any(insn.ends_straight_code(code[at - pc :]) for at, _ in disasm.lengths(code, pc))
+    return any(insn.ends_straight_code(code[at:]) for at, _ in disasm.lengths(code, 0))
 
 
 class Blocks:
@@ -196,12 +203,13 @@ class Blocks:
         return min(left, self._stepped.get((state.pc, state.size), left))
 
     def _on_translated(self, pc: int, size: int, instructions: int) -> None:
-        if nondeterministic(self.engine, pc, size) or runs_otherwise(self.engine, pc, size):
+        code = self.engine.code_at(pc, size)
+        if _nondeterministic_in(code) or runs_otherwise(code):
             self._stepped[pc, size] = instructions
             instructions = _ENDLESS
         else:
             self._stepped.pop((pc, size), None)
-            instructions |= countdown.WATCHED if has_end_of_straight_code(self.engine, pc, size) else 0
+            instructions |= countdown.WATCHED if has_end_of_straight_code(code) else 0
         if 2 * self._used > len(self._table) // 2:
             old = self._table
             self._new_table(len(old))
