@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from simkernel.events import BatchReleased, BatchStarted
 from simkernel.ftrace.commands import SetFilter, SetTracer
@@ -47,6 +48,10 @@ def assert_frozen(value: Any, where: str) -> None:
         assert parameters.frozen, where
         for field in dataclasses.fields(value):
             assert_frozen(getattr(value, field.name), f"{where}.{field.name}")
+    elif isinstance(value, Struct):
+        assert value.__struct_config__.frozen, where
+        for name in value.__struct_fields__:
+            assert_frozen(getattr(value, name), f"{where}.{name}")
     elif isinstance(value, tuple):
         for at, one in enumerate(value):
             assert_frozen(one, f"{where}[{at}]")

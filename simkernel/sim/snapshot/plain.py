@@ -6,20 +6,22 @@ import dataclasses
 from enum import Enum
 from typing import Any
 
+from msgspec.structs import asdict
+
 from simkernel.events import Event
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dictionaries by field (an event's stamp by its own), bytes as hexadecimal, enums by value."""
+    """Dataclasses and events as dictionaries (with the fields of its stamp), bytes as hexadecimal, enums by value."""
     if isinstance(value, bytes):
         return value.hex(" ")
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Event):
+        own = asdict(value)
+        return {"type": type(value).__name__, **own.pop("stamp")._asdict(), **plain(own)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        if isinstance(value, Event):
-            fields = {**value.stamp._asdict(), **fields}
-            del fields["stamp"]
         return {"type": type(value).__name__, **fields}
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}

@@ -44,8 +44,7 @@ class Light(Command):
     on: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lit(Event):
+class Lit(Event, frozen=True, kw_only=True):
     """A site is another now."""
 
     stop: ClassVar[bool] = True
@@ -60,8 +59,7 @@ class Lit(Event):
         return say("The lamp at {} is {}.", place(self.site), "on" if self.on else "off")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed(CpuEvent):
+class Passed(CpuEvent, frozen=True, kw_only=True):
     """A CPU has run the jump of a lamp that is on, for the `count`-th time since power-on."""
 
     site: int
