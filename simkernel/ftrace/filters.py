@@ -25,11 +25,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 
 from simkernel.ftrace.ops import EMPTY_HASH, FtraceError, Ips, hash_of
+from simkernel.ftrace.records import Indices
 
-Indices = npt.NDArray[np.intp]
 BLANKS = " \t\n\v\f\r"  # isspace()
 
 

@@ -46,7 +46,6 @@ MCOUNT_INSN_SIZE = 5  # of what the compiler puts at the start of a traced funct
 
 _INNER_CALL = Kind("call of a trampoline", (Form("call", bytes((insn.CALL,))),))
 
-Sites = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]
 

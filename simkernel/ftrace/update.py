@@ -42,7 +42,7 @@ from simkernel.ftrace.steps import (
 )
 from simkernel.ftrace.targets import count_in, count_out, current_targets, new_targets
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, call_target, create_trampoline
-from simkernel.patching.patches import Patches
+from simkernel.patching.patches import Patches, Sites
 from simkernel.patching.plan import Plan, Step
 from simkernel.patching.steps import OnEachCpu, PokeOne, Store, SyncRcuTasks, SyncRcuTasksRude, Verify
 
@@ -79,7 +79,7 @@ class Update:
         self._inner: dict[str, int] = {}  # what the shared trampolines' calls will go to
 
     @cached_property
-    def ips(self) -> rec.Sites:
+    def ips(self) -> Sites:
         """The sites of the records (n,)."""
         return self._records.ips.copy()
 

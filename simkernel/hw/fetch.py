@@ -31,10 +31,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel.errors import GuestError
+from simkernel.hw.memory import Bytes
 from simkernel.hw.x86 import CACHE_LINE
 
 Offsets = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 
 
 class FetchModel(Enum):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.hw.fetch import Bytes, CodeMemory, Offsets
+from simkernel.hw.fetch import CodeMemory, Offsets
+from simkernel.hw.memory import Bytes
 
 Words = npt.NDArray[np.uint64]
 

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from simkernel import insn
 from simkernel.errors import OurError
+from simkernel.hw.memory import Bytes
 from simkernel.protocol import NOP_FORMS, POKE_MAX_OPCODE_SIZE
 
 JCC8 = range(0x70, 0x80)
 PADDED = (insn.RET, insn.JMP32, insn.JMP8)  # nothing runs behind them: they may be padded with int3
 
-Bytes = npt.NDArray[np.uint8]
 _DOING_NOTHING = frozenset((*NOP_FORMS.values(), *insn.NOPS.values()))
 _LENGTHS = {insn.INT3: 1, insn.RET: 1, insn.CALL: 5, insn.JMP32: 5, insn.JMP8: 2} | dict.fromkeys(JCC8, 2)
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simkernel.hw.fetch import Bytes, CodeMemory
-from simkernel.hw.memory import GuestMemory
+from simkernel.hw.fetch import CodeMemory
+from simkernel.hw.memory import Bytes, GuestMemory
 from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.sim.stores import Stores
 

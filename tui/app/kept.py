@@ -15,7 +15,8 @@ from msgspec import Meta, Struct
 from lessons.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
 from simkernel.files import read_bytes
-from simkernel.sim.moment import MAX_ENTRIES, Progress, open_moment
+from simkernel.sim.moment import MAX_ENTRIES, open_moment
+from simkernel.sim.travel import Progress
 from tui.app.picture import DEPTHS, Look
 from tui.app.theme import THEMES
 from tui.stepper.stepper import Stepper

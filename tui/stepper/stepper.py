@@ -20,10 +20,11 @@ from simkernel.protocol import Protocol, Variant
 from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import CallsSoFar
-from simkernel.sim.moment import Moment, Progress
+from simkernel.sim.moment import Moment
 from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
+from simkernel.sim.travel import Progress
 
 A_STOP = 400_000  # instructions of the clock after which a search for the next stop gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story

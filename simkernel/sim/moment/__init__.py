@@ -11,7 +11,7 @@ and opening it raises nothing but LearnerError, and takes bounded time and memor
 
 from simkernel.sim.moment.armour import MARK
 from simkernel.sim.moment.form import MAX_CLOCK, MAX_ENTRIES
-from simkernel.sim.moment.moment import STRING_LIMIT, Moment, Progress, moment_string, open_moment, read_moment
+from simkernel.sim.moment.moment import STRING_LIMIT, Moment, moment_string, open_moment, read_moment
 from simkernel.sim.moment.subject import story_at
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "MAX_ENTRIES",
     "STRING_LIMIT",
     "Moment",
-    "Progress",
     "moment_string",
     "open_moment",
     "read_moment",

@@ -32,12 +32,10 @@ from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.parts import SUBSYSTEMS
 from simkernel.sim.simulation import Simulation
+from simkernel.sim.travel import Progress
 
 STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one belongs into a file
 LOOK = 0x7F  # entries between two looks at the progress, less one
-
-Progress = Callable[[int, int], bool | None]
-"""Called with (instructions run, instructions in all) on the way to a moment; return True to cancel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,14 @@ One function for each family of mnemonics, collected in tables at the end of `ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from simkernel.disasm import Instruction
 from simkernel.kernel import KernelImage, layout
 from simkernel.sentence import Sentence, say
 from simkernel.sim.narrate import arithmetic
+from simkernel.sim.narrate.arithmetic import Saying
 from simkernel.sim.narrate.operands import CONDITIONS, SIZES, Instant, Operand, Readable, condition_holds, mask, number
-
-Saying = Callable[[Instant], str]
 
 _ALIASES = {"z": "e", "nz": "ne", "c": "b", "nc": "ae", "nae": "b", "nb": "ae", "na": "be", "nbe": "a"}
 _CONDITIONAL = re.compile(r"(j|set|cmov)([a-z]+)")
