@@ -37,9 +37,10 @@ CELLS = (
     ("int3 without sync 3", "call-call", "inside", FetchModel.INSTANT),
     ("int3-2012", "call-call", "inside", FetchModel.LINE),
     ("int3 on nop 5x1", "nop-call", "inside", FetchModel.INSTANT),
-    ("stop_machine on nop 5x1", "nop-call", "inside", FetchModel.INSTANT),
+    ("stop_machine on nop 2+3", "nop-call", "inside", FetchModel.INSTANT),
 )
 LONG = (
+    ("stop_machine on nop 5x1", "nop-call", "inside", FetchModel.INSTANT),
     ("one-store", "nop-call", "inside", FetchModel.PIECES),
     ("head-first", "call-nop", "across", FetchModel.LINE),
     ("int3", "nop-call", "across", FetchModel.BYTE),
