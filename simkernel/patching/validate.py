@@ -7,11 +7,14 @@ outside          which sites are in no batch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn
+from simkernel.hw.fetch import Offsets
+from simkernel.hw.memory import Bytes
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
 from simkernel.patching.patches import Patches, SiteBytes, Sites
@@ -61,6 +64,7 @@ class _Look:
         self.phases = poke.protocol.phases
         self.before = self.phases[progress.phase - 1] if progress.phase else None
         self.name = self.before.name if self.before else "before the first phase"
+        self._looked_at: tuple[Bytes, set[int]] | None = None  # by `_not_whole`, and what it found
 
     def verdict(self, sites: Sequence[int] | None) -> Verdict:
         rows = range(len(self.batch)) if sites is None else self._rows(sites)
@@ -116,7 +120,8 @@ class _Look:
         for cpu, view in enumerate(code.views):
             if self.kernel.smp.parked(cpu) and not self.machine.on_nmi_stack(cpu):
                 continue  # it runs its waiting loop and no site
-            for row in rows:
+            has_choice = view.pending or self.machine.states[cpu].reading
+            for row in rows if has_choice else self._not_whole(view.code, resolved, rows):
                 site = int(self.batch.sites[row])
                 old, new = self.batch.change(row)
                 options = view.may_fetch(code.map.offset(site), len(old))
@@ -128,6 +133,30 @@ class _Look:
                 written = row < self.progress.entry  # by the phase under way: what CPUs run there is open again
                 if resolved and not written and options != {code.read(site, len(old))}:
                     yield self._pending(cpu, site, options)
+
+    def _not_whole(self, code: Bytes, resolved: bool, rows: Sequence[int]) -> Sequence[int]:
+        """The rows at which code is neither old, new nor int3, or where CPUs have resolved is not what memory holds.
+
+        It is all that a CPU may run for which nothing is pending; most share memory's own buffer.
+        """
+        if self._looked_at is None or self._looked_at[0] is not code:
+            memory, batch = self.machine.code.memory, self.batch
+            now = code.take(self._offsets, mode="clip")
+            behind = False if batch.inside is None else ~batch.inside
+            whole = ((now == batch.old) | behind).all(axis=1) | ((now == batch.new) | behind).all(axis=1)
+            whole |= now[:, 0] == insn.INT3
+            if resolved and code is not memory:
+                whole &= ((now == memory.take(self._offsets, mode="clip")) | behind).all(axis=1)
+            self._looked_at = code, set(np.flatnonzero(~whole).tolist())
+        wrong = self._looked_at[1]
+        return [row for row in rows if row in wrong] if wrong else ()
+
+    @cached_property
+    def _offsets(self) -> Offsets:
+        """Where the bytes of each site lie in the buffers of code, (n, width)."""
+        starts = self.machine.code.map.offsets(self.batch.sites)
+        offsets: Offsets = starts[:, None] + np.arange(self.batch.width)
+        return offsets
 
     def _reading(self, cpu: int, site: int) -> bytes:
         """Model `pieces`: the bytes that the CPU has read of the instruction at the site."""
