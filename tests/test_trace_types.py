@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import simkernel
 from simkernel import tracefs
 from simkernel.errors import OurError
-from simkernel.events import TraceWritten
+from simkernel.events import Stamp, TraceWritten, with_stamp
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import layout
 from simkernel.protocol import INT3_PROTOCOL
@@ -228,5 +228,5 @@ def test_snapshot_trace_and_narration_show_it(traced: tuple[Simulation, int]) ->
     found = merged(parts_of(simulation).machine.memory, 1)
     said = sentence(event_of(found[1]), simulation.image, INT3_PROTOCOL)
     assert said.startswith("CPU0 writes record 1 of its trace buffer: stack depth at vfs_read")
-    written = [event for event in simulation.log if isinstance(event, TraceWritten)]
+    written = with_stamp((event for event in simulation.log if isinstance(event, TraceWritten)), Stamp())
     assert [event_of(record) for record in found if record.type == 0] == [*written[:1], *written[2 : len(found)]]
