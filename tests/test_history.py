@@ -52,6 +52,31 @@ def test_a_history_that_forgets_is_the_same_history() -> None:
         ]
 
 
+def test_where_commands_are_is_known_after_each_way() -> None:
+    """Also where another way was taken from a point in the middle, and on a fork."""
+    simulation = Simulation.boot(Options(seed=11))
+    worked(simulation, 2_500)
+    simulation.do(SetTracer("nop"))
+    worked(simulation, 3_000)
+    simulation.goto(1_990)
+    simulation.step(Nmi(0))
+    assert_commands(simulation)
+    with simulation.fork() as fork:
+        worked(fork, 2_600)
+        assert_commands(fork)
+    assert_commands(simulation)
+
+
+def assert_commands(simulation: Simulation) -> None:
+    """Between all places just beside a command or a choice made by hand."""
+    made = simulation.by_hand(0, simulation.position)
+    places = sorted({place + beside for place, _ in made for beside in (0, 1)} | {2_500, 2_501})
+    assert len(places) > 7
+    for first, last in itertools.product(places, repeat=2):
+        commands = [what for _, what in simulation.by_hand(first, last) if isinstance(what, SetTracer)]
+        assert simulation.has_command(first, last) == bool(commands), (first, last)
+
+
 def test_a_long_history_takes_no_more_than_it_may() -> None:
     simulation = Simulation.boot(Options(seed=11), history_bytes=4 << 20)
     worked(simulation, 40_000)

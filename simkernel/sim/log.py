@@ -52,6 +52,7 @@ class Made:
     def __init__(self) -> None:
         self._positions = array("q")
         self._whats: list[Choice | Command] = []
+        self._commands = array("q")  # the positions of those that are commands
         self._equal: dict[Choice | Command, Choice | Command] = {}  # one object for all equal choices
 
     def __len__(self) -> int:
@@ -66,6 +67,8 @@ class Made:
         """One more, behind all others."""
         self._positions.append(position)
         self._whats.append(what)
+        if isinstance(what, Command):
+            self._commands.append(position)
 
     def foresee(self, position: int, what: Choice | Command) -> None:
         """One that a moment brings: it has as many objects as choices."""
@@ -76,15 +79,21 @@ class Made:
         part = slice(bisect_left(self._positions, first), bisect_left(self._positions, last))
         return list(zip(self._positions[part], self._whats[part], strict=True))
 
+    def has_command(self, first: int, last: int) -> bool:
+        """True where one of those at the positions first to last - 1 is a command."""
+        return bisect_left(self._commands, first) < bisect_left(self._commands, last)
+
     def forget_from(self, position: int) -> None:
         """Those at a position and behind it are no more."""
         index = bisect_left(self._positions, position)
         del self._positions[index:], self._whats[index:]
+        del self._commands[bisect_left(self._commands, position) :]
 
     def copy(self) -> Made:
         """The same again, to go on by itself."""
         other = Made()
         other._positions, other._whats, other._equal = self._positions[:], self._whats.copy(), self._equal.copy()
+        other._commands = self._commands[:]
         return other
 
 

@@ -184,6 +184,10 @@ class Simulation:
         """(position, entry) of what was made by hand, commands too, in the entries `first` to `last - 1`."""
         return self._history.log.made.between(first, last)
 
+    def has_command(self, first: int, last: int) -> bool:
+        """True where one of the entries `first` to `last - 1` is a command."""
+        return self._history.log.made.has_command(first, last)
+
     @property
     def rewrites(self) -> Rewrites:
         """Where history took another way, for whoever remembers what it was."""

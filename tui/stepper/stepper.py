@@ -207,8 +207,7 @@ class Stepper:
         """True where the scenario's story has come to its end and nobody has asked for anything else since."""
         if self.scenario is None or not self.finished:
             return False
-        made = self.simulation.by_hand(self.begin, self.simulation.position)
-        return all(isinstance(what, CHOICES) for _, what in made)
+        return not self.simulation.has_command(self.begin, self.simulation.position)
 
     @property
     def ending(self) -> str:
