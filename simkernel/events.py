@@ -284,7 +284,7 @@ class PieceRead(InstructionEvent, frozen=True, kw_only=True):
 
 
 class Resolved(InstructionEvent, frozen=True, kw_only=True):
-    """Models `line` and `byte`: an pending cell of code now is, for this CPU, what a later store made it."""
+    """Models `line` and `byte`: a pending cell of code now is, for this CPU, what a later store made it."""
 
     stop: ClassVar[bool] = True
     old: bytes

@@ -17,7 +17,7 @@ from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, Variant
-from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
+from simkernel.schedule import Choice
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import CallsSoFar
 from simkernel.sim.moment import Moment
@@ -31,7 +31,6 @@ A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
 
 GOING = "going there"  # what is told first of the way to a position
 
-CHOICES = (Run, Read, Resolve, Nmi, Act)
 
 Told = Callable[[str], None]
 

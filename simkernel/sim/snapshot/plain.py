@@ -12,7 +12,7 @@ from simkernel.events import Event
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses and events as dictionaries (with the fields of its stamp), bytes as hexadecimal, enums by value."""
+    """Dataclasses and events (with their stamp's fields) as dictionaries, bytes as hexadecimal, enums by value."""
     if isinstance(value, bytes):
         return value.hex(" ")
     if isinstance(value, Enum):

@@ -35,12 +35,17 @@ class Hand:
         WorkingScreen may go on. `pilot.press` waits for nothing: so a person presses who is faster than the machine.
         """
         for at, key in enumerate(keys):
+            if at:
+                await self.finish()
             await self.pilot.press(key)
             await self.read()
-            if at < len(keys) - 1 and isinstance(self.app.screen, WorkingScreen):
-                await self.app.screen.settled()
-                await self.read()
         return self.text()
+
+    async def finish(self) -> str:
+        """Wait until what a WorkingScreen has begun is over too; the screen's text then."""
+        if isinstance(self.app.screen, WorkingScreen):
+            await self.app.screen.settled()
+        return await self.read()
 
     async def type(self, text: str) -> str:
         """Type a text as fast as a person does, and read the screen then."""
@@ -84,13 +89,9 @@ class Hand:
 
 
 async def press(hand: Hand, *keys: str) -> str:
-    """Press keys one by one, each when the work that the one before has begun is over; the screen's text."""
-    for key in keys:
-        await hand.press(key)
-        if isinstance(hand.app.screen, WorkingScreen):
-            await hand.app.screen.settled()
-        await hand.read()
-    return hand.text()
+    """Press keys, and wait until all that they have begun is over; the screen's text."""
+    await hand.press(*keys)
+    return await hand.finish()
 
 
 async def quiet(_min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
