@@ -21,7 +21,8 @@ from typing import Any
 
 from simkernel import disasm
 from simkernel.hw import counting
-from simkernel.hw.engine import EVERYWHERE, GENERAL, PF_INSTRUCTION, REGISTERS, TRANSFER, Engine, Fault, Mapping
+from simkernel.hw.engine import EVERYWHERE, PF_INSTRUCTION, Engine, Fault, Mapping
+from simkernel.hw.registers import GENERAL, REGISTERS, TRANSFER
 from simkernel.hw.way import way
 from simkernel.hw.x86 import PAGE_SIZE
 

@@ -33,22 +33,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import unicorn
-from unicorn import x86_const as x86
 from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
+from simkernel.hw.registers import (
+    HFLAGS_INHIBIT_IRQ,
+    REGISTERS,
+    RFLAGS_STATUS,
+    TRANSFER,
+    RegisterBatch,
+    WholeState,
+    register_id,
+)
 from simkernel.hw.x86 import PAGE_SIZE, VECTOR_BP, VECTOR_GP, VECTOR_PF, VECTOR_UD
-
-GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
-REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
-TRANSFER = ("rip", "rsp", "eflags")
 
 # What every step needs is called past Unicorn's wrappers, with arguments that are ctypes already: half the time.
 _emu_start = uclib["uc_emu_start"]
-_save, _restore = uclib["uc_context_save"], uclib["uc_context_restore"]
 _hook_add = uclib["uc_hook_add"]
-_read_registers, _write_registers = uclib["uc_reg_read_batch"], uclib["uc_reg_write_batch"]
 _REMOVE_CACHE = unicorn.UC_CTL_TB_REMOVE_CACHE | 2 << 26 | unicorn.UC_CTL_IO_WRITE << 30  # what its wrapper encodes
 DROPS = 512  # ranges; Unicorn uses the room of dropped translations again (30 KB each) only where all are forgotten
 _NO_TIMEOUT = ctypes.c_uint64(0)
@@ -66,9 +68,6 @@ _STRUCT = 0x1000  # bytes of an engine in which its count lies (include/uc_priv.
 _MEMORY_ERRORS = {
     *(unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED, unicorn.UC_ERR_READ_PROT, unicorn.UC_ERR_WRITE_PROT)
 }
-_STATE_ORDER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))  # CPUX86State
-_INHIBIT_IRQ = 1 << 3  # of `hflags`: HF_INHIBIT_IRQ_MASK (qemu/target/i386/cpu.h)
-RFLAGS_STATUS = 0x8D5  # CF, PF, AF, ZF, SF, OF
 PF_PRESENT, PF_WRITE, PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
 
 
@@ -82,52 +81,6 @@ class Fault:
     vector: int
     error: int | None = None
     cr2: int = 0
-
-
-class _Hidden(ctypes.Structure):
-    """What lies behind the general registers in the CPU's state (qemu/target/i386/cpu.h, `CPUX86State`)."""
-
-    _fields_ = (
-        ("eip", ctypes.c_uint64),
-        ("eflags", ctypes.c_uint64),
-        ("cc_dst", ctypes.c_uint64),
-        ("cc_src", ctypes.c_uint64),
-        ("cc_src2", ctypes.c_uint64),
-        ("cc_op", ctypes.c_uint32),
-        ("df", ctypes.c_int32),
-        ("hflags", ctypes.c_uint32),
-    )
-
-
-class RegisterBatch:
-    """A set of registers, read or written by one call with buffers made once."""
-
-    def __init__(self, engine: Any, names: Iterable[str], slots: int = 1) -> None:
-        """Make the buffers.
-
-        Args:
-            engine: Unicorn's engine.
-            names: the registers.
-            slots: the words of eight bytes that each register takes.
-        """
-        ids = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in names]
-        count = len(ids)
-        self.values = (ctypes.c_uint64 * (slots * count))()  # zeroes: 16-bit registers fill two bytes only
-        base = ctypes.addressof(self.values)
-        self._ids = (ctypes.c_int * count)(*ids)
-        self._pointers = (ctypes.c_void_p * count)(*(base + 8 * slots * i for i in range(count)))
-        places = (ctypes.c_void_p(ctypes.addressof(array)) for array in (self._ids, self._pointers))
-        self._arguments = (engine._uch, *places, ctypes.c_int(count))
-
-    def read(self) -> list[int]:
-        """Their values, in the order in which they were named."""
-        _read_registers(*self._arguments)
-        return self.values[:]
-
-    def write(self, *values: int) -> None:
-        """Set them, in the same order."""
-        self.values[:] = list(values)
-        _write_registers(*self._arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +168,6 @@ class Engine:
         for low, high in self._but_data():
             self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
-        self._context: Any = None
-        self._hidden: _Hidden | None = None  # a part of `_context`
         self.all = RegisterBatch(self.uc, REGISTERS)
         self.core = RegisterBatch(self.uc, TRANSFER)
         self.entry = RegisterBatch(self.uc, ("cs", "ss", "idtr"), slots=3)
@@ -299,11 +250,11 @@ class Engine:
 
     def register(self, name: str) -> Any:
         """A register's value, as Unicorn gives it."""
-        return self.uc.reg_read(getattr(x86, f"UC_X86_REG_{name.upper()}"))
+        return self.uc.reg_read(register_id(name))
 
     def set_register(self, name: str, value: int) -> None:
         """Set a register."""
-        self.uc.reg_write(getattr(x86, f"UC_X86_REG_{name.upper()}"), value)
+        self.uc.reg_write(register_id(name), value)
 
     def save(self) -> Any:
         """An opaque copy of all registers."""
@@ -318,41 +269,29 @@ class Engine:
 
         The hook makes Unicorn compute them into `cc_src`; the fault then takes back `cc_op`, which says how they are to
         be read, to what it was before the hook, and nothing else (qemu/target/i386/translate.c, `disas_insn`). No
-        register shows `cc_src` (`_Hidden`).
+        register shows `cc_src` (`HiddenState`).
 
         Args:
             error: what `start` returned.
         """
         if error not in _MEMORY_ERRORS and self._interrupt in (None, VECTOR_BP, VECTOR_UD):
             return
-        hidden = self._hidden_state()
+        hidden = self._whole.take()
         flags = self.register("eflags")
         self.set_register("eflags", flags & ~RFLAGS_STATUS | hidden.cc_src & RFLAGS_STATUS)
 
     def inhibits_interrupts(self) -> bool:
         """True where the last instruction inhibits interrupts until the next one has run; no register shows that."""
-        return bool(self._hidden_state().hflags & _INHIBIT_IRQ)
+        return bool(self._whole.take().hflags & HFLAGS_INHIBIT_IRQ)
 
-    def _hidden_state(self) -> _Hidden:
-        """What the CPU's state holds behind the general registers just now."""
-        if self._hidden is None:
-            kept = self.uc.context_save()
-            values = [0xF00D_0000 + number for number in range(len(_STATE_ORDER))]
-            RegisterBatch(self.uc, _STATE_ORDER).write(*values)
-            self._context = self.uc.context_save()
-            at = bytes(self._context).index(struct.pack("<16Q", *values)) + 8 * len(values)
-            self._hidden = _Hidden.from_address(self._context.context.value + at)
-            self.uc.context_restore(kept)
-        _save(self.uc._uch, self._context.context)
-        return self._hidden
+    @functools.cached_property
+    def _whole(self) -> WholeState:
+        return WholeState(self.uc)
 
     def hand_over(self, other: Engine) -> None:
         """Copy all registers to another engine."""
-        if self._context is None:
-            self._context = self.uc.context_save()
-        context = self._context.context
-        _save(self.uc._uch, context)
-        _restore(other.uc._uch, context)
+        self._whole.take()
+        self._whole.put(other.uc)
 
     def hook_code(self, callback: Callable[[int], None], low: int = EVERYWHERE[0], high: int = EVERYWHERE[1]) -> int:
         """Call `callback(rip)` before each instruction at `low` to `high`, this included; returns the hook's handle.
@@ -399,7 +338,7 @@ class Engine:
     def translate_again(self, pc: int, size: int) -> None:
         """For `hook_translations`' callback: the block just translated is translated anew before it runs."""
         self.drop(pc, pc + size)
-        self.uc.reg_write(x86.UC_X86_REG_RIP, pc)  # makes Unicorn look for the block at RIP once more
+        self.set_register("rip", pc)  # makes Unicorn look for the block at RIP once more
 
     def unhook(self, handle: int) -> None:
         """End a hook."""

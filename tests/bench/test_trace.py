@@ -9,7 +9,7 @@ import unicorn
 
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.cpu import RFLAGS_IF
-from simkernel.hw.engine import RegisterBatch
+from simkernel.hw.registers import RegisterBatch
 from simkernel.kernel import layout
 from simkernel.overhead.quiet import carry_out
 from simkernel.schedule import Run
