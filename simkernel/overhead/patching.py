@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -25,6 +26,7 @@ from simkernel.overhead import code, native
 from simkernel.protocol import Part, Protocol, Release, SyncCores, Write, parse
 
 LINE = 64
+PATIENCE = 5.0  # seconds until a loop that has not come by, or has not ended, is taken to be stuck
 GIVE_UP = 0x38  # word of the data page; not 0: the parent has seen enough
 SPACE = 16 * native.PAGE
 MIDDLE = SPACE // 2  # the loop lies there; a call to nowhere ends in HLT, or outside
@@ -95,15 +97,19 @@ def patch(protocol: Protocol, cycles: int, straddle: bool, data: int) -> bool:
     give_up = native.word(data + GIVE_UP)
     thread = native.on_cpu(runner, partial(native.function(loop, None, ctypes.c_void_p), data))
     native.pin(writer)
-    while not native.word(data + code.PASSES).value:
+    passes = native.word(data + code.PASSES)
+    while not passes.value:
         pass  # the loop runs before the first change
     for cycle in range(cycles):
         for step in to_nop if cycle % 2 else to_call:
             step()
         if give_up.value:
             break
+    seen, end = passes.value, time.monotonic() + PATIENCE
+    while passes.value < seen + 2 and time.monotonic() < end:
+        pass  # the second pass from here runs what the last change has left, be it an int3 that nobody claims
     native.word(data + code.STOP).value = 1
-    thread.join(5)
+    thread.join(PATIENCE)
     return not thread.is_alive()
 
 
@@ -121,7 +127,7 @@ def delays(count: int, data: int) -> list[tuple[int, int]]:
     arguments = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64)
     native.function(delay, None, *arguments)(data, spin + code.IMMEDIATE, ctypes.addressof(samples), count)
     native.word(data + code.STOP).value = 1
-    thread.join(5)
+    thread.join(PATIENCE)
     return list(zip(samples[0::2], samples[1::2], strict=True))
 
 
