@@ -1,7 +1,6 @@
-"""Lessons on live patching: content and its runner. They use the engine only.
+"""What a learner does and is told. It uses the engine only, and knows no terminal.
 
-scenarios  runs that show one thing each, as data
-director   who moves next in them, so that it happens
-stops      where a learner stops
-left_out   what leaving a phase of a protocol out leads to, by running it
+session     a person's run: where it stops, how it moves, what can be asked of it; the scenarios that it starts from
+story       a place in a run in words and marked bytes
+activities  what a person does besides: the opening, the lab, what tracing costs, boot, the table of functions
 """

@@ -71,6 +71,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def lent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Steppers start on lent simulations (`tests/prepared.py`); the tests of scenarios prepare their own."""
-    monkeypatch.setattr("tui.stepper.stepper.begin_scenario", LENDER.begin)
+    monkeypatch.setattr("lessons.session.stepper.begin_scenario", LENDER.begin)
     yield
     LENDER.take_back()

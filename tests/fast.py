@@ -38,6 +38,8 @@ FILES = {
     "tests/test_public_names.py": "a public name means one thing",
     "tests/test_docstrings.py": "the form of docstrings",
     "tests/tui/stepper/test_stepper.py": "stepper: forwards and backwards through a scenario",
+    "tests/tui/stepper/test_mysteries.py": "the two questions in plain mode",
+    "tests/tui/test_plots.py": "view: plots as text and SVG",
     "tests/tui/stepper/test_invariant.py": "story: which bytes may be run, held at every step",
     "tests/test_names.py": "commands: the configuration page; the guest has Linux's names",
     "tests/tui/app/test_screen.py": "app: panels of the stepper's screen",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lessons.scenarios import Scenario, begin
+from lessons.session.scenarios import Scenario, begin
 from simkernel.sim.simulation import Simulation
 
 KINDS = 16  # of scenarios that are kept: each simulation holds its CPUs' engines
 
 
 class Lender:
-    """Lends prepared scenarios; `begin` is `lessons.scenarios.begin`."""
+    """Lends prepared scenarios; `begin` is `lessons.session.scenarios.begin`."""
 
     def __init__(self, kinds: int = KINDS) -> None:
         self._kinds = kinds

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lessons.scenarios import SCENARIOS, begin
+from lessons.session.scenarios import SCENARIOS, begin
 from simkernel.events import Event, PieceRead, Resolved
 from simkernel.ftrace.commands import (
     RegisterOps,

@@ -113,10 +113,10 @@ def test_nobody_outside_sim_opens_a_simulation() -> None:
 # --- python -O -----------------------------------------------------------------------------------------------------
 
 REFUSALS = """
-from lessons.left_out import left_out
-from lessons.scenarios import SCENARIOS
+from lessons.session.left_out import left_out
+from lessons.session.scenarios import SCENARIOS
 from simkernel.errors import LearnerError
-from tui.stepper.lab import Lab
+from lessons.activities.lab import Lab
 
 def refused(ask):
     try:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lessons import left_out
-from lessons.director import Director, Goes, Near, Resolves, Through
-from lessons.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, known, sentences
-from lessons.scenarios import SCENARIOS, Scenario
+from lessons.session import left_out
+from lessons.session.actions import apply
+from lessons.session.director import Director, Goes, Near, Resolves, Through
+from lessons.session.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, known, sentences
+from lessons.session.scenarios import SCENARIOS, Scenario
+from lessons.session.stepper import Stepper
+from lessons.story import Story, story_of
 from simkernel import disasm
 from simkernel.errors import LearnerError
 from simkernel.events import (
@@ -21,9 +24,6 @@ from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
 from simkernel.sim.moment import open_moment
 from tests.tui.playing import another
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
-from tui.stepper.story import Story, story_of
 
 pytestmark = pytest.mark.usefixtures("lent")
 DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if died is not None]

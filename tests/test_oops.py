@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
 from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw.fetch import FetchModel
@@ -17,8 +19,6 @@ from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.linux_facts import facts
 from tests.tui.playing import another
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
 
 NX = "kernel tried to execute NX-protected page - exploit attempt? (uid: 0)"  # show_fault_oops()
 H16 = "[0-9a-f]{16}"

@@ -7,6 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
+from lessons.story import story_of
 from simkernel import insn
 from simkernel.errors import OurError
 from simkernel.events import Emulated, Event, Int3Done, SiteStored, SyncSkipped
@@ -26,9 +29,6 @@ from simkernel.sim.validate import verdicts
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
 from tui.plain import site_lines
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
-from tui.stepper.story import story_of
 
 INT3 = Variant(INT3_PROTOCOL)
 

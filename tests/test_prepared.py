@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lessons.scenarios import SCENARIOS, begin
+from lessons.session.scenarios import SCENARIOS, begin
 from simkernel.schedule import Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.parts import parts_of

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from lessons.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
-from lessons.stops import StopRule
+from lessons.session.actions import apply
+from lessons.session.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
+from lessons.session.stepper import Stepper
+from lessons.session.stops import StopRule
+from lessons.story.lines import what_it_does
 from simkernel.errors import LearnerError
 from simkernel.events import (
     Int3Taken,
@@ -25,9 +28,6 @@ from simkernel.kernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
 from simkernel.schedule import Policy, ScheduleState, Seeded
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
-from tui.stepper.story.lines import what_it_does
 
 NAMES = list(SCENARIOS)
 

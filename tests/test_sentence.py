@@ -107,8 +107,8 @@ def test_the_next_instruction_names_where_it_leads() -> None:
 
 # Where text is looked through that somebody typed, or that is no sentence of the engine.
 DOORS = {
-    "tui/stepper/number.py": "a number that a person typed",
-    "tui/stepper/words.py": "which terms of the glossary a screen shows, so that it explains them; nothing is changed",
+    "lessons/session/number.py": "a number that a person typed",
+    "lessons/story/words.py": "which terms of the glossary a screen shows, to explain them; nothing is changed",
     "tui/streams.py": "control characters in what a terminal is sent",
     "tui/commands/config.py": "lines of a kernel configuration file",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
-from lessons.scenarios import SCENARIOS, begin
+from lessons.session.scenarios import SCENARIOS, begin
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, Event, Int3Taken
 from simkernel.sim.narrate import sentence

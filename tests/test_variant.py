@@ -43,9 +43,9 @@ DOORS = {
     "tui/commands/demo.py": "--protocol",
     "tui/commands/explore.py": "--protocol, --without, --twice, --move",
     "tui/commands/native.py": "--protocol",
-    "tui/stepper/asks.py": "the action `protocol`",
-    "tui/stepper/lab.py": "a step named in the lab",
-    "tui/stepper/leave_out.py": "the phase that is to be left out",
+    "lessons/session/asks.py": "the action `protocol`",
+    "lessons/activities/lab.py": "a step named in the lab",
+    "lessons/session/leave_out.py": "the phase that is to be left out",
 }
 """The modules where somebody else's text becomes a variant or a phase, and which text."""
 

@@ -130,7 +130,7 @@ class Narrator:
 
     def _of_the_site(self, event: Event) -> bool:
         """False for what happens at another site, for trace lines of other functions, and for what is no phase's."""
-        from lessons.stops import is_at
+        from lessons.session.stops import is_at
         from simkernel.events import PhaseEvent
 
         if isinstance(event, PhaseEvent) and self._named(event.phase) is None:

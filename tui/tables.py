@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from lessons.activities.plots import others_sentence, sync_sentence
 from simkernel.overhead.published import published
-from tui.plots import sites_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
     from simkernel.overhead.modelled import Costs
+    from simkernel.overhead.published import Published
     from simkernel.overhead.sites import Patched
 
 BASE, OFF = "none", "nop"
@@ -213,3 +214,35 @@ def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:
         rows = [asdict(row) if row.measurable else {"name": row.name, "measurable": False} for row in one.differences]
         value.append(asdict(one) | {"differences": rows})
     return {"method": TIMED, "machine": asdict(machine()), "workloads": value}
+
+
+def sites_lines(rows: Sequence[Patched]) -> list[str]:
+    """The table, and the published figures under a heading of their own."""
+    out = [
+        "EXACT and MODELLED: every site enabled at once, against the number of sites. CPUs at rest, tracing_on 0.",
+        "Counted: batches, stores and syncs. Modelled: the patch time, in instructions of the patching task.",
+        "",
+        f"{'sites':>9} {'batches':>9} {'stores':>9} {'syncs':>7} {'patch time':>13} {'a site':>8}",
+    ]
+    for row in rows:
+        out.append(
+            f"{row.sites:>9,} {row.batches:>9,} {row.stores:>9,} {row.syncs:>7,} {row.price:>13,} "
+            f"{row.price / row.sites:>8,.0f}"
+        )
+    return [
+        *out,
+        "",
+        sync_sentence(rows[-1]),
+        f"In each row {others_sentence(rows[-1])}.",
+        f"Below {rows[0].records} sites, a filter chooses among that many functions.",
+        "What the CPUs take to answer is not in the patch time.",
+        *published_lines(published("patching") + published("workload")),
+    ]
+
+
+def published_lines(figures: Sequence[Published]) -> list[str]:
+    """Figures of others, each with its source."""
+    out = ["", "PUBLISHED by others, about real machines. Nothing above is reckoned from it.", ""]
+    for one in figures:
+        out += [one.text, f"    Source: {one.source}"]
+    return out

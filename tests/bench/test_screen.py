@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
 from tests.bench.table import Table
 from tests.tui.app.terminal import Terminal
 from tests.tui.stepper.long_story import long_story
 from tui.app.app import SimkernelApp
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
 
 KEY, FIRST, MEMORY = 50.0, 1.0, 200.0  # ms, s, MB
 STEPS = 10_000
@@ -83,8 +83,8 @@ def test_memory_after_many_steps(table: Table) -> None:
     code = (
         "from tests.bench.memory import peak\n"
         "from tui.app.app import SimkernelApp\n"
-        "from tui.stepper.actions import apply\n"
-        "from tui.stepper.stepper import Stepper\n"
+        "from lessons.session.actions import apply\n"
+        "from lessons.session.stepper import Stepper\n"
         "app = SimkernelApp(Stepper.start('one'))\n"
         f"for _ in range({STEPS}):\n"
         "    app.show(apply(app.stepper, 'instruction'))\n"

@@ -20,6 +20,7 @@ from unittest import mock
 
 from msgspec.structs import asdict
 
+from lessons.session.stepper import Stepper
 from simkernel.kernel import KernelImage
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
@@ -29,7 +30,6 @@ from tests.tui.app.screens import Hand, press
 from tui.app import kept
 from tui.app.app import SimkernelApp
 from tui.app.screens.scenarios import Scenarios
-from tui.stepper.stepper import Stepper
 
 COUNT = 50
 LONGEST = 10.0  # seconds that a start may take, the boot of the kernel under it left out

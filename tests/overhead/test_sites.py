@@ -11,7 +11,7 @@ from simkernel.overhead.sites import CPUS, SITES, patch_sites
 from simkernel.patching.steps import TABLE_PRICE
 from simkernel.patching.text_poke import ACTION_PRICE, IPI_PRICE, POKE_PRICE
 from simkernel.protocol import INT3_PROTOCOL, SyncCores, Write
-from tui.plots import sites_lines
+from tui.tables import sites_lines
 
 STORES = sum(isinstance(phase.action, Write) for phase in INT3_PROTOCOL.phases)
 SYNCS = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui.stepper.actions import apply
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
 from tui.stepper.player import Player
-from tui.stepper.stepper import Stepper
 
 
 def played(player: Callable[[Callable[[str], None], bool], Player], words: str, as_json: bool = False) -> list[str]:

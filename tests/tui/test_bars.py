@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from lessons.activities.charts import Bar, Chart, exact_chart, measured_chart, modelled_chart
 from simkernel.overhead.exact import exact
 from simkernel.overhead.measured import Difference, Measured
 from simkernel.overhead.modelled import costs, modelled
-from tui.bars import COLUMNS, Bar, Chart, cells, exact_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.cli import run
+from tui.view.bars import COLUMNS, cells, text_lines
+from tui.view.svg import chart_svg
 
 MEASURED = Measured(
     "warm",
@@ -95,7 +97,7 @@ def test_parts_of_a_column_are_drawn_where_there_are_characters_for_them() -> No
 
 def test_the_picture_has_a_bar_for_each(tmp_path: Path) -> None:
     chart = measured_chart(MEASURED)
-    root = ElementTree.fromstring(svg(chart))
+    root = ElementTree.fromstring(chart_svg(chart))
     widths = [float(one.attrib["width"]) for one in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
     assert widths[1] == 0 and widths[2] == pytest.approx(2 * widths[0], abs=0.2)
 
@@ -144,7 +146,7 @@ def test_a_bar_many_times_as_long_as_the_next_is_cut_off_and_the_others_can_be_s
     lines = text_lines(Chart("h", bars, "s"))
     assert [line.count("#") for line in lines[2:4]] == [COLUMNS * 10 // 25, COLUMNS * 20 // 25]
     assert lines[4].split()[1].endswith(">") and lines[-1].startswith("Cut off at the edge") and "far" in lines[-1]
-    root = ElementTree.fromstring(svg(Chart("h", bars, "s")))
+    root = ElementTree.fromstring(chart_svg(Chart("h", bars, "s")))
     widths = [float(one.attrib["width"]) for one in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
     assert widths[2] == pytest.approx(1.25 * widths[1], abs=0.2) and widths[1] == pytest.approx(2 * widths[0], abs=0.2)
     near = Chart("h", (*bars[:2], Bar("near", 9, "9")), "s")

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import simkernel
+from lessons.session.stepper import Stepper
 from simkernel.kernel import KernelImage
 from simkernel.sim.parts import parts_of
 from tests.tui.playing import another
 from tui import cli
-from tui.stepper.stepper import Stepper
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
 TRACE_LINE = re.compile(r"^ *(\S+)-(\d+) +\[(\d{3})\] [d.][N.][Zzh.][0-9a-f.]\. +\d+\.\d{6}: (\w+) <-(\w+)$")

@@ -8,11 +8,13 @@ from itertools import pairwise
 
 import pytest
 
+from lessons.activities.plots import sites_plots
 from simkernel.overhead import sites
 from simkernel.overhead.published import published
 from simkernel.overhead.sites import Patched
 from tui.cli import run
-from tui.plots import WIDTH, plot_svg, sites_lines, sites_plots
+from tui.tables import sites_lines
+from tui.view.svg import WIDTH, plot_svg
 
 ROWS = [
     Patched(10**k, 300, 10**k // 256 + 1, 3 * 10**k, 3 * (10**k // 256 + 1), 12, 1, 64, 1_200 * 10**k) for k in range(6)

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from lessons.session.stepper import Stepper
 from simkernel.errors import GuestError
 from simkernel.events import Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
 from simkernel.explore.case import CHANGES, PLACES
@@ -15,7 +16,6 @@ from tests.explore.test_gallery import GALLERY
 from tests.explore.test_replay import NMI_TELLING, ODD, TELLING, broken
 from tui.commands.demo import watch
 from tui.options import Options
-from tui.stepper.stepper import Stepper
 
 CASES = [(*one, False) for one in TELLING] + [(n, c, "inside", m, cpus, True) for n, c, m, cpus in NMI_TELLING]
 STAGES = Stages()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.stepper.actions import ACTIONS
+from lessons.session.actions import ACTIONS
 
 
 @dataclass(frozen=True, slots=True)

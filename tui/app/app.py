@@ -7,7 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lessons.scenarios import SCENARIOS
+from lessons.activities.lab import Lab
+from lessons.activities.lab_words import properties
+from lessons.session.actions import ACTIONS
+from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Outcome, Stepper
+from lessons.story.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 from simkernel.errors import LearnerError
 from simkernel.events import event_kinds
 from simkernel.files import write_text
@@ -32,14 +37,9 @@ from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
-from tui.stepper.actions import ACTIONS
-from tui.stepper.lab import Lab
-from tui.stepper.lab_words import properties
-from tui.stepper.stepper import Outcome, Stepper
-from tui.stepper.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 
 if TYPE_CHECKING:
-    from tui.stepper.overhead import Overhead
+    from lessons.activities.overhead import Overhead
 
 NO_ROOM = "There is no room for more here: 120 columns and 36 rows show all of it."
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
@@ -250,8 +250,8 @@ class SimkernelApp(StepperApp):
         self.push_screen(LabScreen(self.lab, self.look.marks), over)
 
     def do_overhead(self, back: Callable[[], None] = lambda: None) -> None:
+        from lessons.activities.overhead import Overhead
         from tui.app.screens.overhead import OverheadScreen
-        from tui.stepper.overhead import Overhead
 
         self.overhead = self.overhead or Overhead()
         self.push_screen(OverheadScreen(self.overhead, self.look.marks), lambda _: back())

@@ -19,6 +19,9 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
+from lessons.session.actions import ACTIONS, apply
+from lessons.session.stepper import Outcome, Stepper
+from lessons.story import story_of
 from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK
 from tui.app import kept
@@ -33,9 +36,6 @@ from tui.app.picture import Look, Picture
 from tui.app.screens.stepper import StepperScreen
 from tui.app.textual_faults import is_of_a_screen_that_has_gone, mend, open_palette, survives_its_terminal
 from tui.app.theme import THEMES
-from tui.stepper.actions import ACTIONS, apply
-from tui.stepper.stepper import Outcome, Stepper
-from tui.stepper.story import story_of
 
 SOON = 0.25  # seconds after which the screen says that something is under way
 PATIENCE = 2.0  # seconds that the end waits for what is under way to stop, so that its place can be kept

@@ -12,14 +12,14 @@ import msgspec
 import platformdirs
 from msgspec import Meta, Struct
 
-from lessons.scenarios import SCENARIOS
+from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.files import read_bytes
 from simkernel.sim.moment import MAX_ENTRIES, open_moment
 from simkernel.sim.travel import Progress
 from tui.app.picture import DEPTHS, Look
 from tui.app.theme import THEMES
-from tui.stepper.stepper import Stepper
 
 SIZE = 8 << 20  # bytes that the file may have: a long moment and some words
 

@@ -8,8 +8,8 @@ from typing import Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from lessons.session.actions import ACTIONS
 from tui.app.actions import SCREEN_ACTIONS, key_text
-from tui.stepper.actions import ACTIONS
 
 
 class Doer(Protocol):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from tui.app.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
-    from lessons.stops import Stops
+    from lessons.session.stops import Stops
+    from lessons.story import Story
     from simkernel.sim.snapshot import Snapshot
     from simkernel.sim.snapshot.changes import Thing
-    from tui.stepper.story import Story
 
 DEPTHS = ("story", "code", "all")
 

@@ -37,12 +37,12 @@ def open_screen(
     Raises: LearnerError without a terminal, or for a scenario that is none.
     """
     check_terminal()
+    from lessons.session.stepper import Stepper
     from tui.app import kept
     from tui.app.app import SimkernelApp
     from tui.app.marks import marks_for
     from tui.app.screens.scenarios import COSTS, LAB, MYSTERIES
     from tui.output import progress
-    from tui.stepper.stepper import Stepper
 
     marks = marks_for(ascii_only, os.environ)
     last = kept.load()

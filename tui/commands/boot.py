@@ -13,8 +13,8 @@ from tui.output import emit_json
 from tui.session import boot, check_alive, engine_options, image_of
 
 if TYPE_CHECKING:
+    from lessons.activities.booting import Booting
     from simkernel.sim.simulation import Simulation
-    from tui.stepper.booting import Booting
 
 
 @click.command
@@ -68,8 +68,8 @@ def happenings(booting: Booting, limit: int) -> Iterator[tuple[int, str]]:
 
 def step_through(options: Options, as_json: bool) -> None:
     """Boot and print each event as a sentence."""
+    from lessons.activities.booting import Booting
     from simkernel.errors import GuestError
-    from tui.stepper.booting import Booting
 
     booting = Booting(image_of(options), engine_options(options))
     simulation = booting.simulation

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lessons.activities.charts import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart
+from lessons.activities.plots import sites_plots
 from simkernel.errors import LearnerError
 from simkernel.files import check_writable, write_text
 from simkernel.overhead.published import published
-from tui.bars import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart, svg, text_lines
 from tui.options import FILE, Options, takes_options
 from tui.output import emit_json, progress
-from tui.plots import plot_svg, sites_plots
 from tui.tables import Answers, tables, value
+from tui.view.bars import text_lines
+from tui.view.svg import chart_svg, plot_svg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lessons.activities.charts import Chart
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
     from simkernel.overhead.sites import Patched
-    from tui.bars import Chart
 
 REFUSED = 2  # exit code: what was asked for cannot be done
 
@@ -73,7 +75,7 @@ def command(
         left_out=[] if chosen else sorted(set(VARIANTS) - set(possible())),
     )
     charts = charts_of(answers, chosen or FIRST)
-    pictures = [*map(svg, charts), *map(plot_svg, sites_plots(answers.over) if answers.over else ())]
+    pictures = [*map(chart_svg, charts), *map(plot_svg, sites_plots(answers.over) if answers.over else ())]
     written = [] if svg_file is None else write_pictures(pictures, svg_file)
     if as_json:
         emit_json(value(answers))

@@ -61,7 +61,7 @@ def command(
 
         ctx.exit(open_screen(scenario, ascii_only, theme, moment))
     if not (scenario or moment):
-        from lessons.scenarios import SCENARIOS
+        from lessons.session.scenarios import SCENARIOS
 
         raise LearnerError(f"name a scenario: mysteries, lab, overhead, {', '.join(SCENARIOS)}")
     ctx.exit(run_plain(scenario or "", script, as_json, lines, moment or ""))
@@ -69,7 +69,7 @@ def command(
 
 def list_scenarios(as_json: bool) -> None:
     """Each scenario's name, question, era and number of stops."""
-    from lessons.scenarios import SCENARIOS
+    from lessons.session.scenarios import SCENARIOS
 
     if as_json:
         emit_json(
@@ -105,8 +105,8 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, mom
 
 def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
     """The scenario of that name at its start, one of what stands beside them, or the place that a moment names."""
+    from lessons.session.stepper import Stepper
     from tui.stepper import plain, plain_lab, plain_mysteries
-    from tui.stepper.stepper import Stepper
 
     with progress("getting ready") as line:
         if scenario == plain_mysteries.NAME:
@@ -138,7 +138,7 @@ def take_all(plain: Player, words: list[str] | None, lines: bool) -> list[str] |
 
 def exit_code(plain: Player, unattended: bool) -> int:
     """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
-    from lessons.scenarios import SCENARIOS
+    from lessons.session.scenarios import SCENARIOS
     from simkernel.events import Oopsed
 
     if plain.refused and unattended:

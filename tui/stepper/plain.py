@@ -12,16 +12,15 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from lessons.session.actions import ACTIONS, Action, action_named, apply
+from lessons.session.number import is_number
+from lessons.session.stepper import Outcome, Stepper
+from lessons.story import Story, answers, story_of
+from lessons.story.words import MODELS, NOT_A_CPU, words_on
 from simkernel.errors import LearnerError
 from simkernel.sentence import sentences
 from simkernel.sim.snapshot.plain import plain
-from tui.stepper import answers
-from tui.stepper.actions import ACTIONS, Action, action_named, apply
-from tui.stepper.number import is_number
 from tui.stepper.player import WIDTH, Player, parted
-from tui.stepper.stepper import Outcome, Stepper
-from tui.stepper.story import Story, story_of
-from tui.stepper.words import MODELS, NOT_A_CPU, words_on
 
 MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")
 KEYS = "Keys: n next, b back, p phase, y why, f five bytes, w where, c1 CPU1, l last, ? words, q quit, h all."

@@ -10,10 +10,10 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+from lessons.activities.lab import SETTINGS, TIMES, Lab
+from lessons.activities.lab_words import GUESSES, answer, properties, question
 from simkernel.errors import LearnerError, nearest
 from tui.output import progress
-from tui.stepper.lab import SETTINGS, TIMES, Lab
-from tui.stepper.lab_words import GUESSES, answer, properties, question
 from tui.stepper.plain import Plain, word_lines
 from tui.stepper.player import Player, paragraphs, parted
 

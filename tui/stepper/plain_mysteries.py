@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 
+from lessons.activities.opening import COSTS, Cue, Mysteries
+from lessons.story.words import NO_WORD, words_on
 from simkernel.errors import LearnerError
 from simkernel.sim.moment import moment_string
 from tui.stepper import plain_overhead
-from tui.stepper.mysteries import COSTS, Cue, Mysteries
 from tui.stepper.player import WIDTH, Player
-from tui.stepper.words import NO_WORD, words_on
 
 NAME = "mysteries"
 LAST = 7

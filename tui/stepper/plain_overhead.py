@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from lessons.activities.overhead import ANSWERS, Overhead
+from lessons.activities.overhead_words import explained, notes, picture_line, waiting
+from lessons.story.words import words_on
 from simkernel.errors import LearnerError, nearest
-from tui.bars import text_lines
 from tui.output import progress
-from tui.stepper.overhead import ANSWERS, Overhead
-from tui.stepper.overhead_words import explained, notes, picture_line, waiting
 from tui.stepper.player import Player, paragraphs, parted
-from tui.stepper.words import words_on
+from tui.view.bars import text_lines
+from tui.view.save import save_bars
 
 NAME = "overhead"
 BACK = ("back", "\x1b")
@@ -71,7 +72,7 @@ class PlainOverhead(Player):
             case "d":
                 self._say(word, [] if overhead.chart is None else text_lines(overhead.chart))
             case "w":
-                self._say(word, [overhead.save(argument.strip())])
+                self._say(word, [save_bars(overhead, argument.strip())])
             case _:
                 self._change(word)
                 self._show(word)

@@ -12,10 +12,10 @@ import textual.app
 import textual.pilot
 from textual.pilot import Pilot
 
+from lessons.session.stepper import Stepper
 from tui.app.app import SimkernelApp
 from tui.app.marks import UNICODE, Marks
 from tui.app.screens.working import WorkingScreen
-from tui.stepper.stepper import Stepper
 
 WAIT = 60.0  # seconds for what must come; it comes much sooner
 SOON = 0.02  # seconds: Textual draws and takes a new size within this time

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.activities.overhead import Overhead
+from lessons.session.actions import ACTIONS
+from lessons.session.scenarios import SCENARIOS
 from simkernel.sim.moment import MARK
 from simkernel.sim.parts import parts_of
 from simkernel.sim.snapshot.plain import plain
@@ -27,8 +29,6 @@ from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.cli import run
-from tui.stepper.actions import ACTIONS
-from tui.stepper.overhead import Overhead
 
 Check = Callable[[Hand], Awaitable[None]]
 CHECKS: dict[str, Check] = {}

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import asdict
 from textual import events
 
+from lessons.session.stepper import Stepper
 from simkernel.kernel import KernelImage
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
@@ -20,7 +21,6 @@ from tests.tui.app.screens import Hand, drive
 from tui.app import kept
 from tui.app.kept import Kept
 from tui.app.screens.scenarios import GO_ON
-from tui.stepper.stepper import Stepper
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from lessons.activities.lab import STARTERS
+from lessons.story.words import MODELS, NOT_A_CPU, WORDS
 from simkernel.explore.properties import BY_NAME, USUAL
 from tests.tui.app.screens import Hand, drive, press
 from tests.tui.playing import flat
@@ -14,8 +16,6 @@ from tui.app.screens.lab import LabScreen
 from tui.app.screens.lab_views import ANSWER, ASK, COLUMN, HELP, SWITCHES
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
-from tui.stepper.lab import STARTERS
-from tui.stepper.words import MODELS, NOT_A_CPU, WORDS
 
 SIZES = ((80, 24), (120, 36))
 

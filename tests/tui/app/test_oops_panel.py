@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
+from lessons.story import story_of
 from tui.app.panels import oops
 from tui.app.picture import Look, Picture
 from tui.app.text import plain
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
-from tui.stepper.story import story_of
 
 
 @pytest.fixture(scope="module")

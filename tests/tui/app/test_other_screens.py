@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+from lessons.activities.functions import function_rows
+from lessons.session.actions import apply
+from lessons.session.stepper import Outcome
 from simkernel.sim.snapshot.site import CALL, NOP
 from tests.tui.app.screens import WAIT, Hand, drive
 from tui.app.marks import ASCII
@@ -12,9 +15,6 @@ from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.stepper import StepperScreen
-from tui.stepper.actions import apply
-from tui.stepper.functions import function_rows
-from tui.stepper.stepper import Outcome
 
 
 def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lessons.activities.charts import FIRST
+from lessons.activities.overhead import ANSWERS
 from simkernel.overhead.exact import exact
 from simkernel.overhead.measured import Measured
 from tests.tui.app.screens import Hand, drive, press
@@ -21,8 +23,6 @@ from tui.app.screens.overhead_views import KEYS
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
-from tui.bars import FIRST
-from tui.stepper.overhead import ANSWERS
 
 pytestmark = pytest.mark.keystone
 SIZES = ((80, 24), (120, 36))
@@ -298,7 +298,7 @@ def test_from_the_mysteries_and_back_to_them() -> None:
 def test_nothing_of_it_is_loaded_before_it_is_asked_for() -> None:
     program = (
         "import sys, tui.app.app, tui.app.start\n"
-        "print([name for name in sys.modules if 'overhead' in name or name in ('tui.bars', 'tui.plots')])"
+        "print([name for name in sys.modules if 'overhead' in name or name.endswith(('.charts', '.plots', '.bars'))])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.stdout == "[]\n", done.stderr

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.session.actions import apply
+from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Stepper
 from simkernel.events import Oopsed
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.panels import title
 from tui.app.panels.site import LABEL
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
 
 
 def bytes_shown(text: str, label: str) -> list[str]:

@@ -92,7 +92,7 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
         "    while True:\n"
         "        time.sleep(0.05)\n"
         "        import sys\n"
-        "        moves = sys.modules.get('tui.stepper.actions')\n"
+        "        moves = sys.modules.get('lessons.session.actions')\n"
         "        if moves is not None and hasattr(moves, '_BY_NAME'):\n"
         "            def bug(*arguments): raise ZeroDivisionError('on purpose')\n"
         "            object.__setattr__(moves._BY_NAME['instruction'], 'run', bug)\n"

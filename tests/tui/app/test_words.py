@@ -8,10 +8,10 @@ from functools import cache
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.session.scenarios import SCENARIOS
+from lessons.story.words import NO_WORD, words_on
 from tests.tui.app.screens import Hand, drive
 from tui.app.screens.mysteries import FRAME, MysteriesScreen
-from tui.stepper.words import NO_WORD, words_on
 
 TERMS = {  # as it may stand on a screen: as `?` calls it
     r"sites?": "site",

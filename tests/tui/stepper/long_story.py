@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
 from simkernel.schedule import Run
 from simkernel.sim.parts import parts_of
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
 
 
 def long_story(events: int) -> Stepper:

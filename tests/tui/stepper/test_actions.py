@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.activities.functions import function_rows
+from lessons.session.actions import ACTIONS, Action, apply
+from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Outcome, Stepper
 from simkernel.hw.fetch import FetchModel
 from simkernel.schedule import Policy
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.plain import plain
-from tui.stepper.actions import ACTIONS, Action, apply
-from tui.stepper.functions import function_rows
-from tui.stepper.stepper import Outcome, Stepper
 
 
 @pytest.fixture(scope="module")

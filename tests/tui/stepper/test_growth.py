@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from lessons.session.actions import apply
+from lessons.session.stepper import Stepper
 from tests.tui.stepper.long_story import go_on, long_story
 from tui.app.app import SimkernelApp
 from tui.app.panels.phases import draw as draw_phases
 from tui.app.panels.scrub import draw as draw_scrub
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
 
 FEW, MANY = 1_000, 10_000
 STEPS = ("next", "back", "instruction", "back-instruction", "next")

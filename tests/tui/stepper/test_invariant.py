@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.session.actions import apply
+from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Stepper
+from lessons.story import Story, story_of
 from simkernel.insn import INT3
 from simkernel.sim.snapshot import SiteSnapshot
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
-from tui.stepper.story import Story, story_of
 
 ASKED = (("trace", "schedule"), ("trace", ""), ("untrace", ""), ("second-ops", "fdget"), ("nmi", "0"))
 MOST = 80  # steps of a scenario

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from lessons.activities.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
+from lessons.activities.lab_words import WORTH, answer, question
+from lessons.session.actions import apply
 from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.properties import USUAL
 from simkernel.explore.reasons import why
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, Variant, parse
-from tui.stepper.actions import apply
-from tui.stepper.lab import NOT_SAFE, SAFE, SETTINGS, STARTERS, Lab
-from tui.stepper.lab_words import WORTH, answer, question
 
 
 def whole() -> Lab:

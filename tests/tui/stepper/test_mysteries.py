@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from lessons.activities.opening import OPTIONS, Cue, Mysteries, shared_waits
 from simkernel.overhead.published import published
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP
-from tui.stepper.mysteries import OPTIONS, Cue, Mysteries, shared_waits
 from tui.stepper.plain_mysteries import PlainMysteries
 
 WORDS = 20  # of a sentence at most

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from lessons.activities.charts import FIRST
+from lessons.activities.overhead import ANSWERS, CLOSER, Ended, Overhead
+from lessons.activities.overhead_words import FIRST_BAR, explained, notes, waiting
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.modelled import costs, modelled
 from simkernel.overhead.sites import patch_sites
 from simkernel.overhead.variants import VARIANTS
 from tests.tui.measurements import MEASURED, little_to_count, measured_at_once
-from tui.bars import FIRST, text_lines
-from tui.stepper.overhead import ANSWERS, CLOSER, Ended, Overhead
-from tui.stepper.overhead_words import FIRST_BAR, explained, notes, waiting
+from tui.view.bars import text_lines
+from tui.view.save import save_bars
 
 pytestmark = pytest.mark.keystone
 
@@ -167,14 +169,14 @@ def test_a_file_has_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         overhead.look_at(name)
         chart = overhead.chart
         assert chart is not None
-        overhead.save(str(tmp_path / "x.svg"))
-        overhead.save(str(tmp_path / "x.txt"))
+        save_bars(overhead, str(tmp_path / "x.svg"))
+        save_bars(overhead, str(tmp_path / "x.txt"))
         picture = " ".join(ElementTree.parse(tmp_path / "x.svg").getroot().itertext())
         assert chart.heading in picture and chart.heading in (tmp_path / "x.txt").read_text()
     with pytest.raises(LearnerError, match="cannot be written: No such"):
-        overhead.save(str(tmp_path / "none" / "x.svg"))
+        save_bars(overhead, str(tmp_path / "none" / "x.svg"))
     with pytest.raises(LearnerError, match="no bars"):
-        Overhead().save(str(tmp_path / "x.svg"))
+        save_bars(Overhead(), str(tmp_path / "x.svg"))
 
 
 def test_what_is_measured_is_said_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from lessons.scenarios import SCENARIOS
+from lessons.session.actions import apply
+from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.sim.snapshot.plain import plain
 from tests.tui.playing import flat, played
 from tui.cli import run
-from tui.stepper.actions import apply
 from tui.stepper.plain import Plain
-from tui.stepper.stepper import Stepper
 
 
 def story(scenario: str) -> partial[Plain]:
@@ -85,7 +85,7 @@ def test_a_crash_of_our_own_leaves_a_report_with_the_moment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("platformdirs.user_log_dir", lambda *args, **kwargs: str(tmp_path))
-    monkeypatch.setattr("tui.stepper.answers.why", lambda story: 1 // 0)
+    monkeypatch.setattr("lessons.story.answers.why", lambda story: 1 // 0)
     assert run(["step", "one", "--script", "n n y"]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
     (report,) = tmp_path.glob("simkernel-bug-*.txt")

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from lessons.activities.lab import SETTINGS
+from lessons.activities.lab_words import GUESSES
+from lessons.session.stepper import Stepper
+from lessons.story.words import NOT_A_CPU
 from simkernel.errors import LearnerError
 from simkernel.explore import Question, explore
 from simkernel.explore.properties import BY_NAME, USUAL
@@ -20,12 +24,8 @@ from simkernel.protocol import INT3_PROTOCOL, Variant
 from tests.explore.reader import parse
 from tests.tui.playing import flat, played
 from tui.cli import run
-from tui.stepper.lab import SETTINGS
-from tui.stepper.lab_words import GUESSES
 from tui.stepper.plain import Plain
 from tui.stepper.plain_lab import STEPS, WORDS, PlainLab
-from tui.stepper.stepper import Stepper
-from tui.stepper.words import NOT_A_CPU
 
 
 def test_first_a_question_then_the_explorers_own_sentences() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from lessons.activities.charts import FIRST
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.variants import VARIANTS
 from tests.tui.measurements import little_to_count, measured_at_once
 from tests.tui.playing import flat, played
-from tui.bars import FIRST
 from tui.cli import run
 from tui.stepper.plain_mysteries import PlainMysteries
 from tui.stepper.plain_overhead import WORDS, PlainOverhead

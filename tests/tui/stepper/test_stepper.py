@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from lessons.scenarios import SCENARIOS, answer_of
-from lessons.stops import Heard, StopRule
+from lessons.session.actions import ACTIONS, action_named, apply
+from lessons.session.scenarios import SCENARIOS, answer_of
+from lessons.session.stepper import Stepper
+from lessons.session.stops import Heard, StopRule
 from simkernel.events import (
     BatchStarted,
     Oopsed,
     PlanEnded,
 )
 from simkernel.sim.digest import state_digest
-from tui.stepper.actions import ACTIONS, action_named, apply
-from tui.stepper.stepper import Stepper
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,11 @@ from functools import lru_cache
 
 import pytest
 
-from lessons.director import FAR, Director, Goes, Near, Through
-from lessons.scenarios import SCENARIOS, answer_of, begin
+from lessons.session.actions import apply
+from lessons.session.director import FAR, Director, Goes, Near, Through
+from lessons.session.scenarios import SCENARIOS, answer_of, begin
+from lessons.session.stepper import Stepper
+from lessons.story import Mark, Story, story_of
 from simkernel.events import (
     BatchStarted,
     Event,
@@ -26,9 +29,6 @@ from simkernel.schedule import Policy
 from simkernel.sim.callbacks import unreturned
 from simkernel.sim.narrate import sentence
 from simkernel.sim.parts import parts_of
-from tui.stepper.actions import apply
-from tui.stepper.stepper import Stepper
-from tui.stepper.story import Mark, Story, story_of
 
 WALKED = ("one", "cache-line", "naive", "all", "recursion", "off")
 

@@ -8,23 +8,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from lessons.scenarios import SCENARIOS, answer_of
+from lessons.activities.lab import SETTINGS, Lab
+from lessons.activities.lab_words import WORTH, question
+from lessons.activities.overhead import ANSWERS, SEVERAL, Overhead
+from lessons.activities.overhead_words import WORK, explained, picture_line, waiting
+from lessons.session.actions import ACTIONS
+from lessons.session.scenarios import SCENARIOS, answer_of
+from lessons.session.stepper import Stepper
+from lessons.story import words
 from simkernel.hw.fetch import FetchModel
 from simkernel.sentence import sentences
 from tests.tui.measurements import little_to_count, measured_at_once
 from tui.app.screens import overhead_views
 from tui.app.screens.lab_views import HELP
-from tui.stepper import plain_overhead, words
-from tui.stepper.actions import ACTIONS
-from tui.stepper.lab import SETTINGS, Lab
-from tui.stepper.lab_words import WORTH, question
-from tui.stepper.overhead import ANSWERS, SEVERAL, Overhead
-from tui.stepper.overhead_words import WORK, explained, picture_line, waiting
+from tui.stepper import plain_overhead
 from tui.stepper.plain import Plain, help_lines, word_lines
 from tui.stepper.plain_lab import STEPS
 from tui.stepper.plain_lab import WORDS as PLAIN_LAB
 from tui.stepper.plain_mysteries import PlainMysteries
-from tui.stepper.stepper import Stepper
 
 WORDS, SENTENCES = 20, 3
 REFUSED = re.compile(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from lessons.story import Mark
+from lessons.story.lines import who_does_what
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CpuSnapshot
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
 from tui.app.text import Line, cut, heading, line, squeezed
-from tui.stepper.story import Mark
-from tui.stepper.story.lines import who_does_what
 
 TASK, PLACE, INSTRUCTION = 14, 18, 18  # columns
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lessons.story import LEFT_OUT
 from simkernel.sim.snapshot import DONE, NOW
 from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, length, line, plain
-from tui.stepper.story import LEFT_OUT
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

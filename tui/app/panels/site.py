@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from lessons.story import Mark, Marked, Row, Table
 from simkernel.sentence import without_addresses
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, Piece, line
-from tui.stepper.story import Mark, Marked, Row, Table
 
 LABEL = 14  # columns
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.UNCERTAIN: "open", Mark.UNREAD: "open"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from lessons.story.why import why_label
 from simkernel.sentence import cpu, offset, sentences, spans_of
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.app.text import Line, wrap
-from tui.stepper.story.why import why_label
 
 INDENT = " " * 8
 

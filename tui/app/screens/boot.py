@@ -7,13 +7,13 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
+from lessons.activities.booting import Booting, BootPicture
 from simkernel.kernel import KernelImage
 from simkernel.sim.options import Options
 from tui.app.marks import Marks
 from tui.app.panels.sitemap import cells
 from tui.app.screens.mysteries import map_lines
 from tui.app.text import Line, content, line, wrap
-from tui.stepper.booting import Booting, BootPicture
 
 CELLS = 24  # of the bar
 

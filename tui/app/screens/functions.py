@@ -12,11 +12,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from lessons.activities.functions import ORDERS, FunctionRow, disassembly, function_rows
+from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import LearnerError
 from tui.app.marks import Marks
 from tui.app.text import Line, content, cut, line, spread
-from tui.stepper.functions import ORDERS, FunctionRow, disassembly, function_rows
-from tui.stepper.stepper import Outcome, Stepper
 
 RUN = 100_000  # instructions of `r`
 BESIDE = 116  # columns from which on the disassembly stands beside the table

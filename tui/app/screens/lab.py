@@ -5,6 +5,9 @@ from __future__ import annotations
 from textual import events
 from textual.binding import Binding
 
+from lessons.activities.lab import Lab
+from lessons.activities.lab_words import GUESSES
+from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from tui.app.marks import Marks
 from tui.app.screens.lab_views import (
@@ -25,9 +28,6 @@ from tui.app.screens.lab_views import (
 from tui.app.screens.reading import Page
 from tui.app.screens.working import WorkingScreen
 from tui.app.text import Line, line, wrap
-from tui.stepper.lab import Lab
-from tui.stepper.lab_words import GUESSES
-from tui.stepper.stepper import Stepper
 
 EXPLORING, PLAYING = "Exploring every order of events", "Playing it on the machine"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lessons.activities.lab import SETTINGS, Lab, Row
+from lessons.activities.lab_words import GUESSES, answer, question
 from tui.app.marks import Marks
 from tui.app.text import Line, Piece, cut, line, plain, spread, wrap
-from tui.stepper.lab import SETTINGS, Lab, Row
-from tui.stepper.lab_words import GUESSES, answer, question
 
 ASK, SWITCHES, ANSWER = "ask", "switches", "answer"
 BESIDE = 110  # columns from which on the switches and the answer stand side by side

@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
+from lessons.activities.opening import Cue, Mysteries
 from tui.app.actions import KEY_NAMES
 from tui.app.marks import Marks
 from tui.app.panels.sitemap import LOOKS, cells
 from tui.app.text import Line, Piece, content, line, wrap
-from tui.stepper.mysteries import Cue, Mysteries
 
 STATES = ("no call", "call", "stand-in", "changing", "wrong")  # of the map, in the words of the cues
 SLOW_MOTION, ALL = "one", "scenarios"

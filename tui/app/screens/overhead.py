@@ -6,6 +6,7 @@ from textual import events
 from textual.binding import Binding
 from textual.geometry import Offset
 
+from lessons.activities.overhead import ANSWERS, Ended, Overhead
 from simkernel.errors import LearnerError
 from tui.app.marks import Marks
 from tui.app.screens.overhead_views import body, head, help_page, keys, tab_at, tabs
@@ -14,7 +15,7 @@ from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS
 from tui.app.screens.working import WorkingScreen
 from tui.app.text import Line, line, wrap
-from tui.stepper.overhead import ANSWERS, Ended, Overhead
+from tui.view.save import save_bars
 
 TOP = 2  # rows above the body
 PROGRESS = 40  # columns of what is under way
@@ -132,7 +133,7 @@ class OverheadScreen(WorkingScreen[None]):
         def answered(name: str | None) -> None:
             if name is not None:
                 try:
-                    self.message = self.overhead.save(name)
+                    self.message = save_bars(self.overhead, name)
                 except LearnerError as error:
                     self.message = str(error)
                 self.board.refresh()

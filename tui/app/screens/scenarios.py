@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from lessons.scenarios import SCENARIOS, Scenario
+from lessons.session.scenarios import SCENARIOS, Scenario
 from tui.app.kept import Kept
 from tui.app.marks import Marks
 from tui.app.text import content, line

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from lessons.session.stepper import Stepper
 from simkernel import disasm
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.filters import FunctionNames, traced_by
 from simkernel.ftrace.now import FtraceNow
-from tui.stepper.stepper import Stepper
 
 
 @dataclass(frozen=True, slots=True)

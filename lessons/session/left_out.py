@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
-from lessons.scenarios import SCENARIOS, NeverEnds, Scenario, begin
+from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
+from lessons.session.scenarios import SCENARIOS, NeverEnds, Scenario, begin
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.hw.fetch import FetchModel

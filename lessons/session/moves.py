@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from lessons.session.missing import before_the_failure
+from lessons.session.number import number
+from lessons.session.stepper import A_RUN, A_STOP, Outcome, Stepper
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
 from simkernel.sentence import without_addresses
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.narrate import sentence
-from tui.stepper.missing import before_the_failure
-from tui.stepper.number import number
-from tui.stepper.stepper import A_RUN, A_STOP, Outcome, Stepper
 
 A_SLICE = 20_000  # instructions of a run between two looks whether one wants it to stop
 

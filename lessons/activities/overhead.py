@@ -12,27 +12,16 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
+from lessons.activities.charts import FIRST, Chart, edge, exact_chart, growth_chart, measured_chart, modelled_chart
+from lessons.activities.plots import plot_chart, sites_plots
 from simkernel.errors import LearnerError, nearest
-from simkernel.files import write_text
-from tui.bars import (
-    FIRST,
-    Chart,
-    edge,
-    exact_chart,
-    growth_chart,
-    measured_chart,
-    modelled_chart,
-    svg,
-    text_lines,
-)
-from tui.plots import plot_chart, plot_svg, sites_plots
 
 if TYPE_CHECKING:
+    from lessons.activities.plots import Plot
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Host, Measured
     from simkernel.overhead.modelled import Costs
     from simkernel.overhead.sites import Patched
-    from tui.plots import Plot
 
 EXACT, MODELLED, MEASURED, GROWTH, SITES = "exact", "modelled", "measured", "growth", "sites"
 CLOSER = 3  # a bar so many times as long as the first one is cut off
@@ -290,23 +279,6 @@ class Overhead:
         for at, sites in list(enumerate(ALL))[len(self.patched) :]:
             told(f"{sites:,} sites", at / len(ALL))
             self.patched.append(patch_sites(sites))
-
-    # --- to a file --------------------------------------------------------------------------------------------------
-
-    def save(self, name: str) -> str:
-        """Write the bars into a file, as SVG where its name ends so, else as text; what was done.
-
-        Raises: LearnerError where there are none yet, or the file cannot be written.
-        """
-        chart = self.chart
-        if chart is None:
-            raise LearnerError("there are no bars to write yet")
-        if name.endswith(".svg"):
-            text = svg(chart) if (plot := self.plot) is None else plot_svg(plot)
-        else:
-            text = "".join(f"{one}\n" for one in text_lines(chart))
-        write_text(name, text)
-        return f"These bars are written to {name}."
 
 
 def _steps(told: Show, total: int) -> Callable[[str], None]:

@@ -1,11 +1,9 @@
-"""Bars for the price of tracing: what a bar says, the same on a screen, in text and as SVG."""
+"""Bars for the price of tracing, as values: what each bar says, whoever draws it."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
 
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
 SAME_WORK = "The toy kernel does the same work for each bar; its functions begin in another way each time."
-COLUMNS = 40
-WIDTH, ROW, LEFT, RIGHT = 860, 58, 250, 190
-SMALL = 132  # characters of the small print in a line of the picture
-LINE = 18
 FAR = 20  # times as long as the next: a bar that is cut off
 
 
@@ -161,51 +155,6 @@ def _title(name: str) -> str:
     return VARIANTS[name].title
 
 
-def cells(bar: Bar, end: float, columns: int, full: str = "#", parts: str = "", interval: str = "|-+|>") -> str:
-    """A bar in columns of a character; `end` is the value at the right edge.
-
-    `full` fills a column, `parts` are its parts from the left, where there are characters for them. `interval` has the
-    left end, the line, the middle, the right end of an interval, and the mark of what goes on beyond the edge.
-    """
-    left, rule, middle, right, beyond = tuple(interval)
-    scale = columns / end
-    value = bar.value or 0.0
-    fine = round(min(value, end) * scale * (len(parts) + 1))
-    out = full * (fine // (len(parts) + 1)) + (parts[fine % (len(parts) + 1) - 1] if fine % (len(parts) + 1) else "")
-    if bar.value is not None and not out:
-        out = parts[0] if parts else full
-    if bar.interval is not None:
-        low, high = (min(columns - 1, max(0, int(edge * scale))) for edge in bar.interval)
-        line = left + rule * (high - low - 1) + right if high > low else middle
-        out = out[:low].ljust(low) + line + out[high + 1 :]
-        at = int(value * scale)
-        if bar.value is not None and low < at < high:
-            out = out[:at] + middle + out[at + 1 :]
-    if value > end:
-        out = out[: columns - 1] + beyond
-    return out
-
-
-def axis(chart: Chart, columns: int) -> str:
-    """The numbers of the scale, each from its place on, where there is room for it."""
-    out = ""
-    for value, number in chart.scale:
-        at = min(round(columns * value / longest(chart)), columns - len(number))
-        if at > len(out) or not out:
-            out = out.ljust(at) + number
-    return out
-
-
-def text_lines(chart: Chart) -> list[str]:
-    """The chart in plain text."""
-    end = edge(chart)
-    out = [chart.heading, ""]
-    out += [f"{'':<28} {axis(chart, COLUMNS)}".rstrip()] if chart.scale else []
-    bars = [f"{bar.title:<28} {cells(bar, end, COLUMNS):<{COLUMNS}} {bar.text}" for bar in chart.bars]
-    out += [chart.apart if at is None else bars[at] for at in chart.rows]
-    return [*out, "", *cut_print(chart)]
-
-
 def small_print(chart: Chart) -> list[str]:
     """What the bars allow to be said, and what a bar is."""
     return [one for one in (chart.sentence, chart.means) if one]
@@ -216,48 +165,6 @@ def cut_print(chart: Chart) -> list[str]:
     end = edge(chart)
     cut = [bar.title for bar in chart.bars if (bar.value or 0.0) > end]
     return small_print(chart) + [f"Cut off at the edge, for it is many times as long: {title}." for title in cut]
-
-
-def svg(chart: Chart) -> str:
-    """The chart as a picture for slides."""
-    small = [row for one in cut_print(chart) for row in textwrap.wrap(one, SMALL)]
-    height = 70 + ROW * len(chart.bars) + LINE * len(small) + 12
-    scale = (WIDTH - LEFT - RIGHT) / edge(chart)
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        'font-family="sans-serif" font-size="14">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="20" y="34" font-size="18" font-weight="bold">{escape(chart.heading)}</text>',
-    ]
-    for at, bar in enumerate(chart.bars):
-        out += _svg_bar(bar, 60 + ROW * at, scale)
-    for at, one in enumerate(small):
-        out.append(f'<text x="20" y="{80 + ROW * len(chart.bars) + LINE * at}" font-size="12">{escape(one)}</text>')
-    return "\n".join([*out, "</svg>"]) + "\n"
-
-
-def _svg_bar(bar: Bar, top: int, scale: float) -> list[str]:
-    """A bar's elements, from `top` down: its title and code, the bar, its interval as a line with ends, its text."""
-    from simkernel.overhead.variants import VARIANTS
-
-    code = VARIANTS[bar.name].what if bar.name else ""
-    whole = 0.0 if bar.value is None else bar.value * scale
-    length = min(whole, WIDTH - LEFT - RIGHT)
-    out = [
-        f'<text x="20" y="{top + 19}">{escape(bar.title)}</text>',
-        f'<text x="20" y="{top + 42}" font-size="11" fill="#555555" font-family="monospace">{escape(code)}</text>',
-        f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="28" fill="#4477aa"/>',
-    ]
-    end = LEFT + length
-    if whole > length + 1:  # it goes on: two gaps where it is cut off
-        gaps = "".join(f"M{end - back} {top + 30}l8 -32" for back in (24, 14))
-        out.append(f'<path d="{gaps}" stroke="#ffffff" stroke-width="4" fill="none"/>')
-    elif bar.interval is not None:
-        low, high = (LEFT + max(0.0, edge) * scale for edge in bar.interval)
-        line = f"M{low:.1f} {top + 14}H{high:.1f}M{low:.1f} {top + 7}v14M{high:.1f} {top + 7}v14"
-        out.append(f'<path d="{line}" stroke="#222222" stroke-width="2" fill="none"/>')
-        end = max(end, high)
-    return [*out, f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(bar.text)}</text>']
 
 
 def edge(chart: Chart) -> float:

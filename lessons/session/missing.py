@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lessons.stops import Stop
+from lessons.session.stepper import Stepper
+from lessons.session.stops import Stop
 from simkernel.events import ExceptionTaken, Int3Taken, SiteRan
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Park, Phase, SyncCores, Unpark, Variant, Write
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.snapshot import Snapshot
-from tui.stepper.stepper import Stepper
 
 FEW = 2  # CPUs that a sentence names; more are "every CPU"
 

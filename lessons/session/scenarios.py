@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from lessons.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, approach
-from lessons.stops import News
+from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, approach
+from lessons.session.stops import News
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import (
     BatchReleased,

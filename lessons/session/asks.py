@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from lessons.scenarios import scenario_named
+from lessons.session.leave_out import leave_out
+from lessons.session.number import is_number, number
+from lessons.session.scenarios import scenario_named
+from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import GuestError, LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
@@ -19,9 +22,6 @@ from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.plain import plain
-from tui.stepper.leave_out import leave_out
-from tui.stepper.number import is_number, number
-from tui.stepper.stepper import Outcome, Stepper
 
 SECOND = "counter"  # the second ops: its callback counts
 COUNTING = "ftrace_ops_count"

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from lessons.session import asks, moves
+from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import LearnerError
-from tui.stepper import asks, moves
-from tui.stepper.stepper import Outcome, Stepper
 
 Run = Callable[[Stepper, str], Outcome]
 

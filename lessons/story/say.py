@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from lessons.stops import Stop
+from lessons.session.missing import here_it_would, missing
+from lessons.session.stepper import Stepper
+from lessons.session.stops import Stop
+from lessons.story.why import stand_in, why_of
 from simkernel import events as ev
 from simkernel.insn import INT3
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
@@ -20,9 +23,6 @@ from simkernel.sentence import Role, data, listed, say, sentences, without_addre
 from simkernel.sim.callbacks import traces_itself, unreturned
 from simkernel.sim.narrate import PATCHING_TASK, sentence
 from simkernel.sim.snapshot import SiteSnapshot, Snapshot
-from tui.stepper.missing import here_it_would, missing
-from tui.stepper.stepper import Stepper
-from tui.stepper.story.why import stand_in, why_of
 
 MOST = 3  # sentences of a step
 WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait

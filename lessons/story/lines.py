@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lessons.story.marks import Mark, Marked, marked
 from simkernel.kernel import layout
 from simkernel.protocol import Park, SyncCores, Unpark
 from simkernel.sentence import cpu as cpu_name
@@ -9,7 +10,6 @@ from simkernel.sentence import cpus as cpu_names
 from simkernel.sentence import say, without_addresses
 from simkernel.sim.snapshot import CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
 from simkernel.sim.snapshot.changes import Aspect
-from tui.stepper.story.marks import Mark, Marked, marked
 
 TRACE_LINES = 4
 USER = ("user", "libc")

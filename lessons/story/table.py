@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lessons.story.marks import Mark, Marked, marked
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteSnapshot, Snapshot
 from simkernel.sim.snapshot.changes import Aspect, Thing, ThingChange
-from tui.stepper.story.marks import Mark, Marked, marked
 
 NEXT_TIME = "the next time it comes by"
 UNREAD = ".."  # what a CPU has not read yet of the instruction that it is reading; screens may draw two dots

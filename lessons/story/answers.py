@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from lessons.session.stepper import Stepper
+from lessons.story import LEFT_OUT, NO_TRACE, Story
+from lessons.story.lines import own_records
+from lessons.story.say import bytes_sentence
+from lessons.story.why import why_label
 from simkernel.errors import LearnerError
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import listed, say, sentences, without_addresses
 from simkernel.sim.snapshot import NOW, MayRun, SiteSnapshot
-from tui.stepper.stepper import Stepper
-from tui.stepper.story import LEFT_OUT, NO_TRACE, Story
-from tui.stepper.story.lines import own_records
-from tui.stepper.story.say import bytes_sentence
-from tui.stepper.story.why import why_label
 
 
 def opening(stepper: Stepper, story: Story) -> list[str]:

@@ -3,11 +3,11 @@ schedule are the explorer's own sentences."""
 
 from __future__ import annotations
 
+from lessons.activities.lab import NOT_SAFE, SAFE, Lab
+from lessons.story.words import MODELS
 from simkernel.explore.properties import BY_NAME
 from simkernel.explore.question import CHANGES_IN_WORDS, PLACES_IN_WORDS
 from simkernel.explore.reasons import why
-from tui.stepper.lab import NOT_SAFE, SAFE, Lab
-from tui.stepper.words import MODELS
 
 GUESSES = {
     "y": (SAFE, "yes, in every order"),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lessons.activities.charts import Bar
+from lessons.activities.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, SYNCS, TIME, Overhead
+from lessons.activities.plots import others_sentence, published_title, sites_title
 from simkernel.overhead.bodies import BEGINNINGS
 from simkernel.overhead.exact import Exact
 from simkernel.overhead.measured import MEANS
 from simkernel.overhead.modelled import modelled
 from simkernel.overhead.published import published
 from simkernel.overhead.variants import VARIANTS, possible
-from tui.bars import Bar
-from tui.plots import others_sentence, published_title, sites_title
-from tui.stepper.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, SYNCS, TIME, Overhead
 
 WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
 PICTURES = MEANS | {

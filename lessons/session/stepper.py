@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
-from lessons.scenarios import begin as begin_scenario
-from lessons.stops import Heard, Stop, Stops
+from lessons.session.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
+from lessons.session.scenarios import begin as begin_scenario
+from lessons.session.stops import Heard, Stop, Stops
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage

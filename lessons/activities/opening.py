@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lessons.activities.booting import Booting
 from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
@@ -26,7 +27,6 @@ from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.patching import PatchingSnapshot, patching_snapshot
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, site_map
-from tui.stepper.booting import Booting
 
 FUNCTION = "schedule"
 COSTS = "C"  # leads from the answer to what tracing costs, as it does on the screen of a story

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lessons.left_out import is_known, known, sentences
-from lessons.stops import Stops
+from lessons.session.left_out import is_known, known, sentences
+from lessons.session.missing import Missing, missing
+from lessons.session.stepper import Stepper
+from lessons.session.stops import Stops
+from lessons.story.lines import cpu_line, patcher_line, trace_lines
+from lessons.story.marks import Mark, Marked, marked
+from lessons.story.say import said
+from lessons.story.table import Row, Table, table_of
+from lessons.story.why import Why, why_of
 from simkernel.protocol import Era
 from simkernel.sentence import spans_of, without_addresses
 from simkernel.sim.snapshot import PatchingSnapshot, Snapshot
-from tui.stepper.missing import Missing, missing
-from tui.stepper.stepper import Stepper
-from tui.stepper.story.lines import cpu_line, patcher_line, trace_lines
-from tui.stepper.story.marks import Mark, Marked, marked
-from tui.stepper.story.say import said
-from tui.stepper.story.table import Row, Table, table_of
-from tui.stepper.story.why import Why, why_of
 
 __all__ = ["Mark", "Marked", "PhaseMark", "Row", "Story", "Table", "Why", "marked", "story_of"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from lessons.stops import is_at
+from lessons.session.stops import is_at
 from simkernel.errors import GuestError
 from simkernel.events import Event
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Read, Resolve, Run

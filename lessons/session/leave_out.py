@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lessons import left_out
+from lessons.session import left_out
+from lessons.session.missing import position_without
+from lessons.session.stepper import Stepper, Told
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Phase, phase_named
-from tui.stepper.missing import position_without
-from tui.stepper.stepper import Stepper, Told
 
 
 @dataclass(frozen=True, slots=True)

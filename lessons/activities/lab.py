@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lessons.session.stepper import Stepper
+from lessons.story.words import MODELS, NOT_A_CPU
 from simkernel.errors import LearnerError, OurError, nearest
 from simkernel.explore import Finding, Question, explore_each
 from simkernel.explore.case import CHANGES, PLACES, case_of
@@ -20,8 +22,6 @@ from simkernel.explore.search import Answer
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import NOP_FORMS, PROTOCOLS, Phase, Protocol, Variant, phase_named
 from simkernel.sim.moment import open_moment
-from tui.stepper.stepper import Stepper
-from tui.stepper.words import MODELS, NOT_A_CPU
 
 SAFE, NOT_SAFE = "safe", "not safe"
 TIMES = ("left out", "", "twice")

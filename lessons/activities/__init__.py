@@ -1,0 +1,8 @@
+"""What a person does besides a story, one a file: what is chosen, what came of it, and the words beside it.
+
+opening     the two questions that a first start asks
+lab         a protocol with phases left out, and every order of events
+overhead    what tracing costs: counted, priced, measured; charts and plots hold its figures as values
+booting     from power-on to the NOPs
+functions   every function that can be traced, as a table
+"""
