@@ -26,7 +26,7 @@ from simkernel.overhead import code, native
 from simkernel.protocol import Part, Protocol, Release, SyncCores, Write, parse
 
 LINE = 64
-PATIENCE = 5.0  # seconds until a loop that has not come by, or has not ended, is taken to be stuck
+PATIENCE = 5.0  # seconds until a loop that has not run the site, or has not ended, counts as stuck
 GIVE_UP = 0x38  # word of the data page; not 0: the parent has seen enough
 SPACE = 16 * native.PAGE
 MIDDLE = SPACE // 2  # the loop lies there; a call to nowhere ends in HLT, or outside

@@ -23,7 +23,6 @@ from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.app.core import OK, StepperApp
 from tui.app.kept import Kept
-from tui.app.marks import legend
 from tui.app.panel import Panel
 from tui.app.panels.scrub import Scrub
 from tui.app.picture import DEPTHS
@@ -35,8 +34,9 @@ from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
 from tui.app.screens.stepper import StepperScreen
-from tui.app.text import Line, line, wrap
 from tui.app.theme import THEMES
+from tui.view.marks import legend
+from tui.view.text import Line, line, wrap
 
 if TYPE_CHECKING:
     from lessons.activities.overhead import Overhead

@@ -29,13 +29,13 @@ from tui.app.actions import SCREEN_ACTIONS, bound
 from tui.app.ascii import AsciiOnly, NoColour
 from tui.app.aside import Aside
 from tui.app.kept import Kept
-from tui.app.marks import UNICODE, Marks
 from tui.app.palette import Actions
 from tui.app.panel import Panel
 from tui.app.picture import Look, Picture
 from tui.app.screens.stepper import StepperScreen
 from tui.app.textual_faults import is_of_a_screen_that_has_gone, mend, open_palette, survives_its_terminal
 from tui.app.theme import THEMES
+from tui.view.marks import UNICODE, Marks
 
 SOON = 0.25  # seconds after which the screen says that something is under way
 PATIENCE = 2.0  # seconds that the end waits for what is under way to stop, so that its place can be kept

@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui.app.content import content
 from tui.app.picture import Picture
-from tui.app.text import Line, content, cut, line
+from tui.view.text import Line, cut, line
 
 Draw = Callable[[Picture, int, int], list[Line]]
 

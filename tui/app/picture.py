@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tui.app.marks import UNICODE, Marks
+from tui.view.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
     from lessons.session.stops import Stops

@@ -40,9 +40,9 @@ def open_screen(
     from lessons.session.stepper import Stepper
     from tui.app import kept
     from tui.app.app import SimkernelApp
-    from tui.app.marks import marks_for
     from tui.app.screens.scenarios import COSTS, LAB, MYSTERIES
     from tui.output import progress
+    from tui.view.marks import marks_for
 
     marks = marks_for(ascii_only, os.environ)
     last = kept.load()

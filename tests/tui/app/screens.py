@@ -14,8 +14,8 @@ from textual.pilot import Pilot
 
 from lessons.session.stepper import Stepper
 from tui.app.app import SimkernelApp
-from tui.app.marks import UNICODE, Marks
 from tui.app.screens.working import WorkingScreen
+from tui.view.marks import UNICODE, Marks
 
 WAIT = 60.0  # seconds for what must come; it comes much sooner
 SOON = 0.02  # seconds: Textual draws and takes a new size within this time

@@ -7,7 +7,7 @@ from textual.command import CommandList, CommandPalette
 
 from tests.tui.app.screens import Hand, drive
 from tui.app.ascii import in_ascii
-from tui.app.marks import ASCII, UNICODE
+from tui.view.marks import ASCII, UNICODE
 
 SCREENS = (
     "palette",

@@ -11,11 +11,11 @@ from lessons.story.words import MODELS, NOT_A_CPU, WORDS
 from simkernel.explore.properties import BY_NAME, USUAL
 from tests.tui.app.screens import Hand, drive, press
 from tests.tui.playing import flat
-from tui.app.marks import ASCII, UNICODE
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.lab_views import ANSWER, ASK, COLUMN, HELP, SWITCHES
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
+from tui.view.marks import ASCII, UNICODE
 
 SIZES = ((80, 24), (120, 36))
 

@@ -9,9 +9,9 @@ import pytest
 
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
-from tui.app.marks import ASCII, BAR, LEGEND, UNICODE, Marks, marks_for
 from tui.app.panels.site import LABEL
-from tui.app.text import squeezed
+from tui.view.marks import ASCII, BAR, LEGEND, UNICODE, Marks, marks_for
+from tui.view.text import squeezed
 
 STEPS = 24
 MOVES = ("right", "left", "i", "I", "enter", "a")

@@ -9,7 +9,7 @@ from lessons.session.stepper import Stepper
 from lessons.story import story_of
 from tui.app.panels import oops
 from tui.app.picture import Look, Picture
-from tui.app.text import plain
+from tui.view.text import plain
 
 
 @pytest.fixture(scope="module")

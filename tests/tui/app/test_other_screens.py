@@ -10,11 +10,11 @@ from lessons.session.actions import apply
 from lessons.session.stepper import Outcome
 from simkernel.sim.snapshot.site import CALL, NOP
 from tests.tui.app.screens import WAIT, Hand, drive
-from tui.app.marks import ASCII
 from tui.app.screens.boot import BootScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.stepper import StepperScreen
+from tui.view.marks import ASCII
 
 
 def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:

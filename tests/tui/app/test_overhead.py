@@ -17,12 +17,12 @@ from simkernel.overhead.measured import Measured
 from tests.tui.app.screens import Hand, drive, press
 from tests.tui.measurements import little_to_count, measured_at_once
 from tests.tui.playing import flat
-from tui.app.marks import ASCII, UNICODE
 from tui.app.screens.overhead import OverheadScreen
 from tui.app.screens.overhead_views import KEYS
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
+from tui.view.marks import ASCII, UNICODE
 
 pytestmark = pytest.mark.keystone
 SIZES = ((80, 24), (120, 36))

@@ -7,10 +7,10 @@ from textual.events import MouseMove
 
 from tests.tui.app.screens import Hand, drive
 from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH
-from tui.app.marks import UNICODE
 from tui.app.panels.events import Events
 from tui.app.panels.scrub import Scrub
 from tui.app.panels.sitemap import Map
+from tui.view.marks import UNICODE
 
 WIDE = (120, 36)
 

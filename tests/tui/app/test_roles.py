@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkernel.sentence import Role, Sentence, Span, cpu, say
-from tui.app.text import plain, styled, wrap
+from tui.view.text import plain, styled, wrap
 
 TEXT = say("{} runs the call at {}{}.", cpu(1), Span("vfs_read", Role.SITE, 64), Span(" (0x40)", Role.ADDRESS, 64))
 

@@ -8,9 +8,9 @@ from lessons.session.stepper import Outcome
 from simkernel.schedule import Read
 from tests.tui.app.screens import Hand, drive
 from tui.app.arrange import BESIDE, GIVE_WAY, LEAST_HEIGHT, LEAST_WIDTH, WIDE, arrange
-from tui.app.marks import UNICODE
 from tui.app.picture import DEPTHS
 from tui.app.screens.stepper import needs
+from tui.view.marks import UNICODE
 
 
 def test_at_every_size_the_panels_fit_beside_one_another() -> None:

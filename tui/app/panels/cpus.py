@@ -8,7 +8,7 @@ from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CpuSnapshot
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
-from tui.app.text import Line, cut, heading, line, squeezed
+from tui.view.text import Line, cut, heading, line, squeezed
 
 TASK, PLACE, INSTRUCTION = 14, 18, 18  # columns
 

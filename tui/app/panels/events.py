@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
-from tui.app.text import Line, cut, heading, line, styled
+from tui.view.text import Line, cut, heading, line, styled
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

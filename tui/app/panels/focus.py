@@ -7,7 +7,7 @@ from simkernel.sim.snapshot import CodeLine, CpuSnapshot
 from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece, cut, heading, line, wrap
+from tui.view.text import Line, Piece, cut, heading, line, wrap
 
 ITS_END = "The kernel has died: no CPU goes on."
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp") + tuple(f"r{n}" for n in range(8, 16))

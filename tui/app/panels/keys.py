@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece
+from tui.view.text import Line, Piece
 
 HINTS = (
     ("→", "next", "next"),

@@ -6,7 +6,7 @@ import textwrap
 
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, heading, line
+from tui.view.text import Line, heading, line
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

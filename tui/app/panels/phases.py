@@ -7,7 +7,7 @@ from simkernel.sim.snapshot import DONE, NOW
 from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece, length, line, plain
+from tui.view.text import Line, Piece, length, line, plain
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simkernel.sim.snapshot import Move
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, line
+from tui.view.text import Line, line
 
 PATCHING_TASK = -1  # as `Move.cpu` has it
 

@@ -6,7 +6,7 @@ from textual import events
 
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece
+from tui.view.text import Line, Piece
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

@@ -6,7 +6,7 @@ from lessons.story import Mark, Marked, Row, Table
 from simkernel.sentence import without_addresses
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece, line
+from tui.view.text import Line, Piece, line
 
 LABEL = 14  # columns
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.UNCERTAIN: "open", Mark.UNREAD: "open"}

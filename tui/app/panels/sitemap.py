@@ -9,7 +9,7 @@ from simkernel.sim.snapshot.changes import Aspect
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
-from tui.app.text import Line, Piece, length, line
+from tui.view.text import Line, Piece, length, line
 
 A_CELL_EACH, BATCH = 2_000, 256
 LOOKS = ("dim", "new", "int3", "here", "bad")

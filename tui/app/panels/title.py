@@ -5,7 +5,7 @@ from __future__ import annotations
 from lessons.session.stepper import GOING
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, length, line, spread
+from tui.view.text import Line, length, line, spread
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simkernel.sim.snapshot.changes import Aspect, Thing
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, line
+from tui.view.text import Line, line
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:

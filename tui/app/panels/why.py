@@ -6,7 +6,7 @@ from lessons.story.why import why_label
 from simkernel.sentence import cpu, offset, sentences, spans_of
 from tui.app.panel import Panel
 from tui.app.picture import Picture
-from tui.app.text import Line, wrap
+from tui.view.text import Line, wrap
 
 INDENT = " " * 8
 

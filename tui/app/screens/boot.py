@@ -10,10 +10,11 @@ from textual.widget import Widget
 from lessons.activities.booting import Booting, BootPicture
 from simkernel.kernel import KernelImage
 from simkernel.sim.options import Options
-from tui.app.marks import Marks
+from tui.app.content import content
 from tui.app.panels.sitemap import cells
 from tui.app.screens.mysteries import map_lines
-from tui.app.text import Line, content, line, wrap
+from tui.view.marks import Marks
+from tui.view.text import Line, line, wrap
 
 CELLS = 24  # of the bar
 

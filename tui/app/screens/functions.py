@@ -15,8 +15,9 @@ from textual.widgets import Input
 from lessons.activities.functions import ORDERS, FunctionRow, disassembly, function_rows
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import LearnerError
-from tui.app.marks import Marks
-from tui.app.text import Line, content, cut, line, spread
+from tui.app.content import content
+from tui.view.marks import Marks
+from tui.view.text import Line, cut, line, spread
 
 RUN = 100_000  # instructions of `r`
 BESIDE = 116  # columns from which on the disassembly stands beside the table

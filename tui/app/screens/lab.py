@@ -9,7 +9,6 @@ from lessons.activities.lab import Lab
 from lessons.activities.lab_words import GUESSES
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
-from tui.app.marks import Marks
 from tui.app.screens.lab_views import (
     ANSWER,
     ASK,
@@ -27,7 +26,8 @@ from tui.app.screens.lab_views import (
 )
 from tui.app.screens.reading import Page
 from tui.app.screens.working import WorkingScreen
-from tui.app.text import Line, line, wrap
+from tui.view.marks import Marks
+from tui.view.text import Line, line, wrap
 
 EXPLORING, PLAYING = "Exploring every order of events", "Playing it on the machine"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lessons.activities.lab import SETTINGS, Lab, Row
 from lessons.activities.lab_words import GUESSES, answer, question
-from tui.app.marks import Marks
-from tui.app.text import Line, Piece, cut, line, plain, spread, wrap
+from tui.view.marks import Marks
+from tui.view.text import Line, Piece, cut, line, plain, spread, wrap
 
 ASK, SWITCHES, ANSWER = "ask", "switches", "answer"
 BESIDE = 110  # columns from which on the switches and the answer stand side by side

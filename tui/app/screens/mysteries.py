@@ -13,9 +13,10 @@ from textual.widget import Widget
 
 from lessons.activities.opening import Cue, Mysteries
 from tui.app.actions import KEY_NAMES
-from tui.app.marks import Marks
+from tui.app.content import content
 from tui.app.panels.sitemap import LOOKS, cells
-from tui.app.text import Line, Piece, content, line, wrap
+from tui.view.marks import Marks
+from tui.view.text import Line, Piece, line, wrap
 
 STATES = ("no call", "call", "stand-in", "changing", "wrong")  # of the map, in the words of the cues
 SLOW_MOTION, ALL = "one", "scenarios"

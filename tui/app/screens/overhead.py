@@ -8,14 +8,14 @@ from textual.geometry import Offset
 
 from lessons.activities.overhead import ANSWERS, Ended, Overhead
 from simkernel.errors import LearnerError
-from tui.app.marks import Marks
 from tui.app.screens.overhead_views import body, head, help_page, keys, tab_at, tabs
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS
 from tui.app.screens.working import WorkingScreen
-from tui.app.text import Line, line, wrap
+from tui.view.marks import Marks
 from tui.view.save import save_bars
+from tui.view.text import Line, line, wrap
 
 TOP = 2  # rows above the body
 PROGRESS = 40  # columns of what is under way

@@ -7,9 +7,9 @@ from itertools import groupby
 from lessons.activities.charts import Bar, Chart
 from lessons.activities.overhead import ANSWERS, CLOSER, MEASURED, SITES, Overhead
 from lessons.activities.overhead_words import explained, notes, picture_line, waiting
-from tui.app.marks import Marks
-from tui.app.text import Line, cut, line, spread, wrap
 from tui.view.bars import axis, cells
+from tui.view.marks import Marks
+from tui.view.text import Line, cut, line, spread, wrap
 
 MANY = {"tight": "one function", "warm": "few functions", "cold": "many functions"}  # of what is measured
 SHORTEST = 10  # columns of a bar; titles give way for them

@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.app.text import Line, content
+from tui.app.content import content
+from tui.view.text import Line
 
 BACK = "Esc: back"
 

@@ -11,9 +11,10 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from lessons.session.scenarios import SCENARIOS, Scenario
+from tui.app.content import content
 from tui.app.kept import Kept
-from tui.app.marks import Marks
-from tui.app.text import content, line
+from tui.view.marks import Marks
+from tui.view.text import line
 
 MYSTERIES, LAB, COSTS, GO_ON = "mysteries", "lab", "overhead", "go on"
 

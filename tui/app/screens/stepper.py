@@ -29,7 +29,7 @@ from tui.app.panels.title import Title
 from tui.app.panels.trace import Trace
 from tui.app.panels.why import Why
 from tui.app.picture import Picture
-from tui.app.text import Line
+from tui.view.text import Line
 
 PANELS: tuple[type[Panel], ...] = (
     Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Ribbon, Scrub, Keys,

@@ -12,8 +12,9 @@ from textual.screen import ModalScreen, ScreenResultType
 from textual.widget import Widget
 
 from simkernel.errors import LearnerError
-from tui.app.marks import Marks
-from tui.app.text import Line, content
+from tui.app.content import content
+from tui.view.marks import Marks
+from tui.view.text import Line
 
 TICK = 0.2  # seconds between two looks at what is under way
 

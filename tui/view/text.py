@@ -1,32 +1,13 @@
-"""Lines of a panel: pieces of text, each with the name of a mark that gives it its looks."""
+"""Lines: pieces of text, each with the name of a look, which a front end turns into a colour or into nothing."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
-
-from textual.content import Content
 
 from simkernel.sentence import Role, spans_of
 
 Piece = tuple[str, str]  # text, names of looks ("int3 changed"), "" for plain
 Line = tuple[Piece, ...]
-
-LOOKS = {
-    "dim": "$mark-dim",
-    "old": "$mark-old",
-    "new": "$mark-new bold",
-    "int3": "$mark-int3 bold",
-    "open": "$mark-open",
-    "here": "$mark-here bold",
-    "good": "$mark-good",
-    "bad": "$mark-bad bold",
-    "title": "$mark-title bold",
-    "strong": "bold",
-    "changed": "underline",
-    "cursor": "reverse",
-}
-
 
 ROLES = {Role.CPU: "strong", Role.ADDRESS: "dim"}  # looks of parts of a sentence that has none of its own
 
@@ -106,16 +87,3 @@ def heading(title: str, width: int, rule: str) -> Line:
     if not title:
         return line((rule * width, "dim"))
     return cut(line((rule + " ", "dim"), (title, "title"), (" " + rule * max(0, width - len(title) - 3), "dim")), width)
-
-
-def style(look: str) -> str:
-    """The style of some looks, for Textual."""
-    return " ".join(LOOKS[name] for name in look.split())
-
-
-def content(lines: Iterable[Line]) -> Content:
-    """What Textual draws."""
-    rows: Sequence[Content] = [
-        Content.assemble(*((text, style(look)) if look else text for text, look in one)) for one in lines
-    ]
-    return Content("\n").join(rows)
