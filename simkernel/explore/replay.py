@@ -145,6 +145,7 @@ def _bring(simulation: Simulation, case: Case, cpu: int) -> None:
             simulation.step(Run(cpu, APART))
             if _is_there(simulation, case, cpu):
                 return
+    simulation.keep_checkpoint()  # what is tried out on the way is taken back again and again
     if not _at_site(simulation, simulation.step, cpu, case.site, 4 * TICK):
         raise Unplayable(f"CPU{cpu} does not come to {case.function}")
 
