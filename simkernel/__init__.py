@@ -18,7 +18,8 @@ keeps it so (`make check`). Start at the bottom: each file begins with the idea 
     insn            x86-64 bytes as values
     events          everything that can be observed, one vocabulary
     tracefs         a file system of control files: directories, files, open files with a position; knows no ftrace
-    files           what a person names, read within bounds; room: whether there is address space enough
+    files           what a person names, read within bounds; room: whether there is address space enough;
+                    report: how far long work is, and how it is cancelled
     verdict         whether an invariant holds; sentence: a text and what its parts are
     errors          whose fault it is; child: another process of ours
 

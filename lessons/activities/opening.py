@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lessons.activities.booting import Booting
+from lessons.activities.boot import Booting
 from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, BatchStarted, Event, Int3Taken, ParkAsked, SyncSent
@@ -143,15 +143,15 @@ class Mysteries:
     def _boot(self) -> Iterator[None]:
         """A second machine, from power-on, whose sites fill as ftrace_init writes them."""
         second = Booting(self.image, OPTIONS)
-        self._map = second.picture.map
+        self._map = second.sites
         more = True
         while more:
             before = self._map.count(NOP)
             more = second.step()
-            self._map = second.picture.map
+            self._map = second.sites
             if written := self._map.count(NOP) - before:
                 self._at_boot += written
-                self._cpus_at_boot = max(self._cpus_at_boot, second.picture.cpus)
+                self._cpus_at_boot = max(self._cpus_at_boot, len(second.simulation.cpus))
                 yield
 
     def _trace(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
 from lessons.activities.lab_words import properties
 from lessons.session.actions import ACTIONS
@@ -26,7 +27,7 @@ from tui.app.kept import Kept
 from tui.app.panel import Panel
 from tui.app.panels.scrub import Scrub
 from tui.app.picture import DEPTHS
-from tui.app.screens.boot import BootScreen
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import ALL, MysteriesScreen
@@ -303,7 +304,7 @@ class SimkernelApp(StepperApp):
         self.push_screen(screen, chosen)
 
     def do_boot(self) -> None:
-        self.push_screen(BootScreen(self.stepper.image, self.stepper.simulation.options, self.look.marks))
+        self.push_screen(ActivityScreen(Boot(self.stepper.image, self.stepper.simulation.options), self.look.marks))
 
     def do_quit(self) -> None:
         self.end(OK)

@@ -13,7 +13,7 @@ from tui.output import emit_json
 from tui.session import boot, check_alive, engine_options, image_of
 
 if TYPE_CHECKING:
-    from lessons.activities.booting import Booting
+    from lessons.activities.boot import Booting
     from simkernel.sim.simulation import Simulation
 
 
@@ -68,7 +68,7 @@ def happenings(booting: Booting, limit: int) -> Iterator[tuple[int, str]]:
 
 def step_through(options: Options, as_json: bool) -> None:
     """Boot and print each event as a sentence."""
-    from lessons.activities.booting import Booting
+    from lessons.activities.boot import Booting
     from simkernel.errors import GuestError
 
     booting = Booting(image_of(options), engine_options(options))

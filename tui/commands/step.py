@@ -63,7 +63,7 @@ def command(
     if not (scenario or moment):
         from lessons.session.scenarios import SCENARIOS
 
-        raise LearnerError(f"name a scenario: mysteries, lab, overhead, {', '.join(SCENARIOS)}")
+        raise LearnerError(f"name a scenario: mysteries, lab, overhead, boot, {', '.join(SCENARIOS)}")
     ctx.exit(run_plain(scenario or "", script, as_json, lines, moment or ""))
 
 
@@ -113,6 +113,12 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
             return plain_mysteries.PlainMysteries(click.echo, as_json)
         if scenario == plain_lab.NAME:
             return plain_lab.PlainLab(click.echo, as_json)
+        if scenario == "boot":
+            from lessons.activities.boot import Boot
+            from simkernel.sim.options import Options, load_image
+            from tui.stepper.visiting import PlainVisit
+
+            return PlainVisit(Boot(load_image(Options()), Options()), click.echo, as_json)
         if scenario == "overhead":
             from tui.stepper.plain_overhead import PlainOverhead
 

@@ -46,6 +46,9 @@ class Marks:
     dash: str = "—"
     arrow: str = "→"
     back: str = "←"
+    crumb: str = "›"
+    up_arrow: str = "↑"
+    down_arrow: str = "↓"
     parts: str = "▏▎▍▌▋▊▉"
     interval: str = "├─┼┤▶"
 
@@ -83,11 +86,27 @@ ASCII = Marks(
     dash="-",
     arrow="->",
     back="<-",
+    crumb=">",
+    up_arrow="^",
+    down_arrow="v",
     parts="",
     interval="|-+|>",
 )
 _TWINS = str.maketrans(
-    {"→": "->", "↑": "^", "↓": "v", "←": "<-", "—": "-", "–": "-", "…": "...", "·": ".", "′": "'", "“": '"', "”": '"'}
+    {
+        "→": "->",
+        "↑": "^",
+        "↓": "v",
+        "←": "<-",
+        "—": "-",
+        "–": "-",
+        "…": "...",
+        "·": ".",
+        "′": "'",
+        "›": ">",
+        "“": '"',
+        "”": '"',
+    }
 )
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import textual.app
 import textual.pilot
 from textual.pilot import Pilot
 
+from lessons.activity import Activity
 from lessons.session.stepper import Stepper
 from tui.app.app import SimkernelApp
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.working import WorkingScreen
 from tui.view.marks import UNICODE, Marks
 
+Kind = TypeVar("Kind", bound=Activity)
 WAIT = 60.0  # seconds for what must come; it comes much sooner
 SOON = 0.02  # seconds: Textual draws and takes a new size within this time
 
@@ -43,7 +46,7 @@ class Hand:
 
     async def finish(self) -> str:
         """Wait until what a WorkingScreen has begun is over too; the screen's text then."""
-        if isinstance(self.app.screen, WorkingScreen):
+        if isinstance(self.app.screen, WorkingScreen | ActivityScreen):
             await self.app.screen.settled()
         return await self.read()
 
@@ -92,6 +95,14 @@ async def press(hand: Hand, *keys: str) -> str:
     """Press keys, and wait until all that they have begun is over; the screen's text."""
     await hand.press(*keys)
     return await hand.finish()
+
+
+def front_of(hand: Hand, kind: type[Kind]) -> Kind:
+    """The activity in front of the screen that is seen."""
+    assert isinstance(hand.app.screen, ActivityScreen)
+    front = hand.app.screen.visit.front
+    assert isinstance(front, kind)
+    return front
 
 
 async def quiet(_min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:

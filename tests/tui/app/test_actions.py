@@ -19,7 +19,7 @@ from tests.tui.app.test_screen import bytes_shown
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound, key_text
 from tui.app.palette import entries
-from tui.app.screens.boot import BootScreen
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
@@ -290,7 +290,7 @@ async def screens(hand: Hand) -> None:
         ("L", LabScreen, "In every order of events"),
         ("C", OverheadScreen, "What tracing costs"),
         ("F", FunctionsScreen, "irq_enter_rcu"),
-        ("B", BootScreen, "0 of"),
+        ("B", ActivityScreen, "Power-on"),
     ):
         text = await hand.press(key)
         assert isinstance(hand.app.screen, kind) and words in text

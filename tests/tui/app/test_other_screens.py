@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+from lessons.activities.boot import Boot
 from lessons.activities.functions import function_rows
 from lessons.session.actions import apply
 from lessons.session.stepper import Outcome
+from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, NOP
-from tests.tui.app.screens import WAIT, Hand, drive
-from tui.app.screens.boot import BootScreen
+from tests.tui.app.screens import WAIT, Hand, drive, front_of, press
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.stepper import StepperScreen
@@ -144,22 +145,30 @@ def test_the_flags_of_a_function_are_seen_whole_beside_its_disassembly() -> None
     drive(check, size=(120, 36))
 
 
-def test_boot_is_stepped_and_its_bar_ends_full() -> None:
+def test_boot_is_stepped_forwards_and_back_on_a_machine_of_its_own() -> None:
     async def check(hand: Hand) -> None:
         point = hand.app.stepper.simulation.point
         await hand.press("B")
-        screen = hand.app.screen
-        assert isinstance(screen, BootScreen)
-        total = len(screen.booting.picture.map.states)
-        assert screen.booting.picture.map.count(CALL) == total and f"0 of {total}" in hand.text()
-        seen = []
+        boot = front_of(hand, Boot)
+        total = len(boot.booting.sites.states)
+        assert boot.booting.sites.count(CALL) == total and f"{total} call" in hand.text()
+        seen, states = [], []
         for _ in range(12):
-            await hand.press("right")
-            seen.append(screen.booting.picture.converted)
+            await press(hand, "right")
+            seen.append(boot.booting.sites.count(NOP))
+            states.append(state_digest(boot.booting.simulation))
         assert seen == sorted(seen) and 0 < seen[-1] < total
-        assert screen.booting.picture.cpus == 1
-        text = await hand.press("enter")
-        assert screen.booting.picture.map.count(NOP) == total and f"{total} of {total}" in text
+        assert len(boot.booting.simulation.cpus) == 1
+        for before in reversed(states[:-1]):
+            await press(hand, "left")
+            assert state_digest(boot.booting.simulation) == before
+        text = await press(hand, "enter")
+        assert boot.booting.sites.count(NOP) == total and f"All {total} sites hold" in text and not boot.over
+        text = await press(hand, "end")
+        assert boot.over and "Every CPU runs tasks" in text
+        assert "boot is over" in await press(hand, "right")
+        text = await press(hand, "home")
+        assert boot.booting.sites.count(CALL) == total and "Power-on" in text
         await hand.press("escape")
         assert hand.app.stepper.simulation.point == point
 

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen, Screen
 
 from tests.tui.app.screens import Hand, drive, press
 from tui.app import kept, screens
-from tui.app.screens.boot import BootScreen
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
@@ -32,7 +32,7 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (LabScreen, ("L", "s")),
     (OverheadScreen, ("C",)),
     (MysteriesScreen, ("S", "up", "enter")),
-    (BootScreen, ("B",)),
+    (ActivityScreen, ("B",)),
     (FunctionsScreen, ("F",)),
     (FunctionsScreen, ("F", "slash", "v")),  # in its field
     (Prompt, ("t",)),

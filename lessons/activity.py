@@ -1,0 +1,144 @@
+"""One thing that a person does: its actions as data, and a picture of where it is.
+
+Every front end plays any activity: it shows `picture`, offers `actions`, and hands what a person asks for to `apply`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lessons.picture import Picture
+from simkernel.errors import LearnerError, nearest
+from simkernel.report import Report
+
+KEYS: dict[str, tuple[tuple[str, ...], str]] = {
+    "next": (("right", "space", "pagedown"), "n"),
+    "back": (("left", "pageup"), "b"),
+    "enter": (("enter",), "p"),
+    "phase-back": (("backspace",), "P"),
+    "first": (("home",), "start"),
+    "last": (("end",), "end"),
+    "up": (("up",), "up"),
+    "down": (("down",), "down"),
+    "search": (("slash",), "/"),
+    "without": (("x",), "x"),
+    "more": (("m",), "m"),
+    "moment": (("c",), "c"),
+    "trace": (("t",), "t"),
+    "run": (("r",), "r"),
+}
+"""The keys of a screen, in Textual's names, and the word of plain mode, of all that has a key: the same everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What an action needs to be told.
+
+    Attributes:
+        prompt: what is asked for.
+        choices: all that may be answered, where it is one of a list; else none.
+    """
+
+    prompt: str
+    choices: Callable[[], Sequence[str]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a person may ask for.
+
+    Attributes:
+        name: as scripts and the list of all actions call it; one of `KEYS` where it has a key.
+        title: two or three words.
+        help: a sentence.
+        hint: a word beside its key in the key line; "" for its title.
+        argument: what it needs to be told, None for nothing.
+    """
+
+    name: str
+    title: str
+    help: str
+    hint: str = ""
+    argument: Argument | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of a screen, in Textual's names; () where it is found by its title only."""
+        return KEYS[self.name][0] if self.name in KEYS else ()
+
+    @property
+    def word(self) -> str:
+        """Of plain mode: a letter, or its name."""
+        return KEYS[self.name][1] if self.name in KEYS else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action.
+
+    Attributes:
+        message: a sentence for the person, "" where the picture says it.
+        refused: nothing has changed.
+        opens: the activity that it has led to; one comes back here from it.
+        leaves: the activity is over.
+    """
+
+    message: str = ""
+    refused: bool = False
+    opens: Activity | None = None
+    leaves: bool = False
+
+
+class Activity(ABC):
+    """What a person does at a screen or in plain mode."""
+
+    name: str  # as the command line has it
+    actions: tuple[Action, ...]  # all that may be asked for, sometime
+
+    @abstractmethod
+    def picture(self) -> Picture:
+        """Where it is now."""
+
+    @abstractmethod
+    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+        """Carry an action out.
+
+        Args:
+            action: one of `actions`.
+            argument: what it was told, "" for nothing.
+            report: is told how far it is, where it takes long; it may cancel that.
+
+        Raises:
+            LearnerError: it cannot be; nothing has changed.
+            Cancelled: as `report` does.
+        """
+
+    def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
+        """Do what a name, a word or a key asks for; what cannot be done says so in the outcome, and changes nothing."""
+        try:
+            return self.do(self.action(word), argument.strip(), report or Report())
+        except LearnerError as error:
+            return Outcome(str(error), refused=True)
+
+    def action(self, word: str) -> Action:
+        """The action with that name, word or key.
+
+        Raises:
+            LearnerError: there is none; with the one that is most like it.
+        """
+        for action in self.actions:
+            if word in (action.name, action.word, *action.keys):
+                return action
+        words = [one for action in self.actions for one in (action.name, action.word)]
+        raise LearnerError(f"{word!r} does nothing here.{nearest(word, words)}")
+
+    def offered(self) -> tuple[Action, ...]:
+        """The actions that lead anywhere from here: the key line names no other."""
+        return self.actions
+
+    def data(self) -> dict[str, Any]:
+        """What JSON has of it besides its picture."""
+        return {}

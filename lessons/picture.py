@@ -1,0 +1,153 @@
+"""What there is to see of an activity: a picture of typed parts, which each front end draws in its own way.
+
+A part says what something is, never how it looks: no colours, no columns, no widths. A front end has one renderer a
+part, so it knows parts and never activities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from simkernel.sim.snapshot import SiteMap
+
+
+class Tone(Enum):
+    """What a paragraph or a line is in its picture."""
+
+    PLAIN = "plain"
+    STRONG = "strong"  # the one sentence that matters
+    DIM = "dim"
+    GOOD = "good"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a picture.
+
+    Attributes:
+        name: the part's, once in its picture.
+        title: of the rule above it; "" for none.
+        beside: it stands at the right where the screen is wide.
+    """
+
+    name: str
+    title: str = ""
+    beside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Some sentences.
+
+    Attributes:
+        text: the sentences, as text or as a `Sentence` with spans.
+        label: what stands before them, "Why sync 1"; "" for nothing.
+        tone: what it is.
+    """
+
+    text: str
+    label: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prose(Part):
+    """Paragraphs, from the top; what does not fit is below."""
+
+    paragraphs: tuple[Paragraph, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log(Part):
+    """Sentences of what has happened, the latest last; what does not fit is above."""
+
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Part):
+    """Lines that others have laid out: gdb's, the kernel's; they are never wrapped."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map(Part):
+    """Every site at once, a cell each, by address.
+
+    Attributes:
+        sites: the state of each.
+        before: the state of each at the step before; None where nothing has changed.
+        words: what a state is called here, for each of `SITE_STATES`; () for their own names.
+    """
+
+    sites: SiteMap
+    before: SiteMap | None = None
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What may be answered or chosen: the key for it, and what it is."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Part):
+    """A question with its choices; it stays until it is answered."""
+
+    text: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table that can be chosen.
+
+    Attributes:
+        cells: a text a column.
+        help: what it means, shown while it is chosen.
+        tone: what it is.
+    """
+
+    cells: tuple[str, ...]
+    help: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows(Part):
+    """A table.
+
+    Attributes:
+        columns: their headings; () for none.
+        rows: from the top.
+        cursor: the row that is chosen; None where none can be.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    cursor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that there is to see.
+
+    Attributes:
+        title: of the activity, its part of the breadcrumb.
+        place: where one is in it: "step 4 of 24"; "" for nowhere.
+        parts: from the top.
+        survival: the names of parts, the one that goes last first; those that are not named go before all these.
+        keys: the names of the actions of which the key line tells, the one that goes last first.
+    """
+
+    title: str
+    parts: tuple[Part, ...]
+    place: str = ""
+    survival: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()

@@ -1,0 +1,187 @@
+"""What every activity keeps: its keys, its picture at every size, plain mode, JSON, and the way there and back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from lessons.activities.boot import Boot
+from lessons.activity import KEYS, Action, Activity, Outcome
+from lessons.picture import Paragraph, Picture, Prose
+from lessons.visit import Visit
+from simkernel.errors import Cancelled, LearnerError
+from simkernel.report import Report
+from simkernel.sim.options import Options, load_image
+from tui.stepper.visiting import PlainVisit
+from tui.view.frame import frame
+from tui.view.marks import ASCII, UNICODE
+from tui.view.paragraphs import told
+from tui.view.text import length, plain
+
+SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
+ACTIVITIES: dict[str, Callable[[], Activity]] = {"boot": lambda: Boot(load_image(Options()), Options())}
+WAYS = {"boot": ("next", "next", "enter", "back", "last")}
+"""Words that lead through the places of an activity that differ."""
+
+
+def places(name: str) -> list[Activity]:
+    """An activity at its start, then after each word of its way."""
+    out = []
+    for end in range(len(WAYS[name]) + 1):
+        activity = ACTIVITIES[name]()
+        for word in WAYS[name][:end]:
+            assert not (outcome := activity.apply(word)).refused, (word, outcome.message)
+        out.append(activity)
+    return out
+
+
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_no_key_and_no_word_means_two_things(name: str) -> None:
+    actions = ACTIVITIES[name]().actions
+    for many in (
+        [key for one in actions for key in one.keys],
+        [one.word for one in actions],
+        [one.name for one in actions],
+    ):
+        assert [one for one, times in Counter(many).items() if times > 1] == []
+    assert all(one.help.endswith(".") and one.title for one in actions)
+
+
+def test_a_key_has_one_meaning_on_all_screens() -> None:
+    keys = [key for keys, _ in KEYS.values() for key in keys]
+    words = [word for _, word in KEYS.values()]
+    assert len(set(keys)) == len(keys) and len(set(words)) == len(words)
+    assert not {"escape", "question_mark", "colon", "tab", "q", "T", "z", "v"} & set(keys), "those are every screen's"
+
+
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_every_place_has_a_picture_at_every_size(name: str) -> None:
+    """No line is too long, no text of a part is lost without a mark, and the key line has room."""
+    for activity in places(name):
+        picture, offered = activity.picture(), activity.offered()
+        assert len({part.name for part in picture.parts}) == len(picture.parts)
+        assert set(picture.survival) <= {part.name for part in picture.parts}
+        assert set(picture.keys) <= {action.name for action in activity.actions}
+        for width, height in SIZES:
+            drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE)
+            lines = drawn.lines(width, height)
+            assert len(lines) == height and max(map(length, lines)) <= width, (width, height)
+            assert "q quit" in plain(lines[-1]) or width < 80
+            assert not any(plain(one).endswith("..") for one in lines), "cut without a word"
+            shown = [block for block in drawn.body.blocks if block.part.name == picture.survival[0]]
+            assert shown and not shown[0].scrolls, "the part that survives is whole"
+
+
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_every_picture_is_ascii_where_that_is_asked_for(name: str) -> None:
+    for activity in places(name):
+        for one in frame(activity.picture(), (), activity.offered(), (80, 24), ASCII).lines(80, 24):
+            assert plain(one).isascii(), plain(one)
+
+
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_plain_mode_says_what_is_new_and_json_holds_the_picture(name: str) -> None:
+    said: list[str] = []
+    player, told_now = PlainVisit(ACTIVITIES[name](), said.append), ACTIVITIES[name]()
+    player.begin()
+    before = told(told_now.picture())
+    assert "".join(said).split() == " ".join(before).split()
+    for word in WAYS[name]:
+        said.clear()
+        player.take(word)
+        told_now.apply(word)
+        now = told(told_now.picture())
+        assert "".join(said).split() == " ".join(one for one in now if one not in before).split(), word
+        before = now
+    values: list[str] = []
+    in_json = PlainVisit(ACTIVITIES[name](), values.append, as_json=True)
+    in_json.begin()
+    for word in (*WAYS[name], "h", "w", "l", "?"):
+        in_json.take(word)
+    for one in map(json.loads, values):
+        assert {"word", "said", "message", "picture", "offered"} <= set(one)
+        assert one["picture"]["parts"] and all(part["type"] for part in one["picture"]["parts"])
+    with pytest.raises(LearnerError, match="does nothing here"):
+        player.take("nonsense")
+    assert not player.take("esc") and not player.take("q")
+
+
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_what_is_refused_changes_nothing(name: str) -> None:
+    for activity in places(name):
+        before = told(activity.picture())
+        for action in activity.actions:
+            if action not in activity.offered():
+                assert activity.apply(action.name).refused and told(activity.picture()) == before, action.name
+
+
+class Room(Activity):
+    """A room that leads to another one, and counts how often it was asked."""
+
+    name = "room"
+    actions = (
+        Action("enter", "Go in", "Open the next room."),
+        Action("last", "Leave", "Leave the room."),
+        Action("run", "Count", "Count to a hundred, which takes long."),
+    )
+
+    def __init__(self, number: int) -> None:
+        self.number, self.counted = number, 0
+
+    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+        """Open, leave or count."""
+        if action.name == "enter":
+            return Outcome(opens=Room(self.number + 1))
+        if action.name == "last":
+            return Outcome("gone", leaves=True)
+        for at in range(100):
+            report(f"{at} of 100", at / 100)
+            self.counted = at + 1
+        return Outcome("counted")
+
+    def picture(self) -> Picture:
+        """Its number."""
+        told = Prose(name="number", paragraphs=(Paragraph(f"This is room {self.number}; {self.counted} counted."),))
+        return Picture(title=f"Room {self.number}", parts=(told,), survival=("number",))
+
+
+def where(visit: Visit) -> list[str]:
+    """The titles on the way to where one is."""
+    return [*visit.crumbs, visit.front.picture().title]
+
+
+def test_one_comes_back_to_where_one_was() -> None:
+    visit = Visit(Room(1))
+    assert not visit.back()
+    first = visit.front
+    visit.apply("enter")
+    visit.apply("p")
+    assert where(visit) == ["Room 1", "Room 2", "Room 3"]
+    assert visit.apply("last").message == "gone"
+    assert where(visit) == ["Room 1", "Room 2"]
+    assert visit.back() and visit.front is first
+    assert visit.apply("fly").refused
+    assert where(visit) == ["Room 1"]
+
+
+@pytest.mark.parametrize("k", [1, 2, 50, 99])
+def test_work_is_cancelled_where_it_says_how_far_it_is(k: int) -> None:
+    heard: list[str] = []
+
+    def hear(report: Report) -> None:
+        heard.append(report.text)
+        if len(heard) == k:
+            report.cancel()
+
+    room = Room(1)
+    outcome = room.apply("run", report=Report(hear))
+    assert outcome.refused and "cancelled" in outcome.message
+    assert room.counted == k - 1 and len(heard) == k
+    report = Report()
+    report.cancel()
+    assert report.cancelled
+    with pytest.raises(Cancelled):
+        report.check()

@@ -1,0 +1,268 @@
+"""The one screen of all activities: it draws the picture of the one in front, and hands it what a person asks for.
+
+What is asked for waits in a queue and is carried out in a thread, in order, so that no key is lost and the screen goes
+on drawing; nothing else touches the activity meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from textual import events
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from lessons.activity import Action, Activity, Outcome
+from lessons.picture import Picture
+from lessons.story.words import NO_WORD, words_on
+from lessons.visit import Visit
+from simkernel.report import Report
+from tui.app.content import content
+from tui.app.screens.prompt import Prompt
+from tui.app.screens.reading import Page
+from tui.view.arrange import Block
+from tui.view.frame import Frame, frame, key_text
+from tui.view.marks import Marks
+from tui.view.paragraphs import told
+from tui.view.text import Line, line, wrap
+
+SOON = 0.3  # seconds after which the screen says that something is under way
+EVERYWHERE = (
+    ("Tab", "The next pane."),
+    ("↑ ↓", "Scroll, or choose, in the pane with the focus."),
+    ("Esc", "Cancel what is under way; else back to where you came from."),
+    ("?", "What the words on this screen mean; again: this list."),
+    (":", "All that can be done here."),
+    ("T", "The next theme."),
+    ("q", "Quit."),
+)
+
+
+class PartView(Widget, can_focus=True):
+    """A part at its place: lines, drawn elsewhere."""
+
+    DEFAULT_CSS = "PartView { position: absolute; padding: 0; } PartView:focus { background: $surface; }"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=f"part-{name}")
+        self.part = name
+        self._lines: list[Line] = []
+
+    def show(self, block: Block) -> None:
+        """Stand at the block's place, and draw its lines."""
+        self.styles.offset = (block.x + 1, block.y + 1)
+        self.styles.width, self.styles.height = block.width, max(1, len(block.lines))
+        if list(block.lines) != self._lines:
+            self._lines = list(block.lines)
+            self.refresh()
+
+    def render(self) -> Content:
+        """Its lines."""
+        return content(self._lines)
+
+
+class Edge(Widget):
+    """The lines above or below the body."""
+
+    DEFAULT_CSS = "Edge { position: absolute; width: 100%; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[Line] = []
+
+    def show(self, y: int, lines: list[Line]) -> None:
+        """Stand at a row, and draw these lines."""
+        self.styles.offset, self.styles.height = (0, y), max(1, len(lines))
+        self._lines = lines
+        self.refresh()
+
+    def render(self) -> Content:
+        """Its lines."""
+        return content(self._lines)
+
+
+class ActivityScreen(Screen[None]):
+    """Plays activities, from the first one on; leaving that one dismisses the screen."""
+
+    AUTO_FOCUS = None
+
+    def __init__(self, first: Activity, marks: Marks) -> None:
+        super().__init__()
+        self.visit = Visit(first)
+        self._marks = marks
+        self._picture: Picture = first.picture()
+        self._said, self._look = "", ""
+        self._scrolled: dict[str, int] = {}
+        self._asked: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._report: Report | None = None  # of what is under way
+        self._title, self._below = Edge(), Edge()
+
+    def compose(self) -> list[Widget]:
+        """The first line and the last ones; parts come and go with the picture."""
+        return [self._title, self._below]
+
+    def on_mount(self) -> None:
+        """Begin to take what is asked for."""
+        self.run_worker(self._carry_out(), name="activity")
+
+    def on_unmount(self) -> None:
+        """What is under way is of no use any more."""
+        if self._report is not None:
+            self._report.cancel()
+
+    async def settled(self) -> None:
+        """Wait until all that was asked for is done and drawn."""
+        await self._asked.join()
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        """Arrange the picture anew."""
+        self.draw()
+
+    @property
+    def drawn(self) -> Frame:
+        """The frame at this size."""
+        offered = () if self._report is not None else self.visit.front.offered()
+        size = (self.size.width, self.size.height)
+        crumbs = self.visit.crumbs
+        return frame(self._picture, crumbs, offered, size, self._marks, self._said, self._look, self._scrolled)
+
+    def draw(self) -> None:
+        """Give each part its place and its lines."""
+        if not self.is_mounted or self.size.height < 3:
+            return
+        drawn = self.drawn
+        self._title.show(0, [drawn.title])
+        self._below.show(self.size.height - len(drawn.below), list(drawn.below))
+        views = {view.part: view for view in self.query(PartView)}
+        for block in drawn.body.blocks:
+            view = views.pop(block.part.name, None)
+            if view is None:
+                view = PartView(block.part.name)
+                self.mount(view)
+            view.show(block)
+        for view in views.values():
+            view.remove()
+
+    def tell(self, said: str, look: str = "") -> None:
+        """Say something below the body."""
+        self._said, self._look = said, look
+        self.draw()
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def ask(self, name: str, argument: str = "") -> None:
+        """Have the activity in front do something, after all that was asked for before."""
+        self._asked.put_nowait((name, argument))
+
+    async def _carry_out(self) -> None:
+        while True:
+            name, argument = await self._asked.get()
+            self._report = report = Report(partial(self._progress, asyncio.get_running_loop()))
+            soon = self.set_timer(SOON, partial(self._busy, report))
+            try:
+                outcome = await asyncio.to_thread(self.visit.apply, name, argument, report)
+                picture = await asyncio.to_thread(lambda: self.visit.front.picture())
+            finally:
+                soon.stop()
+                self._report = None
+            self._show(outcome, picture)
+            self._asked.task_done()
+
+    def _show(self, outcome: Outcome, picture: Picture) -> None:
+        if outcome.opens is not None or outcome.leaves:
+            self._scrolled = {}
+        self._picture = picture
+        self.tell(outcome.message, "bad" if outcome.refused else "")
+
+    def _progress(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
+        """In the work's thread: something is said."""
+        loop.call_soon_threadsafe(self._busy, report)
+
+    def _busy(self, report: Report) -> None:
+        if report is self._report:
+            part = "" if report.part is None else f" {100 * report.part:.0f} %"
+            self.tell(f"{report.text or 'busy'}{part}; Esc cancels", "strong")
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys of the activity in front, then those of every screen; a key that means nothing says so."""
+        key = event.key
+        action = next((one for one in self.visit.front.actions if key in one.keys), None)
+        other = self._others().get(key)
+        if self._report is not None and key == "escape":
+            self._report.cancel()
+        elif action is not None:
+            self._begin(action)
+        elif other is not None:
+            other()
+        elif event.is_printable:
+            self.tell(f"{event.character} does nothing here: ? has the words, : all that can be done", "bad")
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _others(self) -> dict[str, Callable[[], object]]:
+        """What the keys of every screen do."""
+        return {
+            "escape": self.action_back,
+            "question_mark": self.action_words,
+            "f1": self.action_keys,
+            "colon": self.app.action_command_palette,
+            "up": partial(self._scroll, -1),
+            "down": partial(self._scroll, 1),
+            "T": partial(self.app.call_later, self.run_action, "app.do('theme')"),
+            "q": partial(self.app.call_later, self.run_action, "app.do('quit')"),
+        }
+
+    def _begin(self, action: Action) -> None:
+        """Do what an action says, once its argument is known."""
+        if action.argument is None:
+            self.ask(action.name)
+            return
+
+        def answered(argument: str | None) -> None:
+            if argument is not None:
+                self.ask(action.name, argument)
+
+        what = action.argument
+        self.app.push_screen(Prompt(action.title, action.help, what.prompt, what.choices()), answered)
+
+    def _scroll(self, by: int) -> None:
+        """Scroll the pane with the focus, or the first one of which not all is seen."""
+        focused = self.app.focused.part if isinstance(self.app.focused, PartView) else ""
+        blocks = [block for block in self.drawn.body.blocks if block.scrolls]
+        block = next((one for one in blocks if one.part.name == focused), blocks[0] if blocks else None)
+        if block is not None:
+            name = block.part.name
+            self._scrolled[name] = max(0, min(block.scrolls, self._scrolled.get(name, 0) + by))
+            self.draw()
+
+    def action_back(self) -> None:
+        """To the activity that one came from; from the first one, out."""
+        if not self.visit.back():
+            self.dismiss()
+            return
+        self._picture, self._scrolled = self.visit.front.picture(), {}
+        self.tell("")
+
+    def action_words(self) -> None:
+        """What the words that stand on this screen mean."""
+        page: list[Line] = [line(("The words on this screen", "title")), line()]
+        found = words_on("\n".join(told(self._picture)))
+        page += [] if found else [line(NO_WORD)]
+        for word, meaning in sorted(found.items()):
+            page += wrap(self._marks.plain(meaning), 72, "", f"{word}: ", "    ")
+        self.app.push_screen(Page(page))
+
+    def action_keys(self) -> None:
+        """Every key, and what can be done without one."""
+        pairs = [(key_text(one.keys) or ":", f"{one.title}. {one.help}") for one in self.visit.front.actions]
+        page: list[Line] = [line(("Keys", "title")), line()]
+        for key, text in (*pairs, *EVERYWHERE):
+            page += wrap(self._marks.plain(text), 72, "", f"{self._marks.plain(key):<16}", " " * 16)
+        self.app.push_screen(Page(page))

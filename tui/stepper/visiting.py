@@ -1,0 +1,106 @@
+"""Any activity in plain mode: a word does something, and what is new in the picture is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from lessons.activity import Activity, Outcome
+from lessons.story.words import NO_WORD, words_on
+from lessons.visit import Visit
+from simkernel.errors import LearnerError
+from simkernel.report import Report
+from simkernel.sim.snapshot.plain import plain
+from tui.output import progress
+from tui.stepper.player import Player, paragraphs, parted
+from tui.view.paragraphs import changed, told
+
+ASKED = {
+    "w": "where one is, all of it",
+    "l": "what was said last",
+    "?": "what the words of that mean",
+    "h": "this list",
+    "esc": "back to where one came from",
+    "q": "quit",
+}
+
+
+class PlainVisit(Player):
+    """Plays activities, from the first one on."""
+
+    def __init__(self, first: Activity, say: Callable[[str], None], as_json: bool = False) -> None:
+        super().__init__(say, as_json)
+        self.visit = Visit(first)
+        self._told: list[str] = []
+
+    def begin(self) -> None:
+        """Say where one begins, and which words there are."""
+        self._say("", self._new())
+
+    def needs(self, word: str) -> str:
+        """What is to be asked for before a word can be taken, "" for nothing."""
+        if word in ASKED:
+            return ""
+        argument = self.visit.front.action(word).argument
+        return "" if argument is None else argument.prompt
+
+    def take(self, text: str) -> bool:
+        """Do what a word asks for; False where it asks to quit, or to go back from where one began."""
+        word, argument = parted(text)
+        if not word:
+            return True
+        if word in ("q", "quit"):
+            return False
+        if word in ASKED:
+            return self._asked(word)
+        self.visit.front.action(word)
+        with progress("busy; ctrl-C cancels") as line:
+            outcome = self.visit.apply(word, argument, Report(lambda report: line.show(report.text, report.part)))
+        if outcome.refused:
+            raise LearnerError(outcome.message)
+        self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)
+        return True
+
+    def _asked(self, word: str) -> bool:
+        """A word that every activity takes."""
+        if word == "esc":
+            if not self.visit.back():
+                return False
+            self._told = []
+            self._say(word, self._new())
+        elif word == "w":
+            self._say(word, told(self.visit.front.picture()))
+        elif word == "l":
+            self._say(word, self._last)
+        elif word == "?":
+            found = words_on(" ".join(self._last))
+            self._say(word, [f"{one}: {meaning}" for one, meaning in found.items()] or [NO_WORD])
+        else:
+            self._say(word, self.words())
+        return True
+
+    def words(self) -> list[str]:
+        """Every word that may be said here."""
+        own = [
+            f"{one.word}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
+            for one in self.visit.front.actions
+        ]
+        return [*own, *(f"{word}: {what}" for word, what in ASKED.items())]
+
+    def _new(self) -> list[str]:
+        """What the picture has that was not told yet."""
+        picture = self.visit.front.picture()
+        new, self._told = changed(picture, self._told), told(picture)
+        return new
+
+    def _say(self, word: str, said: list[str], outcome: Outcome | None = None) -> None:
+        if word not in ("h", "?"):
+            self._last = said
+        if not self.as_json:
+            self.say(paragraphs(said))
+            return
+        activity = self.visit.front
+        offered = [one.name for one in activity.offered()]
+        out: dict[str, Any] = {"word": word, "said": said, "message": "" if outcome is None else outcome.message}
+        self.say(json.dumps(out | {"picture": plain(activity.picture()), "offered": offered} | activity.data()))

@@ -1,0 +1,166 @@
+"""Which part of a picture stands where, in which form: a pure function, so that a test can ask it for every size.
+
+Parts stand below one another in the picture's order; from WIDE columns on, those that may stand beside the others do.
+Where there are too few rows, the parts that survive least take shorter forms first, then scroll, then go; what has gone
+is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lessons.picture import Part, Picture
+from tui.view.marks import Marks
+from tui.view.parts import RENDERERS, Form, fit, forms
+from tui.view.text import Line, heading, line
+
+WIDE = 110  # columns, from which on there is room at the right
+LEFT = 62  # columns of the left side then, at least
+GAP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part with its place.
+
+    Attributes:
+        part: what is drawn there.
+        x, y: its first column and row, of the body.
+        width: columns.
+        lines: what stands there, its rule first where it has one.
+        scrolls: how many lines more than these it has.
+    """
+
+    part: Part
+    x: int
+    y: int
+    width: int
+    lines: tuple[Line, ...]
+    scrolls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Where everything stands.
+
+    Attributes:
+        blocks: from the top, those at the right last.
+        gone: the titles of parts for which there is no room.
+    """
+
+    blocks: tuple[Block, ...]
+    gone: tuple[str, ...] = ()
+
+
+class _Cell:
+    """A part on its way to its place: the form that it takes, and the rows that it is given."""
+
+    def __init__(self, part: Part, width: int, marks: Marks) -> None:
+        self.part, self.forms, self.at = part, forms(part, width, marks), 0
+        self.rule = bool(part.title)
+        self.rows = self.want
+
+    @property
+    def form(self) -> Form:
+        return self.forms[self.at]
+
+    @property
+    def want(self) -> int:
+        """The rows of its form, with its rule."""
+        return len(self.form) + self.rule
+
+    @property
+    def least(self) -> int:
+        """The rows with which it still makes sense."""
+        return min(self.want, RENDERERS[type(self.part)].least + 1 + self.rule)
+
+    def shorten(self) -> bool:
+        """Take the next shorter form; False where there is none."""
+        if self.at + 1 == len(self.forms):
+            return False
+        self.at += 1
+        self.rows = self.want
+        return True
+
+
+def arrange(picture: Picture, width: int, height: int, marks: Marks, scrolled: Mapping[str, int]) -> Body:
+    """Give each part of a picture its place.
+
+    Args:
+        picture: what there is to see.
+        width: columns of the body.
+        height: rows of the body.
+        marks: the glyphs.
+        scrolled: by part, how many lines a person has scrolled.
+    """
+    right = [part for part in picture.parts if part.beside] if width >= WIDE else []
+    left = [part for part in picture.parts if part not in right]
+    across = max(LEFT, (width - GAP) // 2) if right else width
+    blocks, gone = _column(picture, left, 0, across, height, marks, scrolled)
+    if right:
+        more, lost = _column(picture, right, across + GAP, width - across - GAP, height, marks, scrolled)
+        blocks, gone = [*blocks, *more], [*gone, *lost]
+    return Body(tuple(blocks), tuple(gone))
+
+
+def _column(
+    picture: Picture,
+    parts: Sequence[Part],
+    x: int,
+    width: int,
+    height: int,
+    marks: Marks,
+    scrolled: Mapping[str, int],
+) -> tuple[list[Block], list[str]]:
+    """The parts of one column, and the titles of those that have gone."""
+    cells = [_Cell(part, width, marks) for part in parts]
+    gone = _squeeze(cells, _give_way(picture, cells), height)
+    between = int(sum(cell.rows for cell in cells) + len(cells) - 1 <= height)  # a blank row, where there is room
+    blocks, y = [], 0
+    for cell in cells:
+        rule = [heading(cell.part.title, width, marks.rule)] if cell.rule else []
+        body = fit(cell.part, cell.form, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
+        blocks.append(Block(cell.part, x, y, width, (*rule, *body), max(0, cell.want - cell.rows)))
+        y += cell.rows + between
+    return blocks, [cell.part.title or cell.part.name for cell in gone]
+
+
+def _give_way(picture: Picture, cells: Sequence[_Cell]) -> list[_Cell]:
+    """The cells in the order in which they give way: those that the picture does not name first."""
+    order = {name: at for at, name in enumerate(picture.survival)}
+    return sorted(cells, key=lambda cell: -order.get(cell.part.name, len(order)))
+
+
+def _squeeze(cells: list[_Cell], order: Sequence[_Cell], height: int) -> list[_Cell]:
+    """Make the cells fit so many rows, by shorter forms, then fewer rows, then without; those that have gone."""
+
+    def over() -> int:
+        return sum(cell.rows for cell in cells) - height
+
+    for cell in order:
+        while over() > 0 and cell.shorten():
+            pass
+    for cell in order:
+        if over() > 0:
+            cell.rows = max(cell.least, cell.rows - over())
+    gone = []
+    for cell in order:
+        if over() > 0 and len(cells) > 1:
+            cells.remove(cell)
+            gone.append(cell)
+    for cell in reversed(order):
+        if cell in cells:
+            cell.rows = min(cell.want, cell.rows + max(0, -over()))
+    return gone
+
+
+def flat(body: Body, width: int, height: int) -> list[Line]:
+    """The body as one list of lines: what a picture as text, or an SVG, has."""
+    out: list[Line] = [line() for _ in range(height)]
+    for block in sorted(body.blocks, key=lambda one: one.x):
+        for at, one in enumerate(block.lines):
+            if block.y + at < height:
+                pad = block.x - sum(len(text) for text, _ in out[block.y + at])
+                out[block.y + at] = (*out[block.y + at], *([(" " * pad, "")] if pad > 0 else []), *one)
+    return [one[: width + 1] for one in out]

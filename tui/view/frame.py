@@ -1,0 +1,117 @@
+"""The frame of every activity: a title line, the body, what has just been said, and a line of keys that always fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lessons.activity import Action
+from lessons.picture import Picture
+from tui.view.arrange import Body, arrange, flat
+from tui.view.marks import Marks
+from tui.view.text import Line, Piece, cut, length, line, spread, wrap
+
+KEY_NAMES = {
+    "right": "→", "left": "←", "up": "↑", "down": "↓", "question_mark": "?", "pagedown": "PgDn", "pageup": "PgUp",
+    "enter": "Enter", "backspace": "Bksp", "space": "Space", "escape": "Esc", "home": "Home", "end": "End",
+    "slash": "/", "f1": "F1", "colon": ":",
+}  # fmt: skip
+MESSAGE = 3  # rows that what was said takes at most
+OTHERS = ((":", "all keys"), ("?", "words"))  # of every screen; these stand at the end of the key line
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole screen.
+
+    Attributes:
+        title: its first line.
+        body: where the parts stand, from the second line on.
+        below: what was said last, and the keys: the last lines.
+    """
+
+    title: Line
+    body: Body
+    below: tuple[Line, ...]
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """All of it as lines."""
+        return [self.title, *flat(self.body, width, height - 1 - len(self.below)), *self.below]
+
+
+def frame(
+    picture: Picture,
+    crumbs: Sequence[str],
+    offered: Sequence[Action],
+    size: tuple[int, int],
+    marks: Marks,
+    said: str = "",
+    look: str = "",
+    scrolled: Mapping[str, int] | None = None,
+) -> Frame:
+    """A picture in its frame.
+
+    Args:
+        picture: what there is to see.
+        crumbs: the titles of the activities that led here.
+        offered: the actions that lead anywhere from here.
+        size: columns and rows of the screen.
+        marks: the glyphs.
+        said: what was said last, "" for nothing.
+        look: of that.
+        scrolled: by part, how many lines a person has scrolled.
+    """
+    width, height = size
+    inner = width - 2
+    keys = key_line(picture, offered, bool(crumbs), inner, marks)
+    told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
+    room = height - 1 - len(told) - 1
+    body = arrange(picture, inner, room, marks, scrolled or {})
+    if body.gone:
+        told = [line(" ", (f"no room for: {', '.join(body.gone)}", "dim")), *told]
+        body = arrange(picture, inner, room - 1, marks, scrolled or {})
+    return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)))
+
+
+def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:
+    """Where one is: the way here, and the place in it at the right; of a long way the beginning goes first."""
+    names = [*crumbs, picture.title]
+    place = line((f"{marks.plain(picture.place)} ", "dim"))
+    while True:
+        left = line(" ", *_way(names, marks))
+        if length(left) + length(place) + 2 <= width or len(names) == 1:
+            return spread(left, place, width)
+        names = ["..", *names[2:]] if names[0] == ".." else ["..", *names[1:]]
+
+
+def _way(names: Sequence[str], marks: Marks) -> list[Piece]:
+    pieces: list[Piece] = []
+    for name in names[:-1]:
+        pieces += [(marks.plain(name), "dim"), (f" {marks.crumb} ", "dim")]
+    return [*pieces, (marks.plain(names[-1]), "title")]
+
+
+def key_line(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks) -> Line:
+    """The keys that lead anywhere from here, as many as fit, those that the picture names last going first."""
+    by_name = {action.name: action for action in offered}
+    shown = [by_name[name] for name in picture.keys if name in by_name]
+    pairs = [(key_text(action.keys[:1]), action.hint or action.title.lower()) for action in shown if action.keys]
+    ends = [*([("Esc", "back")] if nested else []), *OTHERS, ("q", "quit")]
+    while pairs and _taken([*pairs, *ends]) > width:
+        pairs.pop()
+    while len(ends) > 1 and _taken([*pairs, *ends]) > width:
+        ends.pop()
+    pieces: list[Piece] = []
+    for key, word in (*pairs, *ends):
+        pieces += [(marks.plain(key), "title"), (f" {word}   ", "")]
+    last, look = pieces[-1]
+    return cut((*pieces[:-1], (last.rstrip(), look)), max(width, 1))
+
+
+def _taken(pairs: Sequence[tuple[str, str]]) -> int:
+    return sum(len(key) + len(word) + 4 for key, word in pairs) - 3
+
+
+def key_text(keys: Sequence[str]) -> str:
+    """Keys as a person reads them."""
+    return " ".join(KEY_NAMES.get(key, key) for key in keys)

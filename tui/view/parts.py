@@ -1,0 +1,188 @@
+"""Parts of a picture as lines: for each kind the forms that it can take, the fullest first.
+
+A form never cuts a text in its middle: what does not fit becomes a shorter form, or lines that lie below (or above) and
+can be scrolled to, with a mark that says so (`fit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lessons.picture import Listing, Log, Map, Part, Prose, Question, Rows, Tone
+from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
+from tui.view.marks import Marks
+from tui.view.text import Line, Piece, cut, length, line, wrap
+
+Form = list[Line]
+TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
+STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
+A_CELL_EACH, BATCH = 2_000, 256  # sites up to which each has a cell; sites of a cell beyond that
+WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
+LEGEND = (NOP, CALL, INT3, CHANGING, WRONG)  # the order in which a map counts its states
+LABELS = 14  # columns of a label before a paragraph
+COLUMN_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """How a kind of part is drawn.
+
+    Attributes:
+        forms: part, columns, glyphs -> the forms, the fullest first.
+        least: rows with which the shortest form still makes sense.
+        last: of what does not fit, the end is shown and not the beginning.
+        here: the line of the last form that must be seen, -1 for none.
+    """
+
+    forms: Callable[..., Sequence[Form]]
+    least: int = 1
+    last: bool = False
+    here: Callable[..., int] = lambda part: -1
+
+
+def prose(part: Prose, width: int, marks: Marks) -> list[Form]:
+    """Paragraphs, with their labels in a column of their own."""
+    room = max((len(one.label) for one in part.paragraphs if one.label), default=0)
+    column = max(LABELS - 1, room + 1) if room else 0
+    out: Form = []
+    for one in part.paragraphs:
+        first = one.label.ljust(column)
+        out += wrap(marks.plain(one.text), width, TONES[one.tone], first, " " * column)
+    return [out]
+
+
+def log(part: Log, width: int, marks: Marks) -> list[Form]:
+    """Each sentence on lines of its own."""
+    return [[row for one in part.sentences for row in wrap(marks.plain(one), width, indent="  ")]]
+
+
+def listing(part: Listing, width: int, marks: Marks) -> list[Form]:
+    """Lines as they are."""
+    return [[cut(line(marks.plain(one.expandtabs(8))), width) for one in part.lines]]
+
+
+def question(part: Question, width: int, marks: Marks) -> list[Form]:
+    """The question, then a line a choice."""
+    out = wrap(marks.plain(part.text), width, "strong")
+    for one in part.choices:
+        out += wrap(marks.plain(one.text), width, first=f"  {one.key:<4}", indent=" " * 6)
+    return [out]
+
+
+def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
+    """A table, each column as wide as its widest cell; the row that is chosen is marked."""
+    table = [*([part.columns] if part.columns else []), *(row.cells for row in part.rows)]
+    widths = [max((len(one[at]) for one in table if at < len(one)), default=0) for at in range(max(map(len, table)))]
+    out: Form = [_cells(part.columns, widths, "dim", "   ", width)] if part.columns else []
+    for at, row in enumerate(part.rows):
+        here = at == part.cursor
+        look = " ".join(one for one in (TONES[row.tone], "strong" if here else "") if one)
+        out.append(_cells(row.cells, widths, look, f" {marks.here} " if here else "   ", width))
+    return [out]
+
+
+def _cells(cells: Sequence[str], widths: Sequence[int], look: str, first: str, width: int) -> Line:
+    text = "".join(f"{one:<{room + COLUMN_GAP}}" for one, room in zip(cells, widths, strict=False)).rstrip()
+    return cut(line((first, "here"), (text, look)), width)
+
+
+def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
+    """A cell a site, or a batch where there are many; then only how many are in each state."""
+    counted = counts(part, width, marks)
+    states = cells(part)
+    if not states or len(set(states)) == 1:
+        return [counted]
+    return [[*counted, *map_rows(states, row_length(len(states), width), marks)], counted]
+
+
+def counts(part: Map, width: int, marks: Marks) -> Form:
+    """How many sites are in each state; brackets around a number that has just changed."""
+    sites, before = part.sites, part.before or part.sites
+    out: Form = [line((f"{len(sites.states):,} sites", "title"))]
+    for state in LEGEND:
+        number, look = sites.count(state), STATES[state]
+        changed = number != before.count(state)
+        if number or changed or state in (NOP, CALL):
+            left, right = marks.changed if changed else (" ", " ")
+            word = (part.words or SITE_STATES)[state]
+            one = line(
+                (f"  {marks.sites[state]}", look), (left, "here"), (f"{number:,}", look), (right, "here"), (word, look)
+            )
+            if length(out[-1]) + length(one) > width:
+                out.append(line(" "))
+            out[-1] = (*out[-1], *one)
+    return out
+
+
+def cells(part: Map) -> list[int]:
+    """The state of each cell of a map."""
+    states = part.sites.states
+    if len(states) <= A_CELL_EACH:
+        return list(states)
+    batches = (states[at : at + BATCH] for at in range(0, len(states), BATCH))
+    return [next(state for state in WORST_FIRST if state in batch) for batch in batches]
+
+
+def row_length(count: int, width: int) -> int:
+    """Cells in a row: the most that fit and divide them all, so that no row is ragged; else as many as fit."""
+    return next((across for across in range(width, width // 2, -1) if count % across == 0), width)
+
+
+def map_rows(states: Sequence[int], across: int, marks: Marks) -> Form:
+    """The cells in rows; those of a state beside each other are one piece."""
+    out: Form = []
+    for start in range(0, len(states), across):
+        row: list[Piece] = []
+        for state in states[start : start + across]:
+            glyph = marks.sites[state]
+            if row and row[-1][1] == STATES[state]:
+                row[-1] = (row[-1][0] + glyph, STATES[state])
+            else:
+                row.append((glyph, STATES[state]))
+        out.append(tuple(row))
+    return out
+
+
+RENDERERS: dict[type[Part], Renderer] = {
+    Prose: Renderer(prose),
+    Log: Renderer(log, least=2, last=True),
+    Listing: Renderer(listing, least=3),
+    Map: Renderer(site_map),
+    Question: Renderer(question, least=2),
+    Rows: Renderer(rows, least=4, here=lambda part: -1 if part.cursor is None else part.cursor + bool(part.columns)),
+}
+
+
+def forms(part: Part, width: int, marks: Marks) -> Sequence[Form]:
+    """The forms of a part in so many columns, the fullest first."""
+    return RENDERERS[type(part)].forms(part, width, marks)
+
+
+def fit(part: Part, form: Form, height: int, first: int, marks: Marks) -> Form:
+    """As many of a form's lines as there is room for; what lies above or below is counted by a mark.
+
+    Args:
+        part: whose form it is.
+        form: its lines.
+        height: the room, in rows.
+        first: how many lines a person has scrolled away from where it starts.
+        marks: the glyphs.
+    """
+    if len(form) <= height:
+        return form
+    renderer, room = RENDERERS[type(part)], max(1, height - 1)
+    top = len(form) - room - first if renderer.last else first
+    if (here := renderer.here(part)) >= 0:
+        top = max(top, here - room + 1)
+    top = max(0, min(top, len(form) - room))
+    above, below = top, len(form) - room - top
+    told = ", ".join(
+        [f"{above} more {marks.up_arrow}"] * bool(above) + [f"{below} more {marks.down_arrow}"] * bool(below)
+    )
+    return [*form[top : top + room], line((told, "dim"))][:height]
+
+
+def width_of(form: Form) -> int:
+    """The columns of its longest line."""
+    return max(map(length, form), default=0)
