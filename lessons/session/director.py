@@ -178,17 +178,23 @@ def come_near(
         How many of these come before it; None, and nothing has moved, where the CPU does not come there.
     """
     start, end = simulation.position, simulation.clock + instructions
-    while simulation.clock < end and not simulation.halt_reason:
-        here = simulation.position
-        passed = simulation.step_through(Run(cpu, QUANTUM))
-        if address in passed:
-            simulation.goto(here)
-            return passed.index(address)
-        for other in others:
-            if not simulation.halt_reason:
-                simulation.step(Run(other, QUANTUM))
-    simulation.goto(start)
-    return None
+    simulation.keep_checkpoint()  # what is tried out is taken back
+    with simulation.looking(cpu, address) as met:
+        while simulation.clock < end and not simulation.halt_reason:
+            here = simulation.position
+            simulation.step(Run(cpu, QUANTUM))
+            if met:
+                break
+            for other in others:
+                if not simulation.halt_reason:
+                    simulation.step(Run(other, QUANTUM))
+    if not met:
+        simulation.goto(start)
+        return None
+    simulation.goto(here)
+    passed = simulation.step_through(Run(cpu, QUANTUM))
+    simulation.goto(here)
+    return passed.index(address)
 
 
 def approach(simulation: Simulation, site: int, near: Near, others: Collection[int]) -> None:

@@ -109,6 +109,7 @@ def first_failure(
     found = [(cpu, come_near(simulation, site, cpu)) for cpu in simulation.cpus[-2:]]
     away = [(cpu, before) for cpu, before in found if before is not None]
     close = simulation.position
+    simulation.keep_checkpoint()
     for run in range(first, runs + 1):
         told(f"run {run} of {runs:,}")
         simulation.goto(close)

@@ -7,7 +7,8 @@ entries give the same state, in every process; so a position in history can be n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from simkernel.errors import GuestError, LearnerError
@@ -302,6 +303,16 @@ class Simulation:
         finally:
             unwatch()
         return addresses
+
+    @contextmanager
+    def looking(self, cpu: int, address: int) -> Iterator[list[int]]:
+        """Note `address` in the list each time that the CPU is about to run the instruction there, in any choice."""
+        met: list[int] = []
+        unwatch = self._parts.machine.cpus[cpu].observe(met.append, (address,))
+        try:
+            yield met
+        finally:
+            unwatch()
 
     def do(self, command: Command) -> list[Event]:
         """Carry out a command: it becomes a history entry; the patching task will do the work.
