@@ -64,7 +64,7 @@ class StepperApp(App[int]):
     COMMANDS = {Actions}
     BINDINGS = [Binding(key, f"do('{name}')", show=False) for key, name in bound()]
 
-    picture: reactive[Picture | None] = reactive(None)
+    picture: reactive[Picture | None] = reactive(None, layout=False, repaint=False)
 
     def __init__(
         self,

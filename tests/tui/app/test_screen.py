@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from textual._compositor import ChopsUpdate
 
 from lessons.session.actions import apply
 from lessons.session.scenarios import SCENARIOS
@@ -13,6 +14,8 @@ from lessons.session.stepper import Stepper
 from simkernel.events import Oopsed
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
+from tui.app.app import SimkernelApp
+from tui.app.panel import Panel
 from tui.app.panels import title
 from tui.app.panels.site import LABEL
 
@@ -58,6 +61,27 @@ def test_a_held_key_loses_nothing() -> None:
         assert len(hand.app.stepper.stops()) == 20
         await hand.press(*["left"] * 7)
         assert len(hand.app.stepper.stops()) == 13
+
+    drive(walk)
+
+
+def test_a_step_draws_the_panels_that_differ_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn is what is sent to the terminal, which may be far away."""
+    updates: list[object] = []
+
+    async def walk(hand: Hand) -> None:
+        panels = list(hand.app.screen.query(Panel))
+        await hand.press("right")
+        monkeypatch.setattr(SimkernelApp, "_display", lambda app, screen, update: updates.append(update))
+        for _ in range(8):
+            before = [panel.render().plain for panel in panels]
+            updates.clear()
+            await hand.press("right")
+            differ = [one for one, then in zip(panels, before, strict=True) if one.render().plain != then]
+            drawn = [one for one in updates if one is not None]
+            assert drawn and all(isinstance(one, ChopsUpdate) for one in drawn)
+            rows = {row for one in drawn if isinstance(one, ChopsUpdate) for row, *_ in one.spans}
+            assert rows == {row for one in differ for row in one.region.line_range} != set(range(hand.app.size.height))
 
     drive(walk)
 

@@ -85,7 +85,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
 class StepperScreen(Screen[None]):
     """All panels; where each stands is `arrange`'s to say."""
 
-    picture: reactive[Picture | None] = reactive(None)
+    picture: reactive[Picture | None] = reactive(None, layout=False, repaint=False)
     AUTO_FOCUS = None
 
     class Unknown(Message):
