@@ -1,33 +1,36 @@
-"""Engines that tests have left behind are given back before they take too much of the machine.
+"""Engines and apps that tests have left behind are given back before they take too much of the machine.
 
 An engine holds a gigabyte of addresses and ten megabytes of memory, and is part of cycles. To Python it is a small
-object, so that its collector sees no reason for a round while hundreds of them wait for one.
+object, so that its collector sees no reason for a round while hundreds of them wait for one. An app that has ended is
+a web of cycles too, and has set itself aside from the collector (`tui/app/aside.py`).
 """
 
 from __future__ import annotations
 
 import gc
 import mmap
+import sys
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")  # Linux; elsewhere Python's own rounds have to do
-MORE = 32 << 30  # bytes of address space, about eight machines of two CPUs
+MORE = (32 << 30, 300_000)  # bytes of address space, about eight machines of two CPUs; and Python's own blocks
 
 
-def address_space() -> int:
-    """Bytes of address space that this process has now; 0 where the system does not say."""
-    return int(STATM.read_text().split()[0]) * mmap.PAGESIZE if STATM.exists() else 0
+def size() -> tuple[int, int]:
+    """Bytes of address space that this process has now, 0 where the system does not say; and Python's own blocks."""
+    space = int(STATM.read_text().split()[0]) * mmap.PAGESIZE if STATM.exists() else 0
+    return space, sys.getallocatedblocks()
 
 
-_least = 0  # bytes that it has had since the last round
+_least = (0, 0)  # since the last round
 
 
 def give_back() -> None:
-    """Collect garbage where the process has grown by MORE since the last time."""
+    """Collect garbage where the process has grown by MORE, in one or the other, since the last time."""
     global _least
-    now = address_space()
-    if now > _least + MORE:
-        gc.unfreeze()  # the app sets aside what it has (tui/app/aside.py)
+    now = size()
+    if any(one > least + more for one, least, more in zip(now, _least, MORE, strict=True)):
+        gc.unfreeze()
         gc.collect()
-        _least = address_space()
-    _least = min(_least, now)
+        now = _least = size()
+    _least = min(_least[0], now[0]), min(_least[1], now[1])

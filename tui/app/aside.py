@@ -23,11 +23,18 @@ class Aside:
 
     def note(self, simulation: Simulation) -> None:
         """An action is done, and this is the simulation now."""
-        if self._of is None or self._of() is not simulation:  # the one before is a web of cycles, and large
+        if self._of is None:  # the first: nothing has gone yet, and to look at all takes as long as to draw the screen
+            self._set_aside(simulation)
+        elif self._of() is not simulation:  # the one before is a web of cycles, and large
             gc.unfreeze()
-            self._of, self._left = ref(simulation), 0
-        self._left -= 1
-        if self._left < 0:
             gc.collect()
-            gc.freeze()
-            self._left = ACTIONS
+            self._set_aside(simulation)
+        elif self._left:
+            self._left -= 1
+        else:
+            gc.collect()
+            self._set_aside(simulation)
+
+    def _set_aside(self, simulation: Simulation) -> None:
+        gc.freeze()
+        self._of, self._left = ref(simulation), ACTIONS
