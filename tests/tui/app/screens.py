@@ -39,16 +39,21 @@ class Hand:
         """
         for at, key in enumerate(keys):
             if at:
-                await self.finish()
+                await self.over()
             await self.pilot.press(key)
-            await self.read()
+            await self.drawn()
         return self.text()
 
     async def finish(self) -> str:
         """Wait until what a WorkingScreen has begun is over too; the screen's text then."""
+        await self.over()
+        return self.text()
+
+    async def over(self) -> None:
+        """Wait until what a WorkingScreen has begun is over, and all is drawn."""
         if isinstance(self.app.screen, WorkingScreen | ActivityScreen):
             await self.app.screen.settled()
-        return await self.read()
+        await self.drawn()
 
     async def type(self, text: str) -> str:
         """Type a text as fast as a person does, and read the screen then."""
@@ -61,7 +66,12 @@ class Hand:
         return await self.read()
 
     async def read(self) -> str:
-        """The screen's text, once nothing is under way and all is drawn.
+        """The screen's text, once nothing is under way and all is drawn."""
+        await self.drawn()
+        return self.text()
+
+    async def drawn(self) -> None:
+        """Wait until nothing is under way and all is drawn.
 
         A pause ends when our process takes no time, as it does too where a busy machine gives it none: a screen may
         then have given its panels their places, and they have not drawn yet.
@@ -69,9 +79,8 @@ class Hand:
         await self.app.settled()
         await self.pilot.pause()
         await self.app.settled()
-        while not self._drawn():
+        while not self._is_drawn():
             await self.pilot.pause()
-        return self.text()
 
     async def until(self, come: str | Callable[[], object]) -> str:
         """Wait until a text stands on the screen or something is so, while work goes on; the screen's text then."""
@@ -81,7 +90,7 @@ class Hand:
             await asyncio.sleep(0.01)
         return self.text()
 
-    def _drawn(self) -> bool:
+    def _is_drawn(self) -> bool:
         """Whether every widget has handled what it was told of, and the screen shows it."""
         screen = self.app.screen
         waiting = any(one._message_queue.qsize() for one in (self.app, *screen.walk_children(with_self=True)))
