@@ -27,7 +27,7 @@ from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
 from simkernel.trace import Record, RecordType, View, event_of, json_of, line_of, table
 from simkernel.trace.entries.function import TYPE, FunctionRecord
-from simkernel.trace.records import RAW, slot
+from simkernel.trace.records import RAW, TAKEN, slot
 from simkernel.trace.ringbuffer import Ring, consume, finished, merged, of_type
 from tests.ftrace.fakes import FakeMemory
 
@@ -162,17 +162,38 @@ def test_the_guest_writes_the_numbers_of_the_table() -> None:
 
 @pytest.mark.parametrize(
     ("number", "fields", "says"),
-    [(16, (), "16 is not in 0..15"), (-1, (), "not in"), (1, (("a", "<u8"), ("b", "<u8"), ("c", "u1")), "not for 17")],
+    [
+        (16, (), "bad: type 16 is not in 0..15"),
+        (-1, (), "not in"),
+        (1, (("a", "<u8"), ("b", "<u8"), ("c", "u1")), "bad: a record has room for 16 bytes of its own, not for 17"),
+        (1, (("a", "<u4"), ("a", "<u4")), "bad: rename one of the two fields 'a'"),
+    ],
 )
 def test_a_type_that_no_slot_can_hold_is_refused(number: int, fields: tuple[tuple[str, str], ...], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         RecordType("bad", number, fields, Record, stack_line)
 
 
+@pytest.mark.parametrize("name", ["ts", "cpu", "number", "pid", "flags", "site", "time", "task", "function", "type"])
+def test_a_field_with_a_name_that_every_record_has_is_refused(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"^bad: rename the field '{name}': of every record these are taken: caller, cp"
+    ):
+        RecordType("bad", 1, ((name, "<u4"),), Record, stack_line)
+
+
+def test_the_names_that_are_taken_are_those_of_the_page_and_all_that_json_has(writer: Writer) -> None:
+    page = (Path(simkernel.__file__).parents[1] / "docs" / "adding.md").read_text(encoding="utf-8")
+    listed = re.search(r"These names are\s+taken:(.*?)\.\n", page, re.DOTALL)
+    assert listed is not None and set(re.findall(r"`(\w+)`", listed[1])) == TAKEN
+    writer.function(0)
+    assert set(json_of(VIEW, merged(writer.memory, 1)[0])) - {name for name, _ in TYPE.fields} <= TAKEN
+
+
 def test_the_raw_slot_has_no_gap_that_a_copy_would_lose() -> None:
     rows = np.arange(64, dtype=np.uint8).view(RAW)
     assert np.concatenate([rows[[1]], rows]).tobytes() == bytes([*range(32, 64), *range(64)])
-    assert slot(TYPE.fields).itemsize == RAW.itemsize == layout.RING_ENTRY_SIZE
+    assert slot(TYPE.name, TYPE.fields).itemsize == RAW.itemsize == layout.RING_ENTRY_SIZE
 
 
 @given(

@@ -13,6 +13,7 @@ its type, flags, preempt depth and pid in the same place, with the time stamp; t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,31 +23,6 @@ from simkernel.kernel import layout
 
 Fields = tuple[tuple[str, str], ...]  # (name, NumPy's format) of each, in the order in which they lie
 BITS = 0xFFFF  # of the flags word: those of the record; above them REC_VALID and the lap
-
-
-def slot(fields: Fields) -> np.dtype[Any]:
-    """The dtype of a slot whose record has these fields of its own: ts, those, pid, flags.
-
-    Raises:
-        ValueError: they do not fit between the time stamp and the pid.
-    """
-    names, formats, offsets = ["ts"], ["<u8"], [layout.REC_TS]
-    at = layout.REC_OWN
-    for name, format in fields:
-        names.append(name)
-        formats.append(format)
-        offsets.append(at)
-        at += np.dtype(format).itemsize
-    if at > layout.REC_PID:
-        own, room = at - layout.REC_OWN, layout.REC_PID - layout.REC_OWN
-        raise ValueError(f"a record has room for {room} bytes of its own, not for {own}")
-    names += ["pid", "flags"]
-    formats += ["<u4", "<u4"]
-    offsets += [layout.REC_PID, layout.REC_FLAGS]
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": layout.RING_ENTRY_SIZE})
-
-
-RAW = slot((("own", f"V{layout.REC_PID - layout.REC_OWN}"),))  # no gap: NumPy copies no byte that is in no field
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +82,45 @@ class Record:
     def preempt_depth(self) -> int:
         """How often preemption had been disabled (`preempt_count`'s lowest field)."""
         return self.flags >> layout.REC_PREEMPT_SHIFT & 0xFF
+
+
+IN_JSON = ("time", "task", "function")  # what `json_of` calls what it has of every record, where `Record` does not
+TAKEN = frozenset(name for name in dir(Record) if not name.startswith("_")).union(IN_JSON)
+"""The names that no field of a type's own can have: every record has something of that name."""
+
+
+def slot(type: str, fields: Fields) -> np.dtype[Any]:
+    """The dtype of a slot whose record has these fields of its own: ts, those, pid, flags.
+
+    Args:
+        type: the name of the type, for the message.
+        fields: its own.
+
+    Raises:
+        ValueError: they do not fit between the time stamp and the pid, or one has a name that is taken.
+    """
+    names, formats, offsets = ["ts"], ["<u8"], [layout.REC_TS]
+    at = layout.REC_OWN
+    for name, format in fields:
+        if name in TAKEN:
+            raise ValueError(f"{type}: rename the field {name!r}: of every record these are taken: {_listed(TAKEN)}")
+        if name in names:
+            raise ValueError(f"{type}: rename one of the two fields {name!r}")
+        names.append(name)
+        formats.append(format)
+        offsets.append(at)
+        at += np.dtype(format).itemsize
+    if at > layout.REC_PID:
+        own, room = at - layout.REC_OWN, layout.REC_PID - layout.REC_OWN
+        raise ValueError(f"{type}: a record has room for {room} bytes of its own, not for {own}")
+    names += ["pid", "flags"]
+    formats += ["<u4", "<u4"]
+    offsets += [layout.REC_PID, layout.REC_FLAGS]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": layout.RING_ENTRY_SIZE})
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+RAW = slot("raw", (("own", f"V{layout.REC_PID - layout.REC_OWN}"),))  # no gap: NumPy copies no byte in no field

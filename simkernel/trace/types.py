@@ -27,7 +27,8 @@ class RecordType:
     """One type of record (`struct trace_event` with its `funcs->trace`, linux/trace_events.h).
 
     Raises:
-        ValueError: the number is none of a type's, or the fields do not fit into a slot.
+        ValueError: the number is none of a type's, the fields do not fit into a slot, or one has a name that every
+            record has (`records.TAKEN`).
 
     Attributes:
         name: what it is called.
@@ -46,9 +47,9 @@ class RecordType:
     def __post_init__(self) -> None:
         if not 0 <= self.number <= layout.REC_TYPE_MASK:
             raise ValueError(f"{self.name}: type {self.number} is not in 0..{layout.REC_TYPE_MASK}")
-        slot(self.fields)
+        slot(self.name, self.fields)
 
     @cached_property
     def slot(self) -> np.dtype[Any]:
         """A slot of a ring buffer that holds such a record."""
-        return slot(self.fields)
+        return slot(self.name, self.fields)
