@@ -57,12 +57,30 @@ def apply(part: str, file: Path) -> None:
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     for hunk in re.split(r"^@@.*\n", part, flags=re.MULTILINE)[1:]:
         lines = [line for line in hunk.splitlines(keepends=True) if not line.startswith("\\")]
-        old = "".join(line[1:] for line in lines if line[0] in " -")
-        new = "".join(line[1:] for line in lines if line[0] in " +")
-        assert text.count(old) == 1 or not old, f"{file.name} has changed: mend the patch, and docs/adding.md\n{old}"
-        text = text.replace(old, new) if old else new
+        changed = one_change(text, lines)
+        assert changed is not None, f"{file.name} has changed: mend the patch, and docs/adding.md\n{''.join(lines)}"
+        text = changed
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
+
+
+def one_change(text: str, hunk: list[str]) -> str | None:
+    """The text with a hunk's change made; None where it does not say one place.
+
+    What is only added goes behind the line that it stands behind in the patch, whatever stands before and after that.
+    """
+    old, new = ("".join(line[1:] for line in hunk if line[0] in kinds) for kinds in (" -", " +"))
+    if not old:
+        return new
+    if text.count(old) == 1:
+        return text.replace(old, new)
+    kinds = "".join(line[0] for line in hunk)
+    if re.fullmatch(r" +\++ *", kinds):
+        behind = hunk[kinds.index("+") - 1][1:]
+        if f"\n{text}".count(f"\n{behind}") == 1:
+            added = "".join(line[1:] for line in hunk if line[0] == "+")
+            return f"\n{text}".replace(f"\n{behind}", f"\n{behind}{added}")[1:]
+    return None
 
 
 @pytest.fixture
@@ -154,6 +172,14 @@ def test_each_patch_is_held_and_the_page_says_which_section_has_none() -> None:
     assert re.search(r"^A kernel format has no patch", text, re.MULTILINE)
 
 
+def test_a_hunk_that_only_adds_is_found_by_the_line_that_it_stands_behind() -> None:
+    hunk = [" a\n", " b\n", "+new\n", " c\n"]
+    assert one_change("a\nb\nc\n", hunk) == "a\nb\nnew\nc\n"
+    assert one_change("b\nother\nc\n", hunk) == "b\nnew\nother\nc\n"
+    assert one_change("ab\nc\n", hunk) is one_change("b\nc\nb\n", hunk) is None
+    assert one_change("b\nother\nc\n", [" b\n", "-c\n", "+new\n"]) is None
+
+
 def test_what_a_place_covers() -> None:
     assert covers("simkernel/trace/NAME.py", "simkernel/trace/stack.py")
     assert not covers("simkernel/trace/NAME.py", "simkernel/trace/deep/stack.py")
@@ -166,6 +192,29 @@ def test_a_tracer_that_records_how_deep_the_stack_is(copy: Path) -> None:
     patch(copy, "tracer")
     run(copy, "-m", "simkernel.kernel", "--write")
     passes(copy, "tests/test_stack.py", "tests/test_names.py", "tests/test_tracefs.py", "tests/test_public_names.py")
+
+
+@pytest.mark.keystone
+def test_a_tracer_beside_one_that_somebody_else_has_added(copy: Path) -> None:
+    """The patch fits a tree that has another tracer by the same page, here itself under another name."""
+    text = (PATCHES / "tracer.patch").read_text(encoding="utf-8")
+    for word, other in (("stack", "deep"), ("Stack", "Deep"), ("STACK", "DEEP"), ("0xf\n", "0xe\n"), ("15", "14")):
+        text = text.replace(word, other)
+    text = text.replace(
+        "from simkernel.kernel.deeps import deep_of", "from simkernel.kernel.stacks import stack_of as deep_of"
+    )
+    text = (
+        text.replace("kernel/trace/trace_deep.c", "-")
+        .replace("notrace\tt\t-", "ours\tt\t-")
+        .replace("of deep", "of stack")
+    )
+    parts = sections_of(text)
+    del parts["tests/linux_facts/facts.json"]  # the name is not Linux's
+    for path, part in parts.items():
+        apply(part, copy / path)
+    patch(copy, "tracer")
+    run(copy, "-m", "simkernel.kernel", "--write")
+    passes(copy, "tests/test_stack.py", "tests/test_deep.py", "tests/test_names.py", "tests/test_tracefs.py")
 
 
 @pytest.mark.keystone

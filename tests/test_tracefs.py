@@ -28,6 +28,12 @@ from simkernel.trace.entries.function import FunctionRecord
 from simkernel.tracefs import Directory, TracefsError, Written
 from tests.ftrace.fakes import NAMES, Setup, do
 
+LISTED = (
+    "function",
+    "nop",
+)
+"""One a line, newest first."""
+
 
 @pytest.fixture
 def setup() -> Setup:
@@ -53,7 +59,7 @@ def test_after_boot_the_files_say_so(setup: Setup) -> None:
     expected = {
         "available_filter_functions": "".join(f"{name}\n" for name in NAMES),
         "available_filter_functions_addrs": "".join(f"{setup.site(name):x} {name}\n" for name in NAMES),
-        "available_tracers": "function nop\n",
+        "available_tracers": " ".join(LISTED) + "\n",
         "current_tracer": "nop\n",
         "dyn_ftrace_total_info": "8 pages:1 groups: 1\n",
         "enabled_functions": "",
@@ -201,7 +207,7 @@ def test_a_file_that_cannot_be_written_says_why(setup: Setup) -> None:
 DEAD = {  # kernel/trace/ftrace.c and trace.c, 6.12: what reading gives once ftrace_disabled is set, None for ENODEV
     "available_filter_functions": None,  # ftrace_avail_open()
     "available_filter_functions_addrs": None,  # ftrace_avail_addrs_open()
-    "available_tracers": " ".join(TRACERS) + "\n",
+    "available_tracers": " ".join(LISTED) + "\n",
     "current_tracer": "function\n",  # tracing_start_function_trace() ignores -ENODEV
     "dyn_ftrace_total_info": "8 pages:1 groups: 1\n",
     "enabled_functions": "",  # ftrace_enabled_open() does not ask, t_start() does

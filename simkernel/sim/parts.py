@@ -19,7 +19,9 @@ from simkernel.patching.task import PatchingTask
 from simkernel.sim.options import Options
 from simkernel.trace.observer import FinishedRecords
 
-SUBSYSTEMS: tuple[type[Subsystem], ...] = (FtraceCore,)  # who patches code, in the order in which they boot
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (  # who patches code, in the order in which they boot
+    FtraceCore,
+)
 Kind = TypeVar("Kind")
 
 
