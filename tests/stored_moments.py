@@ -134,8 +134,11 @@ def main(arguments: list[str]) -> int:
             f"where nobody can have a moment of {MARK!r} yet, add --again"
         )
         return 1
-    lines = [json.dumps(dataclasses.asdict(Stored.of(name, make()))) for name, make in MADE.items()]
-    FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    taken = [Stored.of(name, make()) for name, make in MADE.items()]
+    FILE.write_text("".join(json.dumps(dataclasses.asdict(one)) + "\n" for one in taken), encoding="utf-8")
+    print(f"written of {MARK!r}, on the kernel {image[:12]}:")
+    for one in taken:
+        print(f"  {one.name}: entry {one.point[0]}, instruction {one.point[1]}, clock {one.clock:,}")
     return 0
 
 

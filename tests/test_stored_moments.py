@@ -55,13 +55,21 @@ def test_they_are_not_written_anew_for_the_same_kernel(capsys: pytest.CaptureFix
     assert stored_moments.FILE.read_bytes() == before
 
 
-def test_they_are_written_anew_where_the_command_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_written_anew_where_the_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "moments.jsonl"
     file.write_bytes(stored_moments.FILE.read_bytes())
     monkeypatch.setattr(stored_moments, "FILE", file)
     monkeypatch.setattr(stored_moments, "MADE", {"reads": stored_moments.MADE["reads"]})
     assert main(["--write", "--again"]) == 0
     assert read() == [STORED["reads"]]
+    entry, instruction = STORED["reads"].point
+    clock = f"{STORED['reads'].clock:,}"
+    assert capsys.readouterr().out.splitlines() == [
+        f"written of {MARK!r}, on the kernel {KernelImage.default().digest[:12]}:",
+        f"  reads: entry {entry}, instruction {instruction}, clock {clock}",
+    ]
 
 
 @pytest.mark.parametrize("mark", OLD)

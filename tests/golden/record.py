@@ -6,8 +6,9 @@ of these without addresses: where code has moved and nothing else has happened, 
 through `Simulation` alone, so that they stay comparable while the parts behind it are moved about.
 
     python -m tests.golden.record            every run again; exit code 1 where one differs, with the first stretch
-    python -m tests.golden.record --write    write the runs anew, and say how many differ in more than addresses
-                                             (the commit says which, and why)
+    python -m tests.golden.record --write    write the runs anew, and say how many differ in more than addresses:
+                                             of each the first stretch in which something else happened, and whether
+                                             a CPU could run a torn instruction (the commit says which, and why)
     python -m tests.golden.record --write --draw     other combinations, drawn from the kernel as it is
     python -m tests.golden.record --run 17   only that run, also with --write
 """
@@ -21,15 +22,17 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simkernel.errors import LearnerError
-from simkernel.events import BatchStarted, Event, SiteStored
+from simkernel.events import BatchStarted, Event, PieceRead, Resolved, SiteStored
 from simkernel.ftrace import commands
 from simkernel.hw.fetch import FetchModel
+from simkernel.hw.x86 import MAX_INSTRUCTION
+from simkernel.insn import INT3
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import OWN_COMMANDS, Command
 from simkernel.protocol import PROTOCOLS, parse
@@ -44,6 +47,7 @@ STRETCH = 1_000  # history entries
 DIGEST = 8  # bytes
 SEED = 2026  # of the combinations
 COMMANDS = {kind.tag: kind for kind in (*OWN_COMMANDS, *commands.COMMANDS)}
+HAPPENED = ("entries", "clock", "kinds")  # of a stretch: what code that has only moved leaves as it was
 KINDS: dict[str, str] = {"Resolved": "Settled"}
 """An event's class now -> what it was called when the runs were written. A rename is no change of a run."""
 
@@ -63,6 +67,9 @@ class Stretch:
     kinds: str
     events: str
     state: str
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Stretch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +154,16 @@ def _timed(given: Iterable[Command], draw: random.Random) -> Iterator[list[Any]]
 # --- a run --------------------------------------------------------------------------------------------------------
 
 
-def carried_out(golden: Golden) -> Golden:
-    """The run, with what it did just now."""
+Watch = Callable[[Simulation, list[Event]], None]
+
+
+def carried_out(golden: Golden, watch: Watch | None = None) -> Golden:
+    """The run, with what it did just now.
+
+    Args:
+        golden: which.
+        watch: called after each entry behind the boot that the schedule made, with the entry's events.
+    """
     options = dataclasses.replace(of_options(golden.options), protocol=parse(golden.variant))
     simulation = Simulation(load_image(options), options)
     stretches: list[Stretch] = []
@@ -172,12 +187,48 @@ def carried_out(golden: Golden) -> Golden:
             except LearnerError:
                 continue  # what is refused changes nothing
         else:
-            simulation.step()
+            events = simulation.step()
+            if watch is not None:
+                watch(simulation, events)
         if simulation.position - last >= STRETCH:
             note(simulation.position - last)
             last = simulation.position
     note(simulation.position - last)
     return dataclasses.replace(golden, stretches=tuple(stretches), end=simulation.halt_reason)
+
+
+def could_run_torn(golden: Golden) -> bool:
+    """True where at some entry a CPU could run, at a patched site, what is neither int3 nor an instruction of its own.
+
+    Also behind the end of a batch: without a sync bytes stay pending.
+    """
+    whole: dict[int, set[bytes]] = {}  # site -> the instructions that stood there
+    torn: list[int] = []
+
+    def watch(simulation: Simulation, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, BatchStarted):
+                for site in event.sites:
+                    whole.setdefault(site, set()).update(simulation.site(site).change or ())
+            elif isinstance(event, SiteStored | Resolved | PieceRead):
+                ran = event.sites if isinstance(event, SiteStored) else near(event.address)
+                torn.extend(site for site in ran if could_run(simulation, site) - whole[site])
+
+    def near(address: int) -> list[int]:
+        return [site for site in range(address - MAX_INSTRUCTION + 1, address + 1) if site in whole]
+
+    carried_out(golden, watch)
+    return bool(torn)
+
+
+def could_run(simulation: Simulation, address: int) -> set[bytes]:
+    """What the CPUs would run at a site now, besides an int3."""
+    site = simulation.site(address)
+    found = set()
+    for cpu in range(simulation.options.cpus):
+        begun = site.read(cpu)
+        found.add(begun + simulation.read(address, site.size, as_cpu=cpu)[len(begun) :])
+    return {data for data in found if data[0] != INT3}
 
 
 def digest_of_state(simulation: Simulation) -> str:
@@ -206,25 +257,16 @@ def digests_of_events(events: Iterable[Event]) -> tuple[str, str]:
     return kinds.hexdigest(), whole.hexdigest()
 
 
-def difference(was: Golden, now: Golden) -> str:
-    """Where a run first differs from what was written down; "" where it does not."""
+def difference(was: Golden, now: Golden, parts: Collection[str] = FIELDS) -> str:
+    """Where a run first differs from what was written down, in these parts of a stretch; "" where it does not."""
     for number, (old, new) in enumerate(zip(was.stretches, now.stretches, strict=False)):
-        for field in dataclasses.fields(Stretch):
-            before, after = getattr(old, field.name), getattr(new, field.name)
+        for part in parts:
+            before, after = getattr(old, part), getattr(new, part)
             if before != after:
-                return f"stretch {number}: {field.name} was {before}, is {after}"
+                return f"stretch {number}: {part} was {before}, is {after}"
     if len(was.stretches) != len(now.stretches):
         return f"{len(was.stretches)} stretches were {len(now.stretches)}"
     return "" if was.end == now.end else f"the end was {was.end!r}, is {now.end!r}"
-
-
-def same_but_for_addresses(was: Golden, now: Golden) -> bool:
-    """True where the same happened at the same clock, of code that lies elsewhere."""
-
-    def what(golden: Golden) -> list[tuple[int, int, str]]:
-        return [(stretch.entries, stretch.clock, stretch.kinds) for stretch in golden.stretches]
-
-    return what(was) == what(now) and was.end == now.end
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -247,16 +289,20 @@ def line_of(golden: Golden) -> str:
     return json.dumps(written, separators=(",", ":"))
 
 
+TORN = {True: "which could run a torn instruction", False: "which NEVER could run a torn instruction"}
+
+
 def write(kept: list[Golden], numbers: Collection[int]) -> str:
     """Write these runs anew, of what they are made from; says how much of them differs."""
     now = [carried_out(golden) if number in numbers else golden for number, golden in enumerate(kept)]
     FILE.write_text("".join(line_of(golden) + "\n" for golden in now), encoding="utf-8")
     other = [number for number in numbers if difference(kept[number], now[number])]
-    worse = [number for number in other if not same_but_for_addresses(kept[number], now[number])]
+    worse = {number: said for number in other if (said := difference(kept[number], now[number], HAPPENED))}
+    torn = {number: could_run_torn(kept[number]) for number in worse}
     return (
         f"{len(numbers)} runs are written: {len(numbers) - len(other)} as they were, "
         f"{len(other) - len(worse)} differ in addresses and bytes only, {len(worse)} in what happened"
-        + "".join(f"\nrun {number}: {difference(kept[number], now[number])}" for number in worse)
+        + "".join(f"\nrun {number}, {TORN[torn[number]]}: {said}" for number, said in worse.items())
     )
 
 

@@ -7,20 +7,22 @@ import dataclasses
 import pytest
 
 from simkernel.events import SiteRan
+from simkernel.hw.fetch import FetchModel
 from simkernel.hw.way import VARIABLE
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from tests.golden.record import (
+    HAPPENED,
     RUNS,
     Golden,
     Stretch,
     carried_out,
+    could_run_torn,
     difference,
     digest_of_state,
     digests_of_events,
     line_of,
     read,
-    same_but_for_addresses,
 )
 
 GOLDEN = read()
@@ -72,9 +74,26 @@ def test_code_that_lies_elsewhere_is_told_from_what_happened() -> None:
         return dataclasses.replace(GOLDEN[0], stretches=(Stretch(1, 9, kinds, events, ""),))
 
     here, there, other = ran(0, 0x1000), ran(0, 0x1010), ran(1, 0x1000)
-    assert same_but_for_addresses(here, there) and difference(here, there)
-    assert not same_but_for_addresses(here, other)
-    assert not same_but_for_addresses(here, dataclasses.replace(here, end="oops on CPU0"))
+    assert not difference(here, there, HAPPENED) and difference(here, there)
+    assert difference(here, other, HAPPENED).startswith("stretch 0: kinds was ")
+    assert difference(here, dataclasses.replace(here, end="oops on CPU0"), HAPPENED).startswith("the end was ''")
+
+
+def test_where_something_else_happened_is_told_behind_what_has_only_moved() -> None:
+    first, second = GOLDEN[0].stretches[:2]
+    moved = dataclasses.replace(first, state="0" * 16, events="0" * 16)
+    was = dataclasses.replace(GOLDEN[0], stretches=(first, second))
+    now = dataclasses.replace(GOLDEN[0], stretches=(moved, dataclasses.replace(second, clock=second.clock + 1)))
+    assert difference(was, now).startswith("stretch 0: events")
+    assert difference(was, now, HAPPENED) == f"stretch 1: clock was {second.clock}, is {second.clock + 1}"
+
+
+def test_a_run_that_could_run_a_torn_instruction_is_told_from_one_that_never_could() -> None:
+    """Patched byte by byte it could, by int3 with its syncs never, in any model."""
+    naive = next(one for one in GOLDEN if one.variant == "naive" and one.end)
+    models = {one.options["model"]: one for one in GOLDEN if one.variant == "int3"}
+    assert could_run_torn(naive) and len(models) == len(FetchModel)
+    assert [model for model, one in models.items() if could_run_torn(one)] == []
 
 
 def test_every_part_of_the_state_is_in_the_digest() -> None:
