@@ -22,7 +22,7 @@ class Report:
         """Make one.
 
         Args:
-            listener: called, by the work's thread, each time that something is said.
+            listener: called, by the work's thread, each time that something new is said: a text, or a whole percent.
         """
         self.text = ""
         self.part: float | None = None
@@ -39,10 +39,15 @@ class Report:
         Raises:
             Cancelled: somebody has cancelled the work.
         """
+        before = self.text, self._percent
         self.text, self.part = text or self.text, part
-        if self._listener is not None:
+        if self._listener is not None and (self.text, self._percent) != before:
             self._listener(self)
         self.check()
+
+    @property
+    def _percent(self) -> int:
+        return -1 if self.part is None else int(100 * self.part)
 
     def check(self) -> None:
         """Cancelled where somebody has cancelled the work; else nothing."""

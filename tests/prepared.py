@@ -6,9 +6,8 @@ nothing that changes, so a test may do with it what it likes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lessons.session.scenarios import Scenario, begin
+from simkernel.report import Report
 from simkernel.sim.simulation import Simulation
 
 KINDS = 16  # of scenarios that are kept: each simulation holds its CPUs' engines
@@ -22,27 +21,28 @@ class Lender:
         self._prepared: dict[Scenario, tuple[Simulation, list[str]]] = {}  # those used last are the last
         self._lent: list[Simulation] = []
 
-    def begin(self, scenario: Scenario, told: Callable[[str], None] = lambda what: None) -> Simulation:
-        """The scenario's simulation where its story starts; `told` hears what it would hear of a fresh one."""
+    def begin(self, scenario: Scenario, report: Report | None = None) -> Simulation:
+        """The scenario's simulation where its story starts; `report` is told what it would be told of a fresh one."""
+        report = report or Report()
         if scenario in self._prepared:
             simulation, said = self._prepared.pop(scenario)
             for what in said:
-                told(what)
+                report(what)
         else:
-            simulation, said = self._prepare(scenario, told)
+            simulation, said = self._prepare(scenario, report)
         self._prepared[scenario] = simulation, said
         self._lent.append(simulation.fork())
         return self._lent[-1]
 
-    def _prepare(self, scenario: Scenario, told: Callable[[str], None]) -> tuple[Simulation, list[str]]:
+    def _prepare(self, scenario: Scenario, report: Report) -> tuple[Simulation, list[str]]:
         """A simulation that nobody else has, and what was told meanwhile."""
         said: list[str] = []
 
-        def note(what: str) -> None:
-            said.append(what)
-            told(what)
+        def note(told: Report) -> None:
+            said.append(told.text)
+            report(told.text)
 
-        simulation = begin(scenario, note)
+        simulation = begin(scenario, Report(note))
         while len(self._prepared) >= self._kinds:
             oldest, _ = self._prepared.pop(next(iter(self._prepared)))
             oldest.close()

@@ -9,6 +9,7 @@ import pytest
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.events import Switched
 from simkernel.ftrace.commands import SetFilter, SetTracer
+from simkernel.report import Report
 from simkernel.schedule import Nmi, Run
 from simkernel.sim.breakpoints import AtPhase, run_back_to
 from simkernel.sim.digest import state_digest
@@ -92,17 +93,18 @@ def test_the_way_back_can_be_cancelled() -> None:
     simulation = Simulation.boot(Options(seed=11), history_bytes=1 << 17)
     worked(simulation, 6_000)
     simulation.step_instruction(n=2)
-    here, digest, told = simulation.point, state_digest(simulation), list[tuple[int, int]]()
+    here, digest, told = simulation.point, state_digest(simulation), list[float]()
 
-    def enough(done: int, of: int) -> bool:
-        told.append((done, of))
-        return len(told) == 5
+    def enough(report: Report) -> None:
+        told.append(report.part or 0.0)
+        if len(told) == 5:
+            report.cancel()
 
     with pytest.raises(Cancelled, match="nothing has moved"):
-        simulation.goto(3_000, enough)
-    assert told == sorted(told) and 0 < told[-1][0] < told[-1][1]
+        simulation.goto(3_000, Report(enough))
+    assert told == sorted(told) and 0 < told[-1] < 1
     assert (simulation.point, state_digest(simulation)) == (here, digest)
-    simulation.goto(3_000, lambda done, of: None)
+    simulation.goto(3_000, Report())
     assert simulation.point == (3_000, 0)
 
 
@@ -185,18 +187,19 @@ def test_back_until_comes_from_within_an_entry(traced: Simulation) -> None:
 
 
 def test_the_way_back_is_told_and_can_be_ended(traced: Simulation) -> None:
-    here, digest, heard = traced.point, state_digest(traced), list[tuple[int, int]]()
+    here, digest, told = traced.point, state_digest(traced), list[float]()
 
-    def told(done: int, of: int) -> bool:
-        heard.append((done, of))
-        return len(heard) == 5
+    def enough(report: Report) -> None:
+        told.append(report.part or 0.0)
+        if len(told) == 3:
+            report.cancel()
 
     with pytest.raises(Cancelled, match="nothing has moved"):
-        traced.back_until(lambda now: False, told)
+        traced.back_until(lambda now: False, Report(enough))
     assert (traced.point, state_digest(traced)) == (here, digest)
-    assert len(heard) == 5 and all(0 < done <= of == here[0] for done, of in heard)
+    assert len(told) == 3 and all(0 < part <= 1 for part in told)
     with pytest.raises(Cancelled):
-        run_back_to(traced, [AtPhase("nothing")], lambda done, of: True)
+        run_back_to(traced, [AtPhase("nothing")], Report(lambda report: report.cancel()))
     assert (traced.point, state_digest(traced)) == (here, digest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,7 @@ from simkernel.events import (
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
+from simkernel.report import Report
 from simkernel.sim.moment import open_moment
 from tests.tui.playing import another
 
@@ -279,15 +281,20 @@ def test_that_no_run_goes_wrong_is_said_where_no_order_of_events_does(phase: str
     assert safe == (first is not model)
 
 
+def note(said: list[str], report: Report) -> None:
+    """Note what is said."""
+    said.append(report.text)
+
+
 @pytest.mark.parametrize(
     "name", [name if name in ("nmi", "naive") else pytest.param(name, marks=pytest.mark.stress) for name in SCENARIOS]
 )
 def test_leaving_any_phase_out_comes_to_an_end_and_can_be_stopped_before(name: str) -> None:
     scenario = SCENARIOS[name]
     for phase in scenario.table.phases:
-        heard: list[str] = []
+        heard = list[str]()
         try:
-            left_out.leave_out(scenario, phase.name, heard.append, runs=2)
+            left_out.leave_out(scenario, phase.name, Report(partial(note, heard)), runs=2)
         except LearnerError as error:
             assert f"Without {phase.name} the change never ends" in str(error)
         assert any(said.startswith("getting ready") for said in heard) or not heard[1:], heard

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from simkernel.errors import LearnerError
+from simkernel.errors import Cancelled, LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import KernelImage
+from simkernel.report import Report
 from simkernel.schedule import Run
 from simkernel.sim.moment import Moment, moment_string, open_moment
 from simkernel.sim.options import STEPPING, Options
@@ -170,12 +171,11 @@ def test_a_moment_out_of_reach_is_not_written_either(text: str) -> None:
 
 
 def test_the_way_to_a_moment_says_how_far_it_is_and_can_be_ended(patching: str) -> None:
-    told: list[tuple[int, int]] = []
-    opened = open_moment(patching, progress=lambda clock, of: told.append((clock, of)))
-    clock = opened.clock
-    assert told == sorted(told) and {of for _, of in told} == {clock} and told[-1][0] <= clock
-    with pytest.raises(LearnerError, match="stopped"):
-        open_moment(patching, progress=lambda clock, _: clock >= told[0][0])
+    told: list[float] = []
+    open_moment(patching, report=Report(lambda report: told.append(report.part or 0.0)))
+    assert told == sorted(told) and 0 < told[-1] <= 1
+    with pytest.raises(Cancelled):
+        open_moment(patching, report=Report(lambda report: report.cancel()))
 
 
 # --- what the digest covers -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lessons.session.scenarios import SCENARIOS, begin
+from simkernel.report import Report
 from simkernel.schedule import Run
 from simkernel.sim.digest import state_digest
 from simkernel.sim.parts import parts_of
@@ -12,6 +13,11 @@ from simkernel.sim.simulation import Simulation
 from tests.prepared import Lender
 
 ONE = SCENARIOS["one"]
+
+
+def texts(said: list[str]) -> Report:
+    """A report that notes each text."""
+    return Report(lambda report: said.append(report.text))
 
 
 def looks(simulation: Simulation) -> tuple[object, ...]:
@@ -22,7 +28,7 @@ def test_what_is_lent_is_as_it_was_prepared_and_goes_on_as_a_fresh_one() -> None
     lender, fresh = Lender(), begin(ONE)
     said: list[list[str]] = [[], []]
     for heard in said:
-        simulation, other = lender.begin(ONE, heard.append), lender.begin(ONE)
+        simulation, other = lender.begin(ONE, texts(heard)), lender.begin(ONE)
         assert looks(simulation) == looks(other) == looks(fresh) and other is not simulation
         simulation.step(Run(1, 3))  # another way than the story's, from its start on
         simulation.run(20_000)
@@ -50,6 +56,6 @@ def test_those_used_last_are_kept() -> None:
         (third, [first, third]),
     ):
         said: list[str] = []
-        assert lender.begin(scenario, said.append).options == scenario.options and said
+        assert lender.begin(scenario, texts(said)).options == scenario.options and said
         lender.take_back()
         assert list(lender._prepared) == kept

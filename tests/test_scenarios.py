@@ -25,6 +25,7 @@ from simkernel.events import (
 )
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import CACHE_LINE, VECTOR_CALL_FUNCTION, VECTOR_NMI
+from simkernel.report import Report
 from simkernel.schedule import Policy, ScheduleState, Seeded
 from simkernel.sim.digest import state_digest
 from simkernel.sim.options import Options
@@ -171,7 +172,7 @@ def test_the_same_scenario_is_the_same_run() -> None:
 
 def test_how_far_it_has_run_is_told_on_the_way_to_the_start() -> None:
     told: list[str] = []
-    begin(SCENARIOS["all"], told.append)
+    begin(SCENARIOS["all"], Report(lambda report: told.append(report.text)))
     clocks = [int(one.split()[2].replace(",", "")) for one in told if one.endswith(" instructions")]
     assert len(clocks) >= 3 and clocks == sorted(set(clocks))
 

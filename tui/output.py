@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from simkernel.report import Report
 from tui.streams import printable
 
 
@@ -46,9 +47,9 @@ class Progress:
         begun = count()
         return lambda detail: self.show(detail, next(begun) / total)
 
-    def way(self, done: int, total: int) -> None:
-        """Show so many of so many instructions."""
-        self.show(f"{done:,} of {total:,} instructions", done / max(1, total))
+    def report(self) -> Report:
+        """A report whose words are shown as they come."""
+        return Report(lambda report: self.show(report.text, report.part))
 
     def clear(self) -> None:
         if self._on and self._shown:

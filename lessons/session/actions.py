@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from lessons.session import asks, moves
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import LearnerError
+from simkernel.report import Report
 
 Run = Callable[[Stepper, str], Outcome]
 
@@ -188,6 +189,6 @@ def action_named(name: str) -> Action:
     return found
 
 
-def apply(stepper: Stepper, name: str, argument: str = "") -> Outcome:
+def apply(stepper: Stepper, name: str, argument: str = "", report: Report | None = None) -> Outcome:
     """Do what the action of that name does. What cannot be done says so and changes nothing."""
-    return stepper.ask(lambda asked: action_named(name).run(asked, argument.strip()))
+    return stepper.ask(lambda asked: action_named(name).run(asked, argument.strip()), report)

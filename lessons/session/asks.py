@@ -9,7 +9,7 @@ from lessons.session.leave_out import leave_out
 from lessons.session.number import is_number, number
 from lessons.session.scenarios import scenario_named
 from lessons.session.stepper import Outcome, Stepper
-from simkernel.errors import GuestError, LearnerError
+from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.filters import FunctionNames, traced_by
@@ -232,13 +232,11 @@ def look_at(stepper: Stepper, argument: str) -> Outcome:
 
 def without(stepper: Stepper, argument: str) -> Outcome:
     """The story again, without the phase under way (or the one named), until the kernel dies of it."""
-
-    def told(what: str) -> None:
-        if stepper.stop_asked:
-            raise LearnerError(f"Stopped, as you asked, at {what}: nothing has gone wrong up to there.")
-        stepper.told(what)
-
-    found = leave_out(stepper, argument, told)
+    try:
+        found = leave_out(stepper, argument, stepper.report)
+    except Cancelled:
+        what = stepper.report.text
+        raise LearnerError(f"Stopped, as you asked, at {what}: nothing has gone wrong up to there.") from None
     if found.stepper is None:
         return Outcome(found.sentence, error=True)
     return Outcome(found.sentence, stepper=found.stepper)
@@ -299,7 +297,7 @@ def kernel(stepper: Stepper, argument: str) -> Outcome:
 
 def scenario(stepper: Stepper, argument: str) -> Outcome:
     found = scenario_named(argument)
-    return Outcome(found.question, stepper=Stepper.start(found, stepper.told))
+    return Outcome(found.question, stepper=Stepper.start(found, stepper.report))
 
 
 # --- to keep and to share ------------------------------------------------------------------------------------------
@@ -311,9 +309,7 @@ def give_moment(stepper: Stepper, argument: str) -> Outcome:
 
 
 def open_moment(stepper: Stepper, argument: str) -> Outcome:
-    return Outcome(
-        "This is the place that the line names.", stepper=Stepper.open(argument, progress=stepper.on_the_way)
-    )
+    return Outcome("This is the place that the line names.", stepper=Stepper.open(argument, report=stepper.report))
 
 
 def event_lines(stepper: Stepper) -> list[str]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from lessons.session import left_out
 from lessons.session.missing import position_without
-from lessons.session.stepper import Stepper, Told
+from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Phase, phase_named
+from simkernel.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Ablation:
     sentence: str
 
 
-def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None) -> Ablation:
+def leave_out(stepper: Stepper, phase: str = "", report: Report | None = None) -> Ablation:
     """The scenario without a phase (the one under way where none is named), by the first run that fails.
 
     One stands where the phase would have come; history knows the way from there to the oops.
@@ -31,7 +32,7 @@ def leave_out(stepper: Stepper, phase: str = "", told: Told = lambda what: None)
     if scenario is None:
         raise LearnerError("only a scenario can start again without a phase: start one")
     name = phase_named(scenario.table, phase or _phase_here(stepper)).name
-    failure = left_out.leave_out(scenario, name, told, left_out.SOME)
+    failure = left_out.leave_out(scenario, name, report, left_out.SOME)
     if failure is None:
         runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
         return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))

@@ -9,7 +9,6 @@ was found opens anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
@@ -17,6 +16,7 @@ from lessons.session.scenarios import SCENARIOS, NeverEnds, Scenario, begin
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.hw.fetch import FetchModel
+from simkernel.report import Report
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.sim.simulation import Simulation
 
@@ -99,11 +99,10 @@ def left_out(scenario: Scenario, phase: str) -> Scenario:
     return replace(scenario, options=options, near=(), moves=())
 
 
-def first_failure(
-    scenario: Scenario, told: Callable[[str], None] = lambda what: None, runs: int = RUNS, first: int = 1
-) -> Failure | None:
+def first_failure(scenario: Scenario, report: Report | None = None, runs: int = RUNS, first: int = 1) -> Failure | None:
     """The first run, from number `first` up to `runs`, that dies; None where none does."""
-    simulation = begin(scenario, told)
+    report = report or Report()
+    simulation = begin(scenario, report)
     start = simulation.position
     site = simulation.image.site_of(simulation.image.symbol(scenario.function))
     found = [(cpu, come_near(simulation, site, cpu)) for cpu in simulation.cpus[-2:]]
@@ -111,7 +110,7 @@ def first_failure(
     close = simulation.position
     simulation.keep_checkpoint()
     for run in range(first, runs + 1):
-        told(f"run {run} of {runs:,}")
+        report(f"run {run} of {runs:,}")
         simulation.goto(close)
         if _dies(simulation, _spread(simulation, away, run - 1)):
             return Failure(simulation, start, _what_died(simulation, site, run))
@@ -186,22 +185,20 @@ def failing_models(scenario: Scenario, phase: str) -> tuple[FetchModel, ...]:
     return tuple(model for model in dict.fromkeys((scenario.options.model, BYTE)) if model not in none)
 
 
-def leave_out(
-    scenario: Scenario, phase: str, told: Callable[[str], None] = lambda what: None, runs: int = RUNS
-) -> Failure | None:
+def leave_out(scenario: Scenario, phase: str, report: Report | None = None, runs: int = RUNS) -> Failure | None:
     """What leaving a phase out of a scenario leads to, in the first of `failing_models` in which a run dies.
 
     In each it is the directed run, else the first that dies of so many.
     Raises: LearnerError where the protocol has no phase of that name, and where its change never ends without it.
     """
-    changed = left_out(scenario, phase)
-    told(f"without {phase}")
+    report, changed = report or Report(), left_out(scenario, phase)
+    report(f"without {phase}")
     if is_known(scenario, phase) and known(scenario, phase) is None:
         return None
     for model in failing_models(scenario, phase):
         try:
             failure = directed_failure(scenario, phase, model) or first_failure(
-                replace(changed, options=replace(changed.options, model=model)), told, runs
+                replace(changed, options=replace(changed.options, model=model)), report, runs
             )
         except NeverEnds as error:
             raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error

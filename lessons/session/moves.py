@@ -23,7 +23,7 @@ def _idle(stepper: Stepper) -> None:
 def _nothing_more(stepper: Stepper) -> Outcome:
     """Why no next stop came."""
     outcome = stepper.simulation.halt_reason
-    if stepper.stop_asked:
+    if stepper.report.cancelled:
         return Outcome("Stopped, as you asked.")
     if outcome:
         said = f"Nothing moves any more: {outcome}. Go back, and look. {stepper.ending}".rstrip()
@@ -109,7 +109,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
         first, end = stepper.simulation.logged, stepper.simulation.clock + A_RUN
         hit = None
         while hit is None and stepper.simulation.clock < end and not stepper.simulation.halt_reason:
-            if stepper.stop_asked:
+            if stepper.report.cancelled:
                 return Outcome("Stopped, as you asked.")
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
         stepper.passed = tuple(stepper.simulation.since(first))
@@ -123,7 +123,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
 
 def run_back(stepper: Stepper, argument: str) -> Outcome:
     if stepper.breakpoints:
-        hit = bp.run_back_to(stepper.simulation, stepper.breakpoints, stepper.on_the_way)
+        hit = bp.run_back_to(stepper.simulation, stepper.breakpoints, stepper.report)
         if hit is None:
             raise LearnerError("no breakpoint was met before this place")
         return Outcome(f"Breakpoint: {break_text(stepper, hit)}.")

@@ -8,7 +8,7 @@ what the scenario is about. All of it really runs, and who does something else a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, approach
@@ -36,6 +36,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import NAIVE, STOP_MACHINE, Era, Protocol, SyncCores, Variant
+from simkernel.report import Report
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Rewrites
 from simkernel.sim.narrate import PATCHING_TASK
@@ -105,12 +106,13 @@ def answer_of(scenario: Scenario, simulation: Simulation) -> str:
     )
 
 
-def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -> Simulation:
-    """The scenario's simulation where its story starts; `told` hears what is under way.
+def begin(scenario: Scenario, report: Report | None = None) -> Simulation:
+    """The scenario's simulation where its story starts; `report` is told what is under way.
 
     Raises: LearnerError where its function has no site; GuestError where the story does not come to its start.
     """
-    told("booting")
+    report = report or Report()
+    report("booting")
     variant = scenario.options.protocol
     whole = Variant(variant.base)
     booted = whole if whole.table.nop == variant.table.nop else variant
@@ -120,14 +122,14 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
         raise LearnerError(f"{scenario.function} is notrace: no site stands at its start")
     for command in scenario.before:
         simulation.do(command)
-    told("getting ready")
+    report("getting ready")
     simulation.run_until_idle(BOUND)
     if booted != variant:  # what was traced before was traced well
         simulation.do(UseProtocol(variant))
     for command in scenario.commands:
         simulation.do(command)
     site = simulation.image.site_of(symbol)
-    _to_the_batch(simulation, site, told)
+    _to_the_batch(simulation, site, report)
     free = list(simulation.cpus)
     for near in scenario.near:
         free.remove(near.cpu)
@@ -138,14 +140,14 @@ def begin(scenario: Scenario, told: Callable[[str], None] = lambda what: None) -
     return simulation
 
 
-def _to_the_batch(simulation: Simulation, site: int, told: Callable[[str], None]) -> None:
-    """To just before the batch with the site is published; `told` hears now and then how much has run."""
+def _to_the_batch(simulation: Simulation, site: int, report: Report) -> None:
+    """To just before the batch with the site is published; `report` is told now and then how much has run."""
     end, due = simulation.clock + BOUND, simulation.clock
     patching, phase, since = simulation.patching, None, simulation.clock
     while simulation.clock < end and not simulation.halt_reason and not patching.idle:
         if simulation.clock >= due:
             due = simulation.clock + TOLD
-            told(f"getting ready: {simulation.clock:,} instructions")
+            report(f"getting ready: {simulation.clock:,} instructions")
         now = (patching.batches, patching.phase_name) if patching.busy else None
         if now != phase:
             phase, since = now, simulation.clock

@@ -17,6 +17,7 @@ from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event
 from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, Variant
+from simkernel.report import Report
 from simkernel.schedule import Choice
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import CallsSoFar
@@ -24,15 +25,9 @@ from simkernel.sim.moment import Moment
 from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import Snapshot
-from simkernel.sim.travel import Progress
 
 A_STOP = 400_000  # instructions of the clock after which a search for the next stop gives up
 A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
-
-GOING = "going there"  # what is told first of the way to a position
-
-
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +52,8 @@ class Stepper:
         begin: the position where its story starts.
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
-        stop_asked: set by a front end, from another thread, to end a move that takes long where it is.
         calls: how often each function was called so far.
-        told: hears what is under way, where that takes long; a front end's.
+        report: of what is asked for: told how far it is; cancelled, it ends where it is.
     """
 
     def __init__(
@@ -77,9 +71,7 @@ class Stepper:
         self.site = site
         self.breakpoints: tuple[bp.Breakpoint, ...] = ()
         self.passed: tuple[Event, ...] = ()
-        self.stop_asked = False
-        self.told: Told = lambda what: None
-        self._percent = 0  # of the way to a position, as told last
+        self.report = Report()
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(self.site_bytes())
@@ -89,39 +81,32 @@ class Stepper:
     # --- how one comes by one -----------------------------------------------------------------------------------
 
     @classmethod
-    def start(cls, what: Scenario | Options | str | None = None, told: Told = lambda what: None) -> Stepper:
+    def start(cls, what: Scenario | Options | str | None = None, report: Report | None = None) -> Stepper:
         """A scenario (by name, too) at the start of its story, or a kernel that has just booted.
 
         Raises: LearnerError for what cannot be; GuestError where the guest does not come that far.
         """
+        report = report or Report()
         if what is None or isinstance(what, Options):
-            told("booting")
+            report("booting")
             return cls(Simulation.boot(what or Options().paced(STEPPING)))
         scenario = scenario_named(what) if isinstance(what, str) else what
-        simulation = begin_scenario(scenario, told)
+        simulation = begin_scenario(scenario, report)
         return cls(simulation, scenario, simulation.image.site_of(simulation.image.symbol(scenario.function)))
 
     @classmethod
-    def open(cls, moment: str, image: KernelImage | None = None, progress: Progress | None = None) -> Stepper:
+    def open(cls, moment: str, image: KernelImage | None = None, report: Report | None = None) -> Stepper:
         """A stepper at a moment: a string, or a file that holds one. Its story is the one that the moment is about.
 
         Raises: LearnerError as `simkernel.sim.moment.open_moment` does.
         """
         from simkernel.sim.moment import open_moment, story_at
 
-        simulation = open_moment(moment, image, progress)
+        simulation = open_moment(moment, image, report)
         story = story_at(simulation)
         return cls(simulation) if story is None else cls(simulation, None, *story)
 
-    def on_the_way(self, clock: int, of: int) -> bool:
-        """Say how far the way is; True where a front end has asked to stop. What `goto` and `open` tell."""
-        percent = 100 * clock // max(1, of)
-        if percent != self._percent:
-            self._percent = percent
-            self.told(f"{GOING}: {percent} %")
-        return self.stop_asked
-
-    def restarted(self, told: Told = lambda what: None, **changes: Any) -> Stepper:
+    def restarted(self, **changes: Any) -> Stepper:
         """The same story from its start, with some options changed.
 
         Raises: LearnerError for options that cannot be.
@@ -130,9 +115,9 @@ class Stepper:
         options = replace(self.simulation.options, **({"protocol": variant} | changes))
         options.validate()
         if self.scenario is None:
-            told("booting")
+            self.report("booting")
             return Stepper(Simulation.boot(options))
-        return Stepper.start(replace(self.scenario, options=options, near=(), moves=()), told)
+        return Stepper.start(replace(self.scenario, options=options, near=(), moves=()), self.report)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -222,20 +207,20 @@ class Stepper:
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
-    def ask(self, action: Callable[[Stepper], Outcome]) -> Outcome:
+    def ask(self, action: Callable[[Stepper], Outcome], report: Report | None = None) -> Outcome:
         """Do something that a person asks for (`actions.apply`). What cannot be done says so and changes nothing.
 
-        Where one goes on with another stepper, that has this one's breakpoints and listener.
+        `report` is told how far it is. Where one goes on with another stepper, that has this one's breakpoints.
         """
         stood = self.snapshot, self.simulation.point
         self.passed = ()
-        self.stop_asked = False
+        self.report = report or Report()
         try:
             outcome = action(self)
         except (LearnerError, GuestError) as error:
             outcome = Outcome(str(error), error=True)
         if outcome.stepper is not None:
-            outcome.stepper.breakpoints, outcome.stepper.told = self.breakpoints, self.told
+            outcome.stepper.breakpoints = self.breakpoints
             return outcome
         if self._snapshot is stood[0] and not (outcome.error and self.simulation.point == stood[1]):
             self._stale = True
@@ -267,7 +252,7 @@ class Stepper:
         first, end = simulation.logged, simulation.clock + instructions
         rule = self.heard().rule_from(first)
         found = False
-        while not found and not simulation.halt_reason and not self.stop_asked and simulation.clock < end:
+        while not found and not simulation.halt_reason and not self.report.cancelled and simulation.clock < end:
             met = [event for event in simulation.step() if rule.stops_at(event)]
             found = bool(met) and until(Stop(simulation.position, met[-1].during))
         self._note(first)
@@ -281,7 +266,7 @@ class Stepper:
         return before is not None
 
     def goto(self, position: int) -> None:
-        """To a position in history; LearnerError where there is none such, and where a front end has asked to stop."""
+        """To a position in history; LearnerError where there is none such, and where that was cancelled."""
         first = self.simulation.logged
-        self.simulation.goto(position, self.on_the_way)
+        self.simulation.goto(position, self.report)
         self._note(first)

@@ -17,11 +17,11 @@ from simkernel.events import (
     event_kinds,
 )
 from simkernel.kernel import KernelImage
+from simkernel.report import Report
 from simkernel.schedule import QUANTUM
 from simkernel.sim.log import Point
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.travel import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +86,16 @@ def run_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], instructio
     return None
 
 
-def run_back_to(
-    simulation: Simulation, breakpoints: Sequence[Breakpoint], progress: Progress | None = None
-) -> Hit | None:
+def run_back_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], report: Report | None = None) -> Hit | None:
     """Go to the last point before this one where a breakpoint was met; None, and nothing moved, where there is none.
 
     Args:
         simulation: that goes there.
         breakpoints: any of them counts.
-        progress: called on a long way; where it ends that, the simulation stays where it was.
+        report: called on a long way; where it cancels that, the simulation stays where it was.
 
     Raises:
-        Cancelled: `progress` has ended the way.
+        Cancelled: `report` has cancelled the way.
     """
 
     def search(until: Point) -> Generator[tuple[Point, Hit] | None]:
@@ -105,7 +103,7 @@ def run_back_to(
             for hit in hits:
                 yield None if hit is None else (hit.point, hit)
 
-    return simulation.back_to_last(search, progress)
+    return simulation.back_to_last(search, report)
 
 
 class _Watch:

@@ -16,6 +16,7 @@ from simkernel.events import Event
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command
 from simkernel.patching.subsystem import Subsystem
+from simkernel.report import Report
 from simkernel.schedule import Choice, RoundRobin, Run, Schedule, ScheduleState, Seeded
 from simkernel.sim.driver import Driver
 from simkernel.sim.history import HISTORY_BYTES, History
@@ -25,7 +26,7 @@ from simkernel.sim.options import Options, load_image
 from simkernel.sim.parts import SUBSYSTEMS, Parts
 from simkernel.sim.past import Past
 from simkernel.sim.queries import CpuNow, PatchingNow, SiteNow
-from simkernel.sim.travel import Found, Progress, Search, Travel
+from simkernel.sim.travel import Found, Search, Travel
 from simkernel.trace import Record
 from simkernel.trace.ringbuffer import merged
 
@@ -351,18 +352,18 @@ class Simulation:
         """Go back by a number of history entries; to the beginning where there are fewer."""
         self.goto(max(0, self.position - entries))
 
-    def back_until(self, predicate: Callable[[Simulation], bool], progress: Progress | None = None) -> bool:
+    def back_until(self, predicate: Callable[[Simulation], bool], report: Report | None = None) -> bool:
         """Go back to the last position before this one where the predicate holds.
 
         Args:
             predicate: asked at each position, of this simulation as it was there.
-            progress: called on a long way; where it ends that, the simulation stays where it was.
+            report: called on a long way; where it cancels that, the simulation stays where it was.
 
         Returns:
             True where there is such a position; else nothing has moved.
 
         Raises:
-            Cancelled: `progress` has ended the way.
+            Cancelled: `report` has cancelled the way.
         """
 
         def search(until: Point) -> Generator[tuple[Point, bool] | None]:
@@ -372,32 +373,32 @@ class Simulation:
                     return
                 self.step()
 
-        return self.back_to_last(search, progress) is not None
+        return self.back_to_last(search, report) is not None
 
-    def back_to_last(self, search: Search[Found], progress: Progress | None = None) -> Found | None:
+    def back_to_last(self, search: Search[Found], report: Report | None = None) -> Found | None:
         """Go back to the last point before this one that a search finds; None, and nothing moves, where it finds none.
 
         Args:
             search: is called at one checkpoint after the other, the latest first, with the point up to which to look.
-            progress: called on a long way; where it ends that, the simulation stays where it was.
+            report: called on a long way; where it cancels that, the simulation stays where it was.
 
         Raises:
-            Cancelled: `progress` has ended the way.
+            Cancelled: `report` has cancelled the way.
         """
-        return self._travel.back_to_last(search, progress)
+        return self._travel.back_to_last(search, report)
 
-    def goto(self, position: int, progress: Progress | None = None) -> None:
+    def goto(self, position: int, report: Report | None = None) -> None:
         """Go to a position in history (0: power-on), forwards or backwards.
 
         Args:
             position: how many entries have happened there.
-            progress: called on a long way; where it ends that, the simulation stays where it was.
+            report: called on a long way; where it cancels that, the simulation stays where it was.
 
         Raises:
             LearnerError: history has no such position.
-            Cancelled: `progress` has ended the way.
+            Cancelled: `report` has cancelled the way.
         """
-        self._travel.goto(position, progress)
+        self._travel.goto(position, report)
 
     def checkpoint_positions(self, point: Point) -> list[int]:
         """The positions before a point at which a checkpoint is kept: where going back is cheap."""

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import TypeVar
 
 from simkernel.errors import Cancelled, LearnerError
+from simkernel.report import Report
 from simkernel.sim.checkpoints import Checkpoint
 from simkernel.sim.driver import Driver
 from simkernel.sim.history import History
@@ -20,9 +21,9 @@ A_LOOK = 128  # entries of a replay between two looks at its progress
 A_STAGE = 256  # entries between two checkpoints that are kept on the last part of a way
 NEAR = 1_024  # entries: that part
 
+GOING = "going there"  # what is said of a way to a position
+
 Found = TypeVar("Found")
-Progress = Callable[[int, int], bool | None]
-"""Called with (how much is done, of how much) while long work goes on; return True to cancel it."""
 Search = Callable[[Point], Generator[tuple[Point, Found] | None]]
 """Steps from wherever it is called up to a point; after each move it yields (a point, what it found there), or None."""
 
@@ -33,7 +34,7 @@ class Travel:
     def __init__(self, driver: Driver, history: History) -> None:
         self._driver, self._history = driver, history
 
-    def goto(self, position: int, progress: Progress | None = None) -> None:
+    def goto(self, position: int, report: Report | None = None) -> None:
         """Go to a position, forwards or backwards; see `Simulation.goto`."""
         log, checkpoints, driver = self._history.log, self._history.checkpoints, self._driver
         if not 0 <= position <= log.length:
@@ -48,9 +49,16 @@ class Travel:
                 done, left = log.position - start, position - log.position
                 if 0 < left < NEAR and left % A_STAGE == 0:
                     self._history.keep()  # who goes back a step takes another one, as a rule
-                if progress and not done % A_LOOK and progress(done, position - start):
-                    self.goto_point(here)
-                    raise Cancelled(f"stopped on the way to position {position}; nothing has moved")
+                if report and not done % A_LOOK:
+                    self._tell(report, GOING, done / (position - start), here)
+
+    def _tell(self, report: Report, text: str, part: float, here: Point) -> None:
+        """Say how far the way is; where that cancels it, be where it began."""
+        try:
+            report(text, part)
+        except Cancelled:
+            self.goto_point(here)
+            raise Cancelled("cancelled on the way; nothing has moved") from None
 
     def goto_point(self, point: Point) -> None:
         """Go to a point, forwards or backwards."""
@@ -74,7 +82,7 @@ class Travel:
                 count += 1
             self.goto_point(Point(position - 1, max(0, count - 1)))
 
-    def back_to_last(self, search: Search[Found], progress: Progress | None) -> Found | None:
+    def back_to_last(self, search: Search[Found], report: Report | None) -> Found | None:
         """Go back to the last point before this one that a search finds; see `Simulation.back_to_last`."""
         here = upper = self._driver.point
         with self._history.checkpoints.pin_meanwhile(here.position):
@@ -86,10 +94,8 @@ class Travel:
                         if one is not None and one[0] < upper:
                             last = one
                         done = here.position - upper.position + self._driver.point.position - start
-                        if progress and not moves % A_LOOK and progress(done, here.position):
-                            found.close()
-                            self.goto_point(here)
-                            raise Cancelled("stopped on the way back; nothing has moved")
+                        if report and not moves % A_LOOK:
+                            self._tell(report, "going back", done / max(1, here.position), here)
                 if last is not None:
                     self.goto_point(last[0])
                     return last[1]

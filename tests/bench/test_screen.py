@@ -56,7 +56,6 @@ def test_a_key_in_a_long_history(table: Table) -> None:
     stepper = long_story(EVENTS)
     for where in ("", ", in the middle of it"):
         if where:
-            stepper.told = lambda what: None  # the screen that was told of the way is closed
             apply(stepper, "place", str(stepper.begin + (stepper.simulation.position - stepper.begin) // 2))
         for what, key in (("a step", "right"), ("a step back", "left")):
             times = [asyncio.run(key_times("all", (120, 36), [key] * 20, stepper)) for _ in range(3)]

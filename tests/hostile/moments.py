@@ -26,6 +26,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import UseProtocol
 from simkernel.protocol import parse
+from simkernel.report import Report
 from simkernel.schedule import Nmi, Policy, Run
 from simkernel.sim.moment import moment_string, open_moment
 from simkernel.sim.options import Options
@@ -250,7 +251,7 @@ def fault(given: str) -> str:
     """What went wrong in opening it; "" where it opened, or was refused as it should be."""
     begin = time.monotonic()
     try:
-        open_moment(given, progress=lambda clock, _: time.monotonic() - begin > LONGEST)
+        open_moment(given, report=Report(lambda told: told.cancel() if time.monotonic() - begin > LONGEST else None))
     except LearnerError as error:
         said = str(error)
         if not said.isprintable() or len(said) > 1_000:

@@ -289,10 +289,10 @@ class SimkernelApp(StepperApp):
         """To the place where one left, looked at as then."""
 
         def reopen(stepper: Stepper) -> Outcome:
-            return Outcome(stepper=kept.reopen(last, stepper.on_the_way))
+            return Outcome(stepper=kept.reopen(last, stepper.report))
 
         self.change(depth=last.depth, syntax=last.syntax)
-        self.ask(lambda: self.stepper.ask(reopen))
+        self.ask(lambda: self.stepper.ask(reopen, self.report))
 
     def do_functions(self) -> None:
         def chosen(what: tuple[str, str] | None) -> None:

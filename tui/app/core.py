@@ -22,6 +22,7 @@ from textual.worker import WorkerFailed
 from lessons.session.actions import ACTIONS, apply
 from lessons.session.stepper import Outcome, Stepper
 from lessons.story import story_of
+from simkernel.report import Report
 from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK
 from tui.app import kept
@@ -82,7 +83,6 @@ class StepperApp(App[int]):
             self.register_theme(one)
         self.theme = theme
         self.stepper = stepper
-        stepper.told = self._told
         self.look = Look(depth=depth, marks=marks)
         self.playing: Timer | None = None
         self.pace = 1.0
@@ -90,6 +90,7 @@ class StepperApp(App[int]):
         self.first, self.last, self.then = first, last, then
         self._asked: asyncio.Queue[Callable[[], Outcome]] = asyncio.Queue()
         self._busy = False
+        self.report = Report()  # of what is asked of the stepper now
         self._ending: asyncio.Task[None] | None = None
         self._aside = Aside()
 
@@ -139,7 +140,7 @@ class StepperApp(App[int]):
                 self._asked.task_done()
                 continue
             soon = self.set_timer(SOON, self._say_busy)
-            self._busy = True
+            self._busy, self.report = True, Report(self._told)
             try:
                 outcome = await asyncio.to_thread(what)
                 self.stepper = outcome.stepper or self.stepper
@@ -156,8 +157,9 @@ class StepperApp(App[int]):
         if self.picture is not None and self._busy:
             self.picture = replace(self.picture, busy=f"{what}; Esc stops it")
 
-    def _told(self, what: str) -> None:
+    def _told(self, report: Report) -> None:
         """The stepper, in its thread, has come so far with something that takes long."""
+        what = report.text if report.part is None else f"{report.text}: {100 * report.part:.0f} %"
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._say_busy, what)
 
@@ -202,7 +204,7 @@ class StepperApp(App[int]):
             else:
                 method()
         else:
-            self.ask(lambda: apply(self.stepper, name, argument or ""))
+            self.ask(lambda: apply(self.stepper, name, argument or "", self.report))
 
     def welcome(self) -> None:
         """Show what stands before the stepper at a start."""
@@ -224,8 +226,8 @@ class StepperApp(App[int]):
         """Keys that every screen takes in the same way. While it goes on by itself, any key stops it; while something
         is under way, ctrl-C is first a wish to stop that."""
         if isinstance(event, events.Key):
-            if self._busy and event.key in ("escape", "ctrl+c") and not self.stepper.stop_asked:
-                self.stepper.stop_asked = True
+            if self._busy and event.key in ("escape", "ctrl+c") and not self.report.cancelled:
+                self.report.cancel()
                 return
             if event.key in QUIT_KEYS:
                 self.end(OK)
@@ -257,7 +259,7 @@ class StepperApp(App[int]):
         loop = asyncio.get_running_loop()
         latest = loop.time() + PATIENCE
         while self._busy and loop.time() < latest:
-            self.stepper.stop_asked = True
+            self.report.cancel()
             await asyncio.sleep(0.01)
         self._end_now(code)
 

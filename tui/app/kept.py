@@ -16,8 +16,8 @@ from lessons.session.scenarios import SCENARIOS
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.files import read_bytes
+from simkernel.report import Report
 from simkernel.sim.moment import MAX_ENTRIES, open_moment
-from simkernel.sim.travel import Progress
 from tui.app.picture import DEPTHS, Look
 from tui.app.theme import THEMES
 
@@ -83,12 +83,12 @@ def after(last: Kept | None, now: Kept) -> Kept:
     return now if now.moment or last is None else msgspec.structs.replace(last, theme=now.theme)
 
 
-def reopen(kept: Kept, progress: Progress | None = None) -> Stepper:
+def reopen(kept: Kept, report: Report | None = None) -> Stepper:
     """A stepper where the last session stood, looking at the same site if that is one.
 
-    Raises: LearnerError where the moment does not open (another version, a file that is gone), or `progress` ends it.
+    Raises: LearnerError where the moment does not open (another version, a file that is gone), or `report` cancels it.
     """
-    simulation = open_moment(kept.moment, progress=progress)
+    simulation = open_moment(kept.moment, report=report)
     site = kept.site if kept.site in simulation.image.mcount_loc else None
     return Stepper(simulation, SCENARIOS.get(kept.scenario), site, min(kept.begin, simulation.position))
 

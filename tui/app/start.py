@@ -50,9 +50,9 @@ def open_screen(
     beside = scenario if scenario in (LAB, MYSTERIES, COSTS) else ""
     with progress("getting ready") as line:
         if moment:
-            stepper = Stepper.open(moment, progress=line.way)
+            stepper = Stepper.open(moment, report=line.report())
         else:
-            stepper = Stepper.start(scenario if not beside else None, line.show)
+            stepper = Stepper.start(scenario if not beside else None, line.report())
     app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
     code = run(app)
     if app.crash is not None:

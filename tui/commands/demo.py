@@ -201,7 +201,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
 
     with progress("going there") as line:
         image = None if options.kernel is None else image_of(options)
-        simulation = open_moment(text, image, line.way)
+        simulation = open_moment(text, image, line.report())
     entry, instruction = simulation.point
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.clock:,}.")
     return {"entry": entry, "instruction": instruction} | watch(simulation, options, say)

@@ -123,7 +123,7 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
             from tui.stepper.plain_overhead import PlainOverhead
 
             return PlainOverhead(click.echo, as_json)
-        stepper = Stepper.open(moment, progress=line.way) if moment else Stepper.start(scenario, line.show)
+        stepper = Stepper.open(moment, report=line.report()) if moment else Stepper.start(scenario, line.report())
         return plain.Plain(stepper, click.echo, as_json)
 
 

@@ -10,7 +10,6 @@ from lessons.activity import Activity, Outcome
 from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
-from simkernel.report import Report
 from simkernel.sim.snapshot.plain import plain
 from tui.output import progress
 from tui.stepper.player import Player, paragraphs, parted
@@ -56,7 +55,7 @@ class PlainVisit(Player):
             return self._asked(word)
         self.visit.front.action(word)
         with progress("busy; ctrl-C cancels") as line:
-            outcome = self.visit.apply(word, argument, Report(lambda report: line.show(report.text, report.part)))
+            outcome = self.visit.apply(word, argument, line.report())
         if outcome.refused:
             raise LearnerError(outcome.message)
         self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)

@@ -24,6 +24,7 @@ from simkernel.kernel import KernelImage
 from simkernel.patching.commands import OWN_COMMANDS, Command
 from simkernel.patching.subsystem import Subsystem
 from simkernel.protocol import Variant, name_of, parse
+from simkernel.report import Report
 from simkernel.schedule import Choice
 from simkernel.sim.digest import DIGEST_BYTES, feed, machine_digest
 from simkernel.sim.log import Point
@@ -32,10 +33,10 @@ from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
 from simkernel.sim.options import Options, load_image
 from simkernel.sim.parts import SUBSYSTEMS
 from simkernel.sim.simulation import Simulation
-from simkernel.sim.travel import Progress
+from simkernel.sim.travel import GOING
 
 STRING_LIMIT = 2_000  # characters: up to here it is for pasting; a longer one belongs into a file
-LOOK = 0x7F  # entries between two looks at the progress, less one
+LOOK = 0x7F  # entries between two looks at the report, less one
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +147,23 @@ class Moment:
 
     # --- opening ----------------------------------------------------------------------------------------------
 
-    def open(self, image: KernelImage | None = None, progress: Progress | None = None) -> Simulation:
+    def open(self, image: KernelImage | None = None, report: Report | None = None) -> Simulation:
         """A simulation that stands at this moment.
 
         Args:
             image: the kernel; needed where it was read from a file.
-            progress: called on the way; True from it ends that.
+            report: called on the way; it may cancel that.
 
         Raises:
-            LearnerError: that state cannot be had again, with the version that could; or `progress` ends the way.
+            LearnerError: that state cannot be had again, with the version that could.
+            Cancelled: `report` has cancelled the way.
         """
         image = self._image(image)
         simulation = Simulation(image, self.options, self.subsystems)
         simulation.foresee(self.made)
         while simulation.position < self.point.position:
             self._advance(simulation.step)
-            self._look(simulation, progress)
+            self._look(simulation, report)
         if self.point.instructions:
             self._advance(partial(simulation.goto_point, self.point))
         if simulation.point != self.point or self._digest(simulation) != self.state:
@@ -175,13 +177,13 @@ class Moment:
         except (GuestError, LearnerError) as error:
             raise self._other_state(in_short(error)) from error
 
-    def _look(self, simulation: Simulation, progress: Progress | None) -> None:
-        """Say how far it is. LearnerError behind the moment's clock, and where it is enough."""
+    def _look(self, simulation: Simulation, report: Report | None) -> None:
+        """Say how far it is. LearnerError behind the moment's clock."""
         clock, position = simulation.clock, simulation.position
         if clock > self.clock:
             raise self._other_state(f"entry {position} comes {clock - self.clock:,} instructions after its clock")
-        if progress and not position & LOOK and progress(clock, self.clock):
-            raise LearnerError(f"stopped on the way to the moment, {clock:,} of {self.clock:,} instructions on")
+        if report and not position & LOOK:
+            report(GOING, clock / max(1, self.clock))
 
     def _image(self, image: KernelImage | None) -> KernelImage:
         if image is None and self.options.kernel is not None:
@@ -247,9 +249,9 @@ def read_moment(text: str) -> Moment:
     return Moment.from_string(text if armour.is_moment(text) else _text_of_file(text))
 
 
-def open_moment(text: str, image: KernelImage | None = None, progress: Progress | None = None) -> Simulation:
+def open_moment(text: str, image: KernelImage | None = None, report: Report | None = None) -> Simulation:
     """A simulation at the moment that `read_moment` finds; see `Moment.open`."""
-    return read_moment(text).open(image, progress)
+    return read_moment(text).open(image, report)
 
 
 def _text_of_file(name: str) -> str:

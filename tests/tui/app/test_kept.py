@@ -130,7 +130,7 @@ def test_the_way_back_to_where_one_left_says_how_far_it_is_and_esc_ends_it(file:
         await hand.until("Going there: ")
         assert "Esc stops it" in hand.text()
         text = await hand.press("escape")
-        assert "stopped on the way" in text and hand.app.stepper.simulation.point == point
+        assert "cancelled: going there" in text and hand.app.stepper.simulation.point == point
         hand.app.go_on(Kept(moment, title="A long way"))  # what was asked once ends no second try
         await hand.read()
         assert hand.app.stepper.moment == moment
@@ -146,7 +146,7 @@ def test_opening_a_moment_says_how_far_it_is_and_esc_ends_it() -> None:
         hand.app.action_do("open-moment", moment)
         await hand.until("going there: ")
         text = await hand.press("escape")
-        assert "stopped on the way" in text and hand.app.stepper.simulation.point == point
+        assert "cancelled: going there" in text and hand.app.stepper.simulation.point == point
 
     drive(check)
 

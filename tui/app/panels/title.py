@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lessons.session.stepper import GOING
+from simkernel.sim.travel import GOING
 from tui.app.panel import Panel
 from tui.app.picture import Picture
 from tui.view.text import Line, length, line, spread
