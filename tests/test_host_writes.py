@@ -16,6 +16,7 @@ from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
 from simkernel.ftrace.commands import RegisterOps, ResetBuffer, SetFilter, SetTracer, TracingOn, UnregisterOps
 from simkernel.hw.cpu import Cpu
 from simkernel.hw.fetch import FetchModel
+from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.kernel import KernelImage, layout
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.patching.text_poke import TextPoke
@@ -224,3 +225,27 @@ def test_a_write_that_nobody_told_of_is_found(watch: Watch, monkeypatch: pytest.
     with pytest.raises(AssertionError):  # noqa: PT012  within so many steps
         for _ in range(200):
             check_step(simulation, watch)
+
+
+def pages_that_differ(simulation: Simulation, before: list[bytes]) -> set[int]:
+    """The numbers of the pages of guest data that are not as they were."""
+    return {address // PAGE_SIZE for address in differing(simulation, before)}
+
+
+def test_what_differs_from_power_on_lies_in_pages_that_somebody_has_touched() -> None:
+    simulation = Simulation(IMAGE, Options(seed=3))
+    memory = parts_of(simulation).machine.memory
+    before = [bytes(region.data) for region in memory.regions]
+    simulation.run_until(Simulation.booted, 2_000_000)
+    for command in COMMANDS:
+        simulation.do(command)
+        assert simulation.run_until_idle()
+    changed = pages_that_differ(simulation, before)
+    assert changed
+    assert changed <= memory.touched
+    assert len(memory.touched) < sum(region.size for region in memory.regions) // PAGE_SIZE
+    with simulation.fork() as fork:
+        for command in COMMANDS:
+            fork.do(command)
+            assert fork.run_until_idle()
+        assert pages_that_differ(fork, before) <= parts_of(fork).machine.memory.touched

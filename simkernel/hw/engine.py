@@ -27,7 +27,7 @@ import mmap
 import struct
 import sys
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -85,11 +85,16 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """`buffer` of bytes is seen at `base`; code is run and never written, data is written and never run."""
+    """`buffer` of bytes is seen at `base`; code is run and never written, data is written and never run.
+
+    Attributes:
+        touched: the numbers of the pages of data that somebody has accessed.
+    """
 
     base: int
     buffer: npt.NDArray[np.uint8]
     code: bool
+    touched: set[int] = field(default_factory=set)
 
     @property
     def access(self) -> int:
@@ -361,8 +366,7 @@ class Engine:
         for mapping in self._mappings:
             if 0 <= address - mapping.base < mapping.buffer.nbytes:
                 entry.perms |= mapping.access
-                if mapping.code:
-                    self._met.add(address // PAGE_SIZE)
+                (self._met if mapping.code else mapping.touched).add(address // PAGE_SIZE)
         return True
 
     def _on_invalid_memory(self, _uc: Any, access: int, address: int, _size: int, _value: int, _data: object) -> bool:

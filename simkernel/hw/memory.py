@@ -41,7 +41,12 @@ def new_buffer(size: int) -> Bytes:
 
 
 class GuestMemory:
-    """The data regions. `read_u64` and its like raise GuestError for an address that is not mapped."""
+    """The data regions. `read_u64` and its like raise GuestError for an address that is not mapped.
+
+    Attributes:
+        touched: the numbers of the pages that somebody may have written since power-on: the host has stored there, or
+            may at any time (`words`), or a CPU has accessed them. Bytes of all other pages are what they were.
+    """
 
     def __init__(self, regions: list[tuple[int, int]], guards: Collection[int] = ()) -> None:
         """Make zeroed memory.
@@ -59,7 +64,17 @@ class GuestMemory:
         # For words, which are read several times a step: first address, last address of a word, the words.
         self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in self._lookup)
         self._guards = frozenset(page // PAGE_SIZE for page in guards)
+        self.touched = set[int]()
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
+
+    def _touch(self, address: int, size: int) -> None:
+        """The host stores there."""
+        first, last = address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE
+        self.touched.add(first)
+        if first != last:
+            self.touched.update(range(first, last + 1))
+        if self.watch:
+            self.watch(address, size)
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
         """The region that holds the bytes, and the offset there: of two pages at most, or of none that is guarded."""
@@ -87,8 +102,7 @@ class GuestMemory:
     def write(self, address: int, data: bytes) -> None:
         """Store bytes; they lie in one region."""
         region, offset = self._at(address, len(data))
-        if self.watch:
-            self.watch(address, len(data))
+        self._touch(address, len(data))
         region.data[offset : offset + len(data)] = data
 
     def read_u64(self, address: int) -> int:
@@ -104,14 +118,14 @@ class GuestMemory:
         Who writes one tells `watch` of it.
         """
         region, offset = self._at(address, size)
+        self.touched.update(range(address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE + 1))
         return region.words[offset >> 3 : offset + size >> 3]
 
     def write_u64(self, address: int, value: int) -> None:
         """Store a word of eight bytes."""
         for first, last, words in self._spans:
             if first <= address <= last and not address & 7 and address // PAGE_SIZE not in self._guards:
-                if self.watch:
-                    self.watch(address, 8)
+                self._touch(address, 8)
                 words[address - first >> 3] = value
                 return
         self.write(address, value.to_bytes(8, "little"))
@@ -129,8 +143,8 @@ class GuestMemory:
         dtype = np.dtype(dtype)
         count = shape if isinstance(shape, int) else prod(shape)
         region, offset = self._at(address, count * dtype.itemsize)
-        if write and self.watch:
-            self.watch(address, count * dtype.itemsize)
+        if write:
+            self._touch(address, count * dtype.itemsize)
         view: npt.NDArray[Any] = region.buffer[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
         view.flags.writeable = write
         return view

@@ -48,7 +48,7 @@ def load(kernel: Kernel, cpus: int, model: FetchModel) -> tuple[GuestMemory, Cod
             buffer[start : start + len(loaded)] = loaded
             buffer[start + len(loaded) : end] = insn.INT3  # as arch/x86/kernel/vmlinux.lds.S fills .text (6.12)
     code = CodeMemory(model, code_map, code_memory, views)
-    shared = [Mapping(region.base, region.buffer, code=False) for region in memory.regions]
+    shared = [Mapping(region.base, region.buffer, False, memory.touched) for region in memory.regions]
     engines = []
     for number, view in enumerate(views):
         text = [Mapping(r.base, view[r.start : r.start + r.size], code=True) for r in code_map.regions]

@@ -1,8 +1,8 @@
 """A machine's memory at each checkpoint of its history: data page by page, code by the stores to it (`stores.py`).
 
-Every page has the versions that it had, each from the checkpoint on at which it was found changed: data is compared
-with what it was at the last checkpoint. A checkpoint can be forgotten: its versions then are those of the one behind
-it, so that memory at all others stays as it was.
+Every page has the versions that it had, each from the checkpoint on at which it was found changed: those that somebody
+may have written (`GuestMemory.touched`) are compared with what they were at the last checkpoint. A checkpoint can be
+forgotten: its versions then are those of the one behind it, so that memory at all others stays as it was.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ class Pages:
     """Memory at each checkpoint; a checkpoint is named by its position in history."""
 
     def __init__(self, memory: GuestMemory, code: CodeMemory) -> None:
-        self._stores = Stores(code)
+        self._memory, self._stores = memory, Stores(code)
         self._buffers = [region.buffer for region in memory.regions]
         self._shadow = [buffer.copy() for buffer in self._buffers]
-        pages = max(buffer.nbytes for buffer in self._buffers) // PAGE_SIZE
-        self._differ = np.empty((pages, PAGE_SIZE // 8), dtype=np.bool_)  # one for all looks: new pages cost more
+        self._keys = {  # by a page's number
+            region.base // PAGE_SIZE + page: (number, page)
+            for number, region in enumerate(memory.regions)
+            for page in range(region.size // PAGE_SIZE)
+        }
         self._versions: dict[PageKey, Versions] = {}
         self._changed: dict[int, list[PageKey]] = {}  # by checkpoint: the pages that have a version from it on
         self._at = BEGINNING  # the checkpoint that was kept, passed or restored last: `_shadow` is memory there
@@ -65,9 +68,9 @@ class Pages:
             following: the position of the next one that is kept, if there is one.
         """
         self._changed[position] = []
-        for key in self._differences():
+        for key, now in self._differences():
             before = self._version(key, self._at)
-            self._add(key, position, self._part(self._buffers, key).tobytes())
+            self._add(key, position, now)
             if following is not None and key not in self._changed[following]:
                 self._add(key, following, before)
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
@@ -76,14 +79,14 @@ class Pages:
 
     def pass_by(self, position: int) -> None:
         """Memory is at a checkpoint that is kept already."""
-        for key in self._differences():
+        for key, _ in self._differences():
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
         self._stores.passed()
         self._at = position
 
     def restore(self, position: int) -> None:
         """Memory is as it was at a checkpoint; so is what each CPU runs, once its own bytes are put back."""
-        wanted = {key: self._part(self._shadow, key) for key in self._differences()}
+        wanted = {key: self._part(self._shadow, key) for key, _ in self._differences()}
         for key in self._versions:
             before, then = self._version(key, self._at), self._version(key, position)
             if then is not before:
@@ -117,13 +120,13 @@ class Pages:
                 del positions[keep:], versions[keep:]
         self._stores.forget_after(position)
 
-    def _differences(self) -> Iterator[PageKey]:
-        """The pages that differ from the last checkpoint."""
-        for number, (buffer, shadow) in enumerate(zip(self._buffers, self._shadow, strict=True)):
-            words, old = (whole.view(np.uint64).reshape(-1, PAGE_SIZE // 8) for whole in (buffer, shadow))
-            differ = np.not_equal(words, old, out=self._differ[: len(words)])
-            for page in np.flatnonzero(differ.view(np.uint64).any(axis=1)).tolist():
-                yield number, page
+    def _differences(self) -> Iterator[tuple[PageKey, bytes]]:
+        """The pages that differ from the last checkpoint, with their bytes."""
+        for page in sorted(self._memory.touched):
+            key = self._keys[page]
+            now = self._part(self._buffers, key).tobytes()
+            if now != self._part(self._shadow, key).tobytes():
+                yield key, now
 
     def _version(self, key: PageKey, position: int) -> bytes:
         """A page's bytes at a checkpoint."""
