@@ -40,9 +40,9 @@ from simkernel.ftrace.steps import (
     UpdateRecords,
     WriteTrampoline,
 )
-from simkernel.ftrace.targets import count_in, count_out, current_targets, new_targets
+from simkernel.ftrace.targets import Targets, count_in, count_out, current_targets, new_targets
 from simkernel.ftrace.trampolines import CallerCode, call_bytes, call_target, create_trampoline
-from simkernel.patching.patches import Patches, Sites
+from simkernel.patching.patches import Patches, SiteBytes, Sites
 from simkernel.patching.plan import Plan, Step
 from simkernel.patching.steps import OnEachCpu, PokeOne, Store, SyncRcuTasks, SyncRcuTasksRude, Verify
 
@@ -361,15 +361,28 @@ class Update:
         if not len(at):
             return
         sites, verdicts, flags = self.ips[at], verdicts[at], self.flags[at]
-        old = rec.call_replace(sites, current_targets(self.kernel, self.state, flags, sites, removed))
-        old[verdicts == rec.UPDATE_MAKE_CALL] = self.nop
-        new = rec.call_replace(sites, new_targets(self.kernel, self.state, flags, sites))
-        new[verdicts == rec.UPDATE_MAKE_NOP] = self.nop
+        called = np.flatnonzero(verdicts != rec.UPDATE_MAKE_CALL)  # these are calls now, and
+        calls = np.flatnonzero(verdicts != rec.UPDATE_MAKE_NOP)  # these will be
+        now = current_targets(self.kernel, self.state, flags[called], sites[called], removed)
+        then = new_targets(self.kernel, self.state, flags[calls], sites[calls])
+        old, new = self._calls_and_nops(sites, called, now), self._calls_and_nops(sites, calls, then)
         patches = Patches.of_one_size(sites, old, new)
         self.do(Verify(patches, verdicts))
         records = RecordUpdate(at, after[at])
         what = "1 site" if len(at) == 1 else f"{len(at)} sites"
         self.count(PokeRecords(patches, what, verdicts, records=records))
+
+    def _calls_and_nops(self, sites: Sites, calls: rec.Indices, targets: Targets) -> SiteBytes:
+        """The bytes of sites, of which some are calls to these targets, and the others NOPs: (n, 5)."""
+        called = rec.call_replace(sites[calls], targets)
+        if len(calls) == len(sites):
+            return called
+        nops = np.frombuffer(self.nop.tobytes() * len(sites), dtype=np.uint8).reshape(-1, rec.MCOUNT_INSN_SIZE)
+        if not len(calls):
+            return nops
+        rows = nops.copy()
+        rows[calls] = called
+        return rows
 
     # --- the tracer ---------------------------------------------------------------------------------------------------
 

@@ -332,9 +332,9 @@ class CodeMemory:
 
     def rows(self, addresses: npt.NDArray[np.uint64], size: int) -> Bytes:
         """What memory holds in `size` bytes at each address, which ascend: (n, size)."""
-        columns: Offsets = np.arange(size)
-        rows: Bytes = self.memory[self.map.offsets(addresses)[:, None] + columns]
-        return rows
+        places = len(self.memory) - size + 1  # where that many bytes begin: each is an element, and they overlap
+        every = np.ndarray((places,), f"V{size}", self.memory, strides=(1,))
+        return every[self.map.offsets(addresses)].view(np.uint8).reshape(-1, size)
 
     def write(self, address: int, data: bytes, fresh: bool = False) -> None:
         """Store bytes from an address on; `fresh`: no CPU has ever fetched there, so each runs them at once."""
