@@ -110,8 +110,9 @@ class RecordUpdate:
         """Store those of entries first..last-1 (`ftrace_update_record()`)."""
         indices = self.indices[first:last]
         if len(indices):
-            table = memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, int(indices[-1]) + 1, write=True)
-            table["flags"][indices] = self.flags[first:last]
+            start, end = int(indices[0]), int(indices[-1]) + 1
+            part = layout.DYN_FTRACE_BASE + start * layout.DYN_FTRACE_SIZE
+            memory.array(part, DYN_FTRACE, end - start, write=True)["flags"][indices - start] = self.flags[first:last]
 
 
 def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:

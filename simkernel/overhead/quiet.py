@@ -68,10 +68,10 @@ def carried_out(simulation: Simulation, command: Command) -> Carried:
     move, act, rested = [Run(cpu.number, IPI) for cpu in cpus], Act(), [cpu.halted for cpu in cpus]
     while not patching.idle:
         before = simulation.clock
-        while not (waiting := patching.waits_for) and not patching.idle:
+        while patching.ready:
             events += step(act)
         price += simulation.clock - before
-        for cpu in waiting:
+        for cpu in patching.waits_for:
             events += step(move[cpu])
             while not (halted := cpus[cpu].halted) and rested[cpu]:
                 events += step(move[cpu])
