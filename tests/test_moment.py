@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from simkernel.kernel import KernelImage
 from simkernel.patching.commands import OWN_COMMANDS, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, Variant, parse
 from simkernel.schedule import Choice, Nmi, Run
+from simkernel.sim import options as options_room
 from simkernel.sim.digest import state_digest
 from simkernel.sim.moment import MARK, STRING_LIMIT, Moment, moment_string, open_moment
 from simkernel.sim.moment.form import CHOICES
@@ -22,6 +24,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.parts import SUBSYSTEMS
 from simkernel.sim.simulation import Simulation
 from tests.moments import rewritten
+from tui.options import KERNEL_FILES
 
 TRACE = (SetFilter("filter", "vfs_read\n"), SetTracer("function"))
 
@@ -167,6 +170,25 @@ def test_another_kernel_is_refused(text: str) -> None:
         open_moment(text, KernelImage.synthetic(500))
     with pytest.raises(LearnerError, match=r"mine\.S"):
         open_moment(rewritten(text, options={"kernel": "mine.S"}))
+
+
+def test_no_moment_opens_a_file_of_this_machine_that_it_names(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of an option that is declared is asked for; one that nobody has declared is not opened either."""
+    monkeypatch.setattr(KernelImage, "from_source", lambda *_, **__: pytest.fail("a file is opened"))
+    other = rewritten(text, options={"kernel": "mine.S"})
+    with pytest.raises(LearnerError, match=r"^this moment needs its kernel: give the file mine\.S again$"):
+        open_moment(other)
+    monkeypatch.setattr(options_room, "KERNEL_FILES", {})
+    with pytest.raises(LearnerError, match="does not open to the state"):
+        open_moment(other)
+
+
+def test_every_option_that_could_name_a_file_is_declared() -> None:
+    """A text that is no word of a few; the front end has the same list."""
+    hints = typing.get_type_hints(Options, include_extras=True)
+    texts = {name for name, hint in hints.items() if re.search(r"\b(str|bytes|\w*Path)\b", str(hint))}
+    assert texts - {"schedule"} == set(options_room.KERNEL_FILES)
+    assert tuple(options_room.KERNEL_FILES) == KERNEL_FILES
 
 
 @pytest.mark.parametrize(

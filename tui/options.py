@@ -18,6 +18,8 @@ THEMES = ("dark", "light", "high-contrast", "ansi")
 MAX_CPUS = 8
 MAX_FUNCTIONS = 200_000
 MAX_INSTRUCTIONS = 200_000_000
+KERNEL_FILES = ("kernel",)
+"""The options that name a file with a kernel, as `sim.options.KERNEL_FILES` has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,11 @@ class Options:
     model: str = "pieces"
     policy: str = "seeded"
     max_instructions: int = MAX_INSTRUCTIONS
+
+    @property
+    def kernel_files(self) -> dict[str, Path]:
+        """The option that names a file with a kernel, and the file; empty where the kernel is built in."""
+        return {name: file for name in KERNEL_FILES if (file := getattr(self, name)) is not None}
 
 
 class Word(click.Choice[str]):
@@ -117,8 +124,9 @@ def takes_options(*groups: tuple[Callable[[Function], Function], ...]) -> Callab
         @functools.wraps(function)
         def command(**given: Any) -> None:
             chosen = {name: given.pop(name) for name in fields & given.keys()}
-            if chosen.get("kernel") is not None and chosen.get("functions") is not None:
-                raise click.UsageError("--kernel and --functions exclude each other: give one of them.")
+            kernels = [f"--{name}" for name in (*KERNEL_FILES, "functions") if chosen.get(name) is not None]
+            if len(kernels) > 1:
+                raise click.UsageError(f"{' and '.join(kernels)} exclude each other: give one of them.")
             options = Options(**chosen)
             check_bound(options, given.get("instructions", 0))
             function(options=options, **given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simkernel.errors import GuestError
 from tui.options import Options
@@ -32,11 +32,13 @@ def engine_options(options: Options, variant: Variant | None = None) -> EngineOp
         seed=options.seed,
         model=FetchModel(options.model),
         policy=Policy(options.policy),
-        kernel=None if options.kernel is None else str(options.kernel),
         functions=options.functions,
         ibt=options.ibt,
     )
-    return made if variant is None else replace(made, protocol=variant)
+    changed: dict[str, Any] = {name: str(file) for name, file in options.kernel_files.items()}
+    if variant is not None:
+        changed["protocol"] = variant
+    return replace(made, **changed)
 
 
 def image_of(options: Options) -> KernelImage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cache
@@ -27,6 +27,7 @@ MAX_NMI_ODDS = 1 << 15  # of 65,536: an NMI takes no time, so where nearly every
 MAX_TICK_PERIOD = 1 << 40
 
 Quantum = Annotated[int, Meta(ge=1, le=QUANTUM)]
+FileName = Annotated[str, Meta(min_length=1, max_length=PATH_LENGTH)]
 
 
 class Pace(NamedTuple):
@@ -72,7 +73,7 @@ class Options:
     policy: Policy = Policy.SEEDED
     schedule: Annotated[str, Meta(pattern=r"\A(seeded|round-robin)\Z", description="seeded or round-robin")] = "seeded"
     protocol: Variant = Variant(INT3_PROTOCOL)
-    kernel: Annotated[str, Meta(min_length=1, max_length=PATH_LENGTH)] | None = None
+    kernel: FileName | None = None
     functions: Annotated[int, Meta(ge=1, le=MAX_FUNCTIONS)] | None = None
     ibt: bool = False
     quantum: Quantum = QUANTUM
@@ -102,6 +103,11 @@ class Options:
         options._check_names()
         return options
 
+    @property
+    def kernel_file(self) -> str | None:
+        """The file on this machine that the kernel is read from; None where it is built in."""
+        return next((file for name in KERNEL_FILES if (file := getattr(self, name)) is not None), None)
+
     def paced(self, pace: Pace) -> Options:
         """These options with another pace."""
         return replace(self, patch_quantum=pace.patch_quantum, act_odds=pace.act_odds)
@@ -117,11 +123,13 @@ class Options:
         Options.read({name: value if isinstance(value, Variant) else _plain(value) for name, value in values.items()})
 
     def _check_names(self) -> None:
-        if self.kernel is not None and not self.kernel.isprintable():
-            raise LearnerError(f"the kernel's file name {self.kernel!a} holds control characters: give it another name")
-        if self.kernel is not None and self.functions is not None:
+        file = self.kernel_file
+        if file is not None and not file.isprintable():
+            raise LearnerError(f"the kernel's file name {file!a} holds control characters: give it another name")
+        chosen = [f"--{name}" for name in (*KERNEL_FILES, "functions") if getattr(self, name) is not None]
+        if len(chosen) > 1:
             raise LearnerError(
-                "a kernel is either read from a file or synthetic: give --kernel or --functions, not both"
+                f"{' and '.join(chosen)} exclude each other, since each names a kernel: give one of them"
             )
 
 
@@ -160,10 +168,25 @@ def _wanted(kind: Any) -> str:
     return meta.description or f"a text of at most {meta.max_length:,} characters"
 
 
+KERNEL_FILES: dict[str, Callable[[Path, Options], KernelImage]] = {
+    "kernel": lambda path, options: KernelImage.from_source(path, ibt=options.ibt),
+}
+"""The options that name a file with a kernel, and the loader of each; `load_image` alone opens such a file.
+
+A moment holds the name, and it may be somebody else's moment: opening one reads no file that it names.
+"""
+
+
 def load_image(options: Options) -> KernelImage:
-    """The kernel that the options name."""
-    if options.kernel is not None:
-        return KernelImage.from_source(Path(options.kernel), ibt=options.ibt)
+    """The kernel that the options name, read from its file where it has one."""
+    for name, load in KERNEL_FILES.items():
+        if (file := getattr(options, name)) is not None:
+            return load(Path(file), options)
+    return built_in(options)
+
+
+def built_in(options: Options) -> KernelImage:
+    """The kernel that the options name besides a file; it opens none."""
     if options.functions is not None:
         return KernelImage.synthetic(options.functions)
     return KernelImage.default(ibt=options.ibt)

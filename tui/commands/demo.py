@@ -81,7 +81,7 @@ def demonstrate(function: str | None, variant: Variant, options: Options, say: C
     finish(narrator, options)
     again = what_became(narrator, simulation.options.protocol.table.nop[0], "begins with a NOP again")
     say(f"\n{name} {again}. The CPUs ran {simulation.clock:,} instructions in all.")
-    kernel = f" --kernel {shlex.quote(str(options.kernel))}" if options.kernel is not None else ""
+    kernel = "".join(f" --{name} {shlex.quote(str(file))}" for name, file in options.kernel_files.items())
     say(f"Once more from the first write:\nsimkernel demo{kernel} --moment {start}")
     return {
         "function": name,
@@ -200,7 +200,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
     from simkernel.sim.moment import open_moment
 
     with progress("going there") as line:
-        image = None if options.kernel is None else image_of(options)
+        image = image_of(options) if options.kernel_files else None
         simulation = open_moment(text, image, line.report())
     entry, instruction = simulation.point
     say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.clock:,}.")

@@ -30,7 +30,7 @@ from simkernel.sim.digest import DIGEST_BYTES, feed, machine_digest
 from simkernel.sim.log import Point
 from simkernel.sim.moment import armour
 from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
-from simkernel.sim.options import Options, load_image
+from simkernel.sim.options import Options, built_in
 from simkernel.sim.parts import SUBSYSTEMS
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.travel import GOING
@@ -186,10 +186,11 @@ class Moment:
             report(GOING, clock / max(1, self.clock))
 
     def _image(self, image: KernelImage | None) -> KernelImage:
-        if image is None and self.options.kernel is not None:
-            raise LearnerError(f"this moment needs its kernel: give the file {in_short(self.options.kernel)} again")
+        file = self.options.kernel_file
+        if image is None and file is not None:
+            raise LearnerError(f"this moment needs its kernel: give the file {in_short(file)} again")
         given = image is not None
-        image = image or load_image(self.options)
+        image = image or built_in(self.options)
         if image.digest != self.image:
             which = "the kernel given" if given else "the kernel of this version"
             raise LearnerError(
