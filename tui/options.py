@@ -18,8 +18,9 @@ THEMES = ("dark", "light", "high-contrast", "ansi")
 MAX_CPUS = 8
 MAX_FUNCTIONS = 200_000
 MAX_INSTRUCTIONS = 200_000_000
-KERNEL_FILES = ("kernel",)
-"""The options that name a file with a kernel, as `sim.options.KERNEL_FILES` has them."""
+KERNEL_FILES = (  # the options that name a file with a kernel, as `sim.options.KERNEL_FILES` has them
+    "kernel",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
