@@ -163,12 +163,12 @@ class WholeKernel:
             self.run(1, 50)
         return self.u64(word) == value
 
-    def rest(self, rounds: int = 4_000) -> bool:
+    def rest(self, rounds: int = 800) -> bool:
         """Run until every task sleeps and every CPU is halted; False if that does not come about."""
         for _ in range(rounds):
             if self.oopsed():
                 return False
-            self.run(1, 200)
+            self.run(1, 1_000)
             if all(self.machine.halted(cpu) for cpu in range(self.cpus)) and not self.busy():
                 return True
         return False
