@@ -7,6 +7,7 @@ reference, so it is worked out once for each such triple. Everything else is loo
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -63,7 +64,11 @@ State = tuple[int, ...]  # actions taken, then the CPUs' numbers, ascending
 
 
 class Search:
-    """All states of a world with so many CPUs."""
+    """All states of a world with so many CPUs.
+
+    Attributes:
+        states: those found so far, in the order in which they were.
+    """
 
     def __init__(self, world: World, cpus: int, properties: Iterable[str] = USUAL) -> None:
         self.world = world
@@ -71,22 +76,33 @@ class Search:
         self.wanted = bits_of(properties)
         self._numbers: dict[Cpu, int] = {}
         self._cpus: list[Cpu] = []
-        self._holds: list[bool] = []
-        self._new: list[bool] = []
-        self._dead: list[bool] = []
-        self._moves: dict[tuple[int, int, bool], list[tuple[int, int]]] = {}
-        self._acts: dict[tuple[int, int], tuple[int, int]] = {}
-        self.parents: dict[State, State | None] = {}
-        self._edges: list[list[State]] = []
+        self._holding: set[int] = set()  # the numbers of the CPUs that hold a reference,
+        self._new: set[int] = set()  # that have behaved as new,
+        self._dead: set[int] = set()  # that are dead,
+        self._parked: set[int] = set()  # and that are parked
+        self._moves: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(2 * (world.last + 1))]
+        self._acts: list[dict[int, tuple[int, int]]] = [{} for _ in range(world.last)]
+        self._lets: list[dict[int, bool]] = [{} for _ in range(world.last)]
+        self.states: list[State] = []
+        self._places: dict[State, int] = {}  # in `states`
+        self._parents: list[int] = []  # of each state the place of the one that led there first
+        self._edges = array("q")  # the places that steps lead to, of one state after the other
+        self._degrees: list[int] = []  # how many steps each state has
 
     def number(self, cpu: Cpu) -> int:
         """The number that stands for a CPU in states."""
         if cpu not in self._numbers:
             self._numbers[cpu] = len(self._cpus)
             self._cpus.append(cpu)
-            self._holds.append(cpu.mode is Mode.HOLDS)
-            self._new.append(cpu.new)
-            self._dead.append(cpu.mode is Mode.DEAD)
+            kinds = (
+                (cpu.mode is Mode.HOLDS, self._holding),
+                (cpu.new, self._new),
+                (cpu.mode is Mode.DEAD, self._dead),
+                (cpu.parked, self._parked),
+            )
+            for is_so, numbers in kinds:
+                if is_so:
+                    numbers.add(self._numbers[cpu])
         return self._numbers[cpu]
 
     def start(self) -> State:
@@ -98,34 +114,33 @@ class Search:
         answer = Answer()
         wanted, seeks = self.wanted & ~STUCK, bool(self.wanted & STUCK)
         start = self.start()
-        self.parents = {start: None}
-        level = [start]
-        left = wanted
+        states, places, parents, edges = [start], {start: 0}, [-1], array("q")
+        self.states, self._places, self._parents, self._edges, self._degrees = states, places, parents, edges, []
+        left, level = wanted, range(1)
         while level:
-            after: list[State] = []
-            for at, state in enumerate(level):
-                if at % REPORT_EVERY == 0:
-                    answer.states = len(self.parents)
+            for here in level:
+                if (here - level.start) % REPORT_EVERY == 0:
+                    answer.states = len(states)
                     if answer.states > bound or (progress and progress(answer)):
                         answer.finished = False
                         return answer
-                following = self._following(state, left)
-                kept = []
+                following = self._following(states[here], left)
                 for successor, bits in following:
                     if bits & left:
-                        left = self._note(answer, state, successor, bits & left, left)
-                    if successor not in self.parents:
-                        self.parents[successor] = state
-                        after.append(successor)
-                    kept.append(successor)
-                if seeks:
-                    self._edges.append(kept)
+                        left = self._note(answer, here, successor, bits & left, left)
+                    place = places.get(successor)
+                    if place is None:
+                        place = places[successor] = len(states)
+                        states.append(successor)
+                        parents.append(here)
+                    edges.append(place)
+                self._degrees.append(len(following))
                 if first_only and answer.violations or not left and not seeks:
-                    answer.states = len(self.parents)
+                    answer.states = len(states)
                     return answer
             answer.depth += 1
-            level = after
-        answer.states = len(self.parents)
+            level = range(level.stop, len(states))
+        answer.states = len(states)
         if seeks:
             self._look_for_stuck(answer)
         return answer
@@ -133,31 +148,26 @@ class Search:
     def _following(self, state: State, left: int) -> list[tuple[State, int]]:
         """What can come next: (state, violations on the way there)."""
         n, *cpus = state
-        dead, holds = self._dead, self._holds
-        for number in cpus:
-            if dead[number]:
-                return []
-        held = sum(map(holds.__getitem__, cpus))
-        has = self.world.program.references[n] + held != 0
+        if not self._dead.isdisjoint(cpus):
+            return []
+        has = self.world.program.references[n] != 0 or not self._holding.isdisjoint(cpus)
+        at_once = AT_ONCE if left & AT_ONCE and not self._new.isdisjoint(cpus) else 0
         out: list[tuple[State, int]] = []
-        moves = self._moves
+        moves = self._moves[2 * n + has]
         previous = -1
         for index, number in enumerate(cpus):
             if number == previous:
                 continue
             previous = number
-            key = n, number, has
-            steps = moves.get(key)
+            steps = moves.get(number)
             if steps is None:
-                steps = moves[key] = self._steps(*key)
+                steps = moves[number] = self._steps(n, number, has)
+            others = cpus[:index] + cpus[index + 1 :]
             for after, bits in steps:
-                others = cpus.copy()
-                others[index] = after
-                others.sort()
-                if bits & OLD_WAY and left & AT_ONCE and any(self._new[one] for one in cpus):
-                    bits |= AT_ONCE
-                out.append(((n, *others), bits))
-        if n < self.world.last and self.world.ready(n, tuple(self._cpus[number] for number in cpus)):
+                together = [*others, after]
+                together.sort()
+                out.append(((n, *together), bits | at_once if bits & OLD_WAY else bits))
+        if n < self.world.last and self._ready(n, cpus):
             out.append(self._act(n, cpus))
         return out
 
@@ -165,23 +175,35 @@ class Search:
         steps = self.world.steps(n, self._cpus[number], int(has))
         return [(self.number(after), bits) for _, after, bits in steps]
 
+    def _ready(self, n: int, cpus: list[int]) -> bool:
+        """True where the patching task can take action n: each CPU lets it."""
+        lets = self._lets[n]
+        for number in cpus:
+            let = lets.get(number)
+            if let is None:
+                let = lets[number] = self.world.ready(n, (self._cpus[number],))
+            if not let:
+                return False
+        return True
+
     def _act(self, n: int, cpus: list[int]) -> tuple[State, int]:
         after, all_bits = [], 0
+        acts = self._acts[n]
         for number in cpus:
-            key = n, number
-            if key not in self._acts:
+            act = acts.get(number)
+            if act is None:
                 cpu, bits = self.world.act(n, self._cpus[number])
-                self._acts[key] = self.number(cpu), bits
-            cpu_after, bits = self._acts[key]
-            after.append(cpu_after)
-            all_bits |= bits
-        return (n + 1, *sorted(after)), all_bits
+                act = acts[number] = self.number(cpu), bits
+            after.append(act[0])
+            all_bits |= act[1]
+        after.sort()
+        return (n + 1, *after), all_bits
 
     # --- what was found -----------------------------------------------------------------------------------------
 
-    def _note(self, answer: Answer, state: State, successor: State, bits: int, left: int) -> int:
+    def _note(self, answer: Answer, place: int, successor: State, bits: int, left: int) -> int:
         """Properties are broken by a step for the first time; returns those that are not broken yet."""
-        steps = self.schedule(state, (successor, bits))
+        steps = self._schedule(place, (successor, bits))
         for n in range(bits.bit_length()):
             if bits >> n & 1:
                 answer.violations[1 << n] = Violation(1 << n, steps)
@@ -189,34 +211,28 @@ class Search:
 
     def _look_for_stuck(self, answer: Answer) -> None:
         """Backwards from the end: a state that the end cannot be reached from, and in which nobody has died."""
-        order = list(self.parents)
-        index = {state: at for at, state in enumerate(order)}
-        sources = np.repeat(np.arange(len(order)), [len(after) for after in self._edges])
-        targets = np.fromiter((index[one] for after in self._edges for one in after), dtype=np.int64)
-        reach = np.fromiter((self._is_end(state) or self._any_dead(state) for state in order), dtype=np.bool_)
+        sources = np.repeat(np.arange(len(self.states)), self._degrees)
+        targets = np.frombuffer(self._edges, dtype=np.int64)
+        reach = np.fromiter(map(self._is_end, self.states), dtype=np.bool_)
         count = -1
         while count != (count := int(reach.sum())):
             reach[sources[reach[targets]]] = True
         if not reach.all():
-            state = order[int(np.argmin(reach))]
-            answer.violations[STUCK] = Violation(STUCK, self.schedule(state))
+            answer.violations[STUCK] = Violation(STUCK, self._schedule(int(np.argmin(reach))))
 
     def _is_end(self, state: State) -> bool:
+        """True where the batch is over and no CPU is parked, or where a CPU is dead."""
         n, *cpus = state
-        return n == self.world.last and not any(self._cpus[number].parked for number in cpus)
-
-    def _any_dead(self, state: State) -> bool:
-        return any(self._dead[number] for number in state[1:])
+        return (n == self.world.last and self._parked.isdisjoint(cpus)) or not self._dead.isdisjoint(cpus)
 
     # --- schedules ----------------------------------------------------------------------------------------------
 
-    def schedule(self, state: State, final: tuple[State, int] | None = None) -> tuple[Step, ...]:
+    def _schedule(self, place: int, final: tuple[State, int] | None = None) -> tuple[Step, ...]:
         """The steps that led to a state, and on to `final` by a step with those violations."""
         way: list[State] = []
-        at: State | None = state
-        while at is not None:
-            way.append(at)
-            at = self.parents[at]
+        while place >= 0:
+            way.append(self.states[place])
+            place = self._parents[place]
         way.reverse()
         cpus = [self._cpus[number] for number in way[0][1:]]
         steps: list[Step] = []

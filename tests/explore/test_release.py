@@ -27,8 +27,8 @@ def is_held(variant: Variant, change: str, place: str, model: FetchModel) -> boo
     world = World(variant.table, case, model, bench=bench_of(case))
     search = Search(world, 2, USUAL)
     assert search.run(first_only=False).finished
-    gone = (state[1:] for state in search.parents if state[0] > world.program.goes_at)
-    return any(search._holds[cpu] for cpus in gone for cpu in cpus)
+    gone = (state[1:] for state in search.states if state[0] > world.program.goes_at)
+    return any(not search._holding.isdisjoint(cpus) for cpus in gone)
 
 
 @pytest.mark.parametrize("model", FetchModel)
