@@ -18,7 +18,6 @@ from simkernel.ftrace.commands import (
     TracingOn,
     UnregisterOps,
 )
-from simkernel.ftrace.tracers import TRACERS
 from simkernel.kernel import layout
 from simkernel.patching.commands import Command
 from simkernel.patching.steps import Verify
@@ -33,6 +32,7 @@ LISTED = (
     "nop",
 )
 """One a line, newest first."""
+THERE_ARE = f"there are: {', '.join(LISTED)}."
 
 
 @pytest.fixture
@@ -174,8 +174,8 @@ def test_a_wrong_token_is_an_error_and_those_before_it_take_effect(setup: Setup)
 @pytest.mark.parametrize(
     ("name", "text", "number", "says"),
     [
-        ("current_tracer", "functoin", errno.EINVAL, "did you mean 'function'?"),
-        ("current_tracer", "", errno.EINVAL, " ".join(TRACERS)),
+        ("current_tracer", "functoin", errno.EINVAL, f"no tracer 'functoin'; {THERE_ARE} Did you mean 'function'?"),
+        ("current_tracer", "", errno.EINVAL, f"no tracer ''; {THERE_ARE}"),
         ("tracing_on", "yes", errno.EINVAL, "write 0 or 1"),
         ("set_ftrace_filter", "schedule:traceoff", errno.EINVAL, "triggers"),
     ],
@@ -184,6 +184,13 @@ def test_a_wrong_write_says_what_to_write(setup: Setup, name: str, text: str, nu
     error = tracefs.echo(root_of(setup), name, text).error
     assert error is not None and error.errno == number
     assert says in str(error)
+
+
+def test_the_command_refuses_an_unknown_tracer_in_the_words_of_the_file(setup: Setup) -> None:
+    error = tracefs.echo(root_of(setup), "current_tracer", "graph").error
+    with pytest.raises(LearnerError) as refused:
+        do(setup, SetTracer("graph"))
+    assert str(error) == f"current_tracer: Invalid argument: {refused.value}"
 
 
 @pytest.mark.parametrize(("name", "says"), [("trase", "'trace'"), ("xyzzy", "there are: ")])

@@ -14,12 +14,13 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from simkernel.errors import LearnerError
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.filters import FunctionNames, apply_filter, split_tokens
 from simkernel.ftrace.needs import Kernel
 from simkernel.ftrace.ops import FtraceError, FtraceOps, Ips, OpsHash
 from simkernel.ftrace.steps import ResetRings
-from simkernel.ftrace.tracers import TRACERS
+from simkernel.ftrace.tracers import tracer_named
 from simkernel.ftrace.update import Update, dead_tracer
 from simkernel.kernel import layout
 from simkernel.patching.commands import Command, Name, Patterns
@@ -90,9 +91,10 @@ class SetTracer(FtraceCommand):
 
     def _callback(self, kernel: Kernel) -> int:
         """The address of the tracer's callback, 0 for nop."""
-        if self.name not in TRACERS:
-            raise FtraceError(errno.EINVAL, f"there is no tracer {self.name!r}; there are: {' '.join(TRACERS)}")
-        callback = TRACERS[self.name].callback
+        try:
+            callback = tracer_named(self.name).callback
+        except LearnerError as unknown:
+            raise FtraceError(errno.EINVAL, str(unknown)) from None
         return kernel.address(callback) if callback else 0
 
 

@@ -5,13 +5,13 @@ Once ftrace has disabled itself some files cannot be opened (ENODEV), and the ot
 
 from __future__ import annotations
 
-import difflib
 import errno
 from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
 
+from simkernel.errors import LearnerError
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import ResetBuffer, SetFilter, SetTracer, TracingOn
 from simkernel.ftrace.filters import FilterError, FunctionNames, apply_filter
@@ -19,7 +19,7 @@ from simkernel.ftrace.needs import Kernel, Machine
 from simkernel.ftrace.ops import EMPTY_HASH, GLOBAL_OPS, Ips, OpsHash
 from simkernel.ftrace.report import function_lines
 from simkernel.ftrace.state import FtraceState
-from simkernel.ftrace.tracers import TRACERS
+from simkernel.ftrace.tracers import TRACERS, tracer_named
 from simkernel.kernel import tasks
 from simkernel.trace import View
 from simkernel.trace.files import Buffers
@@ -226,11 +226,10 @@ class CurrentTracer(Opened):
     def write(self, data: bytes, position: int) -> Taken:
         """`tracing_set_trace_write()`, `tracing_set_tracer()`."""
         name = data[:MAX_TRACER_SIZE].split(b"\0")[0].strip(b" \t\n\v\f\r\xa0").decode(errors="replace")
-        if name not in TRACERS:
-            close = difflib.get_close_matches(name, TRACERS, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            message = f"there is no tracer {name!r}; available_tracers has: {' '.join(TRACERS)}{hint}"
-            raise self.error(errno.EINVAL, message)
+        try:
+            tracer_named(name)
+        except LearnerError as unknown:
+            raise self.error(errno.EINVAL, str(unknown)) from None
         return Taken(len(data), (SetTracer(name),))
 
 

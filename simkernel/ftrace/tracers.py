@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simkernel.errors import LearnerError, nearest
+
 
 @dataclass(frozen=True, slots=True)
 class Tracer:
@@ -29,3 +31,14 @@ TRACERS = {
         Tracer("nop", ""),
     )
 }
+
+
+def tracer_named(name: str) -> Tracer:
+    """The tracer of that name.
+
+    Raises:
+        LearnerError: there is none; `tracing_set_tracer()` (kernel/trace/trace.c) has EINVAL for it.
+    """
+    if name not in TRACERS:
+        raise LearnerError(f"no tracer {name!r}; there are: {', '.join(TRACERS)}.{nearest(name, TRACERS)}")
+    return TRACERS[name]
