@@ -122,11 +122,13 @@ def sources() -> str:
 
 
 def resolves(name: str) -> bool:
-    """True for a dotted name of the engine (`hw.machine.Machine`), and where a class has what is named of it."""
+    """True for a dotted name of the engine (`hw.machine.Machine`) or of what stands on it (`lessons.story.story_of`),
+    and where a class has what is named of it.
+    """
     first, *rest = name.split(".")
-    if first in ROOMS:
+    if first in (*ROOMS, "lessons", "tui"):
         try:
-            pkgutil.resolve_name(f"simkernel.{name}")
+            pkgutil.resolve_name(f"simkernel.{name}" if first in ROOMS else name)
         except (AttributeError, ImportError):
             return False
         return True
@@ -142,6 +144,17 @@ def test_names_of_the_code_resolve(page: str) -> None:
     assert [name for name in sorted(dotted) if not resolves(name)] == []
     plain = {name for name in quoted if name.isidentifier()}
     assert [name for name in sorted(plain) if re.search(rf"\b{name}\b", sources()) is None] == []
+
+
+def test_the_design_has_a_row_for_each_room_of_the_staircase() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(one["layers"] for one in contracts if one["id"] == "staircase")
+    rooms = {room for layer in layers for room in re.findall(r"\w+", re.sub(r"\(.*?\)", "", layer))}
+    table = re.findall(r"^\| (`simkernel/.*?) \|", (ROOT / "docs/design.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = {name for cell in table for name in re.findall(r"`simkernel/(\w+)(?:\.py|/)`", cell)}
+    assert rows - {"guest"} == rooms
 
 
 def test_the_design_shows_the_staircase_that_is_held() -> None:
