@@ -46,7 +46,7 @@ def label(key: str) -> Patch:
 
 
 def running(cpus: int, model: FetchModel, variant: Variant = INT3) -> Simulation:
-    """The fixture kernel, booted, with a patching task that lets CPUs come by between two actions."""
+    """The fixture kernel, booted, with a patching task that lets CPUs run between two actions."""
     options = Options(cpus=cpus, model=model, protocol=variant, patch_quantum=1, act_odds=4, tick_period=50_000)
     simulation = Simulation.boot(options, kernel())
     simulation.run_until_idle()
@@ -90,7 +90,7 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
 
 
 def assert_changes(simulation: Simulation, patches: list[Patch], leads: dict[int, int]) -> None:
-    """To and fro, until a CPU has come by each site while it was int3, both ways: each led where the new one would."""
+    """To and fro, until a CPU has run each site while it was int3, both ways: each led where the new one would."""
     on, off = set(leads.items()), {(patch.site.address, patch.site.end) for patch in patches}
     left = on | off
     for _ in range(CYCLES):
@@ -100,7 +100,7 @@ def assert_changes(simulation: Simulation, patches: list[Patch], leads: dict[int
             left -= led
         if not left:
             return
-    raise AssertionError(f"in {CYCLES} cycles no CPU came by an int3 that leads so: {left}")
+    raise AssertionError(f"in {CYCLES} cycles no CPU took an int3 that leads so: {left}")
 
 
 @pytest.mark.parametrize("model", tuple(FetchModel))

@@ -24,7 +24,7 @@ def stops_to_the_release(simulation: Simulation) -> list[Event]:
 
 
 def changed(seed: int) -> tuple[Simulation, list[Event]]:
-    """The change of one site while a CPU is about to come by."""
+    """The change of one site while a CPU is about to run it."""
     one = SCENARIOS["one"]
     simulation = begin(replace(one, options=replace(one.options, seed=seed)))
     return simulation, stops_to_the_release(simulation)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simkernel.sim.simulation import Simulation
     from simkernel.sim.snapshot import SiteSnapshot, Snapshot
 
-TURNS = 400  # choices of 2,000 instructions, within which a CPU comes by if the function is called at all
+TURNS = 400  # choices of 2,000 instructions, within which a CPU runs the site if the function is called at all
 
 SHOWN = 40  # lines of the trace at most
 
@@ -95,7 +95,7 @@ class Narrator:
                 any(isinstance(one, Int3Taken) and one.address == self.site for one in events)
                 or self.simulation.halt_reason
             ):
-                self.say("    (This demo holds bash-201 back here, until a CPU has come by.)")
+                self.say("    (This demo holds bash-201 back here until a CPU has run the site.)")
                 self._tell(events)
                 return
 

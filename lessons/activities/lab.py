@@ -100,7 +100,7 @@ SETTINGS = {
             lambda value: "An int3 enters its handler with interrupts " + ("on." if value == "trap" else "off."),
         ),
         Setting("model", tuple(one.value for one in FetchModel), lambda value: f"{MODELS[value]} {NOT_A_CPU}"),
-        Setting("cpus", tuple(map(str, range(1, MAX_CPUS + 1))), lambda value: "How many CPUs come by the five bytes."),
+        Setting("cpus", tuple(map(str, range(1, MAX_CPUS + 1))), lambda value: "How many CPUs run the five bytes."),
         Setting(
             "nmi",
             ("none", "come"),

@@ -26,10 +26,10 @@ def question(lab: Lab) -> list[str]:
     """What is asked of a person, before the explorer is."""
     asked = lab.question
     change, place = CHANGES_IN_WORDS[asked.change], PLACES_IN_WORDS[asked.place]
-    cpus = "1 CPU comes by" if asked.cpus == 1 else f"{asked.cpus} CPUs come by"
+    cpus = "1 CPU runs the site" if asked.cpus == 1 else f"{asked.cpus} CPUs run the site"
     if asked.nmi:
         to = "the CPU" if asked.cpus == 1 else f"any of the {asked.cpus} CPUs"
-        cpus = f"An NMI may come to {to}, and only an NMI's handler comes by"
+        cpus = f"An NMI may come to {to}, and only an NMI's handler runs the site"
     alone = lab.chosen["property"]
     holds = "is that safe" if alone == "all" else f"is this ruled out: {BY_NAME[alone].broken}"
     return [

@@ -176,22 +176,22 @@ def trace(stepper: Stepper, argument: str) -> Outcome:
         stepper.site = sites[0]
     task = stepper.snapshot.patching.task
     if pattern == "*" or empty:
-        return Outcome(f"{EMPTY if empty else ''}{task} is to trace every function.")
-    return Outcome(f"{task} is to trace {len(sites)} function{'s' if len(sites) > 1 else ''}, and no other.")
+        return Outcome(f"{EMPTY if empty else ''}{task} will trace every function.")
+    return Outcome(f"{task} will trace {len(sites)} function{'s' if len(sites) > 1 else ''}, and no other.")
 
 
 def untrace(stepper: Stepper, argument: str) -> Outcome:
     """Take what a pattern names out of the trace; without one turn the tracer off."""
     if not argument:
         _ask(stepper, SetTracer("nop"))
-        return Outcome(f"{stepper.snapshot.patching.task} is to turn tracing off.")
+        return Outcome(f"{stepper.snapshot.patching.task} will turn tracing off.")
     sites, empty = matching(stepper, argument)
     if empty:
         raise LearnerError(f"{argument!r} leaves nothing out: name the functions that shall not be traced")
     _ask(stepper, SetFilter("notrace", argument, append=True))
     if stepper.site not in sites:
         stepper.site = sites[0]
-    return Outcome(f"{stepper.snapshot.patching.task} is to leave {len(sites)} out of the trace.")
+    return Outcome(f"{stepper.snapshot.patching.task} will leave {len(sites)} out of the trace.")
 
 
 def second_ops(stepper: Stepper, argument: str) -> Outcome:
@@ -222,7 +222,7 @@ def second_ops_off(stepper: Stepper, argument: str) -> Outcome:
     if not _second_is_there(stepper):
         raise LearnerError("there is no second tracer")
     _ask(stepper, UnregisterOps(SECOND))
-    return Outcome("The second tracer is to go away.")
+    return Outcome("The second tracer will be removed.")
 
 
 def look_at(stepper: Stepper, argument: str) -> Outcome:

@@ -38,7 +38,7 @@ def position_without(variant: Variant, phase: Phase, stops: Sequence[Stop]) -> i
 
 
 def missing(stepper: Stepper, stops: Sequence[Stop]) -> Missing | None:
-    """The last phase that should have come by now and was left out; None where none was."""
+    """The last phase that should have begun by now and was left out; None where none was."""
     found = None
     for phase in stepper.variant.missing:
         if (position := position_without(stepper.variant, phase, stops)) is not None:

@@ -78,7 +78,7 @@ class Stepper:
         self.calls = CallsSoFar(simulation)
         self._ending = None if scenario is None else Ending(scenario, self.begin)
 
-    # --- how one comes by one -----------------------------------------------------------------------------------
+    # --- where one is from --------------------------------------------------------------------------------------
 
     @classmethod
     def start(cls, what: Scenario | Options | str | None = None, report: Report | None = None) -> Stepper:

@@ -11,7 +11,7 @@ from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteSnapshot, Snapshot
 from simkernel.sim.snapshot.changes import Aspect, Thing, ThingChange
 
-NEXT_TIME = "the next time it comes by"
+NEXT_TIME = "the next time it runs the site"
 UNREAD = ".."  # what a CPU has not read yet of the instruction that it is reading; screens may draw two dots
 
 

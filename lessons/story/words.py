@@ -10,7 +10,7 @@ WORDS = {
     "int3": "One byte, CC. A CPU that runs it takes an exception: a handler of the kernel runs.",
     "call": "Go to another function, and remember the way back.",
     "nop": "An instruction that does nothing. That of ftrace is five bytes long, as long as a call.",
-    "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes are to do.",
+    "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes will do.",
     "protocol": "The order of writes and waits by which the bytes change.",
     "ftrace": "The part of the kernel that traces functions.",
     "__fentry__": "What the compiler's call at the start of a function calls (gcc -pg -mfentry). It returns at once. "

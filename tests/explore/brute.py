@@ -425,7 +425,7 @@ class Brute:
         return False
 
     def _next(self, c: C) -> C:
-        """Behind the site: it comes by again, but an NMI goes on to its end."""
+        """Behind the site: it runs the site again, but an NMI goes on to its end."""
         return c._replace(where="iret" if c.under else "site", at=0)
 
     def _left(self, s: T, c: C, to: int) -> tuple[C, int, tuple[str, ...]]:

@@ -159,7 +159,7 @@ def test_an_int3_that_no_batch_claims_is_the_failure(capsys: pytest.CaptureFixtu
 
 @HERE
 def test_what_the_last_change_leaves_is_run() -> None:
-    """However few changes there are, and however late the loop comes by."""
+    """However few changes there are, and however late the loop runs it."""
     for changes in (1, 2, 3):
         result = children.patch_loop(parse("int3 without write head"), changes)
         assert (result.died, result.wrong, result.cycles <= changes) == ("unclaimed int3", 0, True)

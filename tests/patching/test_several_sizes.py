@@ -33,7 +33,7 @@ BOUND = 200_000  # choices
 
 
 def running(model: FetchModel, cpus: int = 2) -> Simulation:
-    """The fixture kernel, booted, with a patching task that lets CPUs come by between two actions."""
+    """The fixture kernel, booted, with a patching task that lets CPUs run between two actions."""
     options = Options(cpus=cpus, model=model, act_odds=4, tick_period=50_000)
     simulation = Simulation.boot(options, kernel(), subsystems=(*SUBSYSTEMS, JumpLabels))
     simulation.run_until_idle()
@@ -84,7 +84,7 @@ def test_a_plan_of_two_three_and_five_bytes_ends_as_if_the_world_had_stopped(mod
             left -= carried_out(simulation, Branch(LABELS, on))
         if not left:
             break
-    assert not left, "where no CPU came by while the site was int3"
+    assert not left, "where no CPU ran the site while it was int3"
 
 
 @pytest.mark.parametrize("key", SIZES)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FAVOURITE = "vfs_read"
 A_CHANGE = 1_000_000  # instructions a CPU for one change told close by: several times what one takes
-TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs come by, or the run has less to show
+TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs call it, or the run has less to show
 
 
 @click.command
@@ -34,7 +34,7 @@ def command(function: str | None, protocol: str, moment: str | None, options: Op
     """Watch FUNC's first five bytes change under running CPUs: a NOP becomes a call, and a NOP again.
 
     Each line is one thing that happened. The table below it has the five bytes in memory, and those that each CPU may
-    run. Once the patching task is held back, until a CPU has come by and met the change.
+    run. Once the patching task is held back until a CPU has run the site and met the change.
     """
     say = (lambda line: None) if as_json else click.echo
     if moment is not None:
@@ -149,7 +149,7 @@ def finish(narrator: Narrator, options: Options) -> None:
 
 
 def telling_phase(protocol: Protocol) -> str:
-    """The phase after which a CPU that comes by shows what the protocol is about; "" where CPUs wait meanwhile.
+    """The phase after which a CPU that runs the site shows what the protocol is about; "" where CPUs wait meanwhile.
 
     With syncs it is the first one: the breakpoint is there for all. Without, it is the first write.
     """
@@ -203,7 +203,7 @@ def reopen(text: str, options: Options, say: Callable[[str], None]) -> dict[str,
         image = image_of(options) if options.kernel_files else None
         simulation = open_moment(text, image, line.report())
     entry, instruction = simulation.point
-    say(f"Entry {entry} of history, instruction {instruction} of it; the clock stands at {simulation.clock:,}.")
+    say(f"Move {entry} of history, instruction {instruction} of it; the clock is at {simulation.clock:,}.")
     return {"entry": entry, "instruction": instruction} | watch(simulation, options, say)
 
 

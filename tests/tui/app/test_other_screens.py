@@ -109,7 +109,7 @@ def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_r
         may_go.set()
         await hand.read()
         assert isinstance(hand.app.screen, StepperScreen)
-        assert "is to trace 1 function, and no other." in hand.text()
+        assert "will trace 1 function, and no other." in hand.text()
         await hand.press("r")
         assert [row.name for row in function_rows(hand.app.stepper) if row.wanted] == [screen.rows[2].name]
 
@@ -128,7 +128,7 @@ def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -
         told = await hand.press("f1")
         assert all(column in told for column in ("COUNT", "OPS", "ENABLED", "TRAMP", "it replaces what is traced now"))
         text = await hand.press("escape", "t")
-        assert isinstance(hand.app.screen, StepperScreen) and "is to trace 1 function, and no other." in text
+        assert isinstance(hand.app.screen, StepperScreen) and "will trace 1 function, and no other." in text
         await hand.press("r")
         rows = function_rows(hand.app.stepper)
         assert [row.name for row in rows if row.enabled and row.tramp] == [name]

@@ -1,4 +1,4 @@
-"""A long story: the patching task waits in the middle of a change, and CPUs come by its int3 again and again."""
+"""A long story: the patching task waits in the middle of a change, and CPUs take its int3 again and again."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def test_every_action_is_tried_in_this_file() -> None:
 def test_a_filter_that_comes_out_empty_traces_every_function_and_is_told_of() -> None:
     stepper = Stepper.start("one")
     outcome = apply(stepper, "trace", "!vfs_*")
-    assert outcome.message == "The filter is empty, which means all functions: bash-201 is to trace every function."
+    assert outcome.message == "The filter is empty, which means all functions: bash-201 will trace every function."
     assert len(function_rows(stepper, "!vfs_*")) == len(stepper.image.functions())
     refused = apply(stepper, "untrace", "!vfs_*")
     assert refused.error and "leaves nothing out" in refused.message
