@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from tests import areas, needs
 from tests.engines import give_back
-from tests.prepared import LENDER
+from tests.prepared import LENDER, lend
 
 # In CI the same examples every time; at a desk new ones each run. No deadline: a first call translates and is slow.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -71,6 +71,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def lent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Steppers start on lent simulations (`tests/prepared.py`); the tests of scenarios prepare their own."""
-    monkeypatch.setattr("lessons.session.stepper.begin_scenario", LENDER.begin)
+    lend(monkeypatch)
     yield
     LENDER.take_back()

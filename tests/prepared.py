@@ -6,6 +6,8 @@ nothing that changes, so a test may do with it what it likes.
 
 from __future__ import annotations
 
+import pytest
+
 from lessons.session.scenarios import Scenario, begin
 from simkernel.report import Report
 from simkernel.sim.simulation import Simulation
@@ -55,3 +57,8 @@ class Lender:
 
 
 LENDER = Lender()
+
+
+def lend(patch: pytest.MonkeyPatch) -> None:
+    """Steppers start on what `LENDER` lends, until the patch is undone."""
+    patch.setattr("lessons.session.stepper.begin_scenario", LENDER.begin)

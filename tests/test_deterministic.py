@@ -69,7 +69,7 @@ def test_a_choice_does_the_same_in_pieces_and_under_watch(options: Options, othe
 
 def test_two_processes_write_the_same_trace() -> None:
     program = (
-        "from tests.test_deterministic import *; print(json.dumps([carried_out(run, 9000, 'whole') for run in RUNS]))"
+        "from tests.test_deterministic import *; print(json.dumps([carried_out(run, 6000, 'whole') for run in RUNS]))"
     )
     one, other = (
         json.loads(

@@ -25,6 +25,7 @@ from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
 from simkernel.report import Report
 from simkernel.sim.moment import open_moment
+from tests.prepared import lend
 from tests.tui.playing import another
 
 pytestmark = pytest.mark.usefixtures("lent")
@@ -51,7 +52,9 @@ class LeftOut:
 @pytest.fixture(scope="module")
 def without(key: tuple[str, str]) -> LeftOut:
     """Of one key, once: its tests run the story on and go back."""
-    outcome = apply(Stepper.start(key[0]), "without", key[1])
+    with pytest.MonkeyPatch.context() as patch:
+        lend(patch)
+        outcome = apply(Stepper.start(key[0]), "without", key[1])
     assert outcome.stepper is not None
     stepper = outcome.stepper
     return LeftOut(outcome.message, stepper, story_of(stepper), stepper.simulation.position)

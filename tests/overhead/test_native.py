@@ -224,7 +224,7 @@ def test_whoever_ends_the_command_ends_its_child(number: int, tmp_path: Path) ->
     )
     assert until(lambda: bool(children_of(parent.pid)))
     mine = children_of(parent.pid)
-    time.sleep(0.5)  # the child has said by then that it ends with its parent
+    assert until(lambda: any(len(os.sched_getaffinity(pid)) == 1 for pid in mine))  # it runs: it ends with its parent
     parent.send_signal(number)
     _out, err = parent.communicate(timeout=20)
     assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in mine))
