@@ -445,7 +445,7 @@ def test_each_write_names_a_tracer(setup: Setup, data: bytes, expected: SetTrace
     """tracing_set_trace_write(): so a name in two writes is two names."""
     handle = opened(setup, "current_tracer", W)
     if isinstance(expected, int):
-        with refuses(-expected, " ".join(TRACERS)):
+        with refuses(-expected, ", ".join(TRACERS)):
             handle.write(data)
         assert handle.take() == () and handle.position == 0
     else:
