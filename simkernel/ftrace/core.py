@@ -2,7 +2,7 @@
 
     plan = core.plan(SetTracer("function"))     nothing has changed yet
     for each step of it, in order               the patching task takes it, and then
-        core.after(step)                        notes it in `core.state()`
+        core.step_done(step)                    notes it in `core.state()`
     core.fail(failure)                          a site did not hold what it should: ftrace is killed with a report
 
 A plan is valid until anything else changes the state: build it when its turn comes.
@@ -195,7 +195,7 @@ class FtraceCore(Subsystem):
 
     # --- what becomes of a plan ---------------------------------------------------------------------------------------
 
-    def after(self, step: Step) -> None:
+    def step_done(self, step: Step) -> None:
         """Note a step that is done."""
         self._state = step.after(self._state)
 
@@ -207,14 +207,14 @@ class FtraceCore(Subsystem):
         flags = None if index is None else int(self.records.flags[index])
         where = BugSite(failure.site, failure.verdict, flags)
         lines = bug_report(self.machine, self.kernel, self._state, failure.errno, where, failure.expected)
-        self.after(KillFtrace())
+        self.step_done(KillFtrace())
         adding = {ops.name for ops in self._state.listed if ops.has(fl.FTRACE_OPS_FL_ADDING)}
         if adding:
             order = tuple(name for name in self._state.order if name not in adding)
             what = "the ops that was being registered is taken off the list"
             step = LinkOps.of(self.kernel, self._state, order, what)
             step.store(self.machine.memory)
-            self.after(step)
+            self.step_done(step)
         return lines
 
     def reconcile(self) -> None:

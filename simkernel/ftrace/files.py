@@ -25,8 +25,8 @@ from simkernel.trace import View
 from simkernel.trace.files import Buffers
 from simkernel.trace.files import files as buffer_files
 from simkernel.tracefs import (
-    MODE_READ,
-    MODE_WRITE,
+    TRACE_MODE_READ,
+    TRACE_MODE_WRITE,
     Commands,
     File,
     Opened,
@@ -246,8 +246,8 @@ def _lists(core: Core) -> dict[str, File]:
     calling = "the functions that call something"
     ever = "those that ever called something"
     return {
-        avail: File("the functions that can be traced", MODE_READ, lambda flags: Available(core, False)),
-        addrs: File("the same, with their sites", MODE_READ, lambda flags: Available(core, True)),
+        avail: File("the functions that can be traced", TRACE_MODE_READ, lambda flags: Available(core, False)),
+        addrs: File("the same, with their sites", TRACE_MODE_READ, lambda flags: Available(core, True)),
         tracers: text_file(tracers, "the tracers", lambda: " ".join(TRACERS) + "\n"),
         enabled: text_file(enabled, calling, lambda: _functions_with(core, rec.FTRACE_FL_ENABLED)),
         touched: text_file(touched, ever, lambda: _functions_with(core, rec.FTRACE_FL_TOUCHED)),
@@ -258,10 +258,12 @@ def _lists(core: Core) -> dict[str, File]:
 def _settings(core: Core) -> dict[str, File]:
     """Those that can be written."""
     return {
-        "current_tracer": File("the tracer", MODE_WRITE, lambda flags: CurrentTracer(core)),
-        "set_ftrace_filter": File("the functions to trace", MODE_WRITE, lambda flags: Filter(core, "filter", flags)),
+        "current_tracer": File("the tracer", TRACE_MODE_WRITE, lambda flags: CurrentTracer(core)),
+        "set_ftrace_filter": File(
+            "the functions to trace", TRACE_MODE_WRITE, lambda flags: Filter(core, "filter", flags)
+        ),
         "set_ftrace_notrace": File(
-            "the functions not to trace", MODE_WRITE, lambda flags: Filter(core, "notrace", flags)
+            "the functions not to trace", TRACE_MODE_WRITE, lambda flags: Filter(core, "notrace", flags)
         ),
     }
 

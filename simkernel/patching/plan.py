@@ -152,7 +152,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     records: int = 0
 
-    def after(self, index: int, failed: bool) -> int:
+    def next_step(self, index: int, failed: bool) -> int:
         """The index of the step after one, `len(self)` behind the last; of a failed plan only what survives it."""
         later = range(index + 1, len(self.steps))
         return next((at for at in later if not failed or self.steps[at].survives), len(self.steps))

@@ -123,7 +123,7 @@ class Subsystem(Protocol):
         """
         ...
 
-    def after(self, step: Step) -> None:
+    def step_done(self, step: Step) -> None:
         """Note a step that is done."""
         ...
 

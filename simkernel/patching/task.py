@@ -236,14 +236,14 @@ class PatchingTask:
     def _step_done(self, step: Step) -> list[Event]:
         """Go on to the next step; the end of the last is the plan's."""
         if step.survives or not self._state.failed:
-            self._owner.after(step)
+            self._owner.step_done(step)
         self._next_step()
         return self._end_plan() if self.step is None else []
 
     def _next_step(self) -> None:
         state = self._state
         if state.plan is not None:
-            self._state = state._replace(step=state.plan.after(state.step, state.failed), progress=None)
+            self._state = state._replace(step=state.plan.next_step(state.step, state.failed), progress=None)
 
     def _end_plan(self) -> list[Event]:
         plan = self._state.plan

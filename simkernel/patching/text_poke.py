@@ -186,7 +186,7 @@ class TextPoke:
         return events
 
     def _go_on(self, protocol: Protocol, progress: Progress, batch: Patches, done: int) -> None:
-        after = protocol.after(progress, len(batch), done)
+        after = protocol.next_progress(progress, len(batch), done)
         if after is None:
             self._go_to(None, None)
             self.active.end()

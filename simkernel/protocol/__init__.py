@@ -16,7 +16,8 @@ arch/x86/kernel/alternative.c, 6.12 [`smp_text_poke_batch_finish()` since 6.16])
 7. *release*: the last handler that uses the batch has left it; its memory may be used again.
 
 A protocol knows no CPU and no memory. It is an ordered tuple of phases; `Progress` says how far a batch has come and
-`Protocol.after` what comes next. `patching/` carries the phases out; screens and lessons are drawn from the same table.
+`Protocol.next_progress` what comes next. `patching/` carries the phases out; screens and lessons are drawn from the
+same table.
 
     table       what a protocol is made of; forms of the NOP
     int3        x86 Linux today, and from 2012 to 2019

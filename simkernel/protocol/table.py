@@ -239,7 +239,7 @@ class Protocol:
         actions = tuple(phase.action for phase in self.phases)
         return actions, self.batched, self.handler, self.claims, self.nop, self.gate
 
-    def after(self, progress: Progress, entries: int, done: int) -> Progress | None:
+    def next_progress(self, progress: Progress, entries: int, done: int) -> Progress | None:
         """The progress after `done` more entries of a write, or after any other action; None at the end.
 
         Args:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simkernel.trace import View, ringbuffer, trace_text
-from simkernel.tracefs import MODE_WRITE, Commands, File, Opened, Taken, kstrtoul, truncates
+from simkernel.tracefs import TRACE_MODE_WRITE, Commands, File, Opened, Taken, kstrtoul, truncates
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Trace(Opened):
         self._buffers = buffers
         self._empties = truncates(flags)
 
-    def begin(self) -> Commands:
+    def opening(self) -> Commands:
         """`tracing_open()`."""
         return (self._buffers.reset,) if self._empties else ()
 
@@ -89,6 +89,6 @@ class TracingOnFile(Opened):
 def files(buffers: Buffers) -> dict[str, File]:
     """`trace` and `tracing_on`, by name."""
     return {
-        "trace": File("what the tracer has recorded", MODE_WRITE, lambda flags: Trace(buffers, flags)),
-        "tracing_on": File("whether it records", MODE_WRITE, lambda flags: TracingOnFile(buffers)),
+        "trace": File("what the tracer has recorded", TRACE_MODE_WRITE, lambda flags: Trace(buffers, flags)),
+        "tracing_on": File("whether it records", TRACE_MODE_WRITE, lambda flags: TracingOnFile(buffers)),
     }

@@ -13,13 +13,13 @@ puts the tree together. Nothing that is written is carried out here: it gives co
 from simkernel.tracefs.client import Written, echo, read, write
 from simkernel.tracefs.errors import TracefsError
 from simkernel.tracefs.handle import Commands, Handle, Opened, Taken, may_read, may_write, truncates
-from simkernel.tracefs.nodes import MODE_READ, MODE_WRITE, Directory, File, Stat
+from simkernel.tracefs.nodes import TRACE_MODE_READ, TRACE_MODE_WRITE, Directory, File, Stat
 from simkernel.tracefs.parser import TraceParser, kstrtoul
 from simkernel.tracefs.texts import Text, lines, text_file
 
 __all__ = [
-    "MODE_READ",
-    "MODE_WRITE",
+    "TRACE_MODE_READ",
+    "TRACE_MODE_WRITE",
     "Commands",
     "Directory",
     "File",

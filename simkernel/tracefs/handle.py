@@ -62,7 +62,7 @@ class Opened:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def begin(self) -> Commands:
+    def opening(self) -> Commands:
         """The commands of opening it."""
         return ()
 
@@ -102,7 +102,7 @@ class Handle:
         self.flags = flags
         self.position = 0
         self._opened = opened
-        self._commands: list[Any] = list(opened.begin())
+        self._commands: list[Any] = list(opened.opening())
         self._closed = False
         self._text: bytes | None = None
         self._read_to = 0  # `m->read_pos`: where the last read() ended

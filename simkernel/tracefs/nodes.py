@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from simkernel.tracefs.errors import TracefsError
 from simkernel.tracefs.handle import Handle, Opened
 
-MODE_READ, MODE_WRITE = 0o440, 0o640  # TRACE_MODE_READ, TRACE_MODE_WRITE (kernel/trace/trace.h)
+TRACE_MODE_READ, TRACE_MODE_WRITE = 0o440, 0o640  # kernel/trace/trace.h: to read; to read and write
 MODE_DIRECTORY = 0o750  # tracefs_create_dir() (fs/tracefs/inode.c)
 
 

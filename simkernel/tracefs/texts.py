@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from simkernel.tracefs.handle import Opened
-from simkernel.tracefs.nodes import MODE_READ, File
+from simkernel.tracefs.nodes import TRACE_MODE_READ, File
 
 
 class Text(Opened):
@@ -30,7 +30,7 @@ def text_file(name: str, about: str, text: Callable[[], str], seq: bool = True) 
         text: gives what it holds now.
         seq: as `Opened.seq`.
     """
-    return File(about, MODE_READ, lambda flags: Text(name, text, seq))
+    return File(about, TRACE_MODE_READ, lambda flags: Text(name, text, seq))
 
 
 def lines(texts: Iterable[str]) -> str:

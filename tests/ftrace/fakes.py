@@ -226,7 +226,7 @@ class Setup:
         if code := step.code():
             self.machine.text_write(*code)
         step.store(self.machine.memory)
-        self.core.after(step)
+        self.core.step_done(step)
         return self.say(step.lines())
 
     def say(self, lines: Sequence[str]) -> list[str]:

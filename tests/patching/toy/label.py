@@ -70,7 +70,7 @@ class JumpLabels(Subsystem):
         patches = Patches.of(command.patches())
         return Plan(f"branch {command.labels}", (Verify(patches), PokeMany(patches, f"{len(patches)} labels")))
 
-    def after(self, step: Step) -> None:
+    def step_done(self, step: Step) -> None:
         self._state = step.after(self._state)
 
     def fail(self, failure: Failure) -> list[str]:

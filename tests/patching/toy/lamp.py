@@ -191,7 +191,7 @@ class Lamps(Subsystem):
         )
         return Plan(title, steps)
 
-    def after(self, step: Step) -> None:
+    def step_done(self, step: Step) -> None:
         self._state = step.after(self._state)
 
     def fail(self, failure: Failure) -> list[str]:
