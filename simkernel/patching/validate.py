@@ -83,7 +83,9 @@ class _Look:
     # --- memory -------------------------------------------------------------------------------------------------
 
     def _memory_problem(self) -> Verdict | None:
-        now = self.batch.held(self.machine.code)
+        now = (
+            self._in_memory if self.batch.inside is None else np.where(self.batch.inside, self._in_memory, np.uint8(0))
+        )
         expected = self._expected()
         wrong = np.argwhere(now != expected)
         if not len(wrong):
@@ -141,15 +143,20 @@ class _Look:
         """
         if self._looked_at is None or self._looked_at[0] is not code:
             memory, batch = self.machine.code.memory, self.batch
-            now = code.take(self._offsets, mode="clip")
+            now = self._in_memory if code is memory else code.take(self._offsets, mode="clip")
             behind = False if batch.inside is None else ~batch.inside
             whole = ((now == batch.old) | behind).all(axis=1) | ((now == batch.new) | behind).all(axis=1)
             whole |= now[:, 0] == insn.INT3
             if resolved and code is not memory:
-                whole &= ((now == memory.take(self._offsets, mode="clip")) | behind).all(axis=1)
+                whole &= ((now == self._in_memory) | behind).all(axis=1)
             self._looked_at = code, set(np.flatnonzero(~whole).tolist())
         wrong = self._looked_at[1]
         return [row for row in rows if row in wrong] if wrong else ()
+
+    @cached_property
+    def _in_memory(self) -> SiteBytes:
+        """What memory holds at each site, (n, width); behind a shorter site, what lies there."""
+        return self.machine.code.memory.take(self._offsets, mode="clip")
 
     @cached_property
     def _offsets(self) -> Offsets:
