@@ -6,7 +6,7 @@ import io
 import re
 import token
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +16,12 @@ WORDS = {token.NAME, token.STRING, tokenize.COMMENT} | (
     {token.FSTRING_MIDDLE} if hasattr(token, "FSTRING_MIDDLE") else set()
 )
 
+NOT_DONE = ("lessons", "tui")
+STILL_THERE = set(
+    "told outcome heard stand-in settle uncertain mixture stale patcher beat beats focus lane lanes board mixed "
+    "astray".split()
+) | {"who moves"}
+"""The refused words that the rooms that are not done still have."""
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("simkernel/hw/fetch.py", "old copy"): "it says that no CPU keeps one",
     ("simkernel/overhead/__init__.py", "mixed"): "answers are not mixed with one another: no bytes",
@@ -52,9 +58,9 @@ def refused(source: str, words: list[str]) -> list[tuple[int, str]]:
     ]
 
 
-def sources() -> list[Path]:
-    """The files of the rooms that are done."""
-    found = [ROOT / room for room in DONE]
+def sources(rooms: Iterable[str] = DONE) -> list[Path]:
+    """The files of the rooms that are done, or of others."""
+    found = [ROOT / room for room in rooms]
     return [path for one in found for path in ([one] if one.is_file() else sorted(one.rglob("*.py")))]
 
 
@@ -67,6 +73,15 @@ def test_what_is_found() -> None:
     source = 'class LaneOfBoard:\n    """It comes\n    by."""\n    in_focus = 1  # a Patcher\n    boards = "planes"\n'
     found = refused(source, ["lane", "board", "comes by", "focus", "patcher"])
     assert sorted(found) == [(1, "board"), (1, "lane"), (2, "comes by"), (4, "focus"), (4, "patcher")]
+
+
+def test_a_word_that_has_left_the_other_rooms_does_not_come_back() -> None:
+    found = {
+        f"{word}: {path.relative_to(ROOT)}:{line}"
+        for path in sources(NOT_DONE)
+        for line, word in refused(path.read_text(encoding="utf-8"), [*set(never()) - STILL_THERE])
+    }
+    assert found == set()
 
 
 def test_rooms_that_are_done_have_no_refused_word() -> None:
