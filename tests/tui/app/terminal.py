@@ -18,6 +18,7 @@ NEWER = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+|\x1b\][^\x07\x1b]*(?:\x07|\x
 MODE = re.compile(rb"\x1b\[\?([0-9]+)([hl])")
 ON_AT_FIRST = ("7", "25")  # private modes: lines wrap, the cursor is seen
 WAIT = 60.0  # seconds for what must come; it comes much sooner
+LOOK = 0.05  # seconds between two looks at what does not come from the terminal
 ROOT = Path(__file__).parents[3]
 
 
@@ -40,6 +41,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self._shown: str | None = None  # the screen's text, once it is asked for
         self.left: list[str] | None = None  # what the program has left switched at its end
         self.begun = time.monotonic()
         self.child = pexpect.spawn(
@@ -55,26 +57,41 @@ class Terminal:
     def read(self, seconds: float = 0.05) -> str:
         """What stands on the screen after a moment."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                data = self.child.read_nonblocking(65536, timeout=0.02)
-            except pexpect.TIMEOUT:
-                continue
-            except pexpect.EOF:
-                break
-            assert isinstance(data, bytes)
-            self.raw += data
-            self._stream.feed(NEWER.sub(b"", data))
-        return "\n".join(self.screen.display)
+        while (left := end - time.monotonic()) > 0 and self._take(left):
+            pass
+        return self._text()
 
     def until(self, come: str | Callable[[], object]) -> str:
         """Wait until a text stands on the screen or something is so; the screen then."""
         end = time.monotonic() + WAIT
-        while True:
-            shown = self.read()
-            if come in shown if isinstance(come, str) else come():
-                return shown
-            assert time.monotonic() < end, f"{come!r} has not come:\n{shown}"
+
+        def is_so() -> object:
+            return come in self._text() if isinstance(come, str) else come()
+
+        while not is_so():
+            is_open = self._take(LOOK)
+            assert is_open and time.monotonic() < end or is_so(), f"{come!r} has not come:\n{self._text()}"
+        return self._text()
+
+    def _take(self, seconds: float) -> bool:
+        """Draw what comes next, within a time; False where the program has ended and nothing can."""
+        try:
+            data = self.child.read_nonblocking(65536, timeout=seconds)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        assert isinstance(data, bytes)
+        self.raw += data
+        self._stream.feed(NEWER.sub(b"", data))
+        self._shown = None
+        return True
+
+    def _text(self) -> str:
+        """What stands on the screen."""
+        if self._shown is None:
+            self._shown = "\n".join(self.screen.display)
+        return self._shown
 
     def still(self) -> str:
         """What stands on the screen once nothing more is drawn: a picture may come in several pieces."""
