@@ -289,7 +289,7 @@ def line_of(golden: Golden) -> str:
     return json.dumps(written, separators=(",", ":"))
 
 
-TORN = {True: "which could run a torn instruction", False: "which NEVER could run a torn instruction"}
+TORN = {True: "where a CPU could run a torn instruction", False: "where no CPU could ever run a torn instruction"}
 
 
 def write(kept: list[Golden], numbers: Collection[int]) -> str:
