@@ -14,6 +14,8 @@ from lessons.picture import Picture
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
 
+POINT = "point"  # the action that takes the number of a row or a bar, from 0
+CHOOSE = "choose"  # the action that takes a digit: an answer, or one of several
 KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "next": (("right", "space", "pagedown"), "n"),
     "back": (("left", "pageup"), "b"),
@@ -98,6 +100,14 @@ class Activity(ABC):
     name: str  # as the command line has it
     actions: tuple[Action, ...]  # all that may be asked for, sometime
 
+    def start(self, report: Report) -> Outcome:
+        """Do what is done without being asked for, once, when a person comes here first.
+
+        Args:
+            report: as for `do`.
+        """
+        return Outcome()
+
     @abstractmethod
     def picture(self) -> Picture:
         """Where it is now."""
@@ -107,7 +117,7 @@ class Activity(ABC):
         """Carry an action out.
 
         Args:
-            action: one of `actions`.
+            action: one of those that are offered.
             argument: what it was told, "" for nothing.
             report: is told how far it is, where it takes long; it may cancel that.
 
@@ -118,8 +128,13 @@ class Activity(ABC):
 
     def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
         """Do what a name, a word or a key asks for; what cannot be done says so in the outcome, and changes nothing."""
+        if word.isdigit():
+            word, argument = CHOOSE, word
         try:
-            return self.do(self.action(word), argument.strip(), report or Report())
+            action = self.action(word)
+            if action not in self.offered():
+                raise LearnerError(self.why_not(action))
+            return self.do(action, argument.strip(), report or Report())
         except LearnerError as error:
             return Outcome(str(error), refused=True)
 
@@ -138,6 +153,10 @@ class Activity(ABC):
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here: the key line names no other."""
         return self.actions
+
+    def why_not(self, action: Action) -> str:
+        """Why an action that is not offered cannot be done here."""
+        return f"{action.title}: there is nothing to do that with here"
 
     def data(self) -> dict[str, Any]:
         """What JSON has of it besides its picture."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from lessons.chart import Chart, Plot
 from simkernel.sim.snapshot import SiteMap
 
 
@@ -86,6 +87,38 @@ class Map(Part):
     sites: SiteMap
     before: SiteMap | None = None
     words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tabs(Part):
+    """Several pictures of which one is seen; each is chosen by its number.
+
+    Attributes:
+        choices: what each is called.
+        at: the one that is seen.
+        numbered: a digit chooses one.
+    """
+
+    choices: tuple[str, ...]
+    at: int
+    numbered: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars(Part):
+    """Bars of a chart.
+
+    Attributes:
+        chart: what each says.
+        cursor: the bar that is explained; None for none.
+        end: the value at the right edge; a bar that is longer goes on beyond it.
+        plot: the same for slides, where that is no chart of bars.
+    """
+
+    chart: Chart
+    cursor: int | None
+    end: float
+    plot: Plot | None = None
 
 
 @dataclass(frozen=True, slots=True)

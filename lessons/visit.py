@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lessons.activity import Activity, Outcome
+from simkernel.errors import LearnerError
 from simkernel.report import Report
 
 
@@ -26,17 +25,21 @@ class Visit:
 
     def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
         """Have the activity in front do something; go where that leads."""
-        return self.go(lambda: self.front.apply(word, argument, report))
-
-    def go(self, what: Callable[[], Outcome]) -> Outcome:
-        """Do something, and go where its outcome leads."""
-        outcome = what()
+        outcome = self.front.apply(word, argument, report)
         if outcome.opens is not None:
             self.crumbs = (*self.crumbs, self.front.picture().title)
             self._stack.append(outcome.opens)
-        elif outcome.leaves:
+            return self.start(report)
+        if outcome.leaves:
             self.back()
         return outcome
+
+    def start(self, report: Report | None = None) -> Outcome:
+        """Have the activity in front do what it does without being asked for; one that is cancelled stays in front."""
+        try:
+            return self.front.start(report or Report())
+        except LearnerError as error:
+            return Outcome(str(error), refused=True)
 
     def back(self) -> bool:
         """To the activity that one came from, which is where one left it; False where one came from none."""

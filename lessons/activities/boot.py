@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from lessons.activity import Action, Activity, Outcome
 from lessons.picture import Log, Map, Paragraph, Picture, Prose, Tone
-from simkernel.errors import LearnerError
 from simkernel.events import Event, Switched
 from simkernel.kernel import KernelImage
 from simkernel.report import Report
@@ -107,8 +106,6 @@ class Boot(Activity):
         return len(self.booting.simulation.image.mcount_loc)
 
     def _forward(self) -> None:
-        if self.over:
-            raise LearnerError("every CPU runs tasks: boot is over. Go back, or leave")
         self._before = self.booting.sites
         if self._at + 1 < len(self._steps):
             self.booting.simulation.goto(self._steps[self._at + 1])
@@ -118,8 +115,6 @@ class Boot(Activity):
         self._at += 1
 
     def _go(self, step: int) -> None:
-        if step < 0 or step == self._at:
-            raise LearnerError("this is power-on: there is nothing before it")
         self._before = self.booting.sites
         self.booting.simulation.goto(self._steps[step])
         self._at = step
@@ -130,9 +125,15 @@ class Boot(Activity):
         simulation = self.booting.simulation
         return simulation.booted() or bool(simulation.halt_reason)
 
+    def why_not(self, action: Action) -> str:
+        """At an end of boot."""
+        if self.over and action.name in ("next", "enter", "last"):
+            return "every CPU runs tasks: boot is over. Go back, or leave"
+        return "this is power-on: there is nothing before it"
+
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here."""
-        unfit = {*(("next", "last") if self.over else ()), *(() if self._at else ("back", "first"))}
+        unfit = {*(("next", "enter", "last") if self.over else ()), *(() if self._at else ("back", "first"))}
         return tuple(action for action in self.actions if action.name not in unfit)
 
     def picture(self) -> Picture:

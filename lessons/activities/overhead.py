@@ -1,7 +1,6 @@
 """What tracing costs, one answer at a time: counted, priced by a table, or measured here; and how it grows.
 
-`Overhead` holds what one looks at, and all that has been counted and measured so far. A front end shows `chart` where
-there is one, else what is awaited; `work` gets what is awaited, and can be ended from another thread.
+`Overhead` holds what one looks at, and all that has been counted and measured so far; `work` gets what is awaited.
 """
 
 from __future__ import annotations
@@ -12,12 +11,14 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lessons.activities.charts import FIRST, Chart, edge, exact_chart, growth_chart, measured_chart, modelled_chart
+from lessons.activities.charts import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart
 from lessons.activities.plots import plot_chart, sites_plots
+from lessons.chart import Chart, edge
 from simkernel.errors import LearnerError, nearest
+from simkernel.report import Report
 
 if TYPE_CHECKING:
-    from lessons.activities.plots import Plot
+    from lessons.chart import Plot
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Host, Measured
     from simkernel.overhead.modelled import Costs
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 EXACT, MODELLED, MEASURED, GROWTH, SITES = "exact", "modelled", "measured", "growth", "sites"
 CLOSER = 3  # a bar so many times as long as the first one is cut off
-Show = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,6 @@ SEVERAL = {MEASURED: ("tight", "warm", "cold"), SITES: (SYNCS, TIME)}
 """Pictures of one answer, where there are several."""
 
 
-class Ended(Exception):
-    """The work was ended, as asked."""
-
-
 class Overhead:
     """What one looks at, and what is known so far.
 
@@ -83,8 +79,6 @@ class Overhead:
         name: of the answer. every: all variants, not the first four only. closer: what is long is cut off.
         cursor: the bar that is explained. which: of the pictures of an answer that has several (SEVERAL).
         counted, measured, grown, patched: what there is so far; where: the machine that measured.
-        told, part: how far the work has come, in words and 0 to 1.
-        end_asked: set, from another thread, to end the work; cleared before it is begun.
     """
 
     def __init__(self) -> None:
@@ -96,8 +90,6 @@ class Overhead:
         self.where: Host | None = None
         self.grown: list[tuple[int, Exact]] = []
         self.patched: list[Patched] = []
-        self.told, self.part = "", 0.0
-        self.end_asked = False
 
     # --- what one looks at ------------------------------------------------------------------------------------------
 
@@ -222,20 +214,11 @@ class Overhead:
         """Something is awaited, and can be had here."""
         return self.chart is None and not (self.name == MEASURED and self.refused)
 
-    def work(self, show: Show = lambda text, part: None, name: str = "") -> None:
-        """Get what an answer awaits, this one where none is named; `show` is told how far it is.
+    def work(self, report: Report | None = None) -> None:
+        """Get what this answer awaits; what is counted where it is cancelled stays.
 
-        It can be ended; what is counted by then stays.
-
-        Raises: LearnerError where it cannot be had here; Ended.
+        Raises: LearnerError where it cannot be had here; Cancelled.
         """
-
-        def told(text: str, part: float) -> None:
-            self.told, self.part = text, part
-            show(text, part)
-            if self.end_asked:
-                raise Ended
-
         works = {
             EXACT: self._count,
             MODELLED: self._count,
@@ -243,45 +226,42 @@ class Overhead:
             GROWTH: self._grow,
             SITES: self._patch,
         }
-        try:
-            works[name or self.name](told)
-        finally:
-            self.told, self.part = "", 0.0
+        works[self.name](report or Report())
 
-    def _count(self, told: Show) -> None:
+    def _count(self, report: Report) -> None:
         from simkernel.overhead.exact import exact
         from simkernel.overhead.variants import VARIANTS
 
         wanted = self.variants
         for name in self.uncounted():
             at = wanted.index(name)
-            told(f"{VARIANTS[name].title}, {at + 1} of {len(wanted)}", at / len(wanted))
+            report(f"{VARIANTS[name].title}, {at + 1} of {len(wanted)}", at / len(wanted))
             self.counted[name] = exact(name)
 
-    def _measure(self, told: Show) -> None:
+    def _measure(self, report: Report) -> None:
         from simkernel.overhead.apart import measured_apart
         from simkernel.overhead.measured import ROUNDS, machine
 
-        step = _steps(told, len(SEVERAL[MEASURED]) * (1 + ROUNDS))
-        measured = measured_apart(show=step, waiting=lambda: told(self.told, self.part))
+        step = _steps(report, len(SEVERAL[MEASURED]) * (1 + ROUNDS))
+        measured = measured_apart(show=step, waiting=report.check)
         self.where = machine()
         self.measured = {one.workload: one for one in measured}
 
-    def _grow(self, told: Show) -> None:
+    def _grow(self, report: Report) -> None:
         from simkernel.overhead.growth import STEPS, growth
 
-        self.grown = growth(_steps(told, len(STEPS)))
+        self.grown = growth(_steps(report, len(STEPS)))
 
-    def _patch(self, told: Show) -> None:
+    def _patch(self, report: Report) -> None:
         from simkernel.overhead.sites import SITES as ALL
         from simkernel.overhead.sites import patch_sites
 
         for at, sites in list(enumerate(ALL))[len(self.patched) :]:
-            told(f"{sites:,} sites", at / len(ALL))
+            report(f"{sites:,} sites", at / len(ALL))
             self.patched.append(patch_sites(sites))
 
 
-def _steps(told: Show, total: int) -> Callable[[str], None]:
+def _steps(report: Report, total: int) -> Callable[[str], None]:
     """What tells of each of so many steps as it begins."""
     begun = count()
-    return lambda text: told(text, min(1.0, next(begun) / total))
+    return lambda text: report(text, min(1.0, next(begun) / total))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lessons.activities.charts import Bar
 from lessons.activities.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, SYNCS, TIME, Overhead
 from lessons.activities.plots import others_sentence, published_title, sites_title
+from lessons.chart import Bar
 from simkernel.overhead.bodies import BEGINNINGS
 from simkernel.overhead.exact import Exact
 from simkernel.overhead.measured import MEANS

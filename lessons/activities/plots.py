@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
-from lessons.activities.charts import Bar, Chart
+from lessons.chart import Bar, Chart, Mark, Plot
 from simkernel.overhead.published import published
 from simkernel.protocol import INT3_PROTOCOL, SyncCores
 
 if TYPE_CHECKING:
     from simkernel.overhead.sites import Patched
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A figure of somebody else's, at so many sites."""
-
-    at: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """One quantity against another, both in powers of ten.
-
-    Attributes:
-        heading: which answer. across, up: what the axes are. points: (across, up, what stands there).
-        marks: published figures at their places across. small: the small print below.
-    """
-
-    heading: str
-    across: str
-    up: str
-    points: tuple[tuple[float, float, str], ...]
-    marks: tuple[Mark, ...]
-    small: tuple[str, ...]
 
 
 def sites_plots(rows: Sequence[Patched]) -> tuple[Plot, Plot]:
@@ -79,7 +53,7 @@ def plot_chart(plot: Plot) -> Chart:
         plot.small[0],
         f"A bar is the {plot.up} for so many {plot.across}. Each number of its scale is ten times the one before.",
         tuple((float(power - low), _short(power)) for power in range(low, high + 1)),
-        f"Others have published, of Linux on real machines: times, not {plot.up}.",
+        f"Published, of real machines: times, not {plot.up}.",
         len(plot.marks),
     )
 

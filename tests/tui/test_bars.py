@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lessons.activities.charts import Bar, Chart, exact_chart, measured_chart, modelled_chart
+from lessons.activities.charts import exact_chart, measured_chart, modelled_chart
+from lessons.chart import Bar, Chart
 from simkernel.overhead.exact import exact
 from simkernel.overhead.measured import Difference, Measured
 from simkernel.overhead.modelled import costs, modelled

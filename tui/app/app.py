@@ -40,7 +40,7 @@ from tui.view.marks import legend
 from tui.view.text import Line, line, wrap
 
 if TYPE_CHECKING:
-    from lessons.activities.overhead import Overhead
+    from lessons.activities.costs import Costs
 
 NO_ROOM = "There is no room for more here: 120 columns and 36 rows show all of it."
 PACES = (0.125, 8.0)  # seconds between two steps, least and most
@@ -58,11 +58,11 @@ CHOICES: dict[str, Callable[[], list[str]]] = {
 class SimkernelApp(StepperApp):
     """The app: `do_NAME` for each action of the table.
 
-    Attributes: lab, overhead: as one left them, None before one was there.
+    Attributes: lab, costs: as one left them, None before one was there.
     """
 
     lab: Lab | None = None
-    overhead: Overhead | None = None
+    costs: Costs | None = None
 
     # --- how one looks ----------------------------------------------------------------------------------------------
 
@@ -251,11 +251,10 @@ class SimkernelApp(StepperApp):
         self.push_screen(LabScreen(self.lab, self.look.marks), over)
 
     def do_overhead(self, back: Callable[[], None] = lambda: None) -> None:
-        from lessons.activities.overhead import Overhead
-        from tui.app.screens.overhead import OverheadScreen
+        from lessons.activities.costs import Costs
 
-        self.overhead = self.overhead or Overhead()
-        self.push_screen(OverheadScreen(self.overhead, self.look.marks), lambda _: back())
+        self.costs = self.costs or Costs()
+        self.push_screen(ActivityScreen(self.costs, self.look.marks, COSTS), lambda _: back())
 
     def do_leave(self) -> None:
         if self.stepper.from_lab:

@@ -10,6 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from lessons.session.actions import ACTIONS
 from tui.app.actions import SCREEN_ACTIONS, key_text
+from tui.app.screens.activity import ActivityScreen
 
 
 class Doer(Protocol):
@@ -31,12 +32,21 @@ def entries() -> Iterator[tuple[str, str, str]]:
 class Actions(Provider):
     """Searches titles and helps."""
 
+    @property
+    def _here(self) -> bool:
+        """False over a screen of one activity, which has actions of its own."""
+        return not isinstance(self.screen, ActivityScreen)
+
     async def discover(self) -> Hits:
+        if not self._here:
+            return
         for name, title, help_text in entries():
             yield DiscoveryHit(title, partial(self._do, name), help=help_text)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
+        if not self._here:
+            return
         for name, title, help_text in entries():
             score = max(matcher.match(title), matcher.match(f"{title} {help_text} {name}") * 0.9)
             if score > 0:

@@ -22,7 +22,7 @@ from tui.view.svg import chart_svg, plot_svg
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lessons.activities.charts import Chart
+    from lessons.chart import Chart
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
     from simkernel.overhead.sites import Patched

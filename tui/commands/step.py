@@ -120,9 +120,10 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
 
             return PlainVisit(Boot(load_image(Options()), Options()), click.echo, as_json)
         if scenario == "overhead":
-            from tui.stepper.plain_overhead import PlainOverhead
+            from lessons.activities.costs import Costs
+            from tui.stepper.visiting import PlainVisit
 
-            return PlainOverhead(click.echo, as_json)
+            return PlainVisit(Costs(), click.echo, as_json)
         stepper = Stepper.open(moment, report=line.report()) if moment else Stepper.start(scenario, line.report())
         return plain.Plain(stepper, click.echo, as_json)
 

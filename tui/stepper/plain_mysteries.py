@@ -8,14 +8,23 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from lessons.activities.opening import COSTS, Cue, Mysteries
+from lessons.activity import Activity
 from lessons.story.words import NO_WORD, words_on
 from simkernel.errors import LearnerError
 from simkernel.sim.moment import moment_string
-from tui.stepper import plain_overhead
 from tui.stepper.player import WIDTH, Player
+from tui.stepper.visiting import PlainVisit
 
 NAME = "mysteries"
+BACK = ("esc", "\x1b")  # from what tracing costs
 LAST = 7
+
+
+def costs() -> Activity:
+    """What tracing costs; nothing of it is loaded before it is asked for."""
+    from lessons.activities.costs import Costs
+
+    return Costs()
 
 
 class PlainMysteries(Player):
@@ -27,7 +36,7 @@ class PlainMysteries(Player):
     def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
         super().__init__(say, as_json)
         self.mysteries = Mysteries()
-        self.costs: plain_overhead.PlainOverhead | None = None
+        self.costs: PlainVisit | None = None
 
     @property
     def moment(self) -> str:
@@ -50,7 +59,7 @@ class PlainMysteries(Player):
         Raises: LearnerError for a word that no key of this cue is.
         """
         if self.costs is not None:
-            if word not in plain_overhead.BACK:
+            if word not in BACK:
                 return self.costs.take(word)
             self.costs = None
             word = "l"
@@ -65,7 +74,7 @@ class PlainMysteries(Player):
             self.next_scenario = "one"
             return False
         if word == COSTS and word in keys:
-            self.costs = plain_overhead.PlainOverhead(self.say, self.as_json)
+            self.costs = PlainVisit(costs(), self.say, self.as_json)
             self.costs.begin()
             return True
         if word == "?" and word in keys and self.mysteries.number > 1:

@@ -7,16 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 from lessons.activity import Activity, Outcome
+from lessons.picture import Bars
 from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.sim.snapshot.plain import plain
 from tui.output import progress
 from tui.stepper.player import Player, paragraphs, parted
+from tui.view.bars import text_lines
 from tui.view.paragraphs import changed, told
+from tui.view.save import save_bars
 
 ASKED = {
     "w": "where one is, all of it",
+    "d": "the bars, drawn, where there are some",
+    "save": "write the bars into a file, e.g. save:bars.svg",
     "l": "what was said last",
     "?": "what the words of that mean",
     "h": "this list",
@@ -34,26 +39,32 @@ class PlainVisit(Player):
         self._told: list[str] = []
 
     def begin(self) -> None:
-        """Say where one begins, and which words there are."""
+        """Say where one begins."""
+        with progress("getting ready") as line:
+            self.visit.start(line.report())
         self._say("", self._new())
 
     def needs(self, word: str) -> str:
         """What is to be asked for before a word can be taken, "" for nothing."""
-        if word in ASKED:
+        word = word.replace("\x1b", "esc")
+        if word == "save":
+            return "file, e.g. bars.svg or bars.txt"
+        if word in ASKED or word.isdigit():
             return ""
         argument = self.visit.front.action(word).argument
         return "" if argument is None else argument.prompt
 
     def take(self, text: str) -> bool:
         """Do what a word asks for; False where it asks to quit, or to go back from where one began."""
-        word, argument = parted(text)
+        word, argument = parted(text.replace("\x1b", "esc"))
         if not word:
             return True
         if word in ("q", "quit"):
             return False
         if word in ASKED:
-            return self._asked(word)
-        self.visit.front.action(word)
+            return self._asked(word, argument)
+        if not word.isdigit():
+            self.visit.front.action(word)
         with progress("busy; ctrl-C cancels") as line:
             outcome = self.visit.apply(word, argument, line.report())
         if outcome.refused:
@@ -61,7 +72,7 @@ class PlainVisit(Player):
         self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)
         return True
 
-    def _asked(self, word: str) -> bool:
+    def _asked(self, word: str, argument: str) -> bool:
         """A word that every activity takes."""
         if word == "esc":
             if not self.visit.back():
@@ -70,6 +81,10 @@ class PlainVisit(Player):
             self._say(word, self._new())
         elif word == "w":
             self._say(word, told(self.visit.front.picture()))
+        elif word == "save":
+            self._say(word, [save_bars(self.visit.front.picture(), argument)])
+        elif word == "d":
+            self._draw()
         elif word == "l":
             self._say(word, self._last)
         elif word == "?":
@@ -78,6 +93,12 @@ class PlainVisit(Player):
         else:
             self._say(word, self.words())
         return True
+
+    def _draw(self) -> None:
+        """The bars in columns of characters."""
+        bars = [part for part in self.visit.front.picture().parts if isinstance(part, Bars)]
+        lines = [row for part in bars for row in text_lines(part.chart)] or ["There are no bars here."]
+        self.say(json.dumps({"word": "d", "said": lines}) if self.as_json else "\n".join(lines) + "\n")
 
     def words(self) -> list[str]:
         """Every word that may be said here."""

@@ -29,6 +29,7 @@ class Block:
         x, y: its first column and row, of the body.
         width: columns.
         lines: what stands there, its rule first where it has one.
+        first: which line of its form is the first of these, behind the rule.
         scrolls: how many lines more than these it has.
     """
 
@@ -37,6 +38,7 @@ class Block:
     y: int
     width: int
     lines: tuple[Line, ...]
+    first: int = 0
     scrolls: int = 0
 
 
@@ -58,6 +60,8 @@ class _Cell:
 
     def __init__(self, part: Part, width: int, marks: Marks) -> None:
         self.part, self.forms, self.at = part, forms(part, width, marks), 0
+        renderer = RENDERERS[type(part)]
+        self._least = min(renderer.ends(part, width, marks), default=renderer.least)
         self.rule = bool(part.title)
         self.rows = self.want
 
@@ -73,7 +77,7 @@ class _Cell:
     @property
     def least(self) -> int:
         """The rows with which it still makes sense."""
-        return min(self.want, RENDERERS[type(self.part)].least + 1 + self.rule)
+        return min(self.want, self._least + 1 + self.rule)
 
     def shorten(self) -> bool:
         """Take the next shorter form; False where there is none."""
@@ -120,8 +124,8 @@ def _column(
     blocks, y = [], 0
     for cell in cells:
         rule = [heading(cell.part.title, width, marks.rule)] if cell.rule else []
-        body = fit(cell.part, cell.form, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
-        blocks.append(Block(cell.part, x, y, width, (*rule, *body), max(0, cell.want - cell.rows)))
+        body, first = fit(cell.part, cell.form, width, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
+        blocks.append(Block(cell.part, x, y, width, (*rule, *body), first, max(0, cell.want - cell.rows)))
         y += cell.rows + between
     return blocks, [cell.part.title or cell.part.name for cell in gone]
 
@@ -141,11 +145,10 @@ def _squeeze(cells: list[_Cell], order: Sequence[_Cell], height: int) -> list[_C
     for cell in order:
         while over() > 0 and cell.shorten():
             pass
+    gone = []
     for cell in order:
         if over() > 0:
             cell.rows = max(cell.least, cell.rows - over())
-    gone = []
-    for cell in order:
         if over() > 0 and len(cells) > 1:
             cells.remove(cell)
             gone.append(cell)
@@ -153,6 +156,25 @@ def _squeeze(cells: list[_Cell], order: Sequence[_Cell], height: int) -> list[_C
         if cell in cells:
             cell.rows = min(cell.want, cell.rows + max(0, -over()))
     return gone
+
+
+def target(block: Block, x: int, y: int) -> tuple[str, str] | None:
+    """The action that a place in a block leads to, and its argument; None where it leads nowhere."""
+    line_number = y - bool(block.part.title)
+    if line_number < 0 or y >= len(block.lines):
+        return None
+    return RENDERERS[type(block.part)].target(block.part, block.width, x, line_number + block.first)
+
+
+def spot(block: Block, marks: Marks) -> tuple[int, int]:
+    """Column and row of what is marked as chosen in a block; (0, -1) where nothing is."""
+    for y, one in enumerate(block.lines):
+        x = 0
+        for text, look in one:
+            if look == "here" and marks.here in text:
+                return x + text.index(marks.here), y
+            x += len(text)
+    return 0, -1
 
 
 def flat(body: Body, width: int, height: int) -> list[Line]:

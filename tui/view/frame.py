@@ -77,11 +77,10 @@ def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks
     """Where one is: the way here, and the place in it at the right; of a long way the beginning goes first."""
     names = [*crumbs, picture.title]
     place = line((f"{marks.plain(picture.place)} ", "dim"))
-    while True:
-        left = line(" ", *_way(names, marks))
-        if length(left) + length(place) + 2 <= width or len(names) == 1:
-            return spread(left, place, width)
-        names = ["..", *names[2:]] if names[0] == ".." else ["..", *names[1:]]
+    ways = [names, *(["..", *names[at:]] for at in range(1, len(names))), names[-1:]]
+    lines = [line(" ", *_way(way, marks)) for way in ways]
+    left = next((one for one in lines if length(one) + length(place) + 2 <= width), lines[-1])
+    return spread(left, place, width)
 
 
 def _way(names: Sequence[str], marks: Marks) -> list[Piece]:

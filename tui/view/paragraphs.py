@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import zip_longest
 from typing import Any
 
-from lessons.picture import Listing, Log, Map, Part, Picture, Prose, Question, Rows
+from lessons.picture import Bars, Listing, Log, Map, Part, Picture, Prose, Question, Rows, Tabs
 from simkernel.sim.snapshot.site import SITE_STATES
 
 
@@ -48,6 +48,16 @@ def rows(part: Rows) -> list[str]:
     return out
 
 
+def tabs(part: Tabs) -> list[str]:
+    """Which one is seen, of which."""
+    return [f"{part.choices[part.at]}, of {', '.join(part.choices)}."]
+
+
+def bars(part: Bars) -> list[str]:
+    """Each bar's title and figure."""
+    return [f"{part.chart.heading}.", *(f"{bar.title}: {bar.text}." for bar in part.chart.bars)]
+
+
 TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Prose: prose,
     Log: log,
@@ -55,6 +65,8 @@ TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Map: site_map,
     Question: question,
     Rows: rows,
+    Tabs: tabs,
+    Bars: bars,
 }
 
 

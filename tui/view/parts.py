@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from lessons.picture import Listing, Log, Map, Part, Prose, Question, Rows, Tone
+from lessons.activity import CHOOSE
+from lessons.picture import Bars, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
+from tui.view.bars import bar_at, bar_here, bar_lines
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, length, line, wrap
 
@@ -31,25 +34,37 @@ class Renderer:
     Attributes:
         forms: part, columns, glyphs -> the forms, the fullest first.
         least: rows with which the shortest form still makes sense.
+        ends: part, columns, glyphs -> the lines behind which a form may be cut, none of them for behind each.
         last: of what does not fit, the end is shown and not the beginning.
         here: the line of the last form that must be seen, -1 for none.
+        target: part, columns, column, line -> the action that a place leads to, and its argument.
     """
 
     forms: Callable[..., Sequence[Form]]
     least: int = 1
+    ends: Callable[..., Sequence[int]] = lambda part, width, marks: ()
     last: bool = False
     here: Callable[..., int] = lambda part: -1
+    target: Callable[..., tuple[str, str] | None] = lambda part, width, x, y: None
 
 
 def prose(part: Prose, width: int, marks: Marks) -> list[Form]:
     """Paragraphs, with their labels in a column of their own."""
+    return [[row for one in _paragraphs(part, width, marks) for row in one]]
+
+
+def _paragraphs(part: Prose, width: int, marks: Marks) -> list[Form]:
     room = max((len(one.label) for one in part.paragraphs if one.label), default=0)
     column = max(LABELS - 1, room + 1) if room else 0
-    out: Form = []
-    for one in part.paragraphs:
-        first = one.label.ljust(column)
-        out += wrap(marks.plain(one.text), width, TONES[one.tone], first, " " * column)
-    return [out]
+    return [
+        wrap(marks.plain(one.text), width, TONES[one.tone], one.label.ljust(column), " " * column)
+        for one in part.paragraphs
+    ]
+
+
+def paragraph_ends(part: Prose, width: int, marks: Marks) -> Sequence[int]:
+    """The lines behind which a paragraph ends: prose is cut nowhere else."""
+    return tuple(accumulate(len(one) for one in _paragraphs(part, width, marks)))
 
 
 def log(part: Log, width: int, marks: Marks) -> list[Form]:
@@ -144,12 +159,50 @@ def map_rows(states: Sequence[int], across: int, marks: Marks) -> Form:
     return out
 
 
+def tabs(part: Tabs, width: int, marks: Marks) -> list[Form]:
+    """The choices beside each other, as many in a line as fit; the one that is seen is marked."""
+    out: Form = []
+    for row in _tab_rows(part, width):
+        pieces = []
+        for at in row:
+            here = at == part.at
+            pieces.append((f" {marks.here if here else ' '}{_tab(part, at)} ", "here" if here else ""))
+        out.append(tuple(pieces))
+    return [out]
+
+
+def _tab(part: Tabs, at: int) -> str:
+    return f"{at + 1} {part.choices[at]}" if part.numbered else part.choices[at]
+
+
+def _tab_rows(part: Tabs, width: int) -> list[list[int]]:
+    """The choices of each line, by number."""
+    out: list[list[int]] = [[]]
+    for at in range(len(part.choices)):
+        if out[-1] and sum(len(_tab(part, one)) + 3 for one in (*out[-1], at)) > width:
+            out.append([])
+        out[-1].append(at)
+    return out
+
+
+def tab_at(part: Tabs, width: int, x: int, y: int) -> tuple[str, str] | None:
+    """Choosing the one that stands at a place."""
+    rows, end = _tab_rows(part, width), 0
+    for at in rows[y] if y < len(rows) else ():
+        end += len(_tab(part, at)) + 3
+        if x < end:
+            return CHOOSE, str(at + 1)
+    return None
+
+
 RENDERERS: dict[type[Part], Renderer] = {
-    Prose: Renderer(prose),
+    Prose: Renderer(prose, ends=paragraph_ends),
     Log: Renderer(log, least=2, last=True),
     Listing: Renderer(listing, least=3),
     Map: Renderer(site_map),
     Question: Renderer(question, least=2),
+    Tabs: Renderer(tabs, target=tab_at),
+    Bars: Renderer(bar_lines, least=2, here=bar_here, target=bar_at),
     Rows: Renderer(rows, least=4, here=lambda part: -1 if part.cursor is None else part.cursor + bool(part.columns)),
 }
 
@@ -159,19 +212,22 @@ def forms(part: Part, width: int, marks: Marks) -> Sequence[Form]:
     return RENDERERS[type(part)].forms(part, width, marks)
 
 
-def fit(part: Part, form: Form, height: int, first: int, marks: Marks) -> Form:
-    """As many of a form's lines as there is room for; what lies above or below is counted by a mark.
+def fit(part: Part, form: Form, width: int, height: int, first: int, marks: Marks) -> tuple[Form, int]:
+    """As many of a form's lines as there is room for, and which is the first; a mark counts what lies above and below.
 
     Args:
         part: whose form it is.
         form: its lines.
+        width: its columns.
         height: the room, in rows.
         first: how many lines a person has scrolled away from where it starts.
         marks: the glyphs.
     """
     if len(form) <= height:
-        return form
+        return form, 0
     renderer, room = RENDERERS[type(part)], max(1, height - 1)
+    if not first:
+        room = max((end for end in renderer.ends(part, width, marks) if end <= room), default=room)
     top = len(form) - room - first if renderer.last else first
     if (here := renderer.here(part)) >= 0:
         top = max(top, here - room + 1)
@@ -180,7 +236,7 @@ def fit(part: Part, form: Form, height: int, first: int, marks: Marks) -> Form:
     told = ", ".join(
         [f"{above} more {marks.up_arrow}"] * bool(above) + [f"{below} more {marks.down_arrow}"] * bool(below)
     )
-    return [*form[top : top + room], line((told, "dim"))][:height]
+    return [*form[top : top + room], line((told, "dim"))][:height], top
 
 
 def width_of(form: Form) -> int:

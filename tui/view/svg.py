@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
 
-from lessons.activities.charts import Bar, Chart, cut_print, edge
-from lessons.activities.plots import Plot
+from lessons.chart import Bar, Chart, Plot, cut_print, edge
 
 WIDTH = 860
 ROW, BAR_LEFT, BAR_RIGHT = 58, 250, 190

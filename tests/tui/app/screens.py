@@ -106,6 +106,13 @@ async def press(hand: Hand, *keys: str) -> str:
     return await hand.finish()
 
 
+async def act(hand: Hand, name: str, argument: str = "") -> str:
+    """Have the activity in front do something by its name; the screen's text then."""
+    assert isinstance(hand.app.screen, ActivityScreen)
+    hand.app.screen.ask(name, argument)
+    return await hand.finish()
+
+
 def front_of(hand: Hand, kind: type[Kind]) -> Kind:
     """The activity in front of the screen that is seen."""
     assert isinstance(hand.app.screen, ActivityScreen)

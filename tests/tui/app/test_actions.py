@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons.activities.overhead import Overhead
+from lessons.activities.costs import Costs
 from lessons.session.actions import ACTIONS
 from lessons.session.scenarios import SCENARIOS
 from simkernel.sim.moment import MARK
@@ -23,7 +23,6 @@ from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
-from tui.app.screens.overhead import OverheadScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
@@ -280,15 +279,15 @@ async def looks(hand: Hand) -> None:
 
 @check("words", "help", "scenarios", "leave", "lab", "overhead", "functions", "boot", "mysteries", "palette")
 async def screens(hand: Hand) -> None:
-    hand.app.overhead = Overhead()
-    hand.app.overhead.look_at("growth")  # which waits, and so leaves at the first Esc
+    hand.app.costs = Costs()
+    hand.app.costs.overhead.look_at("growth")  # which waits, and so leaves at the first Esc
     for key, kind, words in (
         ("question_mark", Page, "cache line"),
         ("f1", Page, "One step a second"),
         ("S", Scenarios, "naive patch"),
         ("escape", Scenarios, "naive patch"),
         ("L", LabScreen, "In every order of events"),
-        ("C", OverheadScreen, "What tracing costs"),
+        ("C", ActivityScreen, "What tracing costs"),
         ("F", FunctionsScreen, "irq_enter_rcu"),
         ("B", ActivityScreen, "Power-on"),
     ):
@@ -304,7 +303,7 @@ async def screens(hand: Hand) -> None:
     assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "second-ops"
     for name in ("L", "C"):
         await hand.press("S", name)
-        assert isinstance(hand.app.screen, LabScreen if name == "L" else OverheadScreen)
+        assert isinstance(hand.app.screen, LabScreen if name == "L" else ActivityScreen)
         await hand.press("escape")
     if isinstance(hand.app.screen, Scenarios):
         await hand.press("escape")

@@ -17,7 +17,6 @@ from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
-from tui.app.screens.overhead import OverheadScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
@@ -30,13 +29,13 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (Scenarios, ("S",)),
     (LabScreen, ("L",)),
     (LabScreen, ("L", "s")),
-    (OverheadScreen, ("C",)),
+    (ActivityScreen, ("C",)),
     (MysteriesScreen, ("S", "up", "enter")),
     (ActivityScreen, ("B",)),
     (FunctionsScreen, ("F",)),
     (FunctionsScreen, ("F", "slash", "v")),  # in its field
     (Prompt, ("t",)),
-    (Prompt, ("C", "w")),
+    (CommandPalette, ("C", "colon")),
     (Page, ("question_mark",)),
     (Page, ("L", "f1")),
     (CommandPalette, ("ctrl+p",)),

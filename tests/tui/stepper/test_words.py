@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lessons.activities.costs import Costs
 from lessons.activities.lab import SETTINGS, Lab
 from lessons.activities.lab_words import WORTH, question
 from lessons.activities.overhead import ANSWERS, SEVERAL, Overhead
@@ -19,13 +20,12 @@ from lessons.story import words
 from simkernel.hw.fetch import FetchModel
 from simkernel.sentence import sentences
 from tests.tui.measurements import little_to_count, measured_at_once
-from tui.app.screens import overhead_views
 from tui.app.screens.lab_views import HELP
-from tui.stepper import plain_overhead
 from tui.stepper.plain import Plain, help_lines, word_lines
 from tui.stepper.plain_lab import STEPS
 from tui.stepper.plain_lab import WORDS as PLAIN_LAB
 from tui.stepper.plain_mysteries import PlainMysteries
+from tui.stepper.visiting import ASKED
 
 WORDS, SENTENCES = 20, 3
 REFUSED = re.compile(
@@ -119,7 +119,7 @@ def test_every_sentence_on_what_tracing_costs(monkeypatch: pytest.MonkeyPatch) -
     little_to_count(monkeypatch)
     overhead = Overhead()
     overhead.more()
-    texts = [WORK, *(what for _, _, what in overhead_views.KEYS), *plain_overhead.WORDS.values()]
+    texts = [WORK, *(action.help for action in Costs.actions), *ASKED.values()]
     for _ in ANSWERS:
         texts += waiting(overhead)
         overhead.work()

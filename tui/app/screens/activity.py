@@ -7,26 +7,31 @@ on drawing; nothing else touches the activity meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual import events
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.geometry import Offset
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
-from lessons.activity import Action, Activity, Outcome
-from lessons.picture import Picture
+from lessons.activity import CHOOSE, Action, Activity, Outcome
+from lessons.picture import Bars, Picture
 from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
+from simkernel.errors import LearnerError
 from simkernel.report import Report
 from tui.app.content import content
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
-from tui.view.arrange import Block
+from tui.view.arrange import Block, spot, target
 from tui.view.frame import Frame, frame, key_text
 from tui.view.marks import Marks
 from tui.view.paragraphs import told
+from tui.view.save import save_bars
 from tui.view.text import Line, line, wrap
 
 SOON = 0.3  # seconds after which the screen says that something is under way
@@ -41,18 +46,54 @@ EVERYWHERE = (
 )
 
 
+class WhatCanBeDone(Provider):
+    """The list of all that can be done in the activity in front, with keys; it is searched by title and help."""
+
+    def _entries(self) -> list[tuple[str, str, Callable[[], object]]]:
+        screen = self.screen
+        assert isinstance(screen, ActivityScreen)
+        own = [(titled(one), one.help, partial(screen.begin, one)) for one in screen.visit.front.offered()]
+        return [*own, *screen.beside()]
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for title, help_text, what in self._entries():
+            yield DiscoveryHit(title, what, help=help_text)
+
+    async def search(self, query: str) -> Hits:
+        """Those that a few letters name."""
+        matcher = self.matcher(query)
+        for title, help_text, what in self._entries():
+            if (score := max(matcher.match(title), 0.9 * matcher.match(f"{title} {help_text}"))) > 0:
+                yield Hit(score, matcher.highlight(title), what, help=help_text)
+
+
+def titled(action: Action) -> str:
+    """An action's title and its keys."""
+    return f"{action.title}  ({key_text(action.keys)})" if action.keys else action.title
+
+
 class PartView(Widget, can_focus=True):
     """A part at its place: lines, drawn elsewhere."""
+
+    class Chosen(Message):
+        """A person has chosen what an action takes."""
+
+        def __init__(self, action: str, argument: str) -> None:
+            super().__init__()
+            self.action, self.argument = action, argument
 
     DEFAULT_CSS = "PartView { position: absolute; padding: 0; } PartView:focus { background: $surface; }"
 
     def __init__(self, name: str) -> None:
         super().__init__(id=f"part-{name}")
         self.part = name
+        self.block: Block | None = None
         self._lines: list[Line] = []
 
     def show(self, block: Block) -> None:
         """Stand at the block's place, and draw its lines."""
+        self.block = block
         self.styles.offset = (block.x + 1, block.y + 1)
         self.styles.width, self.styles.height = block.width, max(1, len(block.lines))
         if list(block.lines) != self._lines:
@@ -62,6 +103,11 @@ class PartView(Widget, can_focus=True):
     def render(self) -> Content:
         """Its lines."""
         return content(self._lines)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose what is clicked."""
+        if self.block is not None and (found := target(self.block, event.x, event.y)) is not None:
+            self.post_message(self.Chosen(*found))
 
 
 class Edge(Widget):
@@ -89,14 +135,16 @@ class ActivityScreen(Screen[None]):
 
     AUTO_FOCUS = None
 
-    def __init__(self, first: Activity, marks: Marks) -> None:
-        super().__init__()
+    COMMANDS = {WhatCanBeDone}
+
+    def __init__(self, first: Activity, marks: Marks, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.visit = Visit(first)
         self._marks = marks
         self._picture: Picture = first.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
-        self._asked: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._asked: asyncio.Queue[Callable[[Report], Outcome]] = asyncio.Queue()
         self._report: Report | None = None  # of what is under way
         self._title, self._below = Edge(), Edge()
 
@@ -106,12 +154,9 @@ class ActivityScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin to take what is asked for."""
+        self._came_from = self.app.cursor_position
+        self._do(self.visit.start)
         self.run_worker(self._carry_out(), name="activity")
-
-    def on_unmount(self) -> None:
-        """What is under way is of no use any more."""
-        if self._report is not None:
-            self._report.cancel()
 
     async def settled(self) -> None:
         """Wait until all that was asked for is done and drawn."""
@@ -147,26 +192,46 @@ class ActivityScreen(Screen[None]):
             view.show(block)
         for view in views.values():
             view.remove()
+        self._stand(drawn.body.blocks)
 
     def tell(self, said: str, look: str = "") -> None:
         """Say something below the body."""
         self._said, self._look = said, look
         self.draw()
 
+    def _stand(self, blocks: Sequence[Block]) -> None:
+        """Put the terminal's cursor at what is chosen: a screen reader follows it."""
+        for block in reversed(blocks):
+            x, y = spot(block, self._marks)
+            if y >= 0 and self.is_active:
+                self.app.cursor_position = Offset(block.x + x + 1, block.y + y + 1)
+                return
+
     # --- asking -----------------------------------------------------------------------------------------------------
 
     def ask(self, name: str, argument: str = "") -> None:
         """Have the activity in front do something, after all that was asked for before."""
-        self._asked.put_nowait((name, argument))
+        self._do(lambda report: self.visit.apply(name, argument, report))
+
+    def _do(self, what: Callable[[Report], Outcome]) -> None:
+        self._asked.put_nowait(what)
+
+    def on_part_view_chosen(self, message: PartView.Chosen) -> None:
+        """Do what a click asks for, where the activity knows it."""
+        if any(one.name == message.action for one in self.visit.front.offered()):
+            self.ask(message.action, message.argument)
 
     async def _carry_out(self) -> None:
         while True:
-            name, argument = await self._asked.get()
+            what = await self._asked.get()
             self._report = report = Report(partial(self._progress, asyncio.get_running_loop()))
             soon = self.set_timer(SOON, partial(self._busy, report))
             try:
-                outcome = await asyncio.to_thread(self.visit.apply, name, argument, report)
+                outcome = await asyncio.to_thread(what, report)
                 picture = await asyncio.to_thread(lambda: self.visit.front.picture())
+            except asyncio.CancelledError:
+                report.cancel()  # the screen goes, and its thread shall not be waited for
+                raise
             finally:
                 soon.stop()
                 self._report = None
@@ -196,7 +261,9 @@ class ActivityScreen(Screen[None]):
         if self._report is not None and key == "escape":
             self._report.cancel()
         elif action is not None:
-            self._begin(action)
+            self.begin(action)
+        elif key.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions):
+            self.ask(key)
         elif other is not None:
             other()
         elif event.is_printable:
@@ -219,7 +286,7 @@ class ActivityScreen(Screen[None]):
             "q": partial(self.app.call_later, self.run_action, "app.do('quit')"),
         }
 
-    def _begin(self, action: Action) -> None:
+    def begin(self, action: Action) -> None:
         """Do what an action says, once its argument is known."""
         if action.argument is None:
             self.ask(action.name)
@@ -245,10 +312,30 @@ class ActivityScreen(Screen[None]):
     def action_back(self) -> None:
         """To the activity that one came from; from the first one, out."""
         if not self.visit.back():
+            self.app.cursor_position = self._came_from
             self.dismiss()
             return
         self._picture, self._scrolled = self.visit.front.picture(), {}
         self.tell("")
+
+    def save(self) -> None:
+        """Write the bars that one sees into a file."""
+
+        def answered(name: str | None) -> None:
+            if name is not None:
+                try:
+                    self.tell(save_bars(self._picture, name))
+                except LearnerError as error:
+                    self.tell(str(error), "bad")
+
+        help_text = "A picture where the name ends in .svg, else text."
+        self.app.push_screen(Prompt("Write these bars", help_text, "file"), answered)
+
+    def beside(self) -> tuple[tuple[str, str, Callable[[], object]], ...]:
+        """What can be done here besides the activity's own actions: title, help, what it does."""
+        bars = any(isinstance(part, Bars) for part in self._picture.parts)
+        what = "Into a file: a picture where its name ends in .svg, else text."
+        return (("Write these bars", what, self.save),) if bars else ()
 
     def action_words(self) -> None:
         """What the words that stand on this screen mean."""

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from lessons.activities.charts import FIRST
-from lessons.activities.overhead import ANSWERS, CLOSER, Ended, Overhead
+from lessons.activities.costs import Costs
+from lessons.activities.overhead import ANSWERS, CLOSER, Overhead
 from lessons.activities.overhead_words import FIRST_BAR, explained, notes, waiting
-from simkernel.errors import LearnerError
+from simkernel.errors import Cancelled, LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.modelled import costs, modelled
 from simkernel.overhead.sites import patch_sites
 from simkernel.overhead.variants import VARIANTS
+from simkernel.report import Report
 from tests.tui.measurements import MEASURED, little_to_count, measured_at_once
 from tui.view.bars import text_lines
 from tui.view.save import save_bars
@@ -93,7 +95,7 @@ def test_sites_have_a_picture_of_what_is_counted_and_one_of_what_is_modelled(mon
         assert texts["1 site"].startswith(f"{figures[0]:,} ") and texts["10 sites"].startswith(f"{figures[1]:,} ")
         published = next(bar for bar in chart.bars if bar.title == "164 in Linux")
         lines = text_lines(chart)
-        apart = next(at for at, row in enumerate(lines) if row.startswith("Others have published, of Linux on real"))
+        apart = next(at for at, row in enumerate(lines) if row.startswith("Published, of real machines"))
         assert apart == min(at for at, row in enumerate(lines) if "in Linux" in row) - 1
         assert apart == max(at for at, row in enumerate(lines) if "#" in row) + 1
         assert published.value is None and any("Source: " in one for one in explained(overhead, published).sentences)
@@ -125,16 +127,16 @@ def test_closer_cuts_off_what_is_long_and_no_power_of_ten(monkeypatch: pytest.Mo
 def test_work_can_be_ended_and_what_is_counted_stays() -> None:
     overhead = Overhead()
 
-    parts: list[float] = []
+    parts: list[float | None] = []
 
-    def show(text: str, part: float) -> None:
-        parts.append(part)
-        overhead.end_asked = "2 of 4" in text
+    def show(report: Report) -> None:
+        parts.append(report.part)
+        if "2 of 4" in report.text:
+            report.cancel()
 
-    with pytest.raises(Ended):
-        overhead.work(show)
-    assert list(overhead.counted) == ["none"] and not overhead.told and parts == [0, 0.25]
-    overhead.end_asked = False
+    with pytest.raises(Cancelled):
+        overhead.work(Report(show))
+    assert list(overhead.counted) == ["none"] and parts == [0, 0.25]
     overhead.work()
     assert overhead.chart is not None
 
@@ -164,19 +166,20 @@ def test_without_an_assembler_the_rest_is_shown_and_it_is_said(monkeypatch: pyte
 
 
 def test_a_file_has_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    overhead = all_answers(monkeypatch)
+    costs = Costs()
+    overhead = costs.overhead = all_answers(monkeypatch)
     for name in ANSWERS:
         overhead.look_at(name)
         chart = overhead.chart
         assert chart is not None
-        save_bars(overhead, str(tmp_path / "x.svg"))
-        save_bars(overhead, str(tmp_path / "x.txt"))
+        save_bars(costs.picture(), str(tmp_path / "x.svg"))
+        save_bars(costs.picture(), str(tmp_path / "x.txt"))
         picture = " ".join(ElementTree.parse(tmp_path / "x.svg").getroot().itertext())
         assert chart.heading in picture and chart.heading in (tmp_path / "x.txt").read_text()
     with pytest.raises(LearnerError, match="cannot be written: No such"):
-        save_bars(overhead, str(tmp_path / "none" / "x.svg"))
+        save_bars(costs.picture(), str(tmp_path / "none" / "x.svg"))
     with pytest.raises(LearnerError, match="no bars"):
-        save_bars(Overhead(), str(tmp_path / "x.svg"))
+        save_bars(Costs().picture(), str(tmp_path / "x.svg"))
 
 
 def test_what_is_measured_is_said_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,71 +6,91 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
 from lessons.activities.charts import FIRST
+from lessons.activities.costs import Costs
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.variants import VARIANTS
+from simkernel.report import Report
 from tests.tui.measurements import little_to_count, measured_at_once
 from tests.tui.playing import flat, played
 from tui.cli import run
 from tui.stepper.plain_mysteries import PlainMysteries
-from tui.stepper.plain_overhead import WORDS, PlainOverhead
+from tui.stepper.visiting import ASKED, PlainVisit
 
 pytestmark = pytest.mark.keystone
 
 
+def plain_costs(say: Callable[[str], None], as_json: bool = False) -> PlainVisit:
+    return PlainVisit(Costs(), say, as_json)
+
+
 def test_figures_first_then_an_explanation_of_each() -> None:
-    first, explained = map(flat, played(PlainOverhead, "y"))
+    first, *explained = map(flat, played(plain_costs, "down down down"))
+    said = " ".join([first, *explained])
     for name in FIRST:
         assert f"{VARIANTS[name].title}: {exact(name).instructions:,} instructions." in first
-        assert flat(VARIANTS[name].sentence) in explained
+        assert flat(VARIANTS[name].sentence) in said
     assert "Off: 1 instruction and 5 bytes of code more a call." in first
 
 
 def test_measuring_waits_for_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     measured_at_once(monkeypatch)
-    objects = [json.loads(one) for one in played(PlainOverhead, "measured n b g o", as_json=True)]
+    objects = [json.loads(one) for one in played(plain_costs, "choose:measured n b p picture", as_json=True)]
     assert [one["answer"] for one in objects] == ["exact", "measured", "growth", "measured", "measured", "measured"]
-    assert [bool(one["bars"]) for one in objects] == [True, False, False, False, True, True]
-    assert objects[1]["said"][0].startswith("Nothing is measured yet.")
-    assert objects[4]["bars"][1] == {
-        "name": "nop", "title": "NOP: tracing off", "value": None, "interval": [1.96, 2.04], "text": "not measurable",
+    charts = [[part for part in one["picture"]["parts"] if part["type"] == "Bars"] for one in objects]
+    bars: list[Any] = [parts[0]["chart"]["bars"] if parts else [] for parts in charts]
+    assert [bool(one) for one in bars] == [True, False, False, False, True, True]
+    said = " ".join(objects[1]["said"])
+    assert "measured, of exact" in said and "Nothing is measured yet." in said
+    assert bars[4][1] == {
+        "type": "Bar", "name": "nop", "title": "NOP: tracing off", "value": None, "interval": [1.96, 2.04],
+        "text": "not measurable",
     }  # fmt: skip
-    assert [one["picture"] for one in objects[4:]] == ["tight", "warm"]
-    assert "smaller than this machine's noise of 2.0 %" in objects[4]["sentence"]
+    assert [one["which"] for one in objects[4:]] == ["tight", "warm"]
+    assert "smaller than this machine's noise of 2.0 %" in " ".join(objects[4]["said"])
 
 
 def test_every_word_of_its_list_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     measured_at_once(monkeypatch)
     little_to_count(monkeypatch)
-    for word in WORDS:
-        plain = PlainOverhead(lambda text: None)
+    arguments = {"save": str(tmp_path / "x.svg"), "choose": "growth", "point": "1"}
+    first = Costs()
+    first.start(Report())
+    words = [*ASKED, *(action.word for action in first.offered())]
+    for word in words:
+        plain = plain_costs(lambda text: None)
         plain.begin()
-        assert plain.take(f"w:{tmp_path / 'x.svg'}" if word == "w" else word) == (word not in ("q", "back"))
-    assert [word for word in WORDS if plain.needs(word)] == ["w"]
+        text = f"{word}:{arguments[word]}" if word in arguments else word
+        assert plain.take(text) == (word not in ("q", "esc"))
+    assert [word for word in words if plain.needs(word)] == list(arguments)
     assert (tmp_path / "x.svg").read_text().startswith("<svg")
 
 
 def test_bars_can_be_drawn() -> None:
-    drawn = played(PlainOverhead, "d")[-1].splitlines()
+    drawn = played(plain_costs, "d")[-1].splitlines()
     assert drawn[5].startswith("function tracer on") and drawn[5].count("#") == 40
 
 
 def test_what_means_nothing_is_an_error_that_helps() -> None:
     with pytest.raises(LearnerError, match="Did you mean 'growth'"):
-        played(PlainOverhead, "grwth")
+        played(plain_costs, "choose:grwth")
+    with pytest.raises(LearnerError, match="Did you mean 'zoom'"):
+        played(plain_costs, "zom")
 
 
 def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(["step", "overhead", "--script", "modelled q"]) == 0
+    assert run(["step", "overhead", "--script", "2 q"]) == 0
     assert "MODELLED: cycles, by a table." in capsys.readouterr().out
     assert run(["step", "overhead", "--script", "hum"]) == 2
-    monkeypatch.setattr("sys.stdin", io.StringIO("2 y\nw /no/such/place\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("2 down\nsave /no/such/place\n"))
     assert run(["step", "overhead", "--lines"]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
@@ -81,7 +101,7 @@ def test_the_mysteries_lead_here_where_they_ask_about_cost_and_go_on() -> None:
     mysteries.begin()
     with pytest.raises(LearnerError):
         mysteries.take("C")
-    for word in "? n t t n C 2 y back".split():
+    for word in "? n t t n C 2 down esc".split():
         assert mysteries.take(word)
     assert "EXACT" in said[-4] and "MODELLED" in said[-3] and said[-1] == said[-5] and "Why is it not slow?" in said[-1]
     assert mysteries.take("n") and "One thing should worry you" in said[-1]
@@ -98,7 +118,7 @@ def test_single_keys_on_a_terminal() -> None:
     terminal.send("4")
     terminal.expect("Nothing is counted yet")
     terminal.send("\x1b[D")
-    terminal.expect("Words: g begin|Nothing can be measured")
+    terminal.expect("Enter: measure|Nothing can be measured")
     terminal.send("\x1b")
     terminal.expect(pexpect.EOF)
     terminal.close()

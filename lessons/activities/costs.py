@@ -1,0 +1,130 @@
+"""What tracing costs: bars of one answer at a time, each explained, and the way from answer to answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lessons.activities.overhead import ANSWERS, CLOSER, MEASURED, SITES, Overhead
+from lessons.activities.overhead_words import explained, notes, picture_line, waiting
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
+from lessons.picture import Bars, Paragraph, Part, Picture, Prose, Tabs, Tone
+from lessons.session.number import number
+from simkernel.report import Report
+
+ANSWER = Argument("answer", lambda: [*ANSWERS])
+NUMBERS = {str(number): name for number, name in enumerate(ANSWERS, 1)}
+
+
+class Costs(Activity):
+    """What tracing costs.
+
+    Attributes:
+        overhead: what is counted and measured so far, and what one looks at.
+    """
+
+    name = "overhead"
+    actions = (
+        Action("next", "Next answer", "Another answer: counted, priced by a table, measured here; never mixed."),
+        Action("back", "Answer before", "The answer before this one."),
+        Action(CHOOSE, "Answer", "Go to an answer by its number or its name.", argument=ANSWER),
+        Action("enter", "Begin", "Count or measure what is awaited here."),
+        Action("down", "Next bar", "Explain the next bar: its bytes, a sentence, its figures.", hint="explain"),
+        Action("up", "Bar before", "Explain the bar before."),
+        Action(POINT, "Explain a bar", "Explain the bar with a number, from 0.", argument=Argument("number")),
+        Action("more", "More variants", "Every way in which a function can begin, or the first four again."),
+        Action("picture", "Next picture", "Measured: one function, few, or many. Of sites: their syncs, or the time."),
+        Action("zoom", "Zoom", f"Cut bars off that are over {CLOSER} times as long as the first, or show all of them."),
+    )
+
+    def __init__(self) -> None:
+        self.overhead = Overhead()
+
+    def start(self, report: Report) -> Outcome:
+        """Count what takes no time worth asking for."""
+        return self._work(report)
+
+    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+        """Carry an action out."""
+        overhead = self.overhead
+        match action.name:
+            case "next" | "back":
+                overhead.turn(1 if action.name == "next" else -1)
+            case "choose":
+                overhead.look_at(NUMBERS.get(argument, argument))
+            case "down" | "up":
+                overhead.move(1 if action.name == "down" else -1)
+            case "point":
+                overhead.move(number(argument, "a bar") - overhead.cursor)
+            case "more":
+                overhead.more()
+            case "picture":
+                overhead.other()
+            case "zoom":
+                overhead.closer = not overhead.closer
+        return self._work(report, asked=action.name == "enter")
+
+    def _work(self, report: Report, asked: bool = False) -> Outcome:
+        """Get what is awaited, if it was asked for or takes little time."""
+        if self.overhead.can_work and (asked or ANSWERS[self.overhead.name].at_once):
+            self.overhead.work(report)
+        return Outcome()
+
+    def offered(self) -> tuple[Action, ...]:
+        """The actions that lead anywhere from here."""
+        overhead = self.overhead
+        unfit = {"enter"} if not overhead.can_work else set()
+        if overhead.chart is None:
+            unfit |= {"down", "up", POINT, "more", "picture", "zoom"}
+        unfit |= set() if overhead.has_variants else {"more"}
+        unfit |= set() if overhead.picture else {"picture"}
+        unfit |= {"zoom"} if overhead.name == SITES else set()
+        return tuple(action for action in self.actions if action.name not in unfit)
+
+    def picture(self) -> Picture:
+        """The bars and what is said of them, else what is awaited."""
+        overhead = self.overhead
+        tabs = Tabs(name="answers", choices=tuple(ANSWERS), at=list(ANSWERS).index(overhead.name))
+        parts: tuple[Part, ...] = self._bars() if overhead.chart is not None else (self._awaited(),)
+        return Picture(
+            title="What tracing costs",
+            place=ANSWERS[overhead.name].how,
+            parts=(tabs, *parts),
+            survival=("bars", "awaited", "answers", "sentence", "explained", "means", "notes"),
+            keys=("next", "back", "enter", "down", "more"),
+        )
+
+    def _awaited(self) -> Prose:
+        """What is awaited, and how to have it."""
+        overhead = self.overhead
+        said = [Paragraph(text, tone=Tone.STRONG) for text in waiting(overhead)]
+        if overhead.can_work:
+            said.append(Paragraph(f"Enter: {'measure' if overhead.name == MEASURED else 'count'}. Esc: back."))
+        return Prose(name="awaited", paragraphs=tuple(said))
+
+    def _bars(self) -> tuple[Part, ...]:
+        overhead, chart = self.overhead, self.overhead.chart
+        assert chart is not None
+        at = min(overhead.cursor, len(chart.bars) - 1)
+        means = [one for one in (picture_line(overhead), chart.means) if one]
+        if any((bar.value or 0) > overhead.end for bar in chart.bars):
+            means.append("A bar that ends in an arrow is longer than there is room for.")
+        about = explained(overhead, chart.bars[at])
+        code = [Paragraph(about.code, tone=Tone.DIM)] if about.code else []
+        said = (*code, Paragraph(" ".join(about.sentences)))
+        more = tuple(Paragraph(one, tone=Tone.DIM) for one in notes(overhead))
+        return (
+            Prose(name="means", paragraphs=tuple(Paragraph(one) for one in means)),
+            Bars(name="bars", title=chart.heading, chart=chart, cursor=at, end=overhead.end, plot=overhead.plot),
+            Prose(name="sentence", paragraphs=(Paragraph(chart.sentence, tone=Tone.STRONG),)),
+            Prose(name="explained", title=about.title, paragraphs=said),
+            Prose(name="notes", title="where these figures come from", paragraphs=more),
+        )
+
+    def data(self) -> dict[str, Any]:
+        """The answer by name, how its figures are had, and which of its pictures this is."""
+        overhead = self.overhead
+        return {
+            "answer": overhead.name,
+            "method": ANSWERS[overhead.name].how,
+            "which": overhead.picture or None,
+        }
