@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from simkernel.errors import LearnerError
-from simkernel.events import BatchStarted, Event, PieceRead, Resolved, SiteStored
+from simkernel.events import BatchStarted, Event, PieceRead, Resolved, Serialized, SiteStored
 from simkernel.ftrace import commands
 from simkernel.hw.fetch import FetchModel
 from simkernel.hw.x86 import MAX_INSTRUCTION
@@ -210,9 +210,13 @@ def could_run_torn(golden: Golden) -> bool:
             if isinstance(event, BatchStarted):
                 for site in event.sites:
                     whole.setdefault(site, set()).update(simulation.site(site).change or ())
-            elif isinstance(event, SiteStored | Resolved | PieceRead):
-                ran = event.sites if isinstance(event, SiteStored) else near(event.address)
-                torn.extend(site for site in ran if could_run(simulation, site) - whole[site])
+            elif isinstance(event, SiteStored | Resolved | PieceRead | Serialized):
+                torn.extend(site for site in changed(event) if could_run(simulation, site) - whole[site])
+
+    def changed(event: SiteStored | Resolved | PieceRead | Serialized) -> Collection[int]:
+        if isinstance(event, Serialized):
+            return whole if event.count else ()
+        return event.sites if isinstance(event, SiteStored) else near(event.address)
 
     def near(address: int) -> list[int]:
         return [site for site in range(address - MAX_INSTRUCTION + 1, address + 1) if site in whole]
