@@ -22,7 +22,7 @@ from typing import Any
 from simkernel import disasm
 from simkernel.hw import counting
 from simkernel.hw.engine import EVERYWHERE, PF_INSTRUCTION, Engine, Fault, Mapping
-from simkernel.hw.registers import GENERAL, REGISTERS, TRANSFER
+from simkernel.hw.registers import ENTRY, GENERAL, REGISTERS, TRANSFER
 from simkernel.hw.way import way
 from simkernel.hw.x86 import PAGE_SIZE
 
@@ -63,6 +63,7 @@ class Cpu:
         self._counter: int | None = None
         self._seen, self._breakpoints = 0, frozenset[int]()
         self.rip, self.rsp, self.flags = 0, 0, 2
+        self._entry = [0] * 3 * len(ENTRY)
 
     def reset(self, **registers: int) -> None:
         """Power-on: the registers named get these values."""
@@ -71,7 +72,8 @@ class Cpu:
         self._reload()
 
     def _reload(self) -> None:
-        self.rip, self.rsp, self.flags = self._engine.core.read()
+        self._entry = entry = self._engine.entry.read()  # three words each
+        self.rip, self.rsp, self.flags = entry[0], entry[3], entry[6]
 
     def registers(self) -> dict[str, int]:
         """Every register of `REGISTERS` by name."""
@@ -88,7 +90,7 @@ class Cpu:
 
     def entry(self) -> tuple[int, int, int, int]:
         """What entering a handler takes: the selectors in CS and SS, base and limit of the IDT."""
-        cs, _, _, ss, _, _, _, base, limit = self._engine.entry.read()  # uc_x86_mmr: selector, base, limit and flags
+        cs, _, _, ss, _, _, _, base, limit = self._entry[9:]  # uc_x86_mmr: selector, base, limit and flags
         return cs, ss, base, limit & 0xFFFF_FFFF
 
     def in_shadow(self) -> bool:
@@ -212,7 +214,7 @@ class Cpu:
             error = engine.start(self.rip, until, count)
             engine.mend_flags(error)
         finally:
-            self.rip, self.rsp, self.flags = engine.core.read()
+            self._reload()
         self.hlt = self._halts.came(self.rip)
         fault = engine.fault(error, self.rip)
         if fault is not None and self._is_ahead(fault):

@@ -38,6 +38,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
 from simkernel.hw.registers import (
+    ENTRY,
     HFLAGS_INHIBIT_IRQ,
     REGISTERS,
     RFLAGS_STATUS,
@@ -88,7 +89,7 @@ class Mapping:
     """`buffer` of bytes is seen at `base`; code is run and never written, data is written and never run.
 
     Attributes:
-        touched: the numbers of the pages of data that somebody has accessed.
+        touched: the numbers of the pages that somebody has accessed, or looked at for code.
     """
 
     base: int
@@ -175,7 +176,7 @@ class Engine:
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self.all = RegisterBatch(self.uc, REGISTERS)
         self.core = RegisterBatch(self.uc, TRANSFER)
-        self.entry = RegisterBatch(self.uc, ("cs", "ss", "idtr"), slots=3)
+        self.entry = RegisterBatch(self.uc, ENTRY, slots=3)
         self._rip, self._until, self._count = ctypes.c_uint64(), ctypes.c_uint64(), ctypes.c_size_t()
         self._run = (self.uc._uch, self._rip, self._until, _NO_TIMEOUT, self._count)
 

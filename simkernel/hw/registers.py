@@ -13,6 +13,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 GENERAL = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)))
 REGISTERS = (*GENERAL, "rip", "eflags", "cs", "ss", "cr2", "gs_base")
 TRANSFER = ("rip", "rsp", "eflags")
+ENTRY = (*TRANSFER, "cs", "ss", "idtr")  # what a CPU's way into a handler depends on
 RFLAGS_STATUS = 0x8D5  # CF, PF, AF, ZF, SF, OF
 HFLAGS_INHIBIT_IRQ = 1 << 3  # HF_INHIBIT_IRQ_MASK (qemu/target/i386/cpu.h)
 
