@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from simkernel.errors import GuestError
 from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
 from simkernel.hw.memory import new_buffer
+from simkernel.hw.x86 import PAGE_SIZE
 
 BASE, SIZE = 0xFFFF_FFFF_8100_0000, 0x1000
 FAR = 0xFFFF_FFFF_C040_0000
@@ -120,7 +121,11 @@ def test_a_line_arrives_as_one_and_a_straddling_store_in_two() -> None:
 
 def test_changes_name_the_ranges_that_translations_must_drop() -> None:
     code = new_code(FetchModel.INSTANT, 1)
-    code.store(np.array([BASE + 8, BASE + 100], dtype=np.uint64), np.array([1, 2], dtype=np.uint8))
+    places = np.array([BASE + 8, BASE + 100], dtype=np.uint64)
+    code.store(places, np.array([1, 2], dtype=np.uint8))
+    assert not code.views[0].dirty  # nobody has ever looked at the page
+    code.touched.add(BASE // PAGE_SIZE)
+    code.store(places, np.array([3, 4], dtype=np.uint8))
     assert code.views[0].dirty == [(8, 101)]
 
 

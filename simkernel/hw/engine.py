@@ -367,7 +367,9 @@ class Engine:
         for mapping in self._mappings:
             if 0 <= address - mapping.base < mapping.buffer.nbytes:
                 entry.perms |= mapping.access
-                (self._met if mapping.code else mapping.touched).add(address // PAGE_SIZE)
+                mapping.touched.add(address // PAGE_SIZE)
+                if mapping.code:
+                    self._met.add(address // PAGE_SIZE)
         return True
 
     def _on_invalid_memory(self, _uc: Any, access: int, address: int, _size: int, _value: int, _data: object) -> bool:

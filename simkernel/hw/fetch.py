@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from simkernel.errors import GuestError
 from simkernel.hw.memory import Bytes
-from simkernel.hw.x86 import CACHE_LINE
+from simkernel.hw.x86 import CACHE_LINE, PAGE_SIZE
 
 Offsets = npt.NDArray[np.int64]
 
@@ -76,7 +76,6 @@ class CodeMap:
             start += size
         self.size = start
         self._bounds = np.array([(base, base + size) for base, size in regions], dtype=np.uint64).ravel()
-        self._asked, self._ranges = (0, 0), list[tuple[int, int]]()  # what `ranges` answered last
 
     def offset(self, address: int) -> int:
         """The buffer's offset of an address; GuestError outside of all code."""
@@ -104,12 +103,17 @@ class CodeMap:
         raise GuestError(f"{offset:#x} is not an offset of the code buffer")
 
     def ranges(self, low: int, high: int) -> list[tuple[int, int]]:
-        """The addresses [first, last) of the offsets [low, high), by region; every CPU asks for the same."""
-        if self._asked != (low, high):
-            cuts = ((max(low, r.start), min(high, r.start + r.size), r.base - r.start) for r in self.regions)
-            self._ranges = [(first + shift, last + shift) for first, last, shift in cuts if first < last]
-            self._asked = low, high
-        return self._ranges
+        """The addresses [first, last) of the offsets [low, high), by region."""
+        found = []
+        for region in self.regions:
+            end = region.start + region.size
+            if low < end:
+                shift = region.base - region.start
+                found.append((low + shift, min(high, end) + shift))
+                if high <= end:
+                    break
+                low = end
+        return found
 
     def offsets(self, addresses: npt.NDArray[np.uint64]) -> Offsets:
         """`offset` of many addresses at once; they ascend."""
@@ -201,14 +205,14 @@ class View:
     def apply(self, offsets: Offsets, values: Bytes) -> None:
         """The CPU runs these bytes from now on; its translations of the range must go."""
         if len(offsets):
-            self.put(offsets, values, (int(offsets[0]), int(offsets[-1]) + 1))
+            self.put(offsets, values)
+            self.dirty.append((int(offsets[0]), int(offsets[-1]) + 1))
 
-    def put(self, offsets: Offsets, values: Bytes, span: tuple[int, int]) -> None:
-        """`apply`; `span`: the range that the offsets lie in, the same for every view."""
+    def put(self, offsets: Offsets, values: Bytes) -> None:
+        """The same where it has no translations."""
         if self._own:
             self.code[offsets] = values
             self.version += 1
-        self.dirty.append(span)
 
     def state(self) -> ViewState:
         """A copy of what memory does not tell: a view differs from it in pending bytes only."""
@@ -298,7 +302,11 @@ class View:
 
 
 class CodeMemory:
-    """Memory's code bytes and each CPU's view of them, under one fetch model."""
+    """Memory's code bytes and each CPU's view of them, under one fetch model.
+
+    Attributes:
+        touched: the numbers of the pages that some CPU has looked at; of others nobody has translations.
+    """
 
     def __init__(self, model: FetchModel, code_map: CodeMap, memory: Bytes, views: list[Bytes]) -> None:
         """Make memory's code and the views of it, all equal.
@@ -314,6 +322,7 @@ class CodeMemory:
         self.map = code_map
         self.memory = memory
         self.version = 0  # of `memory`: another after each change
+        self.touched = set[int]()
         self.views = [View(code, memory) for code in views]
         self.stored: list[Stored] = []  # what has changed since history looked last
 
@@ -370,12 +379,22 @@ class CodeMemory:
         shift = self._cell_shift
         if fresh or shift is None:
             span = int(offsets[0]), int(offsets[-1]) + 1
+            touched = self._touched(*span)
             for view in self.views:
-                view.put(offsets, values, span)
+                view.put(offsets, values)
+                if touched:
+                    view.dirty.append(span)
             return
         store = Store(offsets, values, offsets >> shift)
         for view in self.views:
             view.pending.append(PendingStore(store))
+
+    def _touched(self, low: int, high: int) -> bool:
+        """True where some CPU has looked at a page of the offsets [low, high)."""
+        for first, last in self.map.ranges(low, high):
+            if not self.touched.isdisjoint(range(first // PAGE_SIZE, (last - 1) // PAGE_SIZE + 1)):
+                return True
+        return False
 
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """Time travel: memory and every view hold these bytes; nobody notes it."""

@@ -51,7 +51,7 @@ def load(kernel: Kernel, cpus: int, model: FetchModel) -> tuple[GuestMemory, Cod
     shared = [Mapping(region.base, region.buffer, False, memory.touched) for region in memory.regions]
     engines = []
     for number, view in enumerate(views):
-        text = [Mapping(r.base, view[r.start : r.start + r.size], code=True) for r in code_map.regions]
+        text = [Mapping(r.base, view[r.start : r.start + r.size], True, code.touched) for r in code_map.regions]
         cpu = Cpu(number, text + shared, places.guards)
         cpu.reset(rip=kernel.abi.entry, rdi=number, eflags=2)
         engines.append(cpu)
