@@ -81,11 +81,20 @@ class Records:
     def __init__(self, memory: Memory, count: int) -> None:
         self._memory = memory
         self.count = count
+        self._known, self._numbers = np.empty(0, dtype=np.uint64), np.empty(0, dtype=object)
 
     @property
     def ips(self) -> npt.NDArray[np.uint64]:
         """The sites (count,), read-only."""
         return self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count)["ip"]
+
+    @property
+    def numbers(self) -> npt.NDArray[np.object_]:
+        """The sites as Python's numbers (count,): one object for each, whoever asks, as long as the table has it."""
+        ips = self.ips
+        if not np.array_equal(self._known, ips):
+            self._known, self._numbers = ips.copy(), np.array(ips.tolist(), dtype=object)
+        return self._numbers
 
     @property
     def flags(self) -> Flags:
@@ -112,7 +121,8 @@ class RecordUpdate:
         if len(indices):
             start, end = int(indices[0]), int(indices[-1]) + 1
             part = layout.DYN_FTRACE_BASE + start * layout.DYN_FTRACE_SIZE
-            memory.array(part, DYN_FTRACE, end - start, write=True)["flags"][indices - start] = self.flags[first:last]
+            rows = slice(None) if len(indices) == end - start else indices - start
+            memory.array(part, DYN_FTRACE, end - start, write=True)["flags"][rows] = self.flags[first:last]
 
 
 def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:

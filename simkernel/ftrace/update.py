@@ -366,7 +366,7 @@ class Update:
         now = current_targets(self.kernel, self.state, flags[called], sites[called], removed)
         then = new_targets(self.kernel, self.state, flags[calls], sites[calls])
         old, new = self._calls_and_nops(sites, called, now), self._calls_and_nops(sites, calls, then)
-        patches = Patches.of_one_size(sites, old, new)
+        patches = Patches.of_one_size(sites, old, new, self._records.numbers[at])
         self.do(Verify(patches, verdicts))
         records = RecordUpdate(at, after[at])
         what = "1 site" if len(at) == 1 else f"{len(at)} sites"

@@ -64,7 +64,7 @@ class Changing:
         """The instructions that begin at these addresses, which ascend."""
         if not starts:
             return cls()
-        longest = max(sizes)
+        longest = sizes[0] if sizes.count(sizes[0]) == len(sizes) else max(sizes)
         return cls(starts, sizes, longest, starts[0], starts[-1] + longest)
 
     def size_at(self, address: int) -> int:

@@ -18,6 +18,7 @@ from simkernel.patching.site import Patch
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Part
 
 Sites = npt.NDArray[np.uint64]  # (n,)
+Numbers = npt.NDArray[np.object_]  # (n,): addresses as Python's numbers
 SiteBytes = npt.NDArray[np.uint8]  # (n, the widest site's size); zeroes behind a shorter site's bytes
 
 _TEXT = ("text", "u1", (POKE_MAX_OPCODE_SIZE,))
@@ -36,6 +37,7 @@ class Patches:
         old: what they should hold now, (n, width).
         new: what they will hold, likewise.
         of_whole: the patches that these are a part of, and which rows of them; None: they are no part.
+        known: the addresses once more, of who has the objects already; None: they are made.
     """
 
     sites: Sites
@@ -43,6 +45,7 @@ class Patches:
     old: SiteBytes
     new: SiteBytes
     of_whole: tuple[Patches, slice] | None = field(default=None, compare=False)
+    known: Numbers | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, patches: Sequence[Patch]) -> Patches:
@@ -62,9 +65,9 @@ class Patches:
         )
 
     @classmethod
-    def of_one_size(cls, sites: Sites, old: SiteBytes, new: SiteBytes) -> Patches:
-        """Patches of sites of the same size: (n,), ascending, and their bytes (n, size)."""
-        return cls(sites, np.full(len(sites), old.shape[1], dtype=np.uint8), old, new)
+    def of_one_size(cls, sites: Sites, old: SiteBytes, new: SiteBytes, known: Numbers | None = None) -> Patches:
+        """Patches of sites of the same size: (n,), ascending, and their bytes (n, size); `known` as the attribute."""
+        return cls(sites, np.full(len(sites), old.shape[1], dtype=np.uint8), old, new, None, known)
 
     def part(self, first: int, last: int) -> Patches:
         """The patches first to last - 1; what is worked out once for all of these serves all of their parts."""
@@ -94,14 +97,16 @@ class Patches:
         size = int(self.sizes[row])
         return self.old[row, :size].tobytes(), self.new[row, :size].tobytes()
 
-    @cached_property
+    @property
     def inside(self) -> npt.NDArray[np.bool_] | None:
-        """Which bytes of the rows are a site's, (n, width); None where all are."""
-        if self.of_whole is not None and self.of_whole[0].inside is None:
-            return None
-        if (self.sizes == self.width).all():
-            return None
-        return np.arange(self.width) < self.sizes[:, None]
+        """Which bytes of the rows are a site's, (n, width); None where all are, of the whole too."""
+        whole, rows = self.cut
+        inside = whole._inside
+        return None if inside is None else inside[rows]
+
+    @cached_property
+    def _inside(self) -> npt.NDArray[np.bool_] | None:
+        return None if (self.sizes == self.width).all() else np.arange(self.width) < self.sizes[:, None]
 
     def held(self, code: Code) -> SiteBytes:
         """What code holds at each site, (n, width), as `old` has it. Nothing behind a shorter site is read."""
@@ -121,10 +126,6 @@ class Patches:
 
     @cached_property
     def _entries(self) -> npt.NDArray[Any]:
-        if self.of_whole is not None:
-            whole, rows = self.of_whole
-            part: npt.NDArray[Any] = whole._entries[rows]
-            return part
         entries = np.zeros(len(self), dtype=TP_LOC)
         entries["len"] = self.sizes
         entries["text"][:, : self.width] = self.new
@@ -135,15 +136,20 @@ class Patches:
     @property
     def opcodes(self) -> npt.NDArray[np.uint8]:
         """What the handler emulates at each site (n,): `text_poke_loc.opcode` (`emulation.py`)."""
-        opcodes: npt.NDArray[np.uint8] = self._entries["opcode"]
+        whole, rows = self.cut
+        opcodes: npt.NDArray[np.uint8] = whole._entries["opcode"][rows]
         return opcodes
 
-    @cached_property
+    @property
     def has_jcc8(self) -> bool:
         """True where some new instruction is a conditional jump of two bytes."""
-        if self.of_whole is not None and not self.of_whole[0].has_jcc8:
-            return False
-        return bool((self.opcodes & 0xF0 == JCC8.start).any())
+        whole, rows = self.cut
+        return whole._jcc8 is not None and bool(whole._jcc8[rows].any())
+
+    @cached_property
+    def _jcc8(self) -> npt.NDArray[np.bool_] | None:
+        found: npt.NDArray[np.bool_] = self.opcodes & 0xF0 == JCC8.start
+        return found if found.any() else None
 
     def entries(self, text: int) -> npt.NDArray[Any]:
         """text_poke_loc_init(): what is published, (n,) of TP_LOC.
@@ -151,34 +157,40 @@ class Patches:
         Args:
             text: _stext of the kernel, from which `rel_addr` counts.
         """
-        entries = self._entries.copy()
+        whole, rows = self.cut
+        entries: npt.NDArray[Any] = whole._entries[rows].copy()
         entries["rel_addr"] = (self.sites - np.uint64(text)).astype(np.int64)
         return entries
 
     @cached_property
     def addresses(self) -> tuple[int, ...]:
         """`sites` as plain numbers: one tuple, which every event of a batch shares."""
-        return tuple(self.sites.tolist())
+        whole, rows = self.cut
+        return tuple(whole._numbers[rows].tolist())
 
     @cached_property
+    def _numbers(self) -> Numbers:
+        return np.array(self.sites.tolist(), dtype=object) if self.known is None else self.known
+
+    @property
     def has_head(self) -> bool:
         """True where some new byte 0 is not int3."""
         return self.new[:, 0].tobytes().count(insn.INT3) < len(self)
 
-    @cached_property
+    @property
     def has_tail(self) -> bool:
         """True where some site has more than one byte."""
-        return bool((self.sizes > 1).any())
+        return self.width > 1 and (self.inside is None or bool((self.sizes > 1).any()))
 
     @cached_property
     def _int3(self) -> SiteBytes:
-        if self.of_whole is not None:
-            whole, rows = self.of_whole
-            return whole._int3[rows]
         return np.full_like(self.old, insn.INT3)
 
     def bytes_of(self, part: Part) -> SiteBytes:
         """The bytes at each site (n, width) that a write may take from: the old, the new, or int3."""
         if part is Part.NEW:
             return self.new
-        return self.old if part is Part.OLD else self._int3
+        if part is Part.OLD:
+            return self.old
+        whole, rows = self.cut
+        return whole._int3[rows]

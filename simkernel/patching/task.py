@@ -129,9 +129,7 @@ class PatchingTask:
             if self._unbooted is not None:
                 return self._boot_stage is None or self._guest_waits()
             return bool(self._state.queue)
-        if self.poke.busy:
-            return self.poke.ready()
-        return not self.waits_for() and not self.holdouts()
+        return self.poke.ready() if self.poke.busy else not self.waits_for() and not self.holdouts()
 
     def waits_for(self) -> tuple[int, ...]:
         """The CPUs that the task waits for."""

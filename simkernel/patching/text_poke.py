@@ -78,7 +78,6 @@ class TextPoke:
         self.active = ActiveSites(kernel)
         self._own = variant
         self.restore(PokeState())
-        self._during = self.state, ("", True)
         self._cpus = tuple(range(len(self.machine.cpus)))
         self._placed: tuple[Patches, Offsets] | None = None  # of all patches of a step, for each batch of them
         self._described: tuple[Patches, npt.NDArray[Any]] | None = None  # likewise
@@ -116,10 +115,8 @@ class TextPoke:
     @property
     def during(self) -> tuple[str, bool]:
         """The name of the phase under way ("" where none is), and whether it has begun to act."""
-        if self._during[0] is not self.state:
-            phase, progress = self.phase, self.state.progress
-            self._during = self.state, (phase.name if phase else "", progress is None or progress.begun)
-        return self._during[1]
+        progress = self.state.progress
+        return ("", True) if progress is None else (self.protocol.phases[progress.phase].name, progress.begun)
 
     def begin(self, batch: Patches) -> None:
         """Take a batch; its first action will publish it."""
@@ -250,7 +247,8 @@ class TextPoke:
         span = write.span(batch.width)
         every, part, columns = self._places(batch), slice(entry, entry + count), slice(span.start, span.stop)
         sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
-        chosen = None if batch.inside is None else batch.inside[part, columns]
+        inside = batch.inside
+        chosen = None if inside is None else inside[part, columns]
         if write.word is not None:
             word = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
             chosen = word if chosen is None else word & chosen
@@ -268,18 +266,18 @@ class TextPoke:
         place = slice(int(offsets[0]), int(offsets[0]) + len(stored))
         old = code.memory[place].tobytes()
         code.store_at(offsets, values.flatten())
-        self.active.torn = self._torn(batch, every)
+        self.active.torn = self._torn(batch, inside, every)
         new = code.memory[place].tobytes()
         return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new, alike=alike)]
 
-    def _torn(self, batch: Patches, places: Offsets) -> bool:
+    def _torn(self, batch: Patches, inside: npt.NDArray[np.bool_] | None, places: Offsets) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
         memory, count = self.machine.code.memory, len(batch)
         if memory.take(places[:, 0]).tobytes().count(insn.INT3) == count:
             return False
         now = memory[places]
-        if batch.inside is not None:
-            now = np.where(batch.inside, now, np.uint8(0))
+        if inside is not None:
+            now = np.where(inside, now, np.uint8(0))
         if now.tobytes() == batch.new.tobytes():
             return False
         whole = (now[:, 0] == insn.INT3) | (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from simkernel import insn
 from simkernel.ftrace import records as rec
+from simkernel.kernel import layout
+from tests.ftrace.fakes import FakeMemory
 
 BITS = [1 << bit for bit in range(19, 32)]
 
@@ -50,3 +52,14 @@ def test_calls_are_encoded_as_insn_encodes_them(pairs: list[tuple[int, int]]) ->
     data = rec.call_replace(sites, targets)
     assert [row.tobytes() for row in data] == [insn.call(base + a, base + b) for a, b in pairs]
     assert (sites + np.uint64(5) + rec.displacements(data)).tolist() == targets.tolist()
+
+
+def test_a_site_has_one_number_as_long_as_the_table_has_it() -> None:
+    memory = FakeMemory(layout.DYN_FTRACE_BASE - layout.BSS_BASE + layout.PAGE_SIZE)
+    memory.write(layout.DYN_FTRACE_BASE, rec.table_bytes(np.array([0x1000, 0x2000], dtype=np.uint64)))
+    records = rec.Records(memory, 2)
+    first, again = records.numbers, records.numbers
+    assert first.tolist() == [0x1000, 0x2000]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    memory.write(layout.DYN_FTRACE_BASE, rec.table_bytes(np.array([0x1000, 0x3000], dtype=np.uint64)))
+    assert records.numbers.tolist() == [0x1000, 0x3000]
