@@ -69,8 +69,8 @@ class History:
             end: why nothing moves any more.
         """
         log = self.log
-        if entry.made and log.rewrites_with(entry):
-            self.forget_ahead(end)
+        if entry.made and log.position < log.length and log.made.at(log.position) != entry.what:
+            self.forget_ahead(end)  # history knows another one for this position
         if drawn is not None:
             self.schedule = drawn
         log.add(entry, events, end)

@@ -217,10 +217,6 @@ class Log:
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
-    def rewrites_with(self, entry: Entry) -> bool:
-        """True where history takes another way with an entry made by hand: it knows another one for this position."""
-        return self.position < self.length and self.made.at(self.position) != entry.what
-
     def rewrite(self, end: str) -> None:
         """History takes another way from here: what lay ahead is no more.
 
