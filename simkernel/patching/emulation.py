@@ -41,7 +41,8 @@ def emulated(text: Bytes, sizes: Bytes) -> tuple[Bytes, npt.NDArray[np.int32]]:
     opcodes = np.where(far, text[:, 0], np.uint8(insn.JMP32))
     tails = np.ascontiguousarray(text[:, 1:]).view("<i4")[:, 0]
     displacements = np.where(far, tails, np.int32(0))
-    for row in np.flatnonzero(~far & (text != np.frombuffer(insn.NOP5, dtype=np.uint8)).any(axis=1)).tolist():
+    near = np.flatnonzero(~far)
+    for row in near[(text[near] != np.frombuffer(insn.NOP5, dtype=np.uint8)).any(axis=1)].tolist():
         opcodes[row], displacements[row] = _emulated(text[row, : sizes[row]].tobytes())
     return opcodes, displacements
 

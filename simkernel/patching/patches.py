@@ -175,7 +175,13 @@ class Patches:
     @property
     def has_head(self) -> bool:
         """True where some new byte 0 is not int3."""
-        return self.new[:, 0].tobytes().count(insn.INT3) < len(self)
+        whole, rows = self.cut
+        return whole._int3_heads is None or not whole._int3_heads[rows].all()
+
+    @cached_property
+    def _int3_heads(self) -> npt.NDArray[np.bool_] | None:
+        found: npt.NDArray[np.bool_] = self.new[:, 0] == insn.INT3
+        return found if found.any() else None
 
     @property
     def has_tail(self) -> bool:

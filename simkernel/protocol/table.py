@@ -251,7 +251,7 @@ class Protocol:
         if isinstance(action, Write) and done and progress.entry + done < entries:
             return Progress(progress.phase, progress.entry + done, progress.waiting)
         if not isinstance(action, Write) and not progress.waiting:
-            return Progress(progress.phase, progress.entry, waiting=True)
+            return Progress(progress.phase, progress.entry, True)
         return Progress(progress.phase + 1) if progress.phase + 1 < len(self.phases) else None
 
     def phase(self, name: str, spellings: Sequence[str] = ()) -> Phase:
