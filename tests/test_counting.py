@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from simkernel import disasm, room
+from simkernel import disasm, insn, room
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw import countdown, way
-from simkernel.hw.counting import Blocks
+from simkernel.hw.counting import Blocks, Ends
 from simkernel.hw.cpu import BLOCKS_FROM, GENERAL, Cpu, Fault, Mapping
 from simkernel.hw.memory import new_buffer
 from simkernel.hw.x86 import PAGE_SIZE, VECTOR_UD
@@ -268,6 +270,45 @@ def test_the_test_at_start_is_made_once_and_the_second_engine_when_it_is_needed(
     assert [cpu._blocks is None for cpu in (one.cpu, other.cpu, another)] == [False, True, False]
 
 
+# --- as far as straight code leads ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("patches", [0.0, 0.3], ids=["as it is", "patched"])
+def test_a_straight_run_ends_before_a_block_in_which_straight_code_ends(
+    monkeypatch: pytest.MonkeyPatch, draw: random.Random, patches: float
+) -> None:
+    """Of any length; another CPU, which runs one instruction at a time, says what this one ran over."""
+    one, other = both(monkeypatch, program(draw))
+    met = Counter[str]()
+    for _ in range(400):
+        count = draw.choice((2, 20, BLOCKS_FROM - 1, BLOCKS_FROM, 600))
+        fault, ran = one.cpu.run_straight(count)
+        assert 0 <= ran <= count
+        found = None
+        for _ in range(count if fault or one.cpu.hlt else ran):
+            data = other.code[max(0, other.cpu.rip - CODE) :][: disasm.LONGEST].tobytes()
+            found = other.cpu.run(1)
+            if found or other.cpu.hlt:
+                break
+            assert not insn.ends_straight_code(data)
+        assert found == fault and one.state() == other.state()
+        ahead = one.code[max(0, one.cpu.rip - CODE) :][:256].tobytes()
+        end = any(insn.ends_straight_code(ahead[at:]) for at, _ in disasm.lengths(ahead, 0))
+        if not fault and ran < count and end:  # else it has come to HLT, or to where no code is
+            met["by blocks" if count >= BLOCKS_FROM else "one by one"] += 1
+            more = draw.randrange(1, 30)
+            assert one.cpu.run(more) == other.cpu.run(more) and one.state() == other.state()
+        if fault or one.cpu.hlt or draw.random() < 0.2:
+            rip = CODE + draw.randrange(RUN // 2)
+            for each in (one, other):
+                each.begin(rip)
+        if draw.random() < patches:
+            offset, data = draw.randrange(RUN - 8), draw.randbytes(draw.randrange(1, 6))
+            for each in (one, other):
+                each.patch(offset, data)
+    assert min(met["by blocks"], met["one by one"]) > 20
+
+
 # --- one CPU, two engines -----------------------------------------------------------------------------------------
 
 
@@ -298,19 +339,22 @@ def test_all_that_is_asked_of_a_cpu_is_asked_of_the_engine_that_has_its_register
     assert one.state() == other.state()
 
 
-def test_ctrl_c_while_a_block_is_noted_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    translated, comes = Blocks._on_translated, [True]
+@pytest.mark.parametrize(("kind", "count"), [(Blocks, 1000), (Ends, BLOCKS_FROM - 1)])
+def test_ctrl_c_while_a_block_is_noted_loses_no_count(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Blocks] | type[Ends], count: int
+) -> None:
+    translated, comes = kind._on_translated, [True]
 
-    def interrupted(blocks: Blocks, pc: int, size: int, instructions: int) -> None:
+    def interrupted(noting: Any, pc: int, size: int, instructions: int) -> None:
         if comes and pc == INNER:
             comes.clear()
             raise KeyboardInterrupt
-        translated(blocks, pc, size, instructions)
+        translated(noting, pc, size, instructions)
 
+    monkeypatch.setattr(kind, "_on_translated", interrupted)
     one, other = both(monkeypatch, LOOP)
-    monkeypatch.setattr(Blocks, "_on_translated", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        one.cpu.run(1000)
+        one.cpu.run(count)
     for each in (one, other):
         each.begin(CODE)
     assert first_difference(one, other, random.Random(1), WITHIN) == -1

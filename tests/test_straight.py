@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel, PendingStore
 from simkernel.hw.machine import Machine
 from simkernel.hw.observer import Changing
 from simkernel.hw.straight import LONGEST, Straight
+from simkernel.hw.way import VARIABLE
 from simkernel.kernel import layout
 from simkernel.schedule import QUANTUM, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.digest import state_digest
@@ -60,10 +62,12 @@ class Pair:
             self.met[type(choice).__name__] += 1
             assert machine.step(choice) == parts_of(self.slow).machine.step(choice)
             return
-        clock, watched = machine.clock, machine.limit(choice.cpu) < QUANTUM
+        cpu, clock = choice.cpu, machine.clock
+        watched, waits = machine.limit(cpu) < QUANTUM, machine.interrupts.waits(cpu, machine.states[cpu], clock)
+        held_back = waits and machine.deliverable(cpu) is None
         events = machine.step(choice)
         n = machine.clock - clock
-        self.met["several, watched"] += n > 1 and watched
+        self.met["several, watched"] += n > 1 and (watched or held_back)
         self.met["ended by the code"] += 1 < n < choice.n
         self.met.update(type(event).__name__ for event in events)
         assert self.slowly(choice.cpu, n, watched) == events
@@ -194,8 +198,11 @@ def prepared() -> Iterator[dict[FetchModel, Prepared]]:
 def run(prepared: Prepared, seed: int) -> Counter[str]:
     """One run of both; what it came across."""
     draw = random.Random(seed)
-    with pytest.MonkeyPatch.context() as patch, prepared.simulation.fork() as fast, prepared.simulation.fork() as slow:
-        patch.setattr(cpu_module, "BLOCKS_FROM", 2 if seed % 4 < 2 else PIECES)
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setattr(cpu_module, "BLOCKS_FROM", 2 if seed % 4 < 2 else PIECES)  # by blocks, or one by one
+        if seed % 8 > 5:
+            patch.setenv(VARIABLE, "hook")
+        fast, slow = (stack.enter_context(prepared.simulation.fork()) for _ in range(2))
         pair = Pair(fast, slow)
         changes = Changes(pair, prepared, draw, gently=seed % 2 == 0, first=4 * seed)
         for number in range(CHOICES):
@@ -240,6 +247,7 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
     "sites that are being changed": (Straight, "length", lambda self, cpu, at, _: length(self, cpu, at, NOTHING)),
     "the end of a choice while an interrupt waits": (machine_module, "ends_straight_code", lambda _: False),
     "the blocks in which such a choice ends": (counting, "has_end_of_straight_code", lambda *_: False),
+    "the same of a run that is counted one by one": (counting.Ends, "_says", lambda *_: 0),
     "IRET": (module, "ends_straight_code", lambda data: not insn.is_iret(data) and ends(data)),
 }
 

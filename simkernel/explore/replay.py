@@ -102,7 +102,7 @@ def set_stage(case: Case, model: FetchModel, cpus: int, nop: bytes) -> Stage:
         schedule="round-robin",
         policy=Policy.EARLY,
         protocol=_int3_on(nop),
-        patch_quantum=QUANTUM,
+        patch_quantum=8,  # about as many as a CPU gets that bytes are pending for, so that none is far ahead
         act_odds=STEPPING.act_odds,  # for a person who goes on from here by a seeded schedule
         tick_period=TICK,
     )

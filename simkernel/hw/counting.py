@@ -13,6 +13,8 @@ CPU's other engine. Both ways come to the same state.
 * A block with an instruction that would bring in the host's values counts as endless here. So it always runs on the
   other engine, where `Refusal` stops before that instruction, with #UD. So does a block with an instruction that
   Unicorn runs otherwise where nobody counts (`runs_otherwise`).
+* Where a run shall stop before a block in which straight code ends, the same machine code does it on both engines
+  (`Ends`); the one that counts one by one takes nothing from what is left.
 * HLT stops an engine, and no error says so. Where it counts by blocks nothing else stops it without one but the count;
   where it counts one by one, `Halts` notices it.
 * Each iteration of REP is a block of its own, as it is an instruction of its own to `count=`.
@@ -147,26 +149,100 @@ def has_end_of_straight_code(code: bytes) -> bool:
     return any(insn.ends_straight_code(code[at:]) for at, _ in disasm.lengths(code, 0))
 
 
-class Blocks:
-    """An engine that counts by blocks.
+class _Looked:
+    """An engine that looks each block up in a table before it runs, by machine code (`countdown.py`).
 
     Attributes:
-        state: what the machine code left: `size` is not 0 where it stopped before the block at `pc`, with `left`
-            instructions still to run, fewer than that block has.
+        engine: a new one.
+        state: what the machine code left: `size` is not 0 where it stopped before the block at `pc`.
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Make `engine` count: a new one, which nobody starts otherwise."""
         code = countdown.address()
         if code is None:
-            raise OurError("this host cannot count by blocks")
+            raise OurError("this host cannot run machine code before each block")
         self.engine = engine
         self.state = countdown.State(emu_stop=emu_stop())
-        self._stepped: dict[tuple[int, int], int] = {}  # blocks that the other engine runs: their instructions
         self._used = 0
         self._new_table(_ENTRIES)
         engine.hook_translations(self._on_translated)
         engine.hook_blocks(code, self.state)
+
+    def _says(self, pc: int, size: int, instructions: int) -> int:
+        """What the table says of a block: `countdown.WATCHED`, and a count."""
+        raise NotImplementedError
+
+    def _missed(self) -> bool:
+        """True where it stopped before a block that the table did not hold: Ctrl-C came when it was to be noted."""
+        state = self.state
+        if not state.missed:
+            return False
+        code = self.engine.code_at(state.pc, state.size)
+        self._on_translated(state.pc, state.size, sum(1 for _ in disasm.lengths(code, state.pc)))
+        state.size = state.missed = 0
+        return True
+
+    def _on_translated(self, pc: int, size: int, instructions: int) -> None:
+        if 2 * self._used > len(self._table) // 2:
+            old = self._table
+            self._new_table(len(old))
+            for at in range(0, len(old), 2):
+                if old[at + 1]:
+                    self._put(old[at], old[at + 1])
+        self._put(pc, self._says(pc, size, instructions) << 32 | size)
+
+    def _new_table(self, entries: int) -> None:
+        self._table = array("Q", bytes(16 * entries))
+        self._used, self._mask = 0, entries - 1
+        self.state.table, self.state.mask = self._table.buffer_info()[0], self._mask
+
+    def _put(self, pc: int, word: int) -> None:
+        table, at, size = self._table, countdown.home(pc, self._mask), word & 0xFFFF_FFFF
+        while (there := table[2 * at + 1]) and (table[2 * at] != pc or there & 0xFFFF_FFFF != size):
+            at = (at + 1) & self._mask
+        self._used += not there
+        table[2 * at], table[2 * at + 1] = pc, word
+
+
+class Ends(_Looked):
+    """Stops an engine that counts one by one before a block in which straight code ends, in runs that ask for it."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._before = 0
+
+    def start(self, rip: int, until: int, count: int, straight: bool) -> int:
+        """`Engine.start`; with `straight` no further than to a block in which straight code ends."""
+        state = self.state
+        state.size, state.counts = 0, countdown.WATCHED if straight else 0
+        self._before = 0
+        error = self.engine.start(rip, until, count)
+        while self._missed():
+            self._before += self.engine.counted()
+            if self._before >= count:
+                break
+            error = self.engine.start(state.pc, until, count - self._before)
+        return error
+
+    def counted(self) -> int:
+        """How many instructions have run since `start`."""
+        return self._before + self.engine.counted()
+
+    def _says(self, pc: int, size: int, instructions: int) -> int:
+        return countdown.WATCHED if has_end_of_straight_code(self.engine.code_at(pc, size)) else 0
+
+
+class Blocks(_Looked):
+    """An engine that counts by blocks.
+
+    Attributes:
+        state: where `size` is not 0, `left` instructions still have to run, fewer than the block has at `pc`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Make `engine` count: a new one, which nobody starts otherwise."""
+        super().__init__(engine)
+        self._stepped: dict[tuple[int, int], int] = {}  # blocks that the other engine runs: their instructions
 
     def run(self, rip: int, count: int, straight: bool = False) -> int:
         """Run at most `count` instructions, to the beginning of a block; returns Unicorn's error.
@@ -174,15 +250,11 @@ class Blocks:
         With `straight` no further than to a block in which straight code ends (`insn.ends_straight_code`).
         """
         state = self.state
-        state.left, state.size, state.missed = count, 0, 0
+        state.left, state.size = count, 0
         state.counts = _ENDLESS if straight else _ENDLESS - countdown.WATCHED
         error = self.engine.start(rip, 0, 0)
-        while state.missed:  # Ctrl-C came when the block was to be noted
-            rip = state.pc
-            code = self.engine.code_at(rip, state.size)
-            self._on_translated(rip, state.size, sum(1 for _ in disasm.lengths(code, rip)))
-            state.size = state.missed = 0
-            error = self.engine.start(rip, 0, 0)
+        while self._missed():
+            error = self.engine.start(state.pc, 0, 0)
         return error
 
     def halted(self, fault: Fault | None, rip: int) -> bool:
@@ -202,30 +274,10 @@ class Blocks:
             return left  # whether the block has come to HLT, nobody could tell
         return min(left, self._stepped.get((state.pc, state.size), left))
 
-    def _on_translated(self, pc: int, size: int, instructions: int) -> None:
+    def _says(self, pc: int, size: int, instructions: int) -> int:
         code = self.engine.code_at(pc, size)
         if _nondeterministic_in(code) or runs_otherwise(code):
             self._stepped[pc, size] = instructions
-            instructions = _ENDLESS
-        else:
-            self._stepped.pop((pc, size), None)
-            instructions |= countdown.WATCHED if has_end_of_straight_code(code) else 0
-        if 2 * self._used > len(self._table) // 2:
-            old = self._table
-            self._new_table(len(old))
-            for at in range(0, len(old), 2):
-                if old[at + 1]:
-                    self._put(old[at], old[at + 1])
-        self._put(pc, instructions << 32 | size)
-
-    def _new_table(self, entries: int) -> None:
-        self._table = array("Q", bytes(16 * entries))
-        self._used, self._mask = 0, entries - 1
-        self.state.table, self.state.mask = self._table.buffer_info()[0], self._mask
-
-    def _put(self, pc: int, word: int) -> None:
-        table, at, size = self._table, countdown.home(pc, self._mask), word & 0xFFFF_FFFF
-        while (there := table[2 * at + 1]) and (table[2 * at] != pc or there & 0xFFFF_FFFF != size):
-            at = (at + 1) & self._mask
-        self._used += not there
-        table[2 * at], table[2 * at + 1] = pc, word
+            return _ENDLESS
+        self._stepped.pop((pc, size), None)
+        return instructions | (countdown.WATCHED if has_end_of_straight_code(code) else 0)

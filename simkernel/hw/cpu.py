@@ -58,6 +58,7 @@ class Cpu:
         self.hlt = False
         self._left = 0  # of the last run's count, where a page is ahead
         self._by_blocks = way() == "blocks"
+        self._ends = counting.Ends(self._stepper) if self._by_blocks else None
         self._blocks: counting.Blocks | None = None
         self._hooks = 0  # of observers: while there are any, every run is counted one by one
         self._counter: int | None = None
@@ -117,26 +118,30 @@ class Cpu:
         """True where a run of so many instructions is counted by blocks."""
         return BLOCKS_FROM <= count <= counting.MOST and self._by_blocks and not self._hooks
 
-    def run_straight(self, count: int) -> tuple[Fault | None, int]:
-        """Run whole blocks, `count` instructions at most, as far as to one in which straight code ends.
+    def runs_straight(self) -> bool:
+        """True where `run_straight` may be called: the host allows it, and no observer has a hook."""
+        return self._ends is not None and not self._hooks
 
-        Args:
-            count: so many that the run is counted `by_blocks`.
+    def run_straight(self, count: int) -> tuple[Fault | None, int]:
+        """Run at most `count` instructions, no further than to a block in which straight code ends.
 
         Returns:
             The exception, and how many instructions ran before it.
         """
         self.hlt = False
-        blocks, error = self._start_blocks(count, straight=True)
-        self._reload()
-        state, ran = blocks.state, count - int(blocks.state.left)
-        if state.size:
-            if self.rip != state.pc:
-                self.transfer(state.pc, self.rsp, self.flags)
-            return None, ran
-        fault = blocks.engine.fault(error, self.rip)
-        self.hlt = blocks.halted(fault, self.rip)
-        return (None if fault is not None and self._is_ahead(fault) else fault), ran
+        if self.by_blocks(count):
+            blocks, error = self._start_blocks(count, straight=True)
+            self._reload()
+            state, ran = blocks.state, count - int(blocks.state.left)
+            fault = blocks.engine.fault(error, self.rip)
+            self.hlt = blocks.halted(fault, self.rip)
+        else:
+            assert self._ends is not None
+            fault = self._start(0, count, straight=True)
+            state, ran = self._ends.state, self._ends.counted()
+        if state.size and self.rip != state.pc:
+            self.transfer(state.pc, self.rsp, self.flags)
+        return (None if fault is not None and self._is_ahead(fault) else fault), min(ran, count)
 
     def run(self, count: int) -> Fault | None:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
@@ -204,21 +209,24 @@ class Cpu:
         self._engine.hand_over(engine)
         self._engine = engine
 
-    def _start(self, until: int, count: int) -> Fault | None:
-        """One by one: until RIP is `until`, or `count` instructions have run."""
-        engine = self._stepper
+    def _start(self, until: int, count: int, straight: bool = False) -> Fault | None:
+        """One by one: until RIP is `until`, or `count` instructions have run; with `straight` see `Ends.start`."""
+        engine, ends = self._stepper, self._ends
         if self._engine is not engine:
             self._move(engine)
         self._halts.begin()
         try:
-            error = engine.start(self.rip, until, count)
+            if ends is None:
+                error = engine.start(self.rip, until, count)
+            else:
+                error = ends.start(self.rip, until, count, straight)
             engine.mend_flags(error)
         finally:
             self._reload()
         self.hlt = self._halts.came(self.rip)
         fault = engine.fault(error, self.rip)
         if fault is not None and self._is_ahead(fault):
-            self._left = max(0, count - engine.counted())
+            self._left = max(0, count - (engine if ends is None else ends).counted())
         return fault
 
     def watch(self, on: bool) -> None:

@@ -108,10 +108,10 @@ class Machine:
     def limit(self, cpu: int) -> int:
         """How many instructions a choice may give this CPU now.
 
-        All of a quantum where nothing can come between. Where bytes are pending, or code is being changed while an
-        interrupt waits, as far as straight code leads, which cannot change what may come: so IRET, CPUID and the first
-        instruction with interrupts on are seen one by one. While an interrupt waits and nothing is being changed a
-        choice ends by itself, with the instruction that ends straight code (`OpenRun.watched`).
+        All of a quantum where nothing can come between. Where bytes are pending, as far as straight code leads, which
+        cannot change what may come: so IRET, CPUID and the first instruction with interrupts on are seen one by one.
+        While an interrupt waits and no bytes are pending, a choice ends by itself, with the instruction that ends
+        straight code (`OpenRun.watched`); while code is being changed before it, so that observers see it by itself.
         """
         vector, waits = self._due(cpu)
         return self._limit(cpu, waits, vector is not None)
@@ -131,14 +131,13 @@ class Machine:
         if limit > 1 and waits:
             if deliverable:
                 return limit
-            if self.cpus[cpu].flags & RFLAGS_IF:
-                return 1  # a shadow: it ends with the next instruction
-            return limit if self._steady(cpu) else min(limit, self._straight(cpu))
+            if self.cpus[cpu].flags & RFLAGS_IF or self._alone(cpu):  # a shadow ends with the next instruction
+                return 1
         return min(limit, self._straight(cpu)) if self.code.views[cpu].pending else limit
 
-    def _steady(self, cpu: int) -> bool:
-        """True where no code is being changed, and no byte of it is pending for this CPU."""
-        return not self.changing.starts and not self.code.views[cpu].pending
+    def _alone(self, cpu: int) -> bool:
+        """True where the next instruction of a CPU that an interrupt waits for will have a choice of its own."""
+        return bool(self.changing.starts) and ends_straight_code(self.next_bytes(cpu))
 
     def _straight(self, cpu: int) -> int:
         """How far straight code leads from where the CPU is."""
@@ -250,7 +249,7 @@ class Machine:
             choice = Run(cpu, limit)
         data = self.next_bytes(cpu) if choice.n == 1 else b""
         rip = self.cpus[cpu].rip
-        watched = waits and vector is None and choice.n > 1 and self._steady(cpu)
+        watched = waits and vector is None and choice.n > 1 and not self.code.views[cpu].pending
         self.open = OpenRun(choice, 0, self._platform.halted(cpu, rip), rip, data, None, watched)
         return events
 
@@ -265,14 +264,14 @@ class Machine:
         events: list[Event] = []
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
-            last = run.watched and ends_straight_code(self.next_bytes(cpu))
+            last = run.watched and not self.changing.starts and ends_straight_code(self.next_bytes(cpu))
             stride = 1 if last else self._stride(run, left)
             fault, ran = self._execute(run, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
             run.ended = fault is not None or self.cpus[cpu].hlt or self._platform.halted(cpu, self.cpus[cpu].rip)
             run.done += ran
-            if last and ran and not run.ended:
+            if run.watched and ran and not run.ended and (last or self._alone(cpu)):
                 run.choice, run.ended = Run(cpu, run.done), True
             left = 0 if breakpoints and ran < stride else left - ran
         if run.ended:
@@ -304,7 +303,7 @@ class Machine:
             return 1
         cpu = run.choice.cpu
         stride = min(left, self._observed_limit(cpu))
-        if self.code.views[cpu].pending or (run.watched and not self.cpus[cpu].by_blocks(stride)):
+        if self.code.views[cpu].pending or (run.watched and not self.cpus[cpu].runs_straight()):
             return min(stride, self._straight(cpu))
         return stride
 
@@ -328,7 +327,7 @@ class Machine:
             return self._run_reading(cpu, state), 1
         if breakpoints:
             fault, ran = self.cpus[cpu].run_watched(n, breakpoints)
-        elif run.watched and self.cpus[cpu].by_blocks(n):
+        elif run.watched and n > 1 and self.cpus[cpu].runs_straight():
             fault, ran = self.cpus[cpu].run_straight(n)
             if not ran and fault is None:  # straight code ends in the block that comes next
                 ran = min(n, self._straight(cpu))

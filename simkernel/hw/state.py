@@ -45,7 +45,7 @@ class OpenRun:
         data: the bytes of the instruction there, where the choice is of one instruction; else nothing.
         trap: the exception that ended it.
         watched: an interrupt waits that the CPU cannot take yet: the choice ends with the instruction that
-            ends straight code.
+            ends straight code, or before it while code is being changed.
     """
 
     choice: Run

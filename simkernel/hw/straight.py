@@ -2,8 +2,8 @@
 
 A CPU that has pending code bytes, or an interrupt that it cannot take yet, is watched: IRET and CPUID are to be seen,
 and the interrupt is taken at the first instruction that allows it. Between such points it may run in one go. (Where
-nothing is pending or being changed, the engine itself finds such points: `Cpu.run_straight`.) Straight code is what
-the CPU itself runs: its own view is decoded, jumps and calls that name their target are followed. It ends
+nothing is pending, the engine itself finds such points: `Cpu.run_straight`.) Straight code is what the CPU itself
+runs: its own view is decoded, jumps and calls that name their target are followed. It ends
 
 * before an instruction that can serialize, change IF or halt (`insn.ends_straight_code`);
 * before an instruction of which a byte is pending for this CPU, or belongs to a site that is being changed;

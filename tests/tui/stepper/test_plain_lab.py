@@ -38,7 +38,7 @@ def test_first_a_question_then_the_explorers_own_sentences() -> None:
 
 
 def test_a_schedule_is_stepped_to_its_crash_and_the_lab_is_there_again() -> None:
-    said = played(PlainLab, "n p " + "n " * 8 + "lab")
+    said = played(PlainLab, "n p " + "n " * 9 + "lab")
     assert "a kernel oops ends the run" in flat(said[-2]) and said[-1] == said[1]
 
 
