@@ -20,7 +20,7 @@ from simkernel.hw.way import works
 
 GNU = frozenset({"as", "gcc", "gdb", "nm", "objcopy", "objdump", "readelf"})
 """Programs that must be GNU's: macOS has others under these names."""
-OTHERS = frozenset({"bison", "flex", "make"})
+OTHERS = frozenset({"bison", "flex", "make", "rsvg-convert"})
 KEYSTONE, INDEX, LINUX_SOURCE = "keystone", "package-index", "linux-source"
 BLOCKS = "blocks"  # instructions can be counted by blocks here
 KNOWN = GNU | OTHERS | {KEYSTONE, INDEX, LINUX_SOURCE, BLOCKS}

@@ -20,7 +20,7 @@ from simkernel.files import write_text
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
 from simkernel.schedule import Policy
-from tui.app import kept
+from tui.app import kept, screenshot
 from tui.app.actions import SCREEN_ACTIONS, key_text
 from tui.app.core import OK, StepperApp
 from tui.app.kept import Kept
@@ -204,11 +204,10 @@ class SimkernelApp(StepperApp):
     # --- files ------------------------------------------------------------------------------------------------------
 
     def do_save_svg(self, argument: str) -> None:
-        self._write(argument, self.export_screenshot(title="simkernel"))
+        self._write(argument, screenshot.svg(self))
 
     def do_save_text(self, argument: str) -> None:
-        rows = (strip.text.rstrip() for strip in self.screen._compositor.render_strips())
-        self._write(argument, "".join(f"{row}\n" for row in rows))
+        self._write(argument, screenshot.text(self))
 
     def _write(self, name: str, text: str) -> None:
         try:
