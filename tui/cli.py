@@ -39,6 +39,14 @@ COMMANDS = {
 }
 
 
+SCREENS = ("step",)  # the commands that open a screen
+
+
+def no_screen(command: str, options: Sequence[str]) -> str:
+    """What is said of options of the screen at a command that opens none."""
+    return f"{command} prints text and opens no screen: leave {' and '.join(options)} out, or use `simkernel step`."
+
+
 class Commands(click.Group):
     """The commands by name; a command's module is imported only when it is asked for."""
 
@@ -73,8 +81,8 @@ class Commands(click.Group):
 def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
     """A toy x86-64 kernel that a simulated ftrace patches while it runs.
 
-    Without a command it opens a screen on which one can follow that step by step. --ascii and --theme may stand before
-    a command or behind it; before one that opens no screen they have no effect.
+    Without a command it opens a screen on which one can follow that step by step, as `step` does. --ascii and --theme
+    may stand before that command or behind it.
 
     Exit codes: 0 it worked; 1 a check failed, the toy kernel died, or nothing can be printed; 2 what was asked for
     cannot be done; 70 a bug of simkernel; 128 + n ended by signal n (130: ctrl-C).
@@ -84,6 +92,9 @@ def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
         from tui.app.start import open_screen
 
         ctx.exit(open_screen(ascii_only=ascii_only, theme=theme))
+    given = [name for name, on in (("--ascii", ascii_only), ("--theme", theme)) if on]
+    if given and ctx.invoked_subcommand not in SCREENS:
+        raise click.UsageError(no_screen(ctx.invoked_subcommand, given))
     ctx.default_map = {ctx.invoked_subcommand: {"ascii_only": ascii_only, "theme": theme}}
 
 
@@ -94,7 +105,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else OK  # what a command gave to ctx.exit()
     except click.ClickException as error:
-        say(error.format_message())
+        option = error.option_name if isinstance(error, click.NoSuchOption) else ""
+        if option in ("--ascii", "--theme") and error.ctx is not None:
+            say(no_screen(error.ctx.info_name or "", [option]))
+        else:
+            say(error.format_message())
         if isinstance(error, click.UsageError) and error.ctx is not None:
             files = globs.files_among(arguments or sys.argv[1:]) if error.ctx.info_name in globs.COMMANDS else []
             if len(files) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -179,3 +180,23 @@ def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, program], capture_output=True, text=True, env=os.environ | WITH_CHECKOUT)
     assert (result.stdout, result.stderr) == ("seen\n", "")
+
+
+@pytest.mark.parametrize("looks", [["--theme", "light"], ["--ascii"]])
+def test_the_looks_of_a_screen_are_refused_where_none_opens(
+    looks: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a command and behind it, in the same words, and nothing is printed."""
+    for name in cli.COMMANDS:
+        module = importlib.import_module(f"tui.commands.{name}")
+        takes = {option for parameter in module.command.params for option in parameter.opts}
+        assert ({"--ascii", "--theme"} <= takes) == (name in cli.SCREENS)
+        for arguments in ([*looks, name], [name, *looks]) if name not in cli.SCREENS else ():
+            assert cli.run(arguments) == 2
+            said = capsys.readouterr()
+            assert said.out == "" and said.err.startswith(
+                f"simkernel: {name} prints text and opens no screen: leave {looks[0]} out, or use `simkernel step`.\n"
+            )
+    for arguments in ([*looks, "step", "one", "--script", "n"], ["step", "one", "--lines", *looks]):
+        assert cli.run(arguments) == 2
+        assert "--ascii and --theme are for the screen" in capsys.readouterr().err

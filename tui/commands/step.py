@@ -60,6 +60,8 @@ def command(
         from tui.app.start import open_screen
 
         ctx.exit(open_screen(scenario, ascii_only, theme, moment))
+    if ascii_only or theme:
+        raise LearnerError("--ascii and --theme are for the screen: leave them out of plain mode, which has no colours")
     if not (scenario or moment):
         from lessons.session.scenarios import SCENARIOS
 

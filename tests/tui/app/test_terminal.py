@@ -6,14 +6,12 @@ import itertools
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from simkernel.sim.moment import MARK
-from tests.tui.app.terminal import ROOT, Terminal
+from tests.tui.app.terminal import Terminal
 from tui.app.theme import THEMES
 
 KINDS = [
@@ -236,14 +234,3 @@ def background(colour: str | None) -> bytes:
     """What sets a background of that colour, `#rrggbb`, in a sequence of several settings."""
     assert colour is not None
     return f"48;2;{';'.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))}".encode()
-
-
-def test_the_looks_of_a_screen_have_no_effect_on_a_command_without_one() -> None:
-    def printed(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "tui", *arguments], capture_output=True, text=True, cwd=ROOT)
-
-    plain = printed("functions", "vfs_*")
-    assert plain.returncode == 0 and plain.stdout
-    for arguments in (["--theme", "light"], ["--ascii"]):
-        looks = printed(*arguments, "functions", "vfs_*")
-        assert (looks.returncode, looks.stdout, looks.stderr) == (0, plain.stdout, "")
