@@ -47,6 +47,13 @@ def no_screen(command: str, options: Sequence[str]) -> str:
     return f"{command} prints text and opens no screen: leave {' and '.join(options)} out, or use `simkernel step`."
 
 
+def message_of(error: click.ClickException) -> str:
+    """What is wrong with a command line."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.option_name in ("--ascii", "--theme"):
+        return no_screen(error.ctx.info_name or "", [error.option_name])
+    return error.format_message()
+
+
 class Commands(click.Group):
     """The commands by name; a command's module is imported only when it is asked for."""
 
@@ -105,11 +112,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else OK  # what a command gave to ctx.exit()
     except click.ClickException as error:
-        option = error.option_name if isinstance(error, click.NoSuchOption) else ""
-        if option in ("--ascii", "--theme") and error.ctx is not None:
-            say(no_screen(error.ctx.info_name or "", [option]))
-        else:
-            say(error.format_message())
+        say(message_of(error))
         if isinstance(error, click.UsageError) and error.ctx is not None:
             files = globs.files_among(arguments or sys.argv[1:]) if error.ctx.info_name in globs.COMMANDS else []
             if len(files) > 1:

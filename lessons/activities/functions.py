@@ -50,6 +50,11 @@ ORDERS: dict[str, Callable[[FunctionRow], Any]] = {
 }
 
 
+def by_part(text: str) -> str:
+    """The pattern for names that have a text in them, word by word; a word that is a pattern already stays as it is."""
+    return " ".join(word if set(word) & set("*?[!:") else f"*{word}*" for word in text.split())
+
+
 def function_rows(stepper: Stepper, pattern: str = "", order: str = "address") -> list[FunctionRow]:
     """The functions that a pattern names (all without one, and where it names none in the end), in an order of ORDERS.
 

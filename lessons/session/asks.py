@@ -12,7 +12,7 @@ from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
-from simkernel.ftrace.filters import FunctionNames, traced_by
+from simkernel.ftrace.filters import FunctionNames, a_few, traced_by
 from simkernel.ftrace.now import FtraceNow
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.hw.fetch import FetchModel
@@ -37,7 +37,8 @@ def _break(stepper: Stepper, where: bp.Breakpoint) -> Outcome:
 
 
 def break_function(stepper: Stepper, argument: str) -> Outcome:
-    return _break(stepper, bp.at_function(stepper.image, argument))
+    """A function by its name, or by a part that no other name has."""
+    return _break(stepper, bp.at_function(stepper.image, _whole_name(stepper, argument)))
 
 
 def break_event(stepper: Stepper, argument: str) -> Outcome:
@@ -148,6 +149,21 @@ def _site(stepper: Stepper, name: str) -> int:
     return stepper.image.site_of(symbol)
 
 
+def _whole_name(stepper: Stepper, part: str) -> str:
+    """The one function with `part` in its name; `part` itself where that is a symbol's name, or part of none.
+
+    Raises:
+        LearnerError: several functions have it in their names.
+    """
+    image = stepper.image
+    if image.symbols.named(part) is not None:
+        return part
+    found = FunctionNames(image.function_names(), image.mcount_loc).with_part(part)
+    if len(found) > 1:
+        raise LearnerError(f"{part!r} is part of {a_few(found)}: name one of them")
+    return found[0] if found else part
+
+
 def matching(stepper: Stepper, pattern: str) -> tuple[list[int], bool]:
     """The sites that are traced with a pattern as the filter, and whether that filter is empty: then all are."""
     image = stepper.image
@@ -226,8 +242,10 @@ def second_ops_off(stepper: Stepper, argument: str) -> Outcome:
 
 
 def look_at(stepper: Stepper, argument: str) -> Outcome:
-    stepper.site = _site(stepper, argument)
-    return Outcome(f"These are the first five bytes of {argument}.")
+    """The site of a function by its name, or by a part that no other name has."""
+    name = _whole_name(stepper, argument)
+    stepper.site = _site(stepper, name)
+    return Outcome(f"These are the first five bytes of {name}.")
 
 
 def without(stepper: Stepper, argument: str) -> Outcome:

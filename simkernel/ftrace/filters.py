@@ -30,6 +30,7 @@ from simkernel.ftrace.ops import EMPTY_HASH, FtraceError, Ips, hash_of
 from simkernel.ftrace.records import Indices
 
 BLANKS = " \t\n\v\f\r"  # isspace()
+SHOWN = 5  # names that a message gives; the others it counts
 
 
 class FilterError(FtraceError):
@@ -204,6 +205,10 @@ class FunctionNames:
         """The function that gcc made of `name`, whose name says so: with .isra.0, .part.0 or .constprop.0."""
         return next((other for other in self._by_name if other.startswith(f"{name}.")), None)
 
+    def with_part(self, part: str) -> list[str]:
+        """The functions that have `part` in their names, in the order of the alphabet; none for no part."""
+        return sorted(other for other in self._by_name if part in other) if part else []
+
     def nearest(self, name: str) -> str | None:
         """The function whose name is most like `name`, if one is like it at all."""
         wanted = name.strip("!*?[]\\").lower()
@@ -230,6 +235,12 @@ def kstrtol(text: str) -> int | None:
     return int(text) if re.fullmatch(r"0|[1-9][0-9]{0,18}", text) else None
 
 
+def a_few(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
 def _no_match(token: str, names: FunctionNames) -> str:
     """What is wrong with a token that names no function, and what to write instead."""
     pattern = Pattern.parse(token)
@@ -239,6 +250,9 @@ def _no_match(token: str, names: FunctionNames) -> str:
         return f"{token!r} is no line of available_filter_functions: they go from 1 to {len(names)}"
     if pattern.type is MatchType.FULL and (renamed := names.renamed(pattern.search)):
         return f"no traced function is called {pattern.search!r}: gcc named it {renamed!r}; write '{pattern.search}*'"
+    if pattern.type is MatchType.FULL and (parts := names.with_part(pattern.search)):
+        said = f"no traced function is called {pattern.search!r}; that is part of {a_few(parts)}"
+        return f"{said}: '*{pattern.search}*' matches each"
     hint = names.nearest(pattern.search)
     did_you_mean = f"; the nearest name is {hint!r}" if hint else ""
     if pattern.type is MatchType.FULL:

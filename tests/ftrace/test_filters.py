@@ -166,6 +166,7 @@ def test_appending_adds_to_what_there_is(names: FunctionNames) -> None:
     ("token", "says"),
     [
         ("vfs_raed", "the nearest name is 'vfs_read'"),
+        ("vfs", "that is part of vfs_open, vfs_read, vfs_write, vfs_write_iter: '*vfs*' matches each"),
         ("!shedule", "the nearest name is 'schedule'"),
         ("xyzzy_*", "matches 'xyzzy_*'"),
         ("99", "from 1 to 7"),

@@ -11,6 +11,7 @@ import pytest
 from lessons.activities.costs import Costs
 from lessons.session.actions import ACTIONS
 from lessons.session.scenarios import SCENARIOS
+from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK
 from simkernel.sim.parts import parts_of
 from simkernel.sim.snapshot.plain import plain
@@ -190,6 +191,22 @@ async def asking_ftrace(hand: Hand) -> None:
     await hand.do("untrace", "")
     assert stepper.snapshot.patching.queued + bool(stepper.snapshot.patching.title)
     assert "no_such" in await hand.do("trace", "no_such*")
+
+
+@check("look-at", "break-function", "trace")
+async def finding_a_function_by_part_of_its_name(hand: Hand) -> None:
+    stepper = hand.app.stepper
+    names = stepper.image.function_names()
+    assert [name for name in names if "fs_write" in name] == ["vfs_write"]
+    await hand.press("v")
+    assert "vfs_write" in await hand.type("fs_write")
+    await hand.press("tab", "enter")
+    assert stepper.snapshot.site is not None and stepper.snapshot.site.name == "vfs_write"
+    await hand.do("break-function", "fs_write")
+    assert stepper.breakpoints == (AtAddress(stepper.image.address("vfs_write")),)
+    for name in ("look-at", "break-function", "trace"):
+        said = " ".join((await hand.do(name, "vfs")).split())
+        assert f"part of {', '.join(sorted(name for name in names if 'vfs' in name)[:3])}" in said
 
 
 @check("without")

@@ -67,6 +67,7 @@ def test_functions_are_counted_sorted_searched_and_traced() -> None:
         before = sum(row.calls for row in screen.rows)
         await hand.press("r")
         assert sum(row.calls for row in screen.rows) > before
+        calls = {row.name: row.calls for row in screen.rows}
         await hand.press("o", "o")
         assert screen.order == "calls" and screen.rows[0].name == "vfs_read" and screen.rows[0].enabled
         assert "ENABLED TRAMP" in hand.text() and "<+0>:" in hand.text()
@@ -75,8 +76,14 @@ def test_functions_are_counted_sorted_searched_and_traced() -> None:
         await hand.press("enter")
         assert {row.name[:4] for row in screen.rows} == {"vfs_"}
         await hand.press("slash")
+        await hand.type("read")
+        await hand.press("enter")
+        assert [row.name for row in screen.rows] == sorted(
+            (name for name in stepper.image.function_names() if "read" in name), key=lambda name: (-calls[name], name)
+        )
+        await hand.press("slash")
         await hand.type("nothing_like_it")
-        assert "'nothing_like_it'" in await hand.press("enter")
+        assert "'*nothing_like_it*'" in await hand.press("enter")
         await hand.press("end", "home", "down", "enter")
         assert isinstance(hand.app.screen, StepperScreen)
         assert stepper.snapshot.site is not None and stepper.snapshot.site.name == screen.chosen.name

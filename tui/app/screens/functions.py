@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from lessons.activities.functions import ORDERS, FunctionRow, disassembly, function_rows
+from lessons.activities.functions import ORDERS, FunctionRow, by_part, disassembly, function_rows
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import LearnerError
 from tui.app.content import content
@@ -59,7 +59,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
         ("t", "Back to the steps, to watch how this function is traced, and no other: it replaces what is traced now."),
         ("u", "Back to the steps, to watch how it is taken out of the trace; the others stay."),
         ("T, U", "The same for all functions that the table shows."),
-        ("/", "Search by a pattern, as vfs_*."),
+        ("/", "Search by part of a name, as vfs, or by a pattern, as vfs_*."),
         ("o", "Another order: by address, by name, by calls."),
         ("r", "Let the machine run for a while: the calls of traced functions are counted."),
         ("COUNT", "Calls of it that the tracer has written down so far."),
@@ -87,7 +87,7 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         yield self.board
-        yield Input(placeholder="functions, e.g. vfs_*   Enter: show them   nothing: all")
+        yield Input(placeholder="part of a name, or vfs_*   Enter: show them   nothing: all")
 
     def on_mount(self) -> None:
         self.board.focus()
@@ -190,13 +190,13 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     def action_search(self) -> None:
         box = self.query_one(Input)
         box.add_class("-open")
-        box.focus()
+        self.set_focus(box)  # at once: what is typed next is for it
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         event.input.remove_class("-open")
         self.board.focus()
-        self.pattern, self.cursor = event.value.strip(), 0
+        self.pattern, self.cursor = by_part(event.value), 0
         self._when_free(self.look)
 
     def action_choose(self, action: str) -> None:

@@ -1,4 +1,7 @@
-"""A question for an action's argument: one line at the bottom of the screen; Enter answers, Esc goes back."""
+"""A question for an action's argument, at the bottom of the screen: Enter answers, Esc goes back.
+
+Where it is one of a list, the ones with what is typed so far in their names stand below; Tab takes the first.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,10 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
+KEYS = "Enter: do it   Esc: back"
+OFFER = f"{KEYS}   Tab: take the first that is offered"
+MORE = "  and {} more"
+
 
 class OneLine(Input):
     """An input that takes all lines of what is pasted, as one: mail programs break a moment into several."""
@@ -22,14 +29,15 @@ class OneLine(Input):
 
 
 class Prompt(ModalScreen[str | None]):
-    """Asks for one line; `choices` are offered as one types (Right takes one)."""
+    """Asks for one line; of `choices` those with the text in them are offered as one types."""
 
-    BINDINGS = [Binding("escape", "dismiss", show=False)]
+    BINDINGS = [Binding("escape", "dismiss", show=False), Binding("tab", "take", show=False, priority=True)]
     DEFAULT_CSS = """
     Prompt { align: left bottom; background: $background 0%; }
     Prompt > Vertical { height: auto; background: $panel; padding: 0 1; }
     Prompt Input, Prompt Input:focus { border: none; height: 1; padding: 0; background: $panel; color: $foreground; }
     Prompt .hint { color: $mark-dim; }
+    Prompt .found { height: 1; display: none; }
     """
 
     def __init__(self, title: str, help_text: str, what: str, choices: Sequence[str] = ()) -> None:
@@ -41,7 +49,31 @@ class Prompt(ModalScreen[str | None]):
         with Vertical():
             yield Static(f"[b]{self._title}[/b]: {self._help}")
             yield OneLine(placeholder=self._what, suggester=suggester)
-            yield Static("Enter: do it   Esc: back   Right: take what is offered", classes="hint")
+            yield Static("", classes="found", markup=False)
+            yield Static(OFFER if self._choices else KEYS, classes="hint")
+
+    def _found(self, text: str) -> list[str]:
+        """The choices with a text in them, where a word begins with it first; none for the text that is one itself."""
+        part = text.strip().lower()
+        found = [one for one in self._choices if part in one.lower()] if part else []
+        whole = [text.strip()]
+        return [] if found == whole else sorted(found, key=lambda one: f"_{part}" not in f"_{one.lower()}")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Offer what fits, as much as one line holds."""
+        found, line = self._found(event.value), self.query_one(".found", Static)
+        shown, room = 0, self.size.width - 2 - len(MORE.format(len(found)))
+        while shown < len(found) and (room := room - len(found[shown]) - 2) >= 0:
+            shown += 1
+        more = MORE.format(len(found) - shown) if shown < len(found) else ""
+        line.update("  ".join(found[:shown]) + more)
+        line.display = bool(found)
+
+    def action_take(self) -> None:
+        """Take the first choice that is offered."""
+        box = self.query_one(OneLine)
+        if found := self._found(box.value):
+            box.value, box.cursor_position = found[0], len(found[0])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
