@@ -72,7 +72,6 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
     FunctionsScreen Board { width: 100%; height: 1fr; }
     FunctionsScreen Input { height: 1; padding: 0 1; display: none; background: $panel; }
     FunctionsScreen Input, FunctionsScreen Input:focus { border: none; }
-    FunctionsScreen Input.-open { display: block; }
     """
 
     def __init__(
@@ -189,12 +188,12 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def action_search(self) -> None:
         box = self.query_one(Input)
-        box.add_class("-open")
+        box.display = True
         self.set_focus(box)  # at once: what is typed next is for it
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        event.input.remove_class("-open")
+        event.input.display = False
         self.board.focus()
         self.pattern, self.cursor = by_part(event.value), 0
         self._when_free(self.look)
@@ -224,8 +223,8 @@ class FunctionsScreen(Screen[tuple[str, str] | None]):
 
     def action_close(self) -> None:
         box = self.query_one(Input)
-        if box.has_class("-open"):
-            box.remove_class("-open")
+        if box.display:
+            box.display = False
             self.board.focus()
         else:
             self.dismiss(None)
