@@ -329,10 +329,9 @@ def test_all_that_is_asked_of_a_cpu_is_asked_of_the_engine_that_has_its_register
         each.cpu.run(1001)
         end()
         each.cpu.run(3003)
-        each.cpu.watch(True)
         each.begin(CODE)
         assert each.cpu.run_watched(1000, frozenset({INNER})) == (None, 3) and each.cpu.rip == INNER
-        each.cpu.watch(False)
+        each.cpu.unwatch()
         each.cpu.transfer(CODE, STACK - 8, 2)
         each.cpu.run(777)
     assert seen[0] == seen[1] and len(seen[0]) == 1001
@@ -387,6 +386,28 @@ def test_an_end_of_code_faults_in_both_ways(monkeypatch: pytest.MonkeyPatch) -> 
         for _ in range(3):
             assert one.cpu.run(3000) == other.cpu.run(3000)
             assert one.state() == other.state()
+
+
+@pytest.mark.parametrize("kind", ["blocks", "hook"])
+def test_a_run_stops_at_breakpoints_up_to_the_end_of_code(monkeypatch: pytest.MonkeyPatch, kind: way.Way) -> None:
+    """Also where Unicorn sees a page ahead that cannot be run, and where one instruction is run over and over."""
+    rep = bytes.fromhex("b9 05 00 00 00 48 c7 c7 00 00 00 88 f3 aa")  # mov $5,%ecx; mov $DATA,%rdi; rep stosb
+    behind = CODE + 2 * PAGE_SIZE
+    places = [CODE, CODE + 12, behind - 300, behind - 9, behind - 2, behind - 1]
+    one = bench(monkeypatch, kind, rep + b"\x90" * (2 * PAGE_SIZE - len(rep)))
+    repeated = [(CODE + 12, 2 + done) for done in range(6)]  # the last finds that nothing is left
+    behind_it = [(address, 2 + 6 + address - (CODE + len(rep))) for address in places[2:]]
+    for many in (places, places[::2], places[-1:]):
+        one.begin(CODE)
+        stops, total = list[tuple[int, int]](), 0
+        while True:
+            fault, ran = one.cpu.run_watched(20_000, frozenset(many))
+            if fault is not None:
+                assert fault.cr2 == one.cpu.rip == behind
+                break
+            total += ran
+            stops.append((one.cpu.rip, total))
+        assert stops == [stop for stop in repeated + behind_it if stop[0] in many]
 
 
 def test_a_closed_cpu_gives_its_address_space_back(monkeypatch: pytest.MonkeyPatch) -> None:

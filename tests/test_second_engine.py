@@ -33,7 +33,7 @@ def flushing(cpu: Cpu, run: Callable[[int], Ran]) -> Callable[[int], Ran]:
     """`Cpu.run` or `Cpu.run_straight` on an engine that has no translation of anything."""
 
     def flushed(count: int) -> Ran:
-        cpu.watch(False)  # drops all translations
+        cpu._flush()
         return run(count)
 
     return flushed

@@ -12,7 +12,7 @@ CPU's other engine. Both ways come to the same state.
   one address blocks of several sizes may begin (one instruction after STI): pc and size together are the key.
 * A block with an instruction that would bring in the host's values counts as endless here. So it always runs on the
   other engine, where `Refusal` stops before that instruction, with #UD. So does a block with an instruction that
-  Unicorn runs otherwise where nobody counts (`runs_otherwise`).
+  Unicorn runs otherwise where nobody counts (`runs_otherwise`), and one with an address where somebody looks.
 * Where a run shall stop before a block in which straight code ends, the same machine code does it on both engines
   (`Ends`); the one that counts one by one takes nothing from what is left.
 * HLT stops an engine, and no error says so. Where it counts by blocks nothing else stops it without one but the count;
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import lru_cache
 
 from simkernel import disasm, insn
@@ -239,9 +239,16 @@ class Blocks(_Looked):
         state: where `size` is not 0, `left` instructions still have to run, fewer than the block has at `pc`.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """Make `engine` count: a new one, which nobody starts otherwise."""
+    def __init__(self, engine: Engine, looked_at: Set[int] = frozenset()) -> None:
+        """Make `engine` count.
+
+        Args:
+            engine: a new one, which nobody starts otherwise.
+            looked_at: addresses that the other engine is to run. Where one comes or goes, translations of it are to be
+                dropped.
+        """
         super().__init__(engine)
+        self._looked_at = looked_at
         self._stepped: dict[tuple[int, int], int] = {}  # blocks that the other engine runs: their instructions
 
     def run(self, rip: int, count: int, straight: bool = False) -> int:
@@ -276,7 +283,8 @@ class Blocks(_Looked):
 
     def _says(self, pc: int, size: int, instructions: int) -> int:
         code = self.engine.code_at(pc, size)
-        if _nondeterministic_in(code) or runs_otherwise(code):
+        looked_at = self._looked_at and not self._looked_at.isdisjoint(range(pc, pc + size))
+        if looked_at or _nondeterministic_in(code) or runs_otherwise(code):
             self._stepped[pc, size] = instructions
             return _ENDLESS
         self._stepped.pop((pc, size), None)

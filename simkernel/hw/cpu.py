@@ -16,6 +16,7 @@ by blocks. The registers are in one of them, and move where the other is to run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -34,6 +35,10 @@ RFLAGS_IF = 0x200
 RFLAGS_TF = 0x100
 RFLAGS_RF = 0x10000
 RFLAGS_NT = 0x4000
+
+
+def _nothing() -> None:
+    """What ends nothing."""
 
 
 class Cpu:
@@ -56,13 +61,14 @@ class Cpu:
         self._engine = self._stepper = Engine(number, *self._memory)
         self._refusal, self._halts = counting.Refusal(self._stepper), counting.Halts(self._stepper)
         self.hlt = False
-        self._left = 0  # of the last run's count, where a page is ahead
+        self._left = 0  # of the last run's count, where a page is ahead or a breakpoint was met
         self._by_blocks = way() == "blocks"
         self._ends = counting.Ends(self._stepper) if self._by_blocks else None
         self._blocks: counting.Blocks | None = None
-        self._hooks = 0  # of observers: while there are any, every run is counted one by one
-        self._counter: int | None = None
-        self._seen, self._breakpoints = 0, frozenset[int]()
+        self._hooks = 0  # of observers of every instruction: while there are any, every run is counted one by one
+        self._looked_at = Counter[int]()  # how many observers look at each of these addresses
+        self._breakpoints, self._unhook_breakpoints = frozenset[int](), _nothing
+        self._watched = self._starts_at_one = self._met = False  # see `_at_breakpoint`
         self.rip, self.rsp, self.flags = 0, 0, 2
         self._entry = [0] * 3 * len(ENTRY)
 
@@ -157,10 +163,11 @@ class Cpu:
                 return ahead
             fault = self._start(start + size, 1)
             self.drop(start, start + size)
+            left -= self.rip != start
+            self._left = left
             if self.rip == start:
                 return fault
-            left -= 1
-            if left and fault is None and not self.hlt:
+            if left and fault is None and not self.hlt and not self._met:
                 if not 0 <= ahead.cr2 - self.rip < PAGE_SIZE:
                     return self.run(left)
                 fault = ahead
@@ -184,7 +191,7 @@ class Cpu:
             self.rip, count = blocks.state.pc, blocks.to_step()
             fault = self._start(0, count)
             left -= count
-            if fault is not None or not left:
+            if fault is not None or not left or self._met:
                 self._left += left
                 return fault
 
@@ -201,7 +208,7 @@ class Cpu:
 
     def _make_blocks(self) -> counting.Blocks:
         """Make the second engine."""
-        self._blocks = counting.Blocks(Engine(self.number, *self._memory))
+        self._blocks = counting.Blocks(Engine(self.number, *self._memory), self._looked_at.keys())
         return self._blocks
 
     def _move(self, engine: Engine) -> None:
@@ -226,38 +233,44 @@ class Cpu:
         self.hlt = self._halts.came(self.rip)
         fault = engine.fault(error, self.rip)
         if fault is not None and self._is_ahead(fault):
-            self._left = max(0, count - (engine if ends is None else ends).counted())
+            self._left = max(0, count - self._counted())
+        elif self._met:
+            self._left = count + 1 - self._counted()  # the instruction there was counted, and has not run
         return fault
 
-    def watch(self, on: bool) -> None:
-        """Begin or end counting instructions one by one, which `run_watched` needs.
-
-        A hook is called only from code translated while it was there, so all translations are made anew.
-        """
-        if on and self._counter is None:
-            self._hooks += 1
-            self._counter = self._stepper.hook_code(self._count_and_stop)
-        elif not on and self._counter is not None:
-            self._hooks -= 1
-            self._stepper.unhook(self._counter)
-            self._counter = None
-        self._flush()
-
-    def _count_and_stop(self, rip: int) -> None:
-        if self._seen and rip in self._breakpoints:
-            self._stepper.stop()
-        else:
-            self._seen += 1
+    def _counted(self) -> int:
+        """How many instructions the last start counted, one by one."""
+        return (self._stepper if self._ends is None else self._ends).counted()
 
     def run_watched(self, count: int, breakpoints: frozenset[int]) -> tuple[Fault | None, int]:
-        """`run`, but stop before an instruction at one of the breakpoints, the first one excepted. Needs `watch`.
+        """`run`, but stop before an instruction at one of the breakpoints, the first one excepted.
+
+        What was prepared for them stays until others are given, or `unwatch`.
 
         Returns:
-            The exception, and how many instructions ran.
+            The exception, and how many instructions ran where there was none.
         """
-        self._seen, self._breakpoints = 0, breakpoints
-        fault = self.run(count)
-        return fault, min(self._seen, count)  # the hook is also called where the count has run out
+        if breakpoints != self._breakpoints:
+            self.unwatch()
+            self._unhook_breakpoints = self.observe(self._at_breakpoint, breakpoints)
+            self._breakpoints = breakpoints
+        self._watched, self._starts_at_one = True, self.rip in breakpoints
+        try:
+            fault = self.run(count)
+            return fault, count - self._left if self._met else count
+        finally:
+            self._watched = self._met = False
+
+    def _at_breakpoint(self, _rip: int) -> None:
+        if self._watched and not self._starts_at_one:
+            self._met = True
+            self._stepper.stop()
+        self._starts_at_one = False
+
+    def unwatch(self) -> None:
+        """No more breakpoints: nothing is left of those of `run_watched`."""
+        self._unhook_breakpoints()
+        self._breakpoints, self._unhook_breakpoints = frozenset(), _nothing
 
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it."""
@@ -286,15 +299,33 @@ class Cpu:
         self._reload()
 
     def observe(self, callback: Callable[[int], None], addresses: Iterable[int] = ()) -> Callable[[], None]:
-        """Call `callback(rip)` before each instruction, or before those at the addresses, for tests and counters.
-
-        It is called once more where the count ran out before the instruction.
+        """Call `callback(rip)` before each instruction, or before those at the addresses.
 
         Returns:
             The way to end it.
         """
-        ranges = [(address, address) for address in addresses] or [EVERYWHERE]
-        return self._hooked([self._stepper.hook_code(callback, *each) for each in ranges])
+        looked_at = frozenset(addresses)
+        if not looked_at:
+            return self._hooked([self._stepper.hook_code(callback, *EVERYWHERE)])
+        handles = [self._stepper.hook_code(callback, address, address) for address in sorted(looked_at)]
+        self._looked_at.update(looked_at)
+        self._translate_again(looked_at)
+
+        def end() -> None:
+            for handle in handles:
+                self._stepper.unhook(handle)
+            for address in looked_at:
+                self._looked_at[address] -= 1
+                if not self._looked_at[address]:
+                    del self._looked_at[address]
+            self._translate_again(looked_at)
+
+        return end
+
+    def _translate_again(self, addresses: Iterable[int]) -> None:
+        """A hook is called only from code that was translated while it was there."""
+        for address in addresses:
+            self.drop(address, address + 1)
 
     def observer(self, callback: Callable[[int], None], size: int) -> Callable[[frozenset[int]], None]:
         """The same for addresses that change: the function returned says which, and `size` bytes behind each count too.
@@ -319,7 +350,7 @@ class Cpu:
         return self._hooked([self._stepper.hook_data(callback)])
 
     def _hooked(self, handles: list[int]) -> Callable[[], None]:
-        """Hooks were added: translations are made anew, now and when the function returned ends them (see `watch`)."""
+        """Hooks of every instruction were added: translations are made anew, now and by what is returned, the end."""
         self._hooks += 1
         self._flush()
 

@@ -265,7 +265,7 @@ class Machine:
         left = min(n, run.choice.n - run.done)
         while left > 0 and not run.ended:
             last = run.watched and not self.changing.starts and ends_straight_code(self.next_bytes(cpu))
-            stride = 1 if last else self._stride(run, left)
+            stride = 1 if last else self._stride(run, left, bool(breakpoints))
             fault, ran = self._execute(run, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
@@ -273,7 +273,7 @@ class Machine:
             run.done += ran
             if run.watched and ran and not run.ended and (last or self._alone(cpu)):
                 run.choice, run.ended = Run(cpu, run.done), True
-            left = 0 if breakpoints and ran < stride else left - ran
+            left = 0 if self.cpus[cpu].rip in breakpoints else left - ran
         if run.ended:
             run.done = run.choice.n
         return events
@@ -297,13 +297,13 @@ class Machine:
             raise OurError("no choice is open")
         return self.open
 
-    def _stride(self, run: OpenRun, left: int) -> int:
+    def _stride(self, run: OpenRun, left: int, breakpoints: bool) -> int:
         """How many of the instructions left may run in one go: none of them needs a look of its own."""
         if left == 1:
             return 1
         cpu = run.choice.cpu
         stride = min(left, self._observed_limit(cpu))
-        if self.code.views[cpu].pending or (run.watched and not self.cpus[cpu].runs_straight()):
+        if self.code.views[cpu].pending or (run.watched and (breakpoints or not self.cpus[cpu].runs_straight())):
             return min(stride, self._straight(cpu))
         return stride
 
@@ -325,7 +325,7 @@ class Machine:
             self._drop_changed(cpu)
         if state.reading:
             return self._run_reading(cpu, state), 1
-        if breakpoints:
+        if breakpoints and n > 1:
             fault, ran = self.cpus[cpu].run_watched(n, breakpoints)
         elif run.watched and n > 1 and self.cpus[cpu].runs_straight():
             fault, ran = self.cpus[cpu].run_straight(n)

@@ -119,14 +119,11 @@ class _Watch:
 
     def hits(self, until: Point | None = None) -> Generator[Hit | None]:
         """Every hit up to `until` (for ever without), and None after a move without one."""
-        simulation = self._simulation
-        for cpu in parts_of(simulation).machine.cpus if self._stops else ():
-            cpu.watch(True)
         try:
             yield from self._hits(until)
         finally:
-            for cpu in parts_of(simulation).machine.cpus if self._stops else ():
-                cpu.watch(False)
+            for cpu in parts_of(self._simulation).machine.cpus if self._stops else ():
+                cpu.unwatch()
 
     def _hits(self, until: Point | None) -> Iterator[Hit | None]:
         simulation = self._simulation
