@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lessons.chart import Chart, Plot
+from lessons.lanes import TimePicture
 from simkernel.sim.snapshot import SiteMap
 
 
@@ -119,6 +120,19 @@ class Bars(Part):
     cursor: int | None
     end: float
     plot: Plot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes(Part):
+    """The time picture.
+
+    Attributes:
+        time: what each lane did at each step.
+        graph: time goes downwards, each step with its sentence; False: a score, where time goes to the right.
+    """
+
+    time: TimePicture
+    graph: bool = False
 
 
 @dataclass(frozen=True, slots=True)

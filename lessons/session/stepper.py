@@ -72,6 +72,8 @@ class Stepper:
         self.breakpoints: tuple[bp.Breakpoint, ...] = ()
         self.passed: tuple[Event, ...] = ()
         self.report = Report()
+        self._furthest = simulation.position
+        self._whole: tuple[bytes, ...] = ()
         self._snapshot = Snapshot.of(simulation, None, site)
         self._stale = False
         self._heard = Heard(self.site_bytes())
@@ -127,7 +129,24 @@ class Stepper:
         if self._stale:
             self._snapshot = Snapshot.of(self.simulation, self._snapshot, self.site)
             self._stale = False
+            self._furthest = max(self._furthest, self.simulation.position)
+            if (site := self._snapshot.site) is not None and site.old is not None and site.new is not None:
+                self._whole = (site.old.data, site.new.data)
         return self._snapshot
+
+    @property
+    def furthest(self) -> int:
+        """The last position that was looked at, as far as history still leads there."""
+        return min(self._furthest, len(self.simulation.entries))
+
+    def unsee(self) -> None:
+        """What lies ahead of here was seen by nobody: history knows it because it was looked for."""
+        self._furthest = self.simulation.position
+
+    @property
+    def whole(self) -> tuple[bytes, ...]:
+        """The old and the new instruction of the site's change that was seen last; () before one was."""
+        return self._whole
 
     @property
     def image(self) -> KernelImage:

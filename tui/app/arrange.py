@@ -1,8 +1,8 @@
 """Which panel stands where, at any size; a pure function, so that a test can ask it for every size.
 
 Panels stand below one another in the order of ORDER. Where there are too few rows they give way in the order of
-GIVE_WAY: first down to their least height, then altogether. From WIDE columns on, the CPU in focus and the ribbon
-stand beside the story, which therefore does not move when one looks deeper.
+GIVE_WAY: first down to their least height, then altogether. From WIDE columns on, the CPU in focus and the time
+picture stand beside the story, which therefore does not move when one looks deeper.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 WIDE = 110  # columns, from which on there is room beside the story
-STORY = 80  # columns of the story then, as many as without: it reads the same
+STORY = 74  # columns of the story then; the rest is enough for the time picture as a graph
 ORDER = (
     "title",
     "phases",
@@ -24,13 +24,13 @@ ORDER = (
     "map",
     "trace",
     "events",
-    "ribbon",
+    "time",
     "scrub",
     "keys",
 )
 GIVE_WAY = (
     "events",
-    "ribbon",
+    "time",
     "scrub",
     "trace",
     "map",
@@ -45,9 +45,9 @@ GIVE_WAY = (
     "keys",
 )
 GROW = ("why", "map", "oops", "focus", "trace", "events")  # who takes what is left: the story first, so it stays put
-BOTTOM = ("ribbon", "scrub", "keys")  # these stand at the bottom
-ACROSS = ("title", "scrub", "keys")  # as wide as the screen, always
-BESIDE = ("focus", "ribbon")  # from WIDE columns on
+BOTTOM = ("time", "scrub", "keys")  # these stand at the bottom
+ACROSS = ("title", "phases", "scrub", "keys")  # as wide as the screen, always
+BESIDE = ("focus", "time")  # from WIDE columns on
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10  # below that there is no screen
 
 
@@ -71,7 +71,7 @@ class Need(NamedTuple):
 def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box]:
     """A box for each panel that has a place; `needs` names the panels that are wanted."""
     wide = width >= WIDE
-    beside = wide and "focus" in needs
+    beside = wide and ("focus" in needs or "time" in needs)
     stacked = {name: needs[name] for name in ORDER if name in needs and not (beside and name in BESIDE)}
     rows = _rows(height, stacked)
     boxes: dict[str, Box] = {}
@@ -84,12 +84,14 @@ def arrange(width: int, height: int, needs: Mapping[str, Need]) -> dict[str, Box
             boxes[name] = Box(0, y, width if full else STORY, rows[name])
             y += rows[name]
     if beside:
-        top = rows.get("title", 0)
+        top = rows.get("title", 0) + rows.get("phases", 0)
         x, rest = STORY + 1, height - top - sum(rows.get(one, 0) for one in BOTTOM)
-        ribbon = needs["ribbon"].want if "ribbon" in needs and rest >= 2 * needs["ribbon"].want else 0
-        boxes["focus"] = Box(x, top, width - x, rest - ribbon)
-        if ribbon:
-            boxes["ribbon"] = Box(x, top + rest - ribbon, width - x, ribbon)
+        score = needs["time"].want if "time" in needs and rest >= 2 * needs["time"].want else 0
+        score = rest if "focus" not in needs else score
+        if "focus" in needs:
+            boxes["focus"] = Box(x, top, width - x, rest - score)
+        if score:
+            boxes["time"] = Box(x, top + rest - score, width - x, score)
     return boxes
 
 

@@ -22,6 +22,7 @@ from textual.worker import WorkerFailed
 from lessons.session.actions import ACTIONS, apply
 from lessons.session.stepper import Outcome, Stepper
 from lessons.story import story_of
+from lessons.story.time import time_picture
 from simkernel.report import Report
 from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK
@@ -173,6 +174,7 @@ class StepperApp(App[int]):
         self.picture = Picture(
             story=story_of(stepper, stops),
             look=self.look,
+            time=time_picture(stepper),
             title=stepper.title or "a kernel that has just booted",
             stops=stops,
             begin=stepper.begin,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tui.view.marks import UNICODE, Marks
 
 if TYPE_CHECKING:
+    from lessons.lanes import TimePicture
     from lessons.session.stops import Stops
     from lessons.story import Story
     from simkernel.sim.snapshot import Snapshot
@@ -38,6 +39,7 @@ class Picture:
 
     Attributes:
         story: the moment in words and marks; its snapshot is the machine. look: see above. title: what one watches.
+        time: which lane did what at each step.
         stops: those of the story up to here. begin: where it starts. breakpoints: their addresses.
         message: what the last action said; `failed`: that it could not be done. busy: something is under way.
         ready: False while what one wants to watch is still being made. from_lab: Esc leads back to the lab.
@@ -46,6 +48,7 @@ class Picture:
 
     story: Story
     look: Look
+    time: TimePicture
     title: str = ""
     stops: Stops = field(default_factory=lambda: Stops([], [], 0, 0))
     begin: int = 0

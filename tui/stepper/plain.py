@@ -12,15 +12,18 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from lessons.picture import Lanes
 from lessons.session.actions import ACTIONS, Action, action_named, apply
 from lessons.session.number import is_number
 from lessons.session.stepper import Outcome, Stepper
 from lessons.story import Story, answers, story_of
+from lessons.story.time import time_picture
 from lessons.story.words import MODELS, NOT_A_CPU, words_on
 from simkernel.errors import LearnerError
 from simkernel.sentence import sentences
 from simkernel.sim.snapshot.plain import plain
 from tui.stepper.player import WIDTH, Player, parted
+from tui.view.paragraphs import lanes as lane_sentences
 
 MOVES = ("next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto")
 KEYS = "Keys: n next, b back, p phase, y why, f five bytes, w where, c1 CPU1, l last, ? words, q quit, h all."
@@ -86,7 +89,12 @@ class Plain(Player):
             return answers.cpu(story, int(word[1]))
         if word == "w":
             return answers.where(self.stepper, story)
+        if word == "time":
+            return lane_sentences(self._time()) or ["No step has been taken yet."]
         return {"f": answers.five_bytes, "y": answers.why, "at": answers.addresses, "log": answers.records}[word](story)
+
+    def _time(self) -> Lanes:
+        return Lanes(name="time", time=time_picture(self.stepper))
 
     # --- what one can do ----------------------------------------------------------------------------------------
 
@@ -128,7 +136,7 @@ class Plain(Player):
             self._last = said
         if self.as_json:
             self.say(json.dumps(self._object(word, said, story, outcome)))
-        elif word in ("h", "?"):
+        elif word in ("h", "?", "time"):
             self.say("\n".join(said) + "\n")
         elif said:
             self.say(textwrap.fill(" ".join(said), WIDTH, break_long_words=False, break_on_hyphens=False) + "\n")
@@ -138,6 +146,8 @@ class Plain(Player):
         out: dict[str, Any] = {"word": word, "said": said}
         if outcome is not None:
             out |= {"message": outcome.message, "error": outcome.error}
+        if word == "time":
+            out["time"] = plain(self._time().time)
         if story is None:
             return out
         snapshot = story.snapshot
@@ -167,6 +177,7 @@ QUESTIONS = {
     "l": "the last again",
     "at": "where the five bytes lie",
     "log": "the last lines of the trace",
+    "time": "what happened at each step so far, a line each",
     "?": "what the words of the last paragraph mean",
     "h": "this list",
 }

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from lessons.lanes import Did
+
+DID = {
+    Did.NOTHING: "│", Did.BEGINS: "◇", Did.WRITES: "W", Did.SENDS: "●", Did.ASKED: "▼", Did.WAITS: "┆",
+    Did.GOES_ON: "○", Did.RELEASES: "◆", Did.READS: "┏", Did.INSIDE: "┃", Did.RUNS: "┗", Did.TORN: "✘",
+    Did.RESOLVES: "≈", Did.ANSWERS: "✔", Did.MASKED: "×", Did.INT3: "!", Did.CALLS: "↳", Did.TRACES: "≡",
+    Did.NMI: "N", Did.PARKS: "P", Did.PARKED: "║", Did.DIES: "✘",
+}  # fmt: skip
+DID_ASCII = {
+    Did.NOTHING: "|", Did.BEGINS: "o", Did.WRITES: "W", Did.SENDS: ">", Did.ASKED: "v", Did.WAITS: ":",
+    Did.GOES_ON: ".", Did.RELEASES: "#", Did.READS: "[", Did.INSIDE: "=", Did.RUNS: "]", Did.TORN: "X",
+    Did.RESOLVES: "~", Did.ANSWERS: "v", Did.MASKED: "x", Did.INT3: "!", Did.CALLS: "c", Did.TRACES: "t",
+    Did.NMI: "N", Did.PARKS: "P", Did.PARKED: "H", Did.DIES: "X",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +31,7 @@ class Marks:
         new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
-        ran, read, resolved: of the ribbon. bar, tick, up, knob: of the scrub bar.
+        did: of what a lane of the time picture did. bar, tick, up, knob: of the scrub bar.
         parts: of a bar's column, from the left. interval: its ends, line and middle, and what goes on beyond the edge.
     """
 
@@ -36,8 +51,6 @@ class Marks:
     holds: str = "✔"
     sites: str = "·■!~✘"
     ran: str = "█"
-    read: str = "▄"
-    resolved: str = "▒"
     idle: str = "·"
     bar: str = "─"
     knob: str = "█"
@@ -47,6 +60,13 @@ class Marks:
     arrow: str = "→"
     back: str = "←"
     crumb: str = "›"
+    dotted: str = "┄"
+    within: str = "═"
+    begins_reading: str = "["
+    ends_reading: str = "]"
+    wrote: str = "W"
+    ran_whole: str = "•"
+    did: Mapping[Did, str] = field(default_factory=lambda: DID)
     up_arrow: str = "↑"
     down_arrow: str = "↓"
     parts: str = "▏▎▍▌▋▊▉"
@@ -76,8 +96,6 @@ ASCII = Marks(
     holds="+",
     sites=".#!~X",
     ran="#",
-    read="=",
-    resolved="%",
     idle=".",
     bar="-",
     knob="#",
@@ -87,6 +105,10 @@ ASCII = Marks(
     arrow="->",
     back="<-",
     crumb=">",
+    dotted=":",
+    within="=",
+    ran_whole="*",
+    did=DID_ASCII,
     up_arrow="^",
     down_arrow="v",
     parts="",

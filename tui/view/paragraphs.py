@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from itertools import zip_longest
 from typing import Any
 
-from lessons.picture import Bars, Listing, Log, Map, Part, Picture, Prose, Question, Rows, Tabs
+from lessons.lanes import Did
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Picture, Prose, Question, Rows, Tabs
 from simkernel.sim.snapshot.site import SITE_STATES
 
 
@@ -58,6 +59,16 @@ def bars(part: Bars) -> list[str]:
     return [f"{part.chart.heading}.", *(f"{bar.title}: {bar.text}." for bar in part.chart.bars)]
 
 
+def lanes(part: Lanes) -> list[str]:
+    """One line a step, never columns."""
+    waits = f"; {part.time.lanes[0]} waits"
+    return [
+        f"Step {one.step}: {one.sentence}{waits if one.marks[0].did is Did.WAITS else ''}."
+        for one in part.time.moments
+        if one.step <= part.time.at
+    ]
+
+
 TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Prose: prose,
     Log: log,
@@ -67,6 +78,7 @@ TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Rows: rows,
     Tabs: tabs,
     Bars: bars,
+    Lanes: lanes,
 }
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lessons.activity import CHOOSE
-from lessons.picture import Bars, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.bars import bar_at, bar_here, bar_lines
+from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, length, line, wrap
 
@@ -195,12 +196,24 @@ def tab_at(part: Tabs, width: int, x: int, y: int) -> tuple[str, str] | None:
     return None
 
 
+def lanes(part: Lanes, width: int, marks: Marks) -> list[Form]:
+    """As a graph where it is one and has room, else as a score."""
+    return [graph(part, width, marks) if part.graph and width >= GRAPH else score(part, width, marks)]
+
+
+def lanes_here(part: Lanes) -> int:
+    """The line of the step at which one stands, in a graph."""
+    first = part.time.moments[0].step if part.time.moments else 1
+    return max(0, part.time.at - first + 1) if part.graph else -1
+
+
 RENDERERS: dict[type[Part], Renderer] = {
     Prose: Renderer(prose, ends=paragraph_ends),
     Log: Renderer(log, least=2, last=True),
     Listing: Renderer(listing, least=3),
     Map: Renderer(site_map),
     Question: Renderer(question, least=2),
+    Lanes: Renderer(lanes, least=4, here=lanes_here),
     Tabs: Renderer(tabs, target=tab_at),
     Bars: Renderer(bar_lines, least=2, here=bar_here, target=bar_at),
     Rows: Renderer(rows, least=4, here=lambda part: -1 if part.cursor is None else part.cursor + bool(part.columns)),

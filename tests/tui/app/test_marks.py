@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from lessons.lanes import Did
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.panels.site import LABEL
@@ -117,6 +118,8 @@ def test_ascii_by_itself() -> None:
 
 
 def test_every_mark_has_a_twin_in_ascii() -> None:
-    for name in Marks.__dataclass_fields__.keys() - {"parts"}:  # ASCII draws whole columns of a bar only
+    for did in Did:
+        assert ASCII.did[did].isascii() and len(ASCII.did[did]) == len(UNICODE.did[did]) == 1
+    for name in Marks.__dataclass_fields__.keys() - {"parts", "did"}:  # ASCII draws whole columns of a bar only
         assert "".join(getattr(ASCII, name)).isascii()
         assert len(getattr(ASCII, name)) == len(getattr(UNICODE, name)) or name in ("arrow", "back")

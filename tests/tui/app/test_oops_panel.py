@@ -7,6 +7,7 @@ import pytest
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
 from lessons.story import story_of
+from lessons.story.time import time_picture
 from tui.app.panels import oops
 from tui.app.picture import Look, Picture
 from tui.view.text import plain
@@ -16,7 +17,7 @@ from tui.view.text import plain
 def picture() -> Picture:
     stepper = Stepper.start("recursion")
     apply(stepper, "run")
-    return Picture(story_of(stepper), Look(), stops=stepper.stops())
+    return Picture(story_of(stepper), Look(), time_picture(stepper), stops=stepper.stops())
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -15,6 +15,7 @@ from simkernel.events import Oopsed
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.app.app import SimkernelApp
+from tui.app.arrange import STORY
 from tui.app.panel import Panel
 from tui.app.panels import title
 from tui.app.panels.site import LABEL
@@ -95,7 +96,8 @@ def test_depths_add_and_what_the_story_shows_stays_in_its_place() -> None:
         assert "registers" not in "\n".join(story) and "registers" in "\n".join(code)
         assert "what happened" not in "\n".join(code) and "what happened" in "\n".join(everything)
         for deep in (code, everything):
-            assert [line[:78].rstrip() for line in deep[1:16]] == [line[:78].rstrip() for line in story[1:16]]
+            assert [line[:STORY].rstrip() for line in deep[2:16]] == [line[:STORY].rstrip() for line in story[2:16]]
+            assert deep[1] == story[1]
         again = (await hand.press("m")).splitlines()
         assert again == story
 

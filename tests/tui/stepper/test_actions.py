@@ -121,7 +121,7 @@ def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None
 
 @pytest.mark.parametrize(
     ("action", "argument"),
-    [("break-phase", "sync 9"), ("break-event", "Nothing"), ("break-function", "vfs_rea"), ("break-change", "5"),
+    [("break-phase", "sync 9"), ("break-event", "Nothing"), ("break-function", "nonesuch"), ("break-change", "5"),
      ("break-change", "vfs_read 99999"), ("cpu-run", "7"), ("cpu-run", "x"), ("cpu-run", "0 99999"), ("cpu-read", "1"),
      ("cpu-settle", "0 1"), ("nmi", ""), ("trace", "nonesuch*"), ("untrace", "nonesuch*"), ("second-ops", "nonesuch"),
      ("second-ops-off", ""), ("look-at", "do_syscall_64"), ("cpus", "9"), ("cpus", "two"), ("model", "hum"),

@@ -130,3 +130,11 @@ def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path:
 def test_a_wrong_moment_is_refused(arguments: list[str], words: str, capsys: Any) -> None:
     assert run(["step", "--json", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_time_picture_is_a_line_a_step_and_data_in_json() -> None:
+    said = played(partial(Plain, Stepper.start("one")), "n n n n n time")[-1].splitlines()
+    assert said[3:5] == ["Step 4: bash-201 sends sync 1.", "Step 5: CPU0 runs a NOP; bash-201 waits."]
+    value = json.loads(played(partial(Plain, Stepper.start("one")), "n n time", as_json=True)[-1])["time"]
+    assert value["lanes"] == ["bash-201", "CPU0", "CPU1"] and value["at"] == 2
+    assert [one["marks"][1]["did"] for one in value["moments"]] == ["nothing", "reads"]

@@ -71,7 +71,9 @@ class Grid:
         """As much of what stands behind the bytes as there is room for: never a piece of a word."""
         mark = f"{self.marks.back} " if here else ""
         first = text.partition(" ")[0]
-        tries = ("  ".join(one for one in (text, remark) if one), mark + text if text else remark, mark + first, remark)
+        whole = "  ".join(one for one in (text, remark) if one)
+        short = remark.partition(";")[0]
+        tries = (whole, mark + text if text else remark, mark + first if text else short)
         return next((one for one in tries if len(one) <= room), "")
 
     def cell(self, at: int, cell: Marked) -> list[Piece]:

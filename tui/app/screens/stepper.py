@@ -21,10 +21,10 @@ from tui.app.panels.now import Now
 from tui.app.panels.oops import OopsPanel
 from tui.app.panels.phases import Phases
 from tui.app.panels.phases import draw as phase_lines
-from tui.app.panels.ribbon import Ribbon
 from tui.app.panels.scrub import Scrub
 from tui.app.panels.site import Site
 from tui.app.panels.sitemap import Map, cells
+from tui.app.panels.time import Time
 from tui.app.panels.title import Title
 from tui.app.panels.trace import Trace
 from tui.app.panels.why import Why
@@ -32,7 +32,7 @@ from tui.app.picture import Picture
 from tui.view.text import Line
 
 PANELS: tuple[type[Panel], ...] = (
-    Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Ribbon, Scrub, Keys,
+    Title, Phases, Site, Now, Why, OopsPanel, Cpus, Focus, Map, Trace, Events, Time, Scrub, Keys,
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
     deep = depth != "story" and width < WIDE
     out = {
         "title": Need(1),
-        "phases": Need(len(phase_lines(picture, column - 1, 9)), 1),
+        "phases": Need(len(phase_lines(picture, width - 1, 9)), 1),
         "site": Need(4 + cpus, 2 + cpus),
         "now": Need(3, 1),
         "why": Need(6, 2, 9),
@@ -70,15 +70,17 @@ def needs(picture: Picture, width: int) -> dict[str, Need]:
             out.pop("map", None), out.pop("trace", None)
     gone = picture.story.missing
     if gone is not None and gone.position == snapshot.position:  # what would have come here, and who is not waited for
-        out["now"] = Need(5, 2)
+        out["now"] = Need(7 if column < width else 5, 2)
     elif gone is not None:
         out["now"] = Need(4 if snapshot.oops is not None else 3, 2)
     if picture.story.ending:
         out["now"] = Need(5, 5)
+    if depth == "story" and width >= WIDE:
+        out["time"] = Need(2 + len(picture.time.moments))
     if depth == "all":
         out["events"] = Need(4, 2, 30)
         out["why"] = out["why"]._replace(most=7)
-        out["ribbon"] = Need(1 + cpus, 1 + cpus)
+        out["time"] = Need(4 + cpus, 4 + cpus)
     return out
 
 

@@ -1,0 +1,82 @@
+"""The time picture as a value: which lane did what at each step of a story. A lane is the patching task or a CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Did(Enum):
+    """What a lane did at a step, or is in the middle of."""
+
+    NOTHING = "nothing"
+    BEGINS = "begins"
+    WRITES = "writes"
+    SENDS = "sends IPIs"
+    ASKED = "an IPI is sent to it"
+    WAITS = "waits"
+    GOES_ON = "goes on"
+    RELEASES = "releases"
+    READS = "reads"
+    INSIDE = "in the middle of an instruction"
+    RUNS = "runs"
+    TORN = "runs neither instruction"
+    RESOLVES = "a byte is resolved"
+    ANSWERS = "answers"
+    MASKED = "interrupts off"
+    INT3 = "int3"
+    CALLS = "the new instruction, by the handler"
+    TRACES = "a trace line"
+    NMI = "an NMI"
+    PARKS = "parks"
+    PARKED = "waits in a loop, interrupts off"
+    DIES = "oops"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a lane did at a step.
+
+    Attributes:
+        did: what.
+        text: what it wrote, in two characters: "CC", "+4"; else "".
+        inside: it was in the middle of an instruction, which it had begun to read.
+    """
+
+    did: Did
+    text: str = ""
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A step of the picture.
+
+    Attributes:
+        step: its number, from 1.
+        position: in history.
+        phase: of which it is a part, "" between batches.
+        marks: one a lane.
+        sentence: what happened, in few words.
+    """
+
+    step: int
+    position: int
+    phase: str
+    marks: tuple[Mark, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimePicture:
+    """Lanes, and what each did at each step.
+
+    Attributes:
+        lanes: the names, the patching task's first.
+        moments: from the first step to the furthest that was seen.
+        at: the step at which one stands, 0 for the start.
+    """
+
+    lanes: tuple[str, ...]
+    moments: tuple[Moment, ...]
+    at: int

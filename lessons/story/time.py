@@ -1,0 +1,242 @@
+"""The time picture: which lane did what at each step of a story, as a value that any front end draws.
+
+A lane is the patching task or a CPU. A step is a stop of the story. Nothing of it is later than the furthest step that
+a person has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lessons.lanes import Did, Mark, Moment, TimePicture
+from lessons.session.stepper import Stepper
+from lessons.session.stops import Stops
+from simkernel import events as ev
+from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
+from simkernel.sentence import cpus, data, say, without_addresses
+from simkernel.sim.narrate import PATCHING_TASK
+from simkernel.sim.narrate import events as words
+
+LONG = 400  # instructions of the clock from which on an interrupt that had to wait is shown as waiting
+AROUND = 48  # steps: about as many as a picture has room for
+TASK = -1  # the lane of the patching task
+
+
+def time_picture(stepper: Stepper, around: int = AROUND) -> TimePicture:
+    """The picture of a story where a stepper stands; what has been seen and lies ahead of here is in it.
+
+    Args:
+        stepper: the run.
+        around: how many steps on either side of here are in it.
+    """
+    here = stepper.simulation.position
+    stops = stepper.heard().stops(stepper.begin, max(stepper.furthest, here))
+    at = len(stepper.stops())
+    first = max(0, at - around)
+    lanes = [TASK, *range(stepper.simulation.options.cpus)]
+    names = (PATCHING_TASK, *(f"CPU{number}" for number in lanes[1:]))
+    return TimePicture(names, tuple(_moments(stepper, stops, lanes, range(first, min(len(stops), at + around)))), at)
+
+
+def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -> Iterator[Moment]:
+    """Each of these steps, counted from 0, with what every lane is in the middle of."""
+    score = _Score(stepper, lanes)
+    known = stepper.simulation.known_events
+    first = stops[numbers.start - 1].position if numbers.start else stepper.begin
+    rule = stepper.heard().rule_from(_index(known, first))
+    for number in numbers:
+        stop = stops[number]
+        events = _between(known, first, stop.position)
+        happened = [event for event in events if rule.stops_at(event)]
+        phases = [event.phase for event in happened if isinstance(event, ev.PhaseEvent)]
+        phase = phases[-1] if phases else stop.during
+        yield Moment(number + 1, stop.position, phase, score.row(happened), _sentence(stepper, happened))
+        score.after(happened)
+        first = stop.position
+
+
+def _index(known: Sequence[ev.Event], position: int) -> int:
+    """How many events come before the entry at a position."""
+    low, high = 0, len(known)
+    while low < high:
+        middle = (low + high) // 2
+        if known[middle].entry < position:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _between(known: Sequence[ev.Event], first: int, last: int) -> Sequence[ev.Event]:
+    """The events of the entries `first` to `last - 1`."""
+    return known[_index(known, first) : _index(known, last)]
+
+
+class _Score:
+    """What every lane is in the middle of, from step to step."""
+
+    def __init__(self, stepper: Stepper, lanes: list[int]) -> None:
+        self._stepper, self._lanes = stepper, lanes
+        self._doing: dict[int, Did] = {}  # lane -> what it is in the middle of
+
+    def row(self, happened: Sequence[ev.Event]) -> tuple[Mark, ...]:
+        """A mark a lane, for the events of a step."""
+        marks = {lane: Mark(did) for lane, did in self._doing.items()}
+        for event in happened:
+            for lane, mark in _marks(event, self._stepper.whole):
+                marks[lane] = replace(mark, inside=self._doing.get(lane) is Did.INSIDE)
+        return tuple(marks.get(lane, Mark(Did.NOTHING)) for lane in self._lanes)
+
+    def after(self, happened: Sequence[ev.Event]) -> None:
+        """What each lane is in the middle of, once these have happened."""
+        doing = self._doing
+        for event in happened:
+            match event:
+                case ev.SyncSent() | ev.ParkAsked():
+                    doing[TASK] = Did.WAITS
+                    for cpu in self._waits_long(event):
+                        doing[cpu] = Did.MASKED
+                case ev.SyncEnded() | ev.Unparked() | ev.BatchReleased():
+                    doing.pop(TASK, None)
+                case ev.Parked() if not event.waiting_for:
+                    doing.pop(TASK, None)
+                case ev.PieceRead():
+                    doing[event.cpu] = Did.INSIDE
+                case ev.SyncAnswered() | ev.SiteRan() | ev.Int3Taken() | ev.Parked():
+                    doing.pop(event.cpu, None)
+            if isinstance(event, ev.Parked):
+                doing[event.cpu] = Did.PARKED
+            elif isinstance(event, ev.Unparked):
+                for cpu in [lane for lane, did in doing.items() if did is Did.PARKED]:
+                    del doing[cpu]
+
+    def _waits_long(self, sent: ev.SyncSent | ev.ParkAsked) -> list[int]:
+        """The CPUs whose interrupt of a sync has to wait for long, as far as it is known."""
+        known = self._stepper.simulation.known_events
+        left, out = set(sent.cpus), []
+        for at in range(_index(known, sent.entry), len(known)):
+            event = known[at]
+            if isinstance(event, ev.InterruptTaken) and event.vector == VECTOR_CALL_FUNCTION and event.cpu in left:
+                left.discard(event.cpu)
+                if event.waited >= LONG:
+                    out.append(event.cpu)
+            if not left or isinstance(event, ev.SyncEnded | ev.Unparked):
+                break
+        return out
+
+
+def _marks(event: ev.Event, whole: Sequence[bytes]) -> Iterator[tuple[int, Mark]]:
+    """(lane, mark) of what an event shows."""
+    match event:
+        case ev.BatchStarted():
+            yield TASK, Mark(Did.BEGINS)
+        case ev.SiteStored():
+            yield TASK, Mark(Did.WRITES, _in_two(event))
+        case ev.SyncSent() | ev.ParkAsked():
+            yield TASK, Mark(Did.SENDS)
+            for cpu in event.cpus:
+                yield cpu, Mark(Did.ASKED)
+        case ev.SyncEnded() | ev.Unparked():
+            yield TASK, Mark(Did.GOES_ON)
+        case ev.BatchReleased():
+            yield TASK, Mark(Did.RELEASES)
+        case ev.SiteRan():
+            yield event.cpu, Mark(Did.TORN if is_torn(event, whole) else Did.RUNS)
+        case ev.CpuEvent() if type(event) in CPU_MARKS:
+            yield event.cpu, Mark(CPU_MARKS[type(event)])
+        case _:
+            return
+
+
+def _in_two(event: ev.SiteStored) -> str:
+    """What was written in two characters: the byte, "+4" for a tail of four bytes, "5B" for all five."""
+    size = len(event.new)
+    return f"{event.new[0]:02X}" if size == 1 else f"+{size}" if event.first else f"{size}B"
+
+
+CPU_MARKS: dict[type[ev.Event], Did] = {
+    ev.PieceRead: Did.READS,
+    ev.Resolved: Did.RESOLVES,
+    ev.SyncAnswered: Did.ANSWERS,
+    ev.Parked: Did.PARKS,
+    ev.Int3Taken: Did.INT3,
+    ev.Int3Claimed: Did.INT3,
+    ev.Int3Done: Did.CALLS,
+    ev.TraceWritten: Did.TRACES,
+    ev.InterruptTaken: Did.NMI,
+    ev.Oopsed: Did.DIES,
+}
+
+
+def is_torn(event: ev.SiteRan, whole: Sequence[bytes]) -> bool:
+    """True where a CPU ran neither of the instructions that may be run there."""
+    return bool(whole) and not any(event.data == one[: len(event.data)] for one in whole)
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+
+def _sentence(stepper: Stepper, happened: Sequence[ev.Event]) -> str:
+    """What happened at a step, in few words: the last event's."""
+    if not happened:
+        return ""
+    last = happened[-1]
+    if isinstance(last, ev.SiteRan) and is_torn(last, stepper.whole):
+        return say("CPU{} runs {}", last.cpu, data(last.data))
+    said = SAID.get(type(last))
+    return "" if said is None else said(last, stepper)
+
+
+def _began(event: ev.BatchStarted, stepper: Stepper) -> str:
+    return say("{} begins", PATCHING_TASK)
+
+
+def _stored(event: ev.SiteStored, stepper: Stepper) -> str:
+    first, last = event.first, event.first + len(event.new) - 1
+    if first == last:
+        return say("{} writes {} at +{}", PATCHING_TASK, data(event.new), first)
+    return f"{PATCHING_TASK} writes +{first} to +{last}"
+
+
+def _sent(event: ev.SyncSent, stepper: Stepper) -> str:
+    return say("{} sends {}", PATCHING_TASK, event.phase)
+
+
+def _answered(event: ev.SyncAnswered, stepper: Stepper) -> str:
+    return f"CPU{event.cpu} answers, goes on"
+
+
+def _ran(event: ev.SiteRan, stepper: Stepper) -> str:
+    reading = words.Words(stepper.image, stepper.protocol).reading(event.site, event.data)
+    return f"CPU{event.cpu} runs {without_addresses(reading)}"
+
+
+def _done(event: ev.Int3Done, stepper: Stepper) -> str:
+    if event.emulated is ev.Emulated.NOP:
+        return f"CPU{event.cpu} goes on behind it"
+    return f"CPU{event.cpu} makes the new {event.emulated.value}"
+
+
+SAID: dict[type[ev.Event], Callable[[Any, Stepper], str]] = {
+    ev.BatchStarted: _began,
+    ev.SiteStored: _stored,
+    ev.SyncSent: _sent,
+    ev.SyncAnswered: _answered,
+    ev.SyncEnded: lambda event, stepper: f"{PATCHING_TASK} goes on",
+    ev.ParkAsked: lambda event, stepper: f"{PATCHING_TASK} asks {cpus(event.cpus)} to park",
+    ev.Parked: lambda event, stepper: f"CPU{event.cpu} parks",
+    ev.Unparked: lambda event, stepper: f"{PATCHING_TASK} lets the CPUs go",
+    ev.BatchReleased: lambda event, stepper: f"{PATCHING_TASK} releases",
+    ev.PieceRead: lambda event, stepper: f"CPU{event.cpu} reads {event.data.hex(' ').upper()}",
+    ev.Resolved: lambda event, stepper: f"CPU{event.cpu} runs {event.new.hex(' ').upper()} from now on",
+    ev.SiteRan: _ran,
+    ev.Int3Taken: lambda event, stepper: f"CPU{event.cpu} takes the int3",
+    ev.Int3Claimed: lambda event, stepper: f"CPU{event.cpu} finds the site",
+    ev.Int3Done: _done,
+    ev.TraceWritten: lambda event, stepper: f"CPU{event.cpu} writes a trace line",
+    ev.InterruptTaken: lambda event, stepper: f"an NMI comes to CPU{event.cpu}",
+    ev.Oopsed: lambda event, stepper: f"the kernel dies on CPU{event.cpu}",
+    ev.PlanEnded: lambda event, stepper: f"{PATCHING_TASK} has finished",
+}

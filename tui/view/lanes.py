@@ -1,0 +1,147 @@
+"""The time picture drawn: as a graph, time downwards, each step with its sentence; as a score, time to the right.
+
+A wait is a dotted stretch of the patching task's lane; a CPU's lane is never dotted, for a CPU does not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lessons.lanes import Did, Mark, Moment
+from lessons.picture import Lanes
+from tui.view.marks import Marks
+from tui.view.text import Line, Piece, cut, line
+
+GRAPH = 44  # columns from which on a graph has room
+LANE = (5, 4, 3, 2)  # columns of a lane, the most that fit
+SENTENCE = 24  # columns of a sentence, at least
+LOOKS = {
+    Did.WRITES: "new",
+    Did.INT3: "int3",
+    Did.TORN: "bad",
+    Did.DIES: "bad",
+    Did.ANSWERS: "good",
+    Did.RESOLVES: "open",
+    Did.CALLS: "new",
+    Did.NOTHING: "dim",
+    Did.WAITS: "dim",
+    Did.INSIDE: "open",
+    Did.READS: "open",
+}
+
+
+def graph(part: Lanes, width: int, marks: Marks) -> list[Line]:
+    """Time downwards: a line a step, a lane a column, the sentence at the right."""
+    picture = part.time
+    lanes = len(picture.lanes)
+    each = next((one for one in LANE if 4 + one * lanes + SENTENCE <= width), LANE[-1])
+    names = "".join(f"{_name(picture.lanes, at, each):<{each}}" for at in range(lanes))
+    out = [line((f"    {names}".rstrip(), "dim"))]
+    for moment in picture.moments:
+        out.append(cut(_graph_row(moment, picture.at, each, marks), width))
+    return out
+
+
+def _name(lanes: Sequence[str], at: int, each: int) -> str:
+    """A lane's name in so many columns: "bash" or "b", "CPU0" or "0"."""
+    whole = lanes[at].split("-")[0]
+    return whole if len(whole) < each else whole[:1] if at == 0 else whole[-1]
+
+
+def _graph_row(moment: Moment, at: int, each: int, marks: Marks) -> Line:
+    here, ahead = moment.step == at, moment.step > at
+    pieces: list[Piece] = [(f"{marks.now if here else ' '}{moment.step:>2} ", "here" if here else "dim")]
+    sends = [number for number, mark in enumerate(moment.marks) if mark.did is Did.ASKED]
+    for number, mark in enumerate(moment.marks):
+        text = _glyph(mark, marks)
+        joined = bool(sends) and number < sends[-1] and (mark.did in (Did.SENDS, Did.ASKED) or number > 0)
+        fill = marks.rule if joined else " "
+        pieces.append((text, "dim" if ahead else LOOKS.get(mark.did, "")))
+        pieces.append((fill * (each - len(text)), "dim"))
+    return (*pieces, (marks.plain(moment.sentence), "dim" if ahead else "strong" if here else ""))
+
+
+def _glyph(mark: Mark, marks: Marks) -> str:
+    """What stands for a mark in a graph."""
+    if mark.did is Did.RUNS and not mark.inside:
+        return marks.ran_whole
+    return mark.text or marks.did[mark.did]
+
+
+def score(part: Lanes, width: int, marks: Marks) -> list[Line]:
+    """Time to the right: a row a lane, two columns a step, one where there is no room for two."""
+    picture = part.time
+    label = max(len(name) for name in picture.lanes) + 1
+    room = width - label
+    each = 2 if 2 * len(picture.moments) <= room else 1
+    moments = _window(picture.moments, picture.at, room // each)
+    out = [line((" " * label, ""), *_phases(moments, each))]
+    for number, name in enumerate(picture.lanes):
+        cells = [_cell(moments, at, number, each, marks) for at in range(len(moments))]
+        pieces = [(text, "dim" if moments[at].step > picture.at else look) for at, (text, look) in enumerate(cells)]
+        out.append(line((name.ljust(label), "dim"), *pieces))
+    return [*out, line((" " * label, ""), (_numbers(moments, picture.at, each, marks), "here"))]
+
+
+def _window(moments: Sequence[Moment], at: int, room: int) -> Sequence[Moment]:
+    """Those steps around the one at which one stands that there is room for."""
+    first = max(0, min(at - room // 2, len(moments) - room))
+    return moments[first : first + room]
+
+
+def _cell(moments: Sequence[Moment], at: int, lane: int, each: int, marks: Marks) -> Piece:
+    """What a lane did at a step, in the columns of a step; then what it is in the middle of."""
+    mark = moments[at].marks[lane]
+    goes_on = mark.did is Did.READS or mark.did is Did.INSIDE or (mark.inside and mark.did is Did.ASKED)
+    fill = marks.within if goes_on else marks.dotted if mark.did is Did.WAITS else marks.rule
+    text = _score_glyph(mark, each, marks)
+    return text + fill * (each - len(text)), LOOKS.get(mark.did, "")
+
+
+def _score_glyph(mark: Mark, each: int, marks: Marks) -> str:
+    """What stands for a mark in a score."""
+    match mark.did:
+        case Did.NOTHING | Did.ASKED | Did.INSIDE:
+            return marks.within if mark.inside or mark.did is Did.INSIDE else marks.rule
+        case Did.WAITS:
+            return marks.dotted
+        case Did.READS:
+            return marks.within if mark.inside else marks.begins_reading
+        case Did.RUNS:
+            return marks.ends_reading if mark.inside else marks.ran_whole
+        case Did.WRITES:
+            return mark.text if each > 1 else marks.wrote
+        case _:
+            return marks.did[mark.did]
+
+
+def _phases(moments: Sequence[Moment], each: int) -> list[Piece]:
+    """The syncs, the tail and the release by name, each where it begins, as far as there is room."""
+    out = ""
+    for at, moment in enumerate(moments):
+        name = _phase(moment, each > 1)
+        if name and len(out) <= at * each and at * each + len(name) <= each * len(moments):
+            out = out.ljust(at * each) + name + " "
+    return [(out[: each * len(moments)], "dim")]
+
+
+def _phase(moment: Moment, room: bool) -> str:
+    match moment.marks[0]:
+        case Mark(did=Did.SENDS):
+            return moment.phase if room else f"{moment.phase[:1]}{moment.phase[-1:]}"
+        case Mark(did=Did.WRITES, text=text) if text.startswith("+"):
+            return "tail" if room else "t"
+        case Mark(did=Did.RELEASES):
+            return "rel" if room else "r"
+        case _:
+            return ""
+
+
+def _numbers(moments: Sequence[Moment], at: int, each: int, marks: Marks) -> str:
+    """Where one stands, and the number of its step."""
+    place = next((number * each for number, moment in enumerate(moments) if moment.step == at), None)
+    if place is None:
+        return ""
+    said = f"step {at}"
+    left = place + len(said) + 2 > len(moments) * each and place > len(said)
+    return f"{said:>{place - 1}} {marks.up}" if left else f"{' ' * place}{marks.up} {said}"
