@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.kernel import layout
-from simkernel.sim.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, run_back_to, run_to
+from simkernel.schedule import Run
+from simkernel.sim.breakpoints import AtAddress, AtPhase, OnChange, OnEvent, at_function, distance, run_back_to, run_to
+from simkernel.sim.digest import state_digest
 from simkernel.sim.log import Point
 from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
@@ -67,6 +71,25 @@ def test_phases_and_events_are_met_both_ways(simulation: Simulation) -> None:
     assert later is not None and later.point > there.point
     assert run_to(simulation, [AtPhase("")]) is not None
     assert run_back_to(simulation, [AtPhase("sync 2")]) == there
+
+
+@pytest.mark.parametrize("tick_period", [0, 3_000])
+def test_the_distance_is_that_of_looking_at_each_instruction(tick_period: int) -> None:
+    simulation, rng = Simulation.boot(Options(cpus=2, seed=3, tick_period=tick_period)), random.Random(3)
+    found = list[int | None]()
+    for _ in range(20):
+        choice = Run(rng.choice(simulation.cpus), rng.choice((2, 40, 500, 2_000)))
+        here, digest = simulation.position, state_digest(simulation)
+        passed = simulation.step_through(choice)
+        simulation.goto(here)
+        drawn = (passed[0], rng.choice(passed), passed[-1], passed[0] + 1) if passed else ()  # none: it is halted
+        for address in (*drawn, simulation.image.address("schedule")):
+            away = distance(simulation, choice, address)
+            assert away == (passed.index(address, 1) if address in passed[1:] else None)
+            assert simulation.position == here and state_digest(simulation) == digest
+            found.append(away)
+        simulation.run(rng.randrange(4_000))
+    assert None in found and len(set(found)) > 20
 
 
 def test_nothing_moves_where_nothing_was_met_before(simulation: Simulation) -> None:

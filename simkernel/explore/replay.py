@@ -25,6 +25,7 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Resolve, Run
+from simkernel.sim.breakpoints import distance
 from simkernel.sim.moment import Moment
 from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.queries import CpuNow
@@ -199,15 +200,17 @@ def run_cpu_to(simulation: Simulation, step: Callable[[Choice], object], cpu: in
 def _distance(simulation: Simulation, cpu: int, address: int) -> int | None:
     """How many instructions of one choice bring the CPU before the one at `address`; tried out, and taken back."""
     here, now = simulation.position, simulation.cpu(cpu)
-    passed: list[int] = []
-    if now.pending:
-        while len(passed) <= QUANTUM and address not in passed[1:] and not simulation.halt_reason:
-            passed.append(now.rip)
-            simulation.step(Run(cpu, 1))
-    else:
-        passed = simulation.step_through(Run(cpu, QUANTUM))
+    if not now.pending:
+        return distance(simulation, Run(cpu, QUANTUM), address)
+    away = 0
+    while away < QUANTUM and not simulation.halt_reason:
+        simulation.step(Run(cpu, 1))
+        away += 1
+        if now.rip == address:
+            break
+    found = now.rip == address
     simulation.goto(here)
-    return passed.index(address, 1) if address in passed[1:] else None
+    return away if found else None
 
 
 class Player:

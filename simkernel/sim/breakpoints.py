@@ -18,7 +18,7 @@ from simkernel.events import (
 )
 from simkernel.kernel import KernelImage
 from simkernel.report import Report
-from simkernel.schedule import QUANTUM
+from simkernel.schedule import QUANTUM, Run
 from simkernel.sim.log import Point
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
@@ -104,6 +104,25 @@ def run_back_to(simulation: Simulation, breakpoints: Sequence[Breakpoint], repor
                 yield None if hit is None else (hit.point, hit)
 
     return simulation.back_to_last(search, report)
+
+
+def distance(simulation: Simulation, choice: Run, address: int) -> int | None:
+    """How many instructions of a choice bring its CPU before the one at an address; what was tried is taken back.
+
+    History forgets what lay ahead, as for a choice given by hand.
+
+    Returns:
+        At least 1; None where the choice does not lead there before its end.
+    """
+    here = simulation.position
+    simulation.foresee([(here, choice)])
+    try:
+        simulation.step_instruction(frozenset((address,)), choice.n)
+    finally:
+        parts_of(simulation).machine.cpus[choice.cpu].unwatch()
+    away = simulation.point.instructions  # 0: the choice has come to its end
+    simulation.goto(here)
+    return away or None
 
 
 class _Watch:
