@@ -12,15 +12,25 @@ class Bar:
     """One bar.
 
     Attributes:
-        title: before it. value: its length, None for no number. text: at its end. interval: where the value lies.
+        title: before it.
+        value: its length.
+        text: the figure, at its end.
+        against: beside the figure, what it is against the first bar: "+5.6 %", "x 5.1", "not measurable".
+        interval: where the value lies.
         name: of the variant that it is about, "" for none.
     """
 
     title: str
-    value: float | None
+    value: float
     text: str
+    against: str = ""
     interval: tuple[float, float] | None = None
     name: str = ""
+
+    @property
+    def end(self) -> float:
+        """The end of what is drawn of it, with its interval."""
+        return max(self.value, self.interval[1]) if self.interval else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +38,16 @@ class Chart:
     """Bars of one answer (exact, modelled or measured, never two of them).
 
     Attributes:
-        heading: which. sentence: what the bars allow to be said. means: what a bar is.
-        scale: (value, number) of an axis above the bars, where their lengths are not their figures.
-        apart, others: a heading, and how many of the last bars stand below it: figures of others.
+        heading: which.
+        bars: from the top; the others are held against the first one.
+        sentence: what the bars allow to be said.
+        means: what a bar is.
     """
 
     heading: str
     bars: tuple[Bar, ...]
     sentence: str
     means: str = ""
-    scale: tuple[tuple[float, str], ...] = ()
-    apart: str = ""
-    others: int = 0
-
-    @property
-    def rows(self) -> list[int | None]:
-        """The bars by number in the order of rows, None for the heading among them."""
-        own = len(self.bars) - self.others
-        return [*range(own), *[None] * bool(self.others), *range(own, len(self.bars))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +76,13 @@ class Plot:
 
 
 def small_print(chart: Chart) -> list[str]:
-    """What the bars allow to be said, and what a bar is."""
-    return [one for one in (chart.sentence, chart.means) if one]
-
-
-def cut_print(chart: Chart) -> list[str]:
-    """The same, and which bar goes on beyond the edge, where one does."""
-    end = edge(chart)
-    cut = [bar.title for bar in chart.bars if (bar.value or 0.0) > end]
-    return small_print(chart) + [f"Cut off at the edge, for it is many times as long: {title}." for title in cut]
+    """What the bars allow to be said, what a bar is, and which bar goes on beyond the edge, where one does."""
+    cut = [f"Cut off at the edge, for it is many times as long: {bar.title}." for bar in chart.bars
+           if bar.end > edge(chart)]  # fmt: skip
+    return [one for one in (chart.sentence, chart.means, *cut) if one]
 
 
 def edge(chart: Chart) -> float:
     """Where the picture ends: the longest bar's end, but for a bar that would make all others too short to be seen."""
-    if chart.scale:
-        return longest(chart)
-    ends = sorted(max(bar.value or 0.0, bar.interval[1] if bar.interval else 0.0) for bar in chart.bars)
-    return 1.25 * ends[-2] if len(ends) > 2 and ends[-1] > FAR * ends[-2] > 0 else longest(chart)
-
-
-def longest(chart: Chart) -> float:
-    """The end of the scale, else of the longest bar or interval."""
-    if chart.scale:
-        return chart.scale[-1][0]
-    ends = [bar.value or 0.0 for bar in chart.bars] + [bar.interval[1] for bar in chart.bars if bar.interval]
-    return max(ends) or 1.0
+    ends = sorted(bar.end for bar in chart.bars)
+    return 1.25 * ends[-2] if len(ends) > 2 and ends[-1] > FAR * ends[-2] > 0 else ends[-1] or 1.0

@@ -113,13 +113,11 @@ class Bars(Part):
         chart: what each says.
         cursor: the bar that is explained; None for none.
         end: the value at the right edge; a bar that is longer goes on beyond it.
-        plot: the same for slides, where that is no chart of bars.
     """
 
     chart: Chart
     cursor: int | None
     end: float
-    plot: Plot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +189,7 @@ class Picture:
         parts: from the top.
         survival: the names of parts, the one that goes last first; those that are not named go before all these.
         keys: the names of the actions of which the key line tells, the one that goes last first.
+        plot: the same for slides, where that is no chart of bars.
     """
 
     title: str
@@ -198,3 +197,10 @@ class Picture:
     place: str = ""
     survival: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    plot: Plot | None = None
+
+    @property
+    def figure(self) -> Chart | Plot | None:
+        """What can be written into a file as a slide: the plot, else the first bars."""
+        bars = (part.chart for part in self.parts if isinstance(part, Bars))
+        return self.plot if self.plot is not None else next(bars, None)

@@ -204,15 +204,14 @@ def _order(one: Measured) -> str:
 
 
 def measured_value(measured: Sequence[Measured]) -> dict[str, object] | None:
-    """The measurement as JSON: a difference that is no more than noise has no number."""
+    """The measurement as JSON; of a difference that is no more than noise it says that it is not measurable."""
     from simkernel.overhead.measured import machine
 
     if not measured:
         return None
     value: list[dict[str, object]] = []
     for one in measured:
-        rows = [asdict(row) if row.measurable else {"name": row.name, "measurable": False} for row in one.differences]
-        value.append(asdict(one) | {"differences": rows})
+        value.append(asdict(one))
     return {"method": TIMED, "machine": asdict(machine()), "workloads": value}
 
 

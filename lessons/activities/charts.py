@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simkernel.overhead.measured import Difference, Measured
     from simkernel.overhead.modelled import Costs
 
+TIMES = 2  # from here on a figure is told as so many times the first one
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
 SAME_WORK = "The toy kernel does the same work for each bar; its functions begin in another way each time."
 
@@ -20,16 +21,24 @@ SAME_WORK = "The toy kernel does the same work for each bar; its functions begin
 def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
     """Instructions of the workload."""
     shown = [row for row in rows if row.name in names] or list(rows)
+    first = shown[0].instructions
     bars = tuple(
-        Bar(_title(row.name), float(row.instructions), f"{row.instructions:,} instructions", name=row.name)
+        Bar(
+            title_of(row.name),
+            float(row.instructions),
+            f"{row.instructions:,} instructions",
+            _against(row.instructions, first),
+            name=row.name,
+        )
         for row in shown
     )
     by_name = {row.name: row for row in shown}
     sentence = ""
     if "none" in by_name and "nop" in by_name:
         base, off = by_name["none"], by_name["nop"]
-        more, code = off.instructions - base.instructions, off.code - base.code
-        sentence = f"Off: {more / off.calls:g} instruction and {code / off.calls:g} bytes of code more a call."
+        more = (off.instructions - base.instructions) / off.calls
+        share = _share(off.instructions, base.instructions)
+        sentence = f"Off: {more:g} instruction{'s' if more != 1 else ''} more a call{share}.{_on(bars)}"
     means = f"{SAME_WORK} A bar is its instructions, counted one by one on the simulated machine."
     return Chart("EXACT: instructions, counted", bars, sentence, means)
 
@@ -42,15 +51,17 @@ def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = F
     prices = [modelled(row, table) for row in shown]
     bars = []
     for price in prices:
-        text = f"{price.cycles:,.0f} cycles"
-        known = price.unpriced == prices[0].unpriced
-        bars.append(Bar(_title(price.name), price.cycles, text if known else f"more than {text}", name=price.name))
+        text, against = f"{price.cycles:,.0f} cycles", _against(price.cycles, prices[0].cycles)
+        if price.unpriced != prices[0].unpriced:
+            text, against = f"more than {text}", ""
+        bars.append(Bar(title_of(price.name), price.cycles, text, against, name=price.name))
     by_name = {price.name: price for price in prices}
     sentence = ""
     if "none" in by_name and "nop" in by_name:
         base, off = by_name["none"], by_name["nop"]
         calls = next(row.calls for row in shown if row.name == "nop")
-        sentence = f"Off: {(off.cycles - base.cycles) / calls:.2f} cycles more a call, by this table."
+        more, share = (off.cycles - base.cycles) / calls, _share(off.cycles, base.cycles)
+        sentence = f"Off: {more:.2f} cycles more a call{share}, by this table.{_on(bars)}"
         if off.unpriced != base.unpriced:
             sentence = "Off: this table has no price for the instruction that a call takes more."
     whose = "simkernel's table" if table.name == OWN else "the table"
@@ -60,8 +71,15 @@ def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = F
 
 def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
     """Instructions of the workload, by how many functions are traced."""
+    first = rows[0][1].instructions
     bars = [
-        Bar(f"{traced} traced", float(row.instructions), f"{row.instructions:,} instructions") for traced, row in rows
+        Bar(
+            f"{traced} traced",
+            float(row.instructions),
+            f"{row.instructions:,} instructions",
+            _against(row.instructions, first),
+        )
+        for traced, row in rows
     ]
     sentence = (
         "The functions called most often are traced first. What a function costs depends on how often it is called."
@@ -71,28 +89,27 @@ def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
 
 
 def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
-    """Nanoseconds a call of one measured workload; what is no more than noise has no bar, only where it may lie."""
+    """Nanoseconds a call of one measured workload; of a difference that is no more than noise, its bar says so."""
     from simkernel.overhead.measured import CONFIDENCE
 
-    bars = [Bar(_title("none"), one.base, f"{one.base:.2f} ns a call", name="none")]
+    bars = [Bar(title_of("none"), one.base, f"{one.base:.2f} ns", name="none")]
     noise = one.noise * one.base
     for row in one.differences:
         if row.name not in names:
             continue
-        if row.measurable:
-            value, interval = one.base + row.middle, (one.base + row.low, one.base + row.high)
-            bars.append(Bar(_title(row.name), value, f"{value:,.2f} ns a call", interval, row.name))
-        else:
-            interval = (one.base + min(row.low, -noise), one.base + max(row.high, noise))
-            bars.append(Bar(_title(row.name), None, "not measurable", interval, row.name))
+        value, low, high, said = one.base + row.middle, row.low, row.high, _against(one.base + row.middle, one.base)
+        if not row.measurable:
+            low, high, said = min(low, -noise), max(high, noise), "not measurable"
+        interval = (one.base + low, one.base + high)
+        bars.append(Bar(title_of(row.name), value, f"{value:,.2f} ns", said, interval, row.name))
     off = next((row for row in one.differences if row.name == "nop"), None)
     sentence = f"This machine's noise is {100 * one.noise:.1f} %."
     if off is not None:
-        sentence = f"Off: one instruction of {MCOUNT_INSN_SIZE} bytes more a call. {_off(off, one)}"
+        sentence = f"Off: one instruction of {MCOUNT_INSN_SIZE} bytes more a call. {_off(off, one)}{_on(bars)}"
     means = (
         "A bar is the time of a call, in native code on this CPU. "
-        f"The line at its end is the {100 * CONFIDENCE:.0f} % interval. "
-        "A line alone: the difference is no more than noise."
+        f"The whisker around its end is the {100 * CONFIDENCE:.0f} % interval. "
+        "Not measurable: the difference is no more than noise."
     )
     return Chart(f"MEASURED on this CPU, {one.workload}", tuple(bars), sentence, means)
 
@@ -107,7 +124,27 @@ def _off(off: Difference, one: Measured) -> str:
     return f"The difference in time cannot be told from none. This machine's noise is {100 * one.noise:.1f} %."
 
 
-def _title(name: str) -> str:
+def _against(value: float, first: float) -> str:
+    """A figure held against the first one: by how much more, or how many times as much; "" for the same."""
+    if value == first:
+        return ""
+    return f"x {value / first:.1f}" if value >= TIMES * first else f"{100 * (value / first - 1):+.1f} %"
+
+
+def _share(value: float, first: float) -> str:
+    """The same in brackets, behind a figure of one call."""
+    against = _against(value, first)
+    return f" ({against})" if against else ""
+
+
+def _on(bars: Sequence[Bar]) -> str:
+    """What tracing costs that is on, behind a sentence of what it costs off; "" where there is no bar for it."""
+    on = next((bar for bar in bars if bar.name == "function"), None)
+    return f" On: {on.against}." if on is not None and on.against else ""
+
+
+def title_of(name: str) -> str:
+    """A variant in words."""
     from simkernel.overhead.variants import VARIANTS
 
     return VARIANTS[name].title

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from lessons.activities.overhead import ANSWERS, CLOSER, MEASURED, SITES, Overhead
-from lessons.activities.overhead_words import explained, notes, picture_line, waiting
+from lessons.activities.overhead import ANSWERS, CLOSER, MEASURED, SYNCS, Overhead
+from lessons.activities.overhead_words import Explained, explained, notes, picture_line, row_explained, waiting
+from lessons.activities.plots import sites_table, sync_sentence
 from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
-from lessons.picture import Bars, Paragraph, Part, Picture, Prose, Tabs, Tone
+from lessons.chart import Chart
+from lessons.picture import Bars, Paragraph, Part, Picture, Prose, Row, Rows, Tabs, Tone
 from lessons.session.number import number
+from simkernel.overhead.published import published
 from simkernel.report import Report
 
 ANSWER = Argument("answer", lambda: [*ANSWERS])
@@ -73,24 +76,29 @@ class Costs(Activity):
         """The actions that lead anywhere from here."""
         overhead = self.overhead
         unfit = {"enter"} if not overhead.can_work else set()
-        if overhead.chart is None:
+        if overhead.awaited:
             unfit |= {"down", "up", POINT, "more", "picture", "zoom"}
         unfit |= set() if overhead.has_variants else {"more"}
         unfit |= set() if overhead.picture else {"picture"}
-        unfit |= {"zoom"} if overhead.name == SITES else set()
+        unfit |= {"zoom"} if overhead.chart is None else set()
         return tuple(action for action in self.actions if action.name not in unfit)
 
     def picture(self) -> Picture:
-        """The bars and what is said of them, else what is awaited."""
+        """The bars or the table and what is said of them, else what is awaited."""
         overhead = self.overhead
         tabs = Tabs(name="answers", choices=tuple(ANSWERS), at=list(ANSWERS).index(overhead.name))
-        parts: tuple[Part, ...] = self._bars() if overhead.chart is not None else (self._awaited(),)
+        parts: tuple[Part, ...] = (self._awaited(),)
+        if overhead.chart is not None:
+            parts = self._bars(overhead.chart)
+        elif not overhead.awaited:
+            parts = self._sites()
         return Picture(
             title="What tracing costs",
             place=ANSWERS[overhead.name].how,
             parts=(tabs, *parts),
-            survival=("bars", "awaited", "answers", "sentence", "explained", "means", "notes"),
+            survival=("bars", "sites", "awaited", "answers", "sentence", "explained", "published", "meaning", "notes"),
             keys=("next", "back", "enter", "down", "more"),
+            plot=overhead.plot,
         )
 
     def _awaited(self) -> Prose:
@@ -101,23 +109,35 @@ class Costs(Activity):
             said.append(Paragraph(f"Enter: {'measure' if overhead.name == MEASURED else 'count'}. Esc: back."))
         return Prose(name="awaited", paragraphs=tuple(said))
 
-    def _bars(self) -> tuple[Part, ...]:
-        overhead, chart = self.overhead, self.overhead.chart
-        assert chart is not None
+    def _bars(self, chart: Chart) -> tuple[Part, ...]:
+        overhead = self.overhead
         at = min(overhead.cursor, len(chart.bars) - 1)
         means = [one for one in (picture_line(overhead), chart.means) if one]
-        if any((bar.value or 0) > overhead.end for bar in chart.bars):
+        if any(bar.end > overhead.end for bar in chart.bars):
             means.append("A bar that ends in an arrow is longer than there is room for.")
-        about = explained(overhead, chart.bars[at])
-        code = [Paragraph(about.code, tone=Tone.DIM)] if about.code else []
-        said = (*code, Paragraph(" ".join(about.sentences)))
         more = tuple(Paragraph(one, tone=Tone.DIM) for one in notes(overhead))
         return (
-            Prose(name="means", paragraphs=tuple(Paragraph(one) for one in means)),
-            Bars(name="bars", title=chart.heading, chart=chart, cursor=at, end=overhead.end, plot=overhead.plot),
+            Prose(name="meaning", paragraphs=tuple(Paragraph(one) for one in means)),
+            Bars(name="bars", title=chart.heading, chart=chart, cursor=at, end=overhead.end),
             Prose(name="sentence", paragraphs=(Paragraph(chart.sentence, tone=Tone.STRONG),)),
-            Prose(name="explained", title=about.title, paragraphs=said),
+            _about(explained(overhead, chart.bars[at])),
             Prose(name="notes", title="where these figures come from", paragraphs=more),
+        )
+
+    def _sites(self) -> tuple[Part, ...]:
+        """The table of sites, and apart from it what others have published."""
+        overhead = self.overhead
+        at = min(overhead.cursor, len(overhead.patched) - 1)
+        syncs = overhead.picture == SYNCS
+        columns, cells = sites_table(overhead.patched, syncs)
+        figures = [Paragraph(f"{one.text} Source: {one.source}.", tone=Tone.DIM) for one in published("patching")]
+        heading = "EXACT: syncs, counted" if syncs else "MODELLED: patch time, by stated prices"
+        return (
+            Prose(name="meaning", paragraphs=(Paragraph(picture_line(overhead)),)),
+            Rows(name="sites", title=heading, columns=columns, rows=tuple(map(Row, cells)), cursor=at),
+            Prose(name="sentence", paragraphs=(Paragraph(sync_sentence(overhead.patched[-1]), tone=Tone.STRONG),)),
+            _about(row_explained(overhead, overhead.patched[at])),
+            Prose(name="published", title="published by others, of real machines: times", paragraphs=tuple(figures)),
         )
 
     def data(self) -> dict[str, Any]:
@@ -128,3 +148,9 @@ class Costs(Activity):
             "method": ANSWERS[overhead.name].how,
             "which": overhead.picture or None,
         }
+
+
+def _about(about: Explained) -> Prose:
+    """What is chosen, explained: its bytes, where it has some, then sentences."""
+    code = [Paragraph(about.code, tone=Tone.DIM)] if about.code else []
+    return Prose(name="explained", title=about.title, paragraphs=(*code, Paragraph(" ".join(about.sentences))))

@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from lessons.activities.charts import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart
-from lessons.activities.plots import plot_chart, sites_plots
+from lessons.activities.plots import sites_plots
 from lessons.chart import Chart, edge
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
@@ -76,9 +76,13 @@ class Overhead:
     """What one looks at, and what is known so far.
 
     Attributes:
-        name: of the answer. every: all variants, not the first four only. closer: what is long is cut off.
-        cursor: the bar that is explained. which: of the pictures of an answer that has several (SEVERAL).
-        counted, measured, grown, patched: what there is so far; where: the machine that measured.
+        name: of the answer.
+        every: all variants, not the first four only.
+        closer: what is long is cut off.
+        cursor: the bar, or the row of sites, that is explained.
+        which: of the pictures of an answer that has several (SEVERAL).
+        counted, measured, grown, patched: what there is so far.
+        where: the machine that measured.
     """
 
     def __init__(self) -> None:
@@ -110,9 +114,9 @@ class Overhead:
         self.look_at(names[(names.index(self.name) + by) % len(names)])
 
     def move(self, by: int) -> None:
-        """Explain another bar."""
-        if self.chart is not None:
-            self.cursor = (self.cursor + by) % len(self.chart.bars)
+        """Explain another bar, or another row of sites."""
+        if not self.awaited:
+            self.cursor = (self.cursor + by) % (len(self.patched) if self.chart is None else len(self.chart.bars))
 
     def more(self) -> None:
         """All variants, or the first four again."""
@@ -157,23 +161,26 @@ class Overhead:
     @property
     def plot(self) -> Plot | None:
         """The picture of what grows with the sites, as it is drawn for slides; None where something is awaited."""
-        from simkernel.overhead.sites import SITES as ALL
-
-        if self.name != SITES or len(self.patched) < len(ALL):
+        if self.name != SITES or self.awaited:
             return None
         time, syncs = sites_plots(self.patched)
         return time if self.picture == TIME else syncs
 
     @property
+    def awaited(self) -> bool:
+        """Something has to be counted or measured before there is anything to see."""
+        from simkernel.overhead.sites import SITES as ALL
+
+        return len(self.patched) < len(ALL) if self.name == SITES else self.chart is None
+
+    @property
     def chart(self) -> Chart | None:
-        """The bars; None where something is awaited."""
+        """The bars; None where something is awaited, and of sites, which have a table."""
         if self.name == MEASURED:
             return measured_chart(self.measured[self.picture], self.variants) if self.measured else None
-        if self.name == SITES:
-            return None if (plot := self.plot) is None else plot_chart(plot)
         if self.name == GROWTH:
             return growth_chart(self.grown) if self.grown else None
-        if self.uncounted():
+        if self.name == SITES or self.uncounted():
             return None
         rows = [self.counted[name] for name in self.variants]
         return (
@@ -191,9 +198,7 @@ class Overhead:
         if chart is None:
             return 1.0
         first = chart.bars[0].value
-        if not self.closer or not first or chart.scale:
-            return edge(chart)
-        return min(edge(chart), CLOSER * first)
+        return min(edge(chart), CLOSER * first) if self.closer and first else edge(chart)
 
     # --- the work ---------------------------------------------------------------------------------------------------
 
@@ -212,7 +217,7 @@ class Overhead:
     @property
     def can_work(self) -> bool:
         """Something is awaited, and can be had here."""
-        return self.chart is None and not (self.name == MEASURED and self.refused)
+        return self.awaited and not (self.name == MEASURED and self.refused)
 
     def work(self, report: Report | None = None) -> None:
         """Get what this answer awaits; what is counted where it is cancelled stays.

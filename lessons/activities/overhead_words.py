@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lessons.activities.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SITES, SYNCS, TIME, Overhead
-from lessons.activities.plots import others_sentence, published_title, sites_title
+from lessons.activities.overhead import ANSWERS, EXACT, GROWTH, MEASURED, MODELLED, SYNCS, TIME, Overhead
+from lessons.activities.plots import others_sentence, sync_sentence
 from lessons.chart import Bar
 from simkernel.overhead.bodies import BEGINNINGS
 from simkernel.overhead.exact import Exact
 from simkernel.overhead.measured import MEANS
 from simkernel.overhead.modelled import modelled
-from simkernel.overhead.published import published
+from simkernel.overhead.sites import Patched
 from simkernel.overhead.variants import VARIANTS, possible
 
 WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
 PICTURES = MEANS | {
-    SYNCS: "the patching task waits so often for an answer of every CPU",
+    SYNCS: "how many times the patching task waits until every CPU has answered",
     TIME: "what the patching task takes, each of its actions at a stated price",
 }
 STAMP = "Simplified: here the stamp of a record is a word in memory, not RDTSC."
@@ -79,8 +79,6 @@ def picture_line(overhead: Overhead) -> str:
 
 def explained(overhead: Overhead, bar: Bar) -> Explained:
     """What a bar is about."""
-    if overhead.name == SITES:
-        return Explained(bar.title, "", _sites(overhead, bar))
     if not bar.name:
         chart = overhead.chart
         first = chart.bars[0] if chart is not None else bar
@@ -139,17 +137,13 @@ def _measured(overhead: Overhead, name: str) -> str:
     return f"Its difference from no site is {figure}."
 
 
-def _sites(overhead: Overhead, bar: Bar) -> list[str]:
-    """What enabling so many sites takes; of a published figure what it is, and whose."""
-    figure = next((one for one in published("patching") if bar.title == published_title(one.sites)), None)
-    if figure is not None:
-        return [figure.text, f"Source: {figure.source}."]
-    row = next(row for row in overhead.patched if bar.title == sites_title(row.sites))
+def row_explained(overhead: Overhead, row: Patched) -> Explained:
+    """What enabling so many sites takes."""
+    sites = f"{row.sites:,} site{'s' if row.sites != 1 else ''}"
     if overhead.picture == TIME:
-        return [f"{row.price / row.sites:,.0f} instructions of the patching task for each site."]
-    batches = _number(row.batches, "batch", "batches")
-    more = f"For any number of sites there are {others_sentence(row)}."
-    return [f"{batches}: {row.stores:,} stores, {row.syncs:,} syncs. {more}"]
+        each = f"{row.price / row.sites:,.0f} instructions of the patching task for each site."
+        return Explained(sites, "", [each, "No clock measured it: each of its actions has a stated price."])
+    return Explained(sites, "", [sync_sentence(row), f"For any number of sites there are {others_sentence(row)}."])
 
 
 def _number(value: float, one: str, many: str = "") -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
-from lessons.chart import Bar, Chart, Mark, Plot
+from lessons.chart import Mark, Plot
 from simkernel.overhead.published import published
 from simkernel.protocol import INT3_PROTOCOL, SyncCores
 
@@ -33,46 +32,21 @@ def sites_plots(rows: Sequence[Patched]) -> tuple[Plot, Plot]:
 def sync_sentence(row: Patched) -> str:
     """What the syncs of so many sites come from."""
     each, most = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases), INT3_PROTOCOL.batched
-    return (
-        f"{row.syncs:,} syncs for {row.sites:,} sites: {row.batches:,} batches of at most {most} sites "
-        f"share {each} each."
+    sites = f"{row.sites:,} site{'s' if row.sites != 1 else ''}"
+    if row.batches == 1:
+        return f"{row.syncs:,} syncs for {sites}: up to {most} sites are one batch and share them."
+    return f"{row.syncs:,} syncs for {sites}: {row.batches:,} batches of at most {most} sites share {each} each."
+
+
+def sites_table(rows: Sequence[Patched], syncs: bool) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Columns and cells of what is counted, where syncs are asked for, else of what is modelled."""
+    if syncs:
+        return ("sites", "batches", "stores", "syncs"), tuple(
+            (f"{row.sites:,}", f"{row.batches:,}", f"{row.stores:,}", f"{row.syncs:,}") for row in rows
+        )
+    return ("sites", "patch time, instructions", "a site"), tuple(
+        (f"{row.sites:,}", f"{row.price:,}", f"{row.price / row.sites:,.0f}") for row in rows
     )
-
-
-def plot_chart(plot: Plot) -> Chart:
-    """The plot as bars, their lengths in powers of ten; published figures stand below, and have no bar."""
-    values = [up for _across, up, _text in plot.points]
-    low, high = floor(log10(min(values))), ceil(log10(max(values)))
-    rows = [
-        (across, 0, Bar(sites_title(across), log10(up) - low, f"{text} {plot.up}")) for across, up, text in plot.points
-    ]
-    rows += [(mark.at, 1, _published_bar(mark)) for mark in plot.marks]
-    return Chart(
-        plot.heading,
-        tuple(bar for _across, _kind, bar in sorted(rows, key=lambda row: (row[1], row[0]))),
-        plot.small[0],
-        f"A bar is the {plot.up} for so many {plot.across}. Each number of its scale is ten times the one before.",
-        tuple((float(power - low), _short(power)) for power in range(low, high + 1)),
-        f"Published, of real machines: times, not {plot.up}.",
-        len(plot.marks),
-    )
-
-
-def _short(power: int) -> str:
-    """A power of ten in few characters: 1, 10, 100, 1k ... 100G."""
-    return f"{10 ** (power % 3)}{' kMG'[power // 3]}".replace(" ", "")
-
-
-def sites_title(sites: float) -> str:
-    return f"{sites:,.0f} site" if sites == 1 else f"{sites:,.0f} sites"
-
-
-def published_title(sites: float) -> str:
-    return f"{sites:,.0f} in Linux"
-
-
-def _published_bar(mark: Mark) -> Bar:
-    return Bar(published_title(mark.at), None, f"published: {mark.text.removeprefix(f'{mark.at:,.0f} ')}")
 
 
 def others_sentence(row: Patched) -> str:

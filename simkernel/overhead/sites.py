@@ -14,10 +14,14 @@ from dataclasses import dataclass
 
 from simkernel.events import BatchReleased, BatchStarted, SiteStored, SyncAnswered, SyncSent
 from simkernel.ftrace.commands import SetFilter, SetTracer, TracingOn
+from simkernel.kernel.layout import TP_VEC_MAX
 from simkernel.overhead.quiet import at_rest, carried_out
 
-SITES = (1, 10, 100, 1_000, 10_000, 50_749, 200_000)
-"""50,749: what a small virtual machine with Linux 6.18 says in its boot log ("ftrace: allocating 50749 entries")."""
+SITES = (1, 10, 100, TP_VEC_MAX, TP_VEC_MAX + 1, 1_000, 10_000, 50_749, 200_000)
+"""As many as fit into a batch, and one more.
+
+50,749: what a small virtual machine with Linux 6.18 says in its boot log ("ftrace: allocating 50749 entries").
+"""
 CPUS = 4
 BARRIER = "ftrace_sync_ipi"  # the function that such an IPI runs (ftrace_modify_all_code())
 

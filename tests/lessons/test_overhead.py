@@ -11,15 +11,16 @@ import pytest
 from lessons.activities.charts import FIRST
 from lessons.activities.costs import Costs
 from lessons.activities.overhead import ANSWERS, CLOSER, Overhead
-from lessons.activities.overhead_words import FIRST_BAR, explained, notes, waiting
+from lessons.activities.overhead_words import FIRST_BAR, explained, notes, row_explained, waiting
+from lessons.picture import Prose, Rows
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.modelled import costs, modelled
+from simkernel.overhead.published import published
 from simkernel.overhead.sites import patch_sites
 from simkernel.overhead.variants import VARIANTS
 from simkernel.report import Report
 from tests.tui.measurements import MEASURED, little_to_count, measured_at_once
-from tui.view.bars import text_lines
 from tui.view.save import save_bars
 
 pytestmark = pytest.mark.keystone
@@ -84,22 +85,41 @@ def test_what_takes_long_is_begun_only_when_asked_for() -> None:
         assert "up to a minute" in waiting(overhead)[0] or name == "growth"
 
 
-def test_sites_have_a_picture_of_what_is_counted_and_one_of_what_is_modelled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sites_have_a_table_of_what_is_counted_and_one_of_what_is_modelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = Costs()
+    overhead = costs.overhead = all_answers(monkeypatch)
+    overhead.look_at("sites")
+    assert overhead.chart is None and not overhead.awaited
+    one, ten = patch_sites(1), patch_sites(10)
+    counted = (("sites", "batches", "stores", "syncs"), [("1", "1", "3", "3"), ("10", "1", "30", "3")])
+    price = [("1", f"{one.price:,}", f"{one.price:,}"), ("10", f"{ten.price:,}", f"{ten.price / 10:,.0f}")]
+    modelled = (("sites", "patch time, instructions", "a site"), price)
+    for heading, (columns, cells) in (("EXACT", counted), ("MODELLED", modelled)):
+        parts = {part.name: part for part in costs.picture().parts}
+        table, published_apart = parts["sites"], parts["published"]
+        assert isinstance(table, Rows) and isinstance(published_apart, Prose) and "bars" not in parts
+        assert table.title.startswith(heading)
+        assert (table.columns, [row.cells for row in table.rows]) == (columns, cells)
+        said = [one.text for one in published_apart.paragraphs]
+        assert said == [f"{one.text} Source: {one.source}." for one in published("patching")]
+        assert costs.picture().figure is not None
+        overhead.other()
+
+
+def test_a_row_of_sites_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     overhead = all_answers(monkeypatch)
     overhead.look_at("sites")
-    one, ten = patch_sites(1), patch_sites(10)
-    for figures, heading in (((one.syncs, ten.syncs), "EXACT"), ((one.price, ten.price), "MODELLED")):
-        chart = overhead.chart
-        assert chart is not None and chart.heading.startswith(heading)
-        texts = {bar.title: bar.text for bar in chart.bars}
-        assert texts["1 site"].startswith(f"{figures[0]:,} ") and texts["10 sites"].startswith(f"{figures[1]:,} ")
-        published = next(bar for bar in chart.bars if bar.title == "164 in Linux")
-        lines = text_lines(chart)
-        apart = next(at for at, row in enumerate(lines) if row.startswith("Published, of real machines"))
-        assert apart == min(at for at, row in enumerate(lines) if "in Linux" in row) - 1
-        assert apart == max(at for at, row in enumerate(lines) if "#" in row) + 1
-        assert published.value is None and any("Source: " in one for one in explained(overhead, published).sentences)
-        overhead.other()
+    overhead.move(1)
+    assert overhead.cursor == 1
+    about = row_explained(overhead, patch_sites(10))
+    assert about.title == "10 sites" and about.sentences[0].endswith("up to 256 sites are one batch and share them.")
+    assert row_explained(overhead, patch_sites(257)).sentences[0] == (
+        "6 syncs for 257 sites: 2 batches of at most 256 sites share 3 each."
+    )
+    overhead.other()
+    assert row_explained(overhead, patch_sites(10)).sentences[0].startswith("2,245 instructions")
+    overhead.move(1)
+    assert overhead.cursor == 0
 
 
 def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
@@ -115,13 +135,11 @@ def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
     assert (more["nop"], more["call"]) == (nop, call)
 
 
-def test_closer_cuts_off_what_is_long_and_no_power_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
-    overhead = all_answers(monkeypatch)
+def test_closer_cuts_off_what_is_long() -> None:
+    overhead = counted()
     assert overhead.end == exact("function").instructions
     overhead.closer = True
     assert overhead.end == CLOSER * exact("none").instructions
-    overhead.look_at("sites")
-    assert overhead.chart is not None and overhead.end == overhead.chart.scale[-1][0]
 
 
 def test_work_can_be_ended_and_what_is_counted_stays() -> None:
@@ -170,12 +188,14 @@ def test_a_file_has_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     overhead = costs.overhead = all_answers(monkeypatch)
     for name in ANSWERS:
         overhead.look_at(name)
-        chart = overhead.chart
-        assert chart is not None
+        figure = costs.picture().figure
+        assert figure is not None
         save_bars(costs.picture(), str(tmp_path / "x.svg"))
         save_bars(costs.picture(), str(tmp_path / "x.txt"))
         picture = " ".join(ElementTree.parse(tmp_path / "x.svg").getroot().itertext())
-        assert chart.heading in picture and chart.heading in (tmp_path / "x.txt").read_text()
+        assert figure.heading in picture
+        text = (tmp_path / "x.txt").read_text()
+        assert "EXACT: syncs, counted\n\nsites" in text if name == "sites" else figure.heading in text
     with pytest.raises(LearnerError, match="cannot be written: No such"):
         save_bars(costs.picture(), str(tmp_path / "none" / "x.svg"))
     with pytest.raises(LearnerError, match="no bars"):

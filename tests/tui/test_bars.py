@@ -1,4 +1,4 @@
-"""Bars: their lengths are the figures; what is no more than noise has no bar; the SVG is one and says the same."""
+"""Bars: their lengths are the figures, whiskers lie around their ends; the SVG is one and says the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons.activities.charts import exact_chart, measured_chart, modelled_chart
+from lessons.activities.charts import FIRST, exact_chart, measured_chart, modelled_chart
 from lessons.chart import Bar, Chart
 from simkernel.overhead.exact import exact
 from simkernel.overhead.measured import Difference, Measured
@@ -38,15 +38,19 @@ def test_lengths_are_the_figures() -> None:
 
 @pytest.mark.keystone
 def test_the_sentence_has_what_off_costs() -> None:
-    assert exact_chart([exact("none"), exact("nop")]).sentence.startswith(
-        "Off: 1 instruction and 5 bytes of code more a call."
-    )
+    assert exact_chart([exact("none"), exact("nop")]).sentence.startswith("Off: 1 instruction more a call (+5.6 %).")
+    assert exact_chart([exact(name) for name in FIRST]).sentence.endswith(" On: x 5.1.")
 
 
-def test_noise_is_no_bar() -> None:
+def test_what_is_no_more_than_noise_has_its_bar_and_says_so() -> None:
     chart = measured_chart(MEASURED)
-    assert [(bar.value, bar.interval) for bar in chart.bars] == [(2.0, None), (None, (1.96, 2.04)), (4.0, (3.5, 5.0))]
-    assert "not measurable" in text_lines(chart)[3] and "#" not in text_lines(chart)[3]
+    assert [(bar.value, bar.interval) for bar in chart.bars] == [(2.0, None), (2.01, (1.96, 2.04)), (4.0, (3.5, 5.0))]
+    assert [bar.against for bar in chart.bars] == ["", "not measurable", "x 2.0"]
+    assert text_lines(chart)[2:5] == [
+        "no site           ################ 2.00 ns",
+        "NOP: tracing off  ################| 2.01 ns  not measurable",
+        "call left in      ############################====-------| 4.00 ns  x 2.0",
+    ]
     assert "difference in time is smaller than this machine's noise of 2.0 %" in chart.sentence
 
 
@@ -70,7 +74,8 @@ def test_a_table_prices_the_counts_and_says_what_it_cannot_price() -> None:
 @pytest.mark.keystone
 def test_what_off_costs_by_a_table_is_said_where_it_has_a_price() -> None:
     rows, table = [exact("none"), exact("nop")], costs()
-    assert modelled_chart(rows, table).sentence == f"Off: {table.cycles['nop']:.2f} cycles more a call, by this table."
+    more = table.cycles["nop"]
+    assert modelled_chart(rows, table).sentence == f"Off: {more:.2f} cycles more a call (+1.0 %), by this table."
     unpriced = replace(table, cycles={form: cost for form, cost in table.cycles.items() if form != "nop"})
     assert "no price" in modelled_chart(rows, unpriced).sentence
 
@@ -80,15 +85,27 @@ def test_what_off_costs_by_a_table_is_said_where_it_has_a_price() -> None:
     [
         (Bar("", 5, ""), "#####"),
         (Bar("", 0.01, ""), "#"),
-        (Bar("", None, ""), ""),
         (Bar("", 20, ""), "#########>"),
-        (Bar("", 5, "", (3, 8)), "###|-+--|"),
-        (Bar("", 5, "", (5.1, 5.2)), "#####+"),
-        (Bar("", None, "", (3, 5)), "   |-|"),
+        (Bar("", 5, "", interval=(3, 8)), "###==--|"),
+        (Bar("", 5, "", interval=(3, 6)), "###==|"),
+        (Bar("", 5, "", interval=(3, 5)), "###=="),
+        (Bar("", 5, "", interval=(-1, 5.1)), "====="),
+        (Bar("", 5, "", interval=(4.9, 5.1)), "#####|"),
+        (Bar("", 5, "", interval=(3, 12)), "###==---->"),
+        (Bar("", 10, "", interval=(9.9, 10)), "##########"),
     ],
 )
 def test_a_bar_is_as_long_as_its_value_and_its_interval_lies_where_it_is(bar: Bar, drawn: str) -> None:
     assert cells(bar, 10, 10) == drawn
+
+
+@pytest.mark.parametrize("value", [0.4, 1, 3.3, 7.9])
+def test_a_measured_bar_ends_at_its_estimate_however_wide_its_interval_is(value: float) -> None:
+    lone = cells(Bar("", value, ""), 10, 40)
+    for low, high in ((value, value), (value - 0.3, value + 2), (0, 10), (value / 2, value)):
+        drawn = cells(Bar("", value, "", interval=(low, high)), 10, 40)
+        assert len(drawn.rstrip("-|")) == len(lone) and set(drawn[: len(lone)]) <= set("#=")
+        assert drawn.count("#", 0, len(lone)) == min(len(lone), round(4 * low))
 
 
 def test_parts_of_a_column_are_drawn_where_there_are_characters_for_them() -> None:
@@ -100,7 +117,7 @@ def test_the_picture_has_a_bar_for_each(tmp_path: Path) -> None:
     chart = measured_chart(MEASURED)
     root = ElementTree.fromstring(chart_svg(chart))
     widths = [float(one.attrib["width"]) for one in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
-    assert widths[1] == 0 and widths[2] == pytest.approx(2 * widths[0], abs=0.2)
+    assert [width / widths[0] for width in widths] == pytest.approx([1, 1.005, 2], abs=0.002)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +160,7 @@ def test_a_picture_replaces_the_file_that_was_named(tmp_path: Path, capsys: pyte
 
 
 def test_a_bar_many_times_as_long_as_the_next_is_cut_off_and_the_others_can_be_seen() -> None:
-    bars = (Bar("one", 1, "1"), Bar("two", 2, "2"), Bar("far", 200, "200", (190, 210)))
+    bars = (Bar("one", 1, "1"), Bar("two", 2, "2"), Bar("far", 200, "200", interval=(190, 210)))
     lines = text_lines(Chart("h", bars, "s"))
     assert [line.count("#") for line in lines[2:4]] == [COLUMNS * 10 // 25, COLUMNS * 20 // 25]
     assert lines[4].split()[1].endswith(">") and lines[-1].startswith("Cut off at the edge") and "far" in lines[-1]

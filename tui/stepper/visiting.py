@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from lessons.activity import Activity, Outcome
-from lessons.picture import Bars
 from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.sim.snapshot.plain import plain
 from tui.output import progress
 from tui.stepper.player import Player, paragraphs, parted
-from tui.view.bars import text_lines
 from tui.view.paragraphs import changed, told
-from tui.view.save import save_bars
+from tui.view.save import drawn_lines, save_bars
 
 ASKED = {
     "w": "where one is, all of it",
@@ -95,9 +93,8 @@ class PlainVisit(Player):
         return True
 
     def _draw(self) -> None:
-        """The bars in columns of characters."""
-        bars = [part for part in self.visit.front.picture().parts if isinstance(part, Bars)]
-        lines = [row for part in bars for row in text_lines(part.chart)] or ["There are no bars here."]
+        """The bars, or a table, in columns of characters."""
+        lines = drawn_lines(self.visit.front.picture()) or ["There are no bars here."]
         self.say(json.dumps({"word": "d", "said": lines}) if self.as_json else "\n".join(lines) + "\n")
 
     def words(self) -> list[str]:

@@ -67,10 +67,17 @@ def frame(
     told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
     room = height - 1 - len(told) - 1
     body = arrange(picture, inner, room, marks, scrolled or {})
-    if body.gone:
-        told = [line(" ", (f"no room for: {', '.join(body.gone)}", "dim")), *told]
-        body = arrange(picture, inner, room - 1, marks, scrolled or {})
+    lost: list[Line] = []
+    while len(lost) < len(named := _named(body.gone, inner)):
+        lost = named
+        body = arrange(picture, inner, room - len(lost), marks, scrolled or {})
+    told = [*(line(" ", *one) for one in named), *told]
     return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)))
+
+
+def _named(gone: Sequence[str], width: int) -> list[Line]:
+    """The parts for which there is no room; nothing where there is room for all."""
+    return wrap(f"no room for: {', '.join(gone)}", width, "dim") if gone else []
 
 
 def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:

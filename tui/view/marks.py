@@ -32,7 +32,8 @@ class Marks:
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
         did: of what a lane of the time picture did. bar, tick, up, knob: of the scrub bar.
-        parts: of a bar's column, from the left. interval: its ends, line and middle, and what goes on beyond the edge.
+        parts: of a bar's column, from the left.
+        interval: of a bar: over it, beyond its end, where that ends, and what goes on beyond the edge.
     """
 
     changed: tuple[str, str] = ("▐", "▌")
@@ -70,7 +71,7 @@ class Marks:
     up_arrow: str = "↑"
     down_arrow: str = "↓"
     parts: str = "▏▎▍▌▋▊▉"
-    interval: str = "├─┼┤▶"
+    interval: str = "▓─┤▶"
 
     def plain(self, text: str) -> str:
         """Text of others (sentences, traces) as this screen can show it."""
@@ -112,7 +113,7 @@ ASCII = Marks(
     up_arrow="^",
     down_arrow="v",
     parts="",
-    interval="|-+|>",
+    interval="=-|>",
 )
 _TWINS = str.maketrans(
     {

@@ -56,7 +56,8 @@ def tabs(part: Tabs) -> list[str]:
 
 def bars(part: Bars) -> list[str]:
     """Each bar's title and figure."""
-    return [f"{part.chart.heading}.", *(f"{bar.title}: {bar.text}." for bar in part.chart.bars)]
+    figures = [f"{bar.title}: {bar.text}{f', {bar.against}' if bar.against else ''}." for bar in part.chart.bars]
+    return [f"{part.chart.heading}.", *figures]
 
 
 def lanes(part: Lanes) -> list[str]:

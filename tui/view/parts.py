@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from lessons.activity import CHOOSE
+from lessons.activity import CHOOSE, POINT
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
-from tui.view.bars import bar_at, bar_here, bar_lines
+from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, length, line, wrap
@@ -87,20 +87,39 @@ def question(part: Question, width: int, marks: Marks) -> list[Form]:
 
 
 def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
-    """A table, each column as wide as its widest cell; the row that is chosen is marked."""
+    """A table, each column as wide as its widest cell, numbers at its right; the row that is chosen is marked."""
     table = [*([part.columns] if part.columns else []), *(row.cells for row in part.rows)]
     widths = [max((len(one[at]) for one in table if at < len(one)), default=0) for at in range(max(map(len, table)))]
-    out: Form = [_cells(part.columns, widths, "dim", "   ", width)] if part.columns else []
+    sides = ["<>"[all(_is_number(one.cells[at]) for one in part.rows if at < len(one.cells))]
+             for at in range(len(widths))]  # fmt: skip
+    out: Form = [_cells(part.columns, widths, sides, "dim", "   ", width)] if part.columns else []
     for at, row in enumerate(part.rows):
         here = at == part.cursor
         look = " ".join(one for one in (TONES[row.tone], "strong" if here else "") if one)
-        out.append(_cells(row.cells, widths, look, f" {marks.here} " if here else "   ", width))
+        out.append(_cells(row.cells, widths, sides, look, f" {marks.here} " if here else "   ", width))
     return [out]
 
 
-def _cells(cells: Sequence[str], widths: Sequence[int], look: str, first: str, width: int) -> Line:
-    text = "".join(f"{one:<{room + COLUMN_GAP}}" for one, room in zip(cells, widths, strict=False)).rstrip()
-    return cut(line((first, "here"), (text, look)), width)
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").isdigit()
+
+
+def _cells(
+    cells: Sequence[str], widths: Sequence[int], sides: Sequence[str], look: str, first: str, width: int
+) -> Line:
+    padded = (f"{one:{side}{room}}" for one, room, side in zip(cells, widths, sides, strict=False))
+    return cut(line((first, "here"), ((" " * COLUMN_GAP).join(padded).rstrip(), look)), width)
+
+
+def row_here(part: Rows) -> int:
+    """The line of the row that is chosen, -1 where none is."""
+    return -1 if part.cursor is None else part.cursor + bool(part.columns)
+
+
+def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
+    """Choosing the row at a line, where rows can be chosen."""
+    at = y - bool(part.columns)
+    return (POINT, str(at)) if part.cursor is not None and 0 <= at < len(part.rows) else None
 
 
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
@@ -215,8 +234,8 @@ RENDERERS: dict[type[Part], Renderer] = {
     Question: Renderer(question, least=2),
     Lanes: Renderer(lanes, least=4, here=lanes_here),
     Tabs: Renderer(tabs, target=tab_at),
-    Bars: Renderer(bar_lines, least=2, here=bar_here, target=bar_at),
-    Rows: Renderer(rows, least=4, here=lambda part: -1 if part.cursor is None else part.cursor + bool(part.columns)),
+    Bars: Renderer(bar_lines, least=2, here=lambda part: -1 if part.cursor is None else part.cursor, target=bar_at),
+    Rows: Renderer(rows, least=4, here=row_here, target=row_at),
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
 
-from lessons.chart import Bar, Chart, Plot, cut_print, edge
+from lessons.chart import Bar, Chart, Plot, edge, small_print
 
 WIDTH = 860
 ROW, BAR_LEFT, BAR_RIGHT = 58, 250, 190
@@ -19,7 +19,7 @@ LINE = 18
 
 def chart_svg(chart: Chart) -> str:
     """The chart as a picture for slides."""
-    small = [row for one in cut_print(chart) for row in textwrap.wrap(one, SMALL)]
+    small = [row for one in small_print(chart) for row in textwrap.wrap(one, SMALL)]
     height = 70 + ROW * len(chart.bars) + LINE * len(small) + 12
     scale = (WIDTH - BAR_LEFT - BAR_RIGHT) / edge(chart)
     out = [
@@ -40,7 +40,7 @@ def _svg_bar(bar: Bar, top: int, scale: float) -> list[str]:
     from simkernel.overhead.variants import VARIANTS
 
     code = VARIANTS[bar.name].what if bar.name else ""
-    whole = 0.0 if bar.value is None else bar.value * scale
+    whole = bar.value * scale
     length = min(whole, WIDTH - BAR_LEFT - BAR_RIGHT)
     out = [
         f'<text x="20" y="{top + 19}">{escape(bar.title)}</text>',
@@ -56,7 +56,7 @@ def _svg_bar(bar: Bar, top: int, scale: float) -> list[str]:
         line = f"M{low:.1f} {top + 14}H{high:.1f}M{low:.1f} {top + 7}v14M{high:.1f} {top + 7}v14"
         out.append(f'<path d="{line}" stroke="#222222" stroke-width="2" fill="none"/>')
         end = max(end, high)
-    return [*out, f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(bar.text)}</text>']
+    return [*out, f'<text x="{end + 8:.1f}" y="{top + 19}">{escape(f"{bar.text} {bar.against}")}</text>']
 
 
 def plot_svg(plot: Plot) -> str:

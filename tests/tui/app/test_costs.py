@@ -48,7 +48,7 @@ def test_four_bars_the_sentence_and_the_way_back(size: tuple[int, int]) -> None:
         for bar in chart.bars:
             row = next(row for row in text.split("\n") if bar.title in row and bar.text in row)
             assert UNICODE.ran in row
-        assert "Off: 1 instruction and 5 bytes of code more a call." in text
+        assert "Off: 1 instruction more a call (+5.6 %). On: x 5.1." in text
         assert "0f 1f 44 00 00" in text and "call __fentry__" not in text
         assert "call __fentry__" in await press(hand, "down")
         await press(hand, "escape")
@@ -60,26 +60,35 @@ def test_four_bars_the_sentence_and_the_way_back(size: tuple[int, int]) -> None:
 def test_from_answer_to_answer_and_measuring_asks_first() -> None:
     async def check(hand: Hand) -> None:
         text = await press(hand, "C", "right")
-        assert "Off: 0.17 cycles more a call, by this table." in text and " instructions\n" not in text
+        assert (
+            "Off: 0.17 cycles more a call (+1.0 %), by this table. On: x 3.8." in text and " instructions\n" not in text
+        )
         text = flat(await press(hand, "right"))
         assert "Nothing is measured yet." in text and "Enter: measure. Esc: back." in text
         assert "up to a minute" in text and not front_of(hand, Costs).overhead.measured
         text = flat(await press(hand, "enter"))
         assert "The difference in time is smaller than this machine's noise of 2.0 %" in text
-        assert "├" in text and "not measurable" in text
+        assert UNICODE.interval[0] in text and "2.01 ns not measurable" in text
         assert "Warm (48 functions): " in await act(hand, "picture")
         text = flat(await press(hand, "right"))
         assert "Enter: count. Esc: back." in text and "240 traced" not in text
         assert "240 traced" in await press(hand, "enter")
-        assert "2 in Linux" in await press(hand, "right", "enter")
-        assert "3 syncs" in hand.text()
-        for beside, chosen in ((1, "2 in Linux"), (0, "2 in Linux"), (-1, "10 sites")):
-            rows = hand.text().split("\n")
-            heading = next(at for at, row in enumerate(rows) if "Published, of real machines" in row)
-            assert [at > heading for at, row in enumerate(rows) if "published: " in row] == [True] * 4
-            await hand.pilot.click(offset=(6, heading + beside))
-            assert any(row.startswith(f"  ▶ {chosen} ") for row in (await press(hand)).split("\n")), chosen
-        assert "3 syncs" not in await act(hand, "picture") and "11,614 instructions" in hand.text()
+        rows = (await press(hand, "right", "enter")).split("\n")
+        table = next(at for at, row in enumerate(rows) if "EXACT: syncs, counted" in row)
+        drawn = [row.rstrip() for row in rows[table + 1 : table + 4]]
+        assert drawn == [
+            "    sites  batches  stores  syncs",
+            "  ▶     1        1       3      3",
+            "       10        1      30      3",
+        ]
+        assert any("published by others" in row for row in rows[table + 4 :]) and "Source: a public boot log" in flat(
+            "\n".join(rows)
+        )
+        await hand.pilot.click(offset=(6, table + 3))
+        assert "  ▶    10 " in await press(hand) and "10 sites" in hand.text()
+        await hand.pilot.click(offset=(6, table + 1))
+        assert "  ▶    10 " in await press(hand)
+        assert "syncs, counted" not in await act(hand, "picture") and "11,614" in hand.text()
         assert "▶1 exact" in await press(hand, "right") and "▶5 sites" in await press(hand, "left")
         for number, name in enumerate(ANSWERS, 1):
             assert f"▶{number} {name}" in await press(hand, str(number))
@@ -171,7 +180,7 @@ def test_bars_are_written_and_what_cannot_be_is_said(tmp_path: Path) -> None:
 
     async def check(hand: Hand) -> None:
         await press(hand, "C")
-        assert "are written to" in await write(hand, str(tmp_path / "x.svg"))
+        assert "Written to" in await write(hand, str(tmp_path / "x.svg"))
         assert (tmp_path / "x.svg").read_text().startswith("<svg")
         assert "cannot be written" in await write(hand, str(tmp_path))
 
@@ -187,7 +196,7 @@ def test_each_answer_fits(size: tuple[int, int], theme: str) -> None:
             rows = (await press(hand, key)).split("\n")
             assert len(rows) == size[1] and rows[0].startswith(" What tracing costs")
             assert rows[-1].rstrip().endswith("quit") or size[0] < 60
-            if front_of(hand, Costs).overhead.chart is not None:
+            if not front_of(hand, Costs).overhead.awaited:
                 at = hand.app.cursor_position.y
                 assert rows[at].startswith(f"  {UNICODE.here} ")
 
@@ -213,7 +222,7 @@ def test_ascii_without_colour_says_all_that_marks_say(monkeypatch: pytest.Monkey
             text = await press(hand, key)
             assert text.isascii(), {one for one in text if not one.isascii()}
         text = await press(hand, "escape", "3", "down")
-        assert ">3 measured" in text and " > call left in" in text and "|-" in text
+        assert ">3 measured" in text and " > call left in" in text and "-|" in text
 
     drive(check, marks=ASCII)
 

@@ -36,9 +36,10 @@ def test_figures_first_then_an_explanation_of_each() -> None:
     first, *explained = map(flat, played(plain_costs, "down down down"))
     said = " ".join([first, *explained])
     for name in FIRST:
-        assert f"{VARIANTS[name].title}: {exact(name).instructions:,} instructions." in first
+        assert f"{VARIANTS[name].title}: {exact(name).instructions:,} instructions" in first
         assert flat(VARIANTS[name].sentence) in said
-    assert "Off: 1 instruction and 5 bytes of code more a call." in first
+    assert "NOP: tracing off: 22,748 instructions, +5.6 %." in first
+    assert "Off: 1 instruction more a call (+5.6 %). On: x 5.1." in first
 
 
 def test_measuring_waits_for_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +52,8 @@ def test_measuring_waits_for_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     said = " ".join(objects[1]["said"])
     assert "measured, of exact" in said and "Nothing is measured yet." in said
     assert bars[4][1] == {
-        "type": "Bar", "name": "nop", "title": "NOP: tracing off", "value": None, "interval": [1.96, 2.04],
-        "text": "not measurable",
+        "type": "Bar", "name": "nop", "title": "NOP: tracing off", "value": 2.01, "interval": [1.96, 2.04],
+        "text": "2.01 ns", "against": "not measurable",
     }  # fmt: skip
     assert [one["which"] for one in objects[4:]] == ["tight", "warm"]
     assert "smaller than this machine's noise of 2.0 %" in " ".join(objects[4]["said"])

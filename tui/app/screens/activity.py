@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from lessons.activity import CHOOSE, Action, Activity, Outcome
-from lessons.picture import Bars, Picture
+from lessons.picture import Picture
 from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
@@ -333,9 +333,8 @@ class ActivityScreen(Screen[None]):
 
     def beside(self) -> tuple[tuple[str, str, Callable[[], object]], ...]:
         """What can be done here besides the activity's own actions: title, help, what it does."""
-        bars = any(isinstance(part, Bars) for part in self._picture.parts)
         what = "Into a file: a picture where its name ends in .svg, else text."
-        return (("Write these bars", what, self.save),) if bars else ()
+        return (("Write these bars", what, self.save),) if self._picture.figure else ()
 
     def action_words(self) -> None:
         """What the words that stand on this screen mean."""
