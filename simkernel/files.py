@@ -15,6 +15,7 @@ from pathlib import Path
 
 from simkernel.errors import LearnerError, nearest
 
+MANY = 1_000  # files with one stem
 LIMIT = 4 << 20  # bytes: twenty times as long as all sources of the default kernel
 
 _KINDS = {
@@ -78,6 +79,34 @@ def write_text(name: str | Path, text: str) -> None:
         os.ftruncate(descriptor, 0)
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as file:
             file.write(text)
+
+
+def write_new(stem: str, ending: str, text: str) -> str:
+    """The name of a file in the current folder that holds a text and replaces none.
+
+    It is STEM.ENDING, or STEM-2.ENDING and so on where there are others; one that holds that text already is taken.
+
+    Raises:
+        LearnerError: it cannot be written.
+    """
+    for number in range(1, MANY + 1):
+        name = f"{stem}{f'-{number}' if number > 1 else ''}.{ending}"
+        if os.path.lexists(name):
+            with suppress(LearnerError):
+                if read_text(name, ending, max(LIMIT, 4 * len(text))) == text:
+                    return name
+            continue
+        with _writing(name):
+            try:
+                with (
+                    _opened(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor,
+                    open(descriptor, "w", encoding="utf-8", closefd=False) as file,
+                ):
+                    file.write(text)
+                return name
+            except FileExistsError:  # somebody was faster
+                continue
+    raise LearnerError(f"{stem}.{ending} and {MANY - 1:,} others like it are there already: remove some")
 
 
 def check_writable(name: str | Path, new: bool = False) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simkernel.errors import LearnerError
-from simkernel.files import check_writable, read_bytes, read_text, write_text
+from simkernel.files import check_writable, read_bytes, read_text, write_new, write_text
 
 NOT_ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write all")
 NO_FILES = {
@@ -105,3 +105,18 @@ def test_what_is_written_is_all_there_is(tmp_path: Path) -> None:
     for text in ("a long one, \u00e9\n", "short", "a lone \udcff\n"):
         write_text(file, text)
         assert file.read_bytes() == text.encode(errors="backslashreplace")
+
+
+def test_a_new_file_replaces_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it-2.moment").mkdir()
+    (tmp_path / "it-3.moment").symlink_to("nowhere")
+    assert [write_new("it", "moment", text) for text in ("a\n", "a\n", "b\n", "b\n")] == [
+        *("it.moment",) * 2,
+        *("it-4.moment",) * 2,
+    ]
+    assert (tmp_path / "it.moment").read_text() == "a\n" and (tmp_path / "it-4.moment").read_text() == "b\n"
+    assert not (tmp_path / "nowhere").exists()
+    monkeypatch.setattr("simkernel.files.MANY", 4)
+    assert refused(lambda: write_new("it", "moment", "c")).endswith("are there already: remove some")
+    assert "it/no.moment cannot be written: No such file" in refused(lambda: write_new("it/no", "moment", "c"))

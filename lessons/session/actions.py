@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from lessons.session import asks, moves
+from lessons.session import asks, moves, named_step
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import LearnerError
 from simkernel.report import Report
@@ -154,15 +154,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("kernel", (), "kernel", "Kernel", "Boot a kernel from a source file.", MACHINE, asks.kernel, "file.S"),
     Action("seed", ("s",), "seed", "Seed", "Start again in another order.", MACHINE, asks.seed, "number"),
     Action(
-        "scenario", (), "scenario", "Scenario", "Start a scenario.", MACHINE, asks.scenario, "name",
+        "scenario", (), "scenario", "Scenario", "Start a scenario.", MACHINE, named_step.scenario, "name",
     ),
     Action(
-        "moment", ("c",), "moment", "This place as a line",
-        "A line of text that opens this very place, for anybody.", KEEP, asks.give_moment,
+        "moment", ("c",), "moment", "Copy moment",
+        "Copy a line of text that opens this very place, for anybody; a screen writes it into a file, too.", KEEP,
+        named_step.give_moment,
     ),
     Action(
-        "open-moment", (), "open", "Open a moment", "Open a place that somebody gave you.", KEEP, asks.open_moment,
-        "the line, or a file",
+        "open-moment", (), "open", "Open a moment", "Open a place that somebody gave you.", KEEP,
+        named_step.open_moment, "the line, a file, or e.g. one@3",
     ),
     Action(
         "export-text", (), "export-text", "Save events, text",

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from lessons.session.leave_out import leave_out
 from lessons.session.number import is_number, number
-from lessons.session.scenarios import scenario_named
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.files import write_text
@@ -313,21 +312,7 @@ def kernel(stepper: Stepper, argument: str) -> Outcome:
     return Outcome(f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options)))
 
 
-def scenario(stepper: Stepper, argument: str) -> Outcome:
-    found = scenario_named(argument)
-    return Outcome(found.question, stepper=Stepper.start(found, stepper.report))
-
-
 # --- to keep and to share ------------------------------------------------------------------------------------------
-
-
-def give_moment(stepper: Stepper, argument: str) -> Outcome:
-    """The moment string is the message: a front end puts it into the clipboard, or prints it."""
-    return Outcome(stepper.moment)
-
-
-def open_moment(stepper: Stepper, argument: str) -> Outcome:
-    return Outcome("This is the place that the line names.", stepper=Stepper.open(argument, report=stepper.report))
 
 
 def event_lines(stepper: Stepper) -> list[str]:

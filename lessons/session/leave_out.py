@@ -40,6 +40,7 @@ def leave_out(stepper: Stepper, phase: str = "", report: Report | None = None) -
     options = replace(failure.simulation.options, protocol=variant)
     changed = replace(scenario, options=options, near=(), moves=(), ends_with=Oopsed)
     found = Stepper(failure.simulation, changed, stepper.site, failure.begin)
+    found.changes = (*stepper.changes, f"without:{name.replace(' ', '-')}")
     _to_where_it_would_have_come(found, scenario.table.phase(name))
     found.unsee()
     return Ablation(found, _in_words(name, failure.died, scenario.options.model))

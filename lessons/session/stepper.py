@@ -37,11 +37,35 @@ class Outcome:
     Attributes:
         message: a sentence for the person, "" where the picture says it. error: nothing moved.
         stepper: the one to go on with, where that is another: a restart, another kernel, an opened moment.
+        moment: the one that was asked for; `message` is its string.
     """
 
     message: str = ""
     error: bool = False
     stepper: Stepper | None = None
+    moment: GivenMoment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenMoment:
+    """A moment for a person to keep.
+
+    Attributes:
+        text: the string.
+        name: its short form (`named_step`), "" where it has none.
+        file: the stem of a file's name for it.
+    """
+
+    text: str
+    name: str
+    file: str
+
+
+def _spelled(name: str, value: Any) -> str:
+    """A changed option as the name of a step has it."""
+    if isinstance(value, Variant):
+        return f"{name}:{value.name.replace(' ', '.')}"
+    return f"{name}:{getattr(value, 'value', value)}"
 
 
 class Stepper:
@@ -53,6 +77,7 @@ class Stepper:
         site: the address of the site that is looked at; None: the first of the batch.
         breakpoints: places to stop at. passed: the events of the last move, from its start to where it ended.
         calls: how often each function was called so far.
+        changes: made to the scenario since it started, in order, as `named_step` writes them.
         report: of what is asked for: told how far it is; cancelled, it ends where it is.
     """
 
@@ -71,6 +96,7 @@ class Stepper:
         self.site = site
         self.breakpoints: tuple[bp.Breakpoint, ...] = ()
         self.passed: tuple[Event, ...] = ()
+        self.changes: tuple[str, ...] = ()
         self.report = Report()
         self._furthest = simulation.position
         self._whole: tuple[bytes, ...] = ()
@@ -119,7 +145,9 @@ class Stepper:
         if self.scenario is None:
             self.report("booting")
             return Stepper(Simulation.boot(options))
-        return Stepper.start(replace(self.scenario, options=options, near=(), moves=()), self.report)
+        again = Stepper.start(replace(self.scenario, options=options, near=(), moves=()), self.report)
+        again.changes = (*self.changes, *(_spelled(name, value) for name, value in changes.items()))
+        return again
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -231,13 +259,16 @@ class Stepper:
 
         `report` is told how far it is. Where one goes on with another stepper, that has this one's breakpoints.
         """
-        stood = self.snapshot, self.simulation.point
+        stood, passed = (self.snapshot, self.simulation.point), self.passed
         self.passed = ()
         self.report = report or Report()
         try:
             outcome = action(self)
         except (LearnerError, GuestError) as error:
             outcome = Outcome(str(error), error=True)
+        if outcome.moment is not None:
+            self.passed = passed  # one has only looked
+            return outcome
         if outcome.stepper is not None:
             outcome.stepper.breakpoints = self.breakpoints
             return outcome

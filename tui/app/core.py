@@ -25,7 +25,6 @@ from lessons.story import story_of
 from lessons.story.time import time_picture
 from simkernel.report import Report
 from simkernel.sim.breakpoints import AtAddress
-from simkernel.sim.moment import MARK
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound
 from tui.app.ascii import AsciiOnly, NoColour
@@ -40,6 +39,7 @@ from tui.app.theme import THEMES
 from tui.view.marks import UNICODE, Marks
 
 SOON = 0.25  # seconds after which the screen says that something is under way
+A_DAY = 86_400.0  # seconds
 PATIENCE = 2.0  # seconds that the end waits for what is under way to stop, so that its place can be kept
 QUIT_KEYS = ("ctrl+c", "ctrl+q")  # on every screen, also on those that stand over another and have keys of their own
 OK, BUG, GONE = 0, 70, 129  # GONE: as SIGHUP ends a process
@@ -61,6 +61,7 @@ class StepperApp(App[int]):
     Screen { color: $foreground; }
     .-ascii * { scrollbar-size: 0 0; }
     CommandPalette SearchIcon, CommandPalette LoadingIndicator { display: none; }
+    Toast { width: auto; max-width: 100%; }
     CommandPalette #--input, CommandPalette #--input.--list-visible { border: none; padding: 1; }
     """
     COMMANDS = {Actions}
@@ -148,11 +149,18 @@ class StepperApp(App[int]):
             finally:
                 self._busy = False
                 soon.stop()
-            if outcome.message.startswith(MARK):
+            if outcome.moment is not None:
                 self.copy_to_clipboard(outcome.message)
+                self.toast(*await asyncio.to_thread(kept.moment_file, outcome.moment))
+                outcome = replace(outcome, message="")
             self.show(outcome)
             self._aside.note(self.stepper.simulation)
             self._asked.task_done()
+
+    def toast(self, title: str, text: str, failed: bool = False) -> None:
+        """Say something at the bottom right, until a key is pressed."""
+        self.clear_notifications()
+        self.notify(text, title=title, severity="warning" if failed else "information", timeout=A_DAY, markup=False)
 
     def _say_busy(self, what: str = "busy") -> None:
         if self.picture is not None and self._busy:
@@ -228,6 +236,7 @@ class StepperApp(App[int]):
         """Keys that every screen takes in the same way. While it goes on by itself, any key stops it; while something
         is under way, ctrl-C is first a wish to stop that."""
         if isinstance(event, events.Key):
+            self.clear_notifications()
             if self._busy and event.key in ("escape", "ctrl+c") and not self.report.cancelled:
                 self.report.cancel()
                 return

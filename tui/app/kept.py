@@ -13,14 +13,15 @@ import platformdirs
 from msgspec import Meta, Struct
 
 from lessons.session.scenarios import SCENARIOS
-from lessons.session.stepper import Stepper
+from lessons.session.stepper import GivenMoment, Stepper
 from simkernel.errors import LearnerError
-from simkernel.files import read_bytes
+from simkernel.files import read_bytes, write_new
 from simkernel.report import Report
 from simkernel.sim.moment import MAX_ENTRIES, open_moment
 from tui.app.picture import DEPTHS, Look
 from tui.app.theme import THEMES
 
+CLIPBOARD = "if your terminal lets programs copy"
 SIZE = 8 << 20  # bytes that the file may have: a long moment and some words
 
 Text = Annotated[str, Meta(max_length=200)]
@@ -91,6 +92,23 @@ def reopen(kept: Kept, report: Report | None = None) -> Stepper:
     simulation = open_moment(kept.moment, report=report)
     site = kept.site if kept.site in simulation.image.mcount_loc else None
     return Stepper(simulation, SCENARIOS.get(kept.scenario), site, min(kept.begin, simulation.position))
+
+
+def moment_file(given: GivenMoment) -> tuple[str, str, bool]:
+    """Write a moment into a file of its own in the current folder; title and text of what to say, and if that failed.
+
+    The text says what a person types to come back.
+    """
+    try:
+        name = write_new(given.file, "moment", f"{given.text}\n")
+    except LearnerError as error:
+        return f"Copied, {CLIPBOARD}", "\n".join((str(error), *_ways("LINE", given.name))), True
+    return f"Kept in {name}, and copied, {CLIPBOARD}", "\n".join(_ways(name, given.name)), False
+
+
+def _ways(moment: str, name: str) -> list[str]:
+    """How to come back, a line each."""
+    return [f"Open it: simkernel step --moment {moment}", *([f"     or: simkernel step {name}"] if name else [])]
 
 
 def state_file() -> Path:

@@ -37,6 +37,7 @@ def open_screen(
     Raises: LearnerError without a terminal, or for a scenario that is none.
     """
     check_terminal()
+    from lessons.session.named_step import start
     from lessons.session.stepper import Stepper
     from tui.app import kept
     from tui.app.app import SimkernelApp
@@ -52,7 +53,7 @@ def open_screen(
         if moment:
             stepper = Stepper.open(moment, report=line.report())
         else:
-            stepper = Stepper.start(scenario if not beside else None, line.report())
+            stepper = start(scenario, line.report()) if scenario and not beside else Stepper.start(None, line.report())
     app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
     code = run(app)
     if app.crash is not None:

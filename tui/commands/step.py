@@ -44,6 +44,9 @@ def command(
 ) -> None:
     """Step through SCENARIO, forwards and backwards.
 
+    one@3 begins at step 3 of the scenario one, one@3+without:sync-1 at step 3 of the run that fails without sync 1.
+    Other changes are cpus:4, model:byte, policy:late, schedule:round-robin, seed:5, protocol:stop_machine.
+
     In plain mode n is the next step, b back, p the next phase; w says where one is, f the five bytes, c1 what CPU1 is
     at, y why, l the last again, h every word. An argument follows a colon: t:vfs_*.
 
@@ -107,6 +110,7 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, mom
 
 def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
     """The scenario of that name at its start, one of what stands beside them, or the place that a moment names."""
+    from lessons.session.named_step import start
     from lessons.session.stepper import Stepper
     from tui.stepper import plain, plain_lab, plain_mysteries
 
@@ -126,7 +130,7 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
             from tui.stepper.visiting import PlainVisit
 
             return PlainVisit(Costs(), click.echo, as_json)
-        stepper = Stepper.open(moment, report=line.report()) if moment else Stepper.start(scenario, line.report())
+        stepper = Stepper.open(moment, report=line.report()) if moment else start(scenario, line.report())
         return plain.Plain(stepper, click.echo, as_json)
 
 

@@ -110,6 +110,8 @@ class Plain(Player):
         elif message:
             said.append(message[0].upper() + message[1:] if outcome.error else message)
         self._say(word, said, story, outcome)
+        if outcome.moment is not None and outcome.moment.name and not self.as_json:
+            self.say(f"simkernel step {outcome.moment.name} opens this step, too.\n")
         return outcome
 
     def _paragraph(self, action: Action, story: Story) -> list[str]:
@@ -146,6 +148,7 @@ class Plain(Player):
         out: dict[str, Any] = {"word": word, "said": said}
         if outcome is not None:
             out |= {"message": outcome.message, "error": outcome.error}
+            out |= {"name": outcome.moment.name} if outcome.moment is not None else {}
         if word == "time":
             out["time"] = plain(self._time().time)
         if story is None:

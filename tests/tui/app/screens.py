@@ -152,7 +152,7 @@ def drive(
 
     async def run() -> None:
         app = SimkernelApp(stepper or Stepper.start(scenario), marks, depth=depth)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             hand = Hand(app, pilot)
             await hand.read()
             await what(hand)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from lessons.activities.costs import Costs
 from lessons.session.actions import ACTIONS
 from lessons.session.scenarios import SCENARIOS
+from lessons.session.stepper import Stepper
 from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK
 from simkernel.sim.parts import parts_of
@@ -248,21 +250,47 @@ async def another_machine(hand: Hand) -> None:
         assert hand.app.picture is not None and hand.app.picture.failed
 
 
+async def opened(hand: Hand, moment: str) -> Stepper:
+    await hand.do("open-moment", moment)
+    return hand.app.stepper
+
+
 @check("moment", "open-moment", "export-text", "export-json", "save-svg", "save-text")
 async def to_keep_and_to_share(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.press("right", "right", "right")
     point = stepper.simulation.point
+    folder = Path(kept.state_file()).parent / "moments"
+    folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.chdir(folder)
+    before = hand.text().split("\n")[:12]
     await hand.do("moment")
-    moment = hand.app.picture.message if hand.app.picture else ""
-    assert moment.startswith(MARK)
+    text = await hand.until("simkernel step one@3")
+    moment = hand.app.clipboard
+    assert moment.startswith(MARK) and (folder / "one-3.moment").read_text() == f"{moment}\n"
+    assert text.split("\n")[:12] == before, "the story is displaced"
+    assert "simkernel step --moment one-3.moment" in text and "simkernel step one@3" in text
     await hand.press("right")
+    await hand.until(lambda: "one-3.moment" not in hand.text())
+    assert stepper.simulation.point != point
     await hand.do("open-moment", moment)
     stepper = hand.app.stepper
     assert stepper.simulation.point == point
     assert "moment" in await hand.do("open-moment", "nonsense")
-    folder = Path(kept.state_file()).parent
-    folder.mkdir(parents=True, exist_ok=True)
+    assert (await opened(hand, "one@3")).simulation.point == point
+    await hand.do("moment")
+    assert [file.name for file in folder.glob("*.moment")] == ["one-3.moment"], "the same moment once"
+    (folder / "one-3.moment").write_text("another")
+    await hand.do("moment")
+    await hand.until("one-3-2.moment")
+    assert (folder / "one-3.moment").read_text() == "another"
+    shutil.rmtree(folder)
+    await hand.do("moment")
+    text = await hand.until("one-3.moment cannot be written: No such file or directory")
+    assert "simkernel step one@3" in text
+    monkeypatch.undo()
+    folder.mkdir()
     for name in ("export-text", "export-json", "save-svg", "save-text"):
         await hand.do(name, str(folder / name))
     assert len(json.loads((folder / "export-json").read_text())) == len(stepper.simulation.log)

@@ -251,6 +251,11 @@ def test_a_kernel_of_ones_own(stepper: Stepper) -> None:
 def test_moments(stepper: Stepper, moment: str) -> None:
     stepper = on(do(stepper, "open-moment", moment))
     assert do(stepper, "moment").message == moment
+    stepper = on(do(stepper, "scenario", "one"))
+    do(stepper, "next")
+    looked = stepper.snapshot, stepper.passed
+    given = do(stepper, "moment").moment
+    assert given is not None and given.name == "one@1" and (stepper.snapshot, stepper.passed) == looked
 
 
 def test_exports(stepper: Stepper, tmp_path: Path) -> None:

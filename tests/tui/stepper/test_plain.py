@@ -15,6 +15,7 @@ from lessons.session.actions import apply
 from lessons.session.scenarios import SCENARIOS
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
+from simkernel.sim.moment import MARK
 from simkernel.sim.snapshot.plain import plain
 from tests.tui.playing import flat, played
 from tui.cli import run
@@ -103,6 +104,15 @@ def test_lines_take_several_words_or_one_action_with_its_argument(
     said = flat(capsys.readouterr().out)
     assert "Step 4 of 17." in said and "Step 5" not in said
     assert "These are the first five bytes of vfs_open." in said
+
+
+def test_a_step_has_a_short_name_in_plain_mode(capsys: Any) -> None:
+    assert run(["step", "one", "--script", "n n n c"]) == 0
+    moment, name = capsys.readouterr().out.strip().split("\n\n")[-2:]
+    assert moment.startswith(MARK) and name.strip() == "simkernel step one@3 opens this step, too."
+    assert run(["step", "one@3", "--json", "--script", "c a c"]) == 0
+    _begin, first, _moved, then = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["message"], first["name"], then["name"]) == (moment, "one@3", "one@4")
 
 
 def test_a_moment_opens_from_the_command_line_with_the_story_before_it(tmp_path: Path, capsys: Any) -> None:

@@ -1,0 +1,180 @@
+"""The short form of a moment, `one@3+without:sync-1`: a step of a scenario that anybody's machine comes to by itself.
+
+    NAMED STEP = SCENARIO "@" STEP ("+" CHANGE)*
+    CHANGE     = KIND ":" VALUE, of `CHANGES`; a phase's words are joined by hyphens, those of a protocol by dots
+
+The scenario starts, is changed as a person changes it (each kind is the action of that name, so `without` leads to the
+run that fails), and goes on to the step. Nothing of a machine's state is in the name, so a place has one only where
+that comes to the very same moment.
+"""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from lessons.session import asks
+from lessons.session.scenarios import SCENARIOS, scenario_named
+from lessons.session.stepper import GivenMoment, Outcome, Stepper
+from simkernel.errors import GuestError, LearnerError, nearest
+from simkernel.report import Report
+
+CHANGES: dict[str, Callable[..., Outcome]] = {  # the actions that start a story again
+    "without": asks.without,
+    "cpus": asks.cpus,
+    "model": asks.model,
+    "policy": asks.policy,
+    "schedule": asks.schedule,
+    "seed": asks.seed,
+    "protocol": lambda stepper, argument: asks.protocol(stepper, argument.replace(".", " ")),
+}
+MOST_STEPS = 1_000
+LIMIT = 300  # characters of a name
+AS_IN = f"write SCENARIO@STEP as in {'one@3'!r}, or with changes as in {'one@3+without:sync-1'!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStep:
+    """A step of a scenario, and what was changed in that before.
+
+    Attributes:
+        scenario: its name.
+        step: 0 for the start.
+        changes: in order, each as "KIND:VALUE".
+    """
+
+    scenario: str
+    step: int
+    changes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "+".join((f"{self.scenario}@{self.step}", *self.changes))
+
+    @property
+    def file_stem(self) -> str:
+        """The name as that of a file, in characters that every file system takes."""
+        return re.sub(r"[^\w-]+", "-", str(self))[:100]
+
+    @classmethod
+    def parse(cls, text: str) -> NamedStep:
+        """The step that a text names.
+
+        Raises:
+            LearnerError: it has another form, or names a scenario or a kind of change that there is not.
+        """
+        shown = reprlib.repr(text)
+        if len(text) > LIMIT:
+            raise LearnerError(f"{shown} has {len(text):,} characters, {LIMIT} are the most: {AS_IN}")
+        first, *changes = text.strip().split("+")
+        name, _, step = first.partition("@")
+        if name not in SCENARIOS:
+            raise LearnerError(
+                f"no scenario {name!r} in {shown}; there are: {', '.join(SCENARIOS)}.{nearest(name, SCENARIOS)}"
+            )
+        if not re.fullmatch("[0-9]{1,9}", step):
+            raise LearnerError(f"{step!r} in {shown} is no step: {AS_IN}")
+        if int(step) > MOST_STEPS:
+            raise LearnerError(f"step {step} in {shown}: steps with a name go up to {MOST_STEPS:,}")
+        for change in changes:
+            kind, _, value = change.partition(":")
+            if kind not in CHANGES:
+                raise LearnerError(
+                    f"unknown change {kind!r} in {shown}; there are: {', '.join(CHANGES)}.{nearest(kind, CHANGES)}"
+                )
+            if not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+                raise LearnerError(f"the change {change!r} in {shown} names no value: {AS_IN}")
+        return cls(name, int(step), tuple(changes))
+
+    def open(self, report: Report | None = None) -> Stepper:
+        """A stepper at the step.
+
+        Raises:
+            LearnerError: the story has not as many steps, or a change cannot be made.
+            GuestError: the guest does not come to the start.
+            Cancelled: `report` has cancelled the way.
+        """
+        report = report or Report()
+        stepper = Stepper.start(self.scenario, report)
+        for change in self.changes:
+            kind, _, value = change.partition(":")
+            outcome = stepper.ask(partial(CHANGES[kind], argument=value), report)
+            report.check()
+            if outcome.stepper is None:
+                raise LearnerError(f"{change} in {self}: {outcome.message}")
+            stepper = outcome.stepper
+        stepper.goto(stepper.begin)
+        for step in range(self.step):
+            report(f"step {step + 1} of {self.step}")
+            stepper.looked()
+            _ = stepper.snapshot  # what the next step changes is marked
+            if stepper.ending or not stepper.forward():
+                raise LearnerError(f"{self}: this story has {step} steps; choose one from 0 to {step}")
+        stepper.looked()
+        return stepper
+
+
+def is_named_step(text: str) -> bool:
+    """True for a text that can only be meant as the name of a step."""
+    return "@" in text and len(text) <= LIMIT
+
+
+def named(stepper: Stepper) -> NamedStep:
+    """What a stepper's step would be called; whether that leads there is another question (`name_of`)."""
+    scenario = stepper.scenario
+    name = "lab" if stepper.from_lab else "kernel" if scenario is None else scenario.name
+    return NamedStep(name, len(stepper.stops()), stepper.changes)
+
+
+def name_of(stepper: Stepper, report: Report | None = None) -> str:
+    """The name of the step that a stepper is at; "" where a run anew by that name comes to another moment.
+
+    Args:
+        stepper: which.
+        report: is told how far the run is; where it cancels that, no name is known.
+    """
+    step = named(stepper)
+    if stepper.scenario is None or step.scenario not in SCENARIOS or step.step > MOST_STEPS:
+        return ""
+    if stepper.simulation.point.instructions:
+        return ""  # within an entry of history, where no step is
+    try:
+        fresh = step.open(report)
+    except (LearnerError, GuestError):
+        return ""
+    return str(step) if (fresh.site, fresh.moment) == (stepper.site, stepper.moment) else ""
+
+
+def start(what: str, report: Report | None = None) -> Stepper:
+    """A scenario by its name, or at a step that is named.
+
+    Raises:
+        LearnerError, GuestError: as `Stepper.start` and `NamedStep.open`.
+    """
+    return NamedStep.parse(what).open(report) if is_named_step(what) else Stepper.start(what, report)
+
+
+# --- actions -------------------------------------------------------------------------------------------------------
+
+
+def give_moment(stepper: Stepper, argument: str) -> Outcome:
+    """The moment string is the message: a front end keeps it, or prints it."""
+    text = stepper.moment
+    return Outcome(text, moment=GivenMoment(text, name_of(stepper, stepper.report), named(stepper).file_stem))
+
+
+def open_moment(stepper: Stepper, argument: str) -> Outcome:
+    """A moment string, a file with one, or the name of a step."""
+    if is_named_step(argument):
+        return Outcome("This is the step of that name.", stepper=start(argument, stepper.report))
+    return Outcome("This is the place that the line names.", stepper=Stepper.open(argument, report=stepper.report))
+
+
+def scenario(stepper: Stepper, argument: str) -> Outcome:
+    """A scenario by its name, or at a step that is named."""
+    if is_named_step(argument):
+        return open_moment(stepper, argument)
+    found = scenario_named(argument)
+    return Outcome(found.question, stepper=Stepper.start(found, stepper.report))
