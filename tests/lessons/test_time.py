@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from lessons.story.time import is_torn, time_picture
 from simkernel.events import SiteRan
 from simkernel.sim.options import Options
 from tui.view.lanes import graph, score
+from tui.view.lanes_svg import lanes_svg
 from tui.view.marks import ASCII, UNICODE, Marks
 from tui.view.paragraphs import lanes
 from tui.view.text import Line, length, plain
@@ -170,6 +172,27 @@ def test_a_long_story_costs_no_more_than_what_is_seen() -> None:
     whole = time_picture(stepper)
     assert short.moments[-1] == whole.moments[-1]
     assert [one.step for one in short.moments] == [22, 23, 24]
+
+
+def test_the_svg_has_each_mark_in_its_lane_and_row(one: Stepper) -> None:
+    apply(one, "goto", "10")
+    picture = time_picture(one)
+    root = ElementTree.fromstring(lanes_svg(picture))
+    texts = [
+        (float(e.get("x", "")), float(e.get("y", "")), e.text or "") for e in root.iter() if e.tag.endswith("text")
+    ]
+    lanes = {name: x for x, _, name in texts if name in picture.lanes}
+    rows = {text: y for _, y, text in texts if text.isdigit()}
+    assert list(rows) == [str(number) for number in range(1, 11)], "nothing later than where one stands"
+    for moment in picture.moments[:10]:
+        y = rows[str(moment.step)]
+        assert any(text == moment.sentence and at == y for _, at, text in texts)
+        for name, mark in zip(picture.lanes, moment.marks, strict=True):
+            here = [text for x, at, text in texts if (x, at) == (lanes[name], y)]
+            shown = mark.did not in (Did.NOTHING, Did.WAITS, Did.INSIDE, Did.READS) and not mark.inside
+            assert bool(here) == (shown or mark.did is Did.ASKED), (moment.step, name)
+    waits = [e for e in root.iter() if e.get("stroke-dasharray")]
+    assert {e.get("d", "").partition(" ")[0] for e in waits} == {f"M{lanes['bash-201']:.0f}"}, "no CPU's lane is dotted"
 
 
 def test_torn_is_what_is_neither_instruction() -> None:

@@ -47,6 +47,7 @@ SCREEN_ACTIONS: tuple[ScreenAction, ...] = (
     ScreenAction("boot", ("B",), "Boot", "How the sites became NOPs when the kernel booted."),
     ScreenAction("mysteries", (), "Two mysteries", "Start with the two questions again."),
     ScreenAction("save-svg", (), "Save the screen, SVG", "Write this screen into a file as a picture.", "file"),
+    ScreenAction("save-time", (), "Save who does what, SVG", "Write the time picture up to here into a file.", "file"),
     ScreenAction("save-text", (), "Save the screen, text", "Write this screen into a file as text.", "file"),
     ScreenAction("quit", ("q", "ctrl+q", "ctrl+c"), "Quit", "Leave; the next start offers to go on here."),
     ScreenAction(

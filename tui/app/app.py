@@ -13,6 +13,7 @@ from lessons.activities.lab_words import properties
 from lessons.session.actions import ACTIONS
 from lessons.session.scenarios import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
+from lessons.story.time import time_picture
 from lessons.story.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
 from simkernel.errors import LearnerError
 from simkernel.events import event_kinds
@@ -36,6 +37,7 @@ from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
+from tui.view.lanes_svg import lanes_svg
 from tui.view.marks import legend
 from tui.view.text import Line, line, wrap
 
@@ -206,16 +208,19 @@ class SimkernelApp(StepperApp):
     def do_save_svg(self, argument: str) -> None:
         self._write(argument, screenshot.svg(self))
 
+    def do_save_time(self, argument: str) -> None:
+        self._write(argument, lanes_svg(time_picture(self.stepper)), "The time picture")
+
     def do_save_text(self, argument: str) -> None:
         self._write(argument, screenshot.text(self))
 
-    def _write(self, name: str, text: str) -> None:
+    def _write(self, name: str, text: str, what: str = "This screen") -> None:
         try:
             write_text(name, text)
         except LearnerError as error:
             self.tell(str(error))
         else:
-            self.show(Outcome(f"This screen is written to {name}."))
+            self.show(Outcome(f"{what} is written to {name}."))
 
     # --- beginning and end ------------------------------------------------------------------------------------------
 

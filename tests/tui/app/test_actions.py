@@ -255,7 +255,7 @@ async def opened(hand: Hand, moment: str) -> Stepper:
     return hand.app.stepper
 
 
-@check("moment", "open-moment", "export-text", "export-json", "save-svg", "save-text")
+@check("moment", "open-moment", "export-text", "export-json", "save-svg", "save-text", "save-time")
 async def to_keep_and_to_share(hand: Hand) -> None:
     stepper = hand.app.stepper
     await hand.press("right", "right", "right")
@@ -291,7 +291,7 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     assert "simkernel step one@3" in text
     monkeypatch.undo()
     folder.mkdir()
-    for name in ("export-text", "export-json", "save-svg", "save-text"):
+    for name in ("export-text", "export-json", "save-svg", "save-text", "save-time"):
         await hand.do(name, str(folder / name))
     assert len(json.loads((folder / "export-json").read_text())) == len(stepper.simulation.log)
     assert (folder / "export-text").read_text().count("\n") == len(stepper.simulation.log)
