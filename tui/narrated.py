@@ -160,7 +160,7 @@ class Narrator:
     def _claim(self) -> str:
         """What the table says holds here; of a protocol that is changed it need not."""
         variant = self.simulation.patching.variant
-        return f"True of {variant.base.name}" if variant.changes else "Now true"
+        return f"Holds in {variant.base.name}" if variant.changes else "Holds"
 
     def _named(self, name: str) -> Phase | None:
         """The protocol's phase of that name, None where it has none."""

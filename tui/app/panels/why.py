@@ -15,7 +15,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     why, marks = picture.story.why, picture.marks
     out: list[Line] = []
     if why.holds:
-        out += wrap(marks.plain(why.true_now), width, "", f"{marks.holds} True  ", INDENT)
+        out += wrap(marks.plain(why.true_now), width, "", f"{marks.holds} Holds ", INDENT)
     else:
         said = {(span.role, span.value) for span in spans_of(why.broken)}
         theirs = (cpu(why.cpu) if why.cpu is not None else None, offset(why.byte) if why.byte is not None else None)
