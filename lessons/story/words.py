@@ -92,14 +92,14 @@ def words_on(text: str) -> dict[str, str]:
     (release_pages).
     """
     told: dict[str, str] = {}
-    while new := {word: WORDS[word] for word in _standing_in(text) if word not in told}:
+    while new := {word: WORDS[word] for word in standing_in(text) if word not in told}:
         told |= new
         text = "\n".join(new.values())
     return told
 
 
-def _standing_in(text: str) -> list[str]:
-    """The words of WORDS in a text, in its order."""
+def standing_in(text: str) -> list[str]:
+    """The words of WORDS that stand in a text, in its order."""
     lower = text.lower()
     found = [(re.search(PATTERN.format(re.escape(word).replace("\\ ", r"\s+")), lower), word) for word in WORDS]
     return [word for _, word in sorted((at.start(), word) for at, word in found if at)]

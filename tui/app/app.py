@@ -14,7 +14,7 @@ from lessons.session.actions import ACTIONS
 from lessons.session.scenarios import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
 from lessons.story.time import time_picture
-from lessons.story.words import MODELS, NO_WORD, NOT_A_CPU, WORDS, words_on
+from lessons.story.words import MODELS, NOT_A_CPU, WORDS
 from simkernel.errors import LearnerError
 from simkernel.events import event_kinds
 from simkernel.files import write_text
@@ -33,7 +33,7 @@ from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
-from tui.app.screens.reading import Page
+from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
@@ -162,11 +162,7 @@ class SimkernelApp(StepperApp):
         forbidden: list[str] = []
         if isinstance(self.screen, LabScreen):
             model, forbidden = self.screen.lab.chosen["model"], properties(self.screen.lab)
-        page: list[Line] = [line(("The words on this screen", "title")), line()]
-        words = words_on(text)
-        page += [] if words else [line(NO_WORD)]
-        for word, meaning in words.items():
-            page += wrap(self.look.marks.plain(meaning), 72, "", f"{word}: ", "    ")
+        page: list[Line] = []
         if isinstance(self.screen, StepperScreen):
             bar = self.screen.query_one(Scrub).display
             page += [line(), line(("The marks on this screen", "title")), line()]
@@ -178,7 +174,12 @@ class SimkernelApp(StepperApp):
         if isinstance(self.screen, StepperScreen | LabScreen):
             page += [line(), line((f"How a CPU reads code here: the model {model}", "title")), line()]
             page += [*wrap(MODELS[model], 72), *wrap(NOT_A_CPU, 72)]
-        self.push_screen(Page(page))
+
+        def keys_of_the_screen(wanted: bool | None) -> None:
+            if wanted:
+                getattr(self.screen, "action_help", self.do_help)()
+
+        self.push_screen(Words(text, self.look.marks, page), keys_of_the_screen)
 
     def do_help(self) -> None:
         """The panel in focus, then every key."""

@@ -18,7 +18,7 @@ from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
 from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.prompt import Prompt
-from tui.app.screens.reading import Page
+from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.screens.working import WorkingScreen
@@ -36,7 +36,7 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (FunctionsScreen, ("F", "slash", "v")),  # in its field
     (Prompt, ("t",)),
     (CommandPalette, ("C", "colon")),
-    (Page, ("question_mark",)),
+    (Words, ("question_mark",)),
     (Page, ("L", "f1")),
     (CommandPalette, ("ctrl+p",)),
     (CommandPalette, ("ctrl+p", "x", "down")),

@@ -9,9 +9,11 @@ from functools import cache
 import pytest
 
 from lessons.session.scenarios import SCENARIOS
-from lessons.story.words import NO_WORD, words_on
+from lessons.story.words import NO_WORD, WORDS, standing_in, words_on
 from tests.tui.app.screens import Hand, drive
 from tui.app.screens.mysteries import FRAME, MysteriesScreen
+from tui.app.screens.reading import Page, Words
+from tui.app.screens.stepper import StepperScreen
 
 TERMS = {  # as it may stand on a screen: as `?` calls it
     r"sites?": "site",
@@ -106,3 +108,39 @@ def test_each_term_of_the_mysteries_is_told_of() -> None:
         assert NO_WORD in await hand.press("question_mark")  # the last cue has none: that is said
 
     drive(check)
+
+
+def headings(page: str) -> list[str]:
+    """The words that a page tells of, in its order."""
+    begun = (re.match(r"\s+(.+?): ", row) for row in page.split("\n"))
+    return [found[1] for found in begun if found and found[1] in WORDS]
+
+
+def test_the_page_of_words_is_sorted_searched_and_leads_to_the_keys() -> None:
+    async def check(hand: Hand) -> None:
+        on_it = standing_in(hand.text())
+        page = await hand.press("question_mark")
+        assert headings(page) == sorted(on_it)
+        found = headings(await hand.type("nmi"))
+        assert found[0] == "nmi" and set(found) == {one for one in WORDS if "nmi" in f"{one} {WORDS[one]}".lower()}
+        assert "None." in await hand.type("zz")
+        assert headings(await hand.press("backspace", "backspace")) == found
+        assert headings(await hand.press("escape")) == sorted(on_it)
+        for key in ("question_mark", "f1"):
+            keys = await hand.press(key)
+            assert isinstance(hand.app.screen, Page) and not isinstance(hand.app.screen, Words)
+            assert "Keys" in keys and "One step a second" in keys
+            await hand.press("escape")
+            assert isinstance(hand.app.screen, StepperScreen)
+            await hand.press("question_mark")
+        await hand.press("enter")
+        assert isinstance(hand.app.screen, StepperScreen)
+
+        await hand.press("L", "e")
+        while not isinstance(hand.app.screen, Words):
+            await hand.finish()
+            await hand.press("question_mark")
+        await hand.press("question_mark")
+        assert "Go on to the next question." in hand.text(), "the lab's own keys"
+
+    drive(check, size=(120, 60))

@@ -20,13 +20,12 @@ from textual.widget import Widget
 
 from lessons.activity import CHOOSE, Action, Activity, Outcome
 from lessons.picture import Picture
-from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.report import Report
 from tui.app.content import content
 from tui.app.screens.prompt import Prompt
-from tui.app.screens.reading import Page
+from tui.app.screens.reading import Page, Words
 from tui.view.arrange import Block, spot, target
 from tui.view.frame import Frame, frame, key_text
 from tui.view.marks import Marks
@@ -338,12 +337,8 @@ class ActivityScreen(Screen[None]):
 
     def action_words(self) -> None:
         """What the words that stand on this screen mean."""
-        page: list[Line] = [line(("The words on this screen", "title")), line()]
-        found = words_on("\n".join(told(self._picture)))
-        page += [] if found else [line(NO_WORD)]
-        for word, meaning in sorted(found.items()):
-            page += wrap(self._marks.plain(meaning), 72, "", f"{word}: ", "    ")
-        self.app.push_screen(Page(page))
+        words = Words("\n".join(told(self._picture)), self._marks, [])
+        self.app.push_screen(words, lambda keys: self.action_keys() if keys else None)
 
     def action_keys(self) -> None:
         """Every key, and what can be done without one."""

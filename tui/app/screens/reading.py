@@ -1,7 +1,8 @@
-"""A page to read: help, the words of a screen, an oops in full. Any of Esc, q and Enter closes it."""
+"""Pages to read: help, the words of a screen, an oops in full. Any of Esc, q and Enter closes one."""
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
@@ -9,15 +10,20 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from lessons.story.words import NO_WORD, WORDS, standing_in
 from tui.app.content import content
-from tui.view.text import Line
+from tui.view.marks import Marks
+from tui.view.text import Line, line, wrap
 
 BACK = "Esc: back"
+LONGEST = 40  # letters that are searched for
+WIDTH, MARGINS = 72, 6  # columns of a page, and beside it where the screen is not wider
 
 
-class Page(ModalScreen[None]):
-    """Lines in a frame over the screen."""
+class Page(ModalScreen[bool]):
+    """Lines in a frame over the screen; it answers whether the keys of that screen are asked for."""
 
+    HINT = BACK
     BINDINGS = [Binding(key, "close", show=False) for key in ("escape", "q", "enter", "f1", "question_mark", "space")]
     DEFAULT_CSS = """
     Page { align: center middle; background: $background; }
@@ -33,7 +39,7 @@ class Page(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Static(self._content)
-        yield Static(BACK, classes="keys")
+        yield Static(self.HINT, classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
@@ -44,7 +50,78 @@ class Page(ModalScreen[None]):
 
     def _offer(self) -> None:
         more = self.query_one(VerticalScroll).max_scroll_y > 0
-        self.query_one(".keys", Static).update(f"{BACK}   PageDown, PageUp: more of it" if more else BACK)
+        self.query_one(".keys", Static).update(f"{self.HINT}   PageDown: more" if more else self.HINT)
 
     def action_close(self) -> None:
-        self.dismiss()
+        self.dismiss(False)
+
+
+class Words(Page):
+    """What the words of a screen mean, by the alphabet; what is typed leaves those with it, of all words there are.
+
+    Args:
+        text: what stands on the screen.
+        marks: in which its words are drawn.
+        below: what follows the words while nothing is typed.
+    """
+
+    BINDINGS = [
+        *(Binding(key, "keys", show=False) for key in ("f1", "question_mark")),
+        Binding("backspace", "shorten", show=False),
+    ]
+    HINT = "Esc: back   letters: search   ?: keys"
+
+    def __init__(self, text: str, marks: Marks, below: list[Line]) -> None:
+        self._here, self._marks, self._below, self._typed = sorted(standing_in(text)), marks, below, ""
+        super().__init__([])
+
+    def _page(self) -> list[Line]:
+        """The lines of the page for what is typed."""
+        if not self._typed:
+            return [*self._told("The words on this screen", self._here), *self._below]
+        found = [one for one in sorted(WORDS) if self._typed in f"{one} {WORDS[one]}".lower()]
+        found.sort(key=lambda one: self._typed not in one)  # what is called so stands first
+        here = [one for one in found if one in self._here]
+        out = self._told(f"Words on this screen with {self._typed!r}", here)
+        other = [one for one in found if one not in here]
+        return [*out, line(), *self._told("Other words with it", other)] if other else out
+
+    def _told(self, title: str, words: list[str]) -> list[Line]:
+        """A title, and what each word means."""
+        width = min(WIDTH, self.app.size.width - MARGINS)
+        rows = [row for one in words for row in wrap(self._marks.plain(WORDS[one]), width, "", f"{one}: ", "    ")]
+        none = line(NO_WORD if not self._typed else "None.")
+        return [line((title, "title")), line(), *(rows or [none])]
+
+    def on_resize(self) -> None:
+        """Lay the words out anew."""
+        self._search(self._typed)
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter is searched for; so is a blank behind one."""
+        character = event.character or ""
+        if event.is_printable and character != "?" and (self._typed or character != " "):
+            event.stop()
+            event.prevent_default()
+            self._search(self._typed + character.lower())
+
+    def _search(self, typed: str) -> None:
+        self._typed = typed[:LONGEST]
+        self.query_one("VerticalScroll > Static", Static).update(content(self._page()))
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+        self.call_after_refresh(self._offer)
+
+    def action_shorten(self) -> None:
+        """Take the last letter away."""
+        self._search(self._typed[:-1])
+
+    def action_keys(self) -> None:
+        """To the keys of the screen below."""
+        self.dismiss(True)
+
+    def action_close(self) -> None:
+        """Back to all words where some are searched for, else to the screen."""
+        if self._typed:
+            self._search("")
+        else:
+            self.dismiss(False)
