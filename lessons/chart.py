@@ -42,37 +42,44 @@ class Chart:
         bars: from the top; the others are held against the first one.
         sentence: what the bars allow to be said.
         means: what a bar is.
+        name: what they show, for the name of their file.
+        marked: the name of the bar that they are about.
     """
 
     heading: str
     bars: tuple[Bar, ...]
     sentence: str
     means: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A figure of somebody else's, at so many sites."""
-
-    at: float
-    text: str
+    name: str = ""
+    marked: str = "nop"
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One quantity against another, both in powers of ten.
+    """One quantity against another.
 
     Attributes:
-        heading: which answer. across, up: what the axes are. points: (across, up, what stands there).
-        marks: published figures at their places across. small: the small print below.
+        heading: which answer, and how it is had.
+        across, up: what the axes are, with their units.
+        points: (across, up), what was counted.
+        sentence: what the points allow to be said.
+        means: what a point is.
+        stairs: (across, up) where each step begins, and the last one ends; () for a line from point to point.
+        marks: (across, up, text) of the points that matter.
+        logarithmic: both axes have powers of ten at equal distances.
+        name: what it shows, for the name of its file.
     """
 
     heading: str
     across: str
     up: str
-    points: tuple[tuple[float, float, str], ...]
-    marks: tuple[Mark, ...]
-    small: tuple[str, ...]
+    points: tuple[tuple[float, float], ...]
+    sentence: str
+    means: str
+    stairs: tuple[tuple[float, float], ...] = ()
+    marks: tuple[tuple[float, float, str], ...] = ()
+    logarithmic: bool = True
+    name: str = ""
 
 
 def small_print(chart: Chart) -> list[str]:

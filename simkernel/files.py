@@ -75,10 +75,19 @@ def write_text(name: str | Path, text: str) -> None:
     Raises:
         LearnerError: it cannot be written.
     """
+    write_bytes(name, text.replace("\n", os.linesep).encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(name: str | Path, data: bytes) -> None:
+    """Write some bytes into the regular file of that name, which may be there or not.
+
+    Raises:
+        LearnerError: it cannot be written.
+    """
     with _writing(name), _opened(name, os.O_WRONLY | os.O_CREAT) as descriptor:
         os.ftruncate(descriptor, 0)
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as file:
-            file.write(text)
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
 
 
 def write_new(stem: str, ending: str, text: str) -> str:

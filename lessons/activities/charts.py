@@ -40,7 +40,7 @@ def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
         share = _share(off.instructions, base.instructions)
         sentence = f"Off: {more:g} instruction{'s' if more != 1 else ''} more a call{share}.{_on(bars)}"
     means = f"{SAME_WORK} A bar is its instructions, counted one by one on the simulated machine."
-    return Chart("EXACT: instructions, counted", bars, sentence, means)
+    return Chart("EXACT: instructions, counted", bars, sentence, means, "instructions")
 
 
 def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = FIRST) -> Chart:
@@ -66,7 +66,7 @@ def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = F
             sentence = "Off: this table has no price for the instruction that a call takes more."
     whose = "simkernel's table" if table.name == OWN else "the table"
     means = f"{SAME_WORK} A bar is its cycles: what was counted, at the prices of {whose} {table.name}. No CPU ran it."
-    return Chart("MODELLED: cycles, by a table", tuple(bars), sentence, means)
+    return Chart("MODELLED: cycles, by a table", tuple(bars), sentence, means, "cycles")
 
 
 def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
@@ -85,7 +85,7 @@ def growth_chart(rows: Sequence[tuple[int, Exact]]) -> Chart:
         "The functions called most often are traced first. What a function costs depends on how often it is called."
     )
     means = "A bar is the instructions that the same work takes while so many functions are traced, counted."
-    return Chart("EXACT: as the number of traced functions grows", tuple(bars), sentence, means)
+    return Chart("EXACT: as the number of traced functions grows", tuple(bars), sentence, means, "growth")
 
 
 def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
@@ -111,7 +111,7 @@ def measured_chart(one: Measured, names: Sequence[str] = FIRST) -> Chart:
         f"The whisker around its end is the {100 * CONFIDENCE:.0f} % interval. "
         "Not measurable: the difference is no more than noise."
     )
-    return Chart(f"MEASURED on this CPU, {one.workload}", tuple(bars), sentence, means)
+    return Chart(f"MEASURED on this CPU, {one.workload}", tuple(bars), sentence, means, f"measured-{one.workload}")
 
 
 def _off(off: Difference, one: Measured) -> str:
@@ -138,9 +138,9 @@ def _share(value: float, first: float) -> str:
 
 
 def _on(bars: Sequence[Bar]) -> str:
-    """What tracing costs that is on, behind a sentence of what it costs off; "" where there is no bar for it."""
-    on = next((bar for bar in bars if bar.name == "function"), None)
-    return f" On: {on.against}." if on is not None and on.against else ""
+    """What tracing costs that is on, against no site; "" where there is no bar for it."""
+    values = {bar.name: bar.value for bar in bars}
+    return f" On: {_against(values['function'], values['none'])}." if values.keys() >= {"function", "none"} else ""
 
 
 def title_of(name: str) -> str:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from lessons.activities.charts import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart
-from lessons.activities.plots import sites_plots
+from lessons.activities.plots import growth_plot, sites_plots
 from lessons.chart import Chart, edge
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
@@ -160,7 +160,9 @@ class Overhead:
 
     @property
     def plot(self) -> Plot | None:
-        """The picture of what grows with the sites, as it is drawn for slides; None where something is awaited."""
+        """What grows with functions or sites, as slides show it; None for other answers, and what is awaited."""
+        if self.name == GROWTH and self.grown:
+            return growth_plot(self.grown)
         if self.name != SITES or self.awaited:
             return None
         time, syncs = sites_plots(self.patched)

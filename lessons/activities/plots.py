@@ -5,33 +5,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lessons.chart import Mark, Plot
-from simkernel.overhead.published import published
+from lessons.chart import Plot
 from simkernel.protocol import INT3_PROTOCOL, SyncCores
 
 if TYPE_CHECKING:
+    from simkernel.overhead.exact import Exact
     from simkernel.overhead.sites import Patched
+
+SYNCS_A_BATCH = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases)
+MOST = 0.9  # of what tracing all functions costs: a title names the fewest that bring as much
+ACROSS = "sites, all enabled at once"
 
 
 def sites_plots(rows: Sequence[Patched]) -> tuple[Plot, Plot]:
     """The patch time, modelled, and the syncs, counted, against sites."""
-    figures = published("patching")
-    marks = tuple(Mark(float(one.sites), one.short) for one in figures if one.sites)
-    credit = "Dashed: times that others have published, of real machines. Their heights mean nothing."
-    time = tuple((float(row.sites), float(row.price), f"{row.price:,}") for row in rows)
-    syncs = tuple((float(row.sites), float(row.syncs), f"{row.syncs:,}") for row in rows)
-    each = f"{rows[-1].price / rows[-1].sites:,.0f} instructions a site, at the prices that the patching task states."
+    last, most = rows[-1], INT3_PROTOCOL.batched
+    each = SYNCS_A_BATCH
+    edges = range(1, last.sites + 1, most)
+    stairs = (*((float(at), float(each * (at // most + 1))) for at in edges), (float(last.sites), float(last.syncs)))
+    full = ((float(most), float(each), f"{most} sites: {each} syncs"),) if last.sites >= most else ()
     return (
-        Plot("MODELLED: patch time against sites", "sites, all enabled at once", "instructions", time, marks,
-             (f"At {rows[-1].sites:,} sites: {each} No clock measured it.", credit)),
-        Plot("EXACT: syncs against sites", "sites, all enabled at once", "syncs", syncs, marks,
-             (sync_sentence(rows[-1]), credit)),
-    )  # fmt: skip
+        Plot(
+            "MODELLED: patch time, in instructions of the patching task",
+            ACROSS,
+            "patch time: instructions of the patching task",
+            tuple((float(row.sites), float(row.price)) for row in rows),
+            f"Patch time: {last.price / last.sites:,.0f} instructions a site, for {last.sites:,} sites",
+            "Each action of the patching task has a stated price. No clock measured it. Both axes are logarithmic.",
+            name="patch-time",
+        ),
+        Plot(
+            "EXACT: syncs, counted at the points",
+            ACROSS,
+            "syncs: waits until every CPU has answered",
+            tuple((float(row.sites), float(row.syncs)) for row in rows),
+            f"{each} syncs for up to {most} sites; {last.syncs:,} for {last.sites:,}",
+            f"The line: {each} syncs for each batch of at most {most} sites. Both axes are logarithmic.",
+            stairs,
+            full,
+            name="syncs",
+        ),
+    )
+
+
+def growth_plot(rows: Sequence[tuple[int, Exact]]) -> Plot:
+    """Instructions of the workload, against traced functions."""
+    first, last = rows[0][1].instructions, rows[-1][1].instructions
+    most = next((traced, row) for traced, row in rows if row.instructions - first >= MOST * (last - first))
+    share = 100 * (most[1].instructions - first) / ((last - first) or 1)
+    return Plot(
+        "EXACT: instructions, counted at the points",
+        "traced functions, those called most often first",
+        "instructions of the same work",
+        tuple((float(traced), float(row.instructions)) for traced, row in rows),
+        f"{most[0]} of {rows[-1][0]} functions bring {share:.0f} % of what tracing all of them costs",
+        "What a traced function costs depends on how often it is called.",
+        marks=((float(most[0]), float(most[1].instructions), f"{most[0]} functions"),),
+        logarithmic=False,
+        name="growth",
+    )
 
 
 def sync_sentence(row: Patched) -> str:
     """What the syncs of so many sites come from."""
-    each, most = sum(isinstance(phase.action, SyncCores) for phase in INT3_PROTOCOL.phases), INT3_PROTOCOL.batched
+    each, most = SYNCS_A_BATCH, INT3_PROTOCOL.batched
     sites = f"{row.sites:,} site{'s' if row.sites != 1 else ''}"
     if row.batches == 1:
         return f"{row.syncs:,} syncs for {sites}: up to {most} sites are one batch and share them."

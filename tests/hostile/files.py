@@ -170,7 +170,7 @@ def problem(command: str, option: str, value: str, is_file: bool, folder: Path) 
     if found.code == 2 and not found.err.startswith(b"simkernel: "):
         return f"{found.argv}: no message: {found.err.decode()}"
     after = found_in(folder)
-    named = {value} if option == "--svg" else set()
+    named = {value} if option == "--slides" else set()
     changed = {name for name in before if after.get(name) != before[name]} - named
-    more = after.keys() - before.keys() if found.code or option != "--svg" else set()
+    more = after.keys() - before.keys() if found.code or option != "--slides" else set()
     return f"{found.argv} changed {', '.join(sorted(changed | more))}" if changed | more else ""

@@ -20,8 +20,8 @@ FILES = [one for one in options() if one[2]]
 OTHERS = [one for one in options() if not one[2]]
 PART = [("boot", "--kernel", "fifo"), ("boot", "--kernel", "/dev/zero"), ("demo", "--kernel", "huge"),
         ("overhead", "--costs", "/dev/full"), ("overhead", "--costs", "nested"), ("overhead", "--costs", "fifo"),
-        ("overhead", "--svg", "."), ("overhead", "--svg", ""), ("overhead", "--svg", "fifo"),
-        ("overhead", "--svg", "/proc/none"), ("step", "--moment", "huge"),
+        ("overhead", "--slides", "."), ("overhead", "--slides", ""), ("overhead", "--slides", "fifo"),
+        ("overhead", "--slides", "/proc/none"), ("step", "--moment", "huge"),
         ("demo", "--moment", "/proc/kmsg")]  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_options_that_name_files_are_among_them() -> None:
-    assert {("boot", "--kernel"), ("overhead", "--costs"), ("overhead", "--svg"), ("demo", "--moment")} <= {
+    assert {("boot", "--kernel"), ("overhead", "--costs"), ("overhead", "--slides"), ("demo", "--moment")} <= {
         (command, option) for command, option, _ in FILES
     }
     assert len(cases(FILES, NAMES)) > 160

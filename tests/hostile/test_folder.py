@@ -30,7 +30,7 @@ LINES = {
     "trace": ["trace", "vfs_*", "--for", "20000"],
     "funccount": ["funccount", "vfs_*", "--for", "20000"],
     "explore": ["explore"],
-    "overhead": ["overhead", "nop", "--svg", "bars.svg"],
+    "overhead": ["overhead", "nop", "--slides", "bars.svg"],
     "native": ["native", "patch", "--cycles", "20"],
     "show": ["show", "dmesg"],
     "config": ["config"],

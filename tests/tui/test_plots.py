@@ -1,52 +1,106 @@
-"""Plots: every figure stands where the axes say, published ones apart; nothing is cut off at the edge."""
+"""Slides: every figure is where the axes say, nothing runs out of its frame, the same figures are the same bytes."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
-from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lessons.activities.plots import sites_plots
+from lessons.activities.charts import exact_chart, measured_chart
+from lessons.activities.plots import growth_plot, sites_plots
+from lessons.chart import Chart, Plot
 from simkernel.overhead import sites
+from simkernel.overhead.exact import exact
 from simkernel.overhead.published import published
-from simkernel.overhead.sites import Patched
+from simkernel.overhead.sites import Patched, patch_sites
+from tests.tui.measurements import MEASURED
 from tui.cli import run
 from tui.tables import sites_lines
-from tui.view.svg import WIDTH, plot_svg
+from tui.view.slides import FORMATS, drawn, slide
 
-ROWS = [
-    Patched(10**k, 300, 10**k // 256 + 1, 3 * 10**k, 3 * (10**k // 256 + 1), 12, 1, 64, 1_200 * 10**k) for k in range(6)
-]
-SVG = "{http://www.w3.org/2000/svg}"
+ROWS = [Patched(n, 300, -(-n // 256), 3 * n, 3 * -(-n // 256), 12, 1, 64, 1_200 * n) for n in (1, 100, 256, 257, 10**5)]
 
 
-def test_ten_times_as_many_sites_stand_the_same_distance_further() -> None:
-    time, syncs = (ElementTree.fromstring(plot_svg(plot)) for plot in sites_plots(ROWS))
-    for root in (time, syncs):
-        places = [float(one.attrib["cx"]) for one in root.iter(f"{SVG}circle")]
-        steps = [later - earlier for earlier, later in pairwise(places)]
-        assert len(places) == len(ROWS) and max(steps) - min(steps) < 0.3
-    heights = [float(one.attrib["cy"]) for one in time.iter(f"{SVG}circle")]
-    assert heights == sorted(heights, reverse=True)
+def all_figures() -> list[Chart | Plot]:
+    bars = exact_chart([exact(name) for name in ("nop", "call", "nops", "function", "int3")], ("nop", "nops", "int3"))
+    grown = growth_plot([(0, exact("nop")), (7, exact("call")), (240, exact("function"))])
+    return [bars, measured_chart(MEASURED), grown, *sites_plots(ROWS)]
 
 
-def test_each_published_figure_with_a_place_is_marked_and_has_no_height() -> None:
-    root = ElementTree.fromstring(plot_svg(sites_plots(ROWS)[0]))
-    texts = [one.text for one in root.iter(f"{SVG}text")]
-    marked = [one.short for one in published("patching") if one.sites]
-    assert marked and all(short in texts for short in marked)
-    assert sum("stroke-dasharray" in one.attrib for one in root.iter(f"{SVG}path")) == len(marked)
-    assert "Their heights mean nothing." in " ".join(map(str, texts))
+def test_syncs_are_a_staircase_on_which_all_that_is_counted_lies() -> None:
+    counted = [patch_sites(n) for n in (1, 100, 256, 257, 1_000)]
+    plot = sites_plots(counted)[1]
+    assert plot.stairs[:3] == ((1, 3), (257, 6), (513, 9)) and plot.marks == ((256, 3, "256 sites: 3 syncs"),)
+    for across, up in plot.points:
+        assert [height for begin, height in plot.stairs if begin <= across][-1] == up
+    line: Any = drawn(plot).axes[0].lines[0]
+    assert line.get_drawstyle() == "steps-post" and tuple(line.get_xdata()) == tuple(x for x, _ in plot.stairs)
 
 
-def test_no_text_runs_out_of_the_picture() -> None:
-    for plot in sites_plots(ROWS):
-        for one in ElementTree.fromstring(plot_svg(plot)).iter(f"{SVG}text"):
-            width = 7.5 * len(one.text or "")
-            left = float(one.attrib["x"]) - width * {"end": 1, "middle": 0.5}.get(one.get("text-anchor", ""), 0)
-            assert left >= 0 and left + width <= WIDTH + 10, one.text
+@pytest.mark.parametrize("title", ["", "A title of my own that is so long that a person would call it a paragraph"])
+def test_nothing_runs_out_of_the_frame(title: str) -> None:
+    for one in all_figures():
+        figure = drawn(one, title)
+        (width, height), drawn_box = figure.get_size_inches(), figure.get_tightbbox()
+        assert width / height == pytest.approx(16 / 9)
+        assert 0.2 < drawn_box.x0 and drawn_box.x1 < width - 0.2, one.heading
+        assert 0.1 < drawn_box.y0 and drawn_box.y1 < height - 0.1, one.heading
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_bars_are_as_long_as_their_values_and_the_nop_is_marked(dark: bool) -> None:
+    chart = measured_chart(MEASURED)
+    (axes,) = drawn(chart, dark=dark).axes
+    patches: list[Any] = list(axes.patches)
+    assert [bar.get_width() for bar in patches] == [bar.value for bar in chart.bars]
+    colours = [bar.get_facecolor() for bar in patches]
+    assert colours.count(colours[1]) == 1 and len(set(colours)) == 2
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_the_same_figures_are_the_same_bytes(ending: str) -> None:
+    plot = sites_plots(ROWS)[1]
+    assert slide(plot, ending) == slide(plot, ending) != slide(plot, ending, dark=True)
+
+
+def test_pictures_are_named_by_what_they_show_and_one_can_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["overhead", "nop", "--slides", str(tmp_path / "x.svg")]) == 0
+    assert [one.name for one in sorted(tmp_path.iterdir())] == ["x-cycles.svg", "x-instructions.svg"]
+    said = capsys.readouterr().out
+    assert "--measure adds them" in said and "--plot adds them" in said and said.startswith("EXACT: instructions")
+    assert run(["overhead", "nop", "--slides", str(tmp_path / "y.pdf"), "--only", "cycles", "--title", "Mine"]) == 0
+    assert (tmp_path / "y.pdf").read_bytes().startswith(b"%PDF") and "adds them" not in capsys.readouterr().out
+    for wrong, why in ((["--slides", "x.gif"], "ends in .svg, .png or .pdf"), (["--only", "cycles"], "give --slides"),
+                       (["--slides", "x.png", "--title", "Mine"], "choose it by --only")):  # fmt: skip
+        assert run(["overhead", "nop", *wrong]) == 2
+        assert why in capsys.readouterr().err
+
+
+def test_without_matplotlib_it_is_said_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run(["overhead", "nop", "--slides", "x.svg"]) == 2
+    assert "pip install 'simkernel[plots]'" in capsys.readouterr().err
+    assert run(["overhead", "nop"]) == 0
+
+
+def test_matplotlib_is_loaded_only_for_a_picture() -> None:
+    program = "import sys, tui.commands.overhead, tui.view.slides, tui.view.save; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_a_slide_is_well_formed() -> None:
+    for one in all_figures():
+        assert ElementTree.fromstring(slide(one, ".svg")).tag.endswith("svg")
 
 
 def test_the_text_keeps_published_figures_apart_and_sourced() -> None:

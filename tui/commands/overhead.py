@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING
 import click
 
 from lessons.activities.charts import FIRST, exact_chart, growth_chart, measured_chart, modelled_chart
-from lessons.activities.plots import sites_plots
+from lessons.activities.plots import growth_plot, sites_plots
 from simkernel.errors import LearnerError
-from simkernel.files import check_writable, write_text
+from simkernel.files import check_writable, write_bytes
 from simkernel.overhead.published import published
 from tui.options import FILE, Options, takes_options
 from tui.output import emit_json, progress
 from tui.tables import Answers, tables, value
 from tui.view.bars import text_lines
-from tui.view.svg import chart_svg, plot_svg
+from tui.view.slides import check_format, slide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lessons.chart import Chart
+    from lessons.chart import Chart, Plot
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
     from simkernel.overhead.sites import Patched
 
+BARS = ("instructions", "cycles")
+TIMES = ("measured-tight", "measured-warm", "measured-cold")
+PLOTS = ("growth", "patch-time", "syncs")
+PICTURES = (*BARS, *TIMES, *PLOTS)  # what each picture shows: its name behind FILE's
 REFUSED = 2  # exit code: what was asked for cannot be done
 
 
@@ -36,7 +40,10 @@ REFUSED = 2  # exit code: what was asked for cannot be done
 @click.option("--costs", "costs_file", type=FILE, metavar="FILE", help="Price by your own table.")
 @click.option("--measure", is_flag=True, help="Measure the variants on this very CPU too (x86-64 Linux).")
 @click.option("--plot", is_flag=True, help="Too: what grows with the traced functions, and with the sites patched.")
-@click.option("--svg", "svg_file", type=FILE, metavar="FILE", help="Write pictures for slides, each into a file.")
+@click.option("--slides", type=FILE, metavar="FILE", help="Write pictures for slides, as FILE ends: .svg, .png, .pdf.")
+@click.option("--only", type=click.Choice(PICTURES), help="Of the pictures this one, into FILE itself.")
+@click.option("--title", default="", help="With --only: in place of what the figures say.")
+@click.option("--dark", is_flag=True, help="Pictures on a dark ground.")
 @takes_options()
 @click.pass_context
 def command(
@@ -46,7 +53,10 @@ def command(
     costs_file: Path | None,
     measure: bool,
     plot: bool,
-    svg_file: Path | None,
+    slides: Path | None,
+    only: str | None,
+    title: str,
+    dark: bool,
     options: Options,  # noqa: ARG001  click gives what @takes_options() takes
     as_json: bool,
 ) -> None:
@@ -59,8 +69,14 @@ def command(
     from simkernel.overhead.modelled import costs
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
 
-    if svg_file is not None:
-        check_places(svg_file, measure, plot)
+    if slides is None and (only or title or dark):
+        raise LearnerError("--only, --title and --dark are of pictures: give --slides FILE too")
+    if title and not only:
+        raise LearnerError(f"--title is of one picture: choose it by --only {'|'.join(PICTURES)}")
+    measure = measure or (only or "").startswith("measured")
+    plot = plot or only in PLOTS
+    if slides is not None:
+        check_places(slides, only, measure, plot)
     table = costs(costs_file)
     chosen = [variant_named(name).name for name in variants]
     measured, refused = measure_all(chosen) if measure else ([], "")
@@ -75,23 +91,26 @@ def command(
         left_out=[] if chosen else sorted(set(VARIANTS) - set(possible())),
     )
     charts = charts_of(answers, chosen or FIRST)
-    pictures = [*map(chart_svg, charts), *map(plot_svg, sites_plots(answers.over) if answers.over else ())]
-    written = [] if svg_file is None else write_pictures(pictures, svg_file)
+    written = [] if slides is None else write_pictures(figures(answers, charts), slides, only, title, dark)
     if as_json:
         emit_json(value(answers))
     else:
-        tell(answers, charts, written)
+        tell(answers, charts, written, measure or only is not None, plot or only is not None)
     ctx.exit(REFUSED if refused else 0)
 
 
-def tell(answers: Answers, charts: Sequence[Chart], written: Sequence[Path]) -> None:
-    """All of it as text: the tables, the bars, and where the pictures are."""
+def tell(answers: Answers, charts: Sequence[Chart], written: Sequence[Path], measure: bool, plot: bool) -> None:
+    """All of it as text: the bars with what they say, then the tables, and where the pictures are."""
+    for chart in charts:
+        click.echo("\n".join(text_lines(chart)) + "\n")
     for text in tables(answers):
         click.echo(text)
-    for chart in charts:
-        click.echo("\n" + "\n".join(text_lines(chart)))
     if written:
         click.echo(f"\nPictures: {', '.join(map(str, written))}")
+        if not measure:
+            click.echo("None of what this CPU measures: --measure adds them.")
+        if not plot:
+            click.echo("None of what grows with functions and sites: --plot adds them.")
     if answers.left_out:
         missing = ", ".join(answers.left_out)
         click.echo(f"Left out, because they are assembled and Keystone is not installed: {missing}.")
@@ -108,6 +127,14 @@ def charts_of(answers: Answers, names: Sequence[str]) -> list[Chart]:
     return charts
 
 
+def figures(answers: Answers, charts: Sequence[Chart]) -> list[Chart | Plot]:
+    """What slides show: the bars, and what grows as plots."""
+    out: list[Chart | Plot] = [chart for chart in charts if chart.name not in PLOTS]
+    if answers.grown:
+        out.append(growth_plot(answers.grown))
+    return [*out, *(sites_plots(answers.over) if answers.over else ())]
+
+
 def count(names: Sequence[str], glob: str) -> list[Exact]:
     """The exact figures of some variants."""
     from simkernel.overhead.exact import exact
@@ -122,26 +149,29 @@ def count(names: Sequence[str], glob: str) -> list[Exact]:
     return rows
 
 
-def write_pictures(pictures: Sequence[str], file: Path) -> list[Path]:
-    """The first picture to a file, each further one to a file beside it. Returns the files."""
-    places = places_beside(file, len(pictures))
-    for place, picture in zip(places, pictures, strict=True):
-        write_text(place, picture)
-    return places
+def write_pictures(figures: Sequence[Chart | Plot], file: Path, only: str | None, title: str, dark: bool) -> list[Path]:
+    """Each picture, or the one that is chosen, into a file. Returns the files."""
+    places = places_beside(file, only, [one.name for one in figures])
+    for one in figures:
+        if one.name in places:
+            write_bytes(places[one.name], slide(one, file.suffix, title, dark))
+    return list(places.values())
 
 
-def places_beside(file: Path, count: int) -> list[Path]:
-    """Where so many pictures go: bars.svg, bars-2.svg, ..."""
-    return [file, *(file.with_stem(f"{file.stem}-{number}") for number in range(2, count + 1))]
+def places_beside(file: Path, only: str | None, names: Sequence[str]) -> dict[str, Path]:
+    """Where each picture goes: price-cycles.svg, price-syncs.svg, ...; one that is chosen into the file itself."""
+    if only:
+        return {only: file} if only in names else {}
+    return {name: file.with_stem(f"{file.stem}-{name}") for name in names}
 
 
-def check_places(file: Path, measure: bool, plot: bool) -> None:
-    """LearnerError unless the pictures can be written, and none but the one named is in place of another file."""
-    from simkernel.overhead.measured import WORKLOADS
-
+def check_places(file: Path, only: str | None, measure: bool, plot: bool) -> None:
+    """LearnerError unless the pictures can be made and written, and none but the one named replaces another file."""
     check_writable(file)
-    for place in places_beside(file, 2 + measure * len(WORKLOADS) + 3 * plot)[1:]:
-        check_writable(place, new=True)
+    check_format(str(file))
+    names = (*BARS, *(TIMES if measure else ()), *(PLOTS if plot else ()))
+    for place in places_beside(file, only, names).values():
+        check_writable(place, new=place != file)
 
 
 def measure_all(variants: Sequence[str]) -> tuple[list[Measured], str]:

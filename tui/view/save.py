@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from lessons.chart import Chart
 from lessons.picture import Bars, Picture, Rows
 from simkernel.errors import LearnerError
-from simkernel.files import write_text
+from simkernel.files import write_bytes, write_text
 from tui.view.bars import text_lines
 from tui.view.marks import ASCII
 from tui.view.parts import rows
-from tui.view.svg import chart_svg, plot_svg
+from tui.view.slides import FORMATS, check_format, slide
 from tui.view.text import plain
 
 TABLE = 120  # columns of a table in a file
 
 
 def save_bars(picture: Picture, name: str) -> str:
-    """Write the bars or the plot of a picture into a file, as SVG where its name ends so, else as text; what was done.
+    """Write the bars or the plot of a picture into a file, as a slide or as text by its name's end; what was done.
 
-    Raises: LearnerError where it has none, or the file cannot be written.
+    Raises: LearnerError where it has none, the file cannot be written, or a slide needs matplotlib.
     """
-    figure = picture.figure
-    if figure is None:
+    if picture.figure is None:
         raise LearnerError("there are no bars to write here")
-    if name.endswith(".svg"):
-        text = chart_svg(figure) if isinstance(figure, Chart) else plot_svg(figure)
+    if (ending := Path(name).suffix) in FORMATS:
+        check_format(name)
+        write_bytes(name, slide(picture.figure, ending))
     else:
-        text = "".join(f"{one}\n" for one in drawn_lines(picture))
-    write_text(name, text)
+        write_text(name, "".join(f"{one}\n" for one in drawn_lines(picture)))
     return f"Written to {name}."
 
 

@@ -72,7 +72,7 @@ def test_every_word_of_its_list_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_pa
         text = f"{word}:{arguments[word]}" if word in arguments else word
         assert plain.take(text) == (word not in ("q", "esc"))
     assert [word for word in words if plain.needs(word)] == list(arguments)
-    assert (tmp_path / "x.svg").read_text().startswith("<svg")
+    assert (tmp_path / "x.svg").read_text().startswith("<?xml")
 
 
 def test_bars_can_be_drawn() -> None:
