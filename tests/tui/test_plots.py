@@ -64,8 +64,12 @@ def test_the_bars_are_as_long_as_their_values_and_the_nop_is_marked(dark: bool) 
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_the_same_figures_are_the_same_bytes(ending: str) -> None:
+    import matplotlib
+
     plot = sites_plots(ROWS)[1]
-    assert slide(plot, ending) == slide(plot, ending) != slide(plot, ending, dark=True)
+    first = slide(plot, ending)
+    with matplotlib.rc_context({"axes.linewidth": 9, "xtick.major.size": 30}):
+        assert slide(plot, ending) == first != slide(plot, ending, dark=True)
 
 
 def test_pictures_are_named_by_what_they_show_and_one_can_be_chosen(

@@ -47,7 +47,9 @@ def slide(what: Chart | Plot, ending: str, title: str = "", dark: bool = False) 
     """
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": "simkernel", "font.family": "DejaVu Sans", "svg.fonttype": "path"}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # no file of a person's or a folder's changes a slide
+        matplotlib.rcParams.update({"svg.hashsalt": "simkernel", "font.family": "DejaVu Sans"})
         out = io.BytesIO()
         drawn(what, title, dark).savefig(out, format=ending[1:], dpi=DPI, metadata=METADATA[ending])
     return out.getvalue()
