@@ -2,7 +2,7 @@
 
 opening     the two questions that a first start asks
 lab         a protocol with phases left out, and every order of events
-overhead    what tracing costs: counted, priced, measured; charts and plots hold its figures as values
+costs       what tracing costs: counted, priced, measured (overhead holds the figures; charts and plots are values)
 boot        from power-on to the NOPs
 functions   every function that can be traced, as a table
 """
