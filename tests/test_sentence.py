@@ -107,8 +107,10 @@ def test_the_next_instruction_names_where_it_leads() -> None:
 
 # Where text is looked through that somebody typed, or that is no sentence of the engine.
 DOORS = {
+    "lessons/session/named_step.py": "a step's name that a person typed",
     "lessons/session/number.py": "a number that a person typed",
     "lessons/story/words.py": "which terms of the glossary a screen shows, to explain them; nothing is changed",
+    "tui/app/screenshot.py": "the words of a screen, each of which has its column in a picture",
     "tui/streams.py": "control characters in what a terminal is sent",
     "tui/commands/config.py": "lines of a kernel configuration file",
 }

@@ -158,7 +158,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "moment", ("c",), "moment", "Copy moment",
-        "Copy a line of text that opens this very place, for anybody; a screen writes it into a file, too.", KEEP,
+        "Give a line of text that opens this very place. A screen writes it into a file, too.", KEEP,
         named_step.give_moment,
     ),
     Action(

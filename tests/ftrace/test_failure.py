@@ -38,7 +38,7 @@ def setup() -> Setup:
 @pytest.mark.parametrize(
     ("command", "number", "says"),
     [
-        (SetTracer("functoin"), errno.EINVAL, " ".join(TRACERS)),
+        (SetTracer("functoin"), errno.EINVAL, ", ".join(TRACERS)),
         (SetFilter("filter", "vfs_raed"), errno.EINVAL, "'vfs_read'"),
         (SetFilter("filtre", "vfs_read"), errno.EINVAL, "filter, notrace"),
         (UnregisterOps("nobody"), errno.ENOENT, "global_ops"),

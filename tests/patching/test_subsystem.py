@@ -121,7 +121,7 @@ def test_its_observer_notices_what_cpus_do_and_is_part_of_history(simulation: Si
     simulation.do(Light("schedule"))
     assert simulation.run_until_idle()
     begin = simulation.position
-    simulation.run(20_000)
+    simulation.run(100_000)
     passed = [event for event in simulation.log if isinstance(event, Passed)]
     assert [event.count for event in passed] == list(range(1, len(passed) + 1)) and len(passed) > 2
     assert {event.site for event in passed} == {site("schedule")} and len({event.cpu for event in passed}) > 1

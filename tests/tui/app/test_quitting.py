@@ -66,6 +66,6 @@ def test_every_screen_quits(
 def test_no_screen_is_left_out() -> None:
     for module in pkgutil.iter_modules(screens.__path__):
         importlib.import_module(f"{screens.__name__}.{module.name}")
-    ours = {one for base in (Screen, ModalScreen, WorkingScreen) for one in base.__subclasses__()}
+    ours = {one for base in (Screen, ModalScreen, WorkingScreen, Page) for one in base.__subclasses__()}
     ours = {one for one in ours if one.__module__.startswith(screens.__name__)} - {WorkingScreen}
     assert {screen for screen, _ in WAYS} == ours | {CommandPalette}

@@ -11,7 +11,7 @@ import pytest
 from lessons.activities.costs import Costs
 from lessons.activities.lab import SETTINGS, Lab
 from lessons.activities.lab_words import WORTH, question
-from lessons.activities.overhead import ANSWERS, SEVERAL, Overhead
+from lessons.activities.overhead import ANSWERS, SEVERAL, SITES, Overhead
 from lessons.activities.overhead_words import WORK, explained, picture_line, waiting
 from lessons.session.actions import ACTIONS
 from lessons.session.scenarios import SCENARIOS, answer_of
@@ -125,7 +125,9 @@ def test_every_sentence_on_what_tracing_costs(monkeypatch: pytest.MonkeyPatch) -
         overhead.work()
         for _ in SEVERAL.get(overhead.name, " "):
             chart = overhead.chart
-            assert chart is not None
+            if chart is None:
+                assert overhead.name == SITES, "only there a table stands in the place of bars"
+                continue
             texts += [chart.sentence, chart.means, picture_line(overhead)]
             texts += [one for bar in chart.bars for one in explained(overhead, bar).sentences if "Source" not in one]
             overhead.other()
