@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from lessons.activity import CHOOSE, POINT
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
+from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
@@ -125,7 +126,7 @@ def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
     """A cell a site, or a batch where there are many; then only how many are in each state."""
     counted = counts(part, width, marks)
-    states = cells(part)
+    states = cells(part.sites)
     if not states or len(set(states)) == 1:
         return [counted]
     return [[*counted, *map_rows(states, row_length(len(states), width), marks)], counted]
@@ -150,9 +151,9 @@ def counts(part: Map, width: int, marks: Marks) -> Form:
     return out
 
 
-def cells(part: Map) -> list[int]:
+def cells(sites: SiteMap) -> list[int]:
     """The state of each cell of a map."""
-    states = part.sites.states
+    states = sites.states
     if len(states) <= A_CELL_EACH:
         return list(states)
     batches = (states[at : at + BATCH] for at in range(0, len(states), BATCH))
@@ -269,8 +270,3 @@ def fit(part: Part, form: Form, width: int, height: int, first: int, marks: Mark
         [f"{above} more {marks.up_arrow}"] * bool(above) + [f"{below} more {marks.down_arrow}"] * bool(below)
     )
     return [*form[top : top + room], line((told, "dim"))][:height], top
-
-
-def width_of(form: Form) -> int:
-    """The columns of its longest line."""
-    return max(map(length, form), default=0)

@@ -6,15 +6,13 @@ from textual.binding import Binding
 
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.changes import Aspect
-from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
+from simkernel.sim.snapshot.site import CALL, NOP, SITE_STATES
 from tui.app.panel import Pointed
 from tui.app.picture import Picture
+from tui.view.parts import A_CELL_EACH, BATCH, LEGEND, STATES, cells, map_rows
 from tui.view.text import Line, Piece, length, line
 
-A_CELL_EACH, BATCH = 2_000, 256
-LOOKS = ("dim", "new", "int3", "here", "bad")
 LISTED = line(("   F", "title"), (" list", ""))
-WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
 
 
 def draw(picture: Picture, width: int, height: int) -> list[Line]:
@@ -24,17 +22,7 @@ def draw(picture: Picture, width: int, height: int) -> list[Line]:
     out = [counts(picture, sites)]
     if length(out[0]) + length(LISTED) <= width:
         out[0] = line(*out[0], *LISTED)
-    states = cells(sites)
-    for start in range(0, len(states), width):
-        row: list[Piece] = []
-        for state in states[start : start + width]:
-            glyph = marks.sites[state]
-            if row and row[-1][1] == LOOKS[state]:
-                row[-1] = (row[-1][0] + glyph, LOOKS[state])
-            else:
-                row.append((glyph, LOOKS[state]))
-        out.append(tuple(row))
-    return out
+    return [*out, *map_rows(cells(sites), width, marks)]
 
 
 def counts(picture: Picture, sites: SiteMap) -> Line:
@@ -44,8 +32,8 @@ def counts(picture: Picture, sites: SiteMap) -> Line:
         (change.before for change in picture.snapshot.changes if change.what.aspect is Aspect.MAP), sites.states
     )
     parts: list[Piece] = []
-    for state in (NOP, CALL, INT3, CHANGING, WRONG):
-        number, look = sites.count(state), LOOKS[state]
+    for state in LEGEND:
+        number, look = sites.count(state), STATES[state]
         changed = number != before.count(state)
         if number or changed or state in (NOP, CALL):
             left, right = marks.changed if changed else (" ", " ")
@@ -56,14 +44,6 @@ def counts(picture: Picture, sites: SiteMap) -> Line:
             ]
             parts += [(right, "here"), (SITE_STATES[state], look)]
     return line((f"{len(sites.states):,} functions", "title"), *parts)
-
-
-def cells(sites: SiteMap) -> list[int]:
-    """The state of each cell."""
-    if len(sites.states) <= A_CELL_EACH:
-        return list(sites.states)
-    batches = (sites.states[at : at + BATCH] for at in range(0, len(sites.states), BATCH))
-    return [next(state for state in WORST_FIRST if state in batch) for batch in batches]
 
 
 class Map(Pointed):

@@ -14,9 +14,9 @@ from textual.widget import Widget
 from lessons.activities.opening import Cue, Mysteries
 from tui.app.actions import KEY_NAMES
 from tui.app.content import content
-from tui.app.panels.sitemap import LOOKS, cells
 from tui.view.marks import Marks
-from tui.view.text import Line, Piece, line, wrap
+from tui.view.parts import cells, map_rows
+from tui.view.text import Line, line, wrap
 
 STATES = ("no call", "call", "stand-in", "changing", "wrong")  # of the map, in the words of the cues
 SLOW_MOTION, ALL = "one", "scenarios"
@@ -36,7 +36,7 @@ def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
         body.append(line(f"{INDENT}{label:<14}", (data.hex(" ").upper(), "strong"), f"   {text}"))
     body += [line()] if cue.rows else []
     if cue.map is not None:
-        body += [line(INDENT, *one) for one in map_lines(cells(cue.map), room, marks)]
+        body += [line(INDENT, *one) for one in map_rows(cells(cue.map), room, marks)]
         shown = (at for at in range(len(STATES)) if at < 2 or cue.map.count(at))  # no call and call always
         names = (f"{marks.sites[at]} {STATES[at]}: {cue.map.count(at):,}" for at in shown)
         body += [line(("  " + "   ".join(names), "dim")), line()]
@@ -56,20 +56,6 @@ def draw(cue: Cue, width: int, height: int, marks: Marks) -> list[Line]:
         keys.append(line(INDENT, (f"{marks.plain(KEY_NAMES.get(key, key)):<6}", "title"), what))
     gap = height - len(body) - len(keys) - 1
     return [*body, *[line()] * max(1, gap), *keys][: max(height, 1)]
-
-
-def map_lines(states: list[int], width: int, marks: Marks) -> list[Line]:
-    """The map in rows, runs of a state in one piece."""
-    out: list[Line] = []
-    for start in range(0, len(states), width):
-        row: list[Piece] = []
-        for state in states[start : start + width]:
-            if row and row[-1][1] == LOOKS[state]:
-                row[-1] = (row[-1][0] + marks.sites[state], LOOKS[state])
-            else:
-                row.append((marks.sites[state], LOOKS[state]))
-        out.append(tuple(row))
-    return out
 
 
 class Stage(Widget):

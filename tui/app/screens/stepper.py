@@ -23,12 +23,13 @@ from tui.app.panels.phases import Phases
 from tui.app.panels.phases import draw as phase_lines
 from tui.app.panels.scrub import Scrub
 from tui.app.panels.site import Site
-from tui.app.panels.sitemap import Map, cells
+from tui.app.panels.sitemap import Map
 from tui.app.panels.time import Time
 from tui.app.panels.title import Title
 from tui.app.panels.trace import Trace
 from tui.app.panels.why import Why
 from tui.app.picture import Picture
+from tui.view.parts import cells
 from tui.view.text import Line
 
 PANELS: tuple[type[Panel], ...] = (
