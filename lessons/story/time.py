@@ -6,6 +6,7 @@ a person has seen.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,13 +14,13 @@ from typing import Any
 from lessons.lanes import Did, Mark, Moment, TimePicture
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stops
+from lessons.story.say import LONG
 from simkernel import events as ev
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.sentence import cpus, data, say, without_addresses
 from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.narrate import events as words
 
-LONG = 400  # instructions of the clock from which on an interrupt that had to wait is shown as waiting
 AROUND = 48  # steps: about as many as a picture has room for
 TASK = -1  # the lane of the patching task
 
@@ -59,14 +60,7 @@ def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -
 
 def _index(known: Sequence[ev.Event], position: int) -> int:
     """How many events come before the entry at a position."""
-    low, high = 0, len(known)
-    while low < high:
-        middle = (low + high) // 2
-        if known[middle].entry < position:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return bisect_left(known, position, key=lambda event: event.entry)
 
 
 def _between(known: Sequence[ev.Event], first: int, last: int) -> Sequence[ev.Event]:
@@ -98,19 +92,19 @@ class _Score:
                     doing[TASK] = Did.WAITS
                     for cpu in self._waits_long(event):
                         doing[cpu] = Did.MASKED
-                case ev.SyncEnded() | ev.Unparked() | ev.BatchReleased():
+                case ev.SyncEnded() | ev.BatchReleased():
                     doing.pop(TASK, None)
-                case ev.Parked() if not event.waiting_for:
-                    doing.pop(TASK, None)
+                case ev.Parked():
+                    doing[event.cpu] = Did.PARKED
+                    if not event.waiting_for:
+                        doing.pop(TASK, None)
+                case ev.Unparked():
+                    for lane in [lane for lane, did in doing.items() if lane == TASK or did is Did.PARKED]:
+                        del doing[lane]
                 case ev.PieceRead():
                     doing[event.cpu] = Did.INSIDE
-                case ev.SyncAnswered() | ev.SiteRan() | ev.Int3Taken() | ev.Parked():
+                case ev.SyncAnswered() | ev.SiteRan() | ev.Int3Taken():
                     doing.pop(event.cpu, None)
-            if isinstance(event, ev.Parked):
-                doing[event.cpu] = Did.PARKED
-            elif isinstance(event, ev.Unparked):
-                for cpu in [lane for lane, did in doing.items() if did is Did.PARKED]:
-                    del doing[cpu]
 
     def _waits_long(self, sent: ev.SyncSent | ev.ParkAsked) -> list[int]:
         """The CPUs whose interrupt of a sync has to wait for long, as far as it is known."""
