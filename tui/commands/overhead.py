@@ -69,10 +69,7 @@ def command(
     from simkernel.overhead.modelled import costs
     from simkernel.overhead.variants import VARIANTS, possible, variant_named
 
-    if slides is None and (only or title or dark):
-        raise LearnerError("--only, --title and --dark are of pictures: give --slides FILE too")
-    if title and not only:
-        raise LearnerError(f"--title is of one picture: choose it by --only {'|'.join(PICTURES)}")
+    refuse_contradictions(slides, only, title, dark)
     measure = measure or (only or "").startswith("measured")
     plot = plot or only in PLOTS
     if slides is not None:
@@ -97,6 +94,14 @@ def command(
     else:
         tell(answers, charts, written, measure or only is not None, plot or only is not None)
     ctx.exit(REFUSED if refused else 0)
+
+
+def refuse_contradictions(slides: Path | None, only: str | None, title: str, dark: bool) -> None:
+    """LearnerError for an option of pictures where none is asked for."""
+    if slides is None and (only or title or dark):
+        raise LearnerError("--only, --title and --dark are of pictures: give --slides FILE too")
+    if title and not only:
+        raise LearnerError(f"--title is of one picture: choose it by --only {'|'.join(PICTURES)}")
 
 
 def tell(answers: Answers, charts: Sequence[Chart], written: Sequence[Path], measure: bool, plot: bool) -> None:
