@@ -17,6 +17,7 @@ from typing import ClassVar, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from simkernel.errors import LearnerError, nearest
 from simkernel.sentence import Sentence
 
 
@@ -89,16 +90,34 @@ def with_stamp(events: Iterable[Event], stamp: Stamp) -> list[Event]:
     return [replace(event, stamp=stamp) for event in events]
 
 
-def event_kinds() -> set[str]:
-    """The names of all events that there are, those that a subsystem brings too."""
-    found, grouping = set[str](), set[str]()
+def event_types() -> dict[str, type[Event]]:
+    """All events that there are by their names, those that a subsystem brings too."""
+    found = dict[str, type[Event]]()
     left = [Event]
     while left:
         kind = left.pop()
         below: list[type[Event]] = kind.__subclasses__()
-        (grouping if below else found).add(kind.__name__)
+        if not below:
+            found[kind.__name__] = kind
         left += below
-    return found - grouping
+    return found
+
+
+def event_kinds() -> set[str]:
+    """The names of all events that there are, those that a subsystem brings too."""
+    return set(event_types())
+
+
+def event_named(name: str) -> type[Event]:
+    """The type of event of that name.
+
+    Raises:
+        LearnerError: there is none; the message has the names there are.
+    """
+    types = event_types()
+    if name not in types:
+        raise LearnerError(f"no event is called {name!r}; there are: {', '.join(sorted(types))}.{nearest(name, types)}")
+    return types[name]
 
 
 class CpuEvent(Event, frozen=True, kw_only=True):

@@ -11,11 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from simkernel.errors import LearnerError
-from simkernel.events import (
-    Event,
-    event_kinds,
-)
+from simkernel.events import Event, event_named
 from simkernel.kernel import KernelImage
 from simkernel.report import Report
 from simkernel.schedule import QUANTUM, Run
@@ -55,8 +51,7 @@ class OnEvent:
     cpu: int | None = None
 
     def __post_init__(self) -> None:
-        if self.type not in (known := event_kinds()):
-            raise LearnerError(f"no event is called {self.type!r}; there are: {', '.join(sorted(known))}")
+        event_named(self.type)
 
 
 Breakpoint = AtAddress | OnChange | AtPhase | OnEvent
