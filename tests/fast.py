@@ -37,6 +37,7 @@ FILES = {
     "tests/test_words.py": "the words of the glossary",
     "tests/test_public_names.py": "a public name means one thing",
     "tests/test_docstrings.py": "the form of docstrings",
+    "tests/lessons/test_content.py": "content: the scenarios' files, and what is refused in them",
     "tests/tui/stepper/test_stepper.py": "stepper: forwards and backwards through a scenario",
     "tests/tui/stepper/test_mysteries.py": "the two questions in plain mode",
     "tests/tui/test_plots.py": "view: plots as text and SVG",

@@ -24,7 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lessons.session.scenarios import SCENARIOS, begin
+from lessons.session.content import SCENARIOS
+from lessons.session.scenarios import begin
 from simkernel.events import Event, PieceRead, Resolved
 from simkernel.ftrace.commands import (
     RegisterOps,

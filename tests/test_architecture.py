@@ -114,7 +114,7 @@ def test_nobody_outside_sim_opens_a_simulation() -> None:
 
 REFUSALS = """
 from lessons.session.left_out import left_out
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from simkernel.errors import LearnerError
 from lessons.activities.lab import Lab
 

@@ -9,9 +9,10 @@ import pytest
 
 from lessons.session import left_out
 from lessons.session.actions import apply
+from lessons.session.content import SCENARIOS
 from lessons.session.director import Director, Goes, Near, Resolves, Through
-from lessons.session.left_out import INT3, KNOWN, KNOWN_FOR, MIXTURE, Died, first_failure, known, sentences
-from lessons.session.scenarios import SCENARIOS, Scenario
+from lessons.session.left_out import first_failure, known, sentences
+from lessons.session.scenarios import Died, Ran, Scenario
 from lessons.session.stepper import Stepper
 from lessons.story import Story, story_of
 from simkernel import disasm
@@ -29,7 +30,8 @@ from tests.prepared import lend
 from tests.tui.playing import another
 
 pytestmark = pytest.mark.usefixtures("lent")
-DYING = [(name, phase) for name in KNOWN_FOR for phase, died in KNOWN.items() if died is not None]
+DYING = [(one.name, phase) for one in SCENARIOS.values() for phase, died in one.ablated if died is not None]
+PHASES = [phase for name, phase in DYING if name == "one"]
 
 
 @pytest.fixture(scope="module", params=DYING, ids=", ".join)
@@ -104,18 +106,18 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str,
     assert not stepper.simulation.halt_reason
     site = stepper.snapshot.site
     assert site is not None
-    if died.ran == MIXTURE:  # the CPU has not run it yet
+    if died.ran is Ran.TORN:  # the CPU has not run it yet
         assert site.old is not None and site.new is not None
         ran = [e for e in stepper.simulation.log if isinstance(e, SiteRan) and e.site == stepper.site]
         assert all(e.data in (site.old.data, site.new.data) for e in ran if e.cpu == died.cpu)
         one = site.cpus[died.cpu]
         if (
-            key[1] == "sync 1" and died.model == "pieces"
+            key[1] == "sync 1" and died.model is FetchModel.PIECES
         ):  # it is in the middle of the old instruction, with the new bytes behind
             assert one.read and one.options[0] == (site.old.data[0],) and site.memory.data[1:] == site.new.data[1:]
     first = len(stepper.simulation.log)
     apply(stepper, "next")
-    if died.ran == INT3:
+    if died.ran is Ran.INT3:
         taken = [e for e in stepper.simulation.log[first:] if isinstance(e, Int3Taken)]
         assert [e.address for e in taken if e.cpu == died.cpu] == [stepper.site]
     apply(stepper, "end")
@@ -124,16 +126,16 @@ def test_phase_back_from_the_oops_is_the_move_before_the_failure(key: tuple[str,
 def test_the_run_dies_as_the_table_says(key: tuple[str, str], at_the_oops: Stepper) -> None:
     stepper, died = at_the_oops, known(SCENARIOS[key[0]], key[1])
     assert died is not None and stepper.scenario is not None
-    assert stepper.simulation.options.model.value == died.model
+    assert stepper.simulation.options.model is died.model
     assert stepper.simulation.halt_reason == f"oops on CPU{died.cpu}"
     assert stepper.protocol.name == f"int3 without {key[1]}"
     site = stepper.site
     ran = [e for e in stepper.simulation.log if isinstance(e, SiteRan) and e.cpu == died.cpu]
     traps = [e for e in stepper.simulation.log if isinstance(e, Int3Taken) and e.cpu == died.cpu]
-    if died.ran == INT3:
+    if died.ran is Ran.INT3:
         assert traps[-1].address == site
     else:
-        assert died.ran == MIXTURE
+        assert died.ran is Ran.TORN
         site_now = stepper.snapshot.site
         assert site_now is not None and site_now.old is not None and site_now.new is not None
         whole = (site_now.old.data, site_now.new.data)
@@ -183,7 +185,7 @@ def test_the_moment_of_the_oops_opens_the_same_oops() -> None:
 def test_a_search_finds_the_first_run_and_the_whole_protocol_none() -> None:
     scenario = left_out.left_out(SCENARIOS["one"], "write head")
     failure = first_failure(scenario, runs=20)
-    assert failure is not None and failure.died.ran == INT3 and failure.died.run
+    assert failure is not None and failure.died.ran is Ran.INT3 and failure.died.run
     whole = replace(
         SCENARIOS["one"], near=(), moves=(), options=replace(SCENARIOS["one"].options, model=FetchModel.BYTE)
     )
@@ -202,25 +204,22 @@ def test_what_cannot_be_left_out_says_so() -> None:
 
 def test_a_sentence_for_each_end() -> None:
     here, bytewise = FetchModel.PIECES, FetchModel.BYTE
-    assert sentences(Died("byte", 1, INT3, 7), "sync 3", bytewise)[0].startswith(
+    assert sentences(Died(bytewise, 1, Ran.INT3, 7), "sync 3", bytewise)[0].startswith(
         "Without sync 3: in a run, CPU1 took an int3"
     )
-    assert sentences(Died("byte", 1, MIXTURE), "sync 2", here) == (
+    assert sentences(Died(bytewise, 1, Ran.TORN), "sync 2", here) == (
         "Without sync 2: on this machine no run goes wrong.",
         "On another, where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
         "The kernel died of it.",
     )
-    assert sentences(Died("byte", 1, MIXTURE), "sync 1", FetchModel.LINE) == (
+    assert sentences(Died(bytewise, 1, Ran.TORN, survived=True), "sync 1", FetchModel.LINE) == (
         "Without sync 1, where a CPU reads a cache line at once, it can run a mixture of both instructions.",
         "Here that is a NOP, too: the kernel survives it.",
         "Where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
         "The kernel died of it.",
     )
-    assert sentences(Died("byte", 1, MIXTURE), "write tail", FetchModel.LINE) == (
-        "Without write tail, where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
-        "The kernel died of it.",
-    )
-    assert sentences(None, "release", here) == ("Without release, none of 1,000 runs has gone wrong.",)
+    assert sentences(None, "release", here) == ("Without release, no order of events goes wrong: all were tried.",)
+    assert sentences(None, "sync 2", here, 200) == ("Without sync 2, none of 200 runs has gone wrong.",)
 
 
 def in_model(model: FetchModel) -> Scenario:
@@ -228,7 +227,7 @@ def in_model(model: FetchModel) -> Scenario:
     return replace(scenario, near=(), moves=(), options=replace(scenario.options, model=model))
 
 
-@pytest.mark.parametrize("phase", [phase for phase, died in KNOWN.items() if died])
+@pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("model", list(FetchModel), ids=lambda model: model.value)
 def test_the_scenarios_own_model_comes_first_where_one_of_its_orders_of_events_fails(
     phase: str, model: FetchModel
@@ -270,16 +269,16 @@ def test_no_run_of_the_cache_line_story_without_sync_1_dies() -> None:
     assert first_failure(left_out.left_out(in_model(FetchModel.LINE), "sync 1")) is None
 
 
-@pytest.mark.parametrize("phase", [phase for phase, died in KNOWN.items() if died])
+@pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("model", list(FetchModel), ids=lambda model: model.value)
 def test_that_no_run_goes_wrong_is_said_where_no_order_of_events_does(phase: str, model: FetchModel) -> None:
     """Of each model in which a story may be told; the known death of the phase may have been in another one."""
     variant = left_out.left_out(SCENARIOS["one"], phase).options.protocol
     safe = all(explore(Question(variant, place=place, model=model)).safe for place in PLACES)
-    what = KNOWN[phase]
+    what = known(SCENARIOS["one"], phase)
     assert what is not None
     first = left_out.failing_models(in_model(model), phase)[0]
-    said = " ".join(sentences(Died(first.value, *what), phase, model))
+    said = " ".join(sentences(replace(what, model=first), phase, model))
     assert ("on this machine no run goes wrong" in said) == safe
     assert safe == (first is not model)
 
@@ -307,7 +306,7 @@ def test_without_park_an_nmi_runs_half_of_the_bytes_and_without_the_way_back_nob
     scenario = SCENARIOS["nmi"]
     first, *_, last = [phase.name for phase in scenario.table.phases]
     failure = left_out.leave_out(scenario, first)
-    assert failure is not None and (failure.died.cpu, failure.died.ran, failure.died.run) == (1, MIXTURE, 0)
+    assert failure is not None and (failure.died.cpu, failure.died.ran, failure.died.run) == (1, Ran.TORN, 0)
     with pytest.raises(LearnerError, match="bash-201 waits for CPU0 and CPU1 for ever. No kernel dies of that"):
         left_out.leave_out(scenario, last)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lessons.session.scenarios import SCENARIOS, begin
+from lessons.session.content import SCENARIOS
+from lessons.session.scenarios import begin
 from simkernel.report import Report
 from simkernel.schedule import Run
 from simkernel.sim.digest import state_digest

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from lessons.session.actions import apply
-from lessons.session.scenarios import SCENARIOS, Ending, Scenario, begin, scenario_named, shown
+from lessons.session.content import SCENARIOS, scenario_named
+from lessons.session.scenarios import Ending, Scenario, begin, shown
 from lessons.session.stepper import Stepper
 from lessons.session.stops import StopRule
 from lessons.story.lines import what_it_does

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
-from lessons.session.scenarios import SCENARIOS, begin
+from lessons.session.content import SCENARIOS
+from lessons.session.scenarios import begin
 from simkernel.errors import GuestError
 from simkernel.events import BatchReleased, Event, Int3Taken
 from simkernel.sim.narrate import sentence

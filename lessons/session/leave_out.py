@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from lessons.session import left_out
 from lessons.session.missing import position_without
+from lessons.session.scenarios import Died
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
@@ -34,7 +35,7 @@ def leave_out(stepper: Stepper, phase: str = "", report: Report | None = None) -
     name = phase_named(scenario.table, phase or _phase_here(stepper)).name
     failure = left_out.leave_out(scenario, name, report, left_out.SOME)
     if failure is None:
-        runs = left_out.RUNS if left_out.is_known(scenario, name) else left_out.SOME
+        runs = left_out.SOME if left_out.failing_models(scenario, name) else 0
         return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
     variant = scenario.options.protocol.without(name)
     options = replace(failure.simulation.options, protocol=variant)
@@ -58,9 +59,9 @@ def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
         found.looked()
 
 
-def _in_words(name: str, died: left_out.Died, model: FetchModel) -> str:
+def _in_words(name: str, died: Died, model: FetchModel) -> str:
     """Which run this is, and how one goes on in it."""
-    where = "" if died.model == model.value else f", {left_out.WHERE[FetchModel(died.model)]}"
+    where = "" if died.model is model else f", {left_out.WHERE[died.model]}"
     found = f", run {died.run} of {left_out.RUNS:,}" if died.run else ""
     return f"Another run, chosen because it fails without {name}{where}{found}. r runs on to the failure."
 

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lessons.session.content import SCENARIOS
 from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
-from lessons.session.scenarios import SCENARIOS, NeverEnds, Scenario, begin
+from lessons.session.scenarios import Died, NeverEnds, Ran, Scenario, begin
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
+from simkernel.explore import Question, explore
+from simkernel.explore.case import CHANGES, PLACES
 from simkernel.hw.fetch import FetchModel
+from simkernel.protocol import Release, SyncCores
 from simkernel.report import Report
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.sim.simulation import Simulation
@@ -33,18 +37,7 @@ WHERE = {
     FetchModel.LINE: "where a CPU reads a cache line at once",
     FetchModel.BYTE: "where bytes may be old or new",
 }
-MIXTURE, INT3 = "a mixture of both instructions", "an int3 that nobody claimed"
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """How a kernel died: in which model, on which CPU, what that CPU ran at the site ("": it died at another one);
-    the run's number, 0: directed."""
-
-    model: str
-    cpu: int
-    ran: str
-    run: int = 0
+RAN = {Ran.TORN: "a mixture of both instructions", Ran.INT3: "an int3 that nobody claimed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +79,6 @@ DIRECTED: dict[str, dict[tuple[FetchModel, ...], tuple[Move, ...]]] = {
 
 In `line` the site has to lie across two lines, but for the last two phases.
 """
-HARMLESS = {"sync 1": (INSTANT,), "sync 2": (INSTANT, PIECES)}
-"""The models in which no order of events goes wrong without a phase of int3, wherever the site lies (explored)."""
-SURVIVED = {"sync 1": (LINE,)}
-"""The models in which a CPU can run a mixture at the site of `KNOWN_FOR`, but the kernel survives that. Without sync 1
-the line that ends behind byte 2 holds 0F 1F 44, the next one two bytes of the call: a NOP with another displacement."""
 
 
 def left_out(scenario: Scenario, phase: str) -> Scenario:
@@ -151,15 +139,15 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
     """What the CPU that died ran last at the site."""
     oops = simulation.log[-1]
     cpu = oops.cpu if isinstance(oops, Oopsed) else -1
-    ran = ""
+    ran = Ran.NOTHING
     for event in reversed(simulation.log):
         if isinstance(event, SiteRan) and (event.cpu, event.site) == (cpu, site):
-            ran = MIXTURE
+            ran = Ran.TORN
             break
         if isinstance(event, Int3Taken) and (event.cpu, event.address) == (cpu, site):
-            ran = INT3
+            ran = Ran.INT3
             break
-    return Died(simulation.options.model.value, cpu, ran, run)
+    return Died(simulation.options.model, cpu, ran, run)
 
 
 def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failure | None:
@@ -178,80 +166,111 @@ def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failu
     return Failure(simulation, start, _what_died(simulation, site, 0)) if simulation.halt_reason else None
 
 
+def harmless(scenario: Scenario, phase: str, model: FetchModel) -> bool:
+    """True where no order of events goes wrong without a sync or the release, wherever the site lies (explored)."""
+    action, variant = scenario.table.phase(phase).action, scenario.options.protocol.without(phase)
+    if not isinstance(action, SyncCores | Release):
+        return False
+    questions = (Question(variant, change, place, model) for change in CHANGES for place in PLACES)
+    return all(explore(question).safe for question in questions)
+
+
 def failing_models(scenario: Scenario, phase: str) -> tuple[FetchModel, ...]:
     """The models in which to look for a death: the scenario's own unless none is there, then `byte`, all that manuals
     leave open."""
-    none = HARMLESS.get(phase, ()) + (SURVIVED.get(phase, ()) if is_known(scenario, phase) else ())
-    return tuple(model for model in dict.fromkeys((scenario.options.model, BYTE)) if model not in none)
+    models = dict.fromkeys((scenario.options.model, BYTE))
+    return tuple(model for model in models if not harmless(scenario, phase, model))
 
 
 def leave_out(scenario: Scenario, phase: str, report: Report | None = None, runs: int = RUNS) -> Failure | None:
-    """What leaving a phase out of a scenario leads to, in the first of `failing_models` in which a run dies.
+    """What leaving a phase out of a scenario leads to: the run that is known, else what `search` finds.
+
+    Raises: LearnerError as `search`.
+    """
+    if not is_known(scenario, phase):
+        return search(scenario, phase, report, runs)
+    died, report = known(scenario, phase), report or Report()
+    report(f"without {phase}")
+    return None if died is None else _failure_in(died.model, scenario, phase, report, died.run, max(died.run, 1))
+
+
+def search(scenario: Scenario, phase: str, report: Report | None = None, runs: int = RUNS) -> Failure | None:
+    """The first run that dies without a phase, in the first of `failing_models` in which one does.
 
     In each it is the directed run, else the first that dies of so many.
     Raises: LearnerError where the protocol has no phase of that name, and where its change never ends without it.
     """
-    report, changed = report or Report(), left_out(scenario, phase)
+    report = report or Report()
     report(f"without {phase}")
-    if is_known(scenario, phase) and known(scenario, phase) is None:
-        return None
-    for model in failing_models(scenario, phase):
-        try:
-            failure = directed_failure(scenario, phase, model) or first_failure(
-                replace(changed, options=replace(changed.options, model=model)), report, runs
-            )
-        except NeverEnds as error:
-            raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error
-        if failure is not None:
-            return failure
+    found = (_failure_in(model, scenario, phase, report, runs) for model in failing_models(scenario, phase))
+    return next((failure for failure in found if failure is not None), None)
+
+
+def _failure_in(
+    model: FetchModel, scenario: Scenario, phase: str, report: Report, runs: int, first: int = 1
+) -> Failure | None:
+    """The directed run in a model, else the first that dies of those from number `first` to `runs`."""
+    changed = left_out(scenario, phase)
+    changed = replace(changed, options=replace(changed.options, model=model))
+    try:
+        return directed_failure(scenario, phase, model) or first_failure(changed, report, runs, first)
+    except NeverEnds as error:
+        raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error
+
+
+def measured(scenario: Scenario, phase: str, runs: int = RUNS) -> Died | None:
+    """How the kernel dies without a phase; None where no order of events goes wrong, in the models that are tried.
+
+    Raises: GuestError where one does, and no run of so many dies.
+    """
+    failure = search(scenario, phase, None, runs)
+    if failure is not None:
+        own = scenario.options.model
+        return replace(failure.died, survived=failure.died.model is not own and not harmless(scenario, phase, own))
+    if models := failing_models(scenario, phase):
+        raise GuestError(
+            f"{scenario.name} without {phase}: {models[0].value} goes wrong, and none of {runs:,} runs does"
+        )
     return None
-
-
-# What it leads to, CPU and what that ran; a test runs each in each scenario named. None: no run of 1,000, in neither
-# model, goes wrong.
-KNOWN: dict[str, tuple[int, str] | None] = {
-    "write int3": (1, MIXTURE),
-    "sync 1": (1, MIXTURE),
-    "write tail": (1, MIXTURE),
-    "sync 2": (1, MIXTURE),
-    "write head": (1, INT3),
-    "sync 3": (1, INT3),
-    "release": None,
-}
-KNOWN_FOR = ("one", "cache-line", "slow-ipi")
 
 
 def is_known(scenario: Scenario, phase: str) -> bool:
     """True where it has been run for this scenario as it is."""
-    return phase in KNOWN and scenario.name in KNOWN_FOR and SCENARIOS.get(scenario.name) == scenario
+    return phase in dict(scenario.ablated) and SCENARIOS.get(scenario.name) == scenario
 
 
 def known(scenario: Scenario, phase: str) -> Died | None:
     """What leaving a phase out is known to lead to; None where nothing goes wrong, or nothing is known."""
-    what = KNOWN.get(phase) if is_known(scenario, phase) else None
-    return None if what is None else Died(failing_models(scenario, phase)[0].value, *what)
+    return dict(scenario.ablated)[phase] if is_known(scenario, phase) else None
 
 
-def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = RUNS) -> tuple[str, ...]:
-    """What came of it, in words; `model`: that of the story from which the phase was left out."""
-    if died is None:
+def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = 0) -> tuple[str, ...]:
+    """What came of it, in words.
+
+    Args:
+        died: how the kernel died, None where it did not.
+        phase: what was left out.
+        model: that of the story from which it was left out.
+        runs: how many were tried in vain; 0: all orders of events were.
+    """
+    if died is None and runs:
         return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
+    if died is None:
+        return (f"Without {phase}, no order of events goes wrong: all were tried.",)
     begun: tuple[str, ...] = ()
     how = f"Without {phase}: in a run"
-    if died.model != model.value:
-        where = f"{WHERE[FetchModel(died.model)]}, as manuals allow"
-        how = f"Without {phase}, {where}"
-        if model in SURVIVED.get(phase, ()):
+    if died.model is not model:
+        where = f"{WHERE[died.model]}, as manuals allow"
+        begun = (f"Without {phase}: on this machine no run goes wrong.",)
+        how = f"On another, {where}"
+        if died.survived:
             begun = (
-                f"Without {phase}, {WHERE[model]}, it can run {MIXTURE}.",
+                f"Without {phase}, {WHERE[model]}, it can run {RAN[Ran.TORN]}.",
                 "Here that is a NOP, too: the kernel survives it.",
             )
             how = f"W{where[1:]}"
-        if model in HARMLESS.get(phase, ()):
-            begun = (f"Without {phase}: on this machine no run goes wrong.",)
-            how = f"On another, {where}"
-    if not died.ran:
+    if died.ran is Ran.NOTHING:
         return (*begun, f"{how}, the kernel died on CPU{died.cpu}, at another function that was changed.")
-    verb = "took" if died.ran == INT3 else "ran"
+    verb = "took" if died.ran is Ran.INT3 else "ran"
     which = f", in run {died.run} of {RUNS:,}" if died.run else ""
-    return (*begun, f"{how}, CPU{died.cpu} {verb} {died.ran}.", f"The kernel died of it{which}.")
+    return (*begun, f"{how}, CPU{died.cpu} {verb} {RAN[died.ran]}.", f"The kernel died of it{which}.")

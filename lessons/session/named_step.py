@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lessons.session import asks
-from lessons.session.scenarios import SCENARIOS, scenario_named
+from lessons.session.content import SCENARIOS, scenario_named
 from lessons.session.stepper import GivenMoment, Outcome, Stepper
 from simkernel.errors import GuestError, LearnerError, nearest
 from simkernel.report import Report

@@ -8,34 +8,18 @@ what the scenario is about. All of it really runs, and who does something else a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
-from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, approach
+from lessons.session.director import Director, Move, Near, approach
 from lessons.session.stops import News
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import (
-    BatchReleased,
-    BatchStarted,
-    Event,
-    Int3Claimed,
-    Int3Done,
-    Int3Taken,
-    InterruptTaken,
-    Oopsed,
-    Parked,
-    PieceRead,
-    PlanEnded,
-    Resolved,
-    SiteRan,
-    SiteStored,
-    TraceWritten,
-)
-from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer
+from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.protocol import NAIVE, STOP_MACHINE, Era, Protocol, SyncCores, Variant
+from simkernel.protocol import Era, Protocol, SyncCores, Variant
 from simkernel.report import Report
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Rewrites
@@ -54,6 +38,33 @@ class NeverEnds(GuestError):
     """A batch waits for what does not come."""
 
 
+class Ran(Enum):
+    """What the CPU on which a kernel died ran last at the site."""
+
+    TORN = "torn"
+    INT3 = "int3"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """How a kernel died.
+
+    Attributes:
+        model: the fetch model.
+        cpu: on which it died.
+        ran: at the site; nothing: it died at another one.
+        run: the run's number, which is its seed; 0: directed.
+        survived: in the story's own model a CPU can run a torn instruction as well, and no kernel dies of that.
+    """
+
+    model: FetchModel
+    cpu: int
+    ran: Ran
+    run: int = 0
+    survived: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A run that shows one thing.
@@ -67,7 +78,9 @@ class Scenario:
         ends_with: the type of event that ends it; one before the site's batch was released does not count.
         shows: types of stops of this site that happen in it in this order, others between.
         waits: instructions that some CPU's sync interrupt has to wait, at least.
-        stops: how many stops it has with its own options.
+        stops: how many stops it has with its own options; 0: nobody has counted them.
+        ablate: what leaving each phase out leads to is measured, so that its story can tell.
+        ablated: phases that were left out of it, and how its kernel died of that; None: it does not.
     """
 
     name: str
@@ -83,6 +96,8 @@ class Scenario:
     shows: tuple[type[Event], ...] = ()
     waits: int = 0
     stops: int = 0
+    ablate: bool = False
+    ablated: tuple[tuple[str, Died | None], ...] = ()
     answer: str = ""
 
     @property
@@ -95,15 +110,19 @@ class Scenario:
         return self.table.era
 
 
+FIGURES: dict[str, Callable[[Scenario, Simulation], int]] = {
+    "sites": lambda scenario, simulation: len(simulation.image.mcount_loc),
+    "waits": lambda scenario, simulation: sum(isinstance(one.action, SyncCores) for one in scenario.table.phases),
+    "most": lambda scenario, simulation: TP_VEC_MAX,
+    "large": lambda scenario, simulation: LARGE,
+    "batches": lambda scenario, simulation: -(-LARGE // TP_VEC_MAX),
+}
+"""What may stand in braces in an answer."""
+
+
 def answer_of(scenario: Scenario, simulation: Simulation) -> str:
     """The answer to a scenario's question, with the figures of this kernel and protocol."""
-    return scenario.answer.format(
-        sites=len(simulation.image.mcount_loc),
-        waits=sum(isinstance(phase.action, SyncCores) for phase in scenario.table.phases),
-        most=TP_VEC_MAX,
-        large=LARGE,
-        batches=-(-LARGE // TP_VEC_MAX),
-    )
+    return scenario.answer.format(**{name: figure(scenario, simulation) for name, figure in FIGURES.items()})
 
 
 def begin(scenario: Scenario, report: Report | None = None) -> Simulation:
@@ -190,177 +209,3 @@ def shown(scenario: Scenario, stops: list[Event], events: list[Event]) -> bool:
     left = iter([type(event) for event in stops])
     waits = [e.waited for e in events if isinstance(e, InterruptTaken) and e.vector == VECTOR_CALL_FUNCTION]
     return all(kind in left for kind in scenario.shows) and max(waits, default=0) >= scenario.waits
-
-
-def _one(name: str) -> tuple[Command, ...]:
-    return (SetFilter("filter", name),)
-
-
-ON, OFF = SetTracer("function"), SetTracer("nop")
-TRAPPED = (Int3Taken, Int3Claimed, Int3Done)
-BEGUN_BEFORE = (PieceRead, SiteStored, SiteRan)  # a CPU is in the middle of reading while the int3 is written
-
-
-def _handled(cpu: int) -> tuple[Move, ...]:
-    """A CPU takes the int3, and its handler does its work."""
-    return tuple(Goes(cpu, event) for event in TRAPPED)
-
-
-SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario
-    for scenario in (
-        Scenario(
-            name="one",
-            title="Trace one function",
-            question="How do five bytes change while CPUs run them?",
-            answer=(
-                "An int3 stands in: a CPU runs the old instruction, the int3 or the new one, never a mixture. "
-                "Back at sync 1, x leaves that wait out: see what comes of it."
-            ),
-            function="vfs_read",
-            before=_one("vfs_read"),
-            commands=(ON,),
-            near=(Near(1, 40), Near(0)),
-            moves=(
-                Through("write int3"), Reads(0, 1), Acts(), Acts(), Goes(0, SiteRan),
-                Through("sync 2"), *_handled(1), Goes(1, TraceWritten),
-                Through(""), Goes(0, TraceWritten),
-            ),
-            ends_with=TraceWritten,
-            shows=(*BEGUN_BEFORE, *TRAPPED, TraceWritten, TraceWritten),
-            stops=24,
-        ),
-        Scenario(
-            name="all",
-            title="All functions at once",
-            question="How can every function change within a moment?",
-            answer=(
-                "All {sites} are one batch, and share its {waits} waits. "
-                "A batch holds at most {most}: a kernel of {large:,} functions takes {batches}, one after the other."
-            ),
-            function="vfs_read",
-            commands=(ON,),
-            moves=(Through(""),),
-            stops=17,
-        ),
-        Scenario(
-            name="second-ops",
-            title="A second ops on the same site",
-            question="What does one site call when two tracers want the function?",
-            answer="A trampoline for all: ftrace_caller, whose function goes through the list of tracers.",
-            function="vfs_read",
-            before=(*_one("vfs_read"), ON),
-            commands=(RegisterOps("counter", "ftrace_ops_count", 0, "vfs_read"),),
-            near=(Near(0, 20),),
-            moves=(Through("write tail"), *_handled(0), Goes(0, TraceWritten), Through("")),
-            shows=(*TRAPPED, TraceWritten),
-            stops=21,
-        ),
-        Scenario(
-            name="cache-line",
-            title="A site across a cache line",
-            question="Does it matter where the five bytes lie?",
-            answer="Not with an int3: the other four bytes change while no CPU can run them.",
-            function="vfs_read",
-            before=_one("vfs_read"),
-            commands=(ON,),
-            options=replace(OPTIONS, model=FetchModel.LINE),
-            near=(Near(1), Near(0)),
-            moves=(
-                Through("sync 1"), Resolves(0, 0), Goes(1, SiteRan),
-                Through("sync 2"), Resolves(1, 1), Resolves(0, 4), Through(""),
-            ),
-            shows=(Resolved, SiteRan, Resolved, Resolved),
-            stops=21,
-        ),
-        Scenario(
-            name="slow-ipi",
-            title="An IPI that has to wait",
-            question="Why can one answer take so long?",
-            answer=(
-                "A CPU with its interrupts off cannot answer. "
-                "Only the patching task waits for it; the other CPU goes on."
-            ),
-            function="vfs_read",
-            before=_one("vfs_read"),
-            commands=(ON,),
-            near=(Near(1, 0, "task_tick_fair"),),
-            moves=(Through(""),),
-            waits=600,
-            stops=17,
-        ),
-        Scenario(
-            name="naive",
-            title="A naive patch that crashes",
-            question="What happens if the bytes are written one after the other?",
-            answer="Between two stores a CPU runs a torn instruction, and here the kernel dies of it.",
-            function="vfs_read",
-            before=_one("vfs_read"),
-            commands=(ON,),
-            options=replace(OPTIONS, protocol=Variant(NAIVE)),
-            near=(Near(1),),
-            moves=(Through("write byte 4"), Goes(1, SiteRan), Goes(1, Oopsed)),
-            ends_with=Oopsed,
-            shows=(SiteStored, SiteRan, Oopsed),
-            stops=7,
-        ),
-        Scenario(
-            name="recursion",
-            title="A callback that is traced itself",
-            question="What if an ops traces its own callback? Here the ops mine calls rcu_all_qs(), and traces it.",
-            answer=(
-                "It calls itself until its stack is full, and the kernel dies in the guard page below. "
-                "With the flag RECURSION in its ops, ftrace calls ftrace_ops_assist_func() first, which ends that."
-            ),
-            function="rcu_all_qs",
-            commands=(RegisterOps("mine", "rcu_all_qs", 0, "vfs_read rcu_all_qs"),),
-            near=(Near(1, 30), Near(0, 10)),
-            moves=(Through("sync 3"), *(Goes(0, SiteRan),) * 3, Through(""), Goes(0, Oopsed)),
-            ends_with=Oopsed,
-            shows=(SiteStored, *(SiteRan,) * 3, Oopsed),
-            stops=21,
-        ),
-        Scenario(
-            name="nmi",
-            title="stop_machine, and an NMI comes",
-            question="Every CPU waits with interrupts off. Can anybody run the five bytes?",
-            answer=(
-                "An NMI comes with interrupts off, too: its handler ran a mixture. "
-                "With int3 nobody is parked: an NMI meets int3 or a whole instruction. "
-                "Linux 2.6.28 to 3.4, without int3, had each NMI write the new bytes first."
-            ),
-            function="nmi_handle",
-            before=_one("nmi_handle"),
-            commands=(ON,),
-            options=replace(OPTIONS, protocol=Variant(STOP_MACHINE)),
-            moves=(
-                Through("write"), Interrupts(1), Goes(1, None), Reads(1, 2), Through("unpark"),
-                Goes(1, SiteRan), Goes(1, Oopsed),
-            ),
-            ends_with=Oopsed,
-            shows=(Parked, InterruptTaken, PieceRead, SiteStored, SiteRan, Oopsed),
-            stops=9,
-        ),
-        Scenario(
-            name="off",
-            title="Turn it off again",
-            question="How does the call become nothing again?",
-            answer="By the same protocol: now the new instruction is the NOP, and the handler goes on behind it.",
-            function="vfs_read",
-            before=(*_one("vfs_read"), ON),
-            commands=(OFF,),
-            near=(Near(0, 20),),
-            moves=(Through("sync 1"), *_handled(0), Through("")),
-            shows=TRAPPED,
-            stops=20,
-        ),
-    )
-}  # fmt: skip
-
-
-def scenario_named(name: str) -> Scenario:
-    """The scenario of that name; LearnerError with the names there are."""
-    try:
-        return SCENARIOS[name]
-    except KeyError:
-        raise LearnerError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}") from None

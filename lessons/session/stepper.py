@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lessons.session.scenarios import SCENARIOS, Ending, Scenario, answer_of, scenario_named
+from lessons.session.content import SCENARIOS, scenario_named
+from lessons.session.scenarios import Ending, Scenario, answer_of
 from lessons.session.scenarios import begin as begin_scenario
 from lessons.session.stops import Heard, Stop, Stops
 from simkernel.errors import GuestError, LearnerError

@@ -10,7 +10,7 @@ import pytest
 from lessons.lanes import Did, TimePicture
 from lessons.picture import Lanes
 from lessons.session.actions import apply
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from lessons.story.time import is_torn, time_picture
 from simkernel.events import SiteRan

@@ -11,7 +11,7 @@ from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
 from lessons.activities.lab_words import properties
 from lessons.session.actions import ACTIONS
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
 from lessons.story.time import time_picture
 from lessons.story.words import MODELS, NOT_A_CPU, WORDS

@@ -12,7 +12,7 @@ import msgspec
 import platformdirs
 from msgspec import Meta, Struct
 
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import GivenMoment, Stepper
 from simkernel.errors import LearnerError
 from simkernel.files import read_bytes, write_new

@@ -66,7 +66,7 @@ def command(
     if ascii_only or theme:
         raise LearnerError("--ascii and --theme are for the screen: leave them out of plain mode, which has no colours")
     if not (scenario or moment):
-        from lessons.session.scenarios import SCENARIOS
+        from lessons.session.content import SCENARIOS
 
         raise LearnerError(f"name a scenario: mysteries, lab, overhead, boot, {', '.join(SCENARIOS)}")
     ctx.exit(run_plain(scenario or "", script, as_json, lines, moment or ""))
@@ -74,7 +74,7 @@ def command(
 
 def list_scenarios(as_json: bool) -> None:
     """Each scenario's name, question, era and number of stops."""
-    from lessons.session.scenarios import SCENARIOS
+    from lessons.session.content import SCENARIOS
 
     if as_json:
         emit_json(
@@ -151,7 +151,7 @@ def take_all(plain: Player, words: list[str] | None, lines: bool) -> list[str] |
 
 def exit_code(plain: Player, unattended: bool) -> int:
     """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
-    from lessons.session.scenarios import SCENARIOS
+    from lessons.session.content import SCENARIOS
     from simkernel.events import Oopsed
 
     if plain.refused and unattended:

@@ -11,7 +11,7 @@ import pytest
 
 from lessons.activities.costs import Costs
 from lessons.session.actions import ACTIONS
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK

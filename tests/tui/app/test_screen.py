@@ -9,7 +9,7 @@ import pytest
 from textual._compositor import ChopsUpdate
 
 from lessons.session.actions import apply
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from simkernel.events import Oopsed
 from simkernel.sim.snapshot import NOW, Snapshot

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.story.words import NO_WORD, WORDS, standing_in, words_on
 from tests.tui.app.screens import Hand, drive
 from tui.app.screens.mysteries import FRAME, MysteriesScreen

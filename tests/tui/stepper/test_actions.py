@@ -10,7 +10,7 @@ import pytest
 
 from lessons.activities.functions import function_rows
 from lessons.session.actions import ACTIONS, Action, apply
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.hw.fetch import FetchModel
 from simkernel.report import Report

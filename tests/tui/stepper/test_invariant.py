@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lessons.session.actions import apply
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from lessons.story import Story, story_of
 from simkernel.insn import INT3

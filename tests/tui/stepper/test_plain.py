@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lessons.session.actions import apply
-from lessons.session.scenarios import SCENARIOS
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.sim.moment import MARK

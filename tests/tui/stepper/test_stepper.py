@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lessons.session.actions import ACTIONS, action_named, apply
-from lessons.session.scenarios import SCENARIOS, answer_of
+from lessons.session.content import SCENARIOS
+from lessons.session.scenarios import answer_of
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Heard, StopRule
 from simkernel.events import (

@@ -9,8 +9,9 @@ from functools import lru_cache
 import pytest
 
 from lessons.session.actions import apply
+from lessons.session.content import SCENARIOS
 from lessons.session.director import FAR, Director, Goes, Near, Through
-from lessons.session.scenarios import SCENARIOS, answer_of, begin
+from lessons.session.scenarios import answer_of, begin
 from lessons.session.stepper import Stepper
 from lessons.story import Mark, Story, story_of
 from simkernel.events import (

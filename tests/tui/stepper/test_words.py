@@ -14,7 +14,8 @@ from lessons.activities.lab_words import WORTH, question
 from lessons.activities.overhead import ANSWERS, SEVERAL, SITES, Overhead
 from lessons.activities.overhead_words import WORK, explained, picture_line, waiting
 from lessons.session.actions import ACTIONS
-from lessons.session.scenarios import SCENARIOS, answer_of
+from lessons.session.content import SCENARIOS
+from lessons.session.scenarios import answer_of
 from lessons.session.stepper import Stepper
 from lessons.story import words
 from simkernel.hw.fetch import FetchModel

@@ -10,7 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from lessons.session.scenarios import SCENARIOS, Scenario
+from lessons.session.content import SCENARIOS
+from lessons.session.scenarios import Scenario
 from tui.app.content import content
 from tui.app.kept import Kept
 from tui.view.marks import Marks

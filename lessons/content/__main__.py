@@ -1,0 +1,70 @@
+"""`python -m lessons.content --check | --write`: what is known of each scenario, against its runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from lessons import content as folder
+from lessons.session.actions import apply
+from lessons.session.content import KNOWN, SCENARIOS
+from lessons.session.forms import KnownForm
+from lessons.session.left_out import SOME, measured
+from lessons.session.scenarios import Scenario
+from lessons.session.stepper import Stepper
+from simkernel.errors import GuestError, SimkernelError
+
+
+def measure(scenario: Scenario, runs: int = SOME) -> KnownForm:
+    """What running a scenario shows.
+
+    Args:
+        scenario: which.
+        runs: how many to try, where directed moves do not lead to the death of its kernel.
+
+    Raises:
+        GuestError: its story does not come to its end, or a phase is needed and no run dies without it.
+    """
+    stepper = Stepper.start(scenario)
+    apply(stepper, "run")
+    if not stepper.finished:
+        raise GuestError(f"{scenario.name}: the story does not come to {scenario.ends_with.__name__}")
+    phases = [phase.name for phase in scenario.table.phases] if scenario.ablate else []
+    return KnownForm(len(stepper.stops()), {phase: measured(scenario, phase, runs) for phase in phases})
+
+
+def as_text(known: KnownForm) -> bytes:
+    """A file of it; what has its default is left out of it."""
+    return msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n"
+
+
+def main() -> int:
+    """0 if all that is known is what the runs show (or was written), 1 if not, 2 if a scenario cannot be run."""
+    parser = argparse.ArgumentParser(prog="python -m lessons.content", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--check", action="store_true", help="run each scenario and compare with its known.json")
+    what.add_argument("--write", action="store_true", help="run each scenario and write its known.json")
+    options = parser.parse_args()
+    differ = []
+    for name, scenario in SCENARIOS.items():
+        file = Path(folder.__file__).parent / name / KNOWN
+        try:
+            fresh = as_text(measure(scenario))
+        except SimkernelError as error:
+            print(error, file=sys.stderr)
+            return 2
+        if options.write:
+            file.write_bytes(fresh)
+        elif not file.exists() or file.read_bytes() != fresh:
+            differ.append(name)
+        print(f"{name}: {msgspec.json.decode(fresh)['stops']} stops")
+    if differ:
+        print(f"{', '.join(differ)}: run python -m lessons.content --write, and look at the changes", file=sys.stderr)
+    return int(bool(differ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
