@@ -85,13 +85,17 @@ class Outcome:
         message: a sentence for the person, "" where the picture says it.
         refused: nothing has changed.
         opens: the activity that it has led to; one comes back here from it.
+        scenario: the name of the scenario that it has led to; the activity is over.
         leaves: the activity is over.
+        goes_on: the front end asks for the same again after a while, until a person asks for something else.
     """
 
     message: str = ""
     refused: bool = False
     opens: Activity | None = None
+    scenario: str = ""
     leaves: bool = False
+    goes_on: bool = False
 
 
 class Activity(ABC):

@@ -70,7 +70,7 @@ class Log(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Part):
-    """Lines that others have laid out: gdb's, the kernel's; they are never wrapped."""
+    """Lines that others have laid out: gdb's, the kernel's; they are not filled as paragraphs are."""
 
     lines: tuple[str, ...]
 
@@ -83,11 +83,13 @@ class Map(Part):
         sites: the state of each.
         before: the state of each at the step before; None where nothing has changed.
         words: what a state is called here, for each of `SITE_STATES`; () for their own names.
+        taken: the sites, by number, at which a CPU has taken an int3 since the step before.
     """
 
     sites: SiteMap
     before: SiteMap | None = None
     words: tuple[str, ...] = ()
+    taken: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ class Visit:
 
     Attributes:
         crumbs: the titles of the activities behind the one in front, the first one first.
+        over: the first activity has been left.
     """
 
     def __init__(self, first: Activity) -> None:
         self._stack = [first]
         self.crumbs: tuple[str, ...] = ()
+        self.over = False
 
     @property
     def front(self) -> Activity:
@@ -30,8 +32,8 @@ class Visit:
             self.crumbs = (*self.crumbs, self.front.picture().title)
             self._stack.append(outcome.opens)
             return self.start(report)
-        if outcome.leaves:
-            self.back()
+        if outcome.scenario or (outcome.leaves and not self.back()):
+            self.over = True
         return outcome
 
     def start(self, report: Report | None = None) -> Outcome:

@@ -79,7 +79,7 @@ class _Score:
         """A mark a lane, for the events of a step."""
         marks = {lane: Mark(did) for lane, did in self._doing.items()}
         for event in happened:
-            for lane, mark in _marks(event, self._stepper.whole):
+            for lane, mark in marks_of(event, self._stepper.whole):
                 marks[lane] = replace(mark, inside=self._doing.get(lane) is Did.INSIDE)
         return tuple(marks.get(lane, Mark(Did.NOTHING)) for lane in self._lanes)
 
@@ -121,8 +121,13 @@ class _Score:
         return out
 
 
-def _marks(event: ev.Event, whole: Sequence[bytes]) -> Iterator[tuple[int, Mark]]:
-    """(lane, mark) of what an event shows."""
+def marks_of(event: ev.Event, whole: Sequence[bytes] = ()) -> Iterator[tuple[int, Mark]]:
+    """(lane, mark) of what an event shows; the lane is TASK or the number of a CPU.
+
+    Args:
+        event: what happened.
+        whole: the instructions that may be run at the site; () where nobody asks what a CPU ran.
+    """
     match event:
         case ev.BatchStarted():
             yield TASK, Mark(Did.BEGINS)
@@ -179,58 +184,63 @@ def _sentence(stepper: Stepper, happened: Sequence[ev.Event]) -> str:
     last = happened[-1]
     if isinstance(last, ev.SiteRan) and is_torn(last, stepper.whole):
         return say("CPU{} runs {}", last.cpu, data(last.data))
-    said = SAID.get(type(last))
-    return "" if said is None else said(last, stepper)
+    return in_short(last, words.Words(stepper.image, stepper.protocol))
 
 
-def _began(event: ev.BatchStarted, stepper: Stepper) -> str:
+def in_short(event: ev.Event, spoken: words.Words) -> str:
+    """An event in few words, for the line of its step; "" for one that is no step."""
+    said = SAID.get(type(event))
+    return "" if said is None else said(event, spoken)
+
+
+def _began(event: ev.BatchStarted, spoken: words.Words) -> str:
     return say("{} begins", PATCHING_TASK)
 
 
-def _stored(event: ev.SiteStored, stepper: Stepper) -> str:
+def _stored(event: ev.SiteStored, spoken: words.Words) -> str:
     first, last = event.first, event.first + len(event.new) - 1
     if first == last:
         return say("{} writes {} at +{}", PATCHING_TASK, data(event.new), first)
     return f"{PATCHING_TASK} writes +{first} to +{last}"
 
 
-def _sent(event: ev.SyncSent, stepper: Stepper) -> str:
+def _sent(event: ev.SyncSent, spoken: words.Words) -> str:
     return say("{} sends {}", PATCHING_TASK, event.phase)
 
 
-def _answered(event: ev.SyncAnswered, stepper: Stepper) -> str:
+def _answered(event: ev.SyncAnswered, spoken: words.Words) -> str:
     return f"CPU{event.cpu} answers, goes on"
 
 
-def _ran(event: ev.SiteRan, stepper: Stepper) -> str:
-    reading = words.Words(stepper.image, stepper.protocol).reading(event.site, event.data)
+def _ran(event: ev.SiteRan, spoken: words.Words) -> str:
+    reading = spoken.reading(event.site, event.data)
     return f"CPU{event.cpu} runs {without_addresses(reading)}"
 
 
-def _done(event: ev.Int3Done, stepper: Stepper) -> str:
+def _done(event: ev.Int3Done, spoken: words.Words) -> str:
     if event.emulated is ev.Emulated.NOP:
         return f"CPU{event.cpu} goes on behind it"
     return f"CPU{event.cpu} makes the new {event.emulated.value}"
 
 
-SAID: dict[type[ev.Event], Callable[[Any, Stepper], str]] = {
+SAID: dict[type[ev.Event], Callable[[Any, words.Words], str]] = {
     ev.BatchStarted: _began,
     ev.SiteStored: _stored,
     ev.SyncSent: _sent,
     ev.SyncAnswered: _answered,
-    ev.SyncEnded: lambda event, stepper: f"{PATCHING_TASK} goes on",
-    ev.ParkAsked: lambda event, stepper: f"{PATCHING_TASK} asks {cpus(event.cpus)} to park",
-    ev.Parked: lambda event, stepper: f"CPU{event.cpu} parks",
-    ev.Unparked: lambda event, stepper: f"{PATCHING_TASK} lets the CPUs go",
-    ev.BatchReleased: lambda event, stepper: f"{PATCHING_TASK} releases",
-    ev.PieceRead: lambda event, stepper: f"CPU{event.cpu} reads {event.data.hex(' ').upper()}",
-    ev.Resolved: lambda event, stepper: f"CPU{event.cpu} runs {event.new.hex(' ').upper()} from now on",
+    ev.SyncEnded: lambda event, spoken: f"{PATCHING_TASK} goes on",
+    ev.ParkAsked: lambda event, spoken: f"{PATCHING_TASK} asks {cpus(event.cpus)} to park",
+    ev.Parked: lambda event, spoken: f"CPU{event.cpu} parks",
+    ev.Unparked: lambda event, spoken: f"{PATCHING_TASK} lets the CPUs go",
+    ev.BatchReleased: lambda event, spoken: f"{PATCHING_TASK} releases",
+    ev.PieceRead: lambda event, spoken: f"CPU{event.cpu} reads {event.data.hex(' ').upper()}",
+    ev.Resolved: lambda event, spoken: f"CPU{event.cpu} runs {event.new.hex(' ').upper()} from now on",
     ev.SiteRan: _ran,
-    ev.Int3Taken: lambda event, stepper: f"CPU{event.cpu} takes the int3",
-    ev.Int3Claimed: lambda event, stepper: f"CPU{event.cpu} finds the site",
+    ev.Int3Taken: lambda event, spoken: f"CPU{event.cpu} takes the int3",
+    ev.Int3Claimed: lambda event, spoken: f"CPU{event.cpu} finds the site",
     ev.Int3Done: _done,
-    ev.TraceWritten: lambda event, stepper: f"CPU{event.cpu} writes a trace line",
-    ev.InterruptTaken: lambda event, stepper: f"an NMI comes to CPU{event.cpu}",
-    ev.Oopsed: lambda event, stepper: f"the kernel dies on CPU{event.cpu}",
-    ev.PlanEnded: lambda event, stepper: f"{PATCHING_TASK} has finished",
+    ev.TraceWritten: lambda event, spoken: f"CPU{event.cpu} writes a trace line",
+    ev.InterruptTaken: lambda event, spoken: f"an NMI comes to CPU{event.cpu}",
+    ev.Oopsed: lambda event, spoken: f"the kernel dies on CPU{event.cpu}",
+    ev.PlanEnded: lambda event, spoken: f"{PATCHING_TASK} has finished",
 }

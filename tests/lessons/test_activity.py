@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lessons.activities.boot import Boot
 from lessons.activities.costs import Costs
+from lessons.activities.opening import Opening
 from lessons.activity import KEYS, Action, Activity, Outcome
 from lessons.picture import Paragraph, Picture, Prose
 from lessons.visit import Visit
@@ -27,10 +28,28 @@ SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
 ACTIVITIES: dict[str, Callable[[], Activity]] = {
     "boot": lambda: Boot(load_image(Options()), Options()),
     "overhead": Costs,
+    "mysteries": Opening,
 }
 WAYS = {
     "boot": ("next", "next", "enter", "back", "last"),
     "overhead": ("down", "more", "zoom", "2", "3", "next", "enter", "next", "enter", "picture"),
+    "mysteries": (
+        "1",
+        "next",
+        "next",
+        "4",
+        "enter",
+        "next",
+        "next",
+        "next",
+        "back",
+        "last",
+        "trace",
+        "back",
+        "next",
+        "next",
+        "next",
+    ),
 }
 """Words that lead through the places of an activity that differ."""
 
@@ -42,16 +61,14 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
     little_to_count(monkeypatch)
 
 
-def places(name: str) -> list[Activity]:
+def places(name: str) -> Iterator[Activity]:
     """An activity at its start, then after each word of its way."""
-    out = []
-    for end in range(len(WAYS[name]) + 1):
-        activity = ACTIVITIES[name]()
-        activity.start(Report())
-        for word in WAYS[name][:end]:
-            assert not (outcome := activity.apply(word)).refused, (word, outcome.message)
-        out.append(activity)
-    return out
+    activity = ACTIVITIES[name]()
+    activity.start(Report())
+    yield activity
+    for word in WAYS[name]:
+        assert not (outcome := activity.apply(word)).refused, (word, outcome.message)
+        yield activity
 
 
 @pytest.mark.parametrize("name", ACTIVITIES)

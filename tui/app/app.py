@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
 from lessons.activities.lab_words import properties
+from lessons.activities.opening import Opening
 from lessons.session.actions import ACTIONS
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
@@ -31,7 +32,6 @@ from tui.app.picture import DEPTHS
 from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
-from tui.app.screens.mysteries import ALL, MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
@@ -233,14 +233,14 @@ class SimkernelApp(StepperApp):
             self.choose(self.last)
 
     def do_mysteries(self) -> None:
-        def over(chosen: str | None) -> None:
-            if chosen == ALL:
+        def over(scenario: str | None) -> None:
+            if scenario is None:
                 self.choose(None)
-            elif chosen is not None:
-                self.action_do("scenario", chosen)
+            else:
+                self.action_do("scenario", scenario)
 
         self.set_ready(False)
-        self.push_screen(MysteriesScreen(self.look.marks), over)
+        self.push_screen(ActivityScreen(Opening(), self.look.marks), over)
 
     def set_ready(self, ready: bool) -> None:
         """Whether the picture is of what one wants to watch: what one has watched before is not seen in between."""

@@ -112,22 +112,23 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
     """The scenario of that name at its start, one of what stands beside them, or the place that a moment names."""
     from lessons.session.named_step import start
     from lessons.session.stepper import Stepper
-    from tui.stepper import plain, plain_lab, plain_mysteries
+    from tui.stepper import plain, plain_lab
+    from tui.stepper.visiting import PlainVisit
 
     with progress("getting ready") as line:
-        if scenario == plain_mysteries.NAME:
-            return plain_mysteries.PlainMysteries(click.echo, as_json)
+        if scenario == "mysteries":
+            from lessons.activities.opening import Opening
+
+            return PlainVisit(Opening(), click.echo, as_json)
         if scenario == plain_lab.NAME:
             return plain_lab.PlainLab(click.echo, as_json)
         if scenario == "boot":
             from lessons.activities.boot import Boot
             from simkernel.sim.options import Options, load_image
-            from tui.stepper.visiting import PlainVisit
 
             return PlainVisit(Boot(load_image(Options()), Options()), click.echo, as_json)
         if scenario == "overhead":
             from lessons.activities.costs import Costs
-            from tui.stepper.visiting import PlainVisit
 
             return PlainVisit(Costs(), click.echo, as_json)
         stepper = Stepper.open(moment, report=line.report()) if moment else start(scenario, line.report())

@@ -66,5 +66,6 @@ def parted(text: str) -> tuple[str, str]:
 
 
 def paragraphs(said: Iterable[str]) -> str:
-    """Sentences, each on lines of its own."""
-    return "\n".join(textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said) + "\n"
+    """Sentences, each on lines of its own; what has lines already keeps them."""
+    lines = (one if "\n" in one else textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said)
+    return "\n".join(lines) + "\n"

@@ -52,6 +52,11 @@ class PlainVisit(Player):
         argument = self.visit.front.action(word).argument
         return "" if argument is None else argument.prompt
 
+    def take_line(self, line: str) -> bool:
+        """Do what a line asks for: its words, or Enter where it has none; False where one ends it."""
+        bare = any(one.name == "enter" for one in self.visit.front.offered())
+        return super().take_line("enter" if bare and not line.strip() else line)
+
     def take(self, text: str) -> bool:
         """Do what a word asks for; False where it asks to quit, or to go back from where one began."""
         word, argument = parted(text.replace("\x1b", "esc"))
@@ -63,12 +68,16 @@ class PlainVisit(Player):
             return self._asked(word, argument)
         if not word.isdigit():
             self.visit.front.action(word)
-        with progress("busy; ctrl-C cancels") as line:
-            outcome = self.visit.apply(word, argument, line.report())
-        if outcome.refused:
-            raise LearnerError(outcome.message)
-        self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)
-        return True
+        goes_on = True
+        while goes_on and not self.visit.over:
+            with progress("busy; ctrl-C cancels") as line:
+                outcome = self.visit.apply(word, argument, line.report())
+            if outcome.refused:
+                raise LearnerError(outcome.message)
+            self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)
+            goes_on = outcome.goes_on
+        self.next_scenario = outcome.scenario
+        return not self.visit.over
 
     def _asked(self, word: str, argument: str) -> bool:
         """A word that every activity takes."""

@@ -31,6 +31,7 @@ class Marks:
         new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
+        taken: there, of a site at which a CPU has just taken an int3.
         did: of what a lane of the time picture did. bar, tick, up, knob: of the scrub bar.
         parts: of a bar's column, from the left.
         interval: of a bar: over it, beyond its end, where that ends, and what goes on beyond the edge.
@@ -51,6 +52,7 @@ class Marks:
     broken: str = "✘"
     holds: str = "✔"
     sites: str = "·■!~✘"
+    taken: str = "‡"
     ran: str = "█"
     idle: str = "·"
     bar: str = "─"
@@ -96,6 +98,7 @@ ASCII = Marks(
     broken="X",
     holds="+",
     sites=".#!~X",
+    taken="%",
     ran="#",
     idle=".",
     bar="-",

@@ -31,7 +31,8 @@ def site_map(part: Map) -> list[str]:
     words = part.words or SITE_STATES
     counted = [f"{part.sites.count(state):,} {words[state]}" for state in range(len(SITE_STATES))]
     told = [text for text in counted if not text.startswith("0 ")]
-    return [f"Of {len(part.sites.states):,} sites: {', '.join(told)}."]
+    taken = [f"Sites at which a CPU took the int3 since the step before: {len(part.taken):,}."] if part.taken else []
+    return [f"Of {len(part.sites.states):,} sites: {', '.join(told)}.", *taken]
 
 
 def question(part: Question) -> list[str]:

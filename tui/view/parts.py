@@ -21,12 +21,14 @@ from tui.view.text import Line, Piece, cut, length, line, wrap
 
 Form = list[Line]
 TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
-STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
+STATES = ("dim", "new", "int3", "here", "bad", "strong int3")  # looks of a map's states, the last of TAKEN
+TAKEN = len(SITE_STATES)  # a cell at which a CPU has just taken an int3
 A_CELL_EACH, BATCH = 2_000, 256  # sites up to which each has a cell; sites of a cell beyond that
 WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
 LEGEND = (NOP, CALL, INT3, CHANGING, WRONG)  # the order in which a map counts its states
 LABELS = 14  # columns of a label before a paragraph
 COLUMN_GAP = 2
+CHOICE = 6  # columns before a choice, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,34 @@ def log(part: Log, width: int, marks: Marks) -> list[Form]:
 
 
 def listing(part: Listing, width: int, marks: Marks) -> list[Form]:
-    """Lines as they are."""
-    return [[cut(line(marks.plain(one.expandtabs(8))), width) for one in part.lines]]
+    """Lines as they are; one that is too long goes on in the next row, behind its own indent."""
+    out: Form = []
+    for one in part.lines:
+        text = marks.plain(one.expandtabs(8))
+        if len(text) <= width:
+            out.append(line(text))
+        else:
+            first = text[: len(text) - len(text.lstrip())]
+            out += wrap(text.lstrip(), width, first=first, indent=f"{first}    ")
+    return [out]
 
 
 def question(part: Question, width: int, marks: Marks) -> list[Form]:
     """The question, then a line a choice."""
     out = wrap(marks.plain(part.text), width, "strong")
+    column = max(CHOICE, *(len(one.key) + 3 for one in part.choices))
     for one in part.choices:
-        out += wrap(marks.plain(one.text), width, first=f"  {one.key:<4}", indent=" " * 6)
+        out += wrap(marks.plain(one.text), width, first=f"  {one.key}".ljust(column), indent=" " * column)
     return [out]
+
+
+def choice_at(part: Question, width: int, x: int, y: int) -> tuple[str, str] | None:
+    """Answering with the choice at a line, where it has a number."""
+    keys = [""] * len(wrap(part.text, width))
+    column = max(CHOICE, *(len(one.key) + 3 for one in part.choices))
+    for one in part.choices:
+        keys += [one.key] * len(wrap(one.text, width, first=" " * column, indent=" " * column))
+    return (CHOOSE, keys[y]) if y < len(keys) and keys[y].isdigit() else None
 
 
 def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
@@ -126,8 +146,10 @@ def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
     """A cell a site, or a batch where there are many; then only how many are in each state."""
     counted = counts(part, width, marks)
-    states = cells(part.sites)
-    if not states or len(set(states)) == 1:
+    states = [*cells(part.sites)]
+    for at in part.taken:
+        states[at if len(part.sites.states) <= A_CELL_EACH else at // BATCH] = TAKEN
+    if len(set(states)) <= 1:
         return [counted]
     return [[*counted, *map_rows(states, row_length(len(states), width), marks)], counted]
 
@@ -148,6 +170,9 @@ def counts(part: Map, width: int, marks: Marks) -> Form:
             if length(out[-1]) + length(one) > width:
                 out.append(line(" "))
             out[-1] = (*out[-1], *one)
+    if part.taken:
+        taken = f"  {marks.taken} {len(part.taken):,} at which a CPU took the int3 since the step before"
+        out += wrap(taken.strip(), width, STATES[INT3], "  ", "    ")
     return out
 
 
@@ -171,7 +196,7 @@ def map_rows(states: Sequence[int], across: int, marks: Marks) -> Form:
     for start in range(0, len(states), across):
         row: list[Piece] = []
         for state in states[start : start + across]:
-            glyph = marks.sites[state]
+            glyph = marks.taken if state == TAKEN else marks.sites[state]
             if row and row[-1][1] == STATES[state]:
                 row[-1] = (row[-1][0] + glyph, STATES[state])
             else:
@@ -232,7 +257,7 @@ RENDERERS: dict[type[Part], Renderer] = {
     Log: Renderer(log, least=2, last=True),
     Listing: Renderer(listing, least=3),
     Map: Renderer(site_map),
-    Question: Renderer(question, least=2),
+    Question: Renderer(question, least=2, target=choice_at),
     Lanes: Renderer(lanes, least=4, here=lanes_here),
     Tabs: Renderer(tabs, target=tab_at),
     Bars: Renderer(bar_lines, least=2, here=lambda part: -1 if part.cursor is None else part.cursor, target=bar_at),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lessons.activities.costs import Costs
+from lessons.activities.opening import Opening
 from lessons.session.actions import ACTIONS
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
@@ -17,7 +18,7 @@ from simkernel.sim.breakpoints import AtAddress
 from simkernel.sim.moment import MARK
 from simkernel.sim.parts import parts_of
 from simkernel.sim.snapshot.plain import plain
-from tests.tui.app.screens import Hand, drive
+from tests.tui.app.screens import Hand, drive, front_of
 from tests.tui.app.test_screen import bytes_shown
 from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound, key_text
@@ -25,7 +26,6 @@ from tui.app.palette import entries
 from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
-from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
@@ -341,8 +341,8 @@ async def screens(hand: Hand) -> None:
         await hand.press("escape")
         assert isinstance(hand.app.screen, StepperScreen)
     await hand.do("mysteries")
-    assert isinstance(hand.app.screen, MysteriesScreen) and "Does this machine" in hand.text()
-    await hand.press("s")
+    assert front_of(hand, Opening) and "Does this machine" in hand.text()
+    await hand.press("escape")
     assert isinstance(hand.app.screen, Scenarios)
     await hand.press("down", "down", "enter")
     assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "second-ops"

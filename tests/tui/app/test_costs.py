@@ -17,7 +17,6 @@ from simkernel.overhead.exact import exact
 from tests.tui.app.screens import Hand, act, drive, front_of, press
 from tests.tui.measurements import little_to_count, measured_at_once
 from tests.tui.playing import flat
-from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
@@ -271,15 +270,10 @@ def test_from_the_scenarios_and_back_to_them() -> None:
 def test_from_the_mysteries_and_back_to_them() -> None:
     async def check(hand: Hand) -> None:
         await hand.do("mysteries")
-        mysteries = hand.app.screen
-        for key in ("y", "enter", "t", "t", "enter"):
-            await hand.pilot.press(key)
-            await mysteries.settled()  # type: ignore[attr-defined]
-        assert "C     what tracing costs" in await hand.read()
-        await press(hand, "C")
-        assert isinstance(hand.app.screen, ActivityScreen) and chart_of(hand)
-        await press(hand, "escape")
-        assert hand.app.screen is mysteries and "Why is it not slow?" in hand.text()
+        assert "1     what tracing costs" in await press(hand, "1", "enter", "t", "4", "end", "t", "enter")
+        text = await press(hand, "1")
+        assert chart_of(hand) and text.startswith(" Two mysteries › What tracing costs")
+        assert "Why is it not slow?" in await press(hand, "escape")
 
     drive(check, scenario="off")
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+import pytest
+
 from lessons.activities.boot import Boot
 from lessons.activities.functions import function_rows
+from lessons.activities.mysteries import BOOTED, TRACED
+from lessons.activities.opening import Opening
 from lessons.session.actions import apply
 from lessons.session.stepper import Outcome
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, NOP
 from tests.tui.app.screens import WAIT, Hand, drive, front_of, press
+from tests.tui.playing import flat
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
-from tui.app.screens.mysteries import MysteriesScreen
+from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
-from tui.view.marks import ASCII
+from tui.view.marks import ASCII, UNICODE
 
 
 def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
@@ -23,23 +29,22 @@ def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
         await hand.do("mysteries")
         pressed = 0
         for key, words in (
-            ("y", "made 0 calls"),
-            ("enter", "The build had left a list of these calls."),
-            ("t", "no CPU was stopped"),
+            ("1", "made 0 calls"),
+            ("enter", "The build left a list of their addresses"),
+            ("t", "How does ftrace change all 240 sites?"),
+            ("4", "it has changed nothing yet"),
+            ("end", "no CPU was stopped"),
             ("t", "The counts stand still: 0 more calls"),
-            ("enter", "serve all"),
+            ("enter", "serve all 240 sites"),
             ("enter", "should worry you"),
         ):
-            screen = hand.app.screen
-            assert isinstance(screen, MysteriesScreen)
-            await hand.pilot.press(key)
-            await screen.settled()
+            assert words in flat(await press(hand, key)), key
             pressed += 1
-            assert words in await hand.read()
             page = await hand.press("question_mark")
             assert "The words on this screen" in page and "pieces" not in page
             await hand.press("escape")
-        await hand.press("enter")
+        await press(hand, "enter")
+        await hand.read()
         assert isinstance(hand.app.screen, StepperScreen) and pressed + 1 <= 12
         assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "one"
 
@@ -49,13 +54,61 @@ def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
 def test_a_mystery_key_pressed_while_the_machine_runs_is_not_lost() -> None:
     async def check(hand: Hand) -> None:
         await hand.do("mysteries")
-        screen = hand.app.screen
-        assert isinstance(screen, MysteriesScreen)
-        await hand.pilot.press("n", "enter")
-        await screen.settled()
-        assert screen.mysteries.number == 3
+        await hand.pilot.press("2", "enter")
+        await press(hand)
+        assert front_of(hand, Opening).run.cue == BOOTED
 
     drive(check, marks=ASCII)
+
+
+def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.app.screens.activity.PACE", 0.01)
+
+    async def check(hand: Hand) -> None:
+        await hand.do("mysteries")
+        await press(hand, "1", "right", "right", "4")
+        opening = front_of(hand, Opening).run
+        await hand.pilot.press("r")
+        await hand.until(lambda: opening.place.step >= 4 and "any key pauses" in hand.text())
+        await hand.pilot.press("z")
+        text = await press(hand)
+        step = opening.place.step
+        assert (
+            "paused" in text and f"step {step}" in text and UNICODE.taken in await press(hand, *["left"] * (step - 4))
+        )
+        await hand.pilot.pause(0.05)
+        assert opening.place.step == 4, "nothing moves unless a key was pressed"
+        await hand.pilot.press("r")
+        await hand.until("no CPU was stopped")
+        assert opening.cue == TRACED and "any key pauses" not in hand.text()
+
+    drive(check, scenario="off")
+
+
+def test_the_keys_of_the_mysteries_are_their_own() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.do("mysteries")
+        text = flat(await press(hand, "f1"))
+        assert all(flat(action.help) in text for action in Opening.actions) and "Scenarios" not in text
+        await press(hand, "escape")
+        assert "x does nothing here" in await press(hand, "x")
+        assert isinstance(hand.app.screen, ActivityScreen)
+        await press(hand, "escape")
+        assert isinstance(hand.app.screen, Scenarios)
+
+    drive(check, scenario="off", size=(80, 50))
+
+
+def test_a_click_answers() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.do("mysteries")
+        rows = (await press(hand)).split("\n")
+        await hand.pilot.click(offset=(8, next(at for at, row in enumerate(rows) if row.strip() == "2   no")))
+        assert "You said: no. Right" in await press(hand)
+
+    drive(check, scenario="off")
 
 
 def test_functions_are_counted_sorted_searched_and_traced() -> None:

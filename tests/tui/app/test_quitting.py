@@ -16,7 +16,6 @@ from tui.app import kept, screens
 from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.lab import LabScreen
-from tui.app.screens.mysteries import MysteriesScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import Scenarios
@@ -30,7 +29,7 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (LabScreen, ("L",)),
     (LabScreen, ("L", "s")),
     (ActivityScreen, ("C",)),
-    (MysteriesScreen, ("S", "up", "enter")),
+    (ActivityScreen, ("S", "up", "enter")),
     (ActivityScreen, ("B",)),
     (FunctionsScreen, ("F",)),
     (FunctionsScreen, ("F", "slash", "v")),  # in its field

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from functools import cache
 
 import pytest
 
+from lessons.activities.mysteries import CHANGES, HOW, WORRY
+from lessons.activities.opening import Opening
 from lessons.session.content import SCENARIOS
-from lessons.story.words import NO_WORD, WORDS, standing_in, words_on
-from tests.tui.app.screens import Hand, drive
-from tui.app.screens.mysteries import FRAME, MysteriesScreen
+from lessons.story.words import WORDS, standing_in, words_on
+from tests.tui.app.screens import Hand, drive, front_of, press
 from tui.app.screens.reading import Page, Words
 from tui.app.screens.stepper import StepperScreen
 
@@ -96,16 +96,12 @@ def test_each_term_of_an_oops_is_told_of() -> None:
 def test_each_term_of_the_mysteries_is_told_of() -> None:
     async def check(hand: Hand) -> None:
         await hand.do("mysteries")
-        screen = hand.app.screen
-        assert isinstance(screen, MysteriesScreen)
-        for key in ("y", "enter", "t", "t", "enter", "enter"):
-            await hand.pilot.press(key)
-            answered = asyncio.ensure_future(screen.settled())
-            while not answered.done():  # the machine is its thread's: only what is drawn is looked at, now and then
-                assert not unexplained(hand.text()), hand.text()
-                await asyncio.sleep(FRAME)
-            await asked(hand, await hand.read())
-        assert NO_WORD in await hand.press("question_mark")  # the last cue has none: that is said
+        front = front_of(hand, Opening)
+        while front.run.cue != WORRY:
+            text = await press(hand, "4" if front.run.cue == HOW else "right")
+            assert not unexplained(text), (unexplained(text), text)
+            if front.run.cue not in CHANGES or front.run.place.step == 4:
+                await asked(hand, text)
 
     drive(check)
 

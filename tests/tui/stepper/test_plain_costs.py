@@ -15,6 +15,7 @@ import pytest
 
 from lessons.activities.charts import FIRST
 from lessons.activities.costs import Costs
+from lessons.activities.opening import Opening
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.variants import VARIANTS
@@ -22,7 +23,6 @@ from simkernel.report import Report
 from tests.tui.measurements import little_to_count, measured_at_once
 from tests.tui.playing import flat, played
 from tui.cli import run
-from tui.stepper.plain_mysteries import PlainMysteries
 from tui.stepper.visiting import ASKED, PlainVisit
 
 pytestmark = pytest.mark.keystone
@@ -98,13 +98,14 @@ def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 def test_the_mysteries_lead_here_where_they_ask_about_cost_and_go_on() -> None:
     said: list[str] = []
-    mysteries = PlainMysteries(said.append)
+    mysteries = PlainVisit(Opening(), said.append)
     mysteries.begin()
-    with pytest.raises(LearnerError):
-        mysteries.take("C")
-    for word in "? n t t n C 2 down esc".split():
+    for word in "0 n n 0 end t n".split():
         assert mysteries.take(word)
-    assert "EXACT" in said[-4] and "MODELLED" in said[-3] and said[-1] == said[-5] and "Why is it not slow?" in said[-1]
+    assert "what tracing costs" in said[-1]
+    for word in "1 2 down esc".split():
+        assert mysteries.take(word)
+    assert "EXACT" in said[-4] and "MODELLED" in said[-3] and "Why is it not slow?" in said[-1]
     assert mysteries.take("n") and "One thing should worry you" in said[-1]
     assert not mysteries.take("n")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from textual import events
@@ -16,6 +17,7 @@ from textual.content import Content
 from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from lessons.activity import CHOOSE, Action, Activity, Outcome
@@ -31,9 +33,10 @@ from tui.view.frame import Frame, frame, key_text
 from tui.view.marks import Marks
 from tui.view.paragraphs import told
 from tui.view.save import save_bars
-from tui.view.text import Line, line, wrap
+from tui.view.text import Line, line, plain, wrap
 
 SOON = 0.3  # seconds after which the screen says that something is under way
+PACE = 1.0  # seconds between two steps of what goes on by itself
 EVERYWHERE = (
     ("Tab", "The next pane."),
     ("↑ ↓", "Scroll, or choose, in the pane with the focus."),
@@ -129,8 +132,16 @@ class Edge(Widget):
         return content(self._lines)
 
 
-class ActivityScreen(Screen[None]):
-    """Plays activities, from the first one on; leaving that one dismisses the screen."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: what it does, and whether a person or the screen itself has asked."""
+
+    what: Callable[[Report], Outcome]
+    by_itself: bool = False
+
+
+class ActivityScreen(Screen[str | None]):
+    """Plays activities, from the first one on; leaving that one dismisses the screen, with the scenario it leads to."""
 
     AUTO_FOCUS = None
 
@@ -143,7 +154,9 @@ class ActivityScreen(Screen[None]):
         self._picture: Picture = first.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
-        self._asked: asyncio.Queue[Callable[[Report], Outcome]] = asyncio.Queue()
+        self._asked: asyncio.Queue[Asked] = asyncio.Queue()
+        self._next: Timer | None = None  # of what goes on by itself
+        self._goes_on = False
         self._report: Report | None = None  # of what is under way
         self._title, self._below = Edge(), Edge()
 
@@ -212,8 +225,8 @@ class ActivityScreen(Screen[None]):
         """Have the activity in front do something, after all that was asked for before."""
         self._do(lambda report: self.visit.apply(name, argument, report))
 
-    def _do(self, what: Callable[[Report], Outcome]) -> None:
-        self._asked.put_nowait(what)
+    def _do(self, what: Callable[[Report], Outcome], by_itself: bool = False) -> None:
+        self._asked.put_nowait(Asked(what, by_itself))
 
     def on_part_view_chosen(self, message: PartView.Chosen) -> None:
         """Do what a click asks for, where the activity knows it."""
@@ -222,11 +235,11 @@ class ActivityScreen(Screen[None]):
 
     async def _carry_out(self) -> None:
         while True:
-            what = await self._asked.get()
+            asked = await self._asked.get()
             self._report = report = Report(partial(self._progress, asyncio.get_running_loop()))
             soon = self.set_timer(SOON, partial(self._busy, report))
             try:
-                outcome = await asyncio.to_thread(what, report)
+                outcome = await asyncio.to_thread(asked.what, report)
                 picture = await asyncio.to_thread(lambda: self.visit.front.picture())
             except asyncio.CancelledError:
                 report.cancel()  # the screen goes, and its thread shall not be waited for
@@ -235,13 +248,35 @@ class ActivityScreen(Screen[None]):
                 soon.stop()
                 self._report = None
             self._show(outcome, picture)
+            if outcome.goes_on and (self._goes_on or not asked.by_itself):
+                self._goes_on = True
+                self._next = self.set_timer(PACE, partial(self._do, asked.what, by_itself=True))
+                self.tell("any key pauses", "strong")
+            elif outcome.goes_on:
+                self.tell("paused")  # by a key, while this step was under way
+            else:
+                self._goes_on = False
             self._asked.task_done()
 
     def _show(self, outcome: Outcome, picture: Picture) -> None:
-        if outcome.opens is not None or outcome.leaves:
+        if self.visit.over:
+            self._leave(outcome.scenario or None)
+            return
+        if picture.title != self._picture.title:
             self._scrolled = {}
         self._picture = picture
         self.tell(outcome.message, "bad" if outcome.refused else "")
+
+    def _leave(self, scenario: str | None = None) -> None:
+        self.app.cursor_position = self._came_from
+        self.dismiss(scenario)
+
+    def _pause(self) -> None:
+        """No step follows by itself any more."""
+        self._goes_on = False
+        if self._next is not None:
+            self._next.stop()
+        self.tell("paused")
 
     def _progress(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
         """In the work's thread: something is said."""
@@ -257,7 +292,9 @@ class ActivityScreen(Screen[None]):
         key = event.key
         action = next((one for one in self.visit.front.actions if key in one.keys), None)
         other = self._others().get(key)
-        if self._report is not None and key == "escape":
+        if self._goes_on:
+            self._pause()
+        elif self._report is not None and key == "escape":
             self._report.cancel()
         elif action is not None:
             self.begin(action)
@@ -311,8 +348,7 @@ class ActivityScreen(Screen[None]):
     def action_back(self) -> None:
         """To the activity that one came from; from the first one, out."""
         if not self.visit.back():
-            self.app.cursor_position = self._came_from
-            self.dismiss()
+            self._leave()
             return
         self._picture, self._scrolled = self.visit.front.picture(), {}
         self.tell("")
@@ -337,7 +373,8 @@ class ActivityScreen(Screen[None]):
 
     def action_words(self) -> None:
         """What the words that stand on this screen mean."""
-        words = Words("\n".join(told(self._picture)), self._marks, [])
+        drawn = [plain(one) for one in self.drawn.lines(self.size.width, self.size.height)]
+        words = Words("\n".join([*told(self._picture), *drawn]), self._marks, [])
         self.app.push_screen(words, lambda keys: self.action_keys() if keys else None)
 
     def action_keys(self) -> None:
