@@ -17,6 +17,7 @@ from tui.view.text import Line, heading, line
 
 WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least
+RIGHT = 36  # of the right side, at least, where the left side would take more
 GAP = 1
 
 
@@ -100,7 +101,8 @@ def arrange(picture: Picture, width: int, height: int, marks: Marks, scrolled: M
     """
     right = [part for part in picture.parts if part.beside] if width >= WIDE else []
     left = [part for part in picture.parts if part not in right]
-    across = max(LEFT, (width - GAP) // 2) if right else width
+    need = max((RENDERERS[type(part)].columns(part) for part in left), default=0)
+    across = max(LEFT, (width - GAP) // 2, min(need, width - GAP - RIGHT)) if right else width
     blocks, gone = _column(picture, left, 0, across, height, marks, scrolled)
     if right:
         more, lost = _column(picture, right, across + GAP, width - across - GAP, height, marks, scrolled)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lessons.activity import CHOOSE, POINT
-from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs, Tone
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
+from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.text import Line, Piece, cut, length, line, wrap
 
 Form = list[Line]
@@ -42,6 +43,7 @@ class Renderer:
         last: of what does not fit, the end is shown and not the beginning.
         here: the line of the last form that must be seen, -1 for none.
         target: part, columns, column, line -> the action that a place leads to, and its argument.
+        columns: those with which nothing of it is missing, 0 for any.
     """
 
     forms: Callable[..., Sequence[Form]]
@@ -50,6 +52,7 @@ class Renderer:
     last: bool = False
     here: Callable[..., int] = lambda part: -1
     target: Callable[..., tuple[str, str] | None] = lambda part, width, x, y: None
+    columns: Callable[..., int] = lambda part: 0
 
 
 def prose(part: Prose, width: int, marks: Marks) -> list[Form]:
@@ -141,6 +144,11 @@ def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
     """Choosing the row at a line, where rows can be chosen."""
     at = y - bool(part.columns)
     return (POINT, str(at)) if part.cursor is not None and 0 <= at < len(part.rows) else None
+
+
+def move_at(part: Moves, width: int, x: int, y: int) -> tuple[str, str] | None:
+    """Choosing the move at a line."""
+    return (POINT, str(y - 1)) if 0 < y <= len(part.moves) else None
 
 
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
@@ -262,6 +270,7 @@ RENDERERS: dict[type[Part], Renderer] = {
     Tabs: Renderer(tabs, target=tab_at),
     Bars: Renderer(bar_lines, least=2, here=lambda part: -1 if part.cursor is None else part.cursor, target=bar_at),
     Rows: Renderer(rows, least=4, here=row_here, target=row_at),
+    Moves: Renderer(move_lines, least=4, here=move_here, target=move_at, columns=all_columns),
 }
 
 
