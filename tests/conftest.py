@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests import areas, needs
-from tests.engines import give_back
+from tests.engines import give_back, set_aside
 from tests.prepared import LENDER, lend
 
 # In CI the same examples every time; at a desk new ones each run. No deadline: a first call translates and is slow.
@@ -30,6 +30,10 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): skipped where one of them (tests/needs.py) is missing")
     needs.promised()
+
+
+def pytest_collection_finish() -> None:
+    set_aside()
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures are made

@@ -3,6 +3,9 @@
 An engine holds a gigabyte of addresses and ten megabytes of memory, and is part of cycles. To Python it is a small
 object, so that its collector sees no reason for a round while hundreds of them wait for one. An app that has ended is
 a web of cycles too, and has set itself aside from the collector (`tui/app/aside.py`).
+
+What is there for good, the tests themselves and all modules, is set aside likewise, so that a round visits what tests
+have made since and no more.
 """
 
 from __future__ import annotations
@@ -29,8 +32,21 @@ def give_back() -> None:
     """Collect garbage where the process has grown by MORE, in one or the other, since the last time."""
     global _least
     now = size()
-    if any(one > least + more for one, least, more in zip(now, _least, MORE, strict=True)):
-        gc.unfreeze()
+    if _has_grown(now):
         gc.collect()
-        now = _least = size()
+        if _has_grown(now := size()):  # by what was set aside
+            set_aside()
+            now = size()
+        _least = now
     _least = min(_least[0], now[0]), min(_least[1], now[1])
+
+
+def _has_grown(now: tuple[int, int]) -> bool:
+    return any(one > least + more for one, least, more in zip(now, _least, MORE, strict=True))
+
+
+def set_aside() -> None:
+    """Collect garbage everywhere, and set aside from the collector all that is left."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -121,12 +121,12 @@ def test_a_line_arrives_as_one_and_a_straddling_store_in_two() -> None:
 
 def test_changes_name_the_ranges_that_translations_must_drop() -> None:
     code = new_code(FetchModel.INSTANT, 1)
-    places = np.array([BASE + 8, BASE + 100], dtype=np.uint64)
-    code.store(places, np.array([1, 2], dtype=np.uint8))
+    places = np.array([BASE + 8, BASE + 20, BASE + 100], dtype=np.uint64)
+    code.store(places, np.array([1, 2, 3], dtype=np.uint8))
     assert not code.views[0].dirty  # nobody has ever looked at the page
     code.touched.add(BASE // PAGE_SIZE)
-    code.store(places, np.array([3, 4], dtype=np.uint8))
-    assert code.views[0].dirty == [(8, 101)]
+    code.store(places, np.array([3, 4, 5], dtype=np.uint8))
+    assert code.views[0].dirty == [(8, 21), (100, 101)]  # what lies between two functions stays
 
 
 def test_offsets_of_many_addresses_are_those_of_each() -> None:

@@ -36,6 +36,8 @@ from simkernel.hw.x86 import CACHE_LINE, PAGE_SIZE
 
 Offsets = npt.NDArray[np.int64]
 
+_NEAR = 64  # bytes: to forget the translations of each range apart takes longer than to make those between anew
+
 
 class FetchModel(Enum):
     """How free a CPU is in what it runs (the module's docstring says each in a line)."""
@@ -49,6 +51,14 @@ class FetchModel(Enum):
     def cell_shift(self) -> int | None:
         """log2 of the cell's size in bytes; None where stores leave nothing pending."""
         return {FetchModel.LINE: CACHE_LINE.bit_length() - 1, FetchModel.BYTE: 0}.get(self)
+
+
+def near(offsets: Offsets) -> list[tuple[int, int]]:
+    """The ranges [low, high) in which offsets lie that ascend, of which there is one at least: those near by in one."""
+    if offsets[-1] - offsets[0] <= _NEAR:
+        return [(int(offsets[0]), int(offsets[-1]) + 1)]
+    cuts = np.flatnonzero(offsets[1:] - offsets[:-1] > _NEAR)
+    return list(zip(offsets[[0, *(cuts + 1)]].tolist(), (offsets[[*cuts, -1]] + 1).tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +213,10 @@ class View:
         self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
 
     def apply(self, offsets: Offsets, values: Bytes) -> None:
-        """The CPU runs these bytes from now on; its translations of the range must go."""
+        """The CPU runs these bytes from now on; its translations of them must go."""
         if len(offsets):
             self.put(offsets, values)
-            self.dirty.append((int(offsets[0]), int(offsets[-1]) + 1))
+            self.dirty += near(offsets)
 
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """The same where it has no translations."""
@@ -378,12 +388,10 @@ class CodeMemory:
         self.stored.append(Stored(offsets, old, values))
         shift = self._cell_shift
         if fresh or shift is None:
-            span = int(offsets[0]), int(offsets[-1]) + 1
-            touched = self._touched(*span)
+            dirty = near(offsets) if self._touched(int(offsets[0]), int(offsets[-1]) + 1) else []
             for view in self.views:
                 view.put(offsets, values)
-                if touched:
-                    view.dirty.append(span)
+                view.dirty += dirty
             return
         store = Store(offsets, values, offsets >> shift)
         for view in self.views:
