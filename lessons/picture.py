@@ -168,77 +168,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows(Part):
-    """A table.
+    """A table, or those of its rows that are near the one that is chosen.
 
     Attributes:
-        columns: their headings; () for none.
+        columns: their headings; () for none. Where there is no room for all, the last ones go.
         rows: from the top.
-        cursor: the row that is chosen; None where none can be.
+        cursor: which of these rows is chosen; None where none can be.
+        first: the number of the first of these rows in the table, from 0.
+        total: how many rows the table has; 0 where these are all.
     """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     cursor: int | None = None
-
-
-class ByteKind(Enum):
-    """Whose byte it is, while old bytes of a site become new ones."""
-
-    SAME = "same"  # the old and the new one are equal
-    OLD = "old"
-    NEW = "new"
-    INT3 = "int3"
-
-
-@dataclass(frozen=True, slots=True)
-class Byte:
-    """A byte of a site.
-
-    Attributes:
-        value: what it is; None where there is none.
-        kind: whose it is.
-        pending: other values that may be run instead, from now on.
-    """
-
-    value: int | None
-    kind: ByteKind = ByteKind.SAME
-    pending: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A step of a schedule.
-
-    Attributes:
-        who: takes it: the patching task or a CPU.
-        text: what it does, in few words.
-        sentence: the same, whole.
-        rows: the bytes that each of the schedule's columns holds after it.
-        column: the one whose bytes the step is about.
-        tone: what it is.
-    """
-
-    who: str
-    text: str
-    sentence: str
-    rows: tuple[tuple[Byte, ...], ...]
-    column: int
-    tone: Tone = Tone.PLAIN
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moves(Part):
-    """A schedule as a table, with the bytes of a site after each move.
-
-    Attributes:
-        columns: whose bytes: memory's, then those that each CPU may run; in the move of a CPU that runs, what it runs.
-        moves: in their order.
-        cursor: the move that is explained.
-    """
-
-    columns: tuple[str, ...]
-    moves: tuple[Move, ...]
-    cursor: int
+    first: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ FILES = {
     "tests/test_docstrings.py": "the form of docstrings",
     "tests/lessons/test_content.py": "content: the scenarios' files, and what is refused in them",
     "tests/tui/stepper/test_stepper.py": "stepper: forwards and backwards through a scenario",
+    "tests/lessons/test_functions.py": "activities: the table of functions, its rows on the screen and in plain mode",
     "tests/lessons/test_opening.py": "activities: the two mysteries, forwards and back, on a screen and in plain mode",
     "tests/tui/test_plots.py": "view: plots as text and SVG",
     "tests/tui/stepper/test_invariant.py": "story: which bytes may be run, held at every step",

@@ -10,16 +10,17 @@ import pytest
 
 from lessons.activities.boot import Boot
 from lessons.activities.costs import Costs
-from lessons.activities.lab import Lab
-from lessons.activities.lab_words import YES
+from lessons.activities.functions import Functions
 from lessons.activities.opening import Opening
 from lessons.activity import KEYS, Action, Activity, Outcome
 from lessons.picture import Paragraph, Picture, Prose
+from lessons.session.stepper import Stepper
 from lessons.visit import Visit
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
 from tests.tui.measurements import little_to_count, measured_at_once
+from tui.stepper.player import parted
 from tui.stepper.visiting import PlainVisit
 from tui.view.frame import frame
 from tui.view.marks import ASCII, UNICODE
@@ -29,29 +30,21 @@ from tui.view.text import length, plain
 SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
 
 
-def answer_of(*words: str) -> Activity:
-    """What the lab finds after some words."""
-    lab = Lab()
-    for word in words:
-        name, _, argument = word.partition(":")
-        lab.apply(name, argument)
-    answer = lab.apply(YES).opens
-    assert answer is not None
-    return answer
+def functions_of(stepper: Stepper) -> Functions:
+    """The functions of a stepper that nobody else has do something."""
+    return Functions(lambda report: stepper)
 
 
 ACTIVITIES: dict[str, Callable[[], Activity]] = {
     "boot": lambda: Boot(load_image(Options()), Options()),
     "overhead": Costs,
     "mysteries": Opening,
-    "lab": Lab,
-    "lab, broken": lambda: answer_of("with:sync-1", "without:sync-3"),
-    "lab, 4 CPUs": lambda: answer_of("cpus:4", "states:10000"),
-    "lab, safe": lambda: answer_of("with:sync-1"),
+    "functions": lambda: functions_of(Stepper.start("one")),
 }
 WAYS = {
     "boot": ("next", "next", "enter", "back", "last"),
     "overhead": ("down", "more", "zoom", "2", "3", "next", "enter", "next", "enter", "picture"),
+    "functions": ("down", "next", "search:read", "3", "run", "last", "search: ", "2", "back"),
     "mysteries": (
         "1",
         "next",
@@ -69,10 +62,6 @@ WAYS = {
         "next",
         "next",
     ),
-    "lab": ("down", "enter", "x", "x", "up", "earlier", "next", "next", "up", "change-back", "back"),
-    "lab, broken": ("next", "down", "last", "2", "end", "back", "start", "1"),
-    "lab, 4 CPUs": ("end",),
-    "lab, safe": (),
 }
 """Words that lead through the places of an activity that differ."""
 
@@ -90,7 +79,7 @@ def places(name: str) -> Iterator[Activity]:
     activity.start(Report())
     yield activity
     for word in WAYS[name]:
-        assert not (outcome := activity.apply(word)).refused, (word, outcome.message)
+        assert not (outcome := activity.apply(*parted(word))).refused, (word, outcome.message)
         yield activity
 
 
@@ -151,7 +140,7 @@ def test_plain_mode_says_what_is_new_and_json_holds_the_picture(name: str) -> No
     for word in WAYS[name]:
         said.clear()
         player.take(word)
-        told_now.apply(word)
+        told_now.apply(*parted(word))
         now = told(told_now.picture())
         assert "".join(said).split() == " ".join(one for one in now if one not in before).split(), word
         before = now

@@ -17,7 +17,7 @@ from tui.view.text import Line, heading, line
 
 WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least
-RIGHT = 36  # of the right side, at least, where the left side would take more
+RIGHT = 40  # columns of the right side, at least
 GAP = 1
 
 
@@ -64,7 +64,8 @@ class _Cell:
         renderer = RENDERERS[type(part)]
         self._least = min(renderer.ends(part, width, marks), default=renderer.least)
         self.rule = bool(part.title)
-        self.rows = self.want
+        modest = renderer.modest(part)
+        self.rows = self.want if modest is None else min(self.want, modest + self.rule)
 
     @property
     def form(self) -> Form:
@@ -101,8 +102,8 @@ def arrange(picture: Picture, width: int, height: int, marks: Marks, scrolled: M
     """
     right = [part for part in picture.parts if part.beside] if width >= WIDE else []
     left = [part for part in picture.parts if part not in right]
-    need = max((RENDERERS[type(part)].columns(part) for part in left), default=0)
-    across = max(LEFT, (width - GAP) // 2, min(need, width - GAP - RIGHT)) if right else width
+    natural = max((RENDERERS[type(part)].natural(part) for part in left), default=0)
+    across = max(LEFT, (width - GAP) // 2, min(natural, width - GAP - RIGHT)) if right else width
     blocks, gone = _column(picture, left, 0, across, height, marks, scrolled)
     if right:
         more, lost = _column(picture, right, across + GAP, width - across - GAP, height, marks, scrolled)
@@ -127,7 +128,8 @@ def _column(
     for cell in cells:
         rule = [heading(cell.part.title, width, marks.rule)] if cell.rule else []
         body, first = fit(cell.part, cell.form, width, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
-        blocks.append(Block(cell.part, x, y, width, (*rule, *body), first, max(0, cell.want - cell.rows)))
+        scrolls = cell.want - cell.rows + 1 if cell.want > cell.rows else 0  # one row says how many lines are not seen
+        blocks.append(Block(cell.part, x, y, width, (*rule, *body), first, scrolls))
         y += cell.rows + between
     return blocks, [cell.part.title or cell.part.name for cell in gone]
 
@@ -165,7 +167,9 @@ def target(block: Block, x: int, y: int) -> tuple[str, str] | None:
     line_number = y - bool(block.part.title)
     if line_number < 0 or y >= len(block.lines):
         return None
-    return RENDERERS[type(block.part)].target(block.part, block.width, x, line_number + block.first)
+    renderer = RENDERERS[type(block.part)]
+    scrolled = block.first if line_number >= renderer.head(block.part) else 0
+    return renderer.target(block.part, block.width, x, line_number + scrolled)
 
 
 def spot(block: Block, marks: Marks) -> tuple[int, int]:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lessons.activity import CHOOSE, POINT
-from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs, Tone
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
-from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.text import Line, Piece, cut, length, line, wrap
 
 Form = list[Line]
@@ -29,6 +28,7 @@ WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
 LEGEND = (NOP, CALL, INT3, CHANGING, WRONG)  # the order in which a map counts its states
 LABELS = 14  # columns of a label before a paragraph
 COLUMN_GAP = 2
+MODEST = 9  # rows of a table that has more of them than it shows, its headings with them
 CHOICE = 6  # columns before a choice, at least
 
 
@@ -42,8 +42,11 @@ class Renderer:
         ends: part, columns, glyphs -> the lines behind which a form may be cut, none of them for behind each.
         last: of what does not fit, the end is shown and not the beginning.
         here: the line of the last form that must be seen, -1 for none.
+        head: how many lines stay at the top, whatever is scrolled.
+        beyond: how many more lines there are before and behind a form.
+        modest: rows that it takes at first, where it has more than any screen: what others leave is its, too.
+        natural: columns that it takes where it has a choice, 0 for any.
         target: part, columns, column, line -> the action that a place leads to, and its argument.
-        columns: those with which nothing of it is missing, 0 for any.
     """
 
     forms: Callable[..., Sequence[Form]]
@@ -51,8 +54,11 @@ class Renderer:
     ends: Callable[..., Sequence[int]] = lambda part, width, marks: ()
     last: bool = False
     here: Callable[..., int] = lambda part: -1
+    head: Callable[..., int] = lambda part: 0
+    beyond: Callable[..., tuple[int, int]] = lambda part: (0, 0)
+    modest: Callable[..., int | None] = lambda part: None
+    natural: Callable[..., int] = lambda part: 0
     target: Callable[..., tuple[str, str] | None] = lambda part, width, x, y: None
-    columns: Callable[..., int] = lambda part: 0
 
 
 def prose(part: Prose, width: int, marks: Marks) -> list[Form]:
@@ -112,11 +118,12 @@ def choice_at(part: Question, width: int, x: int, y: int) -> tuple[str, str] | N
 
 def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
     """A table, each column as wide as its widest cell, numbers at its right; the row that is chosen is marked."""
-    table = [*([part.columns] if part.columns else []), *(row.cells for row in part.rows)]
-    widths = [max((len(one[at]) for one in table if at < len(one)), default=0) for at in range(max(map(len, table)))]
+    widths = _widths(part)
     sides = ["<>"[all(_is_number(one.cells[at]) for one in part.rows if at < len(one.cells))]
              for at in range(len(widths))]  # fmt: skip
-    out: Form = [_cells(part.columns, widths, sides, "dim", "   ", width)] if part.columns else []
+    if part.columns:
+        widths, columns = _fitting(widths, part.columns, width)
+    out: Form = [_cells(columns, widths, sides, "dim", "   ", width)] if part.columns else []
     for at, row in enumerate(part.rows):
         here = at == part.cursor
         look = " ".join(one for one in (TONES[row.tone], "strong" if here else "") if one)
@@ -124,8 +131,30 @@ def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
     return [out]
 
 
+def _widths(part: Rows) -> list[int]:
+    table = [*([part.columns] if part.columns else []), *(row.cells for row in part.rows)]
+    return [max((len(one[at]) for one in table if at < len(one)), default=0) for at in range(max(map(len, table)))]
+
+
+def rows_width(part: Rows) -> int:
+    """The columns that a table takes with all of its own."""
+    widths = _widths(part)
+    return 3 + sum(widths) + COLUMN_GAP * (len(widths) - 1)
+
+
+def _fitting(widths: list[int], columns: Sequence[str], width: int) -> tuple[list[int], list[str]]:
+    """The widths of the columns for which there is room, and their headings; the last one counts those that went."""
+    kept = len(widths)
+    while kept > 1 and 3 + sum(widths[:kept]) + COLUMN_GAP * (kept - 1) + (kept < len(widths)) * 4 > width:
+        kept -= 1
+    if kept == len(widths):
+        return widths, list(columns)
+    more = f"+{len(widths) - kept}"
+    return widths[:kept], [*columns[: kept - 1], f"{columns[kept - 1]:<{widths[kept - 1]}}  {more}"]
+
+
 def _is_number(text: str) -> bool:
-    return text.replace(",", "").replace(".", "").isdigit()
+    return text.strip().replace(",", "").replace(".", "").isdigit()
 
 
 def _cells(
@@ -140,15 +169,20 @@ def row_here(part: Rows) -> int:
     return -1 if part.cursor is None else part.cursor + bool(part.columns)
 
 
+def row_head(part: Rows) -> int:
+    """The headings stay."""
+    return int(bool(part.columns))
+
+
+def rows_beyond(part: Rows) -> tuple[int, int]:
+    """The rows of the table that are not in the part."""
+    return part.first, max(0, part.total - part.first - len(part.rows))
+
+
 def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
     """Choosing the row at a line, where rows can be chosen."""
     at = y - bool(part.columns)
-    return (POINT, str(at)) if part.cursor is not None and 0 <= at < len(part.rows) else None
-
-
-def move_at(part: Moves, width: int, x: int, y: int) -> tuple[str, str] | None:
-    """Choosing the move at a line."""
-    return (POINT, str(y - 1)) if 0 < y <= len(part.moves) else None
+    return (POINT, str(part.first + at)) if part.cursor is not None and 0 <= at < len(part.rows) else None
 
 
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
@@ -269,8 +303,16 @@ RENDERERS: dict[type[Part], Renderer] = {
     Lanes: Renderer(lanes, least=4, here=lanes_here),
     Tabs: Renderer(tabs, target=tab_at),
     Bars: Renderer(bar_lines, least=2, here=lambda part: -1 if part.cursor is None else part.cursor, target=bar_at),
-    Rows: Renderer(rows, least=4, here=row_here, target=row_at),
-    Moves: Renderer(move_lines, least=4, here=move_here, target=move_at, columns=all_columns),
+    Rows: Renderer(
+        rows,
+        least=4,
+        here=row_here,
+        head=row_head,
+        beyond=rows_beyond,
+        modest=lambda part: MODEST if part.total else None,
+        natural=rows_width,
+        target=row_at,
+    ),
 }
 
 
@@ -290,17 +332,20 @@ def fit(part: Part, form: Form, width: int, height: int, first: int, marks: Mark
         first: how many lines a person has scrolled away from where it starts.
         marks: the glyphs.
     """
-    if len(form) <= height:
+    renderer = RENDERERS[type(part)]
+    before, behind = renderer.beyond(part)
+    if len(form) <= height and not before and not behind:
         return form, 0
-    renderer, room = RENDERERS[type(part)], max(1, height - 1)
+    head = renderer.head(part)
+    fixed, form, room = form[:head], form[head:], max(1, height - head - 1)
     if not first:
         room = max((end for end in renderer.ends(part, width, marks) if end <= room), default=room)
     top = len(form) - room - first if renderer.last else first
-    if (here := renderer.here(part)) >= 0:
-        top = max(top, here - room + 1)
+    if (here := renderer.here(part) - head) >= 0:
+        top = max(top, here - room // 2 if before or behind else here - room + 1)
     top = max(0, min(top, len(form) - room))
-    above, below = top, len(form) - room - top
+    above, below = before + top, len(form) - room - top + behind
     told = ", ".join(
-        [f"{above} more {marks.up_arrow}"] * bool(above) + [f"{below} more {marks.down_arrow}"] * bool(below)
+        [f"{above:,} more {marks.up_arrow}"] * bool(above) + [f"{below:,} more {marks.down_arrow}"] * bool(below)
     )
-    return [*form[top : top + room], line((told, "dim"))][:height], top
+    return [*fixed, *form[top : top + room], line((told, "dim"))][:height], top

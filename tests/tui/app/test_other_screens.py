@@ -8,17 +8,17 @@ from functools import partial
 import pytest
 
 from lessons.activities.boot import Boot
-from lessons.activities.functions import function_rows
+from lessons.activities.function_table import FunctionTable
+from lessons.activities.functions import Functions
 from lessons.activities.mysteries import BOOTED, TRACED
 from lessons.activities.opening import Opening
 from lessons.session.actions import apply
 from lessons.session.stepper import Outcome
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, NOP
-from tests.tui.app.screens import WAIT, Hand, drive, front_of, press
+from tests.tui.app.screens import WAIT, Hand, act, drive, front_of, press
 from tests.tui.playing import flat
 from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.functions import FunctionsScreen
 from tui.app.screens.scenarios import Scenarios
 from tui.app.screens.stepper import StepperScreen
 from tui.view.marks import ASCII, UNICODE
@@ -111,40 +111,41 @@ def test_a_click_answers() -> None:
     drive(check, scenario="off")
 
 
-def test_functions_are_counted_sorted_searched_and_traced() -> None:
+def test_functions_are_counted_sorted_searched_and_looked_at() -> None:
     async def check(hand: Hand) -> None:
         stepper = hand.app.stepper
-        await hand.press("r", "F")
-        screen = hand.app.screen
-        assert isinstance(screen, FunctionsScreen)
-        before = sum(row.calls for row in screen.rows)
-        await hand.press("r")
-        assert sum(row.calls for row in screen.rows) > before
-        calls = {row.name: row.calls for row in screen.rows}
-        await hand.press("o", "o")
-        assert screen.order == "calls" and screen.rows[0].name == "vfs_read" and screen.rows[0].enabled
-        assert "ENABLED TRAMP" in hand.text() and "<+0>:" in hand.text()
-        await hand.press("slash")
+        await press(hand, "r", "F")
+        functions = front_of(hand, Functions)
+        assert functions.table is not None
+        before = functions.table.calls
+        await press(hand, "r")
+        assert functions.table.calls > before
+        calls = {row.name: row.calls for row in functions.table}
+        text = await press(hand, "3")
+        assert functions.order == "calls" and functions.chosen.name == "vfs_read" and functions.chosen.enabled
+        assert "ENABLED TRAMP" in text and "<+0>:" in text
+        await press(hand, "slash")
         await hand.type("vfs_*")
-        await hand.press("enter")
-        assert {row.name[:4] for row in screen.rows} == {"vfs_"}
+        await press(hand, "enter")
+        assert {row.name[:4] for row in functions.table} == {"vfs_"}
         await hand.pilot.press("slash", *"read", "enter")  # faster than a screen is drawn
-        await hand.read()
-        assert [row.name for row in screen.rows] == sorted(
+        await press(hand)
+        assert [row.name for row in functions.table] == sorted(
             (name for name in stepper.image.function_names() if "read" in name), key=lambda name: (-calls[name], name)
         )
-        await hand.press("slash")
+        await press(hand, "slash")
         await hand.type("nothing_like_it")
-        assert "'*nothing_like_it*'" in await hand.press("enter")
-        await hand.press("end", "home", "down", "enter")
+        assert "'*nothing_like_it*'" in await press(hand, "enter")
+        await press(hand, "end", "home", "down", "enter")
+        await hand.read()
         assert isinstance(hand.app.screen, StepperScreen)
-        assert stepper.snapshot.site is not None and stepper.snapshot.site.name == screen.chosen.name
+        assert stepper.snapshot.site is not None and stepper.snapshot.site.name == functions.chosen.name
 
     drive(check)
 
 
 def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_run() -> None:
-    """`F` then lists nothing that is half done, and `o`, Down and `t` act on what it lists."""
+    """`F` then lists nothing that is half done, and the keys behind it act on what it lists."""
 
     async def check(hand: Hand) -> None:
         stepper, may_go = hand.app.stepper, threading.Event()
@@ -154,23 +155,20 @@ def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_r
             return apply(stepper, "run")
 
         hand.app.ask(run)
-        await hand.pilot.press("F", "o", "o", "down")
-        screen = hand.app.screen
-        assert isinstance(screen, FunctionsScreen) and not screen.rows
-        assert "its functions follow" in hand.text()
+        await hand.pilot.press("F", "3", "down")
+        functions = front_of(hand, Functions)
+        await hand.until("its functions follow")
+        assert functions.table is None
         may_go.set()
-        await hand.read()
-        assert screen.rows == function_rows(stepper, order="calls") and screen.rows[0].enabled and screen.cursor == 1
-        may_go.clear()
-        hand.app.ask(run)
-        await hand.pilot.press("down", "t")
-        assert screen.is_active
-        may_go.set()
+        await press(hand)
+        assert list(functions.table or ()) == list(FunctionTable(stepper, order="calls"))
+        assert functions.cursor == 1 and functions.table is not None and functions.table[0].enabled
+        await press(hand, "down", "t")
         await hand.read()
         assert isinstance(hand.app.screen, StepperScreen)
         assert "will trace 1 function, and no other." in hand.text()
         await hand.press("r")
-        assert [row.name for row in function_rows(hand.app.stepper) if row.wanted] == [screen.rows[2].name]
+        assert [row.name for row in FunctionTable(hand.app.stepper) if row.wanted] == [functions.table[2].name]
 
     drive(check)
 
@@ -178,30 +176,66 @@ def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_r
 def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -> None:
     async def check(hand: Hand) -> None:
         assert "F list" in await hand.press("r")
-        text = await hand.press("F", "down")
-        screen = hand.app.screen
-        assert isinstance(screen, FunctionsScreen) and [row.name for row in screen.rows if row.enabled] == ["vfs_read"]
-        name = screen.chosen.name
-        assert f"t: back to the steps, to see {name} traced, and no other." in text
+        text = await press(hand, "F", "down")
+        functions = front_of(hand, Functions)
+        assert functions.table is not None
+        assert [row.name for row in functions.table if row.enabled] == ["vfs_read"]
+        name = functions.chosen.name
+        assert f"{name} is not traced. t: back to the steps, to see it traced, and no other." in flat(text)
         assert all(f"{column}:" in text for column in ("COUNT", "OPS", "ENABLED", "TRAMP"))
-        told = await hand.press("f1")
-        assert all(column in told for column in ("COUNT", "OPS", "ENABLED", "TRAMP", "it replaces what is traced now"))
-        text = await hand.press("escape", "t")
+        keys = flat(await press(hand, "f1"))
+        assert all(flat(action.help) in keys for action in Functions.actions[:3])
+        await press(hand, "escape", "t")
+        text = await hand.read()
         assert isinstance(hand.app.screen, StepperScreen) and "will trace 1 function, and no other." in text
         await hand.press("r")
-        rows = function_rows(hand.app.stepper)
-        assert [row.name for row in rows if row.enabled and row.tramp] == [name]
-        assert [row.name for row in rows if row.wanted] == [name]
+        table = FunctionTable(hand.app.stepper)
+        assert [row.name for row in table if row.enabled and row.tramp] == [name]
+        assert [row.name for row in table if row.wanted] == [name]
 
-    drive(check)
+    drive(check, size=(80, 44))
 
 
 def test_the_flags_of_a_function_are_seen_whole_beside_its_disassembly() -> None:
     async def check(hand: Hand) -> None:
-        row = next(one for one in (await hand.press("r", "F", "o", "o")).split("\n") if "vfs_read" in one)
-        assert "1 ENABLED TRAMP" in row and "<+0>:" in row
+        await press(hand, "r", "F")
+        rows = (await press(hand, "3")).split("\n")
+        assert any("vfs_read" in row and "1  ENABLED TRAMP" in row for row in rows)
+        assert any("FLAGS" in row and "<+0>:" in row for row in rows)
 
     drive(check, size=(120, 36))
+
+
+def test_a_pane_with_the_focus_scrolls_by_lines_and_pages() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "F")
+        functions = front_of(hand, Functions)
+        functions.apply("search", "__accumulate")
+        await act(hand, "1")
+        while "code" not in str(getattr(hand.app.focused, "part", "")):
+            await hand.pilot.press("tab")
+            await hand.read()
+        first = await hand.read()
+        assert "<+0>:" in first and "more ↓" in first
+        assert "<+0>:" not in await press(hand, "pagedown") and "more ↑" in hand.text()
+        assert "<+0>:" in await press(hand, "pageup")
+        end = await press(hand, "end")
+        assert "more ↓" not in end and "ret" in end
+        assert await press(hand, "home") == first
+        assert await press(hand, "down", "up") == first and functions.cursor == 0
+
+    drive(check)
+
+
+def test_esc_leads_back_to_where_one_was() -> None:
+    async def check(hand: Hand) -> None:
+        before = hand.text()
+        await press(hand, "F")
+        await press(hand, "escape")
+        await hand.read()
+        assert isinstance(hand.app.screen, StepperScreen) and hand.text() == before
+
+    drive(check)
 
 
 def test_boot_is_stepped_forwards_and_back_on_a_machine_of_its_own() -> None:

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, Screen
 from tests.tui.app.screens import Hand, drive, press
 from tui.app import kept, screens
 from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.functions import FunctionsScreen
+from tui.app.screens.lab import LabScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import Scenarios
@@ -25,13 +25,13 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (StepperScreen, ()),
     (StepperScreen, ("A",)),  # while it goes on by itself
     (Scenarios, ("S",)),
-    (ActivityScreen, ("L",)),
-    (ActivityScreen, ("L", "0")),
+    (LabScreen, ("L",)),
+    (LabScreen, ("L", "s")),
     (ActivityScreen, ("C",)),
     (ActivityScreen, ("S", "up", "enter")),
     (ActivityScreen, ("B",)),
-    (FunctionsScreen, ("F",)),
-    (FunctionsScreen, ("F", "slash", "v")),  # in its field
+    (ActivityScreen, ("F",)),
+    (Prompt, ("F", "slash", "v")),  # in its field
     (Prompt, ("t",)),
     (CommandPalette, ("C", "colon")),
     (Words, ("question_mark",)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons.activities.functions import function_rows
+from lessons.activities.function_table import FunctionTable
 from lessons.session.actions import ACTIONS, Action, apply
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
@@ -284,6 +284,6 @@ def test_a_filter_that_comes_out_empty_traces_every_function_and_is_told_of() ->
     stepper = Stepper.start("one")
     outcome = apply(stepper, "trace", "!vfs_*")
     assert outcome.message == "The filter is empty, which means all functions: bash-201 will trace every function."
-    assert len(function_rows(stepper, "!vfs_*")) == len(stepper.image.functions())
+    assert len(FunctionTable(stepper, "!vfs_*")) == len(stepper.image.functions())
     refused = apply(stepper, "untrace", "!vfs_*")
     assert refused.error and "leaves nothing out" in refused.message

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from textual import events
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -21,7 +20,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from lessons.activity import CHOOSE, Action, Outcome
+from lessons.activity import CHOOSE, Action, Activity, Outcome
 from lessons.picture import Picture
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
@@ -37,10 +36,12 @@ from tui.view.save import save_bars
 from tui.view.text import Line, line, plain, wrap
 
 SOON = 0.3  # seconds after which the screen says that something is under way
+SCROLLS = {"up": -0.01, "down": 0.01, "pageup": -1.0, "pagedown": 1.0, "home": -1e6, "end": 1e6}
+"""Keys of the pane with the focus: how many pages it scrolls, a line at least."""
 PACE = 1.0  # seconds between two steps of what goes on by itself
 EVERYWHERE = (
     ("Tab", "The next pane."),
-    ("↑ ↓", "Scroll, or choose, in the pane with the focus."),
+    ("↑ ↓ PgUp PgDn", "Scroll, or choose, in the pane with the focus; Home, End: to its ends."),
     ("Esc", "Cancel what is under way; else back to where you came from."),
     ("?", "What the words on this screen mean; again: this list."),
     (":", "All that can be done here."),
@@ -141,18 +142,18 @@ class Asked:
     by_itself: bool = False
 
 
-class ActivityScreen(Screen[Any]):
-    """Plays activities; leaving the first one dismisses the screen, with the scenario or the stepper it leads to."""
+class ActivityScreen(Screen[str | None]):
+    """Plays activities, from the first one on; leaving that one dismisses the screen, with the scenario it leads to."""
 
     AUTO_FOCUS = None
 
     COMMANDS = {WhatCanBeDone}
 
-    def __init__(self, visit: Visit, marks: Marks, name: str | None = None) -> None:
+    def __init__(self, first: Activity, marks: Marks, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.visit = visit
+        self.visit = Visit(first)
         self._marks = marks
-        self._picture: Picture = visit.front.picture()
+        self._picture: Picture = first.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
         self._asked: asyncio.Queue[Asked] = asyncio.Queue()
@@ -266,9 +267,6 @@ class ActivityScreen(Screen[Any]):
         if picture.title != self._picture.title:
             self._scrolled = {}
         self._picture = picture
-        if outcome.watch is not None:
-            self.dismiss(outcome.watch)
-            return
         self.tell(outcome.message, "bad" if outcome.refused else "")
 
     def _leave(self, scenario: str | None = None) -> None:
@@ -300,6 +298,8 @@ class ActivityScreen(Screen[Any]):
             self._pause()
         elif self._report is not None and key == "escape":
             self._report.cancel()
+        elif key in SCROLLS and self._scroll_focused(SCROLLS[key]):
+            pass
         elif action is not None:
             self.begin(action)
         elif key.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions):
@@ -328,7 +328,7 @@ class ActivityScreen(Screen[Any]):
 
     def begin(self, action: Action) -> None:
         """Do what an action says, once its argument is known."""
-        if action.argument is None or action.argument.here:
+        if action.argument is None:
             self.ask(action.name)
             return
 
@@ -348,6 +348,15 @@ class ActivityScreen(Screen[Any]):
             name = block.part.name
             self._scrolled[name] = max(0, min(block.scrolls, self._scrolled.get(name, 0) + by))
             self.draw()
+
+    def _scroll_focused(self, pages: float) -> bool:
+        """Scroll the pane with the focus, where not all of it is seen and nothing is chosen in it; else False."""
+        focused = self.app.focused
+        block = focused.block if isinstance(focused, PartView) else None
+        if block is None or not block.scrolls or getattr(block.part, "cursor", None) is not None:
+            return False
+        self._scroll(round(pages * len(block.lines)) or (1 if pages > 0 else -1))
+        return True
 
     def action_back(self) -> None:
         """To the activity that one came from; from the first one, out."""
