@@ -45,7 +45,8 @@ class Machine:
         for page in (draw.randrange(PAGES), draw.randrange(PAGES)):
             value = bytes([draw.randrange(2)])
             self.memory.write(DATA + page * PAGE_SIZE + 8, value)
-            self.code.store(np.array([CODE + page * PAGE_SIZE + 5], dtype=np.uint64), np.frombuffer(value, np.uint8))
+            rows = np.full((2, draw.randrange(1, 4)), value[0], dtype=np.uint8)
+            self.code.store_at(page * PAGE_SIZE + np.array([5, 8]), rows)
         self.position += 1
 
 
@@ -61,7 +62,9 @@ def test_memory_at_each_checkpoint_is_what_it_was(seed: int) -> None:
         assert machine.bytes() == data
     pages, stores = machine.pages, [one for some in machine.pages._stores._before.values() for one in some]
     held = sum(len(versions) for _, versions in pages._versions.values())
-    assert pages.nbytes == held * VERSION_BYTES + sum(STORE_BYTES + 10 * len(one.offsets) for one in stores)
+    assert pages.nbytes == held * VERSION_BYTES + sum(
+        STORE_BYTES + 8 * len(one.places) + 2 * one.old.size for one in stores
+    )
 
 
 def move(machine: Machine, kind: str, draw: random.Random) -> None:

@@ -53,12 +53,17 @@ class FetchModel(Enum):
         return {FetchModel.LINE: CACHE_LINE.bit_length() - 1, FetchModel.BYTE: 0}.get(self)
 
 
-def near(offsets: Offsets) -> list[tuple[int, int]]:
-    """The ranges [low, high) in which offsets lie that ascend, of which there is one at least: those near by in one."""
-    if offsets[-1] - offsets[0] <= _NEAR:
-        return [(int(offsets[0]), int(offsets[-1]) + 1)]
-    cuts = np.flatnonzero(offsets[1:] - offsets[:-1] > _NEAR)
-    return list(zip(offsets[[0, *(cuts + 1)]].tolist(), (offsets[[*cuts, -1]] + 1).tolist(), strict=True))
+def near(places: Offsets, width: int = 1) -> list[tuple[int, int]]:
+    """The ranges [low, high) of rows of bytes, those near by in one.
+
+    Args:
+        places: where each row begins, ascending, one at least.
+        width: how many bytes each has.
+    """
+    if places[-1] - places[0] <= _NEAR:
+        return [(int(places[0]), int(places[-1]) + width)]
+    cuts = np.flatnonzero(places[1:] - places[:-1] > _NEAR)
+    return list(zip(places[[0, *(cuts + 1)]].tolist(), (places[[*cuts, -1]] + width).tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +172,25 @@ class Store:
 
 
 class Stored(NamedTuple):
-    """What a store has done to memory: offsets, ascending and without doubles; what they held, and hold since."""
+    """What a store has done to memory: rows of bytes that do not overlap.
 
-    offsets: Offsets
+    Attributes:
+        places: the offset of each row, ascending, (n,).
+        old, new: what the rows held before, and hold since, (n, width).
+    """
+
+    places: Offsets
     old: Bytes
     new: Bytes
+
+    def offsets(self) -> Offsets:
+        """The offset of each byte, ascending, (n * width,)."""
+        return offsets_of(self.places, self.old.shape[1])
+
+
+def offsets_of(places: Offsets, width: int) -> Offsets:
+    """The offset of each byte of rows of `width` bytes, which begin at `places` and do not overlap."""
+    return places if width == 1 else (places[:, None] + np.arange(width)).ravel()
 
 
 @dataclass(slots=True)
@@ -334,7 +353,9 @@ class CodeMemory:
         self.version = 0  # of `memory`: another after each change
         self.touched = set[int]()
         self.views = [View(code, memory) for code in views]
-        self.stored: list[Stored] = []  # what has changed since history looked last
+        self._shared = all(code is memory for code in views)
+        self.stored: list[Stored] = []  # what was stored since history looked last
+        self._rows: dict[int, npt.NDArray[np.void]] = {}  # by width: the row at each offset; rows overlap
 
     def read(self, address: int, size: int) -> bytes:
         """What memory holds."""
@@ -351,9 +372,17 @@ class CodeMemory:
 
     def rows(self, addresses: npt.NDArray[np.uint64], size: int) -> Bytes:
         """What memory holds in `size` bytes at each address, which ascend: (n, size)."""
-        places = len(self.memory) - size + 1  # where that many bytes begin: each is an element, and they overlap
-        every = np.ndarray((places,), f"V{size}", self.memory, strides=(1,))
-        return every[self.map.offsets(addresses)].view(np.uint8).reshape(-1, size)
+        return self.rows_at(self.map.offsets(addresses), size)
+
+    def rows_at(self, places: Offsets, size: int) -> Bytes:
+        """The same, the places given as offsets of the buffer."""
+        return self._rows_of(size)[places].view(np.uint8).reshape(-1, size)
+
+    def _rows_of(self, size: int) -> npt.NDArray[np.void]:
+        """Memory as rows of `size` bytes: each offset begins one, and they overlap."""
+        if size not in self._rows:
+            self._rows[size] = np.ndarray((len(self.memory) - size + 1,), f"V{size}", self.memory, strides=(1,))
+        return self._rows[size]
 
     def write(self, address: int, data: bytes, fresh: bool = False) -> None:
         """Store bytes from an address on; `fresh`: no CPU has ever fetched there, so each runs them at once."""
@@ -373,25 +402,48 @@ class CodeMemory:
             values: one byte each, (n,); nobody may change them afterwards.
             fresh: no CPU has ever fetched these bytes, so that each will run what is stored.
         """
-        self.store_at(self.map.offsets(addresses), values, fresh)
+        self.store_at(self.map.offsets(addresses), values[:, None], fresh)
 
-    def store_at(self, offsets: Offsets, values: Bytes, fresh: bool = False) -> None:
-        """The same, the places given as offsets of the buffer."""
-        old = self.memory.take(offsets)
+    def store_at(self, places: Offsets, rows: Bytes, fresh: bool = False) -> None:
+        """The same of rows of bytes.
+
+        Args:
+            places: the offset of each row, ascending, (n,).
+            rows: their bytes (n, width), which do not overlap; nobody may change them afterwards.
+            fresh: see `store`.
+        """
+        if not rows.size:
+            return
+        width = rows.shape[1]
+        memory, values = self._rows_of(width), np.ascontiguousarray(rows)
+        old = memory[places].view(np.uint8).reshape(rows.shape)
+        memory[places] = values.view(memory.dtype).ravel()
+        self.version += 1
+        self.stored.append(Stored(places, old, rows))
+        if self._shared:
+            self._changed(places, width)
+        else:
+            self._store_in_views(offsets_of(places, width), old.ravel(), values.ravel(), fresh)
+
+    def _changed(self, places: Offsets, width: int = 1) -> None:
+        """CPUs run other bytes in rows of `width` at these places: what they have translated of them must go."""
+        if self._touched(int(places[0]), int(places[-1]) + width):
+            dirty = near(places, width)
+            for view in self.views:
+                view.dirty += dirty
+
+    def _store_in_views(self, offsets: Offsets, old: Bytes, values: Bytes, fresh: bool) -> None:
+        """What CPUs run lies in buffers of their own: they take the bytes that differ, at once or as pending ones."""
         differ = old != values
         if np.count_nonzero(differ) < len(offsets):
-            offsets, old, values = offsets[differ], old[differ], values[differ]
+            offsets, values = offsets[differ], values[differ]
         if not len(offsets):
             return
-        self.memory[offsets] = values
-        self.version += 1
-        self.stored.append(Stored(offsets, old, values))
         shift = self._cell_shift
         if fresh or shift is None:
-            dirty = near(offsets) if self._touched(int(offsets[0]), int(offsets[-1]) + 1) else []
             for view in self.views:
                 view.put(offsets, values)
-                view.dirty += dirty
+            self._changed(offsets)
             return
         store = Store(offsets, values, offsets >> shift)
         for view in self.views:
@@ -399,9 +451,16 @@ class CodeMemory:
 
     def _touched(self, low: int, high: int) -> bool:
         """True where some CPU has looked at a page of the offsets [low, high)."""
-        for first, last in self.map.ranges(low, high):
-            if not self.touched.isdisjoint(range(first // PAGE_SIZE, (last - 1) // PAGE_SIZE + 1)):
-                return True
+        for region in self.map.regions:
+            end = region.start + region.size
+            if low < end:
+                shift = (region.base - region.start) // PAGE_SIZE
+                pages = range(low // PAGE_SIZE + shift, (min(high, end) - 1) // PAGE_SIZE + shift + 1)
+                if not self.touched.isdisjoint(pages):
+                    return True
+                if high <= end:
+                    break
+                low = end
         return False
 
     def put(self, offsets: Offsets, values: Bytes) -> None:

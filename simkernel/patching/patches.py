@@ -15,7 +15,7 @@ from simkernel.kernel import layout
 from simkernel.patching.emulation import JCC8, emulated
 from simkernel.patching.needs import Code
 from simkernel.patching.site import Patch
-from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Part
+from simkernel.protocol import NEW, OLD, POKE_MAX_OPCODE_SIZE, Part
 
 Sites = npt.NDArray[np.uint64]  # (n,)
 Numbers = npt.NDArray[np.object_]  # (n,): addresses as Python's numbers
@@ -194,9 +194,9 @@ class Patches:
 
     def bytes_of(self, part: Part) -> SiteBytes:
         """The bytes at each site (n, width) that a write may take from: the old, the new, or int3."""
-        if part is Part.NEW:
+        if part is NEW:
             return self.new
-        if part is Part.OLD:
+        if part is OLD:
             return self.old
         whole, rows = self.cut
         return whole._int3[rows]

@@ -52,6 +52,7 @@ POKE_PRICE = 400  # instructions of the clock for one text_poke: interrupts off,
 EARLY_POKE_PRICE = 60  # for one text_poke_early at boot: interrupts off, copy, serialize
 IPI_PRICE = 200  # for sending one sync to all CPUs
 ACTION_PRICE = 50  # for anything else
+_BETWEEN = ("", True)  # `TextPoke.during` between batches
 
 
 class PokeState(NamedTuple):
@@ -79,7 +80,7 @@ class TextPoke:
         self._own = variant
         self.restore(PokeState())
         self._cpus = tuple(range(len(self.machine.cpus)))
-        self._placed: tuple[Patches, Offsets] | None = None  # of all patches of a step, for each batch of them
+        self._placed: tuple[Patches, dict[int, Offsets]] | None = None  # by byte: of all patches of a step
         self._described: tuple[Patches, npt.NDArray[Any]] | None = None  # likewise
 
     def restore(self, state: PokeState) -> None:
@@ -116,7 +117,7 @@ class TextPoke:
     def during(self) -> tuple[str, bool]:
         """The name of the phase under way ("" where none is), and whether it has begun to act."""
         progress = self.state.progress
-        return ("", True) if progress is None else (self.protocol.phases[progress.phase].name, progress.begun)
+        return _BETWEEN if progress is None else (self.protocol.phases[progress.phase].name, progress.begun)
 
     def begin(self, batch: Patches) -> None:
         """Take a batch; its first action will publish it."""
@@ -129,7 +130,8 @@ class TextPoke:
         self._go_to(batch, None)
 
     def _go_to(self, batch: Patches | None, progress: Progress | None) -> None:
-        self.state = PokeState(batch, progress, self.state.number, self.state.variant, self.state.guest_gate)
+        _, _, number, variant, guest_gate = self.state
+        self.state = PokeState(batch, progress, number, variant, guest_gate)
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -170,7 +172,7 @@ class TextPoke:
                 events = self._write(batch, phase, phase.action, progress.entry, done)
             case SyncCores() as sync:
                 if not progress.waiting and not sync.needed(batch.has_tail, batch.has_head):
-                    self._go_on(protocol, progress._replace(waiting=True), batch, 0)
+                    self._go_on(protocol, Progress(progress.phase, progress.entry, True), batch, 0)
                     return [SyncSkipped(phase=phase.name)]
                 events = [SyncEnded(phase=phase.name)] if progress.waiting else self._send_sync(phase)
             case Park(where=where):
@@ -231,53 +233,58 @@ class TextPoke:
         set_gate_type(memory, cpu, VECTOR_BP, wanted)
         self.state = self.state._replace(guest_gate=None if own is not None or gate is None else gate.type)
 
-    def _places(self, batch: Patches) -> Offsets:
-        """Where the bytes of each site lie in the code buffer (n, width); behind a shorter site its last byte again."""
+    def _places(self, batch: Patches, byte: int = 0) -> Offsets:
+        """Where a byte of each site lies in the code buffer, (n,)."""
         whole, rows = batch.cut
         if self._placed is None or self._placed[0] is not whole:
-            columns: Offsets = np.arange(whole.width)
-            if whole.inside is not None:
-                columns = np.minimum(columns, whole.sizes[:, None].astype(np.int64) - 1)
-            self._placed = whole, self.machine.code.map.offsets(whole.sites)[:, None] + columns
-        return self._placed[1][rows]
+            self._placed = whole, {0: self.machine.code.map.offsets(whole.sites)}
+        placed = self._placed[1]
+        if byte not in placed:
+            placed[byte] = placed[0] + byte
+        return placed[byte][rows]
 
     def _write(self, batch: Patches, phase: Phase, write: Write, entry: int, count: int) -> list[Event]:
         code = self.machine.code
         self.machine.clock += POKE_PRICE * count
-        span = write.span(batch.width)
-        every, part, columns = self._places(batch), slice(entry, entry + count), slice(span.start, span.stop)
-        sites, values, offsets = batch.addresses[part], batch.bytes_of(write.part)[part, columns], every[part, columns]
-        inside = batch.inside
-        chosen = None if inside is None else inside[part, columns]
-        if write.word is not None:
-            word = (offsets // 8 == every[part, :1] // 8) == (write.word == 0)
-            chosen = word if chosen is None else word & chosen
-        first, alike = entry, True
-        if chosen is not None:
+        span, part = write.span(batch.width), slice(entry, entry + count)
+        sites, places = batch.addresses[part], self._places(batch, span.start)[part]
+        rows = batch.bytes_of(write.part)[part, span.start : span.stop]
+        stored, alike = span, True
+        if batch.inside is not None or write.word is not None:
+            chosen = self._chosen(batch, write, part, span)
             counts = chosen.sum(axis=1)
-            rows = counts > 0
-            alike = len(set(counts[rows].tolist())) <= 1
-            first += int(rows.argmax())
-            sites = tuple(compress(sites, rows))
-            offsets, values = offsets[chosen], values[chosen]
-        if not sites or not offsets.size:
+            stored_at = counts > 0
+            alike = len(set(counts[stored_at].tolist())) <= 1
+            sizes, sites = batch.sizes[part][stored_at], tuple(compress(sites, stored_at))
+            places, rows = (places[:, None] + np.arange(len(span)))[chosen], rows[chosen, None]
+            stored = write.offsets(sites[0], int(sizes[0])) if sites else span
+        if not sites or not rows.size:
             return []  # the second word of sites that lie in one, the tail of sites that have none
-        stored, offsets = write.offsets(sites[0], int(batch.sizes[first])), offsets.flatten()
-        place = slice(int(offsets[0]), int(offsets[0]) + len(stored))
-        old = code.memory[place].tobytes()
-        code.store_at(offsets, values.flatten())
-        self.active.torn = self._torn(batch, inside, every)
-        new = code.memory[place].tobytes()
+        begin = int(places[0])
+        shown = slice(begin, begin + len(stored))
+        old = code.memory[shown].tobytes()
+        code.store_at(places, rows)
+        self.active.torn = self._torn(batch)
+        new = code.memory[shown].tobytes()
         return [SiteStored(phase=phase.name, sites=sites, first=stored.start, old=old, new=new, alike=alike)]
 
-    def _torn(self, batch: Patches, inside: npt.NDArray[np.bool_] | None, places: Offsets) -> bool:
+    def _chosen(self, batch: Patches, write: Write, part: slice, span: range) -> npt.NDArray[np.bool_]:
+        """Which of the bytes `span` of some sites a write stores, (n, len(span))."""
+        inside, columns = batch.inside, slice(span.start, span.stop)
+        every = np.ones((len(batch), batch.width), dtype=np.bool_) if inside is None else inside
+        chosen: npt.NDArray[np.bool_] = every[part, columns]
+        if write.word is not None:
+            begin = self._places(batch)[part, None]
+            in_first_word = (begin + np.arange(span.start, span.stop)) // 8 == begin // 8
+            chosen = chosen & (in_first_word == (write.word == 0))
+        return chosen
+
+    def _torn(self, batch: Patches) -> bool:
         """True where memory holds a site that is neither the old instruction, nor int3, nor the new one."""
-        memory, count = self.machine.code.memory, len(batch)
-        if memory.take(places[:, 0]).tobytes().count(insn.INT3) == count:
+        code, places, count = self.machine.code, self._places(batch), len(batch)
+        if code.memory.take(places).tobytes().count(insn.INT3) == count:
             return False
-        now = memory[places]
-        if inside is not None:
-            now = np.where(inside, now, np.uint8(0))
+        now = code.rows_at(places, batch.width) if batch.inside is None else batch.held(code)
         if now.tobytes() == batch.new.tobytes():
             return False
         whole = (now[:, 0] == insn.INT3) | (now == batch.old).all(axis=1) | (now == batch.new).all(axis=1)

@@ -49,6 +49,9 @@ class Which(Enum):
     ALL = "all bytes"
 
 
+_HEAD, _TAIL = Which.HEAD, Which.TAIL
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """Store bytes of every site of the batch, as one store each.
@@ -67,7 +70,7 @@ class Write:
         """Which bytes of an instruction of that size are stored, whatever words it lies in."""
         if isinstance(self.which, int):
             return range(self.which, max(self.which, min(self.which + 1, size)))
-        return range(int(self.which is Which.TAIL), 1 if self.which is Which.HEAD else size)
+        return range(1, size) if self.which is _TAIL else range(1 if self.which is _HEAD else size)
 
     def offsets(self, site: int, size: int) -> range:
         """Which bytes of the instruction of that size at the address `site` are stored."""
@@ -247,12 +250,13 @@ class Protocol:
             entries: how many the batch has.
             done: entries written now (0: all that are left).
         """
-        action = self.phases[progress.phase].action
-        if isinstance(action, Write) and done and progress.entry + done < entries:
-            return Progress(progress.phase, progress.entry + done, progress.waiting)
-        if not isinstance(action, Write) and not progress.waiting:
-            return Progress(progress.phase, progress.entry, True)
-        return Progress(progress.phase + 1) if progress.phase + 1 < len(self.phases) else None
+        phase, entry, waiting = progress
+        if isinstance(self.phases[phase].action, Write):
+            if done and entry + done < entries:
+                return Progress(phase, entry + done, waiting)
+        elif not waiting:
+            return Progress(phase, entry, True)
+        return Progress(phase + 1) if phase + 1 < len(self.phases) else None
 
     def phase(self, name: str, spellings: Sequence[str] = ()) -> Phase:
         """The phase of that name.

@@ -66,8 +66,8 @@ class Stores:
             elif start < at <= position:
                 way += self._before[at]
         for store in _merged(way):
-            far = np.flatnonzero(np.diff(store.offsets) > PAGE_SIZE) + 1  # what lies together is dropped together
-            for offsets, values in zip(np.split(store.offsets, far), np.split(store.new, far), strict=True):
+            far = np.flatnonzero(np.diff(store.places) > PAGE_SIZE) + 1  # what lies together is dropped together
+            for offsets, values in zip(np.split(store.places, far), np.split(store.new.ravel(), far), strict=True):
                 self._code.put(offsets, values)
         self._code.stored.clear()
 
@@ -93,23 +93,27 @@ class Stores:
 
 
 def _nbytes(stores: Iterable[Stored]) -> int:
-    return sum([STORE_BYTES + sum([array.nbytes for array in store]) for store in stores])
+    return sum([STORE_BYTES + store.places.nbytes + 2 * store.old.nbytes for store in stores])
 
 
 def _undone(stores: Sequence[Stored]) -> list[Stored]:
     """The stores that take these back."""
-    return [Stored(store.offsets, store.new, store.old) for store in reversed(stores)]
+    return [Stored(store.places, store.new, store.old) for store in reversed(stores)]
 
 
 def _merged(stores: Sequence[Stored]) -> tuple[Stored, ...]:
-    """One store that does what several do, one after the other; none where they leave all bytes as they were."""
+    """One store, in rows of one byte, that does what several do one after the other.
+
+    None where they leave all bytes as they were.
+    """
     if not stores:
         return ()
-    every, olds, news = (np.concatenate(arrays) for arrays in zip(*stores, strict=True))
+    every = np.concatenate([store.offsets() for store in stores])
+    olds, news = (np.concatenate([rows.ravel() for rows in arrays]) for arrays in list(zip(*stores, strict=True))[1:])
     order = np.argsort(every, kind="stable")  # by byte; of each the stores in their order
     offsets = every[order]
     last = np.append(np.flatnonzero(np.diff(offsets)), len(offsets) - 1)
     first = np.append(0, last[:-1] + 1)
     old, new = olds[order[first]], news[order[last]]
     differ = old != new
-    return (Stored(offsets[last][differ], old[differ], new[differ]),) if differ.any() else ()
+    return (Stored(offsets[last][differ], old[differ, None], new[differ, None]),) if differ.any() else ()
