@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from simkernel.errors import LearnerError, nearest
 from simkernel.sentence import Sentence
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True, order=True, gc=False):
     """Where in history something happened: what all events of one entry have in common.
 
     `entry` counts history entries from 0, `clock` counts instructions. `during` is the phase that the patching task was

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from simkernel.events import Event
 from simkernel.patching.needs import Code, Memory
@@ -43,7 +45,7 @@ class Failure:
     verdict: int = 0
 
 
-class Turn(NamedTuple):
+class Turn(Struct, frozen=True, gc=False):
     """What one action of a step did.
 
     Attributes:

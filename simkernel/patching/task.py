@@ -90,8 +90,9 @@ class PatchingTask:
     @property
     def step(self) -> Step | None:
         """The step under way or next; None between plans."""
-        plan = self._state.plan
-        return plan.steps[self._state.step] if plan is not None and self._state.step < len(plan.steps) else None
+        state = self._state
+        plan, at = state.plan, state.step
+        return plan.steps[at] if plan is not None and at < len(plan.steps) else None
 
     @property
     def step_number(self) -> int:
@@ -129,7 +130,8 @@ class PatchingTask:
             if self._unbooted is not None:
                 return self._boot_stage is None or self._guest_waits()
             return bool(self._state.queue)
-        return self.poke.ready() if self.poke.busy else not self.waits_for() and not self.holdouts()
+        poke = self.poke
+        return poke.ready() if poke.state.batch is not None else not self.waits_for() and not self.holdouts()
 
     def waits_for(self) -> tuple[int, ...]:
         """The CPUs that the task waits for."""
@@ -206,10 +208,13 @@ class PatchingTask:
         turn = step.act(self.poke, state.progress, entries)
         if turn.progress != state.progress:
             self._state = state._replace(progress=turn.progress)
-        events = [*turn.events, *self._print(turn.lines)] if turn.lines else list(turn.events)
+        events = list(turn.events)
+        if turn.lines:
+            events += self._print(turn.lines)
         if turn.failure is not None:
             events += self._fail(turn.failure)
-        self.machine.clock += turn.price
+        if turn.price:
+            self.machine.clock += turn.price
         if turn.done or (self._state.failed and not self.poke.busy):
             events += self._step_done(step)
         return events

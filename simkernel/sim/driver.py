@@ -86,19 +86,21 @@ class Driver:
         return Entry(drawn, False), state
 
     def _enter(self, entry: Entry, drawn: ScheduleState | None) -> list[Event]:
-        if self._machine.halt_reason:
+        machine, what = self._machine, entry.what
+        if machine.halt_reason:
             self._refuse()
-        what, clock = entry.what, self._machine.clock
         if isinstance(what, CHOICES):
-            events = self._machine.step(what)
-            entry = _as_it_ran(entry, self._machine.clock - clock)
+            clock = machine.clock
+            events = machine.step(what)
+            if not entry.made:
+                entry = _as_it_ran(entry, machine.clock - clock)
         elif isinstance(what, Act):
             events = self._task.act(what.entries)
         else:
             events = self._task.command(what)
         if events:
             events = with_stamp(events, self._stamp())
-        self._history.close(entry, drawn, events, self._machine.halt_reason)
+        self._history.close(entry, drawn, events, machine.halt_reason)
         return events
 
     def _finish(self) -> list[Event]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from msgspec import Struct
+
 from simkernel.events import Event
 from simkernel.patching.commands import Command
 from simkernel.schedule import Choice, Nmi, Read, Resolve, Run
@@ -32,7 +34,7 @@ def _entry_of(event: Event) -> int:
     return event.entry
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """One entry of history; `made` is False where the schedule drew it."""
 
     what: Choice | Command
@@ -238,15 +240,15 @@ class Log:
             events: stamped.
             end: see `end`.
         """
-        entries = self.window.entries
-        if entries.first + len(entries.items) == self.position:  # else history is being replayed: it is there
+        entries, position, new = self.window.entries, self.position, self.position >= self.length
+        if entries.first + len(entries.items) == position:  # else history is being replayed: it is there
             entries.items.append(entry)
             self.window.events.items += events
-        if entry.made and self.position >= self.length:
-            self.made.add(self.position, entry.what)
+        if new and entry.made:
+            self.made.add(position, entry.what)
         for event in events:
             self.last[type(event)] = event
-        self.position += 1
+        self.position = position + 1
         self.logged += len(events)
         if self.logged > self.known:
             self.known = self.logged
