@@ -70,7 +70,7 @@ class Cpu:
         self._breakpoints, self._unhook_breakpoints = frozenset[int](), _nothing
         self._watched = self._starts_at_one = self._met = False  # see `_at_breakpoint`
         self.rip, self.rsp, self.flags = 0, 0, 2
-        self._entry = [0] * 3 * len(ENTRY)
+        self._entry = memoryview(bytes(24 * len(ENTRY))).cast("Q")
 
     def reset(self, **registers: int) -> None:
         """Power-on: the registers named get these values."""
@@ -79,7 +79,7 @@ class Cpu:
         self._reload()
 
     def _reload(self) -> None:
-        self._entry = entry = self._engine.entry.read()  # three words each
+        self._entry = entry = self._engine.entry.take()  # three words each
         self.rip, self.rsp, self.flags = entry[0], entry[3], entry[6]
 
     def registers(self) -> dict[str, int]:
@@ -97,8 +97,8 @@ class Cpu:
 
     def entry(self) -> tuple[int, int, int, int]:
         """What entering a handler takes: the selectors in CS and SS, base and limit of the IDT."""
-        cs, _, _, ss, _, _, _, base, limit = self._entry[9:]  # uc_x86_mmr: selector, base, limit and flags
-        return cs, ss, base, limit & 0xFFFF_FFFF
+        entry = self._entry  # of IDTR uc_x86_mmr: selector, base, limit and flags
+        return entry[9], entry[12], entry[16], entry[17] & 0xFFFF_FFFF
 
     def in_shadow(self) -> bool:
         """True right behind STI and MOV to SS, where no interrupt is taken (SDM vol. 3A, 6.8.3)."""
@@ -153,6 +153,8 @@ class Cpu:
         """Run at most `count` instructions from RIP; None where they ran out or HLT came, else the exception."""
         self.hlt = False
         fault = self._run_blocks(count) if self.by_blocks(count) else self._start(0, count)
+        if fault is None:
+            return None
         left = self._left
         while fault is not None and self._is_ahead(fault):
             if not left:

@@ -149,7 +149,8 @@ class Machine:
             return 1
         found = QUANTUM
         for limit in self._limits:
-            found = min(found, limit(cpu))
+            if (most := limit(cpu)) < found:
+                found = most
         return found
 
     def next_bytes(self, cpu: int) -> bytes:
@@ -236,13 +237,12 @@ class Machine:
         Where an interrupt waits that the CPU cannot take yet, the choice is cut to what `limit` allows, or is watched.
         """
         cpu = choice.cpu
-        state = self.states[cpu]
         events: list[Event] = []
         for opened in self._opened:
             opened(cpu)
         vector, waits = self._due(cpu)
         if vector is not None:
-            events, reason = self.interrupts.take(cpu, vector, state, self.clock)
+            events, reason = self.interrupts.take(cpu, vector, self.states[cpu], self.clock)
             self.halt(reason)
             vector, waits = self._due(cpu)
         if waits and choice.n > 1 and (limit := self._limit(cpu, waits, vector is not None)) < choice.n:

@@ -60,9 +60,10 @@ class GuestMemory:
             buffer = new_buffer(size)
             data = memoryview(buffer.data).cast("B")
             self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q")))
-        self._lookup = tuple(reversed(self.regions))  # BSS, which is asked for most, first
+        lookup = tuple(reversed(self.regions))  # BSS, which is asked for most, first
+        self._lookup = tuple((r.base, r.size, r) for r in lookup)
         # For words, which are read several times a step: first address, last address of a word, the words.
-        self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in self._lookup)
+        self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in lookup)
         self._guards = frozenset(page // PAGE_SIZE for page in guards)
         self.touched = set[int]()
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
@@ -78,9 +79,9 @@ class GuestMemory:
 
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
         """The region that holds the bytes, and the offset there: of two pages at most, or of none that is guarded."""
-        for region in self._lookup:
-            offset = address - region.base
-            if 0 <= offset <= region.size - size:
+        for base, room, region in self._lookup:
+            offset = address - base
+            if 0 <= offset <= room - size:
                 if address // PAGE_SIZE in self._guards or (address + size - 1) // PAGE_SIZE in self._guards:
                     break
                 return region, offset
@@ -101,9 +102,10 @@ class GuestMemory:
 
     def write(self, address: int, data: bytes) -> None:
         """Store bytes; they lie in one region."""
-        region, offset = self._at(address, len(data))
-        self._touch(address, len(data))
-        region.data[offset : offset + len(data)] = data
+        size = len(data)
+        region, offset = self._at(address, size)
+        self._touch(address, size)
+        region.data[offset : offset + size] = data
 
     def read_u64(self, address: int) -> int:
         """A word of eight bytes, little endian, as all words here."""

@@ -42,6 +42,7 @@ class RegisterBatch:
         ids = [register_id(name) for name in names]
         count = len(ids)
         self.values = (ctypes.c_uint64 * (slots * count))()  # zeroes: 16-bit registers fill two bytes only
+        self._words = memoryview(self.values).cast("B").cast("Q")
         base = ctypes.addressof(self.values)
         self._ids = (ctypes.c_int * count)(*ids)
         self._pointers = (ctypes.c_void_p * count)(*(base + 8 * slots * i for i in range(count)))
@@ -50,12 +51,18 @@ class RegisterBatch:
 
     def read(self) -> list[int]:
         """Their values, in the order in which they were named."""
+        return self.take().tolist()
+
+    def take(self) -> memoryview:
+        """The same in the buffer, where the next call changes it."""
         _read_batch(*self._arguments)
-        return self.values[:]
+        return self._words
 
     def write(self, *values: int) -> None:
         """Set them, in the same order."""
-        self.values[:] = list(values)
+        words = self._words
+        for at, value in enumerate(values):
+            words[at] = value
         _write_batch(*self._arguments)
 
 

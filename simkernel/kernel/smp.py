@@ -6,7 +6,7 @@ notices the answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from simkernel.events import Event, Parked, SyncAnswered
 from simkernel.hw.machine import Machine
@@ -90,13 +90,16 @@ class Smp(Observer):
 
     def closed(self, run: OpenRun) -> list[Event]:
         """The CPU's answers."""
-        cpu, events = run.choice.cpu, list[Event]()
+        cpu = run.choice.cpu
+        if not self._to_sync[cpu] and not self._to_park[cpu]:
+            return []
+        events: list[Event] = []
         if self._to_sync[cpu] and self._percpu.areas[cpu][self._csd >> 3] == 0:
             self._to_sync[cpu] = False
-            events.append(SyncAnswered(cpu=cpu, waiting_for=_those(self._to_sync)))
+            events.append(SyncAnswered(cpu=cpu, waiting_for=_those(tuple(self._to_sync))))
         if self._to_park[cpu] and self._stop is not None and self._percpu.areas[cpu][self._stop >> 3] == PARKED:
             self._to_park[cpu] = False
-            events.append(Parked(cpu=cpu, waiting_for=_those(self._to_park)))
+            events.append(Parked(cpu=cpu, waiting_for=_those(tuple(self._to_park))))
         return events
 
     def state(self) -> Asked:
@@ -108,5 +111,7 @@ class Smp(Observer):
         self._to_sync, self._to_park = map(list, state)
 
 
-def _those(asked: Sequence[bool]) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def _those(asked: tuple[bool, ...]) -> tuple[int, ...]:
+    """The numbers of the CPUs that were asked; one tuple, which all events that have the same share."""
     return tuple([cpu for cpu, waiting in enumerate(asked) if waiting])
