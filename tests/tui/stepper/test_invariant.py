@@ -89,7 +89,7 @@ def test_what_holds_is_of_the_site_that_is_looked_at(name: str) -> None:
 def test_what_holds_is_so_after_anything_was_asked_for_in_the_middle(name: str, every: int) -> None:
     for number, stepper in enumerate(steps(name)):
         for action, argument in ASKED if number % every == 2 % every else ():
-            other = Stepper(Stepper.open(stepper.moment).simulation, stepper.scenario, stepper.site, stepper.begin)
+            other = Stepper(stepper.simulation.fork(), stepper.scenario, stepper.site, stepper.begin)
             apply(other, action, argument)
             for _ in range(3):
                 story = story_of(other)
