@@ -11,6 +11,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
 export PYTHON
+unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: the first one compiles
 
 .PHONY: demo test fast test-without-keystone format lint check bench stress clean
 
