@@ -42,10 +42,12 @@ class Argument:
     Attributes:
         prompt: what is asked for.
         choices: all that may be answered, where it is one of a list; else none.
+        here: a screen does not ask: without it, the action is about what is chosen there.
     """
 
     prompt: str
     choices: Callable[[], Sequence[str]] = tuple
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Outcome:
         scenario: the name of the scenario that it has led to; the activity is over.
         leaves: the activity is over.
         goes_on: the front end asks for the same again after a while, until a person asks for something else.
+        watch: a stepper that it has led to, for whoever plays stories.
     """
 
     message: str = ""
@@ -96,6 +99,7 @@ class Outcome:
     scenario: str = ""
     leaves: bool = False
     goes_on: bool = False
+    watch: Any = None
 
 
 class Activity(ABC):

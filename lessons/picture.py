@@ -185,6 +185,66 @@ class Rows(Part):
     total: int = 0
 
 
+class ByteKind(Enum):
+    """Whose byte it is, while old bytes of a site become new ones."""
+
+    SAME = "same"  # the old and the new one are equal
+    OLD = "old"
+    NEW = "new"
+    INT3 = "int3"
+
+
+@dataclass(frozen=True, slots=True)
+class Byte:
+    """A byte of a site.
+
+    Attributes:
+        value: what it is; None where there is none.
+        kind: whose it is.
+        pending: other values that may be run instead, from now on.
+    """
+
+    value: int | None
+    kind: ByteKind = ByteKind.SAME
+    pending: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A step of a schedule.
+
+    Attributes:
+        who: takes it: the patching task or a CPU.
+        text: what it does, in few words.
+        sentence: the same, whole.
+        rows: the bytes that each of the schedule's columns holds after it.
+        column: the one whose bytes the step is about.
+        tone: what it is.
+    """
+
+    who: str
+    text: str
+    sentence: str
+    rows: tuple[tuple[Byte, ...], ...]
+    column: int
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves(Part):
+    """A schedule as a table, with the bytes of a site after each move.
+
+    Attributes:
+        columns: whose bytes: memory's, then those that each CPU may run; in the move of a CPU that runs, what it runs.
+        moves: in their order.
+        cursor: the move that is explained.
+    """
+
+    columns: tuple[str, ...]
+    moves: tuple[Move, ...]
+    cursor: int
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """All that there is to see.

@@ -116,7 +116,7 @@ REFUSALS = """
 from lessons.session.left_out import left_out
 from lessons.session.content import SCENARIOS
 from simkernel.errors import LearnerError
-from lessons.activities.lab import Lab
+from lessons.activities.lab_setup import Setup
 
 def refused(ask):
     try:
@@ -125,7 +125,7 @@ def refused(ask):
         return str(error)
     return "accepted"
 
-lab = Lab()
+lab = Setup()
 lab.choose("protocol", "stop_machine")
 *others, last = list(lab.order)
 for name in others:

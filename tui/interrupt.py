@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+    from simkernel.report import Report
+
 AGAIN = 0.01  # seconds: by then the code in which it was lost is over, most times
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """SIGHUP is not on Windows."""
@@ -70,6 +72,22 @@ def told_of_signals(listener: Callable[[int], None]) -> Iterator[None]:
         _Taken.listener = None
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+@contextmanager
+def ctrl_c_cancels(report: Report) -> Iterator[None]:
+    """Have ctrl-C cancel what a report is of; a second one, before it has ended, is taken as everywhere."""
+    before = signal.getsignal(signal.SIGINT)
+
+    def cancel(*_: object) -> None:
+        report.cancel()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def take(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,8 @@
-"""What must never happen while a protocol patches, one name each; a violation is a bit of a step (`world.py`)."""
+"""What a protocol has to keep in every order of events, and what it is called where a step breaks that.
+
+A property's name says what holds ("whole"), a violation's what happens instead ("torn"). One is asked for by the first;
+a finding, the table of ablations and the witness name the second. A violation is a bit of a step (`world.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,20 @@ from simkernel.errors import LearnerError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What is looked for in every order of events; each apart from the others.
+    """What is looked at in every order of events; each apart from the others.
 
     Attributes:
-        name: of what fails.
+        name: of what holds.
         bit: of its violation.
-        broken: what must never happen, and what did where it is broken.
+        holds: what has to be so, in a clause.
+        violation: what it is called where that is broken.
+        broken: what happens then, in a clause.
     """
 
     name: str
     bit: int
+    holds: str
+    violation: str
     broken: str
 
 
@@ -27,32 +35,103 @@ TORN, UNCLAIMED, NEITHER, BACK, LATE, STACK, RELEASED, STUCK, AT_ONCE = (1 << n 
 OLD_WAY = 1 << 15  # no violation: a CPU has behaved as old
 
 PROPERTIES = (
-    Property("torn", TORN, "a CPU runs neither the old instruction, int3 nor the new one at the site"),
-    Property("unclaimed", UNCLAIMED, "a CPU takes an int3 that nobody claims"),
-    Property("neither", NEITHER, "a passage behaves neither as old nor as new"),
-    Property("back", BACK, "a CPU that has behaved as new behaves as old again"),
-    Property("late", LATE, "a CPU behaves as old after the patching task's last action"),
-    Property("wrong-stack", STACK, "a return address or a stack is wrong"),
-    Property("released", RELEASED, "the record is released while a CPU may still take its int3"),
-    Property("stuck", STUCK, "the end of the patch can no longer be reached"),
-    Property("not-at-once", AT_ONCE, "a CPU behaves as old though another has behaved as new"),
+    Property(
+        "whole",
+        TORN,
+        "at the site a CPU runs the old instruction, int3 or the new one",
+        "torn",
+        "a CPU runs neither the old instruction, int3 nor the new one at the site",
+    ),
+    Property(
+        "claimed",
+        UNCLAIMED,
+        "the handler claims every int3 of the site",
+        "unclaimed",
+        "a CPU takes an int3 that nobody claims",
+    ),
+    Property(
+        "old-or-new",
+        NEITHER,
+        "a passage behaves as old or as new",
+        "neither",
+        "a passage behaves neither as old nor as new",
+    ),
+    Property(
+        "forward",
+        BACK,
+        "a CPU that has behaved as new goes on as new",
+        "back",
+        "a CPU that has behaved as new behaves as old again",
+    ),
+    Property(
+        "in-time",
+        LATE,
+        "after the patching task's last action a CPU behaves as new",
+        "late",
+        "a CPU behaves as old after the patching task's last action",
+    ),
+    Property(
+        "stack",
+        STACK,
+        "return addresses and stacks are right",
+        "wrong-stack",
+        "a return address or a stack is wrong",
+    ),
+    Property(
+        "kept",
+        RELEASED,
+        "the record stays as long as a CPU may take its int3",
+        "released",
+        "the record is released while a CPU may still take its int3",
+    ),
+    Property(
+        "ends",
+        STUCK,
+        "the end of the patch can be reached",
+        "stuck",
+        "the end of the patch can no longer be reached",
+    ),
+    Property(
+        "at-once",
+        AT_ONCE,
+        "once a CPU has behaved as new, no other behaves as old",
+        "not-at-once",
+        "a CPU behaves as old though another has behaved as new",
+    ),
 )
-"""`not-at-once` is for teaching: on Linux it happens."""
+"""`at-once` is for teaching: Linux does not keep it."""
 
 BY_NAME = {one.name: one for one in PROPERTIES}
-USUAL = tuple(one.name for one in PROPERTIES if one.name != "not-at-once")
+BY_VIOLATION = {one.violation: one for one in PROPERTIES}
+USUAL = tuple(one.name for one in PROPERTIES if one.bit != AT_ONCE)
+
+
+def property_named(name: str) -> Property:
+    """The property of that name.
+
+    Raises:
+        LearnerError: there is none; where it is the name of a violation, with that of its property.
+    """
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if name in BY_VIOLATION:
+        asked = BY_VIOLATION[name].name
+        raise LearnerError(f"{name!r} is what happens where the property {asked} is broken: ask for {asked}")
+    raise LearnerError(f"no property {name!r}; there are: {', '.join(BY_NAME)}.{nearest(name, BY_NAME)}")
 
 
 def bits_of(names: Iterable[str]) -> int:
-    """The bits of properties, by name. LearnerError for a name that there is not."""
+    """The bits of properties, by name.
+
+    Raises:
+        LearnerError: as `property_named` does.
+    """
     out = 0
     for name in names:
-        if name not in BY_NAME:
-            raise LearnerError(f"no property {name!r}; there are: {', '.join(BY_NAME)}.{nearest(name, BY_NAME)}")
-        out |= BY_NAME[name].bit
+        out |= property_named(name).bit
     return out
 
 
-def names_of(bits: int) -> tuple[str, ...]:
-    """The properties whose bits are set, in the table's order."""
-    return tuple(one.name for one in PROPERTIES if bits & one.bit)
+def violations_of(bits: int) -> tuple[str, ...]:
+    """The violations whose bits are set, in the table's order."""
+    return tuple(one.violation for one in PROPERTIES if bits & one.bit)

@@ -8,12 +8,13 @@ from functools import lru_cache
 from simkernel.errors import LearnerError
 from simkernel.explore.case import Case, case_of
 from simkernel.explore.effects import Bench
-from simkernel.explore.properties import BY_NAME, USUAL, names_of
-from simkernel.explore.search import STATES, Progress, Search, Step
+from simkernel.explore.properties import BY_VIOLATION, USUAL, violations_of
+from simkernel.explore.search import STATES, Search, Step
 from simkernel.explore.sentences import Scene, scenes, sentence
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Protocol, Variant
+from simkernel.report import Report
 
 MAX_CPUS = 4
 PLACES_IN_WORDS = {"inside": "inside a line", "across": "across two lines"}
@@ -31,7 +32,7 @@ class Question:
         model: of fetching.
         cpus: 1 to 4.
         change, place: of a call site of the default kernel, see `case.py`.
-        properties: what is looked for.
+        properties: what has to hold, by name.
         bound: states after which the search gives up.
         nmi: NMIs come, and nothing else runs the site; False: none comes.
         on: another site, and its change, in the place of what `change`, `place` and `nmi` say.
@@ -61,7 +62,7 @@ class Question:
         """Where the search takes place."""
         if not 1 <= self.cpus <= MAX_CPUS:
             raise LearnerError(f"{self.cpus} CPUs: the explorer takes 1 to {MAX_CPUS}")
-        note_new = bool({"back", "not-at-once"} & set(self.properties))
+        note_new = bool({"forward", "at-once"} & set(self.properties))
         return World(self.protocol, self.case, self.model, bench=_bench(self.case), note_new=note_new)
 
 
@@ -80,8 +81,8 @@ class Finding:
         states: how many were looked at.
         depth: no schedule of up to so many steps breaks anything else.
         finished: whether all were.
-        broken: the property whose violation was met first, "" for none.
-        schedule: a shortest one that breaks it.
+        broken: the violation that was met first, "" for none.
+        schedule: a shortest one that leads to it.
     """
 
     question: Question
@@ -106,41 +107,66 @@ class Finding:
         return [sentence(self.world, scene) for scene in self.scenes()]
 
     def verdict(self) -> str:
-        """The answer in a sentence, with its model."""
+        """What was asked about, and the answer."""
+        answer = self.answer()
+        return f"{self.subject()}: {answer[0].lower()}{answer[1:]}"
+
+    def subject(self) -> str:
+        """What was asked about: the protocol, the change, its place, the CPUs, the model, NMIs."""
         asked, case = self.question, self.world.case
         cpus = "1 CPU" if asked.cpus == 1 else f"{asked.cpus} CPUs"
-        subject = (
+        return (
             f"{asked.variant.name}, {CHANGES_IN_WORDS.get(case.change, case.change)} {PLACES_IN_WORDS[case.place]}, "
             f"{cpus}, in model {asked.model.value}, {NMIS_IN_WORDS[case.nmi]}"
         )
+
+    def answer(self) -> str:
+        """The answer in a sentence or two, with all that was looked for."""
+        asked = self.question
         if self.broken:
             when = f"After {len(self.schedule)} steps" if self.schedule else "From the start"
-            return f"{subject}: not safe. {when} {BY_NAME[self.broken].broken} ({self.broken})."
+            return f"Not safe. {when} {BY_VIOLATION[self.broken].broken} ({self.broken})."
         if not self.finished:
             return (
-                f"{subject}: not finished. No schedule of up to {self.depth} steps breaks anything; "
+                f"Not finished. No schedule of up to {self.depth} steps breaks anything; "
                 f"{self.states:,} states were looked at, and there are more."
             )
-        word = "safe" if set(USUAL) <= set(asked.properties) else "keeps what was asked"
-        found = f"Looked for in all {self.states:,} states and found in none: {', '.join(asked.properties)}."
-        return f"{subject}: {word}. {found}"
+        word = "Safe" if set(USUAL) <= set(asked.properties) else "Keeps what was asked"
+        what = "this holds" if len(asked.properties) == 1 else "these hold"
+        return f"{word}. In all {self.states:,} states {what}: {', '.join(asked.properties)}."
 
 
-def explore(question: Question, progress: Progress | None = None) -> Finding:
-    """Look for the shortest schedule that breaks one of the properties."""
-    return _explore(question, True, progress)[0]
+def explore(question: Question, report: Report | None = None) -> Finding:
+    """The answer with the shortest schedule that breaks one of the properties, if there is one.
+
+    Args:
+        question: what is asked.
+        report: as for `Search.run`.
+
+    Raises:
+        Cancelled: as `report` does.
+    """
+    return _explore(question, True, report)[0]
 
 
-def explore_each(question: Question, progress: Progress | None = None) -> tuple[Finding, ...]:
-    """The shortest schedule for each property that can be broken, shortest first; where none can, that answer."""
-    return _explore(question, False, progress)
+def explore_each(question: Question, report: Report | None = None) -> tuple[Finding, ...]:
+    """The shortest schedule for each property that can be broken, shortest first; where none can, that answer.
+
+    Args:
+        question: what is asked.
+        report: as for `Search.run`.
+
+    Raises:
+        Cancelled: as `report` does.
+    """
+    return _explore(question, False, report)
 
 
-def _explore(question: Question, first_only: bool, progress: Progress | None) -> tuple[Finding, ...]:
+def _explore(question: Question, first_only: bool, report: Report | None) -> tuple[Finding, ...]:
     world = question.world()
-    answer = Search(world, question.cpus, question.properties).run(first_only, question.bound, progress)
+    answer = Search(world, question.cpus, question.properties).run(first_only, question.bound, report)
     found = sorted(answer.violations.values(), key=lambda one: (len(one.steps), one.bit))
-    broken = [(names_of(one.bit)[0], one.steps) for one in found] or [("", ())]
+    broken = [(violations_of(one.bit)[0], one.steps) for one in found] or [("", ())]
     return tuple(
         Finding(question, world, answer.states, answer.depth, answer.finished, name, steps) for name, steps in broken
     )

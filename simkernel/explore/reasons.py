@@ -36,7 +36,7 @@ class Reason:
 
     Attributes:
         variants: the protocols, experiments too.
-        verdicts: SAFE, or names of properties.
+        verdicts: SAFE, or names of violations.
         change, place: "" for any.
         nmi: whether NMIs come, None for either.
     """

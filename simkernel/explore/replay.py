@@ -24,6 +24,7 @@ from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetT
 from simkernel.hw.fetch import FetchModel
 from simkernel.patching.commands import Command, UseProtocol
 from simkernel.protocol import INT3_PROTOCOL, NOP_FORMS, Variant
+from simkernel.report import Report
 from simkernel.schedule import QUANTUM, Act, Choice, Nmi, Policy, Read, Resolve, Run
 from simkernel.sim.breakpoints import distance
 from simkernel.sim.moment import Moment
@@ -363,24 +364,32 @@ class Stages:
         return self._stages[key]
 
 
-def replay(finding: Finding, stages: Stages | None = None) -> Replay:
+def replay(finding: Finding, stages: Stages | None = None, report: Report | None = None) -> Replay:
     """Play the schedule of a finding on the simulation, from the first start from which the machine goes that way.
+
+    Args:
+        finding: whose schedule it is.
+        stages: those that were set before; a new one is kept there.
+        report: hears how far it is, before each step; it may cancel that, and another call begins anew.
 
     Raises:
         Unplayable: there is no such start.
         OurError: nothing was found broken.
+        Cancelled: as `report` does.
     """
     if not finding.broken:
         raise OurError("there is no schedule to replay: nothing was found broken")
     scenes, world, cpus = finding.scenes(), finding.world, finding.question.cpus
+    report, why = report or Report(), ""
+    report("setting the stage")
     stage = (stages or Stages()).of(world, cpus)
-    why = ""
     while stage.passages < PASSAGES:
         simulation = stage.simulation
         start = stage.begin(finding.question.variant)
         player = Player(stage, world)
         try:
-            for scene in scenes:
+            for at, scene in enumerate(scenes):
+                report(f"playing from start {stage.passages + 1}", at / len(scenes))
                 player.play(scene)
         except GuestError as error:  # also where the kernel has died on the way to a step
             why = str(error)

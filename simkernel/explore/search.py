@@ -8,17 +8,18 @@ reference, so it is worked out once for each such triple. Everything else is loo
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from simkernel.explore.properties import AT_ONCE, OLD_WAY, STUCK, USUAL, bits_of
+from simkernel.explore.properties import AT_ONCE, OLD_WAY, STUCK, USUAL, bits_of, violations_of
 from simkernel.explore.world import Cpu, Mode, Move, World
+from simkernel.report import Report
 from simkernel.schedule import Act
 
 STATES = 1_000_000  # after so many the search gives up, and says so
-REPORT_EVERY = 2_000  # states between two reports of how far it is, each of which may end it
+REPORT_EVERY = 2_000  # states between two reports of how far it is, each of which may cancel it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ Step = CpuMoves | Act
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A shortest schedule that breaks `property`, from before the patch; the last step is the one that does."""
+    """A shortest schedule that breaks a property, from before the patch; the last step is the one that does."""
 
     bit: int
     steps: tuple[Step, ...]
@@ -46,7 +47,7 @@ class Answer:
 
     Attributes:
         states: looked at.
-        finished: False where it gave up at its bound (or was cancelled), so that "safe" is not said.
+        finished: False where it gave up at its bound, so that "safe" is not said.
         violations: bit of a property -> a shortest schedule that breaks it.
         depth: no schedule of up to so many steps breaks anything else.
     """
@@ -56,9 +57,12 @@ class Answer:
     violations: dict[int, Violation] = field(default_factory=dict)
     depth: int = 0
 
+    @property
+    def so_far(self) -> str:
+        """How far the search is, in words."""
+        found = ", ".join(name for bit in self.violations for name in violations_of(bit))
+        return f"{self.states:,} states, {self.depth} steps{f'; found: {found}' if found else ''}"
 
-Progress = Callable[[Answer], bool]
-"""Called with the partial answer, again and again; return True to cancel."""
 
 State = tuple[int, ...]  # actions taken, then the CPUs' numbers, ascending
 
@@ -109,9 +113,18 @@ class Search:
         """The state before the patching task's first action."""
         return (0, *[self.number(self.world.start())] * self.cpus)
 
-    def run(self, first_only: bool = True, bound: int = STATES, progress: Progress | None = None) -> Answer:
-        """Search until a property is broken (`first_only`), each is, every state is known, or the bound is reached."""
-        answer = Answer()
+    def run(self, first_only: bool = True, bound: int = STATES, report: Report | None = None) -> Answer:
+        """Search until a property is broken, each is, every state is known, or the bound is reached.
+
+        Args:
+            first_only: one broken property is enough.
+            bound: states after which it gives up.
+            report: hears how far the search is, every so many states.
+
+        Raises:
+            Cancelled: as `report` does.
+        """
+        answer, report = Answer(), report or Report()
         wanted, seeks = self.wanted & ~STUCK, bool(self.wanted & STUCK)
         start = self.start()
         states, places, parents, edges = [start], {start: 0}, [-1], array("q")
@@ -121,7 +134,8 @@ class Search:
             for here in level:
                 if (here - level.start) % REPORT_EVERY == 0:
                     answer.states = len(states)
-                    if answer.states > bound or (progress and progress(answer)):
+                    report(answer.so_far)
+                    if answer.states > bound:
                         answer.finished = False
                         return answer
                 following = self._following(states[here], left)

@@ -23,7 +23,7 @@ class Witness:
     """Watches every choice: tell it `before` and `after` each.
 
     Attributes:
-        broken: names of the properties that were seen broken.
+        broken: names of the violations that were seen.
         ran: what was run at the site: (byte, bytes in hex).
         new: CPUs that have behaved as new.
         afterwards: passages since the batch has come to its end.

@@ -47,7 +47,7 @@ def test_each_cell_has_the_reason_of_its_verdict_and_no_reason_is_left_over() ->
 def test_a_reason_is_given_only_to_the_question_that_it_answers() -> None:
     variant = parse("int3-2012")
     assert why(explore_each(Question(variant)))
-    assert not why(explore_each(Question(variant, "call-call", properties=("torn",))))
+    assert not why(explore_each(Question(variant, "call-call", properties=("whole",))))
     assert not why(explore_each(Question(variant, bound=10)))
     assert not why(explore_each(Question(variant.twice("sync 1"))))
 

@@ -9,7 +9,7 @@ import pytest
 
 from simkernel.explore.case import CHANGES, PLACES, case_of
 from simkernel.explore.effects import Bench
-from simkernel.explore.properties import BY_NAME, names_of
+from simkernel.explore.properties import BY_NAME, violations_of
 from simkernel.explore.search import Search
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
@@ -39,7 +39,7 @@ def verdicts(
     )
     assert answer.finished
     brute = Brute(protocol, case, model, cpus)
-    return {names_of(bit)[0] for bit in answer.violations}, set(brute.broken), brute
+    return {violations_of(bit)[0] for bit in answer.violations}, set(brute.broken), brute
 
 
 Cell = tuple[str, str, FetchModel]

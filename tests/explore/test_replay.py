@@ -9,7 +9,7 @@ import pytest
 
 from simkernel.explore import Finding, Question, explore
 from simkernel.explore.case import CHANGES, PLACES
-from simkernel.explore.properties import USUAL, names_of
+from simkernel.explore.properties import USUAL, violations_of
 from simkernel.explore.replay import Stages, replay
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.hw.fetch import FetchModel
@@ -65,7 +65,7 @@ def broken(
     world = question.world()
     answer = Search(world, cpus, properties).run(first_only=False)
     for bit, violation in answer.violations.items():
-        one = names_of(bit)[0]
+        one = violations_of(bit)[0]
         yield Finding(question, world, answer.states, answer.depth, answer.finished, one, violation.steps)
 
 
@@ -90,20 +90,20 @@ def test_what_an_nmi_meets_ends_in_the_same_verdict(name: str, change: str, mode
 
 @pytest.mark.parametrize("model", [FetchModel.PIECES, FetchModel.LINE, FetchModel.BYTE])
 def test_int3_is_not_at_once_on_the_simulation_either(model: FetchModel) -> None:
-    (finding,) = broken("int3", "nop-call", "across", model, 2, ("not-at-once",))
+    (finding,) = broken("int3", "nop-call", "across", model, 2, ("at-once",))
     assert replay(finding).broken == {"not-at-once"}
 
 
 def test_one_cpu_may_come_back_by_iret_while_another_goes_on_without() -> None:
     """Both ways out of a stopper thread in one schedule, each the shortest to what its CPU is to do."""
-    (finding,) = broken("stop_machine-bare", "call-nop", "across", FetchModel.LINE, 2, ("not-at-once",))
+    (finding,) = broken("stop_machine-bare", "call-nop", "across", FetchModel.LINE, 2, ("at-once",))
     leaves = [step.move.first for step in finding.schedule if isinstance(step, CpuMoves) and step.move.kind == "leave"]
     assert leaves == ["other", "same"] and len(finding.schedule) == 11
     assert "not-at-once" in replay(finding).broken
 
 
 def test_the_moment_opens_at_step_0_and_plays_to_the_crash() -> None:
-    finding = explore(Question(parse("int3 without sync 3"), properties=("unclaimed",)))
+    finding = explore(Question(parse("int3 without sync 3"), properties=("claimed",)))
     played = replay(finding)
     opened = open_moment(played.moment)
     assert opened.position == played.start and not opened.halt_reason and not opened.patching.busy

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
 
+from simkernel.errors import Cancelled
 from simkernel.explore import Finding, Question, explore, explore_each
 from simkernel.explore.ablation import variants
-from simkernel.explore.search import REPORT_EVERY, Answer, Search
+from simkernel.explore.search import REPORT_EVERY, Search
 from simkernel.explore.sentences import choice_of, follow, sentence
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
+from simkernel.report import Report
 from tests.explore.reader import parse
 
 MODELS = tuple(FetchModel)
@@ -37,21 +40,33 @@ def test_a_search_that_gives_up_says_so() -> None:
 
 
 def test_a_search_can_be_cancelled() -> None:
-    world = Question(Variant(INT3_PROTOCOL)).world()
-    answer = Search(world, 2).run(progress=lambda so_far: so_far.depth >= 5)
-    assert not answer.finished and answer.depth == 5
+    question = Question(Variant(INT3_PROTOCOL))
+    whole = explore_each(question)
+
+    def enough(report: Report) -> None:
+        if ", 5 steps" in report.text:
+            report.cancel()
+
+    with pytest.raises(Cancelled, match="cancelled: [0-9]+ states, 5 steps$"):
+        explore_each(question, Report(enough))
+    again = explore_each(question)
+    assert [one.states for one in again] == [one.states for one in whole], "a cancelled search leaves nothing behind"
 
 
 def test_a_search_asks_often_whether_to_go_on() -> None:
     """Not only between two steps: the states that are so many steps away may be hundreds of thousands."""
     told: list[int] = []
 
-    def enough(so_far: Answer) -> bool:
-        told.append(so_far.states)
-        return so_far.states > 100_000
+    def enough(report: Report) -> None:
+        found = re.fullmatch("([0-9,]+) states, ([0-9]+) steps(; found: torn)?", report.text)
+        assert found is not None and (int(found[2]) <= 5 or found[3])
+        told.append(int(found[1].replace(",", "")))
+        if told[-1] > 100_000:
+            report.cancel()
 
     world = Question(Variant(INT3_PROTOCOL).without("sync 1"), cpus=4).world()
-    assert not Search(world, 4).run(first_only=False, progress=enough).finished
+    with pytest.raises(Cancelled, match="found: torn"):
+        Search(world, 4).run(first_only=False, report=Report(enough))
     assert max(after - before for before, after in pairwise(told)) < 8 * REPORT_EVERY
 
 
@@ -75,6 +90,6 @@ def test_a_sentence_of_no_schedule_is_refused() -> None:
 
 def test_safe_is_said_of_all_promises_only() -> None:
     variant = Variant(INT3_PROTOCOL).through_trap_gate()
-    one = found(variant, properties=("back",))
+    one = found(variant, properties=("forward",))
     assert one.safe and "keeps what was asked" in one.verdict() and ": safe" not in one.verdict()
     assert "not safe" in found(variant).verdict()

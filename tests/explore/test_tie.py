@@ -14,7 +14,7 @@ import pytest
 
 from simkernel import disasm, insn
 from simkernel.explore.case import case_of
-from simkernel.explore.properties import BY_NAME, names_of
+from simkernel.explore.properties import BY_NAME, BY_VIOLATION, violations_of
 from simkernel.explore.replay import AROUND, HANDLER, Stage, run_cpu_to, set_stage
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.explore.sentences import scenes_from
@@ -65,7 +65,7 @@ def possible(world: World, cpus: int) -> dict[str, int]:
         for n, now in level:
             for scene in scenes_from(world, n, now):
                 step = scene.step
-                labels = list(names_of(scene.bits))
+                labels = list(violations_of(scene.bits))
                 if isinstance(step, CpuMoves) and step.move.kind == "run":
                     labels.append(_label(world, now[step.cpu], world.fetched(n, now[step.cpu])))
                 for label in labels:
@@ -188,7 +188,7 @@ def test_what_happens_is_possible_and_what_is_near_happens(
     case = case_of(change, place, protocol.nop)
     can = possible(World(protocol, case, model, bench=bench_of(case)), cpus)
     answer = Search(World(protocol, case, model, bench=bench_of(case)), cpus, BY_NAME).run(first_only=False)
-    assert {names_of(bit)[0] for bit in answer.violations} - {"stuck"} == set(can) & set(BY_NAME)
+    assert {violations_of(bit)[0] for bit in answer.violations} - {"stuck"} == set(can) & set(BY_VIOLATION)
     near = {outcome for outcome, steps in can.items() if steps <= STEPS}
     stage, dice = set_stage(case, model, cpus, protocol.nop), random.Random(name)
     happened: set[str] = set()

@@ -11,6 +11,8 @@ import pytest
 from lessons.activities.boot import Boot
 from lessons.activities.costs import Costs
 from lessons.activities.functions import Functions
+from lessons.activities.lab import Lab
+from lessons.activities.lab_words import YES
 from lessons.activities.opening import Opening
 from lessons.activity import KEYS, Action, Activity, Outcome
 from lessons.picture import Paragraph, Picture, Prose
@@ -35,11 +37,26 @@ def functions_of(stepper: Stepper) -> Functions:
     return Functions(lambda report: stepper)
 
 
+def answer_of(*words: str) -> Activity:
+    """What the lab finds after some words."""
+    lab = Lab()
+    for word in words:
+        name, _, argument = word.partition(":")
+        lab.apply(name, argument)
+    answer = lab.apply(YES).opens
+    assert answer is not None
+    return answer
+
+
 ACTIVITIES: dict[str, Callable[[], Activity]] = {
     "boot": lambda: Boot(load_image(Options()), Options()),
     "overhead": Costs,
     "mysteries": Opening,
     "functions": lambda: functions_of(Stepper.start("one")),
+    "lab": Lab,
+    "lab, broken": lambda: answer_of("with:sync-1", "without:sync-3"),
+    "lab, 4 CPUs": lambda: answer_of("cpus:4", "states:10000"),
+    "lab, safe": lambda: answer_of("with:sync-1"),
 }
 WAYS = {
     "boot": ("next", "next", "enter", "back", "last"),
@@ -62,6 +79,10 @@ WAYS = {
         "next",
         "next",
     ),
+    "lab": ("down", "enter", "x", "x", "up", "earlier", "next", "next", "up", "change-back", "back"),
+    "lab, broken": ("next", "down", "last", "2", "end", "back", "start", "1"),
+    "lab, 4 CPUs": ("end",),
+    "lab, safe": (),
 }
 """Words that lead through the places of an activity that differ."""
 

@@ -27,9 +27,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_int3_is_safe(run: Any) -> None:
     code, out, said = run()
     assert (code, said) == (0, "")
-    assert out.startswith(
-        "int3, NOP -> CALL inside a line, 2 CPUs, in model byte, no NMI comes: safe. Looked for in all "
-    )
+    assert out.startswith("int3, NOP -> CALL inside a line, 2 CPUs, in model byte, no NMI comes: safe. In all ")
 
 
 def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
@@ -76,13 +74,14 @@ def test_a_search_that_gives_up_is_not_called_safe(run: Any) -> None:
         (("--protocol", "one-store", "--without", "write-all"), "nothing would be left"),
         (("--move", "sync-1"), "name two phases"),
         (("--move", "sync-1:sync-1"), "cannot be moved before itself"),
-        (("--property", "speed"), "no property 'speed'; there are: torn"),
+        (("--property", "speed"), "no property 'speed'; there are: whole"),
         (("--nop", "6x1"), "'6x1' is none of nop5"),
         (("--cpus", "5"), "1<=x<=4"),
         (("--cpus", "0"), "1<=x<=4"),
         (("--protocol", "in3"), "Did you mean 'int3'?"),
         (("--without", "Sync_1"), "Did you mean 'sync-1'?"),
-        (("--property", "torm"), "Did you mean 'torn'?"),
+        (("--property", "whol"), "Did you mean 'whole'?"),
+        (("--property", "torn"), "'torn' is what happens where the property whole is broken: ask for whole"),
         (("--model", "bite"), "Did you mean 'byte'?"),
         (("--ablation", "--without", "sync-1", "--cpus", "2"), "leave out --without, --cpus"),
         (("--markdown",), "give --ablation"),

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from lessons.activities.boot import Boot
 from lessons.activities.functions import Functions
 from lessons.activities.lab import Lab
-from lessons.activities.lab_words import properties
 from lessons.activities.opening import Opening
 from lessons.session.actions import ACTIONS
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Outcome, Stepper
 from lessons.story.time import time_picture
 from lessons.story.words import MODELS, NOT_A_CPU, WORDS
+from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.events import event_kinds
 from simkernel.files import write_text
@@ -33,7 +33,6 @@ from tui.app.panel import Panel
 from tui.app.panels.scrub import Scrub
 from tui.app.picture import DEPTHS
 from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.lab import LabScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import COSTS, GO_ON, LAB, MYSTERIES, Scenarios
@@ -66,7 +65,7 @@ class SimkernelApp(StepperApp):
     Attributes: lab, costs: as one left them, None before one was there.
     """
 
-    lab: Lab | None = None
+    lab: Visit | None = None
     costs: Costs | None = None
 
     # --- how one looks ----------------------------------------------------------------------------------------------
@@ -162,19 +161,13 @@ class SimkernelApp(StepperApp):
         """The words that stand on this screen now."""
         text = "\n".join(strip.text for strip in self.screen._compositor.render_strips())
         model = self.stepper.simulation.options.model.value
-        forbidden: list[str] = []
-        if isinstance(self.screen, LabScreen):
-            model, forbidden = self.screen.lab.chosen["model"], properties(self.screen.lab)
         page: list[Line] = []
         if isinstance(self.screen, StepperScreen):
             bar = self.screen.query_one(Scrub).display
             page += [line(), line(("The marks on this screen", "title")), line()]
             for glyph, meaning in legend(self.look.marks, text, bar):
                 page += wrap(self.look.marks.plain(meaning), 72, "", f"{glyph:<4}", "    ")
-        if forbidden:
-            page += [line(), line(("What must never happen, in any order of events", "title")), line()]
-            page += [row for one in forbidden for row in wrap(self.look.marks.plain(one), 72, "", "", "    ")]
-        if isinstance(self.screen, StepperScreen | LabScreen):
+        if isinstance(self.screen, StepperScreen):
             page += [line(), line((f"How a CPU reads code here: the model {model}", "title")), line()]
             page += [*wrap(MODELS[model], 72), *wrap(NOT_A_CPU, 72)]
 
@@ -243,7 +236,7 @@ class SimkernelApp(StepperApp):
                 self.action_do("scenario", scenario)
 
         self.set_ready(False)
-        self.push_screen(ActivityScreen(Opening(), self.look.marks), over)
+        self.push_screen(ActivityScreen(Visit(Opening()), self.look.marks), over)
 
     def set_ready(self, ready: bool) -> None:
         """Whether the picture is of what one wants to watch: what one has watched before is not seen in between."""
@@ -255,14 +248,14 @@ class SimkernelApp(StepperApp):
             if stepper is not None:
                 self.ask(lambda: self.stepper.ask(lambda _: Outcome(stepper=stepper)))
 
-        self.lab = self.lab or Lab()
-        self.push_screen(LabScreen(self.lab, self.look.marks), over)
+        self.lab = self.lab or Visit(Lab())
+        self.push_screen(ActivityScreen(self.lab, self.look.marks), over)
 
     def do_overhead(self, back: Callable[[], None] = lambda: None) -> None:
         from lessons.activities.costs import Costs
 
         self.costs = self.costs or Costs()
-        self.push_screen(ActivityScreen(self.costs, self.look.marks, COSTS), lambda _: back())
+        self.push_screen(ActivityScreen(Visit(self.costs), self.look.marks, COSTS), lambda _: back())
 
     def do_leave(self) -> None:
         if self.stepper.from_lab:
@@ -310,7 +303,7 @@ class SimkernelApp(StepperApp):
             else:
                 self.ask(Outcome)
 
-        self.push_screen(ActivityScreen(functions, self.look.marks), over)
+        self.push_screen(ActivityScreen(Visit(functions), self.look.marks), over)
 
     def _when_free(self, report: Report) -> Stepper:
         """In the thread of an activity: the stepper, after all that was asked of it before."""
@@ -320,7 +313,9 @@ class SimkernelApp(StepperApp):
         return self.stepper
 
     def do_boot(self) -> None:
-        self.push_screen(ActivityScreen(Boot(self.stepper.image, self.stepper.simulation.options), self.look.marks))
+        self.push_screen(
+            ActivityScreen(Visit(Boot(self.stepper.image, self.stepper.simulation.options)), self.look.marks)
+        )
 
     def do_quit(self) -> None:
         self.end(OK)

@@ -12,7 +12,6 @@ from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
     from simkernel.explore import Finding
-    from simkernel.explore.search import Answer
     from simkernel.protocol import Variant
 
 CHANGES = ("nop-call", "call-call", "call-nop")
@@ -71,12 +70,7 @@ def command(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
         asked["nmi"],
     )
     with progress("exploring") as line:
-
-        def show(so_far: Answer) -> bool:
-            line.show(f"{so_far.states:,} states, {so_far.depth} steps")
-            return False
-
-        finding = explore(question, show)
+        finding = explore(question, line.report())
     moment = "" if asked["no_replay"] or not finding.broken else played(finding)
     if as_json:
         emit_json(as_value(finding) | {"moment": moment or None})

@@ -112,7 +112,7 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
     """The scenario of that name at its start, one of what stands beside them, or the place that a moment names."""
     from lessons.session.named_step import start
     from lessons.session.stepper import Stepper
-    from tui.stepper import plain, plain_lab
+    from tui.stepper import plain
     from tui.stepper.visiting import PlainVisit
 
     with progress("getting ready") as line:
@@ -120,8 +120,10 @@ def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
             from lessons.activities.opening import Opening
 
             return PlainVisit(Opening(), click.echo, as_json)
-        if scenario == plain_lab.NAME:
-            return plain_lab.PlainLab(click.echo, as_json)
+        if scenario == "lab":
+            from lessons.activities.lab import Lab
+
+            return PlainVisit(Lab(), click.echo, as_json)
         if scenario == "boot":
             from lessons.activities.boot import Boot
             from simkernel.sim.options import Options, load_image

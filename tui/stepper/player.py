@@ -13,7 +13,7 @@ WIDTH = 78
 
 
 class Player(ABC):
-    """Plays a story, the cues, the lab or what tracing costs; `say` takes a paragraph, or an object in JSON.
+    """Plays a story, the cues or activities; `say` takes a paragraph, or an object in JSON.
 
     Attributes:
         refused: actions that could not be done; 0 where what cannot be done is an error. moment: where one is, as a

@@ -11,7 +11,9 @@ from lessons.story.words import NO_WORD, words_on
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.sim.snapshot.plain import plain
+from tui.interrupt import ctrl_c_cancels
 from tui.output import progress
+from tui.stepper.plain import Plain
 from tui.stepper.player import Player, paragraphs, parted
 from tui.view.paragraphs import changed, told
 from tui.view.save import drawn_lines, save_bars
@@ -29,22 +31,40 @@ ASKED = {
 
 
 class PlainVisit(Player):
-    """Plays activities, from the first one on."""
+    """Plays activities, from the first one on.
+
+    Attributes:
+        visit: the way to the one in front.
+        watching: the story that one has led to, None where it has led to none; `esc` comes back from it.
+    """
 
     def __init__(self, first: Activity, say: Callable[[str], None], as_json: bool = False) -> None:
         super().__init__(say, as_json)
         self.visit = Visit(first)
+        self.watching: Plain | None = None
         self._told: list[str] = []
+
+    @property
+    def refused(self) -> int:
+        """What could not be done in the story that is watched."""
+        return 0 if self.watching is None else self.watching.refused
+
+    @property
+    def moment(self) -> str:
+        """Where one is in the story that is watched."""
+        return "" if self.watching is None else self.watching.moment
 
     def begin(self) -> None:
         """Say where one begins."""
-        with progress("getting ready") as line:
-            self.visit.start(line.report())
+        with progress("getting ready") as line, ctrl_c_cancels(report := line.report()):
+            self.visit.start(report)
         self._say("", self._new())
 
     def needs(self, word: str) -> str:
         """What is to be asked for before a word can be taken, "" for nothing."""
         word = word.replace("\x1b", "esc")
+        if self.watching is not None and word != "esc":
+            return self.watching.needs(word)
         if word == "save":
             return "file, e.g. bars.svg or bars.txt"
         if word in ASKED or word.isdigit():
@@ -60,6 +80,8 @@ class PlainVisit(Player):
     def take(self, text: str) -> bool:
         """Do what a word asks for; False where it asks to quit, or to go back from where one began."""
         word, argument = parted(text.replace("\x1b", "esc"))
+        if self.watching is not None and word != "esc":
+            return self.watching.take(text)
         if not word:
             return True
         if word in ("q", "quit"):
@@ -70,10 +92,14 @@ class PlainVisit(Player):
             self.visit.front.action(word)
         goes_on = True
         while goes_on and not self.visit.over:
-            with progress("busy; ctrl-C cancels") as line:
-                outcome = self.visit.apply(word, argument, line.report())
+            with progress("busy; ctrl-C cancels") as line, ctrl_c_cancels(report := line.report()):
+                outcome = self.visit.apply(word, argument, report)
             if outcome.refused:
                 raise LearnerError(outcome.message)
+            if outcome.watch is not None:
+                self.watching = Plain(outcome.watch, self.say, self.as_json)
+                self.watching.begin()
+                return True
             self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)
             goes_on = outcome.goes_on
         self.next_scenario = outcome.scenario
@@ -82,8 +108,9 @@ class PlainVisit(Player):
     def _asked(self, word: str, argument: str) -> bool:
         """A word that every activity takes."""
         if word == "esc":
-            if not self.visit.back():
+            if self.watching is None and not self.visit.back():
                 return False
+            self.watching = None
             self._told = []
             self._say(word, self._new())
         elif word == "w":

@@ -17,7 +17,7 @@ from tui.view.text import Line, heading, line
 
 WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least
-RIGHT = 40  # columns of the right side, at least
+RIGHT = 38  # columns of the right side, at least
 GAP = 1
 
 

@@ -29,6 +29,7 @@ class Marks:
     Attributes:
         changed: around what the last move changed. done, now, todo: of a phase. focus: before a panel's lines.
         new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
+        pending: behind a byte in whose place another may be run.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
         taken: there, of a site at which a CPU has just taken an int3.
@@ -45,6 +46,7 @@ class Marks:
     new: str = "′"
     int3: str = "!"
     unread: str = "··"
+    pending: str = "/"
     line: str = "│"
     here: str = "▶"
     stop: str = "●"

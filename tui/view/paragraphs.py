@@ -7,8 +7,9 @@ from itertools import zip_longest
 from typing import Any
 
 from lessons.lanes import Did
-from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Picture, Prose, Question, Rows, Tabs
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture, Prose, Question, Rows, Tabs
 from simkernel.sim.snapshot.site import SITE_STATES
+from tui.view.moves import in_words
 
 
 def prose(part: Prose) -> list[str]:
@@ -71,6 +72,14 @@ def lanes(part: Lanes) -> list[str]:
     ]
 
 
+def moves(part: Moves) -> list[str]:
+    """Each move, then the bytes that it is about."""
+    return [
+        f"{at}. {move.sentence} {part.columns[move.column]}: {in_words(move.rows[move.column])}."
+        for at, move in enumerate(part.moves, 1)
+    ]
+
+
 TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Prose: prose,
     Log: log,
@@ -81,6 +90,7 @@ TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Tabs: tabs,
     Bars: bars,
     Lanes: lanes,
+    Moves: moves,
 }
 
 

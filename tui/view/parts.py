@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lessons.activity import CHOOSE, POINT
-from lessons.picture import Bars, Lanes, Listing, Log, Map, Part, Prose, Question, Rows, Tabs, Tone
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs, Tone
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
+from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.text import Line, Piece, cut, length, line, wrap
 
 Form = list[Line]
@@ -185,6 +186,11 @@ def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
     return (POINT, str(part.first + at)) if part.cursor is not None and 0 <= at < len(part.rows) else None
 
 
+def move_at(part: Moves, width: int, x: int, y: int) -> tuple[str, str] | None:
+    """Choosing the move at a line."""
+    return (POINT, str(y - 1)) if 0 < y <= len(part.moves) else None
+
+
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
     """A cell a site, or a batch where there are many; then only how many are in each state."""
     counted = counts(part, width, marks)
@@ -313,6 +319,7 @@ RENDERERS: dict[type[Part], Renderer] = {
         natural=rows_width,
         target=row_at,
     ),
+    Moves: Renderer(move_lines, least=4, here=move_here, head=lambda part: 1, natural=all_columns, target=move_at),
 }
 
 

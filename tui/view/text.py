@@ -70,7 +70,8 @@ def styled(text: str, look: str = "", begin: int = 0, end: int | None = None) ->
 def wrap(text: str, width: int, look: str = "", first: str = "", indent: str = "") -> list[Line]:
     """A paragraph within `width` columns; `first` stands before it, `indent` before its other lines."""
     room = max(10 + max(len(first), len(indent)), width)
-    rows = textwrap.wrap(text, room, initial_indent="_" * len(first), subsequent_indent=" " * len(indent)) or [first]
+    shape = textwrap.TextWrapper(room, "_" * len(first), " " * len(indent), break_on_hyphens=False)
+    rows = shape.wrap(text) or [first]
     cut_off = (len(first), *[len(indent)] * (len(rows) - 1))
     out, end = [], 0
     for at, (row, start) in enumerate(zip(rows, cut_off, strict=True)):

@@ -24,7 +24,6 @@ from tui.app import kept
 from tui.app.actions import SCREEN_ACTIONS, bound, key_text
 from tui.app.palette import entries
 from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.lab import LabScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page
 from tui.app.screens.scenarios import Scenarios
@@ -330,7 +329,7 @@ async def screens(hand: Hand) -> None:
         ("f1", Page, "One step a second"),
         ("S", Scenarios, "naive patch"),
         ("escape", Scenarios, "naive patch"),
-        ("L", LabScreen, "In every order of events"),
+        ("L", ActivityScreen, "In every order of events"),
         ("C", ActivityScreen, "What tracing costs"),
         ("F", ActivityScreen, "irq_enter_rcu"),
         ("B", ActivityScreen, "Power-on"),
@@ -347,7 +346,7 @@ async def screens(hand: Hand) -> None:
     assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "second-ops"
     for name in ("L", "C"):
         await hand.press("S", name)
-        assert isinstance(hand.app.screen, LabScreen if name == "L" else ActivityScreen)
+        assert isinstance(hand.app.screen, ActivityScreen)
         await hand.press("escape")
     if isinstance(hand.app.screen, Scenarios):
         await hand.press("escape")

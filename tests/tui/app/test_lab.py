@@ -1,43 +1,39 @@
-"""The lab on a screen: a guess, the verdict, the schedule, to its crash and back."""
+"""The lab on a screen: an answer by a digit, the verdict, the schedule with its bytes, to its crash and back."""
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from lessons.activities.lab import STARTERS
+from lessons.activities.lab import Lab
+from lessons.activities.lab_answer import Found
+from lessons.activities.lab_setup import STARTERS
 from lessons.story.words import MODELS, NOT_A_CPU, WORDS
 from simkernel.explore.properties import BY_NAME, USUAL
-from tests.tui.app.screens import Hand, drive, press
+from tests.tui.app.screens import Hand, act, drive, front_of, press
 from tests.tui.playing import flat
-from tui.app.screens.lab import LabScreen
-from tui.app.screens.lab_views import ANSWER, ASK, COLUMN, HELP, SWITCHES
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
 from tui.view.marks import ASCII, UNICODE
 
 SIZES = ((80, 24), (120, 36))
-
-
-def lab_of(hand: Hand) -> LabScreen:
-    screen = hand.app.screen
-    assert isinstance(screen, LabScreen)
-    return screen
+WALK = ("L", "down", "2", "last")
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:
         text = await press(hand, "L")
-        assert "In every order of events" in text and "sync 1               left out" in text
-        assert lab_of(hand).view == ASK
-        text = flat(await press(hand, "n"))
-        finding = lab_of(hand).lab.finding
-        assert finding is not None and "You said that some order breaks it. This one does." in text
-        if size == SIZES[0]:
-            assert finding.verdict() in text
-            assert all(sentence in text for sentence in finding.sentences())
+        assert "In every order of events" in text and f"{UNICODE.here} sync 1      left out" in text
+        text = await press(hand, "2")
+        finding = front_of(hand, Found).finding
+        assert "You said that some order breaks it. This one does." in flat(text)
+        assert all(sentence in flat(text) for sentence in finding.answer().split(". ")) or size != SIZES[0]
+        rows = [row for row in text.split("\n") if "bash-201 " in row or row[5:].startswith("CPU")]
+        assert any("writes CC at +0   CC!1F 44 00 00 0F/1F 44 00 00 0F/1F 44 00 00" in row for row in rows)
+        for sentence in finding.sentences():
+            assert sentence in flat(text) or size != SIZES[0], "each move is explained in its turn"
+            text = await press(hand, "down")
         await press(hand, "enter")
         stepper = hand.app.stepper
         assert isinstance(hand.app.screen, StepperScreen)
@@ -48,201 +44,161 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
                 break
         assert stepper.simulation.halt_reason == "oops on CPU0"
         await press(hand, "escape")
-        assert lab_of(hand).view == ANSWER and lab_of(hand).lab.finding is finding
+        assert front_of(hand, Found).finding is finding and front_of(hand, Found).cursor == 4
         await press(hand, "escape")
-        assert lab_of(hand).view == ASK
-        await press(hand, "s", "e", "escape")
-        assert lab_of(hand).view == SWITCHES
+        assert front_of(hand, Lab)
         await press(hand, "escape")
         assert isinstance(hand.app.screen, StepperScreen)
 
     drive(check, size=size)
 
 
-def test_switches_are_turned_and_explored_with_one_key() -> None:
+def test_rows_are_changed_and_asked_about_with_one_key() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "s")
-        screen = lab_of(hand)
-        names = [row.name for row in screen.lab.rows]
-        await press(hand, *["down"] * names.index("sync 1"), "right")
-        assert screen.lab.times["sync 1"] == 2
-        await press(hand, "left")
-        assert screen.lab.times["sync 1"] == 0
-        await press(hand, "right", "right")
-        assert screen.lab.times["sync 1"] == 1
-        await press(hand, "less_than_sign")
-        assert screen.lab.variant.name == "int3 with sync 1 before write int3"
-        assert screen.lab.rows[screen.cursor].name == "sync 1"
-        await press(hand, "greater_than_sign")
-        text = flat(await press(hand, "e"))
-        assert screen.lab.finding is not None and screen.lab.finding.verdict() in text and ": safe." in text
-        assert "watch it" not in text
+        await press(hand, "L", "enter")
+        lab = front_of(hand, Lab)
+        assert lab.setup.times["sync 1"] == 2
+        assert "sync 1      left out" not in await press(hand, "enter") and lab.setup.times["sync 1"] == 1
+        await act(hand, "earlier")
+        assert lab.setup.variant.name == "int3 with sync 1 before write int3" and lab.row.name == "sync 1"
+        await act(hand, "later")
+        text = flat(await press(hand, "0"))
+        finding = front_of(hand, Found).finding
+        assert finding.answer() in text and text.count("Safe. In all") == 1
+        assert "Watch it" not in text and "You said" not in text
+        assert "there is no schedule" in flat(await press(hand, "enter"))
+        await press(hand, "right")
+        assert front_of(hand, Lab).setup.number == 1
+
+    drive(check)
+
+
+def test_a_setting_is_chosen_from_all_its_values() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "L")
+        await hand.pilot.press("colon")
+        await hand.type("set model")
+        await hand.until("One of instant")
+        await hand.press("enter")
+        await hand.until("pieces")
+        await hand.type("pieces")
         await press(hand, "enter")
-        assert lab_of(hand).view == ANSWER
+        assert front_of(hand, Lab).setup.chosen["model"] == "pieces" and "model pieces" in hand.text()
 
     drive(check)
 
 
 def test_what_is_broken_too_is_one_key_away() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "s")
-        screen = lab_of(hand)
-        screen.lab.switch("sync 1", 1)
-        screen.lab.switch("sync 3", 0)
-        assert "released, 14 steps" in await press(hand, "y")
-        text = flat(await press(hand, "right"))
-        assert screen.lab.finding is not None and screen.lab.finding.broken == "unclaimed"
-        assert screen.lab.finding.verdict() in text
-        await press(hand, *["down"] * 40)
-        assert screen.lab.finding.sentences()[-1] in flat(hand.text())
+        await press(hand, "L", "x")
+        await act(hand, "without", "sync 3")
+        assert "released, 14 steps" in await press(hand, "1")
+        text = flat(await press(hand, "2"))
+        answer = front_of(hand, Found)
+        assert answer.finding.broken == "unclaimed" and answer.finding.answer() in text
+        text = await press(hand, "end")
+        assert f"{UNICODE.here}15 " in text and answer.finding.sentences()[-1] in flat(text)
 
     drive(check)
 
 
-def test_the_last_step_stays() -> None:
+def test_a_search_is_cancelled_and_says_what_it_had_found() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "s", "right", "up")
-        lab = lab_of(hand).lab
-        lab.choose("protocol", "one-store")
-        lab_of(hand).cursor = len(lab.rows) - 1
-        assert "nothing would be left" in flat(await press(hand, "right"))
-        assert lab.variant.name == "one-store"
-        assert "nothing would be left" not in flat(await press(hand, "left")) and lab.times["write all"] == 2
-
-    drive(check)
-
-
-def test_a_search_can_be_stopped() -> None:
-    async def check(hand: Hand) -> None:
-        await press(hand, "L", "s")
-        screen = lab_of(hand)
-        for name, value in (("property", "wrong-stack"), ("place", "across"), ("cpus", "4")):
-            screen.lab.choose(name, value)
-        await hand.pilot.press("e")
-        while not screen.lab.states:
-            await asyncio.sleep(0.001)
+        await press(hand, "L")
+        await act(hand, "cpus", "4")
+        before = hand.text()
+        await hand.pilot.press("1")
+        await hand.until("found: torn; Esc cancels")
         await hand.pilot.press("escape")
-        await screen.settled()
-        await hand.read()
-        assert "not finished" in flat(hand.text())
-
-    drive(check)
-
-
-def test_what_a_long_search_has_found_can_be_seen_at_once() -> None:
-    async def check(hand: Hand) -> None:
-        await press(hand, "L", "s")
-        screen = lab_of(hand)
-        screen.lab.choose("cpus", "4")
-        await hand.pilot.press("e")
-        await hand.until(lambda: "Found: torn. Esc shows it." in flat(hand.text()))
-        await hand.pilot.press("escape")
-        await screen.settled()
-        await hand.read()
-        assert "(torn)" in (said := flat(hand.text())) and "another property may be broken too" in said
+        text = flat(await press(hand))
+        assert front_of(hand, Lab) and "found: torn. With fewer states (a row) the search ends by itself" in text
+        await press(hand, "down", "up")
+        assert hand.text() == before
+        await act(hand, "states", "10000")
+        text = flat(await press(hand, "1"))
+        assert "(torn)" in text and "another property may be broken too" in text
 
     drive(check)
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
-def test_each_view_fits(size: tuple[int, int], theme: str) -> None:
+@pytest.mark.parametrize("size", [*SIZES, (60, 20), (44, 12)])
+def test_each_picture_fits(size: tuple[int, int], theme: str) -> None:
     async def check(hand: Hand) -> None:
         hand.app.theme = theme
-        for key in ("L", "n", "s"):
-            text = await press(hand, key)
-            rows = text.split("\n")
-            assert len(rows) == size[1] and "Esc" in text and rows[0].startswith(" The lab")
-        assert rows[hand.app.cursor_position.y].startswith(f" {UNICODE.here} ")
+        for key in WALK:
+            rows = (await press(hand, key)).split("\n")
+            assert len(rows) == size[1] and rows[-1].rstrip().endswith("quit")
+        assert UNICODE.here in rows[hand.app.cursor_position.y] or size == (44, 12)
 
     drive(check, size=size)
 
 
 def test_ascii_is_ascii() -> None:
     async def check(hand: Hand) -> None:
-        for key in ("L", "n", "s"):
+        for key in WALK:
             assert (await press(hand, key)).isascii()
+        assert "CC!BB'" in hand.text() and "0F/1F/" in hand.text()
 
     drive(check, marks=ASCII)
-    assert not UNICODE.here.isascii()
 
 
-@pytest.mark.parametrize("size", [*SIZES, (60, 12)])
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
 def test_a_click_chooses_and_changes(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "s", *["up"] * 3)
-        screen = lab_of(hand)
-        rows = hand.text().split("\n")
-        y = next(at for at, row in enumerate(rows) if "sync 2" in row[:COLUMN])
-        await hand.pilot.click(offset=(6, y))
-        assert screen.lab.rows[screen.cursor].name == "sync 2" and screen.lab.times["sync 2"] == 1
-        y = next(at for at, row in enumerate((await hand.read()).split("\n")) if "sync 2" in row[:COLUMN])
-        await hand.pilot.click(offset=(6, y))
-        assert screen.lab.times["sync 2"] == 0
-        await hand.pilot.click(offset=(6, 0))
-        assert screen.lab.rows[screen.cursor].name == "sync 2"
+        rows = (await press(hand, "L")).split("\n")
+        lab = front_of(hand, Lab)
+        y, x = next((y, row.index("write tail")) for y, row in enumerate(rows) if "write tail" in row)
+        await hand.pilot.click(offset=(x, y))
+        await press(hand)
+        assert lab.row.name == "write tail" and lab.setup.times["write tail"] == 1
+        rows = (await press(hand)).split("\n")
+        y = next(y for y, row in enumerate(rows) if "write tail" in row and UNICODE.here in row)
+        await hand.pilot.click(offset=(x, y))
+        assert "left out" in await press(hand) and lab.setup.times["write tail"] == 0
+        rows = (await press(hand, "2")).split("\n")
+        y = next(y for y, row in enumerate(rows) if row[2:4] == " 2")
+        await hand.pilot.click(offset=(10, y))
+        await press(hand)
+        assert front_of(hand, Found).cursor == 1
 
     drive(check, size=size)
 
 
-async def pages(hand: Hand) -> str:
-    """All of the page on the screen, which says itself whether there is more of it than one sees."""
-    seen = [await press(hand)]
-    while "PageDown" in seen[-1] and (text := await press(hand, "pagedown")) != seen[-1]:
-        seen.append(text)
-    rows = [row.strip(" ▁▂▃▄▅▆▇█") for row in "\n".join(seen).splitlines()]  # the scrollbar stands at their ends
-    return flat("\n".join(dict.fromkeys(rows)))
-
-
-def test_a_page_offers_to_scroll_where_there_is_more_of_it() -> None:
-    async def check(hand: Hand) -> None:
-        assert "PageDown" not in await press(hand, "L", "e", "question_mark")
-
-    drive(check, size=(120, 80))
-
-
 def test_what_words_and_model_mean_is_a_key_away() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "s")
-        lab_of(hand).lab.choose("model", "pieces")
-        await press(hand, "e", "question_mark")
-        seen = await pages(hand)
-        assert f"the model pieces {MODELS['pieces']} {NOT_A_CPU}" in seen
-        assert WORDS["sync"] in seen and all(f"{name}: {BY_NAME[name].broken}." in seen for name in USUAL)
+        await press(hand, "L")
+        await act(hand, "model", "pieces")
+        text = flat(await press(hand, "0"))
+        assert all(one in text for one in (*MODELS["pieces"].split(), *NOT_A_CPU.split()))
+        assert all(f"{name}. " in text for name in USUAL if BY_NAME[name].violation != "torn")
+        assert flat(WORDS["sync"]) in flat(await press(hand, "question_mark"))
         text = flat(await press(hand, "escape", "f1"))
-        assert all(what in text for _, what in HELP)
+        assert all(action.help in text for action in Found.actions)
         await press(hand, "escape")
-        assert lab_of(hand).view == ANSWER
+        assert front_of(hand, Found)
 
-    drive(check)
-
-
-def test_not_knowing_is_an_answer_too() -> None:
-    async def check(hand: Hand) -> None:
-        text = flat(await press(hand, "L", "question_mark"))
-        assert lab_of(hand).view == ANSWER and "You said" not in text and "not safe" in text
-
-    drive(check)
+    drive(check, size=(120, 70))
 
 
 def test_the_stepper_says_that_esc_leads_back_to_the_lab() -> None:
     async def check(hand: Hand) -> None:
         assert "Esc lab" not in hand.text()
-        assert "Esc lab" in await press(hand, "L", "n", "enter")
+        assert "Esc lab" in await press(hand, "L", "2", "enter")
         await hand.do("scenario", "naive")
         assert "Esc lab" not in hand.text()
         await press(hand, "escape")
-        assert not isinstance(hand.app.screen, LabScreen)
+        assert not isinstance(hand.app.screen, ActivityScreen)
 
     drive(check)
 
 
 def test_after_an_answer_comes_another_question() -> None:
     async def check(hand: Hand) -> None:
-        text = await press(hand, "L", "n", "g")
-        assert lab_of(hand).view == ASK and "sync 2               left out" in text and "pieces" in text
-        assert "That is right" in await press(hand, "y")
-        await press(hand, *["g"] * (len(STARTERS) - 1))
-        assert lab_of(hand).view == ASK and lab_of(hand).lab.number == 0
+        text = await press(hand, "L", "2", "end", "right")
+        assert f"{UNICODE.here} sync 2      left out" in text and "question 2 of 11, 2 CPUs, model pieces" in text
+        assert "That is right" in await press(hand, "1")
+        await press(hand, "right", *["right"] * (len(STARTERS) - 2))
+        assert front_of(hand, Lab).setup.number == 0
 
     drive(check)

@@ -14,7 +14,6 @@ from textual.screen import ModalScreen, Screen
 from tests.tui.app.screens import Hand, drive, press
 from tui.app import kept, screens
 from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.lab import LabScreen
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page, Words
 from tui.app.screens.scenarios import Scenarios
@@ -25,8 +24,8 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (StepperScreen, ()),
     (StepperScreen, ("A",)),  # while it goes on by itself
     (Scenarios, ("S",)),
-    (LabScreen, ("L",)),
-    (LabScreen, ("L", "s")),
+    (ActivityScreen, ("L",)),
+    (ActivityScreen, ("L", "0")),
     (ActivityScreen, ("C",)),
     (ActivityScreen, ("S", "up", "enter")),
     (ActivityScreen, ("B",)),

@@ -129,7 +129,7 @@ def test_a_terminal_that_cannot_draw(arguments: list[str], tmp_path: Path) -> No
 def test_the_lab_on_a_terminal(tmp_path: Path) -> None:
     terminal = Terminal(["step", "lab"], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("In every order of events")
-    terminal.send("y")
+    terminal.send("1")
     terminal.until("in which it is not so")
     terminal.send("\r")
     terminal.until("step 0")

@@ -8,7 +8,7 @@ import pytest
 from textual.command import CommandPalette
 
 from tests.tui.app.screens import Hand, drive
-from tui.app.screens.lab import LabScreen
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.reading import Page
 from tui.app.screens.stepper import StepperScreen
 
@@ -33,7 +33,7 @@ def test_a_screen_that_ends_under_another_takes_that_with_it() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("L", "f1")
         lab = hand.app.screen_stack[-2]
-        assert isinstance(hand.app.screen, Page) and isinstance(lab, LabScreen)
+        assert isinstance(hand.app.screen, Page) and isinstance(lab, ActivityScreen)
         lab.dismiss(None)
         await hand.read()
         assert isinstance(hand.app.screen, StepperScreen)

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from lessons.activities.costs import Costs
-from lessons.activities.lab import SETTINGS, Lab
-from lessons.activities.lab_words import WORTH, question
+from lessons.activities.lab import Lab
+from lessons.activities.lab_answer import Found
+from lessons.activities.lab_setup import SETTINGS
+from lessons.activities.lab_words import GUESSES, WORTH, question, scene
 from lessons.activities.mysteries import OFF
 from lessons.activities.opening import Opening
 from lessons.activities.overhead import ANSWERS, SEVERAL, SITES, Overhead
@@ -20,13 +22,11 @@ from lessons.session.content import SCENARIOS
 from lessons.session.scenarios import answer_of
 from lessons.session.stepper import Stepper
 from lessons.story import words
+from simkernel.explore.properties import PROPERTIES
 from simkernel.hw.fetch import FetchModel
 from simkernel.sentence import sentences
 from tests.tui.measurements import little_to_count, measured_at_once
-from tui.app.screens.lab_views import HELP
 from tui.stepper.plain import Plain, help_lines, word_lines
-from tui.stepper.plain_lab import STEPS
-from tui.stepper.plain_lab import WORDS as PLAIN_LAB
 from tui.stepper.visiting import ASKED, PlainVisit
 
 WORDS, SENTENCES = 20, 3
@@ -112,7 +112,9 @@ def test_every_sentence_of_the_lab() -> None:
     for setting in SETTINGS.values():
         for value in setting.values:
             check(setting.help(value))
-    for text in (*question(lab), *WORTH.values(), *PLAIN_LAB.values(), *STEPS.values(), *(what for _, what in HELP)):
+    actions = (action.help for action in (*lab.actions, *Found.actions))
+    properties = (text for one in PROPERTIES for text in (one.holds, one.broken))
+    for text in (*scene(lab.setup), question(lab.setup), *WORTH.values(), *GUESSES.values(), *actions, *properties):
         check(text)
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from textual import events
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -20,7 +21,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from lessons.activity import CHOOSE, Action, Activity, Outcome
+from lessons.activity import CHOOSE, Action, Outcome
 from lessons.picture import Picture
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
@@ -142,18 +143,18 @@ class Asked:
     by_itself: bool = False
 
 
-class ActivityScreen(Screen[str | None]):
-    """Plays activities, from the first one on; leaving that one dismisses the screen, with the scenario it leads to."""
+class ActivityScreen(Screen[Any]):
+    """Plays activities; leaving the first one dismisses the screen, with the scenario or the stepper it leads to."""
 
     AUTO_FOCUS = None
 
     COMMANDS = {WhatCanBeDone}
 
-    def __init__(self, first: Activity, marks: Marks, name: str | None = None) -> None:
+    def __init__(self, visit: Visit, marks: Marks, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.visit = Visit(first)
+        self.visit = visit
         self._marks = marks
-        self._picture: Picture = first.picture()
+        self._picture: Picture = visit.front.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
         self._asked: asyncio.Queue[Asked] = asyncio.Queue()
@@ -267,6 +268,9 @@ class ActivityScreen(Screen[str | None]):
         if picture.title != self._picture.title:
             self._scrolled = {}
         self._picture = picture
+        if outcome.watch is not None:
+            self.dismiss(outcome.watch)
+            return
         self.tell(outcome.message, "bad" if outcome.refused else "")
 
     def _leave(self, scenario: str | None = None) -> None:
@@ -328,7 +332,7 @@ class ActivityScreen(Screen[str | None]):
 
     def begin(self, action: Action) -> None:
         """Do what an action says, once its argument is known."""
-        if action.argument is None:
+        if action.argument is None or action.argument.here:
             self.ask(action.name)
             return
 
