@@ -161,7 +161,7 @@ class Found(Activity):
         columns = columns_of(self.finding)
         return (
             Moves(name="moves", title="the schedule", columns=columns, moves=self.moves, cursor=self.cursor),
-            Prose(name="explained", title=title, paragraphs=(Paragraph(move.sentence, tone=move.tone),)),
+            Prose(name="explained", title=title, paragraphs=(Paragraph(move.sentence),)),
             Lanes(name="lanes", title="time", time=lanes_of(self.finding, self.cursor + 1)),
         )
 

@@ -21,11 +21,11 @@ ACTIONS = {
     Do.ANSWERED: "has all answers",
     Do.SKIP: "skips the sync",
     Do.PARK: "asks CPUs to park",
-    Do.PARKED: "has all CPUs parked",
+    Do.PARKED: "has all parked",
     Do.GO_ON: "lets CPUs go on",
-    Do.GONE_ON: "saw all CPUs go on",
+    Do.GONE_ON: "saw all go on",
     Do.DROP: "drops reference",
-    Do.RELEASED: "lets the record go",
+    Do.RELEASED: "lets record go",
 }
 MOVES = {
     "answer": "answers the IPI",
@@ -91,7 +91,7 @@ def _who(scene: Scene) -> str:
 
 
 def _text(world: World, scene: Scene) -> str:
-    """What happens in one move, in at most 18 characters where a site has five bytes."""
+    """What happens in one move, in at most 17 characters where a site has five bytes."""
     step = scene.step
     if isinstance(step, Act):
         return _action(world.program.actions[scene.n])
@@ -139,7 +139,7 @@ def _instruction(world: World, scene: Scene, cpu: Cpu) -> str:
     """What a CPU runs, by name."""
     data = _ran_bytes(world, scene, cpu)
     if scene.bits & TORN:
-        return "a torn one"
+        return "torn bytes"
     if cpu.at == 0 and data[0] == INT3:
         return "the int3"
     name = "new" if data == world.case.new[cpu.at : cpu.at + len(data)] else "old"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lessons.picture import Byte, ByteKind, Move, Moves, Tone
 from tui.view.marks import Marks
-from tui.view.text import Line, Piece, cut, line, wrap
+from tui.view.text import Line, Piece, line, wrap
 
 LOOKS = {
     ByteKind.SAME: "",
@@ -20,19 +20,19 @@ A_BYTE = 3  # columns of a byte: two digits, and a mark behind them
 
 
 def move_lines(part: Moves, width: int, marks: Marks) -> list[list[Line]]:
-    """A header, a line a move, and what the marks mean; with all columns, memory's and the mover's, or one."""
+    """A header that explains the marks, then a line a move; with all columns, memory's and the mover's, or one."""
     shown = next((columns for columns in _ways(part) if needed(part, len(columns)) <= width), None)
     if shown is None:
         return [_told(part, width, marks)]
-    room = _text_room(part)
-    head = "".join(f"{name or MOVER:<{_bytes_room(part)}}" for name in shown)
-    out = [line((f"{'':{4 + _who_room(part) + 1 + room + 1}}{head}".rstrip(), "dim"))]
+    room, each = _text_room(part), _bytes_room(part)
+    left = 4 + _who_room(part) + 1 + room + 1
+    head = "".join(f"{name or MOVER:<{each + 1}}" for name in shown)
+    out = [line((f"{_legend(part, left - 1, marks):<{left}}{head}".rstrip(), "dim"))]
     for at, move in enumerate(part.moves):
         columns = dict.fromkeys(part.columns.index(name) if name else move.column for name in shown)
-        bytes_of = [piece for column in columns for piece in _row(move, column, marks)]
-        out.append(cut(line(*_start(part, at, marks, room), *bytes_of), width))
-    legend = _legend(part, marks)
-    return [[*out, *wrap(legend, width, "dim")], out] if legend else [out]
+        bytes_of = [piece for column in columns for piece in (*_row(move, column, marks), (" ", ""))]
+        out.append(line(*_start(part, at, marks, room), *bytes_of[:-1]))
+    return [out]
 
 
 def _ways(part: Moves) -> Sequence[tuple[str, ...]]:
@@ -42,7 +42,7 @@ def _ways(part: Moves) -> Sequence[tuple[str, ...]]:
 
 def needed(part: Moves, columns: int) -> int:
     """The columns of a screen that a table with so many columns of bytes takes."""
-    return 4 + _who_room(part) + 1 + _text_room(part) + 1 + columns * _bytes_room(part)
+    return 4 + _who_room(part) + 1 + _text_room(part) + 1 + columns * (_bytes_room(part) + 1) - 1
 
 
 def all_columns(part: Moves) -> int:
@@ -94,15 +94,14 @@ def _mark(one: Byte, marks: Marks) -> str:
     return {ByteKind.NEW: marks.new, ByteKind.INT3: marks.int3}.get(one.kind, " ")
 
 
-def _legend(part: Moves, marks: Marks) -> str:
-    """What the marks mean that stand in the table."""
+def _legend(part: Moves, width: int, marks: Marks) -> str:
+    """What the marks mean that stand in the table, as many as there is room for."""
     seen = {_mark(one, marks) for move in part.moves for row in move.rows for one in row if one.value is not None}
-    meanings = {
-        marks.new: "new",
-        marks.int3: "int3",
-        marks.pending: "or what was stored there since",
-    }
-    return marks.plain("   ".join(f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in seen))
+    meanings = {marks.pending: "may be newer", marks.new: "new", marks.int3: "int3"}
+    told = [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in seen]
+    while len("  ".join(told)) > width:
+        told.pop()
+    return "  ".join(told)
 
 
 def _told(part: Moves, width: int, marks: Marks) -> list[Line]:

@@ -30,7 +30,7 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
         assert "You said that some order breaks it. This one does." in flat(text)
         assert all(sentence in flat(text) for sentence in finding.answer().split(". ")) or size != SIZES[0]
         rows = [row for row in text.split("\n") if "bash-201 " in row or row[5:].startswith("CPU")]
-        assert any("writes CC at +0   CC!1F 44 00 00 0F/1F 44 00 00 0F/1F 44 00 00" in row for row in rows)
+        assert any("writes CC at +0   CC!1F 44 00 00  0F/1F 44 00 00  0F/1F 44 00 00" in row for row in rows)
         for sentence in finding.sentences():
             assert sentence in flat(text) or size != SIZES[0], "each move is explained in its turn"
             text = await press(hand, "down")
