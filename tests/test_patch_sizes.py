@@ -13,11 +13,15 @@ from lessons.story import story_of
 from simkernel import insn
 from simkernel.errors import OurError
 from simkernel.events import Emulated, Event, Int3Done, SiteStored, SyncSkipped
+from simkernel.ftrace.core import FtraceCore
+from simkernel.ftrace.validate import validate_sites
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import layout
+from simkernel.kernel.validate import validate_stacks, validate_workload
 from simkernel.patching.emulation import emulated
 from simkernel.patching.patches import Patches
 from simkernel.patching.site import Patch, Site
+from simkernel.patching.validate import validate_phase
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, Variant
 from simkernel.schedule import Act, Run
 from simkernel.sim.narrate import sentence
@@ -25,7 +29,7 @@ from simkernel.sim.options import Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.site import site_snapshot
-from simkernel.sim.validate import verdicts
+from simkernel.verdict import Verdict
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
 from tui.plain import site_lines
@@ -67,6 +71,18 @@ def check_sentence(event: Int3Done, simulation: Simulation) -> None:
     assert said.startswith(f"CPU{event.cpu} {begins}") and said.endswith(ends), said
 
 
+def looked_at(simulation: Simulation) -> list[Verdict]:
+    """What `verdicts` looks at, but for the records: ftrace knows nothing of these changes."""
+    parts = parts_of(simulation)
+    kernel, poke, ftrace = parts.kernel, parts.task.poke, parts.subsystem(FtraceCore)
+    return [
+        validate_phase(kernel, poke),
+        validate_sites(kernel, ftrace.state(), ftrace.nop, poke.state.batch),
+        validate_stacks(kernel),
+        validate_workload(kernel),
+    ]
+
+
 def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[int, int]]:
     """Make the changes, each rule looked at after each choice; (site, where an int3 there led to) of each int3."""
     plan_patches(simulation, patches)
@@ -78,8 +94,7 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
                 led[event.address, event.resume] += 1
                 assert event.emulated is does[event.address], event
                 check_sentence(event, simulation)
-        broken = [verdict for verdict in verdicts(simulation) if not verdict.holds]
-        assert all(verdict.name == "records" for verdict in broken), broken  # ftrace knows nothing of these changes
+        assert all(verdict.holds for verdict in looked_at(simulation)), looked_at(simulation)
         assert not simulation.halt_reason, simulation.halt_reason
         if simulation.patching.idle:
             break
