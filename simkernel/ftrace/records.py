@@ -37,6 +37,9 @@ FTRACE_REF_MAX = (1 << FTRACE_REF_MAX_SHIFT) - 1
 FTRACE_NOCLEAR_FLAGS = FTRACE_FL_DISABLED | FTRACE_FL_TOUCHED | FTRACE_FL_MODIFIED
 EN_FLAGS = FTRACE_FL_ENABLED | FTRACE_FL_REGS_EN | FTRACE_FL_TRAMP_EN | FTRACE_FL_DIRECT_EN | FTRACE_FL_CALL_OPS_EN
 
+_WANTED, _DONE = np.uint32(FTRACE_FL_REGS | FTRACE_FL_TRAMP), np.uint32(FTRACE_FL_REGS_EN | FTRACE_FL_TRAMP_EN)
+_EN = np.uint32(1)  # what is done lies one bit below what is wanted
+
 # What is to be done with a record (enum of FTRACE_UPDATE_*)
 UPDATE_IGNORE, UPDATE_MAKE_CALL, UPDATE_MODIFY_CALL, UPDATE_MAKE_NOP = range(4)
 
@@ -47,6 +50,7 @@ MCOUNT_INSN_SIZE = 5  # of what the compiler puts at the start of a traced funct
 _INNER_CALL = Kind("call of a trampoline", (Form("call", bytes((insn.CALL,))),))
 
 Flags = npt.NDArray[np.uint64]
+AnyFlags = npt.NDArray[np.uint64] | npt.NDArray[np.uint32]
 Indices = npt.NDArray[np.intp]
 
 
@@ -65,9 +69,10 @@ def u64(value: int) -> np.uint64:
     return np.uint64(value)
 
 
-def has(flags: Flags, bit: int) -> npt.NDArray[np.bool_]:
+def has(flags: AnyFlags, bit: int) -> npt.NDArray[np.bool_]:
     """Which of the flags have a bit."""
-    return (flags & u64(bit)).astype(bool)
+    found: npt.NDArray[np.bool_] = (flags & flags.dtype.type(bit)) != 0
+    return found
 
 
 def counts(flags: Flags) -> npt.NDArray[np.int64]:
@@ -122,7 +127,7 @@ class RecordUpdate:
             start, end = int(indices[0]), int(indices[-1]) + 1
             part = layout.DYN_FTRACE_BASE + start * layout.DYN_FTRACE_SIZE
             rows = slice(None) if len(indices) == end - start else indices - start
-            memory.array(part, DYN_FTRACE, end - start, write=True)["flags"][rows] = self.flags[first:last]
+            memory.array(part, np.uint64, (end - start, 2), write=True)[rows, 1] = self.flags[first:last]  # ip, flags
 
 
 def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:
@@ -138,21 +143,18 @@ def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], Flags]:
     Returns:
         Verdicts (n,) of UPDATE_*; flags (n,), unchanged where the verdict is UPDATE_IGNORE.
     """
-    enabled = has(flags, FTRACE_FL_ENABLED)
-    wanted = counts(flags) > 0
-    regs = has(flags, FTRACE_FL_REGS) != has(flags, FTRACE_FL_REGS_EN)
-    tramp = has(flags, FTRACE_FL_TRAMP) != has(flags, FTRACE_FL_TRAMP_EN)
-    change = np.where(wanted, ~enabled | regs | tramp, enabled) & ~has(flags, FTRACE_FL_DISABLED)
-    verdicts = np.select(
-        [~change, ~wanted, enabled], [UPDATE_IGNORE, UPDATE_MAKE_NOP, UPDATE_MODIFY_CALL], UPDATE_MAKE_CALL
-    ).astype(np.uint8)
-    done = flags & u64(~(FTRACE_FL_REGS_EN | FTRACE_FL_TRAMP_EN) & 0xFFFF_FFFF_FFFF_FFFF)
-    done |= u64(FTRACE_FL_ENABLED | FTRACE_FL_TOUCHED)
-    done |= np.where(has(flags, FTRACE_FL_REGS), u64(FTRACE_FL_REGS_EN), u64(0))
-    done |= np.where(has(flags, FTRACE_FL_TRAMP), u64(FTRACE_FL_TRAMP_EN), u64(0))
-    done |= np.where(has(flags, FTRACE_FL_DIRECT | FTRACE_FL_IPMODIFY), u64(FTRACE_FL_MODIFIED), u64(0))
-    after = np.where(wanted, done, flags & u64(FTRACE_NOCLEAR_FLAGS))
-    return verdicts, np.where(change, after, flags)
+    low = flags.astype(np.uint32)  # no bit is above: half the memory to go through
+    enabled, wanted = has(low, FTRACE_FL_ENABLED), has(low, FTRACE_REF_MAX)
+    is_wanted = (low & _WANTED) >> _EN  # where the _EN bits are
+    differs = is_wanted != low & _DONE
+    change = np.where(wanted, ~enabled | differs, enabled) & ~has(low, FTRACE_FL_DISABLED)
+    calls = np.where(enabled, np.uint8(UPDATE_MODIFY_CALL), np.uint8(UPDATE_MAKE_CALL))
+    verdicts = np.where(wanted, calls, np.uint8(UPDATE_MAKE_NOP))
+    verdicts[~change] = UPDATE_IGNORE
+    done = low & ~_DONE | np.uint32(FTRACE_FL_ENABLED | FTRACE_FL_TOUCHED) | is_wanted
+    done[has(low, FTRACE_FL_DIRECT | FTRACE_FL_IPMODIFY)] |= np.uint32(FTRACE_FL_MODIFIED)
+    after = np.where(wanted, done, low & np.uint32(FTRACE_NOCLEAR_FLAGS))
+    return verdicts, np.where(change, after, low).astype(np.uint64)
 
 
 def call_replace(sites: npt.NDArray[np.uint64], targets: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:

@@ -259,7 +259,9 @@ class Machine:
         Where the CPU has pending bytes it moves from one point of interest to the next (`_stride`); an exception,
         HLT or a halt of the machine ends the choice.
         """
-        run = self._opened_run()
+        run = self.open
+        if run is None:
+            raise OurError("no choice is open")
         cpu = run.choice.cpu
         events: list[Event] = []
         left = min(n, run.choice.n - run.done)
@@ -280,7 +282,9 @@ class Machine:
 
     def finish(self) -> list[Event]:
         """Close the open choice: observers look at what it did, and the clock advances by its n."""
-        run = self._opened_run()
+        run = self.open
+        if run is None:
+            raise OurError("no choice is open")
         events: list[Event] = []
         for closed in self._closed:
             events += closed(run)
@@ -291,11 +295,6 @@ class Machine:
     def halt(self, reason: str) -> None:
         """Nothing moves any more; the first reason stands."""
         self.halt_reason = self.halt_reason or reason
-
-    def _opened_run(self) -> OpenRun:
-        if self.open is None:
-            raise OurError("no choice is open")
-        return self.open
 
     def _stride(self, run: OpenRun, left: int, breakpoints: bool) -> int:
         """How many of the instructions left may run in one go: none of them needs a look of its own."""

@@ -140,14 +140,14 @@ class PokeMany(_Pokes):
     def act(self, poke: TextPoke, progress: int | None, entries: int) -> Turn:
         """Begin the next batch, or take the next action of the one under way."""
         done = progress or 0
-        if not poke.busy:
+        if poke.state.batch is None:
             first, done = done, min(done + poke.protocol.batched, self.total)
             if first == done:
                 return Turn(price=0, progress=done)
             self.store(poke.machine.memory, first, done)
             poke.begin(self.patches.part(first, done))
         events = poke.act(entries)
-        return Turn(events, price=0, progress=done, done=not poke.busy and done >= self.total)
+        return Turn(events, price=0, progress=done, done=poke.state.batch is None and done >= self.total)
 
     def next_batch_at(self, progress: int | None) -> int | None:
         """The first site of the next batch; None behind the last."""
