@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkernel.errors import GuestError
-from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.code_map import CodeMap
+from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import new_buffer
 from simkernel.hw.x86 import PAGE_SIZE
 

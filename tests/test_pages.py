@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.code_map import CodeMap
+from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.sim.pages import VERSION_BYTES, Pages

@@ -24,7 +24,8 @@ from simkernel.hw import counting
 from simkernel.hw import cpu as cpu_module
 from simkernel.hw import machine as machine_module
 from simkernel.hw import straight as module
-from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel, PendingStore
+from simkernel.hw.code_map import CodeMap
+from simkernel.hw.fetch import CodeMemory, FetchModel, PendingStore
 from simkernel.hw.machine import Machine
 from simkernel.hw.observer import Changing
 from simkernel.hw.straight import LONGEST, Straight

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from simkernel import insn
 from simkernel.ftrace import records as rec
 from simkernel.ftrace.commands import SetFilter, SetTracer
-from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.code_map import CodeMap
+from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, STOP_MACHINE, Variant
 from simkernel.schedule import Act

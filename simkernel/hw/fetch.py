@@ -15,8 +15,8 @@ arrive in the order in which they were made; cells are independent of each other
 `Simplified:` `line` is an idealisation: nobody promises whole lines, and Intel aligned eight bytes to data accesses
 only (what some read in AMD's manual: `protocol/stores.py`).
 
-The code regions (kernel text, synthetic text, trampolines) lie one behind the other in one buffer, in memory and in
-each CPU's view; `CodeMap` turns addresses into offsets of that buffer. Work on many sites is NumPy throughout.
+Memory and each CPU's view are a buffer each, in which `CodeMap` says where code lies. Work on many sites is NumPy
+throughout.
 """
 
 from __future__ import annotations
@@ -30,13 +30,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.errors import GuestError
+from simkernel.hw.code_map import CodeMap, Offsets, near, offsets_of
 from simkernel.hw.memory import Bytes
 from simkernel.hw.x86 import CACHE_LINE, PAGE_SIZE
-
-Offsets = npt.NDArray[np.int64]
-
-_NEAR = 64  # bytes: to forget the translations of each range apart takes longer than to make those between anew
 
 
 class FetchModel(Enum):
@@ -51,101 +47,6 @@ class FetchModel(Enum):
     def cell_shift(self) -> int | None:
         """log2 of the cell's size in bytes; None where stores leave nothing pending."""
         return {FetchModel.LINE: CACHE_LINE.bit_length() - 1, FetchModel.BYTE: 0}.get(self)
-
-
-def near(places: Offsets, width: int = 1) -> list[tuple[int, int]]:
-    """The ranges [low, high) of rows of bytes, those near by in one.
-
-    Args:
-        places: where each row begins, ascending, one at least.
-        width: how many bytes each has.
-    """
-    if places[-1] - places[0] <= _NEAR:
-        return [(int(places[0]), int(places[-1]) + width)]
-    cuts = np.flatnonzero(places[1:] - places[:-1] > _NEAR)
-    return list(zip(places[[0, *(cuts + 1)]].tolist(), (places[[*cuts, -1]] + width).tolist(), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Code at `base` for `size` bytes, at `start` in the buffer; all page aligned."""
-
-    base: int
-    size: int
-    start: int
-
-
-class CodeMap:
-    """The code regions, and where each lies in the buffer."""
-
-    def __init__(self, regions: list[tuple[int, int]]) -> None:
-        """Lay the regions one behind the other.
-
-        Args:
-            regions: (base address, size in bytes) of each, ascending, page aligned.
-        """
-        self.regions: list[Region] = []
-        start = 0
-        for base, size in regions:
-            self.regions.append(Region(base, size, start))
-            start += size
-        self.size = start
-        self._bounds = np.array([(base, base + size) for base, size in regions], dtype=np.uint64).ravel()
-
-    def offset(self, address: int) -> int:
-        """The buffer's offset of an address; GuestError outside of all code."""
-        for region in self.regions:
-            if 0 <= address - region.base < region.size:
-                return address - region.base + region.start
-        raise GuestError(f"{address:#x} is not an address of code")
-
-    def holds(self, address: int) -> bool:
-        """True for an address of code."""
-        return any(0 <= address - region.base < region.size for region in self.regions)
-
-    def room(self, address: int) -> int:
-        """Bytes from `address` to the end of its region (0 outside of all)."""
-        for region in self.regions:
-            if 0 <= address - region.base < region.size:
-                return region.base + region.size - address
-        return 0
-
-    def address(self, offset: int) -> int:
-        """The address at an offset of the buffer; GuestError behind its end."""
-        for region in self.regions:
-            if offset < region.start + region.size:
-                return region.base + offset - region.start
-        raise GuestError(f"{offset:#x} is not an offset of the code buffer")
-
-    def ranges(self, low: int, high: int) -> list[tuple[int, int]]:
-        """The addresses [first, last) of the offsets [low, high), by region."""
-        found = []
-        for region in self.regions:
-            end = region.start + region.size
-            if low < end:
-                shift = region.base - region.start
-                found.append((low + shift, min(high, end) + shift))
-                if high <= end:
-                    break
-                low = end
-        return found
-
-    def offsets(self, addresses: npt.NDArray[np.uint64]) -> Offsets:
-        """`offset` of many addresses at once; they ascend."""
-        if len(addresses) and addresses[-1] - addresses[0] < self.room(int(addresses[0])):
-            one: Offsets = (addresses - addresses[0]).astype(np.int64) + self.offset(int(addresses[0]))
-            return one
-        out = np.empty(len(addresses), dtype=np.int64)
-        done = 0
-        cuts = addresses.searchsorted(self._bounds).tolist()
-        for region, first, last in zip(self.regions, cuts[::2], cuts[1::2], strict=True):
-            if first != done:
-                break
-            out[first:last] = addresses[first:last] - np.uint64((region.base - region.start) & 0xFFFF_FFFF_FFFF_FFFF)
-            done = last
-        if done != len(addresses):
-            raise GuestError(f"{int(addresses[done]):#x} is not an address of code")
-        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,11 +87,6 @@ class Stored(NamedTuple):
     def offsets(self) -> Offsets:
         """The offset of each byte, ascending, (n * width,)."""
         return offsets_of(self.places, self.old.shape[1])
-
-
-def offsets_of(places: Offsets, width: int) -> Offsets:
-    """The offset of each byte of rows of `width` bytes, which begin at `places` and do not overlap."""
-    return places if width == 1 else (places[:, None] + np.arange(width)).ravel()
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from simkernel import insn
+from simkernel.hw.code_map import CodeMap
 from simkernel.hw.cpu import Cpu, Mapping
-from simkernel.hw.fetch import CodeMap, CodeMemory, FetchModel
+from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.machine import TICK_PERIOD
 from simkernel.hw.memory import GuestMemory, new_buffer
 from simkernel.hw.x86 import PAGE_SIZE

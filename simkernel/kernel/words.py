@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.hw.fetch import CodeMemory, Offsets
+from simkernel.hw.code_map import Offsets
+from simkernel.hw.fetch import CodeMemory
 from simkernel.hw.memory import Bytes
 
 Words = npt.NDArray[np.uint64]

@@ -28,8 +28,8 @@ from simkernel.events import (
     SyncSkipped,
     Unparked,
 )
+from simkernel.hw.code_map import Offsets
 from simkernel.hw.exceptions import TRAP_GATE, read_gate, set_gate_type
-from simkernel.hw.fetch import Offsets
 from simkernel.hw.x86 import VECTOR_BP
 from simkernel.kernel import layout
 from simkernel.kernel.abi import needed

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simkernel import insn
-from simkernel.hw.fetch import Offsets
+from simkernel.hw.code_map import Offsets
 from simkernel.hw.memory import Bytes
 from simkernel.kernel import KernelImage
 from simkernel.kernel.running import RunningKernel
