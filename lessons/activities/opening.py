@@ -140,7 +140,7 @@ class Opening(Activity):
             place=words.place(self.run),
             parts=parts,
             survival=("said", "choices", "map", "meanwhile", "time", "bytes", "counts", "listing"),
-            keys=("next", "back", *(("enter", "run", "last") if changing else ("trace",)), "first"),
+            keys=("next", "back", *(("enter", "last", "run") if changing else ("trace",)), "first"),
         )
 
     def _said(self) -> Prose:

@@ -14,7 +14,7 @@ from tests.tui.app.terminal import Terminal
 from tui.app.arrange import STORY, WIDE
 
 ANSWERS, STEPS, ALL = 12, 24, 60  # presses at most
-RIGHT, LEFT, ENTER, BACKSPACE = "\x1b[C", "\x1b[D", "\r", "\x7f"
+RIGHT, LEFT, ENTER, BACKSPACE, END = "\x1b[C", "\x1b[D", "\r", "\x7f", "\x1b[F"
 
 
 class Newcomer:
@@ -49,9 +49,11 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     terminal.until("Does this machine make that call")
     asked = terminal.still()
     assert "yes" in asked and "no" in asked and "__fentry__" in asked
-    assert "You said yes. It does not." in newcomer.press("y", "made 0 calls")
-    assert "Press t" in newcomer.press(ENTER, "The build had left a list")
-    assert "Press t again" in newcomer.press("t", "no CPU was stopped")
+    assert "You said: yes. Not in this run: 0 calls" in newcomer.press("1", "made 0 calls")
+    assert "trace every function" in newcomer.press(ENTER, "The build left a list")
+    assert "It stops the CPUs" in newcomer.press("t", "How does ftrace change all 240 sites?")
+    assert "End to the end" in newcomer.press("1", "it has changed nothing yet")
+    assert "turn it off again" in newcomer.press(END, "no CPU was stopped")
     newcomer.press("t", "The counts stand still")
     answers = newcomer.press(ENTER, "serve all")
     assert "runs one instruction more" in answers and newcomer.presses <= ANSWERS

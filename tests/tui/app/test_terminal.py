@@ -64,7 +64,7 @@ def test_no_colour_is_sent_where_none_is_wanted(arguments: list[str], tmp_path: 
 def test_a_first_start_asks_a_question_and_the_next_one_offers_to_go_on(tmp_path: Path) -> None:
     terminal = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("Does this machine make that call")
-    terminal.send("n")
+    terminal.send("2")
     terminal.until("made 0 calls")
     terminal.send("\x1b")
     terminal.until("What do you want to watch?")
