@@ -19,7 +19,7 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, Event):
         own = asdict(value)
-        return {"type": type(value).__name__, **own.pop("stamp")._asdict(), **plain(own)}
+        return {"type": type(value).__name__, **asdict(own.pop("stamp")), **plain(own)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
