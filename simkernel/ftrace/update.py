@@ -360,15 +360,16 @@ class Update:
         at = np.flatnonzero(verdicts)
         if not len(at):
             return
-        sites, verdicts, flags = self.ips[at], verdicts[at], self.flags[at]
+        rows = slice(None) if len(at) == len(verdicts) else at  # of all: no copies
+        sites, verdicts, flags = self.ips[rows], verdicts[rows], self.flags[rows]
         called = np.flatnonzero(verdicts != rec.UPDATE_MAKE_CALL)  # these are calls now, and
         calls = np.flatnonzero(verdicts != rec.UPDATE_MAKE_NOP)  # these will be
         now = current_targets(self.kernel, self.state, flags[called], sites[called], removed)
         then = new_targets(self.kernel, self.state, flags[calls], sites[calls])
         old, new = self._calls_and_nops(sites, called, now), self._calls_and_nops(sites, calls, then)
-        patches = Patches.of_one_size(sites, old, new, self._records.numbers[at])
+        patches = Patches.of_one_size(sites, old, new, self._records.numbers[rows])
         self.do(Verify(patches, verdicts))
-        records = RecordUpdate(at, after[at])
+        records = RecordUpdate(at, after[rows])
         what = "1 site" if len(at) == 1 else f"{len(at)} sites"
         self.count(PokeRecords(patches, what, verdicts, records=records))
 

@@ -237,7 +237,7 @@ class Engine:
 
     def drop(self, low: int, high: int) -> None:
         """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
-        if self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
+        if not self._met or self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
             return
         self._dropped += 1
         if self._dropped < DROPS:
