@@ -1,8 +1,9 @@
 """Enabling every site of a kernel: 4 CPUs, batches of 256, each sync taken by the guest's handler on each CPU.
 
 The unit is a *run*: what Unicorn takes, counting nothing, for the 313 instructions of a sync on one CPU. 50,000 sites
-need 2,416 runs; the budget allows 15 times their time, and **is missed**. The rows above it say where the time goes.
-Each of these is there for a reason, most of them are Python, and none is large by itself:
+need 2,416 runs; the budget allows 15 times their time, and **is missed**: they take 17 times as long on a computer that
+does nothing else, more where others use its caches. The rows above say where the time goes. Each of these is there for
+a reason, most of it is Python, and no part is large by itself:
 
 * *CPUs that answer*, half of all. A third of it is the instructions, counted by blocks, on caches that the patching
   task has used in between: that alone takes two runs, 1.3 where nothing comes between. A quarter is the way into the
@@ -10,11 +11,12 @@ Each of these is there for a reason, most of them are Python, and none is large 
   observers), looks for HLT, asks five observers behind it, and notes an entry of history with its events.
 * *Writes of code*, a seventh: three of 256 sites for each batch. Nobody has looked at most of that code, so that
   to read the old bytes is to wait for memory; history keeps them.
-* *Batches published*, a tenth: the records' flags, the vector for the handler, the addresses for observers and events.
+* *Batches published*, a twelfth: the records' flags, the vector for the handler, the addresses for observers and
+  events.
 * *Other actions of the patching task*, an eighth: eight for each batch. A sync has one that sends it and one that ends
-  it. If that went on with the next write, it would save a thirtieth, and history had no moment between the two.
+  it. If that went on with the next write, it would save a twenty-fifth, and history had no moment between the two.
 * *The plan*, a thirtieth: what is to be done with each record, and the bytes of each site.
-* *The rest*, a tenth: to ask who is waited for, and the loop itself.
+* *The rest*, an eighth: to ask who is waited for, the loop itself, and the clock that these rows are told by.
 
 Within these rows are checkpoints (a twentieth: history keeps the pages of records that changed), and what CPUs forget
 and translate anew because batches change the functions of the handler (as much).
