@@ -17,6 +17,7 @@ from simkernel.sim.simulation import Simulation
 
 PATIENCE = 60_000  # choices for one move
 FAR = 100  # instructions of a choice between batches
+ASLEEP = 5_000  # choices after which a CPU does not come: while it sleeps each is one instruction of the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,10 @@ def come_near(
     start, end = simulation.position, simulation.clock + instructions
     simulation.keep_checkpoint()  # what is tried out is taken back
     with simulation.looking(cpu, address) as met:
-        while simulation.clock < end and not simulation.halt_reason:
+        for _ in range(ASLEEP):
             here = simulation.position
+            if simulation.clock >= end or simulation.halt_reason:
+                break
             simulation.step(Run(cpu, QUANTUM))
             if met:
                 break
