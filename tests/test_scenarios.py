@@ -179,7 +179,7 @@ def test_how_far_it_has_run_is_told_on_the_way_to_the_start() -> None:
 
 
 def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(LearnerError, match="there are: one, all"):
+    with pytest.raises(LearnerError, match="there are: naive, one"):
         scenario_named("two")
     notrace: Scenario = replace(SCENARIOS["one"], function="do_syscall_64")
     with pytest.raises(LearnerError, match="notrace"):

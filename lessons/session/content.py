@@ -1,6 +1,6 @@
 """The scenarios as files have them: each a folder of `lessons/content` without code, read and checked as a whole.
 
-    path.toml             the names of all scenarios, in the order in which a person watches them
+    path.toml             what a person watches, in this order: all scenarios, and some of them changed
     NAME/scenario.toml    what a person writes: its keys are those of `ScenarioForm`
     NAME/known.json       what was measured by running it: `python -m lessons.content --write` writes it
 
@@ -14,6 +14,7 @@ import string
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
@@ -75,17 +76,29 @@ def load(root: Traversable = CONTENT) -> dict[str, Scenario]:
     Raises:
         LearnerError: a file is missing, or holds what cannot be; it names the file and the key.
     """
-    path = _toml(root / PATH, PATH, PathForm).path
+    path = read_path(root)
     folders = sorted(one.name for one in root.iterdir() if (one / WRITTEN).is_file())
-    for at, name in enumerate(path):
+    for at, step in enumerate(path):
         with _at(PATH, f"path[{at}]"):
-            if name not in folders:
+            if (name := step.partition("@")[0]) not in folders:
                 raise LearnerError(f"there is no folder {name!r} with a {WRITTEN}.{nearest(name, folders)}")
-            if name in path[:at]:
-                raise LearnerError(f"{name!r} stands in it twice")
+            if step in path[:at]:
+                raise LearnerError(f"{step!r} stands in it twice")
     if missing := [name for name in folders if name not in path]:
         raise LearnerError(f"{PATH}: path: {missing[0]!r} is a scenario, too: name it where it is watched")
-    return {name: _Reader(f"{name}/{WRITTEN}").scenario(name, root / name) for name in path}
+    behind = dict(zip(path, [*path[1:], ""], strict=True))
+    names = [name for name in path if name in folders]
+    read = (_Reader(f"{name}/{WRITTEN}").scenario(name, root / name) for name in names)
+    return {one.name: replace(one, next=behind[one.name]) for one in read}
+
+
+def read_path(root: Traversable = CONTENT) -> list[str]:
+    """What a person watches, in this order: names of scenarios and, where one is changed, of steps.
+
+    Raises:
+        LearnerError: the file is missing, or holds something else.
+    """
+    return _toml(root / PATH, PATH, PathForm).path
 
 
 class _Reader:
@@ -215,6 +228,8 @@ class _Reader:
 
 SCENARIOS = load()
 """All scenarios, in the order of their path."""
+STORIES = tuple(read_path())
+"""The whole path: beside the scenarios those that are changed, as `step` takes them."""
 
 
 def scenario_named(name: str) -> Scenario:

@@ -153,7 +153,7 @@ DAMAGE = {
         "path.toml", '    "one",\n', '    "one",\n    "one",\n', "'one' stands in it twice",
     ),
     "a scenario without a folder": (
-        "path.toml", '"one"', '"on"', "path[0]: there is no folder 'on' with a scenario.toml. Did you mean 'one'?",
+        "path.toml", '"one"', '"on"', "path[1]: there is no folder 'on' with a scenario.toml. Did you mean 'one'?",
     ),
     "no JSON": (
         "one/known.json", '"stops":', '"stops"', "one/known.json: this is no JSON: ",
@@ -201,5 +201,5 @@ def test_a_new_scenario_is_a_folder_whose_results_are_not_known_yet(copy: Path) 
     (new / "known.json").unlink()
     path = copy / "path.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("]", '    "again",\n]'), encoding="utf-8")
-    last = list(load(copy).values())[-1]
-    assert (last.name, last.stops, last.ablated) == ("again", 0, ())
+    before, last = list(load(copy).values())[-2:]
+    assert (last.name, last.stops, last.ablated, last.next, before.next) == ("again", 0, (), "", "again")

@@ -327,8 +327,8 @@ async def screens(hand: Hand) -> None:
     for key, kind, words in (
         ("question_mark", Page, "cache line"),
         ("f1", Page, "One step a second"),
-        ("S", Scenarios, "naive patch"),
-        ("escape", Scenarios, "naive patch"),
+        ("S", Scenarios, "Write the five bytes"),
+        ("escape", Scenarios, "Write the five bytes"),
         ("L", ActivityScreen, "In every order of events"),
         ("C", ActivityScreen, "What tracing costs"),
         ("F", ActivityScreen, "irq_enter_rcu"),
