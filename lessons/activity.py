@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lessons.kept import Kept
 from lessons.picture import Picture
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
@@ -31,8 +32,23 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "moment": (("c",), "c"),
     "trace": (("t",), "t"),
     "run": (("r",), "r"),
+    "view": (("v",), "v"),
+    "instruction": ((), "i"),
+    "back-instruction": ((), "I"),
+    "run-back": ((), "R"),
+    "goto": ((), "g"),
+    "break-function": ((), "k"),
+    "clear-breaks": ((), "K"),
+    "act": ((), "a"),
+    "cpu-run": ((), "run-cpu"),
+    "cpu-read": ((), "read-cpu"),
+    "cpu-settle": ((), "settle-cpu"),
+    "untrace": ((), "u"),
+    "second-ops": ((), "o"),
+    "second-ops-off": ((), "O"),
+    "open-moment": ((), "open"),
 }
-"""The keys of a screen, in Textual's names, and the word of plain mode, of all that has a key: the same everywhere."""
+"""The keys of a screen, in Textual's names, and the word of plain mode where that is not the name: one everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,21 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A place for a person to keep.
+
+    Attributes:
+        text: the moment, a string.
+        name: its short form (`named_step`), "" where it has none.
+        file: the stem of a file's name for it.
+    """
+
+    text: str
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an action.
 
@@ -87,10 +118,12 @@ class Outcome:
         message: a sentence for the person, "" where the picture says it.
         refused: nothing has changed.
         opens: the activity that it has led to; one comes back here from it.
-        scenario: the name of the scenario that it has led to; the activity is over.
+        scenario: the name of the scenario that it has led to, for plain mode.
         leaves: the activity is over.
         goes_on: the front end asks for the same again after a while, until a person asks for something else.
         watch: a stepper that it has led to, for whoever plays stories.
+        asks: an action of the activity that one comes back to, and its argument: it is carried out there.
+        gives: a place to keep.
     """
 
     message: str = ""
@@ -100,6 +133,8 @@ class Outcome:
     leaves: bool = False
     goes_on: bool = False
     watch: Any = None
+    asks: tuple[str, str] | None = None
+    gives: Given | None = None
 
 
 class Activity(ABC):
@@ -115,6 +150,14 @@ class Activity(ABC):
             report: as for `do`.
         """
         return Outcome()
+
+    def returned(self, left: Activity) -> None:
+        """One has come back here.
+
+        Args:
+            left: the last activity with a place that one has gone back from.
+        """
+        return
 
     @abstractmethod
     def picture(self) -> Picture:
@@ -165,6 +208,20 @@ class Activity(ABC):
     def why_not(self, action: Action) -> str:
         """Why an action that is not offered cannot be done here."""
         return f"{action.title}: there is nothing to do that with here"
+
+    @property
+    def moment(self) -> str:
+        """Where one is, as a string that opens the very same state; "" at no place of a machine."""
+        return ""
+
+    @property
+    def history(self) -> object | None:
+        """What of it is large and grows: another object where it has gone on with another; None for nothing."""
+        return None
+
+    def kept(self) -> Kept | None:
+        """The place to which a person may come back another day; None for none."""
+        return None
 
     def data(self) -> dict[str, Any]:
         """What JSON has of it besides its picture."""

@@ -31,12 +31,18 @@ class Part:
     Attributes:
         name: the part's, once in its picture.
         title: of the rule above it; "" for none.
+        help: what it shows, and what can be done with it.
         beside: it stands at the right where the screen is wide.
+        across: it stands above both sides then; only what comes first can.
+        apart: a blank row stands above it, where there is room for one.
     """
 
     name: str
     title: str = ""
+    help: str = ""
     beside: bool = False
+    across: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +76,15 @@ class Log(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Part):
-    """Lines that others have laid out: gdb's, the kernel's; they are not filled as paragraphs are."""
+    """Lines that others have laid out: gdb's, the kernel's; their columns stay where they are.
+
+    Attributes:
+        lines: from the top.
+        broken: the numbers of those that say what is wrong, from 0.
+    """
 
     lines: tuple[str, ...]
+    broken: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +95,17 @@ class Map(Part):
         sites: the state of each.
         before: the state of each at the step before; None where nothing has changed.
         words: what a state is called here, for each of `SITE_STATES`; () for their own names.
-        taken: the sites, by number, at which a CPU has taken an int3 since the step before.
+        taken: the numbers of the sites whose int3 a CPU has taken since the step before.
+        choose: the action that takes the number of a site, from 0; "" for none.
+        cells: False where it is only counted how many are in each state.
     """
 
     sites: SiteMap
     before: SiteMap | None = None
     words: tuple[str, ...] = ()
     taken: tuple[int, ...] = ()
+    choose: str = ""
+    cells: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +144,12 @@ class Lanes(Part):
 
     Attributes:
         time: what each lane did at each step.
-        graph: time goes downwards, each step with its sentence; False: a score, where time goes to the right.
+        graph: time goes downwards, each step with its sentence; False: a score, where time goes to the right; None: a
+            graph where it stands beside, else a score.
     """
 
     time: TimePicture
-    graph: bool = False
+    graph: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +176,13 @@ class Row:
         cells: a text a column.
         help: what it means, shown while it is chosen.
         tone: what it is.
+        argument: what choosing it tells the action; "" for its number.
     """
 
     cells: tuple[str, ...]
     help: str = ""
     tone: Tone = Tone.PLAIN
+    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +195,7 @@ class Rows(Part):
         cursor: which of these rows is chosen; None where none can be.
         first: the number of the first of these rows in the table, from 0.
         total: how many rows the table has; 0 where these are all.
+        choose: the action that choosing a row leads to; "" for `POINT`, which needs a cursor.
     """
 
     columns: tuple[str, ...]
@@ -183,6 +203,7 @@ class Rows(Part):
     cursor: int | None = None
     first: int = 0
     total: int = 0
+    choose: str = ""
 
 
 class ByteKind(Enum):
@@ -256,6 +277,9 @@ class Picture:
         survival: the names of parts, the one that goes last first; those that are not named go before all these.
         keys: the names of the actions of which the key line tells, the one that goes last first.
         plot: the same for slides, where that is no chart of bars.
+        hints: the words beside keys, by the names of actions, where they are others here.
+        path: what follows the title in the breadcrumb: what is different from what the title names.
+        notes: what is to be known of it besides what its words mean.
     """
 
     title: str
@@ -264,6 +288,9 @@ class Picture:
     survival: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     plot: Plot | None = None
+    path: tuple[str, ...] = ()
+    hints: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def figure(self) -> Chart | Plot | None:

@@ -13,11 +13,13 @@ class Visit:
     Attributes:
         crumbs: the titles of the activities behind the one in front, the first one first.
         over: the first activity has been left.
+        left: the last one with a place that one has gone back from; None for none.
     """
 
-    def __init__(self, first: Activity) -> None:
-        self._stack = [first]
-        self.crumbs: tuple[str, ...] = ()
+    def __init__(self, *activities: Activity) -> None:
+        self._stack = list(activities)
+        self.left: Activity | None = None
+        self.crumbs: tuple[str, ...] = tuple(one.picture().title for one in activities[:-1])
         self.over = False
 
     @property
@@ -25,15 +27,22 @@ class Visit:
         """The activity that takes what is asked for."""
         return self._stack[-1]
 
+    @property
+    def all(self) -> tuple[Activity, ...]:
+        """The activity in front, then those that one comes back to, then the one that was left."""
+        left = () if self.left is None or self.left in self._stack else (self.left,)
+        return (*reversed(self._stack), *left)
+
     def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
-        """Have the activity in front do something; go where that leads."""
+        """Have the activity in front do something; go where that leads. What it opens has then to be started."""
         outcome = self.front.apply(word, argument, report)
         if outcome.opens is not None:
             self.crumbs = (*self.crumbs, self.front.picture().title)
             self._stack.append(outcome.opens)
-            return self.start(report)
-        if outcome.scenario or (outcome.leaves and not self.back()):
+        if outcome.leaves and not self.back():
             self.over = True
+        if outcome.asks is not None and not self.over:
+            return self.apply(*outcome.asks, report)
         return outcome
 
     def start(self, report: Report | None = None) -> Outcome:
@@ -47,6 +56,10 @@ class Visit:
         """To the activity that one came from, which is where one left it; False where one came from none."""
         if len(self._stack) == 1:
             return False
-        self._stack.pop()
+        gone = self._stack.pop()
         self.crumbs = self.crumbs[:-1]
+        if (place := gone.kept()) is not None and place.moment:
+            self.left = gone
+        if self.left is not None:
+            self.front.returned(self.left)
         return True

@@ -39,7 +39,6 @@ class Functions(Activity):
         pattern: which functions are in the table; "" for all.
         order: of ORDERS.
         cursor: the number of the row that is chosen.
-        asked: what the stepper is asked for by leaving: an action of it, and its argument; None for nothing.
     """
 
     name = "functions"
@@ -78,7 +77,6 @@ class Functions(Activity):
         self._stepper, self._intel = stepper, intel
         self.table: FunctionTable | None = None
         self.pattern, self.order, self.cursor = "", "address", 0
-        self.asked: tuple[str, str] | None = None
 
     def start(self, report: Report) -> Outcome:
         """Read the functions."""
@@ -124,11 +122,9 @@ class Functions(Activity):
         """Leave, with what the stepper is asked for."""
         if name in PATTERNS:
             what, all_of_them = PATTERNS[name]
-            self.asked = what, self.pattern or all_of_them
-        else:
-            name = ("untrace" if self.chosen.wanted else "only") if name == "trace" else name
-            self.asked = LEADS[name], self.chosen.name
-        return Outcome(leaves=True)
+            return Outcome(leaves=True, asks=(what, self.pattern or all_of_them))
+        name = ("untrace" if self.chosen.wanted else "only") if name == "trace" else name
+        return Outcome(leaves=True, asks=(LEADS[name], self.chosen.name))
 
     @property
     def _count(self) -> int:

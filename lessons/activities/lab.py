@@ -175,7 +175,7 @@ class Lab(Activity):
                 ),
                 Rows(
                     name="rows",
-                    title=f"the phases of {setup.base.name}, then what else can be chosen",
+                    title=f"the phases of {setup.base.name}; other choices",
                     beside=True,
                     columns=(),
                     rows=tuple(map(_drawn, setup.rows)),

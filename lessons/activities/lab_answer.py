@@ -7,6 +7,7 @@ from typing import Any
 
 from lessons.activities.lab_schedule import columns_of, lanes_of, moves_of
 from lessons.activities.lab_words import broken, holds, reason, worth
+from lessons.activities.story import Story
 from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
 from lessons.picture import Lanes, Moves, Paragraph, Part, Picture, Prose, Tabs, Tone
 from lessons.session.number import number
@@ -90,7 +91,8 @@ class Found(Activity):
             case "choose":
                 self._look_at(_one_of(number(argument, "a schedule"), 1, len(self.findings), "schedule") - 1)
             case _:
-                return Outcome(watch=self.watch(report))
+                stepper = self.watch(report)
+                return Outcome(watch=stepper, opens=Story(stepper))
         return Outcome()
 
     def watch(self, report: Report) -> Stepper:

@@ -28,6 +28,7 @@ from lessons.activities.mysteries import (
     WORRY,
     Mysteries,
 )  # fmt: skip
+from lessons.activities.story import Story
 from lessons.activity import CHOOSE, Action, Activity, Argument, Outcome
 from lessons.picture import Lanes, Listing, Map, Paragraph, Part, Picture, Prose, Question, Row, Rows, Tone
 from simkernel import disasm
@@ -89,7 +90,7 @@ class Opening(Activity):
             case "last":
                 self.run.to_the_end(report)
             case "enter" | "next" if self.run.cue == WORRY:
-                return Outcome(scenario=STORY)
+                return Outcome(scenario=STORY, opens=Story.of(STORY))
             case "run":
                 self.run.forward(report)
                 return Outcome(goes_on=self.run.cue in CHANGES)
@@ -140,7 +141,7 @@ class Opening(Activity):
             place=words.place(self.run),
             parts=parts,
             survival=("said", "choices", "map", "meanwhile", "time", "bytes", "counts", "listing"),
-            keys=("next", "back", *(("enter", "last", "run") if changing else ("trace",)), "first"),
+            keys=("next", "back", *(("enter", "run", "last") if changing else ("trace",)), "first"),
         )
 
     def _said(self) -> Prose:

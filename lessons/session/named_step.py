@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from lessons.activity import Given
 from lessons.session import asks
 from lessons.session.content import SCENARIOS, STORIES, scenario_named
-from lessons.session.stepper import GivenMoment, Outcome, Stepper
+from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import GuestError, LearnerError, nearest
 from simkernel.report import Report
 
@@ -172,7 +173,7 @@ def start(what: str, report: Report | None = None) -> Stepper:
 def give_moment(stepper: Stepper, argument: str) -> Outcome:
     """The moment string is the message: a front end keeps it, or prints it."""
     text = stepper.moment
-    return Outcome(text, moment=GivenMoment(text, name_of(stepper, stepper.report), named(stepper).file_stem))
+    return Outcome(text, moment=Given(text, name_of(stepper, stepper.report), named(stepper).file_stem))
 
 
 def open_moment(stepper: Stepper, argument: str) -> Outcome:

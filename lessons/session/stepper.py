@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lessons.activity import Given
 from lessons.session.content import SCENARIOS, scenario_named
 from lessons.session.scenarios import Ending, Scenario, answer_of
 from lessons.session.scenarios import begin as begin_scenario
 from lessons.session.stops import Heard, Stop, Stops
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import Event
+from simkernel.events import Event, SiteRan
 from simkernel.kernel import KernelImage
 from simkernel.protocol import Protocol, Variant
 from simkernel.report import Report
@@ -44,22 +45,7 @@ class Outcome:
     message: str = ""
     error: bool = False
     stepper: Stepper | None = None
-    moment: GivenMoment | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GivenMoment:
-    """A moment for a person to keep.
-
-    Attributes:
-        text: the string.
-        name: its short form (`named_step`), "" where it has none.
-        file: the stem of a file's name for it.
-    """
-
-    text: str
-    name: str
-    file: str
+    moment: Given | None = None
 
 
 def _spelled(name: str, value: Any) -> str:
@@ -210,6 +196,10 @@ class Stepper:
     def stops(self) -> Stops:
         """The stops of the story so far, oldest first; the start of the story is none."""
         return self.heard().stops(self.begin, self.simulation.position)
+
+    def ran(self) -> list[SiteRan]:
+        """What CPUs ran at the site that is looked at, in the story up to here."""
+        return self.heard().ran(self.begin, self.simulation.position)
 
     @property
     def begun(self) -> bool:

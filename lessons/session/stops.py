@@ -20,6 +20,7 @@ from simkernel.events import (
     ParkAsked,
     Parked,
     PlanEnded,
+    SiteRan,
     SiteStored,
     SyncAnswered,
     SyncEnded,
@@ -42,6 +43,10 @@ class Stop(NamedTuple):
 
 def _position(stop: Stop) -> int:
     return stop.position
+
+
+def _entry(event: Event) -> int:
+    return event.entry
 
 
 class Stops(Sequence[Stop]):
@@ -162,6 +167,7 @@ class Heard:
         self._stops: list[Stop] = []
         self._begun: list[int] = []  # positions where a phase begins
         self._turns: list[tuple[int, bool]] = []  # from which event on the batch was this site's, or was not
+        self._ran: list[SiteRan] = []  # what CPUs ran at the site
 
     def hear(self, known: Sequence[Event], rewrites: Rewrites | None = None) -> None:
         """Take in what is new among all known events; `rewrites`: of the history they are of."""
@@ -173,12 +179,15 @@ class Heard:
                 self._stop(Stop(event.entry + 1, event.during))
             if self._rule.mine != mine:
                 self._turns.append((at + 1, not mine))
+            if isinstance(event, SiteRan) and self.site is not None and event.site in self.site:
+                self._ran.append(event)
 
     def _forget_behind(self, rewrite: Rewrite) -> None:
         self._rule = self.rule_from(rewrite.events)
         del self._stops[bisect_right(self._stops, rewrite.position, key=_position) :]
         del self._begun[bisect_right(self._begun, rewrite.position) :]
         del self._turns[bisect_right(self._turns, rewrite.events, key=lambda one: one[0]) :]
+        del self._ran[bisect_left(self._ran, rewrite.position, key=_entry) :]
 
     def _stop(self, stop: Stop) -> None:
         """Several stops in one entry are one stop: the phase of the last one counts."""
@@ -194,6 +203,11 @@ class Heard:
         """The stops behind the position `after`, up to the position `until`."""
         first, last = (bisect_right(self._stops, position, key=_position) for position in (after, until))
         return Stops(self._stops, self._begun, first, last)
+
+    def ran(self, after: int, until: int) -> list[SiteRan]:
+        """What CPUs ran at the site in the entries from the position `after` to before `until`."""
+        first, last = (bisect_left(self._ran, position, key=_entry) for position in (after, until))
+        return self._ran[first:last]
 
     def rule_from(self, count: int) -> StopRule:
         """What tells the events that come after the first `count` of those heard."""

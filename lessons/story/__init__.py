@@ -1,6 +1,5 @@
 """A place in a story in words and marked bytes: what every screen, plain mode and `--ascii` show, each in its own way.
 
-    marks    old, new, int3, uncertain, changed, executing: one meaning, one mark
     table    the five bytes: in memory, for each CPU, what they become
     lines    the patching task, each CPU and the trace, in a line each
     why      what is true now and whether it is, why, and what came of leaving it out
@@ -18,10 +17,10 @@ from lessons.session.missing import Missing, missing
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stops
 from lessons.story.lines import cpu_line, patcher_line, trace_lines
-from lessons.story.marks import Mark, Marked, marked
 from lessons.story.say import said
-from lessons.story.table import Row, Table, table_of
+from lessons.story.table import table_of
 from lessons.story.why import Why, why_of
+from lessons.table import Mark, Marked, Row, Table, marked
 from simkernel.protocol import Era
 from simkernel.sentence import spans_of, without_addresses
 from simkernel.sim.snapshot import PatchingSnapshot, Snapshot
@@ -87,7 +86,7 @@ def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
         phases=_phases(patch),
         batch=_batch(patch),
         said=said(stepper, stops),
-        table=table_of(snapshot),
+        table=table_of(stepper),
         patcher=patcher_line(snapshot),
         why=why_of(snapshot, without(stepper)) if gone is None else why_of(snapshot, gone.phase.without, gone.phase),
         cpus=tuple(cpu_line(snapshot, cpu) for cpu in snapshot.cpus),

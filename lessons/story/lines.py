@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lessons.story.marks import Mark, Marked, marked
+from lessons.table import Mark, Marked, marked
 from simkernel.kernel import layout
 from simkernel.protocol import Park, SyncCores, Unpark
 from simkernel.sentence import cpu as cpu_name

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from lessons.story.marks import Mark, Marked, marked
+from lessons.session.stepper import Stepper
+from lessons.table import Mark, Marked, Row, Table, marked
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
 from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteSnapshot, Snapshot
 from simkernel.sim.snapshot.changes import Aspect, Thing, ThingChange
+from simkernel.sim.snapshot.site import site_bytes
 
 NEXT_TIME = "the next time it runs the site"
-UNREAD = ".."  # what a CPU has not read yet of the instruction that it is reading; screens may draw two dots
+NO_INSTRUCTION = "no such instruction: #UD"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table: its label, the site's bytes, the instruction that they are, a remark, the CPU or -1."""
-
-    label: str
-    cells: tuple[Marked, ...]
-    text: str
-    remark: str = ""
-    cpu: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The bytes of a site.
-
-    Attributes:
-        name: of the function. memory, cpus, becomes: its rows; `becomes` is None where no change is under way.
-        line_break: how many bytes lie before the next cache line, 0 where all lie in one.
-    """
-
-    name: str
-    memory: Row
-    cpus: tuple[Row, ...]
-    becomes: Row | None
-    line_break: int
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """All rows, from the top."""
-        return (self.memory, *self.cpus, *(() if self.becomes is None else (self.becomes,)))
-
-
-def table_of(snapshot: Snapshot) -> Table | None:
-    """The table of the site that a snapshot shows; None where it shows none."""
+def table_of(stepper: Stepper) -> Table | None:
+    """The table of the site that a stepper looks at; None where it looks at none."""
+    snapshot = stepper.snapshot
     site = snapshot.site
     if site is None:
         return None
@@ -63,11 +34,32 @@ def table_of(snapshot: Snapshot) -> Table | None:
     )
     return Table(
         name=site.name,
+        was=None if site.old is None else _plain_row("was", site.old),
         memory=memory,
         cpus=tuple(_cpu_row(snapshot, site, one) for one in site.cpus),
-        becomes=None if site.new is None else _plain_row("becomes", site, site.new),
+        ran=tuple(_ran(stepper, site, event) for event in torn(stepper)),
+        becomes=None if site.new is None else _plain_row("becomes", site.new),
         line_break=site.line_break,
     )
+
+
+def torn(stepper: Stepper) -> list[SiteRan]:
+    """What each CPU ran here last that was neither instruction, in the story up to here."""
+    whole = stepper.whole
+    latest: dict[int, SiteRan] = {}
+    for event in stepper.ran() if whole else ():
+        if event.data not in {one[: len(event.data)] for one in whole}:
+            latest[event.cpu] = event
+    return [latest[cpu] for cpu in sorted(latest)]
+
+
+def _ran(stepper: Stepper, site: SiteSnapshot, event: SiteRan) -> Row:
+    """A CPU's bytes that were neither instruction, each by whose it is."""
+    old, new = stepper.whole
+    cells = tuple(marked(f"{byte:02X}", _whose(byte, old[at], new[at])) for at, byte in enumerate(event.data))
+    text = without_addresses(site_bytes(stepper.simulation, site.address, event.data).text)
+    none = not text or text.startswith("(bad)")
+    return Row(f"CPU{event.cpu} ran", cells, NO_INSTRUCTION if none else text, cpu=event.cpu)
 
 
 def instruction(data: SiteBytes) -> str:
@@ -86,14 +78,19 @@ def _kind(site: SiteSnapshot, at: int, byte: int) -> Mark | None:
     old, new = site.old.data[at], site.new.data[at]
     if byte == INT3 and at == 0 and byte not in (old, new):
         return Mark.INT3
+    return _whose(byte, old, new)
+
+
+def _whose(byte: int, old: int, new: int) -> Mark | None:
+    """Whether a byte is the old one or the new one; None where both are the same, or it is neither."""
     if old == new:
         return None
     return Mark.OLD if byte == old else Mark.NEW if byte == new else None
 
 
-def _plain_row(label: str, site: SiteSnapshot, data: SiteBytes) -> Row:
-    cells = tuple(marked(f"{byte:02X}", _kind(site, at, byte)) for at, byte in enumerate(data.data))
-    return Row(label, cells, instruction(data))
+def _plain_row(label: str, data: SiteBytes) -> Row:
+    """Bytes without marks: the row says whose they are."""
+    return Row(label, tuple(marked(f"{byte:02X}") for byte in data.data), instruction(data))
 
 
 def _cpu_row(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> Row:
@@ -107,9 +104,11 @@ def _cpu_row(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> Row:
     )
 
 
-def _changed(changes: tuple[ThingChange, ...], one: MayRun, at: int) -> bool:
-    """True where what stands in a cell of a CPU's row is not what stood there."""
+def _changed(changes: Sequence[ThingChange], one: MayRun, at: int) -> bool:
+    """True where what stands in a cell of a CPU's row is not what stood there; what it has not read yet is memory's."""
     may_run, read = Thing(Aspect.MAY_RUN, one.cpu, at), Thing(Aspect.READ, one.cpu)
+    if one.read and at >= one.read:
+        may_run = Thing(Aspect.MEMORY, at=at)
     return any(
         change.what == may_run or (change.what == read and _shown(change.before, at) != _shown(change.after, at))
         for change in changes
@@ -126,10 +125,12 @@ def _cpu_cell(site: SiteSnapshot, one: MayRun, at: int, changed: bool) -> Marked
     extra = _if(changed, Mark.CHANGED)
     executing = _if(one.here and at == 0, Mark.EXECUTING)
     if one.read and at >= one.read:
-        return marked(UNREAD, Mark.UNREAD, extra)
-    text = " or ".join(f"{value:02X}" for value in values)
+        in_memory = site.memory.data[at]
+        new = _if(_kind(site, at, in_memory) is Mark.NEW, Mark.NEW)
+        return marked(f"{in_memory:02X}", Mark.UNREAD, new, extra)
+    text = "/".join(f"{value:02X}" for value in values)
     if len(values) > 1:
-        return marked(text, Mark.UNCERTAIN, extra, executing)
+        return marked(text, Mark.PENDING, extra, executing)
     return marked(text, _kind(site, at, values[0]), extra, executing)
 
 

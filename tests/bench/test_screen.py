@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from lessons.activities.start import Start
+from lessons.activities.story import Story
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
+from lessons.story.parts import Look
+from lessons.visit import Visit
 from tests.bench.table import Table
 from tests.tui.app.terminal import Terminal
 from tests.tui.stepper.long_story import long_story
@@ -25,16 +29,17 @@ EVENTS = 95_000
 
 async def key_times(depth: str, size: tuple[int, int], keys: list[str], stepper: Stepper | None = None) -> list[float]:
     """Milliseconds from each key to the drawn picture, by this process's own time: it does nothing else meanwhile."""
-    app = SimkernelApp(stepper or Stepper.start("one"), depth=depth)
+    app = SimkernelApp(Visit(Start(), Story(stepper or Stepper.start("one"), look=Look(depth=depth))))
     times = []
     async with app.run_test(size=size) as pilot:
+        await app.settled()
         await pilot.pause()
         for key in keys:
             begin = time.process_time()
+            before = app.playing.picture
             app.simulate_key(key)
-            before = app.picture
-            while app.picture is before or not app._asked.empty():
-                await asyncio.sleep(0.001)  # the stepper works in a thread
+            while app.playing.picture is before or app.playing.busy:
+                await asyncio.sleep(0.001)  # the story works in a thread
             while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
                 await asyncio.sleep(0)
             times.append(1e3 * (time.process_time() - begin))
@@ -81,12 +86,14 @@ def test_memory_after_many_steps(table: Table) -> None:
     """A process of its own takes the steps, instruction by instruction, with a picture of each."""
     code = (
         "from tests.bench.memory import peak\n"
-        "from tui.app.app import SimkernelApp\n"
-        "from lessons.session.actions import apply\n"
+        "from lessons.activities.story import Story\n"
         "from lessons.session.stepper import Stepper\n"
-        "app = SimkernelApp(Stepper.start('one'))\n"
+        "from tui.view.frame import frame\n"
+        "from tui.view.marks import UNICODE\n"
+        "story = Story(Stepper.start('one'))\n"
         f"for _ in range({STEPS}):\n"
-        "    app.show(apply(app.stepper, 'instruction'))\n"
+        "    assert not story.apply('instruction').refused\n"
+        "    frame(story.picture(), (), story.offered(), (80, 24), UNICODE)\n"
         "print(peak())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

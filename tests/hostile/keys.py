@@ -28,7 +28,8 @@ PATIENCE = 30.0  # seconds that ctrl-Q may take
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ?+-<>:.*_\u00e9\u6f22"
 MOVES = ("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b[1;5H", "\x1b[1;5F")
-ACTS = ("\r", "\r", "\x1b", "\x1b", "\t", "\x1b[Z", "\x7f", " ", "\x10", "\x10", "S", "F", "L", "C", "B", "\x1bOP", "/")
+ACTS = ("\r", "\r", "\x1b", "\x1b", "\t", "\x1b[Z", "\x7f", " ", "\x10", ":", "/one\r\r", "/lab\r\r", "/costs\r\r",
+        ":boot\r", ":functions\r", ":one step a second\r", "r", "x", "m", "v", "c", "?", "\x1bOP", "/")  # fmt: skip
 ODD = ("\x00", "\x01", "\x05", "\x0b", "\x15", "\x17", "\x1b[3~", "\x1b[2~", "\x1b[24~", "\x1b[99~", "\x1b[")
 REPORTS = (
     "\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m",

@@ -20,7 +20,10 @@ from unittest import mock
 
 from msgspec.structs import asdict
 
-from lessons.session.stepper import Stepper
+from lessons.activities.start import Start
+from lessons.activities.story import Story
+from lessons.kept import Kept
+from lessons.visit import Visit
 from simkernel.kernel import KernelImage
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
@@ -29,7 +32,7 @@ from tests.hostile import moments
 from tests.tui.app.screens import Hand, press
 from tui.app import kept
 from tui.app.app import SimkernelApp
-from tui.app.screens.scenarios import Scenarios
+from tui.app.start import front
 
 COUNT = 50
 LONGEST = 10.0  # seconds that a start may take, the boot of the kernel under it left out
@@ -39,7 +42,7 @@ def hostile(seed: int) -> Iterator[tuple[str, bytes]]:
     """COUNT files: the name of each, and its bytes."""
     image = KernelImage.default()
     real = moments.real_moments(image)
-    whole = asdict(kept.Kept(moment_string(Simulation.boot(Options(seed=1), image)), "one", 207, 0, "Trace one", 3))
+    whole = asdict(Kept(moment_string(Simulation.boot(Options(seed=1), image)), "one", 207, 0, "Trace one", 3))
     plain = json.dumps(whole).encode()
     fixed = [
         b"", b"{", b"[]", b"null", b"[" * 100_000, b'{"a":' * 100_000, plain[:-1] + b',"more":' + b"[" * 50_000,
@@ -70,7 +73,7 @@ def _changes(draw: random.Random, real: list[str]) -> dict[str, Any]:
                 changed["begin"] = draw.choice((0, 1, 10**6, 2**40))
                 changed["scenario"] = draw.choice(("", "one", "all", "without-sync-1", "no such", "\x1b[2J"))
             case _:
-                changed[draw.choice(list(asdict(kept.Kept())))] = draw.choice(moments.ODD)
+                changed[draw.choice(list(asdict(Kept())))] = draw.choice(moments.ODD)
     return changed
 
 
@@ -93,18 +96,23 @@ def start(data: bytes) -> str:
 
 
 async def _start() -> None:
-    app = SimkernelApp(Stepper.start(), first=True, last=kept.load())
+    """Start as the command does; go on where the file says, if it offers that."""
+    last = kept.load()
+    start = Start(last if last is not None and last.moment else None)
+    app = SimkernelApp(Visit(start, *front(start, None if last is not None and last.moment else "one", None)))
     async with app.run_test(size=(80, 24)) as pilot:
         hand = Hand(app, pilot)
         await hand.read()
-        if isinstance(app.screen, Scenarios):
+        if app.visit.front is start:
+            if "Go on where you left" not in hand.text():
+                raise ValueError("it does not offer to go on")
             await hand.press("enter")
-        else:
-            await hand.press("escape")
-        for key in ("n", "x", "b", "q"):
+            if not isinstance(app.visit.front, Story) or hand.refused == bool(app.visit.front.moment):
+                raise ValueError(f"it says nothing of a place that does not open: {hand.text()}")
+        for key in ("right", "x", "left", "m", "escape", "q"):
             await press(hand, key)
-        if any(not char.isprintable() and char != "\n" for char in hand.text()):
-            raise ValueError(f"a control character on the screen: {hand.text()!r}")
+            if any(not char.isprintable() and char != "\n" for char in hand.text()):
+                raise ValueError(f"a control character on the screen: {hand.text()!r}")
 
 
 def main(seed: int) -> int:

@@ -37,7 +37,7 @@ def test_the_real_program_starts_with_a_nested_one_and_keeps_a_whole_one(tmp_pat
     file.write_text("[" * 100_000)
     terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("step 0")
-    terminal.send("n")
+    terminal.send(" ")
     terminal.until("step 1")
     terminal.send("q")
     assert terminal.end() == 0 and b"Traceback" not in terminal.raw

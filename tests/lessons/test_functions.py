@@ -97,13 +97,14 @@ def test_it_leads_back_to_the_steps_with_what_is_asked(word: str, asked: tuple[s
     activity = functions()
     activity.apply("search", "vfs_read")
     outcome = activity.apply(word)
-    assert outcome.leaves and activity.asked == asked
+    assert outcome.leaves and outcome.asks == asked
 
 
 def test_t_traces_a_function_or_takes_it_out() -> None:
     activity = functions()
     activity.apply("search", "vfs_write")
-    assert activity.apply("t").leaves and activity.asked == ("trace", "vfs_write")
+    outcome = activity.apply("t")
+    assert outcome.leaves and outcome.asks == ("trace", "vfs_write")
     stepper = Stepper.start("one")
     stepper.simulation.run_until_idle()
     activity = functions(stepper)
@@ -111,14 +112,14 @@ def test_t_traces_a_function_or_takes_it_out() -> None:
     assert "vfs_read is wanted by 1 tracer. t: back to the steps, to see it taken out" in " ".join(
         told(activity.picture())
     )
-    assert activity.apply("t").leaves and activity.asked == ("untrace", "vfs_read")
+    outcome = activity.apply("t")
+    assert outcome.leaves and outcome.asks == ("untrace", "vfs_read")
 
 
 def test_all_of_them_without_a_pattern() -> None:
     for word, asked in (("trace-all", ("trace", "*")), ("untrace-all", ("untrace", ""))):
         activity = functions()
-        activity.apply(word)
-        assert activity.asked == asked
+        assert activity.apply(word).asks == asked
 
 
 def test_calls_follow_a_run_and_a_run_that_is_cancelled() -> None:

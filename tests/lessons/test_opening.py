@@ -12,6 +12,7 @@ from lessons.activities.change import Change, shared_syncs
 from lessons.activities.costs import Costs
 from lessons.activities.mysteries import ASK, BOOTED, HOW, OFF, ON, OPTIONS, QUIET, SEEN, TRACED, WHY, WORRY
 from lessons.activities.opening import Opening
+from lessons.activities.story import Story
 from lessons.lanes import Did
 from lessons.picture import Map, Picture, Question, Rows
 from lessons.story.words import words_on
@@ -276,7 +277,7 @@ def test_where_the_cues_lead() -> None:
         assert visit.back() and isinstance(visit.front, Opening) and visit.front.run.cue == cue
     for word in ("next", "enter"):
         visit = Visit(at(WORRY))
-        assert visit.apply(word).scenario == "one" and visit.over, word
+        assert visit.apply(word).scenario == "one" and isinstance(visit.front, Story), word
 
 
 def test_what_leads_nowhere_says_why() -> None:

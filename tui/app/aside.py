@@ -9,8 +9,6 @@ from __future__ import annotations
 import gc
 from weakref import ReferenceType, ref
 
-from simkernel.sim.simulation import Simulation
-
 ACTIONS = 16  # between two times: what they made is visited once, while it is little
 
 
@@ -19,22 +17,24 @@ class Aside:
 
     def __init__(self) -> None:
         self._left = 0
-        self._of: ReferenceType[Simulation] | None = None
+        self._of: ReferenceType[object] | None = None
 
-    def note(self, simulation: Simulation) -> None:
-        """An action is done, and this is the simulation now."""
+    def note(self, history: object | None) -> None:
+        """An action is done, and this is the history now; None where there is none."""
+        if history is None:
+            return
         if self._of is None:  # the first: nothing has gone yet, and to look at all takes as long as to draw the screen
-            self._set_aside(simulation)
-        elif self._of() is not simulation:  # the one before is a web of cycles, and large
+            self._set_aside(history)
+        elif self._of() is not history:  # the one before is a web of cycles, and large
             gc.unfreeze()
             gc.collect()
-            self._set_aside(simulation)
+            self._set_aside(history)
         elif self._left:
             self._left -= 1
         else:
             gc.collect()
-            self._set_aside(simulation)
+            self._set_aside(history)
 
-    def _set_aside(self, simulation: Simulation) -> None:
+    def _set_aside(self, history: object) -> None:
         gc.freeze()
-        self._of, self._left = ref(simulation), ACTIONS
+        self._of, self._left = ref(history), ACTIONS

@@ -1,56 +1,37 @@
-"""The command palette: every action with its key, from the tables."""
+"""The list of all that can be done here, with keys; it is searched by title and help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from lessons.session.actions import ACTIONS
-from tui.app.actions import SCREEN_ACTIONS, key_text
-from tui.app.screens.activity import ActivityScreen
+Entry = tuple[str, str, Callable[[], object]]  # title with keys, help, what it does
 
 
-class Doer(Protocol):
-    """The app, as this module knows it."""
+class Offers(Protocol):
+    """The screen, as this module knows it."""
 
-    def action_do(self, name: str) -> None:
-        """Do what the action of that name does."""
+    def entries(self) -> Sequence[Entry]:
+        """All that can be done on it."""
         ...
 
 
-def entries() -> Iterator[tuple[str, str, str]]:
-    """(name, what the palette shows, help) of every action."""
-    shown = [(one.name, one.title, one.keys, one.help) for one in SCREEN_ACTIONS if one.shown]
-    for name, title, keys, help_text in shown + [(one.name, one.title, one.keys, one.help) for one in ACTIONS]:
-        key = key_text(keys)
-        yield name, f"{title}  ({key})" if key else title, help_text
+class WhatCanBeDone(Provider):
+    """Searches titles and helps of what the screen offers."""
 
-
-class Actions(Provider):
-    """Searches titles and helps."""
-
-    @property
-    def _here(self) -> bool:
-        """False over a screen of one activity, which has actions of its own."""
-        return not isinstance(self.screen, ActivityScreen)
+    def _entries(self) -> Sequence[Entry]:
+        return cast(Offers, self.screen).entries() if hasattr(self.screen, "entries") else ()
 
     async def discover(self) -> Hits:
-        if not self._here:
-            return
-        for name, title, help_text in entries():
-            yield DiscoveryHit(title, partial(self._do, name), help=help_text)
+        """All of them."""
+        for title, help_text, what in self._entries():
+            yield DiscoveryHit(title, what, help=help_text)
 
     async def search(self, query: str) -> Hits:
+        """Those that a few letters name."""
         matcher = self.matcher(query)
-        if not self._here:
-            return
-        for name, title, help_text in entries():
-            score = max(matcher.match(title), matcher.match(f"{title} {help_text} {name}") * 0.9)
-            if score > 0:
-                yield Hit(score, matcher.highlight(title), partial(self._do, name), help=help_text)
-
-    def _do(self, name: str) -> None:
-        cast(Doer, self.app).action_do(name)
+        for title, help_text, what in self._entries():
+            if (score := max(matcher.match(title), 0.9 * matcher.match(f"{title} {help_text}"))) > 0:
+                yield Hit(score, matcher.highlight(title), what, help=help_text)

@@ -9,10 +9,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from tui.interrupt import told_of_signals
 
 if TYPE_CHECKING:
+    from lessons.activities.start import Start
+    from lessons.activity import Activity
     from tui.app.app import SimkernelApp
 
 NOT_DRAWN = "the screen is drawn on standard error, and that is not the terminal here: run it without `2> FILE`"
@@ -37,28 +40,37 @@ def open_screen(
     Raises: LearnerError without a terminal, or for a scenario that is none.
     """
     check_terminal()
-    from lessons.session.named_step import start
-    from lessons.session.stepper import Stepper
+    from lessons.activities.start import Start
     from tui.app import kept
     from tui.app.app import SimkernelApp
-    from tui.app.screens.scenarios import COSTS, LAB, MYSTERIES
-    from tui.output import progress
     from tui.view.marks import marks_for
 
-    marks = marks_for(ascii_only, os.environ)
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
-    beside = scenario if scenario in (LAB, MYSTERIES, COSTS) else ""
-    with progress("getting ready") as line:
-        if moment:
-            stepper = Stepper.open(moment, report=line.report())
-        else:
-            stepper = start(scenario, line.report()) if scenario and not beside else Stepper.start(None, line.report())
-    app = SimkernelApp(stepper, marks, theme, first=not (scenario or moment), last=last, then=beside)
+    start = Start(last if last is not None and last.moment else None)
+    app = SimkernelApp(Visit(start, *front(start, scenario, moment)), marks_for(ascii_only, os.environ), theme)
     code = run(app)
     if app.crash is not None:
         return report(app, app.crash)
     return OK if code is None else code
+
+
+def front(start: Start, scenario: str | None, moment: str | None) -> list[Activity]:
+    """What stands in front of the list at a start.
+
+    Raises:
+        LearnerError: there is no scenario of that name, or the moment cannot be opened.
+    """
+    from lessons.activities.story import Story
+    from lessons.session.stepper import Stepper
+    from tui.output import progress
+
+    if moment:
+        with progress("getting ready") as line:
+            return [Story(Stepper.open(moment, report=line.report()))]
+    if scenario:
+        return [start.named(scenario)]
+    return [start.named("mysteries")] if start.is_first else []
 
 
 def run(app: SimkernelApp) -> int | None:
@@ -91,7 +103,7 @@ def report(app: SimkernelApp, crash: BaseException) -> int:
     from tui.report import tell
 
     try:
-        moment = app.stepper.moment
+        moment = app.moment
     except Exception as error:  # whatever has gone wrong, the report is written
         moment = f"not to be had: {error}"
     tell(crash, moment)

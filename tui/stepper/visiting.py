@@ -94,6 +94,13 @@ class PlainVisit(Player):
         while goes_on and not self.visit.over:
             with progress("busy; ctrl-C cancels") as line, ctrl_c_cancels(report := line.report()):
                 outcome = self.visit.apply(word, argument, report)
+                if outcome.opens is not None and (outcome.scenario or outcome.watch is not None):
+                    self.visit.back()  # another player plays stories
+                elif outcome.opens is not None:
+                    outcome = self.visit.start(report)
+            if outcome.scenario:
+                self.next_scenario = outcome.scenario
+                return False
             if outcome.refused:
                 raise LearnerError(outcome.message)
             if outcome.watch is not None:
@@ -102,7 +109,6 @@ class PlainVisit(Player):
                 return True
             self._say(word, [*([outcome.message] if outcome.message else []), *self._new()], outcome)
             goes_on = outcome.goes_on
-        self.next_scenario = outcome.scenario
         return not self.visit.over
 
     def _asked(self, word: str, argument: str) -> bool:

@@ -8,7 +8,8 @@ is named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lessons.picture import Part, Picture
 from tui.view.marks import Marks
@@ -63,6 +64,7 @@ class _Cell:
         self.part, self.forms, self.at = part, forms(part, width, marks), 0
         renderer = RENDERERS[type(part)]
         self._least = min(renderer.ends(part, width, marks), default=renderer.least)
+        self.elastic = renderer.elastic
         self.rule = bool(part.title)
         modest = renderer.modest(part)
         self.rows = self.want if modest is None else min(self.want, modest + self.rule)
@@ -101,31 +103,50 @@ def arrange(picture: Picture, width: int, height: int, marks: Marks, scrolled: M
         scrolled: by part, how many lines a person has scrolled.
     """
     right = [part for part in picture.parts if part.beside] if width >= WIDE else []
-    left = [part for part in picture.parts if part not in right]
+    left = [replace(part, beside=False) for part in picture.parts if part not in right]
+    if not right:
+        blocks, gone = _column(picture, left, Room(0, 0, width, height), marks, scrolled)
+        return Body(tuple(blocks), tuple(gone))
+    top = [part for part in left if part.across]
+    below = [part for part in left if not part.across]
+    blocks, _ = _column(picture, top, Room(0, 0, width, height), marks, scrolled)
+    y = sum(len(block.lines) for block in blocks)
     natural = max((RENDERERS[type(part)].natural(part) for part in left), default=0)
-    across = max(LEFT, (width - GAP) // 2, min(natural, width - GAP - RIGHT)) if right else width
-    blocks, gone = _column(picture, left, 0, across, height, marks, scrolled)
-    if right:
-        more, lost = _column(picture, right, across + GAP, width - across - GAP, height, marks, scrolled)
+    first = max(LEFT, (width - GAP) // 2, min(natural, width - GAP - RIGHT))
+    rooms = (Room(0, y, first, height - y), Room(first + GAP, y, width - first - GAP, height - y))
+    gone = []
+    for parts, room in zip((below, right), rooms, strict=True):
+        more, lost = _column(picture, parts, room, marks, scrolled)
         blocks, gone = [*blocks, *more], [*gone, *lost]
     return Body(tuple(blocks), tuple(gone))
 
 
+class Room(NamedTuple):
+    """Columns and rows for some parts."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 def _column(
-    picture: Picture,
-    parts: Sequence[Part],
-    x: int,
-    width: int,
-    height: int,
-    marks: Marks,
-    scrolled: Mapping[str, int],
+    picture: Picture, parts: Sequence[Part], room: Room, marks: Marks, scrolled: Mapping[str, int]
 ) -> tuple[list[Block], list[str]]:
     """The parts of one column, and the titles of those that have gone."""
+    x, top, width, height = room
     cells = [_Cell(part, width, marks) for part in parts]
-    gone = _squeeze(cells, _give_way(picture, cells), height)
-    between = int(sum(cell.rows for cell in cells) + len(cells) - 1 <= height)  # a blank row, where there is room
-    blocks, y = [], 0
+    whole = list(cells)
+    aparts = sum(cell.part.apart for cell in cells[1:])
+    few = sum(cell.least if cell.elastic else cell.want for cell in cells)
+    gone = _squeeze(cells, _give_way(picture, cells), height - aparts if few + aparts <= height else height)
+    cells = [cell for cell in whole if cell not in gone]
+    spare = height - sum(cell.rows for cell in cells)
+    between = int(not aparts and len(cells) - 1 <= spare)  # a blank row, where there is room
+    blocks, y = [], top
     for cell in cells:
+        apart = int(cell.part.apart and not between and spare > 0 and y > top)
+        y, spare = y + apart, spare - apart
         rule = [heading(cell.part.title, width, marks.rule)] if cell.rule else []
         body, first = fit(cell.part, cell.form, width, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
         scrolls = cell.want - cell.rows + 1 if cell.want > cell.rows else 0  # one row says how many lines are not seen
@@ -141,21 +162,32 @@ def _give_way(picture: Picture, cells: Sequence[_Cell]) -> list[_Cell]:
 
 
 def _squeeze(cells: list[_Cell], order: Sequence[_Cell], height: int) -> list[_Cell]:
-    """Make the cells fit so many rows, by shorter forms, then fewer rows, then without; those that have gone."""
+    """Make the cells fit so many rows; those that have gone.
+
+    What can be scrolled gets fewer rows first. Then, one by one, each takes a shorter form, fewer rows, or goes; what
+    that leaves is for those that survive most, and for what has gone and still fits.
+    """
 
     def over() -> int:
         return sum(cell.rows for cell in cells) - height
 
+    for cell in order[:-1]:
+        if cell.elastic and over() > 0:
+            cell.rows = max(cell.least, cell.rows - over())
+    gone = []
     for cell in order:
         while over() > 0 and cell.shorten():
             pass
-    gone = []
-    for cell in order:
         if over() > 0:
             cell.rows = max(cell.least, cell.rows - over())
         if over() > 0 and len(cells) > 1:
             cells.remove(cell)
             gone.append(cell)
+    for cell in reversed(gone):
+        if cell.least <= -over():
+            cell.rows = cell.least
+            gone.remove(cell)
+            cells.append(cell)
     for cell in reversed(order):
         if cell in cells:
             cell.rows = min(cell.want, cell.rows + max(0, -over()))

@@ -14,10 +14,11 @@ from tui.view.text import Line, Piece, cut, length, line, spread, wrap
 KEY_NAMES = {
     "right": "→", "left": "←", "up": "↑", "down": "↓", "question_mark": "?", "pagedown": "PgDn", "pageup": "PgUp",
     "enter": "Enter", "backspace": "Bksp", "space": "Space", "escape": "Esc", "home": "Home", "end": "End",
-    "slash": "/", "f1": "F1", "colon": ":",
+    "slash": "/", "f1": "F1", "colon": ":", "ctrl+p": "^p",
 }  # fmt: skip
+FIRST = 5  # keys of the picture that are more than the one that leads back
 MESSAGE = 3  # rows that what was said takes at most
-OTHERS = ((":", "all keys"), ("?", "words"))  # of every screen; these stand at the end of the key line
+OTHERS = (("colon", "all keys"), ("question_mark", "words"))  # of every screen; these stand at the end of the key line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Frame:
 
     def lines(self, width: int, height: int) -> list[Line]:
         """All of it as lines."""
-        return [self.title, *flat(self.body, width, height - 1 - len(self.below)), *self.below]
+        body = flat(self.body, width - 1, height - 1 - len(self.below))
+        return [self.title, *(line(" ", *one) for one in body), *self.below]
 
 
 def frame(
@@ -82,7 +84,7 @@ def _named(gone: Sequence[str], width: int) -> list[Line]:
 
 def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:
     """Where one is: the way here, and the place in it at the right; of a long way the beginning goes first."""
-    names = [*crumbs, picture.title]
+    names = [*crumbs, picture.title, *picture.path]
     place = line((f"{marks.plain(picture.place)} ", "dim"))
     ways = [names, *(["..", *names[at:]] for at in range(1, len(names))), names[-1:]]
     lines = [line(" ", *_way(way, marks)) for way in ways]
@@ -99,23 +101,40 @@ def _way(names: Sequence[str], marks: Marks) -> list[Piece]:
 
 def key_line(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks) -> Line:
     """The keys that lead anywhere from here, as many as fit, those that the picture names last going first."""
-    by_name = {action.name: action for action in offered}
-    shown = [by_name[name] for name in picture.keys if name in by_name]
-    pairs = [(key_text(action.keys[:1]), action.hint or action.title.lower()) for action in shown if action.keys]
-    ends = [*([("Esc", "back")] if nested else []), *OTHERS, ("q", "quit")]
-    while pairs and _taken([*pairs, *ends]) > width:
-        pairs.pop()
-    while len(ends) > 1 and _taken([*pairs, *ends]) > width:
-        ends.pop()
     pieces: list[Piece] = []
-    for key, word in (*pairs, *ends):
-        pieces += [(marks.plain(key), "title"), (f" {word}   ", "")]
+    for key, word in _keys(picture, offered, nested, width, marks):
+        pieces += [(marks.plain(key_text((key,))), "title"), (f" {word}  ", "")]
     last, look = pieces[-1]
     return cut((*pieces[:-1], (last.rstrip(), look)), max(width, 1))
 
 
-def _taken(pairs: Sequence[tuple[str, str]]) -> int:
-    return sum(len(key) + len(word) + 4 for key, word in pairs) - 3
+def key_at(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks, x: int) -> str:
+    """The key of which the key line tells in a column, in Textual's names; "" for none."""
+    for key, word in _keys(picture, offered, nested, width, marks):
+        x -= len(marks.plain(key_text((key,)))) + len(word) + 3
+        if x < 0:
+            return key
+    return ""
+
+
+def _keys(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks) -> list[tuple[str, str]]:
+    """Each key with its word, as many as fit."""
+    by_name = {action.name: action for action in offered}
+    hints = dict(picture.hints)
+    shown = [by_name[name] for name in picture.keys if name in by_name and by_name[name].keys]
+    pairs = [(one.keys[0], hints.get(one.name) or one.hint or one.title.lower()) for one in shown]
+    ends = [*([("escape", "back")] if nested else []), *OTHERS, ("q", "quit")]
+    if nested and _taken([*pairs[:FIRST], *ends], marks) > width:
+        ends = ends[1:]
+    while pairs and _taken([*pairs, *ends], marks) > width:
+        pairs.pop()
+    while len(ends) > 1 and _taken([*pairs, *ends], marks) > width:
+        ends.pop()
+    return [*pairs, *ends]
+
+
+def _taken(pairs: Sequence[tuple[str, str]], marks: Marks) -> int:
+    return sum(len(marks.plain(key_text((key,)))) + len(word) + 3 for key, word in pairs) - 2
 
 
 def key_text(keys: Sequence[str]) -> str:

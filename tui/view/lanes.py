@@ -75,7 +75,8 @@ def score(part: Lanes, width: int, marks: Marks) -> list[Line]:
     room = width - label
     each = 2 if 2 * len(picture.moments) <= room else 1
     moments = _window(picture.moments, picture.at, room // each)
-    out = [line((" " * label, ""), *_phases(moments, each))]
+    phases = _phases(moments, each)
+    out = [line((" " * label, ""), *phases)] if any(text.strip() for text, _ in phases) else []
     for number, name in enumerate(picture.lanes):
         cells = [_cell(moments, at, number, each, marks) for at in range(len(moments))]
         pieces = [(text, "dim" if moments[at].step > picture.at else look) for at, (text, look) in enumerate(cells)]

@@ -27,8 +27,9 @@ class Marks:
     """What stands for what.
 
     Attributes:
-        changed: around what the last move changed. done, now, todo: of a phase. focus: before a panel's lines.
-        new, int3: behind a byte of the new instruction, a breakpoint. unread: of a byte not read yet.
+        changed: around what the last move changed. done, now, next, todo: of a phase. taken: of a map.
+        focus: before the lines of the part that has it.
+        new, int3: behind a byte of the new instruction, a breakpoint.
         pending: behind a byte in whose place another may be run.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
         broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
@@ -41,11 +42,11 @@ class Marks:
     changed: tuple[str, str] = ("▐", "▌")
     done: str = "✔"
     now: str = "▶"
+    next: str = "▷"
     todo: str = "○"
     focus: str = "▎"
     new: str = "′"
     int3: str = "!"
-    unread: str = "··"
     pending: str = "/"
     line: str = "│"
     here: str = "▶"
@@ -89,10 +90,10 @@ ASCII = Marks(
     changed=("[", "]"),
     done="+",
     now=">",
+    next=")",
     todo="o",
     focus="|",
     new="'",
-    unread="..",
     line="|",
     here=">",
     stop="*",
@@ -142,10 +143,11 @@ LEGEND = (
     ("new", "Behind a byte: it is one of the new instruction."),
     ("int3", "An int3: behind a byte, and on the map."),
     ("changed", "Around what the last step has changed."),
-    ("unread", "A byte that the CPU has not read yet: it will take it from memory."),
+    ("taken", "On the map: a CPU has taken the int3 of this site since the step before."),
     ("line", "A cache line ends here."),
     ("done", "A phase that is done; what is true now."),
-    ("now", "The phase under way, or the one that is next; the instruction at which a CPU stands."),
+    ("now", "The phase under way; the instruction at which a CPU stands; the step that one sees."),
+    ("next", "The phase that is next."),
     ("todo", "A phase to come."),
     ("broken", "A phase that is left out; what should be true and is not; a function with wrong bytes."),
 )

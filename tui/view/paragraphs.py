@@ -7,7 +7,10 @@ from itertools import zip_longest
 from typing import Any
 
 from lessons.lanes import Did
+from lessons.machine import Bytes, Core, Doers, Happened, Stage, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture, Prose, Question, Rows, Tabs
+from lessons.table import Mark
+from lessons.table import Row as ByteRow
 from simkernel.sim.snapshot.site import SITE_STATES
 from tui.view.moves import in_words
 
@@ -80,6 +83,47 @@ def moves(part: Moves) -> list[str]:
     ]
 
 
+def strip(part: Strip) -> list[str]:
+    """The phase under way or next, and which of how many; those that are left out."""
+    kept = [one for one in part.phases if one.stage is not Stage.LEFT_OUT]
+    at = next((number for number, one in enumerate(kept, 1) if one.stage is Stage.NOW), 0)
+    out = [f"The phase is {kept[at - 1].name}, {at} of {len(kept)}."] if at else ["No phase is under way."]
+    return out + [f"{one.name} is left out." for one in part.phases if one.stage is Stage.LEFT_OUT]
+
+
+def site(part: Bytes) -> list[str]:
+    """Each row: whose bytes, which, and what they are."""
+    return [_row(one) for one in part.table.rows]
+
+
+def _row(row: ByteRow) -> str:
+    """A row of bytes; those that a CPU has not read yet are named once."""
+    read = [cell.text.replace("/", " or ") for cell in row.cells if not cell.has(Mark.UNREAD)]
+    rest = ["; the rest, in memory now: ", " ".join(one.text for one in row.cells if one.has(Mark.UNREAD))]
+    data = " ".join(read) + ("".join(rest) if len(read) < len(row.cells) else "")
+    return f"{', '.join(one for one in (f'{row.label}: {data}', row.text, row.remark) if one)}."
+
+
+def doers(part: Doers) -> list[str]:
+    """Who does what."""
+    return [f"{one.who.strip()} {one.what.rstrip('.')}." for one in part.doers]
+
+
+def happened(part: Happened) -> list[str]:
+    """The latest sentence: those before it were told before."""
+    return [part.doers[0].what] if part.doers else []
+
+
+def core(part: Core) -> list[str]:
+    """Which CPU, and what it does next."""
+    return [f"{part.title}. It {part.sentence.rstrip('.')}."]
+
+
+def track(part: Track) -> list[str]:
+    """Where one is in history."""
+    return [f"Move {part.at} of {part.end}."]
+
+
 TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Prose: prose,
     Log: log,
@@ -91,6 +135,12 @@ TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
     Bars: bars,
     Lanes: lanes,
     Moves: moves,
+    Strip: strip,
+    Bytes: site,
+    Doers: doers,
+    Happened: happened,
+    Core: core,
+    Track: track,
 }
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from lessons.activity import CHOOSE, POINT
-from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs, Tone
+from lessons.machine import Bytes, Core, Doers, Happened, Strip, Track
+from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
+from tui.view import machine
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
@@ -21,9 +23,8 @@ from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.text import Line, Piece, cut, length, line, wrap
 
 Form = list[Line]
-TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
-STATES = ("dim", "new", "int3", "here", "bad", "strong int3")  # looks of a map's states, the last of TAKEN
-TAKEN = len(SITE_STATES)  # a cell at which a CPU has just taken an int3
+STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
+TAKEN = "strong int3"  # the look of a cell at which a CPU has just taken an int3
 A_CELL_EACH, BATCH = 2_000, 256  # sites up to which each has a cell; sites of a cell beyond that
 WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
 LEGEND = (NOP, CALL, INT3, CHANGING, WRONG)  # the order in which a map counts its states
@@ -41,6 +42,7 @@ class Renderer:
         forms: part, columns, glyphs -> the forms, the fullest first.
         least: rows with which the shortest form still makes sense.
         ends: part, columns, glyphs -> the lines behind which a form may be cut, none of them for behind each.
+        elastic: it is made to be scrolled.
         last: of what does not fit, the end is shown and not the beginning.
         here: the line of the last form that must be seen, -1 for none.
         head: how many lines stay at the top, whatever is scrolled.
@@ -48,11 +50,14 @@ class Renderer:
         modest: rows that it takes at first, where it has more than any screen: what others leave is its, too.
         natural: columns that it takes where it has a choice, 0 for any.
         target: part, columns, column, line -> the action that a place leads to, and its argument.
+        points: a person with the arrow keys may go from place to place, where they lead somewhere.
+        drags: the mouse may be dragged over them.
     """
 
     forms: Callable[..., Sequence[Form]]
     least: int = 1
     ends: Callable[..., Sequence[int]] = lambda part, width, marks: ()
+    elastic: bool = False
     last: bool = False
     here: Callable[..., int] = lambda part: -1
     head: Callable[..., int] = lambda part: 0
@@ -60,6 +65,8 @@ class Renderer:
     modest: Callable[..., int | None] = lambda part: None
     natural: Callable[..., int] = lambda part: 0
     target: Callable[..., tuple[str, str] | None] = lambda part, width, x, y: None
+    points: bool = False
+    drags: bool = False
 
 
 def prose(part: Prose, width: int, marks: Marks) -> list[Form]:
@@ -71,7 +78,7 @@ def _paragraphs(part: Prose, width: int, marks: Marks) -> list[Form]:
     room = max((len(one.label) for one in part.paragraphs if one.label), default=0)
     column = max(LABELS - 1, room + 1) if room else 0
     return [
-        wrap(marks.plain(one.text), width, TONES[one.tone], one.label.ljust(column), " " * column)
+        wrap(marks.plain(one.text), width, machine.TONES[one.tone], one.label.ljust(column), " " * column)
         for one in part.paragraphs
     ]
 
@@ -89,13 +96,15 @@ def log(part: Log, width: int, marks: Marks) -> list[Form]:
 def listing(part: Listing, width: int, marks: Marks) -> list[Form]:
     """Lines as they are; one that is too long goes on in the next row, behind its own indent."""
     out: Form = []
-    for one in part.lines:
+    for at, one in enumerate(part.lines):
         text = marks.plain(one.expandtabs(8))
+        look = "bad" if at in part.broken else ""
         if len(text) <= width:
-            out.append(line(text))
+            out.append(line((text, look)))
         else:
             first = text[: len(text) - len(text.lstrip())]
-            out += wrap(text.lstrip(), width, first=first, indent=f"{first}    ")
+            out += wrap(text.lstrip(), width, look, first=first, indent=f"{first}    ")
+    return [out]
     return [out]
 
 
@@ -127,7 +136,7 @@ def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
     out: Form = [_cells(columns, widths, sides, "dim", "   ", width)] if part.columns else []
     for at, row in enumerate(part.rows):
         here = at == part.cursor
-        look = " ".join(one for one in (TONES[row.tone], "strong" if here else "") if one)
+        look = " ".join(one for one in (machine.TONES[row.tone], "strong" if here else "") if one)
         out.append(_cells(row.cells, widths, sides, look, f" {marks.here} " if here else "   ", width))
     return [out]
 
@@ -183,7 +192,9 @@ def rows_beyond(part: Rows) -> tuple[int, int]:
 def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
     """Choosing the row at a line, where rows can be chosen."""
     at = y - bool(part.columns)
-    return (POINT, str(part.first + at)) if part.cursor is not None and 0 <= at < len(part.rows) else None
+    if not 0 <= at < len(part.rows) or (part.cursor is None and not part.choose):
+        return None
+    return part.choose or POINT, part.rows[at].argument or str(part.first + at)
 
 
 def move_at(part: Moves, width: int, x: int, y: int) -> tuple[str, str] | None:
@@ -194,12 +205,37 @@ def move_at(part: Moves, width: int, x: int, y: int) -> tuple[str, str] | None:
 def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
     """A cell a site, or a batch where there are many; then only how many are in each state."""
     counted = counts(part, width, marks)
-    states = [*cells(part.sites)]
-    for at in part.taken:
-        states[at if len(part.sites.states) <= A_CELL_EACH else at // BATCH] = TAKEN
-    if len(set(states)) <= 1:
+    states = cells(part.sites)
+    if not _differ(part, states):
         return [counted]
-    return [[*counted, *map_rows(states, row_length(len(states), width), marks)], counted]
+    return [[*counted, *map_rows(states, row_length(len(states), width), marks, _taken(part))], counted]
+
+
+def _differ(part: Map, states: Sequence[int]) -> bool:
+    """Whether there is more to see in the cells than how many are in each state."""
+    return part.cells and (len(set(states)) > 1 or bool(part.taken))
+
+
+def _taken(part: Map) -> frozenset[int]:
+    """The cells of the sites whose int3 has been taken."""
+    each = sites_of_a_cell(part.sites)
+    return frozenset(site // each for site in part.taken)
+
+
+def sites_of_a_cell(sites: SiteMap) -> int:
+    """How many sites share a cell."""
+    return 1 if len(sites.states) <= A_CELL_EACH else BATCH
+
+
+def site_at(part: Map, width: int, x: int, y: int) -> tuple[str, str] | None:
+    """The site of a cell; the first one where several share it."""
+    states, across = cells(part.sites), 0
+    rows = len(counts(part, width, Marks()))
+    if not part.choose or y < rows or not _differ(part, states):
+        return None
+    across = row_length(len(states), width)
+    at = (y - rows) * across + x
+    return (part.choose, str(at * sites_of_a_cell(part.sites))) if x < across and at < len(states) else None
 
 
 def counts(part: Map, width: int, marks: Marks) -> Form:
@@ -227,7 +263,7 @@ def counts(part: Map, width: int, marks: Marks) -> Form:
 def cells(sites: SiteMap) -> list[int]:
     """The state of each cell of a map."""
     states = sites.states
-    if len(states) <= A_CELL_EACH:
+    if sites_of_a_cell(sites) == 1:
         return list(states)
     batches = (states[at : at + BATCH] for at in range(0, len(states), BATCH))
     return [next(state for state in WORST_FIRST if state in batch) for batch in batches]
@@ -238,17 +274,17 @@ def row_length(count: int, width: int) -> int:
     return next((across for across in range(width, width // 2, -1) if count % across == 0), width)
 
 
-def map_rows(states: Sequence[int], across: int, marks: Marks) -> Form:
+def map_rows(states: Sequence[int], across: int, marks: Marks, taken: frozenset[int] = frozenset()) -> Form:
     """The cells in rows; those of a state beside each other are one piece."""
     out: Form = []
     for start in range(0, len(states), across):
         row: list[Piece] = []
-        for state in states[start : start + across]:
-            glyph = marks.taken if state == TAKEN else marks.sites[state]
-            if row and row[-1][1] == STATES[state]:
-                row[-1] = (row[-1][0] + glyph, STATES[state])
+        for at, state in enumerate(states[start : start + across], start):
+            glyph, look = (marks.taken, TAKEN) if at in taken else (marks.sites[state], STATES[state])
+            if row and row[-1][1] == look:
+                row[-1] = (row[-1][0] + glyph, look)
             else:
-                row.append((glyph, STATES[state]))
+                row.append((glyph, look))
         out.append(tuple(row))
     return out
 
@@ -291,35 +327,53 @@ def tab_at(part: Tabs, width: int, x: int, y: int) -> tuple[str, str] | None:
 
 def lanes(part: Lanes, width: int, marks: Marks) -> list[Form]:
     """As a graph where it is one and has room, else as a score."""
-    return [graph(part, width, marks) if part.graph and width >= GRAPH else score(part, width, marks)]
+    return [graph(part, width, marks) if _is_graph(part) and width >= GRAPH else score(part, width, marks)]
+
+
+def _is_graph(part: Lanes) -> bool:
+    return part.beside if part.graph is None else part.graph
 
 
 def lanes_here(part: Lanes) -> int:
     """The line of the step at which one stands, in a graph."""
     first = part.time.moments[0].step if part.time.moments else 1
-    return max(0, part.time.at - first + 1) if part.graph else -1
+    return max(0, part.time.at - first + 1) if _is_graph(part) else -1
 
 
 RENDERERS: dict[type[Part], Renderer] = {
     Prose: Renderer(prose, ends=paragraph_ends),
-    Log: Renderer(log, least=2, last=True),
-    Listing: Renderer(listing, least=3),
-    Map: Renderer(site_map),
+    Log: Renderer(log, least=2, elastic=True, last=True),
+    Listing: Renderer(listing, least=4, elastic=True),
+    Map: Renderer(site_map, target=site_at, points=True),
     Question: Renderer(question, least=2, target=choice_at),
-    Lanes: Renderer(lanes, least=4, here=lanes_here),
+    Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here),
+    Strip: Renderer(machine.strip),
+    Bytes: Renderer(machine.bytes_of_a_site, least=4, natural=lambda part: machine.NATURAL),
+    Doers: Renderer(machine.doers, ends=machine.doer_ends, target=machine.doer_at, points=True),
+    Happened: Renderer(
+        machine.doers, least=3, ends=machine.doer_ends, elastic=True, target=machine.doer_at, points=True
+    ),
+    Core: Renderer(machine.core, least=6),
+    Track: Renderer(machine.track, target=machine.track_at, drags=True),
     Tabs: Renderer(tabs, target=tab_at),
-    Bars: Renderer(bar_lines, least=2, here=lambda part: -1 if part.cursor is None else part.cursor, target=bar_at),
+    Bars: Renderer(
+        bar_lines, least=2, elastic=True, here=lambda part: -1 if part.cursor is None else part.cursor, target=bar_at
+    ),
     Rows: Renderer(
         rows,
         least=4,
+        elastic=True,
         here=row_here,
         head=row_head,
         beyond=rows_beyond,
         modest=lambda part: MODEST if part.total else None,
         natural=rows_width,
         target=row_at,
+        points=True,
     ),
-    Moves: Renderer(move_lines, least=4, here=move_here, head=lambda part: 1, natural=all_columns, target=move_at),
+    Moves: Renderer(
+        move_lines, least=4, elastic=True, here=move_here, head=lambda part: 1, natural=all_columns, target=move_at
+    ),
 }
 
 

@@ -88,3 +88,15 @@ def heading(title: str, width: int, rule: str) -> Line:
     if not title:
         return line((rule * width, "dim"))
     return cut(line((rule + " ", "dim"), (title, "title"), (" " + rule * max(0, width - len(title) - 3), "dim")), width)
+
+
+def pointed_at(row: Line, x: int) -> Line:
+    """A row with the character in one of its columns marked."""
+    out: list[Piece] = []
+    for text, look in row:
+        if 0 <= x < len(text):
+            out += [(text[:x], look), (text[x], f"{look} cursor".strip()), (text[x + 1 :], look)]
+        else:
+            out.append((text, look))
+        x -= len(text)
+    return tuple(piece for piece in out if piece[0])

@@ -12,11 +12,13 @@ import textual.app
 import textual.pilot
 from textual.pilot import Pilot
 
+from lessons.activities.start import Start
+from lessons.activities.story import Story
 from lessons.activity import Activity
 from lessons.session.stepper import Stepper
+from lessons.story.parts import Look
+from lessons.visit import Visit
 from tui.app.app import SimkernelApp
-from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.working import WorkingScreen
 from tui.view.marks import UNICODE, Marks
 
 Kind = TypeVar("Kind", bound=Activity)
@@ -34,26 +36,33 @@ class Hand:
     async def press(self, *keys: str) -> str:
         """Press keys, wait until all is done and drawn, return the screen's text.
 
-        Each key is pressed when all that the one before has begun is over; what the last one has begun in a
-        WorkingScreen may go on. `pilot.press` waits for nothing: so a person presses who is faster than the machine.
+        Each key is pressed when all that the one before has begun is over. `pilot.press` waits for nothing: so a person
+        presses who is faster than the machine.
         """
-        for at, key in enumerate(keys):
-            if at:
-                await self.over()
+        for key in keys:
             await self.pilot.press(key)
             await self.drawn()
         return self.text()
 
     async def finish(self) -> str:
-        """Wait until what a WorkingScreen has begun is over too; the screen's text then."""
-        await self.over()
+        """Wait until what the last key has begun is over too; the screen's text then."""
+        await self.drawn()
         return self.text()
 
-    async def over(self) -> None:
-        """Wait until what a WorkingScreen has begun is over, and all is drawn."""
-        if isinstance(self.app.screen, WorkingScreen | ActivityScreen):
-            await self.app.screen.settled()
-        await self.drawn()
+    @property
+    def stepper(self) -> Stepper:
+        """Of the story in front."""
+        return front_of(self, Story).stepper
+
+    @property
+    def said(self) -> str:
+        """What the screen says below its body."""
+        return self.app.playing._said
+
+    @property
+    def refused(self) -> bool:
+        """Whether that is that something could not be done."""
+        return self.app.playing._look == "bad"
 
     async def type(self, text: str) -> str:
         """Type a text as fast as a person does, and read the screen then."""
@@ -61,8 +70,8 @@ class Hand:
         return await self.read()
 
     async def do(self, name: str, argument: str | None = None) -> str:
-        """An action by its name, as the palette calls it."""
-        self.app.action_do(name, argument)
+        """An action of the activity in front by its name, with its argument."""
+        self.app.playing.ask(name, argument or "")
         return await self.read()
 
     async def read(self) -> str:
@@ -106,17 +115,9 @@ async def press(hand: Hand, *keys: str) -> str:
     return await hand.finish()
 
 
-async def act(hand: Hand, name: str, argument: str = "") -> str:
-    """Have the activity in front do something by its name; the screen's text then."""
-    assert isinstance(hand.app.screen, ActivityScreen)
-    hand.app.screen.ask(name, argument)
-    return await hand.finish()
-
-
 def front_of(hand: Hand, kind: type[Kind]) -> Kind:
-    """The activity in front of the screen that is seen."""
-    assert isinstance(hand.app.screen, ActivityScreen)
-    front = hand.app.screen.visit.front
+    """The activity in front."""
+    front = hand.app.visit.front
     assert isinstance(front, kind)
     return front
 
@@ -147,11 +148,13 @@ def drive(
     marks: Marks = UNICODE,
     depth: str = "story",
     stepper: Stepper | None = None,
+    activity: Activity | None = None,
 ) -> None:
-    """Open a scenario on a screen of this size, and have something done with it."""
+    """Open a scenario, or an activity, on a screen of this size, and have something done with it."""
 
     async def run() -> None:
-        app = SimkernelApp(stepper or Stepper.start(scenario), marks, depth=depth)
+        story = Story(stepper or Stepper.start(scenario), look=Look(depth=depth))
+        app = SimkernelApp(Visit(Start(), story) if activity is None else Visit(Start(), activity), marks)
         async with app.run_test(size=size, notifications=True) as pilot:
             hand = Hand(app, pilot)
             await hand.read()

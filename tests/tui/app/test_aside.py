@@ -22,7 +22,7 @@ def lent() -> None:
 def test_the_collector_does_not_visit_history() -> None:
     async def check(hand: Hand) -> None:
         await hand.press(*["right"] * (ACTIONS + 4))
-        known = len(hand.app.stepper.simulation.entries)
+        known = len(hand.stepper.simulation.entries)
         assert sum(isinstance(one, Entry) for one in gc.get_objects()) < known / 10
 
     drive(check)
@@ -33,7 +33,7 @@ def test_a_machine_that_is_gone_is_given_back() -> None:
 
     async def check(hand: Hand) -> None:
         for _ in range(3):
-            gone.append(ref(parts_of(hand.app.stepper.simulation).machine.cpus[0]))
+            gone.append(ref(parts_of(hand.stepper.simulation).machine.cpus[0]))
             await hand.do("scenario", "naive")
             await hand.press("right")
         assert [one() for one in gone] == [None] * 3

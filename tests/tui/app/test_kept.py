@@ -9,18 +9,23 @@ import time
 from pathlib import Path
 
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from textual import events
 
+from lessons.activities.start import Start
+from lessons.activities.story import Story
+from lessons.kept import Kept
+from lessons.session.places import reopen
 from lessons.session.stepper import Stepper
+from simkernel.errors import LearnerError
 from simkernel.kernel import KernelImage
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
-from tests.tui.app.screens import Hand, drive
+from tests.tui.app.screens import Hand, drive, front_of
+from tests.tui.playing import flat
 from tui.app import kept
-from tui.app.kept import Kept
-from tui.app.screens.scenarios import GO_ON
+from tui.app.screens.prompt import Prompt
 
 
 @pytest.fixture
@@ -102,51 +107,85 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_so(file: Path) -
 
 @pytest.mark.parametrize(("site", "begin"), [(1, 0), (2**64 - 1, 2_000_000), (0, 7)])
 def test_a_site_and_a_start_that_the_kernel_has_not_are_left_out(site: int, begin: int) -> None:
-    stepper = kept.reopen(Kept(moment_string(Simulation.boot()), "one", begin, site))
+    stepper = reopen(Kept(moment_string(Simulation.boot()), "one", begin, site))
     assert stepper.site is None and stepper.begin <= stepper.simulation.position
 
 
-def test_a_moment_that_does_not_open_says_so_and_nothing_moves(file: Path) -> None:
-    async def check(hand: Hand) -> None:
-        point = hand.app.stepper.simulation.point
-        hand.app.choose(Kept("sk4-hum", "one", title="Trace one function"))
-        assert "Go on where you left" in await hand.read()
-        hand.app.screen.dismiss(GO_ON)
-        text = await hand.read()
-        assert "moment" in text and hand.app.stepper.simulation.point == point
-        assert hand.app.picture is not None and hand.app.picture.failed
+def test_where_one_left_is_offered_first_and_looked_at_as_then() -> None:
+    """The place that a session keeps, in front of the list of the next one."""
+    kept_there: list[Kept] = []
 
-    drive(check)
+    async def leave(hand: Hand) -> None:
+        await hand.press("right", "right", "m")
+        await hand.do("syntax")
+        kept_there.append(hand.app.visit.front.kept() or Kept())
+
+    async def check(hand: Hand) -> None:
+        assert "▶ Go on where you left" in hand.text() and "Trace one function, step 2" in hand.text()
+        text = await hand.press("enter")
+        story = front_of(hand, Story)
+        assert hand.stepper.moment == kept_there[0].moment and len(hand.stepper.stops()) == 2
+        assert (story.look.depth, story.look.syntax) == ("code", "intel")
+        assert "step 2 of" in text and story.kept() == kept_there[0]
+
+    drive(leave)
+    drive(check, activity=Start(kept_there[0]))
+
+
+def test_a_moment_that_does_not_open_says_so_and_nothing_is_lost(file: Path) -> None:
+    last = Kept("sk4-hum", "one", title="Trace one function")
+    assert kept.save(last)
+
+    async def check(hand: Hand) -> None:
+        assert "Go on where you left" in hand.text()
+        text = await hand.press("enter")
+        assert "moment" in hand.said and hand.refused and hand.said in flat(text)
+        assert "moment" in await hand.press("right") and hand.refused  # asked for again, it says so again
+        assert "Go on where you left" in await hand.press("escape")
+        hand.app.keep()
+        assert kept.load() == replace(last, theme="dark")  # looking around loses no place
+
+    drive(check, activity=Start(last))
 
 
 def test_the_way_back_to_where_one_left_says_how_far_it_is_and_esc_ends_it(file: Path) -> None:
     moment = moment_string(far())
 
     async def check(hand: Hand) -> None:
-        point = hand.app.stepper.simulation.point
-        hand.app.choose(Kept(moment, title="A long way"))
-        await hand.read()
-        hand.app.screen.dismiss(GO_ON)
-        await hand.until("Going there: ")
-        assert "Esc stops it" in hand.text()
+        await hand.pilot.press("enter")
+        assert "Esc cancels" in await hand.until("going there ")
         text = await hand.press("escape")
-        assert "cancelled: going there" in text and hand.app.stepper.simulation.point == point
-        hand.app.go_on(Kept(moment, title="A long way"))  # what was asked once ends no second try
-        await hand.read()
-        assert hand.app.stepper.moment == moment
+        assert "cancelled: going there" in text and "this story has not begun" not in text
+        with pytest.raises(LearnerError, match="has not begun"):
+            _ = hand.stepper
+        await hand.press("right")  # what was asked once ends no second try
+        assert hand.stepper.moment == moment
 
-    drive(check)
+    drive(check, activity=Start(Kept(moment, title="A long way")))
+
+
+@pytest.mark.parametrize("name", [one.name for one in Story.of("one").actions if one.argument is not None])
+def test_what_asks_for_something_does_so_before_a_story_has_begun(name: str) -> None:
+    """What is answered waits until the story has begun; where it does not begin, it is said that it has not."""
+
+    async def check(hand: Hand) -> None:
+        hand.app.playing.begin(front_of(hand, Story).action(name))
+        await hand.read()
+        assert isinstance(hand.app.screen, Prompt)
+        assert "has not begun" in await hand.press("1", "enter") and hand.refused
+
+    drive(check, activity=Story.left(Kept("sk4-hum")))
 
 
 def test_opening_a_moment_says_how_far_it_is_and_esc_ends_it() -> None:
     moment = moment_string(far())
 
     async def check(hand: Hand) -> None:
-        point = hand.app.stepper.simulation.point
-        hand.app.action_do("open-moment", moment)
-        await hand.until("going there: ")
+        point = hand.stepper.simulation.point
+        hand.app.playing.ask("open-moment", moment)
+        assert "Esc cancels" in await hand.until("going there ")
         text = await hand.press("escape")
-        assert "cancelled: going there" in text and hand.app.stepper.simulation.point == point
+        assert "cancelled: going there" in text and hand.stepper.simulation.point == point
 
     drive(check)
 
@@ -156,12 +195,12 @@ def test_a_moment_that_a_mail_has_broken_can_be_pasted_into_the_prompt() -> None
     mail = "\n".join("> " + moment[at : at + 60] for at in range(0, len(moment), 60)) + "\n"
 
     async def check(hand: Hand) -> None:
-        hand.app.action_do("open-moment")
+        hand.app.playing.begin(front_of(hand, Story).action("open-moment"))
         await hand.read()
         hand.app.post_message(events.Paste(mail))
         await hand.read()
         text = await hand.press("enter")
-        assert "This is the place that the line names" in text and hand.app.stepper.moment == moment
+        assert "This is the place that the line names" in text and hand.stepper.moment == moment
 
     drive(check)
 
@@ -175,9 +214,12 @@ def test_the_moment_of_power_on_opens_on_every_depth(entries: int) -> None:
 
     async def check(hand: Hand) -> None:
         for _ in range(3):
-            for keys in (("n",), ("b",), ("down",), ("question_mark", "escape"), ("f1", "escape"), ("x",), ("m",)):
+            for keys in (("right",), ("left",), ("tab", "down"), ("question_mark", "escape"), ("f1", "escape")):
                 await hand.press(*keys)
-        assert await hand.do("goto", "0")
+            for key in ("x", "m"):
+                await hand.press(key)
+        assert {"next", "back"} & {one.name for one in front_of(hand, Story).offered()}
+        assert await hand.do("goto", "0") and not hand.refused
 
     drive(check, stepper=Stepper.open(moment_string(simulation)))
 
@@ -187,3 +229,16 @@ def far() -> Simulation:
     simulation = Simulation.boot(Options(seed=2))
     simulation.run(12_000_000)
     return simulation
+
+
+def test_cpus_run_on_behind_the_end_of_a_story_an_instruction_each() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.press("r")
+        assert hand.stepper.ending and "next" not in {one.name for one in front_of(hand, Story).offered()}
+        position = hand.stepper.simulation.position
+        await hand.do("instruction")
+        assert not hand.refused and hand.stepper.simulation.position == position + 1
+        await hand.press("right")
+        assert hand.refused and hand.stepper.simulation.position == position + 1
+
+    drive(check)

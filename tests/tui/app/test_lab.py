@@ -7,23 +7,23 @@ import pytest
 from lessons.activities.lab import Lab
 from lessons.activities.lab_answer import Found
 from lessons.activities.lab_setup import STARTERS
+from lessons.activities.start import Start
+from lessons.activities.story import Story
 from lessons.story.words import MODELS, NOT_A_CPU, WORDS
 from simkernel.explore.properties import BY_NAME, USUAL
-from tests.tui.app.screens import Hand, act, drive, front_of, press
+from tests.tui.app.screens import Hand, drive, front_of, press
 from tests.tui.playing import flat
-from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.stepper import StepperScreen
 from tui.app.theme import THEMES
 from tui.view.marks import ASCII, UNICODE
 
 SIZES = ((80, 24), (120, 36))
-WALK = ("L", "down", "2", "last")
+WALK = ("down", "2", "end")
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:
-        text = await press(hand, "L")
+        text = await press(hand)
         assert "In every order of events" in text and f"{UNICODE.here} sync 1      left out" in text
         text = await press(hand, "2")
         finding = front_of(hand, Found).finding
@@ -35,8 +35,8 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
             assert sentence in flat(text) or size != SIZES[0], "each move is explained in its turn"
             text = await press(hand, "down")
         await press(hand, "enter")
-        stepper = hand.app.stepper
-        assert isinstance(hand.app.screen, StepperScreen)
+        stepper = hand.stepper
+        assert front_of(hand, Story) and hand.app.visit.crumbs[1] == Lab().picture().title
         assert stepper.title == "int3 without sync 1: torn" and not stepper.begun
         for _ in range(20):
             await press(hand, "right")
@@ -48,20 +48,20 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
         await press(hand, "escape")
         assert front_of(hand, Lab)
         await press(hand, "escape")
-        assert isinstance(hand.app.screen, StepperScreen)
+        assert front_of(hand, Start)
 
-    drive(check, size=size)
+    drive(check, activity=Lab(), size=size)
 
 
 def test_rows_are_changed_and_asked_about_with_one_key() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "enter")
+        await press(hand, "enter")
         lab = front_of(hand, Lab)
         assert lab.setup.times["sync 1"] == 2
         assert "sync 1      left out" not in await press(hand, "enter") and lab.setup.times["sync 1"] == 1
-        await act(hand, "earlier")
+        await hand.do("earlier")
         assert lab.setup.variant.name == "int3 with sync 1 before write int3" and lab.row.name == "sync 1"
-        await act(hand, "later")
+        await hand.do("later")
         text = flat(await press(hand, "0"))
         finding = front_of(hand, Found).finding
         assert finding.answer() in text and text.count("Safe. In all") == 1
@@ -70,12 +70,12 @@ def test_rows_are_changed_and_asked_about_with_one_key() -> None:
         await press(hand, "right")
         assert front_of(hand, Lab).setup.number == 1
 
-    drive(check)
+    drive(check, activity=Lab())
 
 
 def test_a_setting_is_chosen_from_all_its_values() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L")
+        await press(hand)
         await hand.pilot.press("colon")
         await hand.type("set model")
         await hand.until("One of instant")
@@ -85,13 +85,13 @@ def test_a_setting_is_chosen_from_all_its_values() -> None:
         await press(hand, "enter")
         assert front_of(hand, Lab).setup.chosen["model"] == "pieces" and "model pieces" in hand.text()
 
-    drive(check)
+    drive(check, activity=Lab())
 
 
 def test_what_is_broken_too_is_one_key_away() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L", "x")
-        await act(hand, "without", "sync 3")
+        await press(hand, "x")
+        await hand.do("without", "sync 3")
         assert "released, 14 steps" in await press(hand, "1")
         text = flat(await press(hand, "2"))
         answer = front_of(hand, Found)
@@ -99,13 +99,13 @@ def test_what_is_broken_too_is_one_key_away() -> None:
         text = await press(hand, "end")
         assert f"{UNICODE.here}15 " in text and answer.finding.sentences()[-1] in flat(text)
 
-    drive(check)
+    drive(check, activity=Lab())
 
 
 def test_a_search_is_cancelled_and_says_what_it_had_found() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L")
-        await act(hand, "cpus", "4")
+        await press(hand)
+        await hand.do("cpus", "4")
         before = hand.text()
         await hand.pilot.press("1")
         await hand.until("found: torn; Esc cancels")
@@ -114,11 +114,11 @@ def test_a_search_is_cancelled_and_says_what_it_had_found() -> None:
         assert front_of(hand, Lab) and "found: torn. With fewer states (a row) the search ends by itself" in text
         await press(hand, "down", "up")
         assert hand.text() == before
-        await act(hand, "states", "10000")
+        await hand.do("states", "10000")
         text = flat(await press(hand, "1"))
         assert "(torn)" in text and "another property may be broken too" in text
 
-    drive(check)
+    drive(check, activity=Lab())
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -131,7 +131,7 @@ def test_each_picture_fits(size: tuple[int, int], theme: str) -> None:
             assert len(rows) == size[1] and rows[-1].rstrip().endswith("quit")
         assert UNICODE.here in rows[hand.app.cursor_position.y] or size == (44, 12)
 
-    drive(check, size=size)
+    drive(check, activity=Lab(), size=size)
 
 
 def test_ascii_is_ascii() -> None:
@@ -140,13 +140,13 @@ def test_ascii_is_ascii() -> None:
             assert (await press(hand, key)).isascii()
         assert "CC!BB'" in hand.text() and "0F/1F/" in hand.text()
 
-    drive(check, marks=ASCII)
+    drive(check, activity=Lab(), marks=ASCII)
 
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 20)])
 def test_a_click_chooses_and_changes(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:
-        rows = (await press(hand, "L")).split("\n")
+        rows = (await press(hand)).split("\n")
         lab = front_of(hand, Lab)
         y, x = next((y, row.index("write tail")) for y, row in enumerate(rows) if "write tail" in row)
         await hand.pilot.click(offset=(x, y))
@@ -162,13 +162,13 @@ def test_a_click_chooses_and_changes(size: tuple[int, int]) -> None:
         await press(hand)
         assert front_of(hand, Found).cursor == 1
 
-    drive(check, size=size)
+    drive(check, activity=Lab(), size=size)
 
 
 def test_what_words_and_model_mean_is_a_key_away() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "L")
-        await act(hand, "model", "pieces")
+        await press(hand)
+        await hand.do("model", "pieces")
         text = flat(await press(hand, "0"))
         assert all(one in text for one in (*MODELS["pieces"].split(), *NOT_A_CPU.split()))
         assert all(f"{name}. " in text for name in USUAL if BY_NAME[name].violation != "torn")
@@ -178,27 +178,26 @@ def test_what_words_and_model_mean_is_a_key_away() -> None:
         await press(hand, "escape")
         assert front_of(hand, Found)
 
-    drive(check, size=(120, 70))
+    drive(check, activity=Lab(), size=(120, 70))
 
 
-def test_the_stepper_says_that_esc_leads_back_to_the_lab() -> None:
+def test_a_schedule_that_is_watched_says_whence_one_came() -> None:
     async def check(hand: Hand) -> None:
-        assert "Esc lab" not in hand.text()
-        assert "Esc lab" in await press(hand, "L", "2", "enter")
-        await hand.do("scenario", "naive")
-        assert "Esc lab" not in hand.text()
-        await press(hand, "escape")
-        assert not isinstance(hand.app.screen, ActivityScreen)
+        text = await press(hand, "2", "enter")
+        title = text.split("\n")[0]
+        assert "The lab" in title and front_of(hand, Story).stepper.title in title
+        await press(hand, "escape", "escape")
+        assert front_of(hand, Lab)
 
-    drive(check)
+    drive(check, activity=Lab(), size=(120, 36))
 
 
 def test_after_an_answer_comes_another_question() -> None:
     async def check(hand: Hand) -> None:
-        text = await press(hand, "L", "2", "end", "right")
+        text = await press(hand, "2", "end", "right")
         assert f"{UNICODE.here} sync 2      left out" in text and "question 2 of 11, 2 CPUs, model pieces" in text
         assert "That is right" in await press(hand, "1")
         await press(hand, "right", *["right"] * (len(STARTERS) - 2))
         assert front_of(hand, Lab).setup.number == 0
 
-    drive(check)
+    drive(check, activity=Lab())

@@ -8,21 +8,24 @@ import re
 import pytest
 
 from lessons.lanes import Did
+from lessons.story import story_of
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
-from tui.app.panels.site import LABEL
+from tui.view.machine import LABEL, PITCH
 from tui.view.marks import ASCII, BAR, LEGEND, UNICODE, Marks, marks_for
 from tui.view.text import squeezed
 
 STEPS = 24
-MOVES = ("right", "left", "i", "I", "enter", "a")
+MOVES = ("next", "back", "instruction", "back-instruction", "enter", "act")
 
 
 def cells_marked(row: str, marks: Marks) -> list[bool]:
-    """Of the five cells of a row of the site panel, six columns each: which stand between brackets."""
-    cells = [row[LABEL + 1 + 6 * at : LABEL + 6 + 6 * at] for at in range(5)]
-    assert all((cell[0] == marks.changed[0]) == (cell[4] == marks.changed[1]) for cell in cells), row
-    return [cell[0] == marks.changed[0] for cell in cells]
+    """Of the five cells of a row of bytes, PITCH columns each: which stand between brackets."""
+    cells = [row[LABEL + 1 + PITCH * at : LABEL + 2 + PITCH * (at + 1)] for at in range(5)]
+    begun = [cell[0] == marks.changed[0] for cell in cells]
+    ended = [marks.changed[1] in cell[1:] for cell in cells]
+    assert begun == ended, row
+    return begun
 
 
 def marks_expected(before: Snapshot, after: Snapshot) -> dict[str, list[bool]]:
@@ -33,8 +36,11 @@ def marks_expected(before: Snapshot, after: Snapshot) -> dict[str, list[bool]]:
     out = {"in memory": [a != b for a, b in zip(old.memory.data, new.memory.data, strict=True)]}
     for one, other in zip(old.cpus, new.cpus, strict=True):
         shown = [
-            [sorted(set(row.options[at])) if not row.read or at < row.read else None for at in range(5)]
-            for row in (one, other)
+            [
+                sorted(set(row.options[at])) if not row.read or at < row.read else ("unread", memory.memory.data[at])
+                for at in range(5)
+            ]
+            for row, memory in ((one, old), (other, new))
         ]
         out[f"CPU{one.cpu} may run"] = [a != b for a, b in zip(*shown, strict=True)]
     return out
@@ -47,10 +53,10 @@ def test_every_change_is_marked_and_nothing_else(marks: Marks, seed: int) -> Non
         chosen = random.Random(seed)
         await hand.press("right", "right")
         for _ in range(STEPS):
-            before = hand.app.stepper.snapshot
-            text = await hand.press(chosen.choice(MOVES))
-            after = hand.app.stepper.snapshot
-            if after is before or (hand.app.picture is not None and hand.app.picture.failed):
+            before = hand.stepper.snapshot
+            text = await hand.do(chosen.choice(MOVES))
+            after = hand.stepper.snapshot
+            if after is before or hand.refused:
                 continue
             for label, expected in marks_expected(before, after).items():
                 row = next(line for line in text.splitlines() if line[1:].startswith(label))
@@ -70,10 +76,10 @@ def test_the_words_of_a_screen_end_with_its_marks_and_no_others() -> None:
             await hand.press("escape")
             marks = page.partition("The marks on this screen")[2]
             assert marks and ("one of the new instruction" in marks) == (UNICODE.new in text), place
-            assert ("has not read yet" in marks) == (UNICODE.unread in text), place
+            assert ("phase that is next" in marks) == (UNICODE.next in text), place
             assert "where a phase begins" not in marks
-        await hand.press("m")
-        assert "view: code" in hand.text() and "where a phase begins" in await hand.press("question_mark")
+        await hand.press("m", "m")
+        assert "where a phase begins" in await hand.press("question_mark")
 
     drive(check, size=(80, 80))
 
@@ -92,10 +98,11 @@ def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.Mon
         assert hand.app.no_color
         for _ in range(12):
             text = await hand.press("right")
-            story, snapshot = hand.app.picture.story if hand.app.picture else None, hand.app.stepper.snapshot
-            assert text.isascii() and story is not None and snapshot.site is not None
+            story, snapshot = story_of(hand.stepper), hand.stepper.snapshot
+            assert text.isascii() and snapshot.site is not None
             for row in snapshot.patching.phases:  # the phases and their states
-                glyph = {"done": ASCII.done, "now": ASCII.now}.get(row.state, ASCII.todo)
+                now = ASCII.now if snapshot.patching.begun else ASCII.next
+                glyph = {"done": ASCII.done, "now": now}.get(row.state, ASCII.todo)
                 name = row.name.upper() if row.state == NOW else row.name
                 assert snapshot.patching.phase is None or re.search(rf"{re.escape(glyph)}[ \[]{name}", text)
             flat = " ".join(text.split())
@@ -106,7 +113,7 @@ def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.Mon
                 shown = next(line for line in text.splitlines() if "in memory" in line)
                 assert f"{value:02X}" in shown, byte
 
-    drive(check, marks=ASCII)
+    drive(check, marks=ASCII, size=(80, 36))
 
 
 def test_ascii_by_itself() -> None:

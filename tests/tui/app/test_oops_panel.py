@@ -1,30 +1,45 @@
-"""The oops on a screen: where its call trace does not fit, its title names the keys that lead there."""
+"""The oops on a screen: all its lines can be scrolled to, and no byte of it is cut."""
 
 from __future__ import annotations
 
 import pytest
 
+from lessons.activities.story import Story
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
-from lessons.story import story_of
-from lessons.story.time import time_picture
-from tui.app.panels import oops
-from tui.app.picture import Look, Picture
-from tui.view.text import plain
+from tests.tui.app.screens import Hand, drive
+from tui.view.marks import UNICODE
+from tui.view.parts import forms
+from tui.view.text import length, plain
 
 
 @pytest.fixture(scope="module")
-def picture() -> Picture:
+def stepper() -> Stepper:
     stepper = Stepper.start("recursion")
     apply(stepper, "run")
-    return Picture(story_of(stepper), Look(), time_picture(stepper), stops=stepper.stops())
+    return stepper
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_title_names_the_keys_of_a_call_trace_that_does_not_fit(picture: Picture, width: int) -> None:
-    whole = len(oops.draw(picture, width, 1))
-    for height in (5, 16, whole - 1, whole):
-        rows = [plain(row) for row in oops.draw(picture, width, height)]
-        assert ("F1, PgDn the call trace;" in rows[0]) == (height < whole) != ("F1 explains these lines;" in rows[0])
-        assert "Bksp the move before" in rows[0] and len(rows[0]) <= width
-        assert any("Call Trace:" in row for row in rows[1:])
+@pytest.mark.parametrize("width", [58, 78, 118])
+def test_no_line_is_cut_and_one_says_what_is_wrong(stepper: Stepper, width: int) -> None:
+    part = next(one for one in Story(stepper).picture().parts if one.name == "oops")
+    form = forms(part, width, UNICODE)[0]
+    oops = stepper.snapshot.oops
+    assert oops is not None and f"CPU{oops.cpu}: {len(oops.lines)} lines" in part.title
+    assert "".join("".join(plain(one) for one in form).split()) == "".join("".join(oops.lines).split())
+    assert max(map(length, form)) <= width
+    red = [one for one in form if any(look == "bad" for _, look in one)]
+    assert plain(red[0]) == plain(form[0]) and all(one in form[:2] for one in red)
+
+
+def test_the_call_trace_is_scrolled_to(stepper: Stepper) -> None:
+    async def check(hand: Hand) -> None:
+        text, there = await hand.read(), False
+        assert "the kernel died on" in text and "Bksp the move before" in text and "more ↓" in text
+        seen = ""
+        while text != seen:
+            seen, text = text, await hand.press("down")
+            there = there or "Call Trace:" in text
+        assert there and "Kernel panic" in text and "more ↑" in text
+
+    drive(check, stepper=stepper)

@@ -1,32 +1,28 @@
-"""The screens beside the stepper: the two mysteries, the functions, boot."""
+"""What one does besides a story, on the screen: the two mysteries, the functions, boot."""
 
 from __future__ import annotations
 
 import threading
 from functools import partial
 
-import pytest
-
 from lessons.activities.boot import Boot
 from lessons.activities.function_table import FunctionTable
 from lessons.activities.functions import Functions
 from lessons.activities.mysteries import BOOTED, TRACED
 from lessons.activities.opening import Opening
-from lessons.session.actions import apply
-from lessons.session.stepper import Outcome
+from lessons.activities.start import Start
+from lessons.activities.story import Story
+from lessons.activity import Outcome
+from simkernel.report import Report
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, NOP
-from tests.tui.app.screens import WAIT, Hand, act, drive, front_of, press
+from tests.tui.app.screens import WAIT, Hand, drive, front_of, press
 from tests.tui.playing import flat
-from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.scenarios import Scenarios
-from tui.app.screens.stepper import StepperScreen
 from tui.view.marks import ASCII, UNICODE
 
 
 def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
     async def check(hand: Hand) -> None:
-        await hand.do("mysteries")
         pressed = 0
         for key, words in (
             ("1", "made 0 calls"),
@@ -45,29 +41,24 @@ def test_both_mysteries_within_twelve_presses_and_on_to_slow_motion() -> None:
             await hand.press("escape")
         await press(hand, "enter")
         await hand.read()
-        assert isinstance(hand.app.screen, StepperScreen) and pressed + 1 <= 12
-        assert hand.app.stepper.scenario is not None and hand.app.stepper.scenario.name == "one"
+        assert pressed + 1 <= 12
+        assert hand.stepper.scenario is not None and hand.stepper.scenario.name == "one"
 
-    drive(check, scenario="off")
+    drive(check, activity=Opening())
 
 
 def test_a_mystery_key_pressed_while_the_machine_runs_is_not_lost() -> None:
     async def check(hand: Hand) -> None:
-        await hand.do("mysteries")
         await hand.pilot.press("2", "enter")
         await press(hand)
         assert front_of(hand, Opening).run.cue == BOOTED
 
-    drive(check, marks=ASCII)
+    drive(check, activity=Opening(), marks=ASCII)
 
 
-def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("tui.app.screens.activity.PACE", 0.01)
-
+def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound() -> None:
     async def check(hand: Hand) -> None:
-        await hand.do("mysteries")
+        hand.app.playing.pace = 0.01
         await press(hand, "1", "right", "right", "4")
         opening = front_of(hand, Opening).run
         await hand.pilot.press("r")
@@ -76,7 +67,7 @@ def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound
         text = await press(hand)
         step = opening.place.step
         assert (
-            "paused" in text and f"step {step}" in text and UNICODE.taken in await press(hand, *["left"] * (step - 4))
+            "Paused" in text and f"step {step}" in text and UNICODE.taken in await press(hand, *["left"] * (step - 4))
         )
         await hand.pilot.pause(0.05)
         assert opening.place.step == 4, "nothing moves unless a key was pressed"
@@ -84,37 +75,36 @@ def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound
         await hand.until("no CPU was stopped")
         assert opening.cue == TRACED and "any key pauses" not in hand.text()
 
-    drive(check, scenario="off")
+    drive(check, activity=Opening())
 
 
 def test_the_keys_of_the_mysteries_are_their_own() -> None:
     async def check(hand: Hand) -> None:
-        await hand.do("mysteries")
         text = flat(await press(hand, "f1"))
         assert all(flat(action.help) in text for action in Opening.actions) and "Scenarios" not in text
         await press(hand, "escape")
         assert "x does nothing here" in await press(hand, "x")
-        assert isinstance(hand.app.screen, ActivityScreen)
+        assert front_of(hand, Opening)
         await press(hand, "escape")
-        assert isinstance(hand.app.screen, Scenarios)
+        assert front_of(hand, Start)
 
-    drive(check, scenario="off", size=(80, 50))
+    drive(check, activity=Opening(), size=(80, 50))
 
 
 def test_a_click_answers() -> None:
     async def check(hand: Hand) -> None:
-        await hand.do("mysteries")
         rows = (await press(hand)).split("\n")
         await hand.pilot.click(offset=(8, next(at for at, row in enumerate(rows) if row.strip() == "2   no")))
         assert "You said: no. Right" in await press(hand)
 
-    drive(check, scenario="off")
+    drive(check, activity=Opening())
 
 
 def test_functions_are_counted_sorted_searched_and_looked_at() -> None:
     async def check(hand: Hand) -> None:
-        stepper = hand.app.stepper
-        await press(hand, "r", "F")
+        stepper = hand.stepper
+        await press(hand, "r")
+        await hand.do("functions")
         functions = front_of(hand, Functions)
         assert functions.table is not None
         before = functions.table.calls
@@ -137,46 +127,44 @@ def test_functions_are_counted_sorted_searched_and_looked_at() -> None:
         await hand.type("nothing_like_it")
         assert "'*nothing_like_it*'" in await press(hand, "enter")
         await press(hand, "end", "home", "down", "enter")
-        await hand.read()
-        assert isinstance(hand.app.screen, StepperScreen)
+        assert front_of(hand, Story).stepper is stepper
         assert stepper.snapshot.site is not None and stepper.snapshot.site.name == functions.chosen.name
 
     drive(check)
 
 
 def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_run() -> None:
-    """`F` then lists nothing that is half done, and the keys behind it act on what it lists."""
+    """The list of functions then has nothing that is half done, and the keys behind it act on what it lists."""
 
     async def check(hand: Hand) -> None:
-        stepper, may_go = hand.app.stepper, threading.Event()
+        stepper, may_go = hand.stepper, threading.Event()
 
-        def run() -> Outcome:
+        def run(report: Report) -> Outcome:
             assert may_go.wait(WAIT)
-            return apply(stepper, "run")
+            return hand.app.visit.apply("run", report=report)
 
-        hand.app.ask(run)
-        await hand.pilot.press("F", "3", "down")
-        functions = front_of(hand, Functions)
-        await hand.until("its functions follow")
-        assert functions.table is None
+        hand.app.playing.do(run)
+        hand.app.playing.ask("functions")
+        await hand.pilot.press("3", "down")
+        assert front_of(hand, Story)
         may_go.set()
         await press(hand)
+        functions = front_of(hand, Functions)
         assert list(functions.table or ()) == list(FunctionTable(stepper, order="calls"))
         assert functions.cursor == 1 and functions.table is not None and functions.table[0].enabled
-        await press(hand, "down", "t")
-        await hand.read()
-        assert isinstance(hand.app.screen, StepperScreen)
-        assert "will trace 1 function, and no other." in hand.text()
+        text = await press(hand, "down", "t")
+        assert front_of(hand, Story) and "will trace 1 function, and no other." in text
         await hand.press("r")
-        assert [row.name for row in FunctionTable(hand.app.stepper) if row.wanted] == [functions.table[2].name]
+        assert [row.name for row in FunctionTable(hand.stepper) if row.wanted] == [functions.table[2].name]
 
     drive(check)
 
 
 def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -> None:
     async def check(hand: Hand) -> None:
-        assert "F list" in await hand.press("r")
-        text = await press(hand, "F", "down")
+        await hand.press("r")
+        await hand.do("functions")
+        text = await press(hand, "down")
         functions = front_of(hand, Functions)
         assert functions.table is not None
         assert [row.name for row in functions.table if row.enabled] == ["vfs_read"]
@@ -187,9 +175,9 @@ def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -
         assert all(flat(action.help) in keys for action in Functions.actions[:3])
         await press(hand, "escape", "t")
         text = await hand.read()
-        assert isinstance(hand.app.screen, StepperScreen) and "will trace 1 function, and no other." in text
+        assert front_of(hand, Story) and "will trace 1 function, and no other." in text
         await hand.press("r")
-        table = FunctionTable(hand.app.stepper)
+        table = FunctionTable(hand.stepper)
         assert [row.name for row in table if row.enabled and row.tramp] == [name]
         assert [row.name for row in table if row.wanted] == [name]
 
@@ -198,23 +186,23 @@ def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -
 
 def test_the_flags_of_a_function_are_seen_whole_beside_its_disassembly() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "r", "F")
+        await press(hand, "r")
+        await hand.do("functions")
         rows = (await press(hand, "3")).split("\n")
         assert any("vfs_read" in row and "1  ENABLED TRAMP" in row for row in rows)
-        assert any("FLAGS" in row and "<+0>:" in row for row in rows)
+        assert any("FLAGS" in row for row in rows) and any("<+0>:" in row for row in rows)
 
     drive(check, size=(120, 36))
 
 
 def test_a_pane_with_the_focus_scrolls_by_lines_and_pages() -> None:
     async def check(hand: Hand) -> None:
-        await press(hand, "F")
+        await hand.do("functions")
         functions = front_of(hand, Functions)
         functions.apply("search", "__accumulate")
-        await act(hand, "1")
-        while "code" not in str(getattr(hand.app.focused, "part", "")):
-            await hand.pilot.press("tab")
-            await hand.read()
+        await hand.press("1")
+        while "code" not in hand.app.playing.pointer.part:
+            await hand.press("tab")
         first = await hand.read()
         assert "<+0>:" in first and "more ↓" in first
         assert "<+0>:" not in await press(hand, "pagedown") and "more ↑" in hand.text()
@@ -229,19 +217,17 @@ def test_a_pane_with_the_focus_scrolls_by_lines_and_pages() -> None:
 
 def test_esc_leads_back_to_where_one_was() -> None:
     async def check(hand: Hand) -> None:
-        before = hand.text()
-        await press(hand, "F")
-        await press(hand, "escape")
-        await hand.read()
-        assert isinstance(hand.app.screen, StepperScreen) and hand.text() == before
+        before = await hand.press("right")
+        await hand.do("functions")
+        assert await press(hand, "escape") == before and front_of(hand, Story)
 
     drive(check)
 
 
 def test_boot_is_stepped_forwards_and_back_on_a_machine_of_its_own() -> None:
     async def check(hand: Hand) -> None:
-        point = hand.app.stepper.simulation.point
-        await hand.press("B")
+        point = hand.stepper.simulation.point
+        await hand.do("boot")
         boot = front_of(hand, Boot)
         total = len(boot.booting.sites.states)
         assert boot.booting.sites.count(CALL) == total and f"{total} call" in hand.text()
@@ -263,7 +249,7 @@ def test_boot_is_stepped_forwards_and_back_on_a_machine_of_its_own() -> None:
         text = await press(hand, "home")
         assert boot.booting.sites.count(CALL) == total and "Power-on" in text
         await hand.press("escape")
-        assert hand.app.stepper.simulation.point == point
+        assert hand.stepper.simulation.point == point
 
     drive(check)
 

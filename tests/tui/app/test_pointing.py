@@ -5,35 +5,53 @@ from __future__ import annotations
 import pytest
 from textual.events import MouseMove
 
-from tests.tui.app.screens import Hand, drive
-from tui.app.arrange import LEAST_HEIGHT, LEAST_WIDTH
-from tui.app.panels.events import Events
-from tui.app.panels.scrub import Scrub
-from tui.app.panels.sitemap import Map
+from lessons.activities.story import Story
+from tests.tui.app.screens import Hand, drive, front_of
+from tui.app.canvas import Canvas
+from tui.app.screens.activity import LEAST_HEIGHT, LEAST_WIDTH
+from tui.view.arrange import Block, target
 from tui.view.marks import UNICODE
+from tui.view.text import length, plain
 
 WIDE = (120, 36)
 
 
+def block(hand: Hand, name: str) -> Block:
+    """Where a part of the picture stands."""
+    return next(one for one in hand.app.playing.drawn.body.blocks if one.part.name == name)
+
+
+async def click(hand: Hand, name: str, x: int, y: int) -> str:
+    """Click a place of a part; the screen's text then."""
+    where = block(hand, name)
+    await hand.pilot.click(Canvas, offset=(where.x + 1 + x, where.y + 1 + y))
+    return await hand.read()
+
+
+async def focus(hand: Hand, name: str) -> None:
+    """Go to a part by Tab."""
+    while hand.app.playing.pointer.part != name:
+        await hand.press("tab")
+
+
 def test_the_scrub_bar_is_clicked_and_dragged() -> None:
     async def check(hand: Hand) -> None:
-        stepper, scrub = hand.app.stepper, hand.app.screen.query_one(Scrub)
+        stepper, canvas = hand.stepper, hand.app.screen.query_one(Canvas)
         await hand.press(*["right"] * 8)
         end = len(stepper.simulation.entries)  # of the whole story: its moves are known
-        await hand.pilot.click("#scrub", offset=(1, 0))
-        text = await hand.read()
+        text = await click(hand, "track", 0, 0)
         assert stepper.simulation.position == stepper.begin and "step 0" in text
         assert f"move {stepper.begin} of {end}" in text
-        positions = []
-        for x in (20, 45, 60):  # a drag: moves with the button held
-            await hand.pilot._post_mouse_events([MouseMove], widget=scrub, offset=(x, 0), button=1)
+        positions, track = [], block(hand, "track")
+        for x in (15, 30, 45):  # a drag: moves with the button held
+            await hand.pilot._post_mouse_events([MouseMove], widget=canvas, offset=(x, track.y + 1), button=1)
             await hand.read()
             positions.append(stepper.simulation.position)
         assert stepper.begin < positions[0] < positions[1] < positions[2] < end
-        await hand.pilot._post_mouse_events([MouseMove], widget=scrub, offset=(2, 0), button=0)
+        await hand.pilot._post_mouse_events([MouseMove], widget=canvas, offset=(2, track.y + 1), button=0)
         await hand.read()
         assert stepper.simulation.position == positions[2]  # no button, no drag
-        await hand.press("g")
+        await hand.press("slash")
         await hand.type("3")
         assert "step 3" in await hand.press("enter") and stepper.snapshot.position == stepper.stops()[-1].position
 
@@ -42,9 +60,11 @@ def test_the_scrub_bar_is_clicked_and_dragged() -> None:
 
 def test_the_scrub_bar_shows_phases_ahead_and_where_the_kernel_dies() -> None:
     async def check(hand: Hand) -> None:
-        bar = (await hand.press("r")).splitlines()[-2]
-        assert bar.count(UNICODE.up) > 3
-        back = (await hand.press("home")).splitlines()[-2]
+        await hand.press("r")
+        bar = plain(block(hand, "track").lines[0])
+        assert bar.count(UNICODE.up) >= 2
+        await hand.press("home")
+        back = plain(block(hand, "track").lines[0])
         assert back.count(UNICODE.up) >= bar.count(UNICODE.up) - 1 and UNICODE.broken in back
 
     drive(check, scenario="naive", size=WIDE, depth="all")
@@ -52,38 +72,43 @@ def test_the_scrub_bar_shows_phases_ahead_and_where_the_kernel_dies() -> None:
 
 def test_a_cell_of_the_map_is_chosen_with_the_arrow_keys() -> None:
     async def check(hand: Hand) -> None:
-        names = hand.app.stepper.image.function_names()
-        the_map = hand.app.screen.query_one(Map)
-        the_map.focus()
-        await hand.press("right", "right", "down", "left", "up", "down")
-        at = the_map.size.width - 1 + 1
-        assert the_map.point == (1, 2) and hand.app.stepper.simulation.position == hand.app.stepper.begin
-        assert hand.app.cursor_position == the_map.region.offset + (2, 2)
+        while "‡" not in hand.text():
+            await hand.press("right")
+        names = hand.stepper.image.function_names()
+        await focus(hand, "map")
+        here = hand.stepper.simulation.position
+        await hand.press("down", "right", "right", "down", "left", "up", "down")
+        where, pointer = block(hand, "map"), hand.app.playing.pointer
+        top = next(y for y in range(len(where.lines)) if target(where, 0, y) is not None)
+        assert pointer.place == (1, top + 1) and hand.stepper.simulation.position == here
+        assert hand.app.cursor_position == (where.x + 2, where.y + top + 2)
+        across = length(where.lines[top])
         text = await hand.press("enter")
-        site = hand.app.stepper.snapshot.site
-        assert site is not None and site.name == names[at]
-        assert f"These are the first five bytes of {names[at]}" in text
-        assert f"in memory      {site.memory.data[0]:02X}" in text
+        site = hand.stepper.snapshot.site
+        assert site is not None and site.name == names[across + 1]
+        assert f"These are the first five bytes of {site.name}" in text
+        assert f"in memory    {site.memory.data[0]:02X}" in text
 
-    drive(check, size=WIDE, depth="all")
+    drive(check, scenario="all", size=WIDE)
 
 
 def test_an_event_leads_to_its_moment() -> None:
     async def check(hand: Hand) -> None:
         await hand.press(*["right"] * 6)
-        stepper, panel = hand.app.stepper, hand.app.screen.query_one(Events)
+        stepper = hand.stepper
         events = list(reversed(stepper.snapshot.events))
-        await hand.pilot.click("#events", offset=(10, 3))
-        await hand.read()
+        lines = [plain(one) for one in block(hand, "events").lines]
+        at = next(at for at, text in enumerate(lines) if text.split()[:1] == [str(events[2].event.entry)])
+        await click(hand, "events", 10, at)
         assert stepper.simulation.position == events[2].event.entry
         await hand.press("end")
         events = list(reversed(stepper.snapshot.events))
-        panel.focus()
+        await focus(hand, "events")
         text = await hand.press("down")
-        row = panel.region.y + 2
-        assert text.splitlines()[row].startswith(UNICODE.focus)
+        where = block(hand, "events")
+        assert text.splitlines()[where.y + 1].startswith(UNICODE.focus)
         await hand.press("enter")
-        assert stepper.simulation.position == events[1].event.entry
+        assert stepper.simulation.position == events[0].event.entry
 
     drive(check, size=WIDE, depth="all")
 
@@ -93,13 +118,12 @@ def test_a_cpu_is_clicked_and_the_focus_follows_what_happens_until_then() -> Non
         followed = set()
         for _ in range(8):
             text = await hand.press("right")
-            cpus = [event.cpu for event in hand.app.stepper.passed if event.cpu is not None]
+            cpus = [event.cpu for event in hand.stepper.passed if event.cpu is not None]
             if cpus:
                 followed.add(cpus[-1])
                 assert f"CPU{cpus[-1]} next:" in text
         assert followed == {0, 1}
-        await hand.pilot.click("#cpus", offset=(10, 1))
-        assert "CPU0 next:" in await hand.read()
+        assert "CPU0 next:" in await click(hand, "cpus", 10, 2)
         for _ in range(4):
             assert "CPU0 next:" in await hand.press("right")
 
@@ -108,12 +132,12 @@ def test_a_cpu_is_clicked_and_the_focus_follows_what_happens_until_then() -> Non
 
 def test_a_key_hint_is_clicked() -> None:
     async def check(hand: Hand) -> None:
-        await hand.pilot.click("#keys", offset=(3, 0))
+        last = hand.text().splitlines()[-1]
+        await hand.pilot.click(Canvas, offset=(last.index("next"), hand.app.size.height - 1))
         assert "step 1 of" in await hand.read()
-        for deeper in ("m code", "m all", "m story"):  # the keys that one needs are there in every depth
+        for _ in range(3):  # the keys that one needs are there in every depth
             keys = hand.text().splitlines()[-1]
-            needed = ("? words", "F1 keys", "Enter phase", "Bksp phase back", "x leave out", deeper)
-            assert all(one in keys for one in needed), keys
+            assert all(one in keys for one in ("? words", ": all keys", "Enter phase", "x without")), keys
             await hand.press("m")
 
     drive(check)
@@ -121,21 +145,23 @@ def test_a_key_hint_is_clicked() -> None:
 
 def test_a_key_that_means_nothing_says_so() -> None:
     async def check(hand: Hand) -> None:
-        point = hand.app.stepper.simulation.point
+        point = hand.stepper.simulation.point
         assert "w does nothing here" in await hand.press("w")
-        assert "does nothing" not in await hand.press("right") and hand.app.stepper.simulation.point != point
+        assert "does nothing" not in await hand.press("right") and hand.stepper.simulation.point != point
 
     drive(check)
 
 
-def test_the_steppers_keys_do_nothing_behind_another_screen() -> None:
+def test_a_storys_keys_do_nothing_while_another_activity_is_in_front() -> None:
     async def check(hand: Hand) -> None:
-        for screen in ("B", "F"):
-            point = hand.app.stepper.simulation.point
-            await hand.press(screen)
-            await hand.press("s", "i", "x", "a")
-            await hand.press("escape")
-            assert hand.app.stepper.simulation.point == point and len(hand.app.screen_stack) == 2
+        story = front_of(hand, Story)
+        point = story.stepper.simulation.point
+        await hand.do("boot")
+        assert "Power-on" in hand.text()
+        await hand.press("right", "x", "t", "c", "r")
+        assert story.stepper.simulation.point == point and len(hand.app.screen_stack) == 2
+        await hand.press("escape")
+        assert front_of(hand, Story) is story
 
     drive(check)
 

@@ -32,7 +32,8 @@ async def in_a_sync(hand: Hand) -> None:
 
 
 async def listed(hand: Hand) -> None:
-    await hand.press("F")
+    await hand.press("escape")
+    assert "What do you want to watch?" in hand.text()
 
 
 async def palette(hand: Hand) -> None:

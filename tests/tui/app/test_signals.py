@@ -36,18 +36,18 @@ def ended(terminal: Terminal, number: int) -> int:
     return code
 
 
-SCREENS = [  # keys after three steps, and what the screen then shows
-    ("", "step 3"),
-    ("r", ""),  # a long run, under way
-    ("A", "any key stops it"),
-    ("S", "What do you want to watch?"),
-    ("F", "Functions"),
-    ("L", "In every order of events"),
-    ("Ly", ""),  # exploring
-    ("C", "What tracing costs"),
-    ("B", "Boot"),
-    ("?", "The words on this screen"),
-    ("\x10", "Search for commands"),
+RIGHT = "\x1b[C"
+BY_ITSELF = ":", "One step a second", "\r"
+SCREENS: list[tuple[tuple[str, ...], str]] = [  # what is typed after three steps, and what the screen then shows
+    ((), "step 3"),
+    (("r",), ""),  # a long run, under way
+    (BY_ITSELF, "any key pauses it"),
+    (("\x1b",), "What do you want to watch?"),
+    (("\x1b", "/", "overhead", "\r", "\r"), "What tracing costs"),
+    (("\x1b", "/", "boot", "\r", "\r"), "Boot"),
+    (("?",), "The words on this screen"),
+    (("\x10",), "Search for commands"),
+    (("t", "vfs"), "Trace functions"),
 ]
 
 
@@ -55,14 +55,16 @@ SCREENS = [  # keys after three steps, and what the screen then shows
 @pytest.mark.parametrize(
     ("keys", "shown"), [SCREENS[0], *(pytest.param(*one, marks=pytest.mark.stress) for one in SCREENS[1:])]
 )
-def test_a_signal_restores_the_terminal_and_keeps_the_place(keys: str, shown: str, number: int, tmp_path: Path) -> None:
+def test_a_signal_restores_the_terminal_and_keeps_the_place(
+    keys: tuple[str, ...], shown: str, number: int, tmp_path: Path
+) -> None:
     terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("in memory")
-    terminal.send("nnn")
+    terminal.send(RIGHT * 3)
     terminal.until("step 3")
     for key in keys:
         terminal.send(key)
-        terminal.read(0.3)
+        terminal.read(0.5)
     terminal.until(shown)
     assert ended(terminal, number) == 128 + number
     assert kept_step(tmp_path) >= 3
@@ -90,10 +92,12 @@ def test_a_second_signal_does_not_wait_for_what_is_under_way(tmp_path: Path) -> 
 def test_a_terminal_that_goes_away_ends_the_screen_and_keeps_the_place(tmp_path: Path) -> None:
     terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("in memory")
-    terminal.send("nnn")
+    terminal.send(RIGHT * 3)
     terminal.until("step 3")
-    terminal.send("A")  # it goes on drawing
-    terminal.until("any key stops it")
+    for keys in BY_ITSELF:  # it goes on drawing
+        terminal.send(keys)
+        terminal.still()
+    terminal.until("any key pauses it")
     os.close(terminal.child.child_fd)
     assert waited(terminal) == HUNG_UP
     assert kept_step(tmp_path) >= 3
@@ -111,7 +115,7 @@ def test_a_terminal_that_goes_away_ends_plain_mode(tmp_path: Path) -> None:
 def test_a_terminal_that_takes_nothing_more_does_not_keep_the_process(tmp_path: Path) -> None:
     terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("in memory")
-    terminal.send("nnn")
+    terminal.send(RIGHT * 3)
     terminal.until("step 3")
     terminal.send("\x0c" + "T" * 200)  # more pictures than the terminal holds; from here on nobody reads them
     until_it_rests(terminal.pid)

@@ -14,6 +14,7 @@ from simkernel.sim.moment import MARK
 from tests.tui.app.terminal import Terminal
 from tui.app.theme import THEMES
 
+RIGHT, UP, DOWN, ENTER, ESC = "\x1b[C", "\x1b[A", "\x1b[B", "\r", "\x1b"
 KINDS = [
     ("linux", "C.UTF-8"),
     ("xterm-256color", "C.UTF-8"),
@@ -27,12 +28,14 @@ def test_a_scenario_on_a_terminal(term: str, locale: str, tmp_path: Path) -> Non
     terminal = Terminal(["step", "one"], tmp_path, term, locale)
     terminal.until("in memory")
     for at in range(1, 4):
-        terminal.send("n")
+        terminal.send(RIGHT)
         shown = terminal.until(f"step {at}")
     plain = term == "linux" or locale == "C"
-    assert ("> " in shown and shown.isascii()) if plain else "▶" in shown
+    shown = terminal.still()
+    marks = ("> Trace one function > ", ")[SYNC 1]", "[CC!]") if plain else ("› Trace one", "▷▐SYNC 1▌", "▐CC!▌")
+    assert all(one in shown for one in marks) and shown.isascii() == plain, shown
     terminal.send("m")
-    terminal.until("CPU0 next:")
+    terminal.until("next: ")
     terminal.send("q")
     assert terminal.end() == 0
     assert b"\x1b[?1049l" in terminal.raw and COLOUR.search(terminal.raw)
@@ -47,36 +50,48 @@ def test_no_colour_is_sent_where_none_is_wanted(arguments: list[str], tmp_path: 
     terminal = Terminal(["step", "one", *arguments], tmp_path, "xterm-256color", "C.UTF-8", NO_COLOR="1")
     terminal.until("in memory")
     for at in range(1, 4):
-        terminal.send("n")
+        terminal.send(RIGHT)
         terminal.until(f"step {at}")
     shown = terminal.still()
     assert ("[CC!]" if arguments else "▐CC!▌") in shown and shown.isascii() == bool(arguments)
-    terminal.send("S")
+    terminal.send("\x1b")
     terminal.until("What do you want")
     assert ("> Trace one function" if arguments else "▶ Trace one function") in terminal.still()
-    terminal.send("\x1b")
+    terminal.send("\x1b[H" + ENTER)
     terminal.until("in memory")
+    assert "step 3" in terminal.still()
     terminal.send("q")
     assert terminal.end() == 0
     assert not COLOUR.search(terminal.raw), COLOUR.search(terminal.raw)
 
 
-def test_a_first_start_asks_a_question_and_the_next_one_offers_to_go_on(tmp_path: Path) -> None:
+def test_a_first_start_asks_a_question(tmp_path: Path) -> None:
     terminal = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
     terminal.until("Does this machine make that call")
     terminal.send("2")
     terminal.until("made 0 calls")
-    terminal.send("\x1b")
+    terminal.send(ESC)
     terminal.until("What do you want to watch?")
-    terminal.send("\r")
+    terminal.send("q")
+    assert terminal.end() == 0
+
+
+def test_the_next_start_offers_to_go_on(tmp_path: Path) -> None:
+    terminal = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
+    terminal.until("quit")
+    terminal.send(ESC)  # whatever a first start begins with
+    terminal.until("What do you want to watch?")
+    terminal.send("/one" + ENTER)
+    terminal.until("▶ Trace one function")
+    terminal.send(ENTER)
     terminal.until("in memory")
-    terminal.send("nn")
+    terminal.send(RIGHT * 2)
     terminal.until("step 2")
     terminal.send("q")
     assert terminal.end() == 0
     again = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
-    again.until("Go on where you left")
-    again.send("\r")
+    again.until("▶ Go on where you left")
+    again.send(ENTER)
     again.until("step 2 of")
     again.send("\x03")
     assert again.end() == 0
@@ -108,7 +123,10 @@ def test_a_crash_of_ours_restores_the_terminal_and_names_the_moment(tmp_path: Pa
     )
     terminal.until("in memory")
     terminal.until((tmp_path / "sitecustomize.py.done").exists)
-    terminal.send("i")
+    for keys in (":", "One instruction", ENTER):
+        terminal.send(keys)
+        if keys != ENTER:
+            terminal.still()
     code = terminal.end()
     said = terminal.raw.decode()
     assert code == 70
@@ -140,8 +158,10 @@ def test_the_lab_on_a_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "shown", "keys"),
     [
-        ([], "Go on where you left", ["\x1b", "q"]),
-        ([], "Go on where you left", ["\x1b", "S", "\x1b", "q"]),
+        ([], "Go on where you left", ["q"]),
+        ([], "Go on where you left", [ENTER, "q"]),
+        ([], "Go on where you left", [ENTER, ESC, "q"]),
+        ([], "Go on where you left", [DOWN, ENTER, ESC, "q"]),
         (["step", "mysteries"], "Does this machine make that call", ["q"]),
         (["step", "lab"], "In every order of events", ["q"]),
         (["step", "overhead"], "The work: one CPU", ["q"]),
@@ -162,7 +182,7 @@ def test_only_looking_keeps_the_place_of_the_session_before(
 def three_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of somebody who has gone three steps."""
     state = tmp_path_factory.mktemp("three-steps")
-    look(["step", "one"], "in memory", ["n", "n", "n", "q"], state)
+    look(["step", "one"], "in memory", [RIGHT, RIGHT, RIGHT, "q"], state)
     return state
 
 
@@ -188,10 +208,10 @@ def test_a_list_takes_keys_before_it_is_laid_out(rows: int, tmp_path: Path) -> N
     terminal = Terminal(["step", "one"], tmp_path, "xterm-256color", "C.UTF-8", rows=rows)
     terminal.until("too small" if rows == 3 else "in memory")
     moving = ("\x1b[6~", "\x1b[5~", "\x1b[6~\x1b[6~\x1b[5~", "\x1b[F\x1b[5~", "\x1b[B\x1b[6~", "\x1b[1;5F\x1b[6~")
-    for list_key, keys in itertools.product(("\x10", "S"), moving):
+    for list_key, keys in itertools.product(("\x10", ESC), moving):
         terminal.send(list_key + keys)
         terminal.still()
-        terminal.send("\x1b")
+        terminal.send(ESC if list_key != ESC else UP + ENTER)
         terminal.still()
     terminal.send("\x11")
     assert terminal.end() == 0 and terminal.left == []
@@ -202,9 +222,9 @@ def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
     terminal.until("in memory")
     terminal.child.send(b"\xff\xfe\xc3")
     terminal.still()
-    terminal.send("n")  # of the character that was not whole, it may be a part
+    terminal.send(" ")  # of the character that was not whole, it may be a part
     terminal.still()
-    terminal.send("n")
+    terminal.send(" ")
     assert re.search("step [12] of", terminal.still())
     terminal.send("q")
     assert terminal.end() == 0 and terminal.left == []
@@ -221,7 +241,7 @@ def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
 )
 def test_the_looks_of_a_screen_stand_before_the_command_or_behind_it(arguments: list[str], tmp_path: Path) -> None:
     terminal = Terminal(arguments, tmp_path, "xterm-256color", "C.UTF-8", COLORTERM="truecolor")
-    terminal.until("in memory" if "one" in arguments else "Does this machine make that call")
+    terminal.until("in memory" if "one" in arguments else "quit")
     assert terminal.still().isascii()
     terminal.send("\x11")
     assert terminal.end() == 0

@@ -9,12 +9,14 @@ import pytest
 
 from lessons.activities.mysteries import CHANGES, HOW, WORRY
 from lessons.activities.opening import Opening
+from lessons.activities.start import Start
+from lessons.activities.story import Story
 from lessons.session.content import SCENARIOS
 from lessons.story.words import WORDS, standing_in, words_on
 from tests.tui.app.screens import Hand, drive, front_of, press
 from tests.tui.playing import flat
+from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.reading import Page, Words
-from tui.app.screens.stepper import StepperScreen
 
 TERMS = {  # as it may stand on a screen: as `?` calls it
     r"sites?": "site",
@@ -96,7 +98,6 @@ def test_each_term_of_an_oops_is_told_of() -> None:
 
 def test_each_term_of_the_mysteries_is_told_of() -> None:
     async def check(hand: Hand) -> None:
-        await hand.do("mysteries")
         front = front_of(hand, Opening)
         while front.run.cue != WORRY:
             text = await press(hand, "4" if front.run.cue == HOW else "right")
@@ -104,7 +105,7 @@ def test_each_term_of_the_mysteries_is_told_of() -> None:
             if front.run.cue not in CHANGES or front.run.place.step == 4:
                 await asked(hand, text)
 
-    drive(check)
+    drive(check, activity=Opening())
 
 
 def headings(page: str) -> list[str]:
@@ -123,18 +124,37 @@ def test_the_page_of_words_is_sorted_searched_and_leads_to_the_keys() -> None:
         assert "None." in await hand.type("zz")
         assert headings(await hand.press("backspace", "backspace")) == found
         assert headings(await hand.press("escape")) == sorted(on_it)
+        await hand.pilot.resize_terminal(80, 150)
         for key in ("question_mark", "f1"):
             keys = await hand.press(key)
             assert isinstance(hand.app.screen, Page) and not isinstance(hand.app.screen, Words)
             assert "Keys" in keys and "One step a second" in keys
+            assert all(flat(f"{one.title}. {one.help}") in flat(keys) for one in front_of(hand, Story).actions)
             await hand.press("escape")
-            assert isinstance(hand.app.screen, StepperScreen)
+            assert isinstance(hand.app.screen, ActivityScreen)
             await hand.press("question_mark")
         await hand.press("enter")
-        assert isinstance(hand.app.screen, StepperScreen)
+        assert isinstance(hand.app.screen, ActivityScreen)
 
-        await press(hand, "L", "0")
-        await hand.press("question_mark", "question_mark")
-        assert "behind the last one the next question" in flat(hand.text()), "the keys of the lab's answer"
+    drive(check, size=(120, 60))
+
+
+@pytest.mark.parametrize("name", [one.name for one in Start().entries if one.name not in SCENARIOS])
+def test_the_keys_of_an_activity_are_its_own(name: str) -> None:
+    """From its words to its keys; the page tells of each of its actions, and of what every screen does."""
+
+    async def check(hand: Hand) -> None:
+        await hand.press("escape")
+        await hand.do("search", name)
+        await press(hand, "enter", "question_mark")
+        assert isinstance(hand.app.screen, Words)
+        page = await hand.press("question_mark")
+        for _ in range(4):
+            page += await hand.press("pagedown")
+        page = flat(page)
+        for action in hand.app.visit.front.actions:
+            assert flat(f"{action.title}. {action.help}") in page, action
+        for said in ("Cancel what is under way", "What the words on this screen mean", "The next theme."):
+            assert said in page
 
     drive(check, size=(120, 60))

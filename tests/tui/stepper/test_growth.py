@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from lessons.session.actions import apply
+from lessons.activities.story import Story
+from lessons.machine import Strip, Track
+from lessons.picture import Lanes, Log
 from lessons.session.stepper import Stepper
+from lessons.story.parts import Look
 from tests.tui.stepper.long_story import go_on, long_story
-from tui.app.app import SimkernelApp
-from tui.app.panels.phases import draw as draw_phases
-from tui.app.panels.scrub import draw as draw_scrub
+from tui.view.frame import frame
+from tui.view.marks import UNICODE
 
 FEW, MANY = 1_000, 10_000
 STEPS = ("next", "back", "instruction", "back-instruction", "next")
@@ -38,17 +40,17 @@ class Counting(list[Any]):
             yield one
 
 
-def looked_at(app: SimkernelApp, action: str) -> int:
-    """How many events and stops an action and its picture look at."""
+def looked_at(story: Story, action: str) -> int:
+    """How many events and stops an action, its picture and the frame of it look at."""
     counted: list[Counting] = []
-    heard, held = app.stepper.heard(), app.stepper.simulation._history.log.window.events
+    heard, held = story.stepper.heard(), story.stepper.simulation._history.log.window.events
     for owner, name in ((held, "items"), (heard, "_stops"), (heard, "_begun")):
         counted.append(Counting(getattr(owner, name)))
         setattr(owner, name, counted[-1])
-    app.show(apply(app.stepper, action))
-    assert app.picture is not None
-    draw_scrub(app.picture, 79, 1)
-    draw_phases(app.picture, 79, 1)
+    outcome = story.apply(action)
+    assert not outcome.refused, outcome
+    drawn = frame(story.picture(), (), story.offered(), (120, 80), UNICODE)
+    assert {Track, Strip, Lanes, Log} <= {type(block.part) for block in drawn.body.blocks}
     return sum(one.looked for one in counted)
 
 
@@ -59,13 +61,14 @@ def stepper() -> Stepper:
 
 def test_what_a_step_looks_at_does_not_grow_with_history(stepper: Stepper) -> None:
     """Ten times the history: a few looks more of each bisection, and no more than that."""
-    app = SimkernelApp(stepper, depth="all")
+    story = Story(stepper, look=Look(depth="all"))
     looked: list[list[int]] = []
     for events in (FEW, MANY):
         go_on(stepper, events)
-        app.show(apply(stepper, "end"))  # what is new has been heard
-        looked.append([looked_at(app, name) for name in STEPS])
-        apply(stepper, "place", str(stepper.simulation.position - 600))  # with a part of history ahead
-        looked[-1] += [looked_at(app, name) for name in STEPS]
+        story.apply("last")
+        story.picture()  # what is new has been heard
+        looked.append([looked_at(story, name) for name in STEPS])
+        story.apply("place", str(stepper.simulation.position - 600))  # with a part of history ahead
+        looked[-1] += [looked_at(story, name) for name in STEPS]
     for few, many in zip(*looked, strict=True):
-        assert many < few + 1_000, looked
+        assert many < few + 2_000, looked

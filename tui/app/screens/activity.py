@@ -1,4 +1,4 @@
-"""The one screen of all activities: it draws the picture of the one in front, and hands it what a person asks for.
+"""The one screen: it draws the picture of the activity in front, and hands it what a person asks for.
 
 What is asked for waits in a queue and is carried out in a thread, in order, so that no key is lost and the screen goes
 on drawing; nothing else touches the activity meanwhile.
@@ -7,70 +7,57 @@ on drawing; nothing else touches the activity meanwhile.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from textual import events
-from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.content import Content
+from textual.binding import Binding
 from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from lessons.activity import CHOOSE, Action, Outcome
+from lessons.activity import CHOOSE, KEYS, Action, Outcome
+from lessons.machine import Track
 from lessons.picture import Picture
 from lessons.visit import Visit
-from simkernel.errors import LearnerError
 from simkernel.report import Report
-from tui.app.content import content
+from tui.app import kept
+from tui.app.beside import beside
+from tui.app.canvas import Canvas
+from tui.app.palette import Entry
 from tui.app.screens.prompt import Prompt
 from tui.app.screens.reading import Page, Words
 from tui.view.arrange import Block, spot, target
-from tui.view.frame import Frame, frame, key_text
-from tui.view.marks import Marks
+from tui.view.frame import Frame, frame, key_at, key_text
+from tui.view.marks import Marks, legend
 from tui.view.paragraphs import told
-from tui.view.save import save_bars
+from tui.view.parts import RENDERERS
+from tui.view.pointer import Pointer
 from tui.view.text import Line, line, plain, wrap
 
+A_DAY = 86_400.0  # seconds
 SOON = 0.3  # seconds after which the screen says that something is under way
 SCROLLS = {"up": -0.01, "down": 0.01, "pageup": -1.0, "pagedown": 1.0, "home": -1e6, "end": 1e6}
-"""Keys of the pane with the focus: how many pages it scrolls, a line at least."""
-PACE = 1.0  # seconds between two steps of what goes on by itself
+"""Keys of the part with the focus: how many pages it scrolls, a line at least."""
+PACES = (0.125, 8.0)  # seconds between two steps by itself, least and most
+WIDTH = 72  # columns of a page
+LEAST_WIDTH, LEAST_HEIGHT = 40, 10
+TOO_SMALL = f"This terminal is too small: {LEAST_WIDTH} columns and {LEAST_HEIGHT} rows are needed. q: quit"
+AT_ONCE = ("escape", "q", "T")  # keys that do not wait
+NEXT = "next"  # the action that goes on by itself
 EVERYWHERE = (
     ("Tab", "The next pane."),
     ("↑ ↓ PgUp PgDn", "Scroll, or choose, in the pane with the focus; Home, End: to its ends."),
     ("Esc", "Cancel what is under way; else back to where you came from."),
     ("?", "What the words on this screen mean; again: this list."),
-    (":", "All that can be done here."),
+    (":  ^p", "All that can be done here."),
     ("T", "The next theme."),
     ("q", "Quit."),
 )
-
-
-class WhatCanBeDone(Provider):
-    """The list of all that can be done in the activity in front, with keys; it is searched by title and help."""
-
-    def _entries(self) -> list[tuple[str, str, Callable[[], object]]]:
-        screen = self.screen
-        assert isinstance(screen, ActivityScreen)
-        own = [(titled(one), one.help, partial(screen.begin, one)) for one in screen.visit.front.offered()]
-        return [*own, *screen.beside()]
-
-    async def discover(self) -> Hits:
-        """All of them."""
-        for title, help_text, what in self._entries():
-            yield DiscoveryHit(title, what, help=help_text)
-
-    async def search(self, query: str) -> Hits:
-        """Those that a few letters name."""
-        matcher = self.matcher(query)
-        for title, help_text, what in self._entries():
-            if (score := max(matcher.match(title), 0.9 * matcher.match(f"{title} {help_text}"))) > 0:
-                yield Hit(score, matcher.highlight(title), what, help=help_text)
 
 
 def titled(action: Action) -> str:
@@ -78,99 +65,81 @@ def titled(action: Action) -> str:
     return f"{action.title}  ({key_text(action.keys)})" if action.keys else action.title
 
 
-class PartView(Widget, can_focus=True):
-    """A part at its place: lines, drawn elsewhere."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: what it does, the action's name, and whether the screen itself has asked."""
 
-    class Chosen(Message):
-        """A person has chosen what an action takes."""
-
-        def __init__(self, action: str, argument: str) -> None:
-            super().__init__()
-            self.action, self.argument = action, argument
-
-    DEFAULT_CSS = "PartView { position: absolute; padding: 0; } PartView:focus { background: $surface; }"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(id=f"part-{name}")
-        self.part = name
-        self.block: Block | None = None
-        self._lines: list[Line] = []
-
-    def show(self, block: Block) -> None:
-        """Stand at the block's place, and draw its lines."""
-        self.block = block
-        self.styles.offset = (block.x + 1, block.y + 1)
-        self.styles.width, self.styles.height = block.width, max(1, len(block.lines))
-        if list(block.lines) != self._lines:
-            self._lines = list(block.lines)
-            self.refresh()
-
-    def render(self) -> Content:
-        """Its lines."""
-        return content(self._lines)
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose what is clicked."""
-        if self.block is not None and (found := target(self.block, event.x, event.y)) is not None:
-            self.post_message(self.Chosen(*found))
-
-
-class Edge(Widget):
-    """The lines above or below the body."""
-
-    DEFAULT_CSS = "Edge { position: absolute; width: 100%; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[Line] = []
-
-    def show(self, y: int, lines: list[Line]) -> None:
-        """Stand at a row, and draw these lines."""
-        self.styles.offset, self.styles.height = (0, y), max(1, len(lines))
-        self._lines = lines
-        self.refresh()
-
-    def render(self) -> Content:
-        """Its lines."""
-        return content(self._lines)
+    what: Callable[[Report], Outcome]
+    word: str
+    by_itself: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for: what it does, and whether a person or the screen itself has asked."""
+class Pressed:
+    """A key that was pressed while something was under way: it means what it means when its turn comes."""
 
-    what: Callable[[Report], Outcome]
-    by_itself: bool = False
+    key: str
+    character: str | None
 
 
-class ActivityScreen(Screen[Any]):
-    """Plays activities; leaving the first one dismisses the screen, with the scenario or the stepper it leads to."""
+class Waiting(asyncio.Queue[Asked | Pressed]):
+    """What was asked for and is not done yet.
+
+    Attributes:
+        at_once: what is put in now is the next to be done: a key whose turn has come asks for it.
+    """
+
+    at_once = False
+    _queue: deque[Asked | Pressed]
+
+    def _put(self, item: Asked | Pressed) -> None:
+        if self.at_once:
+            self._queue.appendleft(item)
+        else:
+            self._queue.append(item)
+
+
+class ActivityScreen(Screen[None]):
+    """Plays the activities of a visit.
+
+    Attributes:
+        visit: the activity in front, and those that one comes back to.
+        report: of what is under way; None while nothing is.
+        picture: what is drawn.
+        pointer: the part with the focus, and where one points.
+        pace: seconds between two steps by itself.
+    """
 
     AUTO_FOCUS = None
+    BINDINGS = [
+        Binding("tab", "next_pane(1)", show=False),
+        Binding("shift+tab", "next_pane(-1)", show=False),
+    ]
 
-    COMMANDS = {WhatCanBeDone}
+    class Moved(Message):
+        """Something that was asked for has been done."""
 
-    def __init__(self, visit: Visit, marks: Marks, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def __init__(self, visit: Visit, marks: Marks) -> None:
+        super().__init__()
         self.visit = visit
+        self.report: Report | None = None
+        self.pace = 1.0
         self._marks = marks
-        self._picture: Picture = visit.front.picture()
+        self.picture: Picture = visit.front.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
-        self._asked: asyncio.Queue[Asked] = asyncio.Queue()
-        self._next: Timer | None = None  # of what goes on by itself
-        self._goes_on = False
-        self._report: Report | None = None  # of what is under way
-        self._title, self._below = Edge(), Edge()
+        self._asked = Waiting()
+        self._again = ""  # the action that goes on by itself
+        self._timer: Timer | None = None  # until it does
+        self._canvas, self.pointer = Canvas(), Pointer()
 
     def compose(self) -> list[Widget]:
-        """The first line and the last ones; parts come and go with the picture."""
-        return [self._title, self._below]
+        """All that is drawn, in one."""
+        return [self._canvas]
 
     def on_mount(self) -> None:
         """Begin to take what is asked for."""
-        self._came_from = self.app.cursor_position
-        self._do(self.visit.start)
+        self.do(self.visit.start)
         self.run_worker(self._carry_out(), name="activity")
 
     async def settled(self) -> None:
@@ -186,28 +155,26 @@ class ActivityScreen(Screen[Any]):
     @property
     def drawn(self) -> Frame:
         """The frame at this size."""
-        offered = () if self._report is not None else self.visit.front.offered()
         size = (self.size.width, self.size.height)
         crumbs = self.visit.crumbs
-        return frame(self._picture, crumbs, offered, size, self._marks, self._said, self._look, self._scrolled)
+        return frame(self.picture, crumbs, self._offered(), size, self._marks, self._said, self._look, self._scrolled)
+
+    def _offered(self) -> Sequence[Action]:
+        """What can be done now: nothing while something is under way."""
+        return () if self.report is not None else self.visit.front.offered()
 
     def draw(self) -> None:
-        """Give each part its place and its lines."""
-        if not self.is_mounted or self.size.height < 3:
+        """Draw the picture at this size."""
+        width, height = self.size
+        if not self.is_mounted:
+            return
+        if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+            self._canvas.show(wrap(TOO_SMALL, max(1, width)))
             return
         drawn = self.drawn
-        self._title.show(0, [drawn.title])
-        self._below.show(self.size.height - len(drawn.below), list(drawn.below))
-        views = {view.part: view for view in self.query(PartView)}
-        for block in drawn.body.blocks:
-            view = views.pop(block.part.name, None)
-            if view is None:
-                view = PartView(block.part.name)
-                self.mount(view)
-            view.show(block)
-        for view in views.values():
-            view.remove()
-        self._stand(drawn.body.blocks)
+        blocks = drawn.body.blocks
+        self._canvas.show(self.pointer.marked(drawn.lines(width, height), blocks, self._marks))
+        self._stand(blocks)
 
     def tell(self, said: str, look: str = "") -> None:
         """Say something below the body."""
@@ -215,189 +182,322 @@ class ActivityScreen(Screen[Any]):
         self.draw()
 
     def _stand(self, blocks: Sequence[Block]) -> None:
-        """Put the terminal's cursor at what is chosen: a screen reader follows it."""
+        """Put the terminal's cursor where one points, or at what is chosen: a screen reader follows it."""
+        if not self.is_active:
+            return
+        block = self.pointer.block(blocks)
+        if block is not None:
+            x, y = self.pointer.place or (0, 0)
+            self.app.cursor_position = Offset(block.x + x + 1, block.y + y + 1)
+            return
         for block in reversed(blocks):
             x, y = spot(block, self._marks)
-            if y >= 0 and self.is_active:
+            if y >= 0:
                 self.app.cursor_position = Offset(block.x + x + 1, block.y + y + 1)
                 return
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    def ask(self, name: str, argument: str = "") -> None:
+    def ask(self, name: str, argument: str = "", by_itself: bool = False) -> None:
         """Have the activity in front do something, after all that was asked for before."""
-        self._do(lambda report: self.visit.apply(name, argument, report))
+        self.do(lambda report: self.visit.apply(name, argument, report), name, by_itself)
 
-    def _do(self, what: Callable[[Report], Outcome], by_itself: bool = False) -> None:
-        self._asked.put_nowait(Asked(what, by_itself))
+    def do(self, what: Callable[[Report], Outcome], word: str = "", by_itself: bool = False) -> None:
+        """Have something done in the thread of the activities, after all that was asked for before."""
+        self._asked.put_nowait(Asked(what, word, by_itself))
 
-    def on_part_view_chosen(self, message: PartView.Chosen) -> None:
-        """Do what a click asks for, where the activity knows it."""
-        if any(one.name == message.action for one in self.visit.front.offered()):
-            self.ask(message.action, message.argument)
+    @property
+    def busy(self) -> bool:
+        """True while something is under way or waits for that."""
+        return self.report is not None or not self._asked.empty()
+
+    def stop(self) -> None:
+        """Cancel what is under way, and forget what was asked for after it."""
+        while not self._asked.empty():
+            self._asked.get_nowait()
+            self._asked.task_done()
+        if self.report is not None:
+            self.report.cancel()
+
+    def on_canvas_pressed(self, message: Canvas.Pressed) -> None:
+        """Do what a place leads to: an action of the activity, or the key of which the last line tells."""
+        drawn, nested = self.drawn, bool(self.visit.crumbs)
+        if message.y == self.size.height - 1:
+            width = self.size.width - 2
+            key = key_at(self.picture, self._offered(), nested, width, self._marks, message.x - 1)
+            if key and not message.drags:
+                self.press(key)
+            return
+        for block in drawn.body.blocks:
+            x, y = message.x - 1 - block.x, message.y - 1 - block.y
+            drags = RENDERERS[type(block.part)].drags
+            if message.drags and drags:  # what is dragged over a line may leave its row
+                self._choose(target(block, x, 0))
+            elif not message.drags and 0 <= x < block.width and 0 <= y < len(block.lines):
+                self._choose(target(block, x, y))
+
+    def _choose(self, found: tuple[str, str] | None) -> None:
+        """Do what a place leads to, where that can be done."""
+        if found is not None and any(one.name == found[0] for one in self.visit.front.offered()):
+            self.ask(*found)
 
     async def _carry_out(self) -> None:
         while True:
             asked = await self._asked.get()
-            self._report = report = Report(partial(self._progress, asyncio.get_running_loop()))
-            soon = self.set_timer(SOON, partial(self._busy, report))
-            try:
-                outcome = await asyncio.to_thread(asked.what, report)
-                picture = await asyncio.to_thread(lambda: self.visit.front.picture())
-            except asyncio.CancelledError:
-                report.cancel()  # the screen goes, and its thread shall not be waited for
-                raise
-            finally:
-                soon.stop()
-                self._report = None
-            self._show(outcome, picture)
-            if outcome.goes_on and (self._goes_on or not asked.by_itself):
-                self._goes_on = True
-                self._next = self.set_timer(PACE, partial(self._do, asked.what, by_itself=True))
-                self.tell("any key pauses", "strong")
-            elif outcome.goes_on:
-                self.tell("paused")  # by a key, while this step was under way
-            else:
-                self._goes_on = False
+            if isinstance(asked, Pressed):
+                self._press_now(asked)
+                self._asked.task_done()
+                continue
+            outcome = await self._done(asked.what)
+            if outcome.opens is not None:
+                outcome = await self._done(self.visit.start)
+            self._go_on(asked, outcome)
             self._asked.task_done()
 
-    def _show(self, outcome: Outcome, picture: Picture) -> None:
-        if self.visit.over:
-            self._leave(outcome.scenario or None)
+    def _press_now(self, pressed: Pressed) -> None:
+        """Press a key whose turn has come: here, or on what stands over this screen by now."""
+        if not self.is_active:
+            self.app.post_message(events.Key(pressed.key, pressed.character))
             return
-        if picture.title != self._picture.title:
+        self._asked.at_once = True
+        try:
+            self.press(pressed.key, pressed.character)
+        finally:
+            self._asked.at_once = False
+
+    def _go_on(self, asked: Asked, outcome: Outcome) -> None:
+        """Ask for the same after a while, where it goes on by itself and nobody has paused it meanwhile."""
+        if asked.by_itself and not self._again:
+            self.tell("Paused.")
+            return
+        if outcome.goes_on:
+            self._again = asked.word
+        more = outcome.goes_on or (self._again == NEXT and any(one.name == NEXT for one in self._offered()))
+        if not self._again:
+            return
+        if outcome.refused or asked.word != self._again or not more:
+            self._again = ""
+            return
+        self._soon()
+
+    async def _done(self, what: Callable[[Report], Outcome]) -> Outcome:
+        """Have something done, and draw what has become of it."""
+        self.report = report = Report(partial(self._progress, asyncio.get_running_loop()))
+        soon = self.set_timer(SOON, partial(self._tell_busy, report))
+        try:
+            outcome = await asyncio.to_thread(what, report)
+            picture = await asyncio.to_thread(lambda: self.visit.front.picture())
+        except asyncio.CancelledError:
+            report.cancel()  # the screen goes, and its thread shall not be waited for
+            raise
+        finally:
+            soon.stop()
+            self.report = None
+        if outcome.gives is not None:
+            self.app.copy_to_clipboard(outcome.gives.text)
+            self._toast(*await asyncio.to_thread(kept.moment_file, outcome.gives))
+        if outcome.opens is not None or outcome.leaves:
             self._scrolled = {}
-        self._picture = picture
-        if outcome.watch is not None:
-            self.dismiss(outcome.watch)
-            return
+        self.picture = picture
+        self.post_message(self.Moved())
         self.tell(outcome.message, "bad" if outcome.refused else "")
+        return outcome
 
-    def _leave(self, scenario: str | None = None) -> None:
-        self.app.cursor_position = self._came_from
-        self.dismiss(scenario)
-
-    def _pause(self) -> None:
-        """No step follows by itself any more."""
-        self._goes_on = False
-        if self._next is not None:
-            self._next.stop()
-        self.tell("paused")
+    def _toast(self, title: str, text: str, failed: bool) -> None:
+        """Say something at the bottom right, until a key is pressed."""
+        self.app.clear_notifications()
+        severity = "warning" if failed else "information"
+        self.notify(text, title=title, severity=severity, timeout=A_DAY, markup=False)  # type: ignore[arg-type]
 
     def _progress(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
         """In the work's thread: something is said."""
-        loop.call_soon_threadsafe(self._busy, report)
+        loop.call_soon_threadsafe(self._tell_busy, report)
 
-    def _busy(self, report: Report) -> None:
-        if report is self._report:
+    def _tell_busy(self, report: Report) -> None:
+        if report is self.report:
             part = "" if report.part is None else f" {100 * report.part:.0f} %"
             self.tell(f"{report.text or 'busy'}{part}; Esc cancels", "strong")
 
+    # --- keys -------------------------------------------------------------------------------------------------------
+
     def on_key(self, event: events.Key) -> None:
-        """Keys of the activity in front, then those of every screen; a key that means nothing says so."""
-        key = event.key
+        """Keys of the activity in front, then those of every screen; a key that means nothing says so.
+
+        While something is under way a key waits for its turn, but for those that end or cancel it.
+        """
+        character = event.character if event.is_printable else None
+        if not self.is_active:  # what has opened over this screen was not there yet when the key was pressed
+            self.app.post_message(events.Key(event.key, event.character))
+            handled = True
+        elif self.busy and event.key not in AT_ONCE and not self._again:
+            self._asked.put_nowait(Pressed(event.key, character))
+            handled = True
+        else:
+            handled = self.press(event.key, character)
+        if handled:
+            event.stop()
+            event.prevent_default()
+
+    def press(self, key: str, character: str | None = None) -> bool:
+        """Do what a key asks for; False where it means nothing."""
+        if self._again:
+            self.pause()
+            return True
+        if self._points(key) or (key in SCROLLS and self._scroll_focused(SCROLLS[key])):
+            return True
         action = next((one for one in self.visit.front.actions if key in one.keys), None)
         other = self._others().get(key)
-        if self._goes_on:
-            self._pause()
-        elif self._report is not None and key == "escape":
-            self._report.cancel()
-        elif key in SCROLLS and self._scroll_focused(SCROLLS[key]):
-            pass
+        if self.report is not None and key == "escape":
+            self.report.cancel()
         elif action is not None:
             self.begin(action)
         elif key.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions):
             self.ask(key)
         elif other is not None:
             other()
-        elif event.is_printable:
-            self.tell(f"{event.character} does nothing here: ? has the words, : all that can be done", "bad")
+        elif character or any(key in keys for keys, _ in KEYS.values()):
+            self.tell(
+                f"{character or key_text((key,))} does nothing here: ? has the words, : all that can be done", "bad"
+            )
         else:
-            return
-        event.stop()
-        event.prevent_default()
+            return False
+        return True
+
+    def _points(self, key: str) -> bool:
+        """Point with the arrow keys in the part with the focus, and choose with Enter; False for any other key."""
+        blocks = self.drawn.body.blocks
+        if key == "enter" and (found := self.pointer.chosen(blocks)) is not None:
+            self._choose(found)
+        elif not self.pointer.move(blocks, key):
+            return False
+        self.draw()
+        return True
+
+    def action_next_pane(self, by: int) -> None:
+        """Give the focus to the next part."""
+        self.pointer.step(self.drawn.body.blocks, by)
+        self.draw()
 
     def _others(self) -> dict[str, Callable[[], object]]:
         """What the keys of every screen do."""
+        palette = partial(self.run_action_soon, "app.command_palette")
         return {
             "escape": self.action_back,
             "question_mark": self.action_words,
             "f1": self.action_keys,
-            "colon": self.app.action_command_palette,
+            "colon": palette,
+            "ctrl+p": palette,
             "up": partial(self._scroll, -1),
             "down": partial(self._scroll, 1),
-            "T": partial(self.app.call_later, self.run_action, "app.do('theme')"),
-            "q": partial(self.app.call_later, self.run_action, "app.do('quit')"),
+            "T": partial(self.run_action_soon, "app.next_theme"),
+            "q": partial(self.run_action_soon, "app.leave"),
         }
+
+    def run_action_soon(self, action: str) -> None:
+        """Have the app do something of its own."""
+        self.app.call_later(self.run_action, action)
 
     def begin(self, action: Action) -> None:
         """Do what an action says, once its argument is known."""
         if action.argument is None or action.argument.here:
             self.ask(action.name)
             return
-
-        def answered(argument: str | None) -> None:
-            if argument is not None:
-                self.ask(action.name, argument)
-
         what = action.argument
-        self.app.push_screen(Prompt(action.title, action.help, what.prompt, what.choices()), answered)
+        asks = Prompt(action.title, action.help, what.prompt, what.choices())
+        self.app.push_screen(asks, lambda told: None if told is None else self.ask(action.name, told))
 
     def _scroll(self, by: int) -> None:
         """Scroll the pane with the focus, or the first one of which not all is seen."""
-        focused = self.app.focused.part if isinstance(self.app.focused, PartView) else ""
         blocks = [block for block in self.drawn.body.blocks if block.scrolls]
-        block = next((one for one in blocks if one.part.name == focused), blocks[0] if blocks else None)
+        made_for_it = [block for block in blocks if RENDERERS[type(block.part)].elastic]
+        block = self.pointer.block(blocks) or next(iter((*made_for_it, *blocks)), None)
         if block is not None:
             name = block.part.name
             self._scrolled[name] = max(0, min(block.scrolls, self._scrolled.get(name, 0) + by))
             self.draw()
 
     def _scroll_focused(self, pages: float) -> bool:
-        """Scroll the pane with the focus, where not all of it is seen and nothing is chosen in it; else False."""
-        focused = self.app.focused
-        block = focused.block if isinstance(focused, PartView) else None
+        """Scroll the part with the focus, where not all of it is seen and nothing is chosen in it; else False."""
+        block = self.pointer.block(self.drawn.body.blocks)
         if block is None or not block.scrolls or getattr(block.part, "cursor", None) is not None:
             return False
         self._scroll(round(pages * len(block.lines)) or (1 if pages > 0 else -1))
         return True
 
     def action_back(self) -> None:
-        """To the activity that one came from; from the first one, out."""
-        if not self.visit.back():
-            self._leave()
-            return
-        self._picture, self._scrolled = self.visit.front.picture(), {}
-        self.tell("")
+        """To the activity that one came from; from the first one there is no way back."""
+        self.do(lambda _: Outcome() if self.visit.back() else Outcome("There is nothing before this: q quits.", True))
+        self._scrolled = {}
 
-    def save(self) -> None:
-        """Write the bars that one sees into a file."""
+    # --- by itself --------------------------------------------------------------------------------------------------
 
-        def answered(name: str | None) -> None:
-            if name is not None:
-                try:
-                    self.tell(save_bars(self._picture, name))
-                except LearnerError as error:
-                    self.tell(str(error), "bad")
+    def play(self) -> None:
+        """Go on by itself, a step at a time; any key pauses it."""
+        self._again = NEXT
+        self._soon()
 
-        help_text = "A picture where the name ends in .svg, else text."
-        self.app.push_screen(Prompt("Write these bars", help_text, "file"), answered)
+    def _soon(self) -> None:
+        """Ask for what goes on by itself, after a while."""
+        self._timer = self.set_timer(self.pace, partial(self.ask, self._again, by_itself=True))
+        self.tell("By itself: any key pauses it.", "strong")
 
-    def beside(self) -> tuple[tuple[str, str, Callable[[], object]], ...]:
-        """What can be done here besides the activity's own actions: title, help, what it does."""
-        what = "Into a file: a picture where its name ends in .svg, else text."
-        return (("Write these bars", what, self.save),) if self._picture.figure else ()
+    def pause(self) -> None:
+        """Stop going on by itself."""
+        self._again = ""
+        if self._timer is not None:
+            self._timer.stop()
+        self.tell("Paused.")
+
+    def _set_pace(self, pace: float) -> None:
+        self.pace = min(PACES[1], max(PACES[0], pace))
+        self.tell(f"By itself: a step every {self.pace:g} seconds.")
+
+    def entries(self) -> list[Entry]:
+        """All that can be done here: of the activity, then of every screen."""
+        own: list[Entry] = [(titled(one), one.help, partial(self.begin, one)) for one in self.visit.front.offered()]
+        return [*own, *beside(self), *self._everywhere()]
+
+    def _everywhere(self) -> list[Entry]:
+        """What every screen does."""
+        out: list[Entry] = []
+        if any(one.name == NEXT for one in self.visit.front.actions):
+            out.append(("One step a second", "Go on by itself, a step at a time; any key pauses it.", self.play))
+            out.append(("Faster", "Halve the time between two steps.", lambda: self._set_pace(self.pace / 2)))
+            out.append(("Slower", "Double the time between two steps.", lambda: self._set_pace(self.pace * 2)))
+        out.append(("Words  (?)", "What the words on this screen mean.", self.action_words))
+        out.append(("Keys  (F1)", "Every key of this screen.", self.action_keys))
+        out.append(("Next theme  (T)", "Change the colours.", partial(self.press, "T")))
+        out.append(("Quit  (q)", "Leave; the next start offers to go on here.", partial(self.press, "q")))
+        return out
+
+    # --- pages ------------------------------------------------------------------------------------------------------
 
     def action_words(self) -> None:
-        """What the words that stand on this screen mean."""
-        drawn = [plain(one) for one in self.drawn.lines(self.size.width, self.size.height)]
-        words = Words("\n".join([*told(self._picture), *drawn]), self._marks, [])
+        """What the words and the marks that stand on this screen mean."""
+        drawn = self.drawn
+        text = "\n".join([*told(self.picture), *(plain(one) for one in drawn.lines(*self.size))])
+        track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
+        below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
+        for glyph, meaning in legend(self._marks, text, track):
+            below += wrap(self._marks.plain(meaning), WIDTH, "", f"{glyph:<4}", "    ")
+        for note in self.picture.notes:
+            below += [line(), *wrap(self._marks.plain(note), WIDTH)]
+        words = Words(text, self._marks, below)
         self.app.push_screen(words, lambda keys: self.action_keys() if keys else None)
 
     def action_keys(self) -> None:
-        """Every key, and what can be done without one."""
+        """What the pane with the focus shows; every key, and what can be done without one."""
+        part = self.pointer.of(self.picture.parts)
+        shown = "" if part is None else part.help
+        page: list[Line] = [*wrap(self._marks.plain(shown), WIDTH), line()] if shown else []
         pairs = [(key_text(one.keys) or ":", f"{one.title}. {one.help}") for one in self.visit.front.actions]
-        page: list[Line] = [line(("Keys", "title")), line()]
-        for key, text in (*pairs, *EVERYWHERE):
-            page += wrap(self._marks.plain(text), 72, "", f"{self._marks.plain(key):<16}", " " * 16)
+        page += [
+            line(("Keys", "title"), ("   Tab goes from pane to pane, F1 tells of the one in focus", "dim")),
+            line(),
+        ]
+        beyond = [
+            (":", f"{title}. {text}") for title, text, _ in (*beside(self), *self._everywhere()) if "  (" not in title
+        ]
+        for key, text in (*pairs, *EVERYWHERE, *beyond):
+            page += wrap(self._marks.plain(text), WIDTH, "", f"{self._marks.plain(key):<16}", " " * 16)
         self.app.push_screen(Page(page))

@@ -75,6 +75,12 @@ class Prompt(ModalScreen[str | None]):
         if found := self._found(box.value):
             box.value, box.cursor_position = found[0], len(found[0])
 
+    def on_key(self, event: events.Key) -> None:
+        """What is typed before the line can take it waits for that."""
+        if not self.query_one(OneLine).has_focus:
+            event.stop()
+            self.call_after_refresh(self.app.post_message, events.Key(event.key, event.character))
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
 

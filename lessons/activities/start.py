@@ -1,0 +1,184 @@
+"""Where one starts: all that there is to do, and the place where one left the last time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lessons.activities.boot import Boot
+from lessons.activities.lab import Lab
+from lessons.activities.opening import Opening
+from lessons.activities.story import Story
+from lessons.activity import POINT, Action, Activity, Argument, Outcome
+from lessons.kept import Kept
+from lessons.picture import Paragraph, Picture, Prose, Row, Rows, Tone
+from lessons.session.content import SCENARIOS
+from lessons.session.number import is_number
+from lessons.session.scenarios import Scenario
+from simkernel.errors import LearnerError, nearest
+from simkernel.report import Report
+from simkernel.sim.options import Options, load_image
+
+GO_ON = "go on"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to do: its name on the command line, in words what it is and asks, and what begins it."""
+
+    name: str
+    title: str
+    question: str
+    remark: str
+    begin: Callable[[], Activity]
+
+
+def _costs() -> Activity:
+    from lessons.activities.costs import Costs  # it imports much
+
+    return Costs()
+
+
+def _boot() -> Activity:
+    return Boot(load_image(Options()), Options())
+
+
+LAB = "Which order of events breaks a protocol, once a step of it is left out?"
+MYSTERIES = "Why is the call that gdb shows not slow? How can all be traced at once?"
+
+
+class Start(Activity):
+    """A list of all that there is to do.
+
+    Attributes:
+        at: the entry that is chosen.
+    """
+
+    name = "start"
+    actions = (
+        Action("enter", "Begin", "Begin what is chosen.", "begin"),
+        Action("down", "Next one", "Choose the next one.", "choose"),
+        Action("up", "One before", "Choose the one before."),
+        Action("first", "First one", "Choose the first one."),
+        Action("last", "Last one", "Choose the last one."),
+        Action("search", "Find", "Choose one by a part of its name.", argument=Argument("part of a name")),
+        Action(POINT, "Begin one", "Begin one by its number, from 0.", argument=Argument("number")),
+    )
+
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept = kept
+        self.at = 0
+        self._story: Activity | None = None  # which has come to the place that is kept, in this session
+        self._left: dict[str, Activity] = {}  # what is as one left it
+
+    @property
+    def is_first(self) -> bool:
+        """Nobody was here before: one begins with the two questions."""
+        return self._kept is None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All, from the top."""
+        kept, story = self._kept, self._story
+        left = () if kept is None else (
+            Entry(GO_ON, "Go on where you left", f"{kept.title}, step {kept.step}", "",
+                  lambda: story or Story.left(kept)),
+        )  # fmt: skip
+        stories = tuple(
+            Entry(one.name, one.title, one.question, remark(one), lambda name=one.name: Story.of(name))  # type: ignore[misc]
+            for one in SCENARIOS.values()
+        )
+        costs = "How much is it when off, and when on? Counted, priced, measured here."
+        boot = "How did the calls that the build left become NOPs?"
+        return (
+            *left,
+            Entry("mysteries", "Two mysteries", MYSTERIES, "", Opening),
+            *stories,
+            Entry("lab", "The lab", LAB, "", Lab),
+            Entry("overhead", "What tracing costs", costs, "", _costs),
+            Entry("boot", "Boot", boot, "", _boot),
+        )
+
+    def named(self, name: str) -> Activity:
+        """The entry of that name, or the step of a story that is named.
+
+        Raises:
+            LearnerError: there is none.
+        """
+        for at, entry in enumerate(self.entries):
+            if entry.name == name:
+                self.at = at
+                return self._begun(entry)
+        return Story.of(name)
+
+    def returned(self, left: Activity) -> None:
+        """Offer to go on with what one has left; what is chosen stays chosen."""
+        if self._kept is None:
+            self.at += 1
+        self._kept, self._story = left.kept(), left
+
+    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+        """Carry an action out."""
+        last = len(self.entries) - 1
+        match action.name:
+            case "enter":
+                return Outcome(opens=self._begun(self.entries[self.at]))
+            case "search":
+                self.at = self._found(argument)
+            case "down":
+                self.at = min(last, self.at + 1)
+            case "up":
+                self.at = max(0, self.at - 1)
+            case "first":
+                self.at = 0
+            case "last":
+                self.at = last
+            case _:
+                if not is_number(argument) or int(argument) > last:
+                    raise LearnerError(f"there is no number {argument!r}; there are 0 to {last}")
+                self.at = int(argument)
+                return Outcome(opens=self._begun(self.entries[self.at]))
+        return Outcome()
+
+    def _begun(self, entry: Entry) -> Activity:
+        """Begin an entry: a story anew, what has no machine of its own as one left it."""
+        if (left := self._left.get(entry.name)) is not None:
+            return left
+        begun = entry.begin()
+        if entry.name not in (GO_ON, *SCENARIOS):
+            self._left[entry.name] = begun
+        return begun
+
+    def _found(self, part: str) -> int:
+        """The entry with that in its name.
+
+        Raises:
+            LearnerError: there is none.
+        """
+        names = [f"{one.name} {one.title}".lower() for one in self.entries]
+        found = next((at for at, name in enumerate(names) if part.lower() in name), None)
+        if found is None:
+            raise LearnerError(f"nothing here is called {part!r}.{nearest(part, [one.name for one in self.entries])}")
+        return found
+
+    def picture(self) -> Picture:
+        """The list, and what the chosen one asks."""
+        entries = self.entries
+        chosen = entries[min(self.at, len(entries) - 1)]
+        rows = tuple(Row((one.title, one.remark), help=one.question) for one in entries)
+        return Picture(
+            title="simkernel",
+            parts=(
+                Prose(name="asks", paragraphs=(Paragraph("What do you want to watch?", tone=Tone.STRONG),)),
+                Rows(name="list", columns=(), rows=rows, cursor=self.at),
+                Prose(name="about", apart=True, paragraphs=(Paragraph(chosen.question),)),
+            ),
+            survival=("list", "about", "asks"),
+            keys=("enter", "down", "search"),
+        )
+
+
+def remark(one: Scenario) -> str:
+    """How long it takes to watch, who patches like this and when."""
+    stops = f"{one.stops} steps, " if one.stops else ""
+    return f"{stops}{one.options.protocol.name}, {one.era.short}"

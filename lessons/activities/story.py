@@ -1,0 +1,300 @@
+"""A story: a run of the machine that is stepped forwards and back, and asked for all that a person may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from lessons.activities.boot import Boot
+from lessons.activities.functions import Functions
+from lessons.activity import Action, Activity, Argument, Outcome
+from lessons.kept import DEPTHS, Kept
+from lessons.picture import Paragraph, Picture, Prose, Tone
+from lessons.session import actions as session
+from lessons.session.content import SCENARIOS
+from lessons.session.number import is_number
+from lessons.session.places import place_of, reopen
+from lessons.session.stepper import Stepper
+from lessons.story.parts import Look, picture_of
+from simkernel.errors import LearnerError
+from simkernel.events import event_kinds
+from simkernel.hw.fetch import FetchModel
+from simkernel.protocol import PROTOCOLS
+from simkernel.report import Report
+from simkernel.schedule import Policy
+
+NAMES = {"next-phase": "enter", "back-phase": "phase-back", "start": "first", "end": "last"}
+"""Actions of a session by the names that they have on every screen, where those differ."""
+SESSION = {NAMES.get(one.name, one.name): one for one in session.ACTIONS}
+HINTS = {"enter": "phase", "phase-back": "phase back", "without": "without", "moment": "copy moment"}
+KEYS = (
+    "next", "back", "enter", "without", "more", "run", "phase-back", "view", "first", "last", "search", "moment",
+    "trace",
+)  # fmt: skip
+AHEAD = ("next", "enter", "without", "run", "last")  # of no use at an end; CPUs run on, one instruction after another
+BEHIND = ("back", "phase-back", "first", "run-back", "back-instruction")  # of no use at the start
+FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
+CHOICES: dict[str, Callable[[], Sequence[str]]] = {
+    "scenario": lambda: list(SCENARIOS),
+    "break-event": lambda: sorted(event_kinds()),
+    "model": lambda: [one.value for one in FetchModel],
+    "policy": lambda: [one.value for one in Policy],
+    "schedule": lambda: ["seeded", "round-robin"],
+    "protocol": lambda: list(PROTOCOLS),
+}
+OWN = (
+    Action("search", "Find", "Go to a step by its number, to a phase by its name, or look at a function.",
+           argument=Argument("step, phase, or part of a function's name")),
+    Action("more", "More", "See more of the same: the story, then the code, then everything, then the story again."),
+    Action("view", "Time, other view", "Draw the time picture as a graph, a step a line, or as a score."),
+    Action("next-cpu", "Next CPU", "Look at the next CPU in full."),
+    Action("focus-cpu", "Look at a CPU", "Look at one CPU in full.", argument=Argument("CPU")),
+    Action("look-at-site", "Look at a site", "Look at a site by its number in the map.", argument=Argument("number")),
+    Action("syntax", "Other syntax", "Show instructions in AT&T or in Intel syntax."),
+    Action("functions", "Functions", "Every function that can be traced, with its calls."),
+    Action("boot", "Boot", "How the sites became NOPs when the kernel booted."),
+)  # fmt: skip
+
+
+class Story(Activity):
+    """A stepper, how one looks at it, and the run from which a phase was left out last.
+
+    Attributes:
+        look: how one looks at it.
+        home: where `without` leads back to, None where no phase was left out.
+    """
+
+    name = "step"
+
+    def __init__(self, begin: Callable[[Report], Stepper] | Stepper, title: str = "", look: Look | None = None) -> None:
+        self._begin = begin if callable(begin) else None
+        self._stepper = None if callable(begin) else begin
+        self._title = title
+        self.look = look or Look()
+        self.home: Stepper | None = None
+        self.actions = (*(self._action(name, one) for name, one in SESSION.items()), *OWN)
+
+    @classmethod
+    def of(cls, what: str) -> Story:
+        """The scenario of that name, or a step that is named, which it comes to when it is started.
+
+        Raises:
+            LearnerError: there is none such.
+        """
+        from lessons.session.content import scenario_named
+        from lessons.session.named_step import NamedStep, is_named_step, start
+
+        scenario = scenario_named(NamedStep.parse(what).scenario if is_named_step(what) else what)
+        return cls(partial(start, what), scenario.title)
+
+    @classmethod
+    def left(cls, kept: Kept) -> Story:
+        """The place that was kept, looked at as then."""
+        return cls(partial(reopen, kept), kept.title, Look(depth=kept.depth, syntax=kept.syntax))
+
+    def _action(self, name: str, one: session.Action) -> Action:
+        """An action of the session, as every activity has them."""
+        choices = (
+            self._names if name in FUNCTIONS else self._phases if name == "break-phase" else CHOICES.get(name, tuple)
+        )
+        return Action(
+            name, one.title, one.help, HINTS.get(name, ""), Argument(one.prompt, choices) if one.prompt else None
+        )
+
+    def _names(self) -> Sequence[str]:
+        return () if self._stepper is None else self._stepper.image.function_names()
+
+    def _phases(self) -> Sequence[str]:
+        return [] if self._stepper is None else [phase.name for phase in self._stepper.protocol.phases]
+
+    @property
+    def stepper(self) -> Stepper:
+        """The machine, and where one stands.
+
+        Raises:
+            LearnerError: it has not come to the start of its story.
+        """
+        if self._stepper is None:
+            raise LearnerError("this story has not begun: → begins it")
+        return self._stepper
+
+    def start(self, report: Report) -> Outcome:
+        """Come to where the story starts."""
+        if self._stepper is None and self._begin is not None:
+            self._stepper = self._begin(report)
+        scenario = self.stepper.scenario
+        return Outcome("" if scenario is None or self.stepper.begun else scenario.question)
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+        """Carry an action out."""
+        if self._stepper is None:
+            return self.start(report)
+        if action.name == "without" and self.home is not None:
+            self._stepper, self.home = self.home, None
+            return Outcome("Home: the whole run, where you left it.")
+        own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
+        if own is not None:
+            return own(argument, report)  # type: ignore[no-any-return]
+        return self._ask(action.name, argument, report)
+
+    def _ask(self, name: str, argument: str, report: Report) -> Outcome:
+        """Ask the session for something.
+
+        Raises:
+            LearnerError: it cannot be, or was cancelled; one stands where one stood.
+        """
+        before = self.stepper
+        outcome = session.apply(before, SESSION[name].name, argument, report)
+        if outcome.error:
+            raise LearnerError(outcome.message)
+        if outcome.stepper is not None:
+            self._stepper = outcome.stepper
+            self.home = before if name == "without" else None
+        moved = [event.cpu for event in self.stepper.passed if event.cpu is not None]
+        if moved and self.look.follows:
+            self.look = replace(self.look, cpu=moved[-1])
+        return Outcome("" if outcome.moment else outcome.message, gives=outcome.moment)
+
+    def _do_search(self, argument: str, report: Report) -> Outcome:
+        if is_number(argument):
+            return self._ask("goto", argument, report)
+        if argument in self._phases():
+            return self._to_phase(argument, report)
+        return self._ask("look-at", argument, report)
+
+    def _to_phase(self, phase: str, report: Report) -> Outcome:
+        """To the first step of a phase, one that is known already or one to come.
+
+        Raises:
+            LearnerError: the story does not come to it, or was cancelled; one stands where one stood.
+        """
+        stepper = self.stepper
+        stops = stepper.heard().stops(stepper.begin, stepper.furthest)
+        known = next((stop.position for stop in stops if stop.during == phase), None)
+        if known is not None:
+            return self._ask("place", str(known), report)
+        here = stepper.simulation.position
+        try:
+            while stepper.simulation.patching.phase_name != phase:
+                report.check()
+                self._ask("enter", "", report)
+        except LearnerError:
+            stepper.goto(here)
+            raise
+        return Outcome()
+
+    def _do_more(self, argument: str, report: Report) -> Outcome:
+        depth = DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)]
+        self.look = replace(self.look, depth=depth)
+        return Outcome()
+
+    def _do_view(self, argument: str, report: Report) -> Outcome:
+        """From as it fits to a graph, to a score, and back."""
+        self.look = replace(self.look, graph={None: True, True: False, False: None}[self.look.graph])
+        return Outcome()
+
+    def _do_next_cpu(self, argument: str, report: Report) -> Outcome:
+        return self._do_focus_cpu(str((self.look.cpu + 1) % len(self.stepper.snapshot.cpus)), report)
+
+    def _do_focus_cpu(self, argument: str, report: Report) -> Outcome:
+        number, cpus = argument.lower().removeprefix("cpu"), len(self.stepper.snapshot.cpus)
+        if not is_number(number) or int(number) >= cpus:
+            raise LearnerError(f"there is no CPU {argument!r}; there are 0 to {cpus - 1}")
+        self.look = replace(self.look, cpu=int(number), follows=False)
+        return Outcome()
+
+    def _do_look_at_site(self, argument: str, report: Report) -> Outcome:
+        sites = self.stepper.image.mcount_loc
+        if not is_number(argument) or int(argument) >= len(sites):
+            raise LearnerError(f"there is no site {argument!r}; there are 0 to {len(sites) - 1}")
+        name = self.stepper.image.symbolize(int(sites[int(argument)])).partition("+")[0]
+        return self._ask("look-at", name, report)
+
+    def _do_syntax(self, argument: str, report: Report) -> Outcome:
+        self.look = replace(self.look, syntax="intel" if self.look.syntax == "att" else "att")
+        return Outcome()
+
+    def _do_boot(self, argument: str, report: Report) -> Outcome:
+        return Outcome(opens=Boot(self.stepper.image, self.stepper.simulation.options))
+
+    def _do_functions(self, argument: str, report: Report) -> Outcome:
+        return Outcome(opens=Functions(lambda _: self.stepper, self.look.syntax == "intel"))
+
+    # --- what can be done -------------------------------------------------------------------------------------------
+
+    def offered(self) -> tuple[Action, ...]:
+        """The actions that lead anywhere from here."""
+        if self._stepper is None:
+            return tuple(one for one in self.actions if one.name == "next")
+        unfit = set(self._unfit())
+        return tuple(one for one in self.actions if one.name not in unfit)
+
+    def _unfit(self) -> tuple[str, ...]:
+        stepper = self.stepper
+        died = bool(stepper.simulation.halt_reason)
+        ended = died or bool(stepper.ending)
+        behind = (*(() if stepper.begun else BEHIND), *(("instruction",) if died else ()))
+        if self.home is not None:
+            return (*(one for one in AHEAD if ended and one != "without"), *behind)
+        phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
+        return (*(AHEAD if ended else () if phase else ("without",)), *behind)
+
+    def why_not(self, action: Action) -> str:
+        """Where one stands at an end or at the start, or no phase is under way."""
+        if self._stepper is None:
+            return "this story has not begun: → begins it"
+        stepper = self.stepper
+        if action.name in BEHIND:
+            return "the story starts here: there is nothing before it"
+        if stepper.simulation.halt_reason:
+            return f"Nothing moves any more: {stepper.simulation.halt_reason}. Go back, and look."
+        if stepper.ending:
+            return stepper.ending
+        if stepper.scenario is None:
+            return "only a scenario can start again without a phase: start one"
+        return "no phase is under way here: step to one, then leave it out"
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def picture(self) -> Picture:
+        """Where one stands, as one looks at it."""
+        if self._stepper is None:
+            text = "The machine runs to where the story starts."
+            return Picture(
+                title=self._title,
+                parts=(Prose(name="ready", paragraphs=(Paragraph(text, tone=Tone.STRONG),)),),
+                survival=("ready",),
+                keys=("next",),
+            )
+        return replace(picture_of(self._stepper, self.look), keys=self._keys(), hints=tuple(self._hints().items()))
+
+    def _keys(self) -> tuple[str, ...]:
+        """The keys that matter here; in a run that fails the way to the failure is among the first."""
+        return KEYS if self.home is None else tuple(dict.fromkeys(("next", "back", "enter", "run", *KEYS)))
+
+    def _hints(self) -> dict[str, str]:
+        """What keys lead to here."""
+        stepper = self.stepper
+        hints = {"more": DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)]}
+        if stepper.simulation.halt_reason:
+            hints["phase-back"] = "the move before"
+        if self.home is not None:
+            hints |= {"without": "home", "run": "failure"}
+        return hints
+
+    @property
+    def moment(self) -> str:
+        """The place, as a string that opens it."""
+        return "" if self._stepper is None else self._stepper.moment
+
+    @property
+    def history(self) -> object | None:
+        """The simulation, which holds the history."""
+        return None if self._stepper is None else self._stepper.simulation
+
+    def kept(self) -> Kept | None:
+        """The place to come back to."""
+        return None if self._stepper is None else place_of(self._stepper, self.look.depth, self.look.syntax)

@@ -1,0 +1,85 @@
+"""Files that any screen can be written into: the screen as it is, the bars on it, its time picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from textual.app import App
+
+from lessons.picture import Lanes, Picture
+from simkernel.errors import LearnerError
+from simkernel.files import write_text
+from tui.app import screenshot
+from tui.app.palette import Entry
+from tui.app.screens.prompt import Prompt
+from tui.view.lanes_svg import lanes_svg
+from tui.view.save import save_bars
+
+
+class Shown(Protocol):
+    """The screen, as this module knows it."""
+
+    @property
+    def app(self) -> App[Any]:
+        """Of which it is the screen."""
+        ...
+
+    @property
+    def picture(self) -> Picture:
+        """What it shows."""
+        ...
+
+    def tell(self, said: str, look: str = "") -> None:
+        """Say something."""
+        ...
+
+
+def beside(screen: Shown) -> list[Entry]:
+    """What can be written into a file: title, help, what asks for the name and does it."""
+    lanes = next((part for part in screen.picture.parts if isinstance(part, Lanes)), None)
+    out: list[Entry] = []
+    if screen.picture.figure is not None:
+        help_text = "Into a file: a picture where its name ends in .svg, else text."
+        out.append(("Write these bars", help_text, partial(save, screen)))
+    if lanes is not None:
+        made = _written("The time picture", lambda: lanes_svg(lanes.time))
+        out.append(_entry(screen, "Save who does what, SVG", "Write the time picture up to here into a file.", made))
+    for kind, text in (("SVG", screenshot.svg), ("text", screenshot.text)):
+        made = _written("This screen", partial(text, screen.app))
+        out.append(_entry(screen, f"Save the screen, {kind}", "Write this screen into a file.", made))
+    return out
+
+
+def save(screen: Shown) -> None:
+    """Write the bars that one sees into a file."""
+    _ask(screen, "Write these bars", "A picture where the name ends in .svg, else text.",
+         lambda name: save_bars(screen.picture, name))  # fmt: skip
+
+
+def _entry(screen: Shown, title: str, help_text: str, made: Callable[[str], str]) -> Entry:
+    return title, help_text, partial(_ask, screen, title, help_text, made)
+
+
+def _written(what: str, text: Callable[[], str]) -> Callable[[str], str]:
+    """What writes a text into the file of a name, and says so."""
+
+    def write(name: str) -> str:
+        write_text(name, text())
+        return f"{what} is written to {name}."
+
+    return write
+
+
+def _ask(screen: Shown, title: str, help_text: str, made: Callable[[str], str]) -> None:
+    """Ask for a file's name, make the file, say what became of it."""
+
+    def answered(name: str | None) -> None:
+        if name is not None:
+            try:
+                screen.tell(made(name))
+            except LearnerError as error:
+                screen.tell(str(error), "bad")
+
+    screen.app.push_screen(Prompt(title, help_text, "file"), answered)

@@ -1,0 +1,54 @@
+"""The widget that shows a frame: lines, drawn elsewhere, of which those are sent to the terminal that differ."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.widget import Widget
+
+from tui.app.content import content
+from tui.view.text import Line
+
+
+class Canvas(Widget):
+    """Shows lines from the top; says where the mouse is pressed."""
+
+    class Pressed(Message):
+        """The mouse is pressed at a place, or dragged to it.
+
+        Attributes:
+            x, y: column and row.
+            drags: it was pressed before.
+        """
+
+        def __init__(self, x: int, y: int, drags: bool) -> None:
+            super().__init__()
+            self.x, self.y, self.drags = x, y, drags
+
+    DEFAULT_CSS = "Canvas { width: 100%; height: 100%; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[Line] = []
+
+    def show(self, lines: list[Line]) -> None:
+        """Show these lines."""
+        before, self._lines = self._lines, lines
+        rows = [at for at in range(max(len(before), len(lines))) if before[at : at + 1] != lines[at : at + 1]]
+        if rows:
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in rows))
+
+    def render(self) -> Content:
+        """Its lines."""
+        return content(self._lines)
+
+    def on_click(self, event: events.Click) -> None:
+        """Say where."""
+        self.post_message(self.Pressed(event.x, event.y, False))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Say where to, while the button is held."""
+        if event.button:
+            self.post_message(self.Pressed(event.x, event.y, True))

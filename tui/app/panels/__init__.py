@@ -1,1 +1,0 @@
-"""The panels, one a file: what it draws, and its help."""
