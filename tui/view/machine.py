@@ -269,7 +269,7 @@ def stack_lines(part: Core, width: int, marks: Marks) -> Form:
 
 def track(part: Track, width: int, marks: Marks) -> list[Form]:
     """All of the story's history on a line, its phases and steps as marks."""
-    label = f" move {part.at} of {part.end}"
+    label = f" move {part.at} of {part.end} "
     cells = _track_cells(part, width)
     bar: list[Piece] = [(marks.bar, "dim")] * cells
     first = part.begin
@@ -286,7 +286,7 @@ def track(part: Track, width: int, marks: Marks) -> list[Form]:
 
 
 def _track_cells(part: Track, width: int) -> int:
-    return max(4, width - len(f" move {part.at} of {part.end}"))
+    return max(4, width - len(f" move {part.at} of {part.end} "))
 
 
 def _first_position(part: Track, at: int, cells: int) -> int:

@@ -7,9 +7,7 @@ on drawing; nothing else touches the activity meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from textual import events
@@ -21,7 +19,6 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from lessons.activity import CHOOSE, KEYS, Action, Outcome
-from lessons.machine import Track
 from lessons.picture import Picture
 from lessons.visit import Visit
 from simkernel.report import Report
@@ -29,15 +26,16 @@ from tui.app import kept
 from tui.app.beside import beside
 from tui.app.canvas import Canvas
 from tui.app.palette import Entry
+from tui.app.screens.pages import keys_page, words_page
 from tui.app.screens.prompt import Prompt
-from tui.app.screens.reading import Page, Words
+from tui.app.waiting import Asked, Pressed, Waiting
 from tui.view.arrange import Block, spot, target
 from tui.view.frame import Frame, frame, key_at, key_text
-from tui.view.marks import Marks, legend
-from tui.view.paragraphs import told
+from tui.view.lecture import lecture, rows
+from tui.view.marks import Marks
 from tui.view.parts import RENDERERS
 from tui.view.pointer import Pointer
-from tui.view.text import Line, line, plain, wrap
+from tui.view.text import wrap
 
 A_DAY = 86_400.0  # seconds
 SOON = 0.3  # seconds after which the screen says that something is under way
@@ -49,54 +47,11 @@ LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = f"This terminal is too small: {LEAST_WIDTH} columns and {LEAST_HEIGHT} rows are needed. q: quit"
 AT_ONCE = ("escape", "q", "T")  # keys that do not wait
 NEXT = "next"  # the action that goes on by itself
-EVERYWHERE = (
-    ("Tab", "The next pane."),
-    ("↑ ↓ PgUp PgDn", "Scroll, or choose, in the pane with the focus; Home, End: to its ends."),
-    ("Esc", "Cancel what is under way; else back to where you came from."),
-    ("?", "What the words on this screen mean; again: this list."),
-    (":  ^p", "All that can be done here."),
-    ("T", "The next theme."),
-    ("q", "Quit."),
-)
 
 
 def titled(action: Action) -> str:
     """An action's title and its keys."""
     return f"{action.title}  ({key_text(action.keys)})" if action.keys else action.title
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for: what it does, the action's name, and whether the screen itself has asked."""
-
-    what: Callable[[Report], Outcome]
-    word: str
-    by_itself: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    """A key that was pressed while something was under way: it means what it means when its turn comes."""
-
-    key: str
-    character: str | None
-
-
-class Waiting(asyncio.Queue[Asked | Pressed]):
-    """What was asked for and is not done yet.
-
-    Attributes:
-        at_once: what is put in now is the next to be done: a key whose turn has come asks for it.
-    """
-
-    at_once = False
-    _queue: deque[Asked | Pressed]
-
-    def _put(self, item: Asked | Pressed) -> None:
-        if self.at_once:
-            self._queue.appendleft(item)
-        else:
-            self._queue.append(item)
 
 
 class ActivityScreen(Screen[None]):
@@ -108,6 +63,7 @@ class ActivityScreen(Screen[None]):
         picture: what is drawn.
         pointer: the part with the focus, and where one points.
         pace: seconds between two steps by itself.
+        lecture: in the lecture view the row of bytes in the spotlight, 0 for none; None in the usual view.
     """
 
     AUTO_FOCUS = None
@@ -124,6 +80,7 @@ class ActivityScreen(Screen[None]):
         self.visit = visit
         self.report: Report | None = None
         self.pace = 1.0
+        self.lecture: int | None = None
         self._marks = marks
         self.picture: Picture = visit.front.picture()
         self._said, self._look = "", ""
@@ -170,6 +127,9 @@ class ActivityScreen(Screen[None]):
             return
         if width < LEAST_WIDTH or height < LEAST_HEIGHT:
             self._canvas.show(wrap(TOO_SMALL, max(1, width)))
+            return
+        if self.lecture is not None:
+            self._canvas.show(lecture(self.picture, self.visit.crumbs, (width, height), self._marks, self.lecture))
             return
         drawn = self.drawn
         blocks = drawn.body.blocks
@@ -374,7 +334,11 @@ class ActivityScreen(Screen[None]):
         return True
 
     def action_next_pane(self, by: int) -> None:
-        """Give the focus to the next part."""
+        """Give the focus to the next part; in the lecture view, put the next row of bytes into the spotlight."""
+        if self.lecture is not None:
+            self.lecture = (self.lecture + by) % (rows(self.picture) + 1)
+            self.draw()
+            return
         self.pointer.step(self.drawn.body.blocks, by)
         self.draw()
 
@@ -389,9 +353,15 @@ class ActivityScreen(Screen[None]):
             "ctrl+p": palette,
             "up": partial(self._scroll, -1),
             "down": partial(self._scroll, 1),
+            "z": self.switch_lecture,
             "T": partial(self.run_action_soon, "app.next_theme"),
             "q": partial(self.run_action_soon, "app.leave"),
         }
+
+    def switch_lecture(self) -> None:
+        """The lecture view on or off."""
+        self.lecture = 0 if self.lecture is None else None
+        self.draw()
 
     def run_action_soon(self, action: str) -> None:
         """Have the app do something of its own."""
@@ -466,6 +436,7 @@ class ActivityScreen(Screen[None]):
             out.append(("Slower", "Double the time between two steps.", lambda: self._set_pace(self.pace * 2)))
         out.append(("Words  (?)", "What the words on this screen mean.", self.action_words))
         out.append(("Keys  (F1)", "Every key of this screen.", self.action_keys))
+        out.append(("Lecture view  (z)", "For the last row of a room: on, or off.", self.switch_lecture))
         out.append(("Next theme  (T)", "Change the colours.", partial(self.press, "T")))
         out.append(("Quit  (q)", "Leave; the next start offers to go on here.", partial(self.press, "q")))
         return out
@@ -473,31 +444,13 @@ class ActivityScreen(Screen[None]):
     # --- pages ------------------------------------------------------------------------------------------------------
 
     def action_words(self) -> None:
-        """What the words and the marks that stand on this screen mean."""
-        drawn = self.drawn
-        text = "\n".join([*told(self.picture), *(plain(one) for one in drawn.lines(*self.size))])
-        track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
-        below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
-        for glyph, meaning in legend(self._marks, text, track):
-            below += wrap(self._marks.plain(meaning), WIDTH, "", f"{glyph:<4}", "    ")
-        for note in self.picture.notes:
-            below += [line(), *wrap(self._marks.plain(note), WIDTH)]
-        words = Words(text, self._marks, below)
-        self.app.push_screen(words, lambda keys: self.action_keys() if keys else None)
+        """What the words and the marks that stand on this screen mean; from there to its keys."""
+        page = words_page(self.picture, self.drawn, self.size, self._marks)
+        self.app.push_screen(page, lambda keys: self.action_keys() if keys else None)
 
     def action_keys(self) -> None:
-        """What the pane with the focus shows; every key, and what can be done without one."""
+        """What the part with the focus shows; every key, and what can be done without one."""
         part = self.pointer.of(self.picture.parts)
         shown = "" if part is None else part.help
-        page: list[Line] = [*wrap(self._marks.plain(shown), WIDTH), line()] if shown else []
-        pairs = [(key_text(one.keys) or ":", f"{one.title}. {one.help}") for one in self.visit.front.actions]
-        page += [
-            line(("Keys", "title"), ("   Tab goes from pane to pane, F1 tells of the one in focus", "dim")),
-            line(),
-        ]
-        beyond = [
-            (":", f"{title}. {text}") for title, text, _ in (*beside(self), *self._everywhere()) if "  (" not in title
-        ]
-        for key, text in (*pairs, *EVERYWHERE, *beyond):
-            page += wrap(self._marks.plain(text), WIDTH, "", f"{self._marks.plain(key):<16}", " " * 16)
-        self.app.push_screen(Page(page))
+        beyond = [(title, text) for title, text, _ in (*beside(self), *self._everywhere()) if "  (" not in title]
+        self.app.push_screen(keys_page(shown, self.visit.front.actions, beyond, self._marks))

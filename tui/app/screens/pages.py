@@ -1,0 +1,64 @@
+"""The two pages of a screen: what its words and marks mean, and every key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lessons.activity import Action
+from lessons.machine import Track
+from lessons.picture import Picture
+from tui.app.screens.reading import WIDTH, Page, Words
+from tui.view.frame import Frame, key_text
+from tui.view.marks import Marks, legend
+from tui.view.paragraphs import told
+from tui.view.text import Line, line, plain, wrap
+
+KEY = 16  # columns before what a key does
+MARK = 4  # columns before what a mark means
+EVERYWHERE = (
+    ("Tab", "The next pane."),
+    ("↑ ↓ PgUp PgDn", "Scroll, or choose, in the pane with the focus; Home, End: to its ends."),
+    ("Esc", "Cancel what is under way; else back to where you came from."),
+    ("?", "What the words on this screen mean; again: this list."),
+    (":  ^p", "All that can be done here."),
+    ("z", "The lecture view, on or off; there, Tab puts a row of bytes into the spotlight."),
+    ("T", "The next theme."),
+    ("q", "Quit."),
+)
+
+
+def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Marks) -> Words:
+    """What the words and the marks that stand on a screen mean.
+
+    Args:
+        picture: what there is to see.
+        drawn: what is seen of it.
+        size: columns and rows of the screen.
+        marks: the glyphs.
+    """
+    text = "\n".join([*told(picture), *(plain(one) for one in drawn.lines(*size))])
+    track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
+    below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
+    for glyph, meaning in legend(marks, text, track):
+        below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
+    for note in picture.notes:
+        below += [line(), *wrap(marks.plain(note), WIDTH)]
+    return Words(text, marks, below)
+
+
+def keys_page(shown: str, actions: Sequence[Action], beyond: Iterable[tuple[str, str]], marks: Marks) -> Page:
+    """Every key, and what can be done without one.
+
+    Args:
+        shown: what the part with the focus shows, "" for none.
+        actions: of the activity in front.
+        beyond: titles and helps of what the screen does without a key.
+        marks: the glyphs.
+    """
+    page: list[Line] = [*wrap(marks.plain(shown), WIDTH), line()] if shown else []
+    page += [line(("Keys", "title"), ("   Tab goes from pane to pane, F1 tells of the one in focus", "dim")), line()]
+    own = [(key_text(one.keys) or ":", f"{one.title}. {one.help}") for one in actions]
+    without = [(":", f"{title}. {text}") for title, text in beyond]
+    for key, text in (*own, *EVERYWHERE, *without):
+        page += wrap(marks.plain(text), WIDTH, "", marks.plain(key).ljust(KEY), " " * KEY)
+    return Page(page)
