@@ -38,7 +38,7 @@ async def key_times(depth: str, size: tuple[int, int], keys: list[str], stepper:
             begin = time.process_time()
             before = app.playing.picture
             app.simulate_key(key)
-            while app.playing.picture is before or app.playing.busy:
+            while app.playing.picture is before or app.playing.work.busy:
                 await asyncio.sleep(0.001)  # the story works in a thread
             while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
                 await asyncio.sleep(0)

@@ -86,7 +86,7 @@ class SimkernelApp(App[int]):
         """Take the keys that mean the same on pages and prompts; ctrl-C is first a wish to stop what is under way."""
         if isinstance(event, events.Key):
             self.clear_notifications()
-            report = self.playing.report
+            report = self.playing.work.report
             if event.key == "ctrl+c" and report is not None and not report.cancelled:
                 report.cancel()
                 return
@@ -115,7 +115,7 @@ class SimkernelApp(App[int]):
 
         Asked for again, it does not wait any more.
         """
-        if self.playing.busy and self._ending is None:
+        if self.playing.work.busy and self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(self._stop_and_end(code))
         else:
             self._end_now(code)
@@ -123,8 +123,8 @@ class SimkernelApp(App[int]):
     async def _stop_and_end(self, code: int) -> None:
         loop = asyncio.get_running_loop()
         latest = loop.time() + PATIENCE
-        while self.playing.busy and loop.time() < latest:
-            self.playing.stop()
+        while self.playing.work.busy and loop.time() < latest:
+            self.playing.work.stop()
             await asyncio.sleep(0.01)
         self._end_now(code)
 
@@ -138,7 +138,7 @@ class SimkernelApp(App[int]):
         The file tells the place before: others may have quit since this session began. While something is under way
         there is no place, and that one stays.
         """
-        if self.playing.busy:
+        if self.playing.work.busy:
             return
         places = [place for one in self.visit.all if (place := one.kept()) is not None and place.moment]
         kept.save(kept.after(kept.load(), replace(places[0] if places else Kept(), theme=self.theme)))

@@ -149,15 +149,20 @@ def drive(
     depth: str = "story",
     stepper: Stepper | None = None,
     activity: Activity | None = None,
+    at_once: bool = False,
 ) -> None:
-    """Open a scenario, or an activity, on a screen of this size, and have something done with it."""
+    """Open a scenario, or an activity, on a screen of this size, and have something done with it.
+
+    `at_once`: while it begins, not once it has.
+    """
 
     async def run() -> None:
         story = Story(stepper or Stepper.start(scenario), look=Look(depth=depth))
         app = SimkernelApp(Visit(Start(), story) if activity is None else Visit(Start(), activity), marks)
         async with app.run_test(size=size, notifications=True) as pilot:
             hand = Hand(app, pilot)
-            await hand.read()
+            if not at_once:
+                await hand.read()
             await what(hand)
 
     with pytest.MonkeyPatch.context() as patched:

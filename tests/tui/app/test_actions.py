@@ -375,9 +375,9 @@ def test_it_goes_on_by_itself_until_a_key_is_pressed() -> None:
         playing = hand.app.playing
         for _ in range(4):
             await from_the_list(hand, "Faster")
-        assert playing.pace == 0.125
+        assert playing.work.pace == 0.125
         await from_the_list(hand, "Slower")
-        assert playing.pace == 0.25
+        assert playing.work.pace == 0.25
         await from_the_list(hand, "One step a second")
         await hand.until(lambda: len(hand.stepper.stops()) > 1)
         await hand.press("right")

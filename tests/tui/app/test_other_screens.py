@@ -58,7 +58,7 @@ def test_a_mystery_key_pressed_while_the_machine_runs_is_not_lost() -> None:
 
 def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound() -> None:
     async def check(hand: Hand) -> None:
-        hand.app.playing.pace = 0.01
+        hand.app.playing.work.pace = 0.01
         await press(hand, "1", "right", "right", "4")
         opening = front_of(hand, Opening).run
         await hand.pilot.press("r")
@@ -143,7 +143,7 @@ def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_r
             assert may_go.wait(WAIT)
             return hand.app.visit.apply("run", report=report)
 
-        hand.app.playing.do(run)
+        hand.app.playing.work.do(run)
         hand.app.playing.ask("functions")
         await hand.pilot.press("3", "down")
         assert front_of(hand, Story)

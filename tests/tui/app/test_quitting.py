@@ -107,7 +107,7 @@ def test_q_quits_a_story_and_what_stands_over_it_goes_first() -> None:
 def test_it_quits_while_it_goes_on_by_itself() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("right", "right")
-        hand.app.playing.play()
+        hand.app.playing.work.play()
         await hand.until("any key pauses it")
         await ends(hand, "ctrl+c")
 
@@ -117,7 +117,7 @@ def test_it_quits_while_it_goes_on_by_itself() -> None:
 def test_q_pauses_what_goes_on_by_itself_and_the_second_one_quits() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("right", "right")
-        hand.app.playing.play()
+        hand.app.playing.work.play()
         assert "Paused." in await hand.press("q") and hand.app.return_value is None
         await ends(hand, "q")
 

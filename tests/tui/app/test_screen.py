@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from textual._compositor import ChopsUpdate
 
-from lessons.activities.start import Start
+from lessons.activities.story import Story
 from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from simkernel.events import Oopsed
+from simkernel.report import Report
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
+from tui.app import work
 from tui.app.app import SimkernelApp
-from tui.app.screens import activity as screen
 from tui.view.arrange import LEFT
 from tui.view.machine import LABEL
 
@@ -120,21 +122,26 @@ def test_a_changed_site_stands_below_what_it_was_before() -> None:
 
 
 def test_a_story_that_is_begun_says_how_far_it_is_and_can_be_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen, "SOON", 0.001)
+    monkeypatch.setattr(work, "SOON", 0.001)
+    begun: list[int] = []
+
+    def begin(report: Report) -> Stepper:
+        begun.append(1)
+        while len(begun) == 1:  # until it is cancelled
+            report("getting ready")
+            time.sleep(0.001)
+        return Stepper.start("one", report)
 
     async def check(hand: Hand) -> None:
-        assert isinstance(hand.app.visit.front, Start)
-        await hand.press("down")
-        hand.app.playing.press("enter")
-        await hand.until("The machine runs to where the story starts.")
-        await hand.until("Esc cancels")
+        text = await hand.until("getting ready; Esc cancels")
+        assert "The machine runs to where the story starts." in text
         hand.app.playing.press("escape")
         text = await hand.read()
-        assert "cancelled" in hand.said and "This story" not in text and "→ next" in text
+        assert "cancelled" in hand.said and "→ next" in text
         text = await hand.press("right")
-        assert "step 0" in text and "in memory" in text
+        assert "step 0" in text and "in memory" in text and len(begun) == 2
 
-    drive(check, activity=Start())
+    drive(check, activity=Story(begin, "Trace one function"), at_once=True)
 
 
 @pytest.mark.parametrize("name", [one for one, scenario in SCENARIOS.items() if scenario.ends_with is Oopsed])

@@ -6,7 +6,6 @@ on drawing; nothing else touches the activity meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -15,20 +14,18 @@ from textual.binding import Binding
 from textual.geometry import Offset
 from textual.message import Message
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widget import Widget
 
 from lessons.activity import CHOOSE, KEYS, Action, Outcome
 from lessons.picture import Picture
 from lessons.visit import Visit
-from simkernel.report import Report
 from tui.app import kept
 from tui.app.beside import beside
 from tui.app.canvas import Canvas
 from tui.app.palette import Entry
 from tui.app.screens.pages import keys_page, words_page
 from tui.app.screens.prompt import Prompt
-from tui.app.waiting import Asked, Pressed, Waiting
+from tui.app.work import NEXT, Work
 from tui.view.arrange import Block, spot, target
 from tui.view.frame import Frame, frame, key_at, key_text
 from tui.view.lecture import lecture, rows
@@ -38,15 +35,12 @@ from tui.view.pointer import Pointer
 from tui.view.text import wrap
 
 A_DAY = 86_400.0  # seconds
-SOON = 0.3  # seconds after which the screen says that something is under way
 SCROLLS = {"up": -0.01, "down": 0.01, "pageup": -1.0, "pagedown": 1.0, "home": -1e6, "end": 1e6}
 """Keys of the part with the focus: how many pages it scrolls, a line at least."""
-PACES = (0.125, 8.0)  # seconds between two steps by itself, least and most
 WIDTH = 72  # columns of a page
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = f"This terminal is too small: {LEAST_WIDTH} columns and {LEAST_HEIGHT} rows are needed. q: quit"
 AT_ONCE = ("escape", "q", "T")  # keys that do not wait
-NEXT = "next"  # the action that goes on by itself
 
 
 def titled(action: Action) -> str:
@@ -59,10 +53,9 @@ class ActivityScreen(Screen[None]):
 
     Attributes:
         visit: the activity in front, and those that one comes back to.
-        report: of what is under way; None while nothing is.
+        work: what is asked for and done.
         picture: what is drawn.
         pointer: the part with the focus, and where one points.
-        pace: seconds between two steps by itself.
         lecture: in the lecture view the row of bytes in the spotlight, 0 for none; None in the usual view.
     """
 
@@ -78,16 +71,12 @@ class ActivityScreen(Screen[None]):
     def __init__(self, visit: Visit, marks: Marks) -> None:
         super().__init__()
         self.visit = visit
-        self.report: Report | None = None
-        self.pace = 1.0
+        self.work = Work(self)
         self.lecture: int | None = None
         self._marks = marks
         self.picture: Picture = visit.front.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
-        self._asked = Waiting()
-        self._again = ""  # the action that goes on by itself
-        self._timer: Timer | None = None  # until it does
         self._canvas, self.pointer = Canvas(), Pointer()
 
     def compose(self) -> list[Widget]:
@@ -96,12 +85,12 @@ class ActivityScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin to take what is asked for."""
-        self.do(self.visit.start)
-        self.run_worker(self._carry_out(), name="activity")
+        self.work.do(self.visit.start)
+        self.run_worker(self.work.carry_out(), name="activity")
 
     async def settled(self) -> None:
         """Wait until all that was asked for is done and drawn."""
-        await self._asked.join()
+        await self.work.settled()
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
@@ -118,7 +107,7 @@ class ActivityScreen(Screen[None]):
 
     def _offered(self) -> Sequence[Action]:
         """What can be done now: nothing while something is under way."""
-        return () if self.report is not None else self.visit.front.offered()
+        return () if self.work.report is not None else self.visit.front.offered()
 
     def draw(self) -> None:
         """Draw the picture at this size."""
@@ -158,26 +147,9 @@ class ActivityScreen(Screen[None]):
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    def ask(self, name: str, argument: str = "", by_itself: bool = False) -> None:
+    def ask(self, name: str, argument: str = "") -> None:
         """Have the activity in front do something, after all that was asked for before."""
-        self.do(lambda report: self.visit.apply(name, argument, report), name, by_itself)
-
-    def do(self, what: Callable[[Report], Outcome], word: str = "", by_itself: bool = False) -> None:
-        """Have something done in the thread of the activities, after all that was asked for before."""
-        self._asked.put_nowait(Asked(what, word, by_itself))
-
-    @property
-    def busy(self) -> bool:
-        """True while something is under way or waits for that."""
-        return self.report is not None or not self._asked.empty()
-
-    def stop(self) -> None:
-        """Cancel what is under way, and forget what was asked for after it."""
-        while not self._asked.empty():
-            self._asked.get_nowait()
-            self._asked.task_done()
-        if self.report is not None:
-            self.report.cancel()
+        self.work.ask(name, argument)
 
     def on_canvas_pressed(self, message: Canvas.Pressed) -> None:
         """Do what a place leads to: an action of the activity, or the key of which the last line tells."""
@@ -201,82 +173,22 @@ class ActivityScreen(Screen[None]):
         if found is not None and any(one.name == found[0] for one in self.visit.front.offered()):
             self.ask(*found)
 
-    async def _carry_out(self) -> None:
-        while True:
-            asked = await self._asked.get()
-            if isinstance(asked, Pressed):
-                self._press_now(asked)
-                self._asked.task_done()
-                continue
-            outcome = await self._done(asked.what)
-            if outcome.opens is not None:
-                outcome = await self._done(self.visit.start)
-            self._go_on(asked, outcome)
-            self._asked.task_done()
-
-    def _press_now(self, pressed: Pressed) -> None:
-        """Press a key whose turn has come: here, or on what stands over this screen by now."""
-        if not self.is_active:
-            self.app.post_message(events.Key(pressed.key, pressed.character))
-            return
-        self._asked.at_once = True
-        try:
-            self.press(pressed.key, pressed.character)
-        finally:
-            self._asked.at_once = False
-
-    def _go_on(self, asked: Asked, outcome: Outcome) -> None:
-        """Ask for the same after a while, where it goes on by itself and nobody has paused it meanwhile."""
-        if asked.by_itself and not self._again:
-            self.tell("Paused.")
-            return
-        if outcome.goes_on:
-            self._again = asked.word
-        more = outcome.goes_on or (self._again == NEXT and any(one.name == NEXT for one in self._offered()))
-        if not self._again:
-            return
-        if outcome.refused or asked.word != self._again or not more:
-            self._again = ""
-            return
-        self._soon()
-
-    async def _done(self, what: Callable[[Report], Outcome]) -> Outcome:
-        """Have something done, and draw what has become of it."""
-        self.report = report = Report(partial(self._progress, asyncio.get_running_loop()))
-        soon = self.set_timer(SOON, partial(self._tell_busy, report))
-        try:
-            outcome = await asyncio.to_thread(what, report)
-            picture = await asyncio.to_thread(lambda: self.visit.front.picture())
-        except asyncio.CancelledError:
-            report.cancel()  # the screen goes, and its thread shall not be waited for
-            raise
-        finally:
-            soon.stop()
-            self.report = None
+    def show(self, outcome: Outcome, picture: Picture) -> None:
+        """Draw what has become of something; a place that it gives is kept for the person."""
         if outcome.gives is not None:
             self.app.copy_to_clipboard(outcome.gives.text)
-            self._toast(*await asyncio.to_thread(kept.moment_file, outcome.gives))
+            self._toast(*kept.moment_file(outcome.gives))
         if outcome.opens is not None or outcome.leaves:
             self._scrolled = {}
         self.picture = picture
         self.post_message(self.Moved())
         self.tell(outcome.message, "bad" if outcome.refused else "")
-        return outcome
 
     def _toast(self, title: str, text: str, failed: bool) -> None:
         """Say something at the bottom right, until a key is pressed."""
         self.app.clear_notifications()
         severity = "warning" if failed else "information"
         self.notify(text, title=title, severity=severity, timeout=A_DAY, markup=False)  # type: ignore[arg-type]
-
-    def _progress(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
-        """In the work's thread: something is said."""
-        loop.call_soon_threadsafe(self._tell_busy, report)
-
-    def _tell_busy(self, report: Report) -> None:
-        if report is self.report:
-            part = "" if report.part is None else f" {100 * report.part:.0f} %"
-            self.tell(f"{report.text or 'busy'}{part}; Esc cancels", "strong")
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -289,8 +201,8 @@ class ActivityScreen(Screen[None]):
         if not self.is_active:  # what has opened over this screen was not there yet when the key was pressed
             self.app.post_message(events.Key(event.key, event.character))
             handled = True
-        elif self.busy and event.key not in AT_ONCE and not self._again:
-            self._asked.put_nowait(Pressed(event.key, character))
+        elif self.work.busy and event.key not in AT_ONCE and not self.work.again:
+            self.work.wait_for_its_turn(event.key, character)
             handled = True
         else:
             handled = self.press(event.key, character)
@@ -300,15 +212,15 @@ class ActivityScreen(Screen[None]):
 
     def press(self, key: str, character: str | None = None) -> bool:
         """Do what a key asks for; False where it means nothing."""
-        if self._again:
-            self.pause()
+        if self.work.again:
+            self.work.pause()
             return True
         if self._points(key) or (key in SCROLLS and self._scroll_focused(SCROLLS[key])):
             return True
         action = next((one for one in self.visit.front.actions if key in one.keys), None)
         other = self._others().get(key)
-        if self.report is not None and key == "escape":
-            self.report.cancel()
+        if self.work.report is not None and key == "escape":
+            self.work.report.cancel()
         elif action is not None:
             self.begin(action)
         elif key.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions):
@@ -396,31 +308,12 @@ class ActivityScreen(Screen[None]):
 
     def action_back(self) -> None:
         """To the activity that one came from; from the first one there is no way back."""
-        self.do(lambda _: Outcome() if self.visit.back() else Outcome("There is nothing before this: q quits.", True))
+        self.work.do(
+            lambda _: Outcome() if self.visit.back() else Outcome("There is nothing before this: q quits.", True)
+        )
         self._scrolled = {}
 
-    # --- by itself --------------------------------------------------------------------------------------------------
-
-    def play(self) -> None:
-        """Go on by itself, a step at a time; any key pauses it."""
-        self._again = NEXT
-        self._soon()
-
-    def _soon(self) -> None:
-        """Ask for what goes on by itself, after a while."""
-        self._timer = self.set_timer(self.pace, partial(self.ask, self._again, by_itself=True))
-        self.tell("By itself: any key pauses it.", "strong")
-
-    def pause(self) -> None:
-        """Stop going on by itself."""
-        self._again = ""
-        if self._timer is not None:
-            self._timer.stop()
-        self.tell("Paused.")
-
-    def _set_pace(self, pace: float) -> None:
-        self.pace = min(PACES[1], max(PACES[0], pace))
-        self.tell(f"By itself: a step every {self.pace:g} seconds.")
+    # --- all that can be done ---------------------------------------------------------------------------------------
 
     def entries(self) -> list[Entry]:
         """All that can be done here: of the activity, then of every screen."""
@@ -431,9 +324,9 @@ class ActivityScreen(Screen[None]):
         """What every screen does."""
         out: list[Entry] = []
         if any(one.name == NEXT for one in self.visit.front.actions):
-            out.append(("One step a second", "Go on by itself, a step at a time; any key pauses it.", self.play))
-            out.append(("Faster", "Halve the time between two steps.", lambda: self._set_pace(self.pace / 2)))
-            out.append(("Slower", "Double the time between two steps.", lambda: self._set_pace(self.pace * 2)))
+            out.append(("One step a second", "Go on by itself, a step at a time; any key pauses it.", self.work.play))
+            out.append(("Faster", "Halve the time between two steps.", lambda: self.work.set_pace(self.work.pace / 2)))
+            out.append(("Slower", "Double the time between two steps.", lambda: self.work.set_pace(self.work.pace * 2)))
         out.append(("Words  (?)", "What the words on this screen mean.", self.action_words))
         out.append(("Keys  (F1)", "Every key of this screen.", self.action_keys))
         out.append(("Lecture view  (z)", "For the last row of a room: on, or off.", self.switch_lecture))
