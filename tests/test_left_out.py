@@ -12,6 +12,7 @@ from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
 from lessons.session.director import Director, Goes, Near, Resolves, Through
 from lessons.session.left_out import first_failure, known, sentences
+from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Died, Ran, Scenario
 from lessons.session.stepper import Stepper
 from lessons.story import Story, story_of
@@ -26,11 +27,11 @@ from simkernel.explore.case import PLACES
 from simkernel.hw.fetch import FetchModel
 from simkernel.report import Report
 from simkernel.sim.moment import open_moment
-from tests.prepared import lend
 from tests.tui.playing import another
 
 pytestmark = pytest.mark.usefixtures("lent")
 DYING = [(one.name, phase) for one in SCENARIOS.values() for phase, died in one.ablated if died is not None]
+PREPARED = Prepared()  # not lent: what starts in it outlasts a test
 PHASES = [phase for name, phase in DYING if name == "one"]
 
 
@@ -54,9 +55,7 @@ class LeftOut:
 @pytest.fixture(scope="module")
 def without(key: tuple[str, str]) -> LeftOut:
     """Of one key, once: its tests run the story on and go back."""
-    with pytest.MonkeyPatch.context() as patch:
-        lend(patch)
-        outcome = apply(Stepper.start(key[0]), "without", key[1])
+    outcome = apply(Stepper.start(key[0], prepared=PREPARED), "without", key[1])
     assert outcome.stepper is not None
     stepper = outcome.stepper
     return LeftOut(outcome.message, stepper, story_of(stepper), stepper.simulation.position)

@@ -17,7 +17,6 @@ from simkernel.errors import LearnerError, OurError
 from simkernel.explore import Finding
 from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.report import Report
-from simkernel.sim.moment import open_moment
 
 MOVING = ("next", "back", "down", "up", "first", "last", POINT)
 
@@ -110,7 +109,9 @@ class Found(Activity):
         if finding.broken not in played.broken:
             raise OurError(f"{finding.verdict()} The machine says: {', '.join(sorted(played.broken)) or 'nothing'}.")
         title = f"{finding.question.variant.name}: {finding.broken}"
-        return Stepper(open_moment(played.moment), site=finding.world.case.site, title=title)
+        simulation = played.simulation.fork()
+        simulation.goto(played.start)
+        return Stepper(simulation, site=finding.world.case.site, title=title)
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here."""

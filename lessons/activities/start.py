@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
@@ -14,6 +15,7 @@ from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose, Row, Rows, Tone
 from lessons.session.content import SCENARIOS
 from lessons.session.number import is_number
+from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Scenario
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
@@ -70,6 +72,7 @@ class Start(Activity):
         self.at = 0
         self._story: Activity | None = None  # which has come to the place that is kept, in this session
         self._left: dict[str, Activity] = {}  # what is as one left it
+        self._prepared = Prepared()  # for every story that is begun here
 
     @property
     def is_first(self) -> bool:
@@ -85,7 +88,7 @@ class Start(Activity):
                   lambda: story or Story.left(kept)),
         )  # fmt: skip
         stories = tuple(
-            Entry(one.name, one.title, one.question, remark(one), lambda name=one.name: Story.of(name))  # type: ignore[misc]
+            Entry(one.name, one.title, one.question, remark(one), partial(Story.of, one.name, self._prepared))
             for one in SCENARIOS.values()
         )
         costs = "How much is it when off, and when on? Counted, priced, measured here."
@@ -109,7 +112,7 @@ class Start(Activity):
             if entry.name == name:
                 self.at = at
                 return self._begun(entry)
-        return Story.of(name)
+        return Story.of(name, self._prepared)
 
     def returned(self, left: Activity) -> None:
         """Offer to go on with what one has left; what is chosen stays chosen."""

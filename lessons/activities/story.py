@@ -15,6 +15,7 @@ from lessons.session import actions as session
 from lessons.session.content import SCENARIOS
 from lessons.session.number import is_number
 from lessons.session.places import place_of, reopen
+from lessons.session.prepared import Prepared
 from lessons.session.stepper import Stepper
 from lessons.story.parts import Look, picture_of
 from simkernel.errors import LearnerError
@@ -76,8 +77,12 @@ class Story(Activity):
         self.actions = (*(self._action(name, one) for name, one in SESSION.items()), *OWN)
 
     @classmethod
-    def of(cls, what: str) -> Story:
+    def of(cls, what: str, prepared: Prepared | None = None) -> Story:
         """The scenario of that name, or a step that is named, which it comes to when it is started.
+
+        Args:
+            what: the name.
+            prepared: begins the story.
 
         Raises:
             LearnerError: there is none such.
@@ -86,7 +91,7 @@ class Story(Activity):
         from lessons.session.named_step import NamedStep, is_named_step, start
 
         scenario = scenario_named(NamedStep.parse(what).scenario if is_named_step(what) else what)
-        return cls(partial(start, what), scenario.title)
+        return cls(partial(start, what, prepared=prepared), scenario.title)
 
     @classmethod
     def left(cls, kept: Kept) -> Story:

@@ -1,6 +1,7 @@
 """A person's run of a scenario: a simulation, where one stops in it, and the ways to move.
 
 scenarios   runs that show one thing each: what they are, and how they begin
+prepared    begins them on forks of what was prepared once
 content     reads them from the folders of lessons/content (forms: which keys there are)
 director    who moves next in them, so that it happens
 stops       where a learner stops

@@ -309,7 +309,9 @@ def seed(stepper: Stepper, argument: str) -> Outcome:
 def kernel(stepper: Stepper, argument: str) -> Outcome:
     """Another kernel has other functions, so there is no story: it boots, and one asks for what one wants."""
     options = replace(stepper.simulation.options, kernel=argument, functions=None, protocol=stepper.variant)
-    return Outcome(f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options)))
+    return Outcome(
+        f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options), prepared=stepper.prepared)
+    )
 
 
 # --- to keep and to share ------------------------------------------------------------------------------------------

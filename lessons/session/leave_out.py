@@ -33,14 +33,14 @@ def leave_out(stepper: Stepper, phase: str = "", report: Report | None = None) -
     if scenario is None:
         raise LearnerError("only a scenario can start again without a phase: start one")
     name = phase_named(scenario.table, phase or _phase_here(stepper)).name
-    failure = left_out.leave_out(scenario, name, report, left_out.SOME)
+    failure = left_out.leave_out(scenario, name, report, left_out.SOME, stepper.prepared)
     if failure is None:
         runs = left_out.SOME if left_out.failing_models(scenario, name) else 0
         return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
     variant = scenario.options.protocol.without(name)
     options = replace(failure.simulation.options, protocol=variant)
     changed = replace(scenario, options=options, near=(), moves=(), ends_with=Oopsed)
-    found = Stepper(failure.simulation, changed, stepper.site, failure.begin)
+    found = Stepper(failure.simulation, changed, stepper.site, failure.begin, prepared=stepper.prepared)
     found.changes = (*stepper.changes, f"without:{name.replace(' ', '-')}")
     _to_where_it_would_have_come(found, scenario.table.phase(name))
     found.unsee()

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from lessons.session.content import SCENARIOS
 from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
-from lessons.session.scenarios import Died, NeverEnds, Ran, Scenario, begin
+from lessons.session.prepared import Prepared
+from lessons.session.scenarios import Died, NeverEnds, Ran, Scenario
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.explore import Question, explore
@@ -87,10 +88,16 @@ def left_out(scenario: Scenario, phase: str) -> Scenario:
     return replace(scenario, options=options, near=(), moves=())
 
 
-def first_failure(scenario: Scenario, report: Report | None = None, runs: int = RUNS, first: int = 1) -> Failure | None:
+def first_failure(
+    scenario: Scenario,
+    report: Report | None = None,
+    runs: int = RUNS,
+    first: int = 1,
+    prepared: Prepared | None = None,
+) -> Failure | None:
     """The first run, from number `first` up to `runs`, that dies; None where none does."""
     report = report or Report()
-    simulation = begin(scenario, report)
+    simulation = (prepared or Prepared()).begin(scenario, report)
     start = simulation.position
     site = simulation.image.site_of(simulation.image.symbol(scenario.function))
     found = [(cpu, come_near(simulation, site, cpu)) for cpu in simulation.cpus[-2:]]
@@ -150,7 +157,9 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
     return Died(simulation.options.model, cpu, ran, run)
 
 
-def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failure | None:
+def directed_failure(
+    scenario: Scenario, phase: str, model: FetchModel, prepared: Prepared | None = None
+) -> Failure | None:
     """The oops to which the directed moves of a model lead; None where there are none, or they lead to no oops."""
     moves = next((moves for models, moves in DIRECTED.get(phase, {}).items() if model in models), None)
     if moves is None:
@@ -158,7 +167,8 @@ def directed_failure(scenario: Scenario, phase: str, model: FetchModel) -> Failu
     near = () if any(isinstance(move, Interrupts) for move in moves) else (Near(1),)
     changed = replace(left_out(scenario, phase), near=near)
     try:
-        simulation = begin(replace(changed, options=replace(changed.options, model=model)))
+        changed = replace(changed, options=replace(changed.options, model=model))
+        simulation = (prepared or Prepared()).begin(changed)
         start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
         Director(simulation, site).play(moves)
     except GuestError:
@@ -182,38 +192,74 @@ def failing_models(scenario: Scenario, phase: str) -> tuple[FetchModel, ...]:
     return tuple(model for model in models if not harmless(scenario, phase, model))
 
 
-def leave_out(scenario: Scenario, phase: str, report: Report | None = None, runs: int = RUNS) -> Failure | None:
+def leave_out(
+    scenario: Scenario,
+    phase: str,
+    report: Report | None = None,
+    runs: int = RUNS,
+    prepared: Prepared | None = None,
+) -> Failure | None:
     """What leaving a phase out of a scenario leads to: the run that is known, else what `search` finds.
 
-    Raises: LearnerError as `search`.
+    Args:
+        scenario: which.
+        phase: its name.
+        report: is told what is under way.
+        runs: how many to try where none is known.
+        prepared: begins the runs.
+
+    Raises:
+        LearnerError: as `search` does.
+        Cancelled: as `report` does.
     """
+    report, prepared = report or Report(), prepared or Prepared()
     if not is_known(scenario, phase):
-        return search(scenario, phase, report, runs)
-    died, report = known(scenario, phase), report or Report()
+        return search(scenario, phase, report, runs, prepared)
+    died = known(scenario, phase)
     report(f"without {phase}")
-    return None if died is None else _failure_in(died.model, scenario, phase, report, died.run, max(died.run, 1))
+    if died is None:
+        return None
+    return _failure_in(died.model, scenario, phase, report, died.run, max(died.run, 1), prepared)
 
 
-def search(scenario: Scenario, phase: str, report: Report | None = None, runs: int = RUNS) -> Failure | None:
+def search(
+    scenario: Scenario,
+    phase: str,
+    report: Report | None = None,
+    runs: int = RUNS,
+    prepared: Prepared | None = None,
+) -> Failure | None:
     """The first run that dies without a phase, in the first of `failing_models` in which one does.
 
     In each it is the directed run, else the first that dies of so many.
-    Raises: LearnerError where the protocol has no phase of that name, and where its change never ends without it.
+
+    Args:
+        scenario: which.
+        phase: its name.
+        report: is told what is under way.
+        runs: how many to try.
+        prepared: begins the runs.
+
+    Raises:
+        LearnerError: the protocol has no phase of that name, or its change never ends without it.
+        Cancelled: as `report` does.
     """
-    report = report or Report()
+    report, prepared = report or Report(), prepared or Prepared()
     report(f"without {phase}")
-    found = (_failure_in(model, scenario, phase, report, runs) for model in failing_models(scenario, phase))
+    models = failing_models(scenario, phase)
+    found = (_failure_in(model, scenario, phase, report, runs, 1, prepared) for model in models)
     return next((failure for failure in found if failure is not None), None)
 
 
 def _failure_in(
-    model: FetchModel, scenario: Scenario, phase: str, report: Report, runs: int, first: int = 1
+    model: FetchModel, scenario: Scenario, phase: str, report: Report, runs: int, first: int, prepared: Prepared
 ) -> Failure | None:
     """The directed run in a model, else the first that dies of those from number `first` to `runs`."""
     changed = left_out(scenario, phase)
     changed = replace(changed, options=replace(changed.options, model=model))
     try:
-        return directed_failure(scenario, phase, model) or first_failure(changed, report, runs, first)
+        directed = directed_failure(scenario, phase, model, prepared)
+        return directed or first_failure(changed, report, runs, first, prepared)
     except NeverEnds as error:
         raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error
 

@@ -19,6 +19,7 @@ from functools import partial
 from lessons.activity import Given
 from lessons.session import asks
 from lessons.session.content import SCENARIOS, STORIES, scenario_named
+from lessons.session.prepared import Prepared
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import GuestError, LearnerError, nearest
 from simkernel.report import Report
@@ -89,8 +90,12 @@ class NamedStep:
                 raise LearnerError(f"the change {change!r} in {shown} names no value: {AS_IN}")
         return cls(name, int(step), tuple(changes))
 
-    def open(self, report: Report | None = None) -> Stepper:
+    def open(self, report: Report | None = None, prepared: Prepared | None = None) -> Stepper:
         """A stepper at the step.
+
+        Args:
+            report: is told how far it is.
+            prepared: begins the story.
 
         Raises:
             LearnerError: the story has not as many steps, or a change cannot be made.
@@ -98,7 +103,7 @@ class NamedStep:
             Cancelled: `report` has cancelled the way.
         """
         report = report or Report()
-        stepper = Stepper.start(self.scenario, report)
+        stepper = Stepper.start(self.scenario, report, prepared)
         for change in self.changes:
             kind, _, value = change.partition(":")
             outcome = stepper.ask(partial(CHANGES[kind], argument=value), report)
@@ -152,19 +157,26 @@ def name_of(stepper: Stepper, report: Report | None = None) -> str:
     if stepper.simulation.point.instructions:
         return ""  # within an entry of history, where no step is
     try:
-        fresh = step.open(report)
+        fresh = step.open(report, stepper.prepared)
     except (LearnerError, GuestError):
         return ""
     return str(step) if (fresh.site, fresh.moment) == (stepper.site, stepper.moment) else ""
 
 
-def start(what: str, report: Report | None = None) -> Stepper:
+def start(what: str, report: Report | None = None, prepared: Prepared | None = None) -> Stepper:
     """A scenario by its name, or at a step that is named.
+
+    Args:
+        what: the name.
+        report: is told how far it is.
+        prepared: begins the story.
 
     Raises:
         LearnerError, GuestError: as `Stepper.start` and `NamedStep.open`.
     """
-    return NamedStep.parse(what).open(report) if is_named_step(what) else Stepper.start(what, report)
+    if is_named_step(what):
+        return NamedStep.parse(what).open(report, prepared)
+    return Stepper.start(what, report, prepared)
 
 
 # --- actions -------------------------------------------------------------------------------------------------------
@@ -179,7 +191,7 @@ def give_moment(stepper: Stepper, argument: str) -> Outcome:
 def open_moment(stepper: Stepper, argument: str) -> Outcome:
     """A moment string, a file with one, or the name of a step."""
     if is_named_step(argument):
-        return Outcome("This is the step of that name.", stepper=start(argument, stepper.report))
+        return Outcome("This is the step of that name.", stepper=start(argument, stepper.report, stepper.prepared))
     return Outcome("This is the place that the line names.", stepper=Stepper.open(argument, report=stepper.report))
 
 
@@ -188,4 +200,4 @@ def scenario(stepper: Stepper, argument: str) -> Outcome:
     if is_named_step(argument):
         return open_moment(stepper, argument)
     found = scenario_named(argument)
-    return Outcome(found.question, stepper=Stepper.start(found, stepper.report))
+    return Outcome(found.question, stepper=Stepper.start(found, stepper.report, stepper.prepared))

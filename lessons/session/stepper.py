@@ -12,8 +12,8 @@ from typing import Any
 
 from lessons.activity import Given
 from lessons.session.content import SCENARIOS, scenario_named
+from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Ending, Scenario, answer_of
-from lessons.session.scenarios import begin as begin_scenario
 from lessons.session.stops import Heard, Stop, Stops
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, SiteRan
@@ -66,6 +66,7 @@ class Stepper:
         calls: how often each function was called so far.
         changes: made to the scenario since it started, in order, as `named_step` writes them.
         report: of what is asked for: told how far it is; cancelled, it ends where it is.
+        prepared: begins the stories to which this one leads.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Stepper:
         site: int | None = None,
         begin: int = -1,
         title: str = "",
+        prepared: Prepared | None = None,
     ) -> None:
         self.simulation = simulation
+        self.prepared = prepared or Prepared()
         self.scenario = scenario
         self.title = title or (scenario.title if scenario is not None else "")
         self.begin = simulation.position if begin < 0 else begin
@@ -96,18 +99,32 @@ class Stepper:
     # --- where one is from --------------------------------------------------------------------------------------
 
     @classmethod
-    def start(cls, what: Scenario | Options | str | None = None, report: Report | None = None) -> Stepper:
+    def start(
+        cls,
+        what: Scenario | Options | str | None = None,
+        report: Report | None = None,
+        prepared: Prepared | None = None,
+    ) -> Stepper:
         """A scenario (by name, too) at the start of its story, or a kernel that has just booted.
 
-        Raises: LearnerError for what cannot be; GuestError where the guest does not come that far.
+        Args:
+            what: which; options: those of the kernel, None for the usual ones.
+            report: is told what is under way.
+            prepared: begins the story; None: it is the first one.
+
+        Raises:
+            LearnerError: there is no such one, or it cannot be.
+            GuestError: the guest does not come that far.
+            Cancelled: as `report` does.
         """
-        report = report or Report()
+        report, prepared = report or Report(), prepared or Prepared()
         if what is None or isinstance(what, Options):
             report("booting")
-            return cls(Simulation.boot(what or Options().paced(STEPPING)))
+            return cls(Simulation.boot(what or Options().paced(STEPPING)), prepared=prepared)
         scenario = scenario_named(what) if isinstance(what, str) else what
-        simulation = begin_scenario(scenario, report)
-        return cls(simulation, scenario, simulation.image.site_of(simulation.image.symbol(scenario.function)))
+        simulation = prepared.begin(scenario, report)
+        site = simulation.image.site_of(simulation.image.symbol(scenario.function))
+        return cls(simulation, scenario, site, prepared=prepared)
 
     @classmethod
     def open(cls, moment: str, image: KernelImage | None = None, report: Report | None = None) -> Stepper:
@@ -131,8 +148,9 @@ class Stepper:
         options.validate()
         if self.scenario is None:
             self.report("booting")
-            return Stepper(Simulation.boot(options))
-        again = Stepper.start(replace(self.scenario, options=options, near=(), moves=()), self.report)
+            return Stepper(Simulation.boot(options), prepared=self.prepared)
+        changed = replace(self.scenario, options=options, near=(), moves=())
+        again = Stepper.start(changed, self.report, self.prepared)
         again.changes = (*self.changes, *(_spelled(name, value) for name, value in changes.items()))
         return again
 
