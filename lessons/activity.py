@@ -6,8 +6,8 @@ Every front end plays any activity: it shows `picture`, offers `actions`, and ha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lessons.kept import Kept
@@ -32,7 +32,7 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "moment": (("c",), "c"),
     "trace": (("t",), "t"),
     "run": (("r",), "r"),
-    "view": (("v",), "v"),
+    "view": (("v",), "graph"),
     "instruction": ((), "i"),
     "back-instruction": ((), "I"),
     "run-back": ((), "R"),
@@ -47,6 +47,8 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "second-ops": ((), "o"),
     "second-ops-off": ((), "O"),
     "open-moment": ((), "open"),
+    "look-at": ((), "v"),
+    "seed": ((), "s"),
 }
 """The keys of a screen, in Textual's names, and the word of plain mode where that is not the name: one everywhere."""
 
@@ -111,6 +113,36 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is told where nothing is drawn.
+
+    Attributes:
+        sentences: one after the other.
+        together: they are one paragraph; False: a line each.
+        keys: words of plain mode, and what they are for, which a person needs first; "" for none.
+        data: what JSON has of it besides.
+    """
+
+    sentences: tuple[str, ...]
+    together: bool = True
+    keys: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What can be asked without anything being done.
+
+    Attributes:
+        help: what is asked, in few words; "" where no list has it.
+        tell: the answer; LearnerError where there is none.
+    """
+
+    help: str
+    tell: Callable[[], Told]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an action.
 
@@ -118,23 +150,21 @@ class Outcome:
         message: a sentence for the person, "" where the picture says it.
         refused: nothing has changed.
         opens: the activity that it has led to; one comes back here from it.
-        scenario: the name of the scenario that it has led to, for plain mode.
         leaves: the activity is over.
         goes_on: the front end asks for the same again after a while, until a person asks for something else.
-        watch: a stepper that it has led to, for whoever plays stories.
         asks: an action of the activity that one comes back to, and its argument: it is carried out there.
         gives: a place to keep.
+        tell: what plain mode says; None: the message, then what is new in the picture.
     """
 
     message: str = ""
     refused: bool = False
     opens: Activity | None = None
-    scenario: str = ""
     leaves: bool = False
     goes_on: bool = False
-    watch: Any = None
     asks: tuple[str, str] | None = None
     gives: Given | None = None
+    tell: Callable[[], Told] | None = None
 
 
 class Activity(ABC):
@@ -179,7 +209,7 @@ class Activity(ABC):
 
     def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
         """Do what a name, a word or a key asks for; what cannot be done says so in the outcome, and changes nothing."""
-        if word.isdigit():
+        if word.isdigit() and any(one.name == CHOOSE for one in self.actions):
             word, argument = CHOOSE, word
         try:
             action = self.action(word)
@@ -190,14 +220,16 @@ class Activity(ABC):
             return Outcome(str(error), refused=True)
 
     def action(self, word: str) -> Action:
-        """The action with that name, word or key.
+        """The action with that name, else that word of plain mode, else that key.
 
         Raises:
             LearnerError: there is none; with the one that is most like it.
         """
-        for action in self.actions:
-            if word in (action.name, action.word, *action.keys):
-                return action
+        called = (lambda one: (one.name,), lambda one: (one.word,), lambda one: one.keys)
+        for names in called:
+            for action in self.actions:
+                if word in names(action):
+                    return action
         words = [one for action in self.actions for one in (action.name, action.word)]
         raise LearnerError(f"{word!r} does nothing here.{nearest(word, words)}")
 
@@ -208,6 +240,24 @@ class Activity(ABC):
     def why_not(self, action: Action) -> str:
         """Why an action that is not offered cannot be done here."""
         return f"{action.title}: there is nothing to do that with here"
+
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """What can be asked here, by the words of plain mode, besides what every activity answers."""
+        return {}
+
+    def pace(self, action: Action) -> Action | None:
+        """The action that goes the way of another one a step at a time, for who tells each step.
+
+        Returns:
+            None where there is none, and where that way has come to its end.
+        """
+        return None
+
+    @property
+    def failed(self) -> bool:
+        """What should have worked has not: the exit code of plain mode says so."""
+        return False
 
     @property
     def moment(self) -> str:

@@ -80,3 +80,12 @@ class TimePicture:
     lanes: tuple[str, ...]
     moments: tuple[Moment, ...]
     at: int
+
+    def told(self) -> list[str]:
+        """A sentence a step up to where one stands; of the first lane also that it waits."""
+        waits = f"; {self.lanes[0]} waits"
+        return [
+            f"Step {one.step}: {one.sentence}{waits if one.marks[0].did is Did.WAITS else ''}."
+            for one in self.moments
+            if one.step <= self.at
+        ]

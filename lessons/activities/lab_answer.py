@@ -90,8 +90,7 @@ class Found(Activity):
             case "choose":
                 self._look_at(_one_of(number(argument, "a schedule"), 1, len(self.findings), "schedule") - 1)
             case _:
-                stepper = self.watch(report)
-                return Outcome(watch=stepper, opens=Story(stepper))
+                return Outcome(opens=Story(self.watch(report)))
         return Outcome()
 
     def watch(self, report: Report) -> Stepper:

@@ -90,7 +90,7 @@ class Opening(Activity):
             case "last":
                 self.run.to_the_end(report)
             case "enter" | "next" if self.run.cue == WORRY:
-                return Outcome(scenario=STORY, opens=Story.of(STORY))
+                return Outcome(opens=Story.of(STORY))
             case "run":
                 self.run.forward(report)
                 return Outcome(goes_on=self.run.cue in CHANGES)

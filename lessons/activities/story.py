@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from lessons.activities.boot import Boot
 from lessons.activities.functions import Functions
-from lessons.activity import Action, Activity, Argument, Outcome
+from lessons.activity import Action, Activity, Answer, Argument, Outcome
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -17,9 +18,10 @@ from lessons.session.number import is_number
 from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
 from lessons.session.stepper import Stepper
+from lessons.story import telling
 from lessons.story.parts import Look, picture_of
 from simkernel.errors import LearnerError
-from simkernel.events import event_kinds
+from simkernel.events import Oopsed, event_kinds
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
 from simkernel.report import Report
@@ -33,8 +35,8 @@ KEYS = (
     "next", "back", "enter", "without", "more", "run", "phase-back", "view", "first", "last", "search", "moment",
     "trace",
 )  # fmt: skip
-AHEAD = ("next", "enter", "without", "run", "last")  # of no use at an end; CPUs run on, one instruction after another
-BEHIND = ("back", "phase-back", "first", "run-back", "back-instruction")  # of no use at the start
+AHEAD = ("next", "enter", "run")  # of no use at an end; CPUs run on, one instruction after another
+BEHIND = ("back", "phase-back", "back-instruction")  # of no use at the start
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], Sequence[str]]] = {
     "scenario": lambda: list(SCENARIOS),
@@ -129,7 +131,8 @@ class Story(Activity):
         if self._stepper is None and self._begin is not None:
             self._stepper = self._begin(report)
         scenario = self.stepper.scenario
-        return Outcome("" if scenario is None or self.stepper.begun else scenario.question)
+        message = "" if scenario is None or self.stepper.begun else scenario.question
+        return Outcome(message, tell=partial(telling.opening, self.stepper))
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -137,9 +140,9 @@ class Story(Activity):
         """Carry an action out."""
         if self._stepper is None:
             return self.start(report)
-        if action.name == "without" and self.home is not None:
+        if action.name == "without" and self.home is not None and not argument:
             self._stepper, self.home = self.home, None
-            return Outcome("Home: the whole run, where you left it.")
+            return self._outcome("without", "Home: the whole run, where you left it.")
         own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]
@@ -157,11 +160,17 @@ class Story(Activity):
             raise LearnerError(outcome.message)
         if outcome.stepper is not None:
             self._stepper = outcome.stepper
-            self.home = before if name == "without" else None
+            self.home = (self.home or before) if name == "without" else None
         moved = [event.cpu for event in self.stepper.passed if event.cpu is not None]
         if moved and self.look.follows:
             self.look = replace(self.look, cpu=moved[-1])
-        return Outcome("" if outcome.moment else outcome.message, gives=outcome.moment)
+        if outcome.moment is not None:
+            return Outcome(gives=outcome.moment)
+        return self._outcome(SESSION[name].name, outcome.message)
+
+    def _outcome(self, name: str, message: str) -> Outcome:
+        """What became of an action of the session."""
+        return Outcome(message, tell=partial(telling.step, self.stepper, name, message))
 
     def _do_search(self, argument: str, report: Report) -> Outcome:
         if is_number(argument):
@@ -181,15 +190,15 @@ class Story(Activity):
         known = next((stop.position for stop in stops if stop.during == phase), None)
         if known is not None:
             return self._ask("place", str(known), report)
-        here = stepper.simulation.position
+        here, outcome = stepper.simulation.position, self._outcome("next-phase", "")
         try:
             while stepper.simulation.patching.phase_name != phase:
                 report.check()
-                self._ask("enter", "", report)
+                outcome = self._ask("enter", "", report)
         except LearnerError:
             stepper.goto(here)
             raise
-        return Outcome()
+        return outcome
 
     def _do_more(self, argument: str, report: Report) -> Outcome:
         depth = DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)]
@@ -240,29 +249,50 @@ class Story(Activity):
     def _unfit(self) -> tuple[str, ...]:
         stepper = self.stepper
         died = bool(stepper.simulation.halt_reason)
-        ended = died or bool(stepper.ending)
-        behind = (*(() if stepper.begun else BEHIND), *(("instruction",) if died else ()))
-        if self.home is not None:
-            return (*(one for one in AHEAD if ended and one != "without"), *behind)
-        phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
-        return (*(AHEAD if ended else () if phase else ("without",)), *behind)
+        ahead = AHEAD if died or stepper.ending else ()
+        return (*ahead, *(() if stepper.begun else BEHIND), *(("instruction",) if died else ()))
 
     def why_not(self, action: Action) -> str:
-        """Where one stands at an end or at the start, or no phase is under way."""
+        """Where one stands at an end or at the start."""
         if self._stepper is None:
             return "this story has not begun: → begins it"
-        stepper = self.stepper
         if action.name in BEHIND:
             return "the story starts here: there is nothing before it"
-        if stepper.simulation.halt_reason:
-            return f"Nothing moves any more: {stepper.simulation.halt_reason}. Go back, and look."
-        if stepper.ending:
-            return stepper.ending
-        if stepper.scenario is None:
-            return "only a scenario can start again without a phase: start one"
-        return "no phase is under way here: step to one, then leave it out"
+        if self.stepper.simulation.halt_reason:
+            return f"Nothing moves any more: {self.stepper.simulation.halt_reason}. Go back, and look."
+        return self.stepper.ending
+
+    def action(self, word: str) -> Action:
+        """The action with that name, word or key; a session's own names are taken, too."""
+        return super().action(NAMES.get(word, word))
+
+    def pace(self, action: Action) -> Action | None:
+        """A run without breakpoints is told step by step."""
+        stepper = self.stepper
+        ended = stepper.over or (stepper.finished and stepper.simulation.patching.idle)
+        if action.name != "run" or stepper.breakpoints or ended or stepper.simulation.halt_reason:
+            return None
+        return self.action("next")
 
     # --- looking ----------------------------------------------------------------------------------------------------
+
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """What can be asked where one stands."""
+        return {} if self._stepper is None else telling.questions(self._stepper)
+
+    @property
+    def failed(self) -> bool:
+        """The kernel has died in a scenario that is not about that."""
+        if self._stepper is None or self._stepper.scenario is None:
+            return False
+        scenario = self._stepper.scenario
+        promised = scenario.ends_with is Oopsed or SCENARIOS.get(scenario.name) != scenario
+        return bool(self._stepper.simulation.halt_reason) and not promised
+
+    def data(self) -> dict[str, Any]:
+        """Where one stands, and what is so there."""
+        return {} if self._stepper is None else telling.data(self._stepper)
 
     def picture(self) -> Picture:
         """Where one stands, as one looks at it."""
@@ -278,7 +308,12 @@ class Story(Activity):
 
     def _keys(self) -> tuple[str, ...]:
         """The keys that matter here; in a run that fails the way to the failure is among the first."""
-        return KEYS if self.home is None else tuple(dict.fromkeys(("next", "back", "enter", "run", *KEYS)))
+        stepper = self.stepper
+        ended = bool(stepper.simulation.halt_reason or stepper.ending)
+        phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
+        leads = {"first": stepper.begun, "last": not ended, "without": self.home is not None or (phase and not ended)}
+        keys = KEYS if self.home is None else tuple(dict.fromkeys(("next", "back", "enter", "run", *KEYS)))
+        return tuple(one for one in keys if leads.get(one, True))
 
     def _hints(self) -> dict[str, str]:
         """What keys lead to here."""

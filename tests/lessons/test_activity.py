@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -14,6 +14,7 @@ from lessons.activities.functions import Functions
 from lessons.activities.lab import Lab
 from lessons.activities.lab_words import YES
 from lessons.activities.opening import Opening
+from lessons.activities.story import Story
 from lessons.activity import KEYS, Action, Activity, Outcome
 from lessons.picture import Paragraph, Picture, Prose
 from lessons.session.stepper import Stepper
@@ -22,8 +23,9 @@ from simkernel.errors import Cancelled, LearnerError
 from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
 from tests.tui.measurements import little_to_count, measured_at_once
-from tui.stepper.player import parted
-from tui.stepper.visiting import PlainVisit
+from tui.stepper.player import KEYS as PLAIN_KEYS
+from tui.stepper.player import PlainVisit
+from tui.stepper.words import parted
 from tui.view.frame import frame
 from tui.view.marks import ASCII, UNICODE
 from tui.view.paragraphs import told
@@ -53,6 +55,7 @@ ACTIVITIES: dict[str, Callable[[], Activity]] = {
     "overhead": Costs,
     "mysteries": Opening,
     "functions": lambda: functions_of(Stepper.start("one")),
+    "story": lambda: Story(Stepper.start("one")),
     "lab": Lab,
     "lab, broken": lambda: answer_of("with:sync-1", "without:sync-3"),
     "lab, 4 CPUs": lambda: answer_of("cpus:4", "states:10000"),
@@ -78,6 +81,10 @@ WAYS = {
         "next",
         "next",
         "next",
+    ),
+    "story": tuple(
+        "next next enter more next-cpu more more view search:vfs_open back without:sync-1 run phase-back without "
+        "first last".split()
     ),
     "lab": ("down", "enter", "x", "x", "up", "earlier", "next", "next", "up", "change-back", "back"),
     "lab, broken": ("next", "down", "last", "2", "end", "back", "start", "1"),
@@ -150,20 +157,27 @@ def test_every_picture_is_ascii_where_that_is_asked_for(name: str) -> None:
             assert plain(one).isascii(), plain(one)
 
 
+def expected(outcome: Outcome, now: list[str], before: Sequence[str] = ()) -> Sequence[str]:
+    """What plain mode says of an outcome: what that has to tell, else its message and what is new in the picture."""
+    if outcome.tell is not None:
+        return outcome.tell().sentences
+    return [outcome.message, *(one for one in now if one not in before)]
+
+
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_plain_mode_says_what_is_new_and_json_holds_the_picture(name: str) -> None:
     said: list[str] = []
-    player, told_now = PlainVisit(ACTIVITIES[name](), said.append), ACTIVITIES[name]()
+    player, other = PlainVisit(ACTIVITIES[name](), said.append), ACTIVITIES[name]()
     player.begin()
-    told_now.start(Report())
-    before = told(told_now.picture())
-    assert "".join(said).split() == " ".join(before).split()
+    started = other.start(Report())
+    before = told(other.picture())
+    keys = f"Keys: {started.tell().keys}, {PLAIN_KEYS}." if started.tell is not None else ""
+    assert " ".join(said).split() == " ".join([*expected(Outcome(tell=started.tell), before), keys]).split()
     for word in WAYS[name]:
         said.clear()
         player.take(word)
-        told_now.apply(*parted(word))
-        now = told(told_now.picture())
-        assert "".join(said).split() == " ".join(one for one in now if one not in before).split(), word
+        outcome, now = other.apply(*parted(word)), told(other.picture())
+        assert "".join(said).split() == " ".join(expected(outcome, now, before)).split(), word
         before = now
     values: list[str] = []
     in_json = PlainVisit(ACTIVITIES[name](), values.append, as_json=True)

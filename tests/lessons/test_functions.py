@@ -12,7 +12,7 @@ from simkernel.report import Report
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from tests.tui.playing import flat
-from tui.stepper.visiting import PlainVisit
+from tui.stepper.player import PlainVisit
 from tui.view.arrange import arrange, target
 from tui.view.frame import frame
 from tui.view.marks import UNICODE

@@ -8,6 +8,7 @@ from lessons.activities.lab import Lab
 from lessons.activities.lab_answer import Found
 from lessons.activities.lab_setup import SETTINGS, STARTERS, Setup
 from lessons.activities.lab_words import NO, UNKNOWN, WORTH, YES, broken, holds, question, reason, worth
+from lessons.activities.story import Story
 from lessons.activity import Outcome
 from lessons.picture import Moves, Prose, Question, Rows, Tabs
 from lessons.session.actions import apply
@@ -326,17 +327,22 @@ def test_where_nothing_is_broken_there_is_nothing_to_watch() -> None:
 # --- watching and cancelling ----------------------------------------------------------------------------------------
 
 
+def watched(outcome: Outcome) -> Stepper:
+    """The stepper of the story that an answer has led to."""
+    assert isinstance(outcome.opens, Story)
+    return outcome.opens.stepper
+
+
 def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     answer = found(lab())
-    stepper = answer.apply("enter").watch
-    assert isinstance(stepper, Stepper)
+    stepper = watched(answer.apply("enter"))
     assert stepper.title == "int3 without sync 1: torn" and not stepper.begun and not stepper.stops()
     assert stepper.variant == answer.finding.question.variant
     for _ in range(20):
         if apply(stepper, "next").message:
             break
     assert stepper.simulation.halt_reason == "oops on CPU0"
-    again = answer.apply("enter").watch
+    again = watched(answer.apply("enter"))
     assert again.simulation.halt_reason == "" and again.simulation.position == again.begin
 
 
@@ -376,9 +382,9 @@ def test_cancelled_playing_leaves_the_answer_where_it_was() -> None:
     answer.apply("down")
     before = told(answer.picture())
     counting = Impatient(0)
-    assert answer.apply("enter", report=counting).watch is not None
+    assert answer.apply("enter", report=counting).opens is not None
     for k in range(1, counting.calls + 1):
         outcome = answer.apply("enter", report=Impatient(k))
-        assert outcome.refused and outcome.watch is None and told(answer.picture()) == before, k
-    once_more: Outcome = answer.apply("enter")
-    assert once_more.watch.simulation.position == once_more.watch.begin
+        assert outcome.refused and outcome.opens is None and told(answer.picture()) == before, k
+    stepper = watched(answer.apply("enter"))
+    assert stepper.simulation.position == stepper.begin

@@ -15,6 +15,7 @@ from lessons.activities.opening import Opening
 from lessons.activities.story import Story
 from lessons.lanes import Did
 from lessons.picture import Map, Picture, Question, Rows
+from lessons.session.content import SCENARIOS
 from lessons.story.words import words_on
 from lessons.visit import Visit
 from simkernel import events as ev
@@ -24,7 +25,7 @@ from simkernel.report import Report
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP
 from tests.tui.playing import flat
-from tui.stepper.visiting import PlainVisit
+from tui.stepper.player import PlainVisit
 from tui.view.frame import frame
 from tui.view.marks import UNICODE
 from tui.view.paragraphs import told
@@ -277,7 +278,8 @@ def test_where_the_cues_lead() -> None:
         assert visit.back() and isinstance(visit.front, Opening) and visit.front.run.cue == cue
     for word in ("next", "enter"):
         visit = Visit(at(WORRY))
-        assert visit.apply(word).scenario == "one" and isinstance(visit.front, Story), word
+        assert visit.apply(word).opens is visit.front and isinstance(visit.front, Story), word
+        assert not visit.start().refused and visit.front.stepper.scenario == SCENARIOS["one"]
 
 
 def test_what_leads_nowhere_says_why() -> None:
@@ -350,8 +352,9 @@ def test_plain_mode_goes_the_same_way() -> None:
     assert "Step 2: bash-201 writes CC at +0." in out[1]
     for word in ("t", "n", "n", "?"):
         assert player.take(word)
-    assert player.take_line("h") and not player.take_line(""), "Enter goes on: to the story"
-    assert player.next_scenario == "one"
+    assert player.take_line("h") and player.take_line(""), "Enter goes on: to the story"
+    assert "Trace one function." in flat(out[-1]) and player.take("n") and "Step 1 of 24." in out[-1]
+    assert player.take("esc") and "One thing should worry you" in flat(out[-1])
     with pytest.raises(LearnerError):
         PlainVisit(Opening(), out.append).take("7")
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
-from tui.stepper.player import Player
+from tui.stepper.player import PlainVisit
 
 
-def played(player: Callable[[Callable[[str], None], bool], Player], words: str, as_json: bool = False) -> list[str]:
+def played(player: Callable[[Callable[[str], None], bool], PlainVisit], words: str, as_json: bool = False) -> list[str]:
     """What a player, made here, says at first and to each of these words."""
     out: list[str] = []
     one = player(out.append, as_json)

@@ -12,7 +12,7 @@ from tui.options import takes_screen
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
-    from tui.stepper.player import Player
+    from tui.stepper.player import PlainVisit
 
 ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
 END_OF_INPUT = ("\x04", "")
@@ -89,106 +89,71 @@ def list_scenarios(as_json: bool) -> None:
 
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:
-    """Plain mode from its first paragraph to its last; the exit code."""
-    from tui.stepper.plain import words_of
+    """Plain mode from its first paragraph to its last; the exit code, 1 where what should work has failed."""
+    from tui.stepper.words import words_of
 
     words = None if script is None else words_of(script)
-    while True:
-        plain = opened(scenario, as_json, moment)
-        try:
-            plain.begin()
-            words = take_all(plain, words, lines)
-        except (SimkernelError, click.ClickException, OSError):
-            raise
-        except Exception as crash:
-            crash.add_note(f"moment: {plain.moment}")  # for the report
-            raise
-        scenario, moment = plain.next_scenario, ""
-        if not scenario:
-            return exit_code(plain, words is not None or not sys.stdin.isatty())
+    plain = opened(scenario, as_json, moment)
+    try:
+        plain.begin()
+        take_all(plain, words, lines)
+    except (SimkernelError, click.ClickException, OSError):
+        raise
+    except Exception as crash:
+        crash.add_note(f"moment: {plain.moment}")  # for the report
+        raise
+    return 1 if plain.visit.front.failed else 0
 
 
-def opened(scenario: str, as_json: bool, moment: str = "") -> Player:
-    """The scenario of that name at its start, one of what stands beside them, or the place that a moment names."""
-    from lessons.session.named_step import start
+def opened(scenario: str, as_json: bool, moment: str = "") -> PlainVisit:
+    """What has that name before its start, or the place that a moment names."""
+    from lessons.activities.start import Start
+    from lessons.activities.story import Story
     from lessons.session.stepper import Stepper
-    from tui.stepper import plain
-    from tui.stepper.visiting import PlainVisit
+    from tui.stepper.player import PlainVisit
 
+    if not moment:
+        return PlainVisit(Start().named(scenario), click.echo, as_json)
     with progress("getting ready") as line:
-        if scenario == "mysteries":
-            from lessons.activities.opening import Opening
-
-            return PlainVisit(Opening(), click.echo, as_json)
-        if scenario == "lab":
-            from lessons.activities.lab import Lab
-
-            return PlainVisit(Lab(), click.echo, as_json)
-        if scenario == "boot":
-            from lessons.activities.boot import Boot
-            from simkernel.sim.options import Options, load_image
-
-            return PlainVisit(Boot(load_image(Options()), Options()), click.echo, as_json)
-        if scenario == "overhead":
-            from lessons.activities.costs import Costs
-
-            return PlainVisit(Costs(), click.echo, as_json)
-        stepper = Stepper.open(moment, report=line.report()) if moment else start(scenario, line.report())
-        return plain.Plain(stepper, click.echo, as_json)
+        return PlainVisit(Story(Stepper.open(moment, report=line.report())), click.echo, as_json)
 
 
-def take_all(plain: Player, words: list[str] | None, lines: bool) -> list[str] | None:
-    """Take a script's words, lines or keys until they end or the story does; the words of the script that are left."""
+def take_all(plain: PlainVisit, words: list[str] | None, lines: bool) -> None:
+    """Take a script's words, lines or keys until they end or one quits."""
     if words is not None:
-        left = iter(words)
-        for word in left:
-            if not plain.take(word) or plain.refused:
-                break
-        return list(left)
-    if lines or not sys.stdin.isatty():
+        all(plain.take(word) for word in words)
+    elif lines or not sys.stdin.isatty():
         take_lines(plain)
     else:
         take_keys(plain)
-    return None
 
 
-def exit_code(plain: Player, unattended: bool) -> int:
-    """2 where a word of a script could not be done, 1 where the kernel died of itself, else 0."""
-    from lessons.session.content import SCENARIOS
-    from simkernel.events import Oopsed
+def take_lines(plain: PlainVisit) -> None:
+    """Words with Enter, several in a line too: `n n f`; an action with an argument has a line of its own.
 
-    if plain.refused and unattended:
-        return 2
-    if not hasattr(plain, "stepper"):
-        return 0
-    scenario = plain.stepper.scenario
-    promised = scenario is None or scenario.ends_with is Oopsed or SCENARIOS.get(scenario.name) != scenario
-    return 1 if plain.stepper.simulation.halt_reason and not promised else 0
-
-
-def take_lines(plain: Player) -> None:
-    """Words with Enter, several in a line too: `n n f`; an action with an argument has a line of its own."""
+    At a keyboard Enter alone is Enter; an empty line of a file is none.
+    """
     interactive = sys.stdin.isatty()
     for line in sys.stdin:
+        if not (interactive or line.strip()):
+            continue
         try:
             if not plain.take_line(line):
                 return
         except LearnerError as error:
             if not interactive:
                 raise
-            click.echo(f"{error}\n")
-        if plain.refused and not interactive:
-            return
+            click.echo(f"{error}\n", err=plain.as_json)
 
 
-def take_keys(plain: Player) -> None:
-    """Single keys from a terminal; `c` waits for a CPU's number, an action that needs an argument asks for it."""
+def take_keys(plain: PlainVisit) -> None:
+    """Single keys from a terminal; what needs an argument asks for it."""
     while True:
         key = click.getchar()
         if key in END_OF_INPUT:
             return
         word = ARROWS.get(key, key)
-        if word == "c":
+        if plain.is_begun(word):
             word += click.getchar()
         try:
             prompt = plain.needs(word)
@@ -197,4 +162,4 @@ def take_keys(plain: Player) -> None:
             if not plain.take(word):
                 return
         except LearnerError as error:
-            click.echo(f"{error}\n")
+            click.echo(f"{error}\n", err=plain.as_json)

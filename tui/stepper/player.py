@@ -1,71 +1,221 @@
-"""One who plays something in plain mode: takes words, says paragraphs or, in JSON, objects.
+"""Any activity in plain mode: a word does something, and what came of it is told in short paragraphs or as JSON.
 
-Words come from a script one by one, from lines several at once, from a terminal as single keys.
+For screen readers, logs and slow links. Words come from a script one by one, from lines several at once, from a
+terminal as single keys.
 """
 
 from __future__ import annotations
 
-import textwrap
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable
+from typing import Any
 
-WIDTH = 78
+from lessons.activity import CHOOSE, Activity, Outcome, Told
+from lessons.story.words import NO_WORD, words_on
+from lessons.visit import Visit
+from simkernel.errors import LearnerError
+from simkernel.sim.snapshot.plain import plain
+from tui.interrupt import ctrl_c_cancels
+from tui.output import progress
+from tui.stepper.words import filled, parted, text_of
+from tui.view.paragraphs import told
+from tui.view.save import drawn_lines, save_bars
+
+ASKED = {
+    "w": "where one is, all of it",
+    "d": "the bars, drawn, where there are some",
+    "save": "write the bars into a file, e.g. save:bars.svg",
+    "l": "what was said last",
+    "?": "what the words of that mean",
+    "h": "this list",
+    "esc": "back to where one came from",
+    "q": "quit",
+}
+KEYS = "w where, l last, ? words, q quit, h all"
+NOTHING = Told(())
 
 
-class Player(ABC):
-    """Plays a story, the cues or activities; `say` takes a paragraph, or an object in JSON.
+class PlainVisit:
+    """Plays activities, from the first one on.
 
     Attributes:
-        refused: actions that could not be done; 0 where what cannot be done is an error. moment: where one is, as a
-        moment string, "" at no place of a machine. next_scenario: what it has led to, "" for none.
+        visit: the way to the one in front.
+        say: takes a paragraph, or an object in JSON.
     """
 
-    next_scenario = ""
-
-    def __init__(self, say: Callable[[str], None], as_json: bool = False) -> None:
+    def __init__(self, first: Activity, say: Callable[[str], None], as_json: bool = False) -> None:
+        self.visit = Visit(first)
         self.say = say
         self.as_json = as_json
-        self._last: list[str] = []  # what was said last
-
-    @property
-    def refused(self) -> int:
-        return 0
+        self._last = NOTHING  # what was said last
+        self._known: list[str] = []  # the sentences of the picture that was there last
 
     @property
     def moment(self) -> str:
-        return ""
+        """Where one is, as a string that opens it; "" at no place of a machine."""
+        return next((one.moment for one in self.visit.all if one.moment), "")
 
-    @abstractmethod
     def begin(self) -> None:
-        """Say what it begins with."""
+        """Say where one begins.
 
-    @abstractmethod
+        Raises:
+            LearnerError: one cannot.
+        """
+        with progress("getting ready") as line:
+            outcome = self.visit.start(line.report())
+        if outcome.refused:
+            raise LearnerError(outcome.message)
+        self._done("", Outcome(tell=outcome.tell))
+
     def needs(self, word: str) -> str:
         """What is to be asked for before a word can be taken, "" for nothing."""
+        word = word.replace("\x1b", "esc")
+        if word == "save":
+            return "file, e.g. bars.svg or bars.txt"
+        if word in ("", *ASKED) or word in self.visit.front.answers or self._is_choice(word):
+            return ""
+        argument = self.visit.front.action(word).argument
+        return "" if argument is None else argument.prompt
 
-    @abstractmethod
-    def take(self, text: str) -> bool:
-        """Do what a word asks for; False where it asks to quit.
+    def is_begun(self, key: str) -> bool:
+        """A key is the first one of a word of two, of which the second is a digit."""
+        return any(one[:-1] == key and one[-1].isdigit() for one in self.visit.front.answers)
 
-        Raises: LearnerError for a word that means nothing here, and for what cannot be.
-        """
+    def _is_choice(self, word: str) -> bool:
+        return word.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions)
 
     def take_line(self, line: str) -> bool:
-        """Do what a line asks for: several words, or one and its argument; False where it asks to quit."""
+        """Do what a line asks for: several words, one and its argument, or Enter; False where one ends it."""
         words = line.split()
+        if not words and any(one.name == "enter" for one in self.visit.front.offered()):
+            words = ["enter"]
         if len(words) > 1 and self.needs(words[0]):
             return self.take(line)
         return all(self.take(word) for word in words)
 
+    def take(self, text: str) -> bool:
+        """Do what a word asks for; False where it asks to quit, or to go back from where one began.
 
-def parted(text: str) -> tuple[str, str]:
-    """A word and its argument, which follows a colon or a space; "" where there is none."""
-    text = text.strip()
-    word, _, argument = text.partition(":" if ":" in text.split(" ")[0] else " ")
-    return word, argument
+        Raises:
+            LearnerError: the word means nothing here, or it cannot be done.
+        """
+        word, argument = parted(text.replace("\x1b", "esc"))
+        if not word:
+            return True
+        if word in ("q", "quit"):
+            return False
+        if (answer := self.visit.front.answers.get(word)) is not None:
+            self._say(word, answer.tell())
+            return True
+        if word in ASKED:
+            return self._asked(word, argument)
+        self._do(word, argument)
+        return not self.visit.over
 
+    def _do(self, word: str, argument: str) -> None:
+        """Have the activity do something, step by step where it can, and tell what came of it."""
+        action = None if self._is_choice(word) else self.visit.front.action(word)
+        step = None if action is None else self.visit.front.pace(action)
+        asked = word if step is None else step.name
+        goes_on = True
+        while goes_on and not self.visit.over:
+            with progress("busy; ctrl-C cancels") as line, ctrl_c_cancels(report := line.report()):
+                outcome = self.visit.apply(asked, argument, report)
+                if outcome.opens is not None:
+                    outcome = self.visit.start(report)
+            if outcome.refused:
+                self._refuse(word, outcome.message)
+            self._done(word, outcome)
+            goes_on = outcome.goes_on
+            if action is not None and step is not None and not outcome.message:
+                goes_on = self.visit.front.pace(action) is not None
 
-def paragraphs(said: Iterable[str]) -> str:
-    """Sentences, each on lines of its own; what has lines already keeps them."""
-    lines = (one if "\n" in one else textwrap.fill(one, WIDTH, break_on_hyphens=False) for one in said)
-    return "\n".join(lines) + "\n"
+    def _refuse(self, word: str, message: str) -> None:
+        """Say as JSON that something could not be done, and why.
+
+        Raises:
+            LearnerError: always.
+        """
+        if self.as_json:
+            self._say(word, Told((message[0].upper() + message[1:],)), Outcome(message, refused=True))
+        raise LearnerError(message)
+
+    def _done(self, word: str, outcome: Outcome) -> None:
+        """Tell what came of an action."""
+        new = self._new()
+        if outcome.gives is not None:
+            self._say(word, Told((outcome.gives.text,)), outcome)
+            if outcome.gives.name and not self.as_json:
+                self.say(f"simkernel step {outcome.gives.name} opens this step, too.\n")
+        elif outcome.tell is not None:
+            self._say(word, outcome.tell(), outcome)
+        else:
+            message = (outcome.message,) if outcome.message else ()
+            self._say(word, Told((*message, *new), together=False), outcome)
+
+    def _asked(self, word: str, argument: str) -> bool:
+        """A word that every activity takes."""
+        if word == "esc":
+            if not self.visit.back():
+                return False
+            self._known = []
+            said = self._new()
+            answer = self.visit.front.answers.get("w")
+            self._say(word, answer.tell() if answer is not None else Told(said, together=False))
+        elif word == "w":
+            self._say(word, Told(tuple(told(self.visit.front.picture())), together=False))
+        elif word == "save":
+            self._say(word, Told((save_bars(self.visit.front.picture(), argument),)))
+        elif word == "d":
+            self._draw()
+        elif word == "l":
+            self._say(word, self._last)
+        elif word == "?":
+            found = words_on(" ".join(self._last.sentences))
+            meant = (*(f"{one}: {meaning}" for one, meaning in found.items()), *self.visit.front.picture().notes)
+            self._say(word, Told(meant or (NO_WORD,), together=False))
+        else:
+            self._say(word, Told(tuple(self.words()), together=False))
+        return True
+
+    def _draw(self) -> None:
+        """The bars, or a table, in columns of characters."""
+        lines = drawn_lines(self.visit.front.picture()) or ["There are no bars here."]
+        said = Told(tuple(lines), together=False)
+        self.say(json.dumps(self._object("d", said, Outcome())) if self.as_json else "\n".join(lines) + "\n")
+
+    def words(self) -> list[str]:
+        """Every word that may be said here, and what it does."""
+        front = self.visit.front
+        answers = {word: one.help for word, one in front.answers.items()}
+        own = [
+            f"{one.word}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
+            for one in front.actions
+        ]
+        asked = (f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what)
+        return [*asked, *own]
+
+    def _new(self) -> tuple[str, ...]:
+        """What the picture has that was not told yet."""
+        now, known = told(self.visit.front.picture()), set(self._known)
+        self._known = now
+        return tuple(one for one in now if one not in known)
+
+    def _say(self, word: str, said: Told, outcome: Outcome | None = None) -> None:
+        if said.sentences and word not in ("h", "?"):
+            self._last = said
+        if self.as_json:
+            self.say(json.dumps(self._object(word, said, outcome or Outcome())))
+        elif said.sentences:
+            keys = f"{filled(f'Keys: {said.keys}, {KEYS}.')}\n" if said.keys and outcome is not None else ""
+            self.say(text_of(said) + keys)
+
+    def _object(self, word: str, said: Told, outcome: Outcome) -> dict[str, Any]:
+        """What was said, the picture, what can be done, and what else there is to know of the activity."""
+        activity = self.visit.front
+        given = outcome.gives
+        out: dict[str, Any] = {"word": word, "said": list(said.sentences)}
+        out |= {"message": outcome.message if given is None else given.text, "error": outcome.refused}
+        out |= {"name": given.name} if given is not None else {}
+        out |= {"picture": plain(activity.picture()), "offered": [one.name for one in activity.offered()]}
+        return {**out, **activity.data(), **said.data}

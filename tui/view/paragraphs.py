@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from itertools import zip_longest
 from typing import Any
 
-from lessons.lanes import Did
 from lessons.machine import Bytes, Core, Doers, Happened, Stage, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture, Prose, Question, Rows, Tabs
 from lessons.table import Mark
@@ -67,12 +66,7 @@ def bars(part: Bars) -> list[str]:
 
 def lanes(part: Lanes) -> list[str]:
     """One line a step, never columns."""
-    waits = f"; {part.time.lanes[0]} waits"
-    return [
-        f"Step {one.step}: {one.sentence}{waits if one.marks[0].did is Did.WAITS else ''}."
-        for one in part.time.moments
-        if one.step <= part.time.at
-    ]
+    return part.time.told()
 
 
 def moves(part: Moves) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lessons.activities.story import Story
 from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
@@ -19,11 +20,12 @@ from simkernel.sim.moment import MARK
 from simkernel.sim.snapshot.plain import plain
 from tests.tui.playing import flat, played
 from tui.cli import run
-from tui.stepper.plain import Plain
+from tui.stepper.player import PlainVisit
 
 
-def story(scenario: str) -> partial[Plain]:
-    return partial(Plain, Stepper.start(scenario))
+def story(scenario: str | Stepper) -> partial[PlainVisit]:
+    stepper = Stepper.start(scenario) if isinstance(scenario, str) else scenario
+    return partial(PlainVisit, Story(stepper))
 
 
 def test_questions_are_answered_at_any_time_and_move_nothing() -> None:
@@ -67,7 +69,12 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["step", "one", "--script", "hum"]) == 2
     assert run(["step", "nonesuch", "--plain"]) == 2
     assert run(["step", "one", "--script", " "]) == 2
-    assert "there is nothing before it" in capsys.readouterr().out.replace("\n", " ")
+    assert "there is nothing before it" in capsys.readouterr().err
+    assert run(["step", "one", "--json", "--script", "n b b n"]) == 2
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["word"], one["error"]) for one in told] == [("", False), ("n", False), ("b", False), ("b", True)]
+    assert told[3]["message"] in told[3]["said"][0].lower() and told[3]["place"] == told[2]["place"]
+    assert run(["step", "one", "--script", "start end R x:sync-1 start"]) == 0, "where one stands is no fault"
 
 
 @pytest.mark.parametrize("name", list(SCENARIOS))
@@ -75,7 +82,7 @@ def test_text_and_json_are_the_same_steps_with_the_same_events(name: str) -> Non
     """What is said is the same sentences; the events of the JSON are the log, and each stop of it is said."""
     text = played(story(name), "r")
     stepper = Stepper.start(name)
-    steps = [json.loads(one) for one in played(partial(Plain, stepper), "r", as_json=True)]
+    steps = [json.loads(one) for one in played(story(stepper), "r", as_json=True)]
     assert [flat(paragraph) for paragraph in text[1:]] == [" ".join(step["said"]) for step in steps[1:]]
     events = [event for step in steps[1:] for event in step["events"]]
     assert events == plain([event for event in stepper.simulation.log if event.entry >= stepper.begin])
@@ -143,8 +150,8 @@ def test_a_wrong_moment_is_refused(arguments: list[str], words: str, capsys: Any
 
 
 def test_the_time_picture_is_a_line_a_step_and_data_in_json() -> None:
-    said = played(partial(Plain, Stepper.start("one")), "n n n n n time")[-1].splitlines()
+    said = played(story("one"), "n n n n n time")[-1].splitlines()
     assert said[3:5] == ["Step 4: bash-201 sends sync 1.", "Step 5: CPU0 runs a NOP; bash-201 waits."]
-    value = json.loads(played(partial(Plain, Stepper.start("one")), "n n time", as_json=True)[-1])["time"]
+    value = json.loads(played(story("one"), "n n time", as_json=True)[-1])["time"]
     assert value["lanes"] == ["bash-201", "CPU0", "CPU1"] and value["at"] == 2
     assert [one["marks"][1]["did"] for one in value["moments"]] == ["nothing", "reads"]

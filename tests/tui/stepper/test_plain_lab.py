@@ -13,6 +13,7 @@ import pytest
 
 from lessons.activities.lab import Lab
 from lessons.activities.lab_answer import Found
+from lessons.activities.story import Story
 from lessons.session.stepper import Stepper
 from lessons.story.words import NOT_A_CPU
 from simkernel.errors import LearnerError
@@ -25,8 +26,7 @@ from simkernel.report import Report
 from tests.explore.reader import parse
 from tests.tui.playing import flat, played
 from tui.cli import run
-from tui.stepper.plain import Plain
-from tui.stepper.visiting import ASKED, PlainVisit
+from tui.stepper.player import ASKED, PlainVisit
 
 
 def plain_lab(say: Callable[[str], None], as_json: bool = False) -> PlainVisit:
@@ -172,4 +172,4 @@ def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 def test_a_story_knows_no_lab() -> None:
     with pytest.raises(LearnerError):
-        played(partial(Plain, Stepper.start("one")), "lab")
+        played(partial(PlainVisit, Story(Stepper.start("one"))), "lab")

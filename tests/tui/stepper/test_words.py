@@ -17,6 +17,7 @@ from lessons.activities.mysteries import OFF
 from lessons.activities.opening import Opening
 from lessons.activities.overhead import ANSWERS, SEVERAL, SITES, Overhead
 from lessons.activities.overhead_words import WORK, explained, picture_line, waiting
+from lessons.activities.story import Story
 from lessons.session.actions import ACTIONS
 from lessons.session.content import SCENARIOS
 from lessons.session.scenarios import answer_of
@@ -26,8 +27,7 @@ from simkernel.explore.properties import PROPERTIES
 from simkernel.hw.fetch import FetchModel
 from simkernel.sentence import sentences
 from tests.tui.measurements import little_to_count, measured_at_once
-from tui.stepper.plain import Plain, help_lines, word_lines
-from tui.stepper.visiting import ASKED, PlainVisit
+from tui.stepper.player import ASKED, PlainVisit
 
 WORDS, SENTENCES = 20, 3
 REFUSED = re.compile(
@@ -39,7 +39,7 @@ NAMES = re.compile(r"\b\w*_\w+\b|\bstop_machine\b")  # of functions: they are Li
 def objects(scenario: str) -> Iterator[tuple[str, list[str]]]:
     """What plain mode says at each step of a scenario, with each question asked there: (word, sentences)."""
     said: list[str] = []
-    plain = Plain(Stepper.start(scenario), said.append, as_json=True)
+    plain = PlainVisit(Story(Stepper.start(scenario)), said.append, as_json=True)
     plain.begin()
     for _ in range(SCENARIOS[scenario].stops):
         for word in ("n", "?", "w", "f", "c0", "c1", "y", "at", "log"):
@@ -79,17 +79,22 @@ def test_every_sentence_of_the_table_of_actions() -> None:
     for action in ACTIONS:
         check(action.help)
         assert action.help.endswith(".") and action.title and len(action.title.split()) <= 5
-    for line in help_lines():
+    player = PlainVisit(Story(Stepper.start("one")), lambda said: None)
+    player.begin()
+    for line in player.words():
         check(line)
 
 
 def test_every_sentence_on_the_words() -> None:
     for word, meaning in words.WORDS.items():
         check(meaning)
-        assert word in word_lines(f"here {word} stands", "byte")[0] or word == "pending"
+        assert word in next(iter(words.words_on(f"here {word} stands")))
     for model in FetchModel:
-        for line in word_lines("", model.value):
-            check(line)
+        story = Story(Stepper.start("one"))
+        story.apply("model", model.value)
+        (note,) = story.picture().notes
+        assert words.MODELS[model.value] in note and words.NOT_A_CPU in note
+        check(note)
 
 
 def test_every_sentence_of_the_mysteries() -> None:
@@ -98,8 +103,8 @@ def test_every_sentence_of_the_mysteries() -> None:
     mysteries.begin()
     for word in "1 n n 4 r t n n".split():
         assert mysteries.take(word)
-    assert not mysteries.take("n") and mysteries.next_scenario == "one"
     values = [json.loads(one) for one in said]
+    assert mysteries.take("n") and json.loads(said[-1])["step"] == 0, "the story of one function"
     assert {value["cue"] for value in values} == {*range(1, 11)} - {OFF + 1}, "tracing is turned off at once"
     for value in values:
         for line in value["said"]:

@@ -1,0 +1,104 @@
+"""A story where nothing is drawn: what is told of each step, what can be asked at it, and the same as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from lessons.activity import Answer, Told
+from lessons.session.stepper import Stepper
+from lessons.story import Story, answers, story_of
+from lessons.story.time import time_picture
+from simkernel.sentence import sentences
+from simkernel.sim.snapshot.plain import plain
+
+MOVING = (
+    "next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto", "place",
+    "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-settle",
+)  # fmt: skip
+"""Actions of a session after which one may stand elsewhere in the story."""
+KEYS = "n next, b back, p phase, y why, f five bytes, c1 CPU1"
+
+
+def opening(stepper: Stepper) -> Told:
+    """What a story begins with: what it asks, and what there is."""
+    return Told(tuple(answers.opening(stepper, story_of(stepper))), keys=KEYS, data=_events(stepper))
+
+
+def step(stepper: Stepper, name: str, message: str) -> Told:
+    """What is told once an action is done.
+
+    Args:
+        stepper: where one stands now.
+        name: of the action, as the session calls it.
+        message: what the session says of it, "" for nothing.
+    """
+    said = _stands(stepper, name) if name in MOVING else []
+    said = [*sentences(message), *said] if name == "without" else [*said, *filter(None, [message])]
+    return Told(tuple(said), data=_events(stepper))
+
+
+def _stands(stepper: Stepper, name: str) -> list[str]:
+    """The number of the step, then what has happened."""
+    story = story_of(stepper)
+    if not story.said:
+        return [f"After step {story.step}:" if stepper.begun else "The start of the story."]
+    back = "Back at step" if "back" in name.split("-") else "Step"
+    of = f" of {story.steps}" if story.steps >= story.step else ""
+    return [f"{back} {story.step}{of}.", *story.said]
+
+
+def _events(stepper: Stepper) -> dict[str, Any]:
+    return {"events": plain(stepper.passed)}
+
+
+def questions(stepper: Stepper) -> Mapping[str, Answer]:
+    """What can be asked at a place of a story, by word."""
+
+    def of_story(tell: Callable[[Story], list[str]]) -> Callable[[], Told]:
+        return lambda: Told(tuple(tell(story_of(stepper))))
+
+    cpus = len(stepper.snapshot.cpus)
+    return {
+        "w": Answer("where am I", of_story(partial(answers.where, stepper))),
+        "f": Answer("the five bytes", of_story(answers.five_bytes)),
+        "y": Answer("why", of_story(answers.why)),
+        **{
+            f"c{number}": Answer(
+                f"what CPU{number} is at" if number < cpus else "", of_story(partial(answers.cpu, number=number))
+            )
+            for number in range(10)
+        },
+        "at": Answer("where the five bytes lie", of_story(answers.addresses)),
+        "log": Answer("the last lines of the trace", of_story(answers.records)),
+        "time": Answer("what happened at each step so far, a line each", partial(_time, stepper)),
+    }
+
+
+def _time(stepper: Stepper) -> Told:
+    time = time_picture(stepper)
+    told = tuple(time.told()) or ("No step has been taken yet.",)
+    return Told(told, together=False, data={"time": plain(time)})
+
+
+def data(stepper: Stepper) -> dict[str, Any]:
+    """Where one stands, and what is so there."""
+    story = story_of(stepper)
+    snapshot = story.snapshot
+    site = snapshot.site
+    out: dict[str, Any] = {
+        "step": story.step,
+        "place": list(snapshot.point),
+        "clock": snapshot.clock,
+        "phase": story.why.phase,
+        "waits_for": list(snapshot.patching.waits_for),
+        "holds": story.why.holds,
+        "verdict": story.why.verdict,
+        "outcome": snapshot.halt_reason,
+    }
+    if site is not None:
+        out["memory"] = site.memory.data.hex(" ")
+        out["may_run"] = [[sorted(set(values)) for values in one.options] for one in site.cpus]
+        out["read"] = [one.read for one in site.cpus]
+    return out

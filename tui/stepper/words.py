@@ -1,0 +1,40 @@
+"""What goes in and out in plain mode: words with their arguments, sentences as lines."""
+
+from __future__ import annotations
+
+import textwrap
+
+from lessons.activity import Told
+from simkernel.errors import LearnerError
+
+WIDTH = 78
+
+
+def words_of(script: str) -> list[str]:
+    """The words of a script.
+
+    Raises:
+        LearnerError: it has none.
+    """
+    words = script.split()
+    if not words:
+        raise LearnerError('the script is empty: --script "n n b" is next, next, back')
+    return words
+
+
+def parted(text: str) -> tuple[str, str]:
+    """A word and its argument, which follows a colon or a space; "" where there is none."""
+    text = text.strip()
+    word, _, argument = text.partition(":" if ":" in text.split(" ")[0] else " ")
+    return word, argument
+
+
+def text_of(told: Told) -> str:
+    """A paragraph, or sentences on lines of their own; what has lines already keeps them."""
+    said = [" ".join(told.sentences)] if told.together else told.sentences
+    return "\n".join(one if "\n" in one else filled(one) for one in said) + "\n"
+
+
+def filled(text: str) -> str:
+    """A text as lines that are no longer than `WIDTH`, unless a word is."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
