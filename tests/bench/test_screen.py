@@ -7,22 +7,28 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lessons.activities.lab import Lab
+from lessons.activities.lab_answer import Found
 from lessons.activities.start import Start
 from lessons.activities.story import Story
+from lessons.session import asks
 from lessons.session.actions import apply
+from lessons.session.named_step import name_of
 from lessons.session.stepper import Stepper
 from lessons.story.parts import Look
 from lessons.visit import Visit
+from simkernel.report import Report
 from tests.bench.table import Table
 from tests.tui.app.terminal import Terminal
 from tests.tui.stepper.long_story import long_story
 from tui.app.app import SimkernelApp
 
-KEY, FIRST, MEMORY = 50.0, 1.0, 200.0  # ms, s, MB
+KEY, AGAIN, FIRST, MEMORY = 50.0, 150.0, 1.0, 200.0  # ms, ms, s, MB
 STEPS = 10_000
 EVENTS = 95_000
 
@@ -79,6 +85,28 @@ def test_the_first_screen(tmp_path: Path, table: Table) -> None:
         terminal.send("q")
         terminal.end()
     table.budget("simkernel to its first screen", min(seconds), "<=", FIRST, "s")
+
+
+@pytest.mark.bench
+def test_a_story_that_starts_again(table: Table) -> None:
+    """What was begun before, a phase left out of it, its name, and a schedule of the lab on a stage that is set."""
+    stepper, found = Stepper.start("one"), Lab().apply("choose", "1").opens
+    stepper.forward()
+    assert isinstance(found, Found)
+    for what, again in (
+        ("a restart", partial(Stepper.start, "one", prepared=stepper.prepared)),
+        ("a story without a phase", lambda: asks.without(stepper, "sync 1").stepper),
+        ("another seed", lambda: asks.seed(stepper, "5").stepper),
+        ("the name of a step", partial(name_of, stepper)),
+        ("a schedule of the lab", partial(found.watch, Report())),
+    ):
+        times = []
+        for _ in range(6):
+            begin = time.process_time()
+            assert again()
+            times.append(1e3 * (time.process_time() - begin))
+        table.note(f"{what}, the first time", times[0], "ms")
+        table.budget(f"{what} again, best of {len(times) - 1}", min(times[1:]), "<=", AGAIN, "ms")
 
 
 @pytest.mark.bench

@@ -77,6 +77,7 @@ class ActivityScreen(Screen[None]):
         self.picture: Picture = visit.front.picture()
         self._said, self._look = "", ""
         self._scrolled: dict[str, int] = {}
+        self._framed: tuple[tuple[object, dict[str, int]], Frame] | None = None  # the last one, and what it is of
         self._canvas, self.pointer = Canvas(), Pointer()
 
     def compose(self) -> list[Widget]:
@@ -100,10 +101,13 @@ class ActivityScreen(Screen[None]):
 
     @property
     def drawn(self) -> Frame:
-        """The frame at this size."""
+        """The frame at this size; arranged once, however often a key asks where something stands."""
         size = (self.size.width, self.size.height)
-        crumbs = self.visit.crumbs
-        return frame(self.picture, crumbs, self._offered(), size, self._marks, self._said, self._look, self._scrolled)
+        asked = (self.picture, self.visit.crumbs, self._offered(), size, self._marks, self._said, self._look)
+        scrolled = dict(self._scrolled)
+        if self._framed is None or self._framed[0] != (asked, scrolled):
+            self._framed = (asked, scrolled), frame(*asked, scrolled)
+        return self._framed[1]
 
     def _offered(self) -> Sequence[Action]:
         """What can be done now: nothing while something is under way."""
