@@ -152,6 +152,7 @@ class Outcome:
         opens: the activity that it has led to; one comes back here from it.
         leaves: the activity is over.
         goes_on: the front end asks for the same again after a while, until a person asks for something else.
+        stays: what goes on by itself does not go on from here: a person is asked something first.
         asks: an action of the activity that one comes back to, and its argument: it is carried out there.
         gives: a place to keep.
         tell: what plain mode says; None: the message, then what is new in the picture.
@@ -162,6 +163,7 @@ class Outcome:
     opens: Activity | None = None
     leaves: bool = False
     goes_on: bool = False
+    stays: bool = False
     asks: tuple[str, str] | None = None
     gives: Given | None = None
     tell: Callable[[], Told] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from lessons.activities.boot import Boot
 from lessons.activities.functions import Functions
-from lessons.activity import Action, Activity, Answer, Argument, Outcome
+from lessons.activity import CHOOSE, Action, Activity, Answer, Argument, Outcome, Told
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -19,7 +19,9 @@ from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
 from lessons.session.stepper import Stepper
 from lessons.story import telling
-from lessons.story.parts import Look, picture_of
+from lessons.story.asking import WAITS, Asking
+from lessons.story.cover import covered, said
+from lessons.story.parts import STORY, Look, picture_of
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed, event_kinds
 from simkernel.hw.fetch import FetchModel
@@ -37,6 +39,7 @@ KEYS = (
 )  # fmt: skip
 AHEAD = ("next", "enter", "run")  # of no use at an end; CPUs run on, one instruction after another
 BEHIND = ("back", "phase-back", "back-instruction")  # of no use at the start
+ASKED = ("next", "back", "phase-back", "first", "view", "questions", CHOOSE)  # while a question waits for its answer
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], Sequence[str]]] = {
     "scenario": lambda: list(SCENARIOS),
@@ -54,6 +57,8 @@ OWN = (
     Action("next-cpu", "Next CPU", "Look at the next CPU in full."),
     Action("focus-cpu", "Look at a CPU", "Look at one CPU in full.", argument=Argument("CPU")),
     Action("look-at-site", "Look at a site", "Look at a site by its number in the map.", argument=Argument("number")),
+    Action("questions", "Ask before telling", "Ask where something is decided, and tell it then; or ask no more."),
+    Action(CHOOSE, "Answer", "Answer a question by its number; 0 for a hint.", argument=Argument("number")),
     Action("syntax", "Other syntax", "Show instructions in AT&T or in Intel syntax."),
     Action("functions", "Functions", "Every function that can be traced, with its calls."),
     Action("boot", "Boot", "How the sites became NOPs when the kernel booted."),
@@ -66,6 +71,7 @@ class Story(Activity):
     Attributes:
         look: how one looks at it.
         home: where `without` leads back to, None where no phase was left out.
+        asking: the questions of the story.
     """
 
     name = "step"
@@ -76,6 +82,7 @@ class Story(Activity):
         self._title = title
         self.look = look or Look()
         self.home: Stepper | None = None
+        self.asking = Asking()
         self.actions = (*(self._action(name, one) for name, one in SESSION.items()), *OWN)
 
     @classmethod
@@ -140,6 +147,17 @@ class Story(Activity):
         """Carry an action out."""
         if self._stepper is None:
             return self.start(report)
+        if action.name == "next":
+            self.asking.go_on(self.stepper)
+        outcome = self._do(action, argument, report)
+        self.asking.come(self.stepper)
+        if not self._is_asked():
+            return outcome
+        return replace(outcome, stays=True, tell=outcome.tell if action.name == CHOOSE else None)
+
+    def _do(self, action: Action, argument: str, report: Report) -> Outcome:
+        if action.name in ("enter", "run") and self.asking.on and not self.stepper.breakpoints:
+            return self._to_a_question(action.name, report)
         if action.name == "without" and self.home is not None and not argument:
             self._stepper, self.home = self.home, None
             return self._outcome("without", "Home: the whole run, where you left it.")
@@ -171,6 +189,28 @@ class Story(Activity):
     def _outcome(self, name: str, message: str) -> Outcome:
         """What became of an action of the session."""
         return Outcome(message, tell=partial(telling.step, self.stepper, name, message))
+
+    def _to_a_question(self, name: str, report: Report) -> Outcome:
+        """On, step by step, to the next phase or to the end; to the next question where one comes before."""
+        stepper, phase = self.stepper, self.stepper.simulation.patching.phase_name
+        while True:
+            outcome = self._ask("next", "", report)
+            self.asking.come(stepper)
+            moved = name == "enter" and stepper.stops()[-1:] != [] and stepper.stops()[-1].during != phase
+            over = stepper.over or (stepper.finished and stepper.simulation.patching.idle)
+            if moved or over or report.cancelled or outcome.message or self._is_asked():
+                return outcome
+
+    def _do_questions(self, argument: str, report: Report) -> Outcome:
+        self.asking.on = not self.asking.on
+        told = "Where something is decided you are asked first: 1 to 4 answers." if self.asking.on else "No questions."
+        return Outcome(told)
+
+    def _do_choose(self, argument: str, report: Report) -> Outcome:
+        asked = self.asking.answer(self.stepper, int(argument)) if is_number(argument) else None
+        if asked is None:
+            raise LearnerError(f"{argument} is no answer here; 0 is a hint")
+        return Outcome(tell=partial(Told, tuple(said(asked)), together=False))
 
     def _do_search(self, argument: str, report: Report) -> Outcome:
         if is_number(argument):
@@ -244,7 +284,16 @@ class Story(Activity):
         if self._stepper is None:
             return tuple(one for one in self.actions if one.name == "next")
         unfit = set(self._unfit())
+        if self._is_asked():
+            unfit |= {one.name for one in self.actions if one.name not in ASKED}
+        else:
+            unfit.add(CHOOSE)
         return tuple(one for one in self.actions if one.name not in unfit)
+
+    def _is_asked(self) -> bool:
+        """Whether a question waits for its answer here."""
+        asked = self.asking.at(self.stepper)
+        return asked is not None and asked.open
 
     def _unfit(self) -> tuple[str, ...]:
         stepper = self.stepper
@@ -256,6 +305,10 @@ class Story(Activity):
         """Where one stands at an end or at the start."""
         if self._stepper is None:
             return "this story has not begun: → begins it"
+        if self._is_asked() and action.name not in ASKED:
+            return WAITS
+        if action.name == CHOOSE:
+            return "nothing is asked here"
         if action.name in BEHIND:
             return "the story starts here: there is nothing before it"
         if self.stepper.simulation.halt_reason:
@@ -270,7 +323,7 @@ class Story(Activity):
         """A run without breakpoints is told step by step."""
         stepper = self.stepper
         ended = stepper.over or (stepper.finished and stepper.simulation.patching.idle)
-        if action.name != "run" or stepper.breakpoints or ended or stepper.simulation.halt_reason:
+        if action.name != "run" or stepper.breakpoints or ended or self._is_asked() or stepper.simulation.halt_reason:
             return None
         return self.action("next")
 
@@ -279,7 +332,7 @@ class Story(Activity):
     @property
     def answers(self) -> Mapping[str, Answer]:
         """What can be asked where one stands."""
-        return {} if self._stepper is None else telling.questions(self._stepper)
+        return {} if self._stepper is None else telling.questions(self._stepper, self._is_asked())
 
     @property
     def failed(self) -> bool:
@@ -292,7 +345,7 @@ class Story(Activity):
 
     def data(self) -> dict[str, Any]:
         """Where one stands, and what is so there."""
-        return {} if self._stepper is None else telling.data(self._stepper)
+        return {} if self._stepper is None else telling.data(self._stepper, self._is_asked())
 
     def picture(self) -> Picture:
         """Where one stands, as one looks at it."""
@@ -304,7 +357,12 @@ class Story(Activity):
                 survival=("ready",),
                 keys=("next",),
             )
-        return replace(picture_of(self._stepper, self.look), keys=self._keys(), hints=tuple(self._hints().items()))
+        asked = self.asking.at(self._stepper)
+        if asked is not None and asked.open:
+            return covered(picture_of(self._stepper, replace(self.look, depth=STORY)), asked)
+        return replace(
+            picture_of(self._stepper, self.look, asked), keys=self._keys(), hints=tuple(self._hints().items())
+        )
 
     def _keys(self) -> tuple[str, ...]:
         """The keys that matter here; in a run that fails the way to the failure is among the first."""

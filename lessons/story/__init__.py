@@ -4,6 +4,7 @@
     lines    the patching task, each CPU and the trace, in a line each
     why      what is true now and whether it is, why, and what came of leaving it out
     say      what has just happened: the event first, the reason after
+    questions  what one is asked before it is told; `asking` keeps the answers, `cover` hides what would tell them
 
 `story_of` gathers them; all of it is made from one frozen snapshot and the events of the last step.
 """

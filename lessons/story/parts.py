@@ -11,6 +11,8 @@ from lessons.machine import Bytes, Core, Doer, Doers, Happened, Instruction, Pha
 from lessons.picture import Lanes, Listing, Log, Map, Paragraph, Part, Picture, Prose, Row, Rows, Tone
 from lessons.session.stepper import Stepper
 from lessons.story import LEFT_OUT, Story, story_of
+from lessons.story.asking import Asked
+from lessons.story.cover import told
 from lessons.story.lines import who_does_what
 from lessons.story.time import time_picture
 from lessons.story.why import Why
@@ -26,8 +28,8 @@ from simkernel.sim.snapshot.site import CALL
 
 STORY, CODE, ALL = DEPTHS
 SURVIVAL = (
-    "phases", "bytes", "now", "why", "waits", "oops", "nothing", "time", "core", "reasons", "without it", "cpus",
-    "map", "trace", "track", "events",
+    "phases", "bytes", "answer", "now", "why", "waits", "oops", "nothing", "time", "core", "reasons", "without it",
+    "cpus", "map", "trace", "track", "events",
 )  # fmt: skip
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rflags")
 STACK = 6  # words of the stack that are shown
@@ -78,12 +80,14 @@ class Look:
     graph: bool | None = None
 
 
-def picture_of(stepper: Stepper, look: Look) -> Picture:
-    """Where a stepper stands, as one looks at it."""
+def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None) -> Picture:
+    """Where a stepper stands, as one looks at it; with what came of the question that was asked there."""
     stops = stepper.stops()
     story = story_of(stepper, stops)
     snapshot = story.snapshot
-    parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story), *_now(story), *_waits(story), *_why(story)]
+    parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story)]
+    parts += [told(asked)] if asked is not None else []
+    parts += [*_now(story), *_waits(story), *_why(story)]
     parts += _oops(snapshot)
     parts.append(_cpus(story, look))
     parts += _time(stepper, look)

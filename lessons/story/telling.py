@@ -9,7 +9,9 @@ from typing import Any
 from lessons.activity import Answer, Told
 from lessons.session.stepper import Stepper
 from lessons.story import Story, answers, story_of
+from lessons.story.asking import WAITS
 from lessons.story.time import time_picture
+from simkernel.errors import LearnerError
 from simkernel.sentence import sentences
 from simkernel.sim.snapshot.plain import plain
 
@@ -53,8 +55,22 @@ def _events(stepper: Stepper) -> dict[str, Any]:
     return {"events": plain(stepper.passed)}
 
 
-def questions(stepper: Stepper) -> Mapping[str, Answer]:
-    """What can be asked at a place of a story, by word."""
+def questions(stepper: Stepper, covered: bool = False) -> Mapping[str, Answer]:
+    """What can be asked at a place of a story, by word.
+
+    Args:
+        stepper: where one stands.
+        covered: one is asked something there: none of it is told before one has answered.
+    """
+    words = _questions(stepper)
+    return {word: Answer("", _waits) for word in words if word != "w"} if covered else words
+
+
+def _waits() -> Told:
+    raise LearnerError(WAITS)
+
+
+def _questions(stepper: Stepper) -> dict[str, Answer]:
 
     def of_story(tell: Callable[[Story], list[str]]) -> Callable[[], Told]:
         return lambda: Told(tuple(tell(story_of(stepper))))
@@ -82,8 +98,10 @@ def _time(stepper: Stepper) -> Told:
     return Told(told, together=False, data={"time": plain(time)})
 
 
-def data(stepper: Stepper) -> dict[str, Any]:
-    """Where one stands, and what is so there."""
+def data(stepper: Stepper, covered: bool = False) -> dict[str, Any]:
+    """Where one stands, and what is so there; where that is covered, the step only."""
+    if covered:
+        return {"step": len(stepper.stops())}
     story = story_of(stepper)
     snapshot = story.snapshot
     site = snapshot.site

@@ -220,7 +220,7 @@ class Work:
             return
         offered = {one.name for one in self._screen.visit.front.offered()}
         more = outcome.goes_on or (self.again == NEXT and NEXT in offered)
-        if outcome.refused or asked.word != self.again or not more:
+        if outcome.refused or outcome.stays or asked.word != self.again or not more:
             self.again = ""
         else:
             self._soon()

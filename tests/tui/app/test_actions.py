@@ -390,6 +390,24 @@ def test_it_goes_on_by_itself_until_a_key_is_pressed() -> None:
     drive(check)
 
 
+@check("questions", "choose")
+async def asks(hand: Hand) -> None:
+    assert "nothing is asked here" in await hand.press("1")
+    await from_the_list(hand, "Ask before telling")
+    text = await hand.press("right", "right", "right", "right")
+    assert "Which CPU can still run the old instruction here?" in text and "may run ??" in text
+    assert "x without" not in text and "→ go on without an answer" in text
+    assert "1 to 4" in await hand.press("m") and hand.refused
+    assert "Hint" in await hand.press("0")
+    text = await hand.press("2")
+    assert 'Answer       2, "CPU0 only": right.' in text and "may run ??" not in text
+    hand.app.playing.work.pace = 0.01
+    await from_the_list(hand, "One step a second")
+    await hand.until("Who does nothing of its own")
+    await hand.finish()
+    assert len(hand.stepper.stops()) == 6
+
+
 @check("look-at-site")
 async def the_map(hand: Hand) -> None:
     names = hand.stepper.image.function_names()

@@ -1,0 +1,483 @@
+"""Questions of stories: what is asked, that nothing tells it before it is answered, that the answer is the run's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from lessons.activities.story import Story
+from lessons.activity import CHOOSE
+from lessons.lanes import Did
+from lessons.machine import Bytes, Stage, Strip
+from lessons.picture import Lanes, Part, Picture, Prose
+from lessons.picture import Question as Asks
+from lessons.session.content import STORIES
+from lessons.session.stepper import Stepper
+from lessons.story import cover
+from lessons.story.parts import Look, picture_of
+from lessons.story.questions import Question
+from lessons.table import Mark
+from simkernel.errors import LearnerError
+from simkernel.events import Event, Int3Done, Int3Taken, SiteRan
+from simkernel.insn import INT3
+from simkernel.report import Report
+from simkernel.schedule import Resolve, Run
+from simkernel.sim.narrate import PATCHING_TASK
+from simkernel.sim.simulation import Simulation
+from simkernel.sim.snapshot.plain import plain as as_json
+from tui.stepper.player import PlainVisit
+from tui.view.frame import frame
+from tui.view.marks import ASCII, UNICODE, Marks
+from tui.view.paragraphs import told
+from tui.view.text import plain
+
+SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
+ONE = ["old left", "answered", "comes", "handler", "head"]
+NAMES = {
+    "naive": ["comes"],
+    "one": ONE,
+    "one@0+without:sync-1": ["comes"],
+    "all": ["old left", "answered", "comes", "head"],
+    "one@0+model:byte+without:sync-2": ["old left", "answered", "comes", "head"],
+    "slow-ipi": ["old left", "answered", "comes", "head"],
+    "nmi": ["answered", "comes"],
+    "second-ops": ["old left", "answered", "handler", "comes", "head"],
+    "off": ["handler", "old left", "answered", "comes", "head"],
+    "cache-line": ["old left", "answered", "comes", "head"],
+    "recursion": ["old left", "answered", "comes", "head"],
+}
+"""What is asked in each story, in its order."""
+
+
+def begun(what: str) -> Story:
+    """A story that asks, at its start."""
+    story = Story.of(what)
+    story.start(Report())
+    story.apply("questions")
+    return story
+
+
+def asked_in(what: str) -> Iterator[tuple[Story, Question]]:
+    """A story at each of its questions, before it is answered; then it goes on without an answer."""
+    story = begun(what)
+    while not story.apply("next").refused:
+        asked = story.asking.at(story.stepper)
+        if asked is not None:
+            assert asked.open
+            yield story, asked.question
+        if story.stepper.over or story.stepper.simulation.halt_reason:
+            return
+
+
+@cache
+def met(what: str) -> list[tuple[Question, Picture, Picture, int]]:
+    """Each question of a story: itself, the picture with it, the picture without it, and the known steps."""
+    out = []
+    for story, question in asked_in(what):
+        out.append((question, story.picture(), picture_of(story.stepper, Look()), story.stepper.known_stops))
+    return out
+
+
+@pytest.mark.parametrize("what", STORIES)
+def test_a_story_asks_where_something_is_decided(what: str) -> None:
+    assert [question.name for question, *_ in met(what)] == NAMES[what]
+    for question, *_ in met(what):
+        assert 3 <= len(question.choices) == len(set(question.choices)) <= 4
+        assert question.choices == tuple(sorted(question.choices))
+        assert question.hint and question.why and question.facts
+
+
+# --- nothing tells the answer ----------------------------------------------------------------------------------------
+
+
+def without_the_question(picture: Picture) -> Picture:
+    """All of a picture but what is asked, for the choices hold the answer, and what is said of any such part."""
+    return replace(picture, parts=tuple(replace(one, help="") for one in picture.parts if not isinstance(one, Asks)))
+
+
+def texts(picture: Picture) -> Iterator[str]:
+    """A picture at each size, in plain mode and as JSON, without line breaks and bars."""
+    rest = without_the_question(picture)
+    for size in SIZES:
+        for marks in (UNICODE, ASCII):
+            shown = frame(rest, ("Scenarios",), (), size, marks)
+            yield flat("\n".join(plain(one) for one in shown.lines(*size)), marks)
+    yield flat("\n".join(told(rest)), UNICODE)
+    yield flat(json.dumps(as_json(rest), default=sorted_marks), UNICODE)
+
+
+def sorted_marks(marks: frozenset[Mark]) -> list[str]:
+    return sorted(one.value for one in marks)
+
+
+def flat(text: str, marks: Marks) -> str:
+    return " ".join(text.replace(marks.line, " ").replace(marks.new, "").replace(marks.int3, "").split())
+
+
+def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
+    """What must not stand in a covered picture: of the question, and of the picture without one."""
+    out = {question.answer, question.why, question.hint, *shown.path, f"of {steps}"}
+    for part in shown.parts:
+        if isinstance(part, Strip):
+            ahead = [one.name for one in part.phases if one.stage is Stage.TO_COME]
+            out |= {text for one in ahead for text in (f"○ {one}", f"o {one}", f'"{one}"')}
+        if isinstance(part, Bytes):
+            rows = [*part.table.cpus, *([part.table.becomes] if part.table.becomes is not None else [])]
+            for row in rows:
+                first = row.cells[0].text
+                out |= {f"{row.label} {first}", f"{row.label}: {first}"}
+            out |= {f'"label": "{part.table.becomes.label}"'} if part.table.becomes is not None else set()
+            out |= {row.remark for row in rows if row.remark}
+        if isinstance(part, Prose) and part.name in ("why", "without it", "waits", "reasons", "trace"):
+            for one in part.paragraphs:
+                out |= (
+                    {one.text, f"{one.label} {one.text}"[:30], f'"label": "{one.label}"'} if one.label else {one.text}
+                )
+    return out
+
+
+def leaks(question: Question, picture: Picture, shown: Picture, steps: int) -> set[str]:
+    """Which of these stand in a picture anyway."""
+    every = list(texts(picture))
+    return {one for one in secrets(question, shown, steps) if any(one in text for text in every)}
+
+
+@pytest.mark.parametrize("what", STORIES)
+def test_nothing_tells_before_it_is_answered(what: str) -> None:
+    for question, picture, shown, steps in met(what):
+        assert not leaks(question, picture, shown, steps), question.name
+        assert len(leaks(question, shown, shown, steps)) > 3
+
+
+def as_it_is(part: Part, question: Question) -> Part:
+    return part
+
+
+@pytest.mark.parametrize("kind", [Strip, Bytes])
+def test_each_cover_covers(kind: type[Part], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cover.COVERS, kind, as_it_is)
+    for story, question in asked_in("one"):
+        if kind is Bytes or question.name != "head":
+            shown = picture_of(story.stepper, Look())
+            assert leaks(question, story.picture(), shown, story.stepper.known_stops)
+
+
+def test_a_part_without_a_cover_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cover.COVERS, Prose, as_it_is)
+    for story, question in asked_in("one"):
+        shown = picture_of(story.stepper, Look())
+        found = leaks(question, story.picture(), shown, story.stepper.known_stops)
+        assert any(one.startswith("Why ") for one in found)
+
+
+@pytest.mark.parametrize("what", ["one", "nmi"])
+def test_the_time_picture_ends_here_and_does_not_tell(what: str) -> None:
+    story = begun(what)
+    for _ in range(story.stepper.known_stops):
+        story.apply("next")
+    story.apply("first")
+    while not story.apply("next").refused and not story.stepper.over:
+        asked = story.asking.at(story.stepper)
+        if asked is None:
+            continue
+        story.asking._asked[story.stepper].clear()  # as if it had not been asked
+        story.asking.come(story.stepper)
+        lanes = next(part for part in story.picture().parts if isinstance(part, Lanes))
+        moments = lanes.time.moments
+        assert [one.step for one in moments] == list(range(1, lanes.time.at + 1))
+        assert "goes on" not in moments[-1].sentence
+        assert moments[-1].marks[0].did is not Did.GOES_ON
+
+
+def test_the_question_is_whole_at_each_size() -> None:
+    for what in STORIES:
+        for question, picture, *_ in met(what):
+            for size in SIZES:
+                shown = frame(picture, ("Scenarios",), (), size, UNICODE).lines(*size)
+                text = " ".join(" ".join(plain(one) for one in shown).split())
+                assert all(one in text for one in (question.text, *question.choices)), (what, question.name, size)
+
+
+# --- the answer is the run's -----------------------------------------------------------------------------------------
+
+
+SOON = 8_000  # instructions of one CPU
+
+
+def alone(simulation: Simulation, cpu: int, found: Callable[[Event], bool]) -> Event | None:
+    """The first event of a kind that comes where one CPU alone goes on, in a fork of the run."""
+    fork = simulation.fork()
+    try:
+        for _ in range(SOON):
+            for event in fork.step(Run(cpu)):
+                if found(event):
+                    return event
+    finally:
+        fork.close()
+    return None
+
+
+def comes(stepper: Stepper, cpu: int) -> bytes | None:
+    """What a CPU runs at the site where it goes on alone and comes there: an int3, or what it ran."""
+    site = stepper.site
+
+    def here(event: Event) -> bool:
+        if isinstance(event, Int3Taken):
+            return event.address == site and event.cpu == cpu
+        return isinstance(event, SiteRan) and event.site == site and event.cpu == cpu
+
+    event = alone(stepper.simulation, cpu, here)
+    return event.data if isinstance(event, SiteRan) else None if event is None else bytes((INT3,))
+
+
+def holds(simulation: Simulation, site: int, cpu: int) -> bytes:
+    """What a CPU has read at a site, and what it would read now, as it sees it: an int3 alone, else five bytes."""
+    read = simulation.site(site).read(cpu)
+    data = read + simulation.read(site + len(read), 5 - len(read), as_cpu=cpu)
+    return data[:1] if data[0] == INT3 else data
+
+
+def resolved(stepper: Stepper, cpu: int) -> set[bytes]:
+    """All that a CPU may turn out to hold at the site: with no pending byte resolved, with each, with all."""
+    assert stepper.site is not None
+    pending = list(stepper.simulation.site(stepper.site).pending(cpu))
+    out = set()
+    for some in range(1 << len(pending)):
+        fork = stepper.simulation.fork()
+        for at, address in enumerate(pending):
+            if some >> at & 1:
+                fork.step(Resolve(cpu, address))
+        out.add(holds(fork, stepper.site, cpu))
+        fork.close()
+    return out
+
+
+def read_old_left(stepper: Stepper, question: Question) -> None:
+    """What each CPU holds, as late as can be; those in the middle of the instruction go on, too."""
+    site = stepper.snapshot.site
+    assert site is not None
+    assert site.old is not None
+    can = [one.cpu for one in site.cpus if holds(stepper.simulation, site.address, one.cpu) == site.old.data]
+    assert (
+        question.answer
+        == {
+            (0,): "CPU0 only",
+            (1,): "CPU1 only",
+            (0, 1): "CPU0 and CPU1, until each has answered",
+            (): "neither: memory holds CC now",
+        }[tuple(can)]
+    )
+    inside = [one.cpu for one in site.cpus if one.read]
+    stepper.goto(stepper.stops()[-2].position)
+    assert all((comes(stepper, cpu) == site.old.data) == (cpu in can) for cpu in inside)
+
+
+def read_answered(stepper: Stepper, question: Question) -> None:
+    """The patching task cannot act; a CPU that has answered comes through other functions, or through none."""
+    assert stepper.simulation.patching.waits_for == (1,)
+    assert not stepper.simulation.patching.ready
+    fork = stepper.simulation.fork()
+    functions = set()
+    for _ in range(3_000):
+        fork.step(Run(0))
+        functions.add(fork.image.symbolize(fork.cpu(0).rip).partition("+")[0])
+    fork.close()
+    free = len(functions) > 3
+    assert question.answer == (f"{PATCHING_TASK} alone" if free else f"{PATCHING_TASK} and CPU0")
+
+
+def read_comes(stepper: Stepper, question: Question) -> None:
+    """The CPU that is asked about comes to the site."""
+    site = stepper.snapshot.site
+    assert site is not None
+    assert site.old is not None
+    assert site.new is not None
+    cpu = int(question.text[3])
+    ran = holds(stepper.simulation, site.address, cpu)
+    assert comes(stepper, cpu) in (ran, None)
+    whole = {bytes((INT3,)): "it takes the int3", site.old.data: "it runs the old instruction",
+             site.new.data: "it runs the new instruction"}  # fmt: skip
+    assert question.answer == whole.get(ran, "it runs a mixture of the old and the new")
+
+
+def read_handler(stepper: Stepper, question: Question) -> None:
+    """One plays on, and sees."""
+    cpu, site = int(question.text[len("Where does CPU")]), stepper.site
+    assert site is not None
+    while not any(isinstance(one, Int3Done) for one in stepper.passed):
+        assert stepper.forward()
+    place = stepper.image.symbolize(stepper.simulation.cpu(cpu).rip)
+    name = stepper.image.symbolize(site)
+    assert question.answer == {
+        "ftrace_caller": "at the start of ftrace_caller, at once",
+        f"{name}+0x5": f"at {name}+5, at once",
+    }.get(place, "at the start of ftrace_trampoline, at once")
+    assert place in ("ftrace_caller", f"{name}+0x5") or stepper.image.code_name(
+        stepper.simulation.cpu(cpu).rip
+    ).startswith("ftrace_trampoline")
+
+
+def read_head(stepper: Stepper, question: Question) -> None:
+    """What the CPU holds, with any of its pending bytes resolved."""
+    site = stepper.snapshot.site
+    assert site is not None
+    assert site.old is not None
+    assert site.new is not None
+    runs = resolved(stepper, int(question.text.partition("can CPU")[2][0]))
+    whole = [one for one in (site.new.data, bytes((INT3,)), site.old.data) if one in runs]
+    shown = [one.hex(" ").upper() for one in whole]
+    mixed = ", or a mixture, as " if runs - {*whole} else ""
+    start = ", ".join(shown) if mixed else " or ".join(shown) if len(shown) > 1 else f"{shown[0]} only"
+    assert question.answer.partition(mixed or "\n")[0] == start
+    assert bool(mixed) == ("mixture" in question.answer)
+
+
+READ: dict[str, Callable[[Stepper, Question], None]] = {
+    "old left": read_old_left, "answered": read_answered, "comes": read_comes, "handler": read_handler,
+    "head": read_head,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", STORIES)
+def test_the_right_answer_is_what_the_run_shows(what: str) -> None:
+    for story, question in asked_in(what):
+        of = story.stepper
+        READ[question.name](Stepper(of.simulation.fork(), None, of.site, of.begin), question)
+
+
+# --- answering -------------------------------------------------------------------------------------------------------
+
+
+def to_the_first(what: str = "one") -> Story:
+    story = next(asked_in(what))[0]
+    assert story.picture().place == "step 4 · question 1 · model pieces"
+    return story
+
+
+def test_no_story_asks_by_itself() -> None:
+    story = Story.of("one")
+    story.start(Report())
+    for _ in range(24):
+        story.apply("next")
+        assert not any(isinstance(one, Asks) for one in story.picture().parts)
+    assert story.apply("1").message == "nothing is asked here"
+
+
+def test_an_answer_is_told_in_words_and_why() -> None:
+    story = to_the_first()
+    question = story.asking.at(story.stepper).question  # type: ignore[union-attr]
+    assert story.apply("2").message == ""
+    answer = next(part for part in story.picture().parts if part.name == "answer")
+    assert told(replace(story.picture(), parts=(answer,)))[1:] == [
+        "Asked: Which CPU can still run the old instruction here?",
+        'Answer: 2, "CPU0 only": right.',
+        f"Because: {question.why}",
+    ]
+    assert story.picture().place == "step 4 of 24 · model pieces"
+    wrong = to_the_first()
+    wrong.apply("4")
+    assert 'Answer: 4, "neither: the CPUs wait for the patch": not in this run. In this run: CPU0 only.' in told(
+        wrong.picture()
+    )
+
+
+def test_nought_gives_a_hint_and_the_question_stays() -> None:
+    story = to_the_first()
+    question = story.asking.at(story.stepper).question  # type: ignore[union-attr]
+    story.apply("0")
+    assert f"Hint: {question.hint}" in told(story.picture())
+    assert any(isinstance(one, Asks) for one in story.picture().parts)
+    assert story.apply("7").message == "7 is no answer here; 0 is a hint"
+
+
+def test_going_on_is_no_answer_and_going_back_leaves_the_question() -> None:
+    story = to_the_first()
+    story.apply("back")
+    assert story.picture().place == "step 3 of 24 · model pieces"
+    story.apply("next")
+    assert any(isinstance(one, Asks) for one in story.picture().parts)
+    story.apply("next")
+    story.apply("back")
+    assert "Answer: none was given. In this run: CPU0 only." in told(story.picture())
+    assert [(one.answer, one.passed) for one in story.asking.all] == [(None, True)]
+
+
+def test_what_would_tell_cannot_be_asked_for() -> None:
+    story = to_the_first()
+    assert [one.name for one in story.offered()] == ["next", "back", "phase-back", "first", "view", "questions", CHOOSE]
+    for word in ("x", "m", "c", "t", "r", "end", "enter", "5", "look-at"):
+        outcome = story.apply(word, "vfs_read")
+        assert outcome.refused, word
+    story.apply("questions")
+    assert not any(isinstance(one, Asks) for one in story.picture().parts)
+
+
+def test_a_run_and_a_phase_end_at_the_next_question() -> None:
+    story = begun("one")
+    steps = []
+    for _ in range(5):
+        story.apply("run")
+        steps.append(len(story.stepper.stops()))
+        story.apply("1")
+    assert steps == [4, 6, 9, 11, 18]
+    story.apply("run")
+    assert story.stepper.over
+    again = begun("one")
+    assert [again.apply("enter").stays for _ in range(3)] == [False, False, True]
+    assert again.picture().place.startswith("step 4 · question 1")
+
+
+def test_what_goes_on_by_itself_stops_at_a_question() -> None:
+    story = begun("one")
+    assert [story.apply("next").stays for _ in range(5)] == [False, False, False, True, False]
+
+
+# --- where nothing is drawn ------------------------------------------------------------------------------------------
+
+
+def played(words: str, as_json: bool = False) -> list[str]:
+    """What plain mode says, word by word."""
+    said: list[str] = []
+    visit = PlainVisit(Story.of("one"), said.append, as_json)
+    visit.begin()
+    out = []
+    for word in words.split():
+        said.clear()
+        visit.take(word)
+        out.append("".join(said))
+    return out
+
+
+def test_plain_mode_asks_and_covers() -> None:
+    *_, asked, where = played("questions n n n n w")
+    for text in (flat(asked, UNICODE), flat(where, UNICODE)):
+        assert "Which CPU can still run the old instruction here?" in text
+        assert "2: CPU0 only" in text and "0: I do not know yet: a hint" in text
+    for secret in ("0F 1F 44 00 00, nop", "has read", "write tail", "of 24", "Why", "Holds", "waits for CPU0"):
+        assert secret not in asked.replace("was: 0F 1F 44 00 00, nop", ""), secret
+        assert secret not in where.replace("was: 0F 1F 44 00 00, nop", ""), secret
+    for word in ("f", "y", "c1", "time", "x", "log"):
+        with pytest.raises(LearnerError, match="a question waits for its answer"):
+            played(f"questions n n n n {word}")
+    *_, hint, answer, bytes_now = played("questions n n n n 0 2 f")
+    assert hint.startswith("Hint: ")
+    assert flat(answer, UNICODE).startswith('Answer: 2, "CPU0 only": right. Because: CPU0 runs what it has read')
+    assert "CPU0 has read 0F" in flat(bytes_now, UNICODE)
+
+
+def test_json_covers() -> None:
+    asked = json.loads(played("questions n n n n", as_json=True)[-1])
+    answered = json.loads(played("questions n n n n 2", as_json=True)[-1])
+    assert {"may_run", "memory", "holds", "events"} & set(asked) == set()
+    assert asked["offered"] == ["next", "back", "phase-back", "first", "view", "questions", CHOOSE]
+    assert {"may_run", "memory", "holds"} <= set(answered)
+    for text in ("sync 2", "rest from memory", "write head", "call ftrace_trampoline"):
+        assert text not in json.dumps(asked)
+
+
+def test_a_run_in_plain_mode_ends_at_a_question() -> None:
+    assert "Which CPU can still run" in played("questions r")[-1]
