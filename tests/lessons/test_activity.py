@@ -26,6 +26,7 @@ from tests.tui.measurements import little_to_count, measured_at_once
 from tui.stepper.player import KEYS as PLAIN_KEYS
 from tui.stepper.player import PlainVisit
 from tui.stepper.words import parted
+from tui.view.arrange import arrange
 from tui.view.frame import frame
 from tui.view.marks import ASCII, UNICODE
 from tui.view.paragraphs import told
@@ -143,6 +144,8 @@ def test_every_place_has_a_picture_at_every_size(name: str) -> None:
         for width, height in SIZES:
             drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE)
             lines = drawn.lines(width, height)
+            rows = height - 1 - len(drawn.below)
+            assert drawn.body == arrange(picture, width - 2, rows, UNICODE, {}), "as without what was drawn before"
             assert len(lines) == height and max(map(length, lines)) <= width, (width, height)
             assert "q quit" in plain(lines[-1]) or width < 80
             assert not any(plain(one).endswith("..") for one in lines), "cut without a word"

@@ -57,13 +57,31 @@ class Body:
     gone: tuple[str, ...] = ()
 
 
+class Drawn(NamedTuple):
+    """What a part looks like in so many columns: its forms, and where those with rows that belong together end."""
+
+    forms: Sequence[Form]
+    ends: Sequence[int]
+
+
+class Drawings(dict[tuple[str, int], Drawn]):
+    """The parts of one picture that were drawn already, by name and columns: in other rows they are the same."""
+
+    def of(self, part: Part, width: int, marks: Marks) -> Drawn:
+        """A part in so many columns."""
+        key = part.name, width
+        if key not in self:
+            self[key] = Drawn(forms(part, width, marks), RENDERERS[type(part)].ends(part, width, marks))
+        return self[key]
+
+
 class _Cell:
     """A part on its way to its place: the form that it takes, and the rows that it is given."""
 
-    def __init__(self, part: Part, width: int, marks: Marks) -> None:
-        self.part, self.forms, self.at = part, forms(part, width, marks), 0
+    def __init__(self, part: Part, drawn: Drawn) -> None:
+        self.part, self.forms, self.at = part, drawn.forms, 0
         renderer = RENDERERS[type(part)]
-        self._least = min(renderer.ends(part, width, marks), default=renderer.least)
+        self._least = min(drawn.ends, default=renderer.least)
         self.elastic = renderer.elastic
         self.rule = bool(part.title)
         modest = renderer.modest(part)
@@ -92,7 +110,14 @@ class _Cell:
         return True
 
 
-def arrange(picture: Picture, width: int, height: int, marks: Marks, scrolled: Mapping[str, int]) -> Body:
+def arrange(
+    picture: Picture,
+    width: int,
+    height: int,
+    marks: Marks,
+    scrolled: Mapping[str, int],
+    drawings: Drawings | None = None,
+) -> Body:
     """Give each part of a picture its place.
 
     Args:
@@ -101,22 +126,24 @@ def arrange(picture: Picture, width: int, height: int, marks: Marks, scrolled: M
         height: rows of the body.
         marks: the glyphs.
         scrolled: by part, how many lines a person has scrolled.
+        drawings: of this picture, from other rows.
     """
+    drawings = Drawings() if drawings is None else drawings
     right = [part for part in picture.parts if part.beside] if width >= WIDE else []
     left = [replace(part, beside=False) for part in picture.parts if part not in right]
     if not right:
-        blocks, gone = _column(picture, left, Room(0, 0, width, height), marks, scrolled)
+        blocks, gone = _column(picture, left, Room(0, 0, width, height), marks, scrolled, drawings)
         return Body(tuple(blocks), tuple(gone))
     top = [part for part in left if part.across]
     below = [part for part in left if not part.across]
-    blocks, _ = _column(picture, top, Room(0, 0, width, height), marks, scrolled)
+    blocks, _ = _column(picture, top, Room(0, 0, width, height), marks, scrolled, drawings)
     y = sum(len(block.lines) for block in blocks)
     natural = max((RENDERERS[type(part)].natural(part) for part in left), default=0)
     first = max(LEFT, (width - GAP) // 2, min(natural, width - GAP - RIGHT))
     rooms = (Room(0, y, first, height - y), Room(first + GAP, y, width - first - GAP, height - y))
     gone = []
     for parts, room in zip((below, right), rooms, strict=True):
-        more, lost = _column(picture, parts, room, marks, scrolled)
+        more, lost = _column(picture, parts, room, marks, scrolled, drawings)
         blocks, gone = [*blocks, *more], [*gone, *lost]
     return Body(tuple(blocks), tuple(gone))
 
@@ -131,11 +158,16 @@ class Room(NamedTuple):
 
 
 def _column(
-    picture: Picture, parts: Sequence[Part], room: Room, marks: Marks, scrolled: Mapping[str, int]
+    picture: Picture,
+    parts: Sequence[Part],
+    room: Room,
+    marks: Marks,
+    scrolled: Mapping[str, int],
+    drawings: Drawings,
 ) -> tuple[list[Block], list[str]]:
     """The parts of one column, and the titles of those that have gone."""
     x, top, width, height = room
-    cells = [_Cell(part, width, marks) for part in parts]
+    cells = [_Cell(part, drawings.of(part, width, marks)) for part in parts]
     whole = list(cells)
     aparts = sum(cell.part.apart for cell in cells[1:])
     few = sum(cell.least if cell.elastic else cell.want for cell in cells)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lessons.activity import Action
 from lessons.picture import Picture
-from tui.view.arrange import Body, arrange, flat
+from tui.view.arrange import Body, Drawings, arrange, flat
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, length, line, spread, wrap
 
@@ -68,11 +68,12 @@ def frame(
     keys = key_line(picture, offered, bool(crumbs), inner, marks)
     told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
     room = height - 1 - len(told) - 1
-    body = arrange(picture, inner, room, marks, scrolled or {})
+    drawings = Drawings()
+    body = arrange(picture, inner, room, marks, scrolled or {}, drawings)
     lost: list[Line] = []
     while len(lost) < len(named := _named(body.gone, inner)):
         lost = named
-        body = arrange(picture, inner, room - len(lost), marks, scrolled or {})
+        body = arrange(picture, inner, room - len(lost), marks, scrolled or {}, drawings)
     told = [*(line(" ", *one) for one in named), *told]
     return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)))
 
