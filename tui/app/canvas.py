@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from rich.segment import Segment
 from textual import events
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
+from textual.style import Style
 from textual.widget import Widget
 
-from tui.app.content import content
+from tui.app.content import content, style
 from tui.view.text import Line
 
 
@@ -32,6 +35,7 @@ class Canvas(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[Line] = []
+        self._styles: dict[tuple[Style, str, str], Style] = {}
 
     def show(self, lines: list[Line]) -> None:
         """Show these lines."""
@@ -41,8 +45,25 @@ class Canvas(Widget):
             self.refresh(*(Region(0, row, self.size.width, 1) for row in rows))
 
     def render(self) -> Content:
-        """Its lines."""
+        """Its lines: what a person selects text of."""
         return content(self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """One line, as `render` has it: nothing is wrapped in it, so that it is drawn in a part of the time."""
+        if self.text_selection is not None:
+            return super().render_line(y)
+        own, segments, x = self.visual_style, [], 0
+        for text, look in self._lines[y] if y < len(self._lines) else ():
+            segments.append(Segment(text, self._style(own, look).rich_style_with_offset(x, y)))
+            x += len(text)
+        return Strip(segments)
+
+    def _style(self, own: Style, look: str) -> Style:
+        """How Textual draws a look here."""
+        key = own, look, self.app.theme
+        if key not in self._styles:
+            self._styles[key] = own + Style.parse(style(look))
+        return self._styles[key]
 
     def on_click(self, event: events.Click) -> None:
         """Say where."""
