@@ -155,3 +155,21 @@ def test_the_time_picture_is_a_line_a_step_and_data_in_json() -> None:
     value = json.loads(played(story("one"), "n n time", as_json=True)[-1])["time"]
     assert value["lanes"] == ["bash-201", "CPU0", "CPU1"] and value["at"] == 2
     assert [one["marks"][1]["did"] for one in value["moments"]] == ["nothing", "reads"]
+
+
+def test_a_story_leads_to_other_activities_and_back_to_its_step() -> None:
+    objects: list[dict[str, Any]] = [
+        json.loads(one) for one in played(story("one"), "n n functions down esc w c0 functions enter", as_json=True)
+    ]
+    there, _, back, where, cpu, _, looked = objects[3:]
+    assert "step" not in there and there["picture"]["title"] != back["picture"]["title"]
+    assert back["said"] == where["said"] and back["place"] == objects[2]["place"] and "events" not in back
+    assert cpu["said"][0].startswith("CPU0 ") and cpu["picture"] == where["picture"]
+    assert looked["step"] is not None and looked["message"].startswith("These are the first five bytes of ")
+    with pytest.raises(LearnerError, match="'5' does nothing here"):
+        played(story("one"), "5")
+    with pytest.raises(LearnerError, match="there is no CPU7; there are CPU0 to CPU1"):
+        played(story("one"), "c7")
+    player = story("one")(lambda said: None)
+    assert player.is_begun("c") and not player.is_begun("a") and player.needs("v") == "function"
+    assert not player.take("esc") and not player.take("q")
