@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,21 @@ if TYPE_CHECKING:
 
 TURNS = 400  # choices of 2,000 instructions, within which a CPU runs the site if the function is called at all
 
+A_READ = 200_000  # instructions of the clock, within which a CPU comes to the site if the function is called often
 SHOWN = 40  # lines of the trace at most
+WIDTH, INDENT = 80, "    "
+
+
+def filled(text: str, indent: str = INDENT) -> str:
+    """A text as lines of at most `WIDTH` columns, those after the first one further to the right."""
+    later = f"{indent}  "
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def no_pause() -> None:
+    """Go on at once."""
 
 
 @dataclass
@@ -26,12 +41,14 @@ class Narrator:
     Attributes:
         say: takes each line. stops: of the site's change, as values for JSON.
         hold_after: the phase after which the patching task is held back until a CPU meets the change; "": none.
+        pause: called before each phase is told.
     """
 
     simulation: Simulation
     site: int
     say: Callable[[str], None]
     hold_after: str = ""
+    pause: Callable[[], None] = no_pause
     stops: list[dict[str, Any]] = field(default_factory=list)
     _snapshot: Snapshot | None = None
     _phase: Phase | None = None
@@ -50,12 +67,12 @@ class Narrator:
         lines = tuple(site_lines(self.look()))
         if always or lines != self._table:
             for line in lines:
-                self.say(f"        {line}")
+                self.say(f"{INDENT}{line}")
         self._table = lines
 
     def until_idle(self, instructions: int) -> None:
         """Go on stop by stop until the patching task and the schedule ahead are done; tell what concerns the site."""
-        from simkernel.events import SiteStored, SyncEnded
+        from simkernel.events import BatchStarted, SiteStored, SyncEnded
 
         end = self.simulation.clock + instructions
         while not self._done() and not self.simulation.halt_reason and self.simulation.clock < end:
@@ -63,11 +80,13 @@ class Narrator:
             events = self._to_the_next_stop(end)
             if before or self.concerns():
                 self._tell(events)
+                if self.hold_after and any(isinstance(one, BatchStarted) for one in events):
+                    events += self._write_between_bytes(end)
                 held = (isinstance(one, SyncEnded | SiteStored) and one.phase == self.hold_after for one in events)
                 if self.hold_after and any(held):
                     self._wait_for_a_cpu()
         if self._phase is not None and not self.simulation.halt_reason:
-            self.say(f"    {self._claim()}: {self._phase.true_now}")
+            self.say(filled(f"{self._claim()}: {self._phase.true_now}"))
         self._phase = None
 
     def _to_the_next_stop(self, end: int) -> list[Event]:
@@ -84,6 +103,38 @@ class Narrator:
         """True where the patching task is done, and so is what was made by hand to come next."""
         return self.simulation.patching.idle and not self.simulation.directed
 
+    def _write_between_bytes(self, end: int) -> list[Event]:
+        """Let a CPU read byte 0 of the site, and the patching task write before the CPU reads on.
+
+        Returns:
+            What has happened and was told; nothing where no store may come between the reads of a CPU.
+        """
+        from lessons.session.director import come_near
+        from simkernel.events import SiteStored
+        from simkernel.hw.fetch import FetchModel
+        from simkernel.schedule import Act, Read, Run
+
+        simulation, told = self.simulation, self.simulation.logged
+        cpus = simulation.cpus if simulation.options.model is FetchModel.PIECES else ()
+        for cpu in cpus:
+            others = [one for one in cpus if one != cpu]
+            away = come_near(simulation, self.site, cpu, others, min(A_READ, end - simulation.clock))
+            if away is None:
+                continue
+            if away:
+                simulation.step(Run(cpu, away))
+            if not simulation.cpu(cpu).readable:
+                break
+            self.say(f"{INDENT}(This demo has bash-201 write while CPU{cpu} has read byte 0 only.)")
+            simulation.step(Read(cpu))
+            self._tell(list(simulation.since(told)))
+            events: list[Event] = []
+            while not any(isinstance(one, SiteStored) for one in events) and simulation.patching.busy:
+                events = simulation.step(Act())
+                self._tell(events)
+            return events
+        return []
+
     def _wait_for_a_cpu(self) -> None:
         """Let the CPUs run in turn, and not the patching task, until one has taken the int3 or died."""
         from simkernel.events import Int3Taken
@@ -95,7 +146,7 @@ class Narrator:
                 any(isinstance(one, Int3Taken) and one.address == self.site for one in events)
                 or self.simulation.halt_reason
             ):
-                self.say("    (This demo holds bash-201 back here until a CPU has run the site.)")
+                self.say(f"{INDENT}(This demo holds bash-201 back here until a CPU has run the site.)")
                 self._tell(events)
                 return
 
@@ -115,7 +166,7 @@ class Narrator:
             phase = self._phase_of(event)
             self._heading(phase)
             text = sentence(event, self.simulation.image, self.simulation.patching.protocol)
-            self.say(f"    {text}")
+            self.say(filled(text))
             site = self.look()
             self.stops.append(
                 {
@@ -151,10 +202,12 @@ class Narrator:
         if phase is None or phase == self._phase:
             return
         if self._phase is not None:
-            self.say(f"    {self._claim()}: {self._phase.true_now}")
+            self.say(filled(f"{self._claim()}: {self._phase.true_now}"))
+        self.pause()
         self.say("")
-        for line in phase_lines(self.simulation.patching.protocol, phase):
-            self.say(line)
+        heading, why = phase_lines(self.simulation.patching.protocol, phase)
+        self.say(filled(heading, ""))
+        self.say(filled(why))
         self._phase = phase
 
     def _claim(self) -> str:

@@ -16,10 +16,10 @@ def site_lines(site: SiteSnapshot) -> Iterator[str]:
     rows = [("in memory", memory, site.memory.text)]
     rows += [(f"CPU{one.cpu} may run", cells(one), remark(one)) for one in site.cpus]
     widths = [max(2, *(len(row[1][at]) for row in rows)) for at in range(site.size)]
-    yield f"{'':<16}" + " ".join(f"+{at}".ljust(width) for at, width in enumerate(widths)).rstrip()
+    yield f"{'':<14}" + " ".join(f"+{at}".ljust(width) for at, width in enumerate(widths)).rstrip()
     for name, values, text in rows:
         shown = " ".join(value.ljust(width) for value, width in zip(values, widths, strict=True))
-        yield f"{name:<16}{shown}   {text}".rstrip()
+        yield f"{name:<14}{shown}   {text}".rstrip()
 
 
 def cells(one: MayRun) -> list[str]:
@@ -44,4 +44,4 @@ def phase_lines(protocol: Protocol, phase: Phase) -> Iterator[str]:
     number = protocol.phases.index(phase) + 1
     by = f"   {phase.linux}" if phase.linux else ""
     yield f"[{number} of {len(protocol.phases)}] {phase.name}{by}"
-    yield f"    Why: {phase.why}"
+    yield f"Why: {phase.why}"

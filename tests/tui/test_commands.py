@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 import simkernel
 from lessons.session.stepper import Stepper
 from simkernel.kernel import KernelImage
 from simkernel.sim.parts import parts_of
-from tests.tui.playing import another
+from tests.tui.playing import another, flat
 from tui import cli
 
 HELLO = Path(simkernel.__file__).parent / "guest" / "examples" / "hello.S"
@@ -281,6 +282,31 @@ def test_demo_shows_the_whole_change(run: Any) -> None:
     shows_a_whole_change(ok(run("demo")))
 
 
+def test_demo_writes_while_a_cpu_is_between_the_bytes(run: Any) -> None:
+    """Memory's row and that of the CPU differ, and the CPU runs the NOP that it has begun to read."""
+    text = ok(run("demo"))
+    assert all(len(line) <= 80 for line in text.splitlines() if "--moment" not in line)
+    writes = text.split("$ echo nop")[0].split("[2 of 7]")[0]
+    rows = [re.findall(rf"^    {name:<14}(.{{14}})", writes, re.M) for name in ("in memory", "CPU0 may run")]
+    memory, reader = (row[-1] for row in rows)
+    assert (memory, reader) == ("CC 1F 44 00 00", "0F .. .. .. ..")
+    assert re.search(r"CPU0 runs 0F 1F 44 00 00 at vfs_read: a NOP, before\s+sync 1", text)
+
+
+def test_demo_waits_for_a_key_on_a_terminal_only() -> None:
+    terminal = pexpect.spawn(sys.executable, ["-m", "tui", "demo"], dimensions=(24, 80), timeout=60, encoding="utf-8")
+    said = []
+    for key in (" ", "q"):
+        terminal.expect("any key goes on")
+        said.append(str(terminal.before))
+        terminal.send(key)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    assert ["[1 of 7]" in one for one in (*said, str(terminal.before))] == [False, True, False]
+    assert "[2 of 7]" not in said[1] + str(terminal.before)
+
+
 def test_demo_on_four_cpus_in_model_byte(run: Any) -> None:
     shows_a_whole_change(ok(run("demo", "--cpus", "4", "--model", "byte")), 4)
 
@@ -292,7 +318,9 @@ def test_demo_on_four_cpus_in_model_byte(run: Any) -> None:
 def test_demo_of_a_site_that_lies_across_a_line_or_a_page(run: Any, name: str, ends: str, before: int) -> None:
     text = ok(run("demo", name))
     shows_a_whole_change(text)
-    assert f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind" in text
+    assert f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind" in flat(
+        text
+    )
     site = int(re.findall(rf"^{name} begins .* at (0x[0-9a-f]+):$", text, re.MULTILINE)[0], 16)
     assert (site + before) % (4096 if ends == "page" else 64) == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simkernel.errors import GuestError, LearnerError
-from tui.narrated import SHOWN, Narrator, trace_tail
+from tui.narrated import SHOWN, Narrator, filled, no_pause, trace_tail
 from tui.options import KERNEL, MACHINE, MAX_INSTRUCTIONS, Options, takes_options
 from tui.output import emit_json, progress
 from tui.session import boot, check_alive, image_of, run
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FAVOURITE = "vfs_read"
 A_CHANGE = 1_000_000  # instructions a CPU for one change told close by: several times what one takes
+GO_ON = "-- any key goes on, q ends --"
 TRACED_INSTRUCTIONS = 200_000  # within which at least two CPUs call it, or the run has less to show
 
 
@@ -34,7 +36,10 @@ def command(function: str | None, protocol: str, moment: str | None, options: Op
     """Watch FUNC's first five bytes change under running CPUs: a NOP becomes a call, and a NOP again.
 
     Each line is one thing that happened. The table below it has the five bytes in memory, and those that each CPU may
-    run. Once the patching task is held back until a CPU has run the site and met the change.
+    run. Twice it is chosen who moves: the first write comes while a CPU is between two of the five bytes, where the
+    model has such reads, and once the patching task is held back until a CPU has run the site and met the change.
+
+    On a terminal it waits for a key before each phase; q ends it.
     """
     say = (lambda line: None) if as_json else click.echo
     if moment is not None:
@@ -94,6 +99,20 @@ def demonstrate(function: str | None, variant: Variant, options: Options, say: C
     }
 
 
+def pause(say: Callable[[str], None]) -> Callable[[], None]:
+    """What waits for a key where text is said on a terminal, and goes on at once elsewhere."""
+    return wait_for_a_key if say is click.echo and sys.stdin.isatty() and sys.stdout.isatty() else no_pause
+
+
+def wait_for_a_key() -> None:
+    """Wait for a key; q, escape and the end of input end the command."""
+    click.echo(GO_ON, nl=False)
+    key = click.getchar()
+    click.echo(f"\r{'':{len(GO_ON)}}\r", nl=False)
+    if key in ("q", "\x1b", "\x04", ""):
+        click.get_current_context().exit()
+
+
 def what_became(narrator: Narrator, head: int, whole: str) -> str:
     """What is said of a site whose first byte should be `head`: `whole`, or what it holds instead."""
     data = narrator.look().memory.data
@@ -107,10 +126,10 @@ def introduce(simulation: Simulation, name: str, say: Callable[[str], None]) -> 
     say(f"A toy kernel runs on {options.cpus} CPUs; {len(image.mcount_loc):,} functions can be traced.")
     say(f"Protocol {table.name}: {table.era}. Fetch model {options.model.value}; seed {options.seed}.")
     say(f"{name} begins with five bytes that do nothing, at {site:#x}:")
-    narrator = Narrator(simulation, site, say, telling_phase(table))
+    narrator = Narrator(simulation, site, say, telling_phase(table), pause(say))
     before = narrator.look().line_break
     if before:
-        say(where_it_breaks(site, before))
+        say(filled(where_it_breaks(site, before), ""))
     narrator.table(always=True)
     return narrator
 
@@ -213,7 +232,7 @@ def watch(simulation: Simulation, options: Options, say: Callable[[str], None]) 
     Where a schedule lies ahead (a moment of the explorer's), nobody is held back: it says who moves.
     """
     hold_after = "" if simulation.directed else telling_phase(simulation.patching.protocol)
-    narrator = Narrator(simulation, site_of_interest(simulation), say, hold_after)
+    narrator = Narrator(simulation, site_of_interest(simulation), say, hold_after, pause(say))
     say(f"The first five bytes of {simulation.image.symbolize(narrator.site)}:")
     narrator.table(always=True)
     finish(narrator, options)
