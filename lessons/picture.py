@@ -162,10 +162,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Part):
-    """A question with its choices; it stays until it is answered."""
+    """A question with its choices; it stays until it is answered.
+
+    Attributes:
+        text: the question.
+        choices: what may be answered.
+        given: what one reasons from, a sentence each.
+    """
 
     text: str
     choices: tuple[Choice, ...]
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from lessons.story.questions import Question
 from lessons.table import Row, marked
 
 HIDDEN, BYTE, COVERED = "?", "??", "covered"
-SURVIVAL = ("question", "phases", "bytes", "facts", "hint", "time")
+SURVIVAL = ("question", "phases", "bytes", "hint", "time")
 UP_TO_NOW = (Stage.DONE, Stage.LEFT_OUT)  # of a phase that lies behind
 
 
@@ -33,14 +33,13 @@ def covered(shown: Picture, asked: Asked) -> Picture:
     question = asked.question
     kept = [COVERS[type(part)](part, question) for part in shown.parts if type(part) in COVERS]
     machine = [part for part in kept if not isinstance(part, Lanes)]
-    facts = Prose(name="facts", apart=True, paragraphs=tuple(map(Paragraph, question.facts)))
     hint = (Prose(name="hint", paragraphs=(Paragraph(question.hint, "Hint", Tone.STRONG),)),) if asked.hinted else ()
     time = [part for part in kept if isinstance(part, Lanes)]
     step, _, model = shown.place.partition(" · ")
     return Picture(
         title=shown.title,
         place=f"{step.partition(' of ')[0]} · question {asked.number} · {model}",
-        parts=(*machine, facts, _asks(question), *hint, *time),
+        parts=(*machine, _asks(question), *hint, *time),
         survival=SURVIVAL,
         keys=("next", "back", "phase-back", "first", "view"),
         hints=(("next", "go on without an answer"), ("back", "look back")),
@@ -50,8 +49,8 @@ def covered(shown: Picture, asked: Asked) -> Picture:
 
 def _asks(question: Question) -> Part:
     choices = tuple(Choice(str(at), text) for at, text in enumerate(question.choices, 1))
-    return parts.Question(name="question", apart=True, text=question.text,
-                          choices=(*choices, Choice("0", "I do not know yet: a hint")))  # fmt: skip
+    choices += (Choice("0", "I do not know yet: a hint"),)
+    return parts.Question(name="question", apart=True, given=question.facts, text=question.text, choices=choices)
 
 
 def told(asked: Asked) -> Part:

@@ -110,10 +110,15 @@ def _read_by(stepper: Stepper, site: SiteSnapshot) -> list[str]:
         for at in range(len(stops), 0, -1):
             events = stop_events(stepper, stops[at - 1].position)
             if any(isinstance(one, ev.PieceRead) and one.cpu == cpu for one in events):
-                which = "byte +0" if read == 1 else f"bytes +0 to +{read - 1}"
-                out.append(f"At step {at} CPU{cpu} read {which} of {site.name}; it has not run it yet.")
+                which, them = ("byte +0", "it") if read == 1 else (f"bytes {_from_0(read)}", "them")
+                out.append(f"At step {at} CPU{cpu} read {which} of {site.name}; it has not run {them} yet.")
                 break
     return out
+
+
+def _from_0(count: int) -> str:
+    """The first so many bytes, of two or more."""
+    return f"+0 {'and' if count == 2 else 'to'} +{count - 1}"
 
 
 def _old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> Question | None:
@@ -159,7 +164,7 @@ def _why_old(stepper: Stepper, site: SiteSnapshot, can: list[int]) -> Iterator[s
 
 NOW_WHAT = {"int3": "it takes the int3", "old": "it runs the old instruction", "new": "it runs the new instruction",
             "torn": "it runs a mixture of the old and the new"}  # fmt: skip
-WAITS = "it waits until all bytes are written"
+WAITS = "it waits until the change is over"
 
 
 def _comes(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> Question | None:

@@ -13,7 +13,7 @@ from lessons.activities.story import Story
 from lessons.activity import CHOOSE
 from lessons.lanes import Did
 from lessons.machine import Bytes, Stage, Strip
-from lessons.picture import Lanes, Part, Picture, Prose
+from lessons.picture import Choice, Lanes, Part, Picture, Prose
 from lessons.picture import Question as Asks
 from lessons.session.content import STORIES
 from lessons.session.stepper import Stepper
@@ -30,7 +30,9 @@ from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.plain import plain as as_json
 from tui.stepper.player import PlainVisit
+from tui.view.arrange import WIDE
 from tui.view.frame import frame
+from tui.view.lecture import lecture
 from tui.view.marks import ASCII, UNICODE, Marks
 from tui.view.paragraphs import told
 from tui.view.text import plain
@@ -96,7 +98,10 @@ def test_a_story_asks_where_something_is_decided(what: str) -> None:
 
 def without_the_question(picture: Picture) -> Picture:
     """All of a picture but what is asked, for the choices hold the answer, and what is said of any such part."""
-    return replace(picture, parts=tuple(replace(one, help="") for one in picture.parts if not isinstance(one, Asks)))
+    parts = (
+        replace(one, text="", choices=(Choice("0", ""),)) if isinstance(one, Asks) else one for one in picture.parts
+    )
+    return replace(picture, parts=tuple(replace(one, help="") for one in parts))
 
 
 def texts(picture: Picture) -> Iterator[str]:
@@ -106,6 +111,7 @@ def texts(picture: Picture) -> Iterator[str]:
         for marks in (UNICODE, ASCII):
             shown = frame(rest, ("Scenarios",), (), size, marks)
             yield flat("\n".join(plain(one) for one in shown.lines(*size)), marks)
+            yield flat("\n".join(plain(one) for one in lecture(rest, ("Scenarios",), size, marks)), marks)
     yield flat("\n".join(told(rest)), UNICODE)
     yield flat(json.dumps(as_json(rest), default=sorted_marks), UNICODE)
 
@@ -200,6 +206,8 @@ def test_the_question_is_whole_at_each_size() -> None:
                 shown = frame(picture, ("Scenarios",), (), size, UNICODE).lines(*size)
                 text = " ".join(" ".join(plain(one) for one in shown).split())
                 assert all(one in text for one in (question.text, *question.choices)), (what, question.name, size)
+                if size[0] < WIDE:  # from there on another part stands beside it
+                    assert all(one in text for one in question.facts), (what, question.name, size)
 
 
 # --- the answer is the run's -----------------------------------------------------------------------------------------

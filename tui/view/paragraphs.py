@@ -39,8 +39,8 @@ def site_map(part: Map) -> list[str]:
 
 
 def question(part: Question) -> list[str]:
-    """The question, then each choice with its key."""
-    return [part.text, *(f"{one.key}: {one.text}" for one in part.choices)]
+    """What is given, the question, then each choice with its key."""
+    return [*part.given, part.text, *(f"{one.key}: {one.text}" for one in part.choices)]
 
 
 def rows(part: Rows) -> list[str]:

@@ -109,8 +109,9 @@ def listing(part: Listing, width: int, marks: Marks) -> list[Form]:
 
 
 def question(part: Question, width: int, marks: Marks) -> list[Form]:
-    """The question, then a line a choice."""
-    out = wrap(marks.plain(part.text), width, "strong")
+    """What is given, the question, then a line a choice."""
+    out = [row for one in part.given for row in wrap(marks.plain(one), width)]
+    out += wrap(marks.plain(part.text), width, "strong")
     column = max(CHOICE, *(len(one.key) + 3 for one in part.choices))
     for one in part.choices:
         out += wrap(marks.plain(one.text), width, first=f"  {one.key}".ljust(column), indent=" " * column)
@@ -119,7 +120,7 @@ def question(part: Question, width: int, marks: Marks) -> list[Form]:
 
 def choice_at(part: Question, width: int, x: int, y: int) -> tuple[str, str] | None:
     """Answering with the choice at a line, where it has a number."""
-    keys = [""] * len(wrap(part.text, width))
+    keys = [""] * sum(len(wrap(one, width)) for one in (*part.given, part.text))
     column = max(CHOICE, *(len(one.key) + 3 for one in part.choices))
     for one in part.choices:
         keys += [one.key] * len(wrap(one.text, width, first=" " * column, indent=" " * column))
