@@ -3,6 +3,7 @@
 #   make check   format, lint, types, import contracts, the packaged kernel, then the tests
 #   make fast    a choice of the tests that touches every package, under a minute on two cores
 #   make format  puts the layout of the code and the order of imports right
+#   make pictures  the pictures in docs/pictures
 #   make bench   the time budgets           make stress  long random runs
 #   make test-without-keystone              the tests on a machine that has no assembler
 
@@ -13,7 +14,7 @@ PARALLEL := -n auto --dist worksteal
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: the first one compiles
 
-.PHONY: demo test fast test-without-keystone format lint check bench stress clean
+.PHONY: demo test fast test-without-keystone format lint check pictures bench stress clean
 
 demo: .venv/.demo
 	$(BIN)/simkernel demo
@@ -39,6 +40,9 @@ lint: .venv/.dev
 	$(BIN)/python -m simkernel.kernel --check
 
 check: lint test
+
+pictures: .venv/.dev
+	$(BIN)/python -m tui.app.pictures
 
 bench: .venv/.dev
 	$(PYTEST) -m bench -q -s

@@ -57,12 +57,12 @@ class Hand:
     @property
     def said(self) -> str:
         """What the screen says below its body."""
-        return self.app.playing._said
+        return self.app.playing.said
 
     @property
     def refused(self) -> bool:
         """Whether that is that something could not be done."""
-        return self.app.playing._look == "bad"
+        return self.app.playing.look == "bad"
 
     async def type(self, text: str) -> str:
         """Type a text as fast as a person does, and read the screen then."""

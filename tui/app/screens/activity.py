@@ -56,6 +56,7 @@ class ActivityScreen(Screen[None]):
         work: what is asked for and done.
         picture: what is drawn.
         pointer: the part with the focus, and where one points.
+        said: below the body. look: of that, "bad" where something was refused.
         lecture: in the lecture view the row of bytes in the spotlight, 0 for none; None in the usual view.
     """
 
@@ -75,7 +76,7 @@ class ActivityScreen(Screen[None]):
         self.lecture: int | None = None
         self._marks = marks
         self.picture: Picture = visit.front.picture()
-        self._said, self._look = "", ""
+        self.said, self.look = "", ""
         self._scrolled: dict[str, int] = {}
         self._framed: tuple[tuple[object, dict[str, int]], Frame] | None = None  # the last one, and what it is of
         self._canvas, self.pointer = Canvas(), Pointer()
@@ -103,7 +104,7 @@ class ActivityScreen(Screen[None]):
     def drawn(self) -> Frame:
         """The frame at this size; arranged once, however often a key asks where something stands."""
         size = (self.size.width, self.size.height)
-        asked = (self.picture, self.visit.crumbs, self._offered(), size, self._marks, self._said, self._look)
+        asked = (self.picture, self.visit.crumbs, self._offered(), size, self._marks, self.said, self.look)
         scrolled = dict(self._scrolled)
         if self._framed is None or self._framed[0] != (asked, scrolled):
             self._framed = (asked, scrolled), frame(*asked, scrolled)
@@ -131,7 +132,7 @@ class ActivityScreen(Screen[None]):
 
     def tell(self, said: str, look: str = "") -> None:
         """Say something below the body."""
-        self._said, self._look = said, look
+        self.said, self.look = said, look
         self.draw()
 
     def _stand(self, blocks: Sequence[Block]) -> None:
