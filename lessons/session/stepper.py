@@ -226,9 +226,13 @@ class Stepper:
 
     @property
     def known_stops(self) -> int:
-        """How many stops the scenario has, as long as nothing about it was changed; 0: not known."""
+        """How many stops the scenario has, as long as nobody has changed it or asked for more; 0: not known."""
         scenario = self.scenario
-        return scenario.stops if scenario is not None and SCENARIOS.get(scenario.name) == scenario else 0
+        if scenario is None or SCENARIOS.get(scenario.name) != scenario:
+            return 0
+        own = self.site == self.image.site_of(self.image.symbol(scenario.function))
+        asked = self.simulation.has_command(self.begin, self.simulation.position)
+        return scenario.stops if own and not asked else 0
 
     @property
     def dies(self) -> bool:

@@ -189,7 +189,7 @@ def _column(
 
 def _give_way(picture: Picture, cells: Sequence[_Cell]) -> list[_Cell]:
     """The cells in the order in which they give way: those that the picture does not name first."""
-    order = {name: at for at, name in enumerate(picture.survival)}
+    order = {name: at for at, name in reversed([*enumerate(picture.survival)])}
     return sorted(cells, key=lambda cell: -order.get(cell.part.name, len(order)))
 
 

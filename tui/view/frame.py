@@ -80,7 +80,7 @@ def frame(
 
 def _named(gone: Sequence[str], width: int) -> list[Line]:
     """The parts for which there is no room; nothing where there is room for all."""
-    return wrap(f"no room for: {', '.join(gone)}", width, "dim") if gone else []
+    return wrap(f"no room for (Tab leads there): {', '.join(gone)}", width, "dim") if gone else []
 
 
 def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:

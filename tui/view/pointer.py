@@ -33,9 +33,9 @@ class Pointer:
         """The part with the focus."""
         return next((one for one in parts if one.name == self.part), None)
 
-    def step(self, blocks: Sequence[Block], by: int) -> None:
-        """Give the focus to the next block, or to the one before; behind the last one nothing has it."""
-        names = ["", *(one.part.name for one in blocks)]
+    def step(self, parts: Sequence[Part], by: int) -> None:
+        """Give the focus to the next part, or to the one before; behind the last one nothing has it."""
+        names = ["", *(one.name for one in parts)]
         at = names.index(self.part) if self.part in names else 0
         self.part, self.place = names[(at + by) % len(names)], None
 

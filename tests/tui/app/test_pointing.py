@@ -166,6 +166,23 @@ def test_a_storys_keys_do_nothing_while_another_activity_is_in_front() -> None:
     drive(check)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+def test_a_part_without_room_is_reached_by_tab(size: tuple[int, int]) -> None:
+    async def check(hand: Hand) -> None:
+        before = await hand.press("right", "right", "right")
+        gone = [part.name for part in hand.app.playing.picture.parts]
+        shown = {one.part.name for one in hand.app.playing.drawn.body.blocks}
+        gone = [name for name in gone if name not in shown]
+        assert "cpus" in gone and "no room for (Tab leads there)" in before
+        for name in gone:
+            await focus(hand, name)
+            assert block(hand, name).lines
+        await focus(hand, "")
+        assert hand.text() == before
+
+    drive(check, size=size)
+
+
 @pytest.mark.parametrize("size", [(LEAST_WIDTH - 1, 24), (80, LEAST_HEIGHT - 1), (20, 4)])
 def test_a_terminal_that_is_too_small_says_what_is_needed(size: tuple[int, int]) -> None:
     async def check(hand: Hand) -> None:

@@ -7,6 +7,7 @@ on drawing; nothing else touches the activity meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from textual import events
@@ -78,7 +79,7 @@ class ActivityScreen(Screen[None]):
         self.picture: Picture = visit.front.picture()
         self.said, self.look = "", ""
         self._scrolled: dict[str, int] = {}
-        self._framed: tuple[tuple[object, dict[str, int]], Frame] | None = None  # the last one, and what it is of
+        self._framed: tuple[tuple[object, ...], Frame] | None = None  # the last one, and what it is of
         self._canvas, self.pointer = Canvas(), Pointer()
 
     def compose(self) -> list[Widget]:
@@ -102,12 +103,18 @@ class ActivityScreen(Screen[None]):
 
     @property
     def drawn(self) -> Frame:
-        """The frame at this size; arranged once, however often a key asks where something stands."""
-        size = (self.size.width, self.size.height)
-        asked = (self.picture, self.visit.crumbs, self._offered(), size, self._marks, self.said, self.look)
-        scrolled = dict(self._scrolled)
-        if self._framed is None or self._framed[0] != (asked, scrolled):
-            self._framed = (asked, scrolled), frame(*asked, scrolled)
+        """The frame at this size; arranged once, however often a key asks where something stands.
+
+        The part with the focus has room before all others.
+        """
+        size, first = (self.size.width, self.size.height), self.pointer.part
+        asked = (self.visit.crumbs, self._offered(), size, self._marks, self.said, self.look)
+        shown = (self.picture, first, *asked, dict(self._scrolled))
+        if self._framed is None or self._framed[0] != shown:
+            picture = self.picture
+            if first:
+                picture = replace(picture, survival=(first, *picture.survival))
+            self._framed = shown, frame(picture, *asked, dict(self._scrolled))
         return self._framed[1]
 
     def _offered(self) -> Sequence[Action]:
@@ -256,7 +263,7 @@ class ActivityScreen(Screen[None]):
             self.lecture = (self.lecture + by) % (rows(self.picture) + 1)
             self.draw()
             return
-        self.pointer.step(self.drawn.body.blocks, by)
+        self.pointer.step(self.picture.parts, by)
         self.draw()
 
     def _others(self) -> dict[str, Callable[[], object]]:

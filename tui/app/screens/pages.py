@@ -16,7 +16,7 @@ from tui.view.text import Line, line, plain, wrap
 KEY = 16  # columns before what a key does
 MARK = 4  # columns before what a mark means
 EVERYWHERE = (
-    ("Tab", "The next pane."),
+    ("Tab", "The next part of the screen, also one for which there was no room."),
     ("↑ ↓ PgUp PgDn", "Scroll, or choose, in the pane with the focus; Home, End: to its ends."),
     ("Esc", "Cancel what is under way; else back to where you came from."),
     ("?", "What the words on this screen mean; again: this list."),
