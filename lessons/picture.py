@@ -144,12 +144,12 @@ class Lanes(Part):
 
     Attributes:
         time: what each lane did at each step.
-        graph: time goes downwards, each step with its sentence; False: a score, where time goes to the right; None: a
-            graph where it stands beside, else a score.
+        other: where it stands beside it is a graph, in which time goes downwards, each step with its sentence;
+            elsewhere a score, where time goes to the right. True: the other way round.
     """
 
     time: TimePicture
-    graph: bool | None = None
+    other: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,8 +215,9 @@ class Story(Activity):
     def _do_search(self, argument: str, report: Report) -> Outcome:
         if is_number(argument):
             return self._ask("goto", argument, report)
-        if argument in self._phases():
-            return self._to_phase(argument, report)
+        phase = next((one for one in self._phases() if argument and argument.lower() in one.lower()), None)
+        if phase is not None:
+            return self._to_phase(phase, report)
         return self._ask("look-at", argument, report)
 
     def _to_phase(self, phase: str, report: Report) -> Outcome:
@@ -246,8 +247,8 @@ class Story(Activity):
         return Outcome()
 
     def _do_view(self, argument: str, report: Report) -> Outcome:
-        """From as it fits to a graph, to a score, and back."""
-        self.look = replace(self.look, graph={None: True, True: False, False: None}[self.look.graph])
+        """From a graph to a score, and back."""
+        self.look = replace(self.look, other=not self.look.other)
         return Outcome()
 
     def _do_next_cpu(self, argument: str, report: Report) -> Outcome:
@@ -313,7 +314,7 @@ class Story(Activity):
             return "the story starts here: there is nothing before it"
         if self.stepper.simulation.halt_reason:
             return f"Nothing moves any more: {self.stepper.simulation.halt_reason}. Go back, and look."
-        return self.stepper.ending
+        return "the story ends here: go back and look, or Esc leads to the others"
 
     def action(self, word: str) -> Action:
         """The action with that name, word or key; a session's own names are taken, too."""

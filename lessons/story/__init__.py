@@ -51,6 +51,7 @@ class Story:
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
         ending: the answer that the story has come to, at its end; else "".
         missing: the phase that is left out of this story and would have begun by now; None for none.
+        can_leave_out: the story can start again without the phase that is under way or next.
         snapshot: what all of it was made from.
     """
 
@@ -70,6 +71,7 @@ class Story:
     snapshot: Snapshot
     ending: str = ""
     missing: Missing | None = None
+    can_leave_out: bool = False
 
 
 def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
@@ -95,6 +97,7 @@ def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
         snapshot=snapshot,
         ending=stepper.ending,
         missing=gone,
+        can_leave_out=patch.phase is not None and stepper.scenario is not None and gone is None,
     )
 
 

@@ -27,10 +27,12 @@ from simkernel.sim.snapshot.changes import Aspect, Thing
 from simkernel.sim.snapshot.site import CALL
 
 STORY, CODE, ALL = DEPTHS
-SURVIVAL = (
-    "phases", "bytes", "answer", "now", "why", "waits", "oops", "nothing", "time", "core", "reasons", "without it",
-    "cpus", "map", "trace", "track", "events",
-)  # fmt: skip
+FIRST = ("phases", "bytes", "answer", "now")
+REST = ("why", "waits", "oops", "nothing", "time", "core", "reasons", "who in Linux", "cpus", "map", "trace", "track",
+        "events")  # fmt: skip
+DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "track", "core")}
+"""What one has gone deeper for goes before what the story tells."""
+SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rflags")
 STACK = 6  # words of the stack that are shown
 RECORDS = 8  # lines of the trace, beyond the story
@@ -50,14 +52,15 @@ HELP = {
     "stood there before the change under way), its registers and the top of its stack.",
     "map": "Every function that can be traced, a cell each, in the order of their addresses: what its first bytes are "
     "now. Choose one, and its bytes are looked at.",
-    "trace": "The trace, as ftrace writes it.",
+    "trace": "The trace: in the story its last line, shortened to CPU, task and the two functions; deeper (m) the "
+    "lines of ftrace's file.",
     "events": "What happened, newest first, with its place in history. Choose one to go there.",
     "track": "The story from its start to the last place reached; beside it the number of moves so far, of all CPUs "
     "and the patching task. An arrow marks where a phase began, a stroke a step.",
     "oops": "What the kernel prints when it meets such a fault, and of the panic that follows here. The bytes behind "
     "`Code:` are memory's, not what the CPU ran: those stand in its row above.",
     "why": "What may be relied on now, checked at this very step: a mark says whether it holds, or which CPU and byte "
-    "break it. Then why the step is there, what a run without it came to, and which function of Linux does it.",
+    "break it; why the step is there; and which function of Linux does it.",
 }
 
 
@@ -70,14 +73,14 @@ class Look:
         syntax: "att" or "intel".
         cpu: the one in full.
         follows: that is the one to which something has just happened, until a person chooses.
-        graph: how the time picture is drawn; see `Lanes`.
+        other: the time picture is drawn in the other way; see `Lanes`.
     """
 
     depth: str = STORY
     syntax: str = "att"
     cpu: int = 0
     follows: bool = True
-    graph: bool | None = None
+    other: bool = False
 
 
 def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None) -> Picture:
@@ -104,7 +107,7 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None) -> Pict
         path=ways or (f"{story.protocol}, {story.era.short}",),
         place=_place(stepper, story),
         parts=tuple(parts),
-        survival=SURVIVAL,
+        survival=SURVIVAL[look.depth],
         notes=(f"How a CPU reads code here: the model {snapshot.options.model.value}. "
                f"{MODELS[snapshot.options.model.value]} {NOT_A_CPU}",),
     )  # fmt: skip
@@ -164,14 +167,15 @@ def _waits(story: Story) -> Iterator[Part]:
 
 
 def _why(story: Story) -> Iterator[Part]:
-    """Why the phase is there, and what holds; then what came of leaving it out, and who does it."""
+    """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
     alive = story.snapshot.oops is None
-    yield Prose(name="why", apart=True, help=HELP["why"], paragraphs=tuple(_reasons(story.why, alive)))
-    if alive and (more := tuple(_more_reasons(story.why))):
-        yield Prose(name="without it", paragraphs=more)
+    yield Prose(name="why", apart=True, help=HELP["why"], paragraphs=tuple(_reasons(story, alive)))
+    if alive and story.why.linux:
+        yield Prose(name="who in Linux", paragraphs=(Paragraph(story.why.linux, "Linux", Tone.DIM),))
 
 
-def _reasons(why: Why, alive: bool) -> Iterator[Paragraph]:
+def _reasons(story: Story, alive: bool) -> Iterator[Paragraph]:
+    why = story.why
     if not why.holds:
         yield Paragraph(_broken(why), "Broken", Tone.BROKEN)
     if why.event:
@@ -181,14 +185,8 @@ def _reasons(why: Why, alive: bool) -> Iterator[Paragraph]:
         yield Paragraph(f"{why.phase}{which}: {why.why}", "Why")
     if why.holds:
         yield Paragraph(why.true_now, "Holds")
-
-
-def _more_reasons(why: Why) -> Iterator[Paragraph]:
-    if why.why and not why.event:
-        without = why.without.removeprefix("Without ") or f"{why.phase}? Press x, and see."
-        yield Paragraph(without, "Without", Tone.PLAIN if why.without else Tone.DIM)
-    if why.linux:
-        yield Paragraph(why.linux, "Linux", Tone.DIM)
+    if story.can_leave_out and alive and not why.event:
+        yield Paragraph(f"{why.phase}? Press x, and see.", "Without")
 
 
 def _broken(why: Why) -> str:
@@ -208,7 +206,7 @@ def _oops(snapshot: Snapshot) -> Iterator[Part]:
     """The kernel's last words, as it prints them."""
     oops = snapshot.oops
     if oops is not None:
-        title = f"the kernel died on CPU{oops.cpu}: {len(oops.lines)} lines"
+        title = f"the kernel died on CPU{oops.cpu}"
         yield Listing(name="oops", title=title, help=f"{HELP['oops']} {oops.afterwards}", lines=oops.lines, broken=(0,))
 
 
@@ -297,7 +295,7 @@ def _time(stepper: Stepper, look: Look) -> Iterator[Part]:
     time = time_picture(stepper)
     if time.moments:
         yield Lanes(name="time", title="who does what", help=HELP["time"], beside=True, time=time,
-                    graph=look.graph)  # fmt: skip
+                    other=look.other)  # fmt: skip
 
 
 def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:

@@ -125,7 +125,8 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
         if "sync" in cpu.interrupts and not cpu.interrupts_on
     ]
     if (waited := _waited(stepper, event)) >= LONG:
-        out.append(f"The interrupt had to wait {waited} instructions, until CPU{event.cpu} had its interrupts on.")
+        ended = f"until CPU{event.cpu} had its interrupts on"
+        out.append(f"The interrupt had to wait {waited} instructions of all CPUs together, {ended}.")
     if not out and event.waiting_for:
         others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
         out = [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patching.task} does."]

@@ -60,7 +60,7 @@ def text(lines: list[Line]) -> str:
 
 
 def part(picture: TimePicture, is_graph: bool = False) -> Lanes:
-    return Lanes(name="time", time=picture, graph=is_graph)
+    return Lanes(name="time", time=picture, other=is_graph)
 
 
 def played(name: str) -> Stepper:

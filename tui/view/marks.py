@@ -145,10 +145,10 @@ LEGEND = (
     ("changed", "Around what the last step has changed."),
     ("taken", "On the map: a CPU has taken the int3 of this site since the step before."),
     ("line", "A cache line ends here."),
-    ("done", "A phase that is done; what is true now."),
+    ("done", "Above, before a phase: it is done."),
     ("now", "The phase under way; the instruction at which a CPU stands; the step that one sees."),
     ("next", "The phase that is next."),
-    ("todo", "A phase to come."),
+    ("todo", "Above, before a phase: it is to come."),
     ("broken", "A phase that is left out; what should be true and is not; a function with wrong bytes."),
 )
 BAR = (
@@ -156,6 +156,33 @@ BAR = (
     ("up", "There too: where a phase begins."),
     ("tick", "There too: a step. A move, as counted beside it, is smaller: a CPU or the patching task goes on."),
 )
+
+
+IN_LANES = (
+    ("begins_reading", "It reads the first bytes of an instruction."),
+    ("within", "It is in the middle of reading one."),
+    ("ends_reading", "It runs what it has read."),
+    ("ran_whole", "It runs an instruction that it read at once."),
+    ("dotted", "It waits."),
+)
+OF_LANES = {
+    Did.BEGINS: "The patching task begins.", Did.WRITES: "It writes.", Did.SENDS: "It sends interrupts (IPIs).",
+    Did.ASKED: "An IPI is sent to this CPU.", Did.WAITS: "The patching task waits: no CPU does.",
+    Did.GOES_ON: "It has every answer, and goes on.", Did.RELEASES: "It is done with these sites.",
+    Did.READS: "A CPU reads the first bytes of an instruction.", Did.INSIDE: "It is in the middle of reading one.",
+    Did.RUNS: "It runs what it has read.", Did.TORN: "It runs neither instruction, or the kernel dies on it.",
+    Did.RESOLVES: "A byte is resolved for it: it is old or new from now on.", Did.ANSWERS: "It answers, and goes on.",
+    Did.MASKED: "Its interrupts are off: it cannot answer yet.", Did.INT3: "It takes the int3, or finds the site.",
+    Did.CALLS: "The handler makes the new call for it.", Did.TRACES: "It writes a line of the trace.",
+    Did.NMI: "An NMI comes to it.", Did.PARKS: "It parks.", Did.PARKED: "It is parked, with interrupts off.",
+}  # fmt: skip
+
+
+def lane_legend(marks: Marks, text: str) -> list[tuple[str, str]]:
+    """The glyphs that stand in the lanes of a time picture, each with what it means."""
+    out = [(marks.did[did], meaning) for did, meaning in OF_LANES.items()]
+    out += [(getattr(marks, name), meaning) for name, meaning in IN_LANES]
+    return [(glyph, meaning) for glyph, meaning in dict(reversed(out)).items() if glyph in text][::-1]
 
 
 def legend(marks: Marks, text: str, bar: bool) -> list[tuple[str, str]]:

@@ -332,7 +332,7 @@ def lanes(part: Lanes, width: int, marks: Marks) -> list[Form]:
 
 
 def _is_graph(part: Lanes) -> bool:
-    return part.beside if part.graph is None else part.graph
+    return part.beside != part.other
 
 
 def lanes_here(part: Lanes) -> int:

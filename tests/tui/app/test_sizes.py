@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lessons.kept import DEPTHS
-from lessons.story.parts import SURVIVAL
+from lessons.story.parts import STORY, SURVIVAL
 from simkernel.schedule import Read
 from tests.tui.app.screens import Hand, drive
 from tui.app.screens.activity import LEAST_HEIGHT, LEAST_WIDTH
@@ -44,7 +44,7 @@ def test_what_survives_most_is_there_as_long_as_anything_is() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("right", "right", "right")
         picture = hand.app.playing.picture
-        order = [name for name in SURVIVAL if any(part.name == name for part in picture.parts)]
+        order = [name for name in SURVIVAL[STORY] if any(part.name == name for part in picture.parts)]
         for height in range(LEAST_HEIGHT, 40):
             there = {block.part.name for block in arrange(picture, 78, height, UNICODE, {}).blocks}
             most = [name for name in order if name in there][:3]

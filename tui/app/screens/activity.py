@@ -232,7 +232,7 @@ class ActivityScreen(Screen[None]):
         action = next((one for one in self.visit.front.actions if key in one.keys), None)
         other = self._others().get(key)
         if self.work.report is not None and key == "escape":
-            self.work.report.cancel()
+            self.work.stop()
         elif action is not None:
             self.begin(action)
         elif key.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions):

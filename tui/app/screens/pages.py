@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from lessons.activity import Action
 from lessons.machine import Track
-from lessons.picture import Picture
+from lessons.picture import Lanes, Picture
 from tui.app.screens.reading import WIDTH, Page, Words
 from tui.view.frame import Frame, key_text
-from tui.view.marks import Marks, legend
+from tui.view.marks import Marks, lane_legend, legend
 from tui.view.paragraphs import told
 from tui.view.text import Line, line, plain, wrap
 
@@ -40,6 +40,13 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
     track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
     below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
     for glyph, meaning in legend(marks, text, track):
+        below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
+    lanes = [
+        "\n".join(plain(one) for one in block.lines) for block in drawn.body.blocks if isinstance(block.part, Lanes)
+    ]
+    if lanes:
+        below += [line(), line(("The marks of who does what: CC and +4 are bytes that are written", "title")), line()]
+    for glyph, meaning in lane_legend(marks, "\n".join(lanes)):
         below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
     for note in picture.notes:
         below += [line(), *wrap(marks.plain(note), WIDTH)]
