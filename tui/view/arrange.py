@@ -215,6 +215,8 @@ def _squeeze(cells: list[_Cell], order: Sequence[_Cell], height: int) -> list[_C
         if over() > 0 and len(cells) > 1:
             cells.remove(cell)
             gone.append(cell)
+    if over() > 0:  # one is left, and has as much as there is
+        cells[0].rows = height
     for cell in reversed(gone):
         if cell.least <= -over():
             cell.rows = cell.least
