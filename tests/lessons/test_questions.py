@@ -138,7 +138,7 @@ def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
                 out |= {f"{row.label} {first}", f"{row.label}: {first}"}
             out |= {f'"label": "{part.table.becomes.label}"'} if part.table.becomes is not None else set()
             out |= {row.remark for row in rows if row.remark}
-        if isinstance(part, Prose) and part.name in ("why", "without it", "waits", "reasons", "trace"):
+        if isinstance(part, Prose) and part.name in ("why", "who in Linux", "waits", "reasons", "trace"):
             for one in part.paragraphs:
                 out |= (
                     {one.text, f"{one.label} {one.text}"[:30], f'"label": "{one.label}"'} if one.label else {one.text}

@@ -117,7 +117,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simkernel.overhead.apart.measured_apart", measured)
 
 
-def test_esc_cancels_what_is_measured_and_keys_are_taken_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_esc_cancels_what_is_measured_and_forgets_the_keys_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     slow(monkeypatch)
 
     async def check(hand: Hand) -> None:
@@ -128,8 +128,9 @@ def test_esc_cancels_what_is_measured_and_keys_are_taken_after_it(monkeypatch: p
         await hand.pilot.press("1", "down")
         await hand.pilot.press("escape")
         text = await press(hand)
-        assert "▶1 exact" in text and "▶ call left in" in text
-        assert "Enter: measure." in flat(await press(hand, "3"))
+        assert "▶3 measured" in text and "Enter: measure." in flat(text)
+        assert "▶1 exact" in await press(hand, "1")
+        await press(hand, "3")
         await press(hand, "escape")
         assert isinstance(hand.app.visit.front, Start)
 
