@@ -47,11 +47,11 @@ DAMAGE = {
         "naive/scenario.toml: shows[0]: no event is called 'Event'; there are: ",
     ),
     "an unknown function": (
-        "one/scenario.toml", 'function = "vfs_read"', 'function = "vfs_raed"',
+        "one/scenario.toml", 'function = "rw_verify_area"', 'function = "vfs_raed"',
         "one/scenario.toml: function: no symbol 'vfs_raed'",
     ),
     "a function without a site": (
-        "one/scenario.toml", 'function = "vfs_read"', 'function = "do_syscall_64"',
+        "one/scenario.toml", 'function = "rw_verify_area"', 'function = "do_syscall_64"',
         "one/scenario.toml: function: do_syscall_64 is notrace: no site stands at its start",
     ),
     "a function that a CPU is to be near": (
@@ -99,7 +99,7 @@ DAMAGE = {
         "off/scenario.toml: commands[0].name: ",
     ),
     "a filter that names no function": (
-        "one/scenario.toml", 'text = "vfs_read"', 'text = "vfs_raed"',
+        "one/scenario.toml", 'text = "rw_verify_area"', 'text = "vfs_raed"',
         "one/scenario.toml: before[0].text: no traced function is called 'vfs_raed'; the nearest name is 'vfs_read'",
     ),
     "an unknown callback": (
@@ -135,7 +135,7 @@ DAMAGE = {
         "one/scenario.toml: Object contains unknown field `qestion`",
     ),
     "no function": (
-        "one/scenario.toml", 'function = "vfs_read"\n', "",
+        "one/scenario.toml", 'function = "rw_verify_area"\n', "",
         "one/scenario.toml: Object missing required field `function`",
     ),
     "a key too many": (

@@ -43,7 +43,7 @@ def test_the_table_is_what_the_kernel_has() -> None:
     assert [row.site for row in rows] == [int(site) for site in image.mcount_loc]
     for row in rows:
         assert row.code == stepper.simulation.read(row.address, len(row.code))
-        assert (row.data[0] == 0xE8) == row.enabled == (row.name == "vfs_read") == bool(row.wanted)
+        assert (row.data[0] == 0xE8) == row.enabled == (row.name == "rw_verify_area") == bool(row.wanted)
         assert row.calls == stepper.calls.by_site()[row.site]
     sorts = {"address": lambda row: row.site, "name": lambda row: row.name, "calls": lambda row: (-row.calls, row.name)}
     for order in ORDERS:
@@ -84,18 +84,18 @@ def test_it_is_searched_sorted_and_moved_in() -> None:
 @pytest.mark.parametrize(
     ("word", "asked"),
     [
-        ("enter", ("look-at", "vfs_read")),
-        ("only", ("trace", "vfs_read")),
-        ("untrace", ("untrace", "vfs_read")),
-        ("trace-all", ("trace", "*vfs_read*")),
-        ("untrace-all", ("untrace", "*vfs_read*")),
-        ("second-ops", ("second-ops", "vfs_read")),
-        ("break", ("break-function", "vfs_read")),
+        ("enter", ("look-at", "rw_verify_area")),
+        ("only", ("trace", "rw_verify_area")),
+        ("untrace", ("untrace", "rw_verify_area")),
+        ("trace-all", ("trace", "*rw_verify_area*")),
+        ("untrace-all", ("untrace", "*rw_verify_area*")),
+        ("second-ops", ("second-ops", "rw_verify_area")),
+        ("break", ("break-function", "rw_verify_area")),
     ],
 )
 def test_it_leads_back_to_the_steps_with_what_is_asked(word: str, asked: tuple[str, str]) -> None:
     activity = functions()
-    activity.apply("search", "vfs_read")
+    activity.apply("search", "rw_verify_area")
     outcome = activity.apply(word)
     assert outcome.leaves and outcome.asks == asked
 
@@ -108,12 +108,12 @@ def test_t_traces_a_function_or_takes_it_out() -> None:
     stepper = Stepper.start("one")
     stepper.simulation.run_until_idle()
     activity = functions(stepper)
-    activity.apply("search", "vfs_read")
-    assert "vfs_read is wanted by 1 tracer. t: back to the steps, to see it taken out" in " ".join(
+    activity.apply("search", "rw_verify_area")
+    assert "rw_verify_area is wanted by 1 tracer. t: back to the steps, to see it taken out" in " ".join(
         told(activity.picture())
     )
     outcome = activity.apply("t")
-    assert outcome.leaves and outcome.asks == ("untrace", "vfs_read")
+    assert outcome.leaves and outcome.asks == ("untrace", "rw_verify_area")
 
 
 def test_all_of_them_without_a_pattern() -> None:
@@ -207,7 +207,7 @@ def test_plain_mode_says_which_function_is_chosen() -> None:
     out: list[str] = []
     player = PlainVisit(functions(), out.append)
     player.begin()
-    for word in ("search:vfs_read", "3", "w"):
+    for word in ("search:rw_verify_area", "3", "w"):
         assert player.take(word)
-    assert "FUNC vfs_read" in flat(out[-1]) and "chosen" in flat(out[-1])
+    assert "FUNC rw_verify_area" in flat(out[-1]) and "chosen" in flat(out[-1])
     assert not player.take("t")

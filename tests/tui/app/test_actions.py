@@ -90,7 +90,7 @@ async def breakpoints(hand: Hand) -> None:
     await hand.press("home")
     await hand.do("break-event", "SyncEnded")
     await hand.do("break-function", "schedule")
-    await hand.do("break-change", "vfs_read")
+    await hand.do("break-change", "rw_verify_area")
     assert len(stepper.breakpoints) == 3 and "3 breakpoints set" in hand.text()
     text = await hand.press("r")
     assert hand.said and not hand.refused
@@ -123,7 +123,7 @@ def test_a_persons_choices_decide_who_moves_and_what_it_reads() -> None:
     async def check(hand: Hand) -> None:
         stepper = hand.stepper
         await hand.do("act")  # the batch begins
-        while stepper.snapshot.cpus[0].place != "vfs_read":
+        while stepper.snapshot.cpus[0].place != "rw_verify_area":
             await hand.do("cpu-run", "0")
         text = await hand.do("cpu-read", "0 1")
         read = ["0F", "(1F)", "(44)", "(00)", "(00)"]
@@ -344,7 +344,7 @@ async def looks(hand: Hand) -> None:
 
 @check("boot", "functions", "search")
 async def doors(hand: Hand) -> None:
-    for key, words in (("question_mark", "cache line"), ("f1", "One instruction"), ("question_mark", "cache line")):
+    for key, words in (("question_mark", "on this screen"), ("f1", "One instruction"), ("question_mark", "on this")):
         assert words in await hand.press(key)
         assert isinstance(hand.app.screen, Page)
         await hand.press("escape")

@@ -112,7 +112,7 @@ def test_functions_are_counted_sorted_searched_and_looked_at() -> None:
         assert functions.table.calls > before
         calls = {row.name: row.calls for row in functions.table}
         text = await press(hand, "3")
-        assert functions.order == "calls" and functions.chosen.name == "vfs_read" and functions.chosen.enabled
+        assert functions.order == "calls" and functions.chosen.name == "rw_verify_area" and functions.chosen.enabled
         assert "ENABLED TRAMP" in text and "<+0>:" in text
         await press(hand, "slash")
         await hand.type("vfs_*")
@@ -167,7 +167,7 @@ def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -
         text = await press(hand, "down")
         functions = front_of(hand, Functions)
         assert functions.table is not None
-        assert [row.name for row in functions.table if row.enabled] == ["vfs_read"]
+        assert [row.name for row in functions.table if row.enabled] == ["rw_verify_area"]
         name = functions.chosen.name
         assert f"{name} is not traced. t: back to the steps, to see it traced, and no other." in flat(text)
         assert all(f"{column}:" in text for column in ("COUNT", "OPS", "ENABLED", "TRAMP"))
@@ -189,7 +189,7 @@ def test_the_flags_of_a_function_are_seen_whole_beside_its_disassembly() -> None
         await press(hand, "r")
         await hand.do("functions")
         rows = (await press(hand, "3")).split("\n")
-        assert any("vfs_read" in row and "1  ENABLED TRAMP" in row for row in rows)
+        assert any("rw_verify_area" in row and "1  ENABLED TRAMP" in row for row in rows)
         assert any("FLAGS" in row for row in rows) and any("<+0>:" in row for row in rows)
 
     drive(check, size=(120, 36))

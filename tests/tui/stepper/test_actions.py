@@ -112,18 +112,19 @@ def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None
     do(stepper, "clear-breaks")
     do(stepper, "run-back")
     assert stepper.simulation.position == stepper.begin
-    do(stepper, "break-change", "vfs_read 5")
+    do(stepper, "break-change", "rw_verify_area 5")
     assert "changed" in do(stepper, "run").message
     do(stepper, "clear-breaks")
-    do(stepper, "break-function", "vfs_read")
-    assert "is at vfs_read" in do(stepper, "run").message
+    do(stepper, "break-function", "rw_verify_area")
+    assert "is at rw_verify_area" in do(stepper, "run").message
 
 
 @pytest.mark.parametrize(
     ("action", "argument"),
     [("break-phase", "sync 9"), ("break-event", "Nothing"), ("break-function", "nonesuch"), ("break-change", "5"),
-     ("break-change", "vfs_read 99999"), ("cpu-run", "7"), ("cpu-run", "x"), ("cpu-run", "0 99999"), ("cpu-read", "1"),
-     ("cpu-settle", "0 1"), ("nmi", ""), ("trace", "nonesuch*"), ("untrace", "nonesuch*"), ("second-ops", "nonesuch"),
+     ("break-change", "rw_verify_area 99999"), ("cpu-run", "7"), ("cpu-run", "x"), ("cpu-run", "0 99999"),
+     ("cpu-read", "1"), ("cpu-settle", "0 1"), ("nmi", ""),
+     ("trace", "nonesuch*"), ("untrace", "nonesuch*"), ("second-ops", "nonesuch"),
      ("second-ops-off", ""), ("look-at", "do_syscall_64"), ("cpus", "9"), ("cpus", "two"), ("model", "hum"),
      ("policy", "hum"), ("schedule", "hum"), ("protocol", "hum"), ("seed", "-1"), ("kernel", "/no/such/file.S"),
      ("scenario", "hum"), ("open-moment", "sk4-hum"), ("export-text", "/no/such/place/x"), ("export-json", ""),
@@ -169,7 +170,7 @@ def test_odd_input_of_any_kind_is_answered_with_a_message(action: Action) -> Non
 def test_by_hand(stepper: Stepper) -> None:
     do(stepper, "act")
     assert phase(stepper) == "write int3"
-    while stepper.snapshot.cpus[0].function != "vfs_read" or stepper.snapshot.cpus[0].offset:
+    while stepper.snapshot.cpus[0].function != "rw_verify_area" or stepper.snapshot.cpus[0].offset:
         do(stepper, "cpu-run", "0")
     do(stepper, "cpu-read", "0 1")
     site = stepper.snapshot.site

@@ -73,7 +73,7 @@ def steps(name: str) -> Iterator[Stepper]:
 def test_what_holds_is_of_the_site_that_is_looked_at(name: str) -> None:
     for stepper in steps(name):
         looked_at = stepper.site
-        for function in ("", "fdget", "schedule", "vfs_read"):
+        for function in ("", "fdget", "schedule", "rw_verify_area"):
             if function:
                 apply(stepper, "look-at", function)
             story = story_of(stepper)

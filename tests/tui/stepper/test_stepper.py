@@ -76,7 +76,7 @@ def test_another_story_that_is_longer_is_heard_anew() -> None:
 
 
 def test_a_batch_of_other_sites_is_another_story() -> None:
-    """Turning the tracer off changes the call in ftrace_caller, too: no stop of vfs_read."""
+    """Turning the tracer off changes the call in ftrace_caller, too: no stop of the site that is looked at."""
     stepper = Stepper.start("off")
     apply(stepper, "end")
     while not stepper.simulation.patching.idle:

@@ -301,7 +301,9 @@ def test_where_the_kernel_has_died_stands_what_the_cpu_had_run() -> None:
     last = walk("naive")[-1]
     site = last.snapshot.site
     assert site is not None and last.snapshot.oops is not None
-    assert f"CPU{last.why.cpu} has run E8 3E AD 3F 00, neither the old instruction" in last.why.verdict
+    assert site.old is not None and site.new is not None
+    ran = (site.new.data[:4] + site.old.data[4:]).hex(" ").upper()
+    assert f"CPU{last.why.cpu} has run {ran}, neither the old instruction" in last.why.verdict
 
 
 def test_a_sync_is_over_in_words_once_every_cpu_has_answered() -> None:
