@@ -149,7 +149,8 @@ class Outcome:
     Attributes:
         message: a sentence for the person, "" where the picture says it.
         refused: nothing has changed.
-        opens: the activity that it has led to; one comes back here from it.
+        opens: the activity that it has led to; one comes back here from it, or, where this one `leaves`, to where one
+            comes back from here.
         leaves: the activity is over.
         goes_on: the front end asks for the same again after a while, until a person asks for something else.
         stays: what goes on by itself does not go on from here: a person is asked something first.
@@ -274,6 +275,19 @@ class Activity(ABC):
     def kept(self) -> Kept | None:
         """The place to which a person may come back another day; None for none."""
         return None
+
+    @property
+    def reached(self) -> str:
+        """The name of the story at whose end one is; "" elsewhere."""
+        return ""
+
+    def saw(self, story: str) -> None:
+        """A person has come to the end of a story, here or in what this activity has led to.
+
+        Args:
+            story: its name.
+        """
+        return
 
     def data(self) -> dict[str, Any]:
         """What JSON has of it besides its picture."""

@@ -10,6 +10,7 @@ from simkernel.sim.moment import MAX_ENTRIES
 
 DEPTHS = ("story", "code", "all")
 SIZE = 8 << 20  # bytes that the file may have: a long moment and some words
+MOST_SEEN = 100
 
 Text = Annotated[str, Meta(max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=MAX_ENTRIES)]
@@ -28,6 +29,7 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
         depth: of DEPTHS; how one looked at it.
         syntax: of instructions.
         theme: of the screen, "" for none.
+        seen: the names of the stories whose ends one has come to.
     """
 
     moment: Annotated[str, Meta(max_length=SIZE)] = ""
@@ -39,6 +41,7 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
     depth: str = "story"
     syntax: Annotated[str, Meta(pattern=r"\A(att|intel)\Z")] = "att"
     theme: Text = ""
+    seen: Annotated[tuple[Text, ...], Meta(max_length=MOST_SEEN)] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.site < 1 << 64:

@@ -184,12 +184,14 @@ class Row:
         help: what it means, shown while it is chosen.
         tone: what it is.
         argument: what choosing it tells the action; "" for its number.
+        done: a person has been through what it leads to; None where that is no question, here or in the whole table.
     """
 
     cells: tuple[str, ...]
     help: str = ""
     tone: Tone = Tone.PLAIN
     argument: str = ""
+    done: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ class Visit:
         crumbs: the titles of the activities behind the one in front, the first one first.
         over: the first activity has been left.
         left: the last one with a place that one has gone back from; None for none.
+        seen: the names of the stories whose ends a person has come to, in their order.
     """
 
     def __init__(self, *activities: Activity) -> None:
@@ -21,6 +22,7 @@ class Visit:
         self.left: Activity | None = None
         self.crumbs: tuple[str, ...] = tuple(one.picture().title for one in activities[:-1])
         self.over = False
+        self.seen: tuple[str, ...] = ()
 
     @property
     def front(self) -> Activity:
@@ -36,10 +38,10 @@ class Visit:
     def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
         """Have the activity in front do something; go where that leads. What it opens has then to be started."""
         outcome = self.front.apply(word, argument, report)
+        self._look()
         if outcome.opens is not None:
-            self.crumbs = (*self.crumbs, self.front.picture().title)
-            self._stack.append(outcome.opens)
-        if outcome.leaves and not self.back():
+            self._open(outcome.opens, outcome.leaves)
+        elif outcome.leaves and not self.back():
             self.over = True
         if outcome.asks is not None and not self.over:
             return self.apply(*outcome.asks, report)
@@ -48,9 +50,27 @@ class Visit:
     def start(self, report: Report | None = None) -> Outcome:
         """Have the activity in front do what it does without being asked for; one that is cancelled stays in front."""
         try:
-            return self.front.start(report or Report())
+            outcome = self.front.start(report or Report())
         except LearnerError as error:
             return Outcome(str(error), refused=True)
+        self._look()
+        return outcome
+
+    def _look(self) -> None:
+        """Tell all on the way where a person has come to the end of a story."""
+        name = self.front.reached
+        if name and name not in self.seen:
+            self.seen = (*self.seen, name)
+            for one in self._stack:
+                one.saw(name)
+
+    def _open(self, activity: Activity, instead: bool) -> None:
+        """Go on with an activity, which stands before the one in front, or at its place."""
+        if instead and not self.back():
+            self._stack = [activity]
+            return
+        self.crumbs = (*self.crumbs, self.front.picture().title)
+        self._stack.append(activity)
 
     def back(self) -> bool:
         """To the activity that one came from, which is where one left it; False where one came from none."""

@@ -13,10 +13,10 @@ from lessons.activities.story import Story
 from lessons.activity import POINT, Action, Activity, Argument, Outcome
 from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose, Row, Rows, Tone
-from lessons.session.content import SCENARIOS
+from lessons.session.content import STORIES
 from lessons.session.number import is_number
+from lessons.session.path import PATH, PathStory
 from lessons.session.prepared import Prepared
-from lessons.session.scenarios import Scenario
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
@@ -26,13 +26,20 @@ GO_ON = "go on"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing to do: its name on the command line, in words what it is and asks, and what begins it."""
+    """One thing to do.
+
+    Attributes:
+        name: on the command line.
+        title, question: what it is and asks.
+        begin: begins it.
+        about: more of it, "" for nothing.
+    """
 
     name: str
     title: str
     question: str
-    remark: str
     begin: Callable[[], Activity]
+    about: str = ""
 
 
 def _costs() -> Activity:
@@ -68,11 +75,12 @@ class Start(Activity):
     )
 
     def __init__(self, kept: Kept | None = None) -> None:
-        self._kept = kept
-        self.at = 0
+        self._kept = kept if kept is not None and kept.moment else None
+        self._seen = set(kept.seen if kept is not None else ())
         self._story: Activity | None = None  # which has come to the place that is kept, in this session
         self._left: dict[str, Activity] = {}  # what is as one left it
         self._prepared = Prepared()  # for every story that is begun here
+        self.at = 0 if self._kept is not None or not self._seen else self._next()
 
     @property
     def is_first(self) -> bool:
@@ -84,23 +92,24 @@ class Start(Activity):
         """All, from the top."""
         kept, story = self._kept, self._story
         left = () if kept is None else (
-            Entry(GO_ON, "Go on where you left", f"{kept.title}, step {kept.step}", "",
-                  lambda: story or Story.left(kept)),
+            Entry(GO_ON, "Go on where you left", f"{kept.title}, step {kept.step}", lambda: story or Story.left(kept)),
         )  # fmt: skip
-        stories = tuple(
-            Entry(one.name, one.title, one.question, remark(one), partial(Story.of, one.name, self._prepared))
-            for one in SCENARIOS.values()
-        )
         costs = "How much is it when off, and when on? Counted, priced, measured here."
         boot = "How did the calls that the build left become NOPs?"
         return (
             *left,
-            Entry("mysteries", "Two mysteries", MYSTERIES, "", Opening),
-            *stories,
-            Entry("lab", "The lab", LAB, "", Lab),
-            Entry("overhead", "What tracing costs", costs, "", _costs),
-            Entry("boot", "Boot", boot, "", _boot),
+            Entry("mysteries", "Two mysteries", MYSTERIES, Opening),
+            *(entry_of(story, self._prepared) for story in PATH),
+            Entry("lab", "The lab", LAB, Lab),
+            Entry("overhead", "What tracing costs", costs, _costs),
+            Entry("boot", "Boot", boot, _boot),
         )
+
+    def _next(self) -> int:
+        """The first story whose end nobody has come to; once there is none, the first entry."""
+        names = (story.name for story in PATH if story.name not in self._seen)
+        name = next(names, "")
+        return next((at for at, entry in enumerate(self.entries) if entry.name == name), 0)
 
     def named(self, name: str) -> Activity:
         """The entry of that name, or the step of a story that is named.
@@ -119,6 +128,11 @@ class Start(Activity):
         if self._kept is None:
             self.at += 1
         self._kept, self._story = left.kept(), left
+
+    def saw(self, story: str) -> None:
+        """Mark it, and choose what comes next."""
+        self._seen.add(story)
+        self.at = self._next()
 
     def do(self, action: Action, argument: str, report: Report) -> Outcome:
         """Carry an action out."""
@@ -148,7 +162,7 @@ class Start(Activity):
         if (left := self._left.get(entry.name)) is not None:
             return left
         begun = entry.begin()
-        if entry.name not in (GO_ON, *SCENARIOS):
+        if entry.name not in (GO_ON, *STORIES):
             self._left[entry.name] = begun
         return begun
 
@@ -168,20 +182,30 @@ class Start(Activity):
         """The list, and what the chosen one asks."""
         entries = self.entries
         chosen = entries[min(self.at, len(entries) - 1)]
-        rows = tuple(Row((one.title, one.remark), help=one.question) for one in entries)
+        rows = tuple(
+            Row((one.title,), help=one.question, done=one.name in self._seen if one.name in STORIES else None)
+            for one in entries
+        )
+        about = [Paragraph(chosen.question), *([Paragraph(chosen.about, tone=Tone.DIM)] if chosen.about else [])]
         return Picture(
             title="simkernel",
             parts=(
                 Prose(name="asks", paragraphs=(Paragraph("What do you want to watch?", tone=Tone.STRONG),)),
                 Rows(name="list", columns=(), rows=rows, cursor=self.at),
-                Prose(name="about", apart=True, paragraphs=(Paragraph(chosen.question),)),
+                Prose(name="about", apart=True, paragraphs=tuple(about)),
             ),
-            survival=("list", "about", "asks"),
+            survival=("about", "list", "asks"),
             keys=("enter", "down", "search"),
         )
 
 
-def remark(one: Scenario) -> str:
-    """How long it takes to watch, who patches like this and when."""
-    stops = f"{one.stops} steps, " if one.stops else ""
-    return f"{stops}{one.options.protocol.name}, {one.era.short}"
+def entry_of(story: PathStory, prepared: Prepared) -> Entry:
+    """The entry of a story, which `prepared` begins: how long it takes to watch, who patches like this and when."""
+    scenario = story.scenario
+    return Entry(
+        story.name,
+        story.title,
+        story.question,
+        partial(Story.of, story.name, prepared),
+        f"{f'{story.stops} steps. ' * bool(story.stops)}Protocol {scenario.options.protocol.name}: {scenario.era}.",
+    )

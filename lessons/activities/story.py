@@ -13,6 +13,7 @@ from lessons.activity import CHOOSE, Action, Activity, Answer, Argument, Outcome
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
+from lessons.session import path
 from lessons.session.content import SCENARIOS
 from lessons.session.number import is_number
 from lessons.session.places import place_of, reopen
@@ -161,6 +162,8 @@ class Story(Activity):
         if action.name == "without" and self.home is not None and not argument:
             self._stepper, self.home = self.home, None
             return self._outcome("without", "Home: the whole run, where you left it.")
+        if action.name == "enter" and self._next is not None:
+            return Outcome(opens=Story.of(self._next.name, self.stepper.prepared), leaves=True)
         own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]
@@ -296,10 +299,17 @@ class Story(Activity):
         asked = self.asking.at(self.stepper)
         return asked is not None and asked.open
 
+    @property
+    def _next(self) -> path.PathStory | None:
+        """What one watches from here; None where the story has not ended, and where a phase was left out of it here."""
+        if self.home is not None:
+            return None  # one goes home first
+        return path.behind(path.reached(self.stepper))
+
     def _unfit(self) -> tuple[str, ...]:
         stepper = self.stepper
         died = bool(stepper.simulation.halt_reason)
-        ahead = AHEAD if died or stepper.ending else ()
+        ahead = [one for one in AHEAD if one != "enter" or self._next is None] if died or stepper.ending else ()
         return (*ahead, *(() if stepper.begun else BEHIND), *(("instruction",) if died else ()))
 
     def why_not(self, action: Action) -> str:
@@ -346,7 +356,10 @@ class Story(Activity):
 
     def data(self) -> dict[str, Any]:
         """Where one stands, and what is so there."""
-        return {} if self._stepper is None else telling.data(self._stepper, self._is_asked())
+        if self._stepper is None:
+            return {}
+        following = "" if self._next is None else self._next.name
+        return telling.data(self._stepper, self._is_asked()) | {"next": following}
 
     def picture(self) -> Picture:
         """Where one stands, as one looks at it."""
@@ -361,18 +374,20 @@ class Story(Activity):
         asked = self.asking.at(self._stepper)
         if asked is not None and asked.open:
             return covered(picture_of(self._stepper, replace(self.look, depth=STORY)), asked)
-        return replace(
-            picture_of(self._stepper, self.look, asked), keys=self._keys(), hints=tuple(self._hints().items())
-        )
+        following = "" if self._next is None else self._next.title
+        drawn = picture_of(self._stepper, self.look, asked, following)
+        return replace(drawn, keys=self._keys(), hints=tuple(self._hints().items()))
 
     def _keys(self) -> tuple[str, ...]:
-        """The keys that matter here; in a run that fails the way to the failure is among the first."""
+        """The keys that matter here; where a run fails the ways to the failure and back come first."""
         stepper = self.stepper
         ended = bool(stepper.simulation.halt_reason or stepper.ending)
         phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
         leads = {"first": stepper.begun, "last": not ended, "without": self.home is not None or (phase and not ended)}
-        keys = KEYS if self.home is None else tuple(dict.fromkeys(("next", "back", "enter", "run", *KEYS)))
-        return tuple(one for one in keys if leads.get(one, True))
+        first: tuple[str, ...] = () if self.home is None else ("next", "back", "enter", "run")
+        if stepper.simulation.halt_reason:
+            first = ("back", "enter", "without", "phase-back")
+        return tuple(one for one in dict.fromkeys((*first, *KEYS)) if leads.get(one, True))
 
     def _hints(self) -> dict[str, str]:
         """What keys lead to here."""
@@ -382,7 +397,15 @@ class Story(Activity):
             hints["phase-back"] = "the move before"
         if self.home is not None:
             hints |= {"without": "home", "run": "failure"}
+        if self._next is not None:
+            hints["enter"] = "next story"
         return hints
+
+    @property
+    def reached(self) -> str:
+        """The name of this story, at its end."""
+        ended = None if self._stepper is None else path.reached(self._stepper)
+        return "" if ended is None else ended.name
 
     @property
     def moment(self) -> str:

@@ -14,7 +14,6 @@ import string
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
@@ -86,10 +85,9 @@ def load(root: Traversable = CONTENT) -> dict[str, Scenario]:
                 raise LearnerError(f"{step!r} stands in it twice")
     if missing := [name for name in folders if name not in path]:
         raise LearnerError(f"{PATH}: path: {missing[0]!r} is a scenario, too: name it where it is watched")
-    behind = dict(zip(path, [*path[1:], ""], strict=True))
     names = [name for name in path if name in folders]
     read = (_Reader(f"{name}/{WRITTEN}").scenario(name, root / name) for name in names)
-    return {one.name: replace(one, next=behind[one.name]) for one in read}
+    return {one.name: one for one in read}
 
 
 def read_path(root: Traversable = CONTENT) -> list[str]:

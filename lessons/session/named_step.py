@@ -18,7 +18,7 @@ from functools import partial
 
 from lessons.activity import Given
 from lessons.session import asks
-from lessons.session.content import SCENARIOS, STORIES, scenario_named
+from lessons.session.content import SCENARIOS, scenario_named
 from lessons.session.prepared import Prepared
 from lessons.session.stepper import Outcome, Stepper
 from simkernel.errors import GuestError, LearnerError, nearest
@@ -132,16 +132,6 @@ def named(stepper: Stepper) -> NamedStep:
     scenario = stepper.scenario
     name = "lab" if stepper.from_lab else "kernel" if scenario is None else scenario.name
     return NamedStep(name, len(stepper.stops()), stepper.changes)
-
-
-def next_story(stepper: Stepper) -> str:
-    """What a person watches after a stepper's story, as `step` takes it; "" where that is on no path, or the last."""
-    here = named(stepper)
-    for story, behind in zip(STORIES, STORIES[1:], strict=False):
-        step = NamedStep.parse(story) if is_named_step(story) else NamedStep(story, 0)
-        if (step.scenario, step.changes) == (here.scenario, here.changes):
-            return behind
-    return ""
 
 
 def name_of(stepper: Stepper, report: Report | None = None) -> str:

@@ -79,7 +79,6 @@ class Scenario:
         shows: types of stops of this site that happen in it in this order, others between.
         waits: instructions that some CPU's sync interrupt has to wait, at least.
         stops: how many stops it has with its own options; 0: nobody has counted them.
-        next: what a person watches afterwards, as `step` takes it; "" behind the last.
         ablate: what leaving each phase out leads to is measured, so that its story can tell.
         ablated: phases that were left out of it, and how its kernel died of that; None: it does not.
     """
@@ -100,7 +99,6 @@ class Scenario:
     ablate: bool = False
     ablated: tuple[tuple[str, Died | None], ...] = ()
     answer: str = ""
-    next: str = ""
 
     @property
     def table(self) -> Protocol:

@@ -28,8 +28,8 @@ from simkernel.sim.snapshot.site import CALL
 
 STORY, CODE, ALL = DEPTHS
 FIRST = ("phases", "bytes", "answer", "now")
-REST = ("why", "waits", "oops", "nothing", "time", "core", "reasons", "who in Linux", "cpus", "map", "trace", "track",
-        "events")  # fmt: skip
+REST = ("why", "waits", "next story", "oops", "nothing", "time", "core", "reasons", "who in Linux", "cpus", "map",
+        "trace", "track", "events")  # fmt: skip
 DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "track", "core")}
 """What one has gone deeper for goes before what the story tells."""
 SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
@@ -52,6 +52,7 @@ HELP = {
     "stood there before the change under way), its registers and the top of its stack.",
     "map": "Every function that can be traced, a cell each, in the order of their addresses: what its first bytes are "
     "now. Choose one, and its bytes are looked at.",
+    "next story": "What there is to watch after this story: Enter begins it, and Esc leads back to the list.",
     "trace": "The trace: in the story its last line, shortened to CPU, task and the two functions; deeper (m) the "
     "lines of ftrace's file.",
     "events": "What happened, newest first, with its place in history. Choose one to go there.",
@@ -83,15 +84,22 @@ class Look:
     other: bool = False
 
 
-def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None) -> Picture:
-    """Where a stepper stands, as one looks at it; with what came of the question that was asked there."""
+def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, following: str = "") -> Picture:
+    """Where a stepper stands, as one looks at it.
+
+    Args:
+        stepper: which.
+        look: how one looks at it.
+        asked: what came of the question that was asked there.
+        following: at the end of a story the title of the one that follows.
+    """
     stops = stepper.stops()
     story = story_of(stepper, stops)
     snapshot = story.snapshot
     parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story)]
     parts += [told(asked)] if asked is not None else []
     parts += [*_now(story), *_waits(story), *_why(story)]
-    parts += _oops(snapshot)
+    parts += [*_next(following), *_oops(snapshot)]
     parts.append(_cpus(story, look))
     parts += _time(stepper, look)
     if look.depth != STORY:
@@ -164,6 +172,12 @@ def _waits(story: Story) -> Iterator[Part]:
     elif not story.snapshot.halt_reason:
         label = "Waits" if patch.waits_for or patch.holdouts else "Next"
         yield Prose(name="waits", paragraphs=(Paragraph(story.patcher, label),))
+
+
+def _next(following: str) -> Iterator[Part]:
+    """What comes next on the path."""
+    if following:
+        yield Prose(name="next story", help=HELP["next story"], paragraphs=(Paragraph(following, "Next"),))
 
 
 def _why(story: Story) -> Iterator[Part]:

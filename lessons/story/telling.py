@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from lessons.activity import Answer, Told
+from lessons.session.path import behind, reached
 from lessons.session.stepper import Stepper
 from lessons.story import Story, answers, story_of
 from lessons.story.asking import WAITS
@@ -48,7 +49,8 @@ def _stands(stepper: Stepper, name: str) -> list[str]:
         return [f"After step {story.step}:" if stepper.begun else "The start of the story."]
     back = "Back at step" if "back" in name.split("-") else "Step"
     of = f" of {story.steps}" if story.steps >= story.step else ""
-    return [f"{back} {story.step}{of}.", *story.said]
+    following = behind(reached(stepper))
+    return [f"{back} {story.step}{of}.", *story.said, *([] if following is None else [f"Next: {following.title}."])]
 
 
 def _events(stepper: Stepper) -> dict[str, Any]:

@@ -42,14 +42,19 @@ def hostile(seed: int) -> Iterator[tuple[str, bytes]]:
     """COUNT files: the name of each, and its bytes."""
     image = KernelImage.default()
     real = moments.real_moments(image)
-    whole = asdict(Kept(moment_string(Simulation.boot(Options(seed=1), image)), "one", 207, 0, "Trace one", 3))
+    whole = asdict(
+        Kept(
+            moment_string(Simulation.boot(Options(seed=1), image)), "one", 207, 0, "Trace one", 3, seen=("naive", "one")
+        )
+    )
     plain = json.dumps(whole).encode()
     fixed = [
         b"", b"{", b"[]", b"null", b"[" * 100_000, b'{"a":' * 100_000, plain[:-1] + b',"more":' + b"[" * 50_000,
         b'{"moment":"' + b"a" * 50_000_000 + b'"}', b" " * 50_000_000, b"\xff\xfe" + plain,
         plain.decode().encode("utf-16"), plain + plain, plain[: len(plain) // 2], b"\0" * 4_096,
         plain.replace(b"Trace", b"\x1b[31m"), plain.replace(b"Trace", b"\\u001b]0;x\\u0007"),
-        plain.replace(b"207", b"9" * 5_000),
+        plain.replace(b"207", b"9" * 5_000), plain.replace(b'"naive"', b'"naive",' * 200_000 + b'"x"'),
+        plain.replace(b'"naive"', b'"\\u001b[2J"'), plain.replace(b'["naive", "one"]', b"7"),
     ]  # fmt: skip
     for number, data in enumerate(fixed):
         yield f"fixed {number}", data
@@ -62,7 +67,7 @@ def _changes(draw: random.Random, real: list[str]) -> dict[str, Any]:
     """Values of other types and ranges, moments that do not open, and places that fit together badly."""
     changed: dict[str, Any] = {}
     for _ in range(draw.choice((1, 1, 2, 3))):
-        match draw.randrange(5):
+        match draw.randrange(6):
             case 0:
                 changed["moment"] = draw.choice(moments.KINDS)(draw, draw.choice(real))[:100_000]
             case 1:
@@ -72,6 +77,8 @@ def _changes(draw: random.Random, real: list[str]) -> dict[str, Any]:
             case 3:
                 changed["begin"] = draw.choice((0, 1, 10**6, 2**40))
                 changed["scenario"] = draw.choice(("", "one", "all", "without-sync-1", "no such", "\x1b[2J"))
+            case 4:
+                changed["seen"] = draw.choice(([], ["one"] * 101, ["no such"], ["a" * 300], [1], "one", {"one": 1}))
             case _:
                 changed[draw.choice(list(asdict(Kept())))] = draw.choice(moments.ODD)
     return changed
@@ -98,7 +105,7 @@ def start(data: bytes) -> str:
 async def _start() -> None:
     """Start as the command does; go on where the file says, if it offers that."""
     last = kept.load()
-    start = Start(last if last is not None and last.moment else None)
+    start = Start(last)
     app = SimkernelApp(Visit(start, *front(start, None if last is not None and last.moment else "one", None)))
     async with app.run_test(size=(80, 24)) as pilot:
         hand = Hand(app, pilot)

@@ -14,8 +14,10 @@ from lessons.activities.functions import Functions
 from lessons.activities.lab import Lab
 from lessons.activities.lab_words import YES
 from lessons.activities.opening import Opening
+from lessons.activities.start import Start
 from lessons.activities.story import Story
 from lessons.activity import KEYS, Action, Activity, Outcome
+from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose
 from lessons.session.stepper import Stepper
 from lessons.visit import Visit
@@ -52,6 +54,8 @@ def answer_of(*words: str) -> Activity:
 
 
 ACTIVITIES: dict[str, Callable[[], Activity]] = {
+    "start": Start,
+    "start, again": lambda: Start(Kept("sk4-x", "one", title="Trace one function", step=24, seen=("naive", "one"))),
     "boot": lambda: Boot(load_image(Options()), Options()),
     "overhead": Costs,
     "mysteries": Opening,
@@ -63,6 +67,8 @@ ACTIVITIES: dict[str, Callable[[], Activity]] = {
     "lab, safe": lambda: answer_of("with:sync-1"),
 }
 WAYS = {
+    "start": ("down", "down", "search:lab", "up", "first", "last", "search:byte"),
+    "start, again": ("up", "search:cache", "last"),
     "boot": ("next", "next", "enter", "back", "last"),
     "overhead": ("down", "more", "zoom", "2", "3", "next", "enter", "next", "enter", "picture"),
     "functions": ("down", "next", "search:read", "3", "run", "last", "search: ", "2", "back"),

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from lessons.activities.start import Start
+from lessons.activities.story import Story
+from lessons.kept import Kept
+from lessons.picture import Picture, Prose, Rows
 from lessons.session.content import SCENARIOS, STORIES
-from lessons.session.named_step import next_story, start
+from lessons.session.named_step import start
+from lessons.session.path import PATH, behind, reached, story_of
+from lessons.session.places import place_of, reopen
+from lessons.visit import Visit
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
 
@@ -13,9 +20,7 @@ from simkernel.hw.fetch import FetchModel
 def test_the_motive_comes_first_and_every_scenario_is_on_the_path() -> None:
     assert STORIES[:3] == ("naive", "one", "one@0+without:sync-1")
     assert [story for story in STORIES if "@" not in story] == list(SCENARIOS)
-    assert {one.name: one.next for one in SCENARIOS.values()} == {
-        name: (*STORIES, "")[STORIES.index(name) + 1] for name in SCENARIOS
-    }
+    assert [one.name for one in PATH] == list(STORIES)
 
 
 def test_the_name_of_the_first_gives_no_outcome_away() -> None:
@@ -28,11 +33,96 @@ def test_the_name_of_the_first_gives_no_outcome_away() -> None:
 def test_each_story_of_the_path_opens_at_its_start_and_names_the_next(story: str) -> None:
     stepper = start(story)
     assert stepper.simulation.position == stepper.begin
-    assert next_story(stepper) == dict(zip(STORIES, [*STORIES[1:], ""], strict=True))[story]
+    here = story_of(stepper)
+    assert here is not None and here.name == story and reached(stepper) is None
+    following = behind(here)
+    assert ("" if following is None else following.name) == dict(zip(STORIES, [*STORIES[1:], ""], strict=True))[story]
     if "@" in story:
         assert stepper.dies and f"without:{stepper.variant.missing[0].name.replace(' ', '-')}" in story
         assert (stepper.simulation.options.model is FetchModel.BYTE) == ("model:byte" in story)
 
 
 def test_what_is_on_no_path_leads_nowhere() -> None:
-    assert next_story(start("one@0+seed:5")) == next_story(start("one@2+without:sync-3")) == ""
+    for step in ("one@0+seed:5", "one@2+without:sync-3"):
+        assert story_of(start(step)) is None
+    assert behind(None) is None
+
+
+def test_what_is_changed_says_so_and_asks_for_what_comes_of_it() -> None:
+    changed = {one.name: (one.title, one.question, one.stops) for one in PATH if "@" in one.name}
+    assert changed == {
+        "one@0+without:sync-1": ("Trace one function, without sync 1", "What goes wrong without sync 1?", 0),
+        "one@0+model:byte+without:sync-2": (
+            "Trace one function, model byte, without sync 2", "What goes wrong without sync 2, model byte?", 0,
+        ),
+    }  # fmt: skip
+    for one in PATH:
+        if "@" not in one.name:
+            assert (one.title, one.question, one.stops) == (
+                one.scenario.title, one.scenario.question, one.scenario.stops,
+            )  # fmt: skip
+
+
+def test_a_run_that_was_opened_where_a_phase_is_left_out_is_not_the_whole_story() -> None:
+    """Which changes led there is not kept with a place."""
+    left = start("one@6+without:sync-1")
+    assert story_of(left) == PATH[2] == reached(left)
+    opened = reopen(place_of(left, "story", "att"))
+    assert opened.scenario == SCENARIOS["one"] and opened.changes == () and opened.moment == left.moment
+    assert story_of(opened) is None and reached(opened) is None
+
+
+def said(picture: Picture, name: str) -> str:
+    """What a part of prose says; "" where it is not there."""
+    parts = [part for part in picture.parts if part.name == name]
+    return " ".join(one.text for part in parts if isinstance(part, Prose) for one in part.paragraphs)
+
+
+def done(start: Start) -> dict[str, bool | None]:
+    """Which entries of the list a person has been through."""
+    (rows,) = (part for part in start.picture().parts if isinstance(part, Rows))
+    return {entry.name: row.done for entry, row in zip(start.entries, rows.rows, strict=True)}
+
+
+def test_a_story_leads_to_the_next_one_and_from_there_one_comes_back_to_the_list() -> None:
+    start_ = Start()
+    visit = Visit(start_)
+    visit.apply("search", "naive")
+    visit.apply("enter")
+    visit.start()
+    assert said(visit.front.picture(), "next story") == "" and not visit.seen
+    assert visit.apply("run").refused is False
+    assert said(visit.front.picture(), "next story") == SCENARIOS["one"].title and visit.seen == ("naive",)
+    assert dict(visit.front.picture().hints)["enter"] == "next story"
+    visit.apply("enter")
+    visit.start()
+    front = visit.front
+    assert isinstance(front, Story) and visit.crumbs == ("simkernel",)
+    stepper = front.stepper
+    assert stepper.scenario == SCENARIOS["one"] and not stepper.begun
+    assert visit.back() and visit.front is start_
+    stories = {name: name == "naive" for name in STORIES}
+    others = dict.fromkeys(["go on", "mysteries", "lab", "overhead", "boot"], None)
+    assert done(start_) == stories | others
+    assert start_.entries[start_.at].name == "one"
+
+
+def test_what_leads_to_no_next_story_offers_none() -> None:
+    for name, seen in ((STORIES[-1], STORIES[-1:]), ("one@0+seed:5", ())):
+        story = Story.of(name)
+        visit = Visit(story)
+        visit.start()
+        visit.apply("run")
+        assert story.stepper.finished and visit.seen == seen and said(story.picture(), "next story") == ""
+        assert visit.apply("enter").opens is None and visit.front is story
+
+
+def test_the_list_begins_at_what_comes_next() -> None:
+    cases: list[tuple[tuple[str, ...], str]] = [
+        ((), "mysteries"), (("naive",), "one"), (("naive", "one", "all"), "one@0+without:sync-1"),
+        (("all",), "naive"), (STORIES, "mysteries"), (("no such",), "naive"),
+    ]  # fmt: skip
+    for seen, at in cases:
+        start_ = Start(Kept(seen=seen))
+        assert start_.entries[start_.at].name == at, seen
+    assert Start(Kept("sk4-x", seen=("naive",))).at == 0

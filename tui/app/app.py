@@ -141,7 +141,9 @@ class SimkernelApp(App[int]):
         if self.playing.work.busy:
             return
         places = [place for one in self.visit.all if (place := one.kept()) is not None and place.moment]
-        kept.save(kept.after(kept.load(), replace(places[0] if places else Kept(), theme=self.theme)))
+        kept.save(
+            kept.after(kept.load(), replace(places[0] if places else Kept(), theme=self.theme, seen=self.visit.seen))
+        )
 
     @property
     def moment(self) -> str:

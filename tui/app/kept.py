@@ -11,7 +11,7 @@ import msgspec
 import platformdirs
 
 from lessons.activity import Given
-from lessons.kept import SIZE, Kept
+from lessons.kept import MOST_SEEN, SIZE, Kept
 from simkernel.errors import LearnerError
 from simkernel.files import read_bytes, write_new
 from tui.app.theme import THEMES
@@ -20,8 +20,14 @@ CLIPBOARD = "if your terminal lets programs copy"
 
 
 def after(last: Kept | None, now: Kept) -> Kept:
-    """What to keep of two sessions: an empty place never replaces one, so looking around loses none."""
-    return now if now.moment or last is None else msgspec.structs.replace(last, theme=now.theme)
+    """What to keep of two sessions: all that was seen, and the place of the later one.
+
+    An empty place never replaces one, so looking around loses none.
+    """
+    if last is None:
+        return now
+    seen = tuple(dict.fromkeys((*last.seen, *now.seen)))[-MOST_SEEN:]
+    return msgspec.structs.replace(now if now.moment else last, theme=now.theme, seen=seen)
 
 
 def moment_file(given: Given) -> tuple[str, str, bool]:

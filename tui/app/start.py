@@ -47,7 +47,7 @@ def open_screen(
 
     last = kept.load()
     theme = theme or ("ansi" if os.environ.get("TERM") == "linux" else (last.theme if last else "") or "dark")
-    start = Start(last if last is not None and last.moment else None)
+    start = Start(last)
     app = SimkernelApp(Visit(start, *front(start, scenario, moment)), marks_for(ascii_only, os.environ), theme)
     code = run(app)
     if app.crash is not None:

@@ -73,19 +73,20 @@ def command(
 
 
 def list_scenarios(as_json: bool) -> None:
-    """Each scenario's name, question, era and number of stops."""
-    from lessons.session.content import SCENARIOS
+    """Each story of the path: its name, question, era and number of stops."""
+    from lessons.session.path import PATH
 
     if as_json:
         emit_json(
             [
-                {"name": one.name, "title": one.title, "question": one.question, "era": one.era, "beats": one.stops}
-                for one in SCENARIOS.values()
+                {"name": one.name, "title": one.title, "question": one.question, "era": one.scenario.era,
+                 "beats": one.stops}
+                for one in PATH
             ]
-        )
+        )  # fmt: skip
         return
-    for one in SCENARIOS.values():
-        click.echo(f"{one.name:<12}{one.question} {one.stops} steps; {one.era}.")
+    for one in PATH:
+        click.echo(f"{one.name:<12} {one.question} {f'{one.stops} steps; ' * bool(one.stops)}{one.scenario.era}.")
 
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:

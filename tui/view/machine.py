@@ -93,7 +93,8 @@ class _Grid:
         for at, column in enumerate(self.widths):
             text += f"+{at} ".ljust(column, rule)
         if len(name) + 3 > LABEL:
-            text += f" {name} "
+            text = text[: self.width - len(name) - 1] + f" {name} "
+        text = text[: max(self.width, len(text.rstrip()))]
         note = f"{rule} {self.marks.line} a cache line ends "
         if self.table.line_break and len(text) + len(note) <= self.width:
             text += note

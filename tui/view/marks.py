@@ -145,7 +145,7 @@ LEGEND = (
     ("changed", "Around what the last step has changed."),
     ("taken", "On the map: a CPU has taken the int3 of this site since the step before."),
     ("line", "A cache line ends here."),
-    ("done", "Above, before a phase: it is done."),
+    ("done", "Above, before a phase: it is done. In the list: a story whose end you have seen."),
     ("now", "The phase under way; the instruction at which a CPU stands; the step that one sees."),
     ("next", "The phase that is next."),
     ("todo", "Above, before a phase: it is to come."),

@@ -44,12 +44,12 @@ def question(part: Question) -> list[str]:
 
 
 def rows(part: Rows) -> list[str]:
-    """Each row, its cells named by their columns; the row that is chosen says so."""
+    """Each row, its cells named by their columns; one that is seen or chosen says so."""
     out = []
     for at, row in enumerate(part.rows):
         pairs = zip_longest(part.columns, row.cells, fillvalue="")
         named = (f"{head} {cell}" if head else cell for head, cell in pairs)
-        out.append(f"{', '.join(named)}{', chosen' if at == part.cursor else ''}.")
+        out.append(f"{', '.join(named)}{', seen' * bool(row.done)}{', chosen' * (at == part.cursor)}.")
     return out
 
 

@@ -129,17 +129,25 @@ def choice_at(part: Question, width: int, x: int, y: int) -> tuple[str, str] | N
 
 def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
     """A table, each column as wide as its widest cell, numbers at its right; the row that is chosen is marked."""
-    widths = _widths(part)
+    widths, column = _widths(part), 2 * _ticked(part)
     sides = ["<>"[all(_is_number(one.cells[at]) for one in part.rows if at < len(one.cells))]
              for at in range(len(widths))]  # fmt: skip
     if part.columns:
-        widths, columns = _fitting(widths, part.columns, width)
-    out: Form = [_cells(columns, widths, sides, "dim", "   ", width)] if part.columns else []
+        widths, columns = _fitting(widths, part.columns, width - column)
+    out: Form = [_cells(columns, widths, sides, "dim", [(" " * (3 + column), "")], width)] if part.columns else []
     for at, row in enumerate(part.rows):
         here = at == part.cursor
         look = " ".join(one for one in (machine.TONES[row.tone], "strong" if here else "") if one)
-        out.append(_cells(row.cells, widths, sides, look, f" {marks.here} " if here else "   ", width))
+        first = [(f" {marks.here} " if here else "   ", "here")]
+        if column:
+            first.append((f"{marks.done if row.done else '':<{column}}", "good"))
+        out.append(_cells(row.cells, widths, sides, look, first, width))
     return [out]
+
+
+def _ticked(part: Rows) -> bool:
+    """Whether the rows have a column that says which are done."""
+    return any(row.done is not None for row in part.rows)
 
 
 def _widths(part: Rows) -> list[int]:
@@ -150,7 +158,7 @@ def _widths(part: Rows) -> list[int]:
 def rows_width(part: Rows) -> int:
     """The columns that a table takes with all of its own."""
     widths = _widths(part)
-    return 3 + sum(widths) + COLUMN_GAP * (len(widths) - 1)
+    return 3 + 2 * _ticked(part) + sum(widths) + COLUMN_GAP * (len(widths) - 1)
 
 
 def _fitting(widths: list[int], columns: Sequence[str], width: int) -> tuple[list[int], list[str]]:
@@ -169,10 +177,10 @@ def _is_number(text: str) -> bool:
 
 
 def _cells(
-    cells: Sequence[str], widths: Sequence[int], sides: Sequence[str], look: str, first: str, width: int
+    cells: Sequence[str], widths: Sequence[int], sides: Sequence[str], look: str, first: Sequence[Piece], width: int
 ) -> Line:
     padded = (f"{one:{side}{room}}" for one, room, side in zip(cells, widths, sides, strict=False))
-    return cut(line((first, "here"), ((" " * COLUMN_GAP).join(padded).rstrip(), look)), width)
+    return cut(line(*first, ((" " * COLUMN_GAP).join(padded).rstrip(), look)), width)
 
 
 def row_here(part: Rows) -> int:

@@ -35,7 +35,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_saved_is_loaded(file: Path) -> None:
-    one = Kept("sk4-x", "one", 5, 7, "Trace one function", 3, "code", "intel", "light")
+    one = Kept("sk4-x", "one", 5, 7, "Trace one function", 3, "code", "intel", "light", ("naive", "one"))
     assert kept.save(one) and kept.load() == one
 
 
@@ -52,7 +52,8 @@ def written(**changes: object) -> str:
         written(site=1.5), written(title="a\x1b[31m"), written(title="\x1b]0;x\x07"), written(title="a" * 1_000),
         written(title=["a"]), written(scenario={}), written(scenario="a" * 10**6), written(theme=True),
         '{"title":' + "[" * 50_000 + "]" * 50_000 + "}", '{"moment":"' + "a" * 50_000_000 + '"}', "9" * 100_000,
-        '{"title":"\\ud800"}',
+        '{"title":"\\ud800"}', written(seen="one"), written(seen=7), written(seen=[7]), written(seen=["a" * 201]),
+        written(seen=["a"] * 101), written(seen=None), written(seen={"one": True}),
     ],
     ids=lambda text: text[:12] + str(len(text)),
 )  # fmt: skip
@@ -235,10 +236,11 @@ def test_cpus_run_on_behind_the_end_of_a_story_an_instruction_each() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("r")
         assert hand.stepper.ending and "next" not in {one.name for one in front_of(hand, Story).offered()}
-        position = hand.stepper.simulation.position
+        end, clock = hand.stepper.simulation.point, hand.stepper.simulation.clock
         await hand.do("instruction")
-        assert not hand.refused and hand.stepper.simulation.position == position + 1
+        behind = hand.stepper.simulation.point
+        assert not hand.refused and behind > end and hand.stepper.simulation.clock == clock + 1
         await hand.press("right")
-        assert hand.refused and hand.stepper.simulation.position == position + 1
+        assert hand.refused and hand.stepper.simulation.point == behind
 
     drive(check)

@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from lessons.activities.start import Start
 from lessons.activities.story import Story
-from lessons.session.content import SCENARIOS
+from lessons.session.content import STORIES
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
@@ -41,7 +41,7 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (CommandPalette, ("ctrl+p",)),
     (CommandPalette, ("ctrl+p", "x", "down")),
 ]
-ELSEWHERE = [one.name for one in Start().entries if one.name not in SCENARIOS]  # what has no place of its own
+ELSEWHERE = [one.name for one in Start().entries if one.name not in STORIES]  # what has no place of its own
 QUITS = ["ctrl+c", pytest.param("ctrl+q", marks=pytest.mark.stress)]
 
 

@@ -11,7 +11,7 @@ from lessons.activities.mysteries import CHANGES, HOW, WORRY
 from lessons.activities.opening import Opening
 from lessons.activities.start import Start
 from lessons.activities.story import Story
-from lessons.session.content import SCENARIOS
+from lessons.session.content import SCENARIOS, STORIES
 from lessons.story.words import WORDS, standing_in, words_on
 from tests.tui.app.screens import Hand, drive, front_of, press
 from tests.tui.playing import flat
@@ -139,7 +139,7 @@ def test_the_page_of_words_is_sorted_searched_and_leads_to_the_keys() -> None:
     drive(check, size=(120, 60))
 
 
-@pytest.mark.parametrize("name", [one.name for one in Start().entries if one.name not in SCENARIOS])
+@pytest.mark.parametrize("name", [one.name for one in Start().entries if one.name not in STORIES])
 def test_the_keys_of_an_activity_are_its_own(name: str) -> None:
     """From its words to its keys; the page tells of each of its actions, and of what every screen does."""
 

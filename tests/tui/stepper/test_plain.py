@@ -13,7 +13,7 @@ import pytest
 
 from lessons.activities.story import Story
 from lessons.session.actions import apply
-from lessons.session.content import SCENARIOS
+from lessons.session.content import SCENARIOS, STORIES
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.sim.moment import MARK
@@ -83,7 +83,10 @@ def test_text_and_json_are_the_same_steps_with_the_same_events(name: str) -> Non
     text = played(story(name), "r")
     stepper = Stepper.start(name)
     steps = [json.loads(one) for one in played(story(stepper), "r", as_json=True)]
-    assert [flat(paragraph) for paragraph in text[1:]] == [" ".join(step["said"]) for step in steps[1:]]
+    told, following = [flat(paragraph) for paragraph in text[1:]], steps[-1]["next"]
+    assert following == dict(zip(STORIES, [*STORIES[1:], ""], strict=True))[name]
+    assert not any(step["next"] for step in steps[:-1])
+    assert told == [" ".join(step["said"]) for step in steps[1:]]
     events = [event for step in steps[1:] for event in step["events"]]
     assert events == plain([event for event in stepper.simulation.log if event.entry >= stepper.begin])
     assert [step["step"] for step in steps] == list(range(SCENARIOS[name].stops + 1))
