@@ -58,7 +58,7 @@ OWN = (
     Action("next-cpu", "Next CPU", "Look at the next CPU in full."),
     Action("focus-cpu", "Look at a CPU", "Look at one CPU in full.", argument=Argument("CPU")),
     Action("look-at-site", "Look at a site", "Look at a site by its number in the map.", argument=Argument("number")),
-    Action("questions", "Ask before telling", "Ask where something is decided, and tell it then; or ask no more."),
+    Action("questions", "Questions, on or off", "Ask before telling: a question comes where something is decided."),
     Action(CHOOSE, "Answer", "Answer a question by its number; 0 for a hint.", argument=Argument("number")),
     Action("syntax", "Other syntax", "Show instructions in AT&T or in Intel syntax."),
     Action("functions", "Functions", "Every function that can be traced, with its calls."),

@@ -393,7 +393,7 @@ def test_it_goes_on_by_itself_until_a_key_is_pressed() -> None:
 @check("questions", "choose")
 async def asks(hand: Hand) -> None:
     assert "nothing is asked here" in await hand.press("1")
-    await from_the_list(hand, "Ask before telling")
+    await from_the_list(hand, "Questions, on or off")
     text = await hand.press("right", "right", "right", "right")
     assert "Which CPU can still run the old instruction here?" in text and "may run ??" in text
     assert "x without" not in text and "→ go on without an answer" in text
