@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from lessons.activities.boot import Boot
 from lessons.activities.functions import Functions
-from lessons.activity import CHOOSE, Action, Activity, Answer, Argument, Outcome, Told
+from lessons.activities.story_actions import (
+    AHEAD,
+    ASKED,
+    BEHIND,
+    KEYS,
+    NAMES,
+    SESSION,
+    actions_of,
+    phases_of,
+)
+from lessons.activity import CHOOSE, Action, Activity, Answer, Outcome, Told
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -24,46 +34,8 @@ from lessons.story.asking import WAITS, Asking
 from lessons.story.cover import covered, said
 from lessons.story.parts import STORY, Look, picture_of
 from simkernel.errors import LearnerError
-from simkernel.events import Oopsed, event_kinds
-from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import PROTOCOLS
+from simkernel.events import Oopsed
 from simkernel.report import Report
-from simkernel.schedule import Policy
-
-NAMES = {"next-phase": "enter", "back-phase": "phase-back", "start": "first", "end": "last"}
-"""Actions of a session by the names that they have on every screen, where those differ."""
-SESSION = {NAMES.get(one.name, one.name): one for one in session.ACTIONS}
-HINTS = {"enter": "phase", "phase-back": "phase back", "without": "without", "moment": "copy moment"}
-KEYS = (
-    "next", "back", "enter", "without", "more", "run", "phase-back", "view", "first", "last", "search", "moment",
-    "trace",
-)  # fmt: skip
-AHEAD = ("next", "enter", "run")  # of no use at an end; CPUs run on, one instruction after another
-BEHIND = ("back", "phase-back", "back-instruction")  # of no use at the start
-ASKED = ("next", "back", "phase-back", "first", "view", "questions", CHOOSE)  # while a question waits for its answer
-FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
-CHOICES: dict[str, Callable[[], Sequence[str]]] = {
-    "scenario": lambda: list(SCENARIOS),
-    "break-event": lambda: sorted(event_kinds()),
-    "model": lambda: [one.value for one in FetchModel],
-    "policy": lambda: [one.value for one in Policy],
-    "schedule": lambda: ["seeded", "round-robin"],
-    "protocol": lambda: list(PROTOCOLS),
-}
-OWN = (
-    Action("search", "Find", "Go to a step by its number, to a phase by its name, or look at a function.",
-           argument=Argument("step, phase, or part of a function's name")),
-    Action("more", "More", "See more of the same: the story, then the code, then everything, then the story again."),
-    Action("view", "Time, other view", "Draw the time picture as a graph, a step a line, or as a score."),
-    Action("next-cpu", "Next CPU", "Look at the next CPU in full."),
-    Action("focus-cpu", "Look at a CPU", "Look at one CPU in full.", argument=Argument("CPU")),
-    Action("look-at-site", "Look at a site", "Look at a site by its number in the map.", argument=Argument("number")),
-    Action("questions", "Questions, on or off", "Ask before telling: a question comes where something is decided."),
-    Action(CHOOSE, "Answer", "Answer a question by its number; 0 for a hint.", argument=Argument("number")),
-    Action("syntax", "Other syntax", "Show instructions in AT&T or in Intel syntax."),
-    Action("functions", "Functions", "Every function that can be traced, with its calls."),
-    Action("boot", "Boot", "How the sites became NOPs when the kernel booted."),
-)  # fmt: skip
 
 
 class Story(Activity):
@@ -84,7 +56,7 @@ class Story(Activity):
         self.look = look or Look()
         self.home: Stepper | None = None
         self.asking = Asking()
-        self.actions = (*(self._action(name, one) for name, one in SESSION.items()), *OWN)
+        self.actions = actions_of(lambda: self._stepper)
 
     @classmethod
     def of(cls, what: str, prepared: Prepared | None = None) -> Story:
@@ -107,21 +79,6 @@ class Story(Activity):
     def left(cls, kept: Kept) -> Story:
         """The place that was kept, looked at as then."""
         return cls(partial(reopen, kept), kept.title, Look(depth=kept.depth, syntax=kept.syntax))
-
-    def _action(self, name: str, one: session.Action) -> Action:
-        """An action of the session, as every activity has them."""
-        choices = (
-            self._names if name in FUNCTIONS else self._phases if name == "break-phase" else CHOICES.get(name, tuple)
-        )
-        return Action(
-            name, one.title, one.help, HINTS.get(name, ""), Argument(one.prompt, choices) if one.prompt else None
-        )
-
-    def _names(self) -> Sequence[str]:
-        return () if self._stepper is None else self._stepper.image.function_names()
-
-    def _phases(self) -> Sequence[str]:
-        return [] if self._stepper is None else [phase.name for phase in self._stepper.protocol.phases]
 
     @property
     def stepper(self) -> Stepper:
@@ -218,7 +175,7 @@ class Story(Activity):
     def _do_search(self, argument: str, report: Report) -> Outcome:
         if is_number(argument):
             return self._ask("goto", argument, report)
-        phase = next((one for one in self._phases() if argument and argument.lower() in one.lower()), None)
+        phase = next((one for one in phases_of(self.stepper) if argument and argument.lower() in one.lower()), None)
         if phase is not None:
             return self._to_phase(phase, report)
         return self._ask("look-at", argument, report)

@@ -13,21 +13,15 @@ from itertools import accumulate
 from lessons.activity import CHOOSE, POINT
 from lessons.machine import Bytes, Core, Doers, Happened, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs
-from simkernel.sim.snapshot import SiteMap
-from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view import machine
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
 from tui.view.moves import all_columns, move_here, move_lines
-from tui.view.text import Line, Piece, cut, length, line, wrap
+from tui.view.sites import site_at, site_map
+from tui.view.text import Line, Piece, cut, line, wrap
 
 Form = list[Line]
-STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
-TAKEN = "strong int3"  # the look of a cell at which a CPU has just taken an int3
-A_CELL_EACH, BATCH = 2_000, 256  # sites up to which each has a cell; sites of a cell beyond that
-WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
-LEGEND = (NOP, CALL, INT3, CHANGING, WRONG)  # the order in which a map counts its states
 LABELS = 14  # columns of a label before a paragraph
 COLUMN_GAP = 2
 MODEST = 9  # rows of a table that has more of them than it shows, its headings with them
@@ -209,93 +203,6 @@ def row_at(part: Rows, width: int, x: int, y: int) -> tuple[str, str] | None:
 def move_at(part: Moves, width: int, x: int, y: int) -> tuple[str, str] | None:
     """Choosing the move at a line."""
     return (POINT, str(y - 1)) if 0 < y <= len(part.moves) else None
-
-
-def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
-    """A cell a site, or a batch where there are many; then only how many are in each state."""
-    counted = counts(part, width, marks)
-    states = cells(part.sites)
-    if not _differ(part, states):
-        return [counted]
-    return [[*counted, *map_rows(states, row_length(len(states), width), marks, _taken(part))], counted]
-
-
-def _differ(part: Map, states: Sequence[int]) -> bool:
-    """Whether there is more to see in the cells than how many are in each state."""
-    return part.cells and (len(set(states)) > 1 or bool(part.taken))
-
-
-def _taken(part: Map) -> frozenset[int]:
-    """The cells of the sites whose int3 has been taken."""
-    each = sites_of_a_cell(part.sites)
-    return frozenset(site // each for site in part.taken)
-
-
-def sites_of_a_cell(sites: SiteMap) -> int:
-    """How many sites share a cell."""
-    return 1 if len(sites.states) <= A_CELL_EACH else BATCH
-
-
-def site_at(part: Map, width: int, x: int, y: int) -> tuple[str, str] | None:
-    """The site of a cell; the first one where several share it."""
-    states, across = cells(part.sites), 0
-    rows = len(counts(part, width, Marks()))
-    if not part.choose or y < rows or not _differ(part, states):
-        return None
-    across = row_length(len(states), width)
-    at = (y - rows) * across + x
-    return (part.choose, str(at * sites_of_a_cell(part.sites))) if x < across and at < len(states) else None
-
-
-def counts(part: Map, width: int, marks: Marks) -> Form:
-    """How many sites are in each state; brackets around a number that has just changed."""
-    sites, before = part.sites, part.before or part.sites
-    out: Form = [line((f"{len(sites.states):,} sites", "title"))]
-    for state in LEGEND:
-        number, look = sites.count(state), STATES[state]
-        changed = number != before.count(state)
-        if number or changed or state in (NOP, CALL):
-            left, right = marks.changed if changed else (" ", " ")
-            word = (part.words or SITE_STATES)[state]
-            one = line(
-                (f"  {marks.sites[state]}", look), (left, "here"), (f"{number:,}", look), (right, "here"), (word, look)
-            )
-            if length(out[-1]) + length(one) > width:
-                out.append(line(" "))
-            out[-1] = (*out[-1], *one)
-    if part.taken:
-        taken = f"  {marks.taken} {len(part.taken):,} at which a CPU took the int3 since the step before"
-        out += wrap(taken.strip(), width, STATES[INT3], "  ", "    ")
-    return out
-
-
-def cells(sites: SiteMap) -> list[int]:
-    """The state of each cell of a map."""
-    states = sites.states
-    if sites_of_a_cell(sites) == 1:
-        return list(states)
-    batches = (states[at : at + BATCH] for at in range(0, len(states), BATCH))
-    return [next(state for state in WORST_FIRST if state in batch) for batch in batches]
-
-
-def row_length(count: int, width: int) -> int:
-    """Cells in a row: the most that fit and divide them all, so that no row is ragged; else as many as fit."""
-    return next((across for across in range(width, width // 2, -1) if count % across == 0), width)
-
-
-def map_rows(states: Sequence[int], across: int, marks: Marks, taken: frozenset[int] = frozenset()) -> Form:
-    """The cells in rows; those of a state beside each other are one piece."""
-    out: Form = []
-    for start in range(0, len(states), across):
-        row: list[Piece] = []
-        for at, state in enumerate(states[start : start + across], start):
-            glyph, look = (marks.taken, TAKEN) if at in taken else (marks.sites[state], STATES[state])
-            if row and row[-1][1] == look:
-                row[-1] = (row[-1][0] + glyph, look)
-            else:
-                row.append((glyph, look))
-        out.append(tuple(row))
-    return out
 
 
 def tabs(part: Tabs, width: int, marks: Marks) -> list[Form]:
