@@ -2,7 +2,7 @@
  * user.S: what the tasks do: their user parts. Each is a loop of system calls that looks at every result; a wrong one
  * is counted in TASK_ERRORS, which must stay 0 whatever is traced or patched meanwhile.
  *
- *   void user_cat(void), user_bash(void), user_sshd(void), user_rsyslogd(void), user_walker(void)   never return
+ *   void user_cat(void), user_make(void), user_sshd(void), user_rsyslogd(void), user_walker(void)   never return
  *
  * Simplified: in Linux these are programs of their own in ring 3. Here they are text of the kernel without sites, as
  * user programs have none. r15 the task, r14 its memory (UB_), in every part.

@@ -1,17 +1,17 @@
 /*
  * user_io.S: the user parts that talk to each other (user.S has the macros and the others).
  *
- *   user_bash     writes messages into /tmp/fifo: a number and its complement, 16 bytes in one write
+ *   user_make     writes messages into /tmp/fifo, as to its jobs: a number and its complement, 16 bytes in one write
  *   user_sshd     reads them, checks that each is whole, and sums them up
  *   user_rsyslogd writes lines into a page of its own of /tmp/log and reads them back
  */
 
-SYM_FUNC_START_NOTRACE_LOCAL user_bash
+SYM_FUNC_START_NOTRACE_LOCAL user_make
 	USER_START
 	xorl %r12d, %r12d
-.Lbash_round:
+.Lmake_round:
 	OPENAT path_fifo, FMODE_WRITE
-	EXPECT 0x0, bash_open
+	EXPECT 0x0, make_open
 	incq %r12
 	movq %r12, UB_DATA(%r14)
 	movq %r12, %rax
@@ -21,46 +21,46 @@ SYM_FUNC_START_NOTRACE_LOCAL user_bash
 	leaq UB_DATA(%r14), %rsi
 	movl $0x10, %edx
 	SYSCALL __NR_write
-	EXPECT 0x10, bash_write
+	EXPECT 0x10, make_write
 	addq %r12, UB_SUM(%r14)
 	SYSCALL __NR_getpid
 	movl TASK_PID(%r15), %ecx
 	subq %rcx, %rax
-	EXPECT 0x0, bash_getpid
+	EXPECT 0x0, make_getpid
 /* Three sockets: the numbers 1 2 3; a number that is free again is the next one given. rbx the number expected. */
 	movl $0x1, %ebx
-.Lbash_socket:
+.Lmake_socket:
 	movl $AF_UNIX, %edi
 	movl $0x1, %esi
 	SYSCALL __NR_socket
 	subq %rbx, %rax
-	EXPECT 0x0, bash_socket
+	EXPECT 0x0, make_socket
 	incl %ebx
 	cmpl $0x4, %ebx
-	jb .Lbash_socket
+	jb .Lmake_socket
 	movl $0x2, %edi
 	SYSCALL __NR_close
-	EXPECT 0x0, bash_close
+	EXPECT 0x0, make_close
 	movl $AF_UNIX, %edi
 	SYSCALL __NR_socket
-	EXPECT 0x2, bash_again
+	EXPECT 0x2, make_again
 	movl $0x7, %edi
 	SYSCALL __NR_socket
-	EXPECT EAFNOSUPPORT, bash_family
+	EXPECT EAFNOSUPPORT, make_family
 	SYSCALL 0x3e7
-	EXPECT 0xffffffffffffffda, bash_enosys
+	EXPECT 0xffffffffffffffda, make_enosys
 	SYSCALL __NR_sched_yield
-	EXPECT 0x0, bash_yield
-.Lbash_close:
+	EXPECT 0x0, make_yield
+.Lmake_close:
 	decl %ebx
 	movl %ebx, %edi
 	SYSCALL __NR_close
-	EXPECT 0x0, bash_closed
+	EXPECT 0x0, make_closed
 	testl %ebx, %ebx
-	jne .Lbash_close
-	NANOSLEEP 0x1800000, bash_sleep
-	jmp .Lbash_round
-SYM_FUNC_END user_bash
+	jne .Lmake_close
+	NANOSLEEP 0x1800000, make_sleep
+	jmp .Lmake_round
+SYM_FUNC_END user_make
 
 SYM_FUNC_START_NOTRACE_LOCAL user_sshd
 	USER_START
