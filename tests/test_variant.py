@@ -44,7 +44,8 @@ DOORS = {
     "tui/commands/explore.py": "--protocol, --without, --twice, --move",
     "tui/commands/native.py": "--protocol",
     "lessons/session/asks.py": "the action `protocol`",
-    "lessons/activities/lab.py": "a step named in the lab",
+    "lessons/activities/lab_setup.py": "a step named in the lab",
+    "lessons/session/content.py": "a scenario's file",
     "lessons/session/leave_out.py": "the phase that is to be left out",
 }
 """The modules where somebody else's text becomes a variant or a phase, and which text."""

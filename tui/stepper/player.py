@@ -69,7 +69,7 @@ class PlainVisit:
 
     def needs(self, word: str) -> str:
         """What is to be asked for before a word can be taken, "" for nothing."""
-        word = word.replace("\x1b", "esc")
+        word = "esc" if word == "\x1b" else word
         if word == "save":
             return "file, e.g. bars.svg or bars.txt"
         if word in ("", *ASKED) or word in self.visit.front.answers or self._is_choice(word):
@@ -99,7 +99,7 @@ class PlainVisit:
         Raises:
             LearnerError: the word means nothing here, or it cannot be done.
         """
-        word, argument = parted(text.replace("\x1b", "esc"))
+        word, argument = parted("esc" if text == "\x1b" else text)
         if not word:
             return True
         if word in ("q", "quit"):

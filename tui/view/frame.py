@@ -17,6 +17,7 @@ KEY_NAMES = {
     "slash": "/", "f1": "F1", "colon": ":", "ctrl+p": "^p",
 }  # fmt: skip
 FIRST = 5  # keys of the picture that are more than the one that leads back
+NAMED = 2  # rows in which parts without room are named
 MESSAGE = 3  # rows that what was said takes at most
 OTHERS = (("colon", "all keys"), ("question_mark", "words"))  # of every screen; these stand at the end of the key line
 
@@ -79,8 +80,11 @@ def frame(
 
 
 def _named(gone: Sequence[str], width: int) -> list[Line]:
-    """The parts for which there is no room; nothing where there is room for all."""
-    return wrap(f"no room for (Tab leads there): {', '.join(gone)}", width, "dim") if gone else []
+    """The parts for which there is no room, or how many where that is too long; nothing where there is room for all."""
+    if not gone:
+        return []
+    named = wrap(f"no room for (Tab leads there): {', '.join(gone)}", width, "dim")
+    return named if len(named) <= NAMED else wrap(f"no room for {len(gone)} parts: Tab leads there", width, "dim")
 
 
 def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:

@@ -60,7 +60,7 @@ def test_four_bars_the_sentence_and_the_way_back(size: tuple[int, int]) -> None:
         assert "0f 1f 44 00 00" in text and "call __fentry__" not in text
         assert "call __fentry__" in await press(hand, "down")
         assert await press(hand, "escape") == listed and hand.app.cursor_position == before
-        assert "▶ What tracing costs" in listed
+        assert "▶   What tracing costs" in listed
 
     drive(check, size=size)
 

@@ -56,7 +56,7 @@ def test_no_colour_is_sent_where_none_is_wanted(arguments: list[str], tmp_path: 
     assert ("[CC!]" if arguments else "▐CC!▌") in shown and shown.isascii() == bool(arguments)
     terminal.send("\x1b")
     terminal.until("What do you want")
-    assert ("> Trace one function" if arguments else "▶ Trace one function") in terminal.still()
+    assert (">   Trace one function" if arguments else "▶   Trace one function") in terminal.still()
     terminal.send("\x1b[H" + ENTER)
     terminal.until("in memory")
     assert "step 3" in terminal.still()
@@ -82,7 +82,7 @@ def test_the_next_start_offers_to_go_on(tmp_path: Path) -> None:
     terminal.send(ESC)  # whatever a first start begins with
     terminal.until("What do you want to watch?")
     terminal.send("/one" + ENTER)
-    terminal.until("▶ Trace one function")
+    terminal.until("▶   Trace one function")
     terminal.send(ENTER)
     terminal.until("in memory")
     terminal.send(RIGHT * 2)
@@ -90,7 +90,7 @@ def test_the_next_start_offers_to_go_on(tmp_path: Path) -> None:
     terminal.send("q")
     assert terminal.end() == 0
     again = Terminal([], tmp_path, "xterm-256color", "C.UTF-8")
-    again.until("▶ Go on where you left")
+    again.until("▶   Go on where you left")
     again.send(ENTER)
     again.until("step 2 of")
     again.send("\x03")
