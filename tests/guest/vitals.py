@@ -50,7 +50,7 @@ def tasks(kernel: WholeKernel) -> Iterator[str]:
     """Nobody has seen a wrong result, everybody gets on, and the system calls are those that the rounds make."""
     for task in kernel.tasks():
         yield from expect(f"{task.comm}: wrong results", kernel.task(task, "TASK_ERRORS"), 0)
-    for comm in ("cat", "bash", "sshd", "walker/", "rsyslogd"):
+    for comm in ("cat", "make", "sshd", "walker/", "rsyslogd"):
         for task in kernel.tasks(comm):
             if rounds(kernel, task) < 1:
                 yield f"{task.comm} on CPU{task.cpu} never came round"
@@ -77,7 +77,7 @@ def switching(kernel: WholeKernel) -> Iterator[str]:
             at + "exec_clock", kernel.rq(cpu, "RQ_EXEC_CLOCK"), sum(kernel.task(t, "TASK_SUM_EXEC") for t in fair)
         )
         yield from expect(at + "time", worked + kernel.rq(cpu, "RQ_IDLE_TIME"), kernel.rq(cpu, "RQ_IDLE_START"))
-        yields = sum(rounds(kernel, task) for task in own if task.comm[:4] in ("walk", "bash"))
+        yields = sum(rounds(kernel, task) for task in own if task.comm[:4] in ("walk", "make"))
         yield from expect(at + "yields", kernel.rq(cpu, "RQ_YLD_COUNT"), yields)
         for name in ("RQ_TTWU_COUNT", "RQ_SCHED_GOIDLE", "RQ_STOP_RUNS", "RQ_STOP_QUEUED", "RQ_NR_SWITCHES"):
             if kernel.rq(cpu, name) == 0:
@@ -161,18 +161,18 @@ def files(kernel: WholeKernel) -> Iterator[str]:
         yield from expect(f"{name}: i_rwsem", kernel.u64(inode + C["INODE_RWSEM"]), 0)
         yield from expect(f"{name}: invalidate_lock", kernel.u64(inode + C["INODE_INVALIDATE_LOCK"]), 0)
     for task, number, file in held:
-        reading = task.comm == "sshd" or (task.comm == "bash" and number == 0)
+        reading = task.comm == "sshd" or (task.comm == "make" and number == 0)
         owner = task.address if reading else 0
         yield from expect(f"{task.comm}: f_pos_lock of {number}", file[C["FILE_POS_LOCK"] // 8], owner)
     cat, sshd = all_rounds(kernel, "cat"), sum(kernel.user(task, "UB_ROUNDS") for task in kernel.tasks("sshd"))
-    blocked = sum(kernel.task(task, "TASK_TIMER") == 0 for task in kernel.tasks("bash"))
+    blocked = sum(kernel.task(task, "TASK_TIMER") == 0 for task in kernel.tasks("make"))
     logs, readers = len(kernel.tasks("rsyslogd")), len(kernel.tasks("sshd"))
-    wanted = {"passwd": cat, "shadow": cat + sshd, "log": logs, "fifo": readers + all_rounds(kernel, "bash") + blocked}
+    wanted = {"passwd": cat, "shadow": cat + sshd, "log": logs, "fifo": readers + all_rounds(kernel, "make") + blocked}
     for name, hits in wanted.items():
         yield from expect(f"{name}: looked up", kernel.word(f"dentry_{name}", C["DENTRY_HITS"]), hits)
     log = all_rounds(kernel, "rsyslogd")
     denied = {1: 2 * cat, 2: 2 * sshd}
-    checks = {0: logs + log + all_rounds(kernel, "bash") + blocked, 1: 4 * cat, 2: readers + 3 * sshd}
+    checks = {0: logs + log + all_rounds(kernel, "make") + blocked, 1: 4 * cat, 2: readers + 3 * sshd}
     for profile in range(3):
         at = 0x20 * profile
         yield from expect(
@@ -215,7 +215,7 @@ def pipe(kernel: WholeKernel) -> Iterator[str]:
     """What was written is what was read and what is in the pipe."""
     at = kernel.image.address("fifo_pipe")
     head, tail = kernel.u64(at + C["PIPE_HEAD"]), kernel.u64(at + C["PIPE_TAIL"])
-    writers, readers = kernel.tasks("bash"), kernel.tasks("sshd")
+    writers, readers = kernel.tasks("make"), kernel.tasks("sshd")
     yield from expect("pipe->mutex", kernel.u64(at + C["PIPE_MUTEX"]), 0)
     yield from expect("written", head, sum(kernel.task(task, "TASK_WCHAR") for task in writers))
     yield from expect("read", tail, sum(kernel.task(task, "TASK_RCHAR") for task in readers))
@@ -232,9 +232,9 @@ def pipe(kernel: WholeKernel) -> Iterator[str]:
         yield from expect(f"{task.comm}: wchar", kernel.task(task, "TASK_WCHAR"), 16 * n)
     for task in readers:
         yield from expect(f"{task.comm}: reads", kernel.task(task, "TASK_SYSCR"), kernel.user(task, "UB_ROUNDS"))
-    ends = [task for task, number, _ in descriptors(kernel) if number == 0 and task.comm in ("bash", "sshd")]
+    ends = [task for task, number, _ in descriptors(kernel) if number == 0 and task.comm in ("make", "sshd")]
     yield from expect("ends of the pipe", kernel.u64(at + C["PIPE_FILES"]), len(ends))
-    yield from expect("writers", kernel.u64(at + C["PIPE_WRITERS"]), sum(task.comm == "bash" for task in ends))
+    yield from expect("writers", kernel.u64(at + C["PIPE_WRITERS"]), sum(task.comm == "make" for task in ends))
     asleep = waiters(kernel, at + C["PIPE_RD_WAIT"])
     yield from expect("readers that wait", asleep, len(readers))
     if asleep and head != tail:
