@@ -144,3 +144,11 @@ def disassembly(row: FunctionRow, symbolize: Callable[[int], str], intel: bool =
     """
     decoded = list(disasm.decode(row.code, row.address, "intel" if intel else "att"))
     return tuple(disasm.listing(decoded, row.address, symbolize))
+
+
+def squeezed(text: str, width: int) -> str:
+    """A name within `width` columns, padded to them: of one that is too long the middle is two dots."""
+    if len(text) <= width:
+        return text.ljust(width)
+    tail = (width - 2) // 2
+    return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lessons.activities.function_table import ORDERS, FunctionRow, FunctionTable, by_part, disassembly
+from lessons.activities.function_table import ORDERS, FunctionRow, FunctionTable, by_part, disassembly, squeezed
 from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
 from lessons.picture import Listing, Paragraph, Picture, Prose, Row, Rows, Tabs, Tone
 from lessons.session.number import number
@@ -199,7 +199,7 @@ class Functions(Activity):
         rows = tuple(
             Row(
                 (
-                    _short(one.name),
+                    squeezed(one.name, NAME),
                     f"{one.calls:>{room},}",
                     one.data.hex(" ").upper(),
                     f"{one.wanted or '':>3}",
@@ -216,11 +216,3 @@ class Functions(Activity):
 
 
 MOVES = {"down": 1, "up": -1, "next": PAGE, "back": -PAGE}
-
-
-def _short(name: str) -> str:
-    """A name in NAME characters; of a long one the middle goes."""
-    if len(name) <= NAME:
-        return name.ljust(NAME)
-    left = (NAME - 2) // 2
-    return f"{name[:left]}..{name[left + 2 - NAME :]}"

@@ -12,7 +12,6 @@ from simkernel.sim.snapshot import CpuSnapshot, PatchingSnapshot, Snapshot, Trac
 from simkernel.sim.snapshot.changes import Aspect
 
 TRACE_LINES = 4
-USER = ("user", "libc")
 
 
 def patcher_line(snapshot: Snapshot) -> str:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from lessons.picture import Part, Picture
 from tui.view.marks import Marks
-from tui.view.parts import RENDERERS, Form, fit, forms
-from tui.view.text import Line, heading, line
+from tui.view.parts import RENDERERS, fit, forms
+from tui.view.text import Form, Line, heading, line
 
 WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least

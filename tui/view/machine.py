@@ -8,9 +8,8 @@ from lessons.machine import Bytes, Core, Doer, Doers, Instruction, Phase, Stage,
 from lessons.picture import Tone
 from lessons.table import Mark, Marked, Row
 from tui.view.marks import Marks
-from tui.view.text import Line, Piece, cut, heading, length, line, wrap
+from tui.view.text import Form, Line, Piece, cut, heading, length, line, wrap
 
-Form = list[Line]
 LABEL = 12  # columns before the bytes
 NATURAL = 73  # columns with which most of what is to be said beside the bytes has room
 PITCH = 6  # columns of a byte, where there is room

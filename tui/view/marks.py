@@ -32,7 +32,7 @@ class Marks:
         new, int3: behind a byte of the new instruction, a breakpoint.
         pending: behind a byte in whose place another may be run.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
-        broken: what should be true and is not. holds: what is. sites: of the map, in the order of SITE_STATES.
+        broken: what should be true and is not. sites: of the map, in the order of SITE_STATES.
         taken: there, of a site at which a CPU has just taken an int3.
         did: of what a lane of the time picture did. bar, tick, up, knob: of the scrub bar.
         parts: of a bar's column, from the left.
@@ -53,17 +53,14 @@ class Marks:
     stop: str = "●"
     rule: str = "─"
     broken: str = "✘"
-    holds: str = "✔"
     sites: str = "·■!~✘"
     taken: str = "‡"
     ran: str = "█"
-    idle: str = "·"
     bar: str = "─"
     knob: str = "█"
     tick: str = "┬"
     up: str = "▲"
     dash: str = "—"
-    arrow: str = "→"
     back: str = "←"
     crumb: str = "›"
     dotted: str = "┄"
@@ -99,17 +96,14 @@ ASCII = Marks(
     stop="*",
     rule="-",
     broken="X",
-    holds="+",
     sites=".#!~X",
     taken="%",
     ran="#",
-    idle=".",
     bar="-",
     knob="#",
     tick="+",
     up="^",
     dash="-",
-    arrow="->",
     back="<-",
     crumb=">",
     dotted=":",

@@ -19,9 +19,8 @@ from tui.view.lanes import GRAPH, graph, score
 from tui.view.marks import Marks
 from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.sites import site_at, site_map
-from tui.view.text import Line, Piece, cut, line, wrap
+from tui.view.text import Form, Line, Piece, cut, line, wrap
 
-Form = list[Line]
 LABELS = 14  # columns of a label before a paragraph
 COLUMN_GAP = 2
 MODEST = 9  # rows of a table that has more of them than it shows, its headings with them

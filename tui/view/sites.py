@@ -8,9 +8,8 @@ from lessons.picture import Map
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.marks import Marks
-from tui.view.text import Line, Piece, length, line, wrap
+from tui.view.text import Form, Piece, length, line, wrap
 
-Form = list[Line]
 STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
 TAKEN = "strong int3"  # the look of a cell at which a CPU has just taken an int3
 A_CELL_EACH, BATCH = 2_000, 256  # sites up to which each has a cell; sites of a cell beyond that

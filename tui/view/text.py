@@ -8,6 +8,7 @@ from simkernel.sentence import Role, spans_of
 
 Piece = tuple[str, str]  # text, names of looks ("int3 changed"), "" for plain
 Line = tuple[Piece, ...]
+Form = list[Line]  # what a part looks like
 
 ROLES = {Role.CPU: "strong", Role.ADDRESS: "dim"}  # looks of parts of a sentence that has none of its own
 
@@ -36,14 +37,6 @@ def cut(one: Line, width: int) -> Line:
         out.append((text[:left], look))
         left -= len(text[:left])
     return (*out, ("..", "dim"))[-len(out) - 1 :]
-
-
-def squeezed(text: str, width: int) -> str:
-    """A name within `width` columns, padded to them: of one that is too long the middle is two dots."""
-    if len(text) <= width:
-        return text.ljust(width)
-    tail = (width - 2) // 2
-    return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}"
 
 
 def spread(left: Line, right: Line, width: int) -> Line:

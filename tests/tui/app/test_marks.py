@@ -7,13 +7,13 @@ import re
 
 import pytest
 
+from lessons.activities.function_table import squeezed
 from lessons.lanes import Did
 from lessons.story import story_of
 from simkernel.sim.snapshot import NOW, Snapshot
 from tests.tui.app.screens import Hand, drive
 from tui.view.machine import LABEL, PITCH
 from tui.view.marks import ASCII, BAR, LEGEND, UNICODE, Marks, marks_for
-from tui.view.text import squeezed
 
 STEPS = 24
 MOVES = ("next", "back", "instruction", "back-instruction", "enter", "act")
