@@ -72,7 +72,7 @@ def bytes_of_a_site(part: Bytes, width: int, marks: Marks) -> list[Form]:
 
 
 class _Grid:
-    """The columns of the bytes: as wide as the widest cell, and never less than PITCH."""
+    """The columns of the bytes: PITCH wide, or as wide as the widest cell; narrower where there is no room."""
 
     def __init__(self, part: Bytes, width: int, marks: Marks) -> None:
         self.table, self.marks, self.width = part.table, marks, width
