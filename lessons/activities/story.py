@@ -191,14 +191,11 @@ class Story(Activity):
         known = next((stop.position for stop in stops if stop.during == phase), None)
         if known is not None:
             return self._ask("place", str(known), report)
-        here, outcome = stepper.simulation.position, self._outcome("next-phase", "")
-        try:
+        outcome = self._outcome("next-phase", "")
+        with stepper.or_stay():
             while stepper.simulation.patching.phase_name != phase:
                 report.check()
                 outcome = self._ask("enter", "", report)
-        except LearnerError:
-            stepper.goto(here)
-            raise
         return outcome
 
     def _do_more(self, argument: str, report: Report) -> Outcome:

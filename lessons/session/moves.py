@@ -155,10 +155,13 @@ def goto(stepper: Stepper, argument: str) -> Outcome:
     wanted = number(argument, "a step")
     if wanted > MOST_STEPS:
         raise LearnerError(f"a step is a number from 0 to {MOST_STEPS}")
-    start(stepper, "")
-    for _ in range(wanted):
-        if not stepper.forward():
-            return Outcome(f"The story has {step_number(stepper)} steps up to here.")
+    with stepper.or_stay():
+        start(stepper, "")
+        for at in range(wanted):
+            stepper.report(f"going to step {wanted:,}", at / wanted)
+            if not stepper.forward():
+                stepper.report.check()
+                return Outcome(f"The story has {step_number(stepper)} steps up to here.")
     return Outcome()
 
 

@@ -6,7 +6,8 @@ One moves by *stops*: the events that change the story of the site that is looke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -327,6 +328,17 @@ class Stepper:
         before = next((stop for stop in reversed(self.stops()) if stop.position < here and until(stop)), None)
         self.goto(self.begin if before is None else before.position)
         return before is not None
+
+    @contextmanager
+    def or_stay(self) -> Iterator[None]:
+        """What is done inside and cannot be, or is cancelled, leaves the machine at the place that it had."""
+        here = self.simulation.point
+        try:
+            yield
+        except LearnerError:
+            self.simulation.goto_point(here)
+            self.looked()
+            raise
 
     def goto(self, position: int) -> None:
         """To a position in history; LearnerError where there is none such, and where that was cancelled."""

@@ -21,7 +21,7 @@ from simkernel.explore.properties import BY_NAME, BY_VIOLATION, USUAL
 from simkernel.explore.reasons import why
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, Variant, parse
-from simkernel.report import Report
+from tests.lessons.cancelling import CancelledAt
 from tui.view.paragraphs import told
 
 
@@ -346,28 +346,12 @@ def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     assert again.simulation.halt_reason == "" and again.simulation.position == again.begin
 
 
-class Impatient(Report):
-    """Cancels what is under way when it says something for the k-th time."""
-
-    def __init__(self, k: int) -> None:
-        self.calls = 0
-        super().__init__()
-        self._k = k
-
-    def __call__(self, text: str = "", part: float | None = None) -> None:
-        """Count, and cancel."""
-        self.calls += 1
-        if self.calls == self._k:
-            self.cancel()
-        super().__call__(text, part)
-
-
 @pytest.mark.parametrize("first", [range(1, 26), range(26, 51)], ids=["1-25", "26-50"])
 def test_a_cancelled_search_leaves_the_lab_where_it_was(first: range) -> None:
     one = lab("cpus:4", "down", "twice")
     before = told(one.picture()), one.data(), [action.name for action in one.offered()]
     for k in first:
-        report = Impatient(k)
+        report = CancelledAt(k)
         outcome = one.apply(YES, report=report)
         assert outcome.refused and outcome.opens is None and report.calls == k
         assert outcome.message.startswith("cancelled: ") and "With fewer states" in outcome.message
@@ -381,10 +365,10 @@ def test_cancelled_playing_leaves_the_answer_where_it_was() -> None:
     answer = found(lab())
     answer.apply("down")
     before = told(answer.picture())
-    counting = Impatient(0)
+    counting = CancelledAt(0)
     assert answer.apply("enter", report=counting).opens is not None
     for k in range(1, counting.calls + 1):
-        outcome = answer.apply("enter", report=Impatient(k))
+        outcome = answer.apply("enter", report=CancelledAt(k))
         assert outcome.refused and outcome.opens is None and told(answer.picture()) == before, k
     stepper = watched(answer.apply("enter"))
     assert stepper.simulation.position == stepper.begin

@@ -24,6 +24,7 @@ from simkernel.overhead.published import published
 from simkernel.report import Report
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP
+from tests.lessons.cancelling import CancelledAt
 from tests.tui.playing import flat
 from tui.stepper.player import PlainVisit
 from tui.view.frame import frame
@@ -289,21 +290,6 @@ def test_what_leads_nowhere_says_why() -> None:
         assert outcome.refused and outcome.message and opening.run.cue == ASK, word
     opening.apply("next")
     assert "nothing is asked" in opening.apply("1").message
-
-
-class CancelledAt(Report):
-    """Cancelled at the k-th time that the work says how far it is."""
-
-    def __init__(self, k: int) -> None:
-        super().__init__()
-        self.k, self.calls = k, 0
-
-    def __call__(self, text: str = "", part: float | None = None) -> None:
-        """Count, and cancel."""
-        self.calls += 1
-        if self.calls == self.k:
-            self.cancel()
-        super().__call__(text, part)
 
 
 @pytest.mark.parametrize("cue", [ASK, SEEN, ON, TRACED])
