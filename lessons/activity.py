@@ -42,7 +42,7 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "act": ((), "a"),
     "cpu-run": ((), "run-cpu"),
     "cpu-read": ((), "read-cpu"),
-    "cpu-settle": ((), "settle-cpu"),
+    "cpu-resolve": ((), "resolve-cpu"),
     "untrace": ((), "u"),
     "second-ops": ((), "o"),
     "second-ops-off": ((), "O"),

@@ -106,8 +106,9 @@ ACTIONS: tuple[Action, ...] = (
         "A CPU reads some bytes of its next instruction, and no more yet.", HAND, asks.cpu_read, "CPU, and how many",
     ),
     Action(
-        "cpu-settle", (), "settle-cpu", "A byte is resolved",
-        "A byte that is old or new becomes certain for a CPU.", HAND, asks.cpu_settle, "CPU, and byte 0 to 4",
+        "cpu-resolve", (), "resolve-cpu", "Resolve a byte",
+        "From now on a CPU runs the new value of a byte that was old or new.", HAND, asks.cpu_resolve,
+        "CPU, and byte 0 to 4",
     ),
     Action("nmi", (), "nmi", "Send an NMI", "A non-maskable interrupt is sent to a CPU.", HAND, asks.nmi, "CPU"),
     Action(

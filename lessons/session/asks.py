@@ -122,7 +122,7 @@ def cpu_read(stepper: Stepper, argument: str) -> Outcome:
     return Outcome()
 
 
-def cpu_settle(stepper: Stepper, argument: str) -> Outcome:
+def cpu_resolve(stepper: Stepper, argument: str) -> Outcome:
     site = stepper.snapshot.site
     cpu, byte = _cpu_and_more(stepper, argument, 0, (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1)
     if site is None or len(site.cpus[cpu].options[byte]) < 2:

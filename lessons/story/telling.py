@@ -18,7 +18,7 @@ from simkernel.sim.snapshot.plain import plain
 
 MOVING = (
     "next", "back", "next-phase", "back-phase", "instruction", "back-instruction", "run", "run-back", "goto", "place",
-    "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-settle",
+    "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-resolve",
 )  # fmt: skip
 """Actions of a session after which one may stand elsewhere in the story."""
 KEYS = "n next, b back, p phase, y why, f five bytes, c1 CPU1"

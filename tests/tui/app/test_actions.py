@@ -100,7 +100,7 @@ async def breakpoints(hand: Hand) -> None:
     assert "Bogus" in await hand.do("break-event", "Bogus")
 
 
-@check("act", "cpu-run", "cpu-read", "cpu-settle", "nmi")
+@check("act", "cpu-run", "cpu-read", "cpu-resolve", "nmi")
 async def by_hand(hand: Hand) -> None:
     stepper = hand.stepper
     await hand.do("act")
@@ -110,7 +110,7 @@ async def by_hand(hand: Hand) -> None:
     assert parts_of(stepper.simulation).machine.cpus[1].rip != before
     await hand.do("nmi", "0")
     assert "nmi" in stepper.snapshot.cpus[0].interrupts
-    for name, wrong in (("cpu-read", "7"), ("cpu-settle", "0 4"), ("cpu-run", "x")):
+    for name, wrong in (("cpu-read", "7"), ("cpu-resolve", "0 4"), ("cpu-run", "x")):
         point = stepper.simulation.point
         text = await hand.do(name, wrong)
         assert stepper.simulation.point == point and hand.refused
@@ -141,12 +141,12 @@ def test_a_persons_choices_decide_who_moves_and_what_it_reads() -> None:
     drive(check)
 
 
-def test_an_uncertain_byte_is_settled_by_hand() -> None:
+def test_a_pending_byte_is_resolved_by_hand() -> None:
     async def check(hand: Hand) -> None:
         await hand.do("act")
         text = await hand.do("act")
         assert text.count("0F/CC") == 2
-        text = await hand.do("cpu-settle", "1 0")
+        text = await hand.do("cpu-resolve", "1 0")
         site = hand.stepper.snapshot.site
         assert site is not None and len(set(site.cpus[1].options[0])) == 1 and text.count("0F/CC") == 1
 

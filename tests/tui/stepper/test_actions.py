@@ -123,7 +123,7 @@ def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None
     ("action", "argument"),
     [("break-phase", "sync 9"), ("break-event", "Nothing"), ("break-function", "nonesuch"), ("break-change", "5"),
      ("break-change", "rw_verify_area 99999"), ("cpu-run", "7"), ("cpu-run", "x"), ("cpu-run", "0 99999"),
-     ("cpu-read", "1"), ("cpu-settle", "0 1"), ("nmi", ""),
+     ("cpu-read", "1"), ("cpu-resolve", "0 1"), ("nmi", ""),
      ("trace", "nonesuch*"), ("untrace", "nonesuch*"), ("second-ops", "nonesuch"),
      ("second-ops-off", ""), ("look-at", "do_syscall_64"), ("cpus", "9"), ("cpus", "two"), ("model", "hum"),
      ("policy", "hum"), ("schedule", "hum"), ("protocol", "hum"), ("seed", "-1"), ("kernel", "/no/such/file.S"),
@@ -182,11 +182,11 @@ def test_by_hand(stepper: Stepper) -> None:
     assert "nmi" in stepper.snapshot.cpus[1].interrupts
 
 
-def test_settling_by_hand() -> None:
+def test_resolving_by_hand() -> None:
     stepper = Stepper.start("cache-line")
     do(stepper, "act")
     do(stepper, "act")
-    assert not do(stepper, "cpu-settle", "1 0").error
+    assert not do(stepper, "cpu-resolve", "1 0").error
     site = stepper.snapshot.site
     assert site is not None
     assert [len(set(site.cpus[cpu].options[0])) for cpu in (0, 1)] == [2, 1]
