@@ -7,10 +7,8 @@ from functools import partial
 
 from msgspec.structs import replace
 from textual import events
-from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
-from textual.worker import WorkerFailed
 
 from lessons.kept import Kept
 from lessons.visit import Visit
@@ -19,22 +17,21 @@ from tui.app.ascii import AsciiOnly, NoColour
 from tui.app.aside import Aside
 from tui.app.palette import WhatCanBeDone
 from tui.app.screens.activity import ActivityScreen
-from tui.app.textual_faults import is_of_a_screen_that_has_gone, mend, open_palette, survives_its_terminal
+from tui.app.textual_door import GuardedApp, open_palette, survives_its_terminal
 from tui.app.theme import THEMES
 from tui.view.marks import UNICODE, Marks
 
 PATIENCE = 2.0  # seconds that the end waits for what is under way to stop, so that its place can be kept
 QUIT_KEYS = ("ctrl+c", "ctrl+q")  # on every screen, also on those that stand over another and have keys of their own
-OK, BUG, GONE = 0, 70, 129  # GONE: as SIGHUP ends a process
+OK, GONE = 0, 129  # GONE: as SIGHUP ends a process
 
 
-class SimkernelApp(App[int]):
+class SimkernelApp(GuardedApp):
     """Plays a visit on one screen.
 
     Attributes:
         visit: the activity in front, and those that one comes back to.
         playing: the screen that plays it.
-        crash: what ended the app, if something did.
     """
 
     TITLE = "simkernel"
@@ -49,13 +46,11 @@ class SimkernelApp(App[int]):
     BINDINGS = [Binding("ctrl+p", "command_palette", show=False)]
 
     def __init__(self, visit: Visit, marks: Marks = UNICODE, theme: str = "dark") -> None:
-        mend()
         super().__init__()
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
         self.visit = visit
-        self.crash: BaseException | None = None
         self.playing = ActivityScreen(visit, marks)
         self._marks = marks
         self._ending: asyncio.Task[None] | None = None
@@ -65,11 +60,10 @@ class SimkernelApp(App[int]):
         """Show the screen."""
         if self._marks != UNICODE:
             self.add_class("-ascii")
-            self._filters.append(AsciiOnly())
+            self.filter_lines(AsciiOnly())
         if self.no_color:
-            self._filters.append(NoColour())
-        if self._driver is not None and not self.is_headless:
-            self._driver.write("\x1b[?25h")  # Textual hides the cursor; ours stands on the item in focus
+            self.filter_lines(NoColour())
+        self.show_cursor()  # it stands on the item in focus
         self.push_screen(self.playing)
 
     async def settled(self) -> None:
@@ -153,16 +147,3 @@ class SimkernelApp(App[int]):
     def get_driver_class(self) -> type[Driver]:
         """The terminal's, which ends the app where the terminal has gone."""
         return survives_its_terminal(super().get_driver_class(), partial(self.end, GONE))
-
-    def _handle_exception(self, error: Exception) -> None:
-        """A bug of ours: the screen closes, the terminal is as it was, and `start.py` writes the report."""
-        if is_of_a_screen_that_has_gone(self, error):  # no bug at all
-            return
-        if self.crash is None:
-            self.crash = error.error if isinstance(error, WorkerFailed) else error
-        if self.is_headless:
-            super()._handle_exception(error)
-        else:
-            self._exception = error
-            self._exception_event.set()
-            self.exit(BUG)

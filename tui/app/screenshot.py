@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from textual.app import App
 
+from tui.app.textual_door import rows, whole
+
 CELL = 0.602  # width of a character by its size: DejaVu Sans Mono and Menlo; Liberation and Noto Sans Mono have 0.6
 _ROW = 24.4  # height of a row in the picture, of which Rich begins the first one 1.5 down
 _WORD = re.compile(r"\S+\s*|\s+")  # the blanks behind a word stay with it: they may be underlined
@@ -52,8 +54,7 @@ _FORMAT = """\
 
 def text(app: App[Any]) -> str:
     """The rows of the screen, without the blanks at their ends."""
-    rows = (strip.text.rstrip() for strip in app.screen._compositor.render_strips())
-    return "".join(f"{row}\n" for row in rows)
+    return "".join(f"{strip.text.rstrip()}\n" for strip in rows(app))
 
 
 def svg(app: App[Any]) -> str:
@@ -69,10 +70,7 @@ def svg(app: App[Any]) -> str:
         legacy_windows=False,
         safe_box=False,
     )
-    behind = app._background_screens
-    drawn = app.screen._compositor.render_update(full=True, screen_stack=behind, simplify=True)
-    assert drawn is not None  # all of it was asked for
-    console.print(Segments(part for one in console.render(drawn) for part in _words(one)), end="")
+    console.print(Segments(part for one in console.render(whole(app)) for part in _words(one)), end="")
     # Rich clips each row to a rectangle and forgets that of the last one
     code_format = _FORMAT.replace("LAST", str(height - 1)).replace("TOP", f"{(height - 1) * _ROW + 1.5:g}")
     return console.export_svg(title="simkernel", code_format=code_format, font_aspect_ratio=CELL)

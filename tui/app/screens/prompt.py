@@ -23,7 +23,7 @@ MORE = "  and {} more"
 class OneLine(Input):
     """An input that takes all lines of what is pasted, as one: mail programs break a moment into several."""
 
-    def _on_paste(self, event: events.Paste) -> None:
+    def on_paste(self, event: events.Paste) -> None:
         """Runs before Textual's own, which takes the first line of what it is given."""
         event.text = " ".join(event.text.split())
 

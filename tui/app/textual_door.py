@@ -1,6 +1,6 @@
-"""Textual's faults that end or hang the program, and how they are kept from it: the one place that knows of them.
+"""The one door to what Textual keeps private: its faults that end or hang the program, how it draws, how an app ends.
 
-Each is of Textual 8.2.8, which pyproject.toml pins: a new version may make a part of this page needless.
+All of it is of Textual 8.2.8, which pyproject.toml pins: a new version may make a part of this page needless.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections.abc import Callable
 from traceback import walk_tb
 from typing import Any, TextIO
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.worker import WorkerFailed
 
@@ -112,3 +115,52 @@ def survives_its_terminal(driver: type[Driver], gone: Callable[[], None]) -> typ
                 return
 
     return Survivor
+
+
+class GuardedApp(App[int]):
+    """An app that a bug of ours ends with an exit code and the terminal as it was; Textual prints a report of its own.
+
+    Attributes:
+        crash: what ended it, if something did.
+    """
+
+    BUG = 70  # the exit code
+
+    def __init__(self) -> None:
+        mend()
+        super().__init__()
+        self.crash: BaseException | None = None
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Close the screen; a test that drives the app without a terminal has the error raised."""
+        if is_of_a_screen_that_has_gone(self, error):  # no bug at all
+            return
+        if self.crash is None:
+            self.crash = error.error if isinstance(error, WorkerFailed) else error
+        if self.is_headless:
+            super()._handle_exception(error)
+        else:
+            self._exception = error
+            self._exception_event.set()
+            self.exit(self.BUG)
+
+    def filter_lines(self, look: LineFilter) -> None:
+        """Send every line through a filter on its way to the terminal."""
+        self._filters.append(look)
+
+    def show_cursor(self) -> None:
+        """Show the terminal's cursor, which Textual hides."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write("\x1b[?25h")
+
+
+def rows(app: App[Any]) -> list[Strip]:
+    """The rows of the screen in front, as they are drawn."""
+    return app.screen._compositor.render_strips()
+
+
+def whole(app: App[Any]) -> RenderableType:
+    """All of the screen, with what shows through from the screens behind it."""
+    drawn = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens, simplify=True)
+    assert drawn is not None  # all of it was asked for
+    return drawn
