@@ -55,6 +55,7 @@ class Lab(Activity):
     def __init__(self) -> None:
         self.setup = Setup()
         self._stages = Stages()
+        self._answered: set[int] = set()  # the numbers of the questions for which one has looked at every order
         self.begin(0)
         phase = Argument("phase, e.g. sync-2", lambda: list(self.setup.order), here=True)
         two = Argument("phase:before, e.g. sync-2:write-tail")
@@ -84,7 +85,7 @@ class Lab(Activity):
             case "choose":
                 return self._explore(argument, report)
             case "next" | "back":
-                self.begin(setup.number + (1 if action.name == "next" else -1))
+                return self._turn(1 if action.name == "next" else -1)
             case "down" | "up":
                 self.cursor = (self.cursor + (1 if action.name == "down" else -1)) % len(setup.rows)
             case "point":
@@ -92,6 +93,14 @@ class Lab(Activity):
             case name:
                 self._change(name, argument)
         return Outcome()
+
+    def _turn(self, by: int) -> Outcome:
+        """To another question; one that is left open is named, with the way back to it."""
+        left = self.setup.number
+        self.begin(left + by)
+        key, word = ("←", "b") if by > 0 else ("→", "n")
+        open_ = f"Question {left + 1} is left open. {key} (plain mode: {word}) leads back to it."
+        return Outcome("" if left in self._answered else open_)
 
     def _change(self, how: str, argument: str = "") -> None:
         """Change what is asked; the cursor stays on its row."""
@@ -144,6 +153,7 @@ class Lab(Activity):
             findings = explore_each(self.setup.question, report)
         except Cancelled as error:
             raise Cancelled(f"{error}. With fewer states (a row) the search ends by itself") from error
+        self._answered.add(self.setup.number)
         return Outcome(opens=Found(findings, guess, conditions(self.setup), self._stages, self._go_on))
 
     def _go_on(self) -> None:
@@ -185,6 +195,7 @@ class Lab(Activity):
             ),
             survival=("question", "scene", "explained", "rows"),
             keys=("down", "enter", "without", "next", "back"),
+            hints=(("next", "next" if setup.number in self._answered else "skip"),),
         )
 
     def data(self) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from lessons.activities.lab_schedule import columns_of, lanes_of, moves_of
-from lessons.activities.lab_words import broken, holds, reason, worth
+from lessons.activities.lab_words import broken, ends, holds, reason, worth
 from lessons.activities.story import Story
 from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
 from lessons.picture import Lanes, Moves, Paragraph, Part, Picture, Prose, Tabs, Tone
 from lessons.session.number import number
-from lessons.session.stepper import Stepper
+from lessons.session.stepper import Stepper, Violation
 from lessons.story.words import MODELS, NOT_A_CPU
 from simkernel.errors import LearnerError, OurError
 from simkernel.explore import Finding
@@ -110,7 +110,8 @@ class Found(Activity):
         title = f"{finding.question.variant.name}: {finding.broken}"
         simulation = played.simulation.fork()
         simulation.goto(played.start)
-        return Stepper(simulation, site=finding.world.case.site, title=title)
+        violation = Violation(played.simulation.position, ends(finding, died=bool(played.simulation.halt_reason)))
+        return Stepper(simulation, site=finding.world.case.site, title=title, violation=violation)
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here."""

@@ -67,6 +67,13 @@ def broken(findings: tuple[Finding, ...]) -> list[str]:
     return [f"Broken: {one.name}. {_sentence(one.broken)} ({one.violation})." for one in found]
 
 
+def ends(finding: Finding, died: bool) -> str:
+    """What there is to say behind the last move of a schedule that one watches; also where the kernel has died."""
+    name, last = BY_VIOLATION[finding.broken].name, f"move {len(finding.schedule)} of the lab's schedule, its last"
+    goes_on = "" if died else "Next goes on from here. "
+    return f"Broken: {name} ({finding.broken}), by {last}. {goes_on}Esc leads back to the lab."
+
+
 def holds(findings: tuple[Finding, ...]) -> list[str]:
     """A sentence for each property that was asked for and holds; none where the search has not looked at all."""
     if not findings[0].finished:

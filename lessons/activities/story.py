@@ -148,7 +148,8 @@ class Story(Activity):
 
     def _outcome(self, name: str, message: str) -> Outcome:
         """What became of an action of the session."""
-        return Outcome(message, tell=partial(telling.step, self.stepper, name, message))
+        stays = bool(self.stepper.violated)
+        return Outcome(message, stays=stays, tell=partial(telling.step, self.stepper, name, message))
 
     def _to_a_question(self, name: str, report: Report) -> Outcome:
         """On, step by step, to the next phase or to the end; to the next question where one comes before."""
@@ -351,6 +352,8 @@ class Story(Activity):
             hints["phase-back"] = "the move before"
         if self.home is not None:
             hints |= {"without": "home", "run": "failure"}
+        if self.stepper.violates_ahead:
+            hints["run"] = "failure"
         if self._next is not None:
             hints["enter"] = "next story"
         return hints

@@ -39,7 +39,7 @@ def _not_over(stepper: Stepper) -> None:
 
 def next_stop(stepper: Stepper, argument: str) -> Outcome:
     _not_over(stepper)
-    return Outcome() if stepper.forward() else _nothing_more(stepper)
+    return Outcome(stepper.violated) if stepper.forward() else _nothing_more(stepper)
 
 
 def back_stop(stepper: Stepper, argument: str) -> Outcome:
@@ -53,7 +53,8 @@ def next_phase(stepper: Stepper, argument: str) -> Outcome:
     now = stepper.simulation.patching.phase_name
     _not_over(stepper)
     _idle(stepper)
-    return Outcome() if stepper.forward(A_RUN, lambda stop: stop.during != now) else _nothing_more(stepper)
+    there = stepper.forward(A_RUN, lambda stop: stop.during != now)
+    return Outcome(stepper.violated) if there else _nothing_more(stepper)
 
 
 def back_phase(stepper: Stepper, argument: str) -> Outcome:
@@ -118,7 +119,7 @@ def run(stepper: Stepper, argument: str) -> Outcome:
     if not stepper.dies:
         _idle(stepper)
     over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.patching.idle))
-    return Outcome() if over else _nothing_more(stepper)
+    return Outcome(stepper.violated) if over else _nothing_more(stepper)
 
 
 def run_back(stepper: Stepper, argument: str) -> Outcome:
@@ -175,7 +176,7 @@ def start(stepper: Stepper, argument: str) -> Outcome:
 
 def end(stepper: Stepper, argument: str) -> Outcome:
     stepper.goto(len(stepper.simulation.entries))
-    return Outcome()
+    return Outcome(stepper.violated)
 
 
 def step_number(stepper: Stepper) -> int:

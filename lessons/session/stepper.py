@@ -49,6 +49,19 @@ class Outcome:
     moment: Given | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A property that a schedule has broken.
+
+    Attributes:
+        position: in history, behind the move that breaks it.
+        sentence: says which move that is, and what it breaks.
+    """
+
+    position: int
+    sentence: str
+
+
 def _spelled(name: str, value: Any) -> str:
     """A changed option as the name of a step has it."""
     if isinstance(value, Variant):
@@ -68,6 +81,7 @@ class Stepper:
         changes: made to the scenario since it started, in order, as `named_step` writes them.
         report: of what is asked for: told how far it is; cancelled, it ends where it is.
         prepared: begins the stories to which this one leads.
+        violation: of the schedule that history holds: who goes on is stopped there. None where there is none.
     """
 
     def __init__(
@@ -78,8 +92,11 @@ class Stepper:
         begin: int = -1,
         title: str = "",
         prepared: Prepared | None = None,
+        violation: Violation | None = None,
     ) -> None:
         self.simulation = simulation
+        self.violation = violation
+        self._rewrites = simulation.rewrites.count
         self.prepared = prepared or Prepared()
         self.scenario = scenario
         self.title = title or (scenario.title if scenario is not None else "")
@@ -221,6 +238,23 @@ class Stepper:
         return self.heard().ran(self.begin, self.simulation.position)
 
     @property
+    def violated(self) -> str:
+        """What was broken by the move behind which one stands; "" elsewhere, and where nothing was."""
+        at = self.violation
+        return at.sentence if at is not None and self.simulation.point == (at.position, 0) and self._holds(at) else ""
+
+    @property
+    def violates_ahead(self) -> bool:
+        """True where the schedule that history holds goes on from here to a move that breaks a property."""
+        at = self.violation
+        return at is not None and self.simulation.point < (at.position, 0) and self._holds(at)
+
+    def _holds(self, violation: Violation) -> bool:
+        """True while history leads to a violation: nobody has gone another way before it."""
+        rewrite = self.simulation.rewrites.since(self._rewrites)
+        return rewrite is None or rewrite.position >= violation.position
+
+    @property
     def begun(self) -> bool:
         """True where one stands behind the start of the story."""
         return self.simulation.point > (self.begin, 0)
@@ -311,14 +345,14 @@ class Stepper:
         self._note(first)
 
     def forward(self, instructions: int = A_STOP, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
-        """To the next stop for which `until` holds; False where the bound or a halt comes first."""
+        """To the next stop for which `until` holds, or to the violation; False if a bound or a halt comes first."""
         simulation = self.simulation
         first, end = simulation.logged, simulation.clock + instructions
         rule = self.heard().rule_from(first)
         found = False
         while not found and not simulation.halt_reason and not self.report.cancelled and simulation.clock < end:
             met = [event for event in simulation.step() if rule.stops_at(event)]
-            found = bool(met) and until(Stop(simulation.position, met[-1].during))
+            found = bool(self.violated) or (bool(met) and until(Stop(simulation.position, met[-1].during)))
         self._note(first)
         return found
 

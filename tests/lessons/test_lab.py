@@ -341,9 +341,39 @@ def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
     for _ in range(20):
         if apply(stepper, "next").message:
             break
+    assert stepper.violated
+    for _ in range(20):
+        if apply(stepper, "next").message:
+            break
     assert stepper.simulation.halt_reason == "oops on CPU0"
     again = watched(answer.apply("enter"))
     assert again.simulation.halt_reason == "" and again.simulation.position == again.begin
+
+
+@pytest.mark.parametrize("number", range(len(STARTERS)))
+def test_who_watches_is_stopped_where_the_schedule_breaks_the_property(number: int) -> None:
+    one = lab()
+    one.begin(number)
+    answer = found(one)
+    for way in ("next", "enter", "run", "last") if answer.finding.broken else ():
+        story = answer.apply("enter").opens
+        assert isinstance(story, Story)
+        stepper, outcome = story.stepper, Outcome()
+        schedule = len(stepper.simulation.entries)
+        while not outcome.message:
+            assert stepper.violates_ahead and dict(story.picture().hints)["run"] == "failure"
+            outcome = story.apply(way)
+        expected = f"Broken: {BY_VIOLATION[answer.finding.broken].name} ({answer.finding.broken}), by move "
+        assert outcome.message.startswith(f"{expected}{len(answer.moves)} ")
+        assert outcome.stays and not outcome.refused and stepper.simulation.position == schedule, way
+        assert not stepper.violates_ahead
+        assert ("Next goes on" in outcome.message) == any(one.name == "next" for one in story.offered())
+        if way == "next" and not stepper.simulation.halt_reason:
+            assert not story.apply("next").refused and stepper.simulation.position > schedule, "it goes on"
+            story.apply("first")
+            assert stepper.violates_ahead, "and one can watch it again"
+            story.apply("cpu-run", "1 7")
+            assert not stepper.violates_ahead and not stepper.violated, "another way"
 
 
 @pytest.mark.parametrize("first", [range(1, 26), range(26, 51)], ids=["1-25", "26-50"])

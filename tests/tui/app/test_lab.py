@@ -197,7 +197,11 @@ def test_after_an_answer_comes_another_question() -> None:
         text = await press(hand, "2", "end", "right")
         assert f"{UNICODE.here} sync 2      left out" in text and "question 2 of 11, 2 CPUs, model pieces" in text
         assert "That is right" in await press(hand, "1")
-        await press(hand, "right", *["right"] * (len(STARTERS) - 2))
+        text = await press(hand, "right")
+        assert "question 3 of 11" in text and "left open" not in text
+        assert "Question 3 is left open. ←" in await press(hand, "right")
+        assert "question 3 of 11" in await press(hand, "left") and "Question 4 is left open. →" in hand.text()
+        await press(hand, *["right"] * (len(STARTERS) - 2))
         assert front_of(hand, Lab).setup.number == 0
 
     drive(check, activity=Lab())
