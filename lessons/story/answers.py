@@ -5,7 +5,7 @@ from __future__ import annotations
 from lessons.session.stepper import Stepper
 from lessons.story import LEFT_OUT, NO_TRACE, Story
 from lessons.story.lines import own_records
-from lessons.story.say import bytes_sentence
+from lessons.story.stored import bytes_sentence
 from lessons.story.why import why_label
 from simkernel.errors import LearnerError
 from simkernel.sentence import cpu as cpu_name

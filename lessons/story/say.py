@@ -7,25 +7,22 @@ means for the bytes of a site; bytes are said with their place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Any
 
 from lessons.session.missing import here_it_would, missing
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stop
+from lessons.story.elapsed import WORTH_SAYING, elsewhere, masked_before, number_of
+from lessons.story.stored import bytes_sentence, stored_here
 from lessons.story.why import stand_in, why_of
 from simkernel import events as ev
-from simkernel.insn import INT3
-from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.protocol import Phase, SyncCores
-from simkernel.schedule import Run
-from simkernel.sentence import Role, data, listed, say, sentences, without_addresses
+from simkernel.sentence import Role, listed, sentences
 from simkernel.sim.callbacks import traces_itself, unreturned
 from simkernel.sim.narrate import PATCHING_TASK, sentence
-from simkernel.sim.snapshot import SiteSnapshot, Snapshot
+from simkernel.sim.snapshot import Snapshot
 
 MOST = 3  # sentences of a step
-WORTH_SAYING, LONG = 20, 400  # instructions: that passed elsewhere; that an interrupt had to wait
 
 
 def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
@@ -57,13 +54,16 @@ def stop_events(stepper: Stepper, position: int) -> list[ev.Event]:
 def _event(stepper: Stepper, event: ev.Event) -> str:
     if isinstance(event, ev.BatchStarted):
         noun = "function" if all(site in stepper.image.mcount_loc for site in event.sites) else "site"
-        more = f" and {_count(len(event.sites) - 1, f'other {noun}')}" if len(event.sites) > 1 else ""
+        more = f" and {number_of(len(event.sites) - 1, f'other {noun}')}" if len(event.sites) > 1 else ""
         own = _own_callback(stepper)
         who = f"{_name(stepper)}, the callback of {own}," if own else _name(stepper)
         return f"{PATCHING_TASK} begins to change {who}{more}, by the protocol {event.protocol}."
     if isinstance(event, ev.SiteRan) and (into := _into_itself(event, stepper)):
         return into
-    text = sentence(event, stepper.image, stepper.protocol).without(Role.ADDRESS)
+    text = sentence(event, stepper.image, stepper.protocol)
+    if isinstance(event, ev.SiteStored):
+        text = stored_here(event, stepper) or text
+    text = text.without(Role.ADDRESS)
     return text.instead(Role.BATCH, "the batch")  # its number counts what happened before the story, too
 
 
@@ -124,25 +124,12 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
         for cpu in cpus
         if "sync" in cpu.interrupts and not cpu.interrupts_on
     ]
-    if (waited := _waited(stepper, event)) >= LONG:
-        ended = f"until CPU{event.cpu} had its interrupts on"
-        out.append(f"The interrupt had to wait {waited} instructions of all CPUs together, {ended}.")
+    if (off := masked_before(stepper, event)) >= WORTH_SAYING:
+        out.append(f"CPU{event.cpu} had its interrupts off for {off} instructions before it took this one.")
     if not out and event.waiting_for:
         others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
         out = [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patching.task} does."]
     return out
-
-
-def _waited(stepper: Stepper, event: ev.SyncAnswered) -> int:
-    """Instructions of the clock for which the interrupt that a CPU answers had to wait."""
-    known = stepper.simulation.known_events
-    for at in range(stepper.simulation.logged - 1, -1, -1):
-        one = known[at]
-        if isinstance(one, ev.SyncSent):
-            break
-        if isinstance(one, ev.InterruptTaken) and one.cpu == event.cpu and one.vector == VECTOR_CALL_FUNCTION:
-            return one.waited
-    return 0
 
 
 def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -252,69 +239,3 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
     ev.InterruptTaken: _interrupted,
     ev.Oopsed: _oops,
 }
-
-
-# --- bytes and the rest of the machine --------------------------------------------------------------------------------
-
-
-def bytes_sentence(site: SiteSnapshot) -> str:
-    """ "Byte 0 is CC, int3; bytes 1 to 4 are old." """
-    if site.old is None or site.new is None:
-        held, text = data(site.memory.data), without_addresses(site.memory.text)
-        return say("Bytes 0 to {} are {}, {}.", site.size - 1, held, text)
-    kinds = [_kind(site, at) for at in range(site.size)]
-    parts = []
-    for kind, group in groupby(range(site.size), key=kinds.__getitem__):
-        parts.append(_part(site, kind, list(group)))
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _kind(site: SiteSnapshot, at: int) -> str:
-    assert site.old is not None and site.new is not None
-    byte, old, new = site.memory.data[at], site.old.data[at], site.new.data[at]
-    if byte == INT3 and byte not in (old, new):
-        return "int3"
-    if site.memory.data[1:] == site.new.data[1:] and byte == new:
-        return "new"
-    if site.memory.data[1:] == site.old.data[1:] and byte == old:
-        return "old"
-    return "new" if byte == new != old else "old" if byte == old != new else _neighbour(site, at)
-
-
-def _neighbour(site: SiteSnapshot, at: int) -> str:
-    """A byte that is the same in both instructions counts as what the bytes beside it are."""
-    assert site.old is not None and site.new is not None
-    for near in (*range(at - 1, -1, -1), *range(at + 1, site.size)):
-        if site.old.data[near] != site.new.data[near] and site.memory.data[near] != INT3:
-            return "new" if site.memory.data[near] == site.new.data[near] else "old"
-    return "old"
-
-
-def _part(site: SiteSnapshot, kind: str, at: list[int]) -> str:
-    if len(at) == 1:
-        byte = f"byte {at[0]} is {site.memory.data[at[0]]:02X}"
-        return f"{byte}, {kind}"
-    return f"bytes {at[0]} {'and' if len(at) == 2 else 'to'} {at[-1]} are {kind}"
-
-
-def elsewhere(stepper: Stepper, first: int, last: int) -> str:
-    """What happened between two positions besides stops of this site: other sites' stops, else the time that passed."""
-    others = stepper.events_from(first, last - 1)
-    traps = sum(isinstance(event, ev.Int3Taken) for event in others)
-    calls = sum(isinstance(event, ev.TraceWritten) for event in others)
-    if traps or calls:
-        counted = [f"{_count(traps, 'int3')} taken"] * bool(traps) + [f"{_count(calls, 'traced call')}"] * bool(calls)
-        return f"Elsewhere meanwhile: {listed(counted)}."
-    time: dict[int, int] = {}
-    for entry in stepper.simulation.entries[first:last]:
-        if isinstance(entry.what, Run):
-            time[entry.what.cpu] = time.get(entry.what.cpu, 0) + entry.what.n
-    long = {cpu: n for cpu, n in sorted(time.items()) if n >= WORTH_SAYING}
-    if not long:
-        return ""
-    return f"Meanwhile {listed([f'CPU{cpu} had time for {n}' for cpu, n in long.items()])} instructions."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -14,7 +14,7 @@ from typing import Any
 from lessons.lanes import Did, Mark, Moment, TimePicture
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stops
-from lessons.story.say import LONG
+from lessons.story.elapsed import masked
 from simkernel import events as ev
 from simkernel.kernel.layout import VECTOR_CALL_FUNCTION
 from simkernel.sentence import cpus, data, say, without_addresses
@@ -53,7 +53,7 @@ def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -
         happened = [event for event in events if rule.stops_at(event)]
         phases = [event.phase for event in happened if isinstance(event, ev.PhaseEvent)]
         phase = phases[-1] if phases else stop.during
-        yield Moment(number + 1, stop.position, phase, score.row(happened), _sentence(stepper, happened))
+        yield Moment(number + 1, stop.position, phase, score.row(happened, stop.position), _sentence(stepper, happened))
         score.after(happened)
         first = stop.position
 
@@ -74,10 +74,13 @@ class _Score:
     def __init__(self, stepper: Stepper, lanes: list[int]) -> None:
         self._stepper, self._lanes = stepper, lanes
         self._doing: dict[int, Did] = {}  # lane -> what it is in the middle of
+        self._masked: dict[int, int] = {}  # CPU -> the position up to which its interrupts are off, and it is asked
 
-    def row(self, happened: Sequence[ev.Event]) -> tuple[Mark, ...]:
-        """A mark a lane, for the events of a step."""
-        marks = {lane: Mark(did) for lane, did in self._doing.items()}
+    def row(self, happened: Sequence[ev.Event], position: int) -> tuple[Mark, ...]:
+        """A mark a lane, for the events of a step that ended at a position."""
+        masked = (cpu for cpu, until in self._masked.items() if position <= until)
+        doing = dict.fromkeys(masked, Did.MASKED) | self._doing
+        marks = {lane: Mark(did) for lane, did in doing.items()}
         for event in happened:
             for lane, mark in marks_of(event, self._stepper.whole):
                 marks[lane] = replace(mark, inside=self._doing.get(lane) is Did.INSIDE)
@@ -90,8 +93,7 @@ class _Score:
             match event:
                 case ev.SyncSent() | ev.ParkAsked():
                     doing[TASK] = Did.WAITS
-                    for cpu in self._waits_long(event):
-                        doing[cpu] = Did.MASKED
+                    self._masked = dict(self._masked_while(event))
                 case ev.SyncEnded() | ev.BatchReleased():
                     doing.pop(TASK, None)
                 case ev.Parked():
@@ -106,19 +108,26 @@ class _Score:
                 case ev.SyncAnswered() | ev.SiteRan() | ev.Int3Taken():
                     doing.pop(event.cpu, None)
 
-    def _waits_long(self, sent: ev.SyncSent | ev.ParkAsked) -> list[int]:
-        """The CPUs whose interrupt of a sync has to wait for long, as far as it is known."""
-        known = self._stepper.simulation.known_events
-        left, out = set(sent.cpus), []
-        for at in range(_index(known, sent.entry), len(known)):
-            event = known[at]
-            if isinstance(event, ev.InterruptTaken) and event.vector == VECTOR_CALL_FUNCTION and event.cpu in left:
-                left.discard(event.cpu)
-                if event.waited >= LONG:
-                    out.append(event.cpu)
-            if not left or isinstance(event, ev.SyncEnded | ev.Unparked):
+    def _masked_while(self, sent: ev.SyncSent | ev.ParkAsked) -> Iterator[tuple[int, int]]:
+        """(CPU, position) of those that have their interrupts off when they are asked, as far as that has been seen."""
+        simulation = self._stepper.simulation
+        known, end = simulation.known_events, max(self._stepper.furthest, simulation.position)
+        left = dict.fromkeys(sent.cpus, end)
+        waiting = set(sent.cpus)
+        for event in _between(known, sent.entry, end):
+            if isinstance(event, ev.InterruptTaken) and event.vector == VECTOR_CALL_FUNCTION and event.cpu in waiting:
+                waiting.discard(event.cpu)
+                left[event.cpu] = event.entry
+            if not waiting:
                 break
-        return out
+        for cpu, taken in left.items():
+            if masked(self._stepper, cpu, sent.entry, taken) or (cpu in waiting and self._is_masked(cpu, end)):
+                yield cpu, taken
+
+    def _is_masked(self, cpu: int, end: int) -> bool:
+        """Whether one stands at the end of what has been seen, and this CPU cannot be interrupted there."""
+        snapshot = self._stepper.snapshot
+        return snapshot.position == end and not snapshot.cpus[cpu].interrupts_on
 
 
 def marks_of(event: ev.Event, whole: Sequence[bytes] = ()) -> Iterator[tuple[int, Mark]]:

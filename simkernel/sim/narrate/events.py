@@ -130,14 +130,29 @@ def _batch_started(e: events.BatchStarted, w: Words) -> Sentence:
 
 
 def _site_stored(e: events.SiteStored, w: Words) -> Sentence:
-    last = e.first + len(e.new) - 1
-    which = f"byte +{e.first}" if last == e.first else f"bytes +{e.first} to +{last}"
+    place = e.sites[0]
+    where = say(":{}", w.at(place)) if len(e.sites) == 1 else say(", first {}:", w.place(place))
+    return stored(e, where, e.old, e.new, e.first)
+
+
+def stored(e: events.SiteStored, where: Sentence, old: bytes, new: bytes, offset: int) -> Sentence:
+    """The sentence on a store, which tells of one of its sites what has become of its bytes.
+
+    Args:
+        e: the store.
+        where: the site, as in ": at vfs_read".
+        old: its bytes before.
+        new: its bytes now.
+        offset: of the first of them.
+    """
+    last = offset + len(new) - 1
+    which = f"byte +{offset}" if last == offset else f"bytes +{offset} to +{last}"
     many = "" if len(e.sites) == 1 else f" of {len(e.sites)} sites"
-    becomes = say("{} becomes {}", data(e.old), data(e.new))
-    change = becomes if e.old != e.new else say("{} stays", data(e.new))
+    becomes = say("{} becomes {}", data(old), data(new))
+    change = becomes if old != new else say("{} stays", data(new))
     if not e.alike:
-        return say("{} writes bytes{}: {}{}, {}.", PATCHING_TASK, many, which, w.at(e.sites[0]), change)
-    return say("{} writes {}{}:{} {}.", PATCHING_TASK, which, many, w.at(e.sites[0]), change)
+        return say("{} writes bytes{}{} {}.", PATCHING_TASK, many, where, change)
+    return say("{} writes {}{}{} {}.", PATCHING_TASK, which, many, where, change)
 
 
 def _sync_sent(e: events.SyncSent, w: Words) -> Sentence:
