@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Collection
@@ -45,6 +46,92 @@ def test_help_loads_no_engine() -> None:
     program = "import sys, tui.cli; print(*sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not set(result.stdout.split()) & {"numpy", "unicorn", "keystone", "capstone", "textual", "rich"}
+
+
+TERMINAL = {"print", "input", "stdin", "stdout", "stderr", "isatty", "signal", "get_terminal_size"}
+
+PLAYED = """
+import os, signal, sys, traceback
+handlers = {one: signal.getsignal(one) for one in signal.valid_signals()}
+said, sys.stdin, sys.stdout, sys.stderr = sys.stdout, None, None, None
+os.close(0), os.close(2)
+
+from lessons.activities.start import Start
+from lessons.visit import Visit
+
+def play():
+    visit = Visit(Start())
+    visit.start()
+    for word in "down enter next next instruction run moment functions".split():
+        name, _, argument = word.partition(":")
+        outcome = visit.apply(name, argument)
+        assert not outcome.refused, (word, outcome.message)
+        if outcome.opens is not None:
+            assert not visit.start().refused
+        visit.front.picture()
+    assert {one: signal.getsignal(one) for one in signal.valid_signals()} == handlers
+    return len(visit.crumbs)
+
+try:
+    print(play(), file=said)
+except BaseException:
+    print(traceback.format_exc(), file=said)
+"""
+
+
+def test_lessons_know_no_terminal_no_stderr_and_no_signal() -> None:
+    """Nothing of it names them, but for the command that writes what is known of scenarios."""
+    found = []
+    for path in sorted((ROOT / "lessons").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+            if name in TERMINAL and path.name != "__main__.py":
+                found.append(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
+    assert found == []
+
+
+def test_a_story_is_played_where_there_is_no_terminal() -> None:
+    """With stdin and stderr closed, none of the streams in `sys`, and the signals as they were."""
+    result = subprocess.run([sys.executable, "-c", PLAYED], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout == "2\n"
+
+
+# --- activities ----------------------------------------------------------------------------------------------------
+
+
+def test_no_front_end_asks_which_activity_it_plays() -> None:
+    """No `isinstance` and no `match` of a class of activity in `tui`; only what opens one names it."""
+    names = activities()
+    assert {"Story", "Lab", "Costs", "Boot", "Functions", "Opening", "Start"} <= names
+    found = []
+    for path in sorted((ROOT / "tui").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="isinstance" | "issubclass" | "type"), args=of):
+                    asked = [ast.unparse(one) for one in of[1:]] or [""]
+                case ast.MatchClass(cls=of_class):
+                    asked = [ast.unparse(of_class)]
+                case ast.Attribute(attr="__class__"):
+                    asked = ["__class__"]
+                case _:
+                    continue
+            if {word for text in asked for word in re.findall(r"\w+", text)} & names:
+                found.append(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
+    assert found == []
+
+
+def activities() -> set[str]:
+    """The names of the classes of activities, and of what all of them are."""
+    bases = {"Activity"}
+    classes = [
+        node
+        for path in sorted((ROOT / "lessons").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    while more := {one.name for one in classes if {ast.unparse(base) for base in one.bases} & bases} - bases:
+        bases |= more
+    return bases
 
 
 # --- import cycles -------------------------------------------------------------------------------------------------
