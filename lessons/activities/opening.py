@@ -38,7 +38,7 @@ from simkernel.report import Report
 from simkernel.sim.snapshot.patching import patching_snapshot
 
 LISTED = 5  # instructions of gdb's listing
-COUNTS, MOST = 6, 3  # functions in the table of counts; those that are named within a change
+COUNTS, MOST = 5, 3  # functions in the table of counts; those that are named within a change
 STORY = "one"  # the scenario that comes next
 
 
@@ -66,6 +66,12 @@ class Opening(Activity):
         self.run = Mysteries()
 
     # --- what is asked for ------------------------------------------------------------------------------------------
+
+    def start(self, report: Report) -> Outcome:
+        """Begin at the first question; who left on the way goes on there, and is told so."""
+        if self.run.cue == WORRY:
+            self.run.go(0)
+        return Outcome("You left here. Home (plain mode: start) leads to the first question." if self.run.at else "")
 
     def do(self, action: Action, argument: str, report: Report) -> Outcome:
         """Carry an action out; one that is cancelled leaves one where one was."""
@@ -95,7 +101,10 @@ class Opening(Activity):
                 self.run.forward(report)
                 return Outcome(goes_on=self.run.cue in CHANGES)
             case _:
+                asked = self.run.cue
                 self.run.forward(report)
+                if asked in (ASK, HOW) and asked not in self.run.answers:
+                    return Outcome(words.LEFT_OPEN)
         return Outcome()
 
     def _choose(self, argument: str, report: Report) -> Outcome:
@@ -140,7 +149,8 @@ class Opening(Activity):
             title="Two mysteries",
             place=words.place(self.run),
             parts=parts,
-            survival=("said", "choices", "map", "meanwhile", "time", "bytes", "counts", "listing"),
+            survival=("said", "choices", "map", "meanwhile", "time", "bytes", "sums", "counts", "listing"),
+            hints=(("trace", "trace every function" if self.run.cue == BOOTED else "turn it off"),),
             keys=("next", "back", *(("enter", "run", "last") if changing else ("trace",)), "first"),
         )
 
@@ -165,6 +175,13 @@ class Opening(Activity):
             return (Map(name="map", title="every site, at the end of boot", sites=self.run.found.booted),)
         if self.run.cue in (TRACED, QUIET):
             return (self._map(self.run.changes[ON if self.run.cue == TRACED else OFF]), self._counts())
+        if self.run.cue == WHY:
+            rounds, title = ("round", "written", "then the task waits for"), "tracing turned on"
+            return (Rows(name="sums", title=title, columns=rounds, rows=words.rounds(self.run)),)
+        if self.run.cue == WORRY:
+            columns = ("", *(f"CPU{cpu}" for cpu in self.run.simulation.cpus), "all")
+            sums = words.cpus_sums(self.run)
+            return (Rows(name="sums", title="while the sites changed", columns=columns, rows=sums),)
         return ()
 
     def _changing(self) -> tuple[Part, ...]:
@@ -172,7 +189,7 @@ class Opening(Activity):
         change = self.run.changes[self.run.cue]
         patch = patching_snapshot(self.run.simulation)
         happened = (Paragraph(words.happened(change, patch), tone=Tone.STRONG),)
-        said = words.step(change, patch, self._most_called(MOST))
+        said = words.step(change, patch, self._most_called(MOST), self.run.calls.by_site().total())
         return (
             self._map(change),
             Prose(name="said", paragraphs=happened),
@@ -202,7 +219,10 @@ class Opening(Activity):
         return tuple(Row((label, data.hex(" ").upper(), text)) for label, data, text in both)
 
     def _counts(self) -> Rows:
-        rows = tuple(Row((name, f"{count:,}")) for name, count in self._most_called(COUNTS))
+        most, calls = self._most_called(COUNTS), self.run.calls.by_site()
+        rest = calls.total() - sum(count for _, count in most)
+        others = (f"the other {self.run.sites - len(most):,}", rest), (f"all {self.run.sites:,}", calls.total())
+        rows = tuple(Row((name, f"{count:,}")) for name, count in (*most, *others))
         return Rows(name="counts", title="traced calls so far, most called first", columns=("FUNC", "COUNT"), rows=rows)
 
     def _most_called(self, rows: int) -> list[tuple[str, int]]:

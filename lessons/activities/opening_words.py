@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lessons.activities.change import Change
-from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
-from lessons.picture import Choice, Paragraph, Tone
+from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, ON, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
+from lessons.picture import Choice, Paragraph, Row, Tone
 from simkernel import disasm
+from simkernel import events as ev
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.sentence import cpus, listed
 from simkernel.sim.snapshot.patching import PatchingSnapshot
@@ -22,7 +23,7 @@ CHOICES: dict[int, tuple[Choice, ...]] = {
         Choice("1", "yes"),
         Choice("2", "no"),
         Choice("0", "I do not know yet: let it run, and see"),
-        Choice("Esc", "I know ftrace: to the scenarios"),
+        Choice("Esc", "I know ftrace: to all there is to do"),
     ),
     BOOTED: (Choice("t", "trace every function"), Choice("1", "watch how this kernel boots, step by step")),
     HOW: (
@@ -35,9 +36,10 @@ CHOICES: dict[int, tuple[Choice, ...]] = {
     TRACED: (Choice("t", "turn it off again"),),
     QUIET: (Choice("Enter", "go on"),),
     WHY: (Choice("Enter", "go on"), Choice("1", "what tracing costs: counted, priced, measured")),
-    WORRY: (Choice("Enter", "one function in slow motion"), Choice("Esc", "all scenarios")),
+    WORRY: (Choice("Enter", "one function in slow motion"), Choice("Esc", "all there is to do")),
 }
 NEXT = "What next?"
+LEFT_OPEN = "The question is left open. ← (plain mode: b) leads back to it."
 WHY_NOT = {
     "back": "this is the first question: there is nothing before it",
     "first": "this is the first question: there is nothing before it",
@@ -123,6 +125,7 @@ def _traced(m: Mysteries) -> tuple[str, ...]:
     on = m.found.on
     stopped = f"the CPUs were stopped {on.parked:,} times" if on.parked else "no CPU was stopped"
     shared = f"{on.syncs} waits served all {m.sites:,} sites"
+    each = listed([f"{time:,} of CPU{cpu}" for cpu, time in enumerate(on.time)])
     right = {
         STOPS: (bool(on.parked), stopped),
         EACH: (on.syncs >= m.sites, shared),
@@ -134,7 +137,7 @@ def _traced(m: Mysteries) -> tuple[str, ...]:
     return (
         *said,
         f"{m.sites:,} sites changed while the CPUs ran; {stopped}.",
-        f"Meanwhile the CPUs had time for {sum(on.time):,} instructions of their own.",
+        f"Meanwhile the CPUs had time for {sum(on.time):,} instructions of their own: {each}.",
     )
 
 
@@ -168,6 +171,27 @@ def _worry(m: Mysteries) -> tuple[str, ...]:
     )
 
 
+def cpus_sums(m: Mysteries) -> tuple[Row, ...]:
+    """What each CPU did while the sites changed, and all together."""
+    on = m.found.on
+    what = (("instructions meanwhile", on.time), ("int3s taken", on.took))
+    return tuple(Row((name, *(f"{one:,}" for one in (*each, sum(each))))) for name, each in what)
+
+
+def rounds(m: Mysteries) -> tuple[Row, ...]:
+    """What was written at all sites while tracing was turned on, round by round, and the wait behind each."""
+    events = [step.event for step in m.changes[ON].steps]
+    stores = [event for event in events if isinstance(event, ev.SiteStored)]
+    waits = [event for event in events if isinstance(event, ev.SyncSent)]
+    out = []
+    for number, (store, wait) in enumerate(zip(stores, waits, strict=True), 1):
+        last = store.first + len(store.new) - 1
+        byte = f"{store.new.hex().upper()} as byte +{last}"
+        where = byte if store.first == last else f"bytes +{store.first} to +{last}"
+        out.append(Row((f"{number}", f"{where} at {len(store.sites):,} sites", cpus(wait.cpus))))
+    return tuple(out)
+
+
 TEXTS: dict[int, Callable[[Mysteries], tuple[str, ...]]] = {
     ASK: _ask, SEEN: _seen, BOOTED: _booted, HOW: _how, TRACED: _traced, QUIET: _quiet, WHY: _why, WORRY: _worry,
 }  # fmt: skip
@@ -179,28 +203,52 @@ TEXTS: dict[int, Callable[[Mysteries], tuple[str, ...]]] = {
 def happened(change: Change, patch: PatchingSnapshot) -> str:
     """What happened at a step of a change."""
     what = "every function" if change.tracer != "nop" else "no function any more"
-    return change.said or f"{patch.task} has been asked to trace {what}; it has changed nothing yet."
+    match change.here.event:
+        case None:
+            return f"{patch.task} has been asked to trace {what}; it has changed nothing yet."
+        case ev.BatchStarted(sites=sites):
+            return f"{patch.task} takes {len(sites):,} sites as one batch."
+        case ev.BatchReleased():
+            return f"{patch.task} releases the batch: no handler uses it any more."
+    return change.said
 
 
-def step(change: Change, patch: PatchingSnapshot, called: Sequence[tuple[str, int]]) -> tuple[Paragraph, ...]:
-    """Who waits behind a step of a change, what the CPUs did on the way there, and what its marks mean.
+def step(
+    change: Change, patch: PatchingSnapshot, called: Sequence[tuple[str, int]], calls: int
+) -> tuple[Paragraph, ...]:
+    """Who waits behind a step of a change, what the CPUs did on the way there, and what its words and marks mean.
 
     Args:
         change: it stands behind that step.
         patch: the patching task there.
         called: functions and their traced calls so far.
+        calls: of all functions.
     """
     here, on = change.here, change.tracer != "nop"
     waits = f"{patch.task}, for {cpus(patch.waits_for)}. The CPUs run on." if patch.waits_for else "nobody"
     said = [Paragraph(waits, label="Waits")]
+    if here.event is None:
+        said.append(
+            Paragraph("The task that changes the sites; all others go on with their own work.", label=patch.task)
+        )
+    if isinstance(here.event, ev.BatchStarted):
+        said.append(Paragraph("Its sites are written in the same rounds; each wait is for all of them.", label="batch"))
+    if isinstance(here.event, (ev.SyncSent, ev.SyncAnswered)):
+        said.append(Paragraph(SYNC, label="sync"))
     if any(here.took) or here.traced:
         each = listed([f"CPU{cpu} took {_several(times, 'int3')}" for cpu, times in enumerate(here.took)])
         said.append(Paragraph(f"{each}; {_several(here.traced, 'call')} traced.", label="Since before"))
     if called:
-        said.append(Paragraph(f"{', '.join(f'{name} {count:,}' for name, count in called)}.", label="Calls so far"))
+        said.append(
+            Paragraph(
+                f"{', '.join(f'{name} {count:,}' for name, count in called)}; in all {calls:,}.", label="Calls so far"
+            )
+        )
     if here.sites.count(INT3):
         does = "makes the call for it" if on else "goes on behind the five bytes"
-        said.append(Paragraph(f"One byte: a CPU that runs it takes an exception; the handler {does}.", label="int3"))
+        said.append(
+            Paragraph(f"One byte, CC: a CPU that runs it takes an exception; the handler {does}.", label="int3")
+        )
     if here.sites.count(CHANGING):
         written = "All five bytes are written" if patch.last_done is not None else "Nothing is written yet"
         said.append(Paragraph(f"{written} at a site of the batch.", label="changing"))
@@ -208,6 +256,12 @@ def step(change: Change, patch: PatchingSnapshot, called: Sequence[tuple[str, in
     if done == len(here.sites.states) and not change.at_end:
         said.append(Paragraph(f"Each site holds its new instruction. {patch.task} ends the change.", tone=Tone.DIM))
     return tuple(said)
+
+
+SYNC = (
+    "An interrupt (IPI) asks each CPU to serialize. Then it answers, and runs on: what was written before is what it "
+    "runs from there."
+)
 
 
 def _several(count: int, what: str) -> str:

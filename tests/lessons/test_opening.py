@@ -14,7 +14,7 @@ from lessons.activities.mysteries import ASK, BOOTED, HOW, OFF, ON, OPTIONS, QUI
 from lessons.activities.opening import Opening
 from lessons.activities.story import Story
 from lessons.lanes import Did
-from lessons.picture import Map, Picture, Question, Rows
+from lessons.picture import Map, Picture, Prose, Question, Rows
 from lessons.session.content import SCENARIOS
 from lessons.story.words import words_on
 from lessons.visit import Visit
@@ -115,6 +115,69 @@ def test_no_sentence_is_long_and_no_word_of_the_first_question_needs_explaining(
                 assert all(len(one.split()) <= WORDS for one in re.split(r"(?<=[.?:;]) ", text)), text
             if cue in (ASK, SEEN, BOOTED, HOW):
                 assert not HARD.search(text), text
+
+
+def figures(cells: tuple[str, ...]) -> list[int]:
+    return [int(one.replace(",", "")) for one in cells]
+
+
+def test_sums_are_of_the_run_and_add_up(pictures: dict[int, Picture]) -> None:
+    for cue in (TRACED, QUIET):
+        counts = part(pictures[cue], "counts")
+        assert isinstance(counts, Rows)
+        *shown, whole = [figures(row.cells[1:])[0] for row in counts.rows]
+        assert sum(shown) == whole > 0
+        sites = [int(re.findall(r"\d+", row.cells[0])[0]) for row in counts.rows[-2:]]
+        assert len(shown) - 1 + sites[0] == sites[1] == len(sites_of(pictures[cue]).sites.states)
+    opening = at(WORRY)
+    on = opening.run.changes[ON]
+    sums = part(opening.picture(), "sums")
+    assert isinstance(sums, Rows)
+    time, took = (figures(row.cells[1:]) for row in sums.rows)
+    assert took == [*(sum(step.took[cpu] for step in on.steps) for cpu in (0, 1)), took[0] + took[1]]
+    assert time[0] + time[1] == time[2] and f"{time[2]:,} instructions" in said(pictures[TRACED])[2]
+    assert f"{max(took[:2])} times" in said(opening.picture())[1]
+    rounds = part(pictures[WHY], "sums")
+    assert isinstance(rounds, Rows) and len(rounds.rows) == opening.run.found.on.syncs
+    assert [row.cells[1] for row in rounds.rows] == [
+        "CC as byte +0 at 240 sites", "bytes +1 to +4 at 240 sites", "E8 as byte +0 at 240 sites",
+    ]  # fmt: skip
+
+
+def test_a_word_of_the_change_is_explained_where_it_stands_first() -> None:
+    """Batch, sync, int3 and the patching task: none stands on a screen before, or without, what it means."""
+    opening, known = at(ON), set[str]()
+    while opening.run.cue == ON:
+        picture = opening.picture()
+        labels = {one.label for part in picture.parts if isinstance(part, Prose) for one in part.paragraphs}
+        known |= labels
+        text = " ".join(told(picture))
+        for word in ("bash-201", "batch", "sync", "int3"):
+            assert word in known or not re.search(rf"\b{word}\b", text), (word, text)
+        assert not re.search(r"batch \d|protocol", text), text
+        opening.apply("next")
+    assert {"bash-201", "batch", "sync", "int3"} <= known
+
+
+def test_who_comes_back_is_told_that_it_goes_on_and_who_was_through_begins_anew() -> None:
+    opening = at(TRACED)
+    told_so = opening.start(Report())
+    assert opening.run.cue == TRACED and "You left here. Home" in told_so.message and not told_so.refused
+    opening.apply("first")
+    assert not opening.start(Report()).message
+    through = at(WORRY)
+    assert not through.start(Report()).message and through.run.cue == ASK
+    assert state_digest(through.run.simulation) == state_digest(Opening().run.simulation)
+
+
+def test_a_question_that_is_passed_over_says_so() -> None:
+    for cue, word in ((ASK, "next"), (ASK, "enter"), (HOW, "next")):
+        opening = at(cue)
+        assert "left open. ←" in opening.apply(word).message and opening.apply("back").message == ""
+        assert opening.run.cue == cue
+        assert "left open" not in opening.apply("0").message
+        opening.apply("back")
+        assert "left open" not in opening.apply(word).message, "it was answered"
 
 
 def test_an_answer_is_held_against_the_run() -> None:
