@@ -25,6 +25,8 @@ HELD = {
     "protocol": "A protocol",
     "function": "A guest function",
     "format": "A kernel format",
+    "scenario": "A scenario",
+    "activity": "An activity",
 }
 """patch -> the section that it is an example of"""
 
@@ -156,6 +158,31 @@ opened = open_moment(moment_string(simulation))
 print(opened.log[-1] == simulation.log[-1])
 """
 
+ACTIVITY = """
+from pathlib import Path
+import lessons
+from lessons.activities.nops import Nops
+from tests.lessons import test_activity as held
+from tests.tui.app.screens import drive
+from tui.stepper.player import PlainVisit
+assert Path(lessons.__file__).is_relative_to(Path.cwd())
+
+held.ACTIVITIES["nops"], held.WAYS["nops"] = Nops, ("down", "down", "up")
+held.test_no_key_and_no_word_means_two_things("nops")
+held.test_every_place_has_a_picture_at_every_size("nops")
+held.test_every_picture_is_ascii_where_that_is_asked_for("nops")
+held.test_plain_mode_says_what_is_new_and_json_holds_the_picture("nops")
+
+player = PlainVisit(Nops(), lambda text: None)
+player.begin()
+print([one.name for one in player.visit.front.offered()])
+
+async def check(hand):
+    print([row for row in (await hand.press("down")).splitlines() if "66 90" in row])
+    print("Choose the next NOP." in await hand.press("f1"))
+drive(check, activity=Nops())
+"""
+
 
 @pytest.mark.parametrize(("name", "section"), HELD.items())
 def test_a_patch_touches_only_the_places_that_the_page_names(name: str, section: str) -> None:
@@ -250,3 +277,25 @@ def test_an_event(copy: Path) -> None:
 def test_a_kernel_format(copy: Path) -> None:
     patch(copy, "format")
     passes(copy, "tests/test_flat.py", "tests/test_moment.py", "-k", "flat or names or declared")
+
+
+def test_a_scenario_is_played_once_its_folder_is_there(copy: Path) -> None:
+    patch(copy, "scenario")
+    assert {path.split("/")[1] for path in sections_of((PATCHES / "scenario.patch").read_text())} == {"content"}
+    run(copy, "-m", "lessons.content", "--write", "four")
+    said = run(copy, "-m", "tui", "step", "four", "--plain", "--script", "r w")
+    flat = " ".join(said.split())
+    for number in (1, 2, 3):
+        assert f"bash-201 sends sync {number} to CPU0, CPU1, CPU2 and CPU3, and waits" in flat
+    assert "A sync sends an IPI to each CPU and waits for all of them" in flat
+    listed = [line.split()[0] for line in run(copy, "-m", "tui", "step", "--list").splitlines()]
+    assert listed[listed.index("nmi") + 1] == "four"
+    passes(copy, "tests/lessons/test_content.py", "tests/test_scenarios.py", "-k", "copy or code or four")
+
+
+def test_an_activity_is_one_file(copy: Path) -> None:
+    assert list(sections_of((PATCHES / "activity.patch").read_text())) == ["lessons/activities/nops.py"]
+    patch(copy, "activity")
+    offered, rows, found = run(copy, "-c", ACTIVITY).splitlines()
+    assert offered == "['down', 'up']" and "nop" in rows and rows.count("66 90") == 1
+    assert found == "True"

@@ -1,4 +1,4 @@
-"""`python -m lessons.content --check | --write`: what is known of each scenario, against its runs."""
+"""`python -m lessons.content --check | --write [NAME ...]`: what is known of each scenario, against its runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lessons.session.forms import KnownForm
 from lessons.session.left_out import SOME, measured
 from lessons.session.scenarios import Scenario
 from lessons.session.stepper import Stepper
-from simkernel.errors import GuestError, SimkernelError
+from simkernel.errors import GuestError, SimkernelError, nearest
 
 
 def measure(scenario: Scenario, runs: int = SOME) -> KnownForm:
@@ -47,9 +47,14 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="run each scenario and compare with its known.json")
     what.add_argument("--write", action="store_true", help="run each scenario and write its known.json")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; none: all")
     options = parser.parse_args()
+    for name in options.names:
+        if name not in SCENARIOS:
+            parser.error(f"there is no scenario {name!r}.{nearest(name, SCENARIOS)}")
     differ = []
-    for name, scenario in SCENARIOS.items():
+    for name in options.names or SCENARIOS:
+        scenario = SCENARIOS[name]
         file = Path(folder.__file__).parent / name / KNOWN
         try:
             fresh = as_text(measure(scenario))
