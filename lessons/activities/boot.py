@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lessons.activity import Action, Activity, Outcome
-from lessons.picture import Log, Map, Paragraph, Picture, Prose, Tone
+from lessons.picture import Log, Map, Paragraph, Picture, Prose, Row, Rows, Tone
+from simkernel import disasm
 from simkernel.events import Event, Switched
+from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel import KernelImage
 from simkernel.report import Report
 from simkernel.schedule import Act
@@ -54,6 +56,13 @@ def _to_itself(event: Event) -> bool:
     return isinstance(event, Switched) and event.previous == event.next
 
 
+def _bytes_row(where: str, data: bytes, site: int, symbolize: Callable[[int], str]) -> Row:
+    """The bytes of a site, and what they are."""
+    first = next(iter(disasm.decode(data, site)))
+    text = first.text if first.target is None else f"{first.mnemonic} {symbolize(first.target)}"
+    return Row((where, data.hex(" ").upper(), text))
+
+
 class Boot(Activity):
     """A machine of its own, from power-on, forwards and back."""
 
@@ -73,6 +82,13 @@ class Boot(Activity):
         self._steps = [0]  # the position of each step so far, power-on's first
         self._at = 0
         self._before: SiteMap | None = None
+
+    def start(self, report: Report) -> Outcome:
+        """Begin at power-on; who left on the way goes on there, and is told so."""
+        if self.over:
+            self._go(0)
+            self._before = None
+        return Outcome("You left here. Home (plain mode: start) leads to power-on." if self._at else "")
 
     def do(self, action: Action, argument: str, report: Report) -> Outcome:
         """Carry an action out."""
@@ -140,17 +156,30 @@ class Boot(Activity):
         """What happened so far, and the state of every site."""
         simulation, sites = self.booting.simulation, self.booting.sites
         happened = tuple(text for _, text in self.booting.said)
+        log = (Log(name="log", title="what happened, the latest last", sentences=happened),) if happened else ()
         return Picture(
             title="Boot",
             place=f"step {self._at}, {simulation.clock:,} instructions, CPUs that run: {len(simulation.cpus)}",
             parts=(
                 Map(name="map", title="every site", sites=sites, before=self._before),
                 Prose(name="about", paragraphs=(Paragraph(self._sentence(sites), tone=Tone.STRONG),)),
-                Log(name="log", title="what happened, the latest last", sentences=happened),
+                self._one(sites),
+                *log,
             ),
-            survival=("about", "log", "map"),
+            survival=("about", "log", "site", "map"),
             keys=("next", "back", "enter", "last", "first"),
         )
+
+    def _one(self, sites: SiteMap) -> Rows:
+        """The site that was written last, the first one before: its bytes in the file and in memory."""
+        simulation = self.booting.simulation
+        image = simulation.image
+        at = max((number for number, state in enumerate(sites.states) if state == NOP), default=0)
+        site = int(image.mcount_loc[at])
+        both = (("in the file", image.read), ("in memory", simulation.read))
+        rows = tuple(_bytes_row(where, read(site, MCOUNT_INSN_SIZE), site, image.symbolize) for where, read in both)
+        title = f"site {at + 1:,} of {len(sites.states):,}, at {image.symbolize(site)}"
+        return Rows(name="site", title=title, columns=(), rows=rows)
 
     def _sentence(self, sites: SiteMap) -> str:
         """What is to be looked at here."""

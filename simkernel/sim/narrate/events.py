@@ -107,7 +107,7 @@ def _doer(title: str) -> str:
 
 
 def _plan_started(e: events.PlanStarted, w: Words) -> Sentence:
-    return say("{} begins: {}, in {}.", _doer(e.title), e.title, _count(e.steps, "step"))
+    return say("{} begins: {}.", _doer(e.title), e.title)
 
 
 def _plan_ended(e: events.PlanEnded, w: Words) -> Sentence:

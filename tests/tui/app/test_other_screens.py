@@ -238,6 +238,10 @@ def test_boot_is_stepped_forwards_and_back_on_a_machine_of_its_own() -> None:
             states.append(state_digest(boot.booting.simulation))
         assert seen == sorted(seen) and 0 < seen[-1] < total
         assert len(boot.booting.simulation.cpus) == 1
+        assert f"site {seen[-1]} of {total}" in hand.text()
+        rows = [one for one in hand.text().split("\n") if one.strip().startswith(("in the file", "in memory"))]
+        assert " E8 " in rows[0] and "call __fentry__" in rows[0] and "0F 1F 44 00 00  nopl" in rows[1]
+        assert " steps" not in hand.text(), "the plan's steps are others than the screen's"
         for before in reversed(states[:-1]):
             await press(hand, "left")
             assert state_digest(boot.booting.simulation) == before
@@ -248,6 +252,12 @@ def test_boot_is_stepped_forwards_and_back_on_a_machine_of_its_own() -> None:
         assert "boot is over" in await press(hand, "right")
         text = await press(hand, "home")
         assert boot.booting.sites.count(CALL) == total and "Power-on" in text
+        assert "what happened" not in text and text.count("call __fentry__") == 2, "in the file and in memory"
+        assert boot.start(Report()).message == ""
+        await press(hand, "right")
+        assert "You left here. Home" in boot.start(Report()).message
+        await press(hand, "end")
+        assert boot.start(Report()).message == "" and boot.booting.simulation.position == 0, "anew"
         await hand.press("escape")
         assert hand.stepper.simulation.point == point
 
