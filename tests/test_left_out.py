@@ -7,11 +7,12 @@ from functools import partial
 
 import pytest
 
+from lessons.activities.story import Story as Watched
 from lessons.session import left_out
 from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
 from lessons.session.director import Director, Goes, Near, Resolves, Through
-from lessons.session.left_out import first_failure, known, sentences
+from lessons.session.left_out import first_failure, harmless, is_known, known, sentences
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Died, Ran, Scenario
 from lessons.session.stepper import Stepper
@@ -299,6 +300,42 @@ def test_leaving_any_phase_out_comes_to_an_end_and_can_be_stopped_before(name: s
         except LearnerError as error:
             assert f"Without {phase.name} the change never ends" in str(error)
         assert any(said.startswith("getting ready") for said in heard) or not heard[1:], heard
+
+
+def test_an_unknown_failure_is_found_by_a_likely_run_and_remembered() -> None:
+    scenario, prepared = SCENARIOS["naive"], Prepared()
+    for phase in scenario.table.phases:
+        assert not is_known(scenario, phase.name)
+        heard = list[str]()
+        failure = left_out.leave_out(scenario, phase.name, Report(partial(note, heard)), runs=0, prepared=prepared)
+        assert failure is not None and failure.died.run == 0, f"without {phase.name}"
+        assert failure.simulation.halt_reason and any(said.startswith("likely run 1 of") for said in heard)
+    survives = replace(in_model(FetchModel.LINE), title="another")  # its directed run in `line` dies of nothing
+    assert not is_known(survives, "sync 1")
+    for second in (False, True):
+        heard = list[str]()
+        again = left_out.leave_out(survives, "sync 1", Report(partial(note, heard)), runs=2, prepared=prepared)
+        assert again is not None and again.died.model is FetchModel.BYTE
+        assert ("run 2 of 2" in heard) != second
+
+
+def test_another_model_is_named_with_its_reason_and_stays_in_the_breadcrumb() -> None:
+    story = Watched(Stepper.start("one", prepared=PREPARED))
+    said = story.apply("without", "sync 2").message
+    assert said.startswith("In model pieces nothing goes wrong without sync 2, in any order of events: ")
+    assert "model byte" in said and harmless(SCENARIOS["one"], "sync 2", FetchModel.PIECES)
+    assert story.picture().path == ("without sync 2", "model byte")
+    story.apply("next")
+    assert story.picture().path == ("without sync 2", "model byte")
+    story.apply("without")
+    assert "model" not in " ".join(story.picture().path)
+    same = story.apply("without", "sync 1").message
+    assert "model" not in same and story.picture().path == ("without sync 1",)
+
+
+def test_where_nothing_is_written_nothing_is_tried() -> None:
+    outcome = apply(Stepper.start("nmi", prepared=PREPARED), "without", "write")
+    assert outcome.error and outcome.message.startswith("Without write no byte changes")
 
 
 def test_without_park_an_nmi_runs_half_of_the_bytes_and_without_the_way_back_nobody_comes_back() -> None:

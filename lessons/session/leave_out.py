@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 from lessons.session import left_out
 from lessons.session.missing import position_without
-from lessons.session.scenarios import Died
+from lessons.session.scenarios import Died, Scenario
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
-from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import Phase, phase_named
 from simkernel.report import Report
 
@@ -36,7 +35,8 @@ def leave_out(stepper: Stepper, phase: str = "", report: Report | None = None) -
     failure = left_out.leave_out(scenario, name, report, left_out.SOME, stepper.prepared)
     if failure is None:
         runs = left_out.SOME if left_out.failing_models(scenario, name) else 0
-        return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs)))
+        nothing = left_out.changes_nothing(scenario, name)
+        return Ablation(None, " ".join(left_out.sentences(None, name, scenario.options.model, runs, nothing)))
     variant = scenario.options.protocol.without(name)
     options = replace(failure.simulation.options, protocol=variant)
     changed = replace(scenario, options=options, near=(), moves=(), ends_with=Oopsed)
@@ -44,7 +44,7 @@ def leave_out(stepper: Stepper, phase: str = "", report: Report | None = None) -
     found.changes = (*stepper.changes, f"without:{name.replace(' ', '-')}")
     _to_where_it_would_have_come(found, scenario.table.phase(name))
     found.unsee()
-    return Ablation(found, _in_words(name, failure.died, scenario.options.model))
+    return Ablation(found, _in_words(name, failure.died, scenario))
 
 
 def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
@@ -59,11 +59,15 @@ def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
         found.looked()
 
 
-def _in_words(name: str, died: Died, model: FetchModel) -> str:
-    """Which run this is, and how one goes on in it."""
-    where = "" if died.model is model else f", {left_out.WHERE[died.model]}"
-    found = f", run {died.run} of {left_out.RUNS:,}" if died.run else ""
-    return f"Another run, chosen because it fails without {name}{where}{found}. r runs on to the failure."
+def _in_words(name: str, died: Died, scenario: Scenario) -> str:
+    """Which run this is, in which model and why in that, and how one goes on in it."""
+    model, found = scenario.options.model, f", run {died.run} of {left_out.RUNS:,}" if died.run else ""
+    if died.model is model:
+        return f"Another run, chosen because it fails without {name}{found}. r runs on to the failure."
+    what = f"nothing goes wrong without {name}, in any order of events"
+    if not left_out.harmless(scenario, name, model):
+        what = f"no run without {name} was found to end in an oops"
+    return f"In model {model.value} {what}: this run is in model {died.model.value}{found}. r runs on to the failure."
 
 
 def _phase_here(stepper: Stepper) -> str:

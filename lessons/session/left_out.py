@@ -10,6 +10,7 @@ was found opens anywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from lessons.session.content import SCENARIOS
 from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
@@ -20,7 +21,7 @@ from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.explore import Question, explore
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.hw.fetch import FetchModel
-from simkernel.protocol import Release, SyncCores
+from simkernel.protocol import Release, SyncCores, Variant, Write
 from simkernel.report import Report
 from simkernel.schedule import Run, ScheduleState, Seeded, draw
 from simkernel.sim.simulation import Simulation
@@ -51,6 +52,7 @@ class Failure:
 
 
 DEATH = (Goes(1, SiteRan), Goes(1, Oopsed))
+"""Of CPU1, which runs the site once the moves before have led to where that is its end."""
 INSTANT, PIECES, LINE, BYTE = FetchModel
 DIRECTED: dict[str, dict[tuple[FetchModel, ...], tuple[Move, ...]]] = {
     "write int3": {
@@ -158,31 +160,64 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
 
 
 def directed_failure(
-    scenario: Scenario, phase: str, model: FetchModel, prepared: Prepared | None = None
+    scenario: Scenario, phase: str, model: FetchModel, prepared: Prepared | None = None, report: Report | None = None
 ) -> Failure | None:
-    """The oops to which the directed moves of a model lead; None where there are none, or they lead to no oops."""
-    moves = next((moves for models, moves in DIRECTED.get(phase, {}).items() if model in models), None)
-    if moves is None:
-        return None
-    near = () if any(isinstance(move, Interrupts) for move in moves) else (Near(1),)
-    changed = replace(left_out(scenario, phase), near=near)
-    try:
-        changed = replace(changed, options=replace(changed.options, model=model))
-        simulation = (prepared or Prepared()).begin(changed)
-        start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
-        Director(simulation, site).play(moves)
-    except GuestError:
-        return None
-    return Failure(simulation, start, _what_died(simulation, site, 0)) if simulation.halt_reason else None
+    """The oops to which directed moves lead, those of `DIRECTED` or the first of `likely`; None where none do."""
+    directed = next((moves for models, moves in DIRECTED.get(phase, {}).items() if model in models), None)
+    changed = left_out(scenario, phase)
+    changed = replace(changed, options=replace(changed.options, model=model))
+    tried = likely(changed) if directed is None and phase not in DIRECTED else [directed or ()]
+    report = report or Report()
+    for number, moves in enumerate(filter(None, tried), 1):
+        report(f"likely run {number} of {len(tried)}")
+        near = () if any(isinstance(move, Interrupts) for move in moves) else (Near(1),)
+        try:
+            simulation = (prepared or Prepared()).begin(replace(changed, near=near), report)
+            start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
+            Director(simulation, site).play(moves)
+        except GuestError:
+            continue
+        if simulation.halt_reason:
+            return Failure(simulation, start, _what_died(simulation, site, 0))
+    return None
+
+
+def likely(changed: Scenario) -> list[tuple[Move, ...]]:
+    """Moves that let CPU1 run the site once all is written, between two phases, or from before one to the end.
+
+    Args:
+        changed: a scenario by a protocol without a phase.
+    """
+    names = [phase.name for phase in changed.table.phases]
+    between: list[tuple[Move, ...]] = [(Through(name), *DEATH) for name in ("", *names[1:])]
+    if changed.options.model is not PIECES:
+        return between
+    return between + [(Through(name), Reads(1, 1), Through(""), *DEATH) for name in names]
 
 
 def harmless(scenario: Scenario, phase: str, model: FetchModel) -> bool:
-    """True where no order of events goes wrong without a sync or the release, wherever the site lies (explored)."""
+    """True where no order of events goes wrong without a phase, wherever the site lies.
+
+    That is explored where it is a sync or the release, and known where nothing is written without it.
+    """
     action, variant = scenario.table.phase(phase).action, scenario.options.protocol.without(phase)
+    if changes_nothing(scenario, phase):
+        return True
     if not isinstance(action, SyncCores | Release):
         return False
+    return _is_safe(variant, model)
+
+
+@cache
+def _is_safe(variant: Variant, model: FetchModel) -> bool:
+    """True where no order of events goes wrong by a protocol (explored)."""
     questions = (Question(variant, change, place, model) for change in CHANGES for place in PLACES)
     return all(explore(question).safe for question in questions)
+
+
+def changes_nothing(scenario: Scenario, phase: str) -> bool:
+    """True where no byte is written without a phase."""
+    return not any(isinstance(one.action, Write) for one in scenario.options.protocol.without(phase).table.phases)
 
 
 def failing_models(scenario: Scenario, phase: str) -> tuple[FetchModel, ...]:
@@ -199,7 +234,7 @@ def leave_out(
     runs: int = RUNS,
     prepared: Prepared | None = None,
 ) -> Failure | None:
-    """What leaving a phase out of a scenario leads to: the run that is known, else what `search` finds.
+    """What leaving a phase out of a scenario leads to: the run that is known, else what `search` finds or has found.
 
     Args:
         scenario: which.
@@ -213,9 +248,12 @@ def leave_out(
         Cancelled: as `report` does.
     """
     report, prepared = report or Report(), prepared or Prepared()
-    if not is_known(scenario, phase):
-        return search(scenario, phase, report, runs, prepared)
-    died = known(scenario, phase)
+    key = (scenario, phase, runs)
+    if not is_known(scenario, phase) and key not in prepared.left_out:
+        failure = search(scenario, phase, report, runs, prepared)
+        prepared.left_out[key] = None if failure is None else failure.died
+        return failure
+    died = known(scenario, phase) if is_known(scenario, phase) else prepared.left_out[key]
     report(f"without {phase}")
     if died is None:
         return None
@@ -258,7 +296,7 @@ def _failure_in(
     changed = left_out(scenario, phase)
     changed = replace(changed, options=replace(changed.options, model=model))
     try:
-        directed = directed_failure(scenario, phase, model, prepared)
+        directed = directed_failure(scenario, phase, model, prepared, report)
         return directed or first_failure(changed, report, runs, first, prepared)
     except NeverEnds as error:
         raise LearnerError(f"Without {phase} the change never ends: {error}. No kernel dies of that.") from error
@@ -290,7 +328,9 @@ def known(scenario: Scenario, phase: str) -> Died | None:
     return dict(scenario.ablated)[phase] if is_known(scenario, phase) else None
 
 
-def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = 0) -> tuple[str, ...]:
+def sentences(
+    died: Died | None, phase: str, model: FetchModel, runs: int = 0, writes_nothing: bool = False
+) -> tuple[str, ...]:
     """What came of it, in words.
 
     Args:
@@ -298,9 +338,12 @@ def sentences(died: Died | None, phase: str, model: FetchModel, runs: int = 0) -
         phase: what was left out.
         model: that of the story from which it was left out.
         runs: how many were tried in vain; 0: all orders of events were.
+        writes_nothing: without the phase no byte is written.
     """
     if died is None and runs:
         return (f"Without {phase}, none of {runs:,} runs has gone wrong.",)
+    if died is None and writes_nothing:
+        return (f"Without {phase} no byte changes: nothing goes wrong, and nothing is traced.",)
     if died is None:
         return (f"Without {phase}, no order of events goes wrong: all were tried.",)
     begun: tuple[str, ...] = ()

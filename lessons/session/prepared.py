@@ -7,7 +7,7 @@ state with the very same past, and shares nothing that changes: nobody can tell 
 from __future__ import annotations
 
 from lessons.session import scenarios
-from lessons.session.scenarios import Scenario
+from lessons.session.scenarios import Died, Scenario
 from simkernel.report import Report
 from simkernel.sim.simulation import Simulation
 
@@ -15,7 +15,12 @@ KEPT = 6  # simulations
 
 
 class Prepared:
-    """Begins scenarios, and keeps a simulation at the start of each of those that were used last."""
+    """Begins scenarios, and keeps a simulation at the start of each of those that were used last.
+
+    Attributes:
+        left_out: what came of leaving a phase out of a scenario, by scenario, phase and how many runs were tried; None
+            where no run has failed.
+    """
 
     def __init__(self, kept: int = KEPT) -> None:
         """Begin with none.
@@ -25,6 +30,7 @@ class Prepared:
         """
         self._most = kept
         self._kept: dict[Scenario, Simulation] = {}  # those used last are the last
+        self.left_out: dict[tuple[Scenario, str, int], Died | None] = {}
 
     def begin(self, scenario: Scenario, report: Report | None = None) -> Simulation:
         """A simulation of one's own where the scenario's story starts.

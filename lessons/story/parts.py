@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lessons.kept import DEPTHS
 from lessons.machine import Bytes, Core, Doer, Doers, Happened, Instruction, Phase, Stage, Strip, Track, Word
 from lessons.picture import Lanes, Listing, Log, Map, Paragraph, Part, Picture, Prose, Row, Rows, Tone
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from lessons.story import LEFT_OUT, Story, story_of
 from lessons.story.asking import Asked
@@ -110,15 +111,24 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
         parts += [_events(snapshot), _track(stepper, snapshot)]
     variant = snapshot.patching.variant
     ways = tuple(f"without {phase.name}" for phase in variant.missing)
+    path = (*(ways or (f"{story.protocol}, {story.era.short}",)), *_other_model(stepper))
     return Picture(
         title=stepper.title or "A kernel that has just booted",
-        path=ways or (f"{story.protocol}, {story.era.short}",),
+        path=path,
         place=_place(stepper, story),
         parts=tuple(parts),
         survival=SURVIVAL[look.depth],
         notes=(f"How a CPU reads code here: the model {snapshot.options.model.value}. "
                f"{MODELS[snapshot.options.model.value]} {NOT_A_CPU}",),
     )  # fmt: skip
+
+
+def _other_model(stepper: Stepper) -> Iterator[str]:
+    """How CPUs read code here, where that is not as the scenario has it."""
+    told = None if stepper.scenario is None else SCENARIOS.get(stepper.scenario.name)
+    model = stepper.simulation.options.model
+    if told is not None and told.options.model is not model:
+        yield f"model {model.value}"
 
 
 def _place(stepper: Stepper, story: Story) -> str:
