@@ -11,7 +11,6 @@ from simkernel.errors import GuestError
 from simkernel.hw.code_map import CodeMap
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.memory import new_buffer
-from simkernel.hw.x86 import PAGE_SIZE
 
 BASE, SIZE = 0xFFFF_FFFF_8100_0000, 0x1000
 FAR = 0xFFFF_FFFF_C040_0000
@@ -122,12 +121,17 @@ def test_a_line_arrives_as_one_and_a_straddling_store_in_two() -> None:
 
 def test_changes_name_the_ranges_that_translations_must_drop() -> None:
     code = new_code(FetchModel.INSTANT, 1)
-    places = np.array([BASE + 8, BASE + 20, BASE + 100], dtype=np.uint64)
-    code.store(places, np.array([1, 2, 3], dtype=np.uint8))
-    assert not code.views[0].dirty  # nobody has ever looked at the page
-    code.touched.add(BASE // PAGE_SIZE)
-    code.store(places, np.array([3, 4, 5], dtype=np.uint8))
-    assert code.views[0].dirty == [(8, 21), (100, 101)]  # what lies between two functions stays
+    places = np.array([BASE + 8, BASE + 20, BASE + 60, BASE + 100], dtype=np.uint64)
+    code.store(places, np.array([1, 2, 3, 4], dtype=np.uint8))
+    assert not code.views[0].dirty  # nobody has ever translated any of it
+    code.views[0].translated[[0, 1, 2, 6]] = True
+    code.store(places, np.array([3, 4, 5, 6], dtype=np.uint8))
+    assert code.views[0].dirty == [(0, 32), (96, 112)]  # what lies between two functions stays
+    code.store(places, np.array([5, 6, 7, 8], dtype=np.uint8))
+    assert len(code.views[0].dirty) == 2  # nor has anybody translated it since
+    code.views[0].translated[2] = True
+    code.put(np.array([15, 31, 40]), np.array([7, 8, 9], dtype=np.uint8))
+    assert code.views[0].dirty[2:] == [(32, 48)]
 
 
 def test_offsets_of_many_addresses_are_those_of_each() -> None:

@@ -14,7 +14,8 @@ from simkernel.errors import GuestError
 
 Offsets = npt.NDArray[np.int64]
 
-_NEAR = 64  # bytes: to forget the translations of each range apart takes longer than to make those between anew
+PIECE = 16  # bytes of code of which is known whether there may be a translation; no instruction has more
+Translated = npt.NDArray[np.bool_]  # for each piece of the buffer: whether there may be one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class Region:
     base: int
     size: int
     start: int
+
+    @property
+    def part(self) -> slice:
+        """Which bytes of the buffer it is."""
+        return slice(self.start, self.start + self.size)
+
+    @property
+    def pieces(self) -> slice:
+        """Which pieces of the buffer it is."""
+        return slice(self.start // PIECE, (self.start + self.size) // PIECE)
 
 
 class CodeMap:
@@ -99,17 +110,27 @@ class CodeMap:
         return out
 
 
-def near(places: Offsets, width: int = 1) -> list[tuple[int, int]]:
-    """The ranges [low, high) of rows of bytes, those near by in one.
+def take_stale(translated: Translated, places: Offsets, width: int = 1) -> list[tuple[int, int]]:
+    """The ranges [low, high) of pieces that have changed and may have a translation; from now on they have none.
 
     Args:
-        places: where each row begins, ascending, one at least.
-        width: how many bytes each has.
+        translated: which pieces may have one.
+        places: where each row of bytes that has changed begins, ascending, one at least.
+        width: how many bytes each row has, no more than a piece.
     """
-    if places[-1] - places[0] <= _NEAR:
-        return [(int(places[0]), int(places[-1]) + width)]
-    cuts = np.flatnonzero(places[1:] - places[:-1] > _NEAR)
-    return list(zip(places[[0, *(cuts + 1)]].tolist(), (places[[*cuts, -1]] + width).tolist(), strict=True))
+    first, last = int(places[0]) // PIECE, (int(places[-1]) + width - 1) // PIECE + 1
+    around = translated[first:last]
+    if not np.count_nonzero(around):
+        return []  # nearly always: most code is never run
+    changed = np.zeros_like(around)
+    changed[places // PIECE - first] = changed[(places + (width - 1)) // PIECE - first] = True
+    stale = np.flatnonzero(around & changed)
+    if not len(stale):
+        return []
+    around[stale] = False
+    cuts = np.flatnonzero(stale[1:] - stale[:-1] > 1)  # what lies together is forgotten together
+    begin, end = (first + stale[[0, *(cuts + 1)]]) * PIECE, (first + 1 + stale[[*cuts, -1]]) * PIECE
+    return list(zip(begin.tolist(), end.tolist(), strict=True))
 
 
 def offsets_of(places: Offsets, width: int) -> Offsets:

@@ -37,6 +37,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
+from simkernel.hw.code_map import PIECE
 from simkernel.hw.registers import (
     ENTRY,
     HFLAGS_INHIBIT_IRQ,
@@ -89,13 +90,16 @@ class Mapping:
     """`buffer` of bytes is seen at `base`; code is run and never written, data is written and never run.
 
     Attributes:
-        touched: the numbers of the pages that somebody has accessed, or looked at for code.
+        touched: the numbers of the pages that somebody has accessed.
+        translated: of code, for each piece of `PIECE` bytes: whether there may be a translation of some of it; None:
+            nobody wants to know.
     """
 
     base: int
     buffer: npt.NDArray[np.uint8]
     code: bool
     touched: set[int] = field(default_factory=set)
+    translated: npt.NDArray[np.bool_] | None = None
 
     @property
     def access(self) -> int:
@@ -142,6 +146,11 @@ def _counter() -> int:
     return at
 
 
+def _pieces(low: int, high: int) -> range:
+    """The numbers of the pieces of code that [low, high) lies in."""
+    return range(low // PIECE, (high - 1) // PIECE + 1)
+
+
 def emu_stop() -> int:
     """The address of `uc_emu_stop`, for machine code."""
     return ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
@@ -168,12 +177,15 @@ class Engine:
         self._interrupt: int | None = None
         self._invalid: tuple[int, int] | None = None
         self._dropped = 0  # ranges, since all translations were forgotten together
-        self._met: set[int] = set()  # the pages of code that the CPU has looked at, by number
+        self._has: set[int] = set()  # the pieces of which there may be a translation, by number
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         self._data = sorted((m.base, m.base + m.buffer.nbytes) for m in self._mappings if not m.code)
         for low, high in self._but_data():
             self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
+        self._pieces = [(m.base, m.base + m.buffer.nbytes, m.translated) for m in self._mappings]
+        self._told: list[Callable[[int, int, int], None]] = []  # of each translation
+        self.uc.hook_add(unicorn.UC_HOOK_EDGE_GENERATED, self._on_translation)
         self.all = RegisterBatch(self.uc, REGISTERS)
         self.core = RegisterBatch(self.uc, TRANSFER)
         self.entry = RegisterBatch(self.uc, ENTRY, slots=3)
@@ -196,6 +208,7 @@ class Engine:
         self._rip.value, self._until.value, self._count.value = rip, until, count
         error: int = _emu_start(*self._run)
         if uc._hook_exception is not None:  # what a callback raised, as Unicorn's wrapper keeps it
+            self.flush()  # there may be a translation that `_on_translation` has not noted
             raise uc._hook_exception
         return error
 
@@ -236,19 +249,25 @@ class Engine:
         self._mappings = ()  # the hooks refer to the engine, so the collector alone would find it
 
     def drop(self, low: int, high: int) -> None:
-        """Code in [low, high) has changed: forget the translations made of it; of a page never met there are none."""
-        if not self._met or self._met.isdisjoint(range(low // PAGE_SIZE, (high - 1) // PAGE_SIZE + 1)):
+        """Code in [low, high) has changed: forget the translations made of it, and of the pieces that it lies in."""
+        pieces = _pieces(low, high)
+        if self._has.isdisjoint(pieces):
             return
+        self._has.difference_update(pieces)
+        self._forget(pieces.start * PIECE, pieces.stop * PIECE)
+
+    def _forget(self, low: int, high: int) -> None:
         self._dropped += 1
         if self._dropped < DROPS:
             uclib.uc_ctl(self.uc._uch, _REMOVE_CACHE, ctypes.c_uint64(low), ctypes.c_uint64(high))
         else:
             self.flush()
-            self._dropped = 0
 
     def flush(self) -> None:
         """Forget all translations."""
         self.uc.ctl_flush_tb()
+        self._has.clear()
+        self._dropped = 0
 
     def stop(self) -> None:
         """Stop before the next instruction; for callbacks."""
@@ -321,11 +340,7 @@ class Engine:
 
     def hook_translations(self, callback: Callable[[int, int, int], None]) -> None:
         """Call `callback(pc, size, instructions)` for each block that is translated, before it runs first."""
-
-        def look(_uc: Any, block: Any, _before: Any, _data: object) -> None:
-            callback(block.pc, block.size, block.icount)
-
-        self.uc.hook_add(unicorn.UC_HOOK_EDGE_GENERATED, look)
+        self._told.append(callback)
 
     def hook_blocks(self, code: int, argument: ctypes.Structure) -> None:
         """Call machine code before each block runs.
@@ -343,7 +358,7 @@ class Engine:
 
     def translate_again(self, pc: int, size: int) -> None:
         """For `hook_translations`' callback: the block just translated is translated anew before it runs."""
-        self.drop(pc, pc + size)
+        self._forget(pc, pc + size)
         self.set_register("rip", pc)  # makes Unicorn look for the block at RIP once more
 
     def unhook(self, handle: int) -> None:
@@ -358,6 +373,15 @@ class Engine:
     def _on_interrupt(self, _uc: Any, number: int, _data: object) -> None:
         self.interrupt(number)
 
+    def _on_translation(self, _uc: Any, block: Any, _before: Any, _data: object) -> None:
+        pc, size, instructions = block.pc, block.size, block.icount
+        self._has.update(_pieces(pc, pc + size))
+        for base, end, translated in self._pieces:
+            if translated is not None and pc < end and base < pc + size:
+                translated[max(0, pc - base) // PIECE : (pc + size - 1 - base) // PIECE + 1] = True
+        for callback in self._told:
+            callback(pc, size, instructions)
+
     def _on_tlb_miss(self, _uc: Any, address: int, access: int, entry: Any, _data: object) -> bool:
         """An access that may not be is allowed here too: it comes to `_on_invalid_memory` next."""
         entry.paddr, entry.perms = address, _ACCESS[access]
@@ -368,8 +392,6 @@ class Engine:
             if 0 <= address - mapping.base < mapping.buffer.nbytes:
                 entry.perms |= mapping.access
                 mapping.touched.add(address // PAGE_SIZE)
-                if mapping.code:
-                    self._met.add(address // PAGE_SIZE)
         return True
 
     def _on_invalid_memory(self, _uc: Any, access: int, address: int, _size: int, _value: int, _data: object) -> bool:

@@ -30,9 +30,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.hw.code_map import CodeMap, Offsets, near, offsets_of
+from simkernel.hw.code_map import PIECE, CodeMap, Offsets, Translated, offsets_of, take_stale
 from simkernel.hw.memory import Bytes
-from simkernel.hw.x86 import CACHE_LINE, PAGE_SIZE
+from simkernel.hw.x86 import CACHE_LINE
 
 
 class FetchModel(Enum):
@@ -117,21 +117,22 @@ ViewState = tuple[tuple[PendingStore, Bytes], ...]
 class View:
     """The code bytes that one CPU runs, what is pending of them, and which ranges its translations must drop.
 
-    Where a store leaves nothing pending, a CPU runs what memory holds: `code` then is memory's own buffer.
+    Where a store leaves nothing pending, a CPU runs what memory holds: `code` then is memory's own buffer, and all CPUs
+    share `translated`.
     """
 
-    def __init__(self, code: Bytes, memory: Bytes) -> None:
-        self.code = code
+    def __init__(self, code: Bytes, memory: Bytes, translated: Translated) -> None:
+        self.code, self.translated = code, translated
         self._own = code is not memory
         self.version = 0  # of `code`, where it is the CPU's own: another after each change
         self.pending: list[PendingStore] = []
-        self.dirty: list[tuple[int, int]] = []  # offsets [low, high): changed since the CPU dropped them last
+        self.dirty: list[tuple[int, int]] = []  # offsets [low, high) of pieces that changed since it dropped them last
 
     def apply(self, offsets: Offsets, values: Bytes) -> None:
         """The CPU runs these bytes from now on; its translations of them must go."""
         if len(offsets):
             self.put(offsets, values)
-            self.dirty += near(offsets)
+            self.dirty += take_stale(self.translated, offsets)
 
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """The same where it has no translations."""
@@ -227,11 +228,7 @@ class View:
 
 
 class CodeMemory:
-    """Memory's code bytes and each CPU's view of them, under one fetch model.
-
-    Attributes:
-        touched: the numbers of the pages that some CPU has looked at; of others nobody has translations.
-    """
+    """Memory's code bytes and each CPU's view of them, under one fetch model."""
 
     def __init__(self, model: FetchModel, code_map: CodeMap, memory: Bytes, views: list[Bytes]) -> None:
         """Make memory's code and the views of it, all equal.
@@ -247,9 +244,9 @@ class CodeMemory:
         self.map = code_map
         self.memory = memory
         self.version = 0  # of `memory`: another after each change
-        self.touched = set[int]()
-        self.views = [View(code, memory) for code in views]
         self._shared = all(code is memory for code in views)
+        translated = [np.zeros(code_map.size // PIECE, dtype=np.bool_) for _ in (views[:1] if self._shared else views)]
+        self.views = [View(code, memory, own) for code, own in zip(views, itertools.cycle(translated), strict=False)]
         self.stored: list[Stored] = []  # what was stored since history looked last
         self._rows: dict[int, npt.NDArray[np.void]] = {}  # by width: the row at each offset; rows overlap
 
@@ -323,8 +320,10 @@ class CodeMemory:
 
     def _changed(self, places: Offsets, width: int = 1) -> None:
         """CPUs run other bytes in rows of `width` at these places: what they have translated of them must go."""
-        if self._touched(int(places[0]), int(places[-1]) + width):
-            dirty = near(places, width)
+        if not self._shared:
+            for view in self.views:
+                view.dirty += take_stale(view.translated, places, width)
+        elif dirty := take_stale(self.views[0].translated, places, width):
             for view in self.views:
                 view.dirty += dirty
 
@@ -345,26 +344,13 @@ class CodeMemory:
         for view in self.views:
             view.pending.append(PendingStore(store))
 
-    def _touched(self, low: int, high: int) -> bool:
-        """True where some CPU has looked at a page of the offsets [low, high)."""
-        for region in self.map.regions:
-            end = region.start + region.size
-            if low < end:
-                shift = (region.base - region.start) // PAGE_SIZE
-                pages = range(low // PAGE_SIZE + shift, (min(high, end) - 1) // PAGE_SIZE + shift + 1)
-                if not self.touched.isdisjoint(pages):
-                    return True
-                if high <= end:
-                    break
-                low = end
-        return False
-
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """Time travel: memory and every view hold these bytes; nobody notes it."""
         self.memory[offsets] = values
         self.version += 1
         for view in self.views:
-            view.apply(offsets, values)
+            view.put(offsets, values)
+        self._changed(offsets)
 
     def forget_pending(self) -> None:
         """Time travel: every view is as memory is."""

@@ -51,8 +51,11 @@ def load(kernel: Kernel, cpus: int, model: FetchModel) -> tuple[GuestMemory, Cod
     code = CodeMemory(model, code_map, code_memory, views)
     shared = [Mapping(region.base, region.buffer, False, memory.touched) for region in memory.regions]
     engines = []
-    for number, view in enumerate(views):
-        text = [Mapping(r.base, view[r.start : r.start + r.size], True, code.touched) for r in code_map.regions]
+    for number, view in enumerate(code.views):
+        text = [
+            Mapping(one.base, view.code[one.part], True, translated=view.translated[one.pieces])
+            for one in code_map.regions
+        ]
         cpu = Cpu(number, text + shared, places.guards)
         cpu.reset(rip=kernel.abi.entry, rdi=number, eflags=2)
         engines.append(cpu)
