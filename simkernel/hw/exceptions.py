@@ -18,7 +18,6 @@ from simkernel.hw.x86 import VECTOR_BP, VECTOR_DF, VECTOR_GP, VECTOR_PF
 ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
 _TYPE_SHIFT = 40  # in a gate's first word
-_WORDS = Struct("<2Q")
 _FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
 _PUSH_FAULT, _AFTER_PF = (VECTOR_PF, 2), (VECTOR_DF, 0)  # vector, error code: a write, not present
 _CLEARED = ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
@@ -46,13 +45,13 @@ def set_gate_type(memory: GuestMemory, cpu: Cpu, vector: int, type_: int) -> Non
 
 def _gate_in(memory: GuestMemory, base: int, limit: int, vector: int) -> Gate | None:
     """The gate for a vector in the IDT at `base`."""
-    return _gate(memory.read(base + vector * 16, 16)) if vector * 16 + 15 <= limit else None
+    at = base + vector * 16
+    return _gate(memory.read_u64(at), memory.read_u64(at + 8)) if vector * 16 + 15 <= limit else None
 
 
 @lru_cache(maxsize=256)
-def _gate(words: bytes) -> Gate | None:
-    """The gate that 16 bytes of an IDT are; the same bytes are the same."""
-    low, high = _WORDS.unpack(words)
+def _gate(low: int, high: int) -> Gate | None:
+    """The gate that two words of an IDT are; the same words are the same."""
     if not low >> 47 & 1:
         return None
     handler = low & 0xFFFF | low >> 32 & 0xFFFF0000 | (high & 0xFFFF_FFFF) << 32

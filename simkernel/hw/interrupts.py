@@ -41,7 +41,9 @@ class Interrupts:
 
     def waits(self, cpu: int, state: CpuState, clock: int) -> bool:
         """True where an interrupt is on its way that the CPU has not taken."""
-        return state.ipi_sent is not None or state.nmi_sent is not None or self.tick_due(cpu, state, clock)
+        if state.ipi_sent is not None or state.nmi_sent is not None:
+            return True
+        return self.tick_period > 0 and self.tick_due(cpu, state, clock)
 
     def deliverable(self, cpu: int, state: CpuState, clock: int) -> int | None:
         """The vector that this CPU takes now, between two instructions; None: none."""

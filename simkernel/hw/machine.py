@@ -183,12 +183,12 @@ class Machine:
         """Carry out a choice of a CPU; the events, in order. Nothing moves once the machine has halted."""
         if self.halt_reason:
             raise GuestError(f"the machine has halted: {self.halt_reason}")
+        if isinstance(choice, Run):
+            events = self.begin(choice)
+            events += self.advance(choice.n)
+            events += self.finish()
+            return events
         match choice:
-            case Run(n=n):
-                events = self.begin(choice)
-                events += self.advance(n)
-                events += self.finish()
-                return events
             case Read(cpu=cpu, n=n):
                 return self._read(cpu, n)
             case Resolve(cpu=cpu, address=address):
@@ -243,7 +243,8 @@ class Machine:
         vector, waits = self._due(cpu)
         if vector is not None:
             events, reason = self.interrupts.take(cpu, vector, self.states[cpu], self.clock)
-            self.halt(reason)
+            if reason:
+                self.halt(reason)
             vector, waits = self._due(cpu)
         if waits and choice.n > 1 and (limit := self._limit(cpu, waits, vector is not None)) < choice.n:
             choice = Run(cpu, limit)
@@ -287,7 +288,8 @@ class Machine:
             raise OurError("no choice is open")
         events: list[Event] = []
         for closed in self._closed:
-            events += closed(run)
+            if found := closed(run):
+                events += found
         self.clock += run.choice.n
         self.open = None
         return events
@@ -301,7 +303,8 @@ class Machine:
         if left == 1:
             return 1
         cpu = run.choice.cpu
-        stride = min(left, self._observed_limit(cpu))
+        limit = self._observed_limit(cpu)
+        stride = limit if limit < left else left
         if self.code.views[cpu].pending or (run.watched and (breakpoints or not self.cpus[cpu].runs_straight())):
             return min(stride, self._straight(cpu))
         return stride

@@ -23,13 +23,18 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class DataRegion:
-    """Shared data at `base`: a buffer of whole pages, `size` bytes, and the same as bytes and as words of eight."""
+    """Shared data at `base`: a buffer of whole pages, `size` bytes, and the same as bytes and as words of eight.
+
+    Attributes:
+        guards: which of its pages are not mapped, counted from its first.
+    """
 
     base: int
     size: int
     buffer: Bytes
     data: memoryview
     words: memoryview
+    guards: frozenset[int]
 
 
 def new_buffer(size: int) -> Bytes:
@@ -59,12 +64,9 @@ class GuestMemory:
         for base, size in regions:
             buffer = new_buffer(size)
             data = memoryview(buffer.data).cast("B")
-            self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q")))
-        lookup = tuple(reversed(self.regions))  # BSS, which is asked for most, first
-        self._lookup = tuple((r.base, r.size, r) for r in lookup)
-        # For words, which are read several times a step: first address, last address of a word, the words.
-        self._spans = tuple((r.base, r.base + r.size - 8, r.words) for r in lookup)
-        self._guards = frozenset(page // PAGE_SIZE for page in guards)
+            missing = frozenset((page - base) // PAGE_SIZE for page in guards)
+            self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q"), missing))
+        self._lookup = tuple((r.base, r.size, r) for r in reversed(self.regions))  # BSS, which is asked for most, first
         self.touched = set[int]()
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
 
@@ -80,9 +82,9 @@ class GuestMemory:
     def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
         """The region that holds the bytes, and the offset there: of two pages at most, or of none that is guarded."""
         for base, room, region in self._lookup:
-            offset = address - base
+            offset, guards = address - base, region.guards
             if 0 <= offset <= room - size:
-                if address // PAGE_SIZE in self._guards or (address + size - 1) // PAGE_SIZE in self._guards:
+                if offset // PAGE_SIZE in guards or (offset + size - 1) // PAGE_SIZE in guards:
                     break
                 return region, offset
         raise GuestError(f"{size} bytes at {address:#x} are not guest data")
@@ -109,9 +111,10 @@ class GuestMemory:
 
     def read_u64(self, address: int) -> int:
         """A word of eight bytes, little endian, as all words here."""
-        for first, last, words in self._spans:
-            if first <= address <= last and not address & 7 and address // PAGE_SIZE not in self._guards:
-                return words[address - first >> 3]
+        for base, room, region in self._lookup:
+            offset = address - base
+            if 0 <= offset < room and not offset & 7 and offset // PAGE_SIZE not in region.guards:
+                return region.words[offset >> 3]
         return int.from_bytes(self.read(address, 8), "little")
 
     def words(self, address: int, size: int) -> memoryview:
@@ -125,10 +128,11 @@ class GuestMemory:
 
     def write_u64(self, address: int, value: int) -> None:
         """Store a word of eight bytes."""
-        for first, last, words in self._spans:
-            if first <= address <= last and not address & 7 and address // PAGE_SIZE not in self._guards:
+        for base, room, region in self._lookup:
+            offset = address - base
+            if 0 <= offset < room and not offset & 7 and offset // PAGE_SIZE not in region.guards:
                 self._touch(address, 8)
-                words[address - first >> 3] = value
+                region.words[offset >> 3] = value
                 return
         self.write(address, value.to_bytes(8, "little"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from simkernel.schedule import Run
 
 
@@ -33,8 +35,7 @@ class Trap(NamedTuple):
     rsp: int
 
 
-@dataclass(slots=True)
-class OpenRun:
+class OpenRun(Struct):
     """A choice that is being carried out.
 
     Attributes:

@@ -10,10 +10,12 @@ task writes memory, and pays a stated price in instructions instead.
 from __future__ import annotations
 
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from simkernel import insn
 from simkernel.errors import LearnerError, OurError
@@ -55,7 +57,7 @@ ACTION_PRICE = 50  # for anything else
 _BETWEEN = ("", True)  # `TextPoke.during` between batches
 
 
-class PokeState(NamedTuple):
+class PokeState(Struct, frozen=True, gc=False):
     """Where the patching task stands in a batch: None before its publication and between batches."""
 
     batch: Patches | None = None
@@ -100,7 +102,7 @@ class TextPoke:
         booted = self._own.table.nop
         if variant.table.nop != booted:
             raise LearnerError(f"this kernel has booted with the NOP {booted.hex(' ')}; {variant.name} wants another")
-        self.restore(self.state._replace(variant=variant))
+        self.restore(replace(self.state, variant=variant))
 
     @property
     def busy(self) -> bool:
@@ -130,8 +132,8 @@ class TextPoke:
         self._go_to(batch, None)
 
     def _go_to(self, batch: Patches | None, progress: Progress | None) -> None:
-        _, _, number, variant, guest_gate = self.state
-        self.state = PokeState(batch, progress, number, variant, guest_gate)
+        state = self.state
+        self.state = PokeState(batch, progress, state.number, state.variant, state.guest_gate)
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -231,7 +233,7 @@ class TextPoke:
         memory, cpu = self.machine.memory, self.machine.cpus[0]
         gate = read_gate(memory, cpu, VECTOR_BP)
         set_gate_type(memory, cpu, VECTOR_BP, wanted)
-        self.state = self.state._replace(guest_gate=None if own is not None or gate is None else gate.type)
+        self.state = replace(self.state, guest_gate=None if own is not None or gate is None else gate.type)
 
     def _places(self, batch: Patches, byte: int = 0) -> Offsets:
         """Where a byte of each site lies in the code buffer, (n,)."""

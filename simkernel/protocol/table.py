@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import takewhile
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from simkernel.errors import LearnerError, nearest
 from simkernel.insn import JMP8, NOP5, NOPS
@@ -165,7 +166,7 @@ class Phase:
         return tuple(part if at in self.action.offsets(site, size) else OLD for at, part in enumerate(holds))
 
 
-class Progress(NamedTuple):
+class Progress(Struct, frozen=True, gc=False):
     """How far a batch has come: the phase, how many entries of it are done, whether its end is awaited."""
 
     phase: int = 0
@@ -250,12 +251,12 @@ class Protocol:
             entries: how many the batch has.
             done: entries written now (0: all that are left).
         """
-        phase, entry, waiting = progress
+        phase = progress.phase
         if isinstance(self.phases[phase].action, Write):
-            if done and entry + done < entries:
-                return Progress(phase, entry + done, waiting)
-        elif not waiting:
-            return Progress(phase, entry, True)
+            if done and progress.entry + done < entries:
+                return Progress(phase, progress.entry + done, progress.waiting)
+        elif not progress.waiting:
+            return Progress(phase, progress.entry, True)
         return Progress(phase + 1) if phase + 1 < len(self.phases) else None
 
     def phase(self, name: str, spellings: Sequence[str] = ()) -> Phase:

@@ -21,6 +21,7 @@ from typing import Any
 from typing import Protocol as Contract
 
 import numpy as np
+from msgspec import Struct
 
 from simkernel.errors import OurError
 from simkernel.hw.machine import Machine
@@ -83,8 +84,8 @@ def _feed_machine(out: Hash, machine: Machine) -> None:
 def feed(out: Hash, value: Any) -> None:
     """Feed a value to a digest so that different values feed different bytes, in every process the same.
 
-    Takes None, numbers, strings, bytes, enums, tuples, lists, sets, mappings, arrays and dataclasses of these. What
-    two values may differ in and be equal all the same (`compare=False`) is left out.
+    Takes None, numbers, strings, bytes, enums, tuples, lists, sets, mappings, arrays, dataclasses and Structs of
+    these. What two values may differ in and be equal all the same (`compare=False`) is left out.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         _bytes(out, b"v", repr(value).encode())
@@ -106,6 +107,10 @@ def feed(out: Hash, value: Any) -> None:
         for field in dataclasses.fields(value):
             if field.compare:
                 feed(out, getattr(value, field.name))
+    elif isinstance(value, Struct):
+        _bytes(out, b"d", type(value).__name__.encode())
+        for name in value.__struct_fields__:
+            feed(out, getattr(value, name))
     elif isinstance(value, Mapping):
         _many(out, b"m", [part for key in sorted(value) for part in (key, value[key])])
     elif isinstance(value, (set, frozenset)):

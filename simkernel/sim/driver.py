@@ -89,13 +89,13 @@ class Driver:
         machine, what = self._machine, entry.what
         if machine.halt_reason:
             self._refuse()
-        if isinstance(what, CHOICES):
+        if isinstance(what, Act):
+            events = self._task.act(what.entries)
+        elif isinstance(what, CHOICES):
             clock = machine.clock
             events = machine.step(what)
             if not entry.made:
                 entry = _as_it_ran(entry, machine.clock - clock)
-        elif isinstance(what, Act):
-            events = self._task.act(what.entries)
         else:
             events = self._task.command(what)
         if events:
