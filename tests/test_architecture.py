@@ -134,6 +134,26 @@ def activities() -> set[str]:
     return bases
 
 
+OF_ANY_SITE = {
+    "lessons/story/say.py: event.address in stepper.image.mcount_loc": "is it at a site at all",
+}
+
+
+def test_whether_an_event_is_about_a_site_is_asked_in_one_place() -> None:
+    """By `lessons.session.stops.is_at`: nothing else of the lessons and the front ends compares an event's address."""
+    found = set()
+    for path in [*sorted((ROOT / "lessons").rglob("*.py")), *sorted((ROOT / "tui").rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Compare) or path.name == "stops.py":
+                continue
+            sides = [node.left, *node.comparators]
+            parts = [part for side in sides for part in (side.elts if isinstance(side, ast.Tuple) else [side])]
+            asked = [one for one in parts if isinstance(one, ast.Attribute) and one.attr in ("site", "address", "at")]
+            if any(ast.unparse(one.value).rpartition(".")[2] in ("event", "last", "ran", "stop") for one in asked):
+                found.add(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
+    assert found == set(OF_ANY_SITE)
+
+
 # --- import cycles -------------------------------------------------------------------------------------------------
 
 

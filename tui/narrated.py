@@ -143,7 +143,7 @@ class Narrator:
         for turn in range(TURNS):
             events = self.simulation.step(Run(turn % self.simulation.options.cpus, QUANTUM))
             if (
-                any(isinstance(one, Int3Taken) and one.address == self.site for one in events)
+                any(isinstance(one, Int3Taken) and self._of_the_site(one) for one in events)
                 or self.simulation.halt_reason
             ):
                 self.say(f"{INDENT}(This demo holds bash-201 back here until a CPU has run the site.)")

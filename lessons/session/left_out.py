@@ -16,6 +16,7 @@ from lessons.session.content import SCENARIOS
 from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Died, NeverEnds, Ran, Scenario
+from lessons.session.stops import is_at
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Int3Taken, Oopsed, SiteRan
 from simkernel.explore import Question, explore
@@ -148,13 +149,10 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
     """What the CPU that died ran last at the site."""
     oops = simulation.log[-1]
     cpu = oops.cpu if isinstance(oops, Oopsed) else -1
-    ran = Ran.NOTHING
+    ran, addresses = Ran.NOTHING, simulation.site(site).addresses
     for event in reversed(simulation.log):
-        if isinstance(event, SiteRan) and (event.cpu, event.site) == (cpu, site):
-            ran = Ran.TORN
-            break
-        if isinstance(event, Int3Taken) and (event.cpu, event.address) == (cpu, site):
-            ran = Ran.INT3
+        if isinstance(event, SiteRan | Int3Taken) and event.cpu == cpu and is_at(event, addresses):
+            ran = Ran.TORN if isinstance(event, SiteRan) else Ran.INT3
             break
     return Died(simulation.options.model, cpu, ran, run)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lessons.session.stepper import Stepper
-from lessons.session.stops import Stop
+from lessons.session.stops import Stop, is_at
 from simkernel.events import ExceptionTaken, Int3Taken, SiteRan
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Park, Phase, SyncCores, Unpark, Variant, Write
 from simkernel.sentence import cpus as cpu_names
@@ -88,5 +88,6 @@ def before_the_failure(stepper: Stepper, stops: Sequence[Stop]) -> int:
         return next(ended, log[-1]).entry
     cpu = log[-1].cpu
     ran = (event for event in reversed(log) if isinstance(event, SiteRan | Int3Taken) and event.cpu == cpu)
-    deadly = next((event for event in ran if event.at == stepper.site), log[-1])
+    site = stepper.site_bytes()
+    deadly = next((event for event in ran if site is not None and is_at(event, site)), log[-1])
     return next((stop.position for stop in reversed(stops) if stop.position <= deadly.entry), stepper.begin)

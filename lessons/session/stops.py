@@ -179,7 +179,7 @@ class Heard:
                 self._stop(Stop(event.entry + 1, event.during))
             if self._rule.mine != mine:
                 self._turns.append((at + 1, not mine))
-            if isinstance(event, SiteRan) and self.site is not None and event.site in self.site:
+            if isinstance(event, SiteRan) and self.site is not None and is_at(event, self.site):
                 self._ran.append(event)
 
     def _forget_behind(self, rewrite: Rewrite) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lessons.session.stepper import Stepper
+from lessons.session.stops import is_at
 from lessons.table import Mark, Marked, Row, Table, marked
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
@@ -139,7 +140,8 @@ def _next_time(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> str:
     bytes_now = bytes(values[0] for values in one.options)
     ran = any(
         isinstance(line.event, SiteRan)
-        and (line.event.entry, line.event.cpu, line.event.site) == (snapshot.position - 1, one.cpu, site.address)
+        and (line.event.entry, line.event.cpu) == (snapshot.position - 1, one.cpu)
+        and is_at(line.event, site.addresses)
         and line.event.data != bytes_now
         for line in snapshot.events
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lessons.session.stops import is_at
 from simkernel import disasm
 from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.kernel.layout import VECTOR_BP
@@ -92,7 +93,7 @@ def event_of(snapshot: Snapshot) -> str:
     """Why the last thing that happened is as it is, where that is not the phase's to say: an int3 at the site."""
     last = snapshot.events[-1].event if snapshot.events else None
     site = snapshot.site
-    if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or last.address != site.address:
+    if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or not is_at(last, site.addresses):
         return ""
     return (
         stand_in(snapshot.patching.protocol.handler, site.size)
@@ -108,11 +109,13 @@ def _what_killed(snapshot: Snapshot) -> Verdict | None:
         return None
     for line in reversed(snapshot.events):
         event = line.event
-        if isinstance(event, Int3Taken) and (event.cpu, event.address) == (oops.cpu, site.address):
+        if event.cpu != oops.cpu or not is_at(event, site.addresses):
+            continue
+        if isinstance(event, Int3Taken):
             what = say("{} took the int3 at {}, and nobody answered it", cpu(event.cpu), site.name)
             return Verdict("died", False, what, event.cpu, event.address)
-        if isinstance(event, SiteRan) and (event.cpu, event.site) == (oops.cpu, site.address):
-            return _mixture(site, event)
+        if isinstance(event, SiteRan):
+            return _torn(site, event)
     return None
 
 
@@ -121,13 +124,13 @@ def _just_ran(snapshot: Snapshot) -> Iterator[Verdict]:
     site = snapshot.site
     for line in snapshot.events:
         event = line.event
-        if site is None or not isinstance(event, SiteRan):
+        if site is None or not isinstance(event, SiteRan) or event.entry != snapshot.position - 1:
             continue
-        if (event.entry, event.site) == (snapshot.position - 1, site.address) and (found := _mixture(site, event)):
+        if is_at(event, site.addresses) and (found := _torn(site, event)):
             yield found
 
 
-def _mixture(site: SiteSnapshot, event: SiteRan) -> Verdict | None:
+def _torn(site: SiteSnapshot, event: SiteRan) -> Verdict | None:
     """A verdict where what a CPU ran is neither the old instruction nor the new one."""
     whole = _beginnings(site, len(event.data))
     if not whole or event.data in whole:

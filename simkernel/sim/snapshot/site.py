@@ -96,6 +96,11 @@ class SiteSnapshot:
         """How many bytes it has."""
         return len(self.memory.data)
 
+    @property
+    def addresses(self) -> range:
+        """Those of its bytes."""
+        return range(self.address, self.address + self.size)
+
 
 @dataclass(frozen=True, slots=True)
 class SiteMap:
