@@ -16,6 +16,7 @@ from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
 
 POINT = "point"  # the action that takes the number of a row or a bar, from 0
+HINT = "0"  # the digit that asks for a hint
 CHOOSE = "choose"  # the action that takes a digit: an answer, or one of several
 KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "next": (("right", "space", "pagedown"), "n"),

@@ -154,25 +154,45 @@ class Lanes(Part):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What may be answered or chosen: the key for it, and what it is."""
+    """What may be answered or chosen.
+
+    Attributes:
+        key: the key for it.
+        text: what it is.
+        given: it is the answer that a person gave.
+        verdict: whether it is so, once that is told; "" before.
+        tone: what it is.
+    """
 
     key: str
     text: str
+    given: bool = False
+    verdict: str = ""
+    tone: Tone = Tone.PLAIN
+
+    @property
+    def told(self) -> str:
+        """The choice as a sentence."""
+        if not self.verdict:
+            return f"{self.key}: {self.text}"
+        return f"{'Your answer, ' if self.given else ''}{self.key}, {self.verdict}: {self.text}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Part):
-    """A question with its choices; it stays until it is answered.
+    """A question with its choices; it stays until it is answered, and then it may tell what is so.
 
     Attributes:
         text: the question.
-        choices: what may be answered.
+        choices: what may be answered; once it is answered, what was, and what is so.
         given: what one reasons from, a sentence each.
+        why: why that is so, once it is told; "" before.
     """
 
     text: str
     choices: tuple[Choice, ...]
     given: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

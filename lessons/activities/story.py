@@ -19,7 +19,7 @@ from lessons.activities.story_actions import (
     actions_of,
     phases_of,
 )
-from lessons.activity import CHOOSE, Action, Activity, Answer, Outcome, Told
+from lessons.activity import CHOOSE, HINT, Action, Activity, Answer, Outcome, Told
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -30,7 +30,7 @@ from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
 from lessons.session.stepper import Stepper
 from lessons.story import telling
-from lessons.story.asking import WAITS, Asking
+from lessons.story.asking import Asking
 from lessons.story.cover import covered, said
 from lessons.story.parts import STORY, Look, picture_of
 from simkernel.errors import LearnerError
@@ -164,13 +164,13 @@ class Story(Activity):
 
     def _do_questions(self, argument: str, report: Report) -> Outcome:
         self.asking.on = not self.asking.on
-        told = "Where something is decided you are asked first: 1 to 4 answers." if self.asking.on else "No questions."
+        told = "Where something is decided you are asked first: a digit answers." if self.asking.on else "No questions."
         return Outcome(told)
 
     def _do_choose(self, argument: str, report: Report) -> Outcome:
         asked = self.asking.answer(self.stepper, int(argument)) if is_number(argument) else None
         if asked is None:
-            raise LearnerError(f"{argument} is no answer here; 0 is a hint")
+            raise LearnerError(f"{argument} is no answer here; {HINT} is a hint")
         return Outcome(tell=partial(Told, tuple(said(asked)), together=False))
 
     def _do_search(self, argument: str, report: Report) -> Outcome:
@@ -251,8 +251,13 @@ class Story(Activity):
 
     def _is_asked(self) -> bool:
         """Whether a question waits for its answer here."""
-        asked = self.asking.at(self.stepper)
-        return asked is not None and asked.open
+        return bool(self._waits)
+
+    @property
+    def _waits(self) -> str:
+        """What is said to a person who asks for something while a question is open; "" where none is."""
+        asked = None if self._stepper is None else self.asking.at(self._stepper)
+        return asked.waits if asked is not None and asked.open else ""
 
     @property
     def _next(self) -> path.PathStory | None:
@@ -271,8 +276,8 @@ class Story(Activity):
         """Where one stands at an end or at the start."""
         if self._stepper is None:
             return "this story has not begun: → begins it"
-        if self._is_asked() and action.name not in ASKED:
-            return WAITS
+        if (waits := self._waits) and action.name not in ASKED:
+            return waits
         if action.name == CHOOSE:
             return "nothing is asked here"
         if action.name in BEHIND:
@@ -298,7 +303,7 @@ class Story(Activity):
     @property
     def answers(self) -> Mapping[str, Answer]:
         """What can be asked where one stands."""
-        return {} if self._stepper is None else telling.questions(self._stepper, self._is_asked())
+        return {} if self._stepper is None else telling.questions(self._stepper, self._waits)
 
     @property
     def failed(self) -> bool:

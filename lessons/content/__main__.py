@@ -13,8 +13,11 @@ from lessons.session.actions import apply
 from lessons.session.content import KNOWN, SCENARIOS
 from lessons.session.forms import KnownForm
 from lessons.session.left_out import SOME, measured
-from lessons.session.scenarios import Scenario
+from lessons.session.own_question import OwnQuestion
+from lessons.session.scenarios import FIGURES, Scenario
 from lessons.session.stepper import Stepper
+from lessons.story.questions.own import decided
+from lessons.story.say import stop_events
 from simkernel.errors import GuestError, SimkernelError, nearest
 
 
@@ -26,14 +29,28 @@ def measure(scenario: Scenario, runs: int = SOME) -> KnownForm:
         runs: how many to try, where directed moves do not lead to the death of its kernel.
 
     Raises:
-        GuestError: its story does not come to its end, or a phase is needed and no run dies without it.
+        GuestError: its story does not come to its end, its own question is not decided, or a phase is needed and no
+            run dies without it.
     """
     stepper = Stepper.start(scenario)
     apply(stepper, "run")
     if not stepper.finished:
         raise GuestError(f"{scenario.name}: the story does not come to {scenario.ends_with.__name__}")
+    for at, asked in enumerate(scenario.asks):
+        if not _is_decided(scenario, asked):
+            raise GuestError(f"{scenario.name}: asks[{at}]: no step has its event, or no choice is what the run shows")
     phases = [phase.name for phase in scenario.table.phases] if scenario.ablate else []
     return KnownForm(len(stepper.stops()), {phase: measured(scenario, phase, runs) for phase in phases})
+
+
+def _is_decided(scenario: Scenario, asked: OwnQuestion) -> bool:
+    """Whether a question of the scenario comes up in its run, and one of its choices is right there."""
+    stepper = Stepper.start(scenario)
+    figures = {name: figure(scenario, stepper.simulation) for name, figure in FIGURES.items()}
+    while not stepper.finished and stepper.forward():
+        if isinstance(stop_events(stepper, stepper.simulation.position)[-1], asked.at):
+            return decided(stepper, scenario, asked, figures) is not None
+    return False
 
 
 def as_text(known: KnownForm) -> bytes:

@@ -2,6 +2,7 @@
 
 scenarios   runs that show one thing each: what they are, and how they begin
 prepared    begins them on forks of what was prepared once
+own_question  what a scenario's file asks; beliefs: what a wrong choice would come of
 content     reads them from the folders of lessons/content (forms: which keys there are)
 director    who moves next in them, so that it happens
 stops       where a learner stops

@@ -21,7 +21,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from lessons.session.director import Goes, Move, Near, Through
-from lessons.session.forms import ANY_COMMAND, ANY_MOVE, COMMANDS, MOVES, KnownForm, NearForm, PathForm, ScenarioForm
+from lessons.session.forms import (
+    ANY_COMMAND,
+    ANY_MOVE,
+    COMMANDS,
+    MOVES,
+    ClaimForm,
+    KnownForm,
+    NearForm,
+    OwnQuestionForm,
+    PathForm,
+    ScenarioForm,
+)
+from lessons.session.own_question import Claim, OwnQuestion
 from lessons.session.scenarios import FIGURES, OPTIONS, Scenario
 from simkernel.errors import LearnerError, nearest
 from simkernel.events import Event, event_named
@@ -113,7 +125,7 @@ class _Reader:
         with self._key("function"):
             if not image.symbol(form.function).traced:
                 raise LearnerError(f"{form.function} is notrace: no site stands at its start")
-        self._check_answer(form.answer)
+        self._check_figures("answer", form.answer)
         known = self._known(folder / KNOWN, options.protocol.table)
         return Scenario(
             name=name,
@@ -132,6 +144,7 @@ class _Reader:
             ablate=form.ablate,
             stops=known.stops,
             ablated=tuple(known.ablated.items()),
+            asks=tuple(self._question(f"asks[{at}]", one, options) for at, one in enumerate(form.asks)),
         )
 
     def _key(self, *key: str) -> Any:
@@ -144,10 +157,10 @@ class _Reader:
                 raise LearnerError(f"{min(files)} names a file, and a scenario runs everywhere: leave it out")
             return Options.read(OPTIONS.plain() | changes)
 
-    def _check_answer(self, answer: str) -> None:
-        with self._key("answer"):
+    def _check_figures(self, key: str, text: str) -> None:
+        with self._key(key):
             try:
-                figures = [name for _, name, _, _ in string.Formatter().parse(answer) if name is not None]
+                figures = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
             except ValueError as error:
                 raise LearnerError(f"its braces hold no figure: {error}") from None
             if unknown := [name for name in figures if name not in FIGURES]:
@@ -156,6 +169,32 @@ class _Reader:
     def _event(self, key: str, name: str) -> type[Event]:
         with self._key(key):
             return event_named(name)
+
+    def _question(self, key: str, form: OwnQuestionForm, options: Options) -> OwnQuestion:
+        texts = [(f"{key}.{name}", getattr(form, name)) for name in ("text", "hint", "why")]
+        for where, text in (*texts, *((f"{key}.facts[{at}]", one) for at, one in enumerate(form.facts))):
+            self._check_figures(where, text)
+        counts = self._event(f"{key}.counts", form.counts) if form.counts else None
+        made = (self._claim(f"{key}.choices[{at}]", one, options, counts) for at, one in enumerate(form.choices))
+        at, facts, choices = self._event(f"{key}.at", form.at), tuple(form.facts), tuple(made)
+        with self._key(f"{key}.choices"):
+            if len({one.text for one in choices}) < len(choices):
+                raise LearnerError("two of them have the same text")
+        return OwnQuestion(at, facts, form.text, choices, counts, form.hint, form.why)
+
+    def _claim(self, key: str, form: ClaimForm, options: Options, counts: type[Event] | None) -> Claim:
+        """A choice, decided by a figure where events are counted, else by an event."""
+        self._check_figures(f"{key}.text", form.text)
+        with self._key(key):
+            if counts is not None and (form.event or not form.figure):
+                raise LearnerError("events are counted here: a choice names a figure, and no event")
+            if counts is None and (form.figure or not form.event):
+                raise LearnerError("nothing is counted here: a choice names an event, and no figure")
+        self._check_figures(f"{key}.figure", f"{{{form.figure}}}" if form.figure else "")
+        if form.cpu >= 0:
+            self._check_cpu(key, form.cpu, options)
+        event = self._event(f"{key}.event", form.event) if form.event else None
+        return Claim(form.text, event, form.cpu, form.figure, form.belief)
 
     def _commands(
         self, key: str, plain: list[dict[str, Any]], image: KernelImage, names: FunctionNames

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from lessons.session.beliefs import Belief
 from lessons.session.director import Acts, Goes, Interrupts, Move, Reads, Resolves, Through
 from lessons.session.scenarios import Died
 from simkernel.ftrace import commands as ftrace
@@ -38,6 +39,29 @@ class ScenarioForm(Struct, forbid_unknown_fields=True):
     waits: Annotated[int, Meta(ge=0)] = 0
     ablate: bool = False
     options: dict[str, Any] = {}
+    asks: list[OwnQuestionForm] = []
+
+
+class ClaimForm(Struct, forbid_unknown_fields=True):
+    """A choice of a question; `Claim` says what each key is."""
+
+    text: Text
+    event: str = ""
+    cpu: int = -1
+    figure: str = ""
+    belief: Belief | None = None
+
+
+class OwnQuestionForm(Struct, forbid_unknown_fields=True):
+    """A question of a scenario; `OwnQuestion` says what each key is."""
+
+    at: Text
+    facts: Annotated[list[Text], Meta(min_length=1)]
+    text: Text
+    choices: Annotated[list[ClaimForm], Meta(min_length=3, max_length=4)]
+    hint: Text
+    why: Text
+    counts: str = ""
 
 
 class NearForm(Struct, forbid_unknown_fields=True):

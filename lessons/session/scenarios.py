@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from lessons.session.director import Director, Move, Near, approach
+from lessons.session.own_question import OwnQuestion
 from lessons.session.stops import News
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
@@ -81,6 +82,7 @@ class Scenario:
         stops: how many stops it has with its own options; 0: nobody has counted them.
         ablate: what leaving each phase out leads to is measured, so that its story can tell.
         ablated: phases that were left out of it, and how its kernel died of that; None: it does not.
+        asks: its own questions, for a person who is asked before being told.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Scenario:
     ablate: bool = False
     ablated: tuple[tuple[str, Died | None], ...] = ()
     answer: str = ""
+    asks: tuple[OwnQuestion, ...] = ()
 
     @property
     def table(self) -> Protocol:
@@ -113,11 +116,12 @@ class Scenario:
 FIGURES: dict[str, Callable[[Scenario, Simulation], int]] = {
     "sites": lambda scenario, simulation: len(simulation.image.mcount_loc),
     "waits": lambda scenario, simulation: sum(isinstance(one.action, SyncCores) for one in scenario.table.phases),
+    "every": lambda *both: FIGURES["sites"](*both) * FIGURES["waits"](*both),
     "most": lambda scenario, simulation: TP_VEC_MAX,
     "large": lambda scenario, simulation: LARGE,
     "batches": lambda scenario, simulation: -(-LARGE // TP_VEC_MAX),
 }
-"""What may stand in braces in an answer."""
+"""What may stand in braces in an answer and in a question; `every`: the waits, were each site to have its own."""
 
 
 def answer_of(scenario: Scenario, simulation: Simulation) -> str:

@@ -8,8 +8,6 @@ from weakref import WeakKeyDictionary
 from lessons.session.stepper import Stepper
 from lessons.story.questions import Question, question_at
 
-WAITS = "a question waits for its answer: 1 to 4; → goes on without one"
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -33,6 +31,11 @@ class Asked:
     def open(self) -> bool:
         """Whether it still waits for an answer: until then it covers what would tell."""
         return self.answer is None and not self.passed
+
+    @property
+    def waits(self) -> str:
+        """What is said to a person who asks for anything else."""
+        return f"a question waits for its answer: 1 to {len(self.question.choices)}, or 0 for a hint; → goes on"
 
     @property
     def is_right(self) -> bool:

@@ -11,16 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from lessons import picture as parts
+from lessons.activity import CHOOSE, HINT
 from lessons.lanes import TimePicture
 from lessons.machine import Bytes, Stage, Strip
-from lessons.picture import Choice, Lanes, Paragraph, Part, Picture, Prose, Tone
+from lessons.picture import Choice, Lanes, Part, Picture, Tone
 from lessons.story.asking import Asked
 from lessons.story.questions import Question
 from lessons.table import Row, marked
 
 HIDDEN, BYTE, COVERED = "?", "??", "covered"
-SURVIVAL = ("question", "phases", "bytes", "hint", "time")
+SURVIVAL = ("question", "phases", "bytes", "time")
 UP_TO_NOW = (Stage.DONE, Stage.LEFT_OUT)  # of a phase that lies behind
+RIGHT, WRONG, SO = "right", "not in this run", "in this run"
+UNKNOWN = "I do not know yet: a hint"
 
 
 def covered(shown: Picture, asked: Asked) -> Picture:
@@ -33,49 +36,48 @@ def covered(shown: Picture, asked: Asked) -> Picture:
     question = asked.question
     kept = [COVERS[type(part)](part, question) for part in shown.parts if type(part) in COVERS]
     machine = [part for part in kept if not isinstance(part, Lanes)]
-    hint = (Prose(name="hint", paragraphs=(Paragraph(question.hint, "Hint", Tone.STRONG),)),) if asked.hinted else ()
     time = [part for part in kept if isinstance(part, Lanes)]
     step, _, model = shown.place.partition(" · ")
     return Picture(
         title=shown.title,
         place=f"{step.partition(' of ')[0]} · question {asked.number} · {model}",
-        parts=(*machine, _asks(question), *hint, *time),
+        parts=(*machine, _asks(asked), *time),
         survival=SURVIVAL,
-        keys=("next", "back", "phase-back", "first", "view"),
-        hints=(("next", "go on without an answer"), ("back", "look back")),
+        keys=(CHOOSE, "next", "back", "phase-back", "first", "view"),
+        hints=((CHOOSE, "answer"), (HINT, "hint"), ("next", "skip"), ("back", "look back")),
         notes=shown.notes,
     )
 
 
-def _asks(question: Question) -> Part:
-    choices = tuple(Choice(str(at), text) for at, text in enumerate(question.choices, 1))
-    choices += (Choice("0", "I do not know yet: a hint"),)
-    return parts.Question(name="question", apart=True, given=question.facts, text=question.text, choices=choices)
-
-
-def told(asked: Asked) -> Part:
-    """What came of a question, as a part."""
+def _asks(asked: Asked) -> parts.Question:
     question = asked.question
-    given = (Paragraph(question.text, "Asked"), Paragraph(_verdict(asked), "Answer", Tone.STRONG))
-    return Prose(name="answer", apart=True, paragraphs=(*given, Paragraph(question.why, "Because")))
+    choices = tuple(Choice(str(at), text) for at, text in enumerate(question.choices, 1))
+    hint = Choice(HINT, f"Hint: {question.hint}" if asked.hinted else UNKNOWN)
+    return parts.Question(
+        name="question", apart=True, given=question.facts, text=question.text, choices=(*choices, hint)
+    )
+
+
+def told(asked: Asked) -> parts.Question:
+    """What came of a question, as a part: the answer that was given beside the one that is so, and why."""
+    question = asked.question
+    truth = Choice(str(question.right + 1), question.answer, verdict=SO, tone=Tone.STRONG)
+    choices, why = [truth], question.why
+    if asked.is_right:
+        choices = [replace(truth, given=True, verdict=RIGHT)]
+    elif asked.answer is not None:
+        wrong = question.choices[asked.answer]
+        choices = [Choice(str(asked.answer + 1), wrong, given=True, verdict=WRONG), truth]
+        why = " ".join(filter(None, (question.against.get(wrong), why)))
+    return parts.Question(name="answer", apart=True, text=question.text, choices=tuple(choices), why=why)
 
 
 def said(asked: Asked) -> list[str]:
-    """What came of a question, or its hint, in sentences, to who has just answered it or asked for that."""
+    """What came of a question, or its hint, in sentences, to a person who has just answered it or asked for that."""
     if asked.open:
         return [f"Hint: {asked.question.hint}"]
-    return [f"Answer: {_verdict(asked)}", f"Because: {asked.question.why}"]
-
-
-def _verdict(asked: Asked) -> str:
-    """The answer that was given, and whether it is right, in this run."""
-    question = asked.question
-    if asked.answer is None:
-        return f"none was given. In this run: {question.answer}."
-    if asked.is_right:
-        return f'{question.right + 1}, "{question.answer}": right.'
-    given = question.choices[asked.answer]
-    return f'{asked.answer + 1}, "{given}": not in this run. In this run: {question.answer}.'
+    part = told(asked)
+    return [*(one.told for one in part.choices), f"Because: {part.why}"]
 
 
 # --- covers --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from lessons.activity import Answer, Told
 from lessons.session.path import behind, reached
 from lessons.session.stepper import Stepper
 from lessons.story import Story, answers, story_of
-from lessons.story.asking import WAITS
 from lessons.story.time import time_picture
 from simkernel.errors import LearnerError
 from simkernel.sentence import sentences
@@ -57,19 +56,19 @@ def _events(stepper: Stepper) -> dict[str, Any]:
     return {"events": plain(stepper.passed)}
 
 
-def questions(stepper: Stepper, covered: bool = False) -> Mapping[str, Answer]:
+def questions(stepper: Stepper, waits: str = "") -> Mapping[str, Answer]:
     """What can be asked at a place of a story, by word.
 
     Args:
         stepper: where one stands.
-        covered: one is asked something there: none of it is told before one has answered.
+        waits: what is said instead while a question waits for its answer; "" where none does.
     """
     words = _questions(stepper)
-    return {word: Answer("", _waits) for word in words if word != "w"} if covered else words
+    return {word: Answer("", partial(_refuse, waits)) for word in words if word != "w"} if waits else words
 
 
-def _waits() -> Told:
-    raise LearnerError(WAITS)
+def _refuse(why: str) -> Told:
+    raise LearnerError(why)
 
 
 def _questions(stepper: Stepper) -> dict[str, Answer]:

@@ -10,6 +10,8 @@ import pytest
 
 from lessons import content
 from lessons.session.content import SCENARIOS, load
+from lessons.session.stepper import Stepper
+from lessons.story.questions import question_at
 from simkernel.errors import LearnerError
 
 CONTENT = Path(content.__file__).parent
@@ -29,6 +31,17 @@ def test_no_folder_of_a_scenario_has_code() -> None:
     held = {file.name for folder in CONTENT.iterdir() if folder.is_dir() for file in folder.iterdir()}
     assert held - {"__main__.cpython-311.pyc"} >= {"scenario.toml", "known.json"}
     assert {file.suffix for name in SCENARIOS for file in (CONTENT / name).iterdir()} == {".toml", ".json"}
+
+
+def test_a_scenario_asks_its_own_question() -> None:
+    stepper = Stepper.start("slow-ipi")
+    asked = []
+    for _ in range(3):
+        assert stepper.forward()
+        stepper.looked()
+        question = question_at(stepper)
+        asked += [] if question is None else [question.text]
+    assert asked[1:] == [SCENARIOS["slow-ipi"].asks[0].text]
 
 
 DAMAGE = {
@@ -114,6 +127,43 @@ DAMAGE = {
         "cache-line/scenario.toml", 'model = "line"', 'model = "lines"',
         "cache-line/scenario.toml: options: the option model cannot be 'lines': it is one of instant, ",
     ),
+    "a question at no event": (
+        "all/scenario.toml", 'at = "BatchStarted"', 'at = "BatchStart"',
+        "all/scenario.toml: asks[0].at: no event is called 'BatchStart'",
+    ),
+    "a question with two choices": (
+        "all/scenario.toml", '    { text = "{sites}, one for each function", figure = "sites" },\n', "",
+        "all/scenario.toml: asks[0].choices: Expected `array` of length >= 3",
+    ),
+    "a question with one choice twice": (
+        "recursion/scenario.toml", '"bash-201 writes the old instruction back"',
+        '"CPU0 runs the same call again, inside the first one"',
+        "recursion/scenario.toml: asks[0].choices: two of them have the same text",
+    ),
+    "a choice that names an event where events are counted": (
+        "all/scenario.toml", 'figure = "sites"', 'event = "SyncSent"',
+        "all/scenario.toml: asks[0].choices[1]: events are counted here: a choice names a figure, and no event",
+    ),
+    "a choice that names no event": (
+        "slow-ipi/scenario.toml", 'event = "SyncAnswered", cpu = 1', 'figure = "sites"',
+        "slow-ipi/scenario.toml: asks[0].choices[1]: nothing is counted here: a choice names an event, and no figure",
+    ),
+    "a choice with an unknown figure": (
+        "all/scenario.toml", 'figure = "sites"', 'figure = "site"',
+        "all/scenario.toml: asks[0].choices[1].figure: there is no figure 'site'; there are: ",
+    ),
+    "a choice of a CPU that there is not": (
+        "slow-ipi/scenario.toml", 'event = "SyncAnswered", cpu = 1', 'event = "SyncAnswered", cpu = 4',
+        "slow-ipi/scenario.toml: asks[0].choices[1].cpu: there is no CPU4",
+    ),
+    "a choice of an unknown belief": (
+        "slow-ipi/scenario.toml", "sync-barrier", "barrier",
+        "slow-ipi/scenario.toml: asks[0].choices[2].belief: Invalid enum value 'barrier'",
+    ),
+    "a figure in a hint that there is not": (
+        "all/scenario.toml", 'hint = "A sync', 'hint = "{many} A sync',
+        "all/scenario.toml: asks[0].hint: there is no figure 'many'; there are: ",
+    ),
     "an unknown option": (
         "cache-line/scenario.toml", 'model = "line"', 'modle = "line"',
         "cache-line/scenario.toml: options: there is no option 'modle'; there are: ",
@@ -124,7 +174,7 @@ DAMAGE = {
     ),
     "a figure that nobody computes": (
         "all/scenario.toml", "{sites}", "{cites}",
-        "all/scenario.toml: answer: there is no figure 'cites'; there are: sites, waits, most, large, batches",
+        "all/scenario.toml: answer: there is no figure 'cites'; there are: sites, waits, every, most, large, batches",
     ),
     "a brace without an end": (
         "all/scenario.toml", "{sites}", "{sites",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -15,6 +16,7 @@ from lessons.lanes import Did
 from lessons.machine import Bytes, Stage, Strip
 from lessons.picture import Choice, Lanes, Part, Picture, Prose
 from lessons.picture import Question as Asks
+from lessons.session.beliefs import Belief
 from lessons.session.content import STORIES
 from lessons.session.stepper import Stepper
 from lessons.story import cover
@@ -22,7 +24,8 @@ from lessons.story.parts import Look, picture_of
 from lessons.story.questions import Question
 from lessons.table import Mark
 from simkernel.errors import LearnerError
-from simkernel.events import Event, Int3Done, Int3Taken, SiteRan
+from simkernel.events import Event, Int3Done, Int3Taken, SiteRan, SiteStored, SyncAnswered, SyncEnded, SyncSent
+from simkernel.hw.fetch import FetchModel
 from simkernel.insn import INT3
 from simkernel.report import Report
 from simkernel.schedule import Resolve, Run
@@ -30,29 +33,38 @@ from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.plain import plain as as_json
 from tui.stepper.player import PlainVisit
-from tui.view.arrange import WIDE
 from tui.view.frame import frame
 from tui.view.lecture import lecture
 from tui.view.marks import ASCII, UNICODE, Marks
 from tui.view.paragraphs import told
+from tui.view.parts import forms
 from tui.view.text import plain
 
 SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
-ONE = ["old left", "answered", "comes", "handler", "head"]
+START = ["first store", "old left", "answered"]
 NAMES = {
     "naive": ["comes"],
-    "one": ONE,
-    "one@0+without:sync-1": ["comes"],
-    "all": ["old left", "answered", "comes", "head"],
-    "one@0+model:byte+without:sync-2": ["old left", "answered", "comes", "head"],
-    "slow-ipi": ["old left", "answered", "comes", "head"],
+    "one": [*START, "comes", "handler", "head"],
+    "one@0+without:sync-1": ["first store", "comes"],
+    "all": ["own", "old left", "answered", "comes", "head"],
+    "one@0+model:byte+without:sync-2": [*START, "comes", "head"],
+    "slow-ipi": ["first store", "own", "answered", "comes", "head"],
     "nmi": ["answered", "comes"],
-    "second-ops": ["old left", "answered", "handler", "comes", "head"],
-    "off": ["handler", "old left", "answered", "comes", "head"],
-    "cache-line": ["old left", "answered", "comes", "head"],
-    "recursion": ["old left", "answered", "comes", "head"],
+    "second-ops": [*START, "handler", "comes", "head"],
+    "off": ["first store", "handler", "old left", "answered", "comes", "head"],
+    "cache-line": [*START, "comes", "head", "last sync"],
+    "recursion": [*START, "comes", "head", "own"],
+    "one@0+model:byte+seed:1": [*START, "comes", "head", "last sync"],
 }
-"""What is asked in each story, in its order."""
+"""What is asked in each story of the path, in its order; and in one beside it, for what the path does not decide."""
+PLAIN = {
+    "CC at +0", "it takes the int3", "CPU0 only", "nobody", "nowhere, for the kernel dies", "bash-201 alone",
+    "at ftrace_trampoline, at once", "bash-201 goes on to release", "CPU1 takes the int3",
+    "240, one for each function", "720, 3 for each function", "CPU1 answers, for nothing holds an IPI up",
+    "bash-201 writes the tail, without CPU1's answer", "CPU0 takes an int3 there, for it is inside that call already",
+    "bash-201 writes the old instruction back",
+}  # fmt: skip
+"""Wrong choices that no belief leads to."""
 
 
 def begun(what: str) -> Story:
@@ -84,13 +96,23 @@ def met(what: str) -> list[tuple[Question, Picture, Picture, int]]:
     return out
 
 
-@pytest.mark.parametrize("what", STORIES)
+@pytest.mark.parametrize("what", NAMES)
 def test_a_story_asks_where_something_is_decided(what: str) -> None:
     assert [question.name for question, *_ in met(what)] == NAMES[what]
     for question, *_ in met(what):
         assert 3 <= len(question.choices) == len(set(question.choices)) <= 4
         assert question.choices == tuple(sorted(question.choices))
         assert question.hint and question.why and question.facts
+        assert question.beliefs[question.right] is None
+        wrong = {one for one, belief in zip(question.choices, question.beliefs, strict=True) if belief is None}
+        assert wrong - {question.answer} <= PLAIN
+        assert len(set(question.beliefs)) > 1 or what == "all"
+
+
+def test_what_is_asked_names_most_beliefs_about_code_that_changes() -> None:
+    named = {belief for what in NAMES for question, *_ in met(what) for belief in question.beliefs}
+    assert {*Belief} - named == {Belief.NOP_IS_FREE, Belief.COMPILED_NOPS, Belief.SEARCH_AT_RUN_TIME}
+    assert set(STORIES) < set(NAMES)
 
 
 # --- nothing tells the answer ----------------------------------------------------------------------------------------
@@ -152,11 +174,12 @@ def leaks(question: Question, picture: Picture, shown: Picture, steps: int) -> s
     return {one for one in secrets(question, shown, steps) if any(one in text for text in every)}
 
 
-@pytest.mark.parametrize("what", STORIES)
+@pytest.mark.parametrize("what", NAMES)
 def test_nothing_tells_before_it_is_answered(what: str) -> None:
     for question, picture, shown, steps in met(what):
         assert not leaks(question, picture, shown, steps), question.name
-        assert len(leaks(question, shown, shown, steps)) > 3
+        told_there = flat("\n".join(told(shown)), UNICODE)
+        assert sum(one in told_there for one in secrets(question, shown, steps)) > 3
 
 
 def as_it_is(part: Part, question: Question) -> Part:
@@ -199,15 +222,48 @@ def test_the_time_picture_ends_here_and_does_not_tell(what: str) -> None:
         assert moments[-1].marks[0].did is not Did.GOES_ON
 
 
-def test_the_question_is_whole_at_each_size() -> None:
-    for what in STORIES:
-        for question, picture, *_ in met(what):
+def stands_whole(part: Asks, picture: Picture, size: tuple[int, int]) -> bool:
+    """Whether all that a question says is on the screen, at its place."""
+    body = frame(picture, ("Scenarios",), (), size, UNICODE).body
+    block = next(one for one in body.blocks if one.part == part)
+    return [plain(one).rstrip() for one in block.lines] == [
+        plain(one).rstrip() for one in forms(part, block.width, UNICODE)[0]
+    ]
+
+
+def of_question(picture: Picture) -> Asks:
+    return next(part for part in picture.parts if isinstance(part, Asks))
+
+
+def test_the_question_its_hint_and_each_answer_are_whole_at_each_size() -> None:
+    looked_at = set()
+    for what in NAMES:
+        for story, question in asked_in(what):
+            if (question.name, question.text, question.why) in looked_at:
+                continue
+            looked_at.add((question.name, question.text, question.why))
+            asked = story.asking.at(story.stepper)
+            assert asked is not None
+            shown = picture_of(story.stepper, Look())
+            pictures = [cover.covered(shown, one) for one in (asked, replace(asked, hinted=True))]
+            for answer in (None, *range(len(question.choices))):
+                pictures.append(picture_of(story.stepper, Look(), replace(asked, answer=answer, passed=answer is None)))
+            for picture in pictures:
+                part = of_question(picture)
+                assert all(stands_whole(part, picture, size) for size in SIZES), (what, part)
+
+
+def test_the_key_line_has_the_answers_and_only_keys_that_work() -> None:
+    for what in ("one", "all"):
+        for story, question in asked_in(what):
             for size in SIZES:
-                shown = frame(picture, ("Scenarios",), (), size, UNICODE).lines(*size)
-                text = " ".join(" ".join(plain(one) for one in shown).split())
-                assert all(one in text for one in (question.text, *question.choices)), (what, question.name, size)
-                if size[0] < WIDE:  # from there on another part stands beside it
-                    assert all(one in text for one in question.facts), (what, question.name, size)
+                *_, keys = frame(story.picture(), ("Scenarios",), story.offered(), size, UNICODE).lines(*size)
+                text = plain(keys).strip()
+                assert text.startswith(f"1 to {len(question.choices)} answer  0 hint  → skip  "), text
+                assert not {"x", "Enter", "m", "c", "r", "t"} & {word.split()[0] for word in text.split("  ")}
+            story.apply("1")
+            *_, keys = frame(story.picture(), ("Scenarios",), story.offered(), (80, 24), UNICODE).lines(80, 24)
+            assert "answer" not in plain(keys)
 
 
 # --- the answer is the run's -----------------------------------------------------------------------------------------
@@ -276,7 +332,7 @@ def read_old_left(stepper: Stepper, question: Question) -> None:
             (0,): "CPU0 only",
             (1,): "CPU1 only",
             (0, 1): "CPU0 and CPU1, until each has answered",
-            (): "neither: memory holds CC now",
+            (): "neither, for memory holds CC now",
         }[tuple(can)]
     )
     inside = [one.cpu for one in site.cpus if one.read]
@@ -309,7 +365,7 @@ def read_comes(stepper: Stepper, question: Question) -> None:
     assert comes(stepper, cpu) in (ran, None)
     whole = {bytes((INT3,)): "it takes the int3", site.old.data: "it runs the old instruction",
              site.new.data: "it runs the new instruction"}  # fmt: skip
-    assert question.answer == whole.get(ran, "it runs a mixture of the old and the new")
+    assert question.answer == whole.get(ran, "it runs a torn instruction, half old, half new")
 
 
 def read_handler(stepper: Stepper, question: Question) -> None:
@@ -321,9 +377,9 @@ def read_handler(stepper: Stepper, question: Question) -> None:
     place = stepper.image.symbolize(stepper.simulation.cpu(cpu).rip)
     name = stepper.image.symbolize(site)
     assert question.answer == {
-        "ftrace_caller": "at the start of ftrace_caller, at once",
+        "ftrace_caller": "at ftrace_caller, at once",
         f"{name}+0x5": f"at {name}+5, at once",
-    }.get(place, "at the start of ftrace_trampoline, at once")
+    }.get(place, "at ftrace_trampoline, at once")
     assert place in ("ftrace_caller", f"{name}+0x5") or stepper.image.code_name(
         stepper.simulation.cpu(cpu).rip
     ).startswith("ftrace_trampoline")
@@ -338,19 +394,99 @@ def read_head(stepper: Stepper, question: Question) -> None:
     runs = resolved(stepper, int(question.text.partition("can CPU")[2][0]))
     whole = [one for one in (site.new.data, bytes((INT3,)), site.old.data) if one in runs]
     shown = [one.hex(" ").upper() for one in whole]
-    mixed = ", or a mixture, as " if runs - {*whole} else ""
+    mixed = ", or torn, as " if runs - {*whole} else ""
     start = ", ".join(shown) if mixed else " or ".join(shown) if len(shown) > 1 else f"{shown[0]} only"
     assert question.answer.partition(mixed or "\n")[0] == start
-    assert bool(mixed) == ("mixture" in question.answer)
+    assert bool(mixed) == ("torn" in question.answer)
+
+
+def mixes(stepper: Stepper, old: bytes, stored: bytes) -> set[bytes]:
+    """All that a CPU can run of a site whose bytes one store changes, as its model has it: counted out here."""
+    model, first = stepper.simulation.options.model, stepper.site
+    assert first is not None
+    if model is FetchModel.PIECES:
+        return {old[:count] + stored[count:] for count in range(6)}
+    changed = [at for at in range(5) if old[at] != stored[at]]
+    parts = {(first + at) // 64 if model is FetchModel.LINE else at for at in changed}
+    out = set()
+    for come in product((False, True), repeat=len(parts)):
+        there = dict(zip(sorted(parts), come, strict=True))
+        new = [there.get((first + at) // 64 if model is FetchModel.LINE else at, False) for at in range(5)]
+        out.add(bytes(stored[at] if new[at] else old[at] for at in range(5)))
+    return out
+
+
+def read_first_store(stepper: Stepper, question: Question) -> None:
+    """Each store, and all that a CPU can run of the bytes that it leaves."""
+    site = stepper.snapshot.site
+    assert site is not None and site.old is not None and site.new is not None
+    old, new = site.old.data, site.new.data
+    stores = {
+        f"{new[:1].hex().upper()} at +0": new[:1] + old[1:],
+        f"{new[1:].hex(' ').upper()} at +1 to +4": old[:1] + new[1:],
+        f"{new.hex(' ').upper()}, all at once": new,
+        "CC at +0": bytes((INT3,)) + old[1:],
+    }
+    torn = {}
+    for text, stored in stores.items():
+        torn[text] = {one for one in mixes(stepper, old, stored) if one not in (old, new) and one[0] != INT3}
+    assert set(question.choices) == {text for text, stored in stores.items() if stored != old}
+    assert [text for text in question.choices if not torn[text]] == [question.answer]
+    for text, against in question.against.items():
+        said = bytes.fromhex(against.removeprefix("Then a CPU can run ").rstrip("."))
+        assert said in torn[text]
+
+
+def read_last_sync(stepper: Stepper, question: Question) -> None:
+    """CPU0 has answered: each choice is looked at in the state that is there."""
+    trap = bytes((INT3,))
+    assert stepper.simulation.patching.waits_for == (1,)
+    assert not stepper.simulation.patching.ready
+    assert not any(cpu.parked for cpu in stepper.snapshot.cpus)
+    assert trap not in resolved(stepper, 0)
+    assert trap in resolved(stepper, 1)
+    assert question.answer == "CPU1 takes the int3"
+
+
+def read_own(stepper: Stepper, question: Question) -> None:
+    """One plays on, and counts or sees what comes next."""
+    seen: list[Event] = []
+    while stepper.simulation.patching.busy and stepper.forward():
+        seen += stepper.passed
+    stops = [one for one in seen if one.stop and (one.at is None or one.at == stepper.site)]
+    if question.text.startswith("How many syncs"):
+        syncs = {one.entry for one in seen if isinstance(one, SyncSent)}
+        assert question.answer == f"{len(syncs)}, for all of them together"
+    elif "IPI" in question.facts[0]:
+        first = next(one for one in stops if isinstance(one, SyncAnswered | SyncEnded | SiteStored))
+        assert isinstance(first, SyncAnswered) and first.cpu == 0
+        assert question.answer == "CPU0 answers, and goes on"
+    else:
+        assert isinstance(stops[0], SiteRan) and stops[0].cpu == 0
+        assert question.answer == "CPU0 runs the same call again, inside the first one"
+
+
+def test_what_the_files_questions_take_for_given_is_so() -> None:
+    for what, name in (("slow-ipi", "own"), ("recursion", "own"), ("all", "own")):
+        story, question = next((story, one) for story, one in asked_in(what) if one.name == name)
+        snapshot = story.stepper.snapshot
+        if what == "slow-ipi":
+            assert [cpu.interrupts_on for cpu in snapshot.cpus] == [True, False]
+            assert question.facts[1] == "CPU1 is in its timer interrupt: its interrupts are off."
+            assert snapshot.cpus[1].function == "task_tick_fair"  # which the tick alone calls
+        elif what == "recursion":
+            assert snapshot.site is not None and snapshot.site.memory == snapshot.site.new
+        else:
+            assert len(snapshot.patching.sites) == 240
 
 
 READ: dict[str, Callable[[Stepper, Question], None]] = {
     "old left": read_old_left, "answered": read_answered, "comes": read_comes, "handler": read_handler,
-    "head": read_head,
+    "head": read_head, "first store": read_first_store, "last sync": read_last_sync, "own": read_own,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", STORIES)
+@pytest.mark.parametrize("what", NAMES)
 def test_the_right_answer_is_what_the_run_shows(what: str) -> None:
     for story, question in asked_in(what):
         of = story.stepper
@@ -360,9 +496,10 @@ def test_the_right_answer_is_what_the_run_shows(what: str) -> None:
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
-def to_the_first(what: str = "one") -> Story:
-    story = next(asked_in(what))[0]
-    assert story.picture().place == "step 4 · question 1 · model pieces"
+def asked_who_can() -> Story:
+    """A story at the question which CPU can still run the old instruction."""
+    story = next(story for story, question in asked_in("one") if question.name == "old left")
+    assert story.picture().place == "step 4 · question 2 · model pieces"
     return story
 
 
@@ -376,46 +513,52 @@ def test_no_story_asks_by_itself() -> None:
 
 
 def test_an_answer_is_told_in_words_and_why() -> None:
-    story = to_the_first()
+    story = asked_who_can()
     question = story.asking.at(story.stepper).question  # type: ignore[union-attr]
     assert story.apply("2").message == ""
     answer = next(part for part in story.picture().parts if part.name == "answer")
     assert told(replace(story.picture(), parts=(answer,)))[1:] == [
-        "Asked: Which CPU can still run the old instruction here?",
-        'Answer: 2, "CPU0 only": right.',
+        "Which CPU can still run the old instruction here?",
+        "Your answer, 2, right: CPU0 only.",
         f"Because: {question.why}",
     ]
     assert story.picture().place == "step 4 of 24 · model pieces"
-    wrong = to_the_first()
+    wrong = asked_who_can()
     wrong.apply("4")
-    assert 'Answer: 4, "neither: the CPUs wait for the patch": not in this run. In this run: CPU0 only.' in told(
-        wrong.picture()
+    at = (lines := told(wrong.picture())).index(
+        "Your answer, 4, not in this run: neither, for the CPUs wait for the patch."
     )
+    assert lines[at + 1 : at + 3] == ["2, in this run: CPU0 only.", f"Because: {question.why}"]
+    shown = frame(wrong.picture(), (), (), (80, 24), ASCII).lines(80, 24)
+    assert [plain(one) for one in shown if "in this run" in plain(one)] == [
+        " = 4   not in this run: neither, for the CPUs wait for the patch",
+        "   2   in this run: CPU0 only",
+    ]
 
 
 def test_nought_gives_a_hint_and_the_question_stays() -> None:
-    story = to_the_first()
+    story = asked_who_can()
     question = story.asking.at(story.stepper).question  # type: ignore[union-attr]
     story.apply("0")
-    assert f"Hint: {question.hint}" in told(story.picture())
+    assert f"0: Hint: {question.hint}" in told(story.picture())
     assert any(isinstance(one, Asks) for one in story.picture().parts)
     assert story.apply("7").message == "7 is no answer here; 0 is a hint"
 
 
 def test_going_on_is_no_answer_and_going_back_leaves_the_question() -> None:
-    story = to_the_first()
+    story = asked_who_can()
     story.apply("back")
     assert story.picture().place == "step 3 of 24 · model pieces"
     story.apply("next")
     assert any(isinstance(one, Asks) for one in story.picture().parts)
     story.apply("next")
     story.apply("back")
-    assert "Answer: none was given. In this run: CPU0 only." in told(story.picture())
-    assert [(one.answer, one.passed) for one in story.asking.all] == [(None, True)]
+    assert "2, in this run: CPU0 only." in told(story.picture())
+    assert [(one.answer, one.passed) for one in story.asking.all] == [(None, True), (None, True)]
 
 
 def test_what_would_tell_cannot_be_asked_for() -> None:
-    story = to_the_first()
+    story = asked_who_can()
     assert [one.name for one in story.offered()] == ["next", "back", "phase-back", "first", "view", "questions", CHOOSE]
     for word in ("x", "m", "c", "t", "r", "end", "enter", "5", "look-at"):
         outcome = story.apply(word, "vfs_read")
@@ -427,21 +570,23 @@ def test_what_would_tell_cannot_be_asked_for() -> None:
 def test_a_run_and_a_phase_end_at_the_next_question() -> None:
     story = begun("one")
     steps = []
-    for _ in range(5):
+    for _ in range(6):
         story.apply("run")
         steps.append(len(story.stepper.stops()))
         story.apply("1")
-    assert steps == [4, 6, 9, 11, 18]
+    assert steps == [1, 4, 6, 9, 11, 18]
     story.apply("run")
     assert story.stepper.over
     again = begun("one")
-    assert [again.apply("enter").stays for _ in range(3)] == [False, False, True]
-    assert again.picture().place.startswith("step 4 · question 1")
+    assert again.apply("enter").stays
+    again.apply("1")
+    assert [again.apply("enter").stays for _ in range(2)] == [False, True]
+    assert again.picture().place.startswith("step 4 · question 2")
 
 
 def test_what_goes_on_by_itself_stops_at_a_question() -> None:
     story = begun("one")
-    assert [story.apply("next").stays for _ in range(5)] == [False, False, False, True, False]
+    assert [story.apply("next").stays for _ in range(5)] == [True, False, False, True, False]
 
 
 # --- where nothing is drawn ------------------------------------------------------------------------------------------
@@ -473,7 +618,7 @@ def test_plain_mode_asks_and_covers() -> None:
             played(f"questions n n n n {word}")
     *_, hint, answer, bytes_now = played("questions n n n n 0 2 f")
     assert hint.startswith("Hint: ")
-    assert flat(answer, UNICODE).startswith('Answer: 2, "CPU0 only": right. Because: CPU0 runs what it has read')
+    assert flat(answer, UNICODE).startswith("Your answer, 2, right: CPU0 only. Because: CPU0 runs 0F, which")
     assert "CPU0 has read 0F" in flat(bytes_now, UNICODE)
 
 
@@ -488,4 +633,5 @@ def test_json_covers() -> None:
 
 
 def test_a_run_in_plain_mode_ends_at_a_question() -> None:
-    assert "Which CPU can still run" in played("questions r")[-1]
+    assert "After which one can no CPU run" in played("questions r")[-1]
+    assert "Which CPU can still run" in played("questions r 2 r")[-1]

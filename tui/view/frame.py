@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lessons.activity import Action
-from lessons.picture import Picture
+from lessons.activity import CHOOSE, HINT, Action
+from lessons.picture import Picture, Question
 from tui.view.arrange import Body, Drawings, arrange, flat
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, length, line, spread, wrap
@@ -128,6 +128,7 @@ def _keys(picture: Picture, offered: Sequence[Action], nested: bool, width: int,
     hints = dict(picture.hints)
     shown = [by_name[name] for name in picture.keys if name in by_name and by_name[name].keys]
     pairs = [(one.keys[0], hints.get(one.name) or one.hint or one.title.lower()) for one in shown]
+    pairs = [*(_digits(picture, hints) if CHOOSE in picture.keys and CHOOSE in by_name else ()), *pairs]
     ends = [*([("escape", "back")] if nested else []), *OTHERS, ("q", "quit")]
     if nested and _taken([*pairs[:FIRST], *ends], marks) > width:
         ends = ends[1:]
@@ -136,6 +137,15 @@ def _keys(picture: Picture, offered: Sequence[Action], nested: bool, width: int,
     while len(ends) > 1 and _taken([*pairs, *ends], marks) > width:
         ends.pop()
     return [*pairs, *ends]
+
+
+def _digits(picture: Picture, hints: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The digits that answer the picture's question: the first and the last of them together."""
+    keys = sorted(one.key for part in picture.parts if isinstance(part, Question) for one in part.choices)
+    digits = [key for key in keys if key.isdigit()]
+    answers = [key for key in digits if key != HINT]
+    pairs = [(f"{answers[0]} to {answers[-1]}", hints.get(CHOOSE, "answer"))] if answers else []
+    return [*pairs, (HINT, hints.get(HINT, "hint"))] if HINT in digits else pairs
 
 
 def _taken(pairs: Sequence[tuple[str, str]], marks: Marks) -> int:

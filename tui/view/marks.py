@@ -29,6 +29,7 @@ class Marks:
     Attributes:
         changed: around what the last move changed. done, now, next, todo: of a phase. taken: of a map.
         focus: before the lines of the part that has it.
+        given: before the answer that a person gave.
         new, int3: behind a byte of the new instruction, a breakpoint.
         pending: behind a byte in whose place another may be run.
         line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
@@ -45,6 +46,7 @@ class Marks:
     next: str = "▷"
     todo: str = "○"
     focus: str = "▎"
+    given: str = "▍"
     new: str = "′"
     int3: str = "!"
     pending: str = "/"
@@ -90,6 +92,7 @@ ASCII = Marks(
     next=")",
     todo="o",
     focus="|",
+    given="=",
     new="'",
     line="|",
     here=">",

@@ -39,8 +39,9 @@ def site_map(part: Map) -> list[str]:
 
 
 def question(part: Question) -> list[str]:
-    """What is given, the question, then each choice with its key."""
-    return [*part.given, part.text, *(f"{one.key}: {one.text}" for one in part.choices)]
+    """What is given, the question, then each choice with its key; once it is answered, those that matter and why."""
+    because = [f"Because: {part.why}"] if part.why else []
+    return [*part.given, part.text, *(one.told for one in part.choices), *because]
 
 
 def rows(part: Rows) -> list[str]:

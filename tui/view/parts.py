@@ -6,7 +6,7 @@ can be scrolled to, with a mark that says so (`fit`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -16,7 +16,7 @@ from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, 
 from tui.view import machine
 from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, score
-from tui.view.marks import Marks
+from tui.view.marks import UNICODE, Marks
 from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.sites import site_at, site_map
 from tui.view.text import Form, Line, Piece, cut, line, wrap
@@ -102,21 +102,37 @@ def listing(part: Listing, width: int, marks: Marks) -> list[Form]:
 
 
 def question(part: Question, width: int, marks: Marks) -> list[Form]:
-    """What is given, the question, then a line a choice."""
-    out = [row for one in part.given for row in wrap(marks.plain(one), width)]
-    out += wrap(marks.plain(part.text), width, "strong")
+    """What is given, the question, then each choice; once it is answered, those that matter and why."""
+    return [[row for _, block in _asked(part, width, marks) for row in block]]
+
+
+def _asked(part: Question, width: int, marks: Marks) -> Iterator[tuple[str, Form]]:
+    """The blocks of a question, with the key of each that is a choice."""
+    for one in part.given:
+        yield "", wrap(marks.plain(one), width)
+    yield "", wrap(marks.plain(part.text), width, "" if part.why else "strong")
     column = max(CHOICE, *(len(one.key) + 3 for one in part.choices))
-    for one in part.choices:
-        out += wrap(marks.plain(one.text), width, first=f"  {one.key}".ljust(column), indent=" " * column)
-    return [out]
+    for choice in part.choices:
+        text = marks.plain(f"{choice.verdict}: {choice.text}" if choice.verdict else choice.text)
+        start, indent = f"  {choice.key}".ljust(column), " " * column
+        first, *rest = wrap(text, width, machine.TONES[choice.tone], start, indent)
+        if choice.given:
+            (before, look), *after = first
+            first = ((marks.given, ""), (before[1:], look), *after)
+        yield choice.key, [first, *rest]
+    if part.why:
+        column = LABELS - 1
+        yield "", wrap(marks.plain(part.why), width, first="Because".ljust(column), indent=" " * column)
+
+
+def question_ends(part: Question, width: int, marks: Marks) -> Sequence[int]:
+    """The lines behind which a sentence or a choice ends."""
+    return tuple(accumulate(len(block) for _, block in _asked(part, width, marks)))
 
 
 def choice_at(part: Question, width: int, x: int, y: int) -> tuple[str, str] | None:
     """Answering with the choice at a line, where it has a number."""
-    keys = [""] * sum(len(wrap(one, width)) for one in (*part.given, part.text))
-    column = max(CHOICE, *(len(one.key) + 3 for one in part.choices))
-    for one in part.choices:
-        keys += [one.key] * len(wrap(one.text, width, first=" " * column, indent=" " * column))
+    keys = [key for key, block in _asked(part, width, UNICODE) for _ in block]
     return (CHOOSE, keys[y]) if y < len(keys) and keys[y].isdigit() else None
 
 
@@ -260,7 +276,7 @@ RENDERERS: dict[type[Part], Renderer] = {
     Log: Renderer(log, least=2, elastic=True, last=True),
     Listing: Renderer(listing, least=4, elastic=True),
     Map: Renderer(site_map, target=site_at, points=True),
-    Question: Renderer(question, least=2, target=choice_at),
+    Question: Renderer(question, least=2, ends=question_ends, target=choice_at),
     Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here),
     Strip: Renderer(machine.strip),
     Bytes: Renderer(machine.bytes_of_a_site, least=4, natural=lambda part: machine.NATURAL),

@@ -396,11 +396,11 @@ async def asks(hand: Hand) -> None:
     await from_the_list(hand, "Questions, on or off")
     text = await hand.press("right", "right", "right", "right")
     assert "Which CPU can still run the old instruction here?" in text and "may run ??" in text
-    assert "x without" not in text and "→ go on without an answer" in text
+    assert "x without" not in text and "1 to 4 answer  0 hint  → skip" in text
     assert "1 to 4" in await hand.press("m") and hand.refused
     assert "Hint" in await hand.press("0")
     text = await hand.press("2")
-    assert 'Answer       2, "CPU0 only": right.' in text and "may run ??" not in text
+    assert "▍ 2   right: CPU0 only" in text and "may run ??" not in text
     hand.app.playing.work.pace = 0.01
     await from_the_list(hand, "One step a second")
     await hand.until("Who does nothing of its own")
