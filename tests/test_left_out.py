@@ -324,9 +324,9 @@ def test_another_model_is_named_with_its_reason_and_stays_in_the_breadcrumb() ->
     said = story.apply("without", "sync 2").message
     assert said.startswith("In model pieces nothing goes wrong without sync 2, in any order of events: ")
     assert "model byte" in said and harmless(SCENARIOS["one"], "sync 2", FetchModel.PIECES)
-    assert story.picture().path == ("without sync 2", "model byte")
+    assert story.picture().path == ("without sync 2", "in model byte")
     story.apply("next")
-    assert story.picture().path == ("without sync 2", "model byte")
+    assert story.picture().path == ("without sync 2", "in model byte")
     story.apply("without")
     assert "model" not in " ".join(story.picture().path)
     same = story.apply("without", "sync 1").message

@@ -162,6 +162,8 @@ class Start(Activity):
         if (left := self._left.get(entry.name)) is not None:
             return left
         begun = entry.begin()
+        if isinstance(begun, Story) and isinstance(self._story, Story):
+            begun.looks_as(self._story)
         if entry.name not in (GO_ON, *STORIES):
             self._left[entry.name] = begun
         return begun

@@ -80,6 +80,10 @@ class Story(Activity):
         """The place that was kept, looked at as then."""
         return cls(partial(reopen, kept), kept.title, Look(depth=kept.depth, syntax=kept.syntax))
 
+    def looks_as(self, other: Story) -> None:
+        """Take over what of another story's look is a choice for all stories."""
+        self.look = replace(self.look, later=other.look.later)
+
     @property
     def stepper(self) -> Stepper:
         """The machine, and where one stands.
@@ -120,7 +124,9 @@ class Story(Activity):
             self._stepper, self.home = self.home, None
             return self._outcome("without", "Home: the whole run, where you left it.")
         if action.name == "enter" and self._next is not None:
-            return Outcome(opens=Story.of(self._next.name, self.stepper.prepared), leaves=True)
+            following = Story.of(self._next.name, self.stepper.prepared)
+            following.looks_as(self)
+            return Outcome(opens=following, leaves=True)
         own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]
@@ -229,6 +235,10 @@ class Story(Activity):
     def _do_syntax(self, argument: str, report: Report) -> Outcome:
         self.look = replace(self.look, syntax="intel" if self.look.syntax == "att" else "att")
         return Outcome()
+
+    def _do_names(self, argument: str, report: Report) -> Outcome:
+        self.look = replace(self.look, later=not self.look.later)
+        return Outcome(f"Functions of Linux are named as {'6.16 and later do' if self.look.later else '6.12 does'}.")
 
     def _do_boot(self, argument: str, report: Report) -> Outcome:
         return Outcome(opens=Boot(self.stepper.image, self.stepper.simulation.options))

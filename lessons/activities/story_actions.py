@@ -44,6 +44,7 @@ OWN = (
     Action("questions", "Questions, on or off", "Ask before telling: a question comes where something is decided."),
     Action(CHOOSE, "Answer", "Answer a question by its number; 0 for a hint.", argument=Argument("number")),
     Action("syntax", "Other syntax", "Show instructions in AT&T or in Intel syntax."),
+    Action("names", "Linux's later names", "Name functions of Linux as 6.16 and later do, or as 6.12 does again."),
     Action("functions", "Functions", "Every function that can be traced, with its calls."),
     Action("boot", "Boot", "How the sites became NOPs when the kernel booted."),
 )  # fmt: skip

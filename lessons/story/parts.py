@@ -15,6 +15,7 @@ from lessons.story import LEFT_OUT, Story, story_of
 from lessons.story.asking import Asked
 from lessons.story.cover import told
 from lessons.story.lines import who_does_what
+from lessons.story.linux_names import linux
 from lessons.story.time import time_picture
 from lessons.story.why import Why
 from lessons.story.words import MODELS, NOT_A_CPU
@@ -76,6 +77,7 @@ class Look:
         cpu: the one in full.
         follows: that is the one to which something has just happened, until a person chooses.
         other: the time picture is drawn in the other way; see `Lanes`.
+        later: functions of Linux have their names of 6.16 and later.
     """
 
     depth: str = STORY
@@ -83,6 +85,7 @@ class Look:
     cpu: int = 0
     follows: bool = True
     other: bool = False
+    later: bool = False
 
 
 def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, following: str = "") -> Picture:
@@ -99,7 +102,7 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
     snapshot = story.snapshot
     parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story)]
     parts += [told(asked)] if asked is not None else []
-    parts += [*_now(story), *_waits(story), *_why(story)]
+    parts += [*_now(story), *_waits(story), *_why(story, look.later)]
     parts += [*_next(following), *_oops(snapshot)]
     parts.append(_cpus(story, look))
     parts += _time(stepper, look)
@@ -128,7 +131,7 @@ def _other_model(stepper: Stepper) -> Iterator[str]:
     told = None if stepper.scenario is None else SCENARIOS.get(stepper.scenario.name)
     model = stepper.simulation.options.model
     if told is not None and told.options.model is not model:
-        yield f"model {model.value}"
+        yield f"in model {model.value}"
 
 
 def _place(stepper: Stepper, story: Story) -> str:
@@ -190,12 +193,13 @@ def _next(following: str) -> Iterator[Part]:
         yield Prose(name="next story", help=HELP["next story"], paragraphs=(Paragraph(following, "Next"),))
 
 
-def _why(story: Story) -> Iterator[Part]:
+def _why(story: Story, later: bool) -> Iterator[Part]:
     """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
     alive = story.snapshot.oops is None
     yield Prose(name="why", apart=True, help=HELP["why"], paragraphs=tuple(_reasons(story, alive)))
     if alive and story.why.linux:
-        yield Prose(name="who in Linux", paragraphs=(Paragraph(story.why.linux, "Linux", Tone.DIM),))
+        version, text = linux(story.why.linux, later)
+        yield Prose(name="who in Linux", paragraphs=(Paragraph(text, version, Tone.DIM),))
 
 
 def _reasons(story: Story, alive: bool) -> Iterator[Paragraph]:

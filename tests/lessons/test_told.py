@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from lessons.activities.start import Start
+from lessons.activities.story import Story as Watched
 from lessons.lanes import Did, Moment
+from lessons.picture import Prose
 from lessons.session.actions import apply
 from lessons.session.content import STORIES
 from lessons.session.named_step import start
 from lessons.story import Story, story_of
+from lessons.story.linux_names import LATER, linux
 from lessons.story.time import time_picture
+from lessons.visit import Visit
 from simkernel.events import Event, SiteStored
+from simkernel.protocol import PROTOCOLS
 from simkernel.sentence import Role, spans_of
 
 
@@ -71,3 +80,56 @@ def test_a_step_is_drawn_as_it_was_when_one_came_to_it(name: str) -> None:
     whole = steps(name)[-1].moments
     for step in steps(name):
         assert step.moments == whole[: len(step.moments)]
+
+
+def test_functions_of_linux_have_their_later_names_on_demand_in_every_story_from_then_on() -> None:
+    visit = Visit(Start(), Watched.of("slow-ipi"))
+    visit.start()
+    steps = ("text_poke_bp_batch(), first step", "text_poke_sync() -> do_sync_core()")
+    later = ("smp_text_poke_batch_finish(), first step", "smp_text_poke_sync_each_cpu() -> do_sync_core()")
+    for number, (old, new) in enumerate(zip(steps, later, strict=True), 1):
+        visit.apply("goto", str(number))
+        assert who_in_linux(visit) == ("Linux 6.12", old)
+        assert visit.apply("names").message == "Functions of Linux are named as 6.16 and later do."
+        assert who_in_linux(visit) == ("Linux 6.16+", new)
+        visit.apply("names")
+    visit.apply("names")
+    while visit.apply("next").message == "":
+        pass
+    visit.apply("enter")  # stop_machine, whose names are older
+    visit.start()
+    visit.apply("goto", "1")
+    assert who_in_linux(visit)[0] == "Linux"
+    visit.back()
+    visit.apply("search", "Turn it off")
+    visit.apply("enter")
+    visit.start()
+    visit.apply("goto", "1")
+    assert who_in_linux(visit) == ("Linux 6.16+", later[0])
+
+
+def who_in_linux(visit: Visit) -> tuple[str, str]:
+    """What stands in the row of a story on who does it in Linux."""
+    (part,) = (part for part in visit.front.picture().parts if part.name == "who in Linux")
+    assert isinstance(part, Prose)
+    return part.paragraphs[0].label, part.paragraphs[0].text
+
+
+@pytest.mark.needs("linux-source")
+def test_the_names_that_changed_are_of_6_12() -> None:
+    root = Path(os.environ["LINUX_SOURCE"])
+    files = ("arch/x86/kernel/alternative.c", "arch/x86/include/asm/text-patching.h", "arch/x86/mm/init.c")
+    text = "".join((root / file).read_text(encoding="utf-8") for file in files)
+    for old, new in LATER.items():
+        assert re.search(rf"\b{re.escape(old.lstrip('&'))}\b", text), old
+        assert not re.search(rf"\b{re.escape(new)}\b", text), new
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_later_name_replaces_a_whole_name(protocol: str) -> None:
+    for phase in PROTOCOLS[protocol].phases:
+        _, text = linux(phase.linux, later=True)
+        assert not any(word in LATER for word in re.findall(r"\w+", text))
+        assert "smp_smp" not in text and (text != phase.linux) == any(
+            word in LATER for word in re.findall(r"\w+", phase.linux)
+        )
