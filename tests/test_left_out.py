@@ -209,13 +209,13 @@ def test_a_sentence_for_each_end() -> None:
     )
     assert sentences(Died(bytewise, 1, Ran.TORN), "sync 2", here) == (
         "Without sync 2: on this machine no run goes wrong.",
-        "On another, where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
+        "On another, where bytes may be old or new, as manuals allow, CPU1 ran a torn instruction.",
         "The kernel died of it.",
     )
     assert sentences(Died(bytewise, 1, Ran.TORN, survived=True), "sync 1", FetchModel.LINE) == (
-        "Without sync 1, where a CPU reads a cache line at once, it can run a mixture of both instructions.",
+        "Without sync 1, where a CPU reads a cache line at once, it can run a torn instruction.",
         "Here that is a NOP, too: the kernel survives it.",
-        "Where bytes may be old or new, as manuals allow, CPU1 ran a mixture of both instructions.",
+        "Where bytes may be old or new, as manuals allow, CPU1 ran a torn instruction.",
         "The kernel died of it.",
     )
     assert sentences(None, "release", here) == ("Without release, no order of events goes wrong: all were tried.",)

@@ -34,7 +34,7 @@ class StreamError(OSError):
     """
 
     def __init__(self, what: str, error: OSError) -> None:
-        closed = error.errno == errno.EBADF  # the stand-in for a closed stream, or one that is open the other way
+        closed = error.errno == errno.EBADF  # what replaces a closed stream, or one that is open the other way
         super().__init__(f"standard {what}: {'it is closed' if closed else error.strerror}")
         self.left = error.errno == errno.EPIPE
 

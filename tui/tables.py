@@ -1,4 +1,4 @@
-"""The price of tracing as tables of text, and as values for JSON: each answer with its method, none mixed."""
+"""The price of tracing as tables of text, and as values for JSON: each answer with its method."""
 
 from __future__ import annotations
 

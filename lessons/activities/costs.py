@@ -27,7 +27,7 @@ class Costs(Activity):
 
     name = "overhead"
     actions = (
-        Action("next", "Next answer", "Another answer: counted, priced by a table, measured here; never mixed."),
+        Action("next", "Next answer", "Another answer: counted, priced by a table, or measured here."),
         Action("back", "Answer before", "The answer before this one."),
         Action(CHOOSE, "Answer", "Go to an answer by its number or its name.", argument=ANSWER),
         Action("enter", "Begin", "Count or measure what is awaited here."),

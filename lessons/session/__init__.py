@@ -4,7 +4,7 @@ scenarios   runs that show one thing each: what they are, and how they begin
 prepared    begins them on forks of what was prepared once
 own_question  what a scenario's file asks; beliefs: what a wrong choice would come of
 content     reads them from the folders of lessons/content (forms: which keys there are)
-director    who moves next in them, so that it happens
+director    what moves next in them, so that it happens
 stops       where a learner stops
 stepper     a simulation, and the ways to move in it
 actions     all that a person may ask for, as one table: name, keys, help, what it does

@@ -145,7 +145,7 @@ ACTIONS: tuple[Action, ...] = (
         "early, late or seeded",
     ),
     Action(
-        "schedule", (), "schedule", "Who moves next", "Start again with another schedule.", MACHINE, asks.schedule,
+        "schedule", (), "schedule", "What moves next", "Start again with another schedule.", MACHINE, asks.schedule,
         "seeded or round-robin",
     ),
     Action(

@@ -1,7 +1,7 @@
 """Moves that a scenario makes by hand, so that what it is about happens: who goes on, and until what.
 
 They say what is to happen, not how many instructions that takes, so they hold for a changed kernel too. Each becomes
-choices of history, and all of it really runs: a director decides who moves next, never what comes of it.
+choices of history, and all of it really runs: a director decides what moves next, never what comes of it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Resolves:
-    """A CPU's uncertain byte of the site becomes certain, by one store."""
+    """A CPU's pending byte of the site is resolved, by one store."""
 
     cpu: int
     byte: int

@@ -40,7 +40,7 @@ WHERE = {
     FetchModel.LINE: "where a CPU reads a cache line at once",
     FetchModel.BYTE: "where bytes may be old or new",
 }
-RAN = {Ran.TORN: "a mixture of both instructions", Ran.INT3: "an int3 that nobody claimed"}
+RAN = {Ran.TORN: "a torn instruction", Ran.INT3: "an int3 that nobody claimed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Stepper:
         self._furthest = simulation.position
         self._whole: tuple[bytes, ...] = ()
         self._snapshot = Snapshot.of(simulation, None, site)
-        self._stale = False
+        self._moved = False
         self._heard = Heard(self.site_bytes())
         self.calls = CallsSoFar(simulation)
         self._ending = None if scenario is None else Ending(scenario, self.begin)
@@ -177,9 +177,9 @@ class Stepper:
     @property
     def snapshot(self) -> Snapshot:
         """Where one stands; its `changes` are those since the picture before the last action."""
-        if self._stale:
+        if self._moved:
             self._snapshot = Snapshot.of(self.simulation, self._snapshot, self.site)
-            self._stale = False
+            self._moved = False
             self._furthest = max(self._furthest, self.simulation.position)
             if (site := self._snapshot.site) is not None and site.old is not None and site.new is not None:
                 self._whole = (site.old.data, site.new.data)
@@ -321,7 +321,7 @@ class Stepper:
             outcome.stepper.breakpoints = self.breakpoints
             return outcome
         if self._snapshot is stood[0] and not (outcome.error and self.simulation.point == stood[1]):
-            self._stale = True
+            self._moved = True
         return outcome
 
     @property
@@ -331,7 +331,7 @@ class Stepper:
 
     def looked(self) -> None:
         """Somebody has moved the simulation by itself: the next picture is another one."""
-        self._stale = True
+        self._moved = True
 
     # --- moving -----------------------------------------------------------------------------------------------------
 

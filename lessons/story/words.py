@@ -10,7 +10,6 @@ WORDS = {
     "int3": "One byte, CC. A CPU that runs it takes an exception: a handler of the kernel runs.",
     "call": "Go to another function, and remember the way back.",
     "nop": "An instruction that does nothing. That of ftrace is five bytes long, as long as a call.",
-    "stand-in": "An int3, of one byte. A CPU that runs it goes to a handler, which does what the five bytes will do.",
     "protocol": "The order of writes and waits by which the bytes change.",
     "ftrace": "The part of the kernel that traces functions.",
     "__fentry__": "What the compiler's call at the start of a function calls (gcc -pg -mfentry). It returns at once. "
@@ -55,7 +54,7 @@ WORDS = {
     "nmi": "A non-maskable interrupt: it comes to a CPU that has its interrupts off, too.",
     "pending": "Sent to a CPU and not taken by it yet.",
     "no site": "A function that begins with its own code: neither a call nor a NOP stands there.",
-    "cycle": "One beat of a CPU's clock. A CPU may run several instructions in one.",
+    "cycle": "One period of a CPU's clock. A CPU may run several instructions in one.",
     "noise": "How far the same code, timed twice, differs from itself.",
     "interval": "The value lies between its two ends, with the odds that are stated.",
     "ops": "Whoever wants functions traced: what to call, and for which functions.",

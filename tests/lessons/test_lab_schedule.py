@@ -29,7 +29,7 @@ ALL = """\
 ▶ 5 CPU0     runs torn bytes   CC!BB′D2′3F′3F′ 0F BB′44 00 00  0F/1F/44/00/00/
 """
 ONE = """\
-/ may be newer  ' new  ! int3  who moves
+/ may be newer  ' new  ! int3  moved by
   1 bash-201 publishes record  0F 1F 44 00 00
   2 bash-201 writes CC at +0   CC!1F 44 00 00
   3 bash-201 writes +1 to +4   CC!BB'D2'3F'3F'

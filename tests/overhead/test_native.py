@@ -154,7 +154,7 @@ def test_an_int3_that_no_batch_claims_is_the_failure(capsys: pytest.CaptureFixtu
     out, said = capsys.readouterr()
     assert "the loop took an int3 that no running batch claimed: the child ended there.\n" in out
     assert 'die("int3") in exc_int3(), arch/x86/kernel/traps.c' in out
-    assert "astray" not in out + said and "mixture" not in out
+    assert "left its code" not in out + said and "torn" not in out
 
 
 @HERE

@@ -82,11 +82,11 @@ def patch_lines(result: PatchedLoop) -> list[str]:
         out.append('Linux dies of such an int3: die("int3") in exc_int3(), arch/x86/kernel/traps.c.')
     elif result.died == STUCK:
         out.append(
-            f"The loop ran astray within {result.cycles:,} changes and did not end; the child process was ended."
+            f"Within {result.cycles:,} changes the loop left its code and did not end; the child process was ended."
         )
     elif result.died:
         out.append(
-            f"The child process died of {result.died} at change {result.cycles:,}: a CPU ran a mixture of bytes."
+            f"The child process died of {result.died} at change {result.cycles:,}: a CPU ran a torn instruction."
         )
     elif result.cycles < result.asked:
         out.append(f"Time was up before {result.asked:,} changes.")

@@ -14,8 +14,8 @@ LOOKS = {
     ByteKind.NEW: "new",
     ByteKind.INT3: "int3",
 }
-WHO = 8  # columns of who moves, at least: "bash-201"
-MOVER = "who moves"  # over a column of whatever the move is about
+WHO = 8  # columns of what moves, at least: "bash-201"
+MOVER = "moved by"  # over a column of whatever the move is about
 A_BYTE = 3  # columns of a byte: two digits, and a mark behind them
 
 
@@ -63,7 +63,7 @@ def _bytes_room(part: Moves) -> int:
 
 
 def _start(part: Moves, at: int, marks: Marks, room: int) -> list[Piece]:
-    """The number, who moves, and what it does."""
+    """The number, what moves, and what it does."""
     move, here = part.moves[at], at == part.cursor
     look = "bad" if move.tone is Tone.BROKEN else "strong" if here else ""
     who = f"{move.who:<{_who_room(part)}}"

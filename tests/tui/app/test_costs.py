@@ -256,7 +256,7 @@ def test_a_click_chooses_a_bar_or_an_answer() -> None:
 def test_words_and_keys_are_a_key_away() -> None:
     async def check(hand: Hand) -> None:
         text = flat(await opened(hand, "2", "question_mark"))
-        assert "cycle: One beat of a CPU's clock." in text and "fetch" not in text and "Real CPUs do not" not in text
+        assert "cycle: One period of a CPU's clock." in text and "fetch" not in text and "Real CPUs do not" not in text
         text = flat(await press(hand, "escape", "f1"))
         assert all(action.help in text for action in Costs.actions)
         await press(hand, "escape")

@@ -30,7 +30,6 @@ TERMS = {  # as it may stand on a screen: as `?` calls it
     r"head": "head",
     r"int3s?": "int3",
     r"nops?": "nop",
-    r"stand-in": "stand-in",
     r"syncs?": "sync",
     r"handlers?": "handler",
     r"release[sd]?": "release",
