@@ -10,13 +10,15 @@ import gc
 from weakref import ReferenceType, ref
 
 ACTIONS = 16  # between two times: what they made is visited once, while it is little
+CHANGES = 3  # of history, between two rounds for those that are gone: such a round visits all of memory
 
 
 class Aside:
-    """Freezes what is there now and then; a simulation that is gone is given back whole."""
+    """Freezes what is there now and then; simulations that are gone are given back, a few at a time."""
 
     def __init__(self) -> None:
         self._left = 0
+        self._changes = 0
         self._of: ReferenceType[object] | None = None
 
     def note(self, history: object | None) -> None:
@@ -26,8 +28,10 @@ class Aside:
         if self._of is None:  # the first: nothing has gone yet, and to look at all takes as long as to draw the screen
             self._set_aside(history)
         elif self._of() is not history:  # the one before is a web of cycles, and large
-            gc.unfreeze()
-            gc.collect()
+            self._changes += 1
+            if self._changes % CHANGES == 0:
+                gc.unfreeze()
+                gc.collect()
             self._set_aside(history)
         elif self._left:
             self._left -= 1
