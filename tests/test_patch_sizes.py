@@ -32,6 +32,7 @@ from simkernel.sim.snapshot.site import site_snapshot
 from simkernel.verdict import Verdict
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
+from tests.rules import Watch
 from tui.plain import site_lines
 
 INT3 = Variant(INT3_PROTOCOL)
@@ -88,17 +89,18 @@ def carried_out(simulation: Simulation, patches: list[Patch]) -> Counter[tuple[i
     plan_patches(simulation, patches)
     led: Counter[tuple[int, int]] = Counter()
     does = {patch.site.address: DOES.get(patch.new[0], Emulated.NOP) for patch in patches}
+    watch = Watch(simulation, looked_at)
     for _ in range(BOUND):
         for event in simulation.step():
             if isinstance(event, Int3Done):
                 led[event.address, event.resume] += 1
                 assert event.emulated is does[event.address], event
                 check_sentence(event, simulation)
-        assert all(verdict.holds for verdict in looked_at(simulation)), looked_at(simulation)
+        assert watch.broken() == []
         assert not simulation.halt_reason, simulation.halt_reason
         if simulation.patching.idle:
             break
-    assert simulation.patching.idle
+    assert simulation.patching.idle and watch.all_broken() == []
     for patch in patches:
         assert simulation.read(patch.site.address, patch.site.size) == patch.new
     return led

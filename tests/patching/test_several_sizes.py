@@ -26,6 +26,7 @@ from simkernel.sim.validate import verdicts
 from tests.explore.jumps import SIZES, kernel
 from tests.patches import SHORT_LABEL, call_patch, undone
 from tests.patching.toy.label import Branch, JumpLabels, LabelState
+from tests.rules import Watch
 
 LABELS = " ".join(SIZES)
 CYCLES = 12
@@ -56,7 +57,7 @@ def carried_out(simulation: Simulation, command: Branch) -> set[tuple[int, int]]
     patches = {patch.site.address: patch for patch in command.patches()}
     expected = with_the_world_stopped(code, patches.values())
     simulation.do(command)
-    first, trapped = simulation.logged, set()
+    first, trapped, watch = simulation.logged, set(), Watch(simulation, verdicts)
     for _ in range(BOUND):
         for event in simulation.step():
             if isinstance(event, SiteRan):
@@ -64,10 +65,10 @@ def carried_out(simulation: Simulation, command: Branch) -> set[tuple[int, int]]
             if isinstance(event, Int3Done):
                 trapped.add((event.address, event.cpu))
         assert not simulation.halt_reason, simulation.halt_reason
-        assert not [verdict for verdict in verdicts(simulation) if not verdict.holds]
+        assert watch.broken() == []
         if simulation.patching.idle:
             break
-    assert simulation.patching.idle
+    assert simulation.patching.idle and watch.all_broken() == []
     batches = [event.sites for event in simulation.since(first) if isinstance(event, BatchStarted)]
     assert batches == [tuple(sorted(patches))]
     assert code.memory.tobytes() == expected
