@@ -74,7 +74,7 @@ def works(image: KernelImage, workload: tuple[int, int]) -> bool:
 def agrees(kernel: WholeKernel) -> bool:
     """Whether a kernel at rest agrees with every count and model."""
     try:
-        return not (vitals.problems(kernel) or models.disagreements(kernel))
+        return not (vitals.problems(kernel) or any(models.disagreements(kernel)))
     except GuestError:
         return False  # a list of the guest's leads out of its memory
 

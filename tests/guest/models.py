@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from simkernel.errors import GuestError
 from simkernel.kernel import layout
@@ -422,12 +422,10 @@ MODELS: tuple[Callable[[WholeKernel], None], ...] = (
 )
 
 
-def disagreements(kernel: WholeKernel) -> list[str]:
-    """Which models the guest disagrees with."""
-    found = []
+def disagreements(kernel: WholeKernel) -> Iterator[str]:
+    """Which models the guest disagrees with, each when it is found."""
     for model in MODELS:
         try:
             model(kernel)
         except (AssertionError, GuestError) as error:
-            found.append(f"{model.__name__}: {error}")
-    return found
+            yield f"{model.__name__}: {error}"

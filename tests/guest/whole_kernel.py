@@ -205,11 +205,11 @@ class WholeKernel:
 
     def _all_tasks(self) -> Iterator[Task]:
         memory = self.machine.memory
-        for slot in range(layout.TASKS_MAX):
+        tasks = memory.array(layout.TASKS_BASE, "u1", (layout.TASKS_MAX, layout.TASK_SIZE))
+        for slot in np.flatnonzero(tasks[:, layout.TASK_COMM]).tolist():
             address = layout.TASKS_BASE + slot * layout.TASK_SIZE
             comm = memory.read(address + layout.TASK_COMM, 16).split(b"\0")[0].decode("latin-1")
-            if comm:
-                yield Task(address, comm, memory.read_u32(address + layout.TASK_CPU))
+            yield Task(address, comm, memory.read_u32(address + layout.TASK_CPU))
 
     def task(self, task: Task, name: str) -> int:
         return self.u64(task.address + C[name])

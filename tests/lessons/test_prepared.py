@@ -165,7 +165,7 @@ def test_memory_stays_flat_over_restarts() -> None:
     for count in range(120):
         if count == 20:
             resident = resident_bytes()
-        options = replace(ONE.options, seed=count if count % 4 == 0 else 1)
+        options = replace(ONE.options, seed=count if count % 12 == 0 else 1)
         with prepared.begin(replace(ONE, options=options)) as simulation:
             simulation.run(500)
     assert resident_bytes() - resident < FLAT
