@@ -41,26 +41,27 @@ def sources(*tops: str) -> Iterator[Path]:
         yield from sorted((ROOT / top).rglob("*.py"))
 
 
-def defined(source: str) -> set[str]:
+def defined(module: ast.Module) -> set[str]:
     """The public classes and functions that a module defines at its top."""
     kinds = ast.ClassDef, ast.FunctionDef
-    return {node.name for node in ast.parse(source).body if isinstance(node, kinds) and not node.name.startswith("_")}
+    return {node.name for node in module.body if isinstance(node, kinds) and not node.name.startswith("_")}
 
 
 def owners() -> dict[str, list[str]]:
     """Each public class and function of simkernel -> the modules that define it."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sources("simkernel"):
-        for name in defined(path.read_text(encoding="utf-8")):
+        for name in defined(ast.parse(path.read_text(encoding="utf-8"))):
             found[name].append(str(path.relative_to(ROOT)))
     return found
 
 
 def met_twice(source: str, names: set[str]) -> set[str]:
     """Those of the names that a file has from two modules, or from one beside its own."""
-    own = defined(source)
+    module = ast.parse(source)
+    own = defined(module)
     origins: dict[str, set[str]] = defaultdict(set)
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom):
             for one in node.names:
                 origins[one.asname or one.name].add(f"{node.module}.{one.name}")
@@ -69,7 +70,7 @@ def met_twice(source: str, names: set[str]) -> set[str]:
 
 def test_what_is_found() -> None:
     source = "from a import Cpu\nfrom b import Cpu, load as load_it\ndef load(): ...\nclass _Cpu: ...\ndef _f(): ...\n"
-    assert defined(source) == {"load"}
+    assert defined(ast.parse(source)) == {"load"}
     assert met_twice(source, {"Cpu", "load"}) == {"Cpu"}
     assert met_twice("from a import load\ndef load(): ...\n", {"load"}) == {"load"}
 
