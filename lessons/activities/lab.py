@@ -26,6 +26,8 @@ OWN = (
     Action("back", "Question before", "The question before this one."),
     Action("down", "Next row", "The next phase or setting.", hint="choose"),
     Action("up", "Row before", "The phase or setting before."),
+    Action("first", "First row", "The first phase."),
+    Action("last", "Last row", "The last setting."),
     Action(POINT, "A row", "Go to the row with a number, from 0; once one is there: change it.",
            argument=Argument("number")),
     Action("enter", "Change", "Change the row: another value; a phase is left out, done twice, or once."),
@@ -88,6 +90,8 @@ class Lab(Activity):
                 return self._turn(1 if action.name == "next" else -1)
             case "down" | "up":
                 self.cursor = (self.cursor + (1 if action.name == "down" else -1)) % len(setup.rows)
+            case "first" | "last":
+                self.cursor = 0 if action.name == "first" else len(setup.rows) - 1
             case "point":
                 self._point(number(argument, "a row"))
             case name:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
@@ -18,6 +18,7 @@ from lessons.session.number import is_number
 from lessons.session.path import PATH, PathStory
 from lessons.session.prepared import Prepared
 from simkernel.errors import LearnerError, nearest
+from simkernel.ftrace.filters import a_few
 from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
 
@@ -56,6 +57,15 @@ LAB = "Which order of events breaks a protocol, once a step of it is left out?"
 MYSTERIES = "Why is the call that gdb shows not slow? How can all be traced at once?"
 
 
+TITLES = ("Two mysteries", *(story.title for story in PATH), "The lab", "What tracing costs", "Boot")
+
+
+@cache
+def function_names() -> tuple[str, ...]:
+    """The functions of the usual kernel that can be traced."""
+    return tuple(load_image(Options()).function_names())
+
+
 class Start(Activity):
     """A list of all that there is to do.
 
@@ -70,7 +80,18 @@ class Start(Activity):
         Action("up", "One before", "Choose the one before."),
         Action("first", "First one", "Choose the first one."),
         Action("last", "Last one", "Choose the last one."),
-        Action("search", "Find", "Choose one by a part of its name.", argument=Argument("part of a name")),
+        Action(
+            "search",
+            "Find",
+            "Choose one by a part of its name; or watch how a function comes to be traced.",
+            argument=Argument("part of a name"),
+        ),
+        Action(
+            "begin",
+            "Watch",
+            "Begin one by its name; or watch how a function comes to be traced.",
+            argument=Argument("name", lambda: [*TITLES, *function_names()]),
+        ),
         Action(POINT, "Begin one", "Begin one by its number, from 0.", argument=Argument("number")),
     )
 
@@ -98,11 +119,11 @@ class Start(Activity):
         boot = "How did the calls that the build left become NOPs?"
         return (
             *left,
-            Entry("mysteries", "Two mysteries", MYSTERIES, Opening),
+            Entry("mysteries", TITLES[0], MYSTERIES, Opening),
             *(entry_of(story, self._prepared) for story in PATH),
-            Entry("lab", "The lab", LAB, Lab),
-            Entry("overhead", "What tracing costs", costs, _costs),
-            Entry("boot", "Boot", boot, _boot),
+            Entry("lab", TITLES[-3], LAB, Lab),
+            Entry("overhead", TITLES[-2], costs, _costs),
+            Entry("boot", TITLES[-1], boot, _boot),
         )
 
     def _next(self) -> int:
@@ -141,7 +162,9 @@ class Start(Activity):
             case "enter":
                 return Outcome(opens=self._begun(self.entries[self.at]))
             case "search":
-                self.at = self._found(argument)
+                return self._find(argument)
+            case "begin":
+                return self._begin(argument)
             case "down":
                 self.at = min(last, self.at + 1)
             case "up":
@@ -168,17 +191,33 @@ class Start(Activity):
             self._left[entry.name] = begun
         return begun
 
-    def _found(self, part: str) -> int:
-        """The entry with that in its name.
+    def _find(self, part: str) -> Outcome:
+        """Choose the entry with that in its name; where there is none, begin with the function that has it in its own.
 
         Raises:
-            LearnerError: there is none.
+            LearnerError: there is none, or there are several functions.
         """
         names = [f"{one.name} {one.title}".lower() for one in self.entries]
         found = next((at for at, name in enumerate(names) if part.lower() in name), None)
-        if found is None:
-            raise LearnerError(f"nothing here is called {part!r}.{nearest(part, [one.name for one in self.entries])}")
-        return found
+        if found is not None:
+            self.at = found
+            return Outcome()
+        functions = [one for one in function_names() if part.lower() in one.lower()]
+        if part in functions or len(functions) == 1:
+            return self._trace(part if part in functions else functions[0])
+        if functions:
+            raise LearnerError(f"{part!r} is part of {a_few(functions)}: name one function")
+        raise LearnerError(f"nothing here is called {part!r}.{nearest(part, [one.name for one in self.entries])}")
+
+    def _begin(self, name: str) -> Outcome:
+        """Begin an entry by its name or its title, or the story of a function by its name; else find it by a part."""
+        entry = next((one for one in self.entries if name in (one.name, one.title)), None)
+        if entry is not None:
+            return Outcome(opens=self._begun(entry))
+        return self._trace(name) if name in function_names() else self._find(name)
+
+    def _trace(self, function: str) -> Outcome:
+        return Outcome(opens=Story.tracing(function, self._prepared))
 
     def picture(self) -> Picture:
         """The list, and what the chosen one asks."""

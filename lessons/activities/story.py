@@ -28,6 +28,7 @@ from lessons.session.content import SCENARIOS
 from lessons.session.number import is_number
 from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
+from lessons.session.scenarios import Scenario
 from lessons.session.stepper import Stepper
 from lessons.story import telling
 from lessons.story.asking import Asking
@@ -35,6 +36,7 @@ from lessons.story.cover import covered, said
 from lessons.story.parts import STORY, Look, picture_of
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
+from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.report import Report
 
 
@@ -74,6 +76,19 @@ class Story(Activity):
 
         scenario = scenario_named(NamedStep.parse(what).scenario if is_named_step(what) else what)
         return cls(partial(start, what, prepared=prepared), scenario.title)
+
+    @classmethod
+    def tracing(cls, function: str, prepared: Prepared | None = None) -> Story:
+        """The story of a function that comes to be traced, and no other.
+
+        Args:
+            function: its name.
+            prepared: begins the story.
+        """
+        asked = SetFilter("filter", function), SetTracer("function")
+        title, question = f"Trace {function}", "How do its five bytes change while CPUs run them?"
+        scenario = Scenario(f"trace-{function}", title, question, function, asked[1:], asked[:1])
+        return cls(partial(Stepper.start, scenario, prepared=prepared), title)
 
     @classmethod
     def left(cls, kept: Kept) -> Story:

@@ -30,6 +30,18 @@ class Canvas(Widget):
             super().__init__()
             self.x, self.y, self.drags = x, y, drags
 
+    class Rolled(Message):
+        """The wheel of the mouse was rolled at a place.
+
+        Attributes:
+            x, y: column and row.
+            by: 1 downwards, -1 upwards.
+        """
+
+        def __init__(self, x: int, y: int, by: int) -> None:
+            super().__init__()
+            self.x, self.y, self.by = x, y, by
+
     DEFAULT_CSS = "Canvas { width: 100%; height: 100%; }"
 
     def __init__(self) -> None:
@@ -73,3 +85,11 @@ class Canvas(Widget):
         """Say where to, while the button is held."""
         if event.button:
             self.post_message(self.Pressed(event.x, event.y, True))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Say that the wheel was rolled, and where."""
+        self.post_message(self.Rolled(event.x, event.y, 1))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Say that the wheel was rolled, and where."""
+        self.post_message(self.Rolled(event.x, event.y, -1))

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+NAMED = 1000.0  # the score of what is found by its name: above all that a few letters find
 Entry = tuple[str, str, Callable[[], object]]  # title with keys, help, what it does
 
 
@@ -17,9 +18,16 @@ class Offers(Protocol):
         """All that can be done on it."""
         ...
 
+    def named(self, part: str) -> Sequence[Entry]:
+        """What can be done on it with what has `part` in its name: a function, a story."""
+        ...
+
 
 class WhatCanBeDone(Provider):
     """Searches titles and helps of what the screen offers."""
+
+    def _named(self, part: str) -> Sequence[Entry]:
+        return cast(Offers, self.screen).named(part) if hasattr(self.screen, "named") else ()
 
     def _entries(self) -> Sequence[Entry]:
         return cast(Offers, self.screen).entries() if hasattr(self.screen, "entries") else ()
@@ -30,8 +38,10 @@ class WhatCanBeDone(Provider):
             yield DiscoveryHit(title, what, help=help_text)
 
     async def search(self, query: str) -> Hits:
-        """Those that a few letters name."""
+        """What has the text in its name, then those that a few letters name."""
         matcher = self.matcher(query)
+        for at, (title, help_text, what) in enumerate(self._named(query)):
+            yield Hit(NAMED - at, matcher.highlight(title), what, help=help_text)
         for title, help_text, what in self._entries():
             if (score := max(matcher.match(title), 0.9 * matcher.match(f"{title} {help_text}"))) > 0:
                 yield Hit(score, matcher.highlight(title), what, help=help_text)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from lessons.picture import Part, Picture
+from lessons.picture import Bars, Moves, Part, Picture, Rows
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS, fit, forms
 from tui.view.text import Form, Line, heading, line
@@ -236,6 +236,21 @@ def target(block: Block, x: int, y: int) -> tuple[str, str] | None:
     renderer = RENDERERS[type(block.part)]
     scrolled = block.first if line_number >= renderer.head(block.part) else 0
     return renderer.target(block.part, block.width, x, line_number + scrolled)
+
+
+def rolled(part: Part, by: int) -> bool | None:
+    """Whether something can be chosen so many places on in a part; None where nothing is chosen in it.
+
+    Args:
+        part: a list, a table, bars.
+        by: how many places, less than none for those before.
+    """
+    match part:
+        case Rows(cursor=int(cursor), rows=items) | Moves(cursor=int(cursor), moves=items):
+            return 0 <= cursor + by < len(items)
+        case Bars(cursor=int(cursor), chart=chart):
+            return 0 <= cursor + by < len(chart.bars)
+    return None
 
 
 def spot(block: Block, marks: Marks) -> tuple[int, int]:

@@ -124,11 +124,7 @@ def key_at(picture: Picture, offered: Sequence[Action], nested: bool, width: int
 
 def _keys(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks) -> list[tuple[str, str]]:
     """Each key with its word, as many as fit."""
-    by_name = {action.name: action for action in offered}
-    hints = dict(picture.hints)
-    shown = [by_name[name] for name in picture.keys if name in by_name and by_name[name].keys]
-    pairs = [(one.keys[0], hints.get(one.name) or one.hint or one.title.lower()) for one in shown]
-    pairs = [*(_digits(picture, hints) if CHOOSE in picture.keys and CHOOSE in by_name else ()), *pairs]
+    pairs = _own_keys(picture, offered)
     ends = [*([("escape", "back")] if nested else []), *OTHERS, ("q", "quit")]
     if nested and _taken([*pairs[:FIRST], *ends], marks) > width:
         ends = ends[1:]
@@ -146,6 +142,27 @@ def _digits(picture: Picture, hints: Mapping[str, str]) -> list[tuple[str, str]]
     answers = [key for key in digits if key != HINT]
     pairs = [(f"{answers[0]} to {answers[-1]}", hints.get(CHOOSE, "answer"))] if answers else []
     return [*pairs, (HINT, hints.get(HINT, "hint"))] if HINT in digits else pairs
+
+
+def _own_keys(picture: Picture, offered: Sequence[Action]) -> list[tuple[str, str]]:
+    """Each key of the activity with its word, that which goes last first."""
+    by_name = {action.name: action for action in offered}
+    hints = dict(picture.hints)
+    shown = [by_name[name] for name in picture.keys if name in by_name and by_name[name].keys]
+    pairs = [(one.keys[0], hints.get(one.name) or one.hint or one.title.lower()) for one in shown]
+    return [*(_digits(picture, hints) if CHOOSE in picture.keys and CHOOSE in by_name else ()), *pairs]
+
+
+def dead_key(key: str, picture: Picture, offered: Sequence[Action]) -> str:
+    """What there is to say of a key that means nothing: that, and one that does something.
+
+    Args:
+        key: as a person reads it.
+        picture: what there is to see.
+        offered: the actions that lead anywhere from here.
+    """
+    does = "".join(f" {key_text((one,))} does ({word})." for one, word in _own_keys(picture, offered)[:1])
+    return f"{key} does nothing here.{does} F1 has every key, : all that can be done"
 
 
 def _taken(pairs: Sequence[tuple[str, str]], marks: Marks) -> int:

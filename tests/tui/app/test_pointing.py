@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from textual.events import MouseMove
+from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 
+from lessons.activities.costs import Costs
+from lessons.activities.functions import Functions
+from lessons.activities.lab import Lab
+from lessons.activities.opening import Opening
+from lessons.activities.start import Start
 from lessons.activities.story import Story
-from tests.tui.app.screens import Hand, drive, front_of
+from lessons.activity import Activity
+from lessons.session.stepper import Stepper
+from tests.tui.app.screens import Hand, drive, front_of, press
+from tests.tui.playing import flat
 from tui.app.canvas import Canvas
 from tui.app.screens.activity import LEAST_HEIGHT, LEAST_WIDTH
 from tui.view.arrange import Block, target
@@ -146,7 +154,7 @@ def test_a_key_hint_is_clicked() -> None:
 def test_a_key_that_means_nothing_says_so() -> None:
     async def check(hand: Hand) -> None:
         point = hand.stepper.simulation.point
-        assert "w does nothing here" in await hand.press("w")
+        assert "w does nothing here. → does (next). F1" in await hand.press("w")
         assert "does nothing" not in await hand.press("right") and hand.stepper.simulation.point != point
 
     drive(check)
@@ -192,3 +200,78 @@ def test_a_terminal_that_is_too_small_says_what_is_needed(size: tuple[int, int])
         assert "too small" not in await hand.read() and "in memory" in hand.text()
 
     drive(check, size=size)
+
+
+async def roll(hand: Hand, name: str, kind: type[MouseScrollDown] | type[MouseScrollUp]) -> str:
+    """Roll the wheel over the middle of a part; the screen's text then."""
+    where = block(hand, name)
+    offset = (where.x + 4, where.y + 1 + len(where.lines) // 2)
+    await hand.pilot._post_mouse_events([kind], widget=hand.app.screen.query_one(Canvas), offset=offset, button=0)
+    return await hand.read()
+
+
+def test_a_list_is_chosen_from_by_the_mouse_and_its_wheel() -> None:
+    async def check(hand: Hand) -> None:
+        functions = front_of(hand, Functions)
+        await click(hand, "table", 4, 5)
+        assert functions.cursor == 4, "behind the heading"
+        first = hand.text().splitlines()
+        for at in (5, 6, 7):
+            await roll(hand, "table", MouseScrollDown)
+            assert functions.cursor == at
+        assert hand.text().splitlines() != first
+        for _ in range(8):
+            await roll(hand, "table", MouseScrollUp)
+        assert functions.cursor == 0
+        await hand.press("end")
+        await roll(hand, "table", MouseScrollDown)
+        assert functions.cursor == len(functions.table or ()) - 1, "no way around"
+        code = block(hand, "code")
+        assert code.scrolls
+        await roll(hand, "code", MouseScrollDown)
+        assert block(hand, "code").first > code.first and functions.cursor == len(functions.table or ()) - 1
+
+    stepper = Stepper.start("one")
+    drive(check, activity=Functions(lambda _: stepper))
+
+
+def test_the_start_is_rolled_clicked_and_searched_by_the_names_of_functions() -> None:
+    async def check(hand: Hand) -> None:
+        start = front_of(hand, Start)
+        await roll(hand, "list", MouseScrollUp)
+        assert start.at == 0
+        await roll(hand, "list", MouseScrollDown)
+        assert start.at == 1
+        for typed, found in (("vfs_", "vfs_read"), ("boot", "Boot"), ("cache line", "A site across a cache line")):
+            await hand.pilot.press("colon")
+            await hand.type(typed)
+            await hand.until(f"Watch: {found}")
+            await hand.press("escape")
+            await hand.press("escape")
+        assert "is part of vfs_open" in flat(await hand.do("search", "vfs_")) and hand.refused
+        assert "nothing here is called 'no_such'" in await hand.do("begin", "no_such") and hand.refused
+        await hand.do("begin", "The lab")
+        assert front_of(hand, Lab)
+        await hand.press("escape")
+        text = await hand.do("search", "vfs_read")
+        assert "Trace vfs_read" in text and hand.stepper.snapshot.site is not None
+        assert hand.stepper.snapshot.site.name == "vfs_read" and not hand.stepper.begun
+        assert "E8" in text, "what it becomes: its story begins before its change"
+        await press(hand, "r")
+        assert hand.stepper.finished and hand.stepper.simulation.read(hand.stepper.snapshot.site.address, 1) == b"\xe8"
+
+    drive(check, activity=Start(), size=(100, 36))
+
+
+@pytest.mark.parametrize(
+    ("activity", "key", "does"),
+    [(Start, "x", "Enter does (begin)"), (Start, "right", "Enter does (begin)"), (Opening, "m", "→ does (next)"),
+     (Lab, "m", "↓ does (choose)"), (Costs, "x", "→ does (next answer)")],
+)  # fmt: skip
+def test_a_dead_key_names_one_that_does_something(activity: type[Activity], key: str, does: str) -> None:
+    async def check(hand: Hand) -> None:
+        text = flat(await hand.press(key))
+        shown = key if len(key) == 1 else "→"
+        assert f"{shown} does nothing here. {does}" in text and "F1 has every key" in text
+
+    drive(check, activity=activity())

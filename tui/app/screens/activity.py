@@ -27,8 +27,8 @@ from tui.app.palette import Entry
 from tui.app.screens.pages import keys_page, words_page
 from tui.app.screens.prompt import Prompt
 from tui.app.work import NEXT, Work
-from tui.view.arrange import Block, spot, target
-from tui.view.frame import Frame, frame, key_at, key_text
+from tui.view.arrange import Block, rolled, spot, target
+from tui.view.frame import Frame, dead_key, frame, key_at, key_text
 from tui.view.lecture import lecture, rows
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS
@@ -38,6 +38,8 @@ from tui.view.text import wrap
 A_DAY = 86_400.0  # seconds
 SCROLLS = {"up": -0.01, "down": 0.01, "pageup": -1.0, "pagedown": 1.0, "home": -1e6, "end": 1e6}
 """Keys of the part with the focus: how many pages it scrolls, a line at least."""
+LINES_A_ROLL = 3  # that a part scrolls when the wheel rolls
+MOST_NAMED = 30  # of what a text names, in the list of all that can be done
 WIDTH = 72  # columns of a page
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = f"This terminal is too small: {LEAST_WIDTH} columns and {LEAST_HEIGHT} rows are needed. q: quit"
@@ -180,6 +182,17 @@ class ActivityScreen(Screen[None]):
             elif not message.drags and 0 <= x < block.width and 0 <= y < len(block.lines):
                 self._choose(target(block, x, y))
 
+    def on_canvas_rolled(self, message: Canvas.Rolled) -> None:
+        """Choose the next one of a list below the mouse, or the one before; else scroll what is below it."""
+        for block in self.drawn.body.blocks:
+            x, y = message.x - 1 - block.x, message.y - 1 - block.y
+            if not (0 <= x < block.width and 0 <= y < len(block.lines)):
+                continue
+            if (to := rolled(block.part, message.by)) is not None:
+                self._choose(("down" if message.by > 0 else "up", "") if to else None)
+            elif block.scrolls:
+                self._scroll_block(block, message.by * LINES_A_ROLL)
+
     def _choose(self, found: tuple[str, str] | None) -> None:
         """Do what a place leads to, where that can be done."""
         if found is not None and any(one.name == found[0] for one in self.visit.front.offered()):
@@ -240,9 +253,7 @@ class ActivityScreen(Screen[None]):
         elif other is not None:
             other()
         elif character or any(key in keys for keys, _ in KEYS.values()):
-            self.tell(
-                f"{character or key_text((key,))} does nothing here: ? has the words, : all that can be done", "bad"
-            )
+            self.tell(dead_key(character or key_text((key,)), self.picture, self._offered()), "bad")
         else:
             return False
         return True
@@ -306,9 +317,12 @@ class ActivityScreen(Screen[None]):
         made_for_it = [block for block in blocks if RENDERERS[type(block.part)].elastic]
         block = self.pointer.block(blocks) or next(iter((*made_for_it, *blocks)), None)
         if block is not None:
-            name = block.part.name
-            self._scrolled[name] = max(0, min(block.scrolls, self._scrolled.get(name, 0) + by))
-            self.draw()
+            self._scroll_block(block, by)
+
+    def _scroll_block(self, block: Block, by: int) -> None:
+        name = block.part.name
+        self._scrolled[name] = max(0, min(block.scrolls, self._scrolled.get(name, 0) + by))
+        self.draw()
 
     def _scroll_focused(self, pages: float) -> bool:
         """Scroll the part with the focus, where not all of it is seen and nothing is chosen in it; else False."""
@@ -331,6 +345,17 @@ class ActivityScreen(Screen[None]):
         """All that can be done here: of the activity, then of every screen."""
         own: list[Entry] = [(titled(one), one.help, partial(self.begin, one)) for one in self.visit.front.offered()]
         return [*own, *beside(self), *self._everywhere()]
+
+    def named(self, part: str) -> list[Entry]:
+        """What can be done with what has `part` in its name, for each action that takes one of a list."""
+        part, out = part.strip().lower(), list[tuple[bool, Entry]]()
+        for one in self.visit.front.offered() if part else ():
+            for name in () if one.argument is None or one.argument.here else one.argument.choices():
+                if part in name.lower():
+                    out.append(
+                        (part != name.lower(), (f"{one.title}: {name}", one.help, partial(self.ask, one.name, name)))
+                    )
+        return [entry for _, entry in sorted(out, key=lambda found: found[0])[:MOST_NAMED]]
 
     def _everywhere(self) -> list[Entry]:
         """What every screen does."""
