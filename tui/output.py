@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -19,6 +21,25 @@ from tui.streams import printable
 def emit_json(value: Any) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2))
+
+
+COLUMNS = re.compile(r"\S {2,}\S")  # what a line of a table has, and no sentence
+
+
+def say(text: str, before: str = "") -> None:
+    """Print a line. On a terminal, sentences are filled to its width; what has columns stays as it is.
+
+    Args:
+        text: the line.
+        before: what stands before it, and as blanks before the lines that it goes on in.
+    """
+    inner = text.lstrip(" ")
+    indent = " " * (len(before) + len(text) - len(inner))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if len(indent) + len(inner) > width > len(indent) and not COLUMNS.search(inner):
+        text = textwrap.fill(inner, width - len(indent), break_long_words=False, break_on_hyphens=False)
+        text = textwrap.indent(text, indent)[len(before) :]
+    click.echo(f"{before}{text}")
 
 
 BAR = 20  # columns of a progress bar

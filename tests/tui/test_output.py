@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tui.output import Progress, progress
+from tui.output import Progress, progress, say
 
 
 def test_a_bar_grows_with_each_step_and_is_taken_away(
@@ -44,3 +44,27 @@ def test_the_line_obeys_nothing_that_it_names(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     Progress("tracing \x1b]0;t\x07").show("vfs\n")
     assert capsys.readouterr().err == "\r\x1b[Ktracing \\x1b]0;t\\x07 ... vfs"
+
+
+LONG = "bash-201 is at write tail: it makes bytes +1 to +4 BB D2 3F 3F, were 1F."
+FILLED = """\
+  3  bash-201 is at write tail: it makes
+     bytes +1 to +4 BB D2 3F 3F, were
+     1F.
+"""
+
+
+def test_sentences_are_filled_to_a_terminal_and_columns_stay(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = f"{'no site':<40}21,535  70,098"
+    say(LONG, "  3  ")
+    assert capsys.readouterr().out == f"  3  {LONG}\n", "a pipe has no width"
+    monkeypatch.setenv("COLUMNS", "38")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    say(LONG, "  3  ")
+    say(f"     {LONG}")
+    assert capsys.readouterr().out == FILLED + FILLED.replace("3  bash", "   bash", 1)
+    for text in (table, "", "short", "x" * 60):
+        say(text)
+        assert capsys.readouterr().out == f"{text}\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.options import KERNEL, MACHINE, Options, takes_options
-from tui.output import emit_json
+from tui.output import emit_json, say
 from tui.session import boot, check_alive, engine_options, image_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def step_through(options: Options, as_json: bool) -> None:
     for number, (clock, text) in enumerate(happenings(booting, options.max_instructions), 1):
         steps.append({"step": number, "clock": clock, "text": text})
         if not as_json:
-            click.echo(f"{number:>4}  {clock:>9,}  {text}")
+            say(text, f"{number:>4}  {clock:>9,}  ")
         if waits and click.prompt("", "", show_default=False, prompt_suffix="").strip() == "q":
             return
     check_alive(simulation)

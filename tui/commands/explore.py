@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from tui.options import JSON, MODELS, Word
-from tui.output import emit_json, progress
+from tui.output import emit_json, progress, say
 
 if TYPE_CHECKING:
     from simkernel.explore import Finding
@@ -155,10 +155,10 @@ def tell(finding: Finding, moment: str) -> None:
     from simkernel.explore.reasons import why
 
     for number, line in enumerate(finding.sentences(), 1):
-        click.echo(f"{number:3}  {line}")
-    click.echo(finding.verdict())
+        say(line, f"{number:3}  ")
+    say(finding.verdict())
     if reason := why((finding,)):
-        click.echo(f"Why: {reason}")
+        say(f"Why: {reason}")
     if moment:
         click.echo(
             f"It was played on the simulation and ended so there too. Watch it:\nsimkernel demo --moment {moment}"

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from tui.options import JSON
-from tui.output import emit_json, progress
+from tui.output import emit_json, progress, say
 
 if TYPE_CHECKING:
     from simkernel.overhead.children import Delay, PatchedLoop
@@ -58,7 +58,7 @@ def patch(ctx: click.Context, cycles: int, protocol: str, straddle: bool, no_syn
         emit_json(asdict(result) | {"unharmed": result.unharmed})
     else:
         for text in patch_lines(result):
-            click.echo(text)
+            say(text)
     ctx.exit(0 if result.unharmed else HARMED)
 
 
@@ -105,7 +105,7 @@ def tell_delay(changes: int, as_json: bool) -> None:
         emit_json(asdict(found))
         return
     for text in delay_lines(found):
-        click.echo(text)
+        say(text)
 
 
 def delay_lines(found: Delay) -> list[str]:

@@ -14,7 +14,7 @@ from simkernel.errors import LearnerError
 from simkernel.files import check_writable, write_bytes
 from simkernel.overhead.published import published
 from tui.options import FILE, Options, takes_options
-from tui.output import emit_json, progress
+from tui.output import emit_json, progress, say
 from tui.tables import Answers, tables, value
 from tui.view.bars import text_lines
 from tui.view.slides import check_format, slide
@@ -107,18 +107,19 @@ def refuse_contradictions(slides: Path | None, only: str | None, title: str, dar
 def tell(answers: Answers, charts: Sequence[Chart], written: Sequence[Path], measure: bool, plot: bool) -> None:
     """All of it as text: the bars with what they say, then the tables, and where the pictures are."""
     for chart in charts:
-        click.echo("\n".join(text_lines(chart)) + "\n")
+        for text in [*text_lines(chart), ""]:
+            say(text)
     for text in tables(answers):
-        click.echo(text)
+        say(text)
     if written:
         click.echo(f"\nPictures: {', '.join(map(str, written))}")
         if not measure:
-            click.echo("None of what this CPU measures: --measure adds them.")
+            say("None of what this CPU measures: --measure adds them.")
         if not plot:
-            click.echo("None of what grows with functions and sites: --plot adds them.")
+            say("None of what grows with functions and sites: --plot adds them.")
     if answers.left_out:
         missing = ", ".join(answers.left_out)
-        click.echo(f"Left out, because they are assembled and Keystone is not installed: {missing}.")
+        say(f"Left out, because they are assembled and Keystone is not installed: {missing}.")
 
 
 def charts_of(answers: Answers, names: Sequence[str]) -> list[Chart]:
