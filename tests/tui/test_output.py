@@ -48,9 +48,9 @@ def test_the_line_obeys_nothing_that_it_names(
 
 LONG = "bash-201 is at write tail: it makes bytes +1 to +4 BB D2 3F 3F, were 1F."
 FILLED = """\
-  3  bash-201 is at write tail: it makes
-     bytes +1 to +4 BB D2 3F 3F, were
-     1F.
+  3  bash-201 is at write tail: it
+     makes bytes +1 to +4 BB D2 3F 3F,
+     were 1F.
 """
 
 
