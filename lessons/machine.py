@@ -9,6 +9,8 @@ from typing import Protocol
 from lessons.picture import Part, Tone
 from lessons.table import Table
 
+HIDDEN = "?"  # the name of a phase that a question covers
+
 
 class Stage(Enum):
     """How far a phase is."""

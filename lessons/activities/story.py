@@ -19,7 +19,7 @@ from lessons.activities.story_actions import (
     actions_of,
     phases_of,
 )
-from lessons.activity import CHOOSE, HINT, Action, Activity, Answer, Outcome, Told
+from lessons.activity import CHOOSE, Action, Activity, Answer, Outcome, Told
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -189,9 +189,11 @@ class Story(Activity):
         return Outcome(told)
 
     def _do_choose(self, argument: str, report: Report) -> Outcome:
+        open_here = self.asking.at(self.stepper)
         asked = self.asking.answer(self.stepper, int(argument)) if is_number(argument) else None
         if asked is None:
-            raise LearnerError(f"{argument} is no answer here; {HINT} is a hint")
+            digits = "nothing is asked" if open_here is None else open_here.digits
+            raise LearnerError(f"{argument} is no answer here: {digits}")
         return Outcome(tell=partial(Told, tuple(said(asked)), together=False))
 
     def _do_search(self, argument: str, report: Report) -> Outcome:

@@ -35,7 +35,12 @@ class Asked:
     @property
     def waits(self) -> str:
         """What is said to a person who asks for anything else."""
-        return f"a question waits for its answer: 1 to {len(self.question.choices)}, or 0 for a hint; → goes on"
+        return f"a question waits for its answer: {self.digits}; or go on without one"
+
+    @property
+    def digits(self) -> str:
+        """What each digit is for."""
+        return f"1 to {len(self.question.choices)}, or 0 for a hint"
 
     @property
     def is_right(self) -> bool:

@@ -6,20 +6,20 @@ tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lessons import picture as parts
 from lessons.activity import CHOOSE, HINT
-from lessons.lanes import TimePicture
-from lessons.machine import Bytes, Stage, Strip
+from lessons.lanes import Did, Moment
+from lessons.machine import HIDDEN, Bytes, Stage, Strip
 from lessons.picture import Choice, Lanes, Part, Picture, Tone
 from lessons.story.asking import Asked
 from lessons.story.questions import Question
 from lessons.table import Row, marked
 
-HIDDEN, BYTE, COVERED = "?", "??", "covered"
+BYTE, COVERED = "??", "covered"
 SURVIVAL = ("question", "phases", "bytes", "time")
 UP_TO_NOW = (Stage.DONE, Stage.LEFT_OUT)  # of a phase that lies behind
 RIGHT, WRONG, SO = "right", "not in this run", "in this run"
@@ -106,16 +106,20 @@ def _row(row: Row) -> Row:
 
 
 def _lanes(part: Lanes, question: Question) -> Lanes:
-    """The steps up to here; that of here has no sentence that tells."""
-    return replace(part, time=replace(part.time, moments=tuple(_moments(part.time, question))))
+    """The steps up to here; where it is asked who waits, the last of them do not tell."""
+    moments = [one for one in part.time.moments if one.step <= part.time.at]
+    if question.now:
+        moments = list(_unwaited(moments))
+        moments[-1:] = [replace(one, sentence=question.now) for one in moments[-1:]]
+    return replace(part, time=replace(part.time, moments=tuple(moments)))
 
 
-def _moments(time: TimePicture, question: Question) -> Iterator[Any]:
-    for one in time.moments:
-        if one.step < time.at or (one.step == time.at and not question.now):
-            yield one
-        elif one.step == time.at:
-            yield replace(one, sentence=question.now)
+def _unwaited(moments: Sequence[Moment]) -> Iterator[Moment]:
+    """Moments of which those since the patching task began to wait do not say that it waits."""
+    since = next((one.step for one in reversed(moments) if one.marks[0].did is not Did.WAITS), 0)
+    for one in moments:
+        task, *others = one.marks
+        yield one if one.step <= since else replace(one, marks=(replace(task, did=Did.NOTHING), *others))
 
 
 COVERS: dict[type[Part], Callable[[Any, Question], Part]] = {Strip: _strip, Bytes: _bytes, Lanes: _lanes}

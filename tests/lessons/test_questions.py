@@ -148,8 +148,11 @@ def flat(text: str, marks: Marks) -> str:
 
 def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
     """What must not stand in a covered picture: of the question, and of the picture without one."""
-    out = {question.answer, question.why, question.hint, *shown.path, f"of {steps}"}
+    out = {question.answer, question.why, question.hint, f"of {steps}"}
+    out |= {way for way in shown.path if not way.startswith("model ")}  # which stands in the title line too
     for part in shown.parts:
+        if isinstance(part, Lanes) and question.name in ("answered", "last sync"):
+            out.add(part.time.told()[-1])
         if isinstance(part, Strip):
             ahead = [one.name for one in part.phases if one.stage is Stage.TO_COME]
             out |= {text for one in ahead for text in (f"○ {one}", f"o {one}", f'"{one}"')}
@@ -220,6 +223,8 @@ def test_the_time_picture_ends_here_and_does_not_tell(what: str) -> None:
         assert [one.step for one in moments] == list(range(1, lanes.time.at + 1))
         assert "goes on" not in moments[-1].sentence
         assert moments[-1].marks[0].did is not Did.GOES_ON
+        if asked.question.name == "answered":
+            assert moments[-1].marks[0].did is Did.NOTHING
 
 
 def stands_whole(part: Asks, picture: Picture, size: tuple[int, int]) -> bool:
@@ -542,7 +547,7 @@ def test_nought_gives_a_hint_and_the_question_stays() -> None:
     story.apply("0")
     assert f"0: Hint: {question.hint}" in told(story.picture())
     assert any(isinstance(one, Asks) for one in story.picture().parts)
-    assert story.apply("7").message == "7 is no answer here; 0 is a hint"
+    assert story.apply("7").message == "7 is no answer here: 1 to 4, or 0 for a hint"
 
 
 def test_going_on_is_no_answer_and_going_back_leaves_the_question() -> None:

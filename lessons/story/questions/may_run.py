@@ -191,7 +191,9 @@ def _head(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> Questio
 def _why_head(stepper: Stepper, site: SiteSnapshot, cpu: int, kinds: int) -> str:
     """Why these and no others."""
     if kinds == 1:
-        return say("CPU{} has read no byte of it yet: it runs what memory holds, {}.", cpu, data(site.memory.data))
+        why = say("CPU{} has read no byte of it yet: it runs what memory holds.", cpu)
+        syncs = any(isinstance(one.action, SyncCores) for one in _to_come(stepper))
+        return f"{why} The manuals promise less: that is what the next sync is for." if syncs else why
     at = last_step(stepper, lambda one: isinstance(one, ev.SyncAnswered) and one.cpu == cpu)
     answered = f"It answered last at step {at}" if at else "It has answered no sync"
     head = say("CPU{} may run {} until it answers again: the store came later.", cpu, data(bytes((INT3,))))

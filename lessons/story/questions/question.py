@@ -29,7 +29,7 @@ class Question:
         hint: for a person who does not know yet.
         why: why that is the answer, in this run, with the event that decides it.
         against: what speaks against wrong choices, by their texts, where `why` does not say it.
-        now: what the step is called while its own sentence would tell the answer; "" where it does not.
+        now: what the step is called where it is asked who waits, which its own sentence and lanes would tell; else "".
     """
 
     name: str

@@ -46,7 +46,7 @@ def first_store(stepper: Stepper, site: SiteSnapshot, event: ev.BatchStarted) ->
             say("{} will change {} from {} to {}.",
                 PATCHING_TASK, site.name, data(site.old.data), data(site.new.data)),
         ),
-        text=f"{PATCHING_TASK} makes one store. After which one can no CPU run half of each instruction?",
+        text=f"{PATCHING_TASK} makes one store. After which one can no CPU run half of the old and half of the new?",
         hint="A CPU reads byte +0, the store comes, and the CPU reads on. Another one comes later. What do they run?",
         why=say("{} is an instruction of one byte: in every order a CPU runs it, or all of the old one.",
                 data(bytes((INT3,)))),
