@@ -110,7 +110,7 @@ class CodeMap:
         return out
 
 
-def take_stale(translated: Translated, places: Offsets, width: int = 1) -> list[tuple[int, int]]:
+def take_changed(translated: Translated, places: Offsets, width: int = 1) -> list[tuple[int, int]]:
     """The ranges [low, high) of pieces that have changed and may have a translation; from now on they have none.
 
     Args:
@@ -124,12 +124,12 @@ def take_stale(translated: Translated, places: Offsets, width: int = 1) -> list[
         return []  # nearly always: most code is never run
     changed = np.zeros_like(around)
     changed[places // PIECE - first] = changed[(places + (width - 1)) // PIECE - first] = True
-    stale = np.flatnonzero(around & changed)
-    if not len(stale):
+    gone = np.flatnonzero(around & changed)
+    if not len(gone):
         return []
-    around[stale] = False
-    cuts = np.flatnonzero(stale[1:] - stale[:-1] > 1)  # what lies together is forgotten together
-    begin, end = (first + stale[[0, *(cuts + 1)]]) * PIECE, (first + 1 + stale[[*cuts, -1]]) * PIECE
+    around[gone] = False
+    cuts = np.flatnonzero(gone[1:] - gone[:-1] > 1)  # what lies together is forgotten together
+    begin, end = (first + gone[[0, *(cuts + 1)]]) * PIECE, (first + 1 + gone[[*cuts, -1]]) * PIECE
     return list(zip(begin.tolist(), end.tolist(), strict=True))
 
 

@@ -184,7 +184,7 @@ class Engine:
             self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
         self._pieces = [(m.base, m.base + m.buffer.nbytes, m.translated) for m in self._mappings]
-        self._told: list[Callable[[int, int, int], None]] = []  # of each translation
+        self._callbacks: list[Callable[[int, int, int], None]] = []  # of each translation
         self.uc.hook_add(unicorn.UC_HOOK_EDGE_GENERATED, self._on_translation)
         self.all = RegisterBatch(self.uc, REGISTERS)
         self.core = RegisterBatch(self.uc, TRANSFER)
@@ -340,7 +340,7 @@ class Engine:
 
     def hook_translations(self, callback: Callable[[int, int, int], None]) -> None:
         """Call `callback(pc, size, instructions)` for each block that is translated, before it runs first."""
-        self._told.append(callback)
+        self._callbacks.append(callback)
 
     def hook_blocks(self, code: int, argument: ctypes.Structure) -> None:
         """Call machine code before each block runs.
@@ -379,7 +379,7 @@ class Engine:
         for base, end, translated in self._pieces:
             if translated is not None and pc < end and base < pc + size:
                 translated[max(0, pc - base) // PIECE : (pc + size - 1 - base) // PIECE + 1] = True
-        for callback in self._told:
+        for callback in self._callbacks:
             callback(pc, size, instructions)
 
     def _on_tlb_miss(self, _uc: Any, address: int, access: int, entry: Any, _data: object) -> bool:

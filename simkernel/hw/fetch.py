@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simkernel.hw.code_map import PIECE, CodeMap, Offsets, Translated, offsets_of, take_stale
+from simkernel.hw.code_map import PIECE, CodeMap, Offsets, Translated, offsets_of, take_changed
 from simkernel.hw.memory import Bytes
 from simkernel.hw.x86 import CACHE_LINE
 
@@ -132,7 +132,7 @@ class View:
         """The CPU runs these bytes from now on; its translations of them must go."""
         if len(offsets):
             self.put(offsets, values)
-            self.dirty += take_stale(self.translated, offsets)
+            self.dirty += take_changed(self.translated, offsets)
 
     def put(self, offsets: Offsets, values: Bytes) -> None:
         """The same where it has no translations."""
@@ -322,8 +322,8 @@ class CodeMemory:
         """CPUs run other bytes in rows of `width` at these places: what they have translated of them must go."""
         if not self._shared:
             for view in self.views:
-                view.dirty += take_stale(view.translated, places, width)
-        elif dirty := take_stale(self.views[0].translated, places, width):
+                view.dirty += take_changed(view.translated, places, width)
+        elif dirty := take_changed(self.views[0].translated, places, width):
             for view in self.views:
                 view.dirty += dirty
 
