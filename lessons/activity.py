@@ -122,12 +122,14 @@ class Told:
         together: they are one paragraph; False: a line each.
         keys: words of plain mode, and what they are for, which a person needs first; "" for none.
         data: what JSON has of it besides.
+        heading: of the part of a story that it is told in; "" for none.
     """
 
     sentences: tuple[str, ...]
     together: bool = True
     keys: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

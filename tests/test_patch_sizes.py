@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from lessons.machine import Bytes
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
 from lessons.story import story_of
+from lessons.story.table import table_of
 from simkernel import insn
 from simkernel.errors import OurError
 from simkernel.events import Emulated, Event, Int3Done, SiteStored, SyncSkipped
@@ -33,7 +36,7 @@ from simkernel.verdict import Verdict
 from tests.explore.jumps import jump_label, kernel
 from tests.patches import CALL_SITE, SHORT_LABEL, call_patch, label_patch, plan_patches, undone
 from tests.rules import Watch
-from tui.plain import site_lines
+from tui.view.save import bytes_lines
 
 INT3 = Variant(INT3_PROTOCOL)
 
@@ -265,9 +268,11 @@ def test_what_is_seen_of_a_site_has_its_size(key: str) -> None:
         assert view.memory.data == simulation.read(address, size)
         assert [len(cpu.options) for cpu in view.cpus] == [size]
         assert view.line_break == (1 if key == "key_across" else 0)
-        header, memory, *cpus = site_lines(view)
-        assert header.split() == [f"+{at}" for at in range(size)]
-        assert memory.split()[2 : 2 + size] == [f"{byte:02X}" for byte in view.memory.data]
+        table = table_of(Stepper(simulation, site=address))  # the very same bytes as a table
+        assert table is not None
+        header, memory, *_ = bytes_lines(Bytes(name="bytes", table=table))
+        assert re.findall(r"\+\d(?= )", header) == [f"+{at}" for at in range(size)]
+        assert memory.replace("|", " ").split()[2 : 2 + size] == [f"{byte:02X}" for byte in view.memory.data]
         seen.add(view.memory.data)
     head, tail = bytes((insn.INT3,)), (patch.old[1:], patch.new[1:])
     assert seen == {patch.old, head + tail[0], head + tail[1], patch.new}

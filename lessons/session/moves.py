@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lessons.session.missing import before_the_failure
 from lessons.session.number import number
-from lessons.session.stepper import A_RUN, A_STOP, Outcome, Stepper
+from lessons.session.stepper import A_RUN, Outcome, Stepper
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
 from simkernel.sentence import without_addresses
@@ -28,7 +28,7 @@ def _nothing_more(stepper: Stepper) -> Outcome:
     if outcome:
         said = f"Nothing moves any more: {outcome}. Go back, and look. {stepper.ending}".rstrip()
         return Outcome(said, error=not stepper.passed)
-    return Outcome(f"Nothing happened to this site in {A_STOP:,} instructions.")
+    return Outcome(f"Nothing happened to this site in {stepper.patience:,} instructions.")
 
 
 def _not_over(stepper: Stepper) -> None:

@@ -14,13 +14,14 @@ from enum import Enum
 
 from lessons.session.director import Director, Move, Near, approach
 from lessons.session.own_question import OwnQuestion
-from lessons.session.stops import News
+from lessons.session.stops import News, ends_batch
 from simkernel.errors import GuestError, LearnerError
-from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded
+from simkernel.events import BatchReleased, BatchStarted, Event, InterruptTaken, Oopsed, PlanEnded, Unparked
 from simkernel.hw.fetch import FetchModel
+from simkernel.kernel import KernelImage
 from simkernel.kernel.layout import TP_VEC_MAX, VECTOR_CALL_FUNCTION
 from simkernel.patching.commands import Command, UseProtocol
-from simkernel.protocol import Era, Protocol, SyncCores, Variant
+from simkernel.protocol import Era, Protocol, SyncCores, Unpark, Variant
 from simkernel.report import Report
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sim.log import Rewrites
@@ -76,13 +77,15 @@ class Scenario:
         options: of the simulation, with the protocol that its story is about.
         near: where CPUs are when the story starts. moves: made by hand in it; after them, and where nothing is given,
         the schedule draws from the seed.
-        ends_with: the type of event that ends it; one before the site's batch was released does not count.
+        ends_with: the type of event that ends it; one before the end of the site's batch does not count. BatchReleased:
+        the end of that batch, by a protocol that releases none, too.
         shows: types of stops of this site that happen in it in this order, others between.
         waits: instructions that some CPU's sync interrupt has to wait, at least.
         stops: how many stops it has with its own options; 0: nobody has counted them.
         ablate: what leaving each phase out leads to is measured, so that its story can tell.
         ablated: phases that were left out of it, and how its kernel died of that; None: it does not.
         asks: its own questions, for a person who is asked before being told.
+        patience: instructions that one phase of a batch may take before its story starts.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Scenario:
     ablated: tuple[tuple[str, Died | None], ...] = ()
     answer: str = ""
     asks: tuple[OwnQuestion, ...] = ()
+    patience: int = PATIENCE
 
     @property
     def table(self) -> Protocol:
@@ -129,8 +133,10 @@ def answer_of(scenario: Scenario, simulation: Simulation) -> str:
     return scenario.answer.format(**{name: figure(scenario, simulation) for name, figure in FIGURES.items()})
 
 
-def begin(scenario: Scenario, report: Report | None = None) -> Simulation:
+def begin(scenario: Scenario, report: Report | None = None, image: KernelImage | None = None) -> Simulation:
     """The scenario's simulation where its story starts; `report` is told what is under way.
+
+    `image`: the kernel, None for the one that the scenario's options name.
 
     Raises: LearnerError where its function has no site; GuestError where the story does not come to its start.
     """
@@ -139,7 +145,7 @@ def begin(scenario: Scenario, report: Report | None = None) -> Simulation:
     variant = scenario.options.protocol
     whole = Variant(variant.base)
     booted = whole if whole.table.nop == variant.table.nop else variant
-    simulation = Simulation.boot(replace(scenario.options, protocol=booted))
+    simulation = Simulation.boot(replace(scenario.options, protocol=booted), image)
     symbol = simulation.image.symbol(scenario.function)
     if not symbol.traced:
         raise LearnerError(f"{scenario.function} is notrace: no site stands at its start")
@@ -152,7 +158,7 @@ def begin(scenario: Scenario, report: Report | None = None) -> Simulation:
     for command in scenario.commands:
         simulation.do(command)
     site = simulation.image.site_of(symbol)
-    _to_the_batch(simulation, site, report)
+    to_the_batch(simulation, site, scenario.patience, report)
     free = list(simulation.cpus)
     for near in scenario.near:
         free.remove(near.cpu)
@@ -163,8 +169,11 @@ def begin(scenario: Scenario, report: Report | None = None) -> Simulation:
     return simulation
 
 
-def _to_the_batch(simulation: Simulation, site: int, report: Report) -> None:
-    """To just before the batch with the site is published; `report` is told now and then how much has run."""
+def to_the_batch(simulation: Simulation, site: int, patience: int, report: Report) -> None:
+    """To just before the batch with the site is published; `report` is told now and then how much has run.
+
+    Raises: NeverEnds where a phase before it takes more than `patience` instructions; GuestError where it never comes.
+    """
     end, due = simulation.clock + BOUND, simulation.clock
     patching, phase, since = simulation.patching, None, simulation.clock
     while simulation.clock < end and not simulation.halt_reason and not patching.idle:
@@ -174,15 +183,16 @@ def _to_the_batch(simulation: Simulation, site: int, report: Report) -> None:
         now = (patching.batches, patching.phase_name) if patching.busy else None
         if now != phase:
             phase, since = now, simulation.clock
-        elif now is not None and simulation.clock > since + PATIENCE:
-            raise NeverEnds(f"{PATCHING_TASK} waits for {cpu_names(patching.waits_for)} for ever")
+        elif now is not None and simulation.clock > since + patience:
+            raise NeverEnds(
+                f"{PATCHING_TASK} has waited for {cpu_names(patching.waits_for)} for {patience:,} instructions"
+            )
         for event in simulation.step():
             if isinstance(event, BatchStarted) and site in event.sites:
                 simulation.goto(event.entry)
                 return
-    raise GuestError(
-        f"no batch came to {simulation.image.symbolize(site)}: {simulation.halt_reason or 'nothing to do'}"
-    )
+    died = f"the toy kernel died: {simulation.halt_reason}" if simulation.halt_reason else "nothing to do"
+    raise GuestError(f"no batch came to {simulation.image.symbolize(site)}: {died}")
 
 
 class Ending:
@@ -190,6 +200,7 @@ class Ending:
 
     def __init__(self, scenario: Scenario, begin: int = 0) -> None:
         self._ends_with, self._begin = scenario.ends_with, begin
+        self._unparks = isinstance(scenario.table.phases[-1].action, Unpark)  # nothing is told of its end
         self._news = News()
         self._released = self._end = -1  # how many events there are up to the one that releases, or ends
 
@@ -203,9 +214,11 @@ class Ending:
         return self._end
 
     def _ends(self, event: Event, count: int) -> bool:
-        if self._released < 0 and isinstance(event, BatchReleased | PlanEnded):
+        over = ends_batch(event) or (self._unparks and isinstance(event, Unparked))
+        if self._released < 0 and (over or isinstance(event, PlanEnded)):
             self._released = count
-        return isinstance(event, Oopsed) or (self._released >= 0 and isinstance(event, self._ends_with))
+        ends = isinstance(event, self._ends_with) or (over and self._ends_with is BatchReleased)
+        return isinstance(event, Oopsed) or (self._released >= 0 and ends)
 
 
 def shown(scenario: Scenario, stops: list[Event], events: list[Event]) -> bool:

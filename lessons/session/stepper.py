@@ -80,8 +80,10 @@ class Stepper:
         calls: how often each function was called so far.
         changes: made to the scenario since it started, in order, as `named_step` writes them.
         report: of what is asked for: told how far it is; cancelled, it ends where it is.
+        patience: instructions of the clock after which a search for the next stop gives up.
         prepared: begins the stories to which this one leads.
         violation: of the schedule that history holds: who goes on is stopped there. None where there is none.
+        opens: the moment of its start with what was chosen by hand ahead, where nothing else leads there; else "".
     """
 
     def __init__(
@@ -106,6 +108,8 @@ class Stepper:
         self.passed: tuple[Event, ...] = ()
         self.changes: tuple[str, ...] = ()
         self.report = Report()
+        self.patience = A_STOP
+        self.opens = ""
         self._furthest = simulation.position
         self._whole: tuple[bytes, ...] = ()
         self._snapshot = Snapshot.of(simulation, None, site)
@@ -276,9 +280,12 @@ class Stepper:
 
     @property
     def finished(self) -> bool:
-        """True where the scenario's story has come to its end; without a scenario, where nothing is left to patch."""
+        """True where the scenario's story has come to its end.
+
+        Without a scenario: where nothing is left to patch, and nothing that was chosen by hand comes next.
+        """
         if self._ending is None:
-            return self.simulation.patching.idle
+            return self.simulation.patching.idle and not self.simulation.directed
         return 0 <= self._ending.hear(self.simulation.known_events, self.simulation.rewrites) <= self.simulation.logged
 
     @property
@@ -344,10 +351,13 @@ class Stepper:
         self.simulation.step(choice)
         self._note(first)
 
-    def forward(self, instructions: int = A_STOP, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
-        """To the next stop for which `until` holds, or to the violation; False if a bound or a halt comes first."""
+    def forward(self, instructions: int = 0, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
+        """To the next stop for which `until` holds, or to the violation; False if a halt or the bound comes first.
+
+        `instructions`: the bound; 0: `patience`.
+        """
         simulation = self.simulation
-        first, end = simulation.logged, simulation.clock + instructions
+        first, end = simulation.logged, simulation.clock + (instructions or self.patience)
         rule = self.heard().rule_from(first)
         found = False
         while not found and not simulation.halt_reason and not self.report.cancelled and simulation.clock < end:

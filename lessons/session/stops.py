@@ -34,6 +34,11 @@ from simkernel.sim.log import Rewrite, Rewrites
 OF_THE_BATCH = (BatchStarted, SiteStored, SyncSent, SyncAnswered, SyncEnded, ParkAsked, Parked, Unparked, BatchReleased)
 
 
+def ends_batch(event: Event) -> bool:
+    """True for the last event of a batch: no phase is under way behind it. Not every protocol releases its batches."""
+    return isinstance(event, OF_THE_BATCH) and not event.during
+
+
 class Stop(NamedTuple):
     """A position in history after a stop, and the phase that the patching task is in there."""
 
@@ -107,8 +112,10 @@ class StopRule:
         """True for a stop of this site, an NMI while it changes, the end of a plan, an oops."""
         if isinstance(event, BatchStarted) and self._site is not None:
             self.mine = self._site.start in event.sites
+        if isinstance(event, SyncSent) and not event.during:
+            self.mine = self._site is None  # a sync between batches, as ftrace_sync_ipi
         mine = self.mine
-        if isinstance(event, BatchReleased | PlanEnded):
+        if isinstance(event, PlanEnded) or ends_batch(event):
             self.mine = self._site is None
         if isinstance(event, PlanEnded | Oopsed):
             return True

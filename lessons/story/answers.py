@@ -8,27 +8,37 @@ from lessons.story.lines import own_records
 from lessons.story.stored import bytes_sentence
 from lessons.story.why import why_label
 from simkernel.errors import LearnerError
+from simkernel.ftrace.now import FtraceNow
+from simkernel.kernel.layout import PAGE_SIZE
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import listed, say, sentences, without_addresses
+from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import NOW, MayRun, SiteSnapshot
+from simkernel.trace import line_of
+
+LEAST, MOST = 8, 40  # lines of the trace that are shown
 
 
 def opening(stepper: Stepper, story: Story) -> list[str]:
     """The first paragraph of a scenario: what it asks, and what there is."""
     scenario = stepper.scenario
+    options, sites = story.snapshot.options, len(story.snapshot.map.states)
     asked = [f"{scenario.title}.", scenario.question] if scenario is not None else []
-    out = [*asked, f"{story.snapshot.options.cpus} CPUs run. {_first_bytes(story)}"]
-    return out + [_line_break(site) for site in (story.snapshot.site,) if site is not None and site.line_break]
+    run = f"{options.cpus} CPUs run" if options.cpus > 1 else "1 CPU runs"
+    out = [*asked, f"{run}; {sites:,} functions can be traced."]
+    out += [f"Protocol {story.protocol}: {story.era}.", f"Fetch model {options.model.value}; seed {options.seed}."]
+    site = story.snapshot.site
+    if site is None:
+        return out
+    return [*out, _first_bytes(site), *([_line_break(site)] if site.line_break else [])]
 
 
 def _line_break(site: SiteSnapshot) -> str:
-    return f"A cache line ends behind byte {site.line_break - 1}."
+    ends = "page" if (site.address + site.line_break) % PAGE_SIZE == 0 else "cache line"
+    return f"A {ends} ends behind byte {site.line_break - 1}."
 
 
-def _first_bytes(story: Story) -> str:
-    site = story.snapshot.site
-    if site is None:
-        return f"{len(story.snapshot.map.states)} functions can be traced."
+def _first_bytes(site: SiteSnapshot) -> str:
     return (
         f"{site.name} begins with the bytes {site.memory.data.hex(' ').upper()}, {without_addresses(site.memory.text)}."
     )
@@ -132,3 +142,23 @@ def records(story: Story) -> list[str]:
         say(called, cpu_name(one.cpu), one.pid, without_addresses(one.function), without_addresses(one.parent))
         for one in last
     ]
+
+
+def trace_file(simulation: Simulation) -> list[str]:
+    """The last lines of the file `trace`: as many that two CPUs are among them, where two wrote any."""
+    records = simulation.records(MOST)
+    count = LEAST
+    while count < len(records) and len({record.cpu for record in records[-count:]}) < 2:
+        count += 1
+    view = simulation.subsystem(FtraceNow).trace_view
+    return [line_of(view, record) for record in records[-count:]]
+
+
+def oops(story: Story) -> list[str]:
+    """What the kernel prints as it dies.
+
+    Raises: LearnerError where it lives.
+    """
+    if story.snapshot.oops is None:
+        raise LearnerError("the kernel has not died here")
+    return [story.snapshot.oops.text]

@@ -51,6 +51,15 @@ def stop_events(stepper: Stepper, position: int) -> list[ev.Event]:
     return [event for event in happened if rule.stops_at(event)]
 
 
+def phase_of(stepper: Stepper) -> Phase | None:
+    """The phase in which the stop was after which one stands; None where one stands after none, or it was in none."""
+    position = stepper.simulation.position
+    stops = stepper.stops()
+    if not stops or stops[-1].position != position or stepper.simulation.point.instructions:
+        return None
+    return _phase_of(stepper, stop_events(stepper, position)[-1])
+
+
 def _event(stepper: Stepper, event: ev.Event) -> str:
     if isinstance(event, ev.BatchStarted):
         noun = "function" if all(site in stepper.image.mcount_loc for site in event.sites) else "site"
@@ -78,11 +87,15 @@ def verdict_sentence(snapshot: Snapshot) -> str:
 
 def _reason(stepper: Stepper, event: ev.Event) -> list[str]:
     """What an event means for the bytes of the site."""
-    phase = _phase(stepper, event.phase if isinstance(event, ev.PhaseEvent) else event.during)
+    phase = _phase_of(stepper, event)
     return REASONS.get(type(event), _none)(event, stepper, phase)
 
 
-def _phase(stepper: Stepper, name: str) -> Phase | None:
+def _phase_of(stepper: Stepper, event: ev.Event) -> Phase | None:
+    """The phase that an event belongs to: its own, that which was under way, the last one at the batch's release."""
+    if isinstance(event, ev.BatchReleased):
+        return stepper.protocol.phases[-1]
+    name = event.phase if isinstance(event, ev.PhaseEvent) else event.during
     return next((one for one in stepper.protocol.phases if one.name == name), None)
 
 
@@ -133,7 +146,8 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
 
 
 def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return [phase.true_now if phase is not None else ""]
+    """What is true from now on, where it is: without another phase it may not be."""
+    return [phase.true_now if phase is not None and why_of(stepper.snapshot).holds else ""]
 
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 from lessons.activity import Answer, Told
 from lessons.session.path import behind, reached
 from lessons.session.stepper import Stepper
-from lessons.story import Story, answers, story_of
+from lessons.story import NO_TRACE, Story, answers, story_of
+from lessons.story.say import phase_of
 from lessons.story.time import time_picture
 from simkernel.errors import LearnerError
 from simkernel.sentence import sentences
@@ -25,7 +26,11 @@ KEYS = "n next, b back, p phase, y why, f five bytes, c1 CPU1"
 
 def opening(stepper: Stepper) -> Told:
     """What a story begins with: what it asks, and what there is."""
-    return Told(tuple(answers.opening(stepper, story_of(stepper))), keys=KEYS, data=_events(stepper))
+    options, site = stepper.simulation.options, stepper.snapshot.site
+    what = {"protocol": stepper.variant.name, "model": options.model.value, "seed": options.seed}
+    what |= {"moment": stepper.opens or stepper.moment}
+    where = {} if site is None else {"function": site.name, "site": site.address}
+    return Told(tuple(answers.opening(stepper, story_of(stepper))), keys=KEYS, data=_events(stepper) | what | where)
 
 
 def step(stepper: Stepper, name: str, message: str) -> Told:
@@ -38,7 +43,17 @@ def step(stepper: Stepper, name: str, message: str) -> Told:
     """
     said = _stands(stepper, name) if name in MOVING else []
     said = [*sentences(message), *said] if name == "without" else [*said, *filter(None, [message])]
-    return Told(tuple(said), data=_events(stepper))
+    return Told(tuple(said), data=_events(stepper), heading=_heading(stepper))
+
+
+def _heading(stepper: Stepper) -> str:
+    """The phase in which the last stop was, and what Linux calls it; "" where one stands after none."""
+    phase = phase_of(stepper)
+    if phase is None:
+        return ""
+    phases = stepper.protocol.phases
+    linux = f": {phase.linux}" if phase.linux else ""
+    return f"[{phases.index(phase) + 1} of {len(phases)}] {phase.name}{linux}"
 
 
 def _stands(stepper: Stepper, name: str) -> list[str]:
@@ -88,9 +103,17 @@ def _questions(stepper: Stepper) -> dict[str, Answer]:
             for number in range(10)
         },
         "at": Answer("where the five bytes lie", of_story(answers.addresses)),
-        "log": Answer("the last lines of the trace", of_story(answers.records)),
+        "log": Answer("the last calls that were traced", of_story(answers.records)),
+        "trace-file": Answer("the last lines of the file trace", partial(_trace, stepper)),
+        "oops": Answer("the oops of the kernel", of_story(answers.oops)),
         "time": Answer("what happened at each step so far, a line each", partial(_time, stepper)),
     }
+
+
+def _trace(stepper: Stepper) -> Told:
+    lines = answers.trace_file(stepper.simulation)
+    told = "\n".join((f"The last {len(lines)} lines of the file trace:", *lines))
+    return Told((told if lines else f"The trace has {NO_TRACE}.",), data={"trace": lines})
 
 
 def _time(stepper: Stepper) -> Told:
@@ -114,7 +137,7 @@ def data(stepper: Stepper, covered: bool = False) -> dict[str, Any]:
         "waits_for": list(snapshot.patching.waits_for),
         "holds": story.why.holds,
         "verdict": story.why.verdict,
-        "outcome": snapshot.halt_reason,
+        "halt_reason": snapshot.halt_reason,
     }
     if site is not None:
         out["memory"] = site.memory.data.hex(" ")

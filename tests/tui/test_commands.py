@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +274,7 @@ def shows_a_whole_change(text: str, cpus: int = 2) -> None:
     assert "in memory" in text
     for cpu in range(cpus):
         assert f"CPU{cpu} may run" in text
-    assert "takes the int3" in text
+    assert "takes the int3" in flat(text)
     assert len({match[3] for line in text.splitlines() if (match := TRACE_LINE.match(line))}) >= 2
     assert "begins with a NOP again" in text
 
@@ -285,12 +286,46 @@ def test_demo_shows_the_whole_change(run: Any) -> None:
 def test_demo_writes_while_a_cpu_is_between_the_bytes(run: Any) -> None:
     """Memory's row and that of the CPU differ, and the CPU runs the NOP that it has begun to read."""
     text = ok(run("demo"))
-    assert all(len(line) <= 80 for line in text.splitlines() if "--moment" not in line)
-    writes = text.split("$ echo nop")[0].split("[2 of 7]")[0]
-    rows = [re.findall(rf"^    {name:<14}(.{{14}})", writes, re.M) for name in ("in memory", "CPU0 may run")]
-    memory, reader = (row[-1] for row in rows)
-    assert (memory, reader) == ("CC 1F 44 00 00", "0F .. .. .. ..")
-    assert re.search(r"CPU0 runs 0F 1F 44 00 00 at vfs_read: a NOP, before\s+sync 1", text)
+    assert all(len(line) <= 80 and line.isascii() for line in text.splitlines() if "--moment" not in line)
+    writes = text.split("[2 of 7]")[0]
+    memory, reader, other = (
+        re.findall(rf"^{row:<13}(.{{27}})", writes, re.M)[-1] for row in ("in memory", "CPU0 may run", "CPU1 may run")
+    )
+    assert memory == other == "CC    1F    44   |00    00 "
+    assert reader == "0F    (1F)  (44) |(00)  (00"
+    said = flat(text)
+    assert "bash-201 writes for the first time while CPU0 has read byte 0 only." in said
+    assert (
+        "CPU0 runs 0F 1F 44 00 00 at vfs_read: a NOP, before sync 1. That is the old instruction, and all of it."
+        in said
+    )
+
+
+def test_demo_says_nothing_twice(run: Any) -> None:
+    """Each table has other bytes than the one before, each phase its heading once, and no step is told again."""
+    text = ok(run("demo"))
+    for change in text.split("$ echo nop"):
+        parts = change.split("\n\n")
+        tables = [re.findall(r" [0-9A-F(/]{2}[^ ]* ", one) for one in parts if one.startswith("- vfs_read")]
+        assert len(tables) > 3 and all(one != after for one, after in pairwise(tables))
+        steps = [one for one in parts if re.match(r"Step \d|\[\d of 7\]", one)]
+        assert len(set(steps)) == len(steps) > 15
+
+
+def test_demo_in_json_has_the_steps_as_every_story_has_them(run: Any) -> None:
+    """A line an object; the steps that the text tells, what was run, the trace and the moment among them."""
+    text, objects = flat(ok(run("demo"))), [json.loads(line) for line in ok(run("demo", "--json")).splitlines()]
+    assert {key: objects[0][key] for key in ("function", "protocol", "model", "seed")} == {
+        "function": "vfs_read", "protocol": "int3", "model": "pieces", "seed": 0
+    }  # fmt: skip
+    assert objects[0]["site"] == KernelImage.default().address("vfs_read")
+    walked = [one for one in objects if one["word"] == "r"]
+    assert [one["step"] for one in walked if one["step"] == 1] == [1, 1], "the change and the way back"
+    assert all(" ".join(one["said"]) in text for one in objects if "trace" not in one)
+    (traced,) = (one["trace"] for one in objects if "trace" in one)
+    assert all(flat(line) in text for line in traced)
+    story = [json.loads(line) for line in ok(run("step", "one", "--json", "--script", "n")).splitlines()]
+    assert set(story[1]) == set(walked[0])
 
 
 def test_demo_waits_for_a_key_on_a_terminal_only() -> None:
@@ -318,10 +353,8 @@ def test_demo_on_four_cpus_in_model_byte(run: Any) -> None:
 def test_demo_of_a_site_that_lies_across_a_line_or_a_page(run: Any, name: str, ends: str, before: int) -> None:
     text = ok(run("demo", name))
     shows_a_whole_change(text)
-    assert f"A {ends} ends in the middle of them: {before} of the five lie before its end, {5 - before} behind" in flat(
-        text
-    )
-    site = int(re.findall(rf"^{name} begins .* at (0x[0-9a-f]+):$", text, re.MULTILINE)[0], 16)
+    assert f"A {ends} ends behind byte {before - 1}." in flat(text)
+    site = int(re.findall(rf"{name} is at (0x[0-9a-f]+)\.", text)[0], 16)
     assert (site + before) % (4096 if ends == "page" else 64) == 0
 
 
@@ -330,31 +363,41 @@ def test_demo_of_a_teachers_kernel(run: Any) -> None:
     """The example file, and back to its first write: the line that says so names the file."""
     text = ok(run("demo", "--kernel", str(HELLO)))
     shows_a_whole_change(text)
-    assert "ends in the middle" not in text
+    assert "ends behind byte" not in flat(text)
     command = shlex.split(text.splitlines()[-1])
     assert command[:2] == ["simkernel", "demo"]
     again = ok(run(*command[1:]))
     assert "[1 of 7] write int3" in again
-    assert again.count("takes the int3") == text.split("$ echo nop")[0].count("takes the int3")
+    assert flat(again).count("takes the int3") == flat(text.split("$ echo nop")[0]).count("takes the int3")
 
 
 @pytest.mark.keystone
 def test_demo_ends_where_a_cpu_never_answers(run: Any, tmp_path: Path) -> None:
     """A teacher's function that spins with interrupts off: no sync is ever answered, and the demo says so."""
-    spinning = "SYM_FUNC_START square\n\tcli\n.Lspin:\n\tjmp .Lspin\n"
+    head = "SYM_FUNC_START_LOCAL square\n"
     file = tmp_path / "spin.S"
-    file.write_text(HELLO.read_text(encoding="utf-8").replace("SYM_FUNC_START square\n", spinning))
+    before, found, after = HELLO.read_text(encoding="utf-8").partition(head)
+    assert found
+    file.write_text(f"{before}{head}\tcli\n.Lspin:\n\tjmp .Lspin\n{after}")
     code, _, said = run("demo", "square", "--kernel", file, "--max-instructions", "50000")
     assert code == 1
-    assert said == "simkernel: not done after 50,000 instructions; --max-instructions lets the CPUs run longer\n"
+    assert re.fullmatch(
+        r"simkernel: bash-201 has waited for CPU0( and CPU1)? for 50,000 instructions; "
+        r"--max-instructions lets the CPUs run longer\n",
+        said,
+    )
 
 
 def test_a_moment_reopens_the_demo(run: Any) -> None:
-    first = json.loads(ok(run("demo", "--json")))
-    again = json.loads(ok(run("demo", "--moment", first["moment"], "--json")))
-    assert again["beats"]
-    assert again["beats"] == first["beats"][: len(again["beats"])]
-    code, _, said = run("demo", "--moment", first["moment"][:-9])
+    first = [json.loads(line) for line in ok(run("demo", "--json")).splitlines()]
+    moment = first[0]["moment"]
+    again = [json.loads(line) for line in ok(run("demo", "--moment", moment, "--json")).splitlines()]
+    assert again[0]["place"] == first[0]["place"]
+    steps = [[(one["clock"], one["memory"], one["may_run"], one["read"]) for one in told if one["word"] == "r"]
+             for told in (first, again)]  # fmt: skip
+    story = next(at for at, one in enumerate(steps[0]) if one[1] == "e8 3e ad 3f 3f")
+    assert story > 10 and steps[1][: story + 1] == steps[0][: story + 1]
+    code, _, said = run("demo", "--moment", moment[:-9])
     assert code == 2
     assert "cut short" in said
 
@@ -370,8 +413,10 @@ def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
 def test_a_changed_protocol_is_not_said_to_keep_what_the_whole_one_keeps(run: Any) -> None:
     stepper = another(Stepper.start("one"), "without", "write int3")
     _, out, _ = run("demo", "--moment", stepper.moment)
-    assert "Holds in int3: The tail is the new one in memory. Nobody runs it" in out and not re.search(
-        r"^ *Holds: ", out, re.M
+    said = flat(out)
+    assert "Broken: byte +0 of rw_verify_area is 0F in memory, not CC." in said
+    assert "each runs int3 here" not in said and "Every CPU has answered between two instructions" in flat(
+        ok(run("demo"))
     )
 
 

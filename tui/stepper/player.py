@@ -7,23 +7,27 @@ terminal as single keys.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from lessons.activity import CHOOSE, Activity, Outcome, Told
+from lessons.machine import Bytes
 from lessons.story.words import NO_WORD, words_on
+from lessons.table import Mark
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
+from simkernel.report import Report
 from simkernel.sim.snapshot.plain import plain
 from tui.interrupt import ctrl_c_cancels
 from tui.output import progress
-from tui.stepper.words import filled, parted, text_of
+from tui.stepper.words import columns, filled, parted, text_of
 from tui.view.paragraphs import told
-from tui.view.save import drawn_lines, save_bars
+from tui.view.save import bytes_lines, drawn_lines, save_bars
 
 ASKED = {
     "w": "where one is, all of it",
-    "d": "the bars, drawn, where there are some",
+    "d": "the bars, a table or the five bytes, drawn",
     "save": "write the bars into a file, e.g. save:bars.svg",
     "l": "what was said last",
     "?": "what the words of that mean",
@@ -35,18 +39,36 @@ KEYS = "w where, l last, ? words, q quit, h all"
 NOTHING = Told(())
 
 
+def _bytes(part: Bytes) -> list[list[tuple[str, bool]]]:
+    """The bytes of each row, in memory and of the CPUs, and whether a CPU has not read them yet."""
+    rows = (part.table.memory, *part.table.cpus, *part.table.ran)
+    return [[(cell.text, cell.has(Mark.UNREAD)) for cell in row.cells] for row in rows]
+
+
 class PlainVisit:
     """Plays activities, from the first one on.
 
     Attributes:
         visit: the way to the one in front.
         say: takes a paragraph, or an object in JSON.
+        goes_on: of one that is shown, told by itself to somebody who watches: asked before each part of its story
+            whether to go on. Each part has its heading then, the bytes are drawn where they differ, no keys are named,
+            and ctrl-C ends all. None: a person says words.
     """
 
-    def __init__(self, first: Activity, say: Callable[[str], None], as_json: bool = False) -> None:
+    def __init__(
+        self,
+        first: Activity,
+        say: Callable[[str], None],
+        as_json: bool = False,
+        goes_on: Callable[[], bool] | None = None,
+    ) -> None:
         self.visit = Visit(first)
         self.say = say
         self.as_json = as_json
+        self.goes_on = goes_on
+        self._heading = ""  # of the part that is told
+        self._drawn: list[list[tuple[str, bool]]] = []  # the bytes that were drawn last
         self._last = NOTHING  # what was said last
         self._known: list[str] = []  # the sentences of the picture that was there last
 
@@ -109,26 +131,39 @@ class PlainVisit:
             return True
         if word in ASKED:
             return self._asked(word, argument)
-        self._do(word, argument)
-        return not self.visit.over
+        return self._do(word, argument) and not self.visit.over
 
-    def _do(self, word: str, argument: str) -> None:
-        """Have the activity do something, step by step where it can, and tell what came of it."""
+    def _do(self, word: str, argument: str) -> bool:
+        """Have the activity do something, step by step where it can, and tell what came of it.
+
+        Returns:
+            False where a person who watches has seen enough.
+        """
         action = None if self._is_choice(word) else self.visit.front.action(word)
         step = None if action is None else self.visit.front.pace(action)
         asked = word if step is None else step.name
         goes_on = True
         while goes_on and not self.visit.over:
-            with progress("busy; ctrl-C cancels") as line, ctrl_c_cancels(report := line.report()):
+            with self._busy() as report:
                 outcome = self.visit.apply(asked, argument, report)
                 if outcome.opens is not None:
                     outcome = self.visit.start(report)
             if outcome.refused:
                 self._refuse(word, outcome.message)
-            self._done(word, outcome)
+            if not self._done(word, outcome):
+                return False
             goes_on = outcome.goes_on
             if action is not None and step is not None and not outcome.message:
                 goes_on = self.visit.front.pace(action) is not None
+        return True
+
+    @contextmanager
+    def _busy(self) -> Iterator[Report]:
+        """Say what is under way, which ctrl-C cancels where a person says words."""
+        with progress("busy; ctrl-C cancels" if self.goes_on is None else "running") as line:
+            report = line.report()
+            with nullcontext() if self.goes_on is not None else ctrl_c_cancels(report):
+                yield report
 
     def _refuse(self, word: str, message: str) -> None:
         """Say as JSON that something could not be done, and why.
@@ -140,18 +175,32 @@ class PlainVisit:
             self._say(word, Told((message[0].upper() + message[1:],)), Outcome(message, refused=True))
         raise LearnerError(message)
 
-    def _done(self, word: str, outcome: Outcome) -> None:
-        """Tell what came of an action."""
+    def _done(self, word: str, outcome: Outcome) -> bool:
+        """Tell what came of an action; False where a person has seen enough, and it is not told."""
         new = self._new()
         if outcome.gives is not None:
             self._say(word, Told((outcome.gives.text,)), outcome)
             if outcome.gives.name and not self.as_json:
                 self.say(f"simkernel step {outcome.gives.name} opens this step, too.\n")
-        elif outcome.tell is not None:
-            self._say(word, outcome.tell(), outcome)
-        else:
-            message = (outcome.message,) if outcome.message else ()
-            self._say(word, Told((*message, *new), together=False), outcome)
+            return True
+        message = (outcome.message,) if outcome.message else ()
+        said = Told((*message, *new), together=False) if outcome.tell is None else outcome.tell()
+        if self.goes_on is not None and not self._begun(said.heading):
+            return False
+        self._say(word, said, outcome)
+        return True
+
+    def _begun(self, heading: str) -> bool:
+        """Begin the part of a story with that heading, where it is another one; False where nobody wants to see it."""
+        assert self.goes_on is not None
+        if heading in ("", self._heading):
+            return True
+        if not self.goes_on():
+            return False
+        self._heading = heading
+        if not self.as_json:
+            self.say(f"{filled(heading)}\n")
+        return True
 
     def _asked(self, word: str, argument: str) -> bool:
         """A word that every activity takes."""
@@ -179,8 +228,8 @@ class PlainVisit:
         return True
 
     def _draw(self) -> None:
-        """The bars, or a table, in columns of characters."""
-        lines = drawn_lines(self.visit.front.picture()) or ["There are no bars here."]
+        """The bars, a table, or the bytes of a site, in columns of characters."""
+        lines = drawn_lines(self.visit.front.picture()) or ["There is nothing to draw here."]
         said = Told(tuple(lines), together=False)
         self.say(json.dumps(self._object("d", said, Outcome())) if self.as_json else "\n".join(lines) + "\n")
 
@@ -207,8 +256,17 @@ class PlainVisit:
         if self.as_json:
             self.say(json.dumps(self._object(word, said, outcome or Outcome())))
         elif said.sentences:
-            keys = f"{filled(f'Keys: {said.keys}, {KEYS}.')}\n" if said.keys and outcome is not None else ""
-            self.say(text_of(said) + keys)
+            named = said.keys and outcome is not None and self.goes_on is None
+            self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {KEYS}.')}\n" if named else ""))
+            if self.goes_on is not None:
+                self._draw_bytes()
+
+    def _draw_bytes(self) -> None:
+        """Draw the bytes of a site, unless the same stand above already."""
+        for part in self.visit.front.picture().parts:
+            if isinstance(part, Bytes) and (now := _bytes(part)) != self._drawn:
+                self._drawn = now
+                self.say("\n".join(bytes_lines(part, columns())) + "\n")
 
     def _object(self, word: str, said: Told, outcome: Outcome) -> dict[str, Any]:
         """What was said, the picture, what can be done, and what else there is to know of the activity."""

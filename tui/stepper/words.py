@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import textwrap
 
 from lessons.activity import Told
@@ -35,6 +37,11 @@ def text_of(told: Told) -> str:
     return "\n".join(one if "\n" in one else filled(one) for one in said) + "\n"
 
 
+def columns() -> int:
+    """How wide lines are: `WIDTH`, or what a terminal that is narrower has."""
+    return min(WIDTH, shutil.get_terminal_size().columns - 1) if sys.stdout.isatty() else WIDTH
+
+
 def filled(text: str) -> str:
-    """A text as lines that are no longer than `WIDTH`, unless a word is."""
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    """A text as lines that are no longer than `columns`, unless a word is."""
+    return textwrap.fill(text, max(1, columns()), break_long_words=False, break_on_hyphens=False)

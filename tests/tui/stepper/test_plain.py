@@ -45,15 +45,15 @@ def test_a_wait_left_out_is_walked_to_its_end_and_back_to_the_move_before() -> N
         json.loads(one) for one in played(story("one"), "n x:sync-1 y r P y", as_json=True)
     ]
     there, why, *walk, back, why_then = (one for one in objects[2:])
-    assert there["step"] == 3 and not there["outcome"]
+    assert there["step"] == 3 and not there["halt_reason"]
     assert "Another run, chosen because it fails without sync 1. r runs on to the failure." in there["said"]
     assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in there["said"]
     for said in (why["said"], why_then["said"]):
         assert any(one.startswith("Left out: sync 1. Why it is there: A CPU may have begun") for one in said)
         assert any(one.startswith("Without sync 1: ") for one in said) and not any("sync 2" in one for one in said)
-    assert len(walk) > 2 and not walk[-2]["outcome"] and walk[-1]["outcome"] == "oops on CPU1"
+    assert len(walk) > 2 and not walk[-2]["halt_reason"] and walk[-1]["halt_reason"] == "oops on CPU1"
     assert "This is what sync 1 is for." in walk[-1]["said"]
-    assert not back["outcome"] and not back["holds"] and back["read"][1] == 1
+    assert not back["halt_reason"] and not back["holds"] and back["read"][1] == 1
     assert all(text.isascii() and len(text.split()) <= 30 for one in objects for text in one["said"])
 
 
