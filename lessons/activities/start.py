@@ -14,6 +14,7 @@ from lessons.activity import POINT, Action, Activity, Argument, Outcome
 from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose, Row, Rows, Tone
 from lessons.session.content import STORIES
+from lessons.session.named_step import NamedStep, is_named_step
 from lessons.session.number import is_number
 from lessons.session.path import PATH, PathStory
 from lessons.session.prepared import Prepared
@@ -238,6 +239,19 @@ class Start(Activity):
             survival=("about", "list", "asks"),
             keys=("enter", "down", "search"),
         )
+
+
+def check_name(name: str) -> None:
+    """Nothing, where something has that name, or a step of a story.
+
+    Raises:
+        LearnerError: there is none; with the name that is most like it.
+    """
+    names = [entry.name for entry in Start().entries]
+    if is_named_step(name):
+        NamedStep.parse(name)
+    elif name not in names:
+        raise LearnerError(f"no scenario {name!r}; there are: {', '.join(names)}.{nearest(name, names)}")
 
 
 def entry_of(story: PathStory, prepared: Prepared) -> Entry:

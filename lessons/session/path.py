@@ -80,3 +80,13 @@ def reached(stepper: Stepper) -> PathStory | None:
 def behind(story: PathStory | None) -> PathStory | None:
     """What a person watches after a story; None behind the last one, and behind none."""
     return dict(zip(PATH, PATH[1:], strict=False)).get(story) if story is not None else None
+
+
+def count(story: PathStory) -> int:
+    """How many steps a story has: as it was counted, else as it is run to its end."""
+    if story.stops:
+        return story.stops
+    stepper = story.start.open()
+    while not stepper.simulation.halt_reason and not stepper.ending and stepper.forward():
+        stepper.looked()
+    return len(stepper.stops())

@@ -60,8 +60,10 @@ def command(
     if moment is not None and not moment.strip():
         raise LearnerError("--moment is empty: give the line that names a place, or the file that holds it")
     if not (is_plain or script is not None or as_json or lines):
+        from lessons.activities.start import check_name
         from tui.app.start import open_screen
 
+        check_name(scenario or "mysteries")
         ctx.exit(open_screen(scenario, ascii_only, theme, moment))
     if ascii_only or theme:
         raise LearnerError("--ascii and --theme are for the screen: leave them out of plain mode, which has no colours")
@@ -74,19 +76,19 @@ def command(
 
 def list_scenarios(as_json: bool) -> None:
     """Each story of the path: its name, question, era and number of stops."""
-    from lessons.session.path import PATH
+    from lessons.session.path import PATH, count
 
     if as_json:
         emit_json(
             [
                 {"name": one.name, "title": one.title, "question": one.question, "era": one.scenario.era,
-                 "beats": one.stops}
+                 "steps": count(one)}
                 for one in PATH
             ]
         )  # fmt: skip
         return
     for one in PATH:
-        click.echo(f"{one.name:<12} {one.question} {f'{one.stops} steps; ' * bool(one.stops)}{one.scenario.era}.")
+        click.echo(f"{one.name:<12} {one.question} {count(one)} steps; {one.scenario.era}.")
 
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:

@@ -176,3 +176,19 @@ def test_a_story_leads_to_other_activities_and_back_to_its_step() -> None:
     player = story("one")(lambda said: None)
     assert player.is_begun("c") and not player.is_begun("a") and player.needs("v") == "function"
     assert not player.take("esc") and not player.take("q")
+
+
+def test_an_unknown_name_is_refused_before_a_terminal_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["step", "on"]) == 2
+    said = capsys.readouterr().err
+    assert "no scenario 'on'" in said and "Did you mean 'one'?" in said and "terminal" not in said
+
+
+def test_the_list_counts_the_steps_of_changed_stories(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["step", "--list", "--json"]) == 0
+    listed = {one["name"]: one["steps"] for one in json.loads(capsys.readouterr().out)}
+    assert list(listed) == list(STORIES)
+    for name in STORIES:
+        if "@" in name:
+            assert run(["step", name, "--json", "--script", "r"]) in (0, 1)
+            assert json.loads(capsys.readouterr().out.splitlines()[-1])["step"] == listed[name] > 3
