@@ -114,7 +114,7 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
         parts += [_events(snapshot), _track(stepper, snapshot)]
     variant = snapshot.patching.variant
     ways = tuple(f"without {phase.name}" for phase in variant.missing)
-    path = (*(ways or (f"{story.protocol}, {story.era.short}",)), *_other_model(stepper))
+    path = (*(ways or (f"{story.protocol}, {story.era.users}",)), *_other_model(stepper))
     return Picture(
         title=stepper.title or "A kernel that has just booted",
         path=path,

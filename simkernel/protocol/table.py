@@ -204,9 +204,9 @@ class Era(str):
         return Era, (self.users, self.remark, self.end)
 
     @property
-    def short(self) -> Era:
-        """The same without the remark."""
-        return Era(self.users, end=self.end)
+    def without_end(self) -> Era:
+        """The same for whoever is asked what becomes of it."""
+        return Era(self.users, self.remark)
 
 
 @dataclass(frozen=True, slots=True)

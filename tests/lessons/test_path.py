@@ -15,6 +15,7 @@ from lessons.session.places import place_of, reopen
 from lessons.visit import Visit
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
+from tui.view.paragraphs import told
 
 
 def test_the_motive_comes_first_and_every_scenario_is_on_the_path() -> None:
@@ -27,6 +28,11 @@ def test_the_name_of_the_first_gives_no_outcome_away() -> None:
     first = SCENARIOS[STORIES[0]]
     assert first.ends_with is Oopsed
     assert not {"crash", "dies", "oops", "torn", "naive"} & set(f"{first.title} {first.question}".lower().split())
+    assert "crashes" in first.era, "and the protocol says it"
+    listed = Start()
+    assert not listed.apply("search", first.name).refused
+    shown = [listed.picture(), Story(start(first.name)).picture()]
+    assert not any("crash" in text for picture in shown for text in (*told(picture), *picture.path))
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -88,7 +88,7 @@ def list_scenarios(as_json: bool) -> None:
         )  # fmt: skip
         return
     for one in PATH:
-        click.echo(f"{one.name:<12} {one.question} {count(one)} steps; {one.scenario.era}.")
+        click.echo(f"{one.name:<12} {one.question} {count(one)} steps; {one.scenario.era.without_end}.")
 
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:
