@@ -83,6 +83,17 @@ class Costs(Activity):
         unfit |= {"zoom"} if overhead.chart is None else set()
         return tuple(action for action in self.actions if action.name not in unfit)
 
+    def why_not(self, action: Action) -> str:
+        """What is awaited has no bars yet; else there is none of it here."""
+        if self.overhead.can_work:
+            return f"{action.title}: nothing is there yet; Enter {self._work_in_words}s it"
+        return super().why_not(action)
+
+    @property
+    def _work_in_words(self) -> str:
+        """What is done for what is awaited."""
+        return "measure" if self.overhead.name == MEASURED else "count"
+
     def picture(self) -> Picture:
         """The bars or the table and what is said of them, else what is awaited."""
         overhead = self.overhead
@@ -98,6 +109,7 @@ class Costs(Activity):
             parts=(tabs, *parts),
             survival=("bars", "sites", "awaited", "answers", "sentence", "explained", "published", "meaning", "notes"),
             keys=("next", "back", "enter", "down", "more"),
+            hints=(("enter", self._work_in_words),),
             plot=overhead.plot,
         )
 
@@ -106,7 +118,7 @@ class Costs(Activity):
         overhead = self.overhead
         said = [Paragraph(text, tone=Tone.STRONG) for text in waiting(overhead)]
         if overhead.can_work:
-            said.append(Paragraph(f"Enter: {'measure' if overhead.name == MEASURED else 'count'}. Esc: back."))
+            said.append(Paragraph(f"Enter: {self._work_in_words}. Esc: back."))
         return Prose(name="awaited", paragraphs=tuple(said))
 
     def _bars(self, chart: Chart) -> tuple[Part, ...]:

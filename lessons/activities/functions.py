@@ -113,7 +113,7 @@ class Functions(Activity):
             self._look(report, pattern=by_part(argument))
             self.cursor = 0
         elif name == "run":
-            self._run(report)
+            return self._run(report)
         else:
             return self._lead(name)
         return Outcome()
@@ -140,9 +140,10 @@ class Functions(Activity):
             raise LearnerError(f"no order {argument!r}; there are: {', '.join(ORDERS)}")
         self._look(report, order=order)
 
-    def _run(self, report: Report) -> None:
+    def _run(self, report: Report) -> Outcome:
         """Let the machine run for a while: the counts follow."""
         stepper = self._stepper(report)
+        before = stepper.calls.by_site().total()
         try:
             for done in range(0, RUN, SLICE):
                 report("the machine runs", done / RUN)
@@ -150,6 +151,9 @@ class Functions(Activity):
         finally:
             stepper.looked()
             self._look(Report())
+        calls = stepper.calls.by_site().total() - before
+        hint = "" if calls else " Only the calls of traced functions are counted."
+        return Outcome(f"The machine has run for {RUN:,} instructions, with {calls:,} traced calls.{hint}")
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here."""

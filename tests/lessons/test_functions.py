@@ -127,8 +127,9 @@ def test_calls_follow_a_run_and_a_run_that_is_cancelled() -> None:
     stepper.simulation.run_until_idle()
     activity = functions(stepper)
     before = activity.table.calls if activity.table else -1
-    activity.apply("run")
+    told = activity.apply("run").message
     assert activity.table is not None and activity.table.calls > before
+    assert f"with {activity.table.calls - before:,} traced calls." in told and "Only the calls" not in told
     seen: list[str] = []
 
     def hear(report: Report) -> None:

@@ -129,9 +129,13 @@ def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
     assert said["nop"].code == VARIANTS["nop"].what and said["nop"].sentences[0] == VARIANTS["nop"].sentence
     more = {name: one.sentences[-1] for name, one in said.items()}
     assert more["function"].startswith("On average a call runs 7") and not re.search(r"\d\.\d", more["function"])
-    nop = "A call runs 1 instruction (5 bytes of code) more than with no site. It accesses memory as often."
-    call = "A call runs 2 instructions (6 bytes of code) more than with no site. It accesses memory 2 times more."
-    assert (more["nop"], more["call"]) == (nop, call)
+    none, row = exact("none").instructions, exact("nop")
+    calls = row.calls
+    assert row.instructions - none == calls and exact("call").instructions - none == 2 * calls
+    nop = f"(5 bytes of code) more than with no site: +{calls:,} instructions in {calls:,} calls."
+    call = f"(6 bytes of code) more than with no site: +{2 * calls:,} instructions in {calls:,} calls."
+    assert more["nop"] == f"A call runs 1 instruction {nop} It accesses memory as often."
+    assert more["call"] == f"A call runs 2 instructions {call} It accesses memory 2 times more."
 
 
 def test_closer_cuts_off_what_is_long() -> None:
@@ -219,3 +223,13 @@ def test_what_is_measured_is_said_with_the_machine(monkeypatch: pytest.MonkeyPat
 def test_an_answer_that_there_is_not() -> None:
     with pytest.raises(LearnerError, match="Did you mean 'modelled'"):
         Overhead().look_at("modeled")
+
+
+def test_what_is_awaited_says_what_enter_does() -> None:
+    costs = Costs()
+    for answer, does in (("measured", "measure"), ("growth", "count"), ("exact", "count")):
+        costs.overhead.look_at(answer)
+        costs.overhead.__dict__["refused"] = ""  # this machine can measure
+        assert dict(costs.picture().hints)["enter"] == does
+        outcome = costs.apply("down")
+        assert outcome.refused and outcome.message == f"Next bar: nothing is there yet; Enter {does}s it"
