@@ -86,7 +86,7 @@ class Records:
     def __init__(self, memory: Memory, count: int) -> None:
         self._memory = memory
         self.count = count
-        self._known, self._numbers = np.empty(0, dtype=np.uint64), np.empty(0, dtype=object)
+        self._sites, self._numbers = np.empty(0, dtype=np.uint64), np.empty(0, dtype=object)
 
     @property
     def ips(self) -> npt.NDArray[np.uint64]:
@@ -94,11 +94,20 @@ class Records:
         return self._memory.array(layout.DYN_FTRACE_BASE, DYN_FTRACE, self.count)["ip"]
 
     @property
+    def sites(self) -> npt.NDArray[np.uint64]:
+        """A copy of `ips` (count,), read-only: one for all plans, as long as the table has these."""
+        ips = self.ips
+        if not np.array_equal(self._sites, ips):
+            self._sites, self._numbers = ips.copy(), np.empty(0, dtype=object)
+            self._sites.flags.writeable = False
+        return self._sites
+
+    @property
     def numbers(self) -> npt.NDArray[np.object_]:
         """The sites as Python's numbers (count,): one object for each, whoever asks, as long as the table has it."""
-        ips = self.ips
-        if not np.array_equal(self._known, ips):
-            self._known, self._numbers = ips.copy(), np.array(ips.tolist(), dtype=object)
+        sites = self.sites
+        if len(self._numbers) < len(sites):
+            self._numbers = np.array(sites.tolist(), dtype=object)
         return self._numbers
 
     @property
@@ -118,7 +127,7 @@ class RecordUpdate:
     """New flags of some records: indices into the table, ascending, and what each `flags` becomes."""
 
     indices: Indices
-    flags: Flags
+    flags: AnyFlags
 
     def store(self, memory: Memory, first: int = 0, last: int | None = None) -> None:
         """Store those of entries first..last-1 (`ftrace_update_record()`)."""
@@ -137,7 +146,7 @@ def table_bytes(sites: npt.NDArray[np.uint64]) -> bytes:
     return table.tobytes()
 
 
-def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], Flags]:
+def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
     """`ftrace_check_record(rec, enable=true)` for all: what is to be done with each, and its flags afterwards.
 
     Returns:
@@ -154,7 +163,7 @@ def check_records(flags: Flags) -> tuple[npt.NDArray[np.uint8], Flags]:
     done = low & ~_DONE | np.uint32(FTRACE_FL_ENABLED | FTRACE_FL_TOUCHED) | is_wanted
     done[has(low, FTRACE_FL_DIRECT | FTRACE_FL_IPMODIFY)] |= np.uint32(FTRACE_FL_MODIFIED)
     after = np.where(wanted, done, low & np.uint32(FTRACE_NOCLEAR_FLAGS))
-    return verdicts, np.where(change, after, low).astype(np.uint64)
+    return verdicts, np.where(change, after, low)
 
 
 def call_replace(sites: npt.NDArray[np.uint64], targets: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:

@@ -24,13 +24,16 @@ Targets = npt.NDArray[np.uint64]
 
 def count_in(flags: Flags, wanted: npt.NDArray[np.bool_], ops: FtraceOps) -> Flags:
     """`__ftrace_hash_rec_update(ops, inc=true)`: all flags, where the `wanted` records have one user more."""
-    more = flags + rec.u64(1)
-    alone = (rec.counts(more) == 1) & bool(ops.trampoline)
+    more = flags + rec.u64(1)  # changed in place: of a large kernel each array more is new memory
+    alone = (more & rec.u64(rec.FTRACE_REF_MAX)) == rec.u64(1)
     tramp = rec.u64(rec.FTRACE_FL_TRAMP)
-    more = np.where(alone, more | tramp, more & ~tramp)
+    more &= ~tramp
+    if ops.trampoline:
+        np.bitwise_or(more, tramp, out=more, where=alone)
     if ops.has(fl.FTRACE_OPS_FL_SAVE_REGS):
         more |= rec.u64(rec.FTRACE_FL_REGS)
-    return np.where(wanted, more, flags)
+    np.copyto(more, flags, where=~wanted)
+    return more
 
 
 def count_out(
@@ -60,7 +63,7 @@ def new_targets(kernel: Kernel, state: FtraceState, flags: Flags, ips: Ips) -> T
     targets = _shared(kernel, flags, rec.FTRACE_FL_REGS)
     tramp = rec.has(flags, rec.FTRACE_FL_TRAMP)
     for ops in reversed(state.listed):
-        targets = np.where(tramp & ops.hash.matches(ips), rec.u64(ops.trampoline), targets)
+        np.copyto(targets, rec.u64(ops.trampoline), where=tramp & ops.hash.matches(ips))
     return targets
 
 
@@ -73,9 +76,9 @@ def current_targets(
     for ops in reversed(state.listed):
         if ops.trampoline and not ops.has(fl.FTRACE_OPS_FL_ADDING):
             had = ops.old_hash if ops.has(fl.FTRACE_OPS_FL_MODIFYING) and ops.old_hash else ops.hash
-            targets = np.where(tramp & had.matches(ips), rec.u64(ops.trampoline), targets)
+            np.copyto(targets, rec.u64(ops.trampoline), where=tramp & had.matches(ips))
     if removed is not None and removed.old_hash is not None:
-        targets = np.where(tramp & removed.old_hash.matches(ips), rec.u64(removed.trampoline), targets)
+        np.copyto(targets, rec.u64(removed.trampoline), where=tramp & removed.old_hash.matches(ips))
     return targets
 
 

@@ -81,7 +81,7 @@ class Update:
     @cached_property
     def ips(self) -> Sites:
         """The sites of the records (n,)."""
-        return self._records.ips.copy()
+        return self._records.sites
 
     @cached_property
     def flags(self) -> rec.Flags:

@@ -260,7 +260,7 @@ class Blocks(_Looked):
         state.left, state.size = count, 0
         state.counts = _ENDLESS if straight else _ENDLESS - countdown.WATCHED
         error = self.engine.start(rip, 0, 0)
-        while self._missed():
+        while state.size and self._missed():
             error = self.engine.start(state.pc, 0, 0)
         return error
 

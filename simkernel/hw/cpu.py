@@ -185,7 +185,7 @@ class Cpu:
         while True:
             blocks, error = self._start_blocks(left)
             left = self._left = blocks.state.left
-            if not blocks.state.size or not left:
+            if not left or not blocks.state.size:
                 self._reload()
                 fault = blocks.engine.fault(error, self.rip)
                 self.hlt = blocks.halted(fault, self.rip)

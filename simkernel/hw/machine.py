@@ -236,13 +236,14 @@ class Machine:
 
         Where an interrupt waits that the CPU cannot take yet, the choice is cut to what `limit` allows, or is watched.
         """
-        cpu = choice.cpu
+        cpu, state, interrupts = choice.cpu, self.states[choice.cpu], self.interrupts
         events: list[Event] = []
         for opened in self._opened:
             opened(cpu)
-        vector, waits = self._due(cpu)
+        waits = interrupts.waits(cpu, state, self.clock)
+        vector = interrupts.deliverable(cpu, state, self.clock) if waits else None
         if vector is not None:
-            events, reason = self.interrupts.take(cpu, vector, self.states[cpu], self.clock)
+            events, reason = interrupts.take(cpu, vector, state, self.clock)
             if reason:
                 self.halt(reason)
             vector, waits = self._due(cpu)

@@ -26,6 +26,7 @@ class DataRegion:
     """Shared data at `base`: a buffer of whole pages, `size` bytes, and the same as bytes and as words of eight.
 
     Attributes:
+        page: the number of its first page.
         guards: which of its pages are not mapped, counted from its first.
     """
 
@@ -34,6 +35,7 @@ class DataRegion:
     buffer: Bytes
     data: memoryview
     words: memoryview
+    page: int
     guards: frozenset[int]
 
 
@@ -65,27 +67,29 @@ class GuestMemory:
             buffer = new_buffer(size)
             data = memoryview(buffer.data).cast("B")
             missing = frozenset((page - base) // PAGE_SIZE for page in guards)
-            self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q"), missing))
+            words, page = data.cast("Q"), base // PAGE_SIZE
+            self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, words, page, missing))
         self._lookup = tuple((r.base, r.size, r) for r in reversed(self.regions))  # BSS, which is asked for most, first
         self.touched = set[int]()
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
 
-    def _touch(self, address: int, size: int) -> None:
-        """The host stores there."""
-        first, last = address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE
-        self.touched.add(first)
-        if first != last:
-            self.touched.update(range(first, last + 1))
-        if self.watch:
-            self.watch(address, size)
+    def _at(self, address: int, size: int, write: bool = False) -> tuple[DataRegion, int]:
+        """The region that holds the bytes, and the offset there: of two pages at most, or of none that is guarded.
 
-    def _at(self, address: int, size: int) -> tuple[DataRegion, int]:
-        """The region that holds the bytes, and the offset there: of two pages at most, or of none that is guarded."""
+        With `write` the host stores there.
+        """
         for base, room, region in self._lookup:
-            offset, guards = address - base, region.guards
+            offset = address - base
             if 0 <= offset <= room - size:
-                if offset // PAGE_SIZE in guards or (offset + size - 1) // PAGE_SIZE in guards:
+                first, last = offset // PAGE_SIZE, (offset + size - 1) // PAGE_SIZE
+                if first in region.guards or last in region.guards:
                     break
+                if write:
+                    self.touched.add(region.page + first)
+                    if first < last:
+                        self.touched.update(range(region.page + first, region.page + last + 1))
+                    if self.watch:
+                        self.watch(address, size)
                 return region, offset
         raise GuestError(f"{size} bytes at {address:#x} are not guest data")
 
@@ -105,8 +109,7 @@ class GuestMemory:
     def write(self, address: int, data: bytes) -> None:
         """Store bytes; they lie in one region."""
         size = len(data)
-        region, offset = self._at(address, size)
-        self._touch(address, size)
+        region, offset = self._at(address, size, write=True)
         region.data[offset : offset + size] = data
 
     def read_u64(self, address: int) -> int:
@@ -128,13 +131,11 @@ class GuestMemory:
 
     def write_u64(self, address: int, value: int) -> None:
         """Store a word of eight bytes."""
-        for base, room, region in self._lookup:
-            offset = address - base
-            if 0 <= offset < room and not offset & 7 and offset // PAGE_SIZE not in region.guards:
-                self._touch(address, 8)
-                region.words[offset >> 3] = value
-                return
-        self.write(address, value.to_bytes(8, "little"))
+        if address & 7:
+            self.write(address, value.to_bytes(8, "little"))
+        else:
+            region, offset = self._at(address, 8, write=True)
+            region.words[offset >> 3] = value
 
     def read_u32(self, address: int) -> int:
         """A word of four bytes."""
@@ -148,9 +149,7 @@ class GuestMemory:
         """A NumPy view of guest memory, not a copy; read-only unless `write`."""
         dtype = np.dtype(dtype)
         count = shape if isinstance(shape, int) else prod(shape)
-        region, offset = self._at(address, count * dtype.itemsize)
-        if write:
-            self._touch(address, count * dtype.itemsize)
-        view: npt.NDArray[Any] = region.buffer[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
+        region, offset = self._at(address, count * dtype.itemsize, write)
+        view: npt.NDArray[Any] = np.ndarray(shape, dtype, region.data, offset)
         view.flags.writeable = write
         return view

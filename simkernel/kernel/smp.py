@@ -42,8 +42,8 @@ class Smp(Observer):
 
     def not_synced(self) -> tuple[int, ...]:
         """The CPUs that have not answered yet (Linux waits in csd_lock_wait() for each)."""
-        csd = self._csd >> 3
-        return tuple([cpu for cpu, area in enumerate(self._percpu.areas) if area[csd]])
+        csd, areas = self._csd >> 3, self._percpu.areas
+        return tuple([cpu for cpu in self._cpus if areas[cpu][csd]])
 
     # --- stop_machine ------------------------------------------------------------------------------------------
 

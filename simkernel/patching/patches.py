@@ -125,20 +125,17 @@ class Patches:
         return (self.sites[:, None] + columns)[inside].ravel(), self.new[inside].ravel()
 
     @cached_property
-    def _entries(self) -> npt.NDArray[Any]:
-        entries = np.zeros(len(self), dtype=TP_LOC)
-        entries["len"] = self.sizes
-        entries["text"][:, : self.width] = self.new
-        entries["old"] = self.old[:, 0]
-        entries["opcode"], entries["disp"] = emulated(entries["text"], self.sizes)
-        return entries
+    def _emulated(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        """Of each site `text_poke_loc.opcode` and `disp`."""
+        text = np.zeros((len(self), POKE_MAX_OPCODE_SIZE), dtype=np.uint8)
+        text[:, : self.width] = self.new
+        return emulated(text, self.sizes)
 
     @property
     def opcodes(self) -> npt.NDArray[np.uint8]:
         """What the handler emulates at each site (n,): `text_poke_loc.opcode` (`emulation.py`)."""
         whole, rows = self.cut
-        opcodes: npt.NDArray[np.uint8] = whole._entries["opcode"][rows]
-        return opcodes
+        return whole._emulated[0][rows]
 
     @property
     def has_jcc8(self) -> bool:
@@ -158,8 +155,11 @@ class Patches:
             text: _stext of the kernel, from which `rel_addr` counts.
         """
         whole, rows = self.cut
-        entries: npt.NDArray[Any] = whole._entries[rows].copy()
+        entries = np.zeros(len(self), dtype=TP_LOC)
         entries["rel_addr"] = (self.sites - np.uint64(text)).astype(np.int64)
+        entries["opcode"], entries["disp"] = (values[rows] for values in whole._emulated)
+        entries["len"], entries["old"] = self.sizes, self.old[:, 0]
+        entries["text"][:, : self.width] = self.new
         return entries
 
     @cached_property
