@@ -114,12 +114,13 @@ class _Score:
         known, end = simulation.known_events, max(self._stepper.furthest, simulation.position)
         left = dict.fromkeys(sent.cpus, end)
         waiting = set(sent.cpus)
-        for event in _between(known, sent.entry, end):
+        for at in range(_index(known, sent.entry), len(known)):
+            event = known[at]
+            if not waiting or event.entry >= end or isinstance(event, ev.SyncEnded | ev.Unparked):
+                break
             if isinstance(event, ev.InterruptTaken) and event.vector == VECTOR_CALL_FUNCTION and event.cpu in waiting:
                 waiting.discard(event.cpu)
                 left[event.cpu] = event.entry
-            if not waiting:
-                break
         for cpu, taken in left.items():
             if masked(self._stepper, cpu, sent.entry, taken) or (cpu in waiting and self._is_masked(cpu, end)):
                 yield cpu, taken
