@@ -63,7 +63,11 @@ def elsewhere(stepper: Stepper, first: int, last: int) -> str:
     long = {cpu: n for cpu, n in sorted(instructions(stepper, first, last).items()) if n >= WORTH_SAYING}
     if not long:
         return ""
-    return f"Meanwhile {listed([f'CPU{cpu} had time for {n}' for cpu, n in long.items()])} instructions."
+    noun = " instructions"
+    said = [
+        f"CPU{cpu} {'' if at else 'had time '}for {n}{'' if at else noun}" for at, (cpu, n) in enumerate(long.items())
+    ]
+    return f"Meanwhile {listed(said)}."
 
 
 def number_of(number: int, noun: str) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from lessons.table import Mark, Marked, marked
-from simkernel.kernel import layout
 from simkernel.protocol import Park, SyncCores, Unpark
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import cpus as cpu_names
-from simkernel.sentence import say, without_addresses
+from simkernel.sentence import say
 from simkernel.sim.snapshot import CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
 from simkernel.sim.snapshot.changes import Aspect
 
@@ -109,6 +108,5 @@ def trace_lines(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def trace_line(record: TraceRecord) -> str:
-    """A record as ftrace's last column has it, after the CPU and the task."""
-    irqs = ", interrupts off" if record.flags & layout.REC_IRQS_OFF else ""
-    return say("{} task {}{}: {}", cpu_name(record.cpu), record.pid, irqs, without_addresses(record.text))
+    """A record as the line of ftrace's file `trace`, with one blank between columns."""
+    return " ".join(record.line.split())

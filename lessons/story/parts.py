@@ -55,8 +55,7 @@ HELP = {
     "map": "Every function that can be traced, a cell each, in the order of their addresses: what its first bytes are "
     "now. Choose one, and its bytes are looked at.",
     "next story": "What there is to watch after this story: Enter begins it, and Esc leads back to the list.",
-    "trace": "The trace: in the story its last line, shortened to CPU, task and the two functions; deeper (m) the "
-    "lines of ftrace's file.",
+    "trace": "The trace: in the story the last line of ftrace's file; deeper (m) its last lines.",
     "events": "What happened, newest first, with its place in history. Choose one to go there.",
     "track": "The story from its start to the last place reached; beside it the number of moves so far, of all CPUs "
     "and the patching task. An arrow marks where a phase began, a stroke a step.",

@@ -157,11 +157,11 @@ def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[s
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return ["The batch is the list of places that change now, each with what its bytes become."]
+    return ["The batch is the list of the sites that change now, each with its new instruction."]
 
 
 def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str]:
-    waited = f"CPU{event.cpu} has waited for nobody."
+    waited = f"CPU{event.cpu} did not have to wait."
     if event.emulated is ev.Emulated.NOP:
         return [waited]
     traced = event.emulated is ev.Emulated.CALL and event.address in stepper.image.mcount_loc
@@ -227,7 +227,7 @@ def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
         return [f"The stack is full of calls that have not returned{of}.", *out]
     for one in stepper.variant.missing[-1:]:
         return [*out, f"This is what {one.name} is for."]
-    return [*out, "Go back one step to see which bytes it ran."]
+    return [*out, "Which bytes it ran stands in its row of the table."]
 
 
 def _name(stepper: Stepper) -> str:

@@ -171,7 +171,7 @@ def true_now(snapshot: Snapshot) -> str:
 def _stands(site: SiteSnapshot) -> str:
     """The instruction with which a site begins."""
     text = without_addresses(site.memory.text)
-    return say("{} begins with {}{}, {}.", site.name, "a " if text == "nop" else "", text, _for_whom(site))
+    return say("{} begins with {}, {}.", site.name, "a NOP" if text == "nop" else text, _for_whom(site))
 
 
 def _for_whom(site: SiteSnapshot) -> str:

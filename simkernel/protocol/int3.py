@@ -31,7 +31,7 @@ INT3_PROTOCOL = Protocol(
             holds=(INT3, OLD),
             resolved=False,
             linux="text_poke_bp_batch(), first step",
-            true_now="Byte 0 is int3 in memory. A CPU that runs it takes the exception and does the new instruction.",
+            true_now="Byte 0 is int3 in memory. The handler of a CPU that reads it does the new instruction.",
             why="One byte changes as a whole, wherever it lies. The int3 keeps CPUs away from the others.",
             without="CPUs run the site while its tail changes: half old, half new.",
         ),
@@ -62,7 +62,7 @@ INT3_PROTOCOL = Protocol(
             resolved=True,
             linux='text_poke_sync(): according to Intel "very likely not necessary", but "better safe than sorry"',
             true_now="Every CPU has answered: each has the new tail before it can meet the new byte 0.",
-            why="By what manuals allow, a CPU could meet the new byte 0 with old bytes behind it.",
+            why="No manual rules out that a CPU runs the new byte 0 with old bytes behind it.",
             without="As manuals allow, a CPU could run the new byte 0 with old bytes behind it: neither instruction.",
         ),
         Phase(
@@ -144,7 +144,7 @@ INT3_2012 = Protocol(
             resolved=True,
             linux="run_sync()",
             true_now="Every CPU has answered: each has the new tail before it can meet the new byte 0.",
-            why="By what manuals allow, a CPU could take the new head and still an old tail.",
+            why="No manual rules out that a CPU runs the new head with an old tail.",
             without="As manuals allow, a CPU could take the new head and still an old tail.",
         ),
         Phase(

@@ -24,7 +24,7 @@ def _so_far(last: int) -> str:
 
 # Intel SDM vol. 2, CALL: E8 is followed by a signed distance of 32 bits, lowest byte first.
 NAIVE_WHY = (
-    "Byte 0 says which instruction it is. Who writes front to back begins with it.",
+    "Byte 0 says which instruction it is. A write from front to back begins with it.",
     "In a call, bytes 1 to 4 say how far to go. Byte 1 counts single bytes.",
     "Byte 2 of a call counts steps of 256 bytes. One old byte makes another distance.",
     "Byte 3 of a call counts steps of 65,536 bytes. With an old one the call leads far away.",

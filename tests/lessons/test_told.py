@@ -133,3 +133,15 @@ def test_every_later_name_replaces_a_whole_name(protocol: str) -> None:
         assert "smp_smp" not in text and (text != phase.linux) == any(
             word in LATER for word in re.findall(r"\w+", phase.linux)
         )
+
+
+LINE = re.compile(r"\S+-\d+ \[\d{3}\] \S{5} \d+\.\d{6}: [\w.]+ <-[\w.]+")
+"""`print_fn_trace()` of kernel/trace/trace_output.c (6.12) behind `trace_print_context()`: no offset, as the option
+sym-offset is off."""
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_line_of_the_trace_is_ftraces(name: str) -> None:
+    for step in steps(name):
+        if step.story.snapshot.trace:
+            assert all(LINE.fullmatch(line) for line in step.story.trace), step.story.trace

@@ -54,7 +54,7 @@ def is_so(story: Story) -> bool:
         assert site.old is not None
         right = changes and site.memory == site.old
     else:
-        right = f"{site.name} begins with" in said and site.memory.text.split()[0] in said
+        right = f"{site.name} begins with" in said and site.memory.text.split()[0] in said.lower()
     return right and ("every CPU" not in said or _every_cpu(site, site.memory.data))
 
 
@@ -133,5 +133,5 @@ def test_asked_for_another_function_in_the_middle_it_says_that_the_change_is_not
     stepper = next(one for one in steps("one") if story_of(one).why.phase == "write tail")
     apply(stepper, "trace", "schedule")
     assert story_of(stepper).why.true_now == (
-        "bash-201 changes another function now. schedule begins with a nop, in memory and for every CPU."
+        "bash-201 changes another function now. schedule begins with a NOP, in memory and for every CPU."
     )
