@@ -35,6 +35,9 @@ class Part:
         beside: it stands at the right where the screen is wide.
         across: it stands above both sides then; only what comes first can.
         apart: a blank row stands above it, where there is room for one.
+        low: it and what follows it stand at the foot, so that they stay in their place whatever is told above.
+        keeps: lines for which there is room, where there are rows for it, also while it has fewer: then what follows
+            stays in its place from step to step.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Part:
     beside: bool = False
     across: bool = False
     apart: bool = False
+    low: bool = False
+    keeps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +313,7 @@ class Picture:
         plot: the same for slides, where that is no chart of bars.
         hints: the words beside keys, by the names of actions, where they are others here.
         path: what follows the title in the breadcrumb: what is different from what the title names.
+        brief: the place in fewer words: "4/24"; "" where it has no fewer.
         notes: what is to be known of it besides what its words mean.
     """
 
@@ -318,6 +324,7 @@ class Picture:
     keys: tuple[str, ...] = ()
     plot: Plot | None = None
     path: tuple[str, ...] = ()
+    brief: str = ""
     hints: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 

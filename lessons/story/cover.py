@@ -41,6 +41,7 @@ def covered(shown: Picture, asked: Asked) -> Picture:
     return Picture(
         title=shown.title,
         place=f"{step.partition(' of ')[0]} · question {asked.number} · {model}",
+        brief=f"question {asked.number}",
         parts=(*machine, _asks(asked), *time),
         survival=SURVIVAL,
         keys=(CHOOSE, "next", "back", "phase-back", "first", "view"),

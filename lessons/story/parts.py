@@ -30,12 +30,14 @@ from simkernel.sim.snapshot.site import CALL
 
 STORY, CODE, ALL = DEPTHS
 FIRST = ("phases", "bytes", "answer", "now")
-REST = ("why", "waits", "next story", "oops", "nothing", "time", "core", "reasons", "who in Linux", "cpus", "map",
-        "trace", "track", "events")  # fmt: skip
+REST = ("why", "waits", "next story", "oops", "nothing", "what holds", "time", "core", "reasons", "without it",
+        "who in Linux", "trace", "map", "cpus", "track", "events")  # fmt: skip
 DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "track", "core")}
 """What one has gone deeper for goes before what the story tells."""
 SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rflags")
+ROWS = 5  # of the bytes, besides those of the CPUs: the heading, what was, memory, what a CPU ran, what it becomes
+TIME, NOTHING_YET = "who does what", Paragraph("Nothing yet: the next step begins it.", tone=Tone.DIM)
 STACK = 6  # words of the stack that are shown
 RECORDS = 8  # lines of the trace, beyond the story
 STAGES = {DONE: Stage.DONE, NOW: Stage.NOW, LEFT_OUT: Stage.LEFT_OUT}
@@ -61,8 +63,14 @@ HELP = {
     "and the patching task. An arrow marks where a phase began, a stroke a step.",
     "oops": "What the kernel prints when it meets such a fault, and of the panic that follows here. The bytes behind "
     "`Code:` are memory's, not what the CPU ran: those stand in its row above.",
-    "why": "What may be relied on now, checked at this very step: a mark says whether it holds, or which CPU and byte "
-    "break it; why the step is there; and which function of Linux does it.",
+    "now": "What has just happened: the event of this step.",
+    "reasons": "What that means, and what else happened since the step before.",
+    "waits": "Whom the patching task waits for, or what it does next. CPUs never wait for it.",
+    "answer": "What was asked here, and what came of it in this run.",
+    "why": "Why the phase is there. Where something that must hold does not, which CPU and byte break it.",
+    "what holds": "What may be relied on now, checked at this very step.",
+    "without it": "A phase can be left out, to see what it is for: x, and x again leads back.",
+    "who in Linux": "Which function of Linux does this.",
 }
 
 
@@ -104,13 +112,15 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
     parts += [*_now(story), *_waits(story), *_why(story, look.later)]
     parts += [*_next(following), *_oops(snapshot)]
     parts.append(_cpus(story, look))
-    parts += _time(stepper, look)
-    if look.depth != STORY:
-        parts.append(_core(stepper, snapshot, look))
     if snapshot.oops is None:
         parts += [*_map(stepper, snapshot), _trace(story, look)]
     if look.depth == ALL:
-        parts += [_events(snapshot), _track(stepper, snapshot)]
+        parts.append(_events(snapshot))
+    parts.append(_time(stepper, look))  # its rows are as many at each step: at the foot it stays in its place
+    if look.depth != STORY:
+        parts.append(_core(stepper, snapshot, look))
+    if look.depth == ALL:
+        parts.append(_track(stepper, snapshot))
     variant = snapshot.patching.variant
     ways = tuple(f"without {phase.name}" for phase in variant.missing)
     path = (*(ways or (f"{story.protocol}, {story.era.users}",)), *_other_model(stepper))
@@ -118,6 +128,7 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
         title=stepper.title or "A kernel that has just booted",
         path=path,
         place=_place(stepper, story),
+        brief=_brief(story),
         parts=tuple(parts),
         survival=SURVIVAL[look.depth],
         notes=(f"How a CPU reads code here: the model {snapshot.options.model.value}. "
@@ -138,6 +149,12 @@ def _place(stepper: Stepper, story: Story) -> str:
     of = f" of {story.steps}" if story.steps >= story.step > 0 else ""
     end = ", the end" if stepper.simulation.halt_reason else ""
     return f"step {story.step}{end or of} · model {story.snapshot.options.model.value}"
+
+
+def _brief(story: Story) -> str:
+    """The same in fewer words."""
+    of = f"/{story.steps}" if story.steps >= story.step > 0 else ""
+    return f"{story.step}{of} · {story.snapshot.options.model.value}"
 
 
 def _changed(snapshot: Snapshot, what: Thing) -> bool:
@@ -164,26 +181,26 @@ def _bytes(story: Story) -> Part:
     if story.table is None:
         text = "No function is looked at yet: look at one, or trace some."
         return Prose(name="nothing", paragraphs=(Paragraph(text, tone=Tone.DIM),))
-    return Bytes(name="bytes", help=HELP["bytes"], table=story.table)
+    keeps = len(story.table.cpus) + ROWS  # what a CPU ran that was neither instruction has a row that is kept for it
+    return Bytes(name="bytes", help=HELP["bytes"], table=story.table, keeps=keeps)
 
 
 def _now(story: Story) -> Iterator[Part]:
-    """What has just happened: the event, then the reasons."""
+    """What has just happened: the event, then the reasons; the rows of both are kept where nothing has."""
     said = [one for one in story.said if one not in (story.why.why, story.why.true_now, story.why.verdict)]
-    if said:
-        yield Prose(name="now", apart=True, paragraphs=(Paragraph(said[0], tone=Tone.STRONG),))
-    if said[1:]:
-        yield Prose(name="reasons", paragraphs=tuple(map(Paragraph, said[1:])))
+    event = tuple(Paragraph(one, tone=Tone.STRONG) for one in said[:1])
+    yield Prose(name="now", help=HELP["now"], keeps=2, paragraphs=event)
+    yield Prose(name="reasons", help=HELP["reasons"], keeps=2, paragraphs=tuple(map(Paragraph, said[1:])))
 
 
 def _waits(story: Story) -> Iterator[Part]:
     """Whom the patching task waits for; at the end of the story its answer."""
     patch = story.snapshot.patching
     if story.ending:
-        yield Prose(name="waits", paragraphs=(Paragraph(story.ending, tone=Tone.STRONG),))
+        yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.ending, tone=Tone.STRONG),))
     elif not story.snapshot.halt_reason:
         label = "Waits" if patch.waits_for or patch.holdouts else "Next"
-        yield Prose(name="waits", paragraphs=(Paragraph(story.patcher, label),))
+        yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.patcher, label),))
 
 
 def _next(following: str) -> Iterator[Part]:
@@ -194,15 +211,20 @@ def _next(following: str) -> Iterator[Part]:
 
 def _why(story: Story, later: bool) -> Iterator[Part]:
     """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
-    alive = story.snapshot.oops is None
-    yield Prose(name="why", apart=True, help=HELP["why"], paragraphs=tuple(_reasons(story, alive)))
-    if alive and story.why.linux:
-        version, text = linux(story.why.linux, later)
-        yield Prose(name="who in Linux", paragraphs=(Paragraph(text, version, Tone.DIM),))
+    why, alive = story.why, story.snapshot.oops is None
+    yield Prose(name="why", help=HELP["why"], paragraphs=tuple(_reasons(why, alive)))
+    if why.holds:
+        yield Prose(name="what holds", help=HELP["what holds"], paragraphs=(Paragraph(why.true_now, "Holds"),))
+    if story.can_leave_out and alive and not why.event:
+        text = f"{why.phase}? Press x, and see."
+        yield Prose(name="without it", help=HELP["without it"], paragraphs=(Paragraph(text, "Without"),))
+    if alive and why.linux:
+        version, text = linux(why.linux, later)
+        yield Prose(name="who in Linux", help=HELP["who in Linux"], paragraphs=(Paragraph(text, version, Tone.DIM),))
 
 
-def _reasons(story: Story, alive: bool) -> Iterator[Paragraph]:
-    why = story.why
+def _reasons(why: Why, alive: bool) -> Iterator[Paragraph]:
+    """What is broken, and why the phase is there."""
     if not why.holds:
         yield Paragraph(_broken(why), "Broken", Tone.BROKEN)
     if why.event:
@@ -210,10 +232,6 @@ def _reasons(story: Story, alive: bool) -> Iterator[Paragraph]:
     elif why.why and alive:
         which = ", which is left out" if why.missing else "" if why.begun else ", which is next"
         yield Paragraph(f"{why.phase}{which}: {why.why}", "Why")
-    if why.holds:
-        yield Paragraph(why.true_now, "Holds")
-    if story.can_leave_out and alive and not why.event:
-        yield Paragraph(f"{why.phase}? Press x, and see.", "Without")
 
 
 def _broken(why: Why) -> str:
@@ -249,6 +267,7 @@ def _cpus(story: Story, look: Look) -> Part:
             name="cpus",
             title="CPUs",
             help=HELP["cpus"],
+            low=True,
             choose="focus-cpu",
             doers=tuple(
                 Doer(
@@ -266,7 +285,7 @@ def _cpus(story: Story, look: Look) -> Part:
     columns = ("CPU", "task", "at", "next", "irqs", "")
     cursor = min(look.cpu, len(rows) - 1)
     return Rows(name="cpus", title="CPUs", help=HELP["cpus"], columns=columns, rows=rows, cursor=cursor,
-                choose="focus-cpu")  # fmt: skip
+                low=True, choose="focus-cpu")  # fmt: skip
 
 
 def _cells(cpu: CpuSnapshot, look: Look) -> tuple[str, ...]:
@@ -318,11 +337,12 @@ def _code(stepper: Stepper, cpu: CpuSnapshot, look: Look) -> Iterator[Instructio
         yield Instruction(one.offset, _text(one, look), one.now, one.address in stops)
 
 
-def _time(stepper: Stepper, look: Look) -> Iterator[Part]:
+def _time(stepper: Stepper, look: Look) -> Part:
+    """Who did what; before the first step, that it will stand there."""
     time = time_picture(stepper)
-    if time.moments:
-        yield Lanes(name="time", title="who does what", help=HELP["time"], beside=True, time=time,
-                    other=look.other)  # fmt: skip
+    if not time.moments:
+        return Prose(name="time", title=TIME, help=HELP["time"], beside=True, low=True, paragraphs=(NOTHING_YET,))
+    return Lanes(name="time", title=TIME, help=HELP["time"], beside=True, low=True, time=time, other=look.other)
 
 
 def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:
@@ -332,8 +352,8 @@ def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:
     taken = {bisect_left(sites, one.address) for one in stepper.passed if isinstance(one, Int3Taken)}
     was = None if before is None else SiteMap(before)
     many = len(snapshot.patching.sites) > 1 or snapshot.map.count(CALL) > 1
-    yield Map(name="map", apart=True, help=HELP["map"], sites=snapshot.map, before=was, taken=tuple(sorted(taken)),
-              choose="look-at-site", cells=many)  # fmt: skip
+    yield Map(name="map", low=True, apart=True, help=HELP["map"], sites=snapshot.map, before=was,
+              taken=tuple(sorted(taken)), choose="look-at-site", cells=many)  # fmt: skip
 
 
 def _trace(story: Story, look: Look) -> Part:
@@ -341,9 +361,10 @@ def _trace(story: Story, look: Look) -> Part:
     records = story.snapshot.trace
     if look.depth == STORY or not records:
         tone = Tone.PLAIN if records else Tone.DIM
-        return Prose(name="trace", help=HELP["trace"], paragraphs=(Paragraph(story.trace[-1], "Trace", tone),))
+        last = Paragraph(story.trace[-1], "Trace", tone)
+        return Prose(name="trace", low=True, help=HELP["trace"], paragraphs=(last,))
     lines = tuple(record.line for record in records[-RECORDS:])
-    return Log(name="trace", title="trace", help=HELP["trace"], sentences=lines)
+    return Log(name="trace", title="trace", low=True, help=HELP["trace"], sentences=lines)
 
 
 def _events(snapshot: Snapshot) -> Part:

@@ -25,6 +25,7 @@ def table_of(stepper: Stepper) -> Table | None:
     if site is None:
         return None
     changed = {change.what for change in snapshot.changes}
+    old, new = (site.old, site.new) if site.new is not None else _over(stepper, site)
     memory = Row(
         "in memory",
         tuple(
@@ -35,13 +36,21 @@ def table_of(stepper: Stepper) -> Table | None:
     )
     return Table(
         name=site.name,
-        was=None if site.old is None else _plain_row("was", site.old),
+        was=None if old is None else _plain_row("was", old),
         memory=memory,
         cpus=tuple(_cpu_row(snapshot, site, one) for one in site.cpus),
         ran=tuple(_ran(stepper, site, event) for event in torn(stepper)),
-        becomes=None if site.new is None else _plain_row("becomes", site.new),
+        becomes=None if new is None else _plain_row("becomes", new),
         line_break=site.line_break,
     )
+
+
+def _over(stepper: Stepper, site: SiteSnapshot) -> tuple[SiteBytes | None, SiteBytes | None]:
+    """The instructions before and after the change that was seen last of a site, once it is over; None for none."""
+    if not stepper.whole or stepper.whole[1] != site.memory.data:
+        return site.old, site.new
+    old, new = (site_bytes(stepper.simulation, site.address, data) for data in stepper.whole)
+    return old, new
 
 
 def torn(stepper: Stepper) -> list[SiteRan]:

@@ -151,13 +151,31 @@ def test_every_place_has_a_picture_at_every_size(name: str) -> None:
             drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE)
             lines = drawn.lines(width, height)
             rows = height - 1 - len(drawn.below)
-            anew = [arrange(picture, width - 2, rows - less, UNICODE, {}) for less in (0, 1)]  # a row may be to spare
-            assert drawn.body in anew, "as without what was drawn before"
+            assert drawn.body == arrange(picture, width - 2, rows, UNICODE, {}), "as without what was drawn before"
             assert len(lines) == height and max(map(length, lines)) <= width, (width, height)
             assert "q quit" in plain(lines[-1]) or width < 80
             assert not any(plain(one).endswith("..") for one in lines), "cut without a word"
             shown = [block for block in drawn.body.blocks if block.part.name == most]
             assert shown and not shown[0].scrolls, "the part that survives is whole"
+
+
+def shown_lines(picture: Picture, width: int, height: int) -> dict[str, int]:
+    """How many lines there are to see of each part, without its rule and the mark that counts what is not seen."""
+    blocks = frame(picture, ("Somewhere",), (), (width, height), UNICODE).body.blocks
+    return {one.part.name: len(one.lines) - bool(one.part.title) - bool(one.scrolls) for one in blocks}
+
+
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_a_higher_window_never_shows_less(name: str) -> None:
+    """With each row more every part has as many lines as before, and what stands on the screen stays."""
+    for activity in places(name):
+        picture = activity.picture()
+        for width in sorted({width for width, _ in SIZES}):
+            before: dict[str, int] = {}
+            for height in range(10, 61):
+                now = shown_lines(picture, width, height)
+                assert all(now.get(part, -1) >= lines for part, lines in before.items()), (width, height, before, now)
+                before = now
 
 
 @pytest.mark.parametrize("name", ACTIVITIES)

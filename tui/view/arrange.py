@@ -1,8 +1,7 @@
 """Which part of a picture stands where, in which form: a pure function, so that a test can ask it for every size.
 
 Parts stand below one another in the picture's order; from WIDE columns on, those that may stand beside the others do.
-Where there are too few rows, the parts that survive least take shorter forms first, then scroll, then go; what has gone
-is named.
+Where there are too few rows, the parts that survive least go first (`tui.view.room`); what has gone is named.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from typing import NamedTuple
 
 from lessons.picture import Bars, Moves, Part, Picture, Rows
 from tui.view.marks import Marks
-from tui.view.parts import RENDERERS, fit, forms
-from tui.view.text import Form, Line, heading, line
+from tui.view.parts import RENDERERS, fit
+from tui.view.room import Cell, Drawings, share
+from tui.view.text import Line, heading, line
 
 WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least
@@ -57,59 +57,6 @@ class Body:
     gone: tuple[str, ...] = ()
 
 
-class Drawn(NamedTuple):
-    """What a part looks like in so many columns: its forms, and where those with rows that belong together end."""
-
-    forms: Sequence[Form]
-    ends: Sequence[int]
-
-
-class Drawings(dict[tuple[str, int], Drawn]):
-    """The parts of one picture that were drawn already, by name and columns: in other rows they are the same."""
-
-    def of(self, part: Part, width: int, marks: Marks) -> Drawn:
-        """A part in so many columns."""
-        key = part.name, width
-        if key not in self:
-            self[key] = Drawn(forms(part, width, marks), RENDERERS[type(part)].ends(part, width, marks))
-        return self[key]
-
-
-class _Cell:
-    """A part on its way to its place: the form that it takes, and the rows that it is given."""
-
-    def __init__(self, part: Part, drawn: Drawn) -> None:
-        self.part, self.forms, self.at = part, drawn.forms, 0
-        renderer = RENDERERS[type(part)]
-        self._least = min(drawn.ends, default=renderer.least)
-        self.elastic = renderer.elastic
-        self.rule = bool(part.title)
-        modest = renderer.modest(part)
-        self.rows = self.want if modest is None else min(self.want, modest + self.rule)
-
-    @property
-    def form(self) -> Form:
-        return self.forms[self.at]
-
-    @property
-    def want(self) -> int:
-        """The rows of its form, with its rule."""
-        return len(self.form) + self.rule
-
-    @property
-    def least(self) -> int:
-        """The rows with which it still makes sense."""
-        return min(self.want, self._least + 1 + self.rule)
-
-    def shorten(self) -> bool:
-        """Take the next shorter form; False where there is none."""
-        if self.at + 1 == len(self.forms):
-            return False
-        self.at += 1
-        self.rows = self.want
-        return True
-
-
 def arrange(
     picture: Picture,
     width: int,
@@ -129,8 +76,9 @@ def arrange(
         drawings: of this picture, from other rows.
     """
     drawings = Drawings() if drawings is None else drawings
-    right = [part for part in picture.parts if part.beside] if width >= WIDE else []
-    left = [replace(part, beside=False) for part in picture.parts if part not in right]
+    wide = width >= WIDE
+    right = [replace(part, low=False) for part in picture.parts if part.beside and wide]
+    left = [replace(part, beside=False) for part in picture.parts if not part.beside or not wide]
     if not right:
         blocks, gone = _column(picture, left, Room(0, 0, width, height), marks, scrolled, drawings)
         return Body(tuple(blocks), tuple(gone))
@@ -167,65 +115,41 @@ def _column(
 ) -> tuple[list[Block], list[str]]:
     """The parts of one column, and the titles of those that have gone."""
     x, top, width, height = room
-    cells = [_Cell(part, drawings.of(part, width, marks)) for part in parts]
-    whole = list(cells)
-    aparts = sum(cell.part.apart for cell in cells[1:])
-    few = sum(cell.least if cell.elastic else cell.want for cell in cells)
-    gone = _squeeze(cells, _give_way(picture, cells), height - aparts if few + aparts <= height else height)
-    cells = [cell for cell in whole if cell not in gone]
-    spare = height - sum(cell.rows for cell in cells)
-    between = int(not aparts and len(cells) - 1 <= spare)  # a blank row, where there is room
+    cells = [Cell(part, drawings.of(part, width, marks)) for part in parts]
+    spare = share(_by_survival(picture, cells), sum(part.apart for part in parts[1:]), height) if cells else 0
+    there = [cell for cell in cells if cell.there]
     blocks, y = [], top
-    for cell in cells:
-        apart = int(cell.part.apart and not between and spare > 0 and y > top)
-        y, spare = y + apart, spare - apart
+    loose = not any(part.apart or part.low or part.keeps for part in parts)
+    for cell, blank in zip(there, _blanks(there, spare, loose), strict=True):
+        y += blank
         rule = [heading(cell.part.title, width, marks.rule)] if cell.rule else []
         body, first = fit(cell.part, cell.form, width, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
         scrolls = cell.want - cell.rows + 1 if cell.want > cell.rows else 0  # one row says how many lines are not seen
         blocks.append(Block(cell.part, x, y, width, (*rule, *body), first, scrolls))
-        y += cell.rows + between
-    return blocks, [cell.part.title or cell.part.name for cell in gone]
+        y += cell.rows
+    return blocks, [cell.part.title or cell.part.name for cell in cells if not cell.there]
 
 
-def _give_way(picture: Picture, cells: Sequence[_Cell]) -> list[_Cell]:
-    """The cells in the order in which they give way: those that the picture does not name first."""
+def _by_survival(picture: Picture, cells: Sequence[Cell]) -> list[Cell]:
+    """The cells, the one that survives most first; those that the picture does not name last."""
     order = {name: at for at, name in reversed([*enumerate(picture.survival)])}
-    return sorted(cells, key=lambda cell: -order.get(cell.part.name, len(order)))
+    return sorted(cells, key=lambda cell: order.get(cell.part.name, len(order)))
 
 
-def _squeeze(cells: list[_Cell], order: Sequence[_Cell], height: int) -> list[_Cell]:
-    """Make the cells fit so many rows; those that have gone.
+def _blanks(cells: Sequence[Cell], spare: int, loose: bool) -> list[int]:
+    """The blank rows before each cell.
 
-    What can be scrolled gets fewer rows first. Then, one by one, each takes a shorter form, fewer rows, or goes; what
-    that leaves is for those that survive most, and for what has gone and still fits.
+    A row where a part stands apart, and all that is left above what stands low; where no part says where it stands
+    (`loose`), a row between any two, if there is room for all of them.
     """
-
-    def over() -> int:
-        return sum(cell.rows for cell in cells) - height
-
-    for cell in order[:-1]:
-        if cell.elastic and over() > 0:
-            cell.rows = max(cell.least, cell.rows - over())
-    gone = []
-    for cell in order:
-        while over() > 0 and cell.shorten():
-            pass
-        if over() > 0:
-            cell.rows = max(cell.least, cell.rows - over())
-        if over() > 0 and len(cells) > 1:
-            cells.remove(cell)
-            gone.append(cell)
-    if over() > 0:  # one is left, and has as much as there is
-        cells[0].rows = height
-    for cell in reversed(gone):
-        if cell.least <= -over():
-            cell.rows = cell.least
-            gone.remove(cell)
-            cells.append(cell)
-    for cell in reversed(order):
-        if cell in cells:
-            cell.rows = min(cell.want, cell.rows + max(0, -over()))
-    return gone
+    blanks: list[int] = []
+    for at, cell in enumerate(cells):
+        apart = loose and len(cells) - 1 <= spare or cell.part.apart
+        blanks.append(int(at > 0 and apart and sum(blanks) < spare))
+    low = next((at for at, cell in enumerate(cells) if cell.part.low), None)
+    if low is not None:
+        blanks[low] += spare - sum(blanks)
+    return blanks
 
 
 def target(block: Block, x: int, y: int) -> tuple[str, str] | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from lessons.activity import CHOOSE, HINT, Action
 from lessons.picture import Picture, Question
-from tui.view.arrange import Body, Drawings, arrange, flat
+from tui.view.arrange import Body, arrange, flat
 from tui.view.marks import Marks
+from tui.view.room import Drawings
 from tui.view.text import Line, Piece, cut, length, line, spread, wrap
 
 KEY_NAMES = {
@@ -17,7 +18,6 @@ KEY_NAMES = {
     "slash": "/", "f1": "F1", "colon": ":", "ctrl+p": "^p",
 }  # fmt: skip
 FIRST = 5  # keys of the picture that are more than the one that leads back
-NAMED = 2  # rows in which parts without room are named
 MESSAGE = 3  # rows that what was said takes at most
 OTHERS = (("colon", "all keys"), ("question_mark", "words"))  # of every screen; these stand at the end of the key line
 
@@ -71,30 +71,38 @@ def frame(
     room = height - 1 - len(told) - 1
     drawings = Drawings()
     body = arrange(picture, inner, room, marks, scrolled or {}, drawings)
-    lost: list[Line] = []
-    while len(lost) < len(named := _named(body.gone, inner)):
-        lost = named
-        body = arrange(picture, inner, room - len(lost), marks, scrolled or {}, drawings)
-    told = [*(line(" ", *one) for one in named), *told]
+    if body.gone:  # one row says what, and with that row less it is no less that has gone
+        body = arrange(picture, inner, room - 1, marks, scrolled or {}, drawings)
+        told = [line(" ", *_named(body.gone, inner)), *told]
     return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)))
 
 
-def _named(gone: Sequence[str], width: int) -> list[Line]:
-    """The parts for which there is no room, or how many where that is too long; nothing where there is room for all."""
-    if not gone:
-        return []
-    named = wrap(f"no room for (Tab leads there): {', '.join(gone)}", width, "dim")
-    return named if len(named) <= NAMED else wrap(f"no room for {len(gone)} parts: Tab leads there", width, "dim")
+def _named(gone: Sequence[str], width: int) -> Line:
+    """The parts for which there is no room, or how many where that is too long."""
+    named = f"no room for (Tab leads there): {', '.join(gone)}"
+    if len(named) > width:
+        named = f"no room for {len(gone)} parts: Tab leads there"
+    return cut(line((named, "dim")), width)
 
 
 def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:
-    """Where one is: the way here, and the place in it at the right; of a long way the beginning goes first."""
-    names = [*crumbs, picture.title, *picture.path]
-    place = line((f"{marks.plain(picture.place)} ", "dim"))
-    ways = [names, *(["..", *names[at:]] for at in range(1, len(names))), names[-1:]]
-    lines = [line(" ", *_way(way, marks)) for way in ways]
-    left = next((one for one in lines if length(one) + length(place) + 2 <= width), lines[-1])
-    return spread(left, place, width)
+    """Where one is: the way here, and the place in it at the right.
+
+    Where there is no room for all, the beginning of the way goes first, then the place is said in fewer words, then
+    what is different from what the title names goes: at its first comma, then whole.
+    """
+    here = (picture.title, *picture.path)
+    ways = [(*crumbs, *here), *(("..", *crumbs[at:], *here) for at in range(1, len(crumbs) + 1)), here]
+    short = (picture.title, *(one.partition(",")[0] for one in picture.path))
+    tries = [(way, picture.place) for way in ways]
+    tries += [(way, place) for place in (picture.place, picture.brief or picture.place)
+              for way in (here, short, (picture.title,))]  # fmt: skip
+    tries.sort(key=lambda one: (one[0] == (picture.title,), one[0] == short != here))
+    for way, place in tries:
+        left, right = line(" ", *_way(way, marks)), line((f"{marks.plain(place)} ", "dim"))
+        if length(left) + length(right) + 2 <= width:
+            return spread(left, right, width)
+    return cut(line(" ", *_way((picture.title,), marks)), width)
 
 
 def _way(names: Sequence[str], marks: Marks) -> list[Piece]:

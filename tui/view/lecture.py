@@ -50,8 +50,8 @@ def _seen(part: Part) -> Part | None:
     """What is seen of a part; None for nothing."""
     if isinstance(part, Prose):
         strong = tuple(one for one in part.paragraphs if one.tone in (Tone.STRONG, Tone.BROKEN, Tone.GOOD))
-        return replace(part, paragraphs=strong) if strong else None
-    return part if isinstance(part, SEEN) else None
+        return replace(part, paragraphs=strong, keeps=0) if strong else None
+    return replace(part, low=False, keeps=0) if isinstance(part, SEEN) else None
 
 
 def _dimmed(block: Block, spot: int) -> Block:

@@ -12,6 +12,7 @@ from tui.view.text import Form, Line, Piece, cut, heading, length, line, wrap
 
 LABEL = 12  # columns before the bytes
 NATURAL = 73  # columns with which most of what is to be said beside the bytes has room
+WRITE = "write "  # what most phases do, which their names need not say where there is little room
 PITCH = 6  # columns of a byte, where there is room
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.PENDING: "open", Mark.UNREAD: "open"}
 TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
@@ -22,21 +23,21 @@ STAGES = {Stage.DONE: "good", Stage.NOW: "here", Stage.TO_COME: "dim", Stage.LEF
 
 
 def strip(part: Strip, width: int, marks: Marks) -> list[Form]:
-    """The phases on a line, closer together where there is less room; on several only where they must be."""
-    for gap in (" ", ""):
-        row = tuple(piece for one in part.phases for piece in _phase(part, one, gap, marks))
+    """The phases on a line: closer together where there is less room, then without "write"; on several as a last."""
+    for gap, short in ((" ", False), ("", False), ("", True)):
+        row = tuple(piece for one in part.phases for piece in _phase(part, one, gap, short, marks))
         if length(row) <= width + 1:
             return [[_stripped(row)]]
     rows: list[list[Piece]] = [[]]
     for one in part.phases:
-        pieces = _phase(part, one, "", marks)
+        pieces = _phase(part, one, "", True, marks)
         if rows[-1] and length((*rows[-1], *pieces)) > width + 1:
             rows.append([])
         rows[-1] += pieces
     return [[_stripped(tuple(row)) for row in rows]]
 
 
-def _phase(part: Strip, one: Phase, gap: str, marks: Marks) -> list[Piece]:
+def _phase(part: Strip, one: Phase, gap: str, short: bool, marks: Marks) -> list[Piece]:
     """A phase's mark and name; the one that is under way or next in capitals, in brackets where it was not before."""
     now = one.stage is Stage.NOW
     glyphs = {
@@ -46,7 +47,8 @@ def _phase(part: Strip, one: Phase, gap: str, marks: Marks) -> list[Piece]:
     }
     left, right = marks.changed if now and part.changed else (" ", " ")
     look = STAGES[one.stage]
-    name = one.name.upper() if now else one.name
+    name = one.name.removeprefix(WRITE) if short else one.name
+    name = name.upper() if now else name
     return [(glyphs.get(one.stage, marks.todo), look), (left, "here"), (name, look), (right + gap, "here")]
 
 
@@ -119,13 +121,17 @@ class _Grid:
         return line((f"{self.marks.broken} {row.label}".ljust(LABEL), "bad"), *cells, (f" {words}".rstrip(), "bad"))
 
     def words(self, text: str, remark: str, here: bool, room: int) -> str:
-        """As much of what stands behind the bytes as there is room for: never a piece of a word."""
-        mark = f"{self.marks.back} " if here else ""
-        first = text.partition(" ")[0]
+        """As much of what stands behind the bytes as there is room for, by words; a mark says that there is more."""
         whole = "  ".join(one for one in (text, remark) if one)
-        short = remark.partition(";")[0]
-        tries = (whole, mark + text if text else remark, mark + first if text else short)
-        return next((one for one in tries if len(one) <= room), "")
+        if len(whole) <= room:
+            return whole
+        if here and text:  # the arrow alone says it
+            whole = f"{self.marks.back} {text}"
+            if len(whole) <= room:
+                return whole
+        while whole and len(whole) + 2 > room:
+            whole = whole.rpartition(" ")[0].rstrip(" ;")
+        return f"{whole} {self.marks.more}" if whole else self.marks.more
 
     def text(self, cell: Marked) -> str:
         """A byte with its mark; what is not read yet in brackets."""

@@ -32,7 +32,8 @@ class Marks:
         given: before the answer that a person gave.
         new, int3: behind a byte of the new instruction, a breakpoint.
         pending: behind a byte in whose place another may be run.
-        line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint. rule: of headings.
+        more: of a text that goes on where there is no room for it. rule: of headings.
+        line: where a cache line ends. here: what a CPU runs next. stop: a breakpoint.
         broken: what should be true and is not. sites: of the map, in the order of SITE_STATES.
         taken: there, of a site at which a CPU has just taken an int3.
         did: of what a lane of the time picture did. bar, tick, up, knob: of the scrub bar.
@@ -64,6 +65,7 @@ class Marks:
     up: str = "▲"
     dash: str = "—"
     back: str = "←"
+    more: str = "…"
     crumb: str = "›"
     dotted: str = "┄"
     within: str = "═"
@@ -108,6 +110,7 @@ ASCII = Marks(
     up="^",
     dash="-",
     back="<-",
+    more="~",
     crumb=">",
     dotted=":",
     within="=",
@@ -142,6 +145,7 @@ LEGEND = (
     ("changed", "Around what the last step has changed."),
     ("taken", "On the map: a CPU has taken the int3 of this site since the step before."),
     ("line", "A cache line ends here."),
+    ("more", "The text goes on: a wider window shows all of it."),
     ("done", "Above, before a phase: it is done. In the list: a story whose end you have seen."),
     ("now", "The phase under way; the instruction at which a CPU stands; the step that one sees."),
     ("next", "The phase that is next."),

@@ -36,6 +36,7 @@ class Renderer:
         least: rows with which the shortest form still makes sense.
         ends: part, columns, glyphs -> the lines behind which a form may be cut, none of them for behind each.
         elastic: it is made to be scrolled.
+        yields: its longer forms come after what others need.
         last: of what does not fit, the end is shown and not the beginning.
         here: the line of the last form that must be seen, -1 for none.
         head: how many lines stay at the top, whatever is scrolled.
@@ -51,6 +52,7 @@ class Renderer:
     least: int = 1
     ends: Callable[..., Sequence[int]] = lambda part, width, marks: ()
     elastic: bool = False
+    yields: bool = False
     last: bool = False
     here: Callable[..., int] = lambda part: -1
     head: Callable[..., int] = lambda part: 0
@@ -277,14 +279,14 @@ RENDERERS: dict[type[Part], Renderer] = {
     Listing: Renderer(listing, least=4, elastic=True),
     Map: Renderer(site_map, target=site_at, points=True),
     Question: Renderer(question, least=2, ends=question_ends, target=choice_at),
-    Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here),
+    Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here, head=lambda part: 1),
     Strip: Renderer(machine.strip),
     Bytes: Renderer(machine.bytes_of_a_site, least=4, natural=lambda part: machine.NATURAL),
     Doers: Renderer(machine.doers, ends=machine.doer_ends, target=machine.doer_at, points=True),
     Happened: Renderer(
-        machine.doers, least=3, ends=machine.doer_ends, elastic=True, target=machine.doer_at, points=True
+        machine.doers, least=4, ends=machine.doer_ends, elastic=True, target=machine.doer_at, points=True
     ),
-    Core: Renderer(machine.core, least=6),
+    Core: Renderer(machine.core, least=6, yields=True),
     Track: Renderer(machine.track, target=machine.track_at, drags=True),
     Tabs: Renderer(tabs, target=tab_at),
     Bars: Renderer(
