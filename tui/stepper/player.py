@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from lessons.activity import CHOOSE, Activity, Outcome, Told
+from lessons.activity import CHOOSE, Action, Activity, Outcome, Told
 from lessons.machine import Bytes
 from lessons.story.words import NO_WORD, words_on
 from lessons.table import Mark
@@ -96,12 +96,23 @@ class PlainVisit:
             return "file, e.g. bars.svg or bars.txt"
         if word in ("", *ASKED) or word in self.visit.front.answers or self._is_choice(word):
             return ""
-        argument = self.visit.front.action(word).argument
+        argument = self._action(word).argument
         return "" if argument is None else argument.prompt
 
     def is_begun(self, key: str) -> bool:
         """A key is the first one of a word of two, of which the second is a digit."""
         return any(one[:-1] == key and one[-1].isdigit() for one in self.visit.front.answers)
+
+    def _action(self, word: str) -> Action:
+        """What a word asks for.
+
+        Raises:
+            LearnerError: nothing here; with the word that lists all.
+        """
+        try:
+            return self.visit.front.action(word)
+        except LearnerError as error:
+            raise LearnerError(f"{error} h lists all words") from error
 
     def _is_choice(self, word: str) -> bool:
         return word.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions)
@@ -139,7 +150,7 @@ class PlainVisit:
         Returns:
             False where a person who watches has seen enough.
         """
-        action = None if self._is_choice(word) else self.visit.front.action(word)
+        action = None if self._is_choice(word) else self._action(word)
         step = None if action is None else self.visit.front.pace(action)
         asked = word if step is None else step.name
         goes_on = True

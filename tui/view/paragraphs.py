@@ -45,11 +45,11 @@ def question(part: Question) -> list[str]:
 
 
 def rows(part: Rows) -> list[str]:
-    """Each row, its cells named by their columns; one that is seen or chosen says so."""
+    """Each row, its cells named by their columns, those without a text left out; one that is seen or chosen says so."""
     out = []
     for at, row in enumerate(part.rows):
         pairs = zip_longest(part.columns, row.cells, fillvalue="")
-        named = (f"{head} {cell}" if head else cell for head, cell in pairs)
+        named = (f"{head} {cell}" if head else cell for head, cell in pairs if cell.strip())
         out.append(f"{', '.join(named)}{', seen' * bool(row.done)}{', chosen' * (at == part.cursor)}.")
     return out
 

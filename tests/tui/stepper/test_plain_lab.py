@@ -147,7 +147,7 @@ def test_every_word_of_its_list_is_taken() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("hum", "does nothing here"),
+        ("hum", "does nothing here. h lists all words"),
         ("modle:byte", "Did you mean 'model'"),
         ("model:bytes", "Did you mean 'byte'"),
         ("without:sync-9", "no phase 'sync-9'"),
@@ -158,6 +158,11 @@ def test_every_word_of_its_list_is_taken() -> None:
 def test_what_cannot_be_is_an_error_that_helps(words: str, said: str) -> None:
     with pytest.raises(LearnerError, match=said):
         played(plain_lab, words)
+
+
+def test_a_row_is_told_without_what_it_does_not_say() -> None:
+    first = "".join(played(plain_lab, "w"))
+    assert "write int3.\n" in first and "sync 1, left out, chosen." in first and ", ." not in first
 
 
 def test_from_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
