@@ -50,6 +50,7 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "open-moment": ((), "open"),
     "look-at": ((), "v"),
     "seed": ((), "s"),
+    "questions": ((), "Q"),
 }
 """The keys of a screen, in Textual's names, and the word of plain mode where that is not the name: one everywhere."""
 

@@ -59,7 +59,7 @@ NAMES = {
 """What is asked in each story of the path, in its order; and in one beside it, for what the path does not decide."""
 PLAIN = {
     "CC at +0", "it takes the int3", "CPU0 only", "nobody", "nowhere, for the kernel dies", "bash-201 alone",
-    "at ftrace_trampoline, at once", "bash-201 goes on to release", "CPU1 takes the int3",
+    "at ftrace_trampoline, at once", "bash-201 goes on, before CPU1 answers", "CPU1 takes the int3",
     "240, one for each function", "720, 3 for each function", "CPU1 answers, for nothing holds an IPI up",
     "bash-201 writes the tail, without CPU1's answer", "CPU0 takes an int3 there, for it is inside that call already",
     "bash-201 writes the old instruction back",
@@ -181,6 +181,9 @@ def leaks(question: Question, picture: Picture, shown: Picture, steps: int) -> s
 def test_nothing_tells_before_it_is_answered(what: str) -> None:
     for question, picture, shown, steps in met(what):
         assert not leaks(question, picture, shown, steps), question.name
+        strip = next(part for part in shown.parts if isinstance(part, Strip))
+        for ahead in (one.name for one in strip.phases if one.stage is Stage.TO_COME):
+            assert not any(ahead in one for one in (*question.choices, *question.facts)), ahead
         told_there = flat("\n".join(told(shown)), UNICODE)
         assert sum(one in told_there for one in secrets(question, shown, steps)) > 3
 

@@ -87,7 +87,7 @@ def _last_sync(stepper: Stepper, site: SiteSnapshot, event: ev.SyncAnswered) -> 
     trap = bytes((INT3,))
     done = event.cpu
     parked = {cpu.number for cpu in stepper.snapshot.cpus if cpu.parked}
-    release = f"{PATCHING_TASK} goes on to {left[0].name}"
+    release = f"{PATCHING_TASK} goes on, before CPU{late} answers"
     can = {
         f"CPU{late} takes the int3": trap in can_run(stepper, site, late),
         f"CPU{done} takes the int3": trap in can_run(stepper, site, done),
@@ -120,7 +120,7 @@ def _why_last(stepper: Stepper, site: SiteSnapshot, done: int, late: int, trap: 
     if trap in runs:
         yield say("CPU{} has not answered since the store: it may run {}.", late, both)
     yield say("CPU{} answered after the store: it runs {}, and waits for nobody.", done, data(site.memory.data))
-    yield f"{PATCHING_TASK} waits for CPU{late}: its handler needs the batch."
+    yield f"{PATCHING_TASK} waits for CPU{late}, whose handler needs the batch."
 
 
 def handled(stepper: Stepper, site: SiteSnapshot, event: ev.Int3Claimed) -> Question | None:
