@@ -59,7 +59,7 @@ NAMES = {
 """What is asked in each story of the path, in its order; and in one beside it, for what the path does not decide."""
 PLAIN = {
     "CC at +0", "it takes the int3", "CPU0 only", "nobody", "nowhere, for the kernel dies", "bash-201 alone",
-    "at ftrace_trampoline, at once", "bash-201 goes on, before CPU1 answers", "CPU1 takes the int3",
+    "at ftrace_trampoline, at once", "bash-201 goes on without CPU1", "CPU1 takes the int3",
     "240, one for each function", "720, 3 for each function", "CPU1 answers, for nothing holds an IPI up",
     "bash-201 writes the tail, without CPU1's answer", "CPU0 takes an int3 there, for it is inside that call already",
     "bash-201 writes the old instruction back",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lessons.session.beliefs import Belief
 from lessons.session.stepper import Stepper
-from lessons.story.questions.question import Question, can_run, inside, last_step, made
+from lessons.story.questions.question import Question, can_run, inside, is_first, last_step, made
 from simkernel import events as ev
 from simkernel.insn import INT3
 from simkernel.protocol import Phase, SyncCores, Write
@@ -101,12 +101,17 @@ WAITS = "it waits until the change is over"
 
 
 def comes(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> Question | None:
-    """Before the last store, or where a CPU is in the middle of the instruction: what a CPU does there now."""
+    """What a CPU does at the site now: before the last store where byte +0 is an int3, else after the first one.
+
+    Where a CPU is in the middle of the instruction it is asked after any store that may be its last.
+    """
     writes = [one for one in _to_come(stepper) if isinstance(one.action, Write)]
     reading = inside(stepper.snapshot, site)
     if not writes and not reading:
         return _head(stepper, site, event)
-    if len(writes) > 1 or site.memory.data == (site.old and site.old.data):
+    guarded = site.memory.data[0] == INT3
+    passed_by = len(writes) > 1 if guarded else bool(writes) and not is_first(stepper, ev.SiteStored)
+    if passed_by or site.memory.data == (site.old and site.old.data):
         return None
     free = [one.number for one in stepper.snapshot.cpus if not one.parked]
     cpu = next(iter(reading), free[-1] if free else -1)
@@ -115,7 +120,7 @@ def comes(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> Questio
         return None
     kind = kinds.pop()
     does = f"CPU{cpu} goes on at {site.name}." if cpu in reading else f"CPU{cpu} comes to {site.name}."
-    parks = Belief.INT3_PARKS if site.memory.data[0] == INT3 else Belief.WORLD_STOPS
+    parks = Belief.INT3_PARKS if guarded else Belief.WORLD_STOPS
     wrong = "new" if kind == "new" or not writes else "old"
     return made(
         "comes",

@@ -87,7 +87,7 @@ def _last_sync(stepper: Stepper, site: SiteSnapshot, event: ev.SyncAnswered) -> 
     trap = bytes((INT3,))
     done = event.cpu
     parked = {cpu.number for cpu in stepper.snapshot.cpus if cpu.parked}
-    release = f"{PATCHING_TASK} goes on, before CPU{late} answers"
+    release = f"{PATCHING_TASK} goes on without CPU{late}"
     can = {
         f"CPU{late} takes the int3": trap in can_run(stepper, site, late),
         f"CPU{done} takes the int3": trap in can_run(stepper, site, done),
@@ -119,7 +119,7 @@ def _why_last(stepper: Stepper, site: SiteSnapshot, done: int, late: int, trap: 
     both = " or ".join(str(data(one).text) for one in sorted(runs, reverse=True))
     if trap in runs:
         yield say("CPU{} has not answered since the store: it may run {}.", late, both)
-    yield say("CPU{} answered after the store: it runs {}, and waits for nobody.", done, data(site.memory.data))
+    yield f"CPU{done} has: it runs the new instruction."
     yield f"{PATCHING_TASK} waits for CPU{late}, whose handler needs the batch."
 
 
