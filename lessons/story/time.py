@@ -45,27 +45,20 @@ def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -
     """Each of these steps, counted from 0, with what every lane is in the middle of."""
     score = _Score(stepper, lanes)
     known = stepper.simulation.known_events
-    first = stops[numbers.start - 1].position if numbers.start else stepper.begin
-    rule = stepper.heard().rule_from(_index(known, first))
     for number in numbers:
         stop = stops[number]
-        events = _between(known, first, stop.position)
-        happened = [event for event in events if rule.stops_at(event)]
+        first = _index(known, stop.position - 1)
+        rule = stepper.heard().rule_from(first)
+        happened = [event for event in known[first : _index(known, stop.position)] if rule.stops_at(event)]
         phases = [event.phase for event in happened if isinstance(event, ev.PhaseEvent)]
         phase = phases[-1] if phases else stop.during
         yield Moment(number + 1, stop.position, phase, score.row(happened, stop.position), _sentence(stepper, happened))
         score.after(happened)
-        first = stop.position
 
 
 def _index(known: Sequence[ev.Event], position: int) -> int:
     """How many events come before the entry at a position."""
     return bisect_left(known, position, key=lambda event: event.entry)
-
-
-def _between(known: Sequence[ev.Event], first: int, last: int) -> Sequence[ev.Event]:
-    """The events of the entries `first` to `last - 1`."""
-    return known[_index(known, first) : _index(known, last)]
 
 
 class _Score:

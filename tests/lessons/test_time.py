@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from cProfile import Profile
 from dataclasses import replace
 
 import pytest
@@ -172,6 +173,22 @@ def test_a_long_story_costs_no_more_than_what_is_seen() -> None:
     whole = time_picture(stepper)
     assert short.moments[-1] == whole.moments[-1]
     assert [one.step for one in short.moments] == [22, 23, 24]
+
+
+def test_what_lies_between_two_steps_costs_nothing() -> None:
+    """A picture asks of the events of its steps' own entries only, however many there are between them."""
+    stepper = Stepper.start("one")
+    apply(stepper, "run")
+    apply(stepper, "untrace")
+    for _ in range(3_000):
+        stepper.simulation.step()
+    stepper.looked()
+    assert stepper.snapshot and time_picture(stepper).moments  # all of it is heard by now
+    profile = Profile()
+    picture = profile.runcall(time_picture, stepper)
+    asked = [entry.callcount for entry in profile.getstats() if getattr(entry.code, "co_name", "") == "stops_at"]
+    own = [len(stepper.events_from(one.position - 1, one.position)) for one in picture.moments]
+    assert sum(asked) == sum(own) < stepper.simulation.logged
 
 
 def test_the_svg_has_each_mark_in_its_lane_and_row(one: Stepper) -> None:
