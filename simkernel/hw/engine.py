@@ -183,7 +183,8 @@ class Engine:
         for low, high in self._but_data():
             self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_memory, None, low, high)
         self.uc.hook_add(unicorn.UC_HOOK_TLB_FILL, self._on_tlb_miss)
-        self._pieces = [(m.base, m.base + m.buffer.nbytes, m.translated) for m in self._mappings]
+        noted = [(m.base, m.base + m.buffer.nbytes, m.translated) for m in self._mappings]
+        self._noted = [(base, end, pieces) for base, end, pieces in noted if pieces is not None]
         self._callbacks: list[Callable[[int, int, int], None]] = []  # of each translation
         self.uc.hook_add(unicorn.UC_HOOK_EDGE_GENERATED, self._on_translation)
         self.all = RegisterBatch(self.uc, REGISTERS)
@@ -376,8 +377,8 @@ class Engine:
     def _on_translation(self, _uc: Any, block: Any, _before: Any, _data: object) -> None:
         pc, size, instructions = block.pc, block.size, block.icount
         self._has.update(_pieces(pc, pc + size))
-        for base, end, translated in self._pieces:
-            if translated is not None and pc < end and base < pc + size:
+        for base, end, translated in self._noted:
+            if pc < end and base < pc + size:
                 translated[max(0, pc - base) // PIECE : (pc + size - 1 - base) // PIECE + 1] = True
         for callback in self._callbacks:
             callback(pc, size, instructions)
