@@ -160,7 +160,10 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
 def directed_failure(
     scenario: Scenario, phase: str, model: FetchModel, prepared: Prepared | None = None, report: Report | None = None
 ) -> Failure | None:
-    """The oops to which directed moves lead, those of `DIRECTED` or the first of `likely`; None where none do."""
+    """The oops to which directed moves lead, those of `DIRECTED` or the first of `likely`; None where none do.
+
+    Raises: NeverEnds where a batch before the scenario's own never ends.
+    """
     directed = next((moves for models, moves in DIRECTED.get(phase, {}).items() if model in models), None)
     changed = left_out(scenario, phase)
     changed = replace(changed, options=replace(changed.options, model=model))
@@ -173,6 +176,8 @@ def directed_failure(
             simulation = (prepared or Prepared()).begin(replace(changed, near=near), report)
             start, site = simulation.position, simulation.image.site_of(simulation.image.symbol(scenario.function))
             Director(simulation, site).play(moves)
+        except NeverEnds:  # it does not come to the first move: to none of any run then
+            raise
         except GuestError:
             continue
         if simulation.halt_reason:
