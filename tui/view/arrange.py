@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from lessons.picture import Bars, Moves, Part, Picture, Rows
+from tui.view.boxes import SIDES, Box, brighter, has_rule, sides
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS, fit
 from tui.view.room import Cell, Drawings, share
-from tui.view.text import Line, heading, line
+from tui.view.text import Line, heading, length, line
 
 WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least
 RIGHT = 38  # columns of the right side, at least
 GAP = 1
+LIT, UNLIT = "title", "dim"  # looks of the frame around the part with the focus, and of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,13 @@ class Body:
 
     Attributes:
         blocks: from the top, those at the right last.
+        boxes: the frames around them; () where none have any.
         gone: the titles of parts for which there is no room.
     """
 
     blocks: tuple[Block, ...]
     gone: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 def arrange(
@@ -64,6 +69,7 @@ def arrange(
     marks: Marks,
     scrolled: Mapping[str, int],
     drawings: Drawings | None = None,
+    boxed: bool = False,
 ) -> Body:
     """Give each part of a picture its place.
 
@@ -74,26 +80,56 @@ def arrange(
         marks: the glyphs.
         scrolled: by part, how many lines a person has scrolled.
         drawings: of this picture, from other rows.
+        boxed: panes stand in frames, where no part shows less for that.
     """
     drawings = Drawings() if drawings is None else drawings
-    wide = width >= WIDE
+    bare = _arranged(picture, Room(0, 0, width, height), marks, scrolled, drawings, False)
+    if not boxed:
+        return bare
+    dressed = _arranged(picture, Room(-1, 0, width + 2, height), marks, scrolled, drawings, True)
+    return bare if _loses(bare, dressed) else dressed
+
+
+def _loses(bare: Body, dressed: Body) -> bool:
+    """Whether a part is not seen whole, or has not the rows that it keeps, only with frames; what scrolls may more."""
+    if dressed.gone:
+        return True
+    now = {block.part.name: block for block in dressed.blocks}
+    pairs = [(one, now[one.part.name]) for one in bare.blocks if not one.scrolls]
+    return any(
+        framed.scrolls > 0 or len(framed.lines) < len(one.lines) or (one.part.keeps > 0 and framed.y < one.y)
+        for one, framed in pairs
+    )
+
+
+def _arranged(
+    picture: Picture, room: Room, marks: Marks, scrolled: Mapping[str, int], drawings: Drawings, boxed: bool
+) -> Body:
+    """The parts of a picture in a room, in one column or two."""
+    wide = room.width >= WIDE
     right = [replace(part, low=False) for part in picture.parts if part.beside and wide]
     left = [replace(part, beside=False) for part in picture.parts if not part.beside or not wide]
-    if not right:
-        blocks, gone = _column(picture, left, Room(0, 0, width, height), marks, scrolled, drawings)
-        return Body(tuple(blocks), tuple(gone))
-    top = [part for part in left if part.across]
-    below = [part for part in left if not part.across]
-    blocks, _ = _column(picture, top, Room(0, 0, width, height), marks, scrolled, drawings)
+    column = partial(_column, picture, marks=marks, scrolled=scrolled, drawings=drawings)
+    blocks: list[Block] = []
+    boxes: list[Box] = []
+    gone: list[str] = []
+    if right or boxed:  # what stands above both sides stands in no frame
+        top = Room(0, 0, room.width - 2 * boxed, room.height)
+        blocks, *_ = column([part for part in left if part.across], top, boxed=False)
+        left = [part for part in left if not part.across]
     y = sum(len(block.lines) for block in blocks)
-    natural = max((RENDERERS[type(part)].natural(part) for part in left), default=0)
-    first = max(LEFT, (width - GAP) // 2, min(natural, width - GAP - RIGHT))
-    rooms = (Room(0, y, first, height - y), Room(first + GAP, y, width - first - GAP, height - y))
-    gone = []
-    for parts, room in zip((below, right), rooms, strict=True):
-        more, lost = _column(picture, parts, room, marks, scrolled, drawings)
-        blocks, gone = [*blocks, *more], [*gone, *lost]
-    return Body(tuple(blocks), tuple(gone))
+    rooms = [Room(room.x, y, room.width, room.height - y)]
+    if right:
+        sides = SIDES if boxed else 0
+        gap, columns = (0 if boxed else GAP), room.width - 2 * sides - (0 if boxed else GAP)
+        natural = max((RENDERERS[type(part)].natural(part) for part in left), default=0)
+        first = max(LEFT, columns // 2, min(natural, columns - RIGHT)) + sides
+        rooms = [Room(room.x, y, first, room.height - y),
+                 Room(room.x + first + gap, y, room.width - first - gap, room.height - y)]  # fmt: skip
+    for parts, place in zip((left, right), rooms, strict=False):
+        more, around, lost = column(parts, place, boxed=boxed)
+        blocks, boxes, gone = [*blocks, *more], [*boxes, *around], [*gone, *lost]
+    return Body(tuple(blocks), tuple(gone), tuple(boxes))
 
 
 class Room(NamedTuple):
@@ -112,22 +148,41 @@ def _column(
     marks: Marks,
     scrolled: Mapping[str, int],
     drawings: Drawings,
-) -> tuple[list[Block], list[str]]:
-    """The parts of one column, and the titles of those that have gone."""
-    x, top, width, height = room
-    cells = [Cell(part, drawings.of(part, width, marks)) for part in parts]
-    spare = share(_by_survival(picture, cells), sum(part.apart for part in parts[1:]), height) if cells else 0
-    there = [cell for cell in cells if cell.there]
-    blocks, y = [], top
+    boxed: bool,
+) -> tuple[list[Block], list[Box], list[str]]:
+    """The parts of one column, the frames around them, and the titles of those that have gone."""
+    x, y, width, height = room
+    x, width = (x + SIDES - 1, width - SIDES) if boxed else (x, width)
+    begins = [boxed and (at == 0 or has_rule(part)) for at, part in enumerate(parts)]
+    cells = [
+        Cell(part, drawings.of(part, width, marks), begin * (1 + (not has_rule(part))))
+        for part, begin in zip(parts, begins, strict=True)
+    ]
+    aparts = sum(part.apart and not begin for part, begin in zip(parts[1:], begins[1:], strict=True))
+    spare = share(_by_survival(picture, cells), aparts, height) if cells else 0
+    there = [(cell, begin) for cell, begin in zip(cells, begins, strict=True) if cell.there]
     loose = not any(part.apart or part.low or part.keeps for part in parts)
-    for cell, blank in zip(there, _blanks(there, spare, loose), strict=True):
+    blocks: list[Block] = []
+    panes: list[tuple[int, list[Part]]] = []
+    for (cell, begin), blank in zip(there, _blanks(there, spare, loose), strict=True):
         y += blank
-        rule = [heading(cell.part.title, width, marks.rule)] if cell.rule else []
-        body, first = fit(cell.part, cell.form, width, cell.rows - len(rule), scrolled.get(cell.part.name, 0), marks)
+        if begin or (boxed and not panes):
+            y += bool(panes)  # the lower side of the pane above
+            panes.append((y, []))
+            y += not has_rule(cell.part)
+        if panes:
+            panes[-1][1].append(cell.part)
+        rule = [heading(cell.part.title, width, marks.rule)] if cell.part.title else []
+        body, first = fit(cell.part, cell.form, width, cell.rows - cell.rule, scrolled.get(cell.part.name, 0), marks)
         scrolls = cell.want - cell.rows + 1 if cell.want > cell.rows else 0  # one row says how many lines are not seen
         blocks.append(Block(cell.part, x, y, width, (*rule, *body), first, scrolls))
-        y += cell.rows
-    return blocks, [cell.part.title or cell.part.name for cell in cells if not cell.there]
+        y += cell.rows - cell.rule + len(rule)
+    ends = [*(y for y, _ in panes[1:]), room.y + height]
+    boxes = [
+        Box(room.x, y, room.width, end - y, tuple(one.name for one in inside), has_rule(inside[0]))
+        for (y, inside), end in zip(panes, ends, strict=False)
+    ]
+    return blocks, boxes, [cell.part.title or cell.part.name for cell in cells if not cell.there]
 
 
 def _by_survival(picture: Picture, cells: Sequence[Cell]) -> list[Cell]:
@@ -136,17 +191,17 @@ def _by_survival(picture: Picture, cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: order.get(cell.part.name, len(order)))
 
 
-def _blanks(cells: Sequence[Cell], spare: int, loose: bool) -> list[int]:
+def _blanks(cells: Sequence[tuple[Cell, bool]], spare: int, loose: bool) -> list[int]:
     """The blank rows before each cell.
 
     A row where a part stands apart, and all that is left above what stands low; where no part says where it stands
-    (`loose`), a row between any two, if there is room for all of them.
+    (`loose`), a row between any two, if there is room for all of them; none before a part that begins a frame.
     """
     blanks: list[int] = []
-    for at, cell in enumerate(cells):
+    for at, (cell, begins) in enumerate(cells):
         apart = loose and len(cells) - 1 <= spare or cell.part.apart
-        blanks.append(int(at > 0 and apart and sum(blanks) < spare))
-    low = next((at for at, cell in enumerate(cells) if cell.part.low), None)
+        blanks.append(int(at > 0 and apart and not begins and sum(blanks) < spare))
+    low = next((at for at, (cell, _) in enumerate(cells) if cell.part.low), None)
     if low is not None:
         blanks[low] += spare - sum(blanks)
     return blanks
@@ -188,12 +243,28 @@ def spot(block: Block, marks: Marks) -> tuple[int, int]:
     return 0, -1
 
 
-def flat(body: Body, width: int, height: int) -> list[Line]:
-    """The body as one list of lines: what a picture as text, or an SVG, has."""
+def flat(body: Body, height: int, marks: Marks, right: int = 0, focus: str = "") -> list[Line]:
+    """The body as one list of lines: what a picture as text, or an SVG, has.
+
+    Args:
+        body: where everything stands.
+        height: rows.
+        marks: the glyphs of frames.
+        right: how many columns to the right of where they are counted all of it stands.
+        focus: the part whose frame is bright.
+    """
+    lit = {one.parts: LIT if focus in one.parts else UNLIT for one in body.boxes}
+    of_part = {name: look for parts, look in lit.items() for name in parts}
+    drawn = [piece for box in body.boxes for piece in sides(box, marks, lit[box.parts])]
+    for block in body.blocks:
+        rows = list(block.lines)
+        if rows and of_part.get(block.part.name) == LIT and has_rule(block.part):
+            rows[0] = brighter(rows[0], marks, LIT)
+        drawn.append((block.x, block.y, rows))
     out: list[Line] = [line() for _ in range(height)]
-    for block in sorted(body.blocks, key=lambda one: one.x):
-        for at, one in enumerate(block.lines):
-            if block.y + at < height:
-                pad = block.x - sum(len(text) for text, _ in out[block.y + at])
-                out[block.y + at] = (*out[block.y + at], *([(" " * pad, "")] if pad > 0 else []), *one)
-    return [one[: width + 1] for one in out]
+    for x, y, rows in sorted(drawn, key=lambda one: one[0]):
+        for at, one in enumerate(rows):
+            if y + at < height:
+                pad = x + right - length(out[y + at])
+                out[y + at] = (*out[y + at], *([(" " * pad, "")] if pad > 0 else []), *one)
+    return out

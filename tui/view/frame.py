@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lessons.activity import CHOOSE, HINT, Action
 from lessons.picture import Picture, Question
 from tui.view.arrange import Body, arrange, flat
+from tui.view.boxes import framed
 from tui.view.marks import Marks
 from tui.view.room import Drawings
 from tui.view.text import Line, Piece, cut, length, line, spread, wrap
@@ -30,16 +32,17 @@ class Frame:
         title: its first line.
         body: where the parts stand, from the second line on.
         below: what was said last, and the keys: the last lines.
+        marks: the glyphs.
     """
 
     title: Line
     body: Body
     below: tuple[Line, ...]
+    marks: Marks
 
-    def lines(self, width: int, height: int) -> list[Line]:
-        """All of it as lines."""
-        body = flat(self.body, width - 1, height - 1 - len(self.below))
-        return [self.title, *(line(" ", *one) for one in body), *self.below]
+    def lines(self, width: int, height: int, focus: str = "") -> list[Line]:
+        """All of it as lines; the frame around the part with the focus is bright."""
+        return [self.title, *flat(self.body, height - 1 - len(self.below), self.marks, 1, focus), *self.below]
 
 
 def frame(
@@ -69,12 +72,14 @@ def frame(
     keys = key_line(picture, offered, bool(crumbs), inner, marks)
     told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
     room = height - 1 - len(told) - 1
-    drawings = Drawings()
-    body = arrange(picture, inner, room, marks, scrolled or {}, drawings)
+    place = partial(
+        arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=Drawings(), boxed=framed(size)
+    )
+    body = place(room)
     if body.gone:  # one row says what, and with that row less it is no less that has gone
-        body = arrange(picture, inner, room - 1, marks, scrolled or {}, drawings)
+        body = place(room - 1)
         told = [line(" ", *_named(body.gone, inner)), *told]
-    return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)))
+    return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)), marks)
 
 
 def _named(gone: Sequence[str], width: int) -> Line:

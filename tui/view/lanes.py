@@ -12,7 +12,7 @@ from lessons.picture import Lanes
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, line
 
-GRAPH = 44  # columns from which on a graph has room
+GRAPH = 40  # columns from which on a graph has room
 LANE = (5, 4, 3, 2)  # columns of a lane, the most that fit
 SENTENCE = 24  # columns of a sentence, at least
 LOOKS = {

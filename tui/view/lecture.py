@@ -37,7 +37,7 @@ def lecture(picture: Picture, crumbs: Sequence[str], size: tuple[int, int], mark
     return [
         title_line(picture, crumbs, width, marks),
         line(),
-        *(line(" ", *one) for one in flat(body, width - 1, height - 2)),
+        *flat(body, height - 2, marks, 1),
     ]
 
 

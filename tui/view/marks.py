@@ -37,6 +37,7 @@ class Marks:
         broken: what should be true and is not. sites: of the map, in the order of SITE_STATES.
         taken: there, of a site at which a CPU has just taken an int3.
         did: of what a lane of the time picture did. bar, tick, up, knob: of the scrub bar.
+        frame: around a pane: its corners from the upper left one, in the order in which one reads, and its sides.
         parts: of a bar's column, from the left.
         interval: of a bar: over it, beyond its end, where that ends, and what goes on beyond the edge.
     """
@@ -74,6 +75,7 @@ class Marks:
     wrote: str = "W"
     ran_whole: str = "•"
     did: Mapping[Did, str] = field(default_factory=lambda: DID)
+    frame: str = "╭╮╰╯│"
     up_arrow: str = "↑"
     down_arrow: str = "↓"
     parts: str = "▏▎▍▌▋▊▉"
@@ -116,6 +118,7 @@ ASCII = Marks(
     within="=",
     ran_whole="*",
     did=DID_ASCII,
+    frame="++++|",
     up_arrow="^",
     down_arrow="v",
     parts="",

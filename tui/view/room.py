@@ -45,14 +45,14 @@ class Cell:
 
     Attributes:
         part: which.
-        rule: rows of the rule above it.
+        rule: rows of the rule above it, and of a frame that begins with it.
         form: which of its forms it takes. rows: that it is given; 0 where there is no room for it.
     """
 
-    def __init__(self, part: Part, drawn: Drawn) -> None:
+    def __init__(self, part: Part, drawn: Drawn, frame: int = 0) -> None:
         renderer = RENDERERS[type(part)]
         self.part, self._forms = part, drawn.forms
-        self.rule = int(bool(part.title))
+        self.rule = bool(part.title) + frame
         self.form, self.rows = self._forms[-1], 0
         self._steps = self._all_steps(drawn.ends, renderer.least)
         modest = renderer.modest(part)

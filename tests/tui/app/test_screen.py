@@ -21,10 +21,12 @@ from tui.app.app import SimkernelApp
 from tui.view.arrange import LEFT
 from tui.view.machine import LABEL
 
+FRAME = " ╭─│"  # what stands at the left of a row, where panes stand in frames and where not
+
 
 def bytes_shown(text: str, label: str) -> list[str]:
     """The five cells of a row of the bytes, without their marks; those that are not read yet in brackets."""
-    row = next(line for line in text.splitlines() if line[1:].startswith(label))[LABEL + 1 :]
+    row = next(one for line in text.splitlines() if (one := line.lstrip(FRAME)).startswith(label))[LABEL:]
     return [cell.replace("′", "").replace("!", "") for cell in re.findall(r"[(0-9A-F][0-9A-F/′!)]+", row)[:5]]
 
 
@@ -97,7 +99,8 @@ def test_depths_add_and_what_the_story_shows_stays_in_its_place() -> None:
         assert "registers" not in "\n".join(story) and "registers" in "\n".join(code)
         assert "what happened" not in "\n".join(code) and "what happened" in "\n".join(everything)
         for deep in (code, everything):
-            assert [line[:LEFT].rstrip() for line in deep[2:16]] == [line[:LEFT].rstrip() for line in story[2:16]]
+            seen = [[row[:LEFT].lstrip(FRAME)[:40].strip() for row in rows[2:12]] for rows in (deep, story)]
+            assert seen[0] == seen[1]
             assert deep[1] == story[1]
         again = (await hand.press("m")).splitlines()
         assert again == story

@@ -136,7 +136,8 @@ class ActivityScreen(Screen[None]):
             return
         drawn = self.drawn
         blocks = drawn.body.blocks
-        self._canvas.show(self.pointer.marked(drawn.lines(width, height), blocks, self._marks))
+        lines = drawn.lines(width, height, self.pointer.part)
+        self._canvas.show(self.pointer.marked(lines, blocks, self._marks))
         self._stand(blocks)
 
     def tell(self, said: str, look: str = "") -> None:

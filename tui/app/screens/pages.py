@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from lessons.activity import Action
 from lessons.machine import Track
@@ -36,7 +37,8 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
         size: columns and rows of the screen.
         marks: the glyphs.
     """
-    text = "\n".join([*told(picture), *(plain(one) for one in drawn.lines(*size))])
+    shown = replace(drawn, body=replace(drawn.body, boxes=()))  # a frame is no mark
+    text = "\n".join([*told(picture), *(plain(one) for one in shown.lines(*size))])
     track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
     below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
     for glyph, meaning in legend(marks, text, track):
