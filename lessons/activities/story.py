@@ -211,7 +211,7 @@ class Story(Activity):
             LearnerError: the story does not come to it, or was cancelled; one stands where one stood.
         """
         stepper = self.stepper
-        stops = stepper.heard().stops(stepper.begin, stepper.furthest)
+        stops = stepper.site_story().stops(stepper.begin, stepper.furthest)
         known = next((stop.position for stop in stops if stop.during == phase), None)
         if known is not None:
             return self._ask("place", str(known), report)

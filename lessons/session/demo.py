@@ -1,6 +1,6 @@
 """The demo's story: one function of any kernel is traced, by any protocol, and what it is about is seen to happen.
 
-Twice it is chosen who moves, as a scenario chooses it: the first write comes while a CPU has read one byte of the site,
+Twice it is chosen what moves next, as a scenario does: the first write comes while a CPU has read one byte of the site,
 where the model has such reads; and after the first sync (without syncs: after that write) the patching task waits
 until a CPU has run the site. What does not come about is left out; all else is drawn from the seed.
 """
@@ -183,8 +183,8 @@ def _said(name: str, protocol: Protocol, reader: int | None, met: bool) -> list[
     if met:
         out.append(f"After {_held_after(protocol)}, {PATCHING_TASK} waits until a CPU has run {name}.")
     if not out:
-        return ["Who moves is drawn from the seed."]
-    return ["By hand it is chosen who moves here:", *out, "All else is drawn from the seed."]
+        return ["What moves next is drawn from the seed."]
+    return ["By hand it is chosen what moves next here:", *out, "All else is drawn from the seed."]
 
 
 def favourite(image: KernelImage, options: Options, report: Report) -> str:

@@ -22,11 +22,11 @@ def _idle(stepper: Stepper) -> None:
 
 def _nothing_more(stepper: Stepper) -> Outcome:
     """Why no next stop came."""
-    outcome = stepper.simulation.halt_reason
+    died = stepper.simulation.halt_reason
     if stepper.report.cancelled:
         return Outcome("Stopped, as you asked.")
-    if outcome:
-        said = f"Nothing moves any more: {outcome}. Go back, and look. {stepper.ending}".rstrip()
+    if died:
+        said = f"Nothing moves any more: {died}. Go back, and look. {stepper.ending}".rstrip()
         return Outcome(said, error=not stepper.passed)
     return Outcome(f"Nothing happened to this site in {stepper.patience:,} instructions.")
 

@@ -15,7 +15,7 @@ from lessons.activity import Given
 from lessons.session.content import SCENARIOS, scenario_named
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Ending, Scenario, answer_of
-from lessons.session.stops import Heard, Stop, Stops
+from lessons.session.stops import SiteStory, Stop, Stops
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, SiteRan
 from simkernel.kernel import KernelImage
@@ -114,7 +114,7 @@ class Stepper:
         self._whole: tuple[bytes, ...] = ()
         self._snapshot = Snapshot.of(simulation, None, site)
         self._moved = False
-        self._heard = Heard(self.site_bytes())
+        self._site_story = SiteStory(self.site_bytes())
         self.calls = CallsSoFar(simulation)
         self._ending = None if scenario is None else Ending(scenario, self.begin)
 
@@ -226,20 +226,20 @@ class Stepper:
         """The addresses of the bytes of the site that is looked at; None where that is any."""
         return None if self.site is None else self.simulation.site(self.site).addresses
 
-    def heard(self) -> Heard:
+    def site_story(self) -> SiteStory:
         """All that history knows of the site that is looked at."""
-        if (site := self.site_bytes()) != self._heard.site:
-            self._heard = Heard(site)
-        self._heard.hear(self.simulation.known_events, self.simulation.rewrites)
-        return self._heard
+        if (site := self.site_bytes()) != self._site_story.site:
+            self._site_story = SiteStory(site)
+        self._site_story.hear(self.simulation.known_events, self.simulation.rewrites)
+        return self._site_story
 
     def stops(self) -> Stops:
         """The stops of the story so far, oldest first; the start of the story is none."""
-        return self.heard().stops(self.begin, self.simulation.position)
+        return self.site_story().stops(self.begin, self.simulation.position)
 
     def ran(self) -> list[SiteRan]:
         """What CPUs ran at the site that is looked at, in the story up to here."""
-        return self.heard().ran(self.begin, self.simulation.position)
+        return self.site_story().ran(self.begin, self.simulation.position)
 
     @property
     def violated(self) -> str:
@@ -358,7 +358,7 @@ class Stepper:
         """
         simulation = self.simulation
         first, end = simulation.logged, simulation.clock + (instructions or self.patience)
-        rule = self.heard().rule_from(first)
+        rule = self.site_story().rule_from(first)
         found = False
         while not found and not simulation.halt_reason and not self.report.cancelled and simulation.clock < end:
             met = [event for event in simulation.step() if rule.stops_at(event)]

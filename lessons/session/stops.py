@@ -55,7 +55,7 @@ def _entry(event: Event) -> int:
 
 
 class Stops(Sequence[Stop]):
-    """The stops of a story, oldest first: a part of all that `Heard` knows, which is looked at and never taken out.
+    """The stops of a story, oldest first: a part of all that `SiteStory` knows, which is looked at and never taken out.
 
     So it costs the same however long history is.
     """
@@ -161,7 +161,7 @@ class News:
         yield from enumerate(known[first:], first)
 
 
-class Heard:
+class SiteStory:
     """The stops of one site's story among the events of a history that grows, is walked back and forth, and forgets.
 
     `site`: the addresses of its bytes; None: any site's.
@@ -217,6 +217,6 @@ class Heard:
         return self._ran[first:last]
 
     def rule_from(self, count: int) -> StopRule:
-        """What tells the events that come after the first `count` of those heard."""
+        """What tells the events that come after the first `count` that it knows."""
         at = bisect_right(self._turns, count, key=lambda one: one[0])
         return StopRule(self.site, bool(at) and self._turns[at - 1][1])

@@ -17,7 +17,7 @@ from lessons.session.left_out import is_known, known, sentences
 from lessons.session.missing import Missing, missing
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stops
-from lessons.story.lines import cpu_line, patcher_line, trace_lines
+from lessons.story.lines import cpu_line, trace_lines, waits_line
 from lessons.story.say import said
 from lessons.story.table import table_of
 from lessons.story.why import Why, why_of
@@ -47,7 +47,7 @@ class Story:
     Attributes:
         heading: "vfs_read: nop -> call". step, steps: stops so far, and of the whole scenario (0: not known).
         protocol, era: who patches like this, and when. phases: the bar. batch: "batch 3, 1 site", "" between batches.
-        said: what has just happened, a sentence each. table: the five bytes. patcher: what the patching task waits for.
+        said: what has just happened, a sentence each. table: the five bytes. waits: what the patching task waits for.
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
         ending: the answer that the story has come to, at its end; else "".
         missing: the phase that is left out of this story and would have begun by now; None for none.
@@ -64,7 +64,7 @@ class Story:
     batch: str
     said: tuple[str, ...]
     table: Table | None
-    patcher: str
+    waits: str
     why: Why
     cpus: tuple[Marked, ...]
     trace: tuple[str, ...]
@@ -90,7 +90,7 @@ def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
         batch=_batch(patch),
         said=said(stepper, stops),
         table=table_of(stepper),
-        patcher=patcher_line(snapshot),
+        waits=waits_line(snapshot),
         why=why_of(snapshot, without(stepper)) if gone is None else why_of(snapshot, gone.phase.without, gone.phase),
         cpus=tuple(cpu_line(snapshot, cpu) for cpu in snapshot.cpus),
         trace=trace_lines(snapshot) or (NO_TRACE,),

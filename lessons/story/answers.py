@@ -53,7 +53,7 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     at = next((number for number, phase in enumerate(phases, 1) if phase.state == NOW), 0)
     name = phases[at - 1].name if at else ""
     phase = f"The phase is {name}, {at} of {len(phases)}." if at else "No phase is under way."
-    return [f"Step {story.step}{of}{what}.", phase, *sentences(story.ending or story.patcher)]
+    return [f"Step {story.step}{of}{what}.", phase, *sentences(story.ending or story.waits)]
 
 
 def five_bytes(story: Story) -> list[str]:

@@ -13,7 +13,7 @@ from simkernel.sim.snapshot.changes import Aspect
 TRACE_LINES = 4
 
 
-def patcher_line(snapshot: Snapshot) -> str:
+def waits_line(snapshot: Snapshot) -> str:
     """What the patching task does or waits for, in one or two sentences."""
     patch = snapshot.patching
     if snapshot.halt_reason:

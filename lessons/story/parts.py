@@ -200,7 +200,7 @@ def _waits(story: Story) -> Iterator[Part]:
         yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.ending, tone=Tone.STRONG),))
     elif not story.snapshot.halt_reason:
         label = "Waits" if patch.waits_for or patch.holdouts else "Next"
-        yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.patcher, label),))
+        yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.waits, label),))
 
 
 def _next(following: str) -> Iterator[Part]:

@@ -47,7 +47,7 @@ def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
 def stop_events(stepper: Stepper, position: int) -> list[ev.Event]:
     """The stops of the site in the entry that ended at a position."""
     happened = stepper.events_from(position - 1, position)
-    rule = stepper.heard().rule_from(stepper.simulation.logged - len(stepper.events_from(position - 1)))
+    rule = stepper.site_story().rule_from(stepper.simulation.logged - len(stepper.events_from(position - 1)))
     return [event for event in happened if rule.stops_at(event)]
 
 

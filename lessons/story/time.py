@@ -33,7 +33,7 @@ def time_picture(stepper: Stepper, around: int = AROUND) -> TimePicture:
         around: how many steps on either side of here are in it.
     """
     here = stepper.simulation.position
-    stops = stepper.heard().stops(stepper.begin, max(stepper.furthest, here))
+    stops = stepper.site_story().stops(stepper.begin, max(stepper.furthest, here))
     at = len(stepper.stops())
     first = max(0, at - around)
     lanes = [TASK, *range(stepper.simulation.options.cpus)]
@@ -48,7 +48,7 @@ def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -
     for number in numbers:
         stop = stops[number]
         first = _index(known, stop.position - 1)
-        rule = stepper.heard().rule_from(first)
+        rule = stepper.site_story().rule_from(first)
         happened = [event for event in known[first : _index(known, stop.position)] if rule.stops_at(event)]
         phases = [event.phase for event in happened if isinstance(event, ev.PhaseEvent)]
         phase = phases[-1] if phases else stop.during

@@ -35,8 +35,8 @@ def command(function: str | None, protocol: str, moment: str | None, options: Op
     """Watch FUNC's first five bytes change under running CPUs: a NOP becomes a call, and a NOP again.
 
     Each step is one thing that happened. The table below it has the five bytes in memory, and those that each CPU may
-    run. Twice it is chosen who moves: the first write comes while a CPU is between two of the five bytes, where the
-    model has such reads, and once the patching task is held back until a CPU has run the site and met the change.
+    run. Twice it is chosen what moves next: the first write comes while a CPU is between two of the five bytes, where
+    the model has such reads, and once the patching task is held back until a CPU has run the site and met the change.
 
     On a terminal it waits for a key before each phase; q ends it. With --json each step is an object on a line of its
     own, as `simkernel step --json` has it.

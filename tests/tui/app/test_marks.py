@@ -106,7 +106,7 @@ def test_ascii_without_colour_loses_no_fact_of_the_story(monkeypatch: pytest.Mon
                 name = row.name.upper() if row.state == NOW else row.name
                 assert snapshot.patching.phase is None or re.search(rf"{re.escape(glyph)}[ \[]{name}", text)
             flat = " ".join(text.split())
-            assert ASCII.plain(story.patcher) in flat  # whom the patching task waits for
+            assert ASCII.plain(story.waits) in flat  # whom the patching task waits for
             for cpu, said in zip(snapshot.cpus, story.cpus, strict=True):
                 assert f"CPU{cpu.number}" in text and said.text.partition(" ")[2][:40] in text
             for byte, value in enumerate(snapshot.site.memory.data):

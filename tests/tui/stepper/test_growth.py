@@ -43,7 +43,7 @@ class Counting(list[Any]):
 def looked_at(story: Story, action: str) -> int:
     """How many events and stops an action, its picture and the frame of it look at."""
     counted: list[Counting] = []
-    heard, held = story.stepper.heard(), story.stepper.simulation._history.log.window.events
+    heard, held = story.stepper.site_story(), story.stepper.simulation._history.log.window.events
     for owner, name in ((held, "items"), (heard, "_stops"), (heard, "_begun")):
         counted.append(Counting(getattr(owner, name)))
         setattr(owner, name, counted[-1])

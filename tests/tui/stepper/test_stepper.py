@@ -8,7 +8,7 @@ from lessons.session.actions import ACTIONS, action_named, apply
 from lessons.session.content import SCENARIOS
 from lessons.session.scenarios import answer_of
 from lessons.session.stepper import Stepper
-from lessons.session.stops import Heard, StopRule
+from lessons.session.stops import SiteStory, StopRule
 from simkernel.events import (
     BatchStarted,
     Oopsed,
@@ -50,10 +50,10 @@ def test_the_stops_are_those_of_the_log_however_one_came_here() -> None:
     for action in [*asked, "look-at", "next", "next", "back", "start", "next"]:
         apply(stepper, action, "decay_load" if action == "look-at" else "")
         simulation = stepper.simulation
-        fresh = Heard(stepper.site_bytes())
+        fresh = SiteStory(stepper.site_bytes())
         fresh.hear(simulation.log)
         assert list(stepper.stops()) == list(fresh.stops(stepper.begin, simulation.position))
-        rule = stepper.heard().rule_from(simulation.logged)
+        rule = stepper.site_story().rule_from(simulation.logged)
         told = StopRule(stepper.site_bytes())
         for event in simulation.log:
             told.stops_at(event)
@@ -70,7 +70,7 @@ def test_another_story_that_is_longer_is_heard_anew() -> None:
     assert len(stepper.simulation.known_events) < before
     while len(stepper.simulation.known_events) <= before:
         stepper.simulation.run(100_000)
-    fresh = Heard(stepper.site_bytes())
+    fresh = SiteStory(stepper.site_bytes())
     fresh.hear(stepper.simulation.log)
     assert list(stepper.stops()) == list(fresh.stops(stepper.begin, stepper.simulation.position))
 

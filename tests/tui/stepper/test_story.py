@@ -88,7 +88,7 @@ def test_each_stop_says_something_else_and_changes_the_picture(name: str) -> Non
     for before, after in zip(stories, stories[1:], strict=False):
         assert after.said and after.said != before.said
         assert after.step == before.step + 1
-        drawn = [(one.table, one.patcher, one.why, one.cpus, one.trace, one.phases) for one in (before, after)]
+        drawn = [(one.table, one.waits, one.why, one.cpus, one.trace, one.phases) for one in (before, after)]
         assert drawn[0] != drawn[1]
 
 
@@ -309,8 +309,8 @@ def test_where_the_kernel_has_died_stands_what_the_cpu_had_run() -> None:
 def test_a_sync_is_over_in_words_once_every_cpu_has_answered() -> None:
     answered = [story for story in walk("one") if story.said and "the last to answer" in story.said[0]]
     assert len(answered) == 3
-    assert all("has every answer" in story.patcher for story in answered)
-    assert all("can go on" not in story.patcher for story in answered)
+    assert all("has every answer" in story.waits for story in answered)
+    assert all("can go on" not in story.waits for story in answered)
 
 
 def test_how_a_cpu_is_asked_is_said_once_where_the_first_sync_is_sent() -> None:
@@ -328,7 +328,7 @@ def test_where_cpus_are_asked_to_park_none_is_said_to_answer_a_sync_or_to_wait_a
         patch = story.snapshot.patching
         if patch.phase is None or patch.phase.name != "park" or not patch.waits_for:
             continue
-        assert story.patcher.endswith("A CPU that is not parked yet does not wait.")
+        assert story.waits.endswith("A CPU that is not parked yet does not wait.")
         for cpu in patch.waits_for:
             assert "sync" not in story.cpus[cpu].text and "park" in story.cpus[cpu].text
             seen += 1
