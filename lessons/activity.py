@@ -115,8 +115,8 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is told where nothing is drawn.
+class PlainText:
+    """What plain mode says.
 
     Attributes:
         sentences: one after the other.
@@ -143,12 +143,12 @@ class Answer:
     """
 
     help: str
-    tell: Callable[[], Told]
+    tell: Callable[[], PlainText]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an action.
+class Result:
+    """What an action gives back.
 
     Attributes:
         message: a sentence for the person, "" where the picture says it.
@@ -171,7 +171,7 @@ class Outcome:
     stays: bool = False
     asks: tuple[str, str] | None = None
     gives: Given | None = None
-    tell: Callable[[], Told] | None = None
+    tell: Callable[[], PlainText] | None = None
 
 
 class Activity(ABC):
@@ -180,13 +180,13 @@ class Activity(ABC):
     name: str  # as the command line has it
     actions: tuple[Action, ...]  # all that may be asked for, sometime
 
-    def start(self, report: Report) -> Outcome:
+    def start(self, report: Report) -> Result:
         """Do what is done without being asked for, once, when a person comes here first.
 
         Args:
             report: as for `do`.
         """
-        return Outcome()
+        return Result()
 
     def returned(self, left: Activity) -> None:
         """One has come back here.
@@ -201,7 +201,7 @@ class Activity(ABC):
         """Where it is now."""
 
     @abstractmethod
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out.
 
         Args:
@@ -214,8 +214,8 @@ class Activity(ABC):
             Cancelled: as `report` does.
         """
 
-    def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
-        """Do what a name, a word or a key asks for; what cannot be done says so in the outcome, and changes nothing."""
+    def apply(self, word: str, argument: str = "", report: Report | None = None) -> Result:
+        """Do what a name, a word or a key asks for; what cannot be done says so in the result, and changes nothing."""
         if word.isdigit() and any(one.name == CHOOSE for one in self.actions):
             word, argument = CHOOSE, word
         try:
@@ -224,7 +224,7 @@ class Activity(ABC):
                 raise LearnerError(self.why_not(action))
             return self.do(action, argument.strip(), report or Report())
         except LearnerError as error:
-            return Outcome(str(error), refused=True)
+            return Result(str(error), refused=True)
 
     def action(self, word: str) -> Action:
         """The action with that name, else that word of plain mode, else that key.

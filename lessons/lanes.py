@@ -34,7 +34,7 @@ class Did(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LaneMark:
     """What a lane did at a step.
 
     Attributes:
@@ -63,7 +63,7 @@ class Moment:
     step: int
     position: int
     phase: str
-    marks: tuple[Mark, ...]
+    marks: tuple[LaneMark, ...]
     sentence: str
 
 
@@ -81,7 +81,7 @@ class TimePicture:
     moments: tuple[Moment, ...]
     at: int
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """A sentence a step up to where one stands; of the first lane also that it waits."""
         waits = f"; {self.lanes[0]} waits"
         return [

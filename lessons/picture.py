@@ -176,7 +176,7 @@ class Choice:
     tone: Tone = Tone.PLAIN
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The choice as a sentence."""
         if not self.verdict:
             return f"{self.key}: {self.text}"

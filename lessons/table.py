@@ -40,7 +40,7 @@ def marked(text: str, *marks: Mark | None) -> Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ByteRow:
     """A line of the table.
 
     Attributes:
@@ -73,15 +73,15 @@ class Table:
     """
 
     name: str
-    was: Row | None
-    memory: Row
-    cpus: tuple[Row, ...]
-    ran: tuple[Row, ...]
-    becomes: Row | None
+    was: ByteRow | None
+    memory: ByteRow
+    cpus: tuple[ByteRow, ...]
+    ran: tuple[ByteRow, ...]
+    becomes: ByteRow | None
     line_break: int
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ByteRow, ...]:
         """All rows, from the top."""
         was, becomes = ((one,) if one is not None else () for one in (self.was, self.becomes))
         return (*was, self.memory, *self.cpus, *self.ran, *becomes)

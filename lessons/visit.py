@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lessons.activity import Activity, Outcome
+from lessons.activity import Activity, Result
 from simkernel.errors import LearnerError
 from simkernel.report import Report
 
@@ -35,26 +35,26 @@ class Visit:
         left = () if self.left is None or self.left in self._stack else (self.left,)
         return (*reversed(self._stack), *left)
 
-    def apply(self, word: str, argument: str = "", report: Report | None = None) -> Outcome:
+    def apply(self, word: str, argument: str = "", report: Report | None = None) -> Result:
         """Have the activity in front do something; go where that leads. What it opens has then to be started."""
-        outcome = self.front.apply(word, argument, report)
+        result = self.front.apply(word, argument, report)
         self._look()
-        if outcome.opens is not None:
-            self._open(outcome.opens, outcome.leaves)
-        elif outcome.leaves and not self.back():
+        if result.opens is not None:
+            self._open(result.opens, result.leaves)
+        elif result.leaves and not self.back():
             self.over = True
-        if outcome.asks is not None and not self.over:
-            return self.apply(*outcome.asks, report)
-        return outcome
+        if result.asks is not None and not self.over:
+            return self.apply(*result.asks, report)
+        return result
 
-    def start(self, report: Report | None = None) -> Outcome:
+    def start(self, report: Report | None = None) -> Result:
         """Have the activity in front do what it does without being asked for; one that is cancelled stays in front."""
         try:
-            outcome = self.front.start(report or Report())
+            result = self.front.start(report or Report())
         except LearnerError as error:
-            return Outcome(str(error), refused=True)
+            return Result(str(error), refused=True)
         self._look()
-        return outcome
+        return result
 
     def _look(self) -> None:
         """Tell all on the way where a person has come to the end of a story."""

@@ -56,10 +56,10 @@ class LeftOut:
 @pytest.fixture(scope="module")
 def without(key: tuple[str, str]) -> LeftOut:
     """Of one key, once: its tests run the story on and go back."""
-    outcome = apply(Stepper.start(key[0], prepared=PREPARED), "without", key[1])
-    assert outcome.stepper is not None
-    stepper = outcome.stepper
-    return LeftOut(outcome.message, stepper, story_of(stepper), stepper.simulation.position)
+    result = apply(Stepper.start(key[0], prepared=PREPARED), "without", key[1])
+    assert result.stepper is not None
+    stepper = result.stepper
+    return LeftOut(result.message, stepper, story_of(stepper), stepper.simulation.position)
 
 
 @pytest.fixture(scope="module")
@@ -334,8 +334,8 @@ def test_another_model_is_named_with_its_reason_and_stays_in_the_breadcrumb() ->
 
 
 def test_where_nothing_is_written_nothing_is_tried() -> None:
-    outcome = apply(Stepper.start("nmi", prepared=PREPARED), "without", "write")
-    assert outcome.error and outcome.message.startswith("Without write no byte changes")
+    result = apply(Stepper.start("nmi", prepared=PREPARED), "without", "write")
+    assert result.error and result.message.startswith("Without write no byte changes")
 
 
 def test_without_park_an_nmi_runs_half_of_the_bytes_and_without_the_way_back_nobody_comes_back() -> None:

@@ -2,7 +2,7 @@
 
 Each becomes `Ended`, a KeyboardInterrupt, in the main thread: whatever has changed the terminal restores it on the way
 out, and the exit code is the shell's, 128 + the signal's number. While a screen is open it hears of the signal instead
-(`told_of_signals`), for it has a place to keep and a terminal to restore.
+(`signals_to`), for it has a place to keep and a terminal to restore.
 
 Python raises such an exception between any two bytecodes of the main thread. In a finalizer, in a generator thrown
 away, in a callback out of C nobody can catch it: it goes to `sys.unraisablehook`, which prints it, and the program
@@ -62,7 +62,7 @@ def exit_code() -> int:
 
 
 @contextmanager
-def told_of_signals(listener: Callable[[int], None]) -> Iterator[None]:
+def signals_to(listener: Callable[[int], None]) -> Iterator[None]:
     """Have `listener` called with a signal's exit code, in the main thread between two bytecodes; none is ignored."""
     before = {one: signal.signal(one, take) for one in SIGNALS}
     _Taken.listener = listener

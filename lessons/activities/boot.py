@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lessons.activity import Action, Activity, Outcome
+from lessons.activity import Action, Activity, Result
 from lessons.picture import Log, Map, Paragraph, Picture, Prose, Row, Rows, Tone
 from simkernel import disasm
 from simkernel.events import Event, Switched
@@ -83,14 +83,14 @@ class Boot(Activity):
         self._at = 0
         self._before: SiteMap | None = None
 
-    def start(self, report: Report) -> Outcome:
+    def start(self, report: Report) -> Result:
         """Begin at power-on; who left on the way goes on there, and is told so."""
         if self.over:
             self._go(0)
             self._before = None
-        return Outcome("You left here. Home (plain mode: start) leads to power-on." if self._at else "")
+        return Result("You left here. Home (plain mode: start) leads to power-on." if self._at else "")
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         match action.name:
             case "next":
@@ -104,7 +104,7 @@ class Boot(Activity):
                 self._until(lambda: (self._written == self._whole) != done, report)
             case _:
                 self._until(lambda: self.over, report)
-        return Outcome()
+        return Result()
 
     def _until(self, there: Callable[[], bool], report: Report) -> None:
         """Step on, once at least, until it is so or boot is over."""

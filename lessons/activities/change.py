@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lessons.lanes import Did, Mark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, Moment, TimePicture
 from lessons.story.time import TASK, in_short, marks_of
 from simkernel import events as ev
 from simkernel.errors import GuestError
@@ -192,11 +192,11 @@ class Change:
         waits = False
         for number, step in enumerate(self.steps[1:], 1):
             assert step.event is not None
-            marks = {TASK: Mark(Did.WAITS)} if waits else {}
-            marks |= {cpu: Mark(Did.INT3) for cpu, times in enumerate(step.took) if times}
+            marks = {TASK: LaneMark(Did.WAITS)} if waits else {}
+            marks |= {cpu: LaneMark(Did.INT3) for cpu, times in enumerate(step.took) if times}
             marks |= dict(marks_of(step.event))
             every = (TASK, *self.simulation.cpus)
-            row = tuple(marks.get(lane, Mark(Did.NOTHING)) for lane in every)
+            row = tuple(marks.get(lane, LaneMark(Did.NOTHING)) for lane in every)
             yield Moment(number, step.point.position, step.phase, row, in_short(step.event, self._words))
             waits = isinstance(step.event, ev.SyncSent) or (waits and isinstance(step.event, ev.SyncAnswered))
 

@@ -7,7 +7,7 @@ from typing import Any
 from lessons.activities.overhead import ANSWERS, CLOSER, MEASURED, SYNCS, Overhead
 from lessons.activities.overhead_words import Explained, explained, notes, picture_line, row_explained, waiting
 from lessons.activities.plots import sites_table, sync_sentence
-from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
 from lessons.chart import Chart
 from lessons.picture import Bars, Paragraph, Part, Picture, Prose, Row, Rows, Tabs, Tone
 from lessons.session.number import number
@@ -42,11 +42,11 @@ class Costs(Activity):
     def __init__(self) -> None:
         self.overhead = Overhead()
 
-    def start(self, report: Report) -> Outcome:
+    def start(self, report: Report) -> Result:
         """Count what takes no time worth asking for."""
         return self._work(report)
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         overhead = self.overhead
         match action.name:
@@ -66,11 +66,11 @@ class Costs(Activity):
                 overhead.closer = not overhead.closer
         return self._work(report, asked=action.name == "enter")
 
-    def _work(self, report: Report, asked: bool = False) -> Outcome:
+    def _work(self, report: Report, asked: bool = False) -> Result:
         """Get what is awaited, if it was asked for or takes little time."""
         if self.overhead.can_work and (asked or ANSWERS[self.overhead.name].at_once):
             self.overhead.work(report)
-        return Outcome()
+        return Result()
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lessons.activities.function_table import ORDERS, FunctionRow, FunctionTable, by_part, disassembly, squeezed
-from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
 from lessons.picture import Listing, Paragraph, Picture, Prose, Row, Rows, Tabs, Tone
 from lessons.session.number import number
 from lessons.session.stepper import Stepper
@@ -78,10 +78,10 @@ class Functions(Activity):
         self.table: FunctionTable | None = None
         self.pattern, self.order, self.cursor = "", "address", 0
 
-    def start(self, report: Report) -> Outcome:
+    def start(self, report: Report) -> Result:
         """Read the functions."""
         self._look(report)
-        return Outcome()
+        return Result()
 
     def _look(self, report: Report, pattern: str | None = None, order: str | None = None) -> None:
         """The functions as they are now; nothing changes where a pattern names none."""
@@ -98,7 +98,7 @@ class Functions(Activity):
 
     # --- what is asked for ------------------------------------------------------------------------------------------
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         name = action.name
         if name in MOVES:
@@ -116,15 +116,15 @@ class Functions(Activity):
             return self._run(report)
         else:
             return self._lead(name)
-        return Outcome()
+        return Result()
 
-    def _lead(self, name: str) -> Outcome:
+    def _lead(self, name: str) -> Result:
         """Leave, with what the stepper is asked for."""
         if name in PATTERNS:
             what, all_of_them = PATTERNS[name]
-            return Outcome(leaves=True, asks=(what, self.pattern or all_of_them))
+            return Result(leaves=True, asks=(what, self.pattern or all_of_them))
         name = ("untrace" if self.chosen.wanted else "only") if name == "trace" else name
-        return Outcome(leaves=True, asks=(LEADS[name], self.chosen.name))
+        return Result(leaves=True, asks=(LEADS[name], self.chosen.name))
 
     @property
     def _count(self) -> int:
@@ -140,7 +140,7 @@ class Functions(Activity):
             raise LearnerError(f"no order {argument!r}; there are: {', '.join(ORDERS)}")
         self._look(report, order=order)
 
-    def _run(self, report: Report) -> Outcome:
+    def _run(self, report: Report) -> Result:
         """Let the machine run for a while: the counts follow."""
         stepper = self._stepper(report)
         before = stepper.calls.by_site().total()
@@ -153,7 +153,7 @@ class Functions(Activity):
             self._look(Report())
         calls = stepper.calls.by_site().total() - before
         hint = "" if calls else " Only the calls of traced functions are counted."
-        return Outcome(f"The machine has run for {RUN:,} instructions, with {calls:,} traced calls.{hint}")
+        return Result(f"The machine has run for {RUN:,} instructions, with {calls:,} traced calls.{hint}")
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here."""

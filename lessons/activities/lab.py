@@ -10,7 +10,7 @@ from typing import Any
 from lessons.activities.lab_answer import Found
 from lessons.activities.lab_setup import SETTINGS, STARTERS, TIMES, Setting, Setup, SetupRow
 from lessons.activities.lab_words import GUESSES, conditions, question, scene
-from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
 from lessons.picture import Choice, Paragraph, Picture, Prose, Question, Row, Rows, Tone
 from lessons.session.number import number
 from simkernel.errors import Cancelled, LearnerError
@@ -80,7 +80,7 @@ class Lab(Activity):
         """The one that is chosen."""
         return self.setup.rows[self.cursor]
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         setup = self.setup
         match action.name:
@@ -96,15 +96,15 @@ class Lab(Activity):
                 self._point(number(argument, "a row"))
             case name:
                 self._change(name, argument)
-        return Outcome()
+        return Result()
 
-    def _turn(self, by: int) -> Outcome:
+    def _turn(self, by: int) -> Result:
         """To another question; one that is left open is named, with the way back to it."""
         left = self.setup.number
         self.begin(left + by)
         key, word = ("←", "b") if by > 0 else ("→", "n")
         open_ = f"Question {left + 1} is left open. {key} (plain mode: {word}) leads back to it."
-        return Outcome("" if left in self._answered else open_)
+        return Result("" if left in self._answered else open_)
 
     def _change(self, how: str, argument: str = "") -> None:
         """Change what is asked; the cursor stays on its row."""
@@ -150,7 +150,7 @@ class Lab(Activity):
             times = 1  # home again
         self.setup.switch(phase or self.row.name, times)
 
-    def _explore(self, guess: str, report: Report) -> Outcome:
+    def _explore(self, guess: str, report: Report) -> Result:
         if guess not in GUESSES:
             raise LearnerError(f"no answer {guess!r}; there are: {', '.join(GUESSES)}")
         try:
@@ -158,7 +158,7 @@ class Lab(Activity):
         except Cancelled as error:
             raise Cancelled(f"{error}. With fewer states (a row) the search ends by itself") from error
         self._answered.add(self.setup.number)
-        return Outcome(opens=Found(findings, guess, conditions(self.setup), self._stages, self._go_on))
+        return Result(opens=Found(findings, guess, conditions(self.setup), self._stages, self._go_on))
 
     def _go_on(self) -> None:
         self.begin(self.setup.number + 1)

@@ -8,7 +8,7 @@ from typing import Any
 from lessons.activities.lab_schedule import columns_of, lanes_of, moves_of
 from lessons.activities.lab_words import broken, ends, holds, reason, worth
 from lessons.activities.story import Story
-from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Outcome
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
 from lessons.picture import Lanes, Moves, Paragraph, Part, Picture, Prose, Tabs, Tone
 from lessons.session.number import number
 from lessons.session.stepper import Stepper, Violation
@@ -70,7 +70,7 @@ class Found(Activity):
         """The one that is looked at."""
         return self.findings[self.at]
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         last = len(self.moves) - 1
         match action.name:
@@ -78,7 +78,7 @@ class Found(Activity):
                 self.cursor += 1
             case "next" | "question":
                 self._go_on()
-                return Outcome(leaves=True)
+                return Result(leaves=True)
             case "back" | "up":
                 self.cursor = max(0, self.cursor - 1)
             case "down":
@@ -90,8 +90,8 @@ class Found(Activity):
             case "choose":
                 self._look_at(_one_of(number(argument, "a schedule"), 1, len(self.findings), "schedule") - 1)
             case _:
-                return Outcome(opens=Story(self.watch(report)))
-        return Outcome()
+                return Result(opens=Story(self.watch(report)))
+        return Result()
 
     def watch(self, report: Report) -> Stepper:
         """A stepper where the schedule begins, with the schedule ahead.

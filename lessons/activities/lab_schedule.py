@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lessons.lanes import Did, Mark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, Moment, TimePicture
 from lessons.picture import Byte, ByteKind, Move, Tone
 from simkernel.explore import Finding
 from simkernel.explore.program import Action, Do
@@ -209,7 +209,7 @@ def _phase(world: World, scene: Scene) -> str:
     return world.program.actions[taken].name if taken >= 0 else ""
 
 
-def _marks(world: World, scene: Scene) -> tuple[Mark, ...]:
+def _marks(world: World, scene: Scene) -> tuple[LaneMark, ...]:
     """What every lane does at a move, or is in the middle of."""
     step, actions = scene.step, world.program.actions
     if isinstance(step, Act):
@@ -218,11 +218,11 @@ def _marks(world: World, scene: Scene) -> tuple[Mark, ...]:
         text = _in_two(world, scene) if action.do is Do.STORE else ""
         waits = scene.n + 1 < len(actions) and actions[scene.n + 1].do in WAITS_FOR
         did = TASK_DID.get(action.do, Did.WAITS if waits else Did.NOTHING)
-        return (Mark(did, text), *(Mark(asked or _doing(cpu)) for cpu in scene.after))
+        return (LaneMark(did, text), *(LaneMark(asked or _doing(cpu)) for cpu in scene.after))
     waits = scene.n < len(actions) and actions[scene.n].do in WAITS_FOR
-    cpus = [Mark(_doing(cpu)) for cpu in scene.after]
-    cpus[step.cpu] = Mark(_did(scene, step), inside=bool(scene.before[step.cpu].read))
-    return (Mark(Did.WAITS if waits else Did.NOTHING), *cpus)
+    cpus = [LaneMark(_doing(cpu)) for cpu in scene.after]
+    cpus[step.cpu] = LaneMark(_did(scene, step), inside=bool(scene.before[step.cpu].read))
+    return (LaneMark(Did.WAITS if waits else Did.NOTHING), *cpus)
 
 
 def _did(scene: Scene, step: CpuMoves) -> Did:

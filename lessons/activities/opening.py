@@ -29,7 +29,7 @@ from lessons.activities.mysteries import (
     Mysteries,
 )  # fmt: skip
 from lessons.activities.story import Story
-from lessons.activity import CHOOSE, Action, Activity, Argument, Outcome
+from lessons.activity import CHOOSE, Action, Activity, Argument, Result
 from lessons.picture import Lanes, Listing, Map, Paragraph, Part, Picture, Prose, Question, Row, Rows, Tone
 from simkernel import disasm
 from simkernel.errors import Cancelled, LearnerError
@@ -67,13 +67,13 @@ class Opening(Activity):
 
     # --- what is asked for ------------------------------------------------------------------------------------------
 
-    def start(self, report: Report) -> Outcome:
+    def start(self, report: Report) -> Result:
         """Begin at the first question; who left on the way goes on there, and is told so."""
         if self.run.cue == WORRY:
             self.run.go(0)
-        return Outcome("You left here. Home (plain mode: start) leads to the first question." if self.run.at else "")
+        return Result("You left here. Home (plain mode: start) leads to the first question." if self.run.at else "")
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out; one that is cancelled leaves one where one was."""
         before = self.run.at
         try:
@@ -82,7 +82,7 @@ class Opening(Activity):
             self.run.go(before)
             raise
 
-    def _do(self, name: str, argument: str, report: Report) -> Outcome:
+    def _do(self, name: str, argument: str, report: Report) -> Result:
         match name:
             case "choose":
                 return self._choose(argument, report)
@@ -96,31 +96,31 @@ class Opening(Activity):
             case "last":
                 self.run.to_the_end(report)
             case "enter" | "next" if self.run.cue == WORRY:
-                return Outcome(opens=Story.of(STORY))
+                return Result(opens=Story.of(STORY))
             case "run":
                 self.run.forward(report)
-                return Outcome(goes_on=self.run.cue in CHANGES)
+                return Result(goes_on=self.run.cue in CHANGES)
             case _:
                 asked = self.run.cue
                 self.run.forward(report)
                 if asked in (ASK, HOW) and asked not in self.run.answers:
-                    return Outcome(words.LEFT_OPEN)
-        return Outcome()
+                    return Result(words.LEFT_OPEN)
+        return Result()
 
-    def _choose(self, argument: str, report: Report) -> Outcome:
+    def _choose(self, argument: str, report: Report) -> Result:
         keys = [one.key for one in words.choices(self.run) if one.key.isdigit()]
         if argument not in keys:
             raise LearnerError(f"no answer {argument!r} here; there are: {', '.join(keys)}")
         if self.run.cue == BOOTED:
-            return Outcome(opens=Boot(self.run.image, OPTIONS))
+            return Result(opens=Boot(self.run.image, OPTIONS))
         if self.run.cue == WHY:
             from lessons.activities.costs import Costs  # nothing of it is loaded before it is asked for
 
-            return Outcome(opens=Costs())
+            return Result(opens=Costs())
         asked = self.run.cue
         self.run.forward(report)
         self.run.answers[asked] = int(argument)
-        return Outcome()
+        return Result()
 
     # --- what may be asked for --------------------------------------------------------------------------------------
 

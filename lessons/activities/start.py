@@ -10,7 +10,7 @@ from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
 from lessons.activities.opening import Opening
 from lessons.activities.story import Story
-from lessons.activity import POINT, Action, Activity, Argument, Outcome
+from lessons.activity import POINT, Action, Activity, Argument, Result
 from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose, Row, Rows, Tone
 from lessons.session.content import STORIES
@@ -156,12 +156,12 @@ class Start(Activity):
         self._seen.add(story)
         self.at = self._next()
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         last = len(self.entries) - 1
         match action.name:
             case "enter":
-                return Outcome(opens=self._begun(self.entries[self.at]))
+                return Result(opens=self._begun(self.entries[self.at]))
             case "search":
                 return self._find(argument)
             case "begin":
@@ -178,8 +178,8 @@ class Start(Activity):
                 if not is_number(argument) or int(argument) > last:
                     raise LearnerError(f"there is no number {argument!r}; there are 0 to {last}")
                 self.at = int(argument)
-                return Outcome(opens=self._begun(self.entries[self.at]))
-        return Outcome()
+                return Result(opens=self._begun(self.entries[self.at]))
+        return Result()
 
     def _begun(self, entry: Entry) -> Activity:
         """Begin an entry: a story anew, what has no machine of its own as one left it."""
@@ -192,7 +192,7 @@ class Start(Activity):
             self._left[entry.name] = begun
         return begun
 
-    def _find(self, part: str) -> Outcome:
+    def _find(self, part: str) -> Result:
         """Choose the entry with that in its name; where there is none, begin with the function that has it in its own.
 
         Raises:
@@ -202,7 +202,7 @@ class Start(Activity):
         found = next((at for at, name in enumerate(names) if part.lower() in name), None)
         if found is not None:
             self.at = found
-            return Outcome()
+            return Result()
         functions = [one for one in function_names() if part.lower() in one.lower()]
         if part in functions or len(functions) == 1:
             return self._trace(part if part in functions else functions[0])
@@ -210,15 +210,15 @@ class Start(Activity):
             raise LearnerError(f"{part!r} is part of {a_few(functions)}: name one function")
         raise LearnerError(f"nothing here is called {part!r}.{nearest(part, [one.name for one in self.entries])}")
 
-    def _begin(self, name: str) -> Outcome:
+    def _begin(self, name: str) -> Result:
         """Begin an entry by its name or its title, or the story of a function by its name; else find it by a part."""
         entry = next((one for one in self.entries if name in (one.name, one.title)), None)
         if entry is not None:
-            return Outcome(opens=self._begun(entry))
+            return Result(opens=self._begun(entry))
         return self._trace(name) if name in function_names() else self._find(name)
 
-    def _trace(self, function: str) -> Outcome:
-        return Outcome(opens=Story.tracing(function, self._prepared))
+    def _trace(self, function: str) -> Result:
+        return Result(opens=Story.tracing(function, self._prepared))
 
     def picture(self) -> Picture:
         """The list, and what the chosen one asks."""

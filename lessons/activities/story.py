@@ -19,7 +19,7 @@ from lessons.activities.story_actions import (
     actions_of,
     phases_of,
 )
-from lessons.activity import CHOOSE, Action, Activity, Answer, Outcome, Told
+from lessons.activity import CHOOSE, Action, Activity, Answer, PlainText, Result
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -110,93 +110,93 @@ class Story(Activity):
             raise LearnerError("this story has not begun: → begins it")
         return self._stepper
 
-    def start(self, report: Report) -> Outcome:
+    def start(self, report: Report) -> Result:
         """Come to where the story starts."""
         if self._stepper is None and self._begin is not None:
             self._stepper = self._begin(report)
         scenario = self.stepper.scenario
         message = "" if scenario is None or self.stepper.begun else scenario.question
-        return Outcome(message, tell=partial(telling.opening, self.stepper))
+        return Result(message, tell=partial(telling.opening, self.stepper))
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
         if self._stepper is None:
             return self.start(report)
         if action.name == "next":
             self.asking.go_on(self.stepper)
-        outcome = self._do(action, argument, report)
+        result = self._do(action, argument, report)
         self.asking.come(self.stepper)
         if not self._is_asked():
-            return outcome
-        return replace(outcome, stays=True, tell=outcome.tell if action.name == CHOOSE else None)
+            return result
+        return replace(result, stays=True, tell=result.tell if action.name == CHOOSE else None)
 
-    def _do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def _do(self, action: Action, argument: str, report: Report) -> Result:
         if action.name in ("enter", "run") and self.asking.on and not self.stepper.breakpoints:
             return self._to_a_question(action.name, report)
         if action.name == "without" and self.home is not None and not argument:
             self._stepper, self.home = self.home, None
-            return self._outcome("without", "Home: the whole run, where you left it.")
+            return self._result("without", "Home: the whole run, where you left it.")
         if action.name == "enter" and self._next is not None:
             following = Story.of(self._next.name, self.stepper.prepared)
             following.looks_as(self)
-            return Outcome(opens=following, leaves=True)
+            return Result(opens=following, leaves=True)
         own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]
         return self._ask(action.name, argument, report)
 
-    def _ask(self, name: str, argument: str, report: Report) -> Outcome:
+    def _ask(self, name: str, argument: str, report: Report) -> Result:
         """Ask the session for something.
 
         Raises:
             LearnerError: it cannot be, or was cancelled; one stands where one stood.
         """
         before = self.stepper
-        outcome = session.apply(before, SESSION[name].name, argument, report)
-        if outcome.error:
-            raise LearnerError(outcome.message)
-        if outcome.stepper is not None:
-            self._stepper = outcome.stepper
+        result = session.apply(before, SESSION[name].name, argument, report)
+        if result.error:
+            raise LearnerError(result.message)
+        if result.stepper is not None:
+            self._stepper = result.stepper
             self.home = (self.home or before) if name == "without" else None
         moved = [event.cpu for event in self.stepper.passed if event.cpu is not None]
         if moved and self.look.follows:
             self.look = replace(self.look, cpu=moved[-1])
-        if outcome.moment is not None:
-            return Outcome(gives=outcome.moment)
-        return self._outcome(SESSION[name].name, outcome.message)
+        if result.moment is not None:
+            return Result(gives=result.moment)
+        return self._result(SESSION[name].name, result.message)
 
-    def _outcome(self, name: str, message: str) -> Outcome:
+    def _result(self, name: str, message: str) -> Result:
         """What became of an action of the session."""
         stays = bool(self.stepper.violated)
-        return Outcome(message, stays=stays, tell=partial(telling.step, self.stepper, name, message))
+        return Result(message, stays=stays, tell=partial(telling.step, self.stepper, name, message))
 
-    def _to_a_question(self, name: str, report: Report) -> Outcome:
+    def _to_a_question(self, name: str, report: Report) -> Result:
         """On, step by step, to the next phase or to the end; to the next question where one comes before."""
         stepper, phase = self.stepper, self.stepper.simulation.patching.phase_name
         while True:
-            outcome = self._ask("next", "", report)
+            result = self._ask("next", "", report)
             self.asking.come(stepper)
             moved = name == "enter" and stepper.stops()[-1:] != [] and stepper.stops()[-1].during != phase
             over = stepper.over or (stepper.finished and stepper.simulation.patching.idle)
-            if moved or over or report.cancelled or outcome.message or self._is_asked():
-                return outcome
+            if moved or over or report.cancelled or result.message or self._is_asked():
+                return result
 
-    def _do_questions(self, argument: str, report: Report) -> Outcome:
+    def _do_questions(self, argument: str, report: Report) -> Result:
         self.asking.on = not self.asking.on
-        told = "Where something is decided you are asked first: a digit answers." if self.asking.on else "No questions."
-        return Outcome(told)
+        said = "Where something is decided you are asked first: a digit answers." if self.asking.on else "No questions."
+        return Result(said)
 
-    def _do_choose(self, argument: str, report: Report) -> Outcome:
+    def _do_choose(self, argument: str, report: Report) -> Result:
         open_here = self.asking.at(self.stepper)
         asked = self.asking.answer(self.stepper, int(argument)) if is_number(argument) else None
         if asked is None:
             digits = "nothing is asked" if open_here is None else open_here.digits
             raise LearnerError(f"{argument} is no answer here: {digits}")
-        return Outcome(tell=partial(Told, tuple(said(asked)), together=False))
+        return Result(tell=partial(PlainText, tuple(said(asked)), together=False))
 
-    def _do_search(self, argument: str, report: Report) -> Outcome:
+    def _do_search(self, argument: str, report: Report) -> Result:
         if is_number(argument):
             return self._ask("goto", argument, report)
         phase = next((one for one in phases_of(self.stepper) if argument and argument.lower() in one.lower()), None)
@@ -204,7 +204,7 @@ class Story(Activity):
             return self._to_phase(phase, report)
         return self._ask("look-at", argument, report)
 
-    def _to_phase(self, phase: str, report: Report) -> Outcome:
+    def _to_phase(self, phase: str, report: Report) -> Result:
         """To the first step of a phase, one that is known already or one to come.
 
         Raises:
@@ -215,53 +215,53 @@ class Story(Activity):
         known = next((stop.position for stop in stops if stop.during == phase), None)
         if known is not None:
             return self._ask("place", str(known), report)
-        outcome = self._outcome("next-phase", "")
+        result = self._result("next-phase", "")
         with stepper.or_stay():
             while stepper.simulation.patching.phase_name != phase:
                 report.check()
-                outcome = self._ask("enter", "", report)
-        return outcome
+                result = self._ask("enter", "", report)
+        return result
 
-    def _do_more(self, argument: str, report: Report) -> Outcome:
+    def _do_more(self, argument: str, report: Report) -> Result:
         depth = DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)]
         self.look = replace(self.look, depth=depth)
-        return Outcome()
+        return Result()
 
-    def _do_view(self, argument: str, report: Report) -> Outcome:
+    def _do_view(self, argument: str, report: Report) -> Result:
         """From a graph to a score, and back."""
         self.look = replace(self.look, other=not self.look.other)
-        return Outcome()
+        return Result()
 
-    def _do_next_cpu(self, argument: str, report: Report) -> Outcome:
+    def _do_next_cpu(self, argument: str, report: Report) -> Result:
         return self._do_focus_cpu(str((self.look.cpu + 1) % len(self.stepper.snapshot.cpus)), report)
 
-    def _do_focus_cpu(self, argument: str, report: Report) -> Outcome:
+    def _do_focus_cpu(self, argument: str, report: Report) -> Result:
         number, cpus = argument.lower().removeprefix("cpu"), len(self.stepper.snapshot.cpus)
         if not is_number(number) or int(number) >= cpus:
             raise LearnerError(f"there is no CPU {argument!r}; there are 0 to {cpus - 1}")
         self.look = replace(self.look, cpu=int(number), follows=False)
-        return Outcome()
+        return Result()
 
-    def _do_look_at_site(self, argument: str, report: Report) -> Outcome:
+    def _do_look_at_site(self, argument: str, report: Report) -> Result:
         sites = self.stepper.image.mcount_loc
         if not is_number(argument) or int(argument) >= len(sites):
             raise LearnerError(f"there is no site {argument!r}; there are 0 to {len(sites) - 1}")
         name = self.stepper.image.symbolize(int(sites[int(argument)])).partition("+")[0]
         return self._ask("look-at", name, report)
 
-    def _do_syntax(self, argument: str, report: Report) -> Outcome:
+    def _do_syntax(self, argument: str, report: Report) -> Result:
         self.look = replace(self.look, syntax="intel" if self.look.syntax == "att" else "att")
-        return Outcome()
+        return Result()
 
-    def _do_names(self, argument: str, report: Report) -> Outcome:
+    def _do_names(self, argument: str, report: Report) -> Result:
         self.look = replace(self.look, later=not self.look.later)
-        return Outcome(f"Functions of Linux are named as {'6.16 and later do' if self.look.later else '6.12 does'}.")
+        return Result(f"Functions of Linux are named as {'6.16 and later do' if self.look.later else '6.12 does'}.")
 
-    def _do_boot(self, argument: str, report: Report) -> Outcome:
-        return Outcome(opens=Boot(self.stepper.image, self.stepper.simulation.options))
+    def _do_boot(self, argument: str, report: Report) -> Result:
+        return Result(opens=Boot(self.stepper.image, self.stepper.simulation.options))
 
-    def _do_functions(self, argument: str, report: Report) -> Outcome:
-        return Outcome(opens=Functions(lambda _: self.stepper, self.look.syntax == "intel"))
+    def _do_functions(self, argument: str, report: Report) -> Result:
+        return Result(opens=Functions(lambda _: self.stepper, self.look.syntax == "intel"))
 
     # --- what can be done -------------------------------------------------------------------------------------------
 

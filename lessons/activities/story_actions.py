@@ -69,7 +69,7 @@ def actions_of(stepper: Callable[[], Stepper | None]) -> tuple[Action, ...]:
     return (*(_action(name, one, choices.get(name, tuple)) for name, one in SESSION.items()), *OWN)
 
 
-def _action(name: str, one: session.Action, choices: Callable[[], Sequence[str]]) -> Action:
+def _action(name: str, one: session.StepperAction, choices: Callable[[], Sequence[str]]) -> Action:
     """An action of the session, as every activity has them."""
     return Action(name, one.title, one.help, HINTS.get(name, ""), Argument(one.prompt, choices) if one.prompt else None)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lessons.session.leave_out import leave_out
 from lessons.session.number import is_number, number
-from lessons.session.stepper import Outcome, Stepper
+from lessons.session.stepper import Stepper, StepperResult
 from simkernel.errors import Cancelled, GuestError, LearnerError
 from simkernel.files import write_text
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetTracer, UnregisterOps
@@ -29,29 +29,29 @@ COUNTING = "ftrace_ops_count"
 # --- breakpoints ---------------------------------------------------------------------------------------------------
 
 
-def _break(stepper: Stepper, where: bp.Breakpoint) -> Outcome:
+def _break(stepper: Stepper, where: bp.Breakpoint) -> StepperResult:
     stepper.breakpoints = (*stepper.breakpoints, where)
     count = len(stepper.breakpoints)
-    return Outcome(f"{count} breakpoint{'s' if count > 1 else ''} set. Run goes to the next one.")
+    return StepperResult(f"{count} breakpoint{'s' if count > 1 else ''} set. Run goes to the next one.")
 
 
-def break_function(stepper: Stepper, argument: str) -> Outcome:
+def break_function(stepper: Stepper, argument: str) -> StepperResult:
     """A function by its name, or by a part that no other name has."""
     return _break(stepper, bp.at_function(stepper.image, _whole_name(stepper, argument)))
 
 
-def break_event(stepper: Stepper, argument: str) -> Outcome:
+def break_event(stepper: Stepper, argument: str) -> StepperResult:
     return _break(stepper, bp.OnEvent(argument))
 
 
-def break_phase(stepper: Stepper, argument: str) -> Outcome:
+def break_phase(stepper: Stepper, argument: str) -> StepperResult:
     names = [phase.name for phase in stepper.protocol.phases]
     if argument not in names:
         raise LearnerError(f"no phase {argument!r}; there are: {', '.join(names)}")
     return _break(stepper, bp.AtPhase(argument))
 
 
-def break_change(stepper: Stepper, argument: str) -> Outcome:
+def break_change(stepper: Stepper, argument: str) -> StepperResult:
     """An address in hexadecimal, or a function's name for its site's bytes; a size may follow."""
     name, _, size = argument.partition(" ")
     try:
@@ -68,15 +68,15 @@ def break_change(stepper: Stepper, argument: str) -> Outcome:
     return _break(stepper, bp.OnChange(address, count))
 
 
-def clear_breaks(stepper: Stepper, argument: str) -> Outcome:
+def clear_breaks(stepper: Stepper, argument: str) -> StepperResult:
     stepper.breakpoints = ()
-    return Outcome("No breakpoints are set.")
+    return StepperResult("No breakpoints are set.")
 
 
 # --- by hand -------------------------------------------------------------------------------------------------------
 
 
-def act(stepper: Stepper, argument: str) -> Outcome:
+def act(stepper: Stepper, argument: str) -> StepperResult:
     """The patching task moves; LearnerError that says whom it waits for."""
     patching = stepper.simulation.patching
     if not patching.ready:
@@ -84,7 +84,7 @@ def act(stepper: Stepper, argument: str) -> Outcome:
         who = stepper.snapshot.patching.task
         raise LearnerError(f"{who} waits for {waits}" if waits else f"{who} has nothing to do")
     stepper.step(Act())
-    return Outcome()
+    return StepperResult()
 
 
 def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> tuple[int, int]:
@@ -101,15 +101,15 @@ def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> t
     return cpu, more
 
 
-def cpu_run(stepper: Stepper, argument: str) -> Outcome:
+def cpu_run(stepper: Stepper, argument: str) -> StepperResult:
     cpu, count = _cpu_and_more(stepper, argument, 1, QUANTUM)
     if count < 1:
         raise LearnerError("a CPU runs at least one instruction")
     stepper.step(Run(cpu, count))
-    return Outcome()
+    return StepperResult()
 
 
-def cpu_read(stepper: Stepper, argument: str) -> Outcome:
+def cpu_read(stepper: Stepper, argument: str) -> StepperResult:
     cpu, count = _cpu_and_more(stepper, argument, 1, POKE_MAX_OPCODE_SIZE)
     readable = stepper.simulation.cpu(cpu).readable
     if not 0 < count <= readable:
@@ -119,22 +119,22 @@ def cpu_read(stepper: Stepper, argument: str) -> Outcome:
             else f"CPU{cpu} is at no byte that changes, or the model lets no store come between its reads"
         )
     stepper.step(Read(cpu, count))
-    return Outcome()
+    return StepperResult()
 
 
-def cpu_resolve(stepper: Stepper, argument: str) -> Outcome:
+def cpu_resolve(stepper: Stepper, argument: str) -> StepperResult:
     site = stepper.snapshot.site
     cpu, byte = _cpu_and_more(stepper, argument, 0, (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1)
     if site is None or len(site.cpus[cpu].options[byte]) < 2:
         raise LearnerError(f"byte {byte} is certain for CPU{cpu}")
     stepper.step(Resolve(cpu, site.address + byte))
-    return Outcome()
+    return StepperResult()
 
 
-def nmi(stepper: Stepper, argument: str) -> Outcome:
+def nmi(stepper: Stepper, argument: str) -> StepperResult:
     cpu, _ = _cpu_and_more(stepper, argument, 0, 0)
     stepper.step(Nmi(cpu))
-    return Outcome(f"CPU{cpu} takes the NMI before its next instruction.")
+    return StepperResult(f"CPU{cpu} takes the NMI before its next instruction.")
 
 
 # --- ftrace --------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def _ask(stepper: Stepper, *commands: Command) -> None:
     stepper.passed = tuple(stepper.simulation.since(first))
 
 
-def trace(stepper: Stepper, argument: str) -> Outcome:
+def trace(stepper: Stepper, argument: str) -> StepperResult:
     """Trace what a pattern names; without one all functions."""
     pattern = argument or "*"
     sites, empty = matching(stepper, pattern)
@@ -191,25 +191,25 @@ def trace(stepper: Stepper, argument: str) -> Outcome:
         stepper.site = sites[0]
     task = stepper.snapshot.patching.task
     if pattern == "*" or empty:
-        return Outcome(f"{EMPTY if empty else ''}{task} will trace every function.")
-    return Outcome(f"{task} will trace {len(sites)} function{'s' if len(sites) > 1 else ''}, and no other.")
+        return StepperResult(f"{EMPTY if empty else ''}{task} will trace every function.")
+    return StepperResult(f"{task} will trace {len(sites)} function{'s' if len(sites) > 1 else ''}, and no other.")
 
 
-def untrace(stepper: Stepper, argument: str) -> Outcome:
+def untrace(stepper: Stepper, argument: str) -> StepperResult:
     """Take what a pattern names out of the trace; without one turn the tracer off."""
     if not argument:
         _ask(stepper, SetTracer("nop"))
-        return Outcome(f"{stepper.snapshot.patching.task} will turn tracing off.")
+        return StepperResult(f"{stepper.snapshot.patching.task} will turn tracing off.")
     sites, empty = matching(stepper, argument)
     if empty:
         raise LearnerError(f"{argument!r} leaves nothing out: name the functions that shall not be traced")
     _ask(stepper, SetFilter("notrace", argument, append=True))
     if stepper.site not in sites:
         stepper.site = sites[0]
-    return Outcome(f"{stepper.snapshot.patching.task} will leave {len(sites)} out of the trace.")
+    return StepperResult(f"{stepper.snapshot.patching.task} will leave {len(sites)} out of the trace.")
 
 
-def second_ops(stepper: Stepper, argument: str) -> Outcome:
+def second_ops(stepper: Stepper, argument: str) -> StepperResult:
     """A second ops, whose callback counts, on the functions that a pattern names; none: the one looked at."""
     site = stepper.snapshot.site
     pattern = argument or (site.name if site is not None else "")
@@ -222,8 +222,8 @@ def second_ops(stepper: Stepper, argument: str) -> Outcome:
     if stepper.site not in sites:
         stepper.site = sites[0]
     if empty:
-        return Outcome(f"{EMPTY}a second tracer asks for every function.")
-    return Outcome(f"A second tracer asks for {len(sites)} function{'s' if len(sites) > 1 else ''}.")
+        return StepperResult(f"{EMPTY}a second tracer asks for every function.")
+    return StepperResult(f"A second tracer asks for {len(sites)} function{'s' if len(sites) > 1 else ''}.")
 
 
 def _second_is_there(stepper: Stepper) -> bool:
@@ -233,21 +233,21 @@ def _second_is_there(stepper: Stepper) -> bool:
     return queued or any(ops.name == SECOND for ops in simulation.subsystem(FtraceNow).state.listed)
 
 
-def second_ops_off(stepper: Stepper, argument: str) -> Outcome:
+def second_ops_off(stepper: Stepper, argument: str) -> StepperResult:
     if not _second_is_there(stepper):
         raise LearnerError("there is no second tracer")
     _ask(stepper, UnregisterOps(SECOND))
-    return Outcome("The second tracer will be removed.")
+    return StepperResult("The second tracer will be removed.")
 
 
-def look_at(stepper: Stepper, argument: str) -> Outcome:
+def look_at(stepper: Stepper, argument: str) -> StepperResult:
     """The site of a function by its name, or by a part that no other name has."""
     name = _whole_name(stepper, argument)
     stepper.site = _site(stepper, name)
-    return Outcome(f"These are the first five bytes of {name}.")
+    return StepperResult(f"These are the first five bytes of {name}.")
 
 
-def without(stepper: Stepper, argument: str) -> Outcome:
+def without(stepper: Stepper, argument: str) -> StepperResult:
     """The story again, without the phase under way (or the one named), until the kernel dies of it."""
     try:
         found = leave_out(stepper, argument, stepper.report)
@@ -255,61 +255,61 @@ def without(stepper: Stepper, argument: str) -> Outcome:
         what = stepper.report.text
         raise LearnerError(f"Stopped, as you asked, at {what}: nothing has gone wrong up to there.") from None
     if found.stepper is None:
-        return Outcome(found.sentence, error=True)
-    return Outcome(found.sentence, stepper=found.stepper)
+        return StepperResult(found.sentence, error=True)
+    return StepperResult(found.sentence, stepper=found.stepper)
 
 
 # --- another machine -----------------------------------------------------------------------------------------------
 
 
-def cpus(stepper: Stepper, argument: str) -> Outcome:
-    return Outcome(
+def cpus(stepper: Stepper, argument: str) -> StepperResult:
+    return StepperResult(
         f"The story starts again on {argument} CPUs.",
         stepper=stepper.restarted(cpus=number(argument, "how many CPUs there are")),
     )
 
 
-def model(stepper: Stepper, argument: str) -> Outcome:
+def model(stepper: Stepper, argument: str) -> StepperResult:
     names = [one.value for one in FetchModel]
     if argument not in names:
         raise LearnerError(f"no fetch model {argument!r}; there are: {', '.join(names)}")
-    return Outcome(
+    return StepperResult(
         f"The story starts again with the model {argument}.", stepper=stepper.restarted(model=FetchModel(argument))
     )
 
 
-def policy(stepper: Stepper, argument: str) -> Outcome:
+def policy(stepper: Stepper, argument: str) -> StepperResult:
     names = [one.value for one in Policy]
     if argument not in names:
         raise LearnerError(f"no policy {argument!r}; there are: {', '.join(names)}")
-    return Outcome(
+    return StepperResult(
         f"The story starts again with the policy {argument}.", stepper=stepper.restarted(policy=Policy(argument))
     )
 
 
-def schedule(stepper: Stepper, argument: str) -> Outcome:
-    return Outcome(
+def schedule(stepper: Stepper, argument: str) -> StepperResult:
+    return StepperResult(
         f"The story starts again with the schedule {argument}.", stepper=stepper.restarted(schedule=argument)
     )
 
 
-def protocol(stepper: Stepper, argument: str) -> Outcome:
+def protocol(stepper: Stepper, argument: str) -> StepperResult:
     variant = parse(argument)
-    return Outcome(
+    return StepperResult(
         f"The story starts again with the protocol {variant.name}.", stepper=stepper.restarted(protocol=variant)
     )
 
 
-def seed(stepper: Stepper, argument: str) -> Outcome:
-    return Outcome(
+def seed(stepper: Stepper, argument: str) -> StepperResult:
+    return StepperResult(
         f"The story starts again with seed {argument}.", stepper=stepper.restarted(seed=number(argument, "a seed"))
     )
 
 
-def kernel(stepper: Stepper, argument: str) -> Outcome:
+def kernel(stepper: Stepper, argument: str) -> StepperResult:
     """Another kernel has other functions, so there is no story: it boots, and one asks for what one wants."""
     options = replace(stepper.simulation.options, kernel=argument, functions=None, protocol=stepper.variant)
-    return Outcome(
+    return StepperResult(
         f"The kernel from {argument} has booted.", stepper=Stepper(Simulation.boot(options), prepared=stepper.prepared)
     )
 
@@ -328,14 +328,14 @@ def event_lines(stepper: Stepper) -> list[str]:
     ]
 
 
-def export_text(stepper: Stepper, argument: str) -> Outcome:
+def export_text(stepper: Stepper, argument: str) -> StepperResult:
     return _write(argument, "".join(f"{line}\n" for line in event_lines(stepper)), len(stepper.simulation.log))
 
 
-def export_json(stepper: Stepper, argument: str) -> Outcome:
+def export_json(stepper: Stepper, argument: str) -> StepperResult:
     return _write(argument, json.dumps(plain(list(stepper.simulation.log)), indent=1), len(stepper.simulation.log))
 
 
-def _write(name: str, text: str, count: int) -> Outcome:
+def _write(name: str, text: str, count: int) -> StepperResult:
     write_text(name, text)
-    return Outcome(f"{count} events are written to {name}.")
+    return StepperResult(f"{count} events are written to {name}.")

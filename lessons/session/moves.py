@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lessons.session.missing import before_the_failure
 from lessons.session.number import number
-from lessons.session.stepper import A_RUN, Outcome, Stepper
+from lessons.session.stepper import A_RUN, Stepper, StepperResult
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
 from simkernel.sentence import without_addresses
@@ -20,15 +20,15 @@ def _idle(stepper: Stepper) -> None:
         raise LearnerError(f"{stepper.snapshot.patching.task} has nothing to do; ask it to trace functions: t")
 
 
-def _nothing_more(stepper: Stepper) -> Outcome:
+def _nothing_more(stepper: Stepper) -> StepperResult:
     """Why no next stop came."""
     died = stepper.simulation.halt_reason
     if stepper.report.cancelled:
-        return Outcome("Stopped, as you asked.")
+        return StepperResult("Stopped, as you asked.")
     if died:
         said = f"Nothing moves any more: {died}. Go back, and look. {stepper.ending}".rstrip()
-        return Outcome(said, error=not stepper.passed)
-    return Outcome(f"Nothing happened to this site in {stepper.patience:,} instructions.")
+        return StepperResult(said, error=not stepper.passed)
+    return StepperResult(f"Nothing happened to this site in {stepper.patience:,} instructions.")
 
 
 def _not_over(stepper: Stepper) -> None:
@@ -37,27 +37,27 @@ def _not_over(stepper: Stepper) -> None:
         raise LearnerError(stepper.ending)
 
 
-def next_stop(stepper: Stepper, argument: str) -> Outcome:
+def next_stop(stepper: Stepper, argument: str) -> StepperResult:
     _not_over(stepper)
-    return Outcome(stepper.violated) if stepper.forward() else _nothing_more(stepper)
+    return StepperResult(stepper.violated) if stepper.forward() else _nothing_more(stepper)
 
 
-def back_stop(stepper: Stepper, argument: str) -> Outcome:
+def back_stop(stepper: Stepper, argument: str) -> StepperResult:
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.backward()
-    return Outcome()
+    return StepperResult()
 
 
-def next_phase(stepper: Stepper, argument: str) -> Outcome:
+def next_phase(stepper: Stepper, argument: str) -> StepperResult:
     now = stepper.simulation.patching.phase_name
     _not_over(stepper)
     _idle(stepper)
     there = stepper.forward(A_RUN, lambda stop: stop.during != now)
-    return Outcome(stepper.violated) if there else _nothing_more(stepper)
+    return StepperResult(stepper.violated) if there else _nothing_more(stepper)
 
 
-def back_phase(stepper: Stepper, argument: str) -> Outcome:
+def back_phase(stepper: Stepper, argument: str) -> StepperResult:
     """To where the phase under way began; where that is here, to where the one before it began.
 
     From an oops to the move before the failure.
@@ -67,7 +67,7 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
         raise LearnerError("the story starts here: there is nothing before it")
     if stepper.simulation.halt_reason:
         stepper.goto(before_the_failure(stepper, stepper.stops()))
-        return Outcome()
+        return StepperResult()
     position, during = stepper.begin, ""
     for stop in reversed(stepper.stops()):
         if stop.position < here:
@@ -77,10 +77,10 @@ def back_phase(stepper: Stepper, argument: str) -> Outcome:
     else:
         position = position if during else stepper.begin  # no phase has begun before: the story starts there
     stepper.goto(position)
-    return Outcome()
+    return StepperResult()
 
 
-def instruction(stepper: Stepper, argument: str) -> Outcome:
+def instruction(stepper: Stepper, argument: str) -> StepperResult:
     """One instruction of the CPU that the schedule has move next; an action where that is the patching task's."""
     cpus, first = stepper.snapshot.cpus, stepper.simulation.logged
     stepper.passed = tuple(stepper.simulation.step_instruction())
@@ -88,46 +88,50 @@ def instruction(stepper: Stepper, argument: str) -> Outcome:
         stepper.passed = tuple(stepper.simulation.since(first))
     run = stepper.simulation.last_run
     if run is None:
-        return Outcome()
+        return StepperResult()
     number = run.cpu
     for event in stepper.passed:
         if isinstance(event, InterruptTaken) and event.cpu == number:
-            return Outcome(without_addresses(sentence(event, stepper.image, stepper.protocol)))
+            return StepperResult(without_addresses(sentence(event, stepper.image, stepper.protocol)))
     cpu = cpus[number]
-    return Outcome(f"CPU{number} {'sleeps' if cpu.halted else cpu.sentence}.")
+    return StepperResult(f"CPU{number} {'sleeps' if cpu.halted else cpu.sentence}.")
 
 
-def back_instruction(stepper: Stepper, argument: str) -> Outcome:
+def back_instruction(stepper: Stepper, argument: str) -> StepperResult:
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.simulation.back_instruction()
-    return Outcome("One instruction is taken back.")
+    return StepperResult("One instruction is taken back.")
 
 
-def run(stepper: Stepper, argument: str) -> Outcome:
+def run(stepper: Stepper, argument: str) -> StepperResult:
     """To the next breakpoint; without any, to the end of the story, or until the patching task has finished."""
     if stepper.breakpoints:
         first, end = stepper.simulation.logged, stepper.simulation.clock + A_RUN
         hit = None
         while hit is None and stepper.simulation.clock < end and not stepper.simulation.halt_reason:
             if stepper.report.cancelled:
-                return Outcome("Stopped, as you asked.")
+                return StepperResult("Stopped, as you asked.")
             hit = bp.run_to(stepper.simulation, stepper.breakpoints, A_SLICE)
         stepper.passed = tuple(stepper.simulation.since(first))
-        return Outcome("No breakpoint was met.") if hit is None else Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
+        return (
+            StepperResult("No breakpoint was met.")
+            if hit is None
+            else StepperResult(f"Breakpoint: {break_text(stepper, hit)}.")
+        )
     _not_over(stepper)
     if not stepper.dies:
         _idle(stepper)
     over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.patching.idle))
-    return Outcome(stepper.violated) if over else _nothing_more(stepper)
+    return StepperResult(stepper.violated) if over else _nothing_more(stepper)
 
 
-def run_back(stepper: Stepper, argument: str) -> Outcome:
+def run_back(stepper: Stepper, argument: str) -> StepperResult:
     if stepper.breakpoints:
         hit = bp.run_back_to(stepper.simulation, stepper.breakpoints, stepper.report)
         if hit is None:
             raise LearnerError("no breakpoint was met before this place")
-        return Outcome(f"Breakpoint: {break_text(stepper, hit)}.")
+        return StepperResult(f"Breakpoint: {break_text(stepper, hit)}.")
     return start(stepper, argument)
 
 
@@ -145,13 +149,13 @@ def break_text(stepper: Stepper, hit: bp.Hit) -> str:
             return f"{who}{name}"
 
 
-def to_position(stepper: Stepper, argument: str) -> Outcome:
+def to_position(stepper: Stepper, argument: str) -> StepperResult:
     """To a position in history: the number of entries that have happened."""
     stepper.goto(number(argument, "a place"))
-    return Outcome()
+    return StepperResult()
 
 
-def goto(stepper: Stepper, argument: str) -> Outcome:
+def goto(stepper: Stepper, argument: str) -> StepperResult:
     """To a step: a stop's number, 0 for the start. Beyond the last one it goes on as far as needed."""
     wanted = number(argument, "a step")
     if wanted > MOST_STEPS:
@@ -162,21 +166,21 @@ def goto(stepper: Stepper, argument: str) -> Outcome:
             stepper.report(f"going to step {wanted:,}", at / wanted)
             if not stepper.forward():
                 stepper.report.check()
-                return Outcome(f"The story has {step_number(stepper)} steps up to here.")
-    return Outcome()
+                return StepperResult(f"The story has {step_number(stepper)} steps up to here.")
+    return StepperResult()
 
 
 MOST_STEPS = 10_000
 
 
-def start(stepper: Stepper, argument: str) -> Outcome:
+def start(stepper: Stepper, argument: str) -> StepperResult:
     stepper.goto(stepper.begin)
-    return Outcome()
+    return StepperResult()
 
 
-def end(stepper: Stepper, argument: str) -> Outcome:
+def end(stepper: Stepper, argument: str) -> StepperResult:
     stepper.goto(len(stepper.simulation.entries))
-    return Outcome(stepper.violated)
+    return StepperResult(stepper.violated)
 
 
 def step_number(stepper: Stepper) -> int:

@@ -20,11 +20,11 @@ from lessons.activity import Given
 from lessons.session import asks
 from lessons.session.content import SCENARIOS, scenario_named
 from lessons.session.prepared import Prepared
-from lessons.session.stepper import Outcome, Stepper
+from lessons.session.stepper import Stepper, StepperResult
 from simkernel.errors import GuestError, LearnerError, nearest
 from simkernel.report import Report
 
-CHANGES: dict[str, Callable[..., Outcome]] = {  # the actions that start a story again
+CHANGES: dict[str, Callable[..., StepperResult]] = {  # the actions that start a story again
     "without": asks.without,
     "cpus": asks.cpus,
     "model": asks.model,
@@ -106,11 +106,11 @@ class NamedStep:
         stepper = Stepper.start(self.scenario, report, prepared)
         for change in self.changes:
             kind, _, value = change.partition(":")
-            outcome = stepper.ask(partial(CHANGES[kind], argument=value), report)
+            result = stepper.ask(partial(CHANGES[kind], argument=value), report)
             report.check()
-            if outcome.stepper is None:
-                raise LearnerError(f"{change} in {self}: {outcome.message}")
-            stepper = outcome.stepper
+            if result.stepper is None:
+                raise LearnerError(f"{change} in {self}: {result.message}")
+            stepper = result.stepper
         stepper.goto(stepper.begin)
         for step in range(self.step):
             report(f"step {step + 1} of {self.step}")
@@ -172,22 +172,26 @@ def start(what: str, report: Report | None = None, prepared: Prepared | None = N
 # --- actions -------------------------------------------------------------------------------------------------------
 
 
-def give_moment(stepper: Stepper, argument: str) -> Outcome:
+def give_moment(stepper: Stepper, argument: str) -> StepperResult:
     """The moment string is the message: a front end keeps it, or prints it."""
     text = stepper.moment
-    return Outcome(text, moment=Given(text, name_of(stepper, stepper.report), named(stepper).file_stem))
+    return StepperResult(text, moment=Given(text, name_of(stepper, stepper.report), named(stepper).file_stem))
 
 
-def open_moment(stepper: Stepper, argument: str) -> Outcome:
+def open_moment(stepper: Stepper, argument: str) -> StepperResult:
     """A moment string, a file with one, or the name of a step."""
     if is_named_step(argument):
-        return Outcome("This is the step of that name.", stepper=start(argument, stepper.report, stepper.prepared))
-    return Outcome("This is the place that the line names.", stepper=Stepper.open(argument, report=stepper.report))
+        return StepperResult(
+            "This is the step of that name.", stepper=start(argument, stepper.report, stepper.prepared)
+        )
+    return StepperResult(
+        "This is the place that the line names.", stepper=Stepper.open(argument, report=stepper.report)
+    )
 
 
-def scenario(stepper: Stepper, argument: str) -> Outcome:
+def scenario(stepper: Stepper, argument: str) -> StepperResult:
     """A scenario by its name, or at a step that is named."""
     if is_named_step(argument):
         return open_moment(stepper, argument)
     found = scenario_named(argument)
-    return Outcome(found.question, stepper=Stepper.start(found, stepper.report, stepper.prepared))
+    return StepperResult(found.question, stepper=Stepper.start(found, stepper.report, stepper.prepared))

@@ -31,7 +31,7 @@ from simkernel.sim.simulation import Simulation
 
 LARGE = 50_000  # functions that ftrace can trace in a kernel as distributions build it, about
 BOUND = 50_000_000  # instructions of the clock, for any part of a scenario
-TOLD = 5_000  # instructions between two words on how much has run
+REPORTED = 5_000  # instructions between two words on how much has run
 OPTIONS = replace(Options().paced(STEPPING), act_odds=96)  # of what a story waits for, most is the patching task
 PATIENCE = 100_000  # instructions that one phase of a batch may take: many times what any wait for CPUs does
 
@@ -178,7 +178,7 @@ def to_the_batch(simulation: Simulation, site: int, patience: int, report: Repor
     patching, phase, since = simulation.patching, None, simulation.clock
     while simulation.clock < end and not simulation.halt_reason and not patching.idle:
         if simulation.clock >= due:
-            due = simulation.clock + TOLD
+            due = simulation.clock + REPORTED
             report(f"getting ready: {simulation.clock:,} instructions")
         now = (patching.batches, patching.phase_name) if patching.busy else None
         if now != phase:

@@ -1,7 +1,7 @@
 """A simulation and the ways to move in it: what every front end of the stepper holds, and nothing of a screen.
 
 One moves by *stops*: the events that change the story of the site that is looked at (`stops.py`). `backward` after
-`forward` is where one was. What a person asked for is answered by an `Outcome`; the new picture is `snapshot`.
+`forward` is where one was. What a person asked for is answered by a `StepperResult`; the new picture is `snapshot`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ A_RUN = 50_000_000  # and one for a breakpoint, or for the end of the story
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an action.
+class StepperResult:
+    """What an action of a stepper gives back.
 
     Attributes:
         message: a sentence for the person, "" where the picture says it. error: nothing moved.
@@ -309,7 +309,7 @@ class Stepper:
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
-    def ask(self, action: Callable[[Stepper], Outcome], report: Report | None = None) -> Outcome:
+    def ask(self, action: Callable[[Stepper], StepperResult], report: Report | None = None) -> StepperResult:
         """Do something that a person asks for (`actions.apply`). What cannot be done says so and changes nothing.
 
         `report` is told how far it is. Where one goes on with another stepper, that has this one's breakpoints.
@@ -318,18 +318,18 @@ class Stepper:
         self.passed = ()
         self.report = report or Report()
         try:
-            outcome = action(self)
+            result = action(self)
         except (LearnerError, GuestError) as error:
-            outcome = Outcome(str(error), error=True)
-        if outcome.moment is not None:
+            result = StepperResult(str(error), error=True)
+        if result.moment is not None:
             self.passed = passed  # one has only looked
-            return outcome
-        if outcome.stepper is not None:
-            outcome.stepper.breakpoints = self.breakpoints
-            return outcome
-        if self._snapshot is stood[0] and not (outcome.error and self.simulation.point == stood[1]):
+            return result
+        if result.stepper is not None:
+            result.stepper.breakpoints = self.breakpoints
+            return result
+        if self._snapshot is stood[0] and not (result.error and self.simulation.point == stood[1]):
             self._moved = True
-        return outcome
+        return result
 
     @property
     def from_lab(self) -> bool:

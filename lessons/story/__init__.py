@@ -21,12 +21,12 @@ from lessons.story.lines import cpu_line, trace_lines, waits_line
 from lessons.story.say import said
 from lessons.story.table import table_of
 from lessons.story.why import Why, why_of
-from lessons.table import Mark, Marked, Row, Table, marked
+from lessons.table import ByteRow, Mark, Marked, Table, marked
 from simkernel.protocol import Era
 from simkernel.sentence import spans_of, without_addresses
 from simkernel.sim.snapshot import PatchingSnapshot, Snapshot
 
-__all__ = ["Mark", "Marked", "PhaseMark", "Row", "Story", "Table", "Why", "marked", "story_of"]
+__all__ = ["Mark", "Marked", "PhaseMark", "ByteRow", "Story", "Table", "Why", "marked", "story_of"]
 
 LEFT_OUT = "left out"  # the state of a phase that this protocol is without
 NO_TRACE = "nothing yet: no traced call has written its record"

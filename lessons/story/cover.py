@@ -17,7 +17,7 @@ from lessons.machine import HIDDEN, Bytes, Stage, Strip
 from lessons.picture import Choice, Lanes, Part, Picture, Tone
 from lessons.story.asking import Asked
 from lessons.story.questions import Question
-from lessons.table import Row, marked
+from lessons.table import ByteRow, marked
 
 BYTE, COVERED = "??", "covered"
 SURVIVAL = ("question", "phases", "bytes", "time")
@@ -59,7 +59,7 @@ def _asks(asked: Asked) -> parts.Question:
     )
 
 
-def told(asked: Asked) -> parts.Question:
+def reply(asked: Asked) -> parts.Question:
     """What came of a question, as a part: the answer that was given beside the one that is so, and why."""
     question = asked.question
     truth = Choice(str(question.right + 1), question.answer, verdict=SO, tone=Tone.STRONG)
@@ -77,8 +77,8 @@ def said(asked: Asked) -> list[str]:
     """What came of a question, or its hint, in sentences, to a person who has just answered it or asked for that."""
     if asked.open:
         return [f"Hint: {asked.question.hint}"]
-    part = told(asked)
-    return [*(one.told for one in part.choices), f"Because: {part.why}"]
+    part = reply(asked)
+    return [*(one.sentence for one in part.choices), f"Because: {part.why}"]
 
 
 # --- covers --------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _bytes(part: Bytes, question: Question) -> Bytes:
     return replace(part, table=replace(table, cpus=cpus, ran=ran, becomes=None))
 
 
-def _row(row: Row) -> Row:
+def _row(row: ByteRow) -> ByteRow:
     return replace(row, cells=tuple(marked(BYTE) for _ in row.cells), text="", remark=COVERED)
 
 

@@ -13,7 +13,7 @@ from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from lessons.story import LEFT_OUT, Story, story_of
 from lessons.story.asking import Asked
-from lessons.story.cover import told
+from lessons.story.cover import reply
 from lessons.story.lines import who_does_what
 from lessons.story.linux_names import linux
 from lessons.story.time import time_picture
@@ -108,7 +108,7 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
     story = story_of(stepper, stops)
     snapshot = story.snapshot
     parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story)]
-    parts += [told(asked)] if asked is not None else []
+    parts += [reply(asked)] if asked is not None else []
     parts += [*_now(story), *_waits(story), *_why(story, look.later)]
     parts += [*_next(following), *_oops(snapshot)]
     parts.append(_cpus(story, look))
@@ -138,9 +138,9 @@ def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, followi
 
 def _other_model(stepper: Stepper) -> Iterator[str]:
     """How CPUs read code here, where that is not as the scenario has it."""
-    told = None if stepper.scenario is None else SCENARIOS.get(stepper.scenario.name)
+    scenario = None if stepper.scenario is None else SCENARIOS.get(stepper.scenario.name)
     model = stepper.simulation.options.model
-    if told is not None and told.options.model is not model:
+    if scenario is not None and scenario.options.model is not model:
         yield f"in model {model.value}"
 
 

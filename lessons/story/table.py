@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lessons.session.stepper import Stepper
 from lessons.session.stops import is_at
-from lessons.table import Mark, Marked, Row, Table, marked
+from lessons.table import ByteRow, Mark, Marked, Table, marked
 from simkernel.events import SiteRan
 from simkernel.insn import INT3
 from simkernel.sentence import without_addresses
@@ -26,7 +26,7 @@ def table_of(stepper: Stepper) -> Table | None:
         return None
     changed = {change.what for change in snapshot.changes}
     old, new = (site.old, site.new) if site.new is not None else _over(stepper, site)
-    memory = Row(
+    memory = ByteRow(
         "in memory",
         tuple(
             marked(f"{byte:02X}", _kind(site, at, byte), _if(Thing(Aspect.MEMORY, at=at) in changed, Mark.CHANGED))
@@ -63,13 +63,13 @@ def torn(stepper: Stepper) -> list[SiteRan]:
     return [latest[cpu] for cpu in sorted(latest)]
 
 
-def _ran(stepper: Stepper, site: SiteSnapshot, event: SiteRan) -> Row:
+def _ran(stepper: Stepper, site: SiteSnapshot, event: SiteRan) -> ByteRow:
     """A CPU's bytes that were neither instruction, each by whose it is."""
     old, new = stepper.whole
     cells = tuple(marked(f"{byte:02X}", _whose(byte, old[at], new[at])) for at, byte in enumerate(event.data))
     text = without_addresses(site_bytes(stepper.simulation, site.address, event.data).text)
     none = not text or text.startswith("(bad)")
-    return Row(f"CPU{event.cpu} ran", cells, NO_INSTRUCTION if none else text, cpu=event.cpu)
+    return ByteRow(f"CPU{event.cpu} ran", cells, NO_INSTRUCTION if none else text, cpu=event.cpu)
 
 
 def instruction(data: SiteBytes) -> str:
@@ -98,14 +98,14 @@ def _whose(byte: int, old: int, new: int) -> Mark | None:
     return Mark.OLD if byte == old else Mark.NEW if byte == new else None
 
 
-def _plain_row(label: str, data: SiteBytes) -> Row:
+def _plain_row(label: str, data: SiteBytes) -> ByteRow:
     """Bytes without marks: the row says whose they are."""
-    return Row(label, tuple(marked(f"{byte:02X}") for byte in data.data), instruction(data))
+    return ByteRow(label, tuple(marked(f"{byte:02X}") for byte in data.data), instruction(data))
 
 
-def _cpu_row(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> Row:
+def _cpu_row(snapshot: Snapshot, site: SiteSnapshot, one: MayRun) -> ByteRow:
     cpu = snapshot.cpus[one.cpu]
-    return Row(
+    return ByteRow(
         f"CPU{one.cpu} may run",
         tuple(_cpu_cell(site, one, at, _changed(snapshot.changes, one, at)) for at in range(site.size)),
         "" if one.read or not one.certain else without_addresses(one.text),

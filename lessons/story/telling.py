@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from lessons.activity import Answer, Told
+from lessons.activity import Answer, PlainText
 from lessons.session.path import behind, reached
 from lessons.session.stepper import Stepper
 from lessons.story import NO_TRACE, Story, answers, story_of
@@ -24,16 +24,18 @@ MOVING = (
 KEYS = "n next, b back, p phase, y why, f five bytes, c1 CPU1"
 
 
-def opening(stepper: Stepper) -> Told:
+def opening(stepper: Stepper) -> PlainText:
     """What a story begins with: what it asks, and what there is."""
     options, site = stepper.simulation.options, stepper.snapshot.site
     what = {"protocol": stepper.variant.name, "model": options.model.value, "seed": options.seed}
     what |= {"moment": stepper.opens or stepper.moment}
     where = {} if site is None else {"function": site.name, "site": site.address}
-    return Told(tuple(answers.opening(stepper, story_of(stepper))), keys=KEYS, data=_events(stepper) | what | where)
+    return PlainText(
+        tuple(answers.opening(stepper, story_of(stepper))), keys=KEYS, data=_events(stepper) | what | where
+    )
 
 
-def step(stepper: Stepper, name: str, message: str) -> Told:
+def step(stepper: Stepper, name: str, message: str) -> PlainText:
     """What is told once an action is done.
 
     Args:
@@ -43,7 +45,7 @@ def step(stepper: Stepper, name: str, message: str) -> Told:
     """
     said = _stands(stepper, name) if name in MOVING else []
     said = [*sentences(message), *said] if name == "without" else [*said, *filter(None, [message])]
-    return Told(tuple(said), data=_events(stepper), heading=_heading(stepper))
+    return PlainText(tuple(said), data=_events(stepper), heading=_heading(stepper))
 
 
 def _heading(stepper: Stepper) -> str:
@@ -82,14 +84,14 @@ def questions(stepper: Stepper, waits: str = "") -> Mapping[str, Answer]:
     return {word: Answer("", partial(_refuse, waits)) for word in words if word != "w"} if waits else words
 
 
-def _refuse(why: str) -> Told:
+def _refuse(why: str) -> PlainText:
     raise LearnerError(why)
 
 
 def _questions(stepper: Stepper) -> dict[str, Answer]:
 
-    def of_story(tell: Callable[[Story], list[str]]) -> Callable[[], Told]:
-        return lambda: Told(tuple(tell(story_of(stepper))))
+    def of_story(tell: Callable[[Story], list[str]]) -> Callable[[], PlainText]:
+        return lambda: PlainText(tuple(tell(story_of(stepper))))
 
     cpus = len(stepper.snapshot.cpus)
     return {
@@ -110,16 +112,16 @@ def _questions(stepper: Stepper) -> dict[str, Answer]:
     }
 
 
-def _trace(stepper: Stepper) -> Told:
+def _trace(stepper: Stepper) -> PlainText:
     lines = answers.trace_file(stepper.simulation)
-    told = "\n".join((f"The last {len(lines)} lines of the file trace:", *lines))
-    return Told((told if lines else f"The trace has {NO_TRACE}.",), data={"trace": lines})
+    said = "\n".join((f"The last {len(lines)} lines of the file trace:", *lines))
+    return PlainText((said if lines else f"The trace has {NO_TRACE}.",), data={"trace": lines})
 
 
-def _time(stepper: Stepper) -> Told:
+def _time(stepper: Stepper) -> PlainText:
     time = time_picture(stepper)
-    told = tuple(time.told()) or ("No step has been taken yet.",)
-    return Told(told, together=False, data={"time": plain(time)})
+    said = tuple(time.sentences()) or ("No step has been taken yet.",)
+    return PlainText(said, together=False, data={"time": plain(time)})
 
 
 def data(stepper: Stepper, covered: bool = False) -> dict[str, Any]:

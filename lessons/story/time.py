@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lessons.lanes import Did, Mark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, Moment, TimePicture
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stops
 from lessons.story.elapsed import masked
@@ -69,15 +69,15 @@ class _Score:
         self._doing: dict[int, Did] = {}  # lane -> what it is in the middle of
         self._masked: dict[int, int] = {}  # CPU -> the position up to which its interrupts are off, and it is asked
 
-    def row(self, happened: Sequence[ev.Event], position: int) -> tuple[Mark, ...]:
+    def row(self, happened: Sequence[ev.Event], position: int) -> tuple[LaneMark, ...]:
         """A mark a lane, for the events of a step that ended at a position."""
         masked = (cpu for cpu, until in self._masked.items() if position <= until)
         doing = dict.fromkeys(masked, Did.MASKED) | self._doing
-        marks = {lane: Mark(did) for lane, did in doing.items()}
+        marks = {lane: LaneMark(did) for lane, did in doing.items()}
         for event in happened:
             for lane, mark in marks_of(event, self._stepper.whole):
                 marks[lane] = replace(mark, inside=self._doing.get(lane) is Did.INSIDE)
-        return tuple(marks.get(lane, Mark(Did.NOTHING)) for lane in self._lanes)
+        return tuple(marks.get(lane, LaneMark(Did.NOTHING)) for lane in self._lanes)
 
     def after(self, happened: Sequence[ev.Event]) -> None:
         """What each lane is in the middle of, once these have happened."""
@@ -124,7 +124,7 @@ class _Score:
         return snapshot.position == end and not snapshot.cpus[cpu].interrupts_on
 
 
-def marks_of(event: ev.Event, whole: Sequence[bytes] = ()) -> Iterator[tuple[int, Mark]]:
+def marks_of(event: ev.Event, whole: Sequence[bytes] = ()) -> Iterator[tuple[int, LaneMark]]:
     """(lane, mark) of what an event shows; the lane is TASK or the number of a CPU.
 
     Args:
@@ -133,21 +133,21 @@ def marks_of(event: ev.Event, whole: Sequence[bytes] = ()) -> Iterator[tuple[int
     """
     match event:
         case ev.BatchStarted():
-            yield TASK, Mark(Did.BEGINS)
+            yield TASK, LaneMark(Did.BEGINS)
         case ev.SiteStored():
-            yield TASK, Mark(Did.WRITES, _in_two(event))
+            yield TASK, LaneMark(Did.WRITES, _in_two(event))
         case ev.SyncSent() | ev.ParkAsked():
-            yield TASK, Mark(Did.SENDS)
+            yield TASK, LaneMark(Did.SENDS)
             for cpu in event.cpus:
-                yield cpu, Mark(Did.ASKED)
+                yield cpu, LaneMark(Did.ASKED)
         case ev.SyncEnded() | ev.Unparked():
-            yield TASK, Mark(Did.GOES_ON)
+            yield TASK, LaneMark(Did.GOES_ON)
         case ev.BatchReleased():
-            yield TASK, Mark(Did.RELEASES)
+            yield TASK, LaneMark(Did.RELEASES)
         case ev.SiteRan():
-            yield event.cpu, Mark(Did.TORN if is_torn(event, whole) else Did.RUNS)
+            yield event.cpu, LaneMark(Did.TORN if is_torn(event, whole) else Did.RUNS)
         case ev.CpuEvent() if type(event) in CPU_MARKS:
-            yield event.cpu, Mark(CPU_MARKS[type(event)])
+            yield event.cpu, LaneMark(CPU_MARKS[type(event)])
         case _:
             return
 

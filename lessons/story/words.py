@@ -90,11 +90,11 @@ def words_on(text: str) -> dict[str, str]:
     A line may end within one of two parts. A name counts that ends in one (ftrace_trampoline), a longer one does not
     (release_pages).
     """
-    told: dict[str, str] = {}
-    while new := {word: WORDS[word] for word in standing_in(text) if word not in told}:
-        told |= new
+    meanings: dict[str, str] = {}
+    while new := {word: WORDS[word] for word in standing_in(text) if word not in meanings}:
+        meanings |= new
         text = "\n".join(new.values())
-    return told
+    return meanings
 
 
 def standing_in(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from lessons.activities.lab_words import YES
 from lessons.activities.opening import Opening
 from lessons.activities.start import Start
 from lessons.activities.story import Story
-from lessons.activity import KEYS, Action, Activity, Outcome
+from lessons.activity import KEYS, Action, Activity, Result
 from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose
 from lessons.session.stepper import Stepper
@@ -33,7 +33,7 @@ from tui.view.arrange import Body, arrange
 from tui.view.boxes import framed
 from tui.view.frame import frame
 from tui.view.marks import ASCII, UNICODE
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 from tui.view.text import length, plain
 
 SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
@@ -116,7 +116,7 @@ def places(name: str) -> Iterator[Activity]:
     activity.start(Report())
     yield activity
     for word in WAYS[name]:
-        assert not (outcome := activity.apply(*parted(word))).refused, (word, outcome.message)
+        assert not (result := activity.apply(*parted(word))).refused, (word, result.message)
         yield activity
 
 
@@ -193,11 +193,11 @@ def test_every_picture_is_ascii_where_that_is_asked_for(name: str) -> None:
             assert plain(one).isascii(), plain(one)
 
 
-def expected(outcome: Outcome, now: list[str], before: Sequence[str] = ()) -> Sequence[str]:
-    """What plain mode says of an outcome: what that has to tell, else its message and what is new in the picture."""
-    if outcome.tell is not None:
-        return outcome.tell().sentences
-    return [outcome.message, *(one for one in now if one not in before)]
+def expected(result: Result, now: list[str], before: Sequence[str] = ()) -> Sequence[str]:
+    """What plain mode says of a result: what that has to tell, else its message and what is new in the picture."""
+    if result.tell is not None:
+        return result.tell().sentences
+    return [result.message, *(one for one in now if one not in before)]
 
 
 @pytest.mark.parametrize("name", ACTIVITIES)
@@ -206,14 +206,14 @@ def test_plain_mode_says_what_is_new_and_json_holds_the_picture(name: str) -> No
     player, other = PlainVisit(ACTIVITIES[name](), said.append), ACTIVITIES[name]()
     player.begin()
     started = other.start(Report())
-    before = told(other.picture())
+    before = narration(other.picture())
     keys = f"Keys: {started.tell().keys}, {PLAIN_KEYS}." if started.tell is not None else ""
-    assert " ".join(said).split() == " ".join([*expected(Outcome(tell=started.tell), before), keys]).split()
+    assert " ".join(said).split() == " ".join([*expected(Result(tell=started.tell), before), keys]).split()
     for word in WAYS[name]:
         said.clear()
         player.take(word)
-        outcome, now = other.apply(*parted(word)), told(other.picture())
-        assert "".join(said).split() == " ".join(expected(outcome, now, before)).split(), word
+        result, now = other.apply(*parted(word)), narration(other.picture())
+        assert "".join(said).split() == " ".join(expected(result, now, before)).split(), word
         before = now
     values: list[str] = []
     in_json = PlainVisit(ACTIVITIES[name](), values.append, as_json=True)
@@ -231,10 +231,10 @@ def test_plain_mode_says_what_is_new_and_json_holds_the_picture(name: str) -> No
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_what_is_refused_changes_nothing(name: str) -> None:
     for activity in places(name):
-        before = told(activity.picture())
+        before = narration(activity.picture())
         for action in activity.actions:
             if action not in activity.offered():
-                assert activity.apply(action.name).refused and told(activity.picture()) == before, action.name
+                assert activity.apply(action.name).refused and narration(activity.picture()) == before, action.name
 
 
 class Room(Activity):
@@ -250,21 +250,23 @@ class Room(Activity):
     def __init__(self, number: int) -> None:
         self.number, self.counted = number, 0
 
-    def do(self, action: Action, argument: str, report: Report) -> Outcome:
+    def do(self, action: Action, argument: str, report: Report) -> Result:
         """Open, leave or count."""
         if action.name == "enter":
-            return Outcome(opens=Room(self.number + 1))
+            return Result(opens=Room(self.number + 1))
         if action.name == "last":
-            return Outcome("gone", leaves=True)
+            return Result("gone", leaves=True)
         for at in range(100):
             report(f"{at} of 100", at / 100)
             self.counted = at + 1
-        return Outcome("counted")
+        return Result("counted")
 
     def picture(self) -> Picture:
         """Its number."""
-        told = Prose(name="number", paragraphs=(Paragraph(f"This is room {self.number}; {self.counted} counted."),))
-        return Picture(title=f"Room {self.number}", parts=(told,), survival=("number",))
+        narration = Prose(
+            name="number", paragraphs=(Paragraph(f"This is room {self.number}; {self.counted} counted."),)
+        )
+        return Picture(title=f"Room {self.number}", parts=(narration,), survival=("number",))
 
 
 def where(visit: Visit) -> list[str]:
@@ -296,8 +298,8 @@ def test_work_is_cancelled_where_it_says_how_far_it_is(k: int) -> None:
             report.cancel()
 
     room = Room(1)
-    outcome = room.apply("run", report=Report(hear))
-    assert outcome.refused and "cancelled" in outcome.message
+    result = room.apply("run", report=Report(hear))
+    assert result.refused and "cancelled" in result.message
     assert room.counted == k - 1 and len(heard) == k
     report = Report()
     report.cancel()

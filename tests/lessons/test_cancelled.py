@@ -9,7 +9,7 @@ from lessons.session.stepper import Stepper
 from simkernel.report import Report
 from simkernel.sim.digest import state_digest
 from tests.lessons.cancelling import CancelledAt
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 
 MANY = 50
 START: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ def story_at(words: tuple[str, ...]) -> Story:
 def place(story: Story) -> object:
     """Where it is, to the instruction, and all that is shown of it."""
     simulation = story.stepper.simulation
-    return simulation.point, state_digest(simulation), told(story.picture())
+    return simulation.point, state_digest(simulation), narration(story.picture())
 
 
 @pytest.mark.parametrize("before", [START, LATER], ids=["start", "later"])
@@ -39,11 +39,11 @@ def test_a_search_that_is_cancelled_leaves_the_story_where_it_was(before: tuple[
     here = place(story)
     for k in range(1, MANY + 1):
         report = CancelledAt(k)
-        outcome = story.apply("search", argument, report)
+        result = story.apply("search", argument, report)
         if report.calls < k:  # it was over before
             break
-        assert (outcome.refused, place(story)) == (True, here), f"cancelled at report {k}: {outcome.message}"
-        assert "cancelled" in outcome.message
+        assert (result.refused, place(story)) == (True, here), f"cancelled at report {k}: {result.message}"
+        assert "cancelled" in result.message
     assert not story.apply("search", argument).refused and place(story) != here
 
 

@@ -16,7 +16,7 @@ from tui.stepper.player import PlainVisit
 from tui.view.arrange import arrange, target
 from tui.view.frame import frame
 from tui.view.marks import UNICODE
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 from tui.view.text import plain
 
 MANY = 50_000
@@ -60,9 +60,9 @@ def test_it_is_searched_sorted_and_moved_in() -> None:
     assert [row.name for row in activity.table] == [name for name in names if "vfs" in name]
     activity.apply("search", "vfs_*")
     assert all(row.name.startswith("vfs_") for row in activity.table)
-    before = told(activity.picture())
-    outcome = activity.apply("search", "nothing_like_it")
-    assert outcome.refused and "nothing_like_it" in outcome.message and told(activity.picture()) == before
+    before = narration(activity.picture())
+    result = activity.apply("search", "nothing_like_it")
+    assert result.refused and "nothing_like_it" in result.message and narration(activity.picture()) == before
     activity.apply("search", "")
     assert len(activity.table) == len(names)
     for number, order in enumerate(ORDERS, 1):
@@ -96,24 +96,24 @@ def test_it_is_searched_sorted_and_moved_in() -> None:
 def test_it_leads_back_to_the_steps_with_what_is_asked(word: str, asked: tuple[str, str]) -> None:
     activity = functions()
     activity.apply("search", "rw_verify_area")
-    outcome = activity.apply(word)
-    assert outcome.leaves and outcome.asks == asked
+    result = activity.apply(word)
+    assert result.leaves and result.asks == asked
 
 
 def test_t_traces_a_function_or_takes_it_out() -> None:
     activity = functions()
     activity.apply("search", "vfs_write")
-    outcome = activity.apply("t")
-    assert outcome.leaves and outcome.asks == ("trace", "vfs_write")
+    result = activity.apply("t")
+    assert result.leaves and result.asks == ("trace", "vfs_write")
     stepper = Stepper.start("one")
     stepper.simulation.run_until_idle()
     activity = functions(stepper)
     activity.apply("search", "rw_verify_area")
     assert "rw_verify_area is wanted by 1 tracer. t: back to the steps, to see it taken out" in " ".join(
-        told(activity.picture())
+        narration(activity.picture())
     )
-    outcome = activity.apply("t")
-    assert outcome.leaves and outcome.asks == ("untrace", "rw_verify_area")
+    result = activity.apply("t")
+    assert result.leaves and result.asks == ("untrace", "rw_verify_area")
 
 
 def test_all_of_them_without_a_pattern() -> None:
@@ -127,9 +127,9 @@ def test_calls_follow_a_run_and_a_run_that_is_cancelled() -> None:
     stepper.simulation.run_until_idle()
     activity = functions(stepper)
     before = activity.table.calls if activity.table else -1
-    told = activity.apply("run").message
+    narration = activity.apply("run").message
     assert activity.table is not None and activity.table.calls > before
-    assert f"with {activity.table.calls - before:,} traced calls." in told and "Only the calls" not in told
+    assert f"with {activity.table.calls - before:,} traced calls." in narration and "Only the calls" not in narration
     seen: list[str] = []
 
     def hear(report: Report) -> None:

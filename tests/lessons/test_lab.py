@@ -9,7 +9,7 @@ from lessons.activities.lab_answer import Found
 from lessons.activities.lab_setup import SETTINGS, STARTERS, Setup
 from lessons.activities.lab_words import NO, UNKNOWN, WORTH, YES, broken, holds, question, reason, worth
 from lessons.activities.story import Story
-from lessons.activity import Outcome
+from lessons.activity import Result
 from lessons.picture import Moves, Prose, Question, Rows, Tabs
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
@@ -22,7 +22,7 @@ from simkernel.explore.reasons import why
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_PROTOCOL, PROTOCOLS, STOP_MACHINE, Variant, parse
 from tests.lessons.cancelling import CancelledAt
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 
 
 def whole() -> Setup:
@@ -37,7 +37,7 @@ def lab(*words: str) -> Lab:
     one = Lab()
     for word in words:
         name, _, argument = word.partition(":")
-        assert not (outcome := one.apply(name, argument)).refused, outcome.message
+        assert not (result := one.apply(name, argument)).refused, result.message
     return one
 
 
@@ -56,7 +56,7 @@ def test_it_begins_with_a_question_whose_answer_is_not_given() -> None:
     assert one.setup.question == Asked(Variant(INT3_PROTOCOL).without("sync 1"))
     asked = next(part for part in one.picture().parts if isinstance(part, Question))
     assert asked.text.endswith("?") and [choice.key for choice in asked.choices] == ["1", "2", "0"]
-    assert not any("not safe" in text or "torn" in text for text in told(one.picture()))
+    assert not any("not safe" in text or "torn" in text for text in narration(one.picture()))
 
 
 def test_each_setting_reaches_the_question() -> None:
@@ -87,12 +87,12 @@ def test_every_value_of_every_setting_can_be_asked_about() -> None:
 def test_nmis_across_two_lines_cannot_be_asked_for_and_nothing_changes(order: tuple[str, str]) -> None:
     one, values = lab(), {"place": "across", "nmi": "come"}
     one.apply(order[0], values[order[0]])
-    before = told(one.picture())
-    outcome = one.apply(order[1], values[order[1]])
-    assert outcome.refused and "nmi_handle, which lies inside" in outcome.message and told(one.picture()) == before
+    before = narration(one.picture())
+    result = one.apply(order[1], values[order[1]])
+    assert result.refused and "nmi_handle, which lies inside" in result.message and narration(one.picture()) == before
     row = [row.name for row in one.setup.rows].index(order[1])
     one.apply("point", str(row))
-    assert one.apply("point", str(row)).message == outcome.message
+    assert one.apply("point", str(row)).message == result.message
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -180,12 +180,12 @@ def test_the_cursor_stays_on_the_table_where_a_protocol_has_fewer_phases() -> No
 )
 def test_what_cannot_be_asked_says_what_can(word: str, said: str) -> None:
     one = lab()
-    before = told(one.picture())
+    before = narration(one.picture())
     name, _, argument = word.partition(":")
-    outcome = one.apply(name, argument)
+    result = one.apply(name, argument)
     with pytest.raises(LearnerError, match=said):
-        raise LearnerError(outcome.message)
-    assert outcome.refused and told(one.picture()) == before
+        raise LearnerError(result.message)
+    assert result.refused and narration(one.picture()) == before
 
 
 def test_the_last_phase_stays() -> None:
@@ -236,35 +236,35 @@ def test_the_answer_is_the_explorers() -> None:
         (each.broken, each.schedule, each.states) for each in same
     ]
     assert {each.broken for each in same} == {"released", "unclaimed"}
-    said = told(answer.picture())
+    said = narration(answer.picture())
     assert WORTH[YES, False] in said and same[0].answer() in said and why(same) in said
     assert f"{same[0].subject()}." in said and same[0].verdict() == answer.data()["findings"][0]["verdict"]
     tabs = next(part for part in answer.picture().parts if isinstance(part, Tabs))
     assert tabs.choices == ("released, 14 steps", "unclaimed, 15 steps") and tabs.at == 0
     answer.apply("2")
     assert answer.finding.broken == "unclaimed" and answer.cursor == 0
-    assert answer.finding.answer() in told(answer.picture())
+    assert answer.finding.answer() in narration(answer.picture())
     assert "there is no schedule 3; they go from 1 to 2" in answer.apply("3").message
 
 
 def test_a_guess_is_answered_by_what_was_found() -> None:
     one = lab("with:sync-1")
     for guess in (YES, NO):
-        said = told(found(one, guess).picture())
+        said = narration(found(one, guess).picture())
         assert WORTH[guess, True] in said and any(text.startswith("Safe. In all ") for text in said)
-    assert not set(WORTH.values()) & set(told(found(one).picture()))
+    assert not set(WORTH.values()) & set(narration(found(one).picture()))
 
 
 def test_a_search_that_gives_up_says_so_and_no_guess_is_judged() -> None:
     one = lab("with:sync-1", "cpus:4", "states:10000")
     answer = found(one, YES)
-    said = told(answer.picture())
+    said = narration(answer.picture())
     assert any(text.startswith("Not finished. No schedule of up to ") for text in said)
     assert worth(YES, answer.finding) == "" and not holds(answer.findings) and not broken(answer.findings)
     answer = found(lab("cpus:4", "states:10000"), NO)
     assert "another property may be broken too" in reason(answer.finding) and answer.finding.broken == "torn"
     assert worth(NO, answer.finding) == WORTH[NO, False]
-    assert any("the search was not finished" in text for text in told(answer.picture()))
+    assert any("the search was not finished" in text for text in narration(answer.picture()))
 
 
 @pytest.mark.parametrize("number", range(len(STARTERS)))
@@ -299,7 +299,7 @@ def test_a_schedule_is_walked_move_by_move_and_its_end_leads_to_the_next_questio
     assert isinstance(answer, Found) and visit.crumbs == ("The lab",)
     sentences = answer.finding.sentences()
     for number, sentence in enumerate(sentences, 1):
-        assert sentence in told(answer.picture()) and answer.picture().place.startswith(f"move {number} of 5")
+        assert sentence in narration(answer.picture()) and answer.picture().place.startswith(f"move {number} of 5")
         moves = next(part for part in answer.picture().parts if isinstance(part, Moves))
         assert moves.cursor == number - 1
         if number < len(sentences):
@@ -327,10 +327,10 @@ def test_where_nothing_is_broken_there_is_nothing_to_watch() -> None:
 # --- watching and cancelling ----------------------------------------------------------------------------------------
 
 
-def watched(outcome: Outcome) -> Stepper:
+def watched(result: Result) -> Stepper:
     """The stepper of the story that an answer has led to."""
-    assert isinstance(outcome.opens, Story)
-    return outcome.opens.stepper
+    assert isinstance(result.opens, Story)
+    return result.opens.stepper
 
 
 def test_a_schedule_is_watched_from_its_start_to_its_crash() -> None:
@@ -358,16 +358,16 @@ def test_who_watches_is_stopped_where_the_schedule_breaks_the_property(number: i
     for way in ("next", "enter", "run", "last") if answer.finding.broken else ():
         story = answer.apply("enter").opens
         assert isinstance(story, Story)
-        stepper, outcome = story.stepper, Outcome()
+        stepper, result = story.stepper, Result()
         schedule = len(stepper.simulation.entries)
-        while not outcome.message:
+        while not result.message:
             assert stepper.violates_ahead and dict(story.picture().hints)["run"] == "failure"
-            outcome = story.apply(way)
+            result = story.apply(way)
         expected = f"Broken: {BY_VIOLATION[answer.finding.broken].name} ({answer.finding.broken}), by move "
-        assert outcome.message.startswith(f"{expected}{len(answer.moves)} ")
-        assert outcome.stays and not outcome.refused and stepper.simulation.position == schedule, way
+        assert result.message.startswith(f"{expected}{len(answer.moves)} ")
+        assert result.stays and not result.refused and stepper.simulation.position == schedule, way
         assert not stepper.violates_ahead
-        assert ("Next goes on" in outcome.message) == any(one.name == "next" for one in story.offered())
+        assert ("Next goes on" in result.message) == any(one.name == "next" for one in story.offered())
         if way == "next" and not stepper.simulation.halt_reason:
             assert not story.apply("next").refused and stepper.simulation.position > schedule, "it goes on"
             story.apply("first")
@@ -379,14 +379,14 @@ def test_who_watches_is_stopped_where_the_schedule_breaks_the_property(number: i
 def test_a_cancelled_search_leaves_the_lab_where_it_was() -> None:
     """At each of the first reports, and at some of those that a search makes as it goes on."""
     one = lab("cpus:4", "down", "twice")
-    before = told(one.picture()), one.data(), [action.name for action in one.offered()]
+    before = narration(one.picture()), one.data(), [action.name for action in one.offered()]
     for k in (*range(1, 9), 15, 26, 50):
         report = CancelledAt(k)
-        outcome = one.apply(YES, report=report)
-        assert outcome.refused and outcome.opens is None and report.calls == k
-        assert outcome.message.startswith("cancelled: ") and "With fewer states" in outcome.message
-        assert (told(one.picture()), one.data(), [action.name for action in one.offered()]) == before
-    assert "found: torn" in outcome.message, "what it had found is told"
+        result = one.apply(YES, report=report)
+        assert result.refused and result.opens is None and report.calls == k
+        assert result.message.startswith("cancelled: ") and "With fewer states" in result.message
+        assert (narration(one.picture()), one.data(), [action.name for action in one.offered()]) == before
+    assert "found: torn" in result.message, "what it had found is told"
     one.apply("states", "10000")
     assert found(one).finding.broken == "torn", "and it can be seen"
 
@@ -394,11 +394,11 @@ def test_a_cancelled_search_leaves_the_lab_where_it_was() -> None:
 def test_cancelled_playing_leaves_the_answer_where_it_was() -> None:
     answer = found(lab())
     answer.apply("down")
-    before = told(answer.picture())
+    before = narration(answer.picture())
     counting = CancelledAt(0)
     assert answer.apply("enter", report=counting).opens is not None
     for k in range(1, counting.calls + 1):
-        outcome = answer.apply("enter", report=CancelledAt(k))
-        assert outcome.refused and outcome.opens is None and told(answer.picture()) == before, k
+        result = answer.apply("enter", report=CancelledAt(k))
+        assert result.refused and result.opens is None and narration(answer.picture()) == before, k
     stepper = watched(answer.apply("enter"))
     assert stepper.simulation.position == stepper.begin

@@ -17,9 +17,9 @@ def at(scenario: str, *actions: tuple[str, str]) -> Stepper:
     """A scenario, and what a person does in it."""
     stepper = Stepper.start(scenario)
     for name, argument in actions:
-        outcome = apply(stepper, name, argument)
-        assert not outcome.error, outcome.message
-        stepper = outcome.stepper or stepper
+        result = apply(stepper, name, argument)
+        assert not result.error, result.message
+        stepper = result.stepper or stepper
     return stepper
 
 

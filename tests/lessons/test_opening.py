@@ -29,7 +29,7 @@ from tests.tui.playing import flat
 from tui.stepper.player import PlainVisit
 from tui.view.frame import frame
 from tui.view.marks import UNICODE
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 from tui.view.text import plain
 
 WORDS = 20  # of a sentence at most
@@ -110,7 +110,7 @@ def test_the_figures_are_the_runs(pictures: dict[int, Picture]) -> None:
 
 def test_no_sentence_is_long_and_no_word_of_the_first_question_needs_explaining(pictures: dict[int, Picture]) -> None:
     for cue, picture in pictures.items():
-        for text in told(picture):
+        for text in narration(picture):
             if "\n" not in text:  # gdb's
                 assert all(len(one.split()) <= WORDS for one in re.split(r"(?<=[.?:;]) ", text)), text
             if cue in (ASK, SEEN, BOOTED, HOW):
@@ -151,7 +151,7 @@ def test_a_word_of_the_change_is_explained_where_it_stands_first() -> None:
         picture = opening.picture()
         labels = {one.label for part in picture.parts if isinstance(part, Prose) for one in part.paragraphs}
         known |= labels
-        text = " ".join(told(picture))
+        text = " ".join(narration(picture))
         for word in ("bash-201", "batch", "sync", "int3"):
             assert word in known or not re.search(rf"\b{word}\b", text), (word, text)
         assert not re.search(r"batch \d|protocol", text), text
@@ -201,8 +201,8 @@ def test_an_answer_is_held_against_the_run() -> None:
 def test_nothing_tells_the_answer_before_it_is_asked_for() -> None:
     """What the run says of a question stands in no picture before it; the change has not begun."""
     first, second = Opening(), at(HOW)
-    assert "0F 1F" not in " ".join(told(first.picture())) and not first.run.found.ran
-    told_before = " ".join(told(second.picture()))
+    assert "0F 1F" not in " ".join(narration(first.picture())) and not first.run.found.ran
+    told_before = " ".join(narration(second.picture()))
     assert "3 waits" not in told_before and "no CPU was stopped" not in told_before and not second.run.changes
 
 
@@ -214,19 +214,19 @@ def test_a_change_is_stepped_forwards_and_back_exactly() -> None:
     opening = at(ON)
     seen = []
     while opening.run.cue == ON:
-        seen.append((state_digest(opening.run.simulation), told(opening.picture())))
+        seen.append((state_digest(opening.run.simulation), narration(opening.picture())))
         opening.apply("next")
     assert opening.run.cue == TRACED and len(seen) == 19
-    after = told(opening.picture())
+    after = narration(opening.picture())
     for digest, text in reversed(seen):
         opening.apply("back")
         assert state_digest(opening.run.simulation) == digest
-        assert told(opening.picture()) == text
+        assert narration(opening.picture()) == text
     for digest, _ in seen[1:]:
         opening.apply("next")
         assert state_digest(opening.run.simulation) == digest
     opening.apply("next")
-    assert told(opening.picture()) == after
+    assert narration(opening.picture()) == after
 
 
 def test_the_cpus_take_int3s_meanwhile_and_the_picture_shows_where() -> None:
@@ -258,7 +258,7 @@ def test_the_cpus_take_int3s_meanwhile_and_the_picture_shows_where() -> None:
 def test_what_a_step_says_follows_the_map_and_who_waits() -> None:
     opening, states = at(ON), set()
     while opening.run.cue == ON:
-        text, sites = " ".join(told(opening.picture())), sites_of(opening.picture()).sites
+        text, sites = " ".join(narration(opening.picture())), sites_of(opening.picture()).sites
         states |= {state for state in (INT3, CHANGING) if sites.count(state)}
         assert ("takes an exception" in text) == bool(sites.count(INT3))
         assert ("at a site of the batch" in text) == bool(sites.count(CHANGING))
@@ -303,10 +303,10 @@ def test_turning_off_can_be_looked_at_step_by_step_afterwards() -> None:
     change = opening.run.changes[OFF]
     assert opening.run.cue == OFF and change.at_end and isinstance(change.here.event, ev.PlanEnded)
     opening.apply("back")
-    assert not change.at_end and "goes on behind the five bytes" not in " ".join(told(opening.picture()))
+    assert not change.at_end and "goes on behind the five bytes" not in " ".join(narration(opening.picture()))
     while not sites_of(opening.picture()).sites.count(INT3):
         opening.apply("back")
-    assert "goes on behind the five bytes" in " ".join(told(opening.picture()))
+    assert "goes on behind the five bytes" in " ".join(narration(opening.picture()))
     opening.apply("last")
     assert opening.run.cue == QUIET
 
@@ -349,8 +349,8 @@ def test_where_the_cues_lead() -> None:
 def test_what_leads_nowhere_says_why() -> None:
     opening = Opening()
     for word in ("back", "first", "trace", "run", "last", "7"):
-        outcome = opening.apply(word)
-        assert outcome.refused and outcome.message and opening.run.cue == ASK, word
+        result = opening.apply(word)
+        assert result.refused and result.message and opening.run.cue == ASK, word
     opening.apply("next")
     assert "nothing is asked" in opening.apply("1").message
 
@@ -365,12 +365,12 @@ def test_what_is_cancelled_leaves_one_where_one_was(cue: int) -> None:
     word = {ASK: "1", SEEN: "next", ON: "last", TRACED: "trace"}[cue]
     for k in range(1, 51):
         report = CancelledAt(k)
-        outcome = opening.apply(word, report=report)
+        result = opening.apply(word, report=report)
         if report.calls < k:  # it was over before
-            assert not outcome.refused
+            assert not result.refused
             opening.apply("back")
             break
-        assert outcome.refused and "cancelled" in outcome.message
+        assert result.refused and "cancelled" in result.message
         assert (opening.run.place, state_digest(opening.run.simulation), said(opening.picture())) == before, k
     assert not opening.apply(word).refused and opening.run.cue > cue
 
@@ -412,5 +412,5 @@ def test_its_terms_are_told_of() -> None:
     opening = at(ON)
     for _ in range(4):
         opening.apply("next")
-    words = words_on("\n".join(told(opening.picture())))
+    words = words_on("\n".join(narration(opening.picture())))
     assert {"int3", "sync", "answer", "exception", "handler", "site"} <= set(words)

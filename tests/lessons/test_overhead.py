@@ -231,5 +231,5 @@ def test_what_is_awaited_says_what_enter_does() -> None:
         costs.overhead.look_at(answer)
         costs.overhead.__dict__["refused"] = ""  # this machine can measure
         assert dict(costs.picture().hints)["enter"] == does
-        outcome = costs.apply("down")
-        assert outcome.refused and outcome.message == f"Next bar: nothing is there yet; Enter {does}s it"
+        result = costs.apply("down")
+        assert result.refused and result.message == f"Next bar: nothing is there yet; Enter {does}s it"

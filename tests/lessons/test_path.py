@@ -15,7 +15,7 @@ from lessons.session.places import place_of, reopen
 from lessons.visit import Visit
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 
 
 def test_the_motive_comes_first_and_every_scenario_is_on_the_path() -> None:
@@ -32,7 +32,7 @@ def test_the_name_of_the_first_gives_no_outcome_away() -> None:
     listed = Start()
     assert not listed.apply("search", first.name).refused
     shown = [listed.picture(), Story(start(first.name)).picture()]
-    assert not any("crash" in text for picture in shown for text in (*told(picture), *picture.path))
+    assert not any("crash" in text for picture in shown for text in (*narration(picture), *picture.path))
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -36,7 +36,7 @@ from tui.stepper.player import PlainVisit
 from tui.view.frame import frame
 from tui.view.lecture import lecture
 from tui.view.marks import ASCII, UNICODE, Marks
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 from tui.view.parts import forms
 from tui.view.text import plain
 
@@ -134,7 +134,7 @@ def texts(picture: Picture) -> Iterator[str]:
             shown = frame(rest, ("Scenarios",), (), size, marks)
             yield flat("\n".join(plain(one) for one in shown.lines(*size)), marks)
             yield flat("\n".join(plain(one) for one in lecture(rest, ("Scenarios",), size, marks)), marks)
-    yield flat("\n".join(told(rest)), UNICODE)
+    yield flat("\n".join(narration(rest)), UNICODE)
     yield flat(json.dumps(as_json(rest), default=sorted_marks), UNICODE)
 
 
@@ -152,7 +152,7 @@ def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
     out |= {way for way in shown.path if not way.startswith("model ")}  # which stands in the title line too
     for part in shown.parts:
         if isinstance(part, Lanes) and question.name in ("answered", "last sync"):
-            out.add(part.time.told()[-1])
+            out.add(part.time.sentences()[-1])
         if isinstance(part, Strip):
             ahead = [one.name for one in part.phases if one.stage is Stage.TO_COME]
             out |= {text for one in ahead for text in (f"○ {one}", f"o {one}", f'"{one}"')}
@@ -184,7 +184,7 @@ def test_nothing_tells_before_it_is_answered(what: str) -> None:
         strip = next(part for part in shown.parts if isinstance(part, Strip))
         for ahead in (one.name for one in strip.phases if one.stage is Stage.TO_COME):
             assert not any(ahead in one for one in (*question.choices, *question.facts)), ahead
-        told_there = flat("\n".join(told(shown)), UNICODE)
+        told_there = flat("\n".join(narration(shown)), UNICODE)
         assert sum(one in told_there for one in secrets(question, shown, steps)) > 3
 
 
@@ -525,7 +525,7 @@ def test_an_answer_is_told_in_words_and_why() -> None:
     question = story.asking.at(story.stepper).question  # type: ignore[union-attr]
     assert story.apply("2").message == ""
     answer = next(part for part in story.picture().parts if part.name == "answer")
-    assert told(replace(story.picture(), parts=(answer,)))[1:] == [
+    assert narration(replace(story.picture(), parts=(answer,)))[1:] == [
         "Which CPU can still run the old instruction here?",
         "Your answer, 2, right: CPU0 only.",
         f"Because: {question.why}",
@@ -533,7 +533,7 @@ def test_an_answer_is_told_in_words_and_why() -> None:
     assert story.picture().place == "step 4 of 24 · model pieces"
     wrong = asked_who_can()
     wrong.apply("4")
-    at = (lines := told(wrong.picture())).index(
+    at = (lines := narration(wrong.picture())).index(
         "Your answer, 4, not in this run: neither, for the CPUs wait for the patch."
     )
     assert lines[at + 1 : at + 3] == ["2, in this run: CPU0 only.", f"Because: {question.why}"]
@@ -548,7 +548,7 @@ def test_nought_gives_a_hint_and_the_question_stays() -> None:
     story = asked_who_can()
     question = story.asking.at(story.stepper).question  # type: ignore[union-attr]
     story.apply("0")
-    assert f"0: Hint: {question.hint}" in told(story.picture())
+    assert f"0: Hint: {question.hint}" in narration(story.picture())
     assert any(isinstance(one, Asks) for one in story.picture().parts)
     assert story.apply("7").message == "7 is no answer here: 1 to 4, or 0 for a hint"
 
@@ -561,7 +561,7 @@ def test_going_on_is_no_answer_and_going_back_leaves_the_question() -> None:
     assert any(isinstance(one, Asks) for one in story.picture().parts)
     story.apply("next")
     story.apply("back")
-    assert "2, in this run: CPU0 only." in told(story.picture())
+    assert "2, in this run: CPU0 only." in narration(story.picture())
     assert [(one.answer, one.passed) for one in story.asking.all] == [(None, True), (None, True)]
 
 
@@ -569,8 +569,8 @@ def test_what_would_tell_cannot_be_asked_for() -> None:
     story = asked_who_can()
     assert [one.name for one in story.offered()] == ["next", "back", "phase-back", "first", "view", "questions", CHOOSE]
     for word in ("x", "m", "c", "t", "r", "end", "enter", "5", "look-at"):
-        outcome = story.apply(word, "vfs_read")
-        assert outcome.refused, word
+        result = story.apply(word, "vfs_read")
+        assert result.refused, word
     story.apply("questions")
     assert not any(isinstance(one, Asks) for one in story.picture().parts)
 

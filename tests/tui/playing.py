@@ -21,9 +21,9 @@ def played(player: Callable[[Callable[[str], None], bool], PlainVisit], words: s
 
 def another(stepper: Stepper, action: str, argument: str = "") -> Stepper:
     """The stepper that an action has one go on with in the place of this one."""
-    outcome = apply(stepper, action, argument)
-    assert outcome.stepper is not None, outcome.message
-    return outcome.stepper
+    result = apply(stepper, action, argument)
+    assert result.stepper is not None, result.message
+    return result.stepper
 
 
 def flat(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
-from tui.interrupt import told_of_signals
+from tui.interrupt import signals_to
 
 if TYPE_CHECKING:
     from lessons.activities.start import Start
@@ -81,13 +81,13 @@ def run(app: SimkernelApp) -> int | None:
     """
     loop = asyncio.new_event_loop()
 
-    def told(code: int) -> None:
+    def end_soon(code: int) -> None:
         loop.call_soon_threadsafe(app.end, code)
         latest = threading.Timer(LATEST, give_up, (app, code))
         latest.daemon = True
         latest.start()
 
-    with told_of_signals(told):
+    with signals_to(end_soon):
         return app.run(loop=loop)
 
 

@@ -17,7 +17,7 @@ from textual import events
 from textual.app import App
 from textual.timer import Timer
 
-from lessons.activity import Outcome
+from lessons.activity import Result
 from lessons.picture import Picture
 from lessons.visit import Visit
 from simkernel.report import Report
@@ -31,7 +31,7 @@ NEXT = "next"  # the action that goes on by itself
 class Asked:
     """What was asked for: what it does, the action's name, and whether the screen itself has asked."""
 
-    what: Callable[[Report], Outcome]
+    what: Callable[[Report], Result]
     word: str
     by_itself: bool
 
@@ -80,7 +80,7 @@ class Shows(Protocol):
         """Do what a key asks for."""
         ...
 
-    def show(self, outcome: Outcome, picture: Picture) -> None:
+    def show(self, result: Result, picture: Picture) -> None:
         """Draw what has become of something."""
         ...
 
@@ -114,7 +114,7 @@ class Work:
         """Have the activity in front do something, after all that was asked for before."""
         self.do(lambda report: self._screen.visit.apply(name, argument, report), name, by_itself)
 
-    def do(self, what: Callable[[Report], Outcome], word: str = "", by_itself: bool = False) -> None:
+    def do(self, what: Callable[[Report], Result], word: str = "", by_itself: bool = False) -> None:
         """Have something done in the thread of the activities, after all that was asked for before."""
         self._waiting.put_nowait(Asked(what, word, by_itself))
 
@@ -148,10 +148,10 @@ class Work:
             if isinstance(asked, Pressed):
                 self._press(asked)
             else:
-                outcome = await self._done(asked.what)
-                if outcome.opens is not None:
-                    outcome = await self._done(self._screen.visit.start)
-                self._go_on(asked, outcome)
+                result = await self._done(asked.what)
+                if result.opens is not None:
+                    result = await self._done(self._screen.visit.start)
+                self._go_on(asked, result)
             self._waiting.task_done()
 
     def _press(self, pressed: Pressed) -> None:
@@ -165,12 +165,12 @@ class Work:
         finally:
             self._waiting.at_once = False
 
-    async def _done(self, what: Callable[[Report], Outcome]) -> Outcome:
+    async def _done(self, what: Callable[[Report], Result]) -> Result:
         """Have something done, and draw what has become of it."""
         self.report = report = Report(partial(self._progress, asyncio.get_running_loop()))
         soon = self._screen.set_timer(SOON, partial(self._tell, report))
         try:
-            outcome = await asyncio.to_thread(what, report)
+            result = await asyncio.to_thread(what, report)
             picture = await asyncio.to_thread(lambda: self._screen.visit.front.picture())
         except asyncio.CancelledError:
             report.cancel()  # the screen goes, and its thread shall not be waited for
@@ -178,8 +178,8 @@ class Work:
         finally:
             soon.stop()
             self.report = None
-        self._screen.show(outcome, picture)
-        return outcome
+        self._screen.show(result, picture)
+        return result
 
     def _progress(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
         """In the work's thread: something is said."""
@@ -209,18 +209,18 @@ class Work:
         self.pace = min(PACES[1], max(PACES[0], pace))
         self._screen.tell(f"By itself: a step every {self.pace:g} seconds.")
 
-    def _go_on(self, asked: Asked, outcome: Outcome) -> None:
+    def _go_on(self, asked: Asked, result: Result) -> None:
         """Ask for the same after a while, where it goes on by itself and nobody has paused it meanwhile."""
         if asked.by_itself and not self.again:
             self._screen.tell("Paused.")
             return
-        if outcome.goes_on:
+        if result.goes_on:
             self.again = asked.word
         if not self.again:
             return
         offered = {one.name for one in self._screen.visit.front.offered()}
-        more = outcome.goes_on or (self.again == NEXT and NEXT in offered)
-        if outcome.refused or outcome.stays or asked.word != self.again or not more:
+        more = result.goes_on or (self.again == NEXT and NEXT in offered)
+        if result.refused or result.stays or asked.word != self.again or not more:
             self.again = ""
         else:
             self._soon()

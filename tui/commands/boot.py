@@ -59,11 +59,11 @@ def sentence_of(numbers: dict[str, Any]) -> str:
 
 def happenings(booting: Booting, limit: int) -> Iterator[tuple[int, str]]:
     """Boot the machine; what happens on the way, as (clock, sentence)."""
-    told, more = 0, True
+    shown, more = 0, True
     while more and booting.simulation.clock < limit:
         more = booting.step()
-        yield from booting.said[told:]
-        told = len(booting.said)
+        yield from booting.said[shown:]
+        shown = len(booting.said)
 
 
 def step_through(options: Options, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from lessons.activity import CHOOSE, Action, Activity, Outcome, Told
+from lessons.activity import CHOOSE, Action, Activity, PlainText, Result
 from lessons.machine import Bytes
 from lessons.story.words import NO_WORD, words_on
 from lessons.table import Mark
@@ -22,7 +22,7 @@ from simkernel.sim.snapshot.plain import plain
 from tui.interrupt import ctrl_c_cancels
 from tui.output import progress
 from tui.stepper.words import columns, filled, parted, text_of
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 from tui.view.save import bytes_lines, drawn_lines, save_bars
 
 ASKED = {
@@ -36,7 +36,7 @@ ASKED = {
     "q": "quit",
 }
 KEYS = "w where, l last, ? words, q quit, h all"
-NOTHING = Told(())
+NOTHING = PlainText(())
 
 
 def _bytes(part: Bytes) -> list[list[tuple[str, bool]]]:
@@ -84,10 +84,10 @@ class PlainVisit:
             LearnerError: one cannot.
         """
         with progress("getting ready") as line:
-            outcome = self.visit.start(line.report())
-        if outcome.refused:
-            raise LearnerError(outcome.message)
-        self._done("", Outcome(tell=outcome.tell))
+            result = self.visit.start(line.report())
+        if result.refused:
+            raise LearnerError(result.message)
+        self._done("", Result(tell=result.tell))
 
     def needs(self, word: str) -> str:
         """What is to be asked for before a word can be taken, "" for nothing."""
@@ -156,15 +156,15 @@ class PlainVisit:
         goes_on = True
         while goes_on and not self.visit.over:
             with self._busy() as report:
-                outcome = self.visit.apply(asked, argument, report)
-                if outcome.opens is not None:
-                    outcome = self.visit.start(report)
-            if outcome.refused:
-                self._refuse(word, outcome.message)
-            if not self._done(word, outcome):
+                result = self.visit.apply(asked, argument, report)
+                if result.opens is not None:
+                    result = self.visit.start(report)
+            if result.refused:
+                self._refuse(word, result.message)
+            if not self._done(word, result):
                 return False
-            goes_on = outcome.goes_on
-            if action is not None and step is not None and not outcome.message:
+            goes_on = result.goes_on
+            if action is not None and step is not None and not result.message:
                 goes_on = self.visit.front.pace(action) is not None
         return True
 
@@ -183,22 +183,22 @@ class PlainVisit:
             LearnerError: always.
         """
         if self.as_json:
-            self._say(word, Told((message[0].upper() + message[1:],)), Outcome(message, refused=True))
+            self._say(word, PlainText((message[0].upper() + message[1:],)), Result(message, refused=True))
         raise LearnerError(message)
 
-    def _done(self, word: str, outcome: Outcome) -> bool:
+    def _done(self, word: str, result: Result) -> bool:
         """Tell what came of an action; False where a person has seen enough, and it is not told."""
         new = self._new()
-        if outcome.gives is not None:
-            self._say(word, Told((outcome.gives.text,)), outcome)
-            if outcome.gives.name and not self.as_json:
-                self.say(f"simkernel step {outcome.gives.name} opens this step, too.\n")
+        if result.gives is not None:
+            self._say(word, PlainText((result.gives.text,)), result)
+            if result.gives.name and not self.as_json:
+                self.say(f"simkernel step {result.gives.name} opens this step, too.\n")
             return True
-        message = (outcome.message,) if outcome.message else ()
-        said = Told((*message, *new), together=False) if outcome.tell is None else outcome.tell()
+        message = (result.message,) if result.message else ()
+        said = PlainText((*message, *new), together=False) if result.tell is None else result.tell()
         if self.goes_on is not None and not self._begun(said.heading):
             return False
-        self._say(word, said, outcome)
+        self._say(word, said, result)
         return True
 
     def _begun(self, heading: str) -> bool:
@@ -221,11 +221,11 @@ class PlainVisit:
             self._known = []
             said = self._new()
             answer = self.visit.front.answers.get("w")
-            self._say(word, answer.tell() if answer is not None else Told(said, together=False))
+            self._say(word, answer.tell() if answer is not None else PlainText(said, together=False))
         elif word == "w":
-            self._say(word, Told(tuple(told(self.visit.front.picture())), together=False))
+            self._say(word, PlainText(tuple(narration(self.visit.front.picture())), together=False))
         elif word == "save":
-            self._say(word, Told((save_bars(self.visit.front.picture(), argument),)))
+            self._say(word, PlainText((save_bars(self.visit.front.picture(), argument),)))
         elif word == "d":
             self._draw()
         elif word == "l":
@@ -233,16 +233,16 @@ class PlainVisit:
         elif word == "?":
             found = words_on(" ".join(self._last.sentences))
             meant = (*(f"{one}: {meaning}" for one, meaning in found.items()), *self.visit.front.picture().notes)
-            self._say(word, Told(meant or (NO_WORD,), together=False))
+            self._say(word, PlainText(meant or (NO_WORD,), together=False))
         else:
-            self._say(word, Told(tuple(self.words()), together=False))
+            self._say(word, PlainText(tuple(self.words()), together=False))
         return True
 
     def _draw(self) -> None:
         """The bars, a table, or the bytes of a site, in columns of characters."""
         lines = drawn_lines(self.visit.front.picture()) or ["There is nothing to draw here."]
-        said = Told(tuple(lines), together=False)
-        self.say(json.dumps(self._object("d", said, Outcome())) if self.as_json else "\n".join(lines) + "\n")
+        said = PlainText(tuple(lines), together=False)
+        self.say(json.dumps(self._object("d", said, Result())) if self.as_json else "\n".join(lines) + "\n")
 
     def words(self) -> list[str]:
         """Every word that may be said here, and what it does."""
@@ -257,17 +257,17 @@ class PlainVisit:
 
     def _new(self) -> tuple[str, ...]:
         """What the picture has that was not told yet."""
-        now, known = told(self.visit.front.picture()), set(self._known)
+        now, known = narration(self.visit.front.picture()), set(self._known)
         self._known = now
         return tuple(one for one in now if one not in known)
 
-    def _say(self, word: str, said: Told, outcome: Outcome | None = None) -> None:
+    def _say(self, word: str, said: PlainText, result: Result | None = None) -> None:
         if said.sentences and word not in ("h", "?"):
             self._last = said
         if self.as_json:
-            self.say(json.dumps(self._object(word, said, outcome or Outcome())))
+            self.say(json.dumps(self._object(word, said, result or Result())))
         elif said.sentences:
-            named = said.keys and outcome is not None and self.goes_on is None
+            named = said.keys and result is not None and self.goes_on is None
             self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {KEYS}.')}\n" if named else ""))
             if self.goes_on is not None:
                 self._draw_bytes()
@@ -279,12 +279,12 @@ class PlainVisit:
                 self._drawn = now
                 self.say("\n".join(bytes_lines(part, columns())) + "\n")
 
-    def _object(self, word: str, said: Told, outcome: Outcome) -> dict[str, Any]:
+    def _object(self, word: str, said: PlainText, result: Result) -> dict[str, Any]:
         """What was said, the picture, what can be done, and what else there is to know of the activity."""
         activity = self.visit.front
-        given = outcome.gives
+        given = result.gives
         out: dict[str, Any] = {"word": word, "said": list(said.sentences)}
-        out |= {"message": outcome.message if given is None else given.text, "error": outcome.refused}
+        out |= {"message": result.message if given is None else given.text, "error": result.refused}
         out |= {"name": given.name} if given is not None else {}
         out |= {"picture": plain(activity.picture()), "offered": [one.name for one in activity.offered()]}
         return {**out, **activity.data(), **said.data}

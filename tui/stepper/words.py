@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 
-from lessons.activity import Told
+from lessons.activity import PlainText
 from simkernel.errors import LearnerError
 
 WIDTH = 78
@@ -31,9 +31,9 @@ def parted(text: str) -> tuple[str, str]:
     return word, argument
 
 
-def text_of(told: Told) -> str:
+def text_of(text: PlainText) -> str:
     """A paragraph, or sentences on lines of their own; what has lines already keeps them."""
-    said = [" ".join(told.sentences)] if told.together else told.sentences
+    said = [" ".join(text.sentences)] if text.together else text.sentences
     return "\n".join(one if "\n" in one else filled(one) for one in said) + "\n"
 
 

@@ -70,16 +70,16 @@ def frame(
     width, height = size
     inner = width - 2
     keys = key_line(picture, offered, bool(crumbs), inner, marks)
-    told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
-    room = height - 1 - len(told) - 1
+    below = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
+    room = height - 1 - len(below) - 1
     place = partial(
         arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=Drawings(), boxed=framed(size)
     )
     body = place(room)
     if body.gone:  # one row says what, and with that row less it is no less that has gone
         body = place(room - 1)
-        told = [line(" ", *_named(body.gone, inner)), *told]
-    return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)), marks)
+        below = [line(" ", *_named(body.gone, inner)), *below]
+    return Frame(title_line(picture, crumbs, width, marks), body, (*below, line(" ", *keys)), marks)
 
 
 def _named(gone: Sequence[str], width: int) -> Line:

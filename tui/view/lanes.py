@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessons.lanes import Did, Mark, Moment
+from lessons.lanes import Did, LaneMark, Moment
 from lessons.picture import Lanes
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, line
@@ -61,7 +61,7 @@ def _graph_row(moment: Moment, at: int, each: int, marks: Marks) -> Line:
     return (*pieces, (marks.plain(moment.sentence), "dim" if ahead else "strong" if here else ""))
 
 
-def _glyph(mark: Mark, marks: Marks) -> str:
+def _glyph(mark: LaneMark, marks: Marks) -> str:
     """What stands for a mark in a graph."""
     if mark.did is Did.RUNS and not mark.inside:
         return marks.ran_whole
@@ -99,7 +99,7 @@ def _cell(moments: Sequence[Moment], at: int, lane: int, each: int, marks: Marks
     return text + fill * (each - len(text)), LOOKS.get(mark.did, "")
 
 
-def _score_glyph(mark: Mark, each: int, marks: Marks) -> str:
+def _score_glyph(mark: LaneMark, each: int, marks: Marks) -> str:
     """What stands for a mark in a score."""
     match mark.did:
         case Did.NOTHING | Did.ASKED | Did.INSIDE:
@@ -128,11 +128,11 @@ def _phases(moments: Sequence[Moment], each: int) -> list[Piece]:
 
 def _phase(moment: Moment, room: bool) -> str:
     match moment.marks[0]:
-        case Mark(did=Did.SENDS):
+        case LaneMark(did=Did.SENDS):
             return moment.phase if room else f"{moment.phase[:1]}{moment.phase[-1:]}"
-        case Mark(did=Did.WRITES, text=text) if text.startswith("+"):
+        case LaneMark(did=Did.WRITES, text=text) if text.startswith("+"):
             return "tail" if room else "t"
-        case Mark(did=Did.RELEASES):
+        case LaneMark(did=Did.RELEASES):
             return "rel" if room else "r"
         case _:
             return ""

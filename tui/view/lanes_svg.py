@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from lessons.lanes import Did, Mark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, Moment, TimePicture
 from tui.view.marks import UNICODE
 
 ROW, LANE, LEFT, TOP = 24, 76, 56, 48
@@ -74,7 +74,7 @@ def _row(moment: Moment, at: int, lanes: int) -> Iterator[str]:
     yield _text(LEFT + LANE * lanes + 8, y + 5, moment.sentence, INK)
 
 
-def _mark(mark: Mark, x: int, y: int) -> Iterator[str]:
+def _mark(mark: LaneMark, x: int, y: int) -> Iterator[str]:
     """What a lane did, on a ground that covers its line."""
     if mark.did is Did.READS or (mark.did is Did.RUNS and mark.inside):
         yield f'<path d="M{x - 8} {y}h16" stroke="{COLOURS[Did.INSIDE]}" stroke-width="4"/>'

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lessons.machine import Bytes, Core, Doer, Doers, Instruction, Phase, Stage, Strip, Track, Word
 from lessons.picture import Tone
-from lessons.table import Mark, Marked, Row
+from lessons.table import ByteRow, Mark, Marked
 from tui.view.marks import Marks
 from tui.view.text import Form, Line, Piece, cut, heading, length, line, wrap
 
@@ -103,7 +103,7 @@ class _Grid:
         before, _, after = text.partition(name)
         return cut(line((before, "dim"), (name, "title"), (after, "dim")), self.width)
 
-    def row(self, row: Row, look: str) -> Line:
+    def row(self, row: ByteRow, look: str) -> Line:
         """Label, bytes, the instruction, and what is to be said of the CPU: as much of it as there is room for."""
         here = bool(row.cells) and row.cells[0].has(Mark.EXECUTING)
         reads = any(cell.has(Mark.UNREAD) for cell in row.cells)
@@ -113,7 +113,7 @@ class _Grid:
         words = self.words(row.text, self.marks.plain(remark), here and not reads, room)
         return line((row.label.ljust(LABEL), look), *cells, (f" {words}".rstrip(), look))
 
-    def ran(self, row: Row) -> Line:
+    def ran(self, row: ByteRow) -> Line:
         """What a CPU ran, which was neither instruction."""
         cells = self.cells(row.cells)
         room = self.width - LABEL - length(cells) - 1

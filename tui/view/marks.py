@@ -207,5 +207,5 @@ def marks_for(ascii_wanted: bool, environ: Mapping[str, str]) -> Marks:
 
 def utf8_locale(environ: Mapping[str, str]) -> bool:
     """What the terminal was told by the first of LC_ALL, LC_CTYPE and LANG that is set (POSIX, 8.2)."""
-    told = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
-    return "utf" in told.lower() or sys.platform == "win32"
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    return "utf" in locale.lower() or sys.platform == "win32"

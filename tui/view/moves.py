@@ -23,7 +23,7 @@ def move_lines(part: Moves, width: int, marks: Marks) -> list[list[Line]]:
     """A header that explains the marks, then a line a move; with all columns, memory's and the mover's, or one."""
     shown = next((columns for columns in _ways(part) if needed(part, len(columns)) <= width), None)
     if shown is None:
-        return [_told(part, width, marks)]
+        return [_without_bytes(part, width, marks)]
     room, each = _text_room(part), _bytes_room(part)
     left = 4 + _who_room(part) + 1 + room + 1
     head = "".join(f"{name or MOVER:<{each + 1}}" for name in shown)
@@ -98,13 +98,13 @@ def _legend(part: Moves, width: int, marks: Marks) -> str:
     """What the marks mean that stand in the table, as many as there is room for."""
     seen = {_mark(one, marks) for move in part.moves for row in move.rows for one in row if one.value is not None}
     meanings = {marks.pending: "may be newer", marks.new: "new", marks.int3: "int3"}
-    told = [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in seen]
-    while len("  ".join(told)) > width:
-        told.pop()
-    return "  ".join(told)
+    words = [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in seen]
+    while len("  ".join(words)) > width:
+        words.pop()
+    return "  ".join(words)
 
 
-def _told(part: Moves, width: int, marks: Marks) -> list[Line]:
+def _without_bytes(part: Moves, width: int, marks: Marks) -> list[Line]:
     """Without bytes, where there is no room for any."""
     out: list[Line] = []
     for at, move in enumerate(part.moves):

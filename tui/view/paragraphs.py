@@ -8,8 +8,7 @@ from typing import Any
 
 from lessons.machine import HIDDEN, Bytes, Core, Doers, Happened, Stage, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture, Prose, Question, Rows, Tabs
-from lessons.table import Mark
-from lessons.table import Row as ByteRow
+from lessons.table import ByteRow, Mark
 from simkernel.sim.snapshot.site import SITE_STATES
 from tui.view.moves import in_words
 
@@ -33,15 +32,15 @@ def site_map(part: Map) -> list[str]:
     """How many sites are in each state."""
     words = part.words or SITE_STATES
     counted = [f"{part.sites.count(state):,} {words[state]}" for state in range(len(SITE_STATES))]
-    told = [text for text in counted if not text.startswith("0 ")]
+    counts = [text for text in counted if not text.startswith("0 ")]
     taken = [f"Sites at which a CPU took the int3 since the step before: {len(part.taken):,}."] if part.taken else []
-    return [f"Of {len(part.sites.states):,} sites: {', '.join(told)}.", *taken]
+    return [f"Of {len(part.sites.states):,} sites: {', '.join(counts)}.", *taken]
 
 
 def question(part: Question) -> list[str]:
     """What is given, the question, then each choice with its key; once it is answered, those that matter and why."""
     because = [f"Because: {part.why}"] if part.why else []
-    return [*part.given, part.text, *(one.told for one in part.choices), *because]
+    return [*part.given, part.text, *(one.sentence for one in part.choices), *because]
 
 
 def rows(part: Rows) -> list[str]:
@@ -67,7 +66,7 @@ def bars(part: Bars) -> list[str]:
 
 def lanes(part: Lanes) -> list[str]:
     """One line a step, never columns."""
-    return part.time.told()
+    return part.time.sentences()
 
 
 def moves(part: Moves) -> list[str]:
@@ -120,7 +119,7 @@ def track(part: Track) -> list[str]:
     return [f"Move {part.at} of {part.end}."]
 
 
-TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
+SENTENCES: dict[type[Part], Callable[[Any], list[str]]] = {
     Prose: prose,
     Log: log,
     Listing: listing,
@@ -142,10 +141,10 @@ TOLD: dict[type[Part], Callable[[Any], list[str]]] = {
 
 def sentences(part: Part) -> list[str]:
     """A part in sentences."""
-    return TOLD[type(part)](part)
+    return SENTENCES[type(part)](part)
 
 
-def told(picture: Picture) -> list[str]:
+def narration(picture: Picture) -> list[str]:
     """Where one is, then each part in sentences."""
     place = [f"{picture.title}, {picture.place}." if picture.place else f"{picture.title}."]
     return [*place, *(text for part in picture.parts for text in sentences(part))]
@@ -154,4 +153,4 @@ def told(picture: Picture) -> list[str]:
 def changed(picture: Picture, before: Iterable[str]) -> list[str]:
     """The sentences of a picture that were not told before."""
     known = set(before)
-    return [text for text in told(picture) if text not in known]
+    return [text for text in narration(picture) if text not in known]

@@ -339,7 +339,7 @@ def fit(part: Part, form: Form, width: int, height: int, first: int, marks: Mark
         top = max(top, here - room // 2 if before or behind else here - room + 1)
     top = max(0, min(top, len(form) - room))
     above, below = before + top, len(form) - room - top + behind
-    told = ", ".join(
+    more = ", ".join(
         [f"{above:,} more {marks.up_arrow}"] * bool(above) + [f"{below:,} more {marks.down_arrow}"] * bool(below)
     )
-    return [*fixed, *form[top : top + room], line((told, "dim"))][:height], top
+    return [*fixed, *form[top : top + room], line((more, "dim"))][:height], top

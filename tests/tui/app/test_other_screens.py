@@ -12,7 +12,7 @@ from lessons.activities.mysteries import BOOTED, TRACED
 from lessons.activities.opening import Opening
 from lessons.activities.start import Start
 from lessons.activities.story import Story
-from lessons.activity import Outcome
+from lessons.activity import Result
 from simkernel.report import Report
 from simkernel.sim.digest import state_digest
 from simkernel.sim.snapshot.site import CALL, NOP
@@ -139,7 +139,7 @@ def test_keys_that_are_pressed_while_the_machine_runs_act_in_order_when_it_has_r
     async def check(hand: Hand) -> None:
         stepper, may_go = hand.stepper, threading.Event()
 
-        def run(report: Report) -> Outcome:
+        def run(report: Report) -> Result:
             assert may_go.wait(WAIT)
             return hand.app.visit.apply("run", report=report)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lessons.activities.function_table import FunctionTable
-from lessons.session.actions import ACTIONS, Action, apply
+from lessons.session.actions import ACTIONS, StepperAction, apply
 from lessons.session.content import SCENARIOS
-from lessons.session.stepper import Outcome, Stepper
+from lessons.session.stepper import Stepper, StepperResult
 from simkernel.hw.fetch import FetchModel
 from simkernel.report import Report
 from simkernel.schedule import Policy
@@ -32,15 +32,15 @@ def stepper() -> Stepper:
     return Stepper.start("one")
 
 
-def do(stepper: Stepper, action: str, argument: str = "") -> Outcome:
+def do(stepper: Stepper, action: str, argument: str = "") -> StepperResult:
     """Do it: the test at the end looks for these calls."""
     return apply(stepper, action, argument)
 
 
-def on(outcome: Outcome) -> Stepper:
+def on(result: StepperResult) -> Stepper:
     """The stepper that one goes on with."""
-    assert outcome.stepper is not None, outcome.message
-    return outcome.stepper
+    assert result.stepper is not None, result.message
+    return result.stepper
 
 
 def phase(stepper: Stepper) -> str:
@@ -132,8 +132,8 @@ def test_run_and_run_back_with_and_without_breakpoints(stepper: Stepper) -> None
 )  # fmt: skip
 def test_bad_input_says_so_and_moves_nothing(stepper: Stepper, action: str, argument: str) -> None:
     before, snapshot = state_digest(stepper.simulation), stepper.snapshot
-    outcome = do(stepper, action, argument)
-    assert outcome.error and outcome.message
+    result = do(stepper, action, argument)
+    assert result.error and result.message
     assert state_digest(stepper.simulation) == before
     assert stepper.snapshot is snapshot
 
@@ -151,7 +151,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("action", [one for one in ACTIONS if one.prompt and not one.name.startswith("export")])
-def test_odd_input_of_any_kind_is_answered_with_a_message(action: Action) -> None:
+def test_odd_input_of_any_kind_is_answered_with_a_message(action: StepperAction) -> None:
     """Whatever is typed, an action answers: what it raises but LearnerError would end the program.
 
     All is asked in the middle of `one`; what was refused has moved nothing, as the test above says.
@@ -161,9 +161,9 @@ def test_odd_input_of_any_kind_is_answered_with_a_message(action: Action) -> Non
         if stepper is None:
             stepper = Stepper.start("one")
             assert apply(stepper, "goto", "6").message == ""
-        outcome = do(stepper, action.name, argument)
-        assert outcome.message
-        if not outcome.error:
+        result = do(stepper, action.name, argument)
+        assert result.message
+        if not result.error:
             stepper = None
 
 
@@ -283,8 +283,8 @@ def test_every_action_is_tried_in_this_file() -> None:
 
 def test_a_filter_that_comes_out_empty_traces_every_function_and_is_told_of() -> None:
     stepper = Stepper.start("one")
-    outcome = apply(stepper, "trace", "!vfs_*")
-    assert outcome.message == "The filter is empty, which means all functions: bash-201 will trace every function."
+    result = apply(stepper, "trace", "!vfs_*")
+    assert result.message == "The filter is empty, which means all functions: bash-201 will trace every function."
     assert len(FunctionTable(stepper, "!vfs_*")) == len(stepper.image.functions())
     refused = apply(stepper, "untrace", "!vfs_*")
     assert refused.error and "leaves nothing out" in refused.message

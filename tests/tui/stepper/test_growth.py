@@ -47,8 +47,8 @@ def looked_at(story: Story, action: str) -> int:
     for owner, name in ((held, "items"), (heard, "_stops"), (heard, "_begun")):
         counted.append(Counting(getattr(owner, name)))
         setattr(owner, name, counted[-1])
-    outcome = story.apply(action)
-    assert not outcome.refused, outcome
+    result = story.apply(action)
+    assert not result.refused, result
     drawn = frame(story.picture(), (), story.offered(), (120, 80), UNICODE)
     assert {Track, Strip, Lanes, Log} <= {type(block.part) for block in drawn.body.blocks}
     return sum(one.looked for one in counted)

@@ -271,8 +271,8 @@ def test_a_story_ends_with_the_answer_to_its_question_and_goes_no_further(name: 
     assert stories[-1].ending == f"The story ends here. {answer}"
     point = stepper.simulation.point
     for action in ("next", "next-phase"):
-        outcome = apply(stepper, action)
-        assert outcome.error and (answer in outcome.message or stepper.simulation.halt_reason)
+        result = apply(stepper, action)
+        assert result.error and (answer in result.message or stepper.simulation.halt_reason)
     assert stepper.simulation.point == point
     if not stepper.simulation.halt_reason:  # one who asks for something else goes on
         assert not apply(stepper, "untrace", "").error and not stepper.ending

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
-from lessons.activity import CHOOSE, KEYS, Action, Outcome
+from lessons.activity import CHOOSE, KEYS, Action, Result
 from lessons.picture import Picture
 from lessons.visit import Visit
 from tui.app import kept
@@ -199,16 +199,16 @@ class ActivityScreen(Screen[None]):
         if found is not None and any(one.name == found[0] for one in self.visit.front.offered()):
             self.ask(*found)
 
-    def show(self, outcome: Outcome, picture: Picture) -> None:
+    def show(self, result: Result, picture: Picture) -> None:
         """Draw what has become of something; a place that it gives is kept for the person."""
-        if outcome.gives is not None:
-            self.app.copy_to_clipboard(outcome.gives.text)
-            self._toast(*kept.moment_file(outcome.gives))
-        if outcome.opens is not None or outcome.leaves:
+        if result.gives is not None:
+            self.app.copy_to_clipboard(result.gives.text)
+            self._toast(*kept.moment_file(result.gives))
+        if result.opens is not None or result.leaves:
             self._scrolled = {}
         self.picture = picture
         self.post_message(self.Moved())
-        self.tell(outcome.message, "bad" if outcome.refused else "")
+        self.tell(result.message, "bad" if result.refused else "")
 
     def _toast(self, title: str, text: str, failed: bool) -> None:
         """Say something at the bottom right, until a key is pressed."""
@@ -310,7 +310,7 @@ class ActivityScreen(Screen[None]):
             return
         what = action.argument
         asks = Prompt(action.title, action.help, what.prompt, what.choices())
-        self.app.push_screen(asks, lambda told: None if told is None else self.ask(action.name, told))
+        self.app.push_screen(asks, lambda answer: None if answer is None else self.ask(action.name, answer))
 
     def _scroll(self, by: int) -> None:
         """Scroll the pane with the focus, or the first one of which not all is seen."""
@@ -336,7 +336,7 @@ class ActivityScreen(Screen[None]):
     def action_back(self) -> None:
         """To the activity that one came from; from the first one there is no way back."""
         self.work.do(
-            lambda _: Outcome() if self.visit.back() else Outcome("There is nothing before this: q quits.", True)
+            lambda _: Result() if self.visit.back() else Result("There is nothing before this: q quits.", True)
         )
         self._scrolled = {}
 

@@ -11,7 +11,7 @@ from lessons.picture import Lanes, Picture
 from tui.app.screens.reading import WIDTH, Page, Words
 from tui.view.frame import Frame, key_text
 from tui.view.marks import Marks, lane_legend, legend
-from tui.view.paragraphs import told
+from tui.view.paragraphs import narration
 from tui.view.text import Line, line, plain, wrap
 
 KEY = 16  # columns before what a key does
@@ -38,7 +38,7 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
         marks: the glyphs.
     """
     shown = replace(drawn, body=replace(drawn.body, boxes=()))  # a frame is no mark
-    text = "\n".join([*told(picture), *(plain(one) for one in shown.lines(*size))])
+    text = "\n".join([*narration(picture), *(plain(one) for one in shown.lines(*size))])
     track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
     below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
     for glyph, meaning in legend(marks, text, track):

@@ -78,15 +78,15 @@ class Words(Page):
     def _page(self) -> list[Line]:
         """The lines of the page for what is typed."""
         if not self._typed:
-            return [*self._told("The words on this screen", self._here), *self._below]
+            return [*self._meanings("The words on this screen", self._here), *self._below]
         found = [one for one in sorted(WORDS) if self._typed in f"{one} {WORDS[one]}".lower()]
         found.sort(key=lambda one: self._typed not in one)  # what is called so stands first
         here = [one for one in found if one in self._here]
-        out = self._told(f"Words on this screen with {self._typed!r}", here)
+        out = self._meanings(f"Words on this screen with {self._typed!r}", here)
         other = [one for one in found if one not in here]
-        return [*out, line(), *self._told("Other words with it", other)] if other else out
+        return [*out, line(), *self._meanings("Other words with it", other)] if other else out
 
-    def _told(self, title: str, words: list[str]) -> list[Line]:
+    def _meanings(self, title: str, words: list[str]) -> list[Line]:
         """A title, and what each word means."""
         width = min(WIDTH, self.app.size.width - MARGINS)
         rows = [row for one in words for row in wrap(self._marks.plain(WORDS[one]), width, "", f"{one}: ", "    ")]
