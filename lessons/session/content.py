@@ -41,9 +41,10 @@ from simkernel.ftrace.commands import RegisterOps, SetTracer
 from simkernel.ftrace.filters import FunctionNames, apply_filter, split_tokens
 from simkernel.ftrace.tracers import tracer_named
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import Command, Patterns
+from simkernel.patching.commands import Command, Patterns, UseProtocol
 from simkernel.protocol import Protocol, phase_named
 from simkernel.sim.options import KERNEL_FILES, Options, built_in
+from simkernel.sim.simulation import Simulation
 
 CONTENT = resources.files("lessons") / "content"
 PATH, WRITTEN, KNOWN = "path.toml", "scenario.toml", "known.json"
@@ -279,3 +280,15 @@ def scenario_named(name: str) -> Scenario:
         return SCENARIOS[name]
     except KeyError:
         raise LearnerError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}") from None
+
+
+def own_site(simulation: Simulation) -> int | None:
+    """The site that a scenario looks at which asks for all that was asked for here; None where there is none such."""
+    made = (entry for _, entry in simulation.by_hand(0, simulation.position))
+    asked = [entry for entry in made if isinstance(entry, Command) and not isinstance(entry, UseProtocol)]
+    image = simulation.image
+    for scenario in SCENARIOS.values():
+        symbol = image.symbols.named(scenario.function)
+        if symbol is not None and symbol.traced and asked == [*scenario.before, *scenario.commands]:
+            return image.site_of(symbol)
+    return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lessons.activity import Given
-from lessons.session.content import SCENARIOS, scenario_named
+from lessons.session.content import SCENARIOS, own_site, scenario_named
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Ending, Scenario, answer_of
 from lessons.session.stops import SiteStory, Stop, Stops
@@ -152,13 +152,18 @@ class Stepper:
     def open(cls, moment: str, image: KernelImage | None = None, report: Report | None = None) -> Stepper:
         """A stepper at a moment: a string, or a file that holds one. Its story is the one that the moment is about.
 
+        Of several functions one looks at that of the scenario which asks for the same, else at the first.
+
         Raises: LearnerError as `simkernel.sim.moment.open_moment` does.
         """
         from simkernel.sim.moment import open_moment, story_at
 
         simulation = open_moment(moment, image, report)
         story = story_at(simulation)
-        return cls(simulation) if story is None else cls(simulation, None, *story)
+        if story is None:
+            return cls(simulation)
+        own = own_site(simulation) if story[0] in simulation.image.mcount_loc else None
+        return cls(simulation, None, story[0] if own is None else own, story[1])
 
     def restarted(self, **changes: Any) -> Stepper:
         """The same story from its start, with some options changed.

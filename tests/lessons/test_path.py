@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import pytest
 
 from lessons.activities.start import Start
@@ -10,8 +12,9 @@ from lessons.kept import Kept
 from lessons.picture import Picture, Prose, Rows
 from lessons.session.content import SCENARIOS, STORIES
 from lessons.session.named_step import start
-from lessons.session.path import PATH, behind, reached, story_of
+from lessons.session.path import PATH, PathStory, behind, reached, story_of
 from lessons.session.places import place_of, reopen
+from lessons.session.stepper import Stepper
 from lessons.visit import Visit
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
@@ -132,3 +135,16 @@ def test_the_list_begins_at_what_comes_next() -> None:
         start_ = Start(Kept(seen=seen))
         assert start_.entries[start_.at].name == at, seen
     assert Start(Kept("sk4-x", seen=("naive",))).at == 0
+
+
+@pytest.mark.parametrize("story", PATH, ids=attrgetter("name"))
+def test_a_moment_opens_the_story_s_own_site_and_start(story: PathStory) -> None:
+    stepper = story.start.open()
+    seen = []
+    while not stepper.ending and stepper.forward():
+        seen.append(stepper.simulation.position)
+        stepper.looked()
+    for position in (stepper.begin, seen[0], seen[-1]):
+        stepper.goto(position)
+        opened = Stepper.open(stepper.moment)
+        assert (opened.site, opened.begin) == (stepper.site, stepper.begin), position
