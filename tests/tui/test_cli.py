@@ -157,6 +157,22 @@ def seconds_to_end(wait: float) -> float:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_a_script() -> None:
+    """It cancels no word of it: nobody is there to say the next one."""
+    words = "cpus:4 1 esc 1 esc 1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui", "step", "lab", "--json", "--script", words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() and process.stdout.readline()
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "\nsimkernel: interrupted\n")
+    assert not any(json.loads(line)["error"] for line in out.splitlines())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
     """What is raised in a finalizer, Python prints and drops; here one is running when ctrl-C comes."""
     program = tmp_path / "busy.py"

@@ -97,6 +97,7 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, mom
 
     words = None if script is None else words_of(script)
     plain = opened(scenario, as_json, moment)
+    plain.cancels = words is None and sys.stdin.isatty()  # else nobody says the next word
     try:
         plain.begin()
         take_all(plain, words, lines)

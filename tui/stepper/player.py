@@ -54,6 +54,7 @@ class PlainVisit:
         goes_on: of one that is shown, told by itself to somebody who watches: asked before each part of its story
             whether to go on. Each part has its heading then, the bytes are drawn where they differ, no keys are named,
             and ctrl-C ends all. None: a person says words.
+        cancels: ctrl-C cancels what is under way, and the next word may be said; False: it ends all.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class PlainVisit:
         say: Callable[[str], None],
         as_json: bool = False,
         goes_on: Callable[[], bool] | None = None,
+        cancels: bool = True,
     ) -> None:
         self.visit = Visit(first)
         self.say = say
         self.as_json = as_json
         self.goes_on = goes_on
+        self.cancels = cancels and goes_on is None
         self._heading = ""  # of the part that is told
         self._drawn: list[list[tuple[str, bool]]] = []  # the bytes that were drawn last
         self._last = NOTHING  # what was said last
@@ -170,10 +173,10 @@ class PlainVisit:
 
     @contextmanager
     def _busy(self) -> Iterator[Report]:
-        """Say what is under way, which ctrl-C cancels where a person says words."""
-        with progress("busy; ctrl-C cancels" if self.goes_on is None else "running") as line:
+        """Say what is under way, and whether ctrl-C cancels it."""
+        with progress("busy; ctrl-C cancels" if self.cancels else "running") as line:
             report = line.report()
-            with nullcontext() if self.goes_on is not None else ctrl_c_cancels(report):
+            with ctrl_c_cancels(report) if self.cancels else nullcontext():
                 yield report
 
     def _refuse(self, word: str, message: str) -> None:

@@ -125,6 +125,9 @@ def test_ctrl_c_ends_a_search_and_not_the_lab() -> None:
     with pytest.raises(LearnerError, match="cancelled: .* states"):
         player.take("1")
     assert signal.getsignal(signal.SIGINT) == before and isinstance(player.visit.front, Lab)
+    player.cancels = False
+    with pytest.raises(KeyboardInterrupt):
+        player.take("1")
 
 
 def test_every_word_of_its_list_is_taken() -> None:
