@@ -11,12 +11,14 @@ from simkernel.events import Switched
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.report import Report
 from simkernel.schedule import Nmi, Run
+from simkernel.sim import travel
 from simkernel.sim.breakpoints import AtPhase, run_back_to
 from simkernel.sim.digest import state_digest
 from simkernel.sim.history import HISTORY_BYTES
 from simkernel.sim.log import Point
 from simkernel.sim.moment import moment_string
 from simkernel.sim.options import Options
+from simkernel.sim.past import Held, Past
 from simkernel.sim.simulation import Simulation
 
 
@@ -29,8 +31,9 @@ def worked(simulation: Simulation, entries: int) -> None:
         simulation.step(Nmi(simulation.position % 2) if simulation.position % 1_000 == 0 else None)
 
 
-def test_a_history_that_forgets_is_the_same_history() -> None:
+def test_a_history_that_forgets_is_the_same_history(monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for some hundred entries and the least of checkpoints: states, entries, events and moments."""
+    monkeypatch.setattr(travel, "A_RECALL", 1_000)  # history is several stretches
     whole, forgetful = (Simulation.boot(Options(seed=11), history_bytes=nbytes) for nbytes in (HISTORY_BYTES, 1 << 17))
     for simulation in (whole, forgetful):
         worked(simulation, 4_000)
@@ -46,11 +49,28 @@ def test_a_history_that_forgets_is_the_same_history() -> None:
         assert moment_string(forgetful) == moment_string(whole)
         assert forgetful.since(whole.logged - 20) == whole.since(whole.logged - 20)
         assert forgetful.entries[position - 3 : position + 3] == whole.entries[position - 3 : position + 3]
+        assert forgetful.entries[0] == whole.entries[0]  # far from the end, which is the next that is asked for
+        assert forgetful.entries[-1] == whole.entries[-1]
         assert forgetful.events_between(position - 900, position) == whole.events_between(position - 900, position)
         assert forgetful.last_event(Switched) == whole.last_event(Switched)
         assert [event.stamp for event in forgetful.known_events[-50:]] == [
             one.stamp for one in whole.known_events[-50:]
         ]
+    assert forgetful.entries == whole.entries, "looking back has changed nothing of history, to its end"
+
+
+def test_a_past_is_a_list() -> None:
+    """Asked for by number, in slices, forwards and backwards; what is at hand begins at another item each time."""
+    whole = list(range(100, 111))
+    past = Past(len(whole), lambda number: Held(number - number % 4, whole[number - number % 4 :][:4]))
+    ends = [None, *range(-12, 13)]
+    assert [past[at] for at in range(-11, 11)] == whole * 2
+    for first, last, step in itertools.product(ends, ends, (None, 1, 3, -1, -2)):
+        assert past[first:last:step] == whole[first:last:step], (first, last, step)
+    assert past == whole and list(reversed(past)) == whole[::-1]
+    for at in (11, -12):
+        with pytest.raises(IndexError):
+            past[at]
 
 
 def test_where_commands_are_is_known_after_each_way() -> None:
