@@ -108,7 +108,7 @@ def _counted(overhead: Overhead, name: str) -> str:
     memory = f"{_number(accesses / calls, 'time')} more" if accesses else "as often"
     return (
         f"{call} runs {_number(instructions / calls, 'instruction')} ({_number(code / calls, 'byte')} of code) "
-        f"more than with {VARIANTS[base.name].title}: {instructions:+,} instructions in {calls:,} calls. "
+        f"more than with {VARIANTS[base.name].title}: {instructions:+,} in {calls:,} calls. "
         f"It accesses memory {memory}."
     )
 
