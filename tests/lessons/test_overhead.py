@@ -133,7 +133,7 @@ def test_a_bar_is_explained_with_its_bytes_and_its_figures() -> None:
     calls = row.calls
     assert row.instructions - none == calls and exact("call").instructions - none == 2 * calls
     nop = f"(5 bytes of code) more than with no site: +{calls:,} in {calls:,} calls."
-    call = f"(6 bytes of code) more than with no site: +{2 * calls:,} instructions in {calls:,} calls."
+    call = f"(6 bytes of code) more than with no site: +{2 * calls:,} in {calls:,} calls."
     assert more["nop"] == f"A call runs 1 instruction {nop} It accesses memory as often."
     assert more["call"] == f"A call runs 2 instructions {call} It accesses memory 2 times more."
 
