@@ -408,6 +408,11 @@ def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
     assert re.search(r"^Oops: .*: [0-9a-f]{4} \[#1\]", out, re.MULTILINE)
     assert re.search(r"^Code: ", out, re.MULTILINE)
     assert said.startswith("simkernel: the toy kernel died: ")
+    assert "Go back" not in flat(out)
+    moment = re.findall(r"^simkernel step --moment (\S+)$", out, re.MULTILINE)[-1]
+    steps = [json.loads(one) for one in ok(run("step", "--moment", moment, "--script", "n r", "--json")).splitlines()]
+    assert "CPU0 has run E8 1F 44 00 00" in flat(steps[1]["verdict"])
+    assert [one["halt_reason"] for one in steps[:2]] == ["", ""] and steps[-1]["halt_reason"] == "oops on CPU0"
 
 
 def test_a_changed_protocol_is_not_said_to_keep_what_the_whole_one_keeps(run: Any) -> None:

@@ -159,10 +159,28 @@ def play(plain: PlainVisit, stepper: Stepper, *words: str) -> bool:
         plain.take("n")
     if simulation.oops is not None:
         plain.take("oops")
+        if not plain.as_json:
+            plain.say(f"From just before that, step by step:\nsimkernel step --moment {before_death(stepper)}\n")
     check_alive(simulation)
     if not (stepper.over or (stepper.finished and simulation.patching.idle)):
         raise GuestError(f"not done: nothing has happened for {stepper.patience:,} instructions; {MORE}")
     return True
+
+
+def before_death(stepper: Stepper) -> str:
+    """The moment before the CPU that died ran what it died of, with what was chosen next; the stepper stays."""
+    from lessons.session.missing import before_the_failure
+    from simkernel.sim.moment import Moment
+
+    simulation = stepper.simulation
+    here, there = simulation.position, before_the_failure(stepper, stepper.stops())
+    until = there
+    for at, _ in simulation.by_hand(there, here):
+        until += at == until
+    stepper.goto(there)
+    moment = Moment.of(simulation, until).to_string()
+    stepper.goto(here)
+    return moment
 
 
 def what_became(stepper: Stepper, head: int, whole: str) -> str:
