@@ -14,6 +14,7 @@ from lessons.session.content import KNOWN, SCENARIOS
 from lessons.session.forms import KnownForm
 from lessons.session.left_out import SOME, measured
 from lessons.session.own_question import OwnQuestion
+from lessons.session.path import PATH, count
 from lessons.session.scenarios import FIGURES, Scenario
 from lessons.session.stepper import Stepper
 from lessons.story.questions.own import decided
@@ -40,7 +41,8 @@ def measure(scenario: Scenario, runs: int = SOME) -> KnownForm:
         if not _is_decided(scenario, asked):
             raise GuestError(f"{scenario.name}: asks[{at}]: no step has its event, or no choice is what the run shows")
     phases = [phase.name for phase in scenario.table.phases] if scenario.ablate else []
-    return KnownForm(len(stepper.stops()), {phase: measured(scenario, phase, runs) for phase in phases})
+    changed = {one.name: count(one) for one in PATH if one.start.changes and one.start.scenario == scenario.name}
+    return KnownForm(len(stepper.stops()), changed, {phase: measured(scenario, phase, runs) for phase in phases})
 
 
 def _is_decided(scenario: Scenario, asked: OwnQuestion) -> bool:

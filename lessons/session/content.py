@@ -144,6 +144,7 @@ class _Reader:
             waits=form.waits,
             ablate=form.ablate,
             stops=known.stops,
+            changed=tuple(known.changed.items()),
             ablated=tuple(known.ablated.items()),
             asks=tuple(self._question(f"asks[{at}]", one, options) for at, one in enumerate(form.asks)),
         )

@@ -73,9 +73,10 @@ class NearForm(Struct, forbid_unknown_fields=True):
 
 
 class KnownForm(Struct, forbid_unknown_fields=True):
-    """What was measured: `Scenario.stops` and `Scenario.ablated`."""
+    """What was measured: `Scenario.stops`, `Scenario.changed` and `Scenario.ablated`."""
 
     stops: Annotated[int, Meta(ge=0)] = 0
+    changed: dict[str, Annotated[int, Meta(ge=0)]] = {}
     ablated: dict[str, Died | None] = {}
 
 

@@ -49,7 +49,7 @@ class PathStory:
     @property
     def stops(self) -> int:
         """How many steps it has; 0: nobody has counted them."""
-        return 0 if self.start.changes else self.scenario.stops
+        return dict(self.scenario.changed).get(self.name, 0) if self.start.changes else self.scenario.stops
 
     def _words(self) -> list[str]:
         """Each change in words."""
@@ -83,9 +83,7 @@ def behind(story: PathStory | None) -> PathStory | None:
 
 
 def count(story: PathStory) -> int:
-    """How many steps a story has: as it was counted, else as it is run to its end."""
-    if story.stops:
-        return story.stops
+    """How many steps a story has, as it is run to its end."""
     stepper = story.start.open()
     while not stepper.simulation.halt_reason and not stepper.ending and stepper.forward():
         stepper.looked()

@@ -82,6 +82,7 @@ class Scenario:
         shows: types of stops of this site that happen in it in this order, others between.
         waits: instructions that some CPU's sync interrupt has to wait, at least.
         stops: how many stops it has with its own options; 0: nobody has counted them.
+        changed: stories of the path in which it is changed, and how many stops each has.
         ablate: what leaving each phase out leads to is measured, so that its story can tell.
         ablated: phases that were left out of it, and how its kernel died of that; None: it does not.
         asks: its own questions, for a person who is asked before being told.
@@ -101,6 +102,7 @@ class Scenario:
     shows: tuple[type[Event], ...] = ()
     waits: int = 0
     stops: int = 0
+    changed: tuple[tuple[str, int], ...] = ()
     ablate: bool = False
     ablated: tuple[tuple[str, Died | None], ...] = ()
     answer: str = ""

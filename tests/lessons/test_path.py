@@ -60,9 +60,9 @@ def test_what_is_on_no_path_leads_nowhere() -> None:
 def test_what_is_changed_says_so_and_asks_for_what_comes_of_it() -> None:
     changed = {one.name: (one.title, one.question, one.stops) for one in PATH if "@" in one.name}
     assert changed == {
-        "one@0+without:sync-1": ("Trace one function, without sync 1", "What goes wrong without sync 1?", 0),
+        "one@0+without:sync-1": ("Trace one function, without sync 1", "What goes wrong without sync 1?", 6),
         "one@0+model:byte+without:sync-2": (
-            "Trace one function, model byte, without sync 2", "What goes wrong without sync 2, model byte?", 0,
+            "Trace one function, model byte, without sync 2", "What goes wrong without sync 2, model byte?", 11,
         ),
     }  # fmt: skip
     for one in PATH:

@@ -76,19 +76,20 @@ def command(
 
 def list_scenarios(as_json: bool) -> None:
     """Each story of the path: its name, question, era and number of stops."""
-    from lessons.session.path import PATH, count
+    from lessons.session.path import PATH
 
     if as_json:
         emit_json(
             [
                 {"name": one.name, "title": one.title, "question": one.question, "era": one.scenario.era,
-                 "steps": count(one)}
+                 "steps": one.stops}
                 for one in PATH
             ]
         )  # fmt: skip
         return
     for one in PATH:
-        click.echo(f"{one.name:<12} {one.question} {count(one)} steps; {one.scenario.era.without_end}.")
+        steps = f"{one.stops} steps; " if one.stops else ""
+        click.echo(f"{one.name:<12} {one.question} {steps}{one.scenario.era.without_end}.")
 
 
 def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:
