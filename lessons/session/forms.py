@@ -72,7 +72,7 @@ class NearForm(Struct, forbid_unknown_fields=True):
     function: str = ""
 
 
-class KnownForm(Struct, forbid_unknown_fields=True):
+class KnownForm(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """What was measured: `Scenario.stops`, `Scenario.changed` and `Scenario.ablated`."""
 
     stops: Annotated[int, Meta(ge=0)] = 0
