@@ -134,7 +134,7 @@ class PlainText:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Query:
     """What can be asked without anything being done.
 
     Attributes:
@@ -249,7 +249,7 @@ class Activity(ABC):
         return f"{action.title}: there is nothing to do that with here"
 
     @property
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Query]:
         """What can be asked here, by the words of plain mode, besides what every activity answers."""
         return {}
 

@@ -49,7 +49,7 @@ class LaneMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimeStep:
     """A step of the picture.
 
     Attributes:
@@ -78,7 +78,7 @@ class TimePicture:
     """
 
     lanes: tuple[str, ...]
-    moments: tuple[Moment, ...]
+    moments: tuple[TimeStep, ...]
     at: int
 
     def sentences(self) -> list[str]:

@@ -12,7 +12,7 @@ from lessons.table import Table
 HIDDEN = "?"  # the name of a phase that a question covers
 
 
-class Stage(Enum):
+class PhaseState(Enum):
     """How far a phase is."""
 
     DONE = "done"
@@ -26,7 +26,7 @@ class Phase:
     """A phase of a protocol, and how far it is."""
 
     name: str
-    stage: Stage
+    stage: PhaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

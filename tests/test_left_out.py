@@ -16,7 +16,7 @@ from lessons.session.left_out import first_failure, harmless, is_known, known, s
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Died, Ran, Scenario
 from lessons.session.stepper import Stepper
-from lessons.story import Story, story_of
+from lessons.story import StoryNow, story_of
 from simkernel import disasm
 from simkernel.errors import LearnerError
 from simkernel.events import (
@@ -49,7 +49,7 @@ class LeftOut:
 
     message: str
     stepper: Stepper
-    here: Story
+    here: StoryNow
     position: int
 
 

@@ -42,7 +42,7 @@ class Options:
         return {name: file for name in KERNEL_FILES if (file := getattr(self, name)) is not None}
 
 
-class Word(click.Choice[str]):
+class OneOf(click.Choice[str]):
     """One of a few words; the message names the nearest."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -78,10 +78,10 @@ MACHINE = (
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same run."),
     click.option(
-        "--model", type=Word(MODELS), default="pieces", show_default=True, help="What a CPU may run of changing code."
+        "--model", type=OneOf(MODELS), default="pieces", show_default=True, help="What a CPU may run of changing code."
     ),
     click.option(
-        "--policy", type=Word(POLICIES), default="seeded", show_default=True, help="When pending bytes are resolved."
+        "--policy", type=OneOf(POLICIES), default="seeded", show_default=True, help="When pending bytes are resolved."
     ),
     click.option(
         "--max-instructions",
@@ -93,7 +93,7 @@ MACHINE = (
 )
 SCREEN = (
     click.option("--ascii", "ascii_only", is_flag=True, help="The screen in ASCII, for fonts that lack its marks."),
-    click.option("--theme", type=Word(THEMES), help="The colours of the screen."),
+    click.option("--theme", type=OneOf(THEMES), help="The colours of the screen."),
 )
 """Of each command that opens a screen. Given before a command they are its defaults (`cli.simkernel`)."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

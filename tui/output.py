@@ -45,7 +45,7 @@ def say(text: str, before: str = "") -> None:
 BAR = 20  # columns of a progress bar
 
 
-class Progress:
+class ProgressLine:
     """One line on stderr that says what is under way; nothing where stderr is no terminal."""
 
     def __init__(self, what: str) -> None:
@@ -79,9 +79,9 @@ class Progress:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Progress]:
+def progress(what: str) -> Iterator[ProgressLine]:
     """Say on a terminal what is under way, and take it away at the end."""
-    line = Progress(what)
+    line = ProgressLine(what)
     line.show()
     try:
         yield line

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simkernel.errors import GuestError
 from tui.options import Options
-from tui.output import Progress, progress
+from tui.output import ProgressLine, progress
 
 if TYPE_CHECKING:
     from simkernel.ftrace.filters import FunctionNames
@@ -96,7 +96,7 @@ def run(simulation: Simulation, instructions: int, what: str = "running") -> Non
         advance(simulation, instructions, line)
 
 
-def advance(simulation: Simulation, instructions: int, line: Progress, until_idle: bool = False) -> None:
+def advance(simulation: Simulation, instructions: int, line: ProgressLine, until_idle: bool = False) -> None:
     """Run in slices, so that the progress line moves; to the clock's end, or until the patching task is idle."""
     clock = simulation.clock
     end = clock + instructions

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Measured
-    from simkernel.overhead.modelled import Costs
+    from simkernel.overhead.modelled import CostTable
     from simkernel.overhead.published import Published
     from simkernel.overhead.sites import Patched
 
@@ -38,7 +38,7 @@ class Answers:
 
     glob: str
     rows: Sequence[Exact]
-    table: Costs
+    table: CostTable
     measured: Sequence[Measured]
     refused: str
     grown: Sequence[tuple[int, Exact]]
@@ -126,7 +126,7 @@ def _conclusions(by_name: dict[str, Exact], glob: str) -> list[str]:
     return out
 
 
-def priced_lines(rows: Sequence[Exact], table: Costs) -> list[str]:
+def priced_lines(rows: Sequence[Exact], table: CostTable) -> list[str]:
     """The modelled table: cycles of the workload, and what of it had no price."""
     from simkernel.overhead.modelled import OWN, modelled
     from simkernel.overhead.variants import VARIANTS

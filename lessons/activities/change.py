@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lessons.lanes import Did, LaneMark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, TimePicture, TimeStep
 from lessons.story.time import TASK, in_short, marks_of
 from simkernel import events as ev
 from simkernel.errors import GuestError
@@ -27,7 +27,7 @@ STEPS = (ev.BatchStarted, ev.SiteStored, ev.SyncSent, ev.SyncAnswered, ev.SyncEn
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChangeStep:
     """A step that has been taken.
 
     Attributes:
@@ -89,7 +89,7 @@ class Change:
         self.over = False
 
     @property
-    def here(self) -> Step:
+    def here(self) -> ChangeStep:
         """The step behind which one stands."""
         return self.steps[self.at]
 
@@ -148,10 +148,10 @@ class Change:
             self._in_batch = False
         return isinstance(event, ev.PlanEnded) or (of_batch and isinstance(event, STEPS))
 
-    def _step(self, event: ev.Event | None, happened: Sequence[ev.Event]) -> Step:
+    def _step(self, event: ev.Event | None, happened: Sequence[ev.Event]) -> ChangeStep:
         simulation = self.simulation
         traps = [one for one in happened if isinstance(one, ev.Int3Taken) and one.address in self._number]
-        return Step(
+        return ChangeStep(
             point=simulation.point,
             event=event,
             phase=event.phase if isinstance(event, ev.PhaseEvent) else event.stamp.during if event else "",
@@ -188,7 +188,7 @@ class Change:
         lanes = (PATCHING_TASK, *(f"CPU{cpu}" for cpu in self.simulation.cpus))
         return TimePicture(lanes, tuple(self._moments()), self.at)
 
-    def _moments(self) -> Iterator[Moment]:
+    def _moments(self) -> Iterator[TimeStep]:
         waits = False
         for number, step in enumerate(self.steps[1:], 1):
             assert step.event is not None
@@ -197,7 +197,7 @@ class Change:
             marks |= dict(marks_of(step.event))
             every = (TASK, *self.simulation.cpus)
             row = tuple(marks.get(lane, LaneMark(Did.NOTHING)) for lane in every)
-            yield Moment(number, step.point.position, step.phase, row, in_short(step.event, self._words))
+            yield TimeStep(number, step.point.position, step.phase, row, in_short(step.event, self._words))
             waits = isinstance(step.event, ev.SyncSent) or (waits and isinstance(step.event, ev.SyncAnswered))
 
 

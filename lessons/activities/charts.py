@@ -11,7 +11,7 @@ from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 if TYPE_CHECKING:
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Difference, Measured
-    from simkernel.overhead.modelled import Costs
+    from simkernel.overhead.modelled import CostTable
 
 TIMES = 2  # from here on a figure is told as so many times the first one
 FIRST = ("none", "nop", "call", "function")  # the variants that are shown first
@@ -43,7 +43,7 @@ def exact_chart(rows: Sequence[Exact], names: Sequence[str] = FIRST) -> Chart:
     return Chart("EXACT: instructions, counted", bars, sentence, means, "instructions")
 
 
-def modelled_chart(rows: Sequence[Exact], table: Costs, names: Sequence[str] = FIRST) -> Chart:
+def modelled_chart(rows: Sequence[Exact], table: CostTable, names: Sequence[str] = FIRST) -> Chart:
     """Cycles of the workload by a cost table; where more has no price than in the first, only "more than" is known."""
     from simkernel.overhead.modelled import OWN, modelled
 

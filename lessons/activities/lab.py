@@ -1,13 +1,13 @@
 """The lab: a protocol, what can be changed in it, and a question: does it survive every order of events?
 
-One answers by a digit; then the explorer looks, and `lab_answer.Found` shows what it has found.
+One answers by a digit; then the explorer looks, and `lab_answer.LabAnswer` shows what it has found.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.lab_setup import SETTINGS, STARTERS, TIMES, Setting, Setup, SetupRow
 from lessons.activities.lab_words import GUESSES, conditions, question, scene
 from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
@@ -158,7 +158,7 @@ class Lab(Activity):
         except Cancelled as error:
             raise Cancelled(f"{error}. With fewer states (a row) the search ends by itself") from error
         self._answered.add(self.setup.number)
-        return Result(opens=Found(findings, guess, conditions(self.setup), self._stages, self._go_on))
+        return Result(opens=LabAnswer(findings, guess, conditions(self.setup), self._stages, self._go_on))
 
     def _go_on(self) -> None:
         self.begin(self.setup.number + 1)

@@ -21,7 +21,7 @@ from simkernel.report import Report
 MOVING = ("next", "back", "down", "up", "first", "last", POINT)
 
 
-class Found(Activity):
+class LabAnswer(Activity):
     """An answer of the explorer.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lessons.lanes import Did, LaneMark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, TimePicture, TimeStep
 from lessons.picture import Byte, ByteKind, Move, Tone
 from simkernel.explore import Finding
-from simkernel.explore.program import Action, Do
+from simkernel.explore.program import Do, ProgramAction
 from simkernel.explore.properties import TORN
 from simkernel.explore.search import CpuMoves
 from simkernel.explore.sentences import Scene, sentence
@@ -110,7 +110,7 @@ def _text(world: World, scene: Scene) -> str:
     return MOVES[move.kind]
 
 
-def _action(action: Action) -> str:
+def _action(action: ProgramAction) -> str:
     if action.do is Do.STORE:
         return _stored(action.stored)
     return f"sends {action.name}" if action.do is Do.ASK else ACTIONS[action.do]
@@ -197,7 +197,7 @@ def lanes_of(finding: Finding, at: int) -> TimePicture:
     world, scenes = finding.world, finding.scenes()
     names = (PATCHING_TASK, *columns_of(finding)[1:])
     moments = tuple(
-        Moment(number, number, _phase(world, scene), _marks(world, scene), f"{_who(scene)} {_text(world, scene)}")
+        TimeStep(number, number, _phase(world, scene), _marks(world, scene), f"{_who(scene)} {_text(world, scene)}")
         for number, scene in enumerate(scenes, 1)
     )
     return TimePicture(names, moments, at)

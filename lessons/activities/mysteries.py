@@ -44,7 +44,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Tally:
     """What has been counted so far.
 
     Attributes:
@@ -85,7 +85,7 @@ class Mysteries:
         self.image = load_image(OPTIONS)
         self.simulation = Simulation.boot(OPTIONS, self.image)
         self.calls = CallsSoFar(self.simulation)
-        self.found = Found()
+        self.found = Tally()
         self.answers: dict[int, int] = {}
         self.changes: dict[int, Change] = {}
         self._places = [Place(ASK, self.simulation.point)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lessons.chart import Plot
     from simkernel.overhead.exact import Exact
     from simkernel.overhead.measured import Host, Measured
-    from simkernel.overhead.modelled import Costs
+    from simkernel.overhead.modelled import CostTable
     from simkernel.overhead.sites import Patched
 
 EXACT, MODELLED, MEASURED, GROWTH, SITES = "exact", "modelled", "measured", "growth", "sites"
@@ -29,7 +29,7 @@ CLOSER = 3  # a bar so many times as long as the first one is cut off
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CostsAnswer:
     """One answer to what tracing costs.
 
     Attributes:
@@ -48,19 +48,19 @@ _COUNT = (
     "Every instruction is counted."
 )
 ANSWERS = {
-    EXACT: Answer("counted on the simulated machine", _COUNT, "Counting", at_once=True),
-    MODELLED: Answer("counted, then priced by a table", _COUNT, "Counting", at_once=True),
-    MEASURED: Answer(
+    EXACT: CostsAnswer("counted on the simulated machine", _COUNT, "Counting", at_once=True),
+    MODELLED: CostsAnswer("counted, then priced by a table", _COUNT, "Counting", at_once=True),
+    MEASURED: CostsAnswer(
         "native code, timed on this very CPU",
         "Nothing is measured yet. Native code would run on this CPU for up to a minute, and keep it busy meanwhile.",
         "Measuring on this CPU",
     ),
-    GROWTH: Answer(
+    GROWTH: CostsAnswer(
         "as the number of traced functions grows",
         "Nothing is counted yet. The same work would be done again and again, with more and more functions traced.",
         "Counting",
     ),
-    SITES: Answer(
+    SITES: CostsAnswer(
         "what it takes to enable many sites at once",
         "Nothing is counted yet. Kernels of more and more functions would be made, and every site of each enabled. "
         "That takes up to a minute.",
@@ -152,7 +152,7 @@ class Overhead:
         return self.name not in (GROWTH, SITES)
 
     @cached_property
-    def table(self) -> Costs:
+    def table(self) -> CostTable:
         """The packaged cost table."""
         from simkernel.overhead.modelled import costs
 

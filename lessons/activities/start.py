@@ -27,7 +27,7 @@ GO_ON = "go on"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StartEntry:
     """One thing to do.
 
     Attributes:
@@ -110,21 +110,23 @@ class Start(Activity):
         return self._kept is None
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[StartEntry, ...]:
         """All, from the top."""
         kept, story = self._kept, self._story
         left = () if kept is None else (
-            Entry(GO_ON, "Go on where you left", f"{kept.title}, step {kept.step}", lambda: story or Story.left(kept)),
+            StartEntry(
+                GO_ON, "Go on where you left", f"{kept.title}, step {kept.step}", lambda: story or Story.left(kept)
+            ),
         )  # fmt: skip
         costs = "How much is it when off, and when on? Counted, priced, measured here."
         boot = "How did the calls that the build left become NOPs?"
         return (
             *left,
-            Entry("mysteries", TITLES[0], MYSTERIES, Opening),
+            StartEntry("mysteries", TITLES[0], MYSTERIES, Opening),
             *(entry_of(story, self._prepared) for story in PATH),
-            Entry("lab", TITLES[-3], LAB, Lab),
-            Entry("overhead", TITLES[-2], costs, _costs),
-            Entry("boot", TITLES[-1], boot, _boot),
+            StartEntry("lab", TITLES[-3], LAB, Lab),
+            StartEntry("overhead", TITLES[-2], costs, _costs),
+            StartEntry("boot", TITLES[-1], boot, _boot),
         )
 
     def _next(self) -> int:
@@ -181,7 +183,7 @@ class Start(Activity):
                 return Result(opens=self._begun(self.entries[self.at]))
         return Result()
 
-    def _begun(self, entry: Entry) -> Activity:
+    def _begun(self, entry: StartEntry) -> Activity:
         """Begin an entry: a story anew, what has no machine of its own as one left it."""
         if (left := self._left.get(entry.name)) is not None:
             return left
@@ -254,11 +256,11 @@ def check_name(name: str) -> None:
         raise LearnerError(f"no scenario {name!r}; there are: {', '.join(names)}.{nearest(name, names)}")
 
 
-def entry_of(story: PathStory, prepared: Prepared) -> Entry:
+def entry_of(story: PathStory, prepared: Prepared) -> StartEntry:
     """The entry of a story, which `prepared` begins: how long it takes to watch, who patches like this and when."""
     scenario = story.scenario
     steps = f"{story.stops} steps. " if story.stops else ""
-    return Entry(
+    return StartEntry(
         story.name,
         story.title,
         story.question,

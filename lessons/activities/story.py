@@ -19,7 +19,7 @@ from lessons.activities.story_actions import (
     actions_of,
     phases_of,
 )
-from lessons.activity import CHOOSE, Action, Activity, Answer, PlainText, Result
+from lessons.activity import CHOOSE, Action, Activity, PlainText, Query, Result
 from lessons.kept import DEPTHS, Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
@@ -328,7 +328,7 @@ class Story(Activity):
     # --- looking ----------------------------------------------------------------------------------------------------
 
     @property
-    def answers(self) -> Mapping[str, Answer]:
+    def answers(self) -> Mapping[str, Query]:
         """What can be asked where one stands."""
         return {} if self._stepper is None else telling.questions(self._stepper, self._waits)
 

@@ -13,7 +13,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from lessons.session.content import SCENARIOS
-from lessons.session.director import Acts, Director, Goes, Interrupts, Move, Near, Reads, Resolves, Through, come_near
+from lessons.session.director import (
+    Acts,
+    Director,
+    Goes,
+    Interrupts,
+    Move,
+    Near,
+    Reads,
+    Resolves,
+    Through,
+    come_near,
+)
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Died, NeverEnds, Ran, Scenario
 from lessons.session.stops import is_at
@@ -44,7 +55,7 @@ RAN = {Ran.TORN: "a torn instruction", Ran.INT3: "an int3 that nobody claimed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class DeadRun:
     """The simulation at its oops, the position where its story began, and what happened."""
 
     simulation: Simulation
@@ -97,7 +108,7 @@ def first_failure(
     runs: int = RUNS,
     first: int = 1,
     prepared: Prepared | None = None,
-) -> Failure | None:
+) -> DeadRun | None:
     """The first run, from number `first` up to `runs`, that dies; None where none does."""
     report = report or Report()
     simulation = (prepared or Prepared()).begin(scenario, report)
@@ -111,7 +122,7 @@ def first_failure(
         report(f"run {run} of {runs:,}")
         simulation.goto(close)
         if _dies(simulation, _spread(simulation, away, run - 1)):
-            return Failure(simulation, start, _what_died(simulation, site, run))
+            return DeadRun(simulation, start, _what_died(simulation, site, run))
     return None
 
 
@@ -159,7 +170,7 @@ def _what_died(simulation: Simulation, site: int, run: int) -> Died:
 
 def directed_failure(
     scenario: Scenario, phase: str, model: FetchModel, prepared: Prepared | None = None, report: Report | None = None
-) -> Failure | None:
+) -> DeadRun | None:
     """The oops to which directed moves lead, those of `DIRECTED` or the first of `likely`; None where none do.
 
     Raises: NeverEnds where a batch before the scenario's own never ends.
@@ -181,7 +192,7 @@ def directed_failure(
         except GuestError:
             continue
         if simulation.halt_reason:
-            return Failure(simulation, start, _what_died(simulation, site, 0))
+            return DeadRun(simulation, start, _what_died(simulation, site, 0))
     return None
 
 
@@ -236,7 +247,7 @@ def leave_out(
     report: Report | None = None,
     runs: int = RUNS,
     prepared: Prepared | None = None,
-) -> Failure | None:
+) -> DeadRun | None:
     """What leaving a phase out of a scenario leads to: the run that is known, else what `search` finds or has found.
 
     Args:
@@ -269,7 +280,7 @@ def search(
     report: Report | None = None,
     runs: int = RUNS,
     prepared: Prepared | None = None,
-) -> Failure | None:
+) -> DeadRun | None:
     """The first run that dies without a phase, in the first of `failing_models` in which one does.
 
     In each it is the directed run, else the first that dies of so many.
@@ -294,7 +305,7 @@ def search(
 
 def _failure_in(
     model: FetchModel, scenario: Scenario, phase: str, report: Report, runs: int, first: int, prepared: Prepared
-) -> Failure | None:
+) -> DeadRun | None:
     """The directed run in a model, else the first that dies of those from number `first` to `runs`."""
     changed = left_out(scenario, phase)
     changed = replace(changed, options=replace(changed.options, model=model))

@@ -26,7 +26,7 @@ from simkernel.protocol import Era
 from simkernel.sentence import spans_of, without_addresses
 from simkernel.sim.snapshot import PatchingSnapshot, Snapshot
 
-__all__ = ["Mark", "Marked", "PhaseMark", "ByteRow", "Story", "Table", "Why", "marked", "story_of"]
+__all__ = ["Mark", "Marked", "PhaseMark", "ByteRow", "StoryNow", "Table", "Why", "marked", "story_of"]
 
 LEFT_OUT = "left out"  # the state of a phase that this protocol is without
 NO_TRACE = "nothing yet: no traced call has written its record"
@@ -41,7 +41,7 @@ class PhaseMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class StoryNow:
     """All that depth *story* shows of one place.
 
     Attributes:
@@ -74,13 +74,13 @@ class Story:
     can_leave_out: bool = False
 
 
-def story_of(stepper: Stepper, stops: Stops | None = None) -> Story:
+def story_of(stepper: Stepper, stops: Stops | None = None) -> StoryNow:
     """The story where a stepper stands. `stops` where they are known already."""
     snapshot = stepper.snapshot
     patch = snapshot.patching
     stops = stepper.stops() if stops is None else stops
     gone = missing(stepper, stops)
-    return Story(
+    return StoryNow(
         heading=heading(snapshot),
         step=len(stops),
         steps=stepper.known_stops,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lessons.session.stepper import Stepper
-from lessons.story import LEFT_OUT, NO_TRACE, Story
+from lessons.story import LEFT_OUT, NO_TRACE, StoryNow
 from lessons.story.lines import own_records
 from lessons.story.stored import bytes_sentence
 from lessons.story.why import why_label
@@ -19,7 +19,7 @@ from simkernel.trace import line_of
 LEAST, MOST = 8, 40  # lines of the trace that are shown
 
 
-def opening(stepper: Stepper, story: Story) -> list[str]:
+def opening(stepper: Stepper, story: StoryNow) -> list[str]:
     """The first paragraph of a scenario: what it asks, and what there is."""
     scenario = stepper.scenario
     options, sites = story.snapshot.options, len(story.snapshot.map.states)
@@ -44,7 +44,7 @@ def _first_bytes(site: SiteSnapshot) -> str:
     )
 
 
-def where(stepper: Stepper, story: Story) -> list[str]:
+def where(stepper: Stepper, story: StoryNow) -> list[str]:
     """Step, phase, and what the patching task waits for."""
     of = f" of {story.steps}" if story.steps else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
@@ -56,7 +56,7 @@ def where(stepper: Stepper, story: Story) -> list[str]:
     return [f"Step {story.step}{of}{what}.", phase, *sentences(story.ending or story.waits)]
 
 
-def five_bytes(story: Story) -> list[str]:
+def five_bytes(story: StoryNow) -> list[str]:
     """Memory first, then what the CPUs may run; CPUs that may run the same share a sentence."""
     site = story.snapshot.site
     if site is None:
@@ -90,7 +90,7 @@ def _may_run(site: SiteSnapshot, one: MayRun) -> str:
     return f"may run {listed(parts)}."
 
 
-def cpu(story: Story, number: int) -> list[str]:
+def cpu(story: StoryNow, number: int) -> list[str]:
     """One CPU: what it is at, what it may run here, its next instruction.
 
     Raises: LearnerError where there is no such CPU.
@@ -107,7 +107,7 @@ def cpu(story: Story, number: int) -> list[str]:
     return out
 
 
-def why(story: Story) -> list[str]:
+def why(story: StoryNow) -> list[str]:
     """What is true, whether it is, why the phase is there, and how to see what comes of leaving it out."""
     panel = story.why
     out = [*sentences(panel.true_now), panel.verdict, *([panel.event] if panel.event else [])]
@@ -120,7 +120,7 @@ def why(story: Story) -> list[str]:
     return out
 
 
-def addresses(story: Story) -> list[str]:
+def addresses(story: StoryNow) -> list[str]:
     """Where the bytes lie, for who wants it."""
     site = story.snapshot.site
     if site is None:
@@ -132,7 +132,7 @@ def addresses(story: Story) -> list[str]:
     return out
 
 
-def records(story: Story) -> list[str]:
+def records(story: StoryNow) -> list[str]:
     """The last lines of the trace, aloud; what is awaited where there are none."""
     last = own_records(story.snapshot)
     if not last:
@@ -154,7 +154,7 @@ def trace_file(simulation: Simulation) -> list[str]:
     return [line_of(view, record) for record in records[-count:]]
 
 
-def oops(story: Story) -> list[str]:
+def oops(story: StoryNow) -> list[str]:
     """What the kernel prints as it dies.
 
     Raises: LearnerError where it lives.

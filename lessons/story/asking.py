@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from lessons.session.stepper import Stepper
-from lessons.story.questions import Question, question_at
+from lessons.story.questions import StoryQuestion, question_at
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedQuestion:
     """A question, and what became of it.
 
     Attributes:
@@ -21,7 +21,7 @@ class Asked:
         passed: one has gone on without an answer.
     """
 
-    question: Question
+    question: StoryQuestion
     number: int
     hinted: bool = False
     answer: int | None = None
@@ -57,9 +57,9 @@ class Asking:
 
     def __init__(self) -> None:
         self.on = False
-        self._asked: WeakKeyDictionary[Stepper, dict[int, Asked]] = WeakKeyDictionary()
+        self._asked: WeakKeyDictionary[Stepper, dict[int, AskedQuestion]] = WeakKeyDictionary()
 
-    def at(self, stepper: Stepper) -> Asked | None:
+    def at(self, stepper: Stepper) -> AskedQuestion | None:
         """What is asked where a stepper stands, or was; None where nothing is, and where it does not ask."""
         return self._asked.get(stepper, {}).get(stepper.simulation.position) if self.on else None
 
@@ -72,11 +72,11 @@ class Asking:
         known = asked.pop(position, None)
         if question is not None:
             again = known is not None and known.question == question
-            asked[position] = known if known is not None and again else Asked(question, 0)
+            asked[position] = known if known is not None and again else AskedQuestion(question, 0)
             numbers = {at: number for number, at in enumerate(sorted(asked), 1)}
             self._asked[stepper] = {at: replace(one, number=numbers[at]) for at, one in asked.items()}
 
-    def answer(self, stepper: Stepper, choice: int) -> Asked | None:
+    def answer(self, stepper: Stepper, choice: int) -> AskedQuestion | None:
         """Answer what is asked with a choice, from 1; with 0 ask for the hint. None for a number that is no choice."""
         asked = self.at(stepper)
         if asked is None or not 0 <= choice <= len(asked.question.choices):
@@ -89,11 +89,11 @@ class Asking:
         if asked is not None and asked.open:
             self._keep(stepper, replace(asked, passed=True))
 
-    def _keep(self, stepper: Stepper, asked: Asked) -> Asked:
+    def _keep(self, stepper: Stepper, asked: AskedQuestion) -> AskedQuestion:
         self._asked[stepper][stepper.simulation.position] = asked
         return asked
 
     @property
-    def all(self) -> tuple[Asked, ...]:
+    def all(self) -> tuple[AskedQuestion, ...]:
         """All that was asked, run by run, in their order."""
         return tuple(asked[at] for asked in self._asked.values() for at in sorted(asked))

@@ -12,21 +12,21 @@ from typing import Any
 
 from lessons import picture as parts
 from lessons.activity import CHOOSE, HINT
-from lessons.lanes import Did, Moment
-from lessons.machine import HIDDEN, Bytes, Stage, Strip
+from lessons.lanes import Did, TimeStep
+from lessons.machine import HIDDEN, Bytes, PhaseState, Strip
 from lessons.picture import Choice, Lanes, Part, Picture, Tone
-from lessons.story.asking import Asked
-from lessons.story.questions import Question
+from lessons.story.asking import AskedQuestion
+from lessons.story.questions import StoryQuestion
 from lessons.table import ByteRow, marked
 
 BYTE, COVERED = "??", "covered"
 SURVIVAL = ("question", "phases", "bytes", "time")
-UP_TO_NOW = (Stage.DONE, Stage.LEFT_OUT)  # of a phase that lies behind
+UP_TO_NOW = (PhaseState.DONE, PhaseState.LEFT_OUT)  # of a phase that lies behind
 RIGHT, WRONG, SO = "right", "not in this run", "in this run"
 UNKNOWN = "I do not know yet: a hint"
 
 
-def covered(shown: Picture, asked: Asked) -> Picture:
+def covered(shown: Picture, asked: AskedQuestion) -> Picture:
     """A picture of a story with a question in it.
 
     Args:
@@ -50,7 +50,7 @@ def covered(shown: Picture, asked: Asked) -> Picture:
     )
 
 
-def _asks(asked: Asked) -> parts.Question:
+def _asks(asked: AskedQuestion) -> parts.Question:
     question = asked.question
     choices = tuple(Choice(str(at), text) for at, text in enumerate(question.choices, 1))
     hint = Choice(HINT, f"Hint: {question.hint}" if asked.hinted else UNKNOWN)
@@ -59,7 +59,7 @@ def _asks(asked: Asked) -> parts.Question:
     )
 
 
-def reply(asked: Asked) -> parts.Question:
+def reply(asked: AskedQuestion) -> parts.Question:
     """What came of a question, as a part: the answer that was given beside the one that is so, and why."""
     question = asked.question
     truth = Choice(str(question.right + 1), question.answer, verdict=SO, tone=Tone.STRONG)
@@ -73,7 +73,7 @@ def reply(asked: Asked) -> parts.Question:
     return parts.Question(name="answer", apart=True, text=question.text, choices=tuple(choices), why=why)
 
 
-def said(asked: Asked) -> list[str]:
+def said(asked: AskedQuestion) -> list[str]:
     """What came of a question, or its hint, in sentences, to a person who has just answered it or asked for that."""
     if asked.open:
         return [f"Hint: {asked.question.hint}"]
@@ -84,18 +84,18 @@ def said(asked: Asked) -> list[str]:
 # --- covers --------------------------------------------------------------------------------------------------------
 
 
-def _strip(part: Strip, question: Question) -> Strip:
+def _strip(part: Strip, question: StoryQuestion) -> Strip:
     """The phases ahead, and that which is next, have no names."""
-    at = next((at for at, one in enumerate(part.phases) if one.stage is Stage.NOW), len(part.phases))
+    at = next((at for at, one in enumerate(part.phases) if one.stage is PhaseState.NOW), len(part.phases))
     phases = tuple(
         one if (number < at and one.stage in UP_TO_NOW) or (number == at and part.under_way)
-        else replace(one, name=HIDDEN, stage=Stage.NOW if number == at else Stage.TO_COME)
+        else replace(one, name=HIDDEN, stage=PhaseState.NOW if number == at else PhaseState.TO_COME)
         for number, one in enumerate(part.phases)
     )  # fmt: skip
     return replace(part, phases=phases, changed=False)
 
 
-def _bytes(part: Bytes, question: Question) -> Bytes:
+def _bytes(part: Bytes, question: StoryQuestion) -> Bytes:
     """What was and what memory holds; what a CPU may run, or ran, is covered, and what the bytes become."""
     table = part.table
     cpus, ran = (tuple(map(_row, rows)) for rows in (table.cpus, table.ran))
@@ -106,7 +106,7 @@ def _row(row: ByteRow) -> ByteRow:
     return replace(row, cells=tuple(marked(BYTE) for _ in row.cells), text="", remark=COVERED)
 
 
-def _lanes(part: Lanes, question: Question) -> Lanes:
+def _lanes(part: Lanes, question: StoryQuestion) -> Lanes:
     """The steps up to here; where it is asked who waits, the last of them do not tell."""
     moments = [one for one in part.time.moments if one.step <= part.time.at]
     if question.now:
@@ -115,7 +115,7 @@ def _lanes(part: Lanes, question: Question) -> Lanes:
     return replace(part, time=replace(part.time, moments=tuple(moments)))
 
 
-def _unwaited(moments: Sequence[Moment]) -> Iterator[Moment]:
+def _unwaited(moments: Sequence[TimeStep]) -> Iterator[TimeStep]:
     """Moments of which those since the patching task began to wait do not say that it waits."""
     since = next((one.step for one in reversed(moments) if one.marks[0].did is not Did.WAITS), 0)
     for one in moments:
@@ -123,5 +123,5 @@ def _unwaited(moments: Sequence[Moment]) -> Iterator[Moment]:
         yield one if one.step <= since else replace(one, marks=(replace(task, did=Did.NOTHING), *others))
 
 
-COVERS: dict[type[Part], Callable[[Any, Question], Part]] = {Strip: _strip, Bytes: _bytes, Lanes: _lanes}
+COVERS: dict[type[Part], Callable[[Any, StoryQuestion], Part]] = {Strip: _strip, Bytes: _bytes, Lanes: _lanes}
 """How each kind of part is covered; of any other kind nothing is shown."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lessons.kept import DEPTHS
-from lessons.machine import Bytes, Core, Doer, Doers, Happened, Instruction, Phase, Stage, Strip, Track, Word
+from lessons.machine import Bytes, Core, Doer, Doers, Happened, Instruction, Phase, PhaseState, Strip, Track, Word
 from lessons.picture import Lanes, Listing, Log, Map, Paragraph, Part, Picture, Prose, Row, Rows, Tone
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
-from lessons.story import LEFT_OUT, Story, story_of
-from lessons.story.asking import Asked
+from lessons.story import LEFT_OUT, StoryNow, story_of
+from lessons.story.asking import AskedQuestion
 from lessons.story.cover import reply
 from lessons.story.lines import who_does_what
 from lessons.story.linux_names import linux
@@ -40,7 +40,7 @@ ROWS = 5  # of the bytes, besides those of the CPUs: the heading, what was, memo
 TIME, NOTHING_YET = "who does what", Paragraph("Nothing yet: the next step begins it.", tone=Tone.DIM)
 STACK = 6  # words of the stack that are shown
 RECORDS = 8  # lines of the trace, beyond the story
-STAGES = {DONE: Stage.DONE, NOW: Stage.NOW, LEFT_OUT: Stage.LEFT_OUT}
+STAGES = {DONE: PhaseState.DONE, NOW: PhaseState.NOW, LEFT_OUT: PhaseState.LEFT_OUT}
 ITS_END = "The kernel has died: no CPU goes on."
 
 HELP = {
@@ -95,7 +95,7 @@ class Look:
     later: bool = False
 
 
-def picture_of(stepper: Stepper, look: Look, asked: Asked | None = None, following: str = "") -> Picture:
+def picture_of(stepper: Stepper, look: Look, asked: AskedQuestion | None = None, following: str = "") -> Picture:
     """Where a stepper stands, as one looks at it.
 
     Args:
@@ -144,14 +144,14 @@ def _other_model(stepper: Stepper) -> Iterator[str]:
         yield f"in model {model.value}"
 
 
-def _place(stepper: Stepper, story: Story) -> str:
+def _place(stepper: Stepper, story: StoryNow) -> str:
     """The step, and how CPUs read code here."""
     of = f" of {story.steps}" if story.steps >= story.step > 0 else ""
     end = ", the end" if stepper.simulation.halt_reason else ""
     return f"step {story.step}{end or of} · model {story.snapshot.options.model.value}"
 
 
-def _brief(story: Story) -> str:
+def _brief(story: StoryNow) -> str:
     """The same in fewer words."""
     of = f"/{story.steps}" if story.steps >= story.step > 0 else ""
     return f"{story.step}{of} · {story.snapshot.options.model.value}"
@@ -165,19 +165,21 @@ def _changed(snapshot: Snapshot, what: Thing) -> bool:
 # --- what is told --------------------------------------------------------------------------------------------------
 
 
-def _strip(story: Story, begun: bool) -> Iterator[Part]:
+def _strip(story: StoryNow, begun: bool) -> Iterator[Part]:
     """The protocol's phases; all done once the batch of the story is over."""
     patch = story.snapshot.patching
     over = patch.phase is None and begun
     phases = tuple(
-        Phase(one.name, Stage.DONE if over and one.state != LEFT_OUT else STAGES.get(one.state, Stage.TO_COME))
+        Phase(
+            one.name, PhaseState.DONE if over and one.state != LEFT_OUT else STAGES.get(one.state, PhaseState.TO_COME)
+        )
         for one in story.phases
     )
     changed = _changed(story.snapshot, Thing(Aspect.PHASE))
     yield Strip(name="phases", help=HELP["phases"], across=True, phases=phases, changed=changed, under_way=patch.begun)
 
 
-def _bytes(story: Story) -> Part:
+def _bytes(story: StoryNow) -> Part:
     if story.table is None:
         text = "No function is looked at yet: look at one, or trace some."
         return Prose(name="nothing", paragraphs=(Paragraph(text, tone=Tone.DIM),))
@@ -185,7 +187,7 @@ def _bytes(story: Story) -> Part:
     return Bytes(name="bytes", help=HELP["bytes"], table=story.table, keeps=keeps)
 
 
-def _now(story: Story) -> Iterator[Part]:
+def _now(story: StoryNow) -> Iterator[Part]:
     """What has just happened: the event, then the reasons; the rows of both are kept where nothing has."""
     said = [one for one in story.said if one not in (story.why.why, story.why.true_now, story.why.verdict)]
     event = tuple(Paragraph(one, tone=Tone.STRONG) for one in said[:1])
@@ -193,7 +195,7 @@ def _now(story: Story) -> Iterator[Part]:
     yield Prose(name="reasons", help=HELP["reasons"], keeps=2, paragraphs=tuple(map(Paragraph, said[1:])))
 
 
-def _waits(story: Story) -> Iterator[Part]:
+def _waits(story: StoryNow) -> Iterator[Part]:
     """Whom the patching task waits for; at the end of the story its answer."""
     patch = story.snapshot.patching
     if story.ending:
@@ -209,7 +211,7 @@ def _next(following: str) -> Iterator[Part]:
         yield Prose(name="next story", help=HELP["next story"], paragraphs=(Paragraph(following, "Next"),))
 
 
-def _why(story: Story, later: bool) -> Iterator[Part]:
+def _why(story: StoryNow, later: bool) -> Iterator[Part]:
     """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
     why, alive = story.why, story.snapshot.oops is None
     yield Prose(name="why", help=HELP["why"], paragraphs=tuple(_reasons(why, alive)))
@@ -258,7 +260,7 @@ def _oops(snapshot: Snapshot) -> Iterator[Part]:
 # --- the machine ---------------------------------------------------------------------------------------------------
 
 
-def _cpus(story: Story, look: Look) -> Part:
+def _cpus(story: StoryNow, look: Look) -> Part:
     """Who does what; deeper, the next instruction of each CPU, its interrupts and what is pending."""
     snapshot = story.snapshot
     if look.depth == STORY:
@@ -356,7 +358,7 @@ def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:
               taken=tuple(sorted(taken)), choose="look-at-site", cells=many)  # fmt: skip
 
 
-def _trace(story: Story, look: Look) -> Part:
+def _trace(story: StoryNow, look: Look) -> Part:
     """The last line of the trace; deeper, its last lines, as ftrace prints them."""
     records = story.snapshot.trace
     if look.depth == STORY or not records:

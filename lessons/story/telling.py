@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from lessons.activity import Answer, PlainText
+from lessons.activity import PlainText, Query
 from lessons.session.path import behind, reached
 from lessons.session.stepper import Stepper
-from lessons.story import NO_TRACE, Story, answers, story_of
+from lessons.story import NO_TRACE, StoryNow, answers, story_of
 from lessons.story.say import phase_of
 from lessons.story.time import time_picture
 from simkernel.errors import LearnerError
@@ -73,7 +73,7 @@ def _events(stepper: Stepper) -> dict[str, Any]:
     return {"events": plain(stepper.passed)}
 
 
-def questions(stepper: Stepper, waits: str = "") -> Mapping[str, Answer]:
+def questions(stepper: Stepper, waits: str = "") -> Mapping[str, Query]:
     """What can be asked at a place of a story, by word.
 
     Args:
@@ -81,34 +81,34 @@ def questions(stepper: Stepper, waits: str = "") -> Mapping[str, Answer]:
         waits: what is said instead while a question waits for its answer; "" where none does.
     """
     words = _questions(stepper)
-    return {word: Answer("", partial(_refuse, waits)) for word in words if word != "w"} if waits else words
+    return {word: Query("", partial(_refuse, waits)) for word in words if word != "w"} if waits else words
 
 
 def _refuse(why: str) -> PlainText:
     raise LearnerError(why)
 
 
-def _questions(stepper: Stepper) -> dict[str, Answer]:
+def _questions(stepper: Stepper) -> dict[str, Query]:
 
-    def of_story(tell: Callable[[Story], list[str]]) -> Callable[[], PlainText]:
+    def of_story(tell: Callable[[StoryNow], list[str]]) -> Callable[[], PlainText]:
         return lambda: PlainText(tuple(tell(story_of(stepper))))
 
     cpus = len(stepper.snapshot.cpus)
     return {
-        "w": Answer("where am I", of_story(partial(answers.where, stepper))),
-        "f": Answer("the five bytes", of_story(answers.five_bytes)),
-        "y": Answer("why", of_story(answers.why)),
+        "w": Query("where am I", of_story(partial(answers.where, stepper))),
+        "f": Query("the five bytes", of_story(answers.five_bytes)),
+        "y": Query("why", of_story(answers.why)),
         **{
-            f"c{number}": Answer(
+            f"c{number}": Query(
                 f"what CPU{number} is at" if number < cpus else "", of_story(partial(answers.cpu, number=number))
             )
             for number in range(10)
         },
-        "at": Answer("where the five bytes lie", of_story(answers.addresses)),
-        "log": Answer("the last calls that were traced", of_story(answers.records)),
-        "trace-file": Answer("the last lines of the file trace", partial(_trace, stepper)),
-        "oops": Answer("the oops of the kernel", of_story(answers.oops)),
-        "time": Answer("what happened at each step so far, a line each", partial(_time, stepper)),
+        "at": Query("where the five bytes lie", of_story(answers.addresses)),
+        "log": Query("the last calls that were traced", of_story(answers.records)),
+        "trace-file": Query("the last lines of the file trace", partial(_trace, stepper)),
+        "oops": Query("the oops of the kernel", of_story(answers.oops)),
+        "time": Query("what happened at each step so far, a line each", partial(_time, stepper)),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lessons.lanes import Did, LaneMark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, TimePicture, TimeStep
 from lessons.session.stepper import Stepper
 from lessons.session.stops import Stops
 from lessons.story.elapsed import masked
@@ -41,7 +41,7 @@ def time_picture(stepper: Stepper, around: int = AROUND) -> TimePicture:
     return TimePicture(names, tuple(_moments(stepper, stops, lanes, range(first, min(len(stops), at + around)))), at)
 
 
-def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -> Iterator[Moment]:
+def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -> Iterator[TimeStep]:
     """Each of these steps, counted from 0, with what every lane is in the middle of."""
     score = _Score(stepper, lanes)
     known = stepper.simulation.known_events
@@ -52,7 +52,9 @@ def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -
         happened = [event for event in known[first : _index(known, stop.position)] if rule.stops_at(event)]
         phases = [event.phase for event in happened if isinstance(event, ev.PhaseEvent)]
         phase = phases[-1] if phases else stop.during
-        yield Moment(number + 1, stop.position, phase, score.row(happened, stop.position), _sentence(stepper, happened))
+        yield TimeStep(
+            number + 1, stop.position, phase, score.row(happened, stop.position), _sentence(stepper, happened)
+        )
         score.after(happened)
 
 

@@ -6,8 +6,8 @@ names of constants stand for their values (so that a constant can never be taken
 before any C code sees it.
 
 The pairs SYM_FUNC_START.. / SYM_FUNC_END and their CODE and DATA twins are macros of `guest/macros.S`, and so are the
-names of places inside, SYM_INNER_LABEL and HOST_LABEL; the expander reports each use as a `Mark`, from which `link.py`
-makes symbols, sizes and the list of sites.
+names of places inside, SYM_INNER_LABEL and HOST_LABEL; the expander reports each use as a `SymbolMark`, from which
+`link.py` makes symbols, sizes and the list of sites.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ASSIGNMENT = re.compile(r"[\w.]+\s*=(?!=)")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SymbolMark:
     """A use of SYM_*_START or SYM_*_END at this place: the object `name` begins (after its alignment) or ends.
 
     Or one of SYM_INNER_LABEL or HOST_LABEL: the place `name` inside an object. `shared`: other files of Linux know it.
@@ -54,7 +54,7 @@ class Mark:
     at: Statement
 
 
-Item = Statement | Mark
+Item = Statement | SymbolMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +227,12 @@ class Expander:
         if (start or end or macro.name in PLACE) and not re.fullmatch(r"[A-Za-z_][\w.]*", object_name):
             raise at.error(f"{macro.name} takes a name, and '{object_name}' cannot be one")
         if end:
-            yield Mark(False, end.group(1), object_name, False, False, at)
+            yield SymbolMark(False, end.group(1), object_name, False, False, at)
         if start:
             traced = start.group(1) == "FUNC" and "NOTRACE" not in macro.name
-            yield Mark(True, start.group(1), object_name, traced, not macro.name.endswith("_LOCAL"), at)
+            yield SymbolMark(True, start.group(1), object_name, traced, not macro.name.endswith("_LOCAL"), at)
         if macro.name in PLACE:
-            yield Mark(True, PLACE[macro.name], object_name, False, GLOBAL in values.values(), at)
+            yield SymbolMark(True, PLACE[macro.name], object_name, False, GLOBAL in values.values(), at)
         yield from self.expand(body, depth + 1)
 
     def _arguments(self, macro: _Macro, at: Statement) -> dict[str, str]:

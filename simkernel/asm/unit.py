@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from simkernel.asm import words
 from simkernel.asm.expression import evaluate
 from simkernel.asm.faults import Faults, Unfinished
-from simkernel.asm.macros import LABEL_NAME, Item, Mark
+from simkernel.asm.macros import LABEL_NAME, Item, SymbolMark
 from simkernel.asm.operands import split_operands
 from simkernel.asm.source import STRING, Statement
 
@@ -40,11 +40,11 @@ class Unit:
     kinds: dict[str, str] = field(default_factory=dict)  # of each label
     shared: set[str] = field(default_factory=set)  # the names of .globl
     sizes: dict[str, int] = field(default_factory=dict)  # what .size says in numbers
-    marks: list[tuple[Mark, str]] = field(default_factory=list)  # a start, and the label of its end
-    sites: list[tuple[str, Mark]] = field(default_factory=list)  # label of the site
+    marks: list[tuple[SymbolMark, str]] = field(default_factory=list)  # a start, and the label of its end
+    sites: list[tuple[str, SymbolMark]] = field(default_factory=list)  # label of the site
     last_file: str = ""
-    opened: Mark | None = None
-    pending: Mark | None = None  # a traced function whose call has not come yet
+    opened: SymbolMark | None = None
+    pending: SymbolMark | None = None  # a traced function whose call has not come yet
     begun: Statement | None = None  # the label of a function of which no instruction has come yet
     with_sites: bool = True
     own_files: frozenset[str] = frozenset()  # ours, beside which a learner's file stands
@@ -73,14 +73,14 @@ class Unit:
         self.opened = self.pending = self.begun = None
 
     def _item(self, item: Item, index: int, numbered: dict[str, int]) -> None:
-        head = "" if isinstance(item, Mark) else item.head
+        head = "" if isinstance(item, SymbolMark) else item.head
         if head in (".code64", ".att_syntax"):
             self.foreign = False
-        elif self.foreign and (head or isinstance(item, Mark)):
+        elif self.foreign and (head or isinstance(item, SymbolMark)):
             return
-        elif not isinstance(item, Mark) and head in _SWITCHES:
+        elif not isinstance(item, SymbolMark) and head in _SWITCHES:
             self._switch(item)
-        elif not isinstance(item, Mark) and head in _FOREIGN:
+        elif not isinstance(item, SymbolMark) and head in _FOREIGN:
             self.foreign, self.opened, self.pending = True, None, None
             raise item.error(
                 f"{head}: this is {_FOREIGN[head]}, and this machine has 64-bit mode and AT&T syntax only. Nothing "
@@ -88,7 +88,7 @@ class Unit:
             )
         elif not self.part:
             return
-        elif isinstance(item, Mark):
+        elif isinstance(item, SymbolMark):
             self._mark(item)
         elif head in _DIRECTIVES:
             _DIRECTIVES[head](self, item)
@@ -146,13 +146,13 @@ class Unit:
         if self.part == ".text" and not name.startswith(".L"):
             self.begun = statement
 
-    def _begins(self, statement: Statement) -> Mark:
+    def _begins(self, statement: Statement) -> SymbolMark:
         """What `gcc -pg -mfentry` makes: a function's label, then the call."""
         if not self.begun:
             raise statement.error(
                 "call __fentry__ stands only in SYM_FUNC_START, or right behind the label of a function; use that macro"
             )
-        return Mark(True, "FUNC", self.begun.text[:-1], True, False, self.begun)
+        return SymbolMark(True, "FUNC", self.begun.text[:-1], True, False, self.begun)
 
     def _globl(self, statement: Statement) -> None:
         self.shared.update(name.strip() for name in statement.operands.split(","))
@@ -163,7 +163,7 @@ class Unit:
         if name in self.labels and "".join(size.split()) == f".-{name}":
             label = f".Lend_of_{len(self.marks)}"
             kind = "FUNC" if self.part == ".text" else "DATA"
-            self.marks.append((Mark(True, kind, name, False, False, self.labels[name]), label))
+            self.marks.append((SymbolMark(True, kind, name, False, False, self.labels[name]), label))
             self._here.append(Statement(statement.file, statement.line, label + ":", statement.within))
             return
         try:
@@ -204,7 +204,7 @@ class Unit:
     def _nothing(self, statement: Statement) -> None:
         """`.type` says what the label's part says already."""
 
-    def _mark(self, mark: Mark) -> None:
+    def _mark(self, mark: SymbolMark) -> None:
         part, letter = self._here, PARTS[self.part]
         if mark.start:
             shown = letter.upper() if mark.shared else letter

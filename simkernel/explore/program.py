@@ -33,7 +33,7 @@ class Do(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ProgramAction:
     """One action: what, in which phase (its index and name), and the bytes stored: offset -> value, those that differ.
 
     `serialize`: the CPUs serialize as they go on. `wait`: the end of the release waits for handlers.
@@ -67,7 +67,7 @@ class Program:
     def __init__(self, protocol: Protocol, case: Case, model: FetchModel) -> None:
         self.protocol = protocol
         self.case = case
-        self.actions: list[Action] = []
+        self.actions: list[ProgramAction] = []
         self.memory = [case.old]
         self.references = [0]
         self.published = [False]
@@ -81,41 +81,41 @@ class Program:
     def __len__(self) -> int:
         return len(self.actions)
 
-    def _all_actions(self) -> list[Action]:
-        out = [Action(Do.PUBLISH)]
+    def _all_actions(self) -> list[ProgramAction]:
+        out = [ProgramAction(Do.PUBLISH)]
         for index, phase in enumerate(self.protocol.phases):
             out += self._of(index, phase)
         return out
 
-    def _of(self, index: int, phase: Phase) -> list[Action]:
+    def _of(self, index: int, phase: Phase) -> list[ProgramAction]:
         name = phase.name
         match phase.action:
             case Write() as write:
-                return [Action(Do.STORE, index, name, self._stored(write))]
+                return [ProgramAction(Do.STORE, index, name, self._stored(write))]
             case SyncCores() as sync if not sync.needed(self.case.size > 1, self.case.new[0] != insn.INT3):
-                return [Action(Do.SKIP, index, name)]
+                return [ProgramAction(Do.SKIP, index, name)]
             case SyncCores():
-                return [Action(Do.ASK, index, name), Action(Do.ANSWERED, index, name)]
+                return [ProgramAction(Do.ASK, index, name), ProgramAction(Do.ANSWERED, index, name)]
             case Park():
-                return [Action(Do.PARK, index, name), Action(Do.PARKED, index, name)]
+                return [ProgramAction(Do.PARK, index, name), ProgramAction(Do.PARKED, index, name)]
             case Unpark(serialize=serialize):
-                return [Action(do, index, name, serialize=serialize) for do in (Do.GO_ON, Do.GONE_ON)]
+                return [ProgramAction(do, index, name, serialize=serialize) for do in (Do.GO_ON, Do.GONE_ON)]
             case Release(wait=wait):
-                return [Action(Do.DROP, index, name), Action(Do.RELEASED, index, name, wait=wait)]
+                return [ProgramAction(Do.DROP, index, name), ProgramAction(Do.RELEASED, index, name, wait=wait)]
 
     def _stored(self, write: Write) -> tuple[tuple[int, int], ...]:
         """Every byte that the write stores; those that change nothing go when it is known what is there."""
         source = {Part.OLD: self.case.old, Part.NEW: self.case.new, Part.INT3: bytes((insn.INT3,)) * self.case.size}
         return tuple((at, source[write.part][at]) for at in write.offsets(self.case.site, self.case.size))
 
-    def _append(self, action: Action) -> None:
+    def _append(self, action: ProgramAction) -> None:
         memory = bytearray(self.memory[-1])
         stored = tuple((at, value) for at, value in action.stored if memory[at] != value)
         for at, value in stored:
             memory[at] = value
         claims = self.protocol.claims
         own = {Do.PUBLISH: int(claims), Do.DROP: self.references[-1] - 1}.get(action.do, self.references[-1])
-        self.actions.append(Action(action.do, action.phase, action.name, stored, action.serialize, action.wait))
+        self.actions.append(ProgramAction(action.do, action.phase, action.name, stored, action.serialize, action.wait))
         self.memory.append(bytes(memory))
         self.references.append(own)
         self.published.append(claims)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from simkernel.errors import LearnerError
 from simkernel.explore.effects import Effect, Flow
-from simkernel.explore.program import Action, Do
+from simkernel.explore.program import Do, ProgramAction
 from simkernel.explore.properties import AT_ONCE, OLD_WAY
 from simkernel.explore.search import CpuMoves, Step
 from simkernel.explore.world import Cpu, Mode, Move, World
@@ -158,7 +158,7 @@ def _action(world: World, n: int) -> str:
     return where + _stored(world, n, action)
 
 
-def _stored(world: World, n: int, action: Action) -> str:
+def _stored(world: World, n: int, action: ProgramAction) -> str:
     if not action.stored:
         return "stores nothing that is not there already."
     first, last = action.stored[0][0], action.stored[-1][0] + 1

@@ -49,7 +49,7 @@ class Mode(IntEnum):
     BEHIND = 7  # in an NMI that has passed the site
 
 
-class Word(IntEnum):
+class StopWord(IntEnum):
     """What stop_machine's word of a CPU says (PCPU_STOP)."""
 
     NONE = 0
@@ -72,7 +72,7 @@ class Cpu(NamedTuple):
     at: int = 0
     interrupt: bool = False
     asked: bool = False
-    stop: Word = Word.NONE
+    stop: StopWord = StopWord.NONE
     new: bool = False
     read: bytes = b""
     floor: tuple[int, ...] = ()
@@ -156,9 +156,9 @@ class World:
             case Do.ANSWERED:
                 return not any(cpu.asked for cpu in cpus)
             case Do.PARKED:
-                return all(cpu.stop == Word.PARKED for cpu in cpus)
+                return all(cpu.stop == StopWord.PARKED for cpu in cpus)
             case Do.GONE_ON:
-                return all(cpu.stop == Word.NONE for cpu in cpus)
+                return all(cpu.stop == StopWord.NONE for cpu in cpus)
             case Do.RELEASED if action.wait and self.rules.release_waits:
                 return self.references(n, sum(cpu.mode is Mode.HOLDS for cpu in cpus)) == 0
         return True
@@ -170,10 +170,10 @@ class World:
             case Do.ASK:
                 cpu = cpu._replace(asked=True, interrupt=True)
             case Do.PARK:
-                cpu = cpu._replace(stop=Word.ASKED, interrupt=True)
+                cpu = cpu._replace(stop=StopWord.ASKED, interrupt=True)
             case Do.GO_ON:
                 cpu = cpu._replace(
-                    stop=Word.GO_ON if cpu.stop else Word.NONE
+                    stop=StopWord.GO_ON if cpu.stop else StopWord.NONE
                 )  # `poke.TextPoke`: who is not parked goes on
         return cpu, bits
 
@@ -214,7 +214,7 @@ class World:
                 out.append(self._claim(n, cpu, references))
             case Mode.HOLDS:
                 out.append(self._emulate(n, cpu))
-            case Mode.PARKED if cpu.stop == Word.GO_ON:
+            case Mode.PARKED if cpu.stop == StopWord.GO_ON:
                 out += self._leave(n, cpu)
             case Mode.BEHIND:
                 back = Mode.PARKED if cpu.parked else Mode.AWAY
@@ -341,8 +341,8 @@ class World:
             after = after._replace(asked=False)
             if self.rules.ack_after_serializing:
                 after = self.serialized(n, after)
-        if cpu.stop == Word.ASKED:
-            return Move("park"), after._replace(mode=Mode.PARKED, stop=Word.PARKED, parked=True), 0
+        if cpu.stop == StopWord.ASKED:
+            return Move("park"), after._replace(mode=Mode.PARKED, stop=StopWord.PARKED, parked=True), 0
         return Move("answer"), after, 0
 
     def _leave(self, n: int, cpu: Cpu) -> Steps:
@@ -351,7 +351,7 @@ class World:
         Out of a stopper thread another task may come next, without an IRET; the task that was interrupted comes back by
         one. Out of the interrupt there is only its IRET, and before that an NMI.
         """
-        after = cpu._replace(mode=Mode.AWAY if self.case.nmi else Mode.RUNS, stop=Word.NONE, parked=False)
+        after = cpu._replace(mode=Mode.AWAY if self.case.nmi else Mode.RUNS, stop=StopWord.NONE, parked=False)
         if self.program.serialize[n]:
             after = self.serialized(n, after)
         same = self.serialized(n, after)

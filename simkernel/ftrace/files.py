@@ -44,7 +44,7 @@ MAX_TRACER_SIZE = 100  # kernel/trace/trace.h
 FTRACE_BUFF_MAX = (21 + 511 + 2 * (64 * 3 // 10) + 55 + 2 * 20 + 1) + 4
 
 
-class Core(Protocol):
+class FilesCore(Protocol):
     """The ftrace that these files are of (`FtraceCore`)."""
 
     @property
@@ -82,7 +82,7 @@ class Core(Protocol):
         ...
 
 
-def view_of(core: Core) -> View:
+def view_of(core: FilesCore) -> View:
     """What the lines of `trace` depend on besides the records, as it is now."""
     names: dict[int, str | None] = {}
 
@@ -96,7 +96,7 @@ def view_of(core: Core) -> View:
     return View(core.state().tracer, cpus, tasks.comms(memory), symbol, core.ftrace_disabled)
 
 
-def _alive(core: Core, name: str) -> None:
+def _alive(core: FilesCore, name: str) -> None:
     """Refuse where ftrace does nothing any more.
 
     Raises:
@@ -112,7 +112,7 @@ def _alive(core: Core, name: str) -> None:
 class Available(Opened):
     """`available_filter_functions`, and with `sites` `available_filter_functions_addrs`."""
 
-    def __init__(self, core: Core, sites: bool) -> None:
+    def __init__(self, core: FilesCore, sites: bool) -> None:
         super().__init__("available_filter_functions" + "_addrs" * sites)
         _alive(core, self.name)  # ftrace_avail_open(), ftrace_avail_addrs_open()
         self._core, self._sites = core, sites
@@ -125,13 +125,13 @@ class Available(Opened):
         return lines(f"{ip:x} {name}" if self._sites else name for ip, name in zip(ips, names, strict=True))
 
 
-def _functions_with(core: Core, bit: int) -> str:
+def _functions_with(core: FilesCore, bit: int) -> str:
     if core.ftrace_disabled:
         return ""  # t_start() finds no record; ftrace_enabled_open() does not ask
     return lines(function_lines(core.machine, core.kernel, core.state(), core.names, core.records.flags, bit))
 
 
-def _total_info(core: Core) -> str:
+def _total_info(core: FilesCore) -> str:
     """The sites that ftrace_update_code() has made NOPs, and the pages that ftrace_process_locs() had allocated."""
     pages, groups = rec.page_numbers(core.records.count if core.booted else 0)
     count = core.records.count if core.state().get(GLOBAL_OPS) else 0  # it comes after the last NOP
@@ -149,7 +149,7 @@ class Filter(Opened):
     (`ftrace_regex_release()`).
     """
 
-    def __init__(self, core: Core, kind: str, flags: int) -> None:
+    def __init__(self, core: FilesCore, kind: str, flags: int) -> None:
         super().__init__(f"set_ftrace_{kind}")
         _alive(core, self.name)  # ftrace_regex_open()
         self._core, self._kind = core, kind
@@ -215,7 +215,7 @@ class CurrentTracer(Opened):
 
     seq = False
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: FilesCore) -> None:
         super().__init__("current_tracer")
         self._core = core
 
@@ -233,13 +233,13 @@ class CurrentTracer(Opened):
         return Taken(len(data), (SetTracer(name),))
 
 
-def files(core: Core) -> dict[str, File]:
+def files(core: FilesCore) -> dict[str, File]:
     """The files of a core's ftrace and of its ring buffers, by name."""
     found = _lists(core) | _settings(core) | buffer_files(_buffers(core))
     return dict(sorted(found.items()))
 
 
-def _lists(core: Core) -> dict[str, File]:
+def _lists(core: FilesCore) -> dict[str, File]:
     """Those that can only be read."""
     avail, addrs, tracers = "available_filter_functions", "available_filter_functions_addrs", "available_tracers"
     enabled, touched, total = "enabled_functions", "touched_functions", "dyn_ftrace_total_info"
@@ -255,7 +255,7 @@ def _lists(core: Core) -> dict[str, File]:
     }
 
 
-def _settings(core: Core) -> dict[str, File]:
+def _settings(core: FilesCore) -> dict[str, File]:
     """Those that can be written."""
     return {
         "current_tracer": File("the tracer", TRACE_MODE_WRITE, lambda flags: CurrentTracer(core)),
@@ -268,7 +268,7 @@ def _settings(core: Core) -> dict[str, File]:
     }
 
 
-def _buffers(core: Core) -> Buffers:
+def _buffers(core: FilesCore) -> Buffers:
     return Buffers(
         core.machine.memory,
         len(core.machine.cpus),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simkernel.ftrace.files import Core, view_of
+from simkernel.ftrace.files import FilesCore, view_of
 from simkernel.ftrace.records import Flags
 from simkernel.ftrace.state import FtraceState
 from simkernel.trace import View
@@ -15,7 +15,7 @@ class FtraceNow:
 
     __slots__ = ("_core",)
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: FilesCore) -> None:
         self._core = core
 
     @property

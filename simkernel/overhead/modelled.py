@@ -24,7 +24,7 @@ LEAST, MOST = 0.001, 1_000_000  # cycles of one instruction, if any: far from wh
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class CostTable:
     """A cost table: `cycles` and `source` of each form of instruction."""
 
     name: str
@@ -50,7 +50,7 @@ class Modelled:
     unpriced: Mapping[str, int]
 
 
-def costs(path: Path | None = None) -> Costs:
+def costs(path: Path | None = None) -> CostTable:
     """The packaged cost table, or one of the user's; LearnerError where it is none."""
     name = OWN if path is None else str(path)
     if path is None:
@@ -73,7 +73,7 @@ def costs(path: Path | None = None) -> Costs:
             if form in cycles:
                 raise LearnerError(f"{name}: {reprlib.repr(form)} has two prices; leave one of them out")
             cycles[form], source[form] = price, where
-    return Costs(name, cycles, source)
+    return CostTable(name, cycles, source)
 
 
 def _line(place: str, line: Any, sources: dict[str, Any]) -> tuple[list[str], float, str]:
@@ -93,7 +93,7 @@ def _line(place: str, line: Any, sources: dict[str, Any]) -> tuple[list[str], fl
     return forms, float(price), str(sources[source])
 
 
-def modelled(counted: Exact, table: Costs) -> Modelled:
+def modelled(counted: Exact, table: CostTable) -> Modelled:
     """The price of a variant's exact counts."""
     priced = sum(times * table.cycles[form] for form, times in counted.forms.items() if form in table.cycles)
     unpriced = {form: times for form, times in sorted(counted.forms.items()) if form not in table.cycles}

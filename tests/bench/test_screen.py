@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lessons.activities.lab import Lab
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.start import Start
 from lessons.activities.story import Story
 from lessons.session import asks
@@ -92,7 +92,7 @@ def test_a_story_that_starts_again(table: Table) -> None:
     """What was begun before, a phase left out of it, its name, and a schedule of the lab on a stage that is set."""
     stepper, found = Stepper.start("one"), Lab().apply("choose", "1").opens
     stepper.forward()
-    assert isinstance(found, Found)
+    assert isinstance(found, LabAnswer)
     for what, again in (
         ("a restart", partial(Stepper.start, "one", prepared=stepper.prepared)),
         ("a story without a phase", lambda: asks.without(stepper, "sync 1").stepper),

@@ -29,7 +29,7 @@ from tests.tui.measurements import little_to_count, measured_at_once
 from tui.stepper.player import KEYS as PLAIN_KEYS
 from tui.stepper.player import PlainVisit
 from tui.stepper.words import parted
-from tui.view.arrange import Body, arrange
+from tui.view.arrange import Arrangement, arrange
 from tui.view.boxes import framed
 from tui.view.frame import frame
 from tui.view.marks import ASCII, UNICODE
@@ -162,7 +162,7 @@ def test_every_place_has_a_picture_at_every_size(name: str) -> None:
             assert shown and not shown[0].scrolls, "the part that survives is whole"
 
 
-def shown_lines(body: Body) -> dict[str, int]:
+def shown_lines(body: Arrangement) -> dict[str, int]:
     """How many lines there are to see of each part, without its rule and the mark that counts what is not seen."""
     return {one.part.name: len(one.lines) - bool(one.part.title) - bool(one.scrolls) for one in body.blocks}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lessons.activities.lab import Lab
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.lab_setup import SETTINGS, STARTERS, Setup
 from lessons.activities.lab_words import NO, UNKNOWN, WORTH, YES, broken, holds, question, reason, worth
 from lessons.activities.story import Story
@@ -41,10 +41,10 @@ def lab(*words: str) -> Lab:
     return one
 
 
-def found(one: Lab, guess: str = UNKNOWN) -> Found:
+def found(one: Lab, guess: str = UNKNOWN) -> LabAnswer:
     """What the explorer finds."""
     answer = one.apply(guess).opens
-    assert isinstance(answer, Found)
+    assert isinstance(answer, LabAnswer)
     return answer
 
 
@@ -296,7 +296,7 @@ def test_a_schedule_is_walked_move_by_move_and_its_end_leads_to_the_next_questio
     visit = Visit(lab())
     visit.apply(NO)
     answer = visit.front
-    assert isinstance(answer, Found) and visit.crumbs == ("The lab",)
+    assert isinstance(answer, LabAnswer) and visit.crumbs == ("The lab",)
     sentences = answer.finding.sentences()
     for number, sentence in enumerate(sentences, 1):
         assert sentence in narration(answer.picture()) and answer.picture().place.startswith(f"move {number} of 5")

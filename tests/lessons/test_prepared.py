@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from lessons.activities.lab import Lab
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.session import asks
 from lessons.session.content import SCENARIOS
 from lessons.session.named_step import NamedStep, name_of
@@ -145,7 +145,7 @@ def test_a_story_that_is_begun_again_boots_no_kernel(monkeypatch: pytest.MonkeyP
 def test_a_schedule_that_is_watched_is_what_its_moment_opens() -> None:
     """Also once the stage has been used for it again."""
     found = Lab().apply("choose", "1").opens
-    assert isinstance(found, Found)
+    assert isinstance(found, LabAnswer)
     watched = [found.watch(Report()) for _ in range(2)]
     watched[1].forward()
     watched[1].goto(watched[1].begin)

@@ -13,7 +13,7 @@ import pytest
 from lessons.activities.story import Story
 from lessons.activity import CHOOSE
 from lessons.lanes import Did
-from lessons.machine import Bytes, Stage, Strip
+from lessons.machine import Bytes, PhaseState, Strip
 from lessons.picture import Choice, Lanes, Part, Picture, Prose
 from lessons.picture import Question as Asks
 from lessons.session.beliefs import Belief
@@ -21,7 +21,7 @@ from lessons.session.content import STORIES
 from lessons.session.stepper import Stepper
 from lessons.story import cover
 from lessons.story.parts import Look, picture_of
-from lessons.story.questions import Question
+from lessons.story.questions import StoryQuestion
 from lessons.table import Mark
 from simkernel.errors import LearnerError
 from simkernel.events import Event, Int3Done, Int3Taken, SiteRan, SiteStored, SyncAnswered, SyncEnded, SyncSent
@@ -75,7 +75,7 @@ def begun(what: str) -> Story:
     return story
 
 
-def asked_in(what: str) -> Iterator[tuple[Story, Question]]:
+def asked_in(what: str) -> Iterator[tuple[Story, StoryQuestion]]:
     """A story at each of its questions, before it is answered; then it goes on without an answer."""
     story = begun(what)
     while not story.apply("next").refused:
@@ -88,7 +88,7 @@ def asked_in(what: str) -> Iterator[tuple[Story, Question]]:
 
 
 @cache
-def met(what: str) -> list[tuple[Question, Picture, Picture, int]]:
+def met(what: str) -> list[tuple[StoryQuestion, Picture, Picture, int]]:
     """Each question of a story: itself, the picture with it, the picture without it, and the known steps."""
     out = []
     for story, question in asked_in(what):
@@ -146,7 +146,7 @@ def flat(text: str, marks: Marks) -> str:
     return " ".join(text.replace(marks.line, " ").replace(marks.new, "").replace(marks.int3, "").split())
 
 
-def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
+def secrets(question: StoryQuestion, shown: Picture, steps: int) -> set[str]:
     """What must not stand in a covered picture: of the question, and of the picture without one."""
     out = {question.answer, question.why, question.hint, f"of {steps}"}
     out |= {way for way in shown.path if not way.startswith("model ")}  # which stands in the title line too
@@ -154,7 +154,7 @@ def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
         if isinstance(part, Lanes) and question.name in ("answered", "last sync"):
             out.add(part.time.sentences()[-1])
         if isinstance(part, Strip):
-            ahead = [one.name for one in part.phases if one.stage is Stage.TO_COME]
+            ahead = [one.name for one in part.phases if one.stage is PhaseState.TO_COME]
             out |= {text for one in ahead for text in (f"○ {one}", f"o {one}", f'"{one}"')}
         if isinstance(part, Bytes):
             rows = [*part.table.cpus, *([part.table.becomes] if part.table.becomes is not None else [])]
@@ -171,7 +171,7 @@ def secrets(question: Question, shown: Picture, steps: int) -> set[str]:
     return out
 
 
-def leaks(question: Question, picture: Picture, shown: Picture, steps: int) -> set[str]:
+def leaks(question: StoryQuestion, picture: Picture, shown: Picture, steps: int) -> set[str]:
     """Which of these stand in a picture anyway."""
     every = list(texts(picture))
     return {one for one in secrets(question, shown, steps) if any(one in text for text in every)}
@@ -182,13 +182,13 @@ def test_nothing_tells_before_it_is_answered(what: str) -> None:
     for question, picture, shown, steps in met(what):
         assert not leaks(question, picture, shown, steps), question.name
         strip = next(part for part in shown.parts if isinstance(part, Strip))
-        for ahead in (one.name for one in strip.phases if one.stage is Stage.TO_COME):
+        for ahead in (one.name for one in strip.phases if one.stage is PhaseState.TO_COME):
             assert not any(ahead in one for one in (*question.choices, *question.facts)), ahead
         told_there = flat("\n".join(narration(shown)), UNICODE)
         assert sum(one in told_there for one in secrets(question, shown, steps)) > 3
 
 
-def as_it_is(part: Part, question: Question) -> Part:
+def as_it_is(part: Part, question: StoryQuestion) -> Part:
     return part
 
 
@@ -328,7 +328,7 @@ def resolved(stepper: Stepper, cpu: int) -> set[bytes]:
     return out
 
 
-def read_old_left(stepper: Stepper, question: Question) -> None:
+def read_old_left(stepper: Stepper, question: StoryQuestion) -> None:
     """What each CPU holds, as late as can be; those in the middle of the instruction go on, too."""
     site = stepper.snapshot.site
     assert site is not None
@@ -348,7 +348,7 @@ def read_old_left(stepper: Stepper, question: Question) -> None:
     assert all((comes(stepper, cpu) == site.old.data) == (cpu in can) for cpu in inside)
 
 
-def read_answered(stepper: Stepper, question: Question) -> None:
+def read_answered(stepper: Stepper, question: StoryQuestion) -> None:
     """The patching task cannot act; a CPU that has answered comes through other functions, or through none."""
     assert stepper.simulation.patching.waits_for == (1,)
     assert not stepper.simulation.patching.ready
@@ -362,7 +362,7 @@ def read_answered(stepper: Stepper, question: Question) -> None:
     assert question.answer == (f"{PATCHING_TASK} alone" if free else f"{PATCHING_TASK} and CPU0")
 
 
-def read_comes(stepper: Stepper, question: Question) -> None:
+def read_comes(stepper: Stepper, question: StoryQuestion) -> None:
     """The CPU that is asked about comes to the site."""
     site = stepper.snapshot.site
     assert site is not None
@@ -376,7 +376,7 @@ def read_comes(stepper: Stepper, question: Question) -> None:
     assert question.answer == whole.get(ran, "it runs a torn instruction, half old, half new")
 
 
-def read_handler(stepper: Stepper, question: Question) -> None:
+def read_handler(stepper: Stepper, question: StoryQuestion) -> None:
     """One plays on, and sees."""
     cpu, site = int(question.text[len("Where does CPU")]), stepper.site
     assert site is not None
@@ -393,7 +393,7 @@ def read_handler(stepper: Stepper, question: Question) -> None:
     ).startswith("ftrace_trampoline")
 
 
-def read_head(stepper: Stepper, question: Question) -> None:
+def read_head(stepper: Stepper, question: StoryQuestion) -> None:
     """What the CPU holds, with any of its pending bytes resolved."""
     site = stepper.snapshot.site
     assert site is not None
@@ -424,7 +424,7 @@ def mixes(stepper: Stepper, old: bytes, stored: bytes) -> set[bytes]:
     return out
 
 
-def read_first_store(stepper: Stepper, question: Question) -> None:
+def read_first_store(stepper: Stepper, question: StoryQuestion) -> None:
     """Each store, and all that a CPU can run of the bytes that it leaves."""
     site = stepper.snapshot.site
     assert site is not None and site.old is not None and site.new is not None
@@ -445,7 +445,7 @@ def read_first_store(stepper: Stepper, question: Question) -> None:
         assert said in torn[text]
 
 
-def read_last_sync(stepper: Stepper, question: Question) -> None:
+def read_last_sync(stepper: Stepper, question: StoryQuestion) -> None:
     """CPU0 has answered: each choice is looked at in the state that is there."""
     trap = bytes((INT3,))
     assert stepper.simulation.patching.waits_for == (1,)
@@ -456,7 +456,7 @@ def read_last_sync(stepper: Stepper, question: Question) -> None:
     assert question.answer == "CPU1 takes the int3"
 
 
-def read_own(stepper: Stepper, question: Question) -> None:
+def read_own(stepper: Stepper, question: StoryQuestion) -> None:
     """One plays on, and counts or sees what comes next."""
     seen: list[Event] = []
     while stepper.simulation.patching.busy and stepper.forward():
@@ -488,7 +488,7 @@ def test_what_the_files_questions_take_for_given_is_so() -> None:
             assert len(snapshot.patching.sites) == 240
 
 
-READ: dict[str, Callable[[Stepper, Question], None]] = {
+READ: dict[str, Callable[[Stepper, StoryQuestion], None]] = {
     "old left": read_old_left, "answered": read_answered, "comes": read_comes, "handler": read_handler,
     "head": read_head, "first store": read_first_store, "last sync": read_last_sync, "own": read_own,
 }  # fmt: skip

@@ -12,12 +12,12 @@ import pytest
 
 from lessons.activities.start import Start
 from lessons.activities.story import Story as Watched
-from lessons.lanes import Did, Moment
+from lessons.lanes import Did, TimeStep
 from lessons.picture import Prose
 from lessons.session.actions import apply
 from lessons.session.content import STORIES
 from lessons.session.named_step import start
-from lessons.story import Story, story_of
+from lessons.story import StoryNow, story_of
 from lessons.story.linux_names import LATER, linux
 from lessons.story.time import time_picture
 from lessons.visit import Visit
@@ -30,9 +30,9 @@ from simkernel.sentence import Role, spans_of
 class Step:
     """A step as it was when one came to it."""
 
-    story: Story
+    story: StoryNow
     passed: tuple[Event, ...]
-    moments: tuple[Moment, ...]
+    moments: tuple[TimeStep, ...]
 
 
 @cache

@@ -10,7 +10,7 @@ from simkernel import disasm
 from simkernel.errors import LearnerError
 from simkernel.overhead.exact import exact
 from simkernel.overhead.forms import form_of
-from simkernel.overhead.modelled import Costs, costs, modelled
+from simkernel.overhead.modelled import CostTable, costs, modelled
 from simkernel.overhead.variants import VARIANTS, possible
 from tests.linux_facts import facts
 
@@ -78,7 +78,7 @@ def test_the_packaged_table_prices_every_variant_alike_and_nothing_that_none_of_
 
 
 def test_a_form_that_nothing_ran_is_told() -> None:
-    table = Costs("mine.toml", {"nop": 1.0, "movv": 1.0}, {"nop": "a", "movv": "a"})
+    table = CostTable("mine.toml", {"nop": 1.0, "movv": 1.0}, {"nop": "a", "movv": "a"})
     assert table.unknown([exact("nop")]) == ["movv"]
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tui.output import Progress, progress, say
+from tui.output import ProgressLine, progress, say
 
 
 def test_a_bar_grows_with_each_step_and_is_taken_away(
@@ -33,7 +33,7 @@ def test_the_line_that_says_how_far_it_is_stays_one_line(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    Progress("exploring").show("1,000,000 states, 12 steps")
+    ProgressLine("exploring").show("1,000,000 states, 12 steps")
     shown = capsys.readouterr().err.removeprefix("\r\x1b[K")
     assert shown == "exploring ... 1,000,000 state"
 
@@ -42,7 +42,7 @@ def test_the_line_obeys_nothing_that_it_names(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    Progress("tracing \x1b]0;t\x07").show("vfs\n")
+    ProgressLine("tracing \x1b]0;t\x07").show("vfs\n")
     assert capsys.readouterr().err == "\r\x1b[Ktracing \\x1b]0;t\\x07 ... vfs"
 
 

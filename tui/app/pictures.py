@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Shot:
     """A place worth a picture.
 
     Attributes:
@@ -39,15 +39,15 @@ class Stop:
 
 
 STOPS = (
-    Stop("start", "naive", (), (80, 24)),
-    Stop("sync", "one", ("search:sync 1", "next"), (120, 36)),
-    Stop("oops", "one", ("search:sync 1", "without", "run"), (120, 36)),
-    Stop("all", "all", ("next", "next", "next", "next"), (120, 36), "light"),
-    Stop("lab", "lab", ("choose:2",), (120, 36)),
+    Shot("start", "naive", (), (80, 24)),
+    Shot("sync", "one", ("search:sync 1", "next"), (120, 36)),
+    Shot("oops", "one", ("search:sync 1", "without", "run"), (120, 36)),
+    Shot("all", "all", ("next", "next", "next", "next"), (120, 36), "light"),
+    Shot("lab", "lab", ("choose:2",), (120, 36)),
 )
 
 
-async def picture(stop: Stop) -> str:
+async def picture(stop: Shot) -> str:
     """The picture of a stop, as SVG."""
     start = Start()
     app = SimkernelApp(Visit(start, start.named(stop.entry)), theme=stop.theme)

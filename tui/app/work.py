@@ -28,7 +28,7 @@ NEXT = "next"  # the action that goes on by itself
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """What was asked for: what it does, the action's name, and whether the screen itself has asked."""
 
     what: Callable[[Report], Result]
@@ -44,7 +44,7 @@ class Pressed:
     character: str | None
 
 
-class Waiting(asyncio.Queue[Asked | Pressed]):
+class Waiting(asyncio.Queue[Request | Pressed]):
     """What was asked for and is not done yet.
 
     Attributes:
@@ -52,9 +52,9 @@ class Waiting(asyncio.Queue[Asked | Pressed]):
     """
 
     at_once = False
-    _queue: deque[Asked | Pressed]
+    _queue: deque[Request | Pressed]
 
-    def _put(self, item: Asked | Pressed) -> None:
+    def _put(self, item: Request | Pressed) -> None:
         if self.at_once:
             self._queue.appendleft(item)
         else:
@@ -116,7 +116,7 @@ class Work:
 
     def do(self, what: Callable[[Report], Result], word: str = "", by_itself: bool = False) -> None:
         """Have something done in the thread of the activities, after all that was asked for before."""
-        self._waiting.put_nowait(Asked(what, word, by_itself))
+        self._waiting.put_nowait(Request(what, word, by_itself))
 
     def wait_for_its_turn(self, key: str, character: str | None) -> None:
         """Have a key pressed after all that was asked for before."""
@@ -209,7 +209,7 @@ class Work:
         self.pace = min(PACES[1], max(PACES[0], pace))
         self._screen.tell(f"By itself: a step every {self.pace:g} seconds.")
 
-    def _go_on(self, asked: Asked, result: Result) -> None:
+    def _go_on(self, asked: Request, result: Result) -> None:
         """Ask for the same after a while, where it goes on by itself and nobody has paused it meanwhile."""
         if asked.by_itself and not self.again:
             self._screen.tell("Paused.")

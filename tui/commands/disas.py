@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError
-from tui.options import KERNEL, MACHINE, Options, Word, takes_options
+from tui.options import KERNEL, MACHINE, OneOf, Options, takes_options
 from tui.output import emit_json
 from tui.session import boot, carry_out, image_of
 
@@ -41,7 +41,7 @@ def code_in_state(options: Options, state: str, name: str) -> tuple[KernelImage,
 
 @click.command
 @click.argument("function", metavar="FUNC")
-@click.option("--syntax", type=Word(("att", "intel")), default="att", show_default=True, help="Spelling.")
+@click.option("--syntax", type=OneOf(("att", "intel")), default="att", show_default=True, help="Spelling.")
 @click.option("--bytes", "with_bytes", is_flag=True, help="Print each instruction's bytes too.")
 @click.option("--as-built", "state", flag_value=AS_BUILT, help="The image as the compiler leaves it: call __fentry__.")
 @click.option("--booted", "state", flag_value=BOOTED, default=BOOTED, help="Memory after boot: the NOP (the default).")

@@ -18,7 +18,7 @@ from tui.report import version_of
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Dependency:
     """One thing that simkernel uses: `module` is what it imports, `cost` what does not work without it."""
 
     name: str
@@ -28,14 +28,14 @@ class Part:
 
 
 LIBRARIES = (
-    Part("unicorn", "unicorn", True, "No CPU runs."),
-    Part("capstone", "capstone", True, "Nothing can be disassembled."),
-    Part("numpy", "numpy", True, "The engine does not load."),
-    Part("click", "click", True, "There is no command line."),
-    Part("msgspec", "msgspec", True, "No moment can be read, and no kernel boots."),
-    Part("platformdirs", "platformdirs", True, "Reports and settings have no place."),
-    Part("textual", "textual", True, "There is no screen; the commands work."),
-    Part(
+    Dependency("unicorn", "unicorn", True, "No CPU runs."),
+    Dependency("capstone", "capstone", True, "Nothing can be disassembled."),
+    Dependency("numpy", "numpy", True, "The engine does not load."),
+    Dependency("click", "click", True, "There is no command line."),
+    Dependency("msgspec", "msgspec", True, "No moment can be read, and no kernel boots."),
+    Dependency("platformdirs", "platformdirs", True, "Reports and settings have no place."),
+    Dependency("textual", "textual", True, "There is no screen; the commands work."),
+    Dependency(
         "keystone-engine",
         "keystone",
         False,
@@ -43,13 +43,13 @@ LIBRARIES = (
     ),
 )
 PROGRAMS = (
-    Part("objdump", "objdump", False, "The test that compares each listing with GNU objdump is skipped."),
-    Part("make", "make", False, "The checkout's targets (make test, make check) do not run."),
+    Dependency("objdump", "objdump", False, "The test that compares each listing with GNU objdump is skipped."),
+    Dependency("make", "make", False, "The checkout's targets (make test, make check) do not run."),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DependencyState:
     """What was found of a part: `state` is "ok", "missing" or why it does not load."""
 
     name: str
@@ -63,7 +63,7 @@ class Finding:
         return self.state == "ok"
 
 
-def look_at_library(part: Part) -> Finding:
+def look_at_library(part: Dependency) -> DependencyState:
     """Import a library, so that one which is installed but does not load is found too."""
     state = "ok"
     try:
@@ -72,32 +72,34 @@ def look_at_library(part: Part) -> Finding:
         state = "missing"
     except Exception as error:  # a broken native library can raise anything
         state = f"does not load: {error}"
-    return Finding(part.name, version_of(part.name) or "", part.needed, state, "" if state == "ok" else part.cost)
+    return DependencyState(
+        part.name, version_of(part.name) or "", part.needed, state, "" if state == "ok" else part.cost
+    )
 
 
-def look_at_program(part: Part) -> Finding:
+def look_at_program(part: Dependency) -> DependencyState:
     state = "ok" if shutil.which(part.module) else "missing"
-    return Finding(part.name, "", part.needed, state, "" if state == "ok" else part.cost)
+    return DependencyState(part.name, "", part.needed, state, "" if state == "ok" else part.cost)
 
 
-def look_at_python() -> Finding:
+def look_at_python() -> DependencyState:
     ok = sys.version_info >= (3, 11)
     cost = "" if ok else "simkernel needs Python 3.11 or later."
-    return Finding("Python", platform.python_version(), True, "ok" if ok else "too old", cost)
+    return DependencyState("Python", platform.python_version(), True, "ok" if ok else "too old", cost)
 
 
-def look_at_counting() -> Finding:
+def look_at_counting() -> DependencyState:
     """How simulated CPUs count the instructions that they run."""
     try:
         from simkernel.hw.way import why_hook
 
         why = why_hook()
     except LearnerError as error:
-        return Finding("counting", "", True, "cannot be", str(error))
+        return DependencyState("counting", "", True, "cannot be", str(error))
     except Exception:  # without its libraries the engine does not load; their own lines say so
-        return Finding("counting", "", False, "unknown", "The engine does not load.")
+        return DependencyState("counting", "", False, "unknown", "The engine does not load.")
     cost = f"Instructions are counted one by one: {why}. Results are the same, and long runs take longer."
-    return Finding("counting", "hook" if why else "blocks", False, "ok", cost if why else "")
+    return DependencyState("counting", "hook" if why else "blocks", False, "ok", cost if why else "")
 
 
 @click.command

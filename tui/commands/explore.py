@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tui.options import JSON, MODELS, Word
+from tui.options import JSON, MODELS, OneOf
 from tui.output import emit_json, progress, say
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ NOT_SAFE = 1
 @click.option("--without", multiple=True, metavar="PHASE", help="Leave a phase out, e.g. sync-1; may be repeated.")
 @click.option("--twice", multiple=True, metavar="PHASE", help="Do a phase once more; may be repeated.")
 @click.option("--move", "moves", multiple=True, metavar="PHASE:BEFORE", help="Do a phase before another one.")
-@click.option("--nop", type=Word(NOPS), default="nop5", show_default=True, help="What an untraced site holds.")
+@click.option("--nop", type=OneOf(NOPS), default="nop5", show_default=True, help="What an untraced site holds.")
 @click.option("--trap-gate", is_flag=True, help="#BP enters its handler with interrupts on.")
-@click.option("--change", type=Word(CHANGES), default="nop-call", show_default=True, help="What becomes of the site.")
+@click.option("--change", type=OneOf(CHANGES), default="nop-call", show_default=True, help="What becomes of the site.")
 @click.option(
     "--place",
-    type=Word(PLACES),
+    type=OneOf(PLACES),
     default="inside",
     show_default=True,
     help="The site lies inside a cache line, or across two.",
 )
-@click.option("--model", type=Word(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
+@click.option("--model", type=OneOf(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
 @click.option("--nmi", is_flag=True, help="NMIs come at any moment, and only they run the site; else none comes.")
 @click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")

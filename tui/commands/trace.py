@@ -8,7 +8,7 @@ import click
 
 from simkernel.ftrace.tracers import TRACERS
 from tui.globs import quoting, say_if_empty
-from tui.options import KERNEL, MACHINE, Options, Word, takes_options
+from tui.options import KERNEL, MACHINE, OneOf, Options, takes_options
 from tui.output import emit_json
 from tui.session import boot, carry_out, run
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--notrace", "excluded", multiple=True, metavar="GLOB", help="Leave these out; may be repeated.")
 @click.option(
     "--tracer",
-    type=Word(tuple(name for name in TRACERS if name != "nop")),
+    type=OneOf(tuple(name for name in TRACERS if name != "nop")),
     default="function",
     show_default=True,
     help="The tracer, as `current_tracer` names it.",

@@ -15,7 +15,7 @@ from lessons.picture import Bars, Moves, Part, Picture, Rows
 from tui.view.boxes import SIDES, Box, brighter, has_rule, sides
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS, fit
-from tui.view.room import Cell, Drawings, share
+from tui.view.room import Drawings, Placing, share
 from tui.view.text import Line, heading, length, line
 
 WIDE = 110  # columns, from which on there is room at the right
@@ -48,7 +48,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class Arrangement:
     """Where everything stands.
 
     Attributes:
@@ -70,7 +70,7 @@ def arrange(
     scrolled: Mapping[str, int],
     drawings: Drawings | None = None,
     boxed: bool = False,
-) -> Body:
+) -> Arrangement:
     """Give each part of a picture its place.
 
     Args:
@@ -90,7 +90,7 @@ def arrange(
     return bare if _loses(bare, dressed) else dressed
 
 
-def _loses(bare: Body, dressed: Body) -> bool:
+def _loses(bare: Arrangement, dressed: Arrangement) -> bool:
     """Whether a part is not seen whole, or has not the rows that it keeps, only with frames; what scrolls may more."""
     if dressed.gone:
         return True
@@ -104,7 +104,7 @@ def _loses(bare: Body, dressed: Body) -> bool:
 
 def _arranged(
     picture: Picture, room: Room, marks: Marks, scrolled: Mapping[str, int], drawings: Drawings, boxed: bool
-) -> Body:
+) -> Arrangement:
     """The parts of a picture in a room, in one column or two."""
     wide = room.width >= WIDE
     right = [replace(part, low=False) for part in picture.parts if part.beside and wide]
@@ -129,7 +129,7 @@ def _arranged(
     for parts, place in zip((left, right), rooms, strict=False):
         more, around, lost = column(parts, place, boxed=boxed)
         blocks, boxes, gone = [*blocks, *more], [*boxes, *around], [*gone, *lost]
-    return Body(tuple(blocks), tuple(gone), tuple(boxes))
+    return Arrangement(tuple(blocks), tuple(gone), tuple(boxes))
 
 
 class Room(NamedTuple):
@@ -155,7 +155,7 @@ def _column(
     x, width = (x + SIDES - 1, width - SIDES) if boxed else (x, width)
     begins = [boxed and (at == 0 or has_rule(part)) for at, part in enumerate(parts)]
     cells = [
-        Cell(part, drawings.of(part, width, marks), begin * (1 + (not has_rule(part))))
+        Placing(part, drawings.of(part, width, marks), begin * (1 + (not has_rule(part))))
         for part, begin in zip(parts, begins, strict=True)
     ]
     aparts = sum(part.apart and not begin for part, begin in zip(parts[1:], begins[1:], strict=True))
@@ -185,13 +185,13 @@ def _column(
     return blocks, boxes, [cell.part.title or cell.part.name for cell in cells if not cell.there]
 
 
-def _by_survival(picture: Picture, cells: Sequence[Cell]) -> list[Cell]:
+def _by_survival(picture: Picture, cells: Sequence[Placing]) -> list[Placing]:
     """The cells, the one that survives most first; those that the picture does not name last."""
     order = {name: at for at, name in reversed([*enumerate(picture.survival)])}
     return sorted(cells, key=lambda cell: order.get(cell.part.name, len(order)))
 
 
-def _blanks(cells: Sequence[tuple[Cell, bool]], spare: int, loose: bool) -> list[int]:
+def _blanks(cells: Sequence[tuple[Placing, bool]], spare: int, loose: bool) -> list[int]:
     """The blank rows before each cell.
 
     A row where a part stands apart, and all that is left above what stands low; where no part says where it stands
@@ -243,7 +243,7 @@ def spot(block: Block, marks: Marks) -> tuple[int, int]:
     return 0, -1
 
 
-def flat(body: Body, height: int, marks: Marks, right: int = 0, focus: str = "") -> list[Line]:
+def flat(body: Arrangement, height: int, marks: Marks, right: int = 0, focus: str = "") -> list[Line]:
     """The body as one list of lines: what a picture as text, or an SVG, has.
 
     Args:

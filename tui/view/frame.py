@@ -8,7 +8,7 @@ from functools import partial
 
 from lessons.activity import CHOOSE, HINT, Action
 from lessons.picture import Picture, Question
-from tui.view.arrange import Body, arrange, flat
+from tui.view.arrange import Arrangement, arrange, flat
 from tui.view.boxes import framed
 from tui.view.marks import Marks
 from tui.view.room import Drawings
@@ -36,7 +36,7 @@ class Frame:
     """
 
     title: Line
-    body: Body
+    body: Arrangement
     below: tuple[Line, ...]
     marks: Marks
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessons.lanes import Did, LaneMark, Moment
+from lessons.lanes import Did, LaneMark, TimeStep
 from lessons.picture import Lanes
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, line
@@ -48,7 +48,7 @@ def _name(lanes: Sequence[str], at: int, each: int) -> str:
     return whole if len(whole) < each else whole[:1] if at == 0 else whole[-1]
 
 
-def _graph_row(moment: Moment, at: int, each: int, marks: Marks) -> Line:
+def _graph_row(moment: TimeStep, at: int, each: int, marks: Marks) -> Line:
     here, ahead = moment.step == at, moment.step > at
     pieces: list[Piece] = [(f"{marks.now if here else ' '}{moment.step:>2} ", "here" if here else "dim")]
     sends = [number for number, mark in enumerate(moment.marks) if mark.did is Did.ASKED]
@@ -84,13 +84,13 @@ def score(part: Lanes, width: int, marks: Marks) -> list[Line]:
     return [*out, line((" " * label, ""), (_numbers(moments, picture.at, each, marks), "here"))]
 
 
-def _window(moments: Sequence[Moment], at: int, room: int) -> Sequence[Moment]:
+def _window(moments: Sequence[TimeStep], at: int, room: int) -> Sequence[TimeStep]:
     """Those steps around the one at which one stands that there is room for."""
     first = max(0, min(at - room // 2, len(moments) - room))
     return moments[first : first + room]
 
 
-def _cell(moments: Sequence[Moment], at: int, lane: int, each: int, marks: Marks) -> Piece:
+def _cell(moments: Sequence[TimeStep], at: int, lane: int, each: int, marks: Marks) -> Piece:
     """What a lane did at a step, in the columns of a step; then what it is in the middle of."""
     mark = moments[at].marks[lane]
     goes_on = mark.did is Did.READS or mark.did is Did.INSIDE or (mark.inside and mark.did is Did.ASKED)
@@ -116,7 +116,7 @@ def _score_glyph(mark: LaneMark, each: int, marks: Marks) -> str:
             return marks.did[mark.did]
 
 
-def _phases(moments: Sequence[Moment], each: int) -> list[Piece]:
+def _phases(moments: Sequence[TimeStep], each: int) -> list[Piece]:
     """The syncs, the tail and the release by name, each where it begins, as far as there is room."""
     out = ""
     for at, moment in enumerate(moments):
@@ -126,7 +126,7 @@ def _phases(moments: Sequence[Moment], each: int) -> list[Piece]:
     return [(out[: each * len(moments)], "dim")]
 
 
-def _phase(moment: Moment, room: bool) -> str:
+def _phase(moment: TimeStep, room: bool) -> str:
     match moment.marks[0]:
         case LaneMark(did=Did.SENDS):
             return moment.phase if room else f"{moment.phase[:1]}{moment.phase[-1:]}"
@@ -138,7 +138,7 @@ def _phase(moment: Moment, room: bool) -> str:
             return ""
 
 
-def _numbers(moments: Sequence[Moment], at: int, each: int, marks: Marks) -> str:
+def _numbers(moments: Sequence[TimeStep], at: int, each: int, marks: Marks) -> str:
     """Where one stands, and the number of its step."""
     place = next((number * each for number, moment in enumerate(moments) if moment.step == at), None)
     if place is None:

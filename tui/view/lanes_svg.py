@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from lessons.lanes import Did, LaneMark, Moment, TimePicture
+from lessons.lanes import Did, LaneMark, TimePicture, TimeStep
 from tui.view.marks import UNICODE
 
 ROW, LANE, LEFT, TOP = 24, 76, 56, 48
@@ -50,7 +50,7 @@ def _down(at: int) -> int:
     return TOP + ROW * at + ROW // 2
 
 
-def _lane(moments: list[Moment], lane: int) -> Iterator[str]:
+def _lane(moments: list[TimeStep], lane: int) -> Iterator[str]:
     """A lane's line: dotted while it waits, thick while it is in the middle of an instruction."""
     for at, moment in enumerate(moments):
         mark = moment.marks[lane]
@@ -61,7 +61,7 @@ def _lane(moments: list[Moment], lane: int) -> Iterator[str]:
         yield f'<path d="M{_across(lane)} {y}v{ROW}" stroke="{colour}" stroke-width="{thick}"{dotted}/>'
 
 
-def _row(moment: Moment, at: int, lanes: int) -> Iterator[str]:
+def _row(moment: TimeStep, at: int, lanes: int) -> Iterator[str]:
     """A step: IPIs as arrows, a mark where a lane did something, the sentence."""
     y = _down(at)
     asked = [lane for lane, mark in enumerate(moment.marks) if mark.did is Did.ASKED]

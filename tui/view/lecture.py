@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lessons.machine import Bytes, Strip
 from lessons.picture import Lanes, Listing, Map, Moves, Part, Picture, Prose, Question, Tone
-from tui.view.arrange import Block, Body, arrange, flat
+from tui.view.arrange import Arrangement, Block, arrange, flat
 from tui.view.frame import title_line
 from tui.view.marks import Marks
 from tui.view.text import Line, line
@@ -32,7 +32,7 @@ def lecture(picture: Picture, crumbs: Sequence[str], size: tuple[int, int], mark
     width, height = size
     parts = tuple(part for one in picture.parts if (part := _seen(one)) is not None)
     body = arrange(replace(picture, parts=parts), width - 2, height - 2, marks, {})
-    body = Body(tuple(_dimmed(block, spot) for block in body.blocks))
+    body = Arrangement(tuple(_dimmed(block, spot) for block in body.blocks))
     body = _spaced(body, height - 2)
     return [
         title_line(picture, crumbs, width, marks),
@@ -76,7 +76,7 @@ def _dim(look: str, all_of_it: bool) -> str:
     return look if keep else "dim"
 
 
-def _spaced(body: Body, height: int) -> Body:
+def _spaced(body: Arrangement, height: int) -> Arrangement:
     """A blank row behind each row of the bytes, where there is room for all of them."""
     table = next((block for block in body.blocks if isinstance(block.part, Bytes)), None)
     if table is None:
@@ -94,4 +94,4 @@ def _spaced(body: Body, height: int) -> Body:
             out.append(replace(block, y=block.y + extra))
         else:
             out.append(block)
-    return Body(tuple(out))
+    return Arrangement(tuple(out))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessons.machine import Bytes, Core, Doer, Doers, Instruction, Phase, Stage, Strip, Track, Word
+from lessons.machine import Bytes, Core, Doer, Doers, Instruction, Phase, PhaseState, Strip, Track, Word
 from lessons.picture import Tone
 from lessons.table import ByteRow, Mark, Marked
 from tui.view.marks import Marks
@@ -16,7 +16,7 @@ WRITE = "write "  # what most phases do, which their names need not say where th
 PITCH = 6  # columns of a byte, where there is room
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.PENDING: "open", Mark.UNREAD: "open"}
 TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
-STAGES = {Stage.DONE: "good", Stage.NOW: "here", Stage.TO_COME: "dim", Stage.LEFT_OUT: "dim"}
+STAGES = {PhaseState.DONE: "good", PhaseState.NOW: "here", PhaseState.TO_COME: "dim", PhaseState.LEFT_OUT: "dim"}
 
 
 # --- the phases ----------------------------------------------------------------------------------------------------
@@ -39,11 +39,11 @@ def strip(part: Strip, width: int, marks: Marks) -> list[Form]:
 
 def _phase(part: Strip, one: Phase, gap: str, short: bool, marks: Marks) -> list[Piece]:
     """A phase's mark and name; the one that is under way or next in capitals, in brackets where it was not before."""
-    now = one.stage is Stage.NOW
+    now = one.stage is PhaseState.NOW
     glyphs = {
-        Stage.DONE: marks.done,
-        Stage.NOW: marks.now if part.under_way else marks.next,
-        Stage.LEFT_OUT: marks.dash,
+        PhaseState.DONE: marks.done,
+        PhaseState.NOW: marks.now if part.under_way else marks.next,
+        PhaseState.LEFT_OUT: marks.dash,
     }
     left, right = marks.changed if now and part.changed else (" ", " ")
     look = STAGES[one.stage]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import zip_longest
 from typing import Any
 
-from lessons.machine import HIDDEN, Bytes, Core, Doers, Happened, Stage, Strip, Track
+from lessons.machine import HIDDEN, Bytes, Core, Doers, Happened, PhaseState, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture, Prose, Question, Rows, Tabs
 from lessons.table import ByteRow, Mark
 from simkernel.sim.snapshot.site import SITE_STATES
@@ -79,11 +79,11 @@ def moves(part: Moves) -> list[str]:
 
 def strip(part: Strip) -> list[str]:
     """The phase under way or next, and which of how many; those that are left out."""
-    kept = [one for one in part.phases if one.stage is not Stage.LEFT_OUT]
-    at = next((number for number, one in enumerate(kept, 1) if one.stage is Stage.NOW), 0)
+    kept = [one for one in part.phases if one.stage is not PhaseState.LEFT_OUT]
+    at = next((number for number, one in enumerate(kept, 1) if one.stage is PhaseState.NOW), 0)
     name = "covered" if at and kept[at - 1].name == HIDDEN else kept[at - 1].name
     out = [f"The phase is {name}, {at} of {len(kept)}."] if at else ["No phase is under way."]
-    return out + [f"{one.name} is left out." for one in part.phases if one.stage is Stage.LEFT_OUT]
+    return out + [f"{one.name} is left out." for one in part.phases if one.stage is PhaseState.LEFT_OUT]
 
 
 def site(part: Bytes) -> list[str]:

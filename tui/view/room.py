@@ -33,14 +33,14 @@ class Drawings(dict[tuple[str, int], Drawn]):
         return self[key]
 
 
-class Step(NamedTuple):
+class Fit(NamedTuple):
     """A form and so many rows for it, those of the rule above it with them."""
 
     form: int
     rows: int
 
 
-class Cell:
+class Placing:
     """A part on its way to its place.
 
     Attributes:
@@ -59,15 +59,15 @@ class Cell:
         self._modest = self._steps[-1].rows if modest is None else modest + self.rule
         self._renderer, self._at = renderer, -1
 
-    def _all_steps(self, ends: Sequence[int], least: int) -> list[Step]:
+    def _all_steps(self, ends: Sequence[int], least: int) -> list[Fit]:
         """From the fewest rows with which the shortest form makes sense to all that it has, then the longer forms."""
         shortest = len(self._forms) - 1
         want = len(self._forms[shortest]) + self.rule
         cuts = ends if ends and not shortest else range(least, want)
-        steps = [Step(shortest, one + 1 + self.rule) for one in cuts if least <= one < want - self.rule - 1]
+        steps = [Fit(shortest, one + 1 + self.rule) for one in cuts if least <= one < want - self.rule - 1]
         for at in range(shortest, -1, -1):
             want = len(self._forms[at]) + self.rule
-            steps = [*(one for one in steps if one.rows < want), Step(at, want)]
+            steps = [*(one for one in steps if one.rows < want), Fit(at, want)]
         return steps
 
     @property
@@ -121,7 +121,7 @@ class Cell:
         self._at, self.rows = 0, rows
 
 
-def share(order: Sequence[Cell], aparts: int, height: int) -> int:
+def share(order: Sequence[Placing], aparts: int, height: int) -> int:
     """Give the cells of a column their rows; how many are left.
 
     First each is given what it needs, one that scrolls what makes sense; then those that are kept, and blank rows; then

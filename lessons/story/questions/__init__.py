@@ -19,16 +19,16 @@ from typing import Any
 from lessons.session.stepper import Stepper
 from lessons.story.questions.may_run import comes, old_left
 from lessons.story.questions.own import own_question
-from lessons.story.questions.question import Question
+from lessons.story.questions.question import StoryQuestion
 from lessons.story.questions.store import first_store
 from lessons.story.questions.waits import answered, handled
 from lessons.story.say import stop_events
 from simkernel import events as ev
 from simkernel.sim.snapshot import SiteSnapshot
 
-__all__ = ["Question", "question_at"]
+__all__ = ["StoryQuestion", "question_at"]
 
-RULES: dict[type[ev.Event], Callable[[Stepper, SiteSnapshot, Any], Question | None]] = {
+RULES: dict[type[ev.Event], Callable[[Stepper, SiteSnapshot, Any], StoryQuestion | None]] = {
     ev.BatchStarted: first_store,
     ev.SyncSent: old_left,
     ev.SyncAnswered: answered,
@@ -39,7 +39,7 @@ RULES: dict[type[ev.Event], Callable[[Stepper, SiteSnapshot, Any], Question | No
 """Which events are asked about; of a sync that ends and of a release nothing is decided."""
 
 
-def question_at(stepper: Stepper) -> Question | None:
+def question_at(stepper: Stepper) -> StoryQuestion | None:
     """What is asked where a stepper stands; None where nothing is decided."""
     simulation, snapshot = stepper.simulation, stepper.snapshot
     site = snapshot.site

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lessons.session.beliefs import Belief
 from lessons.session.stepper import Stepper
-from lessons.story.questions.question import Question, can_run, inside, is_first, last_step, made
+from lessons.story.questions.question import StoryQuestion, can_run, inside, is_first, last_step, made
 from simkernel import events as ev
 from simkernel.insn import INT3
 from simkernel.protocol import Phase, SyncCores, Write
@@ -44,7 +44,7 @@ def _from_0(count: int) -> str:
     return f"+0 {'and' if count == 2 else 'to'} +{count - 1}"
 
 
-def old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> Question | None:
+def old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> StoryQuestion | None:
     """Once byte 0 is an int3 and the first sync is sent: which CPU can still run the old instruction."""
     phases = stepper.protocol.phases
     first = next((one for one in phases if isinstance(one.action, SyncCores)), None)
@@ -100,7 +100,7 @@ NOW_WHAT = {
 WAITS = "it waits until the change is over"
 
 
-def comes(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> Question | None:
+def comes(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> StoryQuestion | None:
     """What a CPU does at the site now: before the last store where byte +0 is an int3, else after the first one.
 
     Where a CPU is in the middle of the instruction it is asked after any store that may be its last.
@@ -162,7 +162,7 @@ def _why_comes(stepper: Stepper, site: SiteSnapshot, cpu: int, kind: str) -> str
     return say("{}: {}, {}. Nothing makes it wait.", how, data(runs), what)
 
 
-def _head(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> Question | None:
+def _head(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> StoryQuestion | None:
     """Once all bytes are written and an int3 stood there: which instructions a CPU can run."""
     if site.old is None or site.new is None or event.old[:1] != bytes((INT3,)):
         return None

@@ -8,13 +8,13 @@ from lessons.session.own_question import Claim, OwnQuestion
 from lessons.session.scenarios import FIGURES, Scenario
 from lessons.session.stepper import Stepper
 from lessons.session.stops import is_at
-from lessons.story.questions.question import Question, is_first, made
+from lessons.story.questions.question import StoryQuestion, is_first, made
 from simkernel import events as ev
 
 A_STORY = 2_000_000  # instructions of the clock within which a story ends, by far
 
 
-def own_question(stepper: Stepper, event: ev.Event) -> Question | None:
+def own_question(stepper: Stepper, event: ev.Event) -> StoryQuestion | None:
     """What the scenario asks where this is the first event of its kind; None in a run that a person has changed."""
     scenario = stepper.scenario
     if scenario is None or not stepper.known_stops or not is_first(stepper, type(event)):

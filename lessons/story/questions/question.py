@@ -16,7 +16,7 @@ from simkernel.sim.snapshot import SiteSnapshot, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StoryQuestion:
     """What is asked at a step.
 
     Attributes:
@@ -49,7 +49,7 @@ class Question:
         return self.choices[self.right]
 
 
-def made(name: str, choices: Mapping[str, Belief | None], right: str, **words: Any) -> Question | None:
+def made(name: str, choices: Mapping[str, Belief | None], right: str, **words: Any) -> StoryQuestion | None:
     """A question with its choices in order; None where the right answer is none of them.
 
     Args:
@@ -62,7 +62,7 @@ def made(name: str, choices: Mapping[str, Belief | None], right: str, **words: A
         return None
     ordered = tuple(sorted(choices))
     beliefs = tuple(None if one == right else choices[one] for one in ordered)
-    return Question(name=name, choices=ordered, beliefs=beliefs, right=ordered.index(right), **words)
+    return StoryQuestion(name=name, choices=ordered, beliefs=beliefs, right=ordered.index(right), **words)
 
 
 def is_first(stepper: Stepper, kind: type[ev.Event]) -> bool:

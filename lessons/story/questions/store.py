@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lessons.session.beliefs import Belief
 from lessons.session.stepper import Stepper
-from lessons.story.questions.question import Question, made
+from lessons.story.questions.question import StoryQuestion, made
 from simkernel import events as ev
 from simkernel.explore import Question as Asked
 from simkernel.explore import explore
@@ -27,7 +27,7 @@ STORES = {
 """What may be stored first, each with the belief that takes it for safe."""
 
 
-def first_store(stepper: Stepper, site: SiteSnapshot, event: ev.BatchStarted) -> Question | None:
+def first_store(stepper: Stepper, site: SiteSnapshot, event: ev.BatchStarted) -> StoryQuestion | None:
     """Where a change begins that writes an int3 first: after which one store no CPU can run half an instruction."""
     first = next((one.action for one in stepper.protocol.phases if isinstance(one.action, Write)), None)
     if first is None or first.part is not Part.INT3 or site.old is None or site.new is None:

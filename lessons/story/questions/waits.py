@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from lessons.session.beliefs import Belief
 from lessons.session.stepper import Stepper
-from lessons.story.questions.question import Question, can_run, is_first, last_step, made
+from lessons.story.questions.question import StoryQuestion, can_run, is_first, last_step, made
 from simkernel import events as ev
 from simkernel.insn import INT3
 from simkernel.protocol import Release
@@ -21,7 +21,7 @@ from simkernel.sim.snapshot.cpus import CpuSnapshot, instructions_in
 HANDLES = 5_000  # instructions of one CPU within which an int3's handler has returned, by far
 
 
-def answered(stepper: Stepper, site: SiteSnapshot, event: ev.SyncAnswered | ev.Parked) -> Question | None:
+def answered(stepper: Stepper, site: SiteSnapshot, event: ev.SyncAnswered | ev.Parked) -> StoryQuestion | None:
     """Once the first CPU has answered and another has not: who waits for that one."""
     if not event.waiting_for:
         return None
@@ -74,7 +74,7 @@ def _why_waits(late: tuple[int, ...], cpus: tuple[CpuSnapshot, ...], done: list[
             yield f"CPU{number} has answered, and nothing holds it: it runs on in {cpus[number].function}."
 
 
-def _last_sync(stepper: Stepper, site: SiteSnapshot, event: ev.SyncAnswered) -> Question | None:
+def _last_sync(stepper: Stepper, site: SiteSnapshot, event: ev.SyncAnswered) -> StoryQuestion | None:
     """In the last sync, once a CPU has answered and another has not: what of these can come next.
 
     Each is looked at in the state that is here; it is asked where one of them can come and no other.
@@ -123,7 +123,7 @@ def _why_last(stepper: Stepper, site: SiteSnapshot, done: int, late: int, trap: 
     yield f"{PATCHING_TASK} waits for CPU{late}, whose handler needs the batch."
 
 
-def handled(stepper: Stepper, site: SiteSnapshot, event: ev.Int3Claimed) -> Question | None:
+def handled(stepper: Stepper, site: SiteSnapshot, event: ev.Int3Claimed) -> StoryQuestion | None:
     """Once the handler has found the site, for the first time: where the CPU goes on; a fork of the run shows it."""
     if not is_first(stepper, ev.Int3Claimed) or site.old is None or site.new is None:
         return None

@@ -28,7 +28,7 @@ _CPU_FIELDS = (
 )
 
 
-class Picture(Protocol):
+class Compared(Protocol):
     """What is compared of two snapshots."""
 
     @property
@@ -118,12 +118,12 @@ class ThingChange:
     after: Any
 
 
-def changes_of(before: Picture, after: Picture) -> tuple[ThingChange, ...]:
+def changes_of(before: Compared, after: Compared) -> tuple[ThingChange, ...]:
     """All that changed, in the order of the screen: phase, the site's bytes, CPUs, verdicts, halt reason."""
     return tuple(_changes(before, after))
 
 
-def _changes(before: Picture, after: Picture) -> Iterator[ThingChange]:
+def _changes(before: Compared, after: Compared) -> Iterator[ThingChange]:
     yield from _different(Thing(Aspect.PHASE), _phase(before), _phase(after))
     task, task_now = before.patching, after.patching
     for name in ("title", "step", "batch", "done", "written", "waits_for", "holdouts", "queued"):
@@ -148,7 +148,7 @@ def _different(what: Thing, before: Any, after: Any) -> Iterator[ThingChange]:
         yield ThingChange(what, before, after)
 
 
-def _phase(snapshot: Picture) -> str:
+def _phase(snapshot: Compared) -> str:
     return next((row.name for row in snapshot.patching.phases if row.state == NOW), "")
 
 

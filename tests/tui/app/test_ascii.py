@@ -10,13 +10,13 @@ from tests.tui.app.screens import Hand, drive
 from tui.app.ascii import in_ascii
 from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.prompt import Prompt
-from tui.app.screens.reading import Page, Words
+from tui.app.screens.reading import Page, WordPage
 from tui.view.marks import ASCII, UNICODE
 
 OVER = {  # keys, and the screen to which they lead
     "colon": CommandPalette,
     "f1": Page,
-    "question_mark": Words,
+    "question_mark": WordPage,
     "t": Prompt,
     "slash": Prompt,
     "escape": ActivityScreen,

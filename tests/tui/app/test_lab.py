@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lessons.activities.lab import Lab
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.lab_setup import STARTERS
 from lessons.activities.start import Start
 from lessons.activities.story import Story
@@ -26,7 +26,7 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
         text = await press(hand)
         assert "In every order of events" in text and f"{UNICODE.here} sync 1      left out" in text
         text = await press(hand, "2")
-        finding = front_of(hand, Found).finding
+        finding = front_of(hand, LabAnswer).finding
         assert "You said that some order breaks it. This one does." in flat(text)
         assert all(sentence in flat(text) for sentence in finding.answer().split(". ")) or size != SIZES[0]
         rows = [row for row in text.split("\n") if "bash-201 " in row or row[5:].startswith("CPU")]
@@ -44,7 +44,7 @@ def test_from_a_guess_to_the_crash_and_back(size: tuple[int, int]) -> None:
                 break
         assert stepper.simulation.halt_reason == "oops on CPU0"
         await press(hand, "escape")
-        assert front_of(hand, Found).finding is finding and front_of(hand, Found).cursor == 4
+        assert front_of(hand, LabAnswer).finding is finding and front_of(hand, LabAnswer).cursor == 4
         await press(hand, "escape")
         assert front_of(hand, Lab)
         await press(hand, "escape")
@@ -63,7 +63,7 @@ def test_rows_are_changed_and_asked_about_with_one_key() -> None:
         assert lab.setup.variant.name == "int3 with sync 1 before write int3" and lab.row.name == "sync 1"
         await hand.do("later")
         text = flat(await press(hand, "0"))
-        finding = front_of(hand, Found).finding
+        finding = front_of(hand, LabAnswer).finding
         assert finding.answer() in text and text.count("Safe. In all") == 1
         assert "Watch it" not in text and "You said" not in text
         assert "there is no schedule" in flat(await press(hand, "enter"))
@@ -94,7 +94,7 @@ def test_what_is_broken_too_is_one_key_away() -> None:
         await hand.do("without", "sync 3")
         assert "released, 14 steps" in await press(hand, "1")
         text = flat(await press(hand, "2"))
-        answer = front_of(hand, Found)
+        answer = front_of(hand, LabAnswer)
         assert answer.finding.broken == "unclaimed" and answer.finding.answer() in text
         text = await press(hand, "end")
         assert f"{UNICODE.here}15 " in text and answer.finding.sentences()[-1] in flat(text)
@@ -160,7 +160,7 @@ def test_a_click_chooses_and_changes(size: tuple[int, int]) -> None:
         y = next(y for y, row in enumerate(rows) if row[2:4] == " 2")
         await hand.pilot.click(offset=(10, y))
         await press(hand)
-        assert front_of(hand, Found).cursor == 1
+        assert front_of(hand, LabAnswer).cursor == 1
 
     drive(check, activity=Lab(), size=size)
 
@@ -174,9 +174,9 @@ def test_what_words_and_model_mean_is_a_key_away() -> None:
         assert all(f"{name}. " in text for name in USUAL if BY_NAME[name].violation != "torn")
         assert flat(WORDS["sync"]) in flat(await press(hand, "question_mark"))
         text = flat(await press(hand, "escape", "f1"))
-        assert all(action.help in text for action in Found.actions)
+        assert all(action.help in text for action in LabAnswer.actions)
         await press(hand, "escape")
-        assert front_of(hand, Found)
+        assert front_of(hand, LabAnswer)
 
     drive(check, activity=Lab(), size=(120, 70))
 

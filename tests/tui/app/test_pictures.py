@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tui.app.pictures import FOLDER, STOPS, Stop, picture
+from tui.app.pictures import FOLDER, STOPS, Shot, picture
 
 
 def texts(svg: str) -> list[str]:
@@ -17,7 +17,7 @@ def texts(svg: str) -> list[str]:
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=lambda one: one.name)
-def test_a_picture_is_what_the_program_shows(stop: Stop) -> None:
+def test_a_picture_is_what_the_program_shows(stop: Shot) -> None:
     kept = (FOLDER / f"{stop.name}.svg").read_text(encoding="utf-8")
     ElementTree.fromstring(kept)
     assert texts(asyncio.run(picture(stop))) == texts(kept), "run make pictures"

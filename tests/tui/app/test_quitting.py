@@ -24,7 +24,7 @@ from tui.app import kept, screens
 from tui.app.app import PATIENCE
 from tui.app.screens.activity import ActivityScreen
 from tui.app.screens.prompt import Prompt
-from tui.app.screens.reading import Page, Words
+from tui.app.screens.reading import Page, WordPage
 
 WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a screen
     (ActivityScreen, ()),
@@ -32,8 +32,8 @@ WAYS: list[tuple[type[Screen[Any]], tuple[str, ...]]] = [  # keys that lead to a
     (Prompt, ("t",)),
     (Prompt, ("t", "v", "f")),  # in its field
     (Prompt, ("escape", "slash")),
-    (Words, ("question_mark",)),
-    (Words, ("question_mark", "n", "m")),  # in a search
+    (WordPage, ("question_mark",)),
+    (WordPage, ("question_mark", "n", "m")),  # in a search
     (Page, ("f1",)),
     (Page, ("question_mark", "question_mark")),
     (CommandPalette, ("colon",)),

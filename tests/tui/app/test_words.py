@@ -16,7 +16,7 @@ from lessons.story.words import WORDS, standing_in, words_on
 from tests.tui.app.screens import Hand, drive, front_of, press
 from tests.tui.playing import flat
 from tui.app.screens.activity import ActivityScreen
-from tui.app.screens.reading import Page, Words
+from tui.app.screens.reading import Page, WordPage
 
 TERMS = {  # as it may stand on a screen: as `?` calls it
     r"sites?": "site",
@@ -126,7 +126,7 @@ def test_the_page_of_words_is_sorted_searched_and_leads_to_the_keys() -> None:
         await hand.pilot.resize_terminal(80, 150)
         for key in ("question_mark", "f1"):
             keys = await hand.press(key)
-            assert isinstance(hand.app.screen, Page) and not isinstance(hand.app.screen, Words)
+            assert isinstance(hand.app.screen, Page) and not isinstance(hand.app.screen, WordPage)
             assert "Keys" in keys and "One step a second" in keys
             assert all(flat(f"{one.title}. {one.help}") in flat(keys) for one in front_of(hand, Story).actions)
             await hand.press("escape")
@@ -146,7 +146,7 @@ def test_the_keys_of_an_activity_are_its_own(name: str) -> None:
         await hand.press("escape")
         await hand.do("search", name)
         await press(hand, "enter", "question_mark")
-        assert isinstance(hand.app.screen, Words)
+        assert isinstance(hand.app.screen, WordPage)
         page = await hand.press("question_mark")
         for _ in range(4):
             page += await hand.press("pagedown")

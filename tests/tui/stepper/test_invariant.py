@@ -9,7 +9,7 @@ import pytest
 from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
-from lessons.story import Story, story_of
+from lessons.story import StoryNow, story_of
 from simkernel.insn import INT3
 from simkernel.sim.snapshot import SiteSnapshot
 
@@ -40,7 +40,7 @@ INT3_PHASES: dict[str, Callable[[SiteSnapshot], bool]] = {  # of the bytes, once
 }
 
 
-def is_so(story: Story) -> bool:
+def is_so(story: StoryNow) -> bool:
     """Whether what is said to hold is so; of a phase that the table above lacks, only that it is of this site."""
     snapshot, said = story.snapshot, story.why.true_now
     site, patch = snapshot.site, snapshot.patching

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lessons.activities.lab import Lab
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.story import Story
 from lessons.session.stepper import Stepper
 from lessons.story.words import NOT_A_CPU
@@ -140,7 +140,7 @@ def test_every_word_of_its_list_is_taken() -> None:
         player.begin()
         assert bool(player.needs(word)) == (word in arguments), word
         assert player.take(f"{word}:{arguments[word]}" if word in arguments else word) == (word not in ("q", "esc"))
-    for word in [*(one.name for one in Found.actions if one.name not in ("choose", "point")), "w", "l", "?", "h"]:
+    for word in [*(one.name for one in LabAnswer.actions if one.name not in ("choose", "point")), "w", "l", "?", "h"]:
         player = plain_lab(lambda text: None)
         player.begin()
         assert player.take("2") and player.take(word)

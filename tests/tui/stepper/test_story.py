@@ -13,7 +13,7 @@ from lessons.session.content import SCENARIOS
 from lessons.session.director import FAR, Director, Goes, Near, Through
 from lessons.session.scenarios import answer_of, begin
 from lessons.session.stepper import Stepper
-from lessons.story import Mark, Story, story_of
+from lessons.story import Mark, StoryNow, story_of
 from simkernel.events import (
     BatchStarted,
     Event,
@@ -35,12 +35,12 @@ WALKED = ("one", "cache-line", "naive", "all", "recursion", "off")
 
 
 @lru_cache
-def walk(name: str) -> list[Story]:
+def walk(name: str) -> list[StoryNow]:
     """The story of a scenario at its start and after each stop, to its end."""
     return walked(Stepper.start(name))
 
 
-def walked(stepper: Stepper) -> list[Story]:
+def walked(stepper: Stepper) -> list[StoryNow]:
     """The same of a stepper that stands at the start, and now stands at the end."""
     assert stepper.scenario is not None
     out = [story_of(stepper)]

@@ -10,7 +10,7 @@ import pytest
 
 from lessons.activities.costs import Costs
 from lessons.activities.lab import Lab
-from lessons.activities.lab_answer import Found
+from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.lab_setup import SETTINGS
 from lessons.activities.lab_words import GUESSES, WORTH, question, scene
 from lessons.activities.mysteries import OFF
@@ -117,7 +117,7 @@ def test_every_sentence_of_the_lab() -> None:
     for setting in SETTINGS.values():
         for value in setting.values:
             check(setting.help(value))
-    actions = (action.help for action in (*lab.actions, *Found.actions))
+    actions = (action.help for action in (*lab.actions, *LabAnswer.actions))
     properties = (text for one in PROPERTIES for text in (one.holds, one.broken))
     for text in (*scene(lab.setup), question(lab.setup), *WORTH.values(), *GUESSES.values(), *actions, *properties):
         check(text)

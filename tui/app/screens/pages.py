@@ -8,7 +8,7 @@ from dataclasses import replace
 from lessons.activity import Action
 from lessons.machine import Track
 from lessons.picture import Lanes, Picture
-from tui.app.screens.reading import WIDTH, Page, Words
+from tui.app.screens.reading import WIDTH, Page, WordPage
 from tui.view.frame import Frame, key_text
 from tui.view.marks import Marks, lane_legend, legend
 from tui.view.paragraphs import narration
@@ -28,7 +28,7 @@ EVERYWHERE = (
 )
 
 
-def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Marks) -> Words:
+def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Marks) -> WordPage:
     """What the words and the marks that stand on a screen mean.
 
     Args:
@@ -52,7 +52,7 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
         below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
     for note in picture.notes:
         below += [line(), *wrap(marks.plain(note), WIDTH)]
-    return Words(text, marks, below)
+    return WordPage(text, marks, below)
 
 
 def keys_page(shown: str, actions: Sequence[Action], beyond: Iterable[tuple[str, str]], marks: Marks) -> Page:

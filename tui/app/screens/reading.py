@@ -56,7 +56,7 @@ class Page(ModalScreen[bool]):
         self.dismiss(False)
 
 
-class Words(Page):
+class WordPage(Page):
     """What the words of a screen mean, by the alphabet; what is typed leaves those with it, of all words there are.
 
     Args:
