@@ -380,12 +380,16 @@ class Stepper:
 
     @contextmanager
     def or_stay(self) -> Iterator[None]:
-        """What is done inside and cannot be, or is cancelled, leaves the machine at the place that it had."""
-        here = self.simulation.point
+        """What is done inside and cannot be, or is cancelled, leaves the machine at the place that it had.
+
+        What lies ahead of it was seen by nobody.
+        """
+        here, furthest = self.simulation.point, self._furthest
         try:
             yield
         except LearnerError:
             self.simulation.goto_point(here)
+            self._furthest = furthest
             self.looked()
             raise
 
