@@ -40,10 +40,11 @@ def ends_batch(event: Event) -> bool:
 
 
 class Stop(NamedTuple):
-    """A position in history after a stop, and the phase that the patching task is in there."""
+    """A position in history after a stop, the phase that the patching task is in there, and what happened."""
 
     position: int
     during: str
+    events: tuple[Event, ...] = ()
 
 
 def _position(stop: Stop) -> int:
@@ -183,7 +184,7 @@ class SiteStory:
         for at, event in self._news.new(known):
             mine = self._rule.mine
             if self._rule.stops_at(event):
-                self._stop(Stop(event.entry + 1, event.during))
+                self._stop(Stop(event.entry + 1, event.during, (event,)))
             if self._rule.mine != mine:
                 self._turns.append((at + 1, not mine))
             if isinstance(event, SiteRan) and self.site is not None and is_at(event, self.site):
@@ -199,7 +200,7 @@ class SiteStory:
     def _stop(self, stop: Stop) -> None:
         """Several stops in one entry are one stop: the phase of the last one counts."""
         if self._stops and self._stops[-1].position == stop.position:
-            self._stops.pop()
+            stop = stop._replace(events=(*self._stops.pop().events, *stop.events))
             if self._begun and self._begun[-1] == stop.position:
                 self._begun.pop()
         if stop.during and (not self._stops or self._stops[-1].during != stop.during):

@@ -44,12 +44,9 @@ def time_picture(stepper: Stepper, around: int = AROUND) -> TimePicture:
 def _moments(stepper: Stepper, stops: Stops, lanes: list[int], numbers: range) -> Iterator[TimeStep]:
     """Each of these steps, counted from 0, with what every lane is in the middle of."""
     score = _Score(stepper, lanes)
-    known = stepper.simulation.known_events
     for number in numbers:
         stop = stops[number]
-        first = _index(known, stop.position - 1)
-        rule = stepper.site_story().rule_from(first)
-        happened = [event for event in known[first : _index(known, stop.position)] if rule.stops_at(event)]
+        happened = stop.events
         phases = [event.phase for event in happened if isinstance(event, ev.PhaseEvent)]
         phase = phases[-1] if phases else stop.during
         yield TimeStep(
