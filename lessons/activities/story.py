@@ -58,6 +58,8 @@ class Story(Activity):
         self.look = look or Look()
         self.home: Stepper | None = None
         self.asking = Asking()
+        self._progress: tuple[object, ...] | None = None  # how far a change has come that is told step by step
+        self._since = 0  # the clock at which it came so far
         self.actions = actions_of(lambda: self._stepper)
 
     @classmethod
@@ -318,10 +320,18 @@ class Story(Activity):
         return super().action(NAMES.get(word, word))
 
     def pace(self, action: Action) -> Action | None:
-        """A run without breakpoints is told step by step."""
+        """A run without breakpoints is told step by step, until nothing has moved the change for too long."""
         stepper = self.stepper
-        ended = stepper.over or (stepper.finished and stepper.simulation.patching.idle)
-        if action.name != "run" or stepper.breakpoints or ended or self._is_asked() or stepper.simulation.halt_reason:
+        simulation, patching = stepper.simulation, stepper.simulation.patching
+        if action.name != "run" or stepper.breakpoints or self._is_asked() or simulation.halt_reason:
+            return None
+        if stepper.over or (stepper.finished and patching.idle):
+            return None
+        progress = (patching.batches, patching.step, patching.phase, patching.waits_for)
+        if progress != self._progress:
+            self._progress, self._since = progress, simulation.clock
+        if not self._since <= simulation.clock <= self._since + stepper.patience:
+            self._progress = None
             return None
         return self.action("next")
 

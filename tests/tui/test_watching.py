@@ -23,7 +23,7 @@ from tui.stepper.player import PlainVisit
 
 CASES = [(*one, False) for one in TELLING] + [(n, c, "inside", m, cpus, True) for n, c, m, cpus in NMI_TELLING]
 STAGES = Stages()
-STUCK = 500_000  # instructions: what never ends need not be watched for longer
+STUCK = 50_000  # instructions: what never ends need not be watched for longer
 TOLD = (Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from lessons.activity import CHOOSE, Action, Activity, PlainText, Result
 from lessons.machine import Bytes
+from lessons.picture import Picture
 from lessons.story.words import NO_WORD, words_on
 from lessons.table import Mark
 from lessons.visit import Visit
@@ -191,7 +192,8 @@ class PlainVisit:
 
     def _done(self, word: str, result: Result) -> bool:
         """Tell what came of an action; False where a person has seen enough, and it is not told."""
-        new = self._new()
+        picture = self.visit.front.picture()
+        new = self._new(picture)
         if result.gives is not None:
             self._say(word, PlainText((result.gives.text,)), result)
             if result.gives.name and not self.as_json:
@@ -201,7 +203,7 @@ class PlainVisit:
         said = PlainText((*message, *new), together=False) if result.tell is None else result.tell()
         if self.goes_on is not None and not self._begun(said.heading):
             return False
-        self._say(word, said, result)
+        self._say(word, said, result, picture)
         return True
 
     def _begun(self, heading: str) -> bool:
@@ -222,7 +224,7 @@ class PlainVisit:
             if not self.visit.back():
                 return False
             self._known = []
-            said = self._new()
+            said = self._new(self.visit.front.picture())
             answer = self.visit.front.answers.get("w")
             self._say(word, answer.tell() if answer is not None else PlainText(said, together=False))
         elif word == "w":
@@ -258,36 +260,36 @@ class PlainVisit:
         asked = (f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what)
         return [*asked, *own]
 
-    def _new(self) -> tuple[str, ...]:
-        """What the picture has that was not told yet."""
-        now, known = narration(self.visit.front.picture()), set(self._known)
+    def _new(self, picture: Picture) -> tuple[str, ...]:
+        """What a picture has that was not told yet."""
+        now, known = narration(picture), set(self._known)
         self._known = now
         return tuple(one for one in now if one not in known)
 
-    def _say(self, word: str, said: PlainText, result: Result | None = None) -> None:
+    def _say(self, word: str, said: PlainText, result: Result | None = None, picture: Picture | None = None) -> None:
         if said.sentences and word not in ("h", "?"):
             self._last = said
         if self.as_json:
-            self.say(json.dumps(self._object(word, said, result or Result())))
+            self.say(json.dumps(self._object(word, said, result or Result(), picture)))
         elif said.sentences:
             named = said.keys and result is not None and self.goes_on is None
             self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {KEYS}.')}\n" if named else ""))
             if self.goes_on is not None:
-                self._draw_bytes()
+                self._draw_bytes(picture or self.visit.front.picture())
 
-    def _draw_bytes(self) -> None:
+    def _draw_bytes(self, picture: Picture) -> None:
         """Draw the bytes of a site, unless the same stand above already."""
-        for part in self.visit.front.picture().parts:
+        for part in picture.parts:
             if isinstance(part, Bytes) and (now := _bytes(part)) != self._drawn:
                 self._drawn = now
                 self.say("\n".join(bytes_lines(part, columns())) + "\n")
 
-    def _object(self, word: str, said: PlainText, result: Result) -> dict[str, Any]:
+    def _object(self, word: str, said: PlainText, result: Result, picture: Picture | None = None) -> dict[str, Any]:
         """What was said, the picture, what can be done, and what else there is to know of the activity."""
         activity = self.visit.front
         given = result.gives
         out: dict[str, Any] = {"word": word, "said": list(said.sentences)}
         out |= {"message": result.message if given is None else given.text, "error": result.refused}
         out |= {"name": given.name} if given is not None else {}
-        out |= {"picture": plain(activity.picture()), "offered": [one.name for one in activity.offered()]}
+        out |= {"picture": plain(picture or activity.picture()), "offered": [one.name for one in activity.offered()]}
         return {**out, **activity.data(), **said.data}
