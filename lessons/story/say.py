@@ -66,7 +66,8 @@ def _event(stepper: Stepper, event: ev.Event) -> str:
         more = f" and {number_of(len(event.sites) - 1, f'other {noun}')}" if len(event.sites) > 1 else ""
         own = _own_callback(stepper)
         who = f"{_name(stepper)}, the callback of {own}," if own else _name(stepper)
-        return f"{PATCHING_TASK} begins to change {who}{more}, by the protocol {event.protocol}."
+        table = f"by the protocol {event.protocol} ({stepper.protocol.era.users})"
+        return f"{PATCHING_TASK} begins to change {who}{more}, {table}."
     if isinstance(event, ev.SiteRan) and (into := _into_itself(event, stepper)):
         return into
     text = sentence(event, stepper.image, stepper.protocol)
