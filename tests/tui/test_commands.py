@@ -340,6 +340,8 @@ def test_demo_waits_for_a_key_on_a_terminal_only() -> None:
     assert terminal.exitstatus == 0
     assert ["[1 of 7]" in one for one in (*said, str(terminal.before))] == [False, True, False]
     assert "[2 of 7]" not in said[1] + str(terminal.before)
+    shown = re.sub(r"[^\n]*\r(?=[^\n])(\x1b\[K)?", "", "".join([*said, str(terminal.before)]).replace("\r\n", "\n"))
+    assert "\\r" not in shown and max(map(len, shown.splitlines())) <= 79
 
 
 def test_demo_on_four_cpus_in_model_byte(run: Any) -> None:

@@ -134,16 +134,16 @@ def shown(stepper: Stepper, as_json: bool) -> tuple[PlainVisit, Callable[[str], 
     from lessons.activities.story import Story
     from tui.stepper.player import PlainVisit
 
-    waits = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    waits = not as_json and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     plain = PlainVisit(Story(stepper), click.echo, as_json, wait_for_a_key if waits else lambda: True)
     return plain, (lambda text: None) if as_json else click.echo
 
 
 def wait_for_a_key() -> bool:
-    """Wait for a key; False for q, escape and the end of input."""
-    click.echo(GO_ON, nl=False)
+    """Wait for a key, by a line on stderr that goes again; False for q, escape and the end of input."""
+    click.echo(GO_ON, err=True, nl=False)
     key = click.getchar()
-    click.echo(f"\r{'':{len(GO_ON)}}\r", nl=False)
+    click.echo("\r\x1b[K", err=True, nl=False)
     return key not in ("q", "\x1b", "\x04", "")
 
 
