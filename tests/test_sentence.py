@@ -110,8 +110,10 @@ def test_the_next_instruction_names_where_it_leads() -> None:
 DOORS = {
     "lessons/session/named_step.py": "a step's name that a person typed",
     "lessons/session/number.py": "a number that a person typed",
+    "lessons/story/linux_names.py": "names of C functions in what a protocol's table says of Linux, for those of today",
     "lessons/story/words.py": "which terms of the glossary a screen shows, to explain them; nothing is changed",
     "tui/app/screenshot.py": "the words of a screen, each of which has its column in a picture",
+    "tui/output.py": "columns of blanks, which a line of a table has: it is not filled",
     "tui/streams.py": "control characters in what a terminal is sent",
     "tui/commands/config.py": "lines of a kernel configuration file",
 }
