@@ -53,10 +53,9 @@ def _to_where_it_would_have_come(found: Stepper, phase: Phase) -> None:
     position = position_without(found.variant, phase, stops)
     before = [stop.position for stop in stops if position is not None and stop.position < position]
     found.goto(before[-1] if before else found.begin)
-    found.looked()
-    if position is not None and found.snapshot.position < position:  # what the last step changed is marked
+    if position is not None and found.simulation.position < position:
         found.forward()
-        found.looked()
+    found.looked()
 
 
 def _in_words(name: str, died: Died, scenario: Scenario) -> str:

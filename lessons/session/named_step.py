@@ -115,7 +115,7 @@ class NamedStep:
         for step in range(self.step):
             report(f"step {step + 1} of {self.step}")
             stepper.looked()
-            _ = stepper.snapshot  # what the next step changes is marked
+            _ = stepper.snapshot  # what the site's change is has to be seen on the way
             if stepper.ending or not stepper.forward():
                 raise LearnerError(f"{self}: this story has {step} steps; choose one from 0 to {step}")
         stepper.looked()

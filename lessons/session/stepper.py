@@ -24,6 +24,7 @@ from simkernel.report import Report
 from simkernel.schedule import Choice
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import CallsSoFar
+from simkernel.sim.log import Point
 from simkernel.sim.moment import Moment
 from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
@@ -112,7 +113,7 @@ class Stepper:
         self.opens = ""
         self._furthest = simulation.position
         self._whole: tuple[bytes, ...] = ()
-        self._snapshot = Snapshot.of(simulation, None, site)
+        self._snapshot, self._looked_at = Snapshot.of(simulation, None, site), site
         self._moved = False
         self._site_story = SiteStory(self.site_bytes())
         self.calls = CallsSoFar(simulation)
@@ -185,14 +186,40 @@ class Stepper:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Where one stands; its `changes` are those since the picture before the last action."""
+        """Where one stands; its `changes` are those since the step before, however one came here."""
         if self._moved:
-            self._snapshot = Snapshot.of(self.simulation, self._snapshot, self.site)
+            self._snapshot = Snapshot.of(self.simulation, self._before(), self.site)
+            self._looked_at = self.site
             self._moved = False
             self._furthest = max(self._furthest, self.simulation.position)
-            if (site := self._snapshot.site) is not None and site.old is not None and site.new is not None:
-                self._whole = (site.old.data, site.new.data)
+            self._see(self._snapshot)
         return self._snapshot
+
+    def _see(self, shown: Snapshot) -> None:
+        """Remember what the site's change was."""
+        if (site := shown.site) is not None and site.old is not None and site.new is not None:
+            self._whole = (site.old.data, site.new.data)
+
+    def _before(self) -> Snapshot:
+        """What to compare with: the picture that one has seen last, if no step lies between; else that of the step."""
+        last, here, step = self._snapshot, self.simulation.point, Point(self._step_before, 0)
+        if self._looked_at == self.site and step <= last.point < here:
+            return last
+        self.simulation.goto_point(min(step, here))
+        before = Snapshot.of(self.simulation, last, self.site)
+        self._see(before)
+        self.simulation.goto_point(here)
+        return before
+
+    @property
+    def _step_before(self) -> int:
+        """The position of the last stop before here, else of the start of the story."""
+        here = self.simulation.position + (self.simulation.point.instructions > 0)
+        return next((stop.position for stop in reversed(self.stops()) if stop.position < here), self.begin)
+
+    def since_step(self) -> list[Event]:
+        """What happened since the step before, however one came here."""
+        return self.events_from(self._step_before, self.simulation.position + 1)
 
     @property
     def furthest(self) -> int:

@@ -351,7 +351,7 @@ def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:
     """Every site, and those whose int3 a CPU has taken since the step before; of one that changes alone, a count."""
     before = next((change.before for change in snapshot.changes if change.what.aspect is Aspect.MAP), None)
     sites = stepper.image.mcount_loc
-    taken = {bisect_left(sites, one.address) for one in stepper.passed if isinstance(one, Int3Taken)}
+    taken = {bisect_left(sites, one.address) for one in stepper.since_step() if isinstance(one, Int3Taken)}
     was = None if before is None else SiteMap(before)
     many = len(snapshot.patching.sites) > 1 or snapshot.map.count(CALL) > 1
     yield Map(name="map", low=True, apart=True, help=HELP["map"], sites=snapshot.map, before=was,
