@@ -158,6 +158,7 @@ class Result:
         leaves: the activity is over.
         goes_on: the front end asks for the same again after a while, until a person asks for something else.
         stays: what goes on by itself does not go on from here: a person is asked something first.
+        turned: a machine has worked for a page that nobody has seen: what was typed before to go on does not turn it.
         asks: an action of the activity that one comes back to, and its argument: it is carried out there.
         gives: a place to keep.
         tell: what plain mode says; None: the message, then what is new in the picture.
@@ -169,6 +170,7 @@ class Result:
     leaves: bool = False
     goes_on: bool = False
     stays: bool = False
+    turned: bool = False
     asks: tuple[str, str] | None = None
     gives: Given | None = None
     tell: Callable[[], PlainText] | None = None

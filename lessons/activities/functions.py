@@ -24,7 +24,8 @@ UPPER = "0xffffffff"  # half of an address of kernel text: the same for all
 COLUMNS = ("FUNC", "COUNT", "BYTES", "OPS", "FLAGS")
 MEANT = (
     "COUNT: calls of it that the tracer has written down so far. OPS: how many tracers want it. "
-    "ENABLED: its five bytes are a call, it is traced. TRAMP: one tracer alone wants it, so they call its trampoline."
+    "ENABLED: its five bytes are a call, it is traced. TRAMP: a single tracer wants it: the call leads to its "
+    "own trampoline."
 )
 LEADS = {"enter": "look-at", "only": "trace", "untrace": "untrace", "second-ops": "second-ops",
          "break": "break-function"}  # fmt: skip
@@ -192,8 +193,8 @@ class Functions(Activity):
         row = self.chosen
         tracers = f"{row.wanted} {'tracer' if row.wanted == 1 else 'tracers'}"
         state = f"is wanted by {tracers}" if row.wanted else "is not traced"
-        does = "to see it taken out of the trace" if row.wanted else "to see it traced, and no other"
-        return (Paragraph(f"{row.name} {state}. t: back to the steps, {does}.", tone=Tone.STRONG),)
+        does = "watch it being taken out of the trace" if row.wanted else "trace this function only, and watch it"
+        return (Paragraph(f"{row.name} {state}. t: {does}.", tone=Tone.STRONG),)
 
     def _rows(self, table: FunctionTable) -> Rows:
         """The rows around the one that is chosen."""

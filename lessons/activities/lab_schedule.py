@@ -24,7 +24,7 @@ ACTIONS = {
     Do.PARKED: "has all parked",
     Do.GO_ON: "lets CPUs go on",
     Do.GONE_ON: "saw all go on",
-    Do.DROP: "drops reference",
+    Do.DROP: "gives up record",
     Do.RELEASED: "lets record go",
 }
 MOVES = {
@@ -216,13 +216,21 @@ def _marks(world: World, scene: Scene) -> tuple[LaneMark, ...]:
         action = actions[scene.n]
         asked = Did.ASKED if action.do in (Do.ASK, Do.PARK) else None
         text = _in_two(world, scene) if action.do is Do.STORE else ""
-        waits = scene.n + 1 < len(actions) and actions[scene.n + 1].do in WAITS_FOR
+        waits = _waits(world, scene.n + 1, scene.after)
         did = TASK_DID.get(action.do, Did.WAITS if waits else Did.NOTHING)
         return (LaneMark(did, text), *(LaneMark(asked or _doing(cpu)) for cpu in scene.after))
-    waits = scene.n < len(actions) and actions[scene.n].do in WAITS_FOR
+    waits = _waits(world, scene.n, scene.after)
     cpus = [LaneMark(_doing(cpu)) for cpu in scene.after]
     cpus[step.cpu] = LaneMark(_did(scene, step), inside=bool(scene.before[step.cpu].read))
     return (LaneMark(Did.WAITS if waits else Did.NOTHING), *cpus)
+
+
+def _waits(world: World, n: int, cpus: tuple[Cpu, ...]) -> bool:
+    """Whether the patching task waits before its action `n`; for the release only while a handler has the record."""
+    actions = world.program.actions
+    if n >= len(actions) or actions[n].do not in WAITS_FOR:
+        return False
+    return actions[n].do is not Do.RELEASED or any(cpu.mode is Mode.HOLDS for cpu in cpus)
 
 
 def _did(scene: Scene, step: CpuMoves) -> Did:
@@ -241,9 +249,9 @@ def _doing(cpu: Cpu) -> Did:
 
 
 def _in_two(world: World, scene: Scene) -> str:
-    """What is stored in two characters: the byte, "+4" for a tail of four bytes, "5B" for all five."""
+    """What is stored in two characters: the byte, "+4" for a tail of four bytes, "×5" for all five."""
     stored = world.program.actions[scene.n].stored
     if not stored:
         return ""
     first, value = stored[0]
-    return f"{value:02X}" if len(stored) == 1 else f"+{len(stored)}" if first else f"{len(stored)}B"
+    return f"{value:02X}" if len(stored) == 1 else f"+{len(stored)}" if first else f"×{len(stored)}"

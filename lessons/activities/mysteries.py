@@ -26,6 +26,7 @@ COUNTED = 500_000  # instructions for which the calls are counted
 OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY)
 ASK, SEEN, BOOTED, HOW, ON, TRACED, OFF, QUIET, WHY, WORRY = range(10)  # the cues
 CHANGES = (ON, OFF)  # those that are stepped
+WORKED = (SEEN, BOOTED, TRACED, QUIET)  # those for which a machine has run for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,11 @@ class Mysteries:
     def cue(self) -> int:
         """Which cue that is."""
         return self.place.cue
+
+    @property
+    def known(self) -> int:
+        """At how many places one has been."""
+        return len(self._places)
 
     @property
     def change(self) -> Change | None:

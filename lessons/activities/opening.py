@@ -7,6 +7,7 @@ One goes back cue by cue, and the machine goes back with one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lessons.activities import opening_words as words
@@ -25,12 +26,14 @@ from lessons.activities.mysteries import (
     SEEN,
     TRACED,
     WHY,
+    WORKED,
     WORRY,
     Mysteries,
 )  # fmt: skip
 from lessons.activities.story import Story
 from lessons.activity import CHOOSE, Action, Activity, Argument, Result
 from lessons.picture import Lanes, Listing, Map, Paragraph, Part, Picture, Prose, Question, Row, Rows, Tone
+from lessons.story.lines import site_words
 from simkernel import disasm
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
@@ -75,12 +78,14 @@ class Opening(Activity):
 
     def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out; one that is cancelled leaves one where one was."""
-        before = self.run.at
+        before, cue, known = self.run.at, self.run.cue, self.run.known
         try:
-            return self._do(action.name, argument, report)
+            result = self._do(action.name, argument, report)
         except Cancelled:
             self.run.go(before)
             raise
+        worked = self.run.known > known and self.run.cue != cue and self.run.cue in WORKED
+        return replace(result, turned=worked)
 
     def _do(self, name: str, argument: str, report: Report) -> Result:
         match name:
@@ -191,7 +196,7 @@ class Opening(Activity):
         happened = (Paragraph(words.happened(change, patch), tone=Tone.STRONG),)
         said = words.step(change, patch, self._most_called(MOST), self.run.calls.by_site().total())
         return (
-            self._map(change),
+            replace(self._map(change), words=site_words(patch)),
             Prose(name="said", paragraphs=happened),
             Prose(name="meanwhile", paragraphs=said),
             Lanes(name="time", title="time, a column a step", time=change.time),

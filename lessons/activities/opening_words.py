@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from lessons.activities.change import Change
 from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, ON, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
 from lessons.picture import Choice, Paragraph, Row, Tone
+from lessons.story.lines import TO_WRITE, WRITTEN, site_words
 from simkernel import disasm
 from simkernel import events as ev
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
@@ -44,8 +45,8 @@ WHY_NOT = {
     "back": "this is the first question: there is nothing before it",
     "first": "this is the first question: there is nothing before it",
     "trace": "t traces every function once they can be traced; go on",
-    "run": "nothing goes on by itself here: r is for the change of every function",
-    "last": "there is no end to go to here: End is for the change of every function",
+    "run": "there is nothing to run here: r runs the change of every function",
+    "last": "there is no end to go to here: End leads to the end of the change of every function",
     "choose": "nothing is asked here",
 }
 
@@ -237,7 +238,8 @@ def step(
         said.append(Paragraph(SYNC, label="sync"))
     if any(here.took) or here.traced:
         each = listed([f"CPU{cpu} took {_several(times, 'int3')}" for cpu, times in enumerate(here.took)])
-        said.append(Paragraph(f"{each}; {_several(here.traced, 'call')} traced.", label="Since before"))
+        rest = _under_way(sum(here.took) - here.traced) if on and not here.sites.count(CALL) else ""
+        said.append(Paragraph(f"{each}; {_several(here.traced, 'call')} traced{rest}.", label="Since before"))
     if called:
         said.append(
             Paragraph(
@@ -250,18 +252,26 @@ def step(
             Paragraph(f"One byte, CC: a CPU that runs it takes an exception; the handler {does}.", label="int3")
         )
     if here.sites.count(CHANGING):
-        written = "All five bytes are written" if patch.last_done is not None else "Nothing is written yet"
-        said.append(Paragraph(f"{written} at a site of the batch.", label="changing"))
+        word = site_words(patch)[CHANGING]
+        said.append(Paragraph(f"{CHANGES[word]} at a site of the batch.", label=word))
     done = here.sites.count(CALL if on else NOP)
     if done == len(here.sites.states) and not change.at_end:
         said.append(Paragraph(f"Each site holds its new instruction. {patch.task} ends the change.", tone=Tone.DIM))
     return tuple(said)
 
 
+CHANGES = {TO_WRITE: "Nothing is written yet", WRITTEN: "All five bytes are written"}
 SYNC = (
     "An interrupt (IPI) asks each CPU to serialize. Then it answers, and runs on: what was written before is what it "
     "runs from there."
 )
+
+
+def _under_way(more: int) -> str:
+    """Why a step has more int3s than traced calls, or fewer: a call is written down after its int3."""
+    if not more:
+        return ""
+    return f", {more:,} not yet" if more > 0 else f", {-more:,} of them from int3s before this step"
 
 
 def _several(count: int, what: str) -> str:

@@ -144,7 +144,7 @@ def row_explained(overhead: Overhead, row: Patched) -> Explained:
     if overhead.picture == TIME:
         each = f"{row.price / row.sites:,.0f} instructions of the patching task for each site."
         return Explained(sites, "", [each, "No clock measured it: each of its actions has a stated price."])
-    return Explained(sites, "", [sync_sentence(row), f"For any number of sites there are {others_sentence(row)}."])
+    return Explained(sites, "", [sync_sentence(row), f"Besides there are {others_sentence(row)}."])
 
 
 def _number(value: float, one: str, many: str = "") -> str:

@@ -89,4 +89,5 @@ def sites_table(rows: Sequence[Patched], syncs: bool) -> tuple[tuple[str, ...], 
 def others_sentence(row: Patched) -> str:
     """What enabling takes besides the sites' own syncs."""
     barriers = f"{row.barriers} barrier IPI{'s' if row.barriers != 1 else ''}"
-    return f"{row.others} more syncs, for the trampolines, and {barriers} (ftrace_sync_ipi(): smp_rmb() only)"
+    once = f"{row.others} more syncs for ftrace's trampolines, once, however many sites change"
+    return f"{once}, and {barriers} (ftrace_sync_ipi(): smp_rmb() only)"

@@ -39,6 +39,8 @@ from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.report import Report
 
+LEFT_OPEN = "The question is left open: go back, and it is asked again."
+
 
 class Story(Activity):
     """A stepper, how one looks at it, and the run from which a phase was left out last.
@@ -126,24 +128,25 @@ class Story(Activity):
         """Carry an action out."""
         if self._stepper is None:
             return self.start(report)
-        if action.name == "next":
-            self.asking.go_on(self.stepper)
+        leaves_open = action.name == "next" and self.asking.go_on(self.stepper)
         result = self._do(action, argument, report)
+        if leaves_open and not result.message:
+            result = replace(result, message=LEFT_OPEN)
         self.asking.come(self.stepper)
         if not self._is_asked():
             return result
         return replace(result, stays=True, tell=result.tell if action.name == CHOOSE else None)
 
     def _do(self, action: Action, argument: str, report: Report) -> Result:
-        if action.name in ("enter", "run") and self.asking.on and not self.stepper.breakpoints:
-            return self._to_a_question(action.name, report)
         if action.name == "without" and self.home is not None and not argument:
             self._stepper, self.home = self.home, None
-            return self._result("without", "Home: the whole run, where you left it.")
+            return self._result("without", "Back in the run with every phase, where you left it.")
         if action.name == "enter" and self._next is not None:
             following = Story.of(self._next.name, self.stepper.prepared)
             following.looks_as(self)
             return Result(opens=following, leaves=True)
+        if action.name in ("enter", "run") and self.asking.on and not self.stepper.breakpoints:
+            return self._to_a_question(action.name, report)
         own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]

@@ -51,6 +51,7 @@ class StoryNow:
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
         ending: the answer that the story has come to, at its end; else "".
         missing: the phase that is left out of this story and would have begun by now; None for none.
+        safe_here: in which model nothing goes wrong without the phase of `why`, and in which it does; "" elsewhere.
         can_leave_out: the story can start again without the phase that is under way or next.
         snapshot: what all of it was made from.
     """
@@ -72,6 +73,7 @@ class StoryNow:
     ending: str = ""
     missing: Missing | None = None
     can_leave_out: bool = False
+    safe_here: str = ""
 
 
 def story_of(stepper: Stepper, stops: Stops | None = None) -> StoryNow:
@@ -97,6 +99,7 @@ def story_of(stepper: Stepper, stops: Stops | None = None) -> StoryNow:
         snapshot=snapshot,
         ending=stepper.ending,
         missing=gone,
+        safe_here="" if gone is not None else safe_here(stepper),
         can_leave_out=patch.phase is not None and stepper.scenario is not None and gone is None,
     )
 
@@ -118,6 +121,19 @@ def without(stepper: Stepper) -> str:
     if phase is None or stepper.scenario is None or not is_known(stepper.scenario, phase.name):
         return ""
     return " ".join(sentences(known(stepper.scenario, phase.name), phase.name, stepper.scenario.options.model))
+
+
+def safe_here(stepper: Stepper) -> str:
+    """Where the phase under way is needed in another model only: in which it is not, and in which it is."""
+    phase, scenario = stepper.simulation.patching.phase, stepper.scenario
+    if phase is None or scenario is None:
+        return ""
+    died, model = known(scenario, phase.name), scenario.options.model
+    if died is None or died.model is model or died.survived:
+        return ""
+    return (
+        f"In this model, {model.value}, it would be safe without {phase.name}; in model {died.model.value} it is not."
+    )
 
 
 def heading(snapshot: Snapshot) -> str:

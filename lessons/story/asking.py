@@ -18,7 +18,7 @@ class AskedQuestion:
         number: of the question in its run, from 1.
         hinted: its hint was asked for.
         answer: the number of the choice that was given, from 0; None where none was.
-        passed: one has gone on without an answer.
+        passed: one has gone on without an answer; where one comes back to it, it is asked again.
     """
 
     question: StoryQuestion
@@ -72,7 +72,9 @@ class Asking:
         known = asked.pop(position, None)
         if question is not None:
             again = known is not None and known.question == question
-            asked[position] = known if known is not None and again else AskedQuestion(question, 0)
+            asked[position] = (
+                replace(known, passed=False) if known is not None and again else AskedQuestion(question, 0)
+            )
             numbers = {at: number for number, at in enumerate(sorted(asked), 1)}
             self._asked[stepper] = {at: replace(one, number=numbers[at]) for at, one in asked.items()}
 
@@ -83,11 +85,13 @@ class Asking:
             return None
         return self._keep(stepper, replace(asked, hinted=True) if not choice else replace(asked, answer=choice - 1))
 
-    def go_on(self, stepper: Stepper) -> None:
-        """Leave what is asked without an answer."""
+    def go_on(self, stepper: Stepper) -> bool:
+        """Leave what is asked without an answer; whether there was a question that waited for one."""
         asked = self.at(stepper)
-        if asked is not None and asked.open:
-            self._keep(stepper, replace(asked, passed=True))
+        if asked is None or not asked.open:
+            return False
+        self._keep(stepper, replace(asked, passed=True))
+        return True
 
     def _keep(self, stepper: Stepper, asked: AskedQuestion) -> AskedQuestion:
         self._asked[stepper][stepper.simulation.position] = asked

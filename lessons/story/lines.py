@@ -9,8 +9,17 @@ from simkernel.sentence import cpus as cpu_names
 from simkernel.sentence import say
 from simkernel.sim.snapshot import CpuSnapshot, PatchingSnapshot, Snapshot, TraceRecord
 from simkernel.sim.snapshot.changes import Aspect
+from simkernel.sim.snapshot.site import CHANGING, SITE_STATES
 
 TRACE_LINES = 4
+TO_WRITE, WRITTEN = "to write", "written"
+"""A site of the batch under way with no int3: before its first write, and after its last one."""
+
+
+def site_words(patch: PatchingSnapshot) -> tuple[str, ...]:
+    """What the state of a site is called on the map, for each of SITE_STATES."""
+    changing = TO_WRITE if patch.last_done is None else WRITTEN
+    return tuple(changing if state == CHANGING else word for state, word in enumerate(SITE_STATES))
 
 
 def waits_line(snapshot: Snapshot) -> str:
@@ -27,7 +36,7 @@ def waits_line(snapshot: Snapshot) -> str:
     if patch.phase is not None:
         return f"{patch.task} can go on: its next step is {patch.phase.name}."
     if patch.title:
-        return f"{patch.task} is busy with: {patch.title}."
+        return f"{patch.task} goes on with its command: {patch.title}."
     return f"{patch.task} has nothing to do."
 
 

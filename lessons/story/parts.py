@@ -14,7 +14,7 @@ from lessons.session.stepper import Stepper
 from lessons.story import LEFT_OUT, StoryNow, story_of
 from lessons.story.asking import AskedQuestion
 from lessons.story.cover import reply
-from lessons.story.lines import who_does_what
+from lessons.story.lines import site_words, who_does_what
 from lessons.story.linux_names import linux
 from lessons.story.time import time_picture
 from lessons.story.why import Why
@@ -37,7 +37,12 @@ DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "tr
 SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rflags")
 ROWS = 5  # of the bytes, besides those of the CPUs: the heading, what was, memory, what a CPU ran, what it becomes
-TIME, NOTHING_YET = "who does what", Paragraph("Nothing yet: the next step begins it.", tone=Tone.DIM)
+TIME, NOTHING_YET = (
+    "who does what",
+    Paragraph(
+        "Nothing yet: the next step begins it. To be asked before it is told, turn `questions` on.", tone=Tone.DIM
+    ),
+)
 STACK = 6  # words of the stack that are shown
 RECORDS = 8  # lines of the trace, beyond the story
 STAGES = {DONE: PhaseState.DONE, NOW: PhaseState.NOW, LEFT_OUT: PhaseState.LEFT_OUT}
@@ -214,7 +219,7 @@ def _next(following: str) -> Iterator[Part]:
 def _why(story: StoryNow, later: bool) -> Iterator[Part]:
     """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
     why, alive = story.why, story.snapshot.oops is None
-    yield Prose(name="why", help=HELP["why"], paragraphs=tuple(_reasons(why, alive)))
+    yield Prose(name="why", help=HELP["why"], paragraphs=tuple(_reasons(story)))
     if why.holds:
         yield Prose(name="what holds", help=HELP["what holds"], paragraphs=(Paragraph(why.true_now, "Holds"),))
     if story.can_leave_out and alive and not why.event:
@@ -225,15 +230,16 @@ def _why(story: StoryNow, later: bool) -> Iterator[Part]:
         yield Prose(name="who in Linux", help=HELP["who in Linux"], paragraphs=(Paragraph(text, version, Tone.DIM),))
 
 
-def _reasons(why: Why, alive: bool) -> Iterator[Paragraph]:
-    """What is broken, and why the phase is there."""
+def _reasons(story: Story) -> Iterator[Paragraph]:
+    """What is broken, and why the phase is there; where this model does not need it, that."""
+    why, alive = story.why, story.snapshot.oops is None
     if not why.holds:
         yield Paragraph(_broken(why), "Broken", Tone.BROKEN)
     if why.event:
         yield Paragraph(why.event, "Why")
     elif why.why and alive:
         which = ", which is left out" if why.missing else "" if why.begun else ", which is next"
-        yield Paragraph(f"{why.phase}{which}: {why.why}", "Why")
+        yield Paragraph(" ".join(filter(None, (f"{why.phase}{which}: {why.why}", story.safe_here))), "Why")
 
 
 def _broken(why: Why) -> str:
@@ -355,7 +361,8 @@ def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:
     was = None if before is None else SiteMap(before)
     many = len(snapshot.patching.sites) > 1 or snapshot.map.count(CALL) > 1
     yield Map(name="map", low=True, apart=True, help=HELP["map"], sites=snapshot.map, before=was,
-              taken=tuple(sorted(taken)), choose="look-at-site", cells=many)  # fmt: skip
+              taken=tuple(sorted(taken)), choose="look-at-site", cells=many,
+              words=site_words(snapshot.patching))  # fmt: skip
 
 
 def _trace(story: StoryNow, look: Look) -> Part:

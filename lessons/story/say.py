@@ -118,9 +118,10 @@ def _stored(event: ev.SiteStored, stepper: Stepper, phase: Phase | None) -> list
 
 
 def _sent(event: ev.SyncSent, stepper: Stepper, phase: Phase | None) -> list[str]:
-    """At the first sync of a batch how a CPU is asked, and that it is not the patching task's own."""
+    """Who cannot answer yet; at the first sync of a batch how a CPU is asked, and that none is the patching task's."""
     first = next((one for one in stepper.protocol.phases if isinstance(one.action, SyncCores)), None)
-    return [ASKED if phase is not None and phase is first else "", *_why(event, stepper, phase)]
+    asked = ASKED if phase is not None and phase is first else ""
+    return [*_masked(stepper, event.cpus), asked, *_why(event, stepper, phase)]
 
 
 ASKED = f"Interrupts ask them, between two instructions; {PATCHING_TASK} itself runs on none of these CPUs."
@@ -132,12 +133,7 @@ def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
 
 def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> list[str]:
     """Who cannot answer yet, and why; how long the interrupt of this one had to wait, where that was long."""
-    cpus = (stepper.snapshot.cpus[number] for number in event.waiting_for)
-    out = [
-        f"CPU{cpu.number} cannot answer yet: interrupts are off in {cpu.function}."
-        for cpu in cpus
-        if "sync" in cpu.interrupts and not cpu.interrupts_on
-    ]
+    out = _masked(stepper, event.waiting_for)
     if (off := masked_before(stepper, event)) >= WORTH_SAYING:
         out.append(f"CPU{event.cpu} had its interrupts off for {off} instructions before it took this one.")
     if not out and event.waiting_for:
@@ -146,9 +142,34 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
     return out
 
 
+def _masked(stepper: Stepper, asked: Sequence[int]) -> list[str]:
+    """Which of the CPUs that are asked cannot answer, and in which function they have their interrupts off."""
+    cpus = (stepper.snapshot.cpus[number] for number in asked)
+    return [
+        f"CPU{cpu.number} cannot answer yet: interrupts are off in {cpu.function}."
+        for cpu in cpus
+        if "sync" in cpu.interrupts and not cpu.interrupts_on
+    ]
+
+
 def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[str]:
-    """What is true from now on, where it is: without another phase it may not be."""
-    return [phase.true_now if phase is not None and why_of(stepper.snapshot).holds else ""]
+    """Who kept it waiting; what is true from now on, where it is: without another phase it may not be."""
+    return [_kept_waiting(stepper), phase.true_now if phase is not None and why_of(stepper.snapshot).holds else ""]
+
+
+def _kept_waiting(stepper: Stepper) -> str:
+    """The CPU that had its interrupts off for longest before it took the last sync's IPI, where that was long."""
+    known, off = stepper.simulation.known_events, dict[int, int]()
+    for at in range(stepper.simulation.logged - 1, -1, -1):
+        one = known[at]
+        if isinstance(one, ev.SyncSent):
+            break
+        if isinstance(one, ev.SyncAnswered):
+            off[one.cpu] = masked_before(stepper, one)
+    cpu = max(off, key=off.__getitem__, default=-1)
+    if off.get(cpu, 0) < WORTH_SAYING:
+        return ""
+    return f"It waited for CPU{cpu}, which had its interrupts off for {off[cpu]} instructions."
 
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:

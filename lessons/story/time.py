@@ -152,9 +152,9 @@ def marks_of(event: ev.Event, whole: Sequence[bytes] = ()) -> Iterator[tuple[int
 
 
 def _in_two(event: ev.SiteStored) -> str:
-    """What was written in two characters: the byte, "+4" for a tail of four bytes, "5B" for all five."""
+    """What was written in two characters: the byte, "+4" for a tail of four bytes, "×5" for all five."""
     size = len(event.new)
-    return f"{event.new[0]:02X}" if size == 1 else f"+{size}" if event.first else f"{size}B"
+    return f"{event.new[0]:02X}" if size == 1 else f"+{size}" if event.first else f"×{size}"
 
 
 CPU_MARKS: dict[type[ev.Event], Did] = {

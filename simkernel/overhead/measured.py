@@ -115,7 +115,7 @@ def measured_workload(
     A name is a variant's; what follows a space makes it a column of its own, so that one can be measured twice.
     """
     count = WORKLOADS[workload]
-    show(f"{workload}: making {count:,} functions")
+    show(f"{workload}: making {count:,} function{'' if count == 1 else 's'}")
     all_placed = [Placed(Bodies(count, seed), seed) for seed in range(SETS)]
     passes = [_calibrated(placed) for placed in all_placed]
     draw = random.Random()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from textual import events
 from textual.app import App
 from textual.timer import Timer
 
-from lessons.activity import Result
+from lessons.activity import KEYS, Result
 from lessons.picture import Picture
 from lessons.visit import Visit
 from simkernel.report import Report
@@ -25,6 +25,7 @@ from simkernel.report import Report
 SOON = 0.3  # seconds after which the screen says that something is under way
 PACES = (0.125, 8.0)  # seconds between two steps by itself, least and most
 NEXT = "next"  # the action that goes on by itself
+TURNS = (*KEYS["enter"][0], *KEYS[NEXT][0])  # keys that go on from a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Waiting(asyncio.Queue[Request | Pressed]):
 
     at_once = False
     _queue: deque[Request | Pressed]
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Those of these keys are not pressed that are next in turn."""
+        while self._queue and isinstance(first := self._queue[0], Pressed) and first.key in keys:
+            self.get_nowait()
+            self.task_done()
 
     def _put(self, item: Request | Pressed) -> None:
         if self.at_once:
@@ -151,6 +158,8 @@ class Work:
                 result = await self._done(asked.what)
                 if result.opens is not None:
                     result = await self._done(self._screen.visit.start)
+                if result.turned:
+                    self._waiting.forget(TURNS)
                 self._go_on(asked, result)
             self._waiting.task_done()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from lessons.lanes import Did
@@ -149,7 +149,7 @@ LEGEND = (
     ("taken", "On the map: a CPU has taken the int3 of this site since the step before."),
     ("line", "A cache line ends here."),
     ("more", "The text goes on: a wider window shows all of it."),
-    ("done", "Above, before a phase: it is done. In the list: a story whose end you have seen."),
+    ("done", "Before a phase: it is done. In the list: a story whose end you have seen; what is no story has no mark."),
     ("now", "The phase under way; the instruction at which a CPU stands; the step that one sees."),
     ("next", "The phase that is next."),
     ("todo", "Above, before a phase: it is to come."),
@@ -182,9 +182,15 @@ OF_LANES = {
 }  # fmt: skip
 
 
-def lane_legend(marks: Marks, text: str) -> list[tuple[str, str]]:
-    """The glyphs that stand in the lanes of a time picture, each with what it means."""
-    out = [(marks.did[did], meaning) for did, meaning in OF_LANES.items()]
+def lane_legend(marks: Marks, did: Collection[Did], text: str) -> list[tuple[str, str]]:
+    """The glyphs that stand in the lanes of a time picture, each with what it means.
+
+    Args:
+        marks: the glyphs.
+        did: what the lanes did: a letter in the text that means something else is no mark of these.
+        text: the picture.
+    """
+    out = [(marks.did[one], meaning) for one, meaning in OF_LANES.items() if one in did]
     out += [(getattr(marks, name), meaning) for name, meaning in IN_LANES]
     return [(glyph, meaning) for glyph, meaning in dict(reversed(out)).items() if glyph in text][::-1]
 

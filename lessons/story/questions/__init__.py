@@ -19,7 +19,7 @@ from typing import Any
 from lessons.session.stepper import Stepper
 from lessons.story.questions.may_run import comes, old_left
 from lessons.story.questions.own import own_question
-from lessons.story.questions.question import StoryQuestion
+from lessons.story.questions.question import StoryQuestion, in_order
 from lessons.story.questions.store import first_store
 from lessons.story.questions.waits import answered, handled
 from lessons.story.say import stop_events
@@ -52,4 +52,5 @@ def question_at(stepper: Stepper) -> StoryQuestion | None:
         return None
     own = own_question(stepper, happened[-1])
     rule = RULES.get(type(happened[-1]))
-    return own if own is not None or rule is None else rule(stepper, site, happened[-1])
+    asked = own if own is not None or rule is None else rule(stepper, site, happened[-1])
+    return None if asked is None else in_order(asked, f"{asked.name} {simulation.options.seed} {site.name}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import product
 from typing import Any
 
@@ -23,7 +24,7 @@ class StoryQuestion:
         name: of what it is about, for whoever asks for one.
         facts: what one reasons from, a sentence each: nothing of the answer.
         text: the question.
-        choices: the answers, in the order of their texts, which tells nothing.
+        choices: the answers, in an order that tells nothing (`in_order`).
         beliefs: for each choice the belief that would say so; None for the right one, and for a plain mistake.
         right: the number of the right one, from 0.
         hint: for a person who does not know yet.
@@ -50,7 +51,7 @@ class StoryQuestion:
 
 
 def made(name: str, choices: Mapping[str, Belief | None], right: str, **words: Any) -> StoryQuestion | None:
-    """A question with its choices in order; None where the right answer is none of them.
+    """A question with its choices as they are given; None where the right answer is none of them.
 
     Args:
         name: of the question.
@@ -60,9 +61,26 @@ def made(name: str, choices: Mapping[str, Belief | None], right: str, **words: A
     """
     if right not in choices:
         return None
-    ordered = tuple(sorted(choices))
+    ordered = tuple(choices)
     beliefs = tuple(None if one == right else choices[one] for one in ordered)
     return StoryQuestion(name=name, choices=ordered, beliefs=beliefs, right=ordered.index(right), **words)
+
+
+def in_order(question: StoryQuestion, run: str) -> StoryQuestion:
+    """A question with its choices in an order that its run decides: where the right one stands tells nothing.
+
+    Args:
+        question: which.
+        run: what tells this question of this run from others.
+    """
+    numbers = range(len(question.choices))
+    order = sorted(numbers, key=lambda at: sha256(f"{run} {question.choices[at]}".encode()).digest())
+    return replace(
+        question,
+        choices=tuple(question.choices[at] for at in order),
+        beliefs=tuple(question.beliefs[at] for at in order),
+        right=order.index(question.right),
+    )
 
 
 def is_first(stepper: Stepper, kind: type[ev.Event]) -> bool:

@@ -46,11 +46,11 @@ def first_store(stepper: Stepper, site: SiteSnapshot, event: ev.BatchStarted) ->
             say("{} will change {} from {} to {}.",
                 PATCHING_TASK, site.name, data(site.old.data), data(site.new.data)),
         ),
-        text=f"{PATCHING_TASK} makes one store. After which one can no CPU run half of the old and half of the new?",
+        text=f"{PATCHING_TASK} makes one of these stores. After which one can no CPU run old and new bytes together?",
         hint="A CPU reads byte +0, the store comes, and the CPU reads on. Another one comes later. What do they run?",
         why=say("{} is an instruction of one byte: in every order a CPU runs it, or all of the old one.",
                 data(bytes((INT3,)))),
-        against={stores[store]: say("Then a CPU can run {}.", data(ran)) for store, ran in torn.items() if ran},
+        against={stores[store]: say("Your store lets a CPU run {}.", data(ran)) for store, ran in torn.items() if ran},
     )  # fmt: skip
 
 

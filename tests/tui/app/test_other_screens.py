@@ -169,7 +169,7 @@ def test_what_t_does_to_a_function_is_said_before_it_is_pressed_and_so_it_is() -
         assert functions.table is not None
         assert [row.name for row in functions.table if row.enabled] == ["rw_verify_area"]
         name = functions.chosen.name
-        assert f"{name} is not traced. t: back to the steps, to see it traced, and no other." in flat(text)
+        assert f"{name} is not traced. t: trace this function only, and watch it." in flat(text)
         assert all(f"{column}:" in text for column in ("COUNT", "OPS", "ENABLED", "TRAMP"))
         keys = flat(await press(hand, "f1"))
         assert all(flat(action.help) in keys for action in Functions.actions[:3])

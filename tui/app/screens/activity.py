@@ -297,6 +297,8 @@ class ActivityScreen(Screen[None]):
     def switch_lecture(self) -> None:
         """The lecture view on or off."""
         self.lecture = 0 if self.lecture is None else None
+        if self.lecture is not None:
+            self._toast("Lecture view", "z: back", False)
         self.draw()
 
     def run_action_soon(self, action: str) -> None:

@@ -40,15 +40,16 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
     shown = replace(drawn, body=replace(drawn.body, boxes=()))  # a frame is no mark
     text = "\n".join([*narration(picture), *(plain(one) for one in shown.lines(*size))])
     track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
-    below: list[Line] = [line(), line(("The marks on this screen", "title")), line()]
-    for glyph, meaning in legend(marks, text, track):
+    found = legend(marks, text, track)
+    below: list[Line] = [line(), line(("The marks on this screen", "title")), line()] if found else []
+    for glyph, meaning in found:
         below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
-    lanes = [
-        "\n".join(plain(one) for one in block.lines) for block in drawn.body.blocks if isinstance(block.part, Lanes)
-    ]
+    blocks = [(block.part, block.lines) for block in drawn.body.blocks if isinstance(block.part, Lanes)]
+    lanes = ["\n".join(plain(one) for one in lines) for _, lines in blocks]
+    did = {mark.did for part, _ in blocks if isinstance(part, Lanes) for one in part.time.moments for mark in one.marks}
     if lanes:
-        below += [line(), line(("The marks of who does what: CC and +4 are bytes that are written", "title")), line()]
-    for glyph, meaning in lane_legend(marks, "\n".join(lanes)):
+        below += [line(), line(("The marks of who does what; written: CC one byte, +4 four, ×5 all", "title")), line()]
+    for glyph, meaning in lane_legend(marks, did, "\n".join(lanes)):
         below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
     for note in picture.notes:
         below += [line(), *wrap(marks.plain(note), WIDTH)]
