@@ -109,7 +109,7 @@ def test_t_traces_a_function_or_takes_it_out() -> None:
     stepper.simulation.run_until_idle()
     activity = functions(stepper)
     activity.apply("search", "rw_verify_area")
-    assert "rw_verify_area is wanted by 1 tracer. t: back to the steps, to see it taken out" in " ".join(
+    assert "rw_verify_area is wanted by 1 tracer. t: watch it being taken out" in " ".join(
         narration(activity.picture())
     )
     result = activity.apply("t")
