@@ -230,7 +230,7 @@ def _why(story: StoryNow, later: bool) -> Iterator[Part]:
         yield Prose(name="who in Linux", help=HELP["who in Linux"], paragraphs=(Paragraph(text, version, Tone.DIM),))
 
 
-def _reasons(story: Story) -> Iterator[Paragraph]:
+def _reasons(story: StoryNow) -> Iterator[Paragraph]:
     """What is broken, and why the phase is there; where this model does not need it, that."""
     why, alive = story.why, story.snapshot.oops is None
     if not why.holds:

@@ -112,7 +112,7 @@ def test_a_story_asks_where_something_is_decided(what: str) -> None:
 def test_no_rule_of_thumb_finds_the_right_answer() -> None:
     asked = [question for what in STORIES for question, *_ in met(what)]
     by_chance = sum(1 / len(question.choices) for question in asked)
-    rules: dict[str, Callable[[Question], str]] = {
+    rules: dict[str, Callable[[StoryQuestion], str]] = {
         "first": lambda one: one.choices[0],
         "last": lambda one: one.choices[-1],
         "longest": lambda one: max(one.choices, key=len),
