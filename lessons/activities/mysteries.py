@@ -26,7 +26,7 @@ COUNTED = 500_000  # instructions for which the calls are counted
 OPTIONS = Options(model=FetchModel.BYTE, policy=Policy.EARLY)
 ASK, SEEN, BOOTED, HOW, ON, TRACED, OFF, QUIET, WHY, WORRY = range(10)  # the cues
 CHANGES = (ON, OFF)  # those that are stepped
-WORKED = (SEEN, BOOTED, TRACED, QUIET)  # those for which a machine has run for a while
+WORKED = (TRACED, QUIET)  # those that say what came of a change
 
 
 @dataclass(frozen=True, slots=True)

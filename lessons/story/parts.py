@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lessons.kept import DEPTHS
 from lessons.machine import Bytes, Core, Doer, Doers, Happened, Instruction, Phase, PhaseState, Strip, Track, Word
@@ -114,8 +114,8 @@ def picture_of(stepper: Stepper, look: Look, asked: AskedQuestion | None = None,
     snapshot = story.snapshot
     parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story)]
     parts += [reply(asked)] if asked is not None else []
-    parts += [*_now(story), *_waits(story), *_why(story, look.later)]
-    parts += [*_next(following), *_oops(snapshot)]
+    told = story if look.depth == STORY else replace(story, safe_here="")
+    parts += [*_now(story), *_waits(story), *_why(told, look.later), *_next(following), *_oops(snapshot)]
     parts.append(_cpus(story, look))
     if snapshot.oops is None:
         parts += [*_map(stepper, snapshot), _trace(story, look)]

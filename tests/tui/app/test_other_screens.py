@@ -8,7 +8,7 @@ from functools import partial
 from lessons.activities.boot import Boot
 from lessons.activities.function_table import FunctionTable
 from lessons.activities.functions import Functions
-from lessons.activities.mysteries import BOOTED, TRACED
+from lessons.activities.mysteries import BOOTED, OFF, TRACED
 from lessons.activities.opening import Opening
 from lessons.activities.start import Start
 from lessons.activities.story import Story
@@ -54,6 +54,18 @@ def test_a_mystery_key_pressed_while_the_machine_runs_is_not_lost() -> None:
         assert front_of(hand, Opening).run.cue == BOOTED
 
     drive(check, activity=Opening(), marks=ASCII)
+
+
+def test_a_key_that_was_pressed_before_does_not_turn_the_page_with_the_verdict() -> None:
+    async def check(hand: Hand) -> None:
+        await press(hand, "1", "right", "right", "4", "right")
+        await hand.pilot.press("end", "enter", "enter")
+        text = await press(hand)
+        assert front_of(hand, Opening).run.cue == TRACED and "You said" in text
+        await press(hand, "right")
+        assert front_of(hand, Opening).run.cue == OFF
+
+    drive(check, activity=Opening())
 
 
 def test_the_change_of_every_function_runs_until_a_key_is_pressed_and_is_rewound() -> None:
