@@ -31,6 +31,7 @@ class Part:
     Attributes:
         name: the part's, once in its picture.
         title: of the rule above it; "" for none.
+        called: what one calls it where it has no title; "" for its name.
         help: what it shows, and what can be done with it.
         beside: it stands at the right where the screen is wide.
         across: it stands above both sides then; only what comes first can.
@@ -42,6 +43,7 @@ class Part:
 
     name: str
     title: str = ""
+    called: str = ""
     help: str = ""
     beside: bool = False
     across: bool = False

@@ -19,6 +19,13 @@ from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import NOP, site_map
 
 SITES_A_STEP = 16  # that ftrace_init converts between two pictures
+HELP = {
+    "map": "Every site: how many hold a call, as the build left them, and how many a NOP.",
+    "about": "What there is to look at now.",
+    "site": "The site that was written last: its bytes in the file of the kernel, and in memory.",
+    "log": "What happened since power-on.",
+}
+"""What F1 says of the part with the focus."""
 
 
 class Booting:
@@ -156,13 +163,36 @@ class Boot(Activity):
         """What happened so far, and the state of every site."""
         simulation, sites = self.booting.simulation, self.booting.sites
         happened = tuple(text for _, text in self.booting.said)
-        log = (Log(name="log", title="what happened, the latest last", sentences=happened),) if happened else ()
+        log = (
+            (
+                Log(
+                    name="log",
+                    help=HELP["log"],
+                    title="what happened, the latest last",
+                    beside=True,
+                    sentences=happened,
+                ),
+            )
+            if happened
+            else ()
+        )
         return Picture(
             title="Boot",
             place=f"step {self._at}, {simulation.clock:,} instructions, CPUs that run: {len(simulation.cpus)}",
             parts=(
-                Map(name="map", title="every site", sites=sites, before=self._before),
-                Prose(name="about", paragraphs=(Paragraph(self._sentence(sites), tone=Tone.STRONG),)),
+                Map(
+                    name="map",
+                    help=HELP["map"],
+                    title="every site",
+                    sites=sites,
+                    before=self._before,
+                ),
+                Prose(
+                    name="about",
+                    called="what happens",
+                    help=HELP["about"],
+                    paragraphs=(Paragraph(self._sentence(sites), tone=Tone.STRONG),),
+                ),
                 self._one(sites),
                 *log,
             ),
@@ -179,7 +209,13 @@ class Boot(Activity):
         both = (("in the file", image.read), ("in memory", simulation.read))
         rows = tuple(_bytes_row(where, read(site, MCOUNT_INSN_SIZE), site, image.symbolize) for where, read in both)
         title = f"site {at + 1:,} of {len(sites.states):,}, at {image.symbolize(site)}"
-        return Rows(name="site", title=title, columns=(), rows=rows)
+        return Rows(
+            name="site",
+            help=HELP["site"],
+            title=title,
+            columns=(),
+            rows=rows,
+        )
 
     def _sentence(self, sites: SiteMap) -> str:
         """What is to be looked at here."""

@@ -16,6 +16,18 @@ from simkernel.report import Report
 
 ANSWER = Argument("answer", lambda: [*ANSWERS])
 NUMBERS = {str(number): name for number, name in enumerate(ANSWERS, 1)}
+HELP = {
+    "answers": "What is shown: figures that are counted, priced by a table, or measured here. A digit chooses.",
+    "awaited": "What the figures need first: they are counted or measured only when you ask.",
+    "meaning": "What is compared here, and what a bar or a row of it is.",
+    "bars": "A bar for each way in which a function can begin: up and down choose one, and it is explained below.",
+    "sentence": "What the figures say, in a sentence.",
+    "notes": "Of which work the figures are, and where prices and figures of others come from.",
+    "sites": "A row for each number of sites: up and down choose one, and it is explained below.",
+    "published": "What others have measured on real machines, with their sources: none of it was measured here.",
+    "explained": "The bar or row that is chosen: its bytes, where it has some, and what it stands for.",
+}
+"""What F1 says of the part with the focus."""
 
 
 class Costs(Activity):
@@ -97,7 +109,13 @@ class Costs(Activity):
     def picture(self) -> Picture:
         """The bars or the table and what is said of them, else what is awaited."""
         overhead = self.overhead
-        tabs = Tabs(name="answers", choices=tuple(ANSWERS), at=list(ANSWERS).index(overhead.name))
+        tabs = Tabs(
+            name="answers",
+            called="kinds of figures",
+            help=HELP["answers"],
+            choices=tuple(ANSWERS),
+            at=list(ANSWERS).index(overhead.name),
+        )
         parts: tuple[Part, ...] = (self._awaited(),)
         if overhead.chart is not None:
             parts = self._bars(overhead.chart)
@@ -119,7 +137,11 @@ class Costs(Activity):
         said = [Paragraph(text, tone=Tone.STRONG) for text in waiting(overhead)]
         if overhead.can_work:
             said.append(Paragraph(f"Enter: {self._work_in_words}. Esc: back."))
-        return Prose(name="awaited", paragraphs=tuple(said))
+        return Prose(
+            name="awaited",
+            help=HELP["awaited"],
+            paragraphs=tuple(said),
+        )
 
     def _bars(self, chart: Chart) -> tuple[Part, ...]:
         overhead = self.overhead
@@ -129,11 +151,33 @@ class Costs(Activity):
             means.append("A bar that ends in an arrow is longer than there is room for.")
         more = tuple(Paragraph(one, tone=Tone.DIM) for one in notes(overhead))
         return (
-            Prose(name="meaning", paragraphs=tuple(Paragraph(one) for one in means)),
-            Bars(name="bars", title=chart.heading, chart=chart, cursor=at, end=overhead.end),
-            Prose(name="sentence", paragraphs=(Paragraph(chart.sentence, tone=Tone.STRONG),)),
+            Prose(
+                name="meaning",
+                called="what a bar is",
+                help=HELP["meaning"],
+                paragraphs=tuple(Paragraph(one) for one in means),
+            ),
+            Bars(
+                name="bars",
+                help=HELP["bars"],
+                title=chart.heading,
+                chart=chart,
+                cursor=at,
+                end=overhead.end,
+            ),
+            Prose(
+                name="sentence",
+                called="in short",
+                help=HELP["sentence"],
+                paragraphs=(Paragraph(chart.sentence, tone=Tone.STRONG),),
+            ),
             _about(explained(overhead, chart.bars[at])),
-            Prose(name="notes", title="where these figures come from", paragraphs=more),
+            Prose(
+                name="notes",
+                help=HELP["notes"],
+                title="where these figures come from",
+                paragraphs=more,
+            ),
         )
 
     def _sites(self) -> tuple[Part, ...]:
@@ -145,11 +189,33 @@ class Costs(Activity):
         figures = [Paragraph(f"{one.text} Source: {one.source}.", tone=Tone.DIM) for one in published("patching")]
         heading = "EXACT: syncs, counted" if syncs else "MODELLED: patch time, by stated prices"
         return (
-            Prose(name="meaning", paragraphs=(Paragraph(picture_line(overhead)),)),
-            Rows(name="sites", title=heading, columns=columns, rows=tuple(map(Row, cells)), cursor=at),
-            Prose(name="sentence", paragraphs=(Paragraph(sync_sentence(overhead.patched[-1]), tone=Tone.STRONG),)),
+            Prose(
+                name="meaning",
+                called="what a bar is",
+                help=HELP["meaning"],
+                paragraphs=(Paragraph(picture_line(overhead)),),
+            ),
+            Rows(
+                name="sites",
+                help=HELP["sites"],
+                title=heading,
+                columns=columns,
+                rows=tuple(map(Row, cells)),
+                cursor=at,
+            ),
+            Prose(
+                name="sentence",
+                called="in short",
+                help=HELP["sentence"],
+                paragraphs=(Paragraph(sync_sentence(overhead.patched[-1]), tone=Tone.STRONG),),
+            ),
             _about(row_explained(overhead, overhead.patched[at])),
-            Prose(name="published", title="published by others, of real machines: times", paragraphs=tuple(figures)),
+            Prose(
+                name="published",
+                help=HELP["published"],
+                title="published by others, of real machines: times",
+                paragraphs=tuple(figures),
+            ),
         )
 
     def data(self) -> dict[str, Any]:
@@ -165,4 +231,9 @@ class Costs(Activity):
 def _about(about: Explained) -> Prose:
     """What is chosen, explained: its bytes, where it has some, then sentences."""
     code = [Paragraph(about.code, tone=Tone.DIM)] if about.code else []
-    return Prose(name="explained", title=about.title, paragraphs=(*code, Paragraph(" ".join(about.sentences))))
+    return Prose(
+        name="explained",
+        help=HELP["explained"],
+        title=about.title,
+        paragraphs=(*code, Paragraph(" ".join(about.sentences))),
+    )

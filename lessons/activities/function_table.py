@@ -151,4 +151,4 @@ def squeezed(text: str, width: int) -> str:
     if len(text) <= width:
         return text.ljust(width)
     tail = (width - 2) // 2
-    return f"{text[: width - 2 - tail]}..{text[len(text) - tail :]}"
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

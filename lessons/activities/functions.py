@@ -31,6 +31,14 @@ LEADS = {"enter": "look-at", "only": "trace", "untrace": "untrace", "second-ops"
          "break": "break-function"}  # fmt: skip
 """What asks the stepper for something about the function that is chosen, by the name of its action there."""
 PATTERNS = {"trace-all": ("trace", "*"), "untrace-all": ("untrace", "")}
+HELP = {
+    "about": "Whether the chosen function is traced, and what t does.",
+    "columns": "What the columns of the table mean.",
+    "orders": "In which order the functions stand. A digit chooses.",
+    "table": "Every function that can be traced, a row each: up and down choose one.",
+    "code": "The code of the chosen function as memory holds it now.",
+}
+"""What F1 says of the part with the focus."""
 
 
 class Functions(Activity):
@@ -169,10 +177,21 @@ class Functions(Activity):
         """The table, and the function that is chosen."""
         table = self.table
         if table is None:
-            awaited = Prose(name="about", paragraphs=(Paragraph("The machine runs: its functions follow."),))
+            awaited = Prose(
+                name="about",
+                called="this function",
+                help=HELP["about"],
+                paragraphs=(Paragraph("The machine runs: its functions follow."),),
+            )
             return Picture(title="Functions", parts=(awaited,), survival=("about",))
         what = f"{self.pattern or 'all'}, {table.variant}" if table.variant else self.pattern or "all"
-        orders = Tabs(name="orders", choices=tuple(f"by {one}" for one in ORDERS), at=list(ORDERS).index(self.order))
+        orders = Tabs(
+            name="orders",
+            called="order",
+            help=HELP["orders"],
+            choices=tuple(f"by {one}" for one in ORDERS),
+            at=list(ORDERS).index(self.order),
+        )
         code = tuple(one.replace(UPPER, "0x..") for one in disassembly(self.chosen, table.symbolize, self._intel))
         return Picture(
             title="Functions",
@@ -180,9 +199,25 @@ class Functions(Activity):
             parts=(
                 orders,
                 self._rows(table),
-                Prose(name="about", paragraphs=self._about()),
-                Listing(name="code", title="its code in memory", lines=code, beside=True),
-                Prose(name="columns", paragraphs=(Paragraph(MEANT, tone=Tone.DIM),)),
+                Prose(
+                    name="about",
+                    called="this function",
+                    help=HELP["about"],
+                    paragraphs=self._about(),
+                ),
+                Listing(
+                    name="code",
+                    help=HELP["code"],
+                    title="its code in memory",
+                    lines=code,
+                    beside=True,
+                ),
+                Prose(
+                    name="columns",
+                    called="what the columns mean",
+                    help=HELP["columns"],
+                    paragraphs=(Paragraph(MEANT, tone=Tone.DIM),),
+                ),
             ),
             survival=("about", "table", "orders", "code", "columns"),
             keys=("enter", "trace", "search", "run", "down", "next"),
@@ -213,7 +248,16 @@ class Functions(Activity):
             )
             for one in map(table.__getitem__, shown)
         )
-        return Rows(name="table", columns=COLUMNS, rows=rows, cursor=self.cursor - first, first=first, total=len(table))
+        return Rows(
+            name="table",
+            called="functions",
+            help=HELP["table"],
+            columns=COLUMNS,
+            rows=rows,
+            cursor=self.cursor - first,
+            first=first,
+            total=len(table),
+        )
 
     def data(self) -> dict[str, Any]:
         """Which functions the table has, in which order, and which one is chosen."""

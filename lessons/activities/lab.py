@@ -42,6 +42,13 @@ HOW = {
     "with": ("Do a phase", "Do a phase once.", ""),
     "twice": ("Do a phase twice", "Do a phase twice.", ""),
 }
+HELP = {
+    "scene": "The change, the protocol and how a CPU reads code: what the question is asked about.",
+    "question": "Every order of events is tried once you answer; a digit answers.",
+    "rows": "What can be changed: up and down choose, Enter changes what is chosen, x leaves a phase out.",
+    "explained": "What the chosen phase or choice is for.",
+}
+"""What F1 says of the part with the focus."""
 
 
 class Lab(Activity):
@@ -181,21 +188,33 @@ class Lab(Activity):
             title="The lab",
             place=f"question {setup.number + 1} of {len(STARTERS)}, {conditions(setup)}",
             parts=(
-                Prose(name="scene", paragraphs=tuple(map(Paragraph, scene(setup)))),
+                Prose(
+                    name="scene",
+                    called="what is asked about",
+                    help=HELP["scene"],
+                    paragraphs=tuple(map(Paragraph, scene(setup))),
+                ),
                 Question(
                     name="question",
+                    help=HELP["question"],
                     text=question(setup),
                     choices=tuple(Choice(key, text) for key, text in GUESSES.items()),
                 ),
                 Rows(
                     name="rows",
+                    help=HELP["rows"],
                     title=f"the phases of {setup.base.name}; other choices",
                     beside=True,
                     columns=(),
                     rows=tuple(map(_drawn, setup.rows)),
                     cursor=self.cursor,
                 ),
-                Prose(name="explained", title=row.name, paragraphs=(about,)),
+                Prose(
+                    name="explained",
+                    help=HELP["explained"],
+                    title=row.name,
+                    paragraphs=(about,),
+                ),
             ),
             survival=("question", "scene", "explained", "rows"),
             keys=("down", "enter", "without", "next", "back"),

@@ -19,6 +19,17 @@ from simkernel.explore.replay import Stages, Unplayable, replay
 from simkernel.report import Report
 
 MOVING = ("next", "back", "down", "up", "first", "last", POINT)
+HELP = {
+    "schedules": "For each property that is broken, the order of events that breaks it. A digit chooses.",
+    "why": "Why the protocol is safe here, or is not.",
+    "verdict": "What was found when every order of events was tried, and whether that was your answer.",
+    "moves": "An order of events that breaks it, a row a move: beside it memory, and what each CPU may run.",
+    "explained": "The chosen move.",
+    "lanes": "Who did what up to the chosen move, a lane for the patching task and one for each CPU.",
+    "properties": "What must hold in every order of events: what is broken in one, and what holds in all.",
+    "asked": "What the answer is said of, and how a CPU reads code there.",
+}
+"""What F1 says of the part with the focus."""
 
 
 class LabAnswer(Activity):
@@ -135,9 +146,16 @@ class LabAnswer(Activity):
         finding = self.finding
         parts: tuple[Part, ...] = (self._verdict(),)
         if len(self.findings) > 1:
-            parts += (Tabs(name="schedules", choices=tuple(map(_named, self.findings)), at=self.at),)
+            parts += (
+                Tabs(
+                    name="schedules",
+                    help=HELP["schedules"],
+                    choices=tuple(map(_named, self.findings)),
+                    at=self.at,
+                ),
+            )
         if because := reason(finding):
-            parts += (Prose(name="why", paragraphs=(Paragraph(because),)),)
+            parts += (Prose(name="why", help=HELP["why"], paragraphs=(Paragraph(because),)),)
         if self.moves:
             parts += self._schedule()
         place = f"move {self.cursor + 1} of {len(self.moves)}, " if self.moves else ""
@@ -156,16 +174,33 @@ class LabAnswer(Activity):
             Paragraph(worth(self.guess, finding)),
             Paragraph(finding.answer(), tone=Tone.BROKEN if finding.broken else Tone.STRONG),
         ]
-        return Prose(name="verdict", paragraphs=tuple(one for one in said if one.text))
+        return Prose(
+            name="verdict",
+            called="answer",
+            help=HELP["verdict"],
+            paragraphs=tuple(one for one in said if one.text),
+        )
 
     def _schedule(self) -> tuple[Part, ...]:
         move = self.moves[self.cursor]
         title = f"move {self.cursor + 1}: {move.who}"
         columns = columns_of(self.finding)
         return (
-            Moves(name="moves", title="the schedule", columns=columns, moves=self.moves, cursor=self.cursor),
-            Prose(name="explained", title=title, paragraphs=(Paragraph(move.sentence),)),
-            Lanes(name="lanes", title="time", time=lanes_of(self.finding, self.cursor + 1)),
+            Moves(
+                name="moves",
+                help=HELP["moves"],
+                title="the schedule",
+                columns=columns,
+                moves=self.moves,
+                cursor=self.cursor,
+            ),
+            Prose(name="explained", help=HELP["explained"], title=title, paragraphs=(Paragraph(move.sentence),)),
+            Lanes(
+                name="lanes",
+                help=HELP["lanes"],
+                title="time",
+                time=lanes_of(self.finding, self.cursor + 1),
+            ),
         )
 
     def _properties(self) -> Prose:
@@ -174,7 +209,13 @@ class LabAnswer(Activity):
         said += map(Paragraph, holds(self.findings))
         if not self.finding.finished:
             said.append(Paragraph("Of the others it is not known: the search was not finished."))
-        return Prose(name="properties", title="in every order", beside=True, paragraphs=tuple(said))
+        return Prose(
+            name="properties",
+            help=HELP["properties"],
+            title="in every order",
+            beside=True,
+            paragraphs=tuple(said),
+        )
 
     def _asked(self) -> Prose:
         """What the verdict is said of."""
@@ -182,7 +223,13 @@ class LabAnswer(Activity):
         model = question.model.value
         said = f"{self.finding.subject()}.", f"Model {model}: {MODELS[model]} {NOT_A_CPU}"
         text = tuple(Paragraph(one, tone=Tone.DIM) for one in said)
-        return Prose(name="asked", title="asked about", beside=True, paragraphs=text)
+        return Prose(
+            name="asked",
+            help=HELP["asked"],
+            title="asked about",
+            beside=True,
+            paragraphs=text,
+        )
 
     def data(self) -> dict[str, Any]:
         """Every finding, with its schedule in sentences."""

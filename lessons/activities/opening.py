@@ -40,9 +40,20 @@ from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.report import Report
 from simkernel.sim.snapshot.patching import patching_snapshot
 
-LISTED = 5  # instructions of gdb's listing
 COUNTS, MOST = 5, 3  # functions in the table of counts; those that are named within a change
 STORY = "one"  # the scenario that comes next
+HELP = {
+    "said": "What has just happened, or what was counted.",
+    "meanwhile": "Whom the task that writes waits for, and what the CPUs did since the step before.",
+    "choices": "A digit answers; you may go on without an answer.",
+    "listing": "What gdb shows of the function: it reads the file of the kernel, not the memory of the machine.",
+    "bytes": "The first five bytes of the function: in the file, which gdb reads, and in memory, which a CPU runs.",
+    "map": "Every site, a cell each where they differ: which hold a NOP, an int3 or a call.",
+    "sums": "What was counted while the sites changed.",
+    "time": "Who did what: a lane for the task that writes, dotted while it waits, and one for each CPU.",
+    "counts": "How often each function was called since it is traced.",
+}
+"""What F1 says of the part with the focus."""
 
 
 class Opening(Activity):
@@ -163,30 +174,91 @@ class Opening(Activity):
         """The sentences of a cue; the last one is what matters, but for a question's."""
         *before, last = words.TEXTS[self.run.cue](self.run)
         tone = Tone.PLAIN if self.run.cue in (ASK, HOW) else Tone.STRONG
-        return Prose(name="said", paragraphs=(*map(Paragraph, before), Paragraph(last, tone=tone)))
+        return Prose(
+            name="said",
+            called="what happened",
+            help=HELP["said"],
+            paragraphs=(*map(Paragraph, before), Paragraph(last, tone=tone)),
+        )
 
     def _choices(self) -> tuple[Part, ...]:
         asked = words.asked(self.run)
-        return (Question(name="choices", text=asked, choices=words.choices(self.run)),) if asked else ()
+        return (
+            (
+                Question(
+                    name="choices",
+                    called="question",
+                    help=HELP["choices"],
+                    text=asked,
+                    choices=words.choices(self.run),
+                ),
+            )
+            if asked
+            else ()
+        )
 
     def _shown(self) -> tuple[Part, ...]:
         """What the sentences speak of."""
         if self.run.cue == ASK:
-            return (Listing(name="listing", title="gdb, of the file", lines=self.listing()),)
+            return (
+                Listing(
+                    name="listing",
+                    help=HELP["listing"],
+                    title="gdb, of the file",
+                    lines=self.listing(),
+                ),
+            )
         if self.run.cue == SEEN:
-            listing = Listing(name="listing", title="gdb, of the file", lines=self.listing())
-            return (listing, Rows(name="bytes", title=f"where {FUNCTION}() begins", columns=(), rows=self._bytes()))
+            listing = Listing(
+                name="listing",
+                help=HELP["listing"],
+                title="gdb, of the file",
+                lines=self.listing(),
+            )
+            return (
+                listing,
+                Rows(
+                    name="bytes",
+                    help=HELP["bytes"],
+                    title=f"where {FUNCTION}() begins",
+                    columns=(),
+                    rows=self._bytes(),
+                ),
+            )
         if self.run.cue == BOOTED:
-            return (Map(name="map", title="every site, at the end of boot", sites=self.run.found.booted),)
+            return (
+                Map(
+                    name="map",
+                    help=HELP["map"],
+                    title="every site, at the end of boot",
+                    sites=self.run.found.booted,
+                ),
+            )
         if self.run.cue in (TRACED, QUIET):
             return (self._map(self.run.changes[ON if self.run.cue == TRACED else OFF]), self._counts())
         if self.run.cue == WHY:
             rounds, title = ("round", "written", "then the task waits for"), "tracing turned on"
-            return (Rows(name="sums", title=title, columns=rounds, rows=words.rounds(self.run)),)
+            return (
+                Rows(
+                    name="sums",
+                    help=HELP["sums"],
+                    title=title,
+                    columns=rounds,
+                    rows=words.rounds(self.run),
+                ),
+            )
         if self.run.cue == WORRY:
             columns = ("", *(f"CPU{cpu}" for cpu in self.run.simulation.cpus), "all")
             sums = words.cpus_sums(self.run)
-            return (Rows(name="sums", title="while the sites changed", columns=columns, rows=sums),)
+            return (
+                Rows(
+                    name="sums",
+                    help=HELP["sums"],
+                    title="while the sites changed",
+                    columns=columns,
+                    rows=sums,
+                ),
+            )
         return ()
 
     def _changing(self) -> tuple[Part, ...]:
@@ -197,9 +269,25 @@ class Opening(Activity):
         said = words.step(change, patch, self._most_called(MOST), self.run.calls.by_site().total())
         return (
             replace(self._map(change), words=site_words(patch)),
-            Prose(name="said", paragraphs=happened),
-            Prose(name="meanwhile", paragraphs=said),
-            Lanes(name="time", title="time, a column a step", time=change.time),
+            Prose(
+                name="said",
+                called="what happened",
+                help=HELP["said"],
+                paragraphs=happened,
+            ),
+            Prose(
+                name="meanwhile",
+                called="who waits",
+                help=HELP["meanwhile"],
+                paragraphs=said,
+            ),
+            Lanes(
+                name="time",
+                help=HELP["time"],
+                title="who does what",
+                beside=True,
+                time=change.time,
+            ),
         )
 
     def _map(self, change: Change) -> Map:
@@ -207,15 +295,21 @@ class Opening(Activity):
         at = change.at if self.run.cue in CHANGES else len(change.steps) - 1
         here, before = change.steps[at], change.steps[max(0, at - 1)]
         taken = here.taken if self.run.cue in CHANGES else ()
-        return Map(name="map", title="every site", sites=here.sites, before=before.sites, taken=taken)
+        return Map(
+            name="map",
+            help=HELP["map"],
+            title="every site",
+            sites=here.sites,
+            before=before.sites,
+            taken=taken,
+        )
 
     def listing(self) -> tuple[str, ...]:
-        """gdb's listing of the function in the file, its first lines."""
+        """gdb's listing of the function in the file."""
         symbol = self.run.image.symbol(FUNCTION)
         code = list(disasm.decode(self.run.image.text_of(symbol), symbol.address))
-        rows = disasm.listing(code[:LISTED], symbol.address, self.run.image.symbolize)
-        rest = f"   ... and {len(code) - LISTED} more instructions"
-        return (f"Dump of assembler code for function {FUNCTION}:", *rows, rest)
+        rows = disasm.listing(code, symbol.address, self.run.image.symbolize)
+        return (f"Dump of assembler code for function {FUNCTION}:", *rows, "End of assembler dump.")
 
     def _bytes(self) -> tuple[Row, ...]:
         file = self.run.image.text_of(self.run.image.symbol(FUNCTION))[:MCOUNT_INSN_SIZE]
@@ -228,7 +322,13 @@ class Opening(Activity):
         rest = calls.total() - sum(count for _, count in most)
         others = (f"the other {self.run.sites - len(most):,}", rest), (f"all {self.run.sites:,}", calls.total())
         rows = tuple(Row((name, f"{count:,}")) for name, count in (*most, *others))
-        return Rows(name="counts", title="traced calls so far, most called first", columns=("FUNC", "COUNT"), rows=rows)
+        return Rows(
+            name="counts",
+            help=HELP["counts"],
+            title="traced calls so far, most called first",
+            columns=("FUNC", "COUNT"),
+            rows=rows,
+        )
 
     def _most_called(self, rows: int) -> list[tuple[str, int]]:
         """The functions that were called most, with their calls so far."""

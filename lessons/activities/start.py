@@ -24,6 +24,11 @@ from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
 
 GO_ON = "go on"
+HELP = {
+    "list": "All that there is to watch: up and down choose, Enter begins. A mark: you have seen its end.",
+    "about": "What the chosen one asks, how long it is, and who patches like this.",
+}
+"""What F1 says of the part with the focus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +239,25 @@ class Start(Activity):
         return Picture(
             title="simkernel",
             parts=(
-                Prose(name="asks", paragraphs=(Paragraph("What do you want to watch?", tone=Tone.STRONG),)),
-                Rows(name="list", columns=(), rows=rows, cursor=self.at),
-                Prose(name="about", apart=True, paragraphs=tuple(about)),
+                Prose(
+                    name="asks",
+                    called="question",
+                    paragraphs=(Paragraph("What do you want to watch?", tone=Tone.STRONG),),
+                ),
+                Rows(
+                    name="list",
+                    help=HELP["list"],
+                    columns=(),
+                    rows=rows,
+                    cursor=self.at,
+                ),
+                Prose(
+                    name="about",
+                    called="what is chosen",
+                    help=HELP["about"],
+                    apart=True,
+                    paragraphs=tuple(about),
+                ),
             ),
             survival=("about", "list", "asks"),
             keys=("enter", "down", "search"),

@@ -23,6 +23,8 @@ BYTE, COVERED = "??", "covered"
 SURVIVAL = ("question", "phases", "bytes", "time")
 UP_TO_NOW = (PhaseState.DONE, PhaseState.LEFT_OUT)  # of a phase that lies behind
 RIGHT, WRONG, SO = "right", "not in this run", "in this run"
+ASKED = "A question about this run: what would tell the answer is covered until you have answered, or gone on without."
+ANSWERED = "What was asked here, and what came of it in this run."
 UNKNOWN = "I do not know yet: a hint"
 
 
@@ -55,7 +57,7 @@ def _asks(asked: AskedQuestion) -> parts.Question:
     choices = tuple(Choice(str(at), text) for at, text in enumerate(question.choices, 1))
     hint = Choice(HINT, f"Hint: {question.hint}" if asked.hinted else UNKNOWN)
     return parts.Question(
-        name="question", apart=True, given=question.facts, text=question.text, choices=(*choices, hint)
+        name="question", help=ASKED, apart=True, given=question.facts, text=question.text, choices=(*choices, hint)
     )
 
 
@@ -70,7 +72,7 @@ def reply(asked: AskedQuestion) -> parts.Question:
         wrong = question.choices[asked.answer]
         choices = [Choice(str(asked.answer + 1), wrong, given=True, verdict=WRONG), truth]
         why = " ".join(filter(None, (question.against.get(wrong), why)))
-    return parts.Question(name="answer", apart=True, text=question.text, choices=tuple(choices), why=why)
+    return parts.Question(name="answer", help=ANSWERED, apart=True, text=question.text, choices=tuple(choices), why=why)
 
 
 def said(asked: AskedQuestion) -> list[str]:

@@ -35,6 +35,7 @@ REST = ("why", "waits", "next story", "oops", "nothing", "what holds", "time", "
 DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "track", "core")}
 """What one has gone deeper for goes before what the story tells."""
 SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
+DEAD = ("why", "next story", "oops", "reasons")  # before all of that, where the kernel has died
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rflags")
 ROWS = 5  # of the bytes, besides those of the CPUs: the heading, what was, memory, what a CPU ran, what it becomes
 TIME, NOTHING_YET = (
@@ -71,12 +72,13 @@ HELP = {
     "now": "What has just happened: the event of this step.",
     "reasons": "What that means, and what else happened since the step before.",
     "waits": "Whom the patching task waits for, or what it does next. CPUs never wait for it.",
-    "answer": "What was asked here, and what came of it in this run.",
     "why": "Why the phase is there. Where something that must hold does not, which CPU and byte break it.",
     "what holds": "What may be relied on now, checked at this very step.",
     "without it": "A phase can be left out, to see what it is for: x, and x again leads back.",
     "who in Linux": "Which function of Linux does this.",
 }
+CALLED = {"now": "what happened", "reasons": "what that means", "waits": "who waits",
+          "without it": "without this phase", "who in Linux": "Linux's function"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def picture_of(stepper: Stepper, look: Look, asked: AskedQuestion | None = None,
         place=_place(stepper, story),
         brief=_brief(story),
         parts=tuple(parts),
-        survival=SURVIVAL[look.depth],
+        survival=tuple(dict.fromkeys((*FIRST, *(DEAD if snapshot.oops else ()), *SURVIVAL[look.depth]))),
         notes=(f"How a CPU reads code here: the model {snapshot.options.model.value}. "
                f"{MODELS[snapshot.options.model.value]} {NOT_A_CPU}",),
     )  # fmt: skip
@@ -192,42 +194,46 @@ def _bytes(story: StoryNow) -> Part:
     return Bytes(name="bytes", help=HELP["bytes"], table=story.table, keeps=keeps)
 
 
+def _prose(name: str, *paragraphs: Paragraph, keeps: int = 0) -> Part:
+    return Prose(name=name, called=CALLED.get(name, ""), help=HELP[name], keeps=keeps, paragraphs=paragraphs)
+
+
 def _now(story: StoryNow) -> Iterator[Part]:
     """What has just happened: the event, then the reasons; the rows of both are kept where nothing has."""
     said = [one for one in story.said if one not in (story.why.why, story.why.true_now, story.why.verdict)]
     event = tuple(Paragraph(one, tone=Tone.STRONG) for one in said[:1])
-    yield Prose(name="now", help=HELP["now"], keeps=2, paragraphs=event)
-    yield Prose(name="reasons", help=HELP["reasons"], keeps=2, paragraphs=tuple(map(Paragraph, said[1:])))
+    yield _prose("now", *event, keeps=2)
+    yield _prose("reasons", *map(Paragraph, said[1:]), keeps=2)
 
 
 def _waits(story: StoryNow) -> Iterator[Part]:
     """Whom the patching task waits for; at the end of the story its answer."""
     patch = story.snapshot.patching
     if story.ending:
-        yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.ending, tone=Tone.STRONG),))
+        yield _prose("waits", Paragraph(story.ending, tone=Tone.STRONG), keeps=2)
     elif not story.snapshot.halt_reason:
         label = "Waits" if patch.waits_for or patch.holdouts else "Next"
-        yield Prose(name="waits", help=HELP["waits"], keeps=2, paragraphs=(Paragraph(story.waits, label),))
+        yield _prose("waits", Paragraph(story.waits, label), keeps=2)
 
 
 def _next(following: str) -> Iterator[Part]:
     """What comes next on the path."""
     if following:
-        yield Prose(name="next story", help=HELP["next story"], paragraphs=(Paragraph(following, "Next"),))
+        yield _prose("next story", Paragraph(following, "Next"))
 
 
 def _why(story: StoryNow, later: bool) -> Iterator[Part]:
     """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
     why, alive = story.why, story.snapshot.oops is None
-    yield Prose(name="why", help=HELP["why"], paragraphs=tuple(_reasons(story)))
+    yield _prose("why", *_reasons(story))
     if why.holds:
-        yield Prose(name="what holds", help=HELP["what holds"], paragraphs=(Paragraph(why.true_now, "Holds"),))
+        yield _prose("what holds", Paragraph(why.true_now, "Holds"))
     if story.can_leave_out and alive and not why.event:
         text = f"{why.phase}? Press x, and see."
-        yield Prose(name="without it", help=HELP["without it"], paragraphs=(Paragraph(text, "Without"),))
+        yield _prose("without it", Paragraph(text, "Without"))
     if alive and why.linux:
         version, text = linux(why.linux, later)
-        yield Prose(name="who in Linux", help=HELP["who in Linux"], paragraphs=(Paragraph(text, version, Tone.DIM),))
+        yield _prose("who in Linux", Paragraph(text, version, Tone.DIM))
 
 
 def _reasons(story: StoryNow) -> Iterator[Paragraph]:
@@ -327,7 +333,7 @@ def _core(stepper: Stepper, snapshot: Snapshot, look: Look) -> Part:
             for name in REGISTERS if name in values
         ),
         stack=tuple(
-            Word(f"..{word.address & 0xFFFF:04x}", word.value,
+            Word(f"…{word.address & 0xFFFF:04x}", word.value,
                  _changed(snapshot, Thing(Aspect.STACK, cpu.number, word.address)), without_addresses(word.text))
             for word in cpu.stack[:STACK]
         ),
@@ -360,7 +366,7 @@ def _map(stepper: Stepper, snapshot: Snapshot) -> Iterator[Part]:
     taken = {bisect_left(sites, one.address) for one in stepper.since_step() if isinstance(one, Int3Taken)}
     was = None if before is None else SiteMap(before)
     many = len(snapshot.patching.sites) > 1 or snapshot.map.count(CALL) > 1
-    yield Map(name="map", low=True, apart=True, help=HELP["map"], sites=snapshot.map, before=was,
+    yield Map(name="map", called="sites", low=True, apart=True, help=HELP["map"], sites=snapshot.map, before=was,
               taken=tuple(sorted(taken)), choose="look-at-site", cells=many,
               words=site_words(snapshot.patching))  # fmt: skip
 
@@ -390,6 +396,7 @@ def _events(snapshot: Snapshot) -> Part:
 def _track(stepper: Stepper, snapshot: Snapshot) -> Part:
     return Track(
         name="track",
+        called="place in the story",
         help=HELP["track"],
         begin=stepper.begin,
         at=snapshot.position,

@@ -14,7 +14,7 @@ from simkernel.sim.snapshot import CpuSnapshot, MayRun, SiteBytes, SiteSnapshot,
 from simkernel.sim.snapshot.changes import Aspect, Thing, ThingChange
 from simkernel.sim.snapshot.site import site_bytes
 
-NEXT_TIME = "the next time it runs the site"
+NEXT_TIME = "from its next run on"
 NO_INSTRUCTION = "no such instruction: #UD"
 
 

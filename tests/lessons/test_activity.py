@@ -153,7 +153,7 @@ def test_every_place_has_a_picture_at_every_size(name: str) -> None:
             drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE)
             lines = drawn.lines(width, height)
             rows = height - 1 - len(drawn.below)
-            anew = arrange(picture, width - 2, rows, UNICODE, {}, boxed=framed((width, height)))
+            anew = arrange(picture, width - 2, rows, UNICODE, {}, boxed=framed(picture, (width, height)))
             assert drawn.body == anew, "as without what was drawn before"
             assert len(lines) == height and max(map(length, lines)) <= width, (width, height)
             assert "q quit" in plain(lines[-1]) or width < 80

@@ -38,20 +38,20 @@ CPU1     ──────✔──!!↳≡──✔───×✔──≡
 """
 GRAPH = """\
     bash CPU0 CPU1
-  1 ◇    │    │    bash-201 begins
-  2 │    ┏    │    CPU0 reads 0F
-  3 CC   ┃    │    bash-201 writes CC at +0
-▶ 4 ●────▼────▼    bash-201 sends sync 1
-  5 ┆    ┗    │    CPU0 runs a NOP
-  6 ┆    ✔    │    CPU0 answers, goes on
-  7 ┆    │    ✔    CPU1 answers, goes on
-  8 ○    │    │    bash-201 goes on
-  9 +4   │    │    bash-201 writes +1 to +4
- 10 │    │    !    CPU1 takes the int3
- 11 │    │    !    CPU1 finds the site
- 12 │    │    ↳    CPU1 makes the new call
- 13 │    │    ≡    CPU1 writes a trace line
- 14 ●────▼────▼    bash-201 sends sync 2
+  1 ◇    │    │   bash-201 begins
+  2 │    ┏    │   CPU0 reads 0F
+  3 CC   ┃    │   bash-201 writes CC at +0
+▶ 4 ●────▼────▼   bash-201 sends sync 1
+  5 ┆    ┗    │   CPU0 runs a NOP
+  6 ┆    ✔    │   CPU0 answers, goes on
+  7 ┆    │    ✔   CPU1 answers, goes on
+  8 ○    │    │   bash-201 goes on
+  9 +4   │    │   bash-201 writes +1 to +4
+ 10 │    │    !   CPU1 takes the int3
+ 11 │    │    !   CPU1 finds the site
+ 12 │    │    ↳   CPU1 makes the new call
+ 13 │    │    ≡   CPU1 writes a trace line
+ 14 ●────▼────▼   bash-201 sends sync 2
 """
 """Drawn by hand, from the order of events that the protocol's table and the scenario's moves give."""
 

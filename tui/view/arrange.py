@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from lessons.picture import Bars, Moves, Part, Picture, Rows
+from lessons.picture import Bars, Lanes, Map, Moves, Part, Picture, Prose, Question, Rows
 from tui.view.boxes import SIDES, Box, brighter, has_rule, sides
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS, fit
@@ -22,6 +22,7 @@ WIDE = 110  # columns, from which on there is room at the right
 LEFT = 62  # columns of the left side then, at least
 RIGHT = 38  # columns of the right side, at least
 GAP = 1
+CARD = (Prose, Question, Map)  # a picture of these alone stands in the middle where it takes half of the rows at most
 LIT, UNLIT = "title", "dim"  # looks of the frame around the part with the focus, and of the others
 
 
@@ -80,26 +81,11 @@ def arrange(
         marks: the glyphs.
         scrolled: by part, how many lines a person has scrolled.
         drawings: of this picture, from other rows.
-        boxed: panes stand in frames, where no part shows less for that.
+        boxed: panes stand in frames.
     """
     drawings = Drawings() if drawings is None else drawings
-    bare = _arranged(picture, Room(0, 0, width, height), marks, scrolled, drawings, False)
-    if not boxed:
-        return bare
-    dressed = _arranged(picture, Room(-1, 0, width + 2, height), marks, scrolled, drawings, True)
-    return bare if _loses(bare, dressed) else dressed
-
-
-def _loses(bare: Arrangement, dressed: Arrangement) -> bool:
-    """Whether a part is not seen whole, or has not the rows that it keeps, only with frames; what scrolls may more."""
-    if dressed.gone:
-        return True
-    now = {block.part.name: block for block in dressed.blocks}
-    pairs = [(one, now[one.part.name]) for one in bare.blocks if not one.scrolls]
-    return any(
-        framed.scrolls > 0 or len(framed.lines) < len(one.lines) or (one.part.keeps > 0 and framed.y < one.y)
-        for one, framed in pairs
-    )
+    room = Room(-1, 0, width + 2, height) if boxed else Room(0, 0, width, height)
+    return _arranged(picture, room, marks, scrolled, drawings, boxed)
 
 
 def _arranged(
@@ -123,7 +109,8 @@ def _arranged(
         sides = SIDES if boxed else 0
         gap, columns = (0 if boxed else GAP), room.width - 2 * sides - (0 if boxed else GAP)
         natural = max((RENDERERS[type(part)].natural(part) for part in left), default=0)
-        first = max(LEFT, columns // 2, min(natural, columns - RIGHT)) + sides
+        least = max(RIGHT, *(RENDERERS[type(part)].natural(part) for part in right if isinstance(part, Lanes)), 0)
+        first = max(LEFT, columns // 2, min(natural, columns - least)) + sides
         rooms = [Room(room.x, y, first, room.height - y),
                  Room(room.x + first + gap, y, room.width - first - gap, room.height - y)]  # fmt: skip
     for parts, place in zip((left, right), rooms, strict=False):
@@ -160,6 +147,9 @@ def _column(
     ]
     aparts = sum(part.apart and not begin for part, begin in zip(parts[1:], begins[1:], strict=True))
     spare = share(_by_survival(picture, cells), aparts, height) if cells else 0
+    card = all(isinstance(part, CARD) for part in picture.parts) and spare >= height // 2
+    if card:
+        y, spare = y + spare // 3, spare - spare // 3
     there = [(cell, begin) for cell, begin in zip(cells, begins, strict=True) if cell.there]
     loose = not any(part.apart or part.low or part.keeps for part in parts)
     blocks: list[Block] = []
@@ -172,17 +162,17 @@ def _column(
             y += not has_rule(cell.part)
         if panes:
             panes[-1][1].append(cell.part)
-        rule = [heading(cell.part.title, width, marks.rule)] if cell.part.title else []
+        rule = [heading(cell.part.title, width, marks)] if cell.part.title else []
         body, first = fit(cell.part, cell.form, width, cell.rows - cell.rule, scrolled.get(cell.part.name, 0), marks)
         scrolls = cell.want - cell.rows + 1 if cell.want > cell.rows else 0  # one row says how many lines are not seen
         blocks.append(Block(cell.part, x, y, width, (*rule, *body), first, scrolls))
         y += cell.rows - cell.rule + len(rule)
-    ends = [*(y for y, _ in panes[1:]), room.y + height]
+    ends = [*(y for y, _ in panes[1:]), y + 1 if card else room.y + height]
     boxes = [
         Box(room.x, y, room.width, end - y, tuple(one.name for one in inside), has_rule(inside[0]))
         for (y, inside), end in zip(panes, ends, strict=False)
     ]
-    return blocks, boxes, [cell.part.title or cell.part.name for cell in cells if not cell.there]
+    return blocks, boxes, [cell.part.title or cell.part.called or cell.part.name for cell in cells if not cell.there]
 
 
 def _by_survival(picture: Picture, cells: Sequence[Placing]) -> list[Placing]:

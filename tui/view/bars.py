@@ -80,9 +80,9 @@ def _bar_line(part: Bars, at: int, sizes: tuple[int, int], width: int, marks: Ma
     drawn = cells(bar, part.end, columns, marks.ran, marks.parts, marks.interval)
     pieces = [("".join(run), look) for look, run in groupby(drawn, lambda one: _look(one, marks))]
     mark = (f" {marks.here} " if here else "   ", "here")
-    title = bar.title if len(bar.title) <= titles else bar.title[: titles - 2] + ".."
+    title = bar.title if len(bar.title) <= titles else bar.title[: titles - len(marks.more)] + marks.more
     look = "strong" if here else ""
-    return cut(line(mark, (f"{title:<{titles}} ", look), *pieces, (f" {_figure(bar)}", look)), width)
+    return cut(line(mark, (f"{title:<{titles}} ", look), *pieces, (f" {_figure(bar)}", look)), width, marks)
 
 
 def _look(one: str, marks: Marks) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lessons.machine import Bytes
-from lessons.picture import Part
+from lessons.machine import Bytes, Core
+from lessons.picture import Moves, Part, Picture
 from tui.view.marks import Marks
 from tui.view.text import Line, line
 
@@ -32,9 +32,14 @@ class Box:
     titled: bool
 
 
-def framed(size: tuple[int, int]) -> bool:
-    """Whether the panes of a window of so many columns and rows stand in frames."""
-    return size[0] >= WIDTH and size[1] >= HEIGHT
+def framed(picture: Picture, size: tuple[int, int]) -> bool:
+    """Whether the panes of a picture stand in frames: never one by one, so that they stay from step to step.
+
+    Args:
+        picture: what there is to see; a CPU in full, or a schedule, needs all rows that there are.
+        size: columns and rows of the window.
+    """
+    return size[0] >= WIDTH and size[1] >= HEIGHT and not any(isinstance(part, (Core, Moves)) for part in picture.parts)
 
 
 def has_rule(part: Part) -> bool:

@@ -70,24 +70,31 @@ def frame(
     width, height = size
     inner = width - 2
     keys = key_line(picture, offered, bool(crumbs), inner, marks)
-    below = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
-    room = height - 1 - len(below) - 1
-    place = partial(
-        arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=Drawings(), boxed=framed(size)
-    )
+    told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
+    room = height - 1 - len(told) - 1
+    boxed = framed(picture, size)
+    place = partial(arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=Drawings(), boxed=boxed)
     body = place(room)
     if body.gone:  # one row says what, and with that row less it is no less that has gone
         body = place(room - 1)
-        below = [line(" ", *_named(body.gone, inner)), *below]
-    return Frame(title_line(picture, crumbs, width, marks), body, (*below, line(" ", *keys)), marks)
+        told = [*(line(" ", *one) for one in _named(body, inner, room, marks)), *told]
+    return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)), marks)
 
 
-def _named(gone: Sequence[str], width: int) -> Line:
-    """The parts for which there is no room, or how many where that is too long."""
-    named = f"no room for (Tab leads there): {', '.join(gone)}"
-    if len(named) > width:
-        named = f"no room for {len(gone)} parts: Tab leads there"
-    return cut(line((named, "dim")), width)
+def _named(body: Arrangement, width: int, height: int, marks: Marks) -> list[Line]:
+    """The parts for which there is no room, in the rows that nothing takes; where that is too long, how many.
+
+    Args:
+        body: without them.
+        width: columns.
+        height: rows, those of the body among them.
+        marks: the glyphs.
+    """
+    free = height - max((block.y + len(block.lines) for block in body.blocks), default=0)
+    named = wrap(marks.plain(f"no room for (Tab leads there): {', '.join(body.gone)}"), width, "dim")
+    if len(named) > max(1, free):
+        named = [cut(line((f"no room for {len(body.gone)} parts: Tab leads there", "dim")), width, marks)]
+    return named
 
 
 def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks) -> Line:
@@ -97,7 +104,7 @@ def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks
     what is different from what the title names goes: at its first comma, then whole.
     """
     here = (picture.title, *picture.path)
-    ways = [(*crumbs, *here), *(("..", *crumbs[at:], *here) for at in range(1, len(crumbs) + 1)), here]
+    ways = [(*crumbs, *here), *(("…", *crumbs[at:], *here) for at in range(1, len(crumbs) + 1)), here]
     short = (picture.title, *(one.partition(",")[0] for one in picture.path))
     tries = [(way, picture.place) for way in ways]
     tries += [(way, place) for place in (picture.place, picture.brief or picture.place)
@@ -106,8 +113,8 @@ def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks
     for way, place in tries:
         left, right = line(" ", *_way(way, marks)), line((f"{marks.plain(place)} ", "dim"))
         if length(left) + length(right) + 2 <= width:
-            return spread(left, right, width)
-    return cut(line(" ", *_way((picture.title,), marks)), width)
+            return spread(left, right, width, marks)
+    return cut(line(" ", *_way((picture.title,), marks)), width, marks)
 
 
 def _way(names: Sequence[str], marks: Marks) -> list[Piece]:
@@ -123,7 +130,7 @@ def key_line(picture: Picture, offered: Sequence[Action], nested: bool, width: i
     for key, word in _keys(picture, offered, nested, width, marks):
         pieces += [(marks.plain(key_text((key,))), "title"), (f" {word}  ", "")]
     last, look = pieces[-1]
-    return cut((*pieces[:-1], (last.rstrip(), look)), max(width, 1))
+    return cut((*pieces[:-1], (last.rstrip(), look)), max(width, 1), marks)
 
 
 def key_at(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks, x: int) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from lessons.lanes import Did, LaneMark, TimeStep
 from lessons.picture import Lanes
 from tui.view.marks import Marks
-from tui.view.text import Line, Piece, cut, line
+from tui.view.text import Form, Line, Piece, cut, line
 
 GRAPH = 40  # columns from which on a graph has room
 LANE = (5, 4, 3, 2)  # columns of a lane, the most that fit
+TWO_CPUS = ("patching task", "CPU0", "CPU1")
 SENTENCE = 24  # columns of a sentence, at least
 LOOKS = {
     Did.WRITES: "new",
@@ -34,12 +35,22 @@ def graph(part: Lanes, width: int, marks: Marks) -> list[Line]:
     """Time downwards: a line a step, a lane a column, the sentence at the right."""
     picture = part.time
     lanes = len(picture.lanes)
-    each = next((one for one in LANE if 4 + one * lanes + SENTENCE <= width), LANE[-1])
+    each = next((one for one in LANE if _columns(lanes, one) <= width), LANE[-1])
     names = "".join(f"{_name(picture.lanes, at, each):<{each}}" for at in range(lanes))
     out = [line((f"    {names}".rstrip(), "dim"))]
     for moment in picture.moments:
-        out.append(cut(_graph_row(moment, picture.at, each, marks), width))
+        out.append(cut(_graph_row(moment, picture.at, each, marks), width, marks))
     return out
+
+
+def _columns(lanes: int, each: int) -> int:
+    """The columns of a graph: the last lane, the widest there is, ends a column sooner, before the sentence."""
+    return 4 + each * lanes - (each == LANE[0]) + SENTENCE
+
+
+def graph_width(part: Lanes) -> int:
+    """The columns with which two CPUs have their names above their lanes; 0 where there are more."""
+    return _columns(len(part.time.lanes), LANE[0]) if len(part.time.lanes) == len(TWO_CPUS) else 0
 
 
 def _name(lanes: Sequence[str], at: int, each: int) -> str:
@@ -57,7 +68,8 @@ def _graph_row(moment: TimeStep, at: int, each: int, marks: Marks) -> Line:
         joined = bool(sends) and number < sends[-1] and (mark.did in (Did.SENDS, Did.ASKED) or number > 0)
         fill = marks.rule if joined else " "
         pieces.append((text, "dim" if ahead else LOOKS.get(mark.did, "")))
-        pieces.append((fill * (each - len(text)), "dim"))
+        last = number == len(moment.marks) - 1 and each == LANE[0]
+        pieces.append((fill * (each - last - len(text)), "dim"))
     return (*pieces, (marks.plain(moment.sentence), "dim" if ahead else "strong" if here else ""))
 
 
@@ -68,15 +80,22 @@ def _glyph(mark: LaneMark, marks: Marks) -> str:
     return mark.text or marks.did[mark.did]
 
 
-def score(part: Lanes, width: int, marks: Marks) -> list[Line]:
-    """Time to the right: a row a lane, two columns a step, one where there is no room for two."""
+def score(part: Lanes, width: int, marks: Marks, named: bool = True) -> Form:
+    """Time to the right: a row a lane, two columns a step, one where there is no room for two.
+
+    Args:
+        part: which.
+        width: columns.
+        marks: the glyphs.
+        named: the phases stand above, each where it begins.
+    """
     picture = part.time
     label = max(len(name) for name in picture.lanes) + 1
     room = width - label
     each = 2 if 2 * len(picture.moments) <= room else 1
     moments = _window(picture.moments, picture.at, room // each)
     phases = _phases(moments, each)
-    out = [line((" " * label, ""), *phases)] if any(text.strip() for text, _ in phases) else []
+    out = [line((" " * label, ""), *phases)] if named and any(text.strip() for text, _ in phases) else []
     for number, name in enumerate(picture.lanes):
         cells = [_cell(moments, at, number, each, marks) for at in range(len(moments))]
         pieces = [(text, "dim" if moments[at].step > picture.at else look) for at, (text, look) in enumerate(cells)]

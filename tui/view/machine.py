@@ -101,7 +101,7 @@ class _Grid:
             text += note
         text += rule * max(0, self.width - len(text))
         before, _, after = text.partition(name)
-        return cut(line((before, "dim"), (name, "title"), (after, "dim")), self.width)
+        return cut(line((before, "dim"), (name, "title"), (after, "dim")), self.width, self.marks)
 
     def row(self, row: ByteRow, look: str) -> Line:
         """Label, bytes, the instruction, and what is to be said of the CPU: as much of it as there is room for."""
@@ -121,10 +121,18 @@ class _Grid:
         return line((f"{self.marks.broken} {row.label}".ljust(LABEL), "bad"), *cells, (f" {words}".rstrip(), "bad"))
 
     def words(self, text: str, remark: str, here: bool, room: int) -> str:
-        """As much of what stands behind the bytes as there is room for, by words; a mark says that there is more."""
+        """As much of what stands behind the bytes as there is room for; a mark says that there is more.
+
+        A remark is said as a whole, or to its first semicolon; of an instruction alone as many words as fit.
+        """
         whole = "  ".join(one for one in (text, remark) if one)
         if len(whole) <= room:
             return whole
+        clause, more, _ = remark.partition(";")
+        shorter = f"{text}  {clause}".strip() if more and not here else text
+        for tried in (shorter, text):
+            if remark and not here and tried and len(tried) + 2 <= room:
+                return f"{tried} {self.marks.more}"
         if here and text:  # the arrow alone says it
             whole = f"{self.marks.back} {text}"
             if len(whole) <= room:
@@ -213,8 +221,8 @@ def core(part: Core, width: int, marks: Marks) -> list[Form]:
     if width >= BESIDE:
         left, right = code(part, CODE, len(part.code), marks), registers(part.registers, width - CODE - 2, marks)
         return [[*said, *_beside(left, right)], [*said, *_beside(code(part, CODE, len(right), marks), right)]]
-    words = [heading("registers", width, marks.rule), *registers(part.registers, width, marks)]
-    stack = [heading("stack", width, marks.rule), *stack_lines(part, width, marks)] if part.stack else []
+    words = [heading("registers", width, marks), *registers(part.registers, width, marks)]
+    stack = [heading("stack", width, marks), *stack_lines(part, width, marks)] if part.stack else []
     few = [*said, *code(part, width, FEW, marks)]
     return [[*said, *code(part, width, len(part.code), marks), *words, *stack], [*few, *words, *stack], [*few, *words]]
 
@@ -233,7 +241,7 @@ def code(part: Core, width: int, rows: int, marks: Marks) -> Form:
     at = next((number for number, one in enumerate(part.code) if one.now), 0)
     was = next((number for number, one in enumerate(part.code) if one.was and at - rows < number < at), at)
     first = max(0, min(at - max(2, rows // 3), was, len(part.code) - rows))
-    return [cut(_code_line(one, marks), width) for one in part.code[first : first + rows]]
+    return [cut(_code_line(one, marks), width, marks) for one in part.code[first : first + rows]]
 
 
 def _code_line(one: Instruction, marks: Marks) -> Line:
@@ -251,7 +259,7 @@ def registers(words: Sequence[Word], width: int, marks: Marks) -> Form:
         left, right = marks.changed if one.changed else (" ", " ")
         value = f"{one.value:x}"
         if width < TWO_WORDS and len(value) > 11:  # the upper half of a kernel address is one for all
-            value = f"..{value[-8:]}"
+            value = f"{marks.more}{value[-8:]}"
         room = 16 if width >= TWO_WORDS else 11
         out.append([(f"{one.name:<6}"[:6] if width >= TWO_WORDS + 4 else f"{one.name:<4.4}", "dim"), (left, "here")])
         out[-1] += [(value.rjust(room), "changed" if one.changed else ""), (right + " ", "here")]
@@ -266,7 +274,7 @@ def stack_lines(part: Core, width: int, marks: Marks) -> Form:
     for one in part.stack:
         left, right = marks.changed if one.changed else (" ", " ")
         shown = (left, "here"), (f"{one.value:x}".rjust(16), "changed" if one.changed else ""), (right, "here")
-        out.append(cut(line((one.name, "dim"), *shown, (one.text, "dim")), width))
+        out.append(cut(line((marks.plain(one.name), "dim"), *shown, (one.text, "dim")), width, marks))
     return out
 
 

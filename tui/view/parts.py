@@ -15,7 +15,7 @@ from lessons.machine import Bytes, Core, Doers, Happened, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Prose, Question, Rows, Tabs
 from tui.view import machine
 from tui.view.bars import bar_at, bar_lines
-from tui.view.lanes import GRAPH, graph, score
+from tui.view.lanes import GRAPH, graph, graph_width, score
 from tui.view.marks import UNICODE, Marks
 from tui.view.moves import all_columns, move_here, move_lines
 from tui.view.sites import site_at, site_map
@@ -145,14 +145,16 @@ def rows(part: Rows, width: int, marks: Marks) -> list[Form]:
              for at in range(len(widths))]  # fmt: skip
     if part.columns:
         widths, columns = _fitting(widths, part.columns, width - column)
-    out: Form = [_cells(columns, widths, sides, "dim", [(" " * (3 + column), "")], width)] if part.columns else []
+    out: Form = (
+        [_cells(columns, widths, sides, "dim", [(" " * (3 + column), "")], width, marks)] if part.columns else []
+    )
     for at, row in enumerate(part.rows):
         here = at == part.cursor
         look = " ".join(one for one in (machine.TONES[row.tone], "strong" if here else "") if one)
         first = [(f" {marks.here} " if here else "   ", "here")]
         if column:
             first.append((f"{marks.done if row.done else '':<{column}}", "good"))
-        out.append(_cells(row.cells, widths, sides, look, first, width))
+        out.append(_cells(row.cells, widths, sides, look, first, width, marks))
     return [out]
 
 
@@ -188,10 +190,16 @@ def _is_number(text: str) -> bool:
 
 
 def _cells(
-    cells: Sequence[str], widths: Sequence[int], sides: Sequence[str], look: str, first: Sequence[Piece], width: int
+    cells: Sequence[str],
+    widths: Sequence[int],
+    sides: Sequence[str],
+    look: str,
+    first: Sequence[Piece],
+    width: int,
+    marks: Marks,
 ) -> Line:
-    padded = (f"{one:{side}{room}}" for one, room, side in zip(cells, widths, sides, strict=False))
-    return cut(line(*first, ((" " * COLUMN_GAP).join(padded).rstrip(), look)), width)
+    padded = (f"{marks.plain(one):{side}{room}}" for one, room, side in zip(cells, widths, sides, strict=False))
+    return cut(line(*first, ((" " * COLUMN_GAP).join(padded).rstrip(), look)), width, marks)
 
 
 def row_here(part: Rows) -> int:
@@ -259,8 +267,10 @@ def tab_at(part: Tabs, width: int, x: int, y: int) -> tuple[str, str] | None:
 
 
 def lanes(part: Lanes, width: int, marks: Marks) -> list[Form]:
-    """As a graph where it is one and has room, else as a score."""
-    return [graph(part, width, marks) if _is_graph(part) and width >= GRAPH else score(part, width, marks)]
+    """As a graph where it is one and has room, else as a score; without the names of the phases as a last."""
+    if _is_graph(part) and width >= GRAPH:
+        return [graph(part, width, marks)]
+    return [score(part, width, marks), score(part, width, marks, named=False)]
 
 
 def _is_graph(part: Lanes) -> bool:
@@ -276,10 +286,10 @@ def lanes_here(part: Lanes) -> int:
 RENDERERS: dict[type[Part], Renderer] = {
     Prose: Renderer(prose, ends=paragraph_ends),
     Log: Renderer(log, least=2, elastic=True, last=True),
-    Listing: Renderer(listing, least=4, elastic=True),
+    Listing: Renderer(listing, least=3, elastic=True),
     Map: Renderer(site_map, target=site_at, points=True),
     Question: Renderer(question, least=2, ends=question_ends, target=choice_at),
-    Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here, head=lambda part: 1),
+    Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here, head=lambda part: 1, natural=graph_width),
     Strip: Renderer(machine.strip),
     Bytes: Renderer(machine.bytes_of_a_site, least=4, natural=lambda part: machine.NATURAL),
     Doers: Renderer(machine.doers, ends=machine.doer_ends, target=machine.doer_at, points=True),

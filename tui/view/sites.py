@@ -8,7 +8,7 @@ from lessons.picture import Map
 from simkernel.sim.snapshot import SiteMap
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, WRONG
 from tui.view.marks import Marks
-from tui.view.text import Form, Piece, length, line, wrap
+from tui.view.text import Form, Piece, length, line
 
 STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
 TAKEN = "strong int3"  # the look of a cell at which a CPU has just taken an int3
@@ -70,8 +70,10 @@ def counts(part: Map, width: int, marks: Marks) -> Form:
                 out.append(line(" "))
             out[-1] = (*out[-1], *one)
     if part.taken:
-        taken = f"  {marks.taken} {len(part.taken):,} at which a CPU took the int3 since the step before"
-        out += wrap(taken.strip(), width, STATES[INT3], "  ", "    ")
+        taken = f"  {marks.taken} {len(part.taken):,} taken since the step before"
+        if length(out[-1]) + len(taken) > width:
+            out.append(line())
+        out[-1] = (*out[-1], (taken, STATES[INT3]))
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from simkernel.sentence import Role, spans_of
+from tui.view.marks import Marks
 
 Piece = tuple[str, str]  # text, names of looks ("int3 changed"), "" for plain
 Line = tuple[Piece, ...]
@@ -27,22 +28,22 @@ def plain(one: Line) -> str:
     return "".join(text for text, _ in one)
 
 
-def cut(one: Line, width: int) -> Line:
-    """The line within `width` columns: what is too long ends in two dots."""
+def cut(one: Line, width: int, marks: Marks) -> Line:
+    """The line within `width` columns: what is too long ends in the mark of a text that goes on."""
     if length(one) <= width:
         return one
     out: list[Piece] = []
-    left = max(0, width - 2)
+    left = max(0, width - len(marks.more))
     for text, look in one:
         out.append((text[:left], look))
         left -= len(text[:left])
-    return (*out, ("..", "dim"))[-len(out) - 1 :]
+    return (*out, (marks.more, "dim"))[-len(out) - 1 :]
 
 
-def spread(left: Line, right: Line, width: int) -> Line:
+def spread(left: Line, right: Line, width: int, marks: Marks) -> Line:
     """One line with `right` at its right end; where both do not fit, only the left one."""
     gap = width - length(left) - length(right)
-    return cut((*left, (" " * gap, ""), *right), width) if gap >= 2 else cut(left, width)
+    return cut((*left, (" " * gap, ""), *right) if gap >= 2 else left, width, marks)
 
 
 def styled(text: str, look: str = "", begin: int = 0, end: int | None = None) -> list[Piece]:
@@ -76,11 +77,13 @@ def wrap(text: str, width: int, look: str = "", first: str = "", indent: str = "
     return out
 
 
-def heading(title: str, width: int, rule: str) -> Line:
+def heading(title: str, width: int, marks: Marks) -> Line:
     """A rule with a title in it."""
+    rule = marks.rule
     if not title:
         return line((rule * width, "dim"))
-    return cut(line((rule + " ", "dim"), (title, "title"), (" " + rule * max(0, width - len(title) - 3), "dim")), width)
+    rest = rule * max(0, width - len(title) - 3)
+    return cut(line((rule + " ", "dim"), (title, "title"), (" " + rest, "dim")), width, marks)
 
 
 def pointed_at(row: Line, x: int) -> Line:

@@ -280,7 +280,7 @@ def test_from_the_mysteries_and_back_to_them() -> None:
     async def check(hand: Hand) -> None:
         assert "1     what tracing costs" in await press(hand, "1", "enter", "t", "4", "end", "t", "enter")
         text = await press(hand, "1")
-        assert chart_of(hand) and text.startswith(" .. › Two mysteries › What tracing costs")
+        assert chart_of(hand) and text.startswith(" … › Two mysteries › What tracing costs")
         assert "Why is it not slow?" in await press(hand, "escape")
 
     drive(check, activity=Opening())

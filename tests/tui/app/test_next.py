@@ -27,7 +27,7 @@ def test_enter_at_the_end_leads_on_and_esc_to_the_list(size: tuple[int, int], ma
     async def check(hand: Hand) -> None:
         assert "next story" not in hand.text()
         text = await hand.press("r")
-        assert re.search("^ Next +Trace one function *$", text, re.M) and "Enter next story" in text
+        assert re.search("^[ │|]+Next +Trace one function *[│|]?.*$", text, re.M) and "Enter next story" in text
         text = await hand.press("enter")
         assert "int3, x86 Linux today" in text and re.search("(step | )0 [·.] ", text)
         assert "How do five bytes change while CPUs run them?" in text

@@ -58,6 +58,7 @@ def test_what_one_looks_at_stays_in_its_place(name: str) -> None:
             places |= {part: (one.y, len(one.lines)) for part, one in blocks.items() if part == "phases"}
             if blocks["now"].lines:  # not before the first step
                 places["now"] = blocks["now"].y - moved
+            places["frames"] = bool(drawn.body.boxes)
             places["keys"] = "q quit" in plain(drawn.lines(width, height)[height - 1])
             if time is not None and isinstance(time.part, Lanes):  # lanes at the foot, or at the right from the top
                 room = height - 1 - len(drawn.below)

@@ -93,7 +93,7 @@ def test_no_depth_takes_a_row_of_the_five_bytes_away(size: tuple[int, int]) -> N
         rows = []
         for _ in DEPTHS:
             text = await hand.press("right", "m")
-            rows.append([row[1:13].strip() for row in text.splitlines()[3:8]])
+            rows.append([row.lstrip("│ ")[:12].strip() for row in text.splitlines()[3:8]])
         assert rows == [["was", "in memory", "CPU0 may run", "CPU1 may run", "becomes"]] * len(DEPTHS)
 
     drive(check, size=size)

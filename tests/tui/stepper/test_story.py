@@ -143,7 +143,7 @@ def test_a_row_that_is_not_what_its_cpu_has_just_run_says_that_it_is_the_next_ti
         for row in story.table.cpus:
             shown = bytes.fromhex("".join(cell.text for cell in row.cells)) if ".." not in str(row.cells) else b""
             differs = ran is not None and ran.cpu == row.cpu and ran.data != shown
-            assert (row.remark == "the next time it runs the site") == differs, (row, ran)
+            assert (row.remark == "from its next run on") == differs, (row, ran)
             said += differs
     assert said
 
