@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lessons.lanes import Did, LaneMark, TimeStep
 from lessons.picture import Lanes
 from tui.view.marks import Marks
-from tui.view.text import Form, Line, Piece, cut, line
+from tui.view.text import Line, Piece, cut, line
 
 GRAPH = 40  # columns from which on a graph has room
 LANE = (5, 4, 3, 2)  # columns of a lane, the most that fit
@@ -80,22 +80,15 @@ def _glyph(mark: LaneMark, marks: Marks) -> str:
     return mark.text or marks.did[mark.did]
 
 
-def score(part: Lanes, width: int, marks: Marks, named: bool = True) -> Form:
-    """Time to the right: a row a lane, two columns a step, one where there is no room for two.
-
-    Args:
-        part: which.
-        width: columns.
-        marks: the glyphs.
-        named: the phases stand above, each where it begins.
-    """
+def score(part: Lanes, width: int, marks: Marks) -> list[Line]:
+    """Time to the right: a row a lane, two columns a step, one where there is no room for two."""
     picture = part.time
     label = max(len(name) for name in picture.lanes) + 1
     room = width - label
     each = 2 if 2 * len(picture.moments) <= room else 1
     moments = _window(picture.moments, picture.at, room // each)
     phases = _phases(moments, each)
-    out = [line((" " * label, ""), *phases)] if named and any(text.strip() for text, _ in phases) else []
+    out = [line((" " * label, ""), *phases)] if any(text.strip() for text, _ in phases) else []
     for number, name in enumerate(picture.lanes):
         cells = [_cell(moments, at, number, each, marks) for at in range(len(moments))]
         pieces = [(text, "dim" if moments[at].step > picture.at else look) for at, (text, look) in enumerate(cells)]

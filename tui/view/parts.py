@@ -267,10 +267,8 @@ def tab_at(part: Tabs, width: int, x: int, y: int) -> tuple[str, str] | None:
 
 
 def lanes(part: Lanes, width: int, marks: Marks) -> list[Form]:
-    """As a graph where it is one and has room, else as a score; without the names of the phases as a last."""
-    if _is_graph(part) and width >= GRAPH:
-        return [graph(part, width, marks)]
-    return [score(part, width, marks), score(part, width, marks, named=False)]
+    """As a graph where it is one and has room, else as a score."""
+    return [graph(part, width, marks) if _is_graph(part) and width >= GRAPH else score(part, width, marks)]
 
 
 def _is_graph(part: Lanes) -> bool:
