@@ -70,15 +70,15 @@ def frame(
     width, height = size
     inner = width - 2
     keys = key_line(picture, offered, bool(crumbs), inner, marks)
-    told = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
-    room = height - 1 - len(told) - 1
+    below = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
+    room = height - 1 - len(below) - 1
     boxed = framed(picture, size)
     place = partial(arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=Drawings(), boxed=boxed)
     body = place(room)
     if body.gone:  # one row says what, and with that row less it is no less that has gone
         body = place(room - 1)
-        told = [*(line(" ", *one) for one in _named(body, inner, room, marks)), *told]
-    return Frame(title_line(picture, crumbs, width, marks), body, (*told, line(" ", *keys)), marks)
+        below = [*(line(" ", *one) for one in _named(body, inner, room, marks)), *below]
+    return Frame(title_line(picture, crumbs, width, marks), body, (*below, line(" ", *keys)), marks)
 
 
 def _named(body: Arrangement, width: int, height: int, marks: Marks) -> list[Line]:
