@@ -9,7 +9,7 @@ from lessons.session.missing import position_without
 from lessons.session.scenarios import Died, Scenario
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
-from simkernel.events import Oopsed
+from simkernel.events import BatchReleased, Oopsed
 from simkernel.protocol import Phase, phase_named
 from simkernel.report import Report
 
@@ -70,7 +70,9 @@ def _in_words(name: str, died: Died, scenario: Scenario) -> str:
 
 
 def _phase_here(stepper: Stepper) -> str:
-    phase = stepper.simulation.patching.phase
+    phase, released = stepper.simulation.patching.phase, stepper.simulation.last_event(BatchReleased)
+    if phase is None and released is not None and released.entry == stepper.simulation.position - 1:
+        return stepper.protocol.phases[-1].name  # it is that which has just been done
     if phase is None:
         raise LearnerError("no phase is under way here: step to one, then leave it out")
     return phase.name
