@@ -46,7 +46,7 @@ PERCPU_WORDS = {
     layout.PCPU_CSD: "its sync request",
     layout.PCPU_HLT: "its idle mark",
     layout.PCPU_ONLINE: "its online mark",
-    layout.PCPU_STOP: "its parking word",
+    layout.PCPU_STOP: "its state in stop_machine",
     layout.PCPU_RING_HEAD: "its count of trace records",
     layout.PCPU_RING_OVERRUN: "its count of overwritten records",
     layout.PCPU_RING_TAIL: "its count of consumed records",
