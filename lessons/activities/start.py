@@ -193,8 +193,8 @@ class Start(Activity):
         if (left := self._left.get(entry.name)) is not None:
             return left
         begun = entry.begin()
-        if isinstance(begun, Story) and isinstance(self._story, Story):
-            begun.looks_as(self._story)
+        if isinstance(begun, Story):
+            self._like_the_last(begun)
         if entry.name not in (GO_ON, *STORIES):
             self._left[entry.name] = begun
         return begun
@@ -225,7 +225,13 @@ class Start(Activity):
         return self._trace(name) if name in function_names() else self._find(name)
 
     def _trace(self, function: str) -> Result:
-        return Result(opens=Story.tracing(function, self._prepared))
+        return Result(opens=self._like_the_last(Story.tracing(function, self._prepared)))
+
+    def _like_the_last(self, story: Story) -> Story:
+        """A story that begins, with what a person chose for all of them in the last one."""
+        if isinstance(self._story, Story):
+            story.looks_as(self._story)
+        return story
 
     def picture(self) -> Picture:
         """The list, and what the chosen one asks."""

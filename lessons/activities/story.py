@@ -100,8 +100,9 @@ class Story(Activity):
         return cls(partial(reopen, kept), kept.title, Look(depth=kept.depth, syntax=kept.syntax))
 
     def looks_as(self, other: Story) -> None:
-        """Take over what of another story's look is a choice for all stories."""
+        """Take over what was chosen for all stories: the names of functions, and whether one is asked."""
         self.look = replace(self.look, later=other.look.later)
+        self.asking.on = other.asking.on
 
     @property
     def stepper(self) -> Stepper:
@@ -191,7 +192,7 @@ class Story(Activity):
     def _do_questions(self, argument: str, report: Report) -> Result:
         self.asking.on = not self.asking.on
         said = "Where something is decided you are asked first: a digit answers." if self.asking.on else "No questions."
-        return Result(said)
+        return Result(f"{said} So it is in every story.")
 
     def _do_choose(self, argument: str, report: Report) -> Result:
         open_here = self.asking.at(self.stepper)
@@ -235,7 +236,8 @@ class Story(Activity):
     def _do_view(self, argument: str, report: Report) -> Result:
         """From a graph to a score, and back."""
         self.look = replace(self.look, other=not self.look.other)
-        return Result()
+        how = "the other way: a score where it was a graph" if self.look.other else "as at first"
+        return Result(f"Where there is room for it, time is drawn {how}.")
 
     def _do_next_cpu(self, argument: str, report: Report) -> Result:
         return self._do_focus_cpu(str((self.look.cpu + 1) % len(self.stepper.snapshot.cpus)), report)
@@ -256,7 +258,8 @@ class Story(Activity):
 
     def _do_syntax(self, argument: str, report: Report) -> Result:
         self.look = replace(self.look, syntax="intel" if self.look.syntax == "att" else "att")
-        return Result()
+        where = ": m leads to it" if self.look.depth == STORY else ""
+        return Result(f"Code is shown in {'Intel' if self.look.syntax == 'intel' else 'AT&T'} syntax{where}.")
 
     def _do_names(self, argument: str, report: Report) -> Result:
         self.look = replace(self.look, later=not self.look.later)
@@ -375,7 +378,7 @@ class Story(Activity):
         if asked is not None and asked.open:
             return covered(picture_of(self._stepper, replace(self.look, depth=STORY)), asked)
         following = "" if self._next is None else self._next.title
-        drawn = picture_of(self._stepper, self.look, asked, following)
+        drawn = picture_of(self._stepper, self.look, asked, following, ahead=not self.asking.on)
         return replace(drawn, keys=self._keys(), hints=tuple(self._hints().items()))
 
     def _keys(self) -> tuple[str, ...]:
@@ -384,6 +387,7 @@ class Story(Activity):
         ended = bool(stepper.simulation.halt_reason or stepper.ending)
         phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
         leads = {"first": stepper.begun, "last": not ended, "without": self.home is not None or (phase and not ended)}
+        leads["view"] = self.look.depth == STORY  # deeper the time picture has room on wide screens only
         first: tuple[str, ...] = () if self.home is None else ("next", "back", "enter", "run")
         if stepper.simulation.halt_reason:
             first = ("back", "enter", "without", "phase-back")

@@ -19,6 +19,7 @@ from lessons.session.stops import SiteStory, Stop, Stops
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, SiteRan
 from simkernel.kernel import KernelImage
+from simkernel.patching.commands import Command
 from simkernel.protocol import Protocol, Variant
 from simkernel.report import Report
 from simkernel.schedule import Choice
@@ -117,6 +118,7 @@ class Stepper:
         self._moved = False
         self._site_story = SiteStory(self.site_bytes())
         self.calls = CallsSoFar(simulation)
+        self._chosen = self._by_hand()
         self._ending = None if scenario is None else Ending(scenario, self.begin)
 
     # --- where one is from --------------------------------------------------------------------------------------
@@ -302,8 +304,11 @@ class Stepper:
         if scenario is None or SCENARIOS.get(scenario.name) != scenario:
             return 0
         own = self.site == self.image.site_of(self.image.symbol(scenario.function))
-        asked = self.simulation.has_command(self.begin, self.simulation.position)
-        return scenario.stops if own and not asked else 0
+        return scenario.stops if own and self._by_hand() == self._chosen else 0
+
+    def _by_hand(self) -> list[tuple[int, Choice | Command]]:
+        """What was chosen by hand in the story, what lies ahead too: by the scenario, or by a person."""
+        return self.simulation.by_hand(self.begin, len(self.simulation.entries))
 
     @property
     def dies(self) -> bool:

@@ -102,7 +102,9 @@ class Look:
     later: bool = False
 
 
-def picture_of(stepper: Stepper, look: Look, asked: AskedQuestion | None = None, following: str = "") -> Picture:
+def picture_of(
+    stepper: Stepper, look: Look, asked: AskedQuestion | None = None, following: str = "", ahead: bool = True
+) -> Picture:
     """Where a stepper stands, as one looks at it.
 
     Args:
@@ -110,6 +112,7 @@ def picture_of(stepper: Stepper, look: Look, asked: AskedQuestion | None = None,
         look: how one looks at it.
         asked: what came of the question that was asked there.
         following: at the end of a story the title of the one that follows.
+        ahead: the time picture shows steps ahead, too, as far as one has seen them.
     """
     stops = stepper.stops()
     story = story_of(stepper, stops)
@@ -123,7 +126,7 @@ def picture_of(stepper: Stepper, look: Look, asked: AskedQuestion | None = None,
         parts += [*_map(stepper, snapshot), _trace(story, look)]
     if look.depth == ALL:
         parts.append(_events(snapshot))
-    parts.append(_time(stepper, look))  # its rows are as many at each step: at the foot it stays in its place
+    parts.append(_time(stepper, look, ahead))  # its rows are as many at each step: at the foot it stays in its place
     if look.depth != STORY:
         parts.append(_core(stepper, snapshot, look))
     if look.depth == ALL:
@@ -351,9 +354,11 @@ def _code(stepper: Stepper, cpu: CpuSnapshot, look: Look) -> Iterator[Instructio
         yield Instruction(one.offset, _text(one, look), one.now, one.address in stops)
 
 
-def _time(stepper: Stepper, look: Look) -> Part:
+def _time(stepper: Stepper, look: Look, ahead: bool) -> Part:
     """Who did what; before the first step, that it will stand there."""
     time = time_picture(stepper)
+    if not ahead:
+        time = replace(time, moments=tuple(one for one in time.moments if one.step <= time.at))
     if not time.moments:
         return Prose(name="time", title=TIME, help=HELP["time"], beside=True, low=True, paragraphs=(NOTHING_YET,))
     return Lanes(name="time", title=TIME, help=HELP["time"], beside=True, low=True, time=time, other=look.other)

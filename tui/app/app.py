@@ -93,6 +93,7 @@ class SimkernelApp(GuardedApp):
         """Change the colours."""
         names = list(THEMES)
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.playing.tell(f"Theme {self.theme}, {names.index(self.theme) + 1} of {len(names)}.")
 
     def action_leave(self) -> None:
         """Quit, as a key asks for it."""

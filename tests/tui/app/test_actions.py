@@ -348,6 +348,7 @@ async def looks(hand: Hand) -> None:
     for _ in range(3):
         await hand.press("T")
         names.append(hand.app.theme)
+        assert hand.said.startswith(f"Theme {hand.app.theme}, ")
     assert sorted(names) == ["ansi", "dark", "high-contrast", "light"]
     assert "what happened" in await hand.press("m")
 
