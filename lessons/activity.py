@@ -218,7 +218,7 @@ class Activity(ABC):
 
     def apply(self, word: str, argument: str = "", report: Report | None = None) -> Result:
         """Do what a name, a word or a key asks for; what cannot be done says so in the result, and changes nothing."""
-        if word.isdigit() and any(one.name == CHOOSE for one in self.actions):
+        if self.is_choice(word):
             word, argument = CHOOSE, word
         try:
             action = self.action(word)
@@ -227,6 +227,13 @@ class Activity(ABC):
             return self.do(action, argument.strip(), report or Report())
         except LearnerError as error:
             return Result(str(error), refused=True)
+
+    def is_choice(self, word: str) -> bool:
+        """A word alone chooses: a digit, or one of all that may be chosen, where they are told."""
+        choose = next((one for one in self.actions if one.name == CHOOSE), None)
+        if choose is None:
+            return False
+        return word.isdigit() or (choose.argument is not None and word in choose.argument.choices())
 
     def action(self, word: str) -> Action:
         """The action with that name, else that word of plain mode, else that key.

@@ -17,7 +17,7 @@ from simkernel import __version__, room
 from simkernel.errors import GuestError, LearnerError, nearest
 from tui import globs, streams
 from tui.interrupt import end_in_peace, exit_code, raise_on_signals
-from tui.options import takes_screen
+from tui.options import refuse_screen_options, takes_screen
 from tui.streams import StreamError, say
 
 OK, FAILED, USAGE, BUG = 0, 1, 2, 70
@@ -83,9 +83,10 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s", prog_name="simkernel")
+@click.option("--plain", "is_plain", is_flag=True, help="Short paragraphs instead of a screen.")
 @takes_screen
 @click.pass_context
-def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
+def simkernel(ctx: click.Context, is_plain: bool, ascii_only: bool, theme: str | None) -> None:
     """A toy x86-64 kernel that a simulated ftrace patches while it runs.
 
     Without a command it opens a screen on which one can follow that step by step, as `step` does. --ascii and --theme
@@ -96,13 +97,20 @@ def simkernel(ctx: click.Context, ascii_only: bool, theme: str | None) -> None:
     """
     if ctx.invoked_subcommand is None:
         room.check(room.LIBRARIES, "the libraries of simkernel take")
+        if is_plain:
+            refuse_screen_options(ascii_only, theme)
+            from tui.commands.step import run_plain
+
+            ctx.exit(run_plain())
         from tui.app.start import open_screen
 
         ctx.exit(open_screen(ascii_only=ascii_only, theme=theme))
     given = [name for name, on in (("--ascii", ascii_only), ("--theme", theme)) if on]
     if given and ctx.invoked_subcommand not in SCREENS:
         raise click.UsageError(no_screen(ctx.invoked_subcommand, given))
-    ctx.default_map = {ctx.invoked_subcommand: {"ascii_only": ascii_only, "theme": theme}}
+    if is_plain and ctx.invoked_subcommand not in SCREENS:
+        raise click.UsageError(no_screen(ctx.invoked_subcommand, ["--plain"]))
+    ctx.default_map = {ctx.invoked_subcommand: {"ascii_only": ascii_only, "theme": theme, "is_plain": is_plain}}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

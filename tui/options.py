@@ -110,6 +110,12 @@ def check_bound(options: Options, instructions: int) -> None:
         )
 
 
+def refuse_screen_options(ascii_only: bool, theme: str | None) -> None:
+    """LearnerError where an option of the screen is given to plain mode."""
+    if ascii_only or theme:
+        raise LearnerError("--ascii and --theme are for the screen: leave them out of plain mode, which has no colours")
+
+
 def takes_screen(function: Function) -> Function:
     """Give a command the options of SCREEN, as its parameters `ascii_only` and `theme`."""
     for option in reversed(SCREEN):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -10,7 +10,8 @@ from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
 from lessons.activities.opening import Opening
 from lessons.activities.story import Story
-from lessons.activity import POINT, Action, Activity, Argument, Result
+from lessons.activities.story_actions import NO_STORIES
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, PlainText, Query, Result
 from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose, Row, Rows, Tone
 from lessons.session.content import STORIES
@@ -63,6 +64,9 @@ LAB = "Which order of events breaks a protocol, once a step of it is left out?"
 MYSTERIES = "Why is the call that gdb shows not slow? How can all be traced at once?"
 
 
+KEYS = "a number or a name begins that one, p or Enter the chosen one, down and up choose"
+ASKS = "What do you want to watch?"
+NAMES = (NO_STORIES[0], *(story.name for story in PATH), *NO_STORIES[1:])
 TITLES = ("Two mysteries", *(story.title for story in PATH), "The lab", "What tracing costs", "Boot")
 
 
@@ -97,6 +101,12 @@ class Start(Activity):
             "Watch",
             "Begin one by its name; or watch how a function comes to be traced.",
             argument=Argument("name", lambda: [*TITLES, *function_names()]),
+        ),
+        Action(
+            CHOOSE,
+            "Begin by number",
+            "Begin one by its number, from 1, or by its name.",
+            argument=Argument("number or name", lambda: [*map(str, range(1, len(NAMES) + 1)), *NAMES]),
         ),
         Action(POINT, "Begin one", "Begin one by its number, from 0.", argument=Argument("number")),
     )
@@ -150,7 +160,31 @@ class Start(Activity):
             if entry.name == name:
                 self.at = at
                 return self._begun(entry)
+        check_name(name)
         return Story.of(name, self._prepared)
+
+    def start(self, report: Report) -> Result:
+        """Do nothing; plain mode tells the list."""
+        return Result(tell=self.listed)
+
+    def is_choice(self, word: str) -> bool:
+        """A number, the name of an entry, or a step that is named."""
+        return super().is_choice(word) or is_named_step(word)
+
+    @property
+    def answers(self) -> Mapping[str, Query]:
+        """The list."""
+        return {"w": Query("the list", self.listed)}
+
+    def listed(self) -> PlainText:
+        """The list, numbered from 1."""
+        entries = self.entries
+        names = ("" if one.name == GO_ON else f" ({one.name})" for one in entries)
+        rows = (
+            f"{number}. {one.title}{name}: {one.question}"
+            for number, (one, name) in enumerate(zip(entries, names, strict=True), 1)
+        )
+        return PlainText((ASKS, *rows, f"{self.at + 1} is chosen."), together=False, keys=KEYS)
 
     def returned(self, left: Activity) -> None:
         """Offer to go on with what one has left; what is chosen stays chosen."""
@@ -173,6 +207,13 @@ class Start(Activity):
                 return self._find(argument)
             case "begin":
                 return self._begin(argument)
+            case "choose" if not is_number(argument):
+                return self._begin(argument)
+            case "choose":
+                if not 1 <= int(argument) <= last + 1:
+                    raise LearnerError(f"there is no number {argument!r}; there are 1 to {last + 1}")
+                self.at = int(argument) - 1
+                return Result(opens=self._begun(self.entries[self.at]))
             case "down":
                 self.at = min(last, self.at + 1)
             case "up":
@@ -186,7 +227,12 @@ class Start(Activity):
                     raise LearnerError(f"there is no number {argument!r}; there are 0 to {last}")
                 self.at = int(argument)
                 return Result(opens=self._begun(self.entries[self.at]))
-        return Result()
+        return Result(tell=self._said_of_chosen)
+
+    def _said_of_chosen(self) -> PlainText:
+        """The one that is chosen."""
+        one = self.entries[self.at]
+        return PlainText(tuple(filter(None, (f"{self.at + 1}. {one.title}.", one.question, one.about))))
 
     def _begun(self, entry: StartEntry) -> Activity:
         """Begin an entry: a story anew, what has no machine of its own as one left it."""
@@ -222,6 +268,8 @@ class Start(Activity):
         entry = next((one for one in self.entries if name in (one.name, one.title)), None)
         if entry is not None:
             return Result(opens=self._begun(entry))
+        if is_named_step(name):
+            return Result(opens=Story.of(name, self._prepared))
         return self._trace(name) if name in function_names() else self._find(name)
 
     def _trace(self, function: str) -> Result:
@@ -248,7 +296,7 @@ class Start(Activity):
                 Prose(
                     name="asks",
                     called="question",
-                    paragraphs=(Paragraph("What do you want to watch?", tone=Tone.STRONG),),
+                    paragraphs=(Paragraph(ASKS, tone=Tone.STRONG),),
                 ),
                 Rows(
                     name="list",

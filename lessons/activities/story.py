@@ -15,6 +15,7 @@ from lessons.activities.story_actions import (
     BEHIND,
     KEYS,
     NAMES,
+    NO_STORIES,
     SESSION,
     actions_of,
     phases_of,
@@ -267,6 +268,11 @@ class Story(Activity):
 
     def _do_boot(self, argument: str, report: Report) -> Result:
         return Result(opens=Boot(self.stepper.image, self.stepper.simulation.options))
+
+    def _do_scenario(self, argument: str, report: Report) -> Result:
+        if argument in NO_STORIES:
+            raise LearnerError(f"{argument} is no story: Esc leads to the list, where {argument} begins")
+        return self._ask("scenario", argument, report)
 
     def _do_functions(self, argument: str, report: Report) -> Result:
         return Result(opens=Functions(lambda _: self.stepper, self.look.syntax == "intel"))

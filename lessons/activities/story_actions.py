@@ -24,6 +24,7 @@ KEYS = (
 AHEAD = ("next", "enter", "run")  # of no use at an end; CPUs run on, one instruction after another
 BEHIND = ("back", "phase-back", "back-instruction")  # of no use at the start
 ASKED = ("next", "back", "phase-back", "first", "view", "questions", CHOOSE)  # while a question waits for its answer
+NO_STORIES = ("mysteries", "lab", "overhead", "boot")  # what else the list has: its first entry, and the last three
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")
 CHOICES: dict[str, Callable[[], Sequence[str]]] = {
     "scenario": lambda: list(SCENARIOS),

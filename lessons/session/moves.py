@@ -20,21 +20,27 @@ def _idle(stepper: Stepper) -> None:
         raise LearnerError(f"{stepper.snapshot.patching.task} has nothing to do; ask it to trace functions: t")
 
 
-def _nothing_more(stepper: Stepper) -> StepperResult:
-    """Why no next stop came."""
+def _nothing_more(stepper: Stepper, awaited: str = "", instructions: int = 0) -> StepperResult:
+    """Why what was awaited did not come, within that many instructions; without either the next stop."""
     died = stepper.simulation.halt_reason
     if stepper.report.cancelled:
         return StepperResult("Stopped, as you asked.")
     if died:
         said = f"Nothing moves any more: {died}. Go back, and look. {stepper.ending}".rstrip()
         return StepperResult(said, error=not stepper.passed)
-    return StepperResult(f"Nothing happened to this site in {stepper.patience:,} instructions.")
+    said = f"{awaited} did not come" if awaited else "Nothing happened to this site"
+    return StepperResult(f"{said} in {instructions or stepper.patience:,} instructions.")
 
 
 def _not_over(stepper: Stepper) -> None:
     """LearnerError at the end of a story: what comes then is none of it."""
     if stepper.ending and not stepper.simulation.halt_reason:
         raise LearnerError(stepper.ending)
+
+
+def _at_the_end(stepper: Stepper) -> bool:
+    """The story is over, or the patching task has nothing left to do."""
+    return stepper.over or (stepper.finished and stepper.simulation.patching.idle)
 
 
 def next_stop(stepper: Stepper, argument: str) -> StepperResult:
@@ -53,8 +59,8 @@ def next_phase(stepper: Stepper, argument: str) -> StepperResult:
     now = stepper.simulation.patching.phase_name
     _not_over(stepper)
     _idle(stepper)
-    there = stepper.forward(A_RUN, lambda stop: stop.during != now)
-    return StepperResult(stepper.violated) if there else _nothing_more(stepper)
+    there = stepper.forward(A_RUN, lambda stop: stop.during != now or _at_the_end(stepper))
+    return StepperResult(stepper.violated) if there else _nothing_more(stepper, "The next phase", A_RUN)
 
 
 def back_phase(stepper: Stepper, argument: str) -> StepperResult:
@@ -122,8 +128,8 @@ def run(stepper: Stepper, argument: str) -> StepperResult:
     _not_over(stepper)
     if not stepper.dies:
         _idle(stepper)
-    over = stepper.forward(A_RUN, lambda stop: stepper.over or (stepper.finished and stepper.simulation.patching.idle))
-    return StepperResult(stepper.violated) if over else _nothing_more(stepper)
+    over = stepper.forward(A_RUN, lambda stop: _at_the_end(stepper))
+    return StepperResult(stepper.violated) if over else _nothing_more(stepper, "The end of the story", A_RUN)
 
 
 def run_back(stepper: Stepper, argument: str) -> StepperResult:

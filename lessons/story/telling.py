@@ -21,7 +21,7 @@ MOVING = (
     "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-resolve",
 )  # fmt: skip
 """Actions of a session after which one may stand elsewhere in the story."""
-KEYS = "n next, b back, p phase, y why, f five bytes, c1 CPU1"
+KEYS = "n next, b back, p or Enter phase, y why, f five bytes, c1 CPU1"
 
 
 def opening(stepper: Stepper) -> PlainText:
@@ -66,7 +66,8 @@ def _stands(stepper: Stepper, name: str) -> list[str]:
     back = "Back at step" if "back" in name.split("-") else "Step"
     of = f" of {story.steps}" if story.steps >= story.step else ""
     following = behind(reached(stepper))
-    return [f"{back} {story.step}{of}.", *story.said, *([] if following is None else [f"Next: {following.title}."])]
+    then = [] if following is None else [f"Next: {following.title}: p or Enter begins it."]
+    return [f"{back} {story.step}{of}.", *story.said, *then]
 
 
 def _events(stepper: Stepper) -> dict[str, Any]:

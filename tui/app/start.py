@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tui.app.app import SimkernelApp
 
 NOT_DRAWN = "the screen is drawn on standard error, and that is not the terminal here: run it without `2> FILE`"
-NO_TERMINAL = "there is no terminal here to draw on; `simkernel step one --plain` prints the same steps as text"
+NO_TERMINAL = "there is no terminal here to draw on; `simkernel --plain` tells the same as text"
 OK, BUG = 0, 70
 LATEST = 4.0  # seconds from a signal to the end of the process, whatever is in the way
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError, SimkernelError
-from tui.options import takes_screen
+from tui.options import refuse_screen_options, takes_screen
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
     from tui.stepper.player import PlainVisit
 
-ARROWS = {"\x1b[C": "n", "\x1b[D": "b", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b", "\r": "p", "\n": "p", "\x7f": "P"}
+ARROWS = {
+    "\x1b[C": "n", "\x1b[D": "b", "\x1b[A": "up", "\x1b[B": "down", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b",
+    "\r": "p", "\n": "p", "\x7f": "P", "\x1b[H": "start", "\x1b[F": "end",
+}  # fmt: skip
 END_OF_INPUT = ("\x04", "")
 
 
@@ -28,7 +31,7 @@ END_OF_INPUT = ("\x04", "")
 @click.option(
     "--moment", metavar="TEXT", help="Open the place that a line (or a file with it) names, in place of a scenario."
 )
-@click.option("--list", "listing", is_flag=True, help="List the scenarios.")
+@click.option("--list", "listing", is_flag=True, help="List all that SCENARIO may be.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -42,13 +45,14 @@ def command(
     theme: str | None,
     moment: str | None,
 ) -> None:
-    """Step through SCENARIO, forwards and backwards.
+    """Step through SCENARIO, forwards and backwards. In plain mode without one: the list of all.
 
     one@3 begins at step 3 of the scenario one, one@3+without:sync-1 at step 3 of the run that fails without sync 1.
     Other changes are cpus:4, model:byte, policy:late, schedule:round-robin, seed:5, protocol:stop_machine.
 
     In plain mode n is the next step, b back, p the next phase; w says where one is, f the five bytes, c1 what CPU1 is
-    at, y why, l the last again, h every word. An argument follows a colon: t:vfs_*.
+    at, y why, l the last again, h every word. An argument follows a colon: t:vfs_*. Esc leads to the list. Where keys
+    are taken one by one, the key : asks for a longer word.
 
     Exit code 1 where the toy kernel died in a scenario that is not about that.
     """
@@ -65,34 +69,32 @@ def command(
 
         check_name(scenario or "mysteries")
         ctx.exit(open_screen(scenario, ascii_only, theme, moment))
-    if ascii_only or theme:
-        raise LearnerError("--ascii and --theme are for the screen: leave them out of plain mode, which has no colours")
-    if not (scenario or moment):
-        from lessons.session.content import SCENARIOS
-
-        raise LearnerError(f"name a scenario: mysteries, lab, overhead, boot, {', '.join(SCENARIOS)}")
+    refuse_screen_options(ascii_only, theme)
     ctx.exit(run_plain(scenario or "", script, as_json, lines, moment or ""))
 
 
 def list_scenarios(as_json: bool) -> None:
-    """Each story of the path: its name, question, era and number of stops."""
+    """All that can be begun, by name; of a story also its era and number of stops, of the others the question."""
+    from lessons.activities.start import Start
     from lessons.session.path import PATH
 
+    entries, of = Start().entries, {story.name: story for story in PATH}
     if as_json:
         emit_json(
             [
-                {"name": one.name, "title": one.title, "question": one.question, "era": one.scenario.era,
-                 "steps": one.stops}
-                for one in PATH
+                {"name": one.name, "title": one.title, "question": one.question}
+                | ({"era": of[one.name].scenario.era, "steps": of[one.name].stops} if one.name in of else {})
+                for one in entries
             ]
         )  # fmt: skip
         return
-    for one in PATH:
-        steps = f"{one.stops} steps; " if one.stops else ""
-        click.echo(f"{one.name:<12} {one.question} {steps}{one.scenario.era.without_end}.")
+    for one in entries:
+        click.echo(f"{one.name:<12} {one.title}: {one.question}{f' {one.about}' if one.about else ''}")
 
 
-def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, moment: str = "") -> int:
+def run_plain(
+    scenario: str = "", script: str | None = None, as_json: bool = False, lines: bool = False, moment: str = ""
+) -> int:
     """Plain mode from its first paragraph to its last; the exit code, 1 where what should work has failed."""
     from tui.stepper.words import words_of
 
@@ -107,20 +109,24 @@ def run_plain(scenario: str, script: str | None, as_json: bool, lines: bool, mom
     except Exception as crash:
         crash.add_note(f"moment: {plain.moment}")  # for the report
         raise
-    return 1 if plain.visit.front.failed else 0
+    return 1 if any(one.failed for one in plain.visit.all) else 0
 
 
 def opened(scenario: str, as_json: bool, moment: str = "") -> PlainVisit:
-    """What has that name before its start, or the place that a moment names."""
+    """What has that name before its start, or the place that a moment names, or the list; one goes back to the list."""
     from lessons.activities.start import Start
     from lessons.activities.story import Story
     from lessons.session.stepper import Stepper
     from tui.stepper.player import PlainVisit
 
+    home = Start()
+    if not (scenario or moment):
+        return PlainVisit(home, click.echo, as_json)
     if not moment:
-        return PlainVisit(Start().named(scenario), click.echo, as_json)
+        return PlainVisit(home.named(scenario), click.echo, as_json, home=home)
     with progress("getting ready") as line:
-        return PlainVisit(Story(Stepper.open(moment, report=line.report())), click.echo, as_json)
+        story = Story(Stepper.open(moment, report=line.report()))
+    return PlainVisit(story, click.echo, as_json, home=home)
 
 
 def take_all(plain: PlainVisit, words: list[str] | None, lines: bool) -> None:
@@ -153,18 +159,37 @@ def take_lines(plain: PlainVisit) -> None:
 
 def take_keys(plain: PlainVisit) -> None:
     """Single keys from a terminal; what needs an argument asks for it."""
+    plain.single = True
     while True:
-        key = click.getchar()
+        try:
+            key = click.getchar()
+        except EOFError:
+            return
         if key in END_OF_INPUT:
             return
-        word = ARROWS.get(key, key)
-        if plain.is_begun(word):
-            word += click.getchar()
         try:
-            prompt = plain.needs(word)
-            if prompt:
-                word = f"{word}:{click.prompt(prompt, default='', show_default=False)}"
-            if not plain.take(word):
+            if not plain.take(asked_for(plain, ARROWS.get(key, key))):
                 return
         except LearnerError as error:
             click.echo(f"{error}\n", err=plain.as_json)
+
+
+def asked_for(plain: PlainVisit, key: str) -> str:
+    """The word that a key stands for or begins, with what it needs: that is asked for."""
+    from tui.stepper.player import WORD
+
+    word = key
+    if key == WORD:
+        word = line("word")
+    elif plain.is_begun(key):
+        word += click.getchar()
+    elif plain.may_go_on(key):
+        word += line(f"number {key}")
+    prompt = "" if ":" in word or " " in word else plain.needs(word)
+    return f"{word}:{line(prompt)}" if prompt else word
+
+
+def line(prompt: str) -> str:
+    """What is typed up to Enter."""
+    said: str = click.prompt(prompt, default="", show_default=False)
+    return said.strip()

@@ -36,7 +36,10 @@ ASKED = {
     "esc": "back to where one came from",
     "q": "quit",
 }
-KEYS = "w where, l last, ? words, q quit, h all"
+KEYS = "w where, l last, ? words, Esc back, q quit, h all"
+WORD = ":"  # the key that asks for a word, where keys are taken one by one
+LONGER = f"Words, each typed after the key {WORD} and ended with Enter:"
+END = "simkernel ends."
 NOTHING = PlainText(())
 
 
@@ -56,6 +59,7 @@ class PlainVisit:
             whether to go on. Each part has its heading then, the bytes are drawn where they differ, no keys are named,
             and ctrl-C ends all. None: a person says words.
         cancels: ctrl-C cancels what is under way, and the next word may be said; False: it ends all.
+        single: keys are taken one by one, so a longer word is typed after `WORD`.
     """
 
     def __init__(
@@ -65,8 +69,20 @@ class PlainVisit:
         as_json: bool = False,
         goes_on: Callable[[], bool] | None = None,
         cancels: bool = True,
+        home: Activity | None = None,
     ) -> None:
-        self.visit = Visit(first)
+        """Stand before an activity, which `begin` starts.
+
+        Args:
+            first: the activity.
+            say: takes a paragraph, or an object in JSON.
+            as_json: objects are said.
+            goes_on: as the attribute.
+            cancels: as the attribute.
+            home: what one comes back to from it; None: leaving it ends all.
+        """
+        self.visit = Visit(*([] if home is None else [home]), first)
+        self.single = False
         self.say = say
         self.as_json = as_json
         self.goes_on = goes_on
@@ -107,6 +123,13 @@ class PlainVisit:
         """A key is the first one of a word of two, of which the second is a digit."""
         return any(one[:-1] == key and one[-1].isdigit() for one in self.visit.front.answers)
 
+    def may_go_on(self, digit: str) -> bool:
+        """A digit may be the first one of a longer number that chooses."""
+        choose = next((one for one in self.visit.front.actions if one.name == CHOOSE), None)
+        if choose is None or choose.argument is None:
+            return False
+        return digit.isdigit() and any(one != digit and one.startswith(digit) for one in choose.argument.choices())
+
     def _action(self, word: str) -> Action:
         """What a word asks for.
 
@@ -119,7 +142,7 @@ class PlainVisit:
             raise LearnerError(f"{error} h lists all words") from error
 
     def _is_choice(self, word: str) -> bool:
-        return word.isdigit() and any(one.name == CHOOSE for one in self.visit.front.actions)
+        return self.visit.front.is_choice(word)
 
     def take_line(self, line: str) -> bool:
         """Do what a line asks for: several words, one and its argument, or Enter; False where one ends it."""
@@ -134,9 +157,19 @@ class PlainVisit:
         """Do what a word asks for; False where it asks to quit, or to go back from where one began.
 
         Raises:
-            LearnerError: the word means nothing here, or it cannot be done.
+            LearnerError: the word means nothing here, or it cannot be done; in JSON that has been said.
         """
         word, argument = parted("esc" if text == "\x1b" else text)
+        try:
+            return self._take(word, argument)
+        except LearnerError as error:
+            if self.as_json:
+                said = str(error)
+                self._say(word, PlainText((said[:1].upper() + said[1:],)), Result(said, refused=True))
+            raise
+
+    def _take(self, word: str, argument: str) -> bool:
+        """Do what a word and its argument ask for; False where that ends it."""
         if not word:
             return True
         if word in ("q", "quit"):
@@ -164,7 +197,7 @@ class PlainVisit:
                 if result.opens is not None:
                     result = self.visit.start(report)
             if result.refused:
-                self._refuse(word, result.message)
+                raise LearnerError(result.message)
             if not self._done(word, result):
                 return False
             goes_on = result.goes_on
@@ -179,16 +212,6 @@ class PlainVisit:
             report = line.report()
             with ctrl_c_cancels(report) if self.cancels else nullcontext():
                 yield report
-
-    def _refuse(self, word: str, message: str) -> None:
-        """Say as JSON that something could not be done, and why.
-
-        Raises:
-            LearnerError: always.
-        """
-        if self.as_json:
-            self._say(word, PlainText((message[0].upper() + message[1:],)), Result(message, refused=True))
-        raise LearnerError(message)
 
     def _done(self, word: str, result: Result) -> bool:
         """Tell what came of an action; False where a person has seen enough, and it is not told."""
@@ -222,11 +245,9 @@ class PlainVisit:
         """A word that every activity takes."""
         if word == "esc":
             if not self.visit.back():
+                self._say(word, PlainText((END,)))
                 return False
-            self._known = []
-            said = self._new(self.visit.front.picture())
-            answer = self.visit.front.answers.get("w")
-            self._say(word, answer.tell() if answer is not None else PlainText(said, together=False))
+            self._say(word, self._here())
         elif word == "w":
             self._say(word, PlainText(tuple(narration(self.visit.front.picture())), together=False))
         elif word == "save":
@@ -243,6 +264,13 @@ class PlainVisit:
             self._say(word, PlainText(tuple(self.words()), together=False))
         return True
 
+    def _here(self) -> PlainText:
+        """Where one has come back to, all of it."""
+        self._known = []
+        said = self._new(self.visit.front.picture())
+        answer = self.visit.front.answers.get("w")
+        return answer.tell() if answer is not None else PlainText(said, together=False)
+
     def _draw(self) -> None:
         """The bars, a table, or the bytes of a site, in columns of characters."""
         lines = drawn_lines(self.visit.front.picture()) or ["There is nothing to draw here."]
@@ -257,8 +285,16 @@ class PlainVisit:
             f"{one.word}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
             for one in front.actions
         ]
-        asked = (f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what)
-        return [*asked, *own]
+        asked = [f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what]
+        if not self.single:
+            return [*asked, *own]
+        said = [*asked, *own, f"{WORD}: a word that is longer than a key, or a key and what it needs"]
+        keys = [one for one in said if self._is_key(one.partition(": ")[0])]
+        return ["Keys:", *keys, LONGER, *(one for one in said if one not in keys)]
+
+    def _is_key(self, word: str) -> bool:
+        """One key asks for it, or a key and a digit."""
+        return len(word) == 1 or word == "esc" or self.is_begun(word[:-1])
 
     def _new(self, picture: Picture) -> tuple[str, ...]:
         """What a picture has that was not told yet."""

@@ -186,7 +186,7 @@ def test_an_unknown_name_is_refused_before_a_terminal_is_asked_for(capsys: pytes
 
 def test_the_list_counts_the_steps_of_changed_stories(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["step", "--list", "--json"]) == 0
-    listed = {one["name"]: one["steps"] for one in json.loads(capsys.readouterr().out)}
+    listed = {one["name"]: one["steps"] for one in json.loads(capsys.readouterr().out) if "steps" in one}
     assert list(listed) == list(STORIES)
     for name in STORIES:
         if "@" in name:

@@ -122,6 +122,9 @@ def test_single_keys_on_a_terminal() -> None:
     terminal.send("\x1b[D")
     terminal.expect("Enter: measure|Nothing can be measured")
     terminal.send("\x1b")
+    terminal.expect("What do you want to watch")
+    terminal.send("\x1b")
+    terminal.expect("simkernel ends")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0
