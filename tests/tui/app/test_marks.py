@@ -85,7 +85,7 @@ def test_the_words_of_a_screen_end_with_its_marks_and_no_others() -> None:
 
 
 def test_a_name_that_is_too_long_shows_that_it_is_cut() -> None:
-    assert squeezed("__hrtimer_run_queues+0x1a", 18) == "__hrtime…ues+0x1a"
+    assert squeezed("__hrtimer_run_queues+0x1a", 18) == "__hrtimer…ues+0x1a"
     assert squeezed("fdget", 8) == "fdget   "
     for _, meaning in (*LEGEND, *BAR):
         assert all(len(one.split()) <= 20 for one in meaning.split(". ")), meaning
