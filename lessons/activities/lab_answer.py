@@ -21,8 +21,7 @@ from simkernel.report import Report
 MOVING = ("next", "back", "down", "up", "first", "last", POINT)
 HELP = {
     "schedules": "For each property that is broken, the order of events that breaks it. A digit chooses.",
-    "why": "Why the protocol is safe here, or is not.",
-    "verdict": "What was found when every order of events was tried, and whether that was your answer.",
+    "verdict": "What was found when every order of events was tried, whether that was your answer, and why it is so.",
     "moves": "An order of events that breaks it, a row a move: beside it memory, and what each CPU may run.",
     "explained": "The chosen move.",
     "lanes": "Who did what up to the chosen move, a lane for the patching task and one for each CPU.",
@@ -154,8 +153,6 @@ class LabAnswer(Activity):
                     at=self.at,
                 ),
             )
-        if because := reason(finding):
-            parts += (Prose(name="why", help=HELP["why"], paragraphs=(Paragraph(because),)),)
         if self.moves:
             parts += self._schedule()
         place = f"move {self.cursor + 1} of {len(self.moves)}, " if self.moves else ""
@@ -163,16 +160,17 @@ class LabAnswer(Activity):
             title=finding.question.variant.name,
             place=place + self._conditions,
             parts=(*parts, self._properties(), self._asked()),
-            survival=("verdict", "schedules", "explained", "moves", "why", "lanes", "properties", "asked"),
+            survival=("verdict", "schedules", "explained", "moves", "lanes", "properties", "asked"),
             keys=("next", "enter", "back", "last", "first"),
         )
 
     def _verdict(self) -> Prose:
-        """What the guess was worth, and the answer."""
+        """What the guess was worth, the answer, and why it is so."""
         finding = self.finding
         said = [
             Paragraph(worth(self.guess, finding)),
             Paragraph(finding.answer(), tone=Tone.BROKEN if finding.broken else Tone.STRONG),
+            Paragraph(reason(finding)),
         ]
         return Prose(
             name="verdict",

@@ -14,6 +14,7 @@ LABEL = 12  # columns before the bytes
 NATURAL = 73  # columns with which most of what is to be said beside the bytes has room
 WRITE = "write "  # what most phases do, which their names need not say where there is little room
 PITCH = 6  # columns of a byte, where there is room
+LEAST = 4  # columns of what an instruction leads to, where it is cut
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.PENDING: "open", Mark.UNREAD: "open"}
 TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
 STAGES = {PhaseState.DONE: "good", PhaseState.NOW: "here", PhaseState.TO_COME: "dim", PhaseState.LEFT_OUT: "dim"}
@@ -123,7 +124,8 @@ class _Grid:
     def words(self, text: str, remark: str, here: bool, room: int) -> str:
         """As much of what stands behind the bytes as there is room for; a mark says that there is more.
 
-        A remark is said as a whole, or to its first semicolon; of an instruction alone as many words as fit.
+        A remark is said as a whole, or to its first semicolon. Of an instruction alone, what it leads to is cut and
+        not left out, for calls would look the same else; or as many words as fit are said.
         """
         whole = "  ".join(one for one in (text, remark) if one)
         if len(whole) <= room:
@@ -137,9 +139,20 @@ class _Grid:
             whole = f"{self.marks.back} {text}"
             if len(whole) <= room:
                 return whole
+        first = f"{self.marks.back} " if here else ""
+        if len(first + text) > room and (cut_off := self.shorter(text, room - len(first))):
+            return first + cut_off
         while whole and len(whole) + 2 > room:
             whole = whole.rpartition(" ")[0].rstrip(" ;")
         return f"{whole} {self.marks.more}" if whole else self.marks.more
+
+    def shorter(self, text: str, room: int) -> str:
+        """An instruction with the end of an address, or the beginning of a name; "" where there is no room for that."""
+        verb, _, to = text.partition(" ")
+        left = room - len(verb) - 1
+        if not to or " " in to or left < LEAST + 2:
+            return ""
+        return f"{verb} ..{to[2 - left :]}" if to.startswith("0x") else f"{verb} {to[: left - 1]}{self.marks.more}"
 
     def text(self, cell: Marked) -> str:
         """A byte with its mark; what is not read yet in brackets."""

@@ -132,7 +132,8 @@ class ActivityScreen(Screen[None]):
             self._canvas.show(wrap(TOO_SMALL, max(1, width)))
             return
         if self.lecture is not None:
-            self._canvas.show(lecture(self.picture, self.visit.crumbs, (width, height), self._marks, self.lecture))
+            said = (self.lecture, self.said, self.look)
+            self._canvas.show(lecture(self.picture, self.visit.crumbs, (width, height), self._marks, *said))
             return
         drawn = self.drawn
         blocks = drawn.body.blocks
@@ -273,7 +274,7 @@ class ActivityScreen(Screen[None]):
         """Give the focus to the next part; in the lecture view, put the next row of bytes into the spotlight."""
         if self.lecture is not None:
             self.lecture = (self.lecture + by) % (rows(self.picture) + 1)
-            self.draw()
+            self.tell("")
             return
         self.pointer.step(self.picture.parts, by)
         self.draw()
@@ -297,9 +298,7 @@ class ActivityScreen(Screen[None]):
     def switch_lecture(self) -> None:
         """The lecture view on or off."""
         self.lecture = 0 if self.lecture is None else None
-        if self.lecture is not None:
-            self._toast("Lecture view", "z: back", False)
-        self.draw()
+        self.tell("" if self.lecture is None else "z leads back")
 
     def run_action_soon(self, action: str) -> None:
         """Have the app do something of its own."""
