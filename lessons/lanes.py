@@ -82,10 +82,19 @@ class TimePicture:
     at: int
 
     def sentences(self) -> list[str]:
-        """A sentence a step up to where one stands; of the first lane also that it waits."""
-        waits = f"; {self.lanes[0]} waits"
-        return [
-            f"Step {one.step}: {one.sentence}{waits if one.marks[0].did is Did.WAITS else ''}."
-            for one in self.moments
-            if one.step <= self.at
-        ]
+        """A sentence a step up to where one stands; of the first lane also that it waits, until the last has answered.
+
+        Where they do not begin with the first step, the first sentence says so.
+        """
+        shown = [one for one in self.moments if one.step <= self.at]
+        later = shown[0].step if shown and shown[0].step > 1 else 0
+        out = [f"Steps {later} to {shown[-1].step}; those before them are not here."] if later else []
+        asked: set[int] | None = None  # the lanes that have not answered; None: it is not known who was asked
+        for one in shown:
+            if one.marks[0].did is Did.SENDS:
+                asked = {lane for lane, mark in enumerate(one.marks) if mark.did is Did.ASKED}
+            elif asked is not None:
+                asked -= {lane for lane, mark in enumerate(one.marks) if mark.did is Did.ANSWERS}
+            waits = one.marks[0].did is Did.WAITS and asked != set()
+            out.append(f"Step {one.step}: {one.sentence}{f'; {self.lanes[0]} waits' if waits else ''}.")
+        return out

@@ -223,3 +223,10 @@ def test_without_a_story_there_is_a_picture_too() -> None:
     picture = time_picture(Stepper.start(Options()))
     assert picture.moments == () and picture.at == 0
     assert score(part(picture), 60, UNICODE) and graph(part(picture, True), 60, UNICODE)
+
+
+def test_a_picture_that_begins_later_says_with_which_step() -> None:
+    stepper = Stepper.start("one")
+    apply(stepper, "run")
+    said = time_picture(stepper, around=5).sentences()
+    assert said[0] == "Steps 20 to 24; those before them are not here." and said[1].startswith("Step 20: ")

@@ -54,8 +54,9 @@ def rows(part: Rows) -> list[str]:
 
 
 def tabs(part: Tabs) -> list[str]:
-    """Which one is seen, of which."""
-    return [f"{part.choices[part.at]}, of {', '.join(part.choices)}."]
+    """Which one is seen, and the others."""
+    others = ", ".join(one for at, one in enumerate(part.choices) if at != part.at)
+    return [f"Chosen: {part.choices[part.at]}, {part.at + 1} of {len(part.choices)}. The others: {others}."]
 
 
 def bars(part: Bars) -> list[str]:

@@ -155,6 +155,9 @@ def test_a_wrong_moment_is_refused(arguments: list[str], words: str, capsys: Any
 def test_the_time_picture_is_a_line_a_step_and_data_in_json() -> None:
     said = played(story("one"), "n n n n n time")[-1].splitlines()
     assert said[3:5] == ["Step 4: bash-201 sends sync 1.", "Step 5: CPU0 runs a NOP; bash-201 waits."]
+    whole = played(story("one"), "r time")[-1].splitlines()
+    answers = ["CPU0 answers, goes on; bash-201 waits.", "CPU1 answers, goes on."]
+    assert [one.partition(": ")[2] for one in whole if "answers" in one] == 3 * answers
     value = json.loads(played(story("one"), "n n time", as_json=True)[-1])["time"]
     assert value["lanes"] == ["bash-201", "CPU0", "CPU1"] and value["at"] == 2
     assert [one["marks"][1]["did"] for one in value["moments"]] == ["nothing", "reads"]

@@ -50,7 +50,8 @@ def test_measuring_waits_for_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
     bars: list[Any] = [parts[0]["chart"]["bars"] if parts else [] for parts in charts]
     assert [bool(one) for one in bars] == [True, False, False, False, True, True]
     said = " ".join(objects[1]["said"])
-    assert "measured, of exact" in said and "Nothing is measured yet." in said
+    assert "Chosen: measured, 3 of 5. The others: exact, modelled, growth, sites." in said
+    assert "Nothing is measured yet." in said
     assert bars[4][1] == {
         "type": "Bar", "name": "nop", "title": "NOP: tracing off", "value": 2.01, "interval": [1.96, 2.04],
         "text": "2.01 ns", "against": "not measurable",
