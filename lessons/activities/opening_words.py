@@ -271,7 +271,7 @@ def _under_way(more: int) -> str:
     """Why a step has more int3s than traced calls, or fewer: a call is written down after its int3."""
     if not more:
         return ""
-    return f", {more:,} not yet" if more > 0 else f", {-more:,} of them from int3s before this step"
+    return f", {more:,} not yet" if more > 0 else f", {-more:,} begun before"
 
 
 def _several(count: int, what: str) -> str:
