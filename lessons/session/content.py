@@ -14,6 +14,7 @@ import string
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
@@ -34,7 +35,7 @@ from lessons.session.forms import (
     ScenarioForm,
 )
 from lessons.session.own_question import Claim, OwnQuestion
-from lessons.session.scenarios import FIGURES, OPTIONS, Scenario
+from lessons.session.scenarios import FIGURES, OPTIONS, Scenario, begin
 from simkernel.errors import LearnerError, nearest
 from simkernel.events import Event, event_named
 from simkernel.ftrace.commands import RegisterOps, SetTracer
@@ -43,6 +44,8 @@ from simkernel.ftrace.tracers import tracer_named
 from simkernel.kernel import KernelImage
 from simkernel.patching.commands import Command, Patterns, UseProtocol
 from simkernel.protocol import Protocol, phase_named
+from simkernel.report import Report
+from simkernel.sim.digest import state_digest
 from simkernel.sim.options import KERNEL_FILES, Options, built_in
 from simkernel.sim.simulation import Simulation
 
@@ -293,3 +296,40 @@ def own_site(simulation: Simulation) -> int | None:
         if symbol is not None and symbol.traced and asked == [*scenario.before, *scenario.commands]:
             return image.site_of(symbol)
     return None
+
+
+def run_of(simulation: Simulation, report: Report | None = None) -> tuple[Scenario, Simulation, int] | None:
+    """The scenario in whose run this is a place; None for any other run.
+
+    Args:
+        simulation: at the place.
+        report: is told what is under way.
+
+    Returns:
+        The scenario; a simulation at the place, with what the scenario has chosen ahead of it, or the one given where a
+        person went another way; the position at which the story starts.
+    """
+    for scenario in SCENARIOS.values():
+        if replace(scenario.options, protocol=simulation.options.protocol) != simulation.options:
+            continue
+        asked = [entry for _, entry in simulation.by_hand(0, simulation.position) if isinstance(entry, Command)]
+        commands = [entry for entry in asked if not isinstance(entry, UseProtocol)]
+        wanted = [*scenario.before, *scenario.commands]
+        if commands[: len(wanted)] != wanted:
+            continue
+        run = begin(scenario, report=report)
+        start = run.position
+        same = run.options == simulation.options and run.by_hand(0, start) == simulation.by_hand(0, start)
+        if same and start <= simulation.position:
+            return scenario, _as_far(run, simulation), start
+    return None
+
+
+def _as_far(run: Simulation, simulation: Simulation) -> Simulation:
+    """A run at the place at which another simulation is; that one where the run does not lead there."""
+    while run.position < simulation.position and not run.halt_reason:
+        run.step()
+    if run.position < simulation.position:
+        return simulation
+    run.goto_point(simulation.point)
+    return run if state_digest(run) == state_digest(simulation) else simulation

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lessons.activity import Given
-from lessons.session.content import SCENARIOS, own_site, scenario_named
+from lessons.session.content import SCENARIOS, own_site, run_of, scenario_named
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Ending, Scenario, answer_of
 from lessons.session.stops import SiteStory, Stop, Stops
@@ -118,7 +118,7 @@ class Stepper:
         self._moved = False
         self._site_story = SiteStory(self.site_bytes())
         self.calls = CallsSoFar(simulation)
-        self._chosen = self._by_hand()
+        self._chosen, self._other_run = self._by_hand(), False
         self._ending = None if scenario is None else Ending(scenario, self.begin)
 
     # --- where one is from --------------------------------------------------------------------------------------
@@ -155,13 +155,19 @@ class Stepper:
     def open(cls, moment: str, image: KernelImage | None = None, report: Report | None = None) -> Stepper:
         """A stepper at a moment: a string, or a file that holds one. Its story is the one that the moment is about.
 
-        Of several functions one looks at that of the scenario which asks for the same, else at the first.
+        A place in the run of a scenario is that scenario's. Else one looks, of several functions, at that of the
+        scenario which asks for the same, else at the first.
 
         Raises: LearnerError as `simkernel.sim.moment.open_moment` does.
         """
         from simkernel.sim.moment import open_moment, story_at
 
         simulation = open_moment(moment, image, report)
+        if image is None and (found := run_of(simulation, report)) is not None:
+            scenario, run, start = found
+            opened = cls(run, scenario, run.image.site_of(run.image.symbol(scenario.function)), start)
+            opened._other_run = run is simulation
+            return opened
         story = story_at(simulation)
         if story is None:
             return cls(simulation)
@@ -304,7 +310,7 @@ class Stepper:
         if scenario is None or SCENARIOS.get(scenario.name) != scenario:
             return 0
         own = self.site == self.image.site_of(self.image.symbol(scenario.function))
-        return scenario.stops if own and self._by_hand() == self._chosen else 0
+        return scenario.stops if own and not self._other_run and self._by_hand() == self._chosen else 0
 
     def _by_hand(self) -> list[tuple[int, Choice | Command]]:
         """What was chosen by hand in the story, what lies ahead too: by the scenario, or by a person."""

@@ -10,6 +10,7 @@ from lessons.activities.start import Start
 from lessons.activities.story import Story
 from lessons.kept import Kept
 from lessons.picture import Picture, Prose, Rows
+from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS, STORIES
 from lessons.session.named_step import start
 from lessons.session.path import PATH, PathStory, behind, reached, story_of
@@ -148,3 +149,17 @@ def test_a_moment_opens_the_story_s_own_site_and_start(story: PathStory) -> None
         stepper.goto(position)
         opened = Stepper.open(stepper.moment)
         assert (opened.site, opened.begin) == (stepper.site, stepper.begin), position
+        name, _, changes = story.name.partition("+")
+        if not changes:
+            known = (opened.scenario, opened.title, opened.known_stops, len(opened.stops()))
+            assert known == (stepper.scenario, stepper.title, stepper.known_stops, len(stepper.stops())), name
+            assert opened.moment == stepper.moment
+
+
+def test_a_moment_of_a_run_with_an_nmi_of_one_s_own_is_the_scenario_s_of_unknown_length() -> None:
+    stepper = Stepper.start("one")
+    stepper.forward()
+    assert not apply(stepper, "nmi", "1").error
+    opened = Stepper.open(stepper.moment)
+    assert (opened.scenario, opened.site, opened.begin) == (stepper.scenario, stepper.site, stepper.begin)
+    assert (opened.known_stops, opened.moment) == (0, stepper.moment)
