@@ -119,8 +119,8 @@ def picture_of(
     snapshot = story.snapshot
     parts: list[Part] = [*_strip(story, bool(stops.phases)), _bytes(story)]
     parts += [reply(asked)] if asked is not None else []
-    told = story if look.depth == STORY else replace(story, safe_here="")
-    parts += [*_now(story), *_waits(story), *_why(told, look.later), *_next(following), *_oops(snapshot)]
+    reasoned = story if look.depth == STORY else replace(story, safe_here="")
+    parts += [*_now(story), *_waits(story), *_why(reasoned, look.later), *_next(following), *_oops(snapshot)]
     parts.append(_cpus(story, look))
     if snapshot.oops is None:
         parts += [*_map(stepper, snapshot), _trace(story, look)]
