@@ -310,7 +310,13 @@ class Stepper:
         if scenario is None or SCENARIOS.get(scenario.name) != scenario:
             return 0
         own = self.site == self.image.site_of(self.image.symbol(scenario.function))
-        return scenario.stops if own and not self._other_run and self._by_hand() == self._chosen else 0
+        return scenario.stops if own and not self._other_run and self._is_as_chosen else 0
+
+    @property
+    def _is_as_chosen(self) -> bool:
+        """True while nothing was chosen by hand but what the scenario chooses."""
+        count = self.simulation.count_by_hand(self.begin, len(self.simulation.entries))  # there may be very many
+        return count == len(self._chosen) and self._by_hand() == self._chosen
 
     def _by_hand(self) -> list[tuple[int, Choice | Command]]:
         """What was chosen by hand in the story, what lies ahead too: by the scenario, or by a person."""

@@ -81,6 +81,10 @@ class Made:
         part = slice(bisect_left(self._positions, first), bisect_left(self._positions, last))
         return list(zip(self._positions[part], self._whats[part], strict=True))
 
+    def count(self, first: int, last: int) -> int:
+        """How many there are at the positions first to last - 1."""
+        return max(0, bisect_left(self._positions, last) - bisect_left(self._positions, first))
+
     def has_command(self, first: int, last: int) -> bool:
         """True where one of those at the positions first to last - 1 is a command."""
         return bisect_left(self._commands, first) < bisect_left(self._commands, last)

@@ -186,6 +186,10 @@ class Simulation:
         """(position, entry) of what was made by hand, commands too, in the entries `first` to `last - 1`."""
         return self._history.log.made.between(first, last)
 
+    def count_by_hand(self, first: int, last: int) -> int:
+        """How many of the entries `first` to `last - 1` were made by hand."""
+        return self._history.log.made.count(first, last)
+
     def has_command(self, first: int, last: int) -> bool:
         """True where one of the entries `first` to `last - 1` is a command."""
         return self._history.log.made.has_command(first, last)
