@@ -163,19 +163,8 @@ class Boot(Activity):
         """What happened so far, and the state of every site."""
         simulation, sites = self.booting.simulation, self.booting.sites
         happened = tuple(text for _, text in self.booting.said)
-        log = (
-            (
-                Log(
-                    name="log",
-                    help=HELP["log"],
-                    title="what happened, the latest last",
-                    beside=True,
-                    sentences=happened,
-                ),
-            )
-            if happened
-            else ()
-        )
+        title = "what happened, the latest last"
+        log = Log(name="log", help=HELP["log"], title=title, beside=True, sentences=happened)
         return Picture(
             title="Boot",
             place=f"step {self._at}, {simulation.clock:,} instructions, CPUs that run: {len(simulation.cpus)}",
@@ -194,7 +183,7 @@ class Boot(Activity):
                     paragraphs=(Paragraph(self._sentence(sites), tone=Tone.STRONG),),
                 ),
                 self._one(sites),
-                *log,
+                *((log,) if happened else ()),
             ),
             survival=("about", "log", "site", "map"),
             keys=("next", "back", "enter", "last", "first"),

@@ -199,66 +199,23 @@ class Opening(Activity):
 
     def _shown(self) -> tuple[Part, ...]:
         """What the sentences speak of."""
-        if self.run.cue == ASK:
-            return (
-                Listing(
-                    name="listing",
-                    help=HELP["listing"],
-                    title="gdb, of the file",
-                    lines=self.listing(),
-                ),
-            )
-        if self.run.cue == SEEN:
-            listing = Listing(
-                name="listing",
-                help=HELP["listing"],
-                title="gdb, of the file",
-                lines=self.listing(),
-            )
-            return (
-                listing,
-                Rows(
-                    name="bytes",
-                    help=HELP["bytes"],
-                    title=f"where {FUNCTION}() begins",
-                    columns=(),
-                    rows=self._bytes(),
-                ),
-            )
-        if self.run.cue == BOOTED:
-            return (
-                Map(
-                    name="map",
-                    help=HELP["map"],
-                    title="every site, at the end of boot",
-                    sites=self.run.found.booted,
-                ),
-            )
-        if self.run.cue in (TRACED, QUIET):
-            return (self._map(self.run.changes[ON if self.run.cue == TRACED else OFF]), self._counts())
-        if self.run.cue == WHY:
-            rounds, title = ("round", "written", "then the task waits for"), "tracing turned on"
-            return (
-                Rows(
-                    name="sums",
-                    help=HELP["sums"],
-                    title=title,
-                    columns=rounds,
-                    rows=words.rounds(self.run),
-                ),
-            )
-        if self.run.cue == WORRY:
-            columns = ("", *(f"CPU{cpu}" for cpu in self.run.simulation.cpus), "all")
-            sums = words.cpus_sums(self.run)
-            return (
-                Rows(
-                    name="sums",
-                    help=HELP["sums"],
-                    title="while the sites changed",
-                    columns=columns,
-                    rows=sums,
-                ),
-            )
+        run, cue = self.run, self.run.cue
+        if cue in (ASK, SEEN):
+            listing = Listing(name="listing", help=HELP["listing"], title="gdb, of the file", lines=self.listing())
+            if cue == ASK:
+                return (listing,)
+            return (listing, _rows("bytes", f"where {FUNCTION}() begins", (), self._bytes()))
+        if cue == BOOTED:
+            title = "every site, at the end of boot"
+            return (Map(name="map", help=HELP["map"], title=title, sites=run.found.booted),)
+        if cue in (TRACED, QUIET):
+            return (self._map(run.changes[ON if cue == TRACED else OFF]), self._counts())
+        if cue == WHY:
+            rounds = ("round", "written", "then the task waits for")
+            return (_rows("sums", "tracing turned on", rounds, words.rounds(run)),)
+        if cue == WORRY:
+            columns = ("", *(f"CPU{cpu}" for cpu in run.simulation.cpus), "all")
+            return (_rows("sums", "while the sites changed", columns, words.cpus_sums(run)),)
         return ()
 
     def _changing(self) -> tuple[Part, ...]:
@@ -322,13 +279,7 @@ class Opening(Activity):
         rest = calls.total() - sum(count for _, count in most)
         others = (f"the other {self.run.sites - len(most):,}", rest), (f"all {self.run.sites:,}", calls.total())
         rows = tuple(Row((name, f"{count:,}")) for name, count in (*most, *others))
-        return Rows(
-            name="counts",
-            help=HELP["counts"],
-            title="traced calls so far, most called first",
-            columns=("FUNC", "COUNT"),
-            rows=rows,
-        )
+        return _rows("counts", "traced calls so far, most called first", ("FUNC", "COUNT"), rows)
 
     def _most_called(self, rows: int) -> list[tuple[str, int]]:
         """The functions that were called most, with their calls so far."""
@@ -338,3 +289,8 @@ class Opening(Activity):
     def data(self) -> dict[str, Any]:
         """The number of the cue, and what was answered so far, by the number of its question."""
         return {"cue": self.run.cue + 1, "answers": [self.run.answers.get(cue) for cue in (ASK, HOW)]}
+
+
+def _rows(name: str, title: str, columns: tuple[str, ...], rows: tuple[Row, ...]) -> Rows:
+    """A table of a page."""
+    return Rows(name=name, help=HELP[name], title=title, columns=columns, rows=rows)
