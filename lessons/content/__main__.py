@@ -18,7 +18,7 @@ from lessons.session.path import PATH, count
 from lessons.session.scenarios import FIGURES, Scenario
 from lessons.session.stepper import Stepper
 from lessons.story.questions.own import decided
-from lessons.story.say import stop_events
+from lessons.story.say import stop_here
 from simkernel.errors import GuestError, SimkernelError, nearest
 
 
@@ -50,7 +50,8 @@ def _is_decided(scenario: Scenario, asked: OwnQuestion) -> bool:
     stepper = Stepper.start(scenario)
     figures = {name: figure(scenario, stepper.simulation) for name, figure in FIGURES.items()}
     while not stepper.finished and stepper.forward():
-        if isinstance(stop_events(stepper, stepper.simulation.position)[-1], asked.at):
+        here = stop_here(stepper)
+        if here is not None and isinstance(here.events[-1], asked.at):
             return decided(stepper, scenario, asked, figures) is not None
     return False
 

@@ -27,10 +27,10 @@ MOST = 3  # sentences of a step
 
 def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
     """The stop after which one stands, in words; nothing where one stands after none."""
-    position = stepper.simulation.position
-    if not stops or stops[-1].position != position or stepper.simulation.point.instructions:
+    here = stop_here(stepper)
+    if here is None:
         return ()
-    happened = stop_events(stepper, position)
+    position, happened = here.position, here.events
     before = stops[-2].position if len(stops) > 1 else stepper.begin
     texts = [_event(stepper, event) for event in happened[-2:]]
     reasons = [*_reason(stepper, happened[-1]), elsewhere(stepper, before, position)]
@@ -44,20 +44,17 @@ def said(stepper: Stepper, stops: Sequence[Stop]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for text in texts for one in sentences(text)))[:MOST]
 
 
-def stop_events(stepper: Stepper, position: int) -> list[ev.Event]:
-    """The stops of the site in the entry that ended at a position."""
-    happened = stepper.events_from(position - 1, position)
-    rule = stepper.site_story().rule_from(stepper.simulation.logged - len(stepper.events_from(position - 1)))
-    return [event for event in happened if rule.stops_at(event)]
+def stop_here(stepper: Stepper) -> Stop | None:
+    """The stop after which one stands; None where one stands after none."""
+    stops = stepper.stops()
+    at_one = stops and stops[-1].position == stepper.simulation.position and not stepper.simulation.point.instructions
+    return stops[-1] if at_one else None
 
 
 def phase_of(stepper: Stepper) -> Phase | None:
     """The phase in which the stop was after which one stands; None where one stands after none, or it was in none."""
-    position = stepper.simulation.position
-    stops = stepper.stops()
-    if not stops or stops[-1].position != position or stepper.simulation.point.instructions:
-        return None
-    return _phase_of(stepper, stop_events(stepper, position)[-1])
+    here = stop_here(stepper)
+    return None if here is None else _phase_of(stepper, here.events[-1])
 
 
 def _event(stepper: Stepper, event: ev.Event) -> str:

@@ -22,7 +22,7 @@ from lessons.story.questions.own import own_question
 from lessons.story.questions.question import StoryQuestion, in_order
 from lessons.story.questions.store import first_store
 from lessons.story.questions.waits import answered, handled
-from lessons.story.say import stop_events
+from lessons.story.say import stop_here
 from simkernel import events as ev
 from simkernel.sim.snapshot import SiteSnapshot
 
@@ -43,14 +43,14 @@ def question_at(stepper: Stepper) -> StoryQuestion | None:
     """What is asked where a stepper stands; None where nothing is decided."""
     simulation, snapshot = stepper.simulation, stepper.snapshot
     site = snapshot.site
-    if not stepper.begun or simulation.point.instructions or site is None or site.old is None or site.new is None:
+    if not stepper.begun or site is None or site.old is None or site.new is None:
         return None
     if snapshot.oops is not None or site.address not in snapshot.patching.sites:
         return None
-    happened = stop_events(stepper, simulation.position)
-    if not happened:
+    here = stop_here(stepper)
+    if here is None:
         return None
-    own = own_question(stepper, happened[-1])
-    rule = RULES.get(type(happened[-1]))
-    asked = own if own is not None or rule is None else rule(stepper, site, happened[-1])
+    last = here.events[-1]
+    own, rule = own_question(stepper, last), RULES.get(type(last))
+    asked = own if own is not None or rule is None else rule(stepper, site, last)
     return None if asked is None else in_order(asked, f"{asked.name} {simulation.options.seed} {site.name}")

@@ -10,7 +10,6 @@ from typing import Any
 
 from lessons.session.beliefs import Belief
 from lessons.session.stepper import Stepper
-from lessons.story.say import stop_events
 from simkernel import events as ev
 from simkernel.insn import INT3
 from simkernel.sim.snapshot import SiteSnapshot, Snapshot
@@ -98,7 +97,7 @@ def last_step(stepper: Stepper, found: Callable[[ev.Event], bool], before: int =
     """
     stops = stepper.stops()
     for at in range(len(stops) - before, 0, -1):
-        if any(found(one) for one in stop_events(stepper, stops[at - 1].position)):
+        if any(map(found, stops[at - 1].events)):
             return at
     return 0
 
