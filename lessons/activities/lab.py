@@ -216,7 +216,7 @@ class Lab(Activity):
                     paragraphs=(about,),
                 ),
             ),
-            survival=("question", "scene", "explained", "rows"),
+            survival=("question", "scene", "rows", "explained"),
             keys=("down", "enter", "without", "next", "back"),
             hints=(("next", "next" if setup.number in self._answered else "skip"),),
         )

@@ -46,7 +46,7 @@ def test_a_screen_that_ends_under_another_takes_that_with_it() -> None:
     async def check(hand: Hand) -> None:
         await hand.press("t")
         prompt = hand.app.screen
-        hand.app.push_screen(Page([]))
+        hand.app.push_screen(Page(lambda width: []))
         await hand.read()
         assert isinstance(hand.app.screen, Page) and isinstance(prompt, Prompt)
         prompt.dismiss(None)
@@ -78,7 +78,7 @@ def search_and_close(palette: CommandPalette) -> None:
 def test_a_page_that_is_closed_before_it_is_mounted_ends_nothing() -> None:
     async def check(hand: Hand) -> None:
         for _ in range(20):
-            hand.app.push_screen(Page([]))
+            hand.app.push_screen(Page(lambda width: []))
             hand.app.screen.dismiss(None)
         await hand.read()
         assert isinstance(hand.app.screen, ActivityScreen) and hand.app.crash is None and hand.app.is_running

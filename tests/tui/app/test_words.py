@@ -6,6 +6,8 @@ import re
 from functools import cache
 
 import pytest
+from rich.cells import cell_len
+from textual.widgets import Static
 
 from lessons.activities.mysteries import CHANGES, HOW, WORRY
 from lessons.activities.opening import Opening
@@ -157,3 +159,18 @@ def test_the_keys_of_an_activity_are_its_own(name: str) -> None:
             assert said in page
 
     drive(check, size=(120, 60))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)])
+def test_a_page_is_laid_out_for_its_columns(size: tuple[int, int]) -> None:
+    """No row is wrapped once more, and the text of a key stands beside it."""
+
+    async def check(hand: Hand) -> None:
+        for keys in (("question_mark",), ("escape", "f1")):
+            await hand.press(*keys)
+            written = hand.app.screen.query_one("VerticalScroll > Static", Static)
+            rows = str(written.content).split("\n")
+            assert written.size.height == len(rows)
+            assert max(map(cell_len, rows)) <= written.size.width
+
+    drive(check, size=size)

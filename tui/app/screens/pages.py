@@ -8,12 +8,15 @@ from dataclasses import replace
 from lessons.activity import Action
 from lessons.machine import Track
 from lessons.picture import Lanes, Picture
-from tui.app.screens.reading import WIDTH, Page, WordPage
+from tui.app.screens.reading import Page, WordPage
 from tui.view.frame import Frame, key_text
 from tui.view.marks import Marks, lane_legend, legend
 from tui.view.paragraphs import narration
 from tui.view.text import Line, line, plain, wrap
 
+MARKS = "The marks on this screen"
+LANE_MARKS = "The marks of who does what; written: CC one byte, +4 four, ×5 all"
+PANES = "Tab goes from pane to pane, F1 tells of the one in focus"
 KEY = 16  # columns before what a key does
 MARK = 4  # columns before what a mark means
 EVERYWHERE = (
@@ -41,18 +44,21 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
     text = "\n".join([*narration(picture), *(plain(one) for one in shown.lines(*size))])
     track = any(isinstance(block.part, Track) for block in drawn.body.blocks)
     found = legend(marks, text, track)
-    below: list[Line] = [line(), line(("The marks on this screen", "title")), line()] if found else []
-    for glyph, meaning in found:
-        below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
     blocks = [(block.part, block.lines) for block in drawn.body.blocks if isinstance(block.part, Lanes)]
     lanes = ["\n".join(plain(one) for one in lines) for _, lines in blocks]
     did = {mark.did for part, _ in blocks if isinstance(part, Lanes) for one in part.time.moments for mark in one.marks}
-    if lanes:
-        below += [line(), line(("The marks of who does what; written: CC one byte, +4 four, ×5 all", "title")), line()]
-    for glyph, meaning in lane_legend(marks, did, "\n".join(lanes)):
-        below += wrap(marks.plain(meaning), WIDTH, "", glyph.ljust(MARK), " " * MARK)
-    for note in picture.notes:
-        below += [line(), *wrap(marks.plain(note), WIDTH)]
+    of_lanes = lane_legend(marks, did, "\n".join(lanes)) if lanes else ()
+
+    def below(width: int) -> list[Line]:
+        out: list[Line] = []
+        for title, meanings in ((MARKS, found), (LANE_MARKS, of_lanes)):
+            out += [line(), *wrap(marks.plain(title), width, "title"), line()] if meanings else []
+            for glyph, meaning in meanings:
+                out += wrap(marks.plain(meaning), width, "", glyph.ljust(MARK), " " * MARK)
+        for note in picture.notes:
+            out += [line(), *wrap(marks.plain(note), width)]
+        return out
+
     return WordPage(text, marks, below)
 
 
@@ -65,10 +71,14 @@ def keys_page(shown: str, actions: Sequence[Action], beyond: Iterable[tuple[str,
         beyond: titles and helps of what the screen does without a key.
         marks: the glyphs.
     """
-    page: list[Line] = [*wrap(marks.plain(shown), WIDTH), line()] if shown else []
-    page += [line(("Keys", "title"), ("   Tab goes from pane to pane, F1 tells of the one in focus", "dim")), line()]
     own = [(key_text(one.keys) or ":", f"{one.title}. {one.help}") for one in actions]
     without = [(":", f"{title}. {text}") for title, text in beyond]
-    for key, text in (*own, *EVERYWHERE, *without):
-        page += wrap(marks.plain(text), WIDTH, "", marks.plain(key).ljust(KEY), " " * KEY)
-    return Page(page)
+
+    def lines(width: int) -> list[Line]:
+        page: list[Line] = [*wrap(marks.plain(shown), width), line()] if shown else []
+        page += [*wrap(PANES, width, "dim", "Keys   ", " " * 7), line()]
+        for key, text in (*own, *EVERYWHERE, *without):
+            page += wrap(marks.plain(text), width, "", marks.plain(key).ljust(KEY), " " * KEY)
+        return page
+
+    return Page(lines)

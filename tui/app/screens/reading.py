@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -18,6 +19,7 @@ from tui.view.text import Line, line, wrap
 BACK = "Esc: back"
 LONGEST = 40  # letters that are searched for
 WIDTH, MARGINS = 72, 6  # columns of a page, and beside it where the screen is not wider
+Lines = Callable[[int], list[Line]]  # what is to be read, in so many columns
 
 
 class Page(ModalScreen[bool]):
@@ -32,20 +34,26 @@ class Page(ModalScreen[bool]):
     Page > .keys { dock: bottom; width: 100%; height: 1; padding: 0 3; color: $mark-dim; }
     """
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: Lines) -> None:
         super().__init__()
-        self._content: Content = content(lines)
+        self._lines = lines
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(self._content)
+            yield Static()
         yield Static(self.HINT, classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self) -> None:
-        """Keys that scroll are offered where there is more than the screen holds."""
+        """Lay it out anew."""
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Show the lines in the columns that there are; where they are more than its rows, say which key scrolls."""
+        width = min(WIDTH, self.app.size.width - MARGINS)
+        self.query_one("VerticalScroll > Static", Static).update(content(self._lines(width)))
         self.call_after_refresh(self._offer)
 
     def _offer(self) -> None:
@@ -71,31 +79,26 @@ class WordPage(Page):
     ]
     HINT = "Esc: back   letters: search   ?: keys"
 
-    def __init__(self, text: str, marks: Marks, below: list[Line]) -> None:
+    def __init__(self, text: str, marks: Marks, below: Lines) -> None:
         self._here, self._marks, self._below, self._typed = sorted(standing_in(text)), marks, below, ""
-        super().__init__([])
+        super().__init__(self._page)
 
-    def _page(self) -> list[Line]:
+    def _page(self, width: int) -> list[Line]:
         """The lines of the page for what is typed."""
         if not self._typed:
-            return [*self._meanings("The words on this screen", self._here), *self._below]
+            return [*self._meanings("The words on this screen", self._here, width), *self._below(width)]
         found = [one for one in sorted(WORDS) if self._typed in f"{one} {WORDS[one]}".lower()]
         found.sort(key=lambda one: self._typed not in one)  # what is called so stands first
         here = [one for one in found if one in self._here]
-        out = self._meanings(f"Words on this screen with {self._typed!r}", here)
+        out = self._meanings(f"Words on this screen with {self._typed!r}", here, width)
         other = [one for one in found if one not in here]
-        return [*out, line(), *self._meanings("Other words with it", other)] if other else out
+        return [*out, line(), *self._meanings("Other words with it", other, width)] if other else out
 
-    def _meanings(self, title: str, words: list[str]) -> list[Line]:
+    def _meanings(self, title: str, words: list[str], width: int) -> list[Line]:
         """A title, and what each word means."""
-        width = min(WIDTH, self.app.size.width - MARGINS)
         rows = [row for one in words for row in wrap(self._marks.plain(WORDS[one]), width, "", f"{one}: ", "    ")]
         none = line(NO_WORD if not self._typed else "None.")
         return [line((title, "title")), line(), *(rows or [none])]
-
-    def on_resize(self) -> None:
-        """Lay the words out anew."""
-        self._search(self._typed)
 
     def on_key(self, event: events.Key) -> None:
         """A letter is searched for; so is a blank behind one."""
@@ -107,9 +110,8 @@ class WordPage(Page):
 
     def _search(self, typed: str) -> None:
         self._typed = typed[:LONGEST]
-        self.query_one("VerticalScroll > Static", Static).update(content(self._page()))
         self.query_one(VerticalScroll).scroll_home(animate=False)
-        self.call_after_refresh(self._offer)
+        self.lay_out()
 
     def action_shorten(self) -> None:
         """Take the last letter away."""
