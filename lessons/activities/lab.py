@@ -15,7 +15,7 @@ from lessons.picture import Choice, Paragraph, Picture, Prose, Question, Row, Ro
 from lessons.session.number import number
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.explore import explore_each
-from simkernel.explore.replay import Stages
+from simkernel.explore.stage import Stages
 from simkernel.report import Report
 
 OFTEN = {"without": 0, "with": 1, "twice": 2}  # action -> how often it has a phase done

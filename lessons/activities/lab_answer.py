@@ -15,7 +15,8 @@ from lessons.session.stepper import Stepper, Violation
 from lessons.story.words import MODELS, NOT_A_CPU
 from simkernel.errors import LearnerError, OurError
 from simkernel.explore import Finding
-from simkernel.explore.replay import Stages, Unplayable, replay
+from simkernel.explore.replay import replay
+from simkernel.explore.stage import Stages, Unplayable
 from simkernel.report import Report
 
 MOVING = ("next", "back", "down", "up", "first", "last", POINT)

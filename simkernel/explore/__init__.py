@@ -14,6 +14,9 @@ schedule, in sentences.
     sentences   a schedule in words, and back
     question    one question and its answer, in words
     replay      a schedule on the real simulation, through the guest's own handler
+    stage       where it begins there, every CPU at the site
+    player      takes its steps one by one
+    run_cpu     one CPU alone to an instruction: the way between two steps
     witness     who looks on there, and says by itself what was broken
     reasons     why a verdict is as it is, a sentence each
     ablation    the table of every protocol, whole and without each of its steps

@@ -13,7 +13,8 @@ from itertools import product
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.question import CHANGES_IN_WORDS, Finding, Question, explore_each
 from simkernel.explore.reasons import SAFE, verdict_of, why
-from simkernel.explore.replay import Stages, replay
+from simkernel.explore.replay import replay
+from simkernel.explore.stage import Stages
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import INT3_2012, INT3_PROTOCOL, NOP_FORMS, PROTOCOLS, STOP_MACHINE, Variant
 

@@ -12,7 +12,8 @@ from simkernel.explore import Finding, Question, explore_each
 from simkernel.explore.ablation import Cell, markdown, rows, variants
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.reasons import REASONS, verdict_of, why
-from simkernel.explore.replay import Stages, replay
+from simkernel.explore.replay import replay
+from simkernel.explore.stage import Stages
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS, parse
 from simkernel.sim.moment import open_moment

@@ -10,8 +10,9 @@ import pytest
 from simkernel.explore import Finding, Question, explore
 from simkernel.explore.case import CHANGES, PLACES
 from simkernel.explore.properties import USUAL, violations_of
-from simkernel.explore.replay import Stages, replay
+from simkernel.explore.replay import replay
 from simkernel.explore.search import CpuMoves, Search
+from simkernel.explore.stage import Stages
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import parse
 from simkernel.sim.moment import open_moment

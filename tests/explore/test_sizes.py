@@ -10,9 +10,10 @@ from simkernel.errors import OurError
 from simkernel.explore import Question, explore, explore_each
 from simkernel.explore.case import PLACES, Case
 from simkernel.explore.properties import BY_NAME, violations_of
-from simkernel.explore.replay import TICK, Stage, Stages, between_ticks, replay
+from simkernel.explore.replay import replay
 from simkernel.explore.search import Search
 from simkernel.explore.sentences import choice_of, sentence
+from simkernel.explore.stage import TICK, Stage, Stages, between_ticks
 from simkernel.explore.world import World
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS

@@ -14,10 +14,12 @@ import pytest
 
 from simkernel import disasm, insn
 from simkernel.explore.case import case_of
+from simkernel.explore.player import HANDLER
 from simkernel.explore.properties import BY_NAME, BY_VIOLATION, violations_of
-from simkernel.explore.replay import AROUND, HANDLER, Stage, run_cpu_to, set_stage
+from simkernel.explore.run_cpu import run_cpu_to
 from simkernel.explore.search import CpuMoves, Search
 from simkernel.explore.sentences import scenes_from
+from simkernel.explore.stage import AROUND, Stage, set_stage
 from simkernel.explore.witness import Witness
 from simkernel.explore.world import Cpu, World
 from simkernel.hw.fetch import FetchModel

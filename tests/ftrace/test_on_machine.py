@@ -10,7 +10,7 @@ import pytest
 
 from simkernel.errors import LearnerError
 from simkernel.events import Switched
-from simkernel.explore.replay import run_cpu_to
+from simkernel.explore.run_cpu import run_cpu_to
 from simkernel.ftrace import ops as fl
 from simkernel.ftrace.commands import RegisterOps, SetFilter, SetOpsFilter, SetTracer, UnregisterOps
 from simkernel.ftrace.core import FtraceCore

@@ -9,8 +9,10 @@ from lessons.lanes import Did
 from lessons.picture import Lanes, Moves
 from simkernel.errors import GuestError
 from simkernel.explore import Finding, Question, explore
-from simkernel.explore.replay import PASSAGES, Player, Stages
+from simkernel.explore.player import Player
+from simkernel.explore.replay import PASSAGES
 from simkernel.explore.search import CpuMoves
+from simkernel.explore.stage import Stages
 from simkernel.explore.world import Mode
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import parse

@@ -14,7 +14,8 @@ from lessons.session.stepper import A_STOP, Stepper
 from simkernel.errors import GuestError
 from simkernel.events import Int3Done, Int3Taken, Oopsed, SiteRan, SiteStored
 from simkernel.explore.case import CHANGES, PLACES
-from simkernel.explore.replay import Replay, Stages, replay
+from simkernel.explore.replay import Replay, replay
+from simkernel.explore.stage import Stages
 from simkernel.hw.fetch import FetchModel
 from tests.explore.test_gallery import GALLERY
 from tests.explore.test_replay import NMI_TELLING, ODD, TELLING, broken

@@ -138,7 +138,8 @@ def played(finding: Finding) -> str:
     Raises: OurError where it ends in another verdict there.
     """
     from simkernel.errors import OurError
-    from simkernel.explore.replay import Unplayable, replay
+    from simkernel.explore.replay import replay
+    from simkernel.explore.stage import Unplayable
 
     with progress("playing it on the simulation"):
         try:
