@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 import numpy as np
@@ -19,7 +18,7 @@ from simkernel.sim.narrate.events import SENTENCES
 VFS_READ = layout.TEXT_BASE + 0x40
 TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)
 REFUSED = re.compile(r"\b(flush|stop(?!per thread)|freeze|stale|copy|simply|just|obviously)", re.IGNORECASE)
-TYPES = [kind for name, kind in inspect.getmembers(events, inspect.isclass) if name in events.event_kinds()]
+TYPES = [kind for _, kind in sorted(events.event_types().items()) if kind.__module__.startswith("simkernel.events.")]
 
 
 @pytest.fixture(scope="module")

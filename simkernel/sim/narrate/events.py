@@ -1,7 +1,7 @@
 """A sentence for every event.
 
-`sentence` looks the event's type up in one table, which a test holds against events.py; an event that a subsystem
-brings says its own.
+`sentence` looks the event's type up in one table, which a test holds against `simkernel.events`; an event that a
+subsystem brings says its own.
 
 A sync is named by its phase ("sync 1"). What a CPU does carries the phase that the patching task was in (`during`), so
 that the same act in two phases reads differently.
