@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lessons.activity import Given
+from lessons.session.came_of import came_of, neither
 from lessons.session.content import SCENARIOS, own_site, run_of, scenario_named
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Ending, Scenario, answer_of
@@ -348,9 +349,12 @@ class Stepper:
     def ending(self) -> str:
         """What there is to say at the end of a scenario's story, "" elsewhere."""
         scenario = self.scenario
-        if scenario is None or SCENARIOS.get(scenario.name) != scenario or not self.over:
+        if scenario is None or not self.over:
             return ""
-        return f"The story ends here. {answer_of(scenario, self.simulation)}"
+        asked = SCENARIOS.get(scenario.name)
+        if asked == scenario:
+            return f"The story ends here. {answer_of(scenario, self.simulation)}"
+        return f"The story ends here. {came_of(scenario, asked, self.simulation, neither(self.ran(), self.whole))}"
 
     def events_from(self, position: int, until: int | None = None) -> list[Event]:
         """What happened from a position on, up to here or to the position `until`."""

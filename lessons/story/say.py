@@ -244,6 +244,8 @@ def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
         deep = unreturned(stepper.simulation, event.cpu, stepper.site) if stepper.site is not None else 0
         of = f", {deep} of them of {_name(stepper)}()" if deep else ""
         return [f"The stack is full of calls that have not returned{of}.", *out]
+    if stepper.ending:  # which says what came of it
+        return out
     for one in stepper.variant.missing[-1:]:
         return [*out, f"This is what {one.name} is for."]
     return [*out, "Which bytes it ran stands in its row of the table."]

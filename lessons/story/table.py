@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lessons.session.came_of import neither
 from lessons.session.stepper import Stepper
 from lessons.session.stops import is_at
 from lessons.table import ByteRow, Mark, Marked, Table, marked
@@ -55,11 +56,7 @@ def _over(stepper: Stepper, site: SiteSnapshot) -> tuple[SiteBytes | None, SiteB
 
 def torn(stepper: Stepper) -> list[SiteRan]:
     """What each CPU ran here last that was neither instruction, in the story up to here."""
-    whole = stepper.whole
-    latest: dict[int, SiteRan] = {}
-    for event in stepper.ran() if whole else ():
-        if event.data not in {one[: len(event.data)] for one in whole}:
-            latest[event.cpu] = event
+    latest = {event.cpu: event for event in neither(stepper.ran(), stepper.whole)}
     return [latest[cpu] for cpu in sorted(latest)]
 
 

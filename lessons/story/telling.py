@@ -67,7 +67,7 @@ def _stands(stepper: Stepper, name: str) -> list[str]:
     of = f" of {story.steps}" if story.steps >= story.step else ""
     following = behind(reached(stepper))
     then = [] if following is None else [f"Next: {following.title}: p or Enter begins it."]
-    return [f"{back} {story.step}{of}.", *story.said, *then]
+    return [f"{back} {story.step}{of}.", *story.said, *sentences(story.ending), *then]
 
 
 def _events(stepper: Stepper) -> dict[str, Any]:

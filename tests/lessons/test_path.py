@@ -138,6 +138,27 @@ def test_the_list_begins_at_what_comes_next() -> None:
     assert Start(Kept("sk4-x", seen=("naive",))).at == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "came_of"),
+    [
+        ("one@0+without:sync-1", "Without sync 1, CPU1 ran a torn instruction, and the kernel died of it. "
+                                 "This is what sync 1 is for."),
+        ("one@0+model:byte+without:sync-2", "Without sync 2, in model byte, CPU1 ran a torn instruction, and the "
+                                            "kernel died of it. This is what sync 2 is for."),
+        ("one@0+without:sync-3", "Without sync 3, the kernel died on CPU1. This is what sync 3 is for."),
+        ("one@0+model:byte", "In model byte, no CPU ran a torn instruction at rw_verify_area in this run."),
+        ("one@0+seed:3", "No CPU ran a torn instruction at rw_verify_area in this run."),
+    ],
+)  # fmt: skip
+def test_a_story_that_is_changed_says_at_its_end_what_came_of_it(name: str, came_of: str) -> None:
+    stepper = start(name)
+    assert not stepper.ending
+    apply(stepper, "run")
+    assert stepper.ending == f"The story ends here. {came_of}"
+    said = narration(Story(stepper).picture())
+    assert stepper.ending in said
+
+
 @pytest.mark.parametrize("story", PATH, ids=attrgetter("name"))
 def test_a_moment_opens_the_story_s_own_site_and_start(story: PathStory) -> None:
     stepper = story.start.open()
