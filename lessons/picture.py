@@ -315,7 +315,7 @@ class Picture:
         plot: the same for slides, where that is no chart of bars.
         hints: the words beside keys, by the names of actions, where they are others here.
         path: what follows the title in the breadcrumb: what is different from what the title names.
-        brief: the place in fewer words: "4/24"; "" where it has no fewer.
+        brief: the place in less room: "step 4/24"; "" where it takes no less.
         notes: what is to be known of it besides what its words mean.
     """
 

@@ -35,7 +35,7 @@ REST = ("why", "waits", "next story", "oops", "nothing", "what holds", "time", "
 DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "track", "core")}
 """What one has gone deeper for goes before what the story tells."""
 SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
-DEAD = ("why", "next story", "oops", "reasons")  # before all of that, where the kernel has died
+DEAD = ("why", "next story", "oops", "waits", "reasons")  # before all of that, where the kernel has died
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" for n in range(8, 16)), "rflags")
 ROWS = 5  # of the bytes, besides those of the CPUs: the heading, what was, memory, what a CPU ran, what it becomes
 TIME, NOTHING_YET = (
@@ -162,9 +162,9 @@ def _place(stepper: Stepper, story: StoryNow) -> str:
 
 
 def _brief(story: StoryNow) -> str:
-    """The same in fewer words."""
+    """The same in less room."""
     of = f"/{story.steps}" if story.steps >= story.step > 0 else ""
-    return f"{story.step}{of} · {story.snapshot.options.model.value}"
+    return f"step {story.step}{of} · model {story.snapshot.options.model.value}"
 
 
 def _changed(snapshot: Snapshot, what: Thing) -> bool:

@@ -101,15 +101,17 @@ def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks
     """Where one is: the way here, and the place in it at the right.
 
     Where there is no room for all, the beginning of the way goes first, then the place is said in fewer words, then
-    what is different from what the title names goes: at its first comma, then whole.
+    what is different from what the title names goes: at its first comma, then all but the first of it, then that.
     """
     here = (picture.title, *picture.path)
     ways = [(*crumbs, *here), *(("…", *crumbs[at:], *here) for at in range(1, len(crumbs) + 1)), here]
     short = (picture.title, *(one.partition(",")[0] for one in picture.path))
+    first = short[:2]
     tries = [(way, picture.place) for way in ways]
     tries += [(way, place) for place in (picture.place, picture.brief or picture.place)
-              for way in (here, short, (picture.title,))]  # fmt: skip
-    tries.sort(key=lambda one: (one[0] == (picture.title,), one[0] == short != here))
+              for way in (here, short, first, (picture.title,))]  # fmt: skip
+    order = [here, short, first, (picture.title,)]
+    tries.sort(key=lambda one: order.index(one[0]) if one[0] in order else 0)
     for way, place in tries:
         left, right = line(" ", *_way(way, marks)), line((f"{marks.plain(place)} ", "dim"))
         if length(left) + length(right) + 2 <= width:

@@ -34,6 +34,7 @@ class Renderer:
     Attributes:
         forms: part, columns, glyphs -> the forms, the fullest first.
         least: rows with which the shortest form still makes sense.
+        fewest: rows that are better than none, where there are no more; 0: `least`.
         ends: part, columns, glyphs -> the lines behind which a form may be cut, none of them for behind each.
         elastic: it is made to be scrolled.
         yields: its longer forms come after what others need.
@@ -50,6 +51,7 @@ class Renderer:
 
     forms: Callable[..., Sequence[Form]]
     least: int = 1
+    fewest: int = 0
     ends: Callable[..., Sequence[int]] = lambda part, width, marks: ()
     elastic: bool = False
     yields: bool = False
@@ -284,7 +286,7 @@ def lanes_here(part: Lanes) -> int:
 RENDERERS: dict[type[Part], Renderer] = {
     Prose: Renderer(prose, ends=paragraph_ends),
     Log: Renderer(log, least=2, elastic=True, last=True),
-    Listing: Renderer(listing, least=3, elastic=True),
+    Listing: Renderer(listing, least=3, fewest=1, elastic=True),
     Map: Renderer(site_map, target=site_at, points=True),
     Question: Renderer(question, least=2, ends=question_ends, target=choice_at),
     Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here, head=lambda part: 1, natural=graph_width),

@@ -54,7 +54,7 @@ class Placing:
         self.part, self._forms = part, drawn.forms
         self.rule = bool(part.title) + frame
         self.form, self.rows = self._forms[-1], 0
-        self._steps = self._all_steps(drawn.ends, renderer.least)
+        self._steps = self._all_steps(drawn.ends, renderer.fewest or renderer.least)
         modest = renderer.modest(part)
         self._modest = self._steps[-1].rows if modest is None else modest + self.rule
         self._renderer, self._at = renderer, -1
@@ -84,7 +84,7 @@ class Placing:
     def first(self) -> int:
         """How many of its steps are for what makes sense, before others have what they need."""
         if self._renderer.elastic:
-            return 1
+            return max(1, sum(one.rows <= self._renderer.least + 1 + self.rule for one in self._steps))
         shortest = self._steps[0].form if self._renderer.yields else 0
         return sum(one.form >= shortest for one in self._steps)
 

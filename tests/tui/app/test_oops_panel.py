@@ -43,3 +43,18 @@ def test_the_call_trace_is_scrolled_to(stepper: Stepper) -> None:
         assert there and "Kernel panic" in text and "more ↑" in text
 
     drive(check, stepper=stepper)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)])
+def test_a_death_by_a_page_fault_shows_how_its_oops_begins(size: tuple[int, int]) -> None:
+    stepper = Stepper.start("naive")
+    apply(stepper, "end")
+    oops = stepper.snapshot.oops
+    assert oops is not None and oops.lines[0].startswith("BUG: unable to handle page fault for address: ")
+
+    async def check(hand: Hand) -> None:
+        text = " ".join((await hand.read()).split())
+        assert "the kernel died on CPU1" in text and oops is not None and oops.lines[0] in text
+        assert "step 7/7 · model pieces" in text or "step 7, the end · model pieces" in text
+
+    drive(check, stepper=stepper, size=size)
