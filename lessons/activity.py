@@ -249,6 +249,11 @@ class Activity(ABC):
         words = [one for action in self.actions for one in (action.name, action.word)]
         raise LearnerError(f"{word!r} does nothing here.{nearest(word, words)}")
 
+    @property
+    def told(self) -> tuple[Action, ...]:
+        """The actions that lists tell of: not the one that a place on the screen leads to."""
+        return tuple(one for one in self.actions if one.name != POINT)
+
     def offered(self) -> tuple[Action, ...]:
         """The actions that lead anywhere from here: the key line names no other."""
         return self.actions

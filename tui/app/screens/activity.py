@@ -345,7 +345,8 @@ class ActivityScreen(Screen[None]):
 
     def entries(self) -> list[Entry]:
         """All that can be done here: of the activity, then of every screen."""
-        own: list[Entry] = [(titled(one), one.help, partial(self.begin, one)) for one in self.visit.front.offered()]
+        offered = [one for one in self.visit.front.offered() if one in self.visit.front.told]
+        own: list[Entry] = [(titled(one), one.help, partial(self.begin, one)) for one in offered]
         return [*own, *beside(self), *self._everywhere()]
 
     def named(self, part: str) -> list[Entry]:
@@ -385,4 +386,4 @@ class ActivityScreen(Screen[None]):
         part = self.pointer.of(self.picture.parts)
         shown = "" if part is None else part.help
         beyond = [(title, text) for title, text, _ in (*beside(self), *self._everywhere()) if "  (" not in title]
-        self.app.push_screen(keys_page(shown, self.visit.front.actions, beyond, self._marks))
+        self.app.push_screen(keys_page(shown, self.visit.front.told, beyond, self._marks))
