@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-MARKS = ("dim", "old", "new", "int3", "open", "here", "good", "bad", "title")  # each is a variable $mark-...
+MEANS = {
+    "dim": "it is not what matters now: frames, lanes, what lies ahead",
+    "old": "of the old instruction",
+    "new": "of the new instruction",
+    "int3": "an int3, and a CPU that takes one",
+    "open": "not decided: old or new, or not read yet",
+    "changed": "changed by the last step",
+    "good": "done, or answered",
+    "bad": "broken",
+    "title": "a heading, a label, a key",
+}
+"""What each colour means, and no other one does; where one stands is said by weight, and inverse, in no colour."""
+MARKS = tuple(MEANS)  # each is a variable $mark-...
 GROUNDS = ("background", "surface", "panel")  # what text may stand on
 
 
@@ -30,7 +42,7 @@ DARK = Theme(
     surface="#1b1e2b",
     panel="#232738",
     dark=True,
-    variables=_marks("#9aa3c4", "#c3c9e2", "#7fd1ff", "#ffb454", "#d8a8ff", "#ffe27a", "#a6da75", "#ff8b98", "#8fb4ff"),
+    variables=_marks("#9aa3c4", "#c3c9e2", "#7fd1ff", "#ffb454", "#d8a8ff", "#ffe27a", "#a6da75", "#ff8b98", "#9aa5ff"),
 )
 LIGHT = Theme(
     name="light",
@@ -45,7 +57,7 @@ LIGHT = Theme(
     surface="#f2f0e9",
     panel="#e8e5db",
     dark=False,
-    variables=_marks("#565d70", "#3a4154", "#005a94", "#8f4300", "#6d2a9c", "#6b5200", "#2a6418", "#b3122b", "#1f4fa8"),
+    variables=_marks("#565d70", "#3a4154", "#005a94", "#8f4300", "#6d2a9c", "#5e5a00", "#2a6418", "#b3122b", "#3a3fb5"),
 )
 CONTRAST = Theme(
     name="high-contrast",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from lessons.lanes import Did, LaneMark, TimeStep
 from lessons.picture import Lanes
+from simkernel.insn import INT3
 from tui.view.marks import Marks
 from tui.view.text import Line, Piece, cut, line
 
@@ -67,10 +68,15 @@ def _graph_row(moment: TimeStep, at: int, each: int, marks: Marks) -> Line:
         text = _glyph(mark, marks)
         joined = bool(sends) and number < sends[-1] and (mark.did in (Did.SENDS, Did.ASKED) or number > 0)
         fill = marks.rule if joined else " "
-        pieces.append((text, "dim" if ahead else LOOKS.get(mark.did, "")))
+        pieces.append((text, "dim" if ahead else _look(mark)))
         last = number == len(moment.marks) - 1 and each == LANE[0]
         pieces.append((fill * (each - last - len(text)), "dim"))
     return (*pieces, (marks.plain(moment.sentence), "dim" if ahead else "strong" if here else ""))
+
+
+def _look(mark: LaneMark) -> str:
+    """The look of a mark: of a write that of what is written."""
+    return "int3" if mark.did is Did.WRITES and mark.text == f"{INT3:02X}" else LOOKS.get(mark.did, "")
 
 
 def _glyph(mark: LaneMark, marks: Marks) -> str:
@@ -108,7 +114,7 @@ def _cell(moments: Sequence[TimeStep], at: int, lane: int, each: int, marks: Mar
     goes_on = mark.did is Did.READS or mark.did is Did.INSIDE or (mark.inside and mark.did is Did.ASKED)
     fill = marks.within if goes_on else marks.dotted if mark.did is Did.WAITS else marks.rule
     text = _score_glyph(mark, each, marks)
-    return text + fill * (each - len(text)), LOOKS.get(mark.did, "")
+    return text + fill * (each - len(text)), _look(mark)
 
 
 def _score_glyph(mark: LaneMark, each: int, marks: Marks) -> str:

@@ -165,7 +165,7 @@ def _has_changed(row: Line) -> bool:
 
 def _dim(look: str, all_of_it: bool) -> str:
     """The look of what is not to be looked at."""
-    keep = not all_of_it and any(one in ("here", "bad") for one in look.split())
+    keep = not all_of_it and any(one in ("box", "here", "now", "bad") for one in look.split())
     return look if keep else "dim"
 
 

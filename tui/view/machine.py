@@ -17,7 +17,7 @@ PITCH = 6  # columns of a byte, where there is room
 LEAST = 4  # columns of what an instruction leads to, where it is cut
 LOOKS = {Mark.OLD: "old", Mark.NEW: "new", Mark.INT3: "int3", Mark.PENDING: "open", Mark.UNREAD: "open"}
 TONES = {Tone.PLAIN: "", Tone.STRONG: "strong", Tone.DIM: "dim", Tone.GOOD: "good", Tone.BROKEN: "bad"}
-STAGES = {PhaseState.DONE: "good", PhaseState.NOW: "here", PhaseState.TO_COME: "dim", PhaseState.LEFT_OUT: "dim"}
+STAGES = {PhaseState.DONE: "good", PhaseState.NOW: "now", PhaseState.TO_COME: "dim", PhaseState.LEFT_OUT: "dim"}
 
 
 # --- the phases ----------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def _phase(part: Strip, one: Phase, gap: str, short: bool, marks: Marks) -> list
     look = STAGES[one.stage]
     name = one.name.removeprefix(WRITE) if short else one.name
     name = name.upper() if now else name
-    return [(glyphs.get(one.stage, marks.todo), look), (left, "here"), (name, look), (right + gap, "here")]
+    return [(glyphs.get(one.stage, marks.todo), look), (left, "box"), (name, look), (right + gap, "box")]
 
 
 def _stripped(row: Line) -> Line:
@@ -165,16 +165,16 @@ class _Grid:
         out: list[Piece] = []
         for at, cell in enumerate(cells):
             text, changed = self.text(cell), cell.has(Mark.CHANGED)
-            out.append((left if changed else self.gap(at, cells), "here" if changed else "dim"))
+            out.append((left if changed else self.gap(at, cells), "box" if changed else "dim"))
             out.append((text, next((LOOKS[mark] for mark in LOOKS if cell.has(mark)), "") + " changed" * changed))
             rest = self.widths[at] - 1 - len(text)
             if rest > 0:
                 hidden = at + 1 == self.table.line_break and rest > 1 and cells[at + 1].has(Mark.CHANGED)
                 bar = self.marks.line if hidden else " " * (rest > 1)
-                out += [((right if changed else " ") + " " * (rest - 2), "here"), (bar, "dim")]
+                out += [((right if changed else " ") + " " * (rest - 2), "box"), (bar, "dim")]
         behind = " " * sum(self.widths[len(cells) :])
         last = bool(cells) and cells[-1].has(Mark.CHANGED) and len(self.text(cells[-1])) + 1 == self.widths[-1]
-        return (*out, (behind, ""), *([(right, "here")] if last else []))
+        return (*out, (behind, ""), *([(right, "box")] if last else []))
 
     def gap(self, at: int, cells: Sequence[Marked]) -> str:
         """What stands before a byte: the end of a cache line, or of what has changed."""
@@ -205,7 +205,7 @@ def _doer_rows(doers: Sequence[Doer], width: int, marks: Marks) -> list[tuple[Do
         first = f"{left}{one.who}{right} "
         head, *more = wrap(marks.plain(one.what), width, TONES[one.tone], first, " " * len(first))
         look = f"{TONES[one.tone] or 'strong'}{' changed' * one.changed}"
-        out.append((one, line((left, "here"), (one.who, look), (f"{right} ", "here"), *head[1:])))
+        out.append((one, line((left, "box"), (one.who, look), (f"{right} ", "box"), *head[1:])))
         out += [(one, row) for row in more]
     return out
 
@@ -274,8 +274,8 @@ def registers(words: Sequence[Word], width: int, marks: Marks) -> Form:
         if width < TWO_WORDS and len(value) > 11:  # the upper half of a kernel address is one for all
             value = f"{marks.more}{value[-8:]}"
         room = 16 if width >= TWO_WORDS else 11
-        out.append([(f"{one.name:<6}"[:6] if width >= TWO_WORDS + 4 else f"{one.name:<4.4}", "dim"), (left, "here")])
-        out[-1] += [(value.rjust(room), "changed" if one.changed else ""), (right + " ", "here")]
+        out.append([(f"{one.name:<6}"[:6] if width >= TWO_WORDS + 4 else f"{one.name:<4.4}", "dim"), (left, "box")])
+        out[-1] += [(value.rjust(room), "changed" if one.changed else ""), (right + " ", "box")]
     if width < 36:
         return [line(*one) for one in out]
     return [line(*(piece for one in out[at : at + 2] for piece in one)) for at in range(0, len(out), 2)]
@@ -286,7 +286,7 @@ def stack_lines(part: Core, width: int, marks: Marks) -> Form:
     out = []
     for one in part.stack:
         left, right = marks.changed if one.changed else (" ", " ")
-        shown = (left, "here"), (f"{one.value:x}".rjust(16), "changed" if one.changed else ""), (right, "here")
+        shown = (left, "box"), (f"{one.value:x}".rjust(16), "changed" if one.changed else ""), (right, "box")
         out.append(cut(line((marks.plain(one.name), "dim"), *shown, (one.text, "dim")), width, marks))
     return out
 
@@ -303,7 +303,7 @@ def track(part: Track, width: int, marks: Marks) -> list[Form]:
     for at in range(cells):
         last = _first_position(part, at + 1, cells)
         if found := part.places.within(first, last):
-            bar[at] = (marks.up, "new") if found == "phase" else (marks.tick, "dim")
+            bar[at] = (marks.up, "") if found == "phase" else (marks.tick, "dim")
         first = last
     if part.dies:
         bar[-1] = (marks.broken, "bad")

@@ -10,7 +10,7 @@ from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP, SITE_STATES, 
 from tui.view.marks import Marks
 from tui.view.text import Form, Piece, length, line
 
-STATES = ("dim", "new", "int3", "here", "bad")  # looks of a map's states
+STATES = ("dim", "new", "int3", "open", "bad")  # looks of a map's states
 TAKEN = "strong int3"  # the look of a cell at which a CPU has just taken an int3
 A_CELL_EACH, BATCH = 2_000, 256  # sites up to which each has a cell; sites of a cell beyond that
 WORST_FIRST = (WRONG, INT3, CHANGING, CALL, NOP)
@@ -64,7 +64,7 @@ def counts(part: Map, width: int, marks: Marks) -> Form:
             left, right = marks.changed if changed else (" ", " ")
             word = (part.words or SITE_STATES)[state]
             one = line(
-                (f"  {marks.sites[state]}", look), (left, "here"), (f"{number:,}", look), (right, "here"), (word, look)
+                (f"  {marks.sites[state]}", look), (left, "box"), (f"{number:,}", look), (right, "box"), (word, look)
             )
             if length(out[-1]) + length(one) > width:
                 out.append(line(" "))
