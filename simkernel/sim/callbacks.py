@@ -5,12 +5,12 @@ from __future__ import annotations
 from simkernel.ftrace.core import FtraceCore
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel.stacks import stacks_from
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.oops import is_text
 from simkernel.sim.parts import parts_of
-from simkernel.sim.simulation import Simulation
 
 
-def traces_itself(simulation: Simulation, site: int) -> str:
+def traces_itself(simulation: SimulationNow, site: int) -> str:
     """The name of the ops whose callback's own site this is, and that wants it traced; "" where there is none."""
     symbol = simulation.image.find(site)
     if symbol is None:
@@ -27,7 +27,7 @@ def traces_itself(simulation: Simulation, site: int) -> str:
     )
 
 
-def unreturned(simulation: Simulation, cpu: int, site: int) -> int:
+def unreturned(simulation: SimulationNow, cpu: int, site: int) -> int:
     """How many calls of a site's function stand on a CPU's stacks, from the site's own call on.
 
     A site stands at its function's start: above what its call has pushed lies the function's own return address. So

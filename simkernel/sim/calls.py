@@ -10,8 +10,8 @@ from bisect import bisect_right
 from collections import Counter
 
 from simkernel.events import TraceWritten
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
-from simkernel.sim.simulation import Simulation
 from simkernel.trace.entries import function
 from simkernel.trace.ringbuffer import Ring, of_type
 
@@ -24,7 +24,7 @@ class Calls:
         lost: records that were overwritten between two looks.
     """
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: SimulationNow) -> None:
         self.by_site: Counter[int] = Counter()
         self.lost = 0
         self._memory = parts_of(simulation).machine.memory
@@ -52,7 +52,7 @@ class CallsSoFar:
     before.
     """
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: SimulationNow) -> None:
         """Count the calls of a simulation.
 
         Args:

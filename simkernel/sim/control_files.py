@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from simkernel.ftrace.needs import Kernel
 from simkernel.patching.log import KernelLog
 from simkernel.patching.subsystem import Subsystem
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
-from simkernel.sim.simulation import Simulation
 from simkernel.tracefs import Directory, File, lines, text_file
 
 
-def control_files(simulation: Simulation) -> Directory:
+def control_files(simulation: SimulationNow) -> Directory:
     """The root of a simulation's tree (in Linux /sys/kernel/tracing)."""
     task = parts_of(simulation).task
     return tree(task.subsystems, simulation.image, task.log)

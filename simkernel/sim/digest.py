@@ -26,8 +26,8 @@ from msgspec import Struct
 from simkernel.errors import OurError
 from simkernel.hw.machine import Machine
 from simkernel.protocol import Protocol, Variant
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
-from simkernel.sim.simulation import Simulation
 
 DIGEST_BYTES = 16
 
@@ -40,7 +40,7 @@ class Hash(Contract):
         ...
 
 
-def machine_digest(simulation: Simulation) -> str:
+def machine_digest(simulation: SimulationNow) -> str:
     """The digest of the guest and its hardware as they are now, in hexadecimal (32 digits).
 
     What the patching task has in mind is no part: it follows from the same history, and what it does shows in memory.
@@ -50,7 +50,7 @@ def machine_digest(simulation: Simulation) -> str:
     return out.hexdigest()
 
 
-def state_digest(simulation: Simulation) -> str:
+def state_digest(simulation: SimulationNow) -> str:
     """The digest of the state as it is now, in hexadecimal (32 digits)."""
     machine = parts_of(simulation).machine
     out = hashlib.blake2b(digest_size=DIGEST_BYTES)

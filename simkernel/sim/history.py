@@ -91,6 +91,11 @@ class History:
         log.forget_old()
         self._since_checkpoint()
 
+    def keep_for_good(self) -> None:
+        """A checkpoint is kept here, and nothing takes its room."""
+        self.keep()
+        self.checkpoints.pin(self.log.position)
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """Everything is as it was at a checkpoint."""
         self.checkpoints.restore(checkpoint)

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 from simkernel.kernel.validate import validate_stacks, validate_workload
 from simkernel.patching.validate import validate_phase
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
-from simkernel.sim.simulation import Simulation
 from simkernel.verdict import Verdict
 
 
-def verdicts(simulation: Simulation, sites: Sequence[int] | None = None) -> tuple[Verdict, ...]:
+def verdicts(simulation: SimulationNow, sites: Sequence[int] | None = None) -> tuple[Verdict, ...]:
     """Every room's; `sites`: those of the batch at which what CPUs may run is checked; None: all."""
     kernel, task = parts_of(simulation).kernel, parts_of(simulation).task
     batch, updating = task.poke.state.batch, task.plan is not None

@@ -30,6 +30,7 @@ from simkernel.sim.digest import DIGEST_BYTES, feed, machine_digest
 from simkernel.sim.log import Point
 from simkernel.sim.moment import armour
 from simkernel.sim.moment.form import Codec, EntryForm, MomentForm, in_short
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.options import Options, built_in
 from simkernel.sim.parts import SUBSYSTEMS
 from simkernel.sim.simulation import Simulation
@@ -65,7 +66,7 @@ class Moment:
     subsystems: tuple[type[Subsystem], ...] = SUBSYSTEMS
 
     @classmethod
-    def of(cls, simulation: Simulation, until: int = 0) -> Moment:
+    def of(cls, simulation: SimulationNow, until: int = 0) -> Moment:
         """The point at which a simulation is.
 
         Args:
@@ -91,7 +92,7 @@ class Moment:
         )
         return replace(moment, state=moment._digest(simulation))
 
-    def _digest(self, simulation: Simulation) -> str:
+    def _digest(self, simulation: SimulationNow) -> str:
         """The digest of a simulation's machine and of what the moment's text says; the version may differ."""
         out = hashlib.blake2b(digest_size=DIGEST_BYTES)
         form = self._form()
@@ -236,7 +237,7 @@ def _with_protocol(options: Options, name: str) -> Options:
     return replace(options, protocol=variant)
 
 
-def moment_string(simulation: Simulation) -> str:
+def moment_string(simulation: SimulationNow) -> str:
     """The point at which a simulation is, as one line of text."""
     return Moment.of(simulation).to_string()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from simkernel.events import BatchStarted, PlanStarted
-from simkernel.sim.simulation import Simulation
+from simkernel.sim.now import SimulationNow
 
 
-def story_at(simulation: Simulation) -> tuple[int, int] | None:
+def story_at(simulation: SimulationNow) -> tuple[int, int] | None:
     """(a site, the position in history where the story of its change begins); None before the first change.
 
     The story is that of the last batch. Between two batches of a plan it is that of the next one, and begins here,

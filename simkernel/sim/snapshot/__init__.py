@@ -20,9 +20,9 @@ from simkernel.events import Event
 from simkernel.schedule import Act, Choice, Nmi, Read, Resolve, Run
 from simkernel.sim.log import Point
 from simkernel.sim.narrate import sentence
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
-from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.changes import ThingChange, changes_of
 from simkernel.sim.snapshot.cpus import CodeLine, CpuSnapshot, Register, StackWord, cpu_snapshot
 from simkernel.sim.snapshot.patching import DONE, NOW, TO_COME, PatchingSnapshot, PhaseRow, patching_snapshot
@@ -118,7 +118,7 @@ class Snapshot:
         return self.point.position
 
     @classmethod
-    def of(cls, simulation: Simulation, previous: Snapshot | None = None, site: int | None = None) -> Snapshot:
+    def of(cls, simulation: SimulationNow, previous: Snapshot | None = None, site: int | None = None) -> Snapshot:
         """The simulation as it is now.
 
         Args:
@@ -155,7 +155,7 @@ class Snapshot:
         return out
 
 
-def _site_shown(simulation: Simulation, previous: Snapshot | None, site: int | None) -> int | None:
+def _site_shown(simulation: SimulationNow, previous: Snapshot | None, site: int | None) -> int | None:
     if site is not None:
         return site
     sites = simulation.patching.sites
@@ -166,7 +166,7 @@ def _site_shown(simulation: Simulation, previous: Snapshot | None, site: int | N
     return sites[0] if sites else None
 
 
-def _sites_checked(simulation: Simulation, shown: int | None) -> list[int] | None:
+def _sites_checked(simulation: SimulationNow, shown: int | None) -> list[int] | None:
     """The sites of the batch that are worth a close look at each step; None for all."""
     sites = simulation.patching.sites
     if len(sites) <= _ALL_SITES:
@@ -177,7 +177,7 @@ def _sites_checked(simulation: Simulation, shown: int | None) -> list[int] | Non
     return sorted(near.intersection(sites))
 
 
-def _events(simulation: Simulation, previous: Snapshot | None) -> tuple[EventLine, ...]:
+def _events(simulation: SimulationNow, previous: Snapshot | None) -> tuple[EventLine, ...]:
     """The last events, oldest first: at least `EVENTS`, and all of the last entry."""
     patching = simulation.patching
     same = previous is not None and previous.patching.variant == patching.variant  # else other words may be right now
@@ -191,7 +191,7 @@ def _events(simulation: Simulation, previous: Snapshot | None) -> tuple[EventLin
     )
 
 
-def _moves(simulation: Simulation) -> tuple[Move, ...]:
+def _moves(simulation: SimulationNow) -> tuple[Move, ...]:
     first = max(0, simulation.position - MOVES)
     return tuple(
         _move(first + at, entry.what) for at, entry in enumerate(simulation.entries[first : simulation.position])

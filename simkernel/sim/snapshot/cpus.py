@@ -16,8 +16,8 @@ from simkernel.hw.x86 import MAX_INSTRUCTION
 from simkernel.kernel import layout, tasks
 from simkernel.kernel.stacks import stack_of
 from simkernel.sim.narrate import instruction_sentence
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
-from simkernel.sim.simulation import Simulation
 
 STACK_WORDS = 12
 LINES_BEFORE, LINES_AFTER = 8, 14  # of disassembly, around RIP
@@ -112,7 +112,7 @@ def task_name(machine: Machine, task: int) -> tuple[str, int]:
     return f"{tasks.comm(machine.memory, task)}-{pid}", pid
 
 
-def cpu_snapshot(simulation: Simulation, cpu: int, previous: CpuSnapshot | None) -> CpuSnapshot:
+def cpu_snapshot(simulation: SimulationNow, cpu: int, previous: CpuSnapshot | None) -> CpuSnapshot:
     """A CPU as it is now; what differs from `previous` is marked."""
     machine, image, now = parts_of(simulation).machine, simulation.image, simulation.cpu(cpu)
     registers = now.registers()
@@ -158,7 +158,7 @@ def _registers(values: dict[str, int], previous: CpuSnapshot | None) -> tuple[Re
     )
 
 
-def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
+def function_at(simulation: SimulationNow, address: int) -> tuple[str, int]:
     """The function, or trampoline, that an address lies in, and the offset there; ("", 0) outside of all."""
     symbol = simulation.image.owner(address)
     if symbol is not None:
@@ -169,7 +169,7 @@ def function_at(simulation: Simulation, address: int) -> tuple[str, int]:
     return "", 0
 
 
-def _stack(simulation: Simulation, rsp: int, previous: CpuSnapshot | None) -> tuple[StackWord, ...]:
+def _stack(simulation: SimulationNow, rsp: int, previous: CpuSnapshot | None) -> tuple[StackWord, ...]:
     stack = stack_of(rsp)
     if stack is None or rsp & 7:
         return ()
@@ -208,13 +208,13 @@ def _intel(data: bytes, address: int) -> str:
     return next(iter(disasm.decode(data, address, "intel"))).text
 
 
-def _line(simulation: Simulation, one: Instruction, start: int, rip: int) -> CodeLine:
+def _line(simulation: SimulationNow, one: Instruction, start: int, rip: int) -> CodeLine:
     target = "" if one.target is None else simulation.image.code_name(one.target)
     intel = _intel(one.bytes, one.address)
     return CodeLine(one.address, one.address - start, one.bytes, one.text, intel, target, one.address == rip)
 
 
-def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruction | None) -> tuple[CodeLine, ...]:
+def _code(simulation: SimulationNow, cpu: int, rip: int, start: int, first: Instruction | None) -> tuple[CodeLine, ...]:
     """Some lines before RIP, RIP's, and some after: the bytes that this CPU runs if nothing is resolved first."""
     if first is None:
         return ()
@@ -232,7 +232,7 @@ def _code(simulation: Simulation, cpu: int, rip: int, start: int, first: Instruc
     return tuple(_line(simulation, one, start, rip) for one in shown)
 
 
-def _before(simulation: Simulation, code: tuple[CodeLine, ...], start: int) -> tuple[CodeLine, ...]:
+def _before(simulation: SimulationNow, code: tuple[CodeLine, ...], start: int) -> tuple[CodeLine, ...]:
     """The old instruction of each site of the batch under way that lies in these lines."""
     batch = parts_of(simulation).task.poke.state.batch
     if batch is None or not code:
@@ -242,7 +242,7 @@ def _before(simulation: Simulation, code: tuple[CodeLine, ...], start: int) -> t
     return tuple(_line(simulation, instructions_in(old.tobytes(), site, 1)[0], start, -1) for site, old in sites)
 
 
-def _end_of(simulation: Simulation, address: int) -> int:
+def _end_of(simulation: SimulationNow, address: int) -> int:
     """The end of the function or trampoline at an address; a little further where there is none."""
     symbol = simulation.image.find(address)
     if symbol is not None:

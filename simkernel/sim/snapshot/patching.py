@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simkernel.protocol import Phase, Protocol, Variant
 from simkernel.sim.narrate import PATCHING_TASK
-from simkernel.sim.simulation import Simulation
+from simkernel.sim.now import SimulationNow
 
 DONE, NOW, TO_COME = "done", "now", "to come"
 
@@ -76,7 +76,7 @@ class PatchingSnapshot:
         return next((row.phase for row in reversed(self.phases) if row.state == DONE), None)
 
 
-def patching_snapshot(simulation: Simulation) -> PatchingSnapshot:
+def patching_snapshot(simulation: SimulationNow) -> PatchingSnapshot:
     """The patching task as it is now."""
     now = simulation.patching
     at_phase = now.phase_number

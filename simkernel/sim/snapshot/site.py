@@ -11,9 +11,9 @@ from simkernel.ftrace import records as rec
 from simkernel.ftrace.core import FtraceCore
 from simkernel.kernel.layout import CACHE_LINE
 from simkernel.sentence import say
+from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
 from simkernel.sim.queries import SiteNow
-from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.cpus import instructions_in
 
 NOP, CALL, INT3, CHANGING, WRONG = range(5)  # what a site map shows of a call site: its kind's forms, and the rest
@@ -113,7 +113,7 @@ class SiteMap:
         return self.states.count(state)
 
 
-def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
+def site_bytes(simulation: SimulationNow, address: int, data: bytes) -> SiteBytes:
     """Bytes of a site with their text; a call's or jump's target by name."""
     first = next(iter(instructions_in(data, address, 1)), None)
     if first is None:
@@ -125,7 +125,7 @@ def site_bytes(simulation: Simulation, address: int, data: bytes) -> SiteBytes:
     return SiteBytes(data, first.text)
 
 
-def site_snapshot(simulation: Simulation, address: int) -> SiteSnapshot:
+def site_snapshot(simulation: SimulationNow, address: int) -> SiteSnapshot:
     """The site at an address."""
     core, site = parts_of(simulation).subsystem(FtraceCore), simulation.site(address)
     index = core.records.index(address) if core.booted else None
@@ -146,13 +146,13 @@ def site_snapshot(simulation: Simulation, address: int) -> SiteSnapshot:
     )
 
 
-def _may_run(simulation: Simulation, cpu: int, site: SiteNow) -> MayRun:
+def _may_run(simulation: SimulationNow, cpu: int, site: SiteNow) -> MayRun:
     options = site.may_fetch(cpu)
     text = site_bytes(simulation, site.address, bytes(values[0] for values in options)).text
     return MayRun(cpu, options, len(site.read(cpu)), text, simulation.cpu(cpu).rip == site.address)
 
 
-def site_map(simulation: Simulation) -> SiteMap:
+def site_map(simulation: SimulationNow) -> SiteMap:
     """Every site's state, from memory's bytes and the batch under way."""
     sites = np.asarray(simulation.image.mcount_loc, dtype=np.uint64)
     if not len(sites):

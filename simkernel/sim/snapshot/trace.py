@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simkernel.ftrace.now import FtraceNow
-from simkernel.sim.simulation import Simulation
+from simkernel.sim.now import SimulationNow
 from simkernel.trace import Record, View, line_of, type_of
 
 TAIL = 24  # records that a snapshot holds
@@ -44,7 +44,7 @@ class TraceRecord:
     line: str
 
 
-def trace_tail(simulation: Simulation, count: int = TAIL) -> tuple[TraceRecord, ...]:
+def trace_tail(simulation: SimulationNow, count: int = TAIL) -> tuple[TraceRecord, ...]:
     """The last `count` finished records of all CPUs that no reader has consumed, oldest first."""
     found = simulation.records(count)
     if not found:
