@@ -153,7 +153,6 @@ SYM_ENTRY \name
 .p2align 0x3, 0x0
 \name:
 .endm
-
 .macro SYM_DATA_END name
 .Lend_\name:
 .endm
