@@ -12,7 +12,7 @@ import pytest
 
 AREAS = {
     "screens": "tui hostile",
-    "lessons": "tui/stepper test_left_out test_scenarios narrate",
+    "lessons": "lessons tui/stepper test_left_out test_scenarios narrate",
     "kernels": "asm guest test_guest test_asm test_image test_other_kernel test_synthetic test_linux_facts test_names",
     "tools": "test_adding test_architecture test_areas test_ci test_docstrings test_example test_fast test_needs "
     "test_readme test_wheel test_without_keystone test_words",

@@ -30,6 +30,7 @@ def test_every_name_of_an_area_is_that_of_a_file_or_folder() -> None:
     [
         ("tests/tui/app/test_lab.py::test_a", "screens"),
         ("tests/tui/stepper/test_lab.py::test_a", "lessons"),
+        ("tests/lessons/test_lab.py::test_a", "lessons"),
         ("tests/test_guest_core.py::test_a[tui]", "kernels"),
         ("tests/test_ci.py::test_a", "tools"),
         ("tests/test_history.py::test_a", "engine"),

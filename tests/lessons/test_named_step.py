@@ -23,7 +23,6 @@ def at(scenario: str, *actions: tuple[str, str]) -> Stepper:
     return stepper
 
 
-@pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize(
     ("actions", "name"),
     [
@@ -49,7 +48,6 @@ def test_a_name_leads_to_the_very_moment(actions: list[tuple[str, str]], name: s
     assert [stop.position for stop in again.stops()] == [stop.position for stop in stepper.stops()]
 
 
-@pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_story_has_names_for_its_steps(scenario: str) -> None:
     last = SCENARIOS[scenario].stops
@@ -60,7 +58,6 @@ def test_each_story_has_names_for_its_steps(scenario: str) -> None:
         start(f"{scenario}@{last + 1}")
 
 
-@pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize(
     "actions",
     [
@@ -90,7 +87,6 @@ def test_no_protocol_has_a_dot_in_its_name() -> None:
     assert not [name for name in PROTOCOLS if "." in name]
 
 
-@pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize(
     ("text", "says"),
     [
