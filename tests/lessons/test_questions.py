@@ -59,7 +59,7 @@ NAMES = {
 }
 """What is asked in each story of the path, in its order; and in one beside it, for what the path does not decide."""
 PLAIN = {
-    "CC at +0", "it takes the int3", "CPU0 only", "nobody", "nowhere, for the kernel dies", "bash-201 alone",
+    "CC at +0", "it takes the int3 at byte +0", "CPU0 only", "nobody", "nowhere, for the kernel dies", "bash-201 alone",
     "at ftrace_trampoline, at once", "bash-201 goes on without CPU1", "CPU1 takes the int3",
     "240, one for each function", "720, 3 for each function", "CPU1 answers, for nothing holds an IPI up",
     "bash-201 writes the tail, without CPU1's answer", "CPU0 takes an int3 there, for it is inside that call already",
@@ -116,6 +116,7 @@ def test_no_rule_of_thumb_finds_the_right_answer() -> None:
         "first": lambda one: one.choices[0],
         "last": lambda one: one.choices[-1],
         "longest": lambda one: max(one.choices, key=len),
+        "shortest": lambda one: min(one.choices, key=len),
     }
     for name, rule in rules.items():
         assert sum(rule(one) == one.answer for one in asked) <= by_chance + sqrt(by_chance * 3 / 4), name
@@ -385,7 +386,7 @@ def read_comes(stepper: Stepper, question: StoryQuestion) -> None:
     cpu = int(question.text[3])
     ran = holds(stepper.simulation, site.address, cpu)
     assert comes(stepper, cpu) in (ran, None)
-    whole = {bytes((INT3,)): "it takes the int3", site.old.data: "it runs the old instruction",
+    whole = {bytes((INT3,)): "it takes the int3 at byte +0", site.old.data: "it runs the old instruction",
              site.new.data: "it runs the new instruction"}  # fmt: skip
     assert question.answer == whole.get(ran, "it runs a torn instruction, half old, half new")
 

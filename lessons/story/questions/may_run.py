@@ -91,7 +91,7 @@ def _why_old(stepper: Stepper, site: SiteSnapshot, can: list[int]) -> Iterator[s
 
 
 NOW_WHAT = {
-    "int3": ("it takes the int3", None),
+    "int3": ("it takes the int3 at byte +0", None),
     "old": ("it runs the old instruction", Belief.STALE_COPY),
     "new": ("it runs the new instruction", Belief.MEMORY_IS_ALL),
     "torn": ("it runs a torn instruction, half old, half new", Belief.TEAR_FAULTS),
