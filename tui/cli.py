@@ -58,9 +58,11 @@ class Commands(click.Group):
     """The commands by name; a command's module is imported only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table, where click would sort them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module and return the command; None where no command has the name."""
         if cmd_name not in COMMANDS:
             return None
         room.check(room.LIBRARIES, "the libraries of simkernel take")
@@ -72,11 +74,13 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click has it; an unknown name is refused with the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"there is no command {args[0]!r}.{nearest(args[0], COMMANDS)} `simkernel --help` lists them.")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The part of `--help` that lists the commands, from the table: none is imported."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 

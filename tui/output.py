@@ -73,6 +73,7 @@ class ProgressLine:
         return Report(lambda report: self.show(report.text, report.part))
 
     def clear(self) -> None:
+        """Take the line away; on no terminal there is none."""
         if self._on and self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)
             self._shown = ""

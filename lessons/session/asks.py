@@ -41,10 +41,12 @@ def break_function(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def break_event(stepper: Stepper, argument: str) -> StepperResult:
+    """At the next event of a type, by its name, as "Int3Taken"."""
     return _break(stepper, bp.OnEvent(argument))
 
 
 def break_phase(stepper: Stepper, argument: str) -> StepperResult:
+    """Where the patching task comes to a phase of the protocol, by its name."""
     names = [phase.name for phase in stepper.protocol.phases]
     if argument not in names:
         raise LearnerError(f"no phase {argument!r}; there are: {', '.join(names)}")
@@ -69,6 +71,7 @@ def break_change(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def clear_breaks(stepper: Stepper, argument: str) -> StepperResult:
+    """No breakpoint any more."""
     stepper.breakpoints = ()
     return StepperResult("No breakpoints are set.")
 
@@ -102,6 +105,7 @@ def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> t
 
 
 def cpu_run(stepper: Stepper, argument: str) -> StepperResult:
+    """A CPU runs some instructions, one unless the argument has a second number ("1 20")."""
     cpu, count = _cpu_and_more(stepper, argument, 1, QUANTUM)
     if count < 1:
         raise LearnerError("a CPU runs at least one instruction")
@@ -110,6 +114,7 @@ def cpu_run(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def cpu_read(stepper: Stepper, argument: str) -> StepperResult:
+    """Model `pieces`: a CPU reads some bytes of its next instruction, one unless the argument has a second number."""
     cpu, count = _cpu_and_more(stepper, argument, 1, POKE_MAX_OPCODE_SIZE)
     readable = stepper.simulation.cpu(cpu).readable
     if not 0 < count <= readable:
@@ -123,6 +128,7 @@ def cpu_read(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def cpu_resolve(stepper: Stepper, argument: str) -> StepperResult:
+    """A byte of the site, the first unless the argument has a second number, becomes certain for a CPU."""
     site = stepper.snapshot.site
     cpu, byte = _cpu_and_more(stepper, argument, 0, (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1)
     if site is None or len(site.cpus[cpu].options[byte]) < 2:
@@ -132,6 +138,7 @@ def cpu_resolve(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def nmi(stepper: Stepper, argument: str) -> StepperResult:
+    """A CPU gets an NMI, which it takes before its next instruction."""
     cpu, _ = _cpu_and_more(stepper, argument, 0, 0)
     stepper.step(Nmi(cpu))
     return StepperResult(f"CPU{cpu} takes the NMI before its next instruction.")
@@ -234,6 +241,7 @@ def _second_is_there(stepper: Stepper) -> bool:
 
 
 def second_ops_off(stepper: Stepper, argument: str) -> StepperResult:
+    """Unregister the second ops; LearnerError where none is registered or asked for."""
     if not _second_is_there(stepper):
         raise LearnerError("there is no second tracer")
     _ask(stepper, UnregisterOps(SECOND))
@@ -263,6 +271,7 @@ def without(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def cpus(stepper: Stepper, argument: str) -> StepperResult:
+    """The story again on so many CPUs."""
     return StepperResult(
         f"The story starts again on {argument} CPUs.",
         stepper=stepper.restarted(cpus=number(argument, "how many CPUs there are")),
@@ -270,6 +279,7 @@ def cpus(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def model(stepper: Stepper, argument: str) -> StepperResult:
+    """The story again with another fetch model, by its name."""
     names = [one.value for one in FetchModel]
     if argument not in names:
         raise LearnerError(f"no fetch model {argument!r}; there are: {', '.join(names)}")
@@ -279,6 +289,7 @@ def model(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def policy(stepper: Stepper, argument: str) -> StepperResult:
+    """The story again with another policy for pending bytes, by its name."""
     names = [one.value for one in Policy]
     if argument not in names:
         raise LearnerError(f"no policy {argument!r}; there are: {', '.join(names)}")
@@ -288,12 +299,14 @@ def policy(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def schedule(stepper: Stepper, argument: str) -> StepperResult:
+    """The story again with another schedule, by its name."""
     return StepperResult(
         f"The story starts again with the schedule {argument}.", stepper=stepper.restarted(schedule=argument)
     )
 
 
 def protocol(stepper: Stepper, argument: str) -> StepperResult:
+    """The story again with another protocol, by its name ("int3 without sync 1")."""
     variant = parse(argument)
     return StepperResult(
         f"The story starts again with the protocol {variant.name}.", stepper=stepper.restarted(protocol=variant)
@@ -301,6 +314,7 @@ def protocol(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def seed(stepper: Stepper, argument: str) -> StepperResult:
+    """The story again with another seed."""
     return StepperResult(
         f"The story starts again with seed {argument}.", stepper=stepper.restarted(seed=number(argument, "a seed"))
     )
@@ -329,10 +343,12 @@ def event_lines(stepper: Stepper) -> list[str]:
 
 
 def export_text(stepper: Stepper, argument: str) -> StepperResult:
+    """Write the events so far into the file of that name, a line each."""
     return _write(argument, "".join(f"{line}\n" for line in event_lines(stepper)), len(stepper.simulation.log))
 
 
 def export_json(stepper: Stepper, argument: str) -> StepperResult:
+    """Write the events so far into the file of that name, as JSON."""
     return _write(argument, json.dumps(plain(list(stepper.simulation.log)), indent=1), len(stepper.simulation.log))
 
 

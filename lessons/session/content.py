@@ -122,6 +122,7 @@ class _Reader:
         self._file = file
 
     def scenario(self, name: str, folder: Traversable) -> Scenario:
+        """The scenario in a folder, all of it checked; LearnerError that names the file and the key."""
         form = _toml(folder / WRITTEN, self._file, ScenarioForm)
         options = self._options(form.options)
         image = built_in(options)

@@ -44,11 +44,13 @@ def _at_the_end(stepper: Stepper) -> bool:
 
 
 def next_stop(stepper: Stepper, argument: str) -> StepperResult:
+    """To the next stop of the story; LearnerError where the story has ended."""
     _not_over(stepper)
     return StepperResult(stepper.violated) if stepper.forward() else _nothing_more(stepper)
 
 
 def back_stop(stepper: Stepper, argument: str) -> StepperResult:
+    """To the stop before; LearnerError at the start of the story."""
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.backward()
@@ -56,6 +58,7 @@ def back_stop(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def next_phase(stepper: Stepper, argument: str) -> StepperResult:
+    """To the first stop that belongs to another phase than the one under way, or to the end of the story."""
     now = stepper.simulation.patching.phase_name
     _not_over(stepper)
     _idle(stepper)
@@ -104,6 +107,7 @@ def instruction(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def back_instruction(stepper: Stepper, argument: str) -> StepperResult:
+    """Undo the instruction that ran last, or the entry that was no run of several; LearnerError at the start."""
     if not stepper.begun:
         raise LearnerError("the story starts here: there is nothing before it")
     stepper.simulation.back_instruction()
@@ -133,6 +137,7 @@ def run(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def run_back(stepper: Stepper, argument: str) -> StepperResult:
+    """To the last point at which a breakpoint was met; without any, to the start of the story."""
     if stepper.breakpoints:
         hit = bp.run_back_to(stepper.simulation, stepper.breakpoints, stepper.report)
         if hit is None:
@@ -180,11 +185,13 @@ MOST_STEPS = 10_000
 
 
 def start(stepper: Stepper, argument: str) -> StepperResult:
+    """To the start of the story."""
     stepper.goto(stepper.begin)
     return StepperResult()
 
 
 def end(stepper: Stepper, argument: str) -> StepperResult:
+    """To the end of what history knows, which may lie ahead."""
     stepper.goto(len(stepper.simulation.entries))
     return StepperResult(stepper.violated)
 

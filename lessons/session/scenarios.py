@@ -116,6 +116,7 @@ class Scenario:
 
     @property
     def era(self) -> Era:
+        """Who uses the protocol, and when."""
         return self.table.era
 
 

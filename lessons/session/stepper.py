@@ -246,6 +246,7 @@ class Stepper:
 
     @property
     def image(self) -> KernelImage:
+        """The kernel that runs."""
         return self.simulation.image
 
     @property

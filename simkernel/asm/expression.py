@@ -141,6 +141,7 @@ class _Reader:
         self._depth = 0
 
     def whole(self) -> Value:
+        """The value of all of the text; ValueError where something is left over."""
         value = self._binary(0)
         if self._next < len(self._tokens):
             raise self._wrong()

@@ -135,6 +135,7 @@ def refused_together(statements: Sequence[Statement], base: int) -> Statement | 
     lines = [spelled(statement) for statement in statements]
 
     def accepted(begin: int, end: int) -> bool:
+        """Whether the labels, and of the rest the lines begin to end - 1, assemble together."""
         kept = [line for i, line in enumerate(lines) if begin <= i < end or not statements[i].head]
         return assemble_unit(kept, base) is not None
 

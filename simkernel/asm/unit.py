@@ -254,6 +254,7 @@ def _localise(statement: Statement, index: int, numbered: dict[str, int]) -> Sta
         text = f".L{index}n{number}_{numbered[number]}:"
 
     def near(match: re.Match[str]) -> str:
+        """The unique label that a reference like `1f` or `1b` means."""
         digit, way = match.groups()
         return f".L{index}n{digit}_{numbered.get(digit, 0) + (way == 'f')}"
 

@@ -89,6 +89,7 @@ def hook_where(engine: Engine, find: Callable[[Engine, int, int], list[int]], ca
     hooked: set[int] = set()
 
     def on_translated(pc: int, size: int, _instructions: int) -> None:
+        """Hook what was found in a new block for the first time, and have the block translated with the hooks."""
         found = [at for at in find(engine, pc, size) if at not in hooked]
         for at in found:
             hooked.add(at)

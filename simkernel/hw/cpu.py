@@ -339,6 +339,7 @@ class Cpu:
         hooks: dict[int, int] = {}
 
         def watch(addresses: frozenset[int]) -> None:
+            """Look at these addresses from now on, and at no others."""
             for address in hooks.keys() - addresses:
                 self._stepper.unhook(hooks.pop(address))
             for address in addresses - hooks.keys():

@@ -120,6 +120,7 @@ class _Body:
         self._code = bytearray()
 
     def made(self, size: int, calls: int, saves: bool) -> Body:
+        """A body of `size` bytes with so many calls; with `saves` RBP is saved and restored too."""
         code = self._code
         code += bytes((0x50 | RBX,)) + (bytes((0x50 | RBP,)) if saves else b"")
         code += bytes.fromhex("4889fb")  # mov %rdi,%rbx: the object

@@ -67,6 +67,7 @@ class _Look:
         self._looked_at: tuple[Bytes, set[int]] | None = None  # by `_not_whole`, and what it found
 
     def verdict(self, sites: Sequence[int] | None) -> Verdict:
+        """Whether memory and CPUs are as the table says after the phase before; `sites` None: at every site."""
         rows = range(len(self.batch)) if sites is None else self._rows(sites)
         if broken := next(self._cpu_problems(rows), None) or self._memory_problem():
             return broken

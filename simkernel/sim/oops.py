@@ -115,6 +115,7 @@ class _Report:
         self.regs = {name[3:].lower(): self.memory.read_u64(regs + getattr(layout, name)) for name in names}
 
     def oops(self) -> Oops:
+        """What guest code has noted of the death, and the lines that Linux prints."""
         lines = tuple(self._lines())
         return Oops(
             self.cpu, self.vector, self.error, self.regs["rip"], self.cr2, self.guard, lines, self._afterwards()

@@ -48,6 +48,7 @@ def _ways(moment: str, name: str) -> list[str]:
 
 
 def state_file() -> Path:
+    """The file of the last session, in the person's folder for state; it need not exist."""
     return Path(platformdirs.user_state_dir("simkernel", appauthor=False)) / "last.json"
 
 

@@ -80,6 +80,7 @@ class Unbreakable:
         self._file = file
 
     def write(self, text: str) -> int:
+        """Write a text, or drop it; returns its length either way."""
         with contextlib.suppress(OSError):
             self._file.write(text)
         return len(text)

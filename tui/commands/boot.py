@@ -51,6 +51,7 @@ def summary(simulation: Simulation) -> dict[str, Any]:
 
 
 def sentence_of(numbers: dict[str, Any]) -> str:
+    """The numbers of `summary` in a sentence."""
     return (
         f"{numbers['cpus']} CPUs run tasks after {numbers['instructions']:,} instructions; "
         f"{numbers['functions']:,} functions can be traced."

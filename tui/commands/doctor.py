@@ -60,6 +60,7 @@ class DependencyState:
 
     @property
     def ok(self) -> bool:
+        """True where the part can be used."""
         return self.state == "ok"
 
 
@@ -78,11 +79,13 @@ def look_at_library(part: Dependency) -> DependencyState:
 
 
 def look_at_program(part: Dependency) -> DependencyState:
+    """Whether a program is in the PATH; it is not run."""
     state = "ok" if shutil.which(part.module) else "missing"
     return DependencyState(part.name, "", part.needed, state, "" if state == "ok" else part.cost)
 
 
 def look_at_python() -> DependencyState:
+    """Whether this Python is recent enough."""
     ok = sys.version_info >= (3, 11)
     cost = "" if ok else "simkernel needs Python 3.11 or later."
     return DependencyState("Python", platform.python_version(), True, "ok" if ok else "too old", cost)

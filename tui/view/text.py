@@ -20,6 +20,7 @@ def line(*pieces: Piece | str) -> Line:
 
 
 def length(one: Line) -> int:
+    """How many characters a line has; each takes one column."""
     return sum(len(text) for text, _ in one)
 
 

@@ -82,6 +82,7 @@ class Prompt(ModalScreen[str | None]):
             self.call_after_refresh(self.app.post_message, events.Key(event.key, event.character))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Close, and give the text to whoever asked."""
         self.dismiss(event.value)
 
     async def action_dismiss(self, result: str | None = None) -> None:
