@@ -250,8 +250,8 @@ class Activity(ABC):
         raise LearnerError(f"{word!r} does nothing here.{nearest(word, words)}")
 
     @property
-    def told(self) -> tuple[Action, ...]:
-        """The actions that lists tell of: not the one that a place on the screen leads to."""
+    def in_lists(self) -> tuple[Action, ...]:
+        """The actions that lists name: all but the one that a place on the screen leads to."""
         return tuple(one for one in self.actions if one.name != POINT)
 
     def offered(self) -> tuple[Action, ...]:

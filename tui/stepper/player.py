@@ -283,7 +283,7 @@ class PlainVisit:
         answers = {word: one.help for word, one in front.answers.items()}
         own = [
             f"{one.word}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
-            for one in front.told
+            for one in front.in_lists
         ]
         asked = [f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what]
         if not self.single:

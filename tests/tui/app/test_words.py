@@ -153,7 +153,7 @@ def test_the_keys_of_an_activity_are_its_own(name: str) -> None:
         for _ in range(4):
             page += await hand.press("pagedown")
         page = flat(page)
-        for action in hand.app.visit.front.told:
+        for action in hand.app.visit.front.in_lists:
             assert flat(f"{action.title}. {action.help}") in page, action
         for said in ("Cancel what is under way", "What the words on this screen mean", "The next theme."):
             assert said in page

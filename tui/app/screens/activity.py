@@ -345,7 +345,7 @@ class ActivityScreen(Screen[None]):
 
     def entries(self) -> list[Entry]:
         """All that can be done here: of the activity, then of every screen."""
-        offered = [one for one in self.visit.front.offered() if one in self.visit.front.told]
+        offered = [one for one in self.visit.front.offered() if one in self.visit.front.in_lists]
         own: list[Entry] = [(titled(one), one.help, partial(self.begin, one)) for one in offered]
         return [*own, *beside(self), *self._everywhere()]
 
@@ -386,4 +386,4 @@ class ActivityScreen(Screen[None]):
         part = self.pointer.of(self.picture.parts)
         shown = "" if part is None else part.help
         beyond = [(title, text) for title, text, _ in (*beside(self), *self._everywhere()) if "  (" not in title]
-        self.app.push_screen(keys_page(shown, self.visit.front.told, beyond, self._marks))
+        self.app.push_screen(keys_page(shown, self.visit.front.in_lists, beyond, self._marks))
