@@ -11,7 +11,8 @@ from lessons.activities.story import Story
 from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
 from lessons.picture import Lanes, Moves, Paragraph, Part, Picture, Prose, Tabs, Tone
 from lessons.session.number import number
-from lessons.session.stepper import Stepper, Violation
+from lessons.session.stepper import Stepper
+from lessons.session.violation import Violation
 from lessons.story.words import MODELS, NOT_A_CPU
 from simkernel.errors import LearnerError, OurError
 from simkernel.explore import Finding
@@ -121,7 +122,8 @@ class LabAnswer(Activity):
         title = f"{finding.question.variant.name}: {finding.broken}"
         simulation = played.simulation.fork()
         simulation.goto(played.start)
-        violation = Violation(played.simulation.position, ends(finding, died=bool(played.simulation.halt_reason)))
+        said = ends(finding, died=bool(played.simulation.halt_reason))
+        violation = Violation(simulation, played.simulation.position, said)
         return Stepper(simulation, site=finding.world.case.site, title=title, violation=violation)
 
     def offered(self) -> tuple[Action, ...]:

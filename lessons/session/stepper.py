@@ -16,7 +16,9 @@ from lessons.session.came_of import came_of, neither
 from lessons.session.content import SCENARIOS, own_site, run_of, scenario_named
 from lessons.session.prepared import Prepared
 from lessons.session.scenarios import Ending, Scenario, answer_of
+from lessons.session.seen import Seen
 from lessons.session.stops import SiteStory, Stop, Stops
+from lessons.session.violation import Violation
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, SiteRan
 from simkernel.kernel import KernelImage
@@ -26,7 +28,6 @@ from simkernel.report import Report
 from simkernel.schedule import Choice
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.calls import CallsSoFar
-from simkernel.sim.log import Point
 from simkernel.sim.moment import Moment
 from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.simulation import Simulation
@@ -52,19 +53,6 @@ class StepperResult:
     moment: Given | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A property that a schedule has broken.
-
-    Attributes:
-        position: in history, behind the move that breaks it.
-        sentence: says which move that is, and what it breaks.
-    """
-
-    position: int
-    sentence: str
-
-
 def _spelled(name: str, value: Any) -> str:
     """A changed option as the name of a step has it."""
     if isinstance(value, Variant):
@@ -85,7 +73,7 @@ class Stepper:
         report: of what is asked for: told how far it is; cancelled, it ends where it is.
         patience: instructions of the clock after which a search for the next stop gives up.
         prepared: begins the stories to which this one leads.
-        violation: of the schedule that history holds: who goes on is stopped there. None where there is none.
+        violation: of the schedule that history holds, None where there is none.
         opens: the moment of its start with what was chosen by hand ahead, where nothing else leads there; else "".
     """
 
@@ -101,7 +89,6 @@ class Stepper:
     ) -> None:
         self.simulation = simulation
         self.violation = violation
-        self._rewrites = simulation.rewrites.count
         self.prepared = prepared or Prepared()
         self.scenario = scenario
         self.title = title or (scenario.title if scenario is not None else "")
@@ -113,10 +100,7 @@ class Stepper:
         self.report = Report()
         self.patience = A_STOP
         self.opens = ""
-        self._furthest = simulation.position
-        self._whole: tuple[bytes, ...] = ()
-        self._snapshot, self._looked_at = Snapshot.of(simulation, None, site), site
-        self._moved = False
+        self._seen = Seen(simulation, site)
         self._site_story = SiteStory(self.site_bytes())
         self.calls = CallsSoFar(simulation)
         self._chosen, self._other_run = self._by_hand(), False
@@ -196,35 +180,17 @@ class Stepper:
     @property
     def snapshot(self) -> Snapshot:
         """Where one stands; its `changes` are those since the step before, however one came here."""
-        if self._moved:
-            self._snapshot = Snapshot.of(self.simulation, self._before(), self.site)
-            self._looked_at = self.site
-            self._moved = False
-            self._furthest = max(self._furthest, self.simulation.position)
-            self._see(self._snapshot)
-        return self._snapshot
-
-    def _see(self, shown: Snapshot) -> None:
-        """Remember what the site's change was."""
-        if (site := shown.site) is not None and site.old is not None and site.new is not None:
-            self._whole = (site.old.data, site.new.data)
-
-    def _before(self) -> Snapshot:
-        """What to compare with: the picture that one has seen last, if no step lies between; else that of the step."""
-        last, here, step = self._snapshot, self.simulation.point, Point(self._step_before, 0)
-        if self._looked_at == self.site and step <= last.point < here:
-            return last
-        self.simulation.goto_point(min(step, here))
-        before = Snapshot.of(self.simulation, last, self.site)
-        self._see(before)
-        self.simulation.goto_point(here)
-        return before
+        return self._seen.look(self.site, lambda: self._step_before)
 
     @property
     def _step_before(self) -> int:
         """The position of the last stop before here, else of the start of the story."""
+        return self.begin if (before := self._stop_before()) is None else before.position
+
+    def _stop_before(self, until: Callable[[Stop], bool] = lambda stop: True) -> Stop | None:
+        """The last stop before here for which `until` holds."""
         here = self.simulation.position + (self.simulation.point.instructions > 0)
-        return next((stop.position for stop in reversed(self.stops()) if stop.position < here), self.begin)
+        return next((stop for stop in reversed(self.stops()) if stop.position < here and until(stop)), None)
 
     def since_step(self) -> list[Event]:
         """What happened since the step before, however one came here."""
@@ -233,16 +199,16 @@ class Stepper:
     @property
     def furthest(self) -> int:
         """The last position that was looked at, as far as history still leads there."""
-        return min(self._furthest, len(self.simulation.entries))
+        return self._seen.furthest
 
     def unsee(self) -> None:
         """What lies ahead of here was seen by nobody: history knows it because it was looked for."""
-        self._furthest = self.simulation.position
+        self._seen.furthest = self.simulation.position
 
     @property
     def whole(self) -> tuple[bytes, ...]:
         """The old and the new instruction of the site's change that was seen last; () before one was."""
-        return self._whole
+        return self._seen.whole
 
     @property
     def image(self) -> KernelImage:
@@ -286,19 +252,17 @@ class Stepper:
     @property
     def violated(self) -> str:
         """What was broken by the move behind which one stands; "" elsewhere, and where nothing was."""
-        at = self.violation
-        return at.sentence if at is not None and self.simulation.point == (at.position, 0) and self._holds(at) else ""
+        return "" if self.violation is None else self.violation.here
 
     @property
     def violates_ahead(self) -> bool:
         """True where the schedule that history holds goes on from here to a move that breaks a property."""
-        at = self.violation
-        return at is not None and self.simulation.point < (at.position, 0) and self._holds(at)
+        return self.violation is not None and self.violation.is_ahead
 
-    def _holds(self, violation: Violation) -> bool:
-        """True while history leads to a violation: nobody has gone another way before it."""
-        rewrite = self.simulation.rewrites.since(self._rewrites)
-        return rewrite is None or rewrite.position >= violation.position
+    @property
+    def from_lab(self) -> bool:
+        """True where one watches a schedule of the lab."""
+        return self.scenario is None and bool(self.title)
 
     @property
     def begun(self) -> bool:
@@ -342,9 +306,8 @@ class Stepper:
     @property
     def over(self) -> bool:
         """True where the scenario's story has come to its end and nobody has asked for anything else since."""
-        if self.scenario is None or not self.finished:
-            return False
-        return not self.simulation.has_command(self.begin, self.simulation.position)
+        asked = self.simulation.has_command
+        return self.scenario is not None and self.finished and not asked(self.begin, self.simulation.position)
 
     @property
     def ending(self) -> str:
@@ -381,18 +344,13 @@ class Stepper:
         if result.stepper is not None:
             result.stepper.breakpoints = self.breakpoints
             return result
-        if self._snapshot is stood[0] and not (result.error and self.simulation.point == stood[1]):
-            self._moved = True
+        if self._seen.picture is stood[0] and not (result.error and self.simulation.point == stood[1]):
+            self.looked()
         return result
-
-    @property
-    def from_lab(self) -> bool:
-        """True where one watches a schedule of the lab."""
-        return self.scenario is None and bool(self.title)
 
     def looked(self) -> None:
         """Somebody has moved the simulation by itself: the next picture is another one."""
-        self._moved = True
+        self._seen.stale = True
 
     # --- moving -----------------------------------------------------------------------------------------------------
 
@@ -422,8 +380,7 @@ class Stepper:
 
     def backward(self, until: Callable[[Stop], bool] = lambda stop: True) -> bool:
         """To the last stop before here for which `until` holds, else to the start of the story (False)."""
-        here = self.simulation.position + (self.simulation.point.instructions > 0)
-        before = next((stop for stop in reversed(self.stops()) if stop.position < here and until(stop)), None)
+        before = self._stop_before(until)
         self.goto(self.begin if before is None else before.position)
         return before is not None
 
@@ -433,12 +390,12 @@ class Stepper:
 
         What lies ahead of it was seen by nobody.
         """
-        here, furthest = self.simulation.point, self._furthest
+        here, furthest = self.simulation.point, self._seen.furthest
         try:
             yield
         except LearnerError:
             self.simulation.goto_point(here)
-            self._furthest = furthest
+            self._seen.furthest = furthest
             self.looked()
             raise
 
