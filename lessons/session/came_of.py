@@ -19,12 +19,12 @@ def neither(ran: Sequence[SiteRan], whole: Sequence[bytes]) -> list[SiteRan]:
     return [one for one in ran if one.data not in {data[: len(one.data)] for data in whole}] if whole else []
 
 
-def came_of(scenario: Scenario, own: Scenario | None, simulation: Simulation, torn: Sequence[SiteRan]) -> str:
+def came_of(scenario: Scenario, own: Scenario, simulation: Simulation, torn: Sequence[SiteRan]) -> str:
     """What came of a changed scenario at its end, from what ran.
 
     Args:
         scenario: as it was run.
-        own: the one of that name as it is; None where none has it.
+        own: the one of that name as it is.
         simulation: at the end.
         torn: what CPUs ran at its site that was neither instruction.
     """
@@ -33,7 +33,8 @@ def came_of(scenario: Scenario, own: Scenario | None, simulation: Simulation, to
     died = simulation.last_event(Oopsed)
     mine = [one for one in torn if died is None or one.cpu == died.cpu]
     if mine:
-        said = f"CPU{mine[-1].cpu} ran a torn instruction, and {'went on' if died is None else 'the kernel died of it'}"
+        of_it = "the kernel lives" if died is None else "the kernel died of it"
+        said = f"CPU{mine[-1].cpu} ran a torn instruction, and {of_it}"
     elif died is not None:
         said = f"the kernel died on CPU{died.cpu}"
     else:
@@ -43,9 +44,9 @@ def came_of(scenario: Scenario, own: Scenario | None, simulation: Simulation, to
     return " ".join((said, *(f"This is what {phase.name} is for." for phase in missing[-1:])))
 
 
-def _changes(scenario: Scenario, own: Scenario | None) -> Iterator[str]:
+def _changes(scenario: Scenario, own: Scenario) -> Iterator[str]:
     """In what it differs from the scenario of its name, as a sentence begins."""
     for phase in scenario.options.protocol.missing:
         yield f"without {phase.name}"
-    if own is not None and own.options.model is not scenario.options.model:
+    if own.options.model is not scenario.options.model:
         yield f"in model {scenario.options.model.value}"

@@ -316,6 +316,8 @@ class Stepper:
         if scenario is None or not self.over:
             return ""
         asked = SCENARIOS.get(scenario.name)
+        if asked is None:
+            return ""
         if asked == scenario:
             return f"The story ends here. {answer_of(scenario, self.simulation)}"
         return f"The story ends here. {came_of(scenario, asked, self.simulation, neither(self.ran(), self.whole))}"

@@ -409,6 +409,8 @@ def test_the_naive_protocol_ends_in_an_oops(run: Any) -> None:
     assert code == 1
     assert re.search(r"^Oops: .*: [0-9a-f]{4} \[#1\]", out, re.MULTILINE)
     assert re.search(r"^Code: ", out, re.MULTILINE)
+    told = flat(out[: out.index("\nBUG: ")])
+    assert re.search(r"Step \d+\. CPU0 cannot go on after the page fault \(#PF\): a kernel oops ends the run\.", told)
     assert said.startswith("simkernel: the toy kernel died: ")
     assert "Go back" not in flat(out)
     moment = re.findall(r"^simkernel step --moment (\S+)$", out, re.MULTILINE)[-1]

@@ -67,7 +67,7 @@ def demonstrate(function: str | None, variant: Variant, options: Options, as_jso
     say(f"{name} {what_became(stepper, CALL, 'now calls its trampoline')}.\n")
     with progress("tracing"):
         until_traced_on_two(stepper, MOST)
-    play(plain, stepper)
+    play_on(plain, stepper)
     plain.take("trace-file")
     say("$ echo nop > current_tracer\n")
     back = home(plain, stepper)
@@ -88,7 +88,7 @@ def home(plain: PlainVisit, stepper: Stepper) -> Stepper:
             return way_back(stepper, line.report())
     except GuestError:
         stepper.looked()
-        play(plain, stepper)
+        play_on(plain, stepper)
         raise
 
 
@@ -165,6 +165,18 @@ def play(plain: PlainVisit, stepper: Stepper, *words: str) -> bool:
     if not (stepper.over or (stepper.finished and simulation.patching.idle)):
         raise GuestError(f"not done: nothing has happened for {stepper.patience:,} instructions; {MORE}")
     return True
+
+
+def play_on(plain: PlainVisit, stepper: Stepper) -> None:
+    """Behind a story, where the machine has run on without being told of: where the kernel died there, that step.
+
+    Raises: GuestError as `play` does.
+    """
+    died = stepper.simulation.oops is not None
+    if died:
+        stepper.backward()
+        stepper.looked()
+    play(plain, stepper, *(["n"] if died else []))
 
 
 def before_death(stepper: Stepper) -> str:
