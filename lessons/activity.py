@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lessons.kept import Kept
@@ -174,6 +174,16 @@ class Result:
     asks: tuple[str, str] | None = None
     gives: Given | None = None
     tell: Callable[[], PlainText] | None = None
+
+    def behind(self, sentence: str) -> Result:
+        """The same, with a sentence said before it."""
+        tell = self.tell
+
+        def both() -> PlainText:
+            said = tell() if tell is not None else PlainText(())
+            return replace(said, sentences=(sentence, *said.sentences))
+
+        return replace(self, message=sentence, tell=None if tell is None else both)
 
 
 class Activity(ABC):

@@ -211,6 +211,7 @@ class Row:
         help: what it means, shown while it is chosen.
         tone: what it is.
         argument: what choosing it tells the action; "" for its number.
+        whole: the cells where nothing has to fit; () where they are whole.
         done: a person has been through what it leads to; None where that is no question, here or in the whole table.
     """
 
@@ -218,6 +219,7 @@ class Row:
     help: str = ""
     tone: Tone = Tone.PLAIN
     argument: str = ""
+    whole: tuple[str, ...] = ()
     done: bool | None = None
 
 

@@ -236,24 +236,16 @@ class Functions(Activity):
         first = max(0, min(self.cursor - AROUND, len(table) - 2 * AROUND))
         shown = range(first, min(len(table), first + 2 * AROUND))
         room = max(len("COUNT"), len(f"{table.most_calls:,}"))
-        rows = tuple(
-            Row(
-                (
-                    squeezed(one.name, NAME),
-                    f"{one.calls:>{room},}",
-                    one.data.hex(" ").upper(),
-                    f"{one.wanted or '':>3}",
-                    one.flags,
-                )
-            )
-            for one in map(table.__getitem__, shown)
-        )
+        rows = []
+        for one in map(table.__getitem__, shown):
+            rest = (f"{one.calls:>{room},}", one.data.hex(" ").upper(), f"{one.wanted or '':>3}", one.flags)
+            rows.append(Row((squeezed(one.name, NAME), *rest), whole=(one.name, *rest)))
         return Rows(
             name="table",
             called="functions",
             help=HELP["table"],
             columns=COLUMNS,
-            rows=rows,
+            rows=tuple(rows),
             cursor=self.cursor - first,
             first=first,
             total=len(table),

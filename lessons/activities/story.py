@@ -14,6 +14,7 @@ from lessons.activities.story_actions import (
     ASKED,
     BEHIND,
     KEYS,
+    MOVED,
     NAMES,
     NO_STORIES,
     SESSION,
@@ -26,6 +27,7 @@ from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
 from lessons.session import path
 from lessons.session.content import SCENARIOS
+from lessons.session.moves import dead
 from lessons.session.number import is_number
 from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
@@ -133,7 +135,7 @@ class Story(Activity):
         leaves_open = action.name == "next" and self.asking.go_on(self.stepper)
         result = self._do(action, argument, report)
         if leaves_open and not result.message:
-            result = replace(result, message=LEFT_OPEN)
+            result = result.behind(LEFT_OPEN)
         self.asking.come(self.stepper)
         if not self._is_asked():
             return result
@@ -311,7 +313,7 @@ class Story(Activity):
         stepper = self.stepper
         died = bool(stepper.simulation.halt_reason)
         ahead = [one for one in AHEAD if one != "enter" or self._next is None] if died or stepper.ending else ()
-        return (*ahead, *(() if stepper.begun else BEHIND), *(("instruction",) if died else ()))
+        return (*ahead, *(() if stepper.begun else BEHIND), *(MOVED if died else ()))
 
     def why_not(self, action: Action) -> str:
         """Where one stands at an end or at the start."""
@@ -324,7 +326,7 @@ class Story(Activity):
         if action.name in BEHIND:
             return "the story starts here: there is nothing before it"
         if self.stepper.simulation.halt_reason:
-            return f"Nothing moves any more: {self.stepper.simulation.halt_reason}. Go back, and look."
+            return dead(self.stepper.simulation.halt_reason, self._next is not None)
         return "the story ends here: go back and look, or Esc leads to the others"
 
     def action(self, word: str) -> Action:

@@ -23,6 +23,11 @@ KEYS = (
 )  # fmt: skip
 AHEAD = ("next", "enter", "run")  # of no use at an end; CPUs run on, one instruction after another
 BEHIND = ("back", "phase-back", "back-instruction")  # of no use at the start
+MOVED = tuple(
+    NAMES.get(one.name, one.name)
+    for one in session.ACTIONS
+    if one.group in (session.HAND, session.TRACE) and one.name not in ("look-at", "without")
+) + ("instruction",)  # of no use where the kernel has died
 ASKED = ("next", "back", "phase-back", "first", "view", "questions", CHOOSE)  # while a question waits for its answer
 NO_STORIES = ("mysteries", "lab", "overhead", "boot")  # what else the list has: its first entry, and the last three
 FUNCTIONS = ("trace", "untrace", "look-at", "second-ops", "break-function")

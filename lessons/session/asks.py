@@ -24,6 +24,9 @@ from simkernel.sim.snapshot.plain import plain
 
 SECOND = "counter"  # the second ops: its callback counts
 COUNTING = "ftrace_ops_count"
+RUNS = "run-cpu takes the number of a CPU and, if you like, how many instructions, as run-cpu:1 or run-cpu:1,5"
+READS = "read-cpu takes the number of a CPU and, if you like, how many bytes, as read-cpu:1 or read-cpu:1,2"
+RESOLVES = "resolve-cpu takes the number of a CPU and that of a byte, as resolve-cpu:1,3"
 
 
 # --- breakpoints ---------------------------------------------------------------------------------------------------
@@ -46,11 +49,13 @@ def break_event(stepper: Stepper, argument: str) -> StepperResult:
 
 
 def break_phase(stepper: Stepper, argument: str) -> StepperResult:
-    """Where the patching task comes to a phase of the protocol, by its name."""
+    """Where the patching task comes to a phase of the protocol, by its name; hyphens may stand for blanks."""
     names = [phase.name for phase in stepper.protocol.phases]
-    if argument not in names:
-        raise LearnerError(f"no phase {argument!r}; there are: {', '.join(names)}")
-    return _break(stepper, bp.AtPhase(argument))
+    name = argument.replace("-", " ")
+    if name not in names:
+        no = f"no phase {argument!r}" if argument else "break-phase takes the name of a phase, as break-phase:sync-2"
+        raise LearnerError(f"{no}; there are: {', '.join(names)}")
+    return _break(stepper, bp.AtPhase(name))
 
 
 def break_change(stepper: Stepper, argument: str) -> StepperResult:
@@ -90,11 +95,22 @@ def act(stepper: Stepper, argument: str) -> StepperResult:
     return StepperResult()
 
 
-def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> tuple[int, int]:
-    """Two numbers: a CPU, and how many."""
-    words = argument.replace("cpu", "").replace("CPU", "").replace("+", "").split()
-    if not 1 <= len(words) <= 2 or not all(map(is_number, words)):
-        raise LearnerError(f"a CPU's number is needed, and a second number if you like; not {argument!r}")
+def _cpu_and_more(stepper: Stepper, argument: str, form: str, default: int, most: int) -> tuple[int, int]:
+    """Two numbers: a CPU, and how many.
+
+    Args:
+        stepper: whose CPUs they are.
+        argument: what was said, the numbers apart by a blank or a comma.
+        form: how it is said.
+        default: the second number where it is not said.
+        most: the largest one that the second can be.
+
+    Raises:
+        LearnerError: it is said in another form, or there is no such CPU; with the form.
+    """
+    words = argument.lower().replace("cpu", "").replace("+", "").replace(",", " ").split()
+    if not 1 <= len(words) <= (2 if most else 1) or not all(map(is_number, words)):
+        raise LearnerError(f"{form}; not {argument!r}" if argument else form)
     cpu, more = int(words[0]), int(words[1]) if len(words) == 2 else default
     cpus = stepper.simulation.cpus
     if cpu not in cpus:
@@ -106,16 +122,18 @@ def _cpu_and_more(stepper: Stepper, argument: str, default: int, most: int) -> t
 
 def cpu_run(stepper: Stepper, argument: str) -> StepperResult:
     """A CPU runs some instructions, one unless the argument has a second number ("1 20")."""
-    cpu, count = _cpu_and_more(stepper, argument, 1, QUANTUM)
+    cpu, count = _cpu_and_more(stepper, argument, RUNS, 1, QUANTUM)
     if count < 1:
         raise LearnerError("a CPU runs at least one instruction")
+    clock = stepper.simulation.clock
     stepper.step(Run(cpu, count))
-    return StepperResult()
+    done = stepper.simulation.clock - clock
+    return StepperResult(f"CPU{cpu} has run {done} instruction{'s' if done != 1 else ''}.")
 
 
 def cpu_read(stepper: Stepper, argument: str) -> StepperResult:
     """Model `pieces`: a CPU reads some bytes of its next instruction, one unless the argument has a second number."""
-    cpu, count = _cpu_and_more(stepper, argument, 1, POKE_MAX_OPCODE_SIZE)
+    cpu, count = _cpu_and_more(stepper, argument, READS, 1, POKE_MAX_OPCODE_SIZE)
     readable = stepper.simulation.cpu(cpu).readable
     if not 0 < count <= readable:
         raise LearnerError(
@@ -130,7 +148,8 @@ def cpu_read(stepper: Stepper, argument: str) -> StepperResult:
 def cpu_resolve(stepper: Stepper, argument: str) -> StepperResult:
     """A byte of the site, the first unless the argument has a second number, becomes certain for a CPU."""
     site = stepper.snapshot.site
-    cpu, byte = _cpu_and_more(stepper, argument, 0, (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1)
+    last = (POKE_MAX_OPCODE_SIZE if site is None else site.size) - 1
+    cpu, byte = _cpu_and_more(stepper, argument, RESOLVES, 0, last)
     if site is None or len(site.cpus[cpu].options[byte]) < 2:
         raise LearnerError(f"byte {byte} is certain for CPU{cpu}")
     stepper.step(Resolve(cpu, site.address + byte))
@@ -139,7 +158,7 @@ def cpu_resolve(stepper: Stepper, argument: str) -> StepperResult:
 
 def nmi(stepper: Stepper, argument: str) -> StepperResult:
     """A CPU gets an NMI, which it takes before its next instruction."""
-    cpu, _ = _cpu_and_more(stepper, argument, 0, 0)
+    cpu, _ = _cpu_and_more(stepper, argument, "nmi takes the number of a CPU, as nmi:1", 0, 0)
     stepper.step(Nmi(cpu))
     return StepperResult(f"CPU{cpu} takes the NMI before its next instruction.")
 

@@ -20,13 +20,25 @@ def _idle(stepper: Stepper) -> None:
         raise LearnerError(f"{stepper.snapshot.patching.task} has nothing to do; ask it to trace functions: t")
 
 
+def dead(reason: str, leads_on: bool = False) -> str:
+    """What is said to who asks for more where the kernel has died: nothing moves, and what can be done.
+
+    Args:
+        reason: why it halted.
+        leads_on: another story follows.
+    """
+    then = "; Enter (plain mode: p) begins the next story" if leads_on else ""
+    ways = "← (plain mode: b) goes a step back, Home (plain mode: start) to the start"
+    return f"The kernel died here, {reason}: nothing moves any more. {ways}{then}"
+
+
 def _nothing_more(stepper: Stepper, awaited: str = "", instructions: int = 0) -> StepperResult:
     """Why what was awaited did not come, within that many instructions; without either the next stop."""
     died = stepper.simulation.halt_reason
     if stepper.report.cancelled:
         return StepperResult("Stopped, as you asked.")
     if died:
-        said = f"Nothing moves any more: {died}. Go back, and look. {stepper.ending}".rstrip()
+        said = f"{dead(died)}. {stepper.ending}".rstrip()
         return StepperResult(said, error=not stepper.passed)
     said = f"{awaited} did not come" if awaited else "Nothing happened to this site"
     return StepperResult(f"{said} in {instructions or stepper.patience:,} instructions.")

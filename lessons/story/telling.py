@@ -21,6 +21,7 @@ MOVING = (
     "start", "end", "without", "act", "cpu-run", "cpu-read", "cpu-resolve",
 )  # fmt: skip
 """Actions of a session after which one may stand elsewhere in the story."""
+DIED = "The kernel died here, {}: nothing moves any more; b goes a step back."
 KEYS = "n next, b back, p or Enter phase, y why, f five bytes, c1 CPU1"
 
 
@@ -90,9 +91,10 @@ def _refuse(why: str) -> PlainText:
 
 
 def _questions(stepper: Stepper) -> dict[str, Query]:
+    dies = (DIED.format(stepper.simulation.halt_reason),) if stepper.simulation.halt_reason else ()
 
     def of_story(tell: Callable[[StoryNow], list[str]]) -> Callable[[], PlainText]:
-        return lambda: PlainText(tuple(tell(story_of(stepper))))
+        return lambda: PlainText((*tell(story_of(stepper)), *dies))
 
     cpus = len(stepper.snapshot.cpus)
     return {

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from lessons.activity import CHOOSE, Action, Activity, PlainText, Result
 from lessons.machine import Bytes
-from lessons.picture import Picture
-from lessons.story.words import NO_WORD, words_on
+from lessons.picture import Map, Picture
+from lessons.story.words import NO_WORD, WORDS, standing_in
 from lessons.table import Mark
 from lessons.visit import Visit
 from simkernel.errors import LearnerError
@@ -23,7 +24,7 @@ from simkernel.sim.snapshot.plain import plain
 from tui.interrupt import ctrl_c_cancels
 from tui.output import progress
 from tui.stepper.words import columns, filled, parted, text_of
-from tui.view.paragraphs import narration
+from tui.view.paragraphs import narration, news
 from tui.view.save import bytes_lines, drawn_lines, save_bars
 
 ASKED = {
@@ -41,6 +42,27 @@ WORD = ":"  # the key that asks for a word, where keys are taken one by one
 LONGER = f"Words, each typed after the key {WORD} and ended with Enter:"
 END = "simkernel ends."
 NOTHING = PlainText(())
+MOST_NAMES = 40  # that are listed to who left one out
+HERE = " (plain mode: "  # stands between the key of a screen and the word that is said for it here
+MAPPED = "On the map: "  # begins the meaning of a word that means something else where there is no map
+
+
+def said_here(text: str) -> str:
+    """A sentence for who types words: they stand in it in place of keys."""
+    first, *rest = text.split(HERE)
+    for one in rest:
+        word, _, behind = one.partition(")")
+        first = f"{first[: first.rfind(' ') + 1]}{word}{behind}"
+    return first
+
+
+def _refusal(message: str, word: str, action: Action | None, argument: str) -> str:
+    """Why something could not be done; to who left an argument out what it is, and the names that it may be."""
+    if argument or action is None or action.argument is None or "''" not in message:
+        return message
+    names = action.argument.choices()
+    known = f" There are: {', '.join(names)}." if 0 < len(names) <= MOST_NAMES else ""
+    return f"{word} takes more, after a colon: {action.argument.prompt}.{known}"
 
 
 def _bytes(part: Bytes) -> list[list[tuple[str, bool]]]:
@@ -107,7 +129,7 @@ class PlainVisit:
             result = self.visit.start(line.report())
         if result.refused:
             raise LearnerError(result.message)
-        self._done("", Result(tell=result.tell))
+        self._done("", Result(tell=result.tell), opened=True)
 
     def needs(self, word: str) -> str:
         """What is to be asked for before a word can be taken, "" for nothing."""
@@ -194,11 +216,11 @@ class PlainVisit:
         while goes_on and not self.visit.over:
             with self._busy() as report:
                 result = self.visit.apply(asked, argument, report)
-                if result.opens is not None:
+                if opened := result.opens is not None:
                     result = self.visit.start(report)
             if result.refused:
-                raise LearnerError(result.message)
-            if not self._done(word, result):
+                raise LearnerError(said_here(_refusal(result.message, word, action, argument)))
+            if not self._done(word, result, opened):
                 return False
             goes_on = result.goes_on
             if action is not None and step is not None and not result.message:
@@ -213,8 +235,14 @@ class PlainVisit:
             with ctrl_c_cancels(report) if self.cancels else nullcontext():
                 yield report
 
-    def _done(self, word: str, result: Result) -> bool:
-        """Tell what came of an action; False where a person has seen enough, and it is not told."""
+    def _done(self, word: str, result: Result, opened: bool = False) -> bool:
+        """Tell what came of an action; False where a person has seen enough, and it is not told.
+
+        Args:
+            word: that was said.
+            result: what came of it.
+            opened: it has led to an activity, of which the keys are named.
+        """
         picture = self.visit.front.picture()
         new = self._new(picture)
         if result.gives is not None:
@@ -226,8 +254,21 @@ class PlainVisit:
         said = PlainText((*message, *new), together=False) if result.tell is None else result.tell()
         if self.goes_on is not None and not self._begun(said.heading):
             return False
+        if opened and not said.keys:
+            said = replace(said, keys=self._keys(picture))
         self._say(word, said, result, picture)
         return True
+
+    def _keys(self, picture: Picture) -> str:
+        """The words that matter where one is, and what each is for, the first one first."""
+        hints, offered = dict(picture.hints), self.visit.front.offered()
+        named = [one for name in picture.keys for one in offered if one.name == name]
+        named += [one for one in offered if one.name == CHOOSE and one not in named]
+        return ", ".join(
+            f"{'a digit' if one.name == CHOOSE else 'p or Enter' if one.name == 'enter' else one.word} "
+            f"{hints.get(one.name) or one.hint or one.title.lower()}"
+            for one in named
+        )
 
     def _begun(self, heading: str) -> bool:
         """Begin the part of a story with that heading, where it is another one; False where nobody wants to see it."""
@@ -257,12 +298,18 @@ class PlainVisit:
         elif word == "l":
             self._say(word, self._last)
         elif word == "?":
-            found = words_on(" ".join(self._last.sentences))
-            meant = (*(f"{one}: {meaning}" for one, meaning in found.items()), *self.visit.front.picture().notes)
-            self._say(word, PlainText(meant or (NO_WORD,), together=False))
+            self._say(word, PlainText(self._meant() or (NO_WORD,), together=False))
         else:
             self._say(word, PlainText(tuple(self.words()), together=False))
         return True
+
+    def _meant(self) -> tuple[str, ...]:
+        """What the words mean that were said last, then what there is to know of the picture besides."""
+        picture = self.visit.front.picture()
+        mapped = any(isinstance(part, Map) for part in picture.parts)
+        found = ((one, WORDS[one]) for one in standing_in(" ".join(self._last.sentences)))
+        meant = (f"{one}: {meaning}" for one, meaning in found if mapped or not meaning.startswith(MAPPED))
+        return (*meant, *picture.notes)
 
     def _here(self) -> PlainText:
         """Where one has come back to, all of it."""
@@ -298,18 +345,20 @@ class PlainVisit:
 
     def _new(self, picture: Picture) -> tuple[str, ...]:
         """What a picture has that was not told yet."""
-        now, known = narration(picture), set(self._known)
-        self._known = now
-        return tuple(one for one in now if one not in known)
+        said = tuple(news(picture, self._known))
+        self._known = narration(picture)
+        return said
 
     def _say(self, word: str, said: PlainText, result: Result | None = None, picture: Picture | None = None) -> None:
+        said = replace(said, sentences=tuple(map(said_here, said.sentences)))
         if said.sentences and word not in ("h", "?"):
             self._last = said
         if self.as_json:
             self.say(json.dumps(self._object(word, said, result or Result(), picture)))
         elif said.sentences:
             named = said.keys and result is not None and self.goes_on is None
-            self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {KEYS}.')}\n" if named else ""))
+            longer = f"{WORD} a longer word, " if self.single else ""
+            self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {longer}{KEYS}.')}\n" if named else ""))
             if self.goes_on is not None:
                 self._draw_bytes(picture or self.visit.front.picture())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -11,6 +12,9 @@ from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture
 from lessons.table import ByteRow, Mark
 from simkernel.sim.snapshot.site import SITE_STATES
 from tui.view.moves import in_words
+
+CHOSEN = ", chosen"
+FEW = 12  # rows that are said of a table that has more: a page
 
 
 def prose(part: Prose) -> list[str]:
@@ -47,10 +51,25 @@ def rows(part: Rows) -> list[str]:
     """Each row, its cells named by their columns, those without a text left out; one that is seen or chosen says so."""
     out = []
     for at, row in enumerate(part.rows):
-        pairs = zip_longest(part.columns, row.cells, fillvalue="")
-        named = (f"{head} {cell}" if head else cell for head, cell in pairs if cell.strip())
-        out.append(f"{', '.join(named)}{', seen' * bool(row.done)}{', chosen' * (at == part.cursor)}.")
-    return out
+        pairs = zip_longest(part.columns, row.whole or row.cells, fillvalue="")
+        named = (f"{head} {cell.strip()}" if head else cell.strip() for head, cell in pairs if cell.strip())
+        out.append(f"{', '.join(named)}{', seen' * bool(row.done)}{CHOSEN * (at == part.cursor)}.")
+    return [*([_title(part)] if part.title else []), *_some(out, part)]
+
+
+def _some(all_of_it: list[str], part: Rows) -> list[str]:
+    """Of a long table the page on which the chosen row stands, and how many rows there are."""
+    if part.total <= FEW:
+        return all_of_it
+    at = part.first + (part.cursor or 0)
+    begin = max(0, at - at % FEW - part.first)
+    said = all_of_it[begin : begin + FEW]
+    return [f"Here are {part.first + begin + 1:,} to {part.first + begin + len(said):,} of {part.total:,}.", *said]
+
+
+def _title(part: Rows) -> str:
+    """Of a table, as a sentence."""
+    return f"{part.title[:1].upper()}{part.title[1:]}:"
 
 
 def tabs(part: Tabs) -> list[str]:
@@ -151,7 +170,25 @@ def narration(picture: Picture) -> list[str]:
     return [*place, *(text for part in picture.parts for text in sentences(part))]
 
 
-def changed(picture: Picture, before: Iterable[str]) -> list[str]:
-    """The sentences of a picture that were not told before."""
-    known = set(before)
-    return [text for text in narration(picture) if text not in known]
+def news(picture: Picture, before: Iterable[str]) -> list[str]:
+    """The sentences of a picture that were not told before; those alone would not say what they are about.
+
+    A question is another one where anything that it stands on is new: it is told whole, with its choices. New rows of
+    a table come behind its title; with a new title it is another table. What is no longer chosen is no news.
+
+    Args:
+        picture: where one is.
+        before: all sentences of the picture that was there last.
+    """
+    known = {text for one in before for text in (one, one.replace(CHOSEN, ""))}
+    place, *_ = narration(replace(picture, parts=()))
+    out = [] if place in known else [place]
+    for part in picture.parts:
+        all_of_it = sentences(part)
+        new = [one for one in all_of_it if one not in known]
+        if isinstance(part, Question) and not part.why and (new or out):
+            new = all_of_it
+        elif isinstance(part, Rows) and part.title and any(CHOSEN not in one for one in new):
+            new = all_of_it if _title(part) in new else [_title(part), *new]
+        out += new
+    return out
