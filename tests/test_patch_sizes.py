@@ -66,9 +66,9 @@ def check_sentence(event: Int3Done, simulation: Simulation) -> None:
     name = simulation.image.symbolize
     behind = f"goes on behind {name(event.address)}, "
     says = {
-        Emulated.NOP: (behind, "did what a NOP does."),
-        Emulated.CALL: (f"goes on at {name(event.resume)}, ", "made the call."),
-        Emulated.JUMP: (f"goes on at {name(event.resume)}, ", "made the jump."),
+        Emulated.NOP: (behind, "emulated a NOP."),
+        Emulated.CALL: (f"goes on at {name(event.resume)}, ", "emulated the call."),
+        Emulated.JUMP: (f"goes on at {name(event.resume)}, ", "emulated the jump."),
     }
     begins, ends = says[event.emulated]
     said = sentence(event, simulation.image, simulation.patching.protocol)
@@ -296,6 +296,6 @@ def test_the_story_of_two_bytes_says_jump_and_two_bytes() -> None:
                     told[event.emulated] = said
         if len(told) == 2:
             break
-    assert told[Emulated.JUMP][0].endswith("the handler made the jump.")
-    assert told[Emulated.JUMP][1].startswith("So it has made the new jump already;")
-    assert told[Emulated.NOP][0].endswith("the handler did what a NOP does.")
+    assert told[Emulated.JUMP][0].endswith("the handler emulated the jump.")
+    assert told[Emulated.JUMP][1].startswith("So the new jump is emulated already;")
+    assert told[Emulated.NOP][0].endswith("the handler emulated a NOP.")

@@ -247,7 +247,7 @@ def step(
             )
         )
     if here.sites.count(INT3):
-        does = "makes the call for it" if on else "goes on behind the five bytes"
+        does = f"emulates the {'call' if on else 'NOP'}"
         said.append(
             Paragraph(f"One byte, CC: a CPU that runs it takes an exception; the handler {does}.", label="int3")
         )
@@ -260,7 +260,7 @@ def step(
     return tuple(said)
 
 
-CHANGES = {TO_WRITE: "Nothing is written yet", WRITTEN: "All five bytes are written"}
+CHANGES = {TO_WRITE: "The new bytes are not all written yet", WRITTEN: "All five bytes are written"}
 SYNC = (
     "An interrupt (IPI) asks each CPU to serialize. Then it answers, and runs on: what was written before is what it "
     "runs from there."

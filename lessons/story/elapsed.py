@@ -63,11 +63,8 @@ def elsewhere(stepper: Stepper, first: int, last: int) -> str:
     long = {cpu: n for cpu, n in sorted(instructions(stepper, first, last).items()) if n >= WORTH_SAYING}
     if not long:
         return ""
-    noun = " instructions"
-    said = [
-        f"CPU{cpu} {'' if at else 'had time '}for {n}{'' if at else noun}" for at, (cpu, n) in enumerate(long.items())
-    ]
-    return f"Meanwhile {listed(said)}."
+    said = [f"{n:,}{'' if at else ' instructions'} on CPU{cpu}" for at, (cpu, n) in enumerate(long.items())]
+    return f"Time since the step before: {listed(said)}."
 
 
 def number_of(number: int, noun: str) -> str:

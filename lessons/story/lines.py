@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lessons.table import Mark, Marked, marked
 from simkernel.protocol import Park, SyncCores, Unpark
+from simkernel.protocol.table import ALL_NEW, INT3
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import cpus as cpu_names
 from simkernel.sentence import say
@@ -13,13 +14,22 @@ from simkernel.sim.snapshot.site import CHANGING, SITE_STATES
 
 TRACE_LINES = 4
 TO_WRITE, WRITTEN = "to write", "written"
-"""A site of the batch under way with no int3: before its first write, and after its last one."""
+"""A site of the batch under way with no int3: until all of its new bytes are written, and from then on."""
 
 
 def site_words(patch: PatchingSnapshot) -> tuple[str, ...]:
     """What the state of a site is called on the map, for each of SITE_STATES."""
-    changing = TO_WRITE if patch.last_done is None else WRITTEN
+    changing = WRITTEN if _written(patch) else TO_WRITE
     return tuple(changing if state == CHANGING else word for state, word in enumerate(SITE_STATES))
+
+
+def _written(patch: PatchingSnapshot) -> bool:
+    """Whether a site of the batch with no int3 holds all new bytes: each does, or the int3s become new byte by byte."""
+    done, phase = patch.last_done, patch.phase
+    if done is None:
+        return False
+    heads = phase is not None and phase.holds == ALL_NEW and done.holds[0] is INT3
+    return done.holds == ALL_NEW or heads
 
 
 def waits_line(snapshot: Snapshot) -> str:

@@ -14,9 +14,9 @@ from lessons.session.stepper import Stepper
 from lessons.session.stops import Stop
 from lessons.story.elapsed import WORTH_SAYING, elsewhere, masked_before, number_of
 from lessons.story.stored import bytes_sentence, stored_here
-from lessons.story.why import stand_in, why_of
+from lessons.story.why import int3_reason, why_of
 from simkernel import events as ev
-from simkernel.protocol import Phase, SyncCores
+from simkernel.protocol import Park, Phase, SyncCores
 from simkernel.sentence import Role, listed, sentences
 from simkernel.sim.callbacks import traces_itself, unreturned
 from simkernel.sim.narrate import PATCHING_TASK, sentence
@@ -171,8 +171,8 @@ def _kept_waiting(stepper: Stepper) -> str:
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
     site = stepper.snapshot.site
-    stands = "" if site is None else stand_in(stepper.protocol.handler, site.size)
-    return [f"It read CC at byte 0 of {_name(stepper)}, and so no other byte.", stands]
+    reason = "" if site is None else int3_reason(stepper.protocol.handler, site.size)
+    return [f"It read CC at byte 0 of {_name(stepper)}, and so no other byte.", reason]
 
 
 def _claimed(event: ev.Int3Claimed, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -184,7 +184,7 @@ def _done(event: ev.Int3Done, stepper: Stepper, phase: Phase | None) -> list[str
     if event.emulated is ev.Emulated.NOP:
         return [waited]
     traced = event.emulated is ev.Emulated.CALL and event.address in stepper.image.mcount_loc
-    done = "this call is traced" if traced else f"it has made the new {event.emulated.value}"
+    done = "this call is traced" if traced else f"the new {event.emulated.value} is emulated"
     return [f"So {done} already; {waited}"]
 
 
@@ -234,7 +234,21 @@ def _trace(event: ev.TraceWritten, stepper: Stepper, phase: Phase | None) -> lis
 def _interrupted(event: ev.InterruptTaken, stepper: Stepper, phase: Phase | None) -> list[str]:
     if not stepper.snapshot.cpus[event.cpu].parked:
         return []
-    return [f"CPU{event.cpu} waits with its interrupts off; an NMI comes all the same."]
+    waits = f"CPU{event.cpu} waits with its interrupts off; an NMI comes all the same."
+    park = next(one.action for one in stepper.protocol.phases if isinstance(one.action, Park))
+    return [waits, LOOP if park.where == "thread" else ""]
+
+
+LOOP = "Simplified: in Linux the stopper thread waits in multi_cpu_stop() itself; here it calls stop_cpu_and_wait()."
+WRITER = {
+    "thread": f"Simplified: in Linux a stopper thread writes the bytes in multi_cpu_stop(); here {PATCHING_TASK} does.",
+    "ipi": "Simplified: Linux parks no CPU in an interrupt handler; on_each_cpu() could.",
+}
+"""What is simpler here where CPUs are asked to park: in their stopper threads, and in an interrupt handler."""
+
+
+def _park_asked(event: ev.ParkAsked, stepper: Stepper, phase: Phase | None) -> list[str]:
+    return [*_why(event, stepper, phase), WRITER[event.where]]
 
 
 def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -260,7 +274,7 @@ REASONS: dict[type[ev.Event], Callable[[Any, Stepper, Phase | None], list[str]]]
     ev.BatchStarted: _begun,
     ev.SiteStored: _stored,
     ev.SyncSent: _sent,
-    ev.ParkAsked: _why,
+    ev.ParkAsked: _park_asked,
     ev.Unparked: _why,
     ev.SyncAnswered: _answered,
     ev.SyncEnded: _ended,

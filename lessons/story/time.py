@@ -221,8 +221,8 @@ def _ran(event: ev.SiteRan, spoken: words.Words) -> str:
 
 def _done(event: ev.Int3Done, spoken: words.Words) -> str:
     if event.emulated is ev.Emulated.NOP:
-        return f"CPU{event.cpu} goes on behind it"
-    return f"CPU{event.cpu} makes the new {event.emulated.value}"
+        return f"CPU{event.cpu} emulates the NOP"
+    return f"CPU{event.cpu} emulates the {event.emulated.value}"
 
 
 SAID: dict[type[ev.Event], Callable[[Any, words.Words], str]] = {

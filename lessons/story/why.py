@@ -10,7 +10,7 @@ from simkernel import disasm
 from simkernel.events import Int3Claimed, Int3Done, Int3Taken, SiteRan
 from simkernel.kernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
-from simkernel.sentence import Role, cpu, data, say, without_addresses
+from simkernel.sentence import Role, cpu, data, say, sentences, without_addresses
 from simkernel.sim.snapshot import SiteSnapshot, Snapshot
 from simkernel.verdict import Verdict
 
@@ -68,6 +68,11 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
     )
 
 
+def told_below(why: Why) -> frozenset[str]:
+    """The sentences that the rows of a why say, so that nothing above says them too."""
+    return frozenset(one for text in (why.why, why.true_now, why.verdict, why.event) for one in sentences(text))
+
+
 def why_label(why: Why) -> str:
     """Of which phase a why speaks, and whether that is to come, under way, or left out."""
     if why.missing:
@@ -82,11 +87,11 @@ HANDLERS = {
 BYTES = ("no byte", "byte", "two bytes", "three bytes", "four bytes", "five bytes")
 
 
-def stand_in(handler: str, size: int) -> str:
-    """What an int3 at a site of so many bytes is there for."""
+def int3_reason(handler: str, size: int) -> str:
+    """What an int3 at a site of that many bytes is there for."""
     they, them = ("it changes", "it") if size == 1 else ("they change", "them")
-    does = f"goes on behind {them}" if handler == "skip" else "does the new instruction"
-    return f"An int3 stands in for the {BYTES[size]} while {they}: its handler {does}."
+    does = f"skips {them}" if handler == "skip" else "emulates the new instruction"
+    return f"The int3 keeps CPUs from running the {BYTES[size]} while {they}: its handler {does}."
 
 
 def event_of(snapshot: Snapshot) -> str:
@@ -96,7 +101,7 @@ def event_of(snapshot: Snapshot) -> str:
     if site is None or not isinstance(last, Int3Taken | Int3Claimed | Int3Done) or not is_at(last, site.addresses):
         return ""
     return (
-        stand_in(snapshot.patching.protocol.handler, site.size)
+        int3_reason(snapshot.patching.protocol.handler, site.size)
         if last.entry == snapshot.position - 1 and snapshot.patching.phase is not None
         else ""
     )

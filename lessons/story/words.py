@@ -25,8 +25,8 @@ WORDS = {
     "Where interrupts are off, it has to wait.",
     "exception": "What makes a CPU leave its work because of the instruction itself: an int3, or bytes that are none.",
     "batch": "Up to 256 functions that are changed together: each wait serves them all.",
-    "to write": "On the map: a site of the batch under way at which nothing is written yet.",
-    "written": "On the map: a site of the batch under way at which all five bytes are written.",
+    "to write": "On the map: a site of the batch under way with no int3, whose new bytes are not all written yet.",
+    "written": "On the map: a site of the batch under way with all of its new bytes.",
     "cache line": "64 bytes that come from memory together. Five bytes across two of them may come at two times. "
     "No manual promises that those of one line are read at once. "
     "Simplified: a few functions here lie across two lines; Linux aligns each so that its five bytes do not.",

@@ -43,7 +43,7 @@ MOVES = {
     "leave irq": "leaves its waiting loop and is still in the interrupt.",
     "claim": "is in the int3 handler: it takes a reference and finds the record.",
     "nobody": "is in the int3 handler: it finds no record, and nobody claims the int3.",
-    "done": "ends the int3 handler: it does the new instruction and returns.",
+    "done": "ends the int3 handler: it emulates the new instruction and returns.",
     "done skip": "ends the int3 handler: it skips the site and returns.",
     "return": "returns from the trampoline to behind the site.",
     "nmi": "takes an NMI, whose handler comes to the site.",

@@ -92,7 +92,7 @@ class Move(NamedTuple):
                                of the interrupt (it makes a difference to an NMI only)
     claim   ()                 its handler takes a reference and finds the record
     nobody  ()                 its handler finds none
-    done    ()                 its handler does the new instruction and returns
+    done    ()                 its handler emulates the new instruction and returns
     return  ()                 the trampoline returns behind the site
     nmi     ()                 takes an NMI: its handler comes to the site
     end     ()                 the NMI ends by an IRET
@@ -384,7 +384,7 @@ class World:
         return False
 
     def _emulate(self, n: int, cpu: Cpu) -> tuple[Move, Cpu, int]:
-        """The handler does the new instruction, or skips the site, puts its reference and returns by IRET."""
+        """The handler emulates the new instruction, or skips the site, puts its reference and returns by IRET."""
         case = self.case
         to = case.end if self.protocol.handler == "skip" else case.new_target
         after, bits = self._behave(n, self._behind(self.serialized(n, cpu)), to)

@@ -303,10 +303,10 @@ def test_turning_off_can_be_looked_at_step_by_step_afterwards() -> None:
     change = opening.run.changes[OFF]
     assert opening.run.cue == OFF and change.at_end and isinstance(change.here.event, ev.PlanEnded)
     opening.apply("back")
-    assert not change.at_end and "goes on behind the five bytes" not in " ".join(narration(opening.picture()))
+    assert not change.at_end and "the handler emulates the NOP" not in " ".join(narration(opening.picture()))
     while not sites_of(opening.picture()).sites.count(INT3):
         opening.apply("back")
-    assert "goes on behind the five bytes" in " ".join(narration(opening.picture()))
+    assert "the handler emulates the NOP" in " ".join(narration(opening.picture()))
     opening.apply("last")
     assert opening.run.cue == QUIET
 

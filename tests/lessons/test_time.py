@@ -49,7 +49,7 @@ GRAPH = """\
   9 +4   │    │   bash-201 writes +1 to +4
  10 │    │    !   CPU1 takes the int3
  11 │    │    !   CPU1 finds the site
- 12 │    │    ↳   CPU1 makes the new call
+ 12 │    │    ↳   CPU1 emulates the call
  13 │    │    ≡   CPU1 writes a trace line
  14 ●────▼────▼   bash-201 sends sync 2
 """

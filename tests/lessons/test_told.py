@@ -18,12 +18,15 @@ from lessons.session.actions import apply
 from lessons.session.content import STORIES
 from lessons.session.named_step import start
 from lessons.story import StoryNow, story_of
+from lessons.story.lines import WRITTEN, site_words
 from lessons.story.linux_names import LATER, linux
 from lessons.story.time import time_picture
 from lessons.visit import Visit
 from simkernel.events import Event, SiteStored
 from simkernel.protocol import PROTOCOLS
-from simkernel.sentence import Role, spans_of
+from simkernel.report import Report
+from simkernel.sentence import Role, sentences, spans_of
+from simkernel.sim.snapshot.site import CHANGING
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,26 @@ def test_every_later_name_replaces_a_whole_name(protocol: str) -> None:
         assert "smp_smp" not in text and (text != phase.linux) == any(
             word in LATER for word in re.findall(r"\w+", phase.linux)
         )
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_no_sentence_is_said_twice_in_a_picture(name: str) -> None:
+    story = Watched.of(name)
+    story.start(Report())
+    told: list[str] = []
+    while not told or not story.apply("next").message:
+        parts = [part for part in story.picture().parts if isinstance(part, Prose)]
+        told = [one.rstrip(".") for part in parts for text in part.paragraphs for one in sentences(text.text)]
+        told = [re.sub(r"^Broken: | \(byte \+\d\)$", "", one) for one in told]  # a row has its name as a label
+        assert len(set(told)) == len(told), told
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_site_without_int3_is_written_once_memory_holds_all_of_its_new_bytes(name: str) -> None:
+    for step in steps(name):
+        snapshot, site = step.story.snapshot, step.story.snapshot.site
+        if snapshot.map.count(CHANGING) and site is not None and site.address in snapshot.patching.sites:
+            assert (site_words(snapshot.patching)[CHANGING] == WRITTEN) == (site.memory == site.new)
 
 
 LINE = re.compile(r"\S+-\d+ \[\d{3}\] \S{5} \d+\.\d{6}: [\w.]+ <-[\w.]+")

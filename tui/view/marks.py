@@ -177,7 +177,7 @@ OF_LANES = {
     Did.RUNS: "It runs what it has read.", Did.TORN: "It runs neither instruction, or the kernel dies on it.",
     Did.RESOLVES: "A byte is resolved for it: it is old or new from now on.", Did.ANSWERS: "It answers, and goes on.",
     Did.MASKED: "Its interrupts are off: it cannot answer yet.", Did.INT3: "It takes the int3, or finds the site.",
-    Did.CALLS: "The handler makes the new call for it.", Did.TRACES: "It writes a line of the trace.",
+    Did.CALLS: "Its handler emulates the new instruction.", Did.TRACES: "It writes a line of the trace.",
     Did.NMI: "An NMI comes to it.", Did.PARKS: "It parks.", Did.PARKED: "It is parked, with interrupts off.",
 }  # fmt: skip
 

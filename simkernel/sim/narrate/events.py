@@ -266,10 +266,8 @@ def _int3_claimed(e: events.Int3Claimed, w: Words) -> Sentence:
 
 def _int3_done(e: events.Int3Done, w: Words) -> Sentence:
     if e.emulated is events.Emulated.NOP:
-        return say(
-            "{} goes on behind {}{}: the handler did what a NOP does.", cpu(e.cpu), w.place(e.address), _while(e)
-        )
-    return say("{} goes on{}{}: the handler made the {}.", cpu(e.cpu), w.at(e.resume), _while(e), e.emulated.value)
+        return say("{} goes on behind {}{}: the handler emulated a NOP.", cpu(e.cpu), w.place(e.address), _while(e))
+    return say("{} goes on{}{}: the handler emulated the {}.", cpu(e.cpu), w.at(e.resume), _while(e), e.emulated.value)
 
 
 def _exception_taken(e: events.ExceptionTaken, w: Words) -> Sentence:

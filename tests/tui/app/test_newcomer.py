@@ -70,7 +70,9 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
 
     for step in range(len(pictures) - 2, trapped - 1, -1):
         again = newcomer.step(LEFT, step)
-    assert "takes the int3" in again and "An int3 stands in for the five bytes while they change" in told(again)
+    assert "takes the int3" in again and "The int3 keeps CPUs from running the five bytes while they change" in told(
+        again
+    )
     while "SYNC 1" not in again:
         newcomer.presses += 1
         terminal.send(BACKSPACE)

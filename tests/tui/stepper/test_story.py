@@ -294,7 +294,7 @@ def test_an_int3_that_is_left_out_by_its_handler_is_not_said_to_be_done() -> Non
     stepper = Stepper.start(replace(SCENARIOS["one"], options=options, near=(Near(1),), moves=moves))
     while not (why := story_of(stepper).why).event:
         assert not apply(stepper, "next").error
-    assert "goes on behind them" in why.event and "ftrace_int3_handler" in why.linux
+    assert "its handler skips them" in why.event and "ftrace_int3_handler" in why.linux
 
 
 def test_where_the_kernel_has_died_stands_what_the_cpu_had_run() -> None:
