@@ -106,7 +106,7 @@ def _text(world: World, scene: Scene) -> str:
             first, value = _resolved(world, cpu, int(move.first), scene.after[step.cpu])
             return f"now runs {value:02X} at +{first}"
         case "done":
-            return "skips the site" if world.protocol.handler == "skip" else "emulates the new one"
+            return "skips the site" if world.protocol.handler == "skip" else "emulates new one"
     return MOVES[move.kind]
 
 
