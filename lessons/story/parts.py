@@ -17,7 +17,7 @@ from lessons.story.cover import reply
 from lessons.story.lines import site_words, who_does_what
 from lessons.story.linux_names import linux
 from lessons.story.time import time_picture
-from lessons.story.why import Why, told_below
+from lessons.story.why import Why, said_below
 from lessons.story.words import MODELS, NOT_A_CPU
 from lessons.table import Mark
 from simkernel.events import Int3Taken
@@ -203,7 +203,7 @@ def _prose(name: str, *paragraphs: Paragraph, keeps: int = 0) -> Part:
 
 def _now(story: StoryNow) -> Iterator[Part]:
     """What has just happened: the event, then the reasons; the rows of both are kept where nothing has."""
-    said = [one for one in story.said if one not in told_below(story.why)]
+    said = [one for one in story.said if one not in said_below(story.why)]
     event = tuple(Paragraph(one, tone=Tone.STRONG) for one in said[:1])
     yield _prose("now", *event, keeps=2)
     yield _prose("reasons", *map(Paragraph, said[1:]), keeps=2)

@@ -68,7 +68,7 @@ def why_of(snapshot: Snapshot, without: str = "", missing: Phase | None = None) 
     )
 
 
-def told_below(why: Why) -> frozenset[str]:
+def said_below(why: Why) -> frozenset[str]:
     """The sentences that the rows of a why say, so that nothing above says them too."""
     return frozenset(one for text in (why.why, why.true_now, why.verdict, why.event) for one in sentences(text))
 
