@@ -25,7 +25,7 @@ WORDS = {
     "Where interrupts are off, it has to wait.",
     "exception": "What makes a CPU leave its work because of the instruction itself: an int3, or bytes that are none.",
     "batch": "Up to 256 functions that are changed together: each wait serves them all.",
-    "to write": "On the map: a site of the batch under way with no int3, whose new bytes are not all written yet.",
+    "to write": "On the map: a site of the batch with no int3, not completely written yet.",
     "written": "On the map: a site of the batch under way with all of its new bytes.",
     "cache line": "64 bytes that come from memory together. Five bytes across two of them may come at two times. "
     "No manual promises that those of one line are read at once. "

@@ -112,7 +112,7 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
     assert "where nothing is" in said(torn)
     skipped = events.Int3Done(cpu=0, address=VFS_READ, resume=VFS_READ + 5, emulated=Emulated.NOP)
     called = events.Int3Done(cpu=0, address=VFS_READ, resume=layout.TRAMP_BASE, emulated=Emulated.CALL)
-    assert "what a NOP does" in said(skipped) and "made the call" in said(called)
+    assert "emulated a NOP" in said(skipped) and "emulated the call" in said(called)
 
 
 @pytest.mark.parametrize(
