@@ -229,7 +229,9 @@ class Functions(Activity):
         tracers = f"{row.wanted} {'tracer' if row.wanted == 1 else 'tracers'}"
         state = f"is wanted by {tracers}" if row.wanted else "is not traced"
         does = "watch it being taken out of the trace" if row.wanted else "trace this function only, and watch it"
-        return (Paragraph(f"{row.name} {state}. t: {does}.", tone=Tone.STRONG),)
+        behind = row.site - row.address
+        where = f" BYTES are those of its site, at +{behind}: endbr64 comes first." if behind else ""
+        return (Paragraph(f"{row.name} {state}. t: {does}.{where}", tone=Tone.STRONG),)
 
     def _rows(self, table: FunctionTable) -> Rows:
         """The rows around the one that is chosen."""

@@ -270,8 +270,10 @@ def second_ops_off(stepper: Stepper, argument: str) -> StepperResult:
 def look_at(stepper: Stepper, argument: str) -> StepperResult:
     """The site of a function by its name, or by a part that no other name has."""
     name = _whole_name(stepper, argument)
-    stepper.site = _site(stepper, name)
-    return StepperResult(f"These are the first five bytes of {name}.")
+    stepper.site = site = _site(stepper, name)
+    behind = site - stepper.image.symbol(name).address
+    which = f"five bytes at {name}+{behind}, behind its endbr64" if behind else f"first five bytes of {name}"
+    return StepperResult(f"These are the {which}.")
 
 
 def without(stepper: Stepper, argument: str) -> StepperResult:

@@ -7,6 +7,7 @@ import pytest
 from lessons.activities.function_table import ORDERS, FunctionTable
 from lessons.activities.functions import AROUND, PAGE, Functions
 from lessons.picture import Rows
+from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
 from simkernel.report import Report
 from simkernel.sim.options import Options
@@ -50,6 +51,19 @@ def test_the_table_is_what_the_kernel_has() -> None:
         table = FunctionTable(stepper, order=order)
         assert list(table) == sorted(rows, key=sorts[order])
         assert table[3] == table[0:5][3] == list(table)[3] and table.calls == sum(row.calls for row in rows) > 0
+
+
+def test_behind_endbr64_it_is_said_where_the_five_bytes_stand() -> None:
+    for ibt, row, looked in (
+        (False, "irq_enter_rcu is not traced.", "These are the first five bytes of irq_enter_rcu."),
+        (True, "BYTES are those of its site, at +4: endbr64 comes first.",
+         "These are the five bytes at irq_enter_rcu+4, behind its endbr64."),
+    ):  # fmt: skip
+        stepper = Stepper(Simulation.boot(Options(ibt=ibt)))
+        about = next(one for one in narration(functions(stepper).picture()) if "is not traced" in one)
+        assert row in about and ("endbr64" in about) == ibt
+        assert apply(stepper, "look-at", "irq_enter_rcu").message == looked
+        assert stepper.snapshot.site is not None and stepper.snapshot.site.memory.text == "nop"
 
 
 def test_it_is_searched_sorted_and_moved_in() -> None:
