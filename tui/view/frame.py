@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from lessons.activity import CHOOSE, HINT, Action
+from lessons.machine import Bytes
 from lessons.picture import Picture, Question
 from tui.view.arrange import Arrangement, arrange, flat
 from tui.view.boxes import framed
+from tui.view.machine import cut_rows
 from tui.view.marks import Marks
 from tui.view.room import Drawings
 from tui.view.text import Line, Piece, cut, length, line, spread, wrap
@@ -19,9 +21,13 @@ KEY_NAMES = {
     "enter": "Enter", "backspace": "Bksp", "space": "Space", "escape": "Esc", "home": "Home", "end": "End",
     "slash": "/", "f1": "F1", "colon": ":", "ctrl+p": "^p",
 }  # fmt: skip
+Keys = Sequence[tuple[str, str]]
 FIRST = 5  # keys of the picture that are more than the one that leads back
 MESSAGE = 3  # rows that what was said takes at most
-OTHERS = (("colon", "all keys"), ("question_mark", "words"))  # of every screen; these stand at the end of the key line
+OTHERS, *OTHERS_OF_CUT = (
+    (("colon", "all keys"), ("question_mark", one)) for one in ("words", "words, in full", "whole")
+)
+"""Keys of every screen, at the end of the key line; where something is cut `?` has it in full, in two lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,19 @@ class Frame:
         body: where the parts stand, from the second line on.
         below: what was said last, and the keys: the last lines.
         marks: the glyphs.
+        others: the keys of every screen, and their words.
     """
 
     title: Line
     body: Arrangement
     below: tuple[Line, ...]
     marks: Marks
+    others: Keys = OTHERS
+
+    @property
+    def cut(self) -> list[str]:
+        """What is said in part only, in full: `?` has it."""
+        return cut_of(self.body, self.marks)
 
     def lines(self, width: int, height: int, focus: str = "") -> list[Line]:
         """All of it as lines; the frame around the part with the focus is bright."""
@@ -69,7 +82,6 @@ def frame(
     """
     width, height = size
     inner = width - 2
-    keys = key_line(picture, offered, bool(crumbs), inner, marks)
     below = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
     room = height - 1 - len(below) - 1
     boxed = framed(picture, size)
@@ -78,7 +90,22 @@ def frame(
     if body.gone:  # one row says what, and with that row less it is no less that has gone
         body = place(room - 1)
         below = [*(line(" ", *one) for one in _named(body, inner, room, marks)), *below]
-    return Frame(title_line(picture, crumbs, width, marks), body, (*below, line(" ", *keys)), marks)
+    others: Keys = OTHERS
+    if cut_of(body, marks):
+        counts = [len(_keys(picture, offered, bool(crumbs), inner, marks, one)) for one in OTHERS_OF_CUT]
+        others = OTHERS_OF_CUT[counts.index(max(counts))]
+    keys = key_line(picture, offered, bool(crumbs), inner, marks, others)
+    return Frame(title_line(picture, crumbs, width, marks), body, (*below, line(" ", *keys)), marks, others)
+
+
+def cut_of(body: Arrangement, marks: Marks) -> list[str]:
+    """What is said in part only, in full."""
+    return [
+        one
+        for block in body.blocks
+        if isinstance(block.part, Bytes)
+        for one in cut_rows(block.part, block.width, marks)
+    ]
 
 
 def _named(body: Arrangement, width: int, height: int, marks: Marks) -> list[Line]:
@@ -126,28 +153,34 @@ def _way(names: Sequence[str], marks: Marks) -> list[Piece]:
     return [*pieces, (marks.plain(names[-1]), "title")]
 
 
-def key_line(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks) -> Line:
+def key_line(
+    picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks, others: Keys = OTHERS
+) -> Line:
     """The keys that lead anywhere from here, as many as fit, those that the picture names last going first."""
     pieces: list[Piece] = []
-    for key, word in _keys(picture, offered, nested, width, marks):
+    for key, word in _keys(picture, offered, nested, width, marks, others):
         pieces += [(marks.plain(key_text((key,))), "title"), (f" {word}  ", "")]
     last, look = pieces[-1]
     return cut((*pieces[:-1], (last.rstrip(), look)), max(width, 1), marks)
 
 
-def key_at(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks, x: int) -> str:
+def key_at(
+    picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks, x: int, others: Keys = OTHERS
+) -> str:
     """The key of which the key line tells in a column, in Textual's names; "" for none."""
-    for key, word in _keys(picture, offered, nested, width, marks):
+    for key, word in _keys(picture, offered, nested, width, marks, others):
         x -= len(marks.plain(key_text((key,)))) + len(word) + 3
         if x < 0:
             return key
     return ""
 
 
-def _keys(picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks) -> list[tuple[str, str]]:
+def _keys(
+    picture: Picture, offered: Sequence[Action], nested: bool, width: int, marks: Marks, others: Keys
+) -> list[tuple[str, str]]:
     """Each key with its word, as many as fit."""
     pairs = _own_keys(picture, offered)
-    ends = [*([("escape", "back")] if nested else []), *OTHERS, ("q", "quit")]
+    ends = [*([("escape", "back")] if nested else []), *others, ("q", "quit")]
     if nested and _taken([*pairs[:FIRST], *ends], marks) > width:
         ends = ends[1:]
     while pairs and _taken([*pairs, *ends], marks) > width:

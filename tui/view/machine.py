@@ -106,20 +106,32 @@ class _Grid:
 
     def row(self, row: ByteRow, look: str) -> Line:
         """Label, bytes, the instruction, and what is to be said of the CPU: as much of it as there is room for."""
+        return line((row.label.ljust(LABEL), look), *self.cells(row.cells), (f" {self.behind(row)}".rstrip(), look))
+
+    def behind(self, row: ByteRow, whole: bool = False) -> str:
+        """What stands behind the bytes of a row: as much as there is room for, or the whole of it."""
         here = bool(row.cells) and row.cells[0].has(Mark.EXECUTING)
-        reads = any(cell.has(Mark.UNREAD) for cell in row.cells)
-        remark = f"{self.marks.back} {row.remark or 'is about to run it'}" if here and not reads else row.remark
-        cells = self.cells(row.cells)
-        room = self.width - LABEL - length(cells) - 1
-        words = self.words(row.text, self.marks.plain(remark), here and not reads, room)
-        return line((row.label.ljust(LABEL), look), *cells, (f" {words}".rstrip(), look))
+        at_it = here and not any(cell.has(Mark.UNREAD) for cell in row.cells)
+        remark = f"{self.marks.back} {row.remark or 'is about to run it'}" if at_it else row.remark
+        room = self.width - LABEL - length(self.cells(row.cells)) - 1
+        text = row.text, self.marks.plain(remark)
+        return "  ".join(filter(None, text)) if whole else self.words(*text, at_it, room)
+
+    def cut(self) -> list[str]:
+        """The rows behind whose bytes not all is said, each with all of it; an arrow alone says it all."""
+        table = self.table
+        rows = (table.was, table.memory, *table.cpus, *table.ran, table.becomes)
+        return [
+            f"{row.label}: {self.behind(row, whole=True)}"
+            for row in rows
+            if row is not None
+            and self.behind(row) not in (self.behind(row, whole=True), f"{self.marks.back} {row.text}")
+        ]
 
     def ran(self, row: ByteRow) -> Line:
         """What a CPU ran, which was neither instruction."""
-        cells = self.cells(row.cells)
-        room = self.width - LABEL - length(cells) - 1
-        words = self.words(row.text, row.remark, False, room)
-        return line((f"{self.marks.broken} {row.label}".ljust(LABEL), "bad"), *cells, (f" {words}".rstrip(), "bad"))
+        label = f"{self.marks.broken} {row.label}".ljust(LABEL)
+        return line((label, "bad"), *self.cells(row.cells), (f" {self.behind(row)}".rstrip(), "bad"))
 
     def words(self, text: str, remark: str, here: bool, room: int) -> str:
         """As much of what stands behind the bytes as there is room for; a mark says that there is more.
@@ -182,6 +194,11 @@ class _Grid:
         if self.table.line_break == at and at:
             return self.marks.line
         return self.marks.changed[1] if full and cells[at - 1].has(Mark.CHANGED) else " "
+
+
+def cut_rows(part: Bytes, width: int, marks: Marks) -> list[str]:
+    """The rows of bytes of which not all is said in so many columns, each as a whole sentence."""
+    return _Grid(part, width, marks).cut()
 
 
 # --- CPUs ----------------------------------------------------------------------------------------------------------

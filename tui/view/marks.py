@@ -148,7 +148,7 @@ LEGEND = (
     ("changed", "Around what the last step has changed."),
     ("taken", "On the map: a CPU has taken the int3 of this site since the step before."),
     ("line", "A cache line ends here."),
-    ("more", "The text goes on: a wider window shows all of it."),
+    ("more", "The text goes on: a wider window shows all of it; rows of bytes stand whole at the top here."),
     ("done", "Before a phase: it is done. In the list: a story whose end you have seen; what is no story has no mark."),
     ("now", "The phase under way; the instruction at which a CPU stands; the step that one sees."),
     ("next", "The phase that is next."),

@@ -13,7 +13,9 @@ from lessons.activities.mysteries import CHANGES, HOW, WORRY
 from lessons.activities.opening import Opening
 from lessons.activities.start import Start
 from lessons.activities.story import Story
+from lessons.machine import Bytes
 from lessons.session.content import SCENARIOS, STORIES
+from lessons.session.stepper import Stepper
 from lessons.story.words import WORDS, standing_in, words_on
 from tests.tui.app.screens import Hand, drive, front_of, press
 from tests.tui.playing import flat
@@ -174,3 +176,24 @@ def test_a_page_is_laid_out_for_its_columns(size: tuple[int, int]) -> None:
             assert max(map(cell_len, rows)) <= written.size.width
 
     drive(check, size=size)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)])
+def test_what_is_cut_behind_the_bytes_stands_whole_where_the_question_mark_leads(size: tuple[int, int]) -> None:
+    async def check(hand: Hand) -> None:
+        for _ in range(4):
+            text = await hand.press("right")
+            table = next(one for one in front_of(hand, Story).picture().parts if isinstance(one, Bytes)).table
+            rows = [one for one in (table.was, table.memory, *table.cpus, *table.ran, table.becomes) if one is not None]
+            cut = []
+            for row in rows:
+                line = next(one for one in text.splitlines() if row.label in one).split("│")
+                seen = next(one for one in line if row.label in one).rstrip()
+                cut += [row] if seen.endswith("…") else []
+            assert ("? words  " in text) == (not cut) and bool(cut) == (size == (60, 20))
+            page = flat(await hand.press("question_mark"))
+            assert ("In full, what is cut" in page) == bool(cut)
+            assert all(flat(f"{one.label}: {one.text} {one.remark}") in page for one in cut)
+            await hand.press("escape")
+
+    drive(check, stepper=Stepper.start("one"), size=size)

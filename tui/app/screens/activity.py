@@ -172,7 +172,7 @@ class ActivityScreen(Screen[None]):
         drawn, nested = self.drawn, bool(self.visit.crumbs)
         if message.y == self.size.height - 1:
             width = self.size.width - 2
-            key = key_at(self.picture, self._offered(), nested, width, self._marks, message.x - 1)
+            key = key_at(self.picture, self._offered(), nested, width, self._marks, message.x - 1, drawn.others)
             if key and not message.drags:
                 self.press(key)
             return

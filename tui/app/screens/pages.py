@@ -14,6 +14,7 @@ from tui.view.marks import Marks, lane_legend, legend
 from tui.view.paragraphs import narration
 from tui.view.text import Line, line, plain, wrap
 
+IN_FULL = "In full, what is cut"
 MARKS = "The marks on this screen"
 LANE_MARKS = "The marks of who does what; written: CC one byte, +4 four, ×5 all"
 PANES = "Tab goes from pane to pane, F1 tells of the one in focus"
@@ -23,7 +24,7 @@ EVERYWHERE = (
     ("Tab", "The next part of the screen, also one for which there was no room."),
     ("↑ ↓ PgUp PgDn", "Scroll, or choose, in the pane with the focus; Home, End: to its ends."),
     ("Esc", "Cancel what is under way; else back to where you came from."),
-    ("?", "What the words on this screen mean; again: this list."),
+    ("?", "What the words on this screen mean, and in full what is cut there; again: this list."),
     (":  ^p", "All that can be done here."),
     ("z", "The lecture view, on or off; there, Tab puts a row of bytes into the spotlight."),
     ("T", "The next theme."),
@@ -59,7 +60,11 @@ def words_page(picture: Picture, drawn: Frame, size: tuple[int, int], marks: Mar
             out += [line(), *wrap(marks.plain(note), width)]
         return out
 
-    return WordPage(text, marks, below)
+    def above(width: int) -> list[Line]:
+        rows = [row for one in drawn.cut for row in wrap(marks.plain(one), width, indent="    ")]
+        return [line((IN_FULL, "title")), line(), *rows, line()] if rows else []
+
+    return WordPage(text, marks, above, below)
 
 
 def keys_page(shown: str, actions: Sequence[Action], beyond: Iterable[tuple[str, str]], marks: Marks) -> Page:

@@ -70,6 +70,7 @@ class WordPage(Page):
     Args:
         text: what stands on the screen.
         marks: in which its words are drawn.
+        above: what comes before the words while nothing is typed.
         below: what follows the words while nothing is typed.
     """
 
@@ -79,14 +80,16 @@ class WordPage(Page):
     ]
     HINT = "Esc: back   letters: search   ?: keys"
 
-    def __init__(self, text: str, marks: Marks, below: Lines) -> None:
-        self._here, self._marks, self._below, self._typed = sorted(standing_in(text)), marks, below, ""
+    def __init__(self, text: str, marks: Marks, above: Lines, below: Lines) -> None:
+        self._here, self._marks, self._typed = sorted(standing_in(text)), marks, ""
+        self._above, self._below = above, below
         super().__init__(self._page)
 
     def _page(self, width: int) -> list[Line]:
         """The lines of the page for what is typed."""
         if not self._typed:
-            return [*self._meanings("The words on this screen", self._here, width), *self._below(width)]
+            words = self._meanings("The words on this screen", self._here, width)
+            return [*self._above(width), *words, *self._below(width)]
         found = [one for one in sorted(WORDS) if self._typed in f"{one} {WORDS[one]}".lower()]
         found.sort(key=lambda one: self._typed not in one)  # what is called so stands first
         here = [one for one in found if one in self._here]
