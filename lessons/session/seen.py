@@ -14,14 +14,14 @@ class Seen:
 
     Attributes:
         picture: the one in front.
-        stale: the simulation has moved since.
+        moved: the simulation has moved since.
         whole: the old and the new instruction of the site's change that was seen last; () before one was.
     """
 
     def __init__(self, simulation: Simulation, site: int | None) -> None:
         self._simulation = simulation
         self.picture, self._site = Snapshot.of(simulation, None, site), site
-        self.stale = False
+        self.moved = False
         self.whole: tuple[bytes, ...] = ()
         self._furthest = simulation.position
 
@@ -41,9 +41,9 @@ class Seen:
             site: the one that is looked at.
             step_before: gives the position of the step before.
         """
-        if self.stale:
+        if self.moved:
             before = self._before(site, Point(step_before(), 0))
-            self.picture, self._site, self.stale = Snapshot.of(self._simulation, before, site), site, False
+            self.picture, self._site, self.moved = Snapshot.of(self._simulation, before, site), site, False
             self._furthest = max(self._furthest, self._simulation.position)
             self._note_change(self.picture)
         return self.picture

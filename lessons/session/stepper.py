@@ -352,7 +352,7 @@ class Stepper:
 
     def looked(self) -> None:
         """Somebody has moved the simulation by itself: the next picture is another one."""
-        self._seen.stale = True
+        self._seen.moved = True
 
     # --- moving -----------------------------------------------------------------------------------------------------
 
