@@ -42,6 +42,7 @@ from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.report import Report
 
+UNDRAWN = PlainText(("Only a screen draws time: here the word time tells it, a line a step.",))
 LEFT_OPEN = "The question is left open: go back, and it is asked again."
 
 
@@ -240,7 +241,7 @@ class Story(Activity):
         """From a graph to a score, and back."""
         self.look = replace(self.look, other=not self.look.other)
         how = "the other way: a score where it was a graph" if self.look.other else "as at first"
-        return Result(f"Where there is room for it, time is drawn {how}.")
+        return Result(f"Where there is room for it, time is drawn {how}.", tell=lambda: UNDRAWN)
 
     def _do_next_cpu(self, argument: str, report: Report) -> Result:
         return self._do_focus_cpu(str((self.look.cpu + 1) % len(self.stepper.snapshot.cpus)), report)
@@ -250,7 +251,7 @@ class Story(Activity):
         if not is_number(number) or int(number) >= cpus:
             raise LearnerError(f"there is no CPU {argument!r}; there are 0 to {cpus - 1}")
         self.look = replace(self.look, cpu=int(number), follows=False)
-        return Result()
+        return Result(f"CPU{number} is what m leads to." if self.look.depth == STORY else "")
 
     def _do_look_at_site(self, argument: str, report: Report) -> Result:
         sites = self.stepper.image.mcount_loc

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from msgspec.structs import replace
 from textual import events
 from textual.binding import Binding
 from textual.driver import Driver
 
-from lessons.kept import Kept
 from lessons.visit import Visit
 from tui.app import kept
 from tui.app.ascii import AsciiOnly, NoColour
@@ -135,10 +133,7 @@ class SimkernelApp(GuardedApp):
         """
         if self.playing.work.busy:
             return
-        places = [place for one in self.visit.all if (place := one.kept()) is not None and place.moment]
-        kept.save(
-            kept.after(kept.load(), replace(places[0] if places else Kept(), theme=self.theme, seen=self.visit.seen))
-        )
+        kept.keep(self.visit, self.theme)
 
     @property
     def moment(self) -> str:

@@ -12,9 +12,10 @@ import platformdirs
 
 from lessons.activity import Given
 from lessons.kept import MOST_SEEN, SIZE, Kept
+from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.files import read_bytes, write_new
-from tui.app.theme import THEMES
+from tui.options import THEMES
 
 CLIPBOARD = "if your terminal lets programs copy"
 
@@ -85,3 +86,19 @@ def save(kept: Kept) -> bool:
         with suppress(OSError):
             Path(new).unlink(missing_ok=True)
     return True
+
+
+def keep(visit: Visit, theme: str = "") -> None:
+    """Write down where a person stands, for the next start.
+
+    The file tells the place before: others may have quit since this session began.
+
+    Args:
+        visit: the way there.
+        theme: of the screen; "" where there was none: the last one stays.
+    """
+    last = load()
+    places = [place for one in visit.all if (place := one.kept()) is not None and place.moment]
+    theme = theme or (last.theme if last is not None else "")
+    now = msgspec.structs.replace(places[0] if places else Kept(), theme=theme, seen=visit.seen)
+    save(after(last, now))

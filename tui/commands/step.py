@@ -12,6 +12,7 @@ from tui.options import refuse_screen_options, takes_screen
 from tui.output import emit_json, progress
 
 if TYPE_CHECKING:
+    from lessons.kept import Kept
     from tui.stepper.player import PlainVisit
 
 ARROWS = {
@@ -96,14 +97,19 @@ def run_plain(
     scenario: str = "", script: str | None = None, as_json: bool = False, lines: bool = False, moment: str = ""
 ) -> int:
     """Plain mode from its first paragraph to its last; the exit code, 1 where what should work has failed."""
+    from tui.app import kept
     from tui.stepper.words import words_of
 
     words = None if script is None else words_of(script)
-    plain = opened(scenario, as_json, moment)
-    plain.cancels = words is None and sys.stdin.isatty()  # else nobody says the next word
+    person = words is None and sys.stdin.isatty()
+    plain = opened(scenario, as_json, moment, kept.load() if person else None)
+    plain.cancels = person  # else nobody says the next word
+    plain.single = person and not lines
     try:
         plain.begin()
         take_all(plain, words, lines)
+        if person:
+            kept.keep(plain.visit)
     except (SimkernelError, click.ClickException, OSError):
         raise
     except Exception as crash:
@@ -112,14 +118,17 @@ def run_plain(
     return 1 if any(one.failed for one in plain.visit.all) else 0
 
 
-def opened(scenario: str, as_json: bool, moment: str = "") -> PlainVisit:
-    """What has that name before its start, or the place that a moment names, or the list; one goes back to the list."""
+def opened(scenario: str, as_json: bool, moment: str, last: Kept | None) -> PlainVisit:
+    """What has that name before its start, or the place that a moment names, or the list; one goes back to the list.
+
+    The list offers the place where a person left the last time.
+    """
     from lessons.activities.start import Start
     from lessons.activities.story import Story
     from lessons.session.stepper import Stepper
     from tui.stepper.player import PlainVisit
 
-    home = Start()
+    home = Start(last)
     if not (scenario or moment):
         return PlainVisit(home, click.echo, as_json)
     if not moment:
@@ -155,18 +164,19 @@ def take_lines(plain: PlainVisit) -> None:
             if not interactive:
                 raise
             click.echo(f"{error}\n", err=plain.as_json)
+    if interactive:
+        plain.take("q")
 
 
 def take_keys(plain: PlainVisit) -> None:
     """Single keys from a terminal; what needs an argument asks for it."""
-    plain.single = True
     while True:
         try:
             key = click.getchar()
         except EOFError:
-            return
+            key = ""
         if key in END_OF_INPUT:
-            return
+            key = "q"
         try:
             if not plain.take(asked_for(plain, ARROWS.get(key, key))):
                 return

@@ -195,6 +195,8 @@ class PlainVisit:
         if not word:
             return True
         if word in ("q", "quit"):
+            if self.cancels and not self.as_json:
+                self._say(word, PlainText((END,)))
             return False
         if (answer := self.visit.front.answers.get(word)) is not None:
             self._say(word, answer.tell())

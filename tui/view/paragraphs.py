@@ -9,11 +9,13 @@ from typing import Any
 
 from lessons.machine import HIDDEN, Bytes, Core, Doers, Happened, PhaseState, Strip, Track
 from lessons.picture import Bars, Lanes, Listing, Log, Map, Moves, Part, Picture, Prose, Question, Rows, Tabs
+from lessons.story.cover import BYTE
 from lessons.table import ByteRow, Mark
 from simkernel.sim.snapshot.site import SITE_STATES
 from tui.view.moves import in_words
 
 CHOSEN = ", chosen"
+UNTIL = "covered until you answer"
 FEW = 12  # rows that are said of a table that has more: a page
 
 
@@ -101,7 +103,7 @@ def strip(part: Strip) -> list[str]:
     """The phase under way or next, and which of how many; those that are left out."""
     kept = [one for one in part.phases if one.stage is not PhaseState.LEFT_OUT]
     at = next((number for number, one in enumerate(kept, 1) if one.stage is PhaseState.NOW), 0)
-    name = "covered" if at and kept[at - 1].name == HIDDEN else kept[at - 1].name
+    name = UNTIL if at and kept[at - 1].name == HIDDEN else kept[at - 1].name
     out = [f"The phase is {name}, {at} of {len(kept)}."] if at else ["No phase is under way."]
     return out + [f"{one.name} is left out." for one in part.phases if one.stage is PhaseState.LEFT_OUT]
 
@@ -113,6 +115,8 @@ def site(part: Bytes) -> list[str]:
 
 def _row(row: ByteRow) -> str:
     """A row of bytes; those that a CPU has not read yet are named once."""
+    if row.cells and all(cell.text == BYTE for cell in row.cells):
+        return f"{row.label}: {UNTIL}."
     read = [cell.text.replace("/", " or ") for cell in row.cells if not cell.has(Mark.UNREAD)]
     rest = ["; the rest, in memory now: ", " ".join(one.text for one in row.cells if one.has(Mark.UNREAD))]
     data = " ".join(read) + ("".join(rest) if len(read) < len(row.cells) else "")

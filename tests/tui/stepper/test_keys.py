@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import pexpect
+import pytest
 
 
 def test_keys_on_a_terminal() -> None:
@@ -53,8 +56,51 @@ def test_keys_on_a_terminal() -> None:
 def test_the_end_of_input_ends_it() -> None:
     terminal = pexpect.spawn(sys.executable, ["-m", "tui", "--plain"], timeout=60, encoding="utf-8")
     terminal.expect("What do you want to watch")
-    terminal.expect("h all")
+    terminal.expect(r": a longer\s+word, .*h all")
     while terminal.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=1):
         terminal.send("\x04")  # once more: one that comes before keys are read is no key
     terminal.close()
     assert terminal.exitstatus == 0
+
+
+@pytest.mark.parametrize("lines", [[], ["--lines"]])
+def test_the_place_is_kept_and_each_end_says_so(lines: list[str], tmp_path: Path) -> None:
+    """From the list to a step, to the end by Esc and by C-d; then the list offers to go on there."""
+    enter = "\n" if lines else ""
+
+    def opened() -> pexpect.spawn[str]:
+        environ = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+        return pexpect.spawn(
+            sys.executable, ["-m", "tui", "step", "--plain", *lines], env=environ, timeout=60, encoding="utf-8"
+        )
+
+    def ended(terminal: pexpect.spawn[str]) -> None:
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        assert terminal.exitstatus == 0
+
+    terminal = opened()
+    terminal.expect("1. Two mysteries")
+    terminal.expect("h all")
+    terminal.send("2\n" if lines else "2")
+    if not lines:
+        terminal.expect("Keys: n next")
+    terminal.send(f"n{enter}")
+    terminal.expect("Step 1 of 7")
+    terminal.sendeof()
+    while terminal.expect(["simkernel ends", pexpect.TIMEOUT], timeout=1):
+        terminal.send("\x04")  # once more: one that comes before keys are read is no key
+    ended(terminal)
+    terminal = opened()
+    terminal.expect("1. Go on where you left: Write the five bytes in order, step 1")
+    terminal.expect("1 is chosen")
+    terminal.expect("h all")
+    terminal.send("\n")
+    terminal.expect("h all")
+    terminal.send(f"w{enter}")
+    terminal.expect("Step 1 of 7")
+    terminal.send(f"esc{enter}" if lines else "\x1b")
+    terminal.expect("What do you want to watch")
+    terminal.send(f"esc{enter}" if lines else "\x1b")
+    terminal.expect("simkernel ends")
+    ended(terminal)

@@ -115,3 +115,16 @@ def test_words_are_explained_that_were_said_and_no_others() -> None:
         stands = [one for one in standing_in(said) if not WORDS[one].startswith("On the map")]
         assert [one for one in explained if one in WORDS] == stands
     assert any(one.startswith("call: ") for one in words[2].splitlines()) or standing_in(words[1])
+
+
+def test_what_is_covered_is_said_in_words_and_an_answer_against_the_run() -> None:
+    asked, answered = map(flat, played(story(), "n questions 1")[2:])
+    assert "CPU0 may run: covered until you answer." in asked and "??" not in asked
+    assert "The phase is covered until you answer, 1 of 7." in asked
+    assert answered.startswith("Your answer, 1, not in this run: E8 at +0. 3, in this run: CC at +0. Because: ")
+    assert len(answered.partition("Because: ")[2].split(". ")) > 1
+
+
+@pytest.mark.parametrize("word", ["graph", "next-cpu", "focus-cpu:0", "syntax", "names"])
+def test_what_changes_nothing_that_is_heard_says_what_it_did(word: str) -> None:
+    assert "." in flat(played(story(), f"n {word}")[-1])
