@@ -69,3 +69,22 @@ def test_what_is_found() -> None:
         assert list(faults(function.format(wrong))), wrong
     right = "Args:\n        a: one.\n            More: of it.\n        *c: others.\n\n    Returns:\n        Both."
     assert list(faults(function.format(right))) == []
+
+
+def listed(package: Path) -> set[str]:
+    """The names in the left column of the list in a package's docstring."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+    return {name.rstrip("/") for name in re.findall(r"^ *([a-z_0-9]+/?)  +\S", text, re.MULTILINE)}
+
+
+def test_packages_list_modules_that_they_have() -> None:
+    packages = [path.parent for room in ("simkernel", "lessons", "tui") for path in (ROOT / room).rglob("__init__.py")]
+    names = {package: listed(package) for package in packages}
+    assert {"simulation", "snapshot", "travel"} <= names[ROOT / "simkernel" / "sim"]
+    gone = {
+        f"{package.relative_to(ROOT)}: {name}"
+        for package, those in names.items()
+        for name in those
+        if not (package / name).is_dir() and not (package / f"{name}.py").exists()
+    }
+    assert gone == set()

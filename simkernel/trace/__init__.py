@@ -8,7 +8,8 @@ A tracer is three things:
     guest code  that callback, which writes the record and the number of its type: a file of `guest/`
 
 Nobody else knows of types: the reader (`ringbuffer.py`) decodes a slot by the type that it finds in it, and the file
-`trace`, snapshots, JSON and events take what they show from `Record` and the table.
+`trace`, snapshots, JSON and events take what they show from `Record` and the table. `files.py` has the control files,
+`output.py` what every line of `trace` has, and `observer.py` notices finished records.
 """
 
 from __future__ import annotations
