@@ -35,7 +35,8 @@ from lessons.session.forms import (
     ScenarioForm,
 )
 from lessons.session.own_question import Claim, OwnQuestion
-from lessons.session.scenarios import FIGURES, OPTIONS, Scenario, begin
+from lessons.session.prepared import Prepared
+from lessons.session.scenarios import FIGURES, OPTIONS, Scenario
 from simkernel.errors import LearnerError, nearest
 from simkernel.events import Event, event_named
 from simkernel.ftrace.commands import RegisterOps, SetTracer
@@ -299,11 +300,14 @@ def own_site(simulation: Simulation) -> int | None:
     return None
 
 
-def run_of(simulation: Simulation, report: Report | None = None) -> tuple[Scenario, Simulation, int] | None:
+def run_of(
+    simulation: Simulation, prepared: Prepared, report: Report | None = None
+) -> tuple[Scenario, Simulation, int] | None:
     """The scenario in whose run this is a place; None for any other run.
 
     Args:
         simulation: at the place.
+        prepared: begins the scenario.
         report: is told what is under way.
 
     Returns:
@@ -318,7 +322,7 @@ def run_of(simulation: Simulation, report: Report | None = None) -> tuple[Scenar
         wanted = [*scenario.before, *scenario.commands]
         if commands[: len(wanted)] != wanted:
             continue
-        run = begin(scenario, report=report)
+        run = prepared.begin(scenario, report)
         start = run.position
         same = run.options == simulation.options and run.by_hand(0, start) == simulation.by_hand(0, start)
         if same and start <= simulation.position:

@@ -147,10 +147,11 @@ class Stepper:
         """
         from simkernel.sim.moment import open_moment, story_at
 
-        simulation = open_moment(moment, image, report)
-        if image is None and (found := run_of(simulation, report)) is not None:
+        simulation, prepared = open_moment(moment, image, report), Prepared()
+        if image is None and (found := run_of(simulation, prepared, report)) is not None:
             scenario, run, start = found
-            opened = cls(run, scenario, run.image.site_of(run.image.symbol(scenario.function)), start)
+            site = run.image.site_of(run.image.symbol(scenario.function))
+            opened = cls(run, scenario, site, start, prepared=prepared)
             opened._other_run = run is simulation
             return opened
         story = story_at(simulation)
