@@ -24,24 +24,24 @@ class Watcher:
         self._ends = [one.address for one in code if one.mnemonic.startswith("iret")]
         assert self._ends
         self._cpu = parts_of(simulation).machine.cpus[cpu]
-        self._met = list[int]()
+        self._met, self._left, self._entered = 0, 0, 0  # the place met last; those so far
         self._cpu.observe(self._note(), [self._entry, *self._ends])
 
     def _note(self) -> Callable[[int], None]:
         def note(rip: int) -> None:
-            if not self._met or self._met[-1] != rip:  # it is told twice where a run ended before the instruction
-                self._met.append(rip)
+            if self._met != rip:  # it is told twice where a run ended before the instruction
+                self._met = rip
+                self._entered += rip == self._entry
+                self._left += rip != self._entry
 
         return note
 
     @property
     def depth(self) -> int:
         """Handlers entered, less those whose IRET has run."""
-        entered = self._met.count(self._entry)
-        left = len(self._met) - entered
-        to_come = 1 if self._met and self._met[-1] != self._entry and self._cpu.rip == self._met[-1] else 0
-        about = 1 if self._cpu.rip == self._entry and self._met[-1:] != [self._entry] else 0
-        return entered - left + to_come + about
+        to_come = self._met in self._ends and self._cpu.rip == self._met
+        about = self._cpu.rip == self._entry != self._met
+        return self._entered - self._left + to_come + about
 
 
 @pytest.mark.parametrize("model", [FetchModel.INSTANT, FetchModel.PIECES])
