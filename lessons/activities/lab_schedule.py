@@ -17,22 +17,22 @@ from simkernel.sim.narrate import PATCHING_TASK
 MEMORY = "memory"
 NONE = Byte(None)
 ACTIONS = {
-    Do.PUBLISH: "publishes record",
+    Do.PUBLISH: "publishes batch",
     Do.ANSWERED: "has all answers",
     Do.SKIP: "skips the sync",
     Do.PARK: "asks CPUs to park",
     Do.PARKED: "has all parked",
     Do.GO_ON: "lets CPUs go on",
     Do.GONE_ON: "saw all go on",
-    Do.DROP: "gives up record",
-    Do.RELEASED: "lets record go",
+    Do.DROP: "puts its ref",
+    Do.RELEASED: "releases batch",
 }
 MOVES = {
     "answer": "answers the IPI",
     "park": "parks",
     "leave": "leaves its loop",
-    "claim": "finds the record",
-    "nobody": "finds no record",
+    "claim": "finds the site",
+    "nobody": "finds no batch",
     "return": "returns behind it",
     "nmi": "takes an NMI",
     "end": "ends its NMI",

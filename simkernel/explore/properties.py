@@ -52,23 +52,23 @@ PROPERTIES = (
     Property(
         "old-or-new",
         NEITHER,
-        "a passage behaves as old or as new",
+        "at the site a CPU does what the old or the new instruction does",
         "neither",
-        "a passage behaves neither as old nor as new",
+        "at the site a CPU does neither what the old nor what the new instruction does",
     ),
     Property(
         "forward",
         BACK,
-        "a CPU that has behaved as new goes on as new",
+        "a CPU that has executed the new instruction never executes the old one again",
         "back",
-        "a CPU that has behaved as new behaves as old again",
+        "a CPU that has executed the new instruction executes the old one again",
     ),
     Property(
         "in-time",
         LATE,
-        "after the patching task's last action a CPU behaves as new",
+        "after the patching task's last action a CPU executes the new instruction",
         "late",
-        "a CPU behaves as old after the patching task's last action",
+        "a CPU executes the old instruction after the patching task's last action",
     ),
     Property(
         "stack",
@@ -80,9 +80,9 @@ PROPERTIES = (
     Property(
         "kept",
         RELEASED,
-        "the record stays as long as a CPU may take its int3",
+        "the batch is kept as long as a CPU may take its int3",
         "released",
-        "the record is released while a CPU may still take its int3",
+        "the batch is released while a CPU may still take its int3",
     ),
     Property(
         "ends",
@@ -94,9 +94,9 @@ PROPERTIES = (
     Property(
         "at-once",
         AT_ONCE,
-        "once a CPU has behaved as new, no other behaves as old",
+        "once one CPU has executed the new instruction, none executes the old one",
         "not-at-once",
-        "a CPU behaves as old though another has behaved as new",
+        "a CPU executes the old instruction though another has executed the new one",
     ),
 )
 """`at-once` is for teaching: Linux does not keep it."""

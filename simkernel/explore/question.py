@@ -17,7 +17,7 @@ from simkernel.protocol import Protocol, Variant
 from simkernel.report import Report
 
 MAX_CPUS = 4
-PLACES_IN_WORDS = {"inside": "inside a line", "across": "across two lines"}
+PLACES_IN_WORDS = {"inside": "inside a cache line", "across": "across two cache lines"}
 NMIS_IN_WORDS = {False: "no NMI comes", True: "with NMIs"}
 CHANGES_IN_WORDS = {"nop-call": "NOP -> CALL", "call-call": "CALL -> CALL", "call-nop": "CALL -> NOP"}
 """The changes of a call site; any other is said as `Case.change` has it."""

@@ -160,9 +160,9 @@ REASONS = (
         NO_SYNC_1,
         (SAFE,),
     ),
-    Reason("The new byte 0 stands before the old tail, for good.", NO_TAIL, ("torn",)),
+    Reason("The new byte 0 is followed by the old tail for good.", NO_TAIL, ("torn",)),
     Reason(
-        "Handlers have done the new call; without the tail the site is the old one again.",
+        "Handlers have emulated the new call; without the tail the site is the old one again.",
         NO_TAIL[:1],
         ("back",),
         "call-call",
@@ -173,18 +173,18 @@ REASONS = (
         ("torn",),
     ),
     Reason(
-        "Whoever runs the new byte 0 reads the tail no earlier, and the tail was stored before.",
+        "A CPU that runs the new byte 0 reads the tail no earlier, and the tail was stored before.",
         NO_SYNC_2,
         (SAFE,),
     ),
-    Reason("Byte 0 stays int3 and the record goes: nobody would claim the next int3.", NO_HEAD, ("released",)),
+    Reason("Byte 0 stays int3 and the batch is released: nobody would claim the next int3.", NO_HEAD, ("released",)),
     Reason(
-        "Nobody waited for CPUs that may still take the int3, or have taken it: the record goes before them.",
+        "Nobody waited for CPUs that may still take the int3, or have taken it: the batch is released too early.",
         NO_SYNC_3,
         ("unclaimed", "released"),
     ),
     Reason(
-        "After sync 3 no CPU is in its handler any more: there is nobody to wait for.",
+        "After sync 3 no CPU is in its handler any more: there is no handler to wait for.",
         (INT3.without("release"),),
         (SAFE,),
     ),
@@ -194,33 +194,38 @@ REASONS = (
         (SAFE,),
     ),
     Reason(
-        "Whoever takes the int3 skips the site: between two calls that is neither.", SKIPS, ("neither",), "call-call"
+        "A CPU that takes the int3 skips the site: where both instructions are calls, it makes neither.",
+        SKIPS,
+        ("neither",),
+        "call-call",
     ),
     Reason(
-        "Whoever takes the int3 skips the site, and that is what the NOP of the two does.",
+        "A CPU that takes the int3 skips the site, and that is what the NOP of the two does.",
         (INT3_OF_2012,),
         (SAFE,),
     ),
     Reason(
-        "No NMI comes, so nobody runs the site while it changes; every CPU serializes before it goes on.",
+        "No NMI comes, so no CPU runs the site while it changes; every CPU serializes before it goes on.",
         (STOPPED, IPI),
         (SAFE,),
     ),
-    Reason("Nobody is parked: the bytes change under running CPUs.", (NO_PARK,), ("torn",)),
+    Reason("No CPU is parked: the bytes change under running CPUs.", (NO_PARK,), ("torn",)),
     Reason(
-        "Nobody is parked, and nobody serializes: a CPU may run the old bytes after the end.",
+        "No CPU is parked, and none serializes: a CPU may run the old bytes after the end.",
         (NO_PARK,),
         ("late",),
     ),
     Reason(
-        "Nobody is parked, but in this model the one store comes to every CPU whole.",
+        "No CPU is parked, but in this model every CPU fetches the one store whole.",
         (NO_PARK,),
         (SAFE,),
     ),
-    Reason("Nothing was written: everybody behaves as old.", (STOPPED.without("write"),), ("late",)),
+    Reason(
+        "Nothing was written: every CPU still executes the old instruction.", (STOPPED.without("write"),), ("late",)
+    ),
     Reason("Nobody tells the CPUs to go on: they wait for ever.", (STOPPED.without("unpark"),), ("stuck",)),
     Reason(
-        "No NMI comes, so nobody runs the site while it changes; in this model a CPU runs what memory holds.",
+        "No NMI comes, so no CPU runs the site while it changes; in this model a CPU runs what memory holds.",
         (BARE,),
         (SAFE,),
     ),
@@ -230,7 +235,7 @@ REASONS = (
         ("torn", "late"),
     ),
     Reason(
-        "No NMI comes, so nobody runs the site while it changes; the IRET at the interrupt's end serializes.",
+        "No NMI comes, so no CPU runs the site while it changes; the IRET at the interrupt's end serializes.",
         (IPI_BARE,),
         (SAFE,),
     ),
@@ -282,12 +287,17 @@ REASONS = (
         ("unclaimed", "released"),
     ),
     Reason(
-        "A CPU stands between two parts of the NOP, and comes back to the middle of a call.",
+        "A CPU is between two parts of the NOP, and goes on in the middle of a call.",
         PARTS,
         ("torn",),
         "nop-call",
     ),
-    Reason("There is no NOP to stand in the middle of.", (*PARTS, *JUMP), (SAFE,), "call-call"),
-    Reason("Nobody stands in the middle of a call when it becomes the parts of a NOP.", PARTS, (SAFE,), "call-nop"),
+    Reason("There is no NOP of several instructions that a CPU can be between.", (*PARTS, *JUMP), (SAFE,), "call-call"),
+    Reason(
+        "A call is one instruction: no CPU is in the middle of it when it becomes the parts of a NOP.",
+        PARTS,
+        (SAFE,),
+        "call-nop",
+    ),
     Reason("The jump is one instruction: nobody runs the three bytes behind it.", JUMP, (SAFE,)),
 )

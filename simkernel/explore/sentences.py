@@ -24,7 +24,7 @@ Choice = tuple[int | None, str, int | None, str]
 """Who (None: the patching task), what, from which byte of the site, which bytes (hex)."""
 
 _ACTIONS = {
-    Do.PUBLISH: "publishes the record of the site",
+    Do.PUBLISH: "publishes the batch, which is this one site",
     Do.ASK: "asks every CPU to serialize",
     Do.ANSWERED: "has every CPU's answer",
     Do.SKIP: "skips the sync, which this batch does not need",
@@ -32,8 +32,8 @@ _ACTIONS = {
     Do.PARKED: "has every CPU parked",
     Do.GO_ON: "lets the CPUs go on",
     Do.GONE_ON: "has seen every CPU go on",
-    Do.DROP: "drops its reference",
-    Do.RELEASED: "lets the record go",
+    Do.DROP: "puts its own reference to the batch",
+    Do.RELEASED: "releases the batch",
 }
 MOVES = {
     "answer": "takes the IPI: it serializes, and answers.",
@@ -41,12 +41,12 @@ MOVES = {
     "leave same": "leaves its waiting loop and goes on where it was interrupted.",
     "leave other": "leaves its waiting loop and goes on with another task.",
     "leave irq": "leaves its waiting loop and is still in the interrupt.",
-    "claim": "is in the int3 handler: it takes a reference and finds the record.",
-    "nobody": "is in the int3 handler: it finds no record, and nobody claims the int3.",
+    "claim": "is in the int3 handler: it takes a reference to the batch and finds the site in it.",
+    "nobody": "is in the int3 handler: it finds no batch, and nobody claims the int3.",
     "done": "ends the int3 handler: it emulates the new instruction and returns.",
     "done skip": "ends the int3 handler: it skips the site and returns.",
     "return": "returns from the trampoline to behind the site.",
-    "nmi": "takes an NMI, whose handler comes to the site.",
+    "nmi": "takes an NMI, whose handler reaches the site.",
     "end": "ends its NMI by an IRET, which serializes.",
 }
 
@@ -198,14 +198,14 @@ def _meaning(world: World, effect: Effect) -> str:
         case Flow.OTHER:
             return f"{effect.text}, and what becomes of it depends on its registers"
         case Flow.CALL:
-            return f"it calls {effect.to:#x}, {names.get(effect.to, 'where nobody wanted to go')}"
+            return f"it calls {effect.to:#x}, {names.get(effect.to, 'where neither instruction leads')}"
     if effect.to == case.end:
-        return "it comes behind the site"
+        return "it goes on behind the site"
     if case.site < effect.to < case.end:
-        return f"it comes to byte +{effect.to - case.site}"
+        return f"it goes on at byte +{effect.to - case.site}"
     if effect.to in names and not case.calls(effect.to):
         return f"it jumps to {effect.to:#x}, {names[effect.to]}"
-    return f"it comes to {effect.to:#x}, where nobody wanted to go"
+    return f"it goes on at {effect.to:#x}, where neither instruction leads"
 
 
 def _key(world: World, move: Move) -> str:

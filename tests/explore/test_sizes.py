@@ -84,7 +84,9 @@ def test_one_byte_has_no_tail_and_needs_no_second_sync() -> None:
 def test_the_schedule_speaks_of_the_jump() -> None:
     case = jump_label("key_inside", "nop-jmp")
     finding = explore(Question(protocol_named("naive"), model=FetchModel.INSTANT, on=case, cpus=1))
-    assert finding.verdict().startswith("naive, nop-jmp inside a line, 1 CPU, in model instant, no NMI comes: not safe")
+    assert finding.verdict().startswith(
+        "naive, nop-jmp inside a cache line, 1 CPU, in model instant, no NMI comes: not safe"
+    )
     for scene, said in zip(finding.scenes(), finding.sentences(), strict=True):
         assert parse(said) == choice_of(finding.world, scene)
         assert sentence(finding.world, scene) == said

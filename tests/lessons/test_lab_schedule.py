@@ -24,7 +24,7 @@ from tui.view.text import length, plain
 
 ALL = """\
 / may be newer  ′ new  ! int3  memory          CPU0            CPU1
-  1 bash-201 publishes record  0F 1F 44 00 00  0F 1F 44 00 00  0F 1F 44 00 00
+  1 bash-201 publishes batch   0F 1F 44 00 00  0F 1F 44 00 00  0F 1F 44 00 00
   2 bash-201 writes CC at +0   CC!1F 44 00 00  0F/1F 44 00 00  0F/1F 44 00 00
   3 bash-201 writes +1 to +4   CC!BB′D2′3F′3F′ 0F/1F/44/00/00/ 0F/1F/44/00/00/
   4 CPU0     now runs BB at +1 CC!BB′D2′3F′3F′ 0F/BB′44/00/00/ 0F/1F/44/00/00/
@@ -32,7 +32,7 @@ ALL = """\
 """
 ONE = """\
 / may be newer  ' new  ! int3  moved by
-  1 bash-201 publishes record  0F 1F 44 00 00
+  1 bash-201 publishes batch   0F 1F 44 00 00
   2 bash-201 writes CC at +0   CC!1F 44 00 00
   3 bash-201 writes +1 to +4   CC!BB'D2'3F'3F'
   4 CPU0     now runs BB at +1 0F/BB'44/00/00/

@@ -28,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_int3_is_safe(run: Any) -> None:
     code, out, said = run()
     assert (code, said) == (0, "")
-    assert out.startswith("int3, NOP -> CALL inside a line, 2 CPUs, in model byte, no NMI comes: safe. In all ")
+    assert out.startswith("int3, NOP -> CALL inside a cache line, 2 CPUs, in model byte, no NMI comes: safe. In all ")
 
 
 def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:

@@ -48,7 +48,7 @@ def test_each_move_tells_its_bytes() -> None:
     """Of the schedule: int3 and the tail are stored; CPU0 gets a byte of the tail before the int3."""
     told = flat(played(plain_lab, "2")[-1])
     for bytes_of in (
-        "publishes the record of the site. memory: 0F 1F 44 00 00.",
+        "publishes the batch, which is this one site. memory: 0F 1F 44 00 00.",
         "makes byte +0 CC, was 0F. memory: CC 1F 44 00 00.",
         "makes bytes +1 to +4 BB D2 3F 3F, were 1F 44 00 00. memory: CC BB D2 3F 3F.",
         "For CPU0 byte +1 becomes BB, was 1F. CPU0: 0F/CC BB 44/D2 00/3F 00/3F.",
