@@ -225,7 +225,7 @@ REASONS = (
     ),
     Reason("Nobody tells the CPUs to go on: they wait for ever.", (STOPPED.without("unpark"),), ("stuck",)),
     Reason(
-        "No NMI comes, so no CPU runs the site while it changes; in this model a CPU runs what memory holds.",
+        "No NMI comes, so no CPU runs the site while it changes; in this model CPUs run what memory holds.",
         (BARE,),
         (SAFE,),
     ),
@@ -294,7 +294,7 @@ REASONS = (
     ),
     Reason("There is no NOP of several instructions that a CPU can be between.", (*PARTS, *JUMP), (SAFE,), "call-call"),
     Reason(
-        "A call is one instruction: no CPU is in the middle of it when it becomes the parts of a NOP.",
+        "A call is one instruction: no CPU is inside it when it becomes the parts of a NOP.",
         PARTS,
         (SAFE,),
         "call-nop",
