@@ -40,7 +40,7 @@ class Booting:
         while not simulation.booted() and not simulation.halt_reason:
             early = simulation.patching.total > 0 and simulation.patching.ready
             events = simulation.step(Act(SITES_A_STEP)) if early else simulation.step()
-            if early or events:
+            if early or any(not _to_itself(event) for event in events):
                 break
         return not simulation.booted() and not simulation.halt_reason
 

@@ -50,11 +50,16 @@ def test_a_table_of_functions_is_told_a_page_at_a_time_with_whole_names() -> Non
 
 
 def test_the_bytes_that_boot_writes_have_a_name() -> None:
-    *_, before, after = says(Boot(load_image(Options()), Options()), "n n n n n")
+    *_, before, after = says(Boot(load_image(Options()), Options()), "n n n n")
     for number, said in ((16, before), (32, after)):
         title, _, rows = said.partition(f"Site {number} of 240, at ")[2].partition(": ")
         assert title and "in the file, E8" in rows and f"Of 240 sites: {number} NOP" in said
     assert "in memory, 0F 1F 44 00 00" in before
+
+
+def test_each_step_of_boot_shows_something_new_from_the_first_on() -> None:
+    start, first, second, *_ = says(Boot(load_image(Options()), Options()), "n n n")
+    assert "Power-on." in start and "begins: ftrace_init." in first and "The kernel log says" in second
 
 
 def test_a_question_that_is_left_open_says_so() -> None:
