@@ -21,10 +21,12 @@ from typing import Any
 from typing import Protocol as Contract
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from simkernel.errors import OurError
 from simkernel.hw.machine import Machine
+from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.protocol import Protocol, Variant
 from simkernel.sim.now import SimulationNow
 from simkernel.sim.parts import parts_of
@@ -45,8 +47,10 @@ def machine_digest(simulation: SimulationNow) -> str:
 
     What the patching task has in mind is no part: it follows from the same history, and what it does shows in memory.
     """
-    out = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    _feed_machine(out, parts_of(simulation).machine)
+    machine, out = parts_of(simulation).machine, hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for region in machine.memory.regions:
+        out.update(region.buffer.data)
+    _feed_machine(out, machine)
     return out.hexdigest()
 
 
@@ -54,6 +58,8 @@ def state_digest(simulation: SimulationNow) -> str:
     """The digest of the state as it is now, in hexadecimal (32 digits)."""
     machine = parts_of(simulation).machine
     out = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for region in machine.memory.regions:
+        _feed_pages(out, region.buffer)
     _feed_machine(out, machine)
     feed(out, machine.state())
     feed(out, (parts_of(simulation).task.state(), simulation.schedule_state))
@@ -62,13 +68,19 @@ def state_digest(simulation: SimulationNow) -> str:
     return out.hexdigest()
 
 
+def _feed_pages(out: Hash, buffer: npt.NDArray[np.uint8]) -> None:
+    """Feed the pages that hold anything but zeros, and which those are: they are few."""
+    pages = buffer.view(np.uint64).reshape(-1, PAGE_SIZE // 8)
+    held = np.flatnonzero(pages.any(axis=1))
+    feed(out, (len(pages), held.astype("<i8").tobytes()))
+    out.update(pages[held].tobytes())
+
+
 def _feed_machine(out: Hash, machine: Machine) -> None:
-    """Feed bytes and numbers in the order that stands here, and the names that registers have in the SDM.
+    """Feed all but memory: bytes and numbers in the order that stands here, and the SDM's names of registers.
 
     Of why the machine halted it takes that it has: the reason's words are ours, and memory and registers tell it.
     """
-    for region in machine.memory.regions:
-        out.update(region.buffer.data)
     out.update(machine.code.memory.data)
     for view in machine.code.views:
         out.update(view.code.data)
