@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ARROWS = {
     "\x1b[C": "n", "\x1b[D": "b", "\x1b[A": "up", "\x1b[B": "down", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b",
     "\r": "p", "\n": "p", "\x7f": "P", "\x1b[H": "start", "\x1b[F": "end",
+    "\x1b[1~": "start", "\x1b[4~": "end", "\x1b[7~": "start", "\x1b[8~": "end",  # of tmux, screen, rxvt
+    "\x1bOC": "n", "\x1bOD": "b", "\x1bOA": "up", "\x1bOB": "down", "\x1bOH": "start", "\x1bOF": "end",
 }  # fmt: skip
 END_OF_INPUT = ("\x04", "")
 

@@ -65,6 +65,11 @@ def _refusal(message: str, word: str, action: Action | None, argument: str) -> s
     return f"{word} takes more, after a colon: {action.argument.prompt}.{known}"
 
 
+def _typed(action: Action) -> str:
+    """The word of an action, and the key that stands for it where keys are named in words."""
+    return f"{action.word} or Enter" if action.name == "enter" else action.word
+
+
 def _bytes(part: Bytes) -> list[list[tuple[str, bool]]]:
     """The bytes of each row, in memory and of the CPUs, and whether a CPU has not read them yet."""
     rows = (part.table.memory, *part.table.cpus, *part.table.ran)
@@ -264,11 +269,10 @@ class PlainVisit:
     def _keys(self, picture: Picture) -> str:
         """The words that matter where one is, and what each is for, the first one first."""
         hints, offered = dict(picture.hints), self.visit.front.offered()
-        named = [one for name in picture.keys for one in offered if one.name == name]
-        named += [one for one in offered if one.name == CHOOSE and one not in named]
+        names = dict.fromkeys((*picture.keys, "enter", CHOOSE))
+        named = [one for name in names for one in offered if one.name == name]
         return ", ".join(
-            f"{'a digit' if one.name == CHOOSE else 'p or Enter' if one.name == 'enter' else one.word} "
-            f"{hints.get(one.name) or one.hint or one.title.lower()}"
+            f"{'a digit' if one.name == CHOOSE else _typed(one)} {hints.get(one.name) or one.hint or one.title.lower()}"
             for one in named
         )
 
@@ -331,7 +335,7 @@ class PlainVisit:
         front = self.visit.front
         answers = {word: one.help for word, one in front.answers.items()}
         own = [
-            f"{one.word}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
+            f"{_typed(one)}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
             for one in front.in_lists
         ]
         asked = [f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what]
@@ -343,7 +347,7 @@ class PlainVisit:
 
     def _is_key(self, word: str) -> bool:
         """One key asks for it, or a key and a digit."""
-        return len(word) == 1 or word == "esc" or self.is_begun(word[:-1])
+        return len(word.partition(" or ")[0]) == 1 or word == "esc" or self.is_begun(word[:-1])
 
     def _new(self, picture: Picture) -> tuple[str, ...]:
         """What a picture has that was not told yet."""

@@ -133,3 +133,9 @@ def test_what_is_covered_is_said_in_words_and_an_answer_against_the_run() -> Non
 @pytest.mark.parametrize("word", ["graph", "next-cpu", "focus-cpu:0", "syntax", "names"])
 def test_what_changes_nothing_that_is_heard_says_what_it_did(word: str) -> None:
     assert "." in flat(played(story(), f"n {word}")[-1])
+
+
+def test_enter_is_named_in_the_list_of_words_and_of_keys() -> None:
+    for activity in (Lab(), Boot(load_image(Options()), Options())):
+        begin, words = says(activity, "h")
+        assert "p or Enter" in begin and "p or Enter: " in words
