@@ -126,7 +126,7 @@ def _traced(m: Mysteries) -> tuple[str, ...]:
     on = m.found.on
     stopped = f"the CPUs were stopped {on.parked:,} times" if on.parked else "no CPU was stopped"
     shared = f"{on.syncs} waits served all {m.sites:,} sites"
-    each = listed([f"{time:,} of CPU{cpu}" for cpu, time in enumerate(on.time)])
+    each = listed([f"{time:,} on CPU{cpu}" for cpu, time in enumerate(on.time)])
     right = {
         STOPS: (bool(on.parked), stopped),
         EACH: (on.syncs >= m.sites, shared),
@@ -138,7 +138,7 @@ def _traced(m: Mysteries) -> tuple[str, ...]:
     return (
         *said,
         f"{m.sites:,} sites changed while the CPUs ran; {stopped}.",
-        f"Meanwhile the CPUs had time for {sum(on.time):,} instructions of their own: {each}.",
+        f"Meanwhile time for {sum(on.time):,} instructions passed on the CPUs: {each}.",
     )
 
 
@@ -175,7 +175,7 @@ def _worry(m: Mysteries) -> tuple[str, ...]:
 def cpus_sums(m: Mysteries) -> tuple[Row, ...]:
     """What each CPU did while the sites changed, and all together."""
     on = m.found.on
-    what = (("instructions meanwhile", on.time), ("int3s taken", on.took))
+    what = (("time, in instructions", on.time), ("int3s taken", on.took))
     return tuple(Row((name, *(f"{one:,}" for one in (*each, sum(each))))) for name, each in what)
 
 
