@@ -262,7 +262,7 @@ def _oops(event: ev.Oopsed, stepper: Stepper, phase: Phase | None) -> list[str]:
         return out
     for one in stepper.variant.missing[-1:]:
         return [*out, f"This is what {one.name} is for."]
-    return [*out, "Which bytes it ran stands in its row of the table."]
+    return [*out, f"The row of CPU{event.cpu} shows the bytes that it ran."]
 
 
 def _name(stepper: Stepper) -> str:

@@ -118,9 +118,9 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
 @pytest.mark.parametrize(
     ("count", "rest"),
     [
-        (0, "serializes; no byte of code was open for it."),
-        (1, "serializes: it runs what is stored by now; 1 byte was open for it."),
-        (3, "serializes: it runs what is stored by now; 3 bytes were open for it."),
+        (0, "serializes; no byte of code was pending for it."),
+        (1, "serializes: it runs what is stored by now; 1 byte was pending for it."),
+        (3, "serializes: it runs what is stored by now; 3 bytes were pending for it."),
     ],
 )
 def test_serializing_is_good_for_what_is_stored_by_then(count: int, rest: str, image: KernelImage) -> None:

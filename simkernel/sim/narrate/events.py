@@ -180,7 +180,7 @@ def _park_asked(e: events.ParkAsked, w: Words) -> Sentence:
 
 def _parked(e: events.Parked, w: Words) -> Sentence:
     left = say("{} waits for {}", PATCHING_TASK, cpus(e.waiting_for)) if e.waiting_for else "it was the last"
-    return say("{} answers: it runs a waiting loop with interrupts off; {}.", cpu(e.cpu), left)
+    return say("{} answers: it waits in a loop with interrupts off; {}.", cpu(e.cpu), left)
 
 
 def _unparked(e: events.Unparked, w: Words) -> Sentence:
@@ -236,10 +236,10 @@ def _resolved(e: events.Resolved, w: Words) -> Sentence:
 
 def _serialized(e: events.Serialized, w: Words) -> Sentence:
     if not e.count:
-        return say("{} serializes; no byte of code was open for it.", cpu(e.cpu))
+        return say("{} serializes; no byte of code was pending for it.", cpu(e.cpu))
     were = "was" if e.count == 1 else "were"
     return say(
-        "{} serializes: it runs what is stored by now; {} {} open for it.", cpu(e.cpu), _count(e.count, "byte"), were
+        "{} serializes: it runs what is stored by now; {} {} pending for it.", cpu(e.cpu), _count(e.count, "byte"), were
     )
 
 
