@@ -41,6 +41,8 @@ WORDS = {
     "Simplified: panic_on_oops is 1 here, so the first oops is a panic and the end. "
     "Its Code line is what memory holds; < > is around the byte at RIP. Bytes CC before that fill the gap between two "
     "functions. Simplified: without the lines of segment and control registers.",
+    "page fault": "The exception that a CPU takes where it reads, writes or runs an address without memory behind it.",
+    "torn": "Of bytes that a CPU runs as one instruction: some are old and some are new.",
     "guard page": "The page below a stack. It is not mapped, so a stack that is full ends in an exception there.",
     "double fault": "An exception in the delivery of another: here, no room for its frame. "
     "The CPU takes it on a stack of its own.",

@@ -155,6 +155,8 @@ def take_lines(plain: PlainVisit) -> None:
 
     At a keyboard Enter alone is Enter; an empty line of a file is none.
     """
+    from tui.stepper.words import filled
+
     interactive = sys.stdin.isatty()
     for line in sys.stdin:
         if not (interactive or line.strip()):
@@ -165,13 +167,15 @@ def take_lines(plain: PlainVisit) -> None:
         except LearnerError as error:
             if not interactive:
                 raise
-            click.echo(f"{error}\n", err=plain.as_json)
+            click.echo(f"{filled(str(error))}\n", err=plain.as_json)
     if interactive:
         plain.take("q")
 
 
 def take_keys(plain: PlainVisit) -> None:
     """Single keys from a terminal; what needs an argument asks for it."""
+    from tui.stepper.words import filled
+
     while True:
         try:
             key = click.getchar()
@@ -183,7 +187,7 @@ def take_keys(plain: PlainVisit) -> None:
             if not plain.take(asked_for(plain, ARROWS.get(key, key))):
                 return
         except LearnerError as error:
-            click.echo(f"{error}\n", err=plain.as_json)
+            click.echo(f"{filled(str(error))}\n", err=plain.as_json)
 
 
 def asked_for(plain: PlainVisit, key: str) -> str:

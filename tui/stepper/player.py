@@ -24,7 +24,7 @@ from simkernel.sim.snapshot.plain import plain
 from tui.interrupt import ctrl_c_cancels
 from tui.output import progress
 from tui.stepper.words import columns, filled, parted, text_of
-from tui.view.paragraphs import narration, news
+from tui.view.paragraphs import narration, news, sentences
 from tui.view.save import bytes_lines, drawn_lines, save_bars
 
 ASKED = {
@@ -312,9 +312,11 @@ class PlainVisit:
     def _meant(self) -> tuple[str, ...]:
         """What the words mean that were said last, then what there is to know of the picture besides."""
         picture = self.visit.front.picture()
-        mapped = any(isinstance(part, Map) for part in picture.parts)
+        mapped = standing_in(
+            " ".join(one for part in picture.parts if isinstance(part, Map) for one in sentences(part))
+        )
         found = ((one, WORDS[one]) for one in standing_in(" ".join(self._last.sentences)))
-        meant = (f"{one}: {meaning}" for one, meaning in found if mapped or not meaning.startswith(MAPPED))
+        meant = (f"{one}: {meaning}" for one, meaning in found if one in mapped or not meaning.startswith(MAPPED))
         return (*meant, *picture.notes)
 
     def _here(self) -> PlainText:

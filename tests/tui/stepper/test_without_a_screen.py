@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
 from lessons.activities.lab_words import GUESSES, question
+from lessons.activities.opening import Opening
 from lessons.activities.story import LEFT_OPEN, Story
 from lessons.activity import Activity
 from lessons.session.stepper import Stepper
@@ -119,6 +122,9 @@ def test_words_are_explained_that_were_said_and_no_others() -> None:
         explained = [one.partition(":")[0] for one in meant.splitlines()]
         stands = [one for one in standing_in(said) if not WORDS[one].startswith("On the map")]
         assert [one for one in explained if one in WORDS] == stands
+    *_, boot = played(partial(PlainVisit, Boot(load_image(Options()), Options())), "end ?")
+    assert "ftrace: " in boot and "written: " not in boot
+    assert "page fault: " in played(story("naive"), "r ?")[-1]
     assert any(one.startswith("call: ") for one in words[2].splitlines()) or standing_in(words[1])
 
 
@@ -139,3 +145,20 @@ def test_enter_is_named_in_the_list_of_words_and_of_keys() -> None:
     for activity in (Lab(), Boot(load_image(Options()), Options())):
         begin, words = says(activity, "h")
         assert "p or Enter" in begin and "p or Enter: " in words
+
+
+@pytest.mark.parametrize(
+    ("activity", "words", "steps"),
+    [
+        (lambda: Story(Stepper.start("one")), "n n n", 24),
+        (Lab, "2 n", 5),
+        (Opening, "1 n n n n n n n", 4),
+    ],
+)
+def test_json_has_the_time_picture_as_data(activity: Callable[[], Activity], words: str, steps: int) -> None:
+    """Who does what at which step, and what is done: no drawn line."""
+    last = json.loads(played(partial(PlainVisit, activity()), words, as_json=True)[-1])
+    (lanes,) = (one for one in last["picture"]["parts"] if one["type"] == "Lanes")
+    moments = lanes["time"]["moments"]
+    assert len(moments) >= min(steps, 3) and all({"step", "sentence", "marks"} <= set(one) for one in moments)
+    assert {"did"} <= set(moments[0]["marks"][0]) and isinstance(lanes["time"]["at"], int)
