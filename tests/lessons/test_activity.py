@@ -34,6 +34,7 @@ from tui.view.boxes import framed
 from tui.view.frame import frame
 from tui.view.marks import ASCII, UNICODE
 from tui.view.paragraphs import narration, news
+from tui.view.room import Drawings
 from tui.view.text import length, plain
 
 SIZES = ((60, 20), (80, 24), (120, 36), (160, 45))
@@ -149,12 +150,13 @@ def test_every_place_has_a_picture_at_every_size(name: str) -> None:
         assert names <= set(picture.survival)
         most = next(name for name in picture.survival if name in names)
         assert set(picture.keys) <= {action.name for action in activity.actions}
+        drawings = Drawings()
         for width, height in SIZES:
-            drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE)
+            drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE, drawings=drawings)
             lines = drawn.lines(width, height)
             rows = height - 1 - len(drawn.below)
             anew = arrange(picture, width - 2, rows, UNICODE, {}, boxed=framed(picture, (width, height)))
-            assert drawn.body == anew, "as without what was drawn before"
+            assert drawn.body == anew, "as without what was drawn for other sizes"
             assert len(lines) == height and max(map(length, lines)) <= width, (width, height)
             assert "q quit" in plain(lines[-1]) or width < 80
             assert not any(plain(one).endswith("..") for one in lines), "cut without a word"
@@ -174,9 +176,10 @@ def test_a_higher_window_never_shows_less(name: str) -> None:
     At the height from which on panes stand in frames, what is scrolled anyway may give its frame some of its rows.
     """
     for activity in places(name):
-        picture = activity.picture()
+        picture, drawings = activity.picture(), Drawings()
         for width in sorted({width for width, _ in SIZES}):
-            bodies = [frame(picture, (), (), (width, height), UNICODE).body for height in range(10, 61)]
+            sizes = [(width, height) for height in range(10, 61)]
+            bodies = [frame(picture, (), (), size, UNICODE, drawings=drawings).body for size in sizes]
             for height, (before, now) in enumerate(pairwise(bodies), 11):
                 frames_begin = bool(now.boxes) > bool(before.boxes)
                 scrolled = {one.part.name for one in before.blocks if one.scrolls and frames_begin}

@@ -67,6 +67,7 @@ def frame(
     said: str = "",
     look: str = "",
     scrolled: Mapping[str, int] | None = None,
+    drawings: Drawings | None = None,
 ) -> Frame:
     """A picture in its frame.
 
@@ -79,13 +80,15 @@ def frame(
         said: what was said last, "" for nothing.
         look: of that.
         scrolled: by part, how many lines a person has scrolled.
+        drawings: of this picture with these glyphs, from other sizes.
     """
     width, height = size
     inner = width - 2
     below = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
     room = height - 1 - len(below) - 1
     boxed = framed(picture, size)
-    place = partial(arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=Drawings(), boxed=boxed)
+    drawings = Drawings() if drawings is None else drawings
+    place = partial(arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=drawings, boxed=boxed)
     body = place(room)
     if body.gone:  # one row says what, and with that row less it is no less that has gone
         body = place(room - 1)

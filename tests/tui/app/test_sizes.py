@@ -12,6 +12,7 @@ from tui.app.screens.activity import LEAST_HEIGHT, LEAST_WIDTH
 from tui.view.arrange import WIDE, arrange
 from tui.view.frame import frame
 from tui.view.marks import UNICODE
+from tui.view.room import Drawings
 from tui.view.text import length
 
 
@@ -21,10 +22,10 @@ def test_at_every_size_the_parts_fit_beside_one_another(depth: str) -> None:
 
     async def check(hand: Hand) -> None:
         await hand.press("right", "right", "right")
-        picture = hand.app.playing.picture
+        picture, drawings, offered = hand.app.playing.picture, Drawings(), hand.app.visit.front.offered()
         for width in (LEAST_WIDTH, 60, 79, 80, WIDE + 1, WIDE + 2, 120, 200):
             for height in range(LEAST_HEIGHT, 61):
-                drawn = frame(picture, (), hand.app.visit.front.offered(), (width, height), UNICODE)
+                drawn = frame(picture, (), offered, (width, height), UNICODE, drawings=drawings)
                 cells: set[tuple[int, int]] = set()
                 room = height - 1 - len(drawn.below)
                 for block in drawn.body.blocks:
