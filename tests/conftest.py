@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests import areas, needs
-from tests.engines import give_back, set_aside
+from tests.engines import YOUNG, give_back, set_aside
 from tests.prepared import LENDER, lend
 
 # In CI the same examples every time; at a desk new ones each run. No deadline: a first call translates and is slow.
@@ -18,6 +19,7 @@ settings.register_profile("desk", deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+WAITING = ("test_newcomer.py",)
 BEGUN = pytest.StashKey[float]()  # the processor time when a test began
 
 
@@ -33,7 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
+    gc.set_threshold(YOUNG)
     set_aside()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what mostly waits for a program on a terminal: while it does, the other workers have work enough."""
+    items.sort(key=lambda item: item.path.name not in WAITING)
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures are made

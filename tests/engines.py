@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 STATM = Path("/proc/self/statm")  # Linux; elsewhere Python's own rounds have to do
+YOUNG = 10_000  # objects made between two of Python's own rounds: `give_back` sees to what is large
 MORE = (32 << 30, 300_000)  # bytes of address space, about eight machines of two CPUs; and Python's own blocks
 
 
