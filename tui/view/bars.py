@@ -86,4 +86,4 @@ def _bar_line(part: Bars, at: int, sizes: tuple[int, int], width: int, marks: Ma
 
 
 def _look(one: str, marks: Marks) -> str:
-    return "strong" if one in marks.interval[1:] else ""
+    return "strong" if one in marks.interval[1:] else "dim"

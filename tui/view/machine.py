@@ -50,7 +50,8 @@ def _phase(part: Strip, one: Phase, gap: str, short: bool, marks: Marks) -> list
     look = STAGES[one.stage]
     name = one.name.removeprefix(WRITE) if short else one.name
     name = name.upper() if now else name
-    return [(glyphs.get(one.stage, marks.todo), look), (left, "box"), (name, look), (right + gap, "box")]
+    glyph = glyphs.get(one.stage, marks.todo), "here" if now else look
+    return [glyph, (left, "box"), (name, look), (right + gap, "box")]
 
 
 def _stripped(row: Line) -> Line:
