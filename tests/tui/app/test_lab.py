@@ -174,7 +174,7 @@ def test_what_words_and_model_mean_is_a_key_away() -> None:
         assert all(f"{name}. " in text for name in USUAL if BY_NAME[name].violation != "torn")
         assert flat(WORDS["sync"]) in flat(await press(hand, "question_mark"))
         text = flat(await press(hand, "escape", "f1"))
-        assert all(action.help in text for action in LabAnswer.actions)
+        assert all(action.help in text for action in hand.app.visit.front.in_lists)
         await press(hand, "escape")
         assert front_of(hand, LabAnswer)
 
