@@ -39,6 +39,7 @@ from simkernel.events.event import (
     event_kinds,
     event_named,
     event_types,
+    put_stamp,
     with_stamp,
 )
 from simkernel.events.patching import (
@@ -102,5 +103,6 @@ __all__ = [
     "event_kinds",
     "event_named",
     "event_types",
+    "put_stamp",
     "with_stamp",
 ]

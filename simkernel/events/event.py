@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from simkernel.errors import LearnerError, nearest
 from simkernel.sentence import Sentence
@@ -80,8 +80,14 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
         raise NotImplementedError(f"{type(self).__name__} has no sentence")
 
 
+def put_stamp(events: Iterable[Event], stamp: Stamp) -> None:
+    """Give events, which were made just now and which nobody has seen yet, their stamp."""
+    for event in events:
+        force_setattr(event, "stamp", stamp)
+
+
 def with_stamp(events: Iterable[Event], stamp: Stamp) -> list[Event]:
-    """The same events, with their stamp."""
+    """The same events, with another stamp."""
     return [replace(event, stamp=stamp) for event in events]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from simkernel.errors import GuestError
-from simkernel.events import Event, Stamp, with_stamp
+from simkernel.events import Event, Stamp, put_stamp, with_stamp
 from simkernel.patching.commands import Command
 from simkernel.schedule import Act, Choice, Run, Schedule, ScheduleState
 from simkernel.sim.history import History
@@ -36,12 +36,12 @@ class Driver:
         self.schedule = schedule
         self.open: OpenEntry | None = None
         self._parts, self._machine, self._task = parts, parts.machine, parts.task
-        self._history = history
+        self._history, self._log, self._poke = history, history.log, parts.task.poke
 
     @property
     def point(self) -> Point:
         """Where history is, to the instruction."""
-        return Point(self._history.log.position, self._machine.open.done if self.open and self._machine.open else 0)
+        return Point(self._log.position, self._machine.open.done if self.open and self._machine.open else 0)
 
     def step(self, choice: Choice | None) -> list[Event]:
         """The choice given, else the next entry of history, else the schedule's choice."""
@@ -69,7 +69,7 @@ class Driver:
             assert begun is not None
             self.open = OpenEntry(entry, drawn, self._stamp(ahead=begun.choice.n))  # or less: `_finish`
         events += self._machine.advance(n, breakpoints)
-        events = with_stamp(events, self.open.stamp)
+        put_stamp(events, self.open.stamp)
         known = (*self.open.events, *events)
         self.open = replace(self.open, events=known)
         run = self._machine.open
@@ -79,7 +79,7 @@ class Driver:
 
     def _next(self) -> tuple[Entry, ScheduleState | None]:
         """The entry that comes next, and the schedule's state after it where the schedule drew it."""
-        log = self._history.log
+        log = self._log
         if log.position < log.length and (what := log.made.at(log.position)) is not None:
             return Entry(what, True), None
         drawn, state = self.schedule.choose(self._history.schedule, self._parts)
@@ -99,7 +99,7 @@ class Driver:
         else:
             events = self._task.command(what)
         if events:
-            events = with_stamp(events, self._stamp())
+            put_stamp(events, self._stamp())
         self._history.close(entry, drawn, events, machine.halt_reason)
         return events
 
@@ -115,7 +115,8 @@ class Driver:
 
     def _stamp(self, ahead: int = 0) -> Stamp:
         """That of the entry that comes next, which ends `ahead` instructions of the clock from now."""
-        return Stamp(self._history.log.position, self._machine.clock + ahead, *self._task.poke.during)
+        during, begun = self._poke.during
+        return Stamp(self._log.position, self._machine.clock + ahead, during, begun)
 
     def _refuse(self) -> NoReturn:
         """GuestError: the machine has halted."""
