@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from simkernel.events import Event
 from simkernel.hw.state import OpenRun
@@ -42,8 +43,7 @@ class Platform(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Changing:
+class Changing(Struct, frozen=True):
     """Instructions that are being changed.
 
     Attributes:

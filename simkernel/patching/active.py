@@ -32,9 +32,9 @@ class Int3(NamedTuple):
 
 
 class ActiveState(NamedTuple):
-    """All that `ActiveSites` has to remember; `sites`: (address, size); `int3s`: of each CPU, outermost first."""
+    """All that `ActiveSites` has to remember; `int3s`: of each CPU, outermost first."""
 
-    sites: tuple[tuple[int, int], ...]
+    changing: Changing
     torn: bool
     int3s: tuple[tuple[Int3, ...], ...]
 
@@ -77,11 +77,10 @@ class ActiveSites(Observer):
 
     def limit(self, cpu: int) -> int:
         """One instruction where memory is torn or the CPU is between two instructions of the old code."""
-        changing = self._machine.changing
-        if self.torn or not changing.longest:
-            return 1 if self.torn else QUANTUM
+        if self.torn:
+            return 1
         rip = self._machine.cpus[cpu].rip
-        return QUANTUM if changing.around(rip) in (None, rip) else 1
+        return QUANTUM if self._machine.changing.around(rip) in (None, rip) else 1
 
     def closed(self, run: OpenRun) -> list[Event]:
         """What the CPU did at a site; of several instructions only whether handlers are still under way."""
@@ -146,12 +145,8 @@ class ActiveSites(Observer):
 
     def state(self) -> ActiveState:
         """The sites of the batch, whether memory is torn, and the handlers that each CPU is in."""
-        changing = self._machine.changing
-        sites = tuple(zip(changing.starts, changing.sizes, strict=True))
-        return ActiveState(sites, self.torn, tuple(self._int3s))
+        return ActiveState(self._machine.changing, self.torn, tuple(self._int3s))
 
     def restore(self, state: ActiveState) -> None:
         """Put such a state back."""
-        starts, sizes = ([site[at] for site in state.sites] for at in range(2))
-        self._machine.changing = Changing.of(starts, bytes(sizes))
-        self.torn, self._int3s = state.torn, list(state.int3s)
+        self._machine.changing, self.torn, self._int3s = state.changing, state.torn, list(state.int3s)
