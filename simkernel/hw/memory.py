@@ -23,20 +23,13 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class DataRegion:
-    """Shared data at `base`: a buffer of whole pages, `size` bytes, and the same as bytes and as words of eight.
-
-    Attributes:
-        page: the number of its first page.
-        guards: which of its pages are not mapped, counted from its first.
-    """
+    """Shared data at `base`: a buffer of whole pages, `size` bytes, and the same as bytes and as words of eight."""
 
     base: int
     size: int
     buffer: Bytes
     data: memoryview
     words: memoryview
-    page: int
-    guards: frozenset[int]
 
 
 def new_buffer(size: int) -> Bytes:
@@ -63,13 +56,15 @@ class GuestMemory:
             guards: addresses of pages in them that are not mapped.
         """
         self.regions: list[DataRegion] = []
+        self._regions: dict[int, DataRegion] = {}  # by the number of each page that is mapped
         for base, size in regions:
             buffer = new_buffer(size)
             data = memoryview(buffer.data).cast("B")
-            missing = frozenset((page - base) // PAGE_SIZE for page in guards)
-            words, page = data.cast("Q"), base // PAGE_SIZE
-            self.regions.append(DataRegion(base, buffer.nbytes, buffer, data, words, page, missing))
-        self._lookup = tuple((r.base, r.size, r) for r in reversed(self.regions))  # BSS, which is asked for most, first
+            region = DataRegion(base, buffer.nbytes, buffer, data, data.cast("Q"))
+            self.regions.append(region)
+            self._regions |= dict.fromkeys(range(base // PAGE_SIZE, (base + region.size) // PAGE_SIZE), region)
+        for page in guards:
+            self._regions.pop(page // PAGE_SIZE, None)
         self.touched = set[int]()
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
 
@@ -78,20 +73,18 @@ class GuestMemory:
 
         With `write` the host stores there.
         """
-        for base, room, region in self._lookup:
-            offset = address - base
-            if 0 <= offset <= room - size:
-                first, last = offset // PAGE_SIZE, (offset + size - 1) // PAGE_SIZE
-                if first in region.guards or last in region.guards:
-                    break
-                if write:
-                    self.touched.add(region.page + first)
-                    if first < last:
-                        self.touched.update(range(region.page + first, region.page + last + 1))
-                    if self.watch:
-                        self.watch(address, size)
-                return region, offset
-        raise GuestError(f"{size} bytes at {address:#x} are not guest data")
+        first = address // PAGE_SIZE
+        last = (address + size - 1) // PAGE_SIZE if size else first
+        region = self._regions.get(first)
+        if region is None or (last != first and self._regions.get(last) is not region):
+            raise GuestError(f"{size} bytes at {address:#x} are not guest data")
+        if write:
+            self.touched.add(first)
+            if first != last:
+                self.touched.update(range(first, last + 1))
+            if self.watch:
+                self.watch(address, size)
+        return region, address - region.base
 
     def holds(self, address: int, size: int = 1) -> bool:
         """True where all of the bytes are data."""
@@ -114,11 +107,10 @@ class GuestMemory:
 
     def read_u64(self, address: int) -> int:
         """A word of eight bytes, little endian, as all words here."""
-        for base, room, region in self._lookup:
-            offset = address - base
-            if 0 <= offset < room and not offset & 7 and offset // PAGE_SIZE not in region.guards:
-                return region.words[offset >> 3]
-        return int.from_bytes(self.read(address, 8), "little")
+        region = self._regions.get(address // PAGE_SIZE)
+        if region is None or address & 7:
+            return int.from_bytes(self.read(address, 8), "little")
+        return region.words[address - region.base >> 3]
 
     def words(self, address: int, size: int) -> memoryview:
         """The words of eight bytes from an aligned address on, `size` bytes: a view, not a copy.
@@ -139,7 +131,10 @@ class GuestMemory:
 
     def read_u32(self, address: int) -> int:
         """A word of four bytes."""
-        return int.from_bytes(self.read(address, 4), "little")
+        region = self._regions.get(address // PAGE_SIZE)
+        if region is None or address & 3:
+            return int.from_bytes(self.read(address, 4), "little")
+        return region.words[address - region.base >> 3] >> 8 * (address & 4) & 0xFFFF_FFFF
 
     def write_u32(self, address: int, value: int) -> None:
         """Store a word of four bytes."""
