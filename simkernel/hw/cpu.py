@@ -184,13 +184,14 @@ class Cpu:
         left = count
         while True:
             blocks, error = self._start_blocks(left)
-            left = self._left = blocks.state.left
-            if not left or not blocks.state.size:
+            state = blocks.state
+            left = self._left = state.left
+            if not left or not state.size:
                 self._reload()
                 fault = blocks.engine.fault(error, self.rip)
                 self.hlt = blocks.halted(fault, self.rip)
                 return fault
-            self.rip, count = blocks.state.pc, blocks.to_step()
+            self.rip, count = state.pc, blocks.to_step()
             fault = self._start(0, count)
             left -= count
             if fault is not None or not left or self._met:

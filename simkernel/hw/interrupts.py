@@ -74,8 +74,7 @@ class Interrupts:
             state.ticks_seen = clock // self.tick_period
             sent = state.ticks_seen * self.tick_period
         taken = InterruptTaken(cpu=cpu, vector=vector, address=self._cpus[cpu].rip, waited=clock - (sent or 0))
-        events, reason = self._enter(cpu, vector, None)
-        return [taken, *events], reason
+        return self._enter(cpu, taken, vector, None)
 
     def fault(self, cpu: int, fault: Fault) -> tuple[list[Event], str]:
         """The CPU takes an exception.
@@ -92,17 +91,16 @@ class Interrupts:
             taken = Int3Taken(cpu=cpu, address=rip - 1)
         else:
             taken = ExceptionTaken(cpu=cpu, vector=fault.vector, error=fault.error or 0, address=rip, cr2=fault.cr2)
-        events, reason = self._enter(cpu, fault.vector, fault.error)
-        return [taken, *events], reason
+        return self._enter(cpu, taken, fault.vector, fault.error)
 
-    def _enter(self, cpu: int, vector: int, error: int | None) -> tuple[list[Event], str]:
-        """Enter the handler. Where that faults, the CPU is in another handler: that is an exception of its own."""
+    def _enter(self, cpu: int, taken: Event, vector: int, error: int | None) -> tuple[list[Event], str]:
+        """Enter the handler, behind `taken`. Where that faults, the CPU is in another: an exception of its own."""
         engine = self._cpus[cpu]
         rip = engine.rip
         entered = deliver(self._memory, engine, vector, error)
         if entered is None:
-            return [], f"triple fault on CPU{cpu} at {rip:#x}"
+            return [taken], f"triple fault on CPU{cpu} at {rip:#x}"
         if entered[0] == vector:
-            return [], ""
+            return [taken], ""
         cr2 = engine.registers()["cr2"]
-        return [ExceptionTaken(cpu=cpu, vector=entered[0], error=entered[1], address=rip, cr2=cr2)], ""
+        return [taken, ExceptionTaken(cpu=cpu, vector=entered[0], error=entered[1], address=rip, cr2=cr2)], ""

@@ -264,20 +264,21 @@ class Machine:
         run = self.open
         if run is None:
             raise OurError("no choice is open")
-        cpu = run.choice.cpu
+        cpu, engine = run.choice.cpu, self.cpus[run.choice.cpu]
         events: list[Event] = []
-        left = min(n, run.choice.n - run.done)
+        rest = run.choice.n - run.done
+        left = n if n < rest else rest
         while left > 0 and not run.ended:
             last = run.watched and not self.changing.starts and ends_straight_code(self.next_bytes(cpu))
             stride = 1 if last else self._stride(run, left, bool(breakpoints))
             fault, ran = self._execute(run, stride, breakpoints, events)
             if fault is not None:
                 self._fault(run, fault, events)
-            run.ended = fault is not None or self.cpus[cpu].hlt or self._platform.halted(cpu, self.cpus[cpu].rip)
+            run.ended = fault is not None or engine.hlt or self._platform.halted(cpu, engine.rip)
             run.done += ran
             if run.watched and ran and not run.ended and (last or self._alone(cpu)):
                 run.choice, run.ended = Run(cpu, run.done), True
-            left = 0 if self.cpus[cpu].rip in breakpoints else left - ran
+            left = 0 if engine.rip in breakpoints else left - ran
         if run.ended:
             run.done = run.choice.n
         return events
@@ -321,7 +322,7 @@ class Machine:
         self, run: OpenRun, n: int, breakpoints: frozenset[int], events: list[Event]
     ) -> tuple[Fault | None, int]:
         """Run n instructions on a CPU that is not halted: the exception that ended them, and how many ran."""
-        cpu = run.choice.cpu
+        cpu, engine = run.choice.cpu, self.cpus[run.choice.cpu]
         view, state = self.code.views[cpu], self.states[cpu]
         data = self.next_bytes(cpu) if n == 1 and view.pending else b""
         if view.dirty:
@@ -329,14 +330,14 @@ class Machine:
         if state.reading:
             return self._run_reading(cpu, state), 1
         if breakpoints and n > 1:
-            fault, ran = self.cpus[cpu].run_watched(n, breakpoints)
-        elif run.watched and n > 1 and self.cpus[cpu].runs_straight():
-            fault, ran = self.cpus[cpu].run_straight(n)
+            fault, ran = engine.run_watched(n, breakpoints)
+        elif run.watched and n > 1 and engine.runs_straight():
+            fault, ran = engine.run_straight(n)
             if not ran and fault is None:  # straight code ends in the block that comes next
                 ran = min(n, self._straight(cpu))
-                fault = self.cpus[cpu].run(ran)
+                fault = engine.run(ran)
         else:
-            fault, ran = self.cpus[cpu].run(n), n
+            fault, ran = engine.run(n), n
         if data and fault is None and serializing(data):
             events.append(Serialized(cpu=cpu, count=view.resolve_all()))
         return fault, ran

@@ -42,9 +42,7 @@ class RegisterBatch:
         ids = [register_id(name) for name in names]
         count = len(ids)
         self.values = (ctypes.c_uint64 * (slots * count))()  # zeroes: 16-bit registers fill two bytes only
-        self._bytes = memoryview(self.values).cast("B")
-        self._words = self._bytes.cast("Q")
-        self._pack = struct.Struct(f"={len(self._words)}Q").pack_into
+        self._words = memoryview(self.values).cast("B").cast("Q")
         base = ctypes.addressof(self.values)
         self._ids = (ctypes.c_int * count)(*ids)
         self._pointers = (ctypes.c_void_p * count)(*(base + 8 * slots * i for i in range(count)))
@@ -62,7 +60,7 @@ class RegisterBatch:
 
     def write(self, *values: int) -> None:
         """Set them, a word each, in the same order."""
-        self._pack(self._bytes, 0, *values)
+        self.values[:] = list(values)
         _write_batch(*self._arguments)
 
 
