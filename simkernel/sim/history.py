@@ -49,15 +49,15 @@ class History:
         self.log = Log(window)
         self.checkpoints = Checkpoints(machine, task, nbytes - 2 * window)
         self.schedule = schedule
-        self._entries, self._instructions = 0, 0  # since the last checkpoint
-        self._behind: int | None = None  # the next checkpoint that is kept
+        self._last, self._instructions = 0, 0  # the last checkpoint's position; the instructions since
+        self._next = CHECKPOINT_ENTRIES  # the position of the next one, if so many instructions do not come before
 
     def share(self, other: History) -> None:
         """Be where another history is, and know what it knows; from here on each goes its own way."""
         self.log.share(other.log)
         self.checkpoints.share(other.checkpoints)
         self.schedule = other.schedule
-        self._entries, self._instructions, self._behind = other._entries, other._instructions, other._behind
+        self._last, self._instructions, self._next = other._last, other._instructions, other._next
 
     def close(self, entry: Entry, drawn: ScheduleState | None, events: list[Event], end: str) -> None:
         """An entry has happened; now and then that leads to a checkpoint.
@@ -74,14 +74,9 @@ class History:
         if drawn is not None:
             self.schedule = drawn
         log.add(entry, events, end)
-        self._entries += 1
-        if isinstance(entry.what, Run):
-            self._instructions += entry.what.n
-        if (
-            self._entries >= CHECKPOINT_ENTRIES
-            or self._instructions >= CHECKPOINT_INSTRUCTIONS
-            or log.position == self._behind
-        ):
+        if isinstance(what := entry.what, Run):
+            self._instructions += what.n
+        if log.position >= self._next or self._instructions >= CHECKPOINT_INSTRUCTIONS:
             self.keep()
 
     def keep(self) -> None:
@@ -117,8 +112,10 @@ class History:
         """
         self.log.rewrite(end)
         self.checkpoints.forget_after(self.log.position)
-        self._behind = None
+        self._next = self._last + CHECKPOINT_ENTRIES
 
     def _since_checkpoint(self) -> None:
-        self._entries = self._instructions = 0
-        self._behind = self.checkpoints.behind(self.log.position)
+        self._last, self._instructions = self.log.position, 0
+        behind = self.checkpoints.behind(self._last)
+        most = self._last + CHECKPOINT_ENTRIES
+        self._next = most if behind is None else min(behind, most)

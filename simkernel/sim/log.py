@@ -244,20 +244,21 @@ class Log:
             events: stamped.
             end: see `end`.
         """
-        entries, position, new = self.window.entries, self.position, self.position >= self.length
+        window, position, last = self.window, self.position, self.last
+        entries = window.entries
         if entries.first + len(entries.items) == position:  # else history is being replayed: it is there
             entries.items.append(entry)
-            self.window.events.items += events
-        if new and entry.made:
+            window.events.items += events
+        if entry.made and position >= self.length:
             self.made.add(position, entry.what)
         for event in events:
-            self.last[type(event)] = event
-        self.position = position + 1
-        self.logged += len(events)
-        if self.logged > self.known:
-            self.known = self.logged
-        if self.position >= self.length:
-            self.length, self.end = self.position, end
+            last[type(event)] = event
+        self.position = position = position + 1
+        self.logged = logged = self.logged + len(events)
+        if logged > self.known:
+            self.known = logged
+        if position >= self.length:
+            self.length, self.end = position, end
 
     def foresee(self, position: int, what: Choice | Command) -> None:
         """History will have this entry, made by hand, at a position behind all others."""
