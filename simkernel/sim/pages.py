@@ -10,10 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-import numpy as np
-
 from simkernel.hw.fetch import CodeMemory
-from simkernel.hw.memory import Bytes, GuestMemory
+from simkernel.hw.memory import GuestMemory
 from simkernel.hw.x86 import PAGE_SIZE
 from simkernel.sim.stores import Stores
 
@@ -29,8 +27,8 @@ class Pages:
 
     def __init__(self, memory: GuestMemory, code: CodeMemory) -> None:
         self._memory, self._stores = memory, Stores(code)
-        self._buffers = [region.buffer for region in memory.regions]
-        self._shadow = [buffer.copy() for buffer in self._buffers]
+        self._buffers = [region.data for region in memory.regions]
+        self._shadow = [memoryview(bytearray(data)) for data in self._buffers]
         self._keys = {  # by a page's number
             region.base // PAGE_SIZE + page: (number, page)
             for number, region in enumerate(memory.regions)
@@ -57,7 +55,7 @@ class Pages:
         self._changed = {position: keys.copy() for position, keys in other._changed.items()}
         self._at, self._nbytes = other._at, other._nbytes
         for mine, theirs in zip(self._shadow, other._shadow, strict=True):
-            np.copyto(mine, theirs)
+            mine[:] = theirs
         self._stores.share(other._stores)
 
     def keep(self, position: int, following: int | None) -> None:
@@ -86,12 +84,14 @@ class Pages:
 
     def restore(self, position: int) -> None:
         """Memory is as it was at a checkpoint; so is what each CPU runs, once its own bytes are put back."""
-        wanted = {key: self._part(self._shadow, key) for key, _ in self._differences()}
+        wanted: dict[PageKey, memoryview | bytes] = {
+            key: self._part(self._shadow, key) for key, _ in self._differences()
+        }
         for key in self._versions:
             before, then = self._version(key, self._at), self._version(key, position)
             if then is not before:
-                wanted[key] = np.frombuffer(then, dtype=np.uint8)
-                self._part(self._shadow, key)[:] = wanted[key]
+                wanted[key] = then
+                self._part(self._shadow, key)[:] = then
         for key, data in wanted.items():
             self._part(self._buffers, key)[:] = data
         self._stores.restore(self._at, position)
@@ -145,6 +145,6 @@ class Pages:
         self._nbytes += VERSION_BYTES
 
     @staticmethod
-    def _part(buffers: list[Bytes], key: PageKey) -> Bytes:
+    def _part(buffers: list[memoryview], key: PageKey) -> memoryview:
         number, page = key
         return buffers[number][page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
