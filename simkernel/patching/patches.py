@@ -97,7 +97,7 @@ class Patches:
         size = int(self.sizes[row])
         return self.old[row, :size].tobytes(), self.new[row, :size].tobytes()
 
-    @property
+    @cached_property
     def inside(self) -> npt.NDArray[np.bool_] | None:
         """Which bytes of the rows are a site's, (n, width); None where all are, of the whole too."""
         whole, rows = self.cut
@@ -172,7 +172,7 @@ class Patches:
     def _numbers(self) -> Numbers:
         return np.array(self.sites.tolist(), dtype=object) if self.known is None else self.known
 
-    @property
+    @cached_property
     def has_head(self) -> bool:
         """True where some new byte 0 is not int3."""
         whole, rows = self.cut
@@ -183,7 +183,7 @@ class Patches:
         found: npt.NDArray[np.bool_] = self.new[:, 0] == insn.INT3
         return found if found.any() else None
 
-    @property
+    @cached_property
     def has_tail(self) -> bool:
         """True where some site has more than one byte."""
         return self.width > 1 and (self.inside is None or bool((self.sizes > 1).any()))

@@ -74,6 +74,7 @@ class TextPoke:
         state: where it stands.
         variant: the protocol that batches are carried out by now, and what is changed in it.
         protocol: the table of `variant`.
+        during: the name of the phase under way ("" where none is), and whether it has begun to act.
     """
 
     def __init__(self, kernel: RunningKernel, variant: Variant) -> None:
@@ -87,9 +88,15 @@ class TextPoke:
 
     def restore(self, state: PokeState) -> None:
         """Stand where such a state says."""
-        self.state = state
         self.variant = state.variant or self._own
         self.protocol = self.variant.table
+        self._stand(state)
+
+    def _stand(self, state: PokeState) -> None:
+        """The same where the protocol stays what it is."""
+        progress = state.progress
+        self.state = state
+        self.during = _BETWEEN if progress is None else (self.protocol.phases[progress.phase].name, progress.begun)
 
     def use(self, variant: Variant) -> None:
         """Carry batches out by another protocol from now on.
@@ -115,12 +122,6 @@ class TextPoke:
         progress = self.state.progress
         return None if progress is None else self.protocol.phases[progress.phase]
 
-    @property
-    def during(self) -> tuple[str, bool]:
-        """The name of the phase under way ("" where none is), and whether it has begun to act."""
-        progress = self.state.progress
-        return _BETWEEN if progress is None else (self.protocol.phases[progress.phase].name, progress.begun)
-
     def begin(self, batch: Patches) -> None:
         """Take a batch; its first action will publish it."""
         if self.busy:
@@ -133,7 +134,7 @@ class TextPoke:
 
     def _go_to(self, batch: Patches | None, progress: Progress | None) -> None:
         state = self.state
-        self.state = PokeState(batch, progress, state.number, state.variant, state.guest_gate)
+        self._stand(PokeState(batch, progress, state.number, state.variant, state.guest_gate))
 
     def ready(self) -> bool:
         """True where the next action can be taken now; False while the task waits for CPUs."""
@@ -207,7 +208,7 @@ class TextPoke:
             memory.write_u32(self._abi.bp_desc + layout.DESC_REFS, 1)
         self._set_gate()
         number = self.state.number + 1
-        self.state = PokeState(batch, Progress(), number, self.state.variant, self.state.guest_gate)
+        self._stand(PokeState(batch, Progress(), number, self.state.variant, self.state.guest_gate))
         self.active.begin(batch.addresses, batch.sizes.tobytes())
         self.machine.clock += ACTION_PRICE
         return [BatchStarted(protocol=self.variant.name, batch=number, sites=batch.addresses)]
@@ -233,7 +234,7 @@ class TextPoke:
         memory, cpu = self.machine.memory, self.machine.cpus[0]
         gate = read_gate(memory, cpu, VECTOR_BP)
         set_gate_type(memory, cpu, VECTOR_BP, wanted)
-        self.state = replace(self.state, guest_gate=None if own is not None or gate is None else gate.type)
+        self._stand(replace(self.state, guest_gate=None if own is not None or gate is None else gate.type))
 
     def _places(self, batch: Patches, byte: int = 0) -> Offsets:
         """Where a byte of each site lies in the code buffer, (n,)."""
