@@ -44,8 +44,10 @@ class GuestMemory:
     """The data regions. `read_u64` and its like raise GuestError for an address that is not mapped.
 
     Attributes:
-        touched: the numbers of the pages that somebody may have written since power-on: the host has stored there, or
-            may at any time (`words`), or a CPU has accessed them. Bytes of all other pages are what they were.
+        touched: the numbers of the pages that may change at any time: a CPU has accessed them, or the host writes them
+            unseen (`words`).
+        stored: those that the host has stored to since history looked last. Bytes of all other pages are what they
+            were then.
     """
 
     def __init__(self, regions: list[tuple[int, int]], guards: Collection[int] = ()) -> None:
@@ -65,7 +67,7 @@ class GuestMemory:
             self._regions |= dict.fromkeys(range(base // PAGE_SIZE, (base + region.size) // PAGE_SIZE), region)
         for page in guards:
             self._regions.pop(page // PAGE_SIZE, None)
-        self.touched = set[int]()
+        self.touched, self.stored = set[int](), set[int]()
         self.watch: Callable[[int, int], None] | None = None  # called for each write of the host: address, size
 
     def _at(self, address: int, size: int, write: bool = False) -> tuple[DataRegion, int]:
@@ -79,9 +81,9 @@ class GuestMemory:
         if region is None or (last != first and self._regions.get(last) is not region):
             raise GuestError(f"{size} bytes at {address:#x} are not guest data")
         if write:
-            self.touched.add(first)
+            self.stored.add(first)
             if first != last:
-                self.touched.update(range(first, last + 1))
+                self.stored.update(range(first, last + 1))
             if self.watch:
                 self.watch(address, size)
         return region, address - region.base

@@ -195,6 +195,7 @@ def copy_state(source: Machine, machine: Machine) -> None:
     for mine, theirs in zip(machine.memory.regions, source.memory.regions, strict=True):
         np.copyto(mine.buffer, theirs.buffer)
     machine.memory.touched |= source.memory.touched
+    machine.memory.stored |= source.memory.stored
     np.copyto(machine.code.memory, source.code.memory)
     machine.code.version += 1
     for view, other in zip(machine.code.views, source.code.views, strict=True):

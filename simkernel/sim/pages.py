@@ -1,8 +1,9 @@
 """A machine's memory at each checkpoint of its history: data page by page, code by the stores to it (`stores.py`).
 
 Every page has the versions that it had, each from the checkpoint on at which it was found changed: those that somebody
-may have written (`GuestMemory.touched`) are compared with what they were at the last checkpoint. A checkpoint can be
-forgotten: its versions then are those of the one behind it, so that memory at all others stays as it was.
+may have written (`GuestMemory.touched` and `stored`) are compared with what they were at the last checkpoint. A
+checkpoint can be forgotten: its versions then are those of the one behind it, so that memory at all others stays as it
+was.
 """
 
 from __future__ import annotations
@@ -73,14 +74,14 @@ class Pages:
                 self._add(key, following, before)
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
         self._stores.keep(position, following)
-        self._at = position
+        self._is_at(position)
 
     def pass_by(self, position: int) -> None:
         """Memory is at a checkpoint that is kept already."""
         for key, _ in self._differences():
             self._part(self._shadow, key)[:] = self._part(self._buffers, key)
         self._stores.passed()
-        self._at = position
+        self._is_at(position)
 
     def restore(self, position: int) -> None:
         """Memory is as it was at a checkpoint; so is what each CPU runs, once its own bytes are put back."""
@@ -95,7 +96,7 @@ class Pages:
         for key, data in wanted.items():
             self._part(self._buffers, key)[:] = data
         self._stores.restore(self._at, position)
-        self._at = position
+        self._is_at(position)
 
     def forget(self, position: int, following: int) -> None:
         """A checkpoint is kept no longer; `following`: the position of the next one."""
@@ -122,11 +123,16 @@ class Pages:
 
     def _differences(self) -> Iterator[tuple[PageKey, bytes]]:
         """The pages that differ from the last checkpoint, with their bytes."""
-        for page in sorted(self._memory.touched):
+        for page in sorted(self._memory.touched | self._memory.stored):
             key = self._keys[page]
             now = self._part(self._buffers, key).tobytes()
             if now != self._part(self._shadow, key).tobytes():
                 yield key, now
+
+    def _is_at(self, position: int) -> None:
+        """Memory is at this checkpoint, and `_shadow` is what it is."""
+        self._at = position
+        self._memory.stored.clear()
 
     def _version(self, key: PageKey, position: int) -> bytes:
         """A page's bytes at a checkpoint."""
