@@ -1,14 +1,14 @@
 """Enabling every site of a kernel: 4 CPUs, batches of 256, each sync taken by the guest's handler on each CPU.
 
 The unit is a *run*: what Unicorn takes, counting nothing, for the 313 instructions of a sync on one CPU. 50,000 sites
-need 2,416 runs; the budget allows 15 times their time, and **is missed**: with each entry of history at the least of
-eight times it is 15.3 times, in one go it is more, the more so where others use the caches. The rows above say where
-the time goes. Each of these is there for a reason, most of it is Python, and no part is large by itself:
+need 2,416 runs; the budget allows 15 times their time, and leaves **no room**: with four other processes on two
+processors it was 14.3 to 16.1 times, the more the more they use the caches. The rows above say where the time goes.
+Each of these is there for a reason, two thirds of it is Python's interpreter, and no part is large by itself:
 
-* *CPUs that answer*, half of all. A third of it is the instructions, counted by blocks, on caches that the patching
-  task has used in between: that alone takes two runs, 1.3 where nothing comes between. A quarter is the way into the
-  handler, by the guest's own gate to a frame on its stack. The rest asks before the run what may come (interrupts,
-  observers), looks for HLT, asks five observers behind it, and notes an entry of history with its events.
+* *CPUs that answer*, nearly half of all. A third of it is the instructions, counted by blocks, on caches that the
+  patching task has used in between: that alone takes two runs, 1.3 where nothing comes between. A quarter is the way
+  into the handler, by the guest's own gate to a frame on its stack. The rest asks before the run what may come
+  (interrupts, observers), looks for HLT, asks five observers behind it, and notes an entry of history with its events.
 * *Writes of code*, a seventh: three of 256 sites for each batch. Nobody has looked at most of that code, so that
   to read the old bytes is to wait for memory; history keeps them.
 * *Batches published*, a twelfth: the records' flags, the vector for the handler, the addresses for observers and
@@ -16,13 +16,14 @@ the time goes. Each of these is there for a reason, most of it is Python, and no
 * *Other actions of the patching task*, an eighth: eight for each batch. A sync has one that sends it and one that ends
   it. If that went on with the next write, it would save a twenty-fifth, and history had no moment between the two.
 * *The plan*, a thirtieth: what is to be done with each record, and the bytes of each site.
-* *The rest*, an eighth: to ask who is waited for, the loop itself, and the clock that these rows are told by.
+* *The rest*, a seventh: to ask who is waited for, the loop itself, and the clock that these rows are told by.
 
-Within these rows are checkpoints (a twentieth: history keeps the pages of records that changed), what CPUs translate
-anew because batches change the functions of the handler (a thirtieth: of each CPU only the blocks that hold a changed
-piece of code are forgotten), and new memory: history keeps the plan, the events and the pages, so that an update meets
-1,900 pages that the process has not had before, half of them with its plan. On a virtual machine within another, where
-such a page costs 5 us and more, that is a tenth.
+Within these rows are checkpoints (a thirtieth: of the pages that may have changed since the last one, history keeps
+those that did), what CPUs translate anew because batches change the functions of the handler (a thirtieth: of each CPU
+only the blocks that hold a changed piece of code are forgotten), and new memory: history keeps the plan, the events and
+the pages, so that an update meets 1,900 pages that the process has not had before, half of them with its plan. On a
+virtual machine within another, where such a page costs 5 us and more, that is a tenth. Python's garbage collector runs
+two to four times; without it an update takes as long.
 """
 
 from __future__ import annotations
