@@ -15,7 +15,7 @@ from simkernel import insn
 from simkernel.asm import Assembly, Symbol, assemble, assemble_in_child
 from simkernel.errors import LearnerError, OurError
 from simkernel.files import read_text
-from simkernel.kernel import layout
+from simkernel.kernel import layout, tasks
 from simkernel.kernel.artefact import read_default
 from simkernel.kernel.notes import notes_of
 from simkernel.kernel.sources import Source, guest_sources, sources_hash
@@ -212,6 +212,24 @@ class KernelImage:
     def simplified(self, symbol: Symbol) -> tuple[str, ...]:
         """What a function does otherwise than Linux, as the comments of its source say it; a sentence or more each."""
         return self._notes.get(symbol.name, ())
+
+    def task_name(self, pid: int, cpu: int) -> str:
+        """The name of a task that boot makes, as in "cat-1202"; "task 7" where the kernel's table has no such pid.
+
+        Args:
+            pid: the task's.
+            cpu: that it runs on, which names the idle task.
+        """
+        if pid == 0:
+            return f"swapper/{cpu}-0"
+        return f"{comm}-{pid}" if (comm := self._comms.get(pid)) else f"task {pid}"
+
+    @cached_property
+    def _comms(self) -> dict[int, str]:
+        if (table := self.symbols.named("init_tasks")) is None:
+            return {}
+        count = int.from_bytes(self.read(table.address, 8), "little")
+        return tasks.made_at_boot(self.read(table.address + 8, count * tasks.ROW.size))
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 

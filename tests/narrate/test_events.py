@@ -9,11 +9,14 @@ import pytest
 
 from simkernel import events, insn
 from simkernel.events import Emulated, Event, Stamp
-from simkernel.kernel import KernelImage, Segment, Symbol, layout
+from simkernel.kernel import KernelImage, Segment, Symbol, layout, tasks
 from simkernel.kernel.symbols import SymbolTable
 from simkernel.protocol import INT3_PROTOCOL, NAIVE, PROTOCOLS, STOP_MACHINE, Protocol
 from simkernel.sim.narrate import PATCHING_TASK, sentence
 from simkernel.sim.narrate.events import SENTENCES
+from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
+from simkernel.sim.simulation import Simulation
 
 VFS_READ = layout.TEXT_BASE + 0x40
 TRACED = insn.call(VFS_READ, layout.TRAMP_BASE)
@@ -113,6 +116,20 @@ def test_sentences_name_what_is_in_the_event(image: KernelImage) -> None:
     skipped = events.Int3Done(cpu=0, address=VFS_READ, resume=VFS_READ + 5, emulated=Emulated.NOP)
     called = events.Int3Done(cpu=0, address=VFS_READ, resume=layout.TRAMP_BASE, emulated=Emulated.CALL)
     assert "emulated a NOP" in said(skipped) and "emulated the call" in said(called)
+
+
+def test_tasks_have_their_names(image: KernelImage) -> None:
+    """Those that the guest gives them in memory, on as many CPUs as there can be; a pid of nobody is a number."""
+    toy = KernelImage.default()
+    simulation = Simulation(toy, Options(cpus=layout.NR_CPUS))
+    simulation.run_until(Simulation.booted, 2_000_000)
+    made = tasks.comms(parts_of(simulation).machine.memory)
+    assert len(made) > 40
+    assert {pid: toy.task_name(pid, 0) for pid in made if pid} == {pid: f"{made[pid]}-{pid}" for pid in made if pid}
+    switched = events.Switched(cpu=1, previous=0, next=21)
+    assert sentence(switched, toy, INT3_PROTOCOL) == "CPU1 switches from swapper/1-0 to migration/1-21."
+    written = events.TraceWritten(cpu=0, index=3, ip=VFS_READ, parent_ip=0, pid=7)
+    assert sentence(written, image, INT3_PROTOCOL).endswith(", in task 7.")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ INTERRUPTS = {
 
 
 class Words:
-    """What a sentence may need besides its event: names of places, of phases, of the patching task."""
+    """What a sentence may need besides its event: names of places, of phases, of tasks."""
 
     def __init__(self, image: KernelImage, protocol: Protocol) -> None:
         self.image = image
@@ -60,6 +60,10 @@ class Words:
         """As in "sync 1" for a phase of the protocol, a function's name; what is neither is "a core sync"."""
         known = any(phase == one.name for one in self.protocol.phases) or phase.isidentifier()
         return term(phase) if known else Span("a core sync")
+
+    def task(self, pid: int, cpu: int) -> str:
+        """The name of a task that runs on a CPU, as in "cat-1202"."""
+        return self.image.task_name(pid, cpu)
 
     def sites(self, sites: tuple[int, ...]) -> Sentence:
         """The name of one site, or how many there are, from which to which."""
@@ -287,8 +291,8 @@ def _interrupt_taken(e: events.InterruptTaken, w: Words) -> Sentence:
 
 def _switched(e: events.Switched, w: Words) -> Sentence:
     if e.previous == e.next == 0:
-        return say("{} begins with its idle task.", cpu(e.cpu))
-    before, after = ("its idle task" if pid == 0 else f"task {pid}" for pid in (e.previous, e.next))
+        return say("{} begins with its idle task, {}.", cpu(e.cpu), w.task(0, e.cpu))
+    before, after = (w.task(pid, e.cpu) for pid in (e.previous, e.next))
     return say("{} switches from {} to {}.", cpu(e.cpu), before, after)
 
 
@@ -298,7 +302,7 @@ def _trace_written(e: events.TraceWritten, w: Words) -> Sentence:
         said = say("{} was called from {}", w.place(e.ip), w.place(e.parent_ip))
     elif e.ip:
         said = say("{}{}", e.type, w.at(e.ip))
-    return say("{} writes record {} of its trace buffer: {}, in task {}.", cpu(e.cpu), e.index, said, e.pid)
+    return say("{} writes record {} of its trace buffer: {}, in {}.", cpu(e.cpu), e.index, said, w.task(e.pid, e.cpu))
 
 
 def _oopsed(e: events.Oopsed, w: Words) -> Sentence:
