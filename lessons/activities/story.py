@@ -13,16 +13,16 @@ from lessons.activities.story_actions import (
     AHEAD,
     ASKED,
     BEHIND,
-    KEYS,
     MOVED,
     NAMES,
     NO_STORIES,
     SESSION,
     actions_of,
+    key_line,
     phases_of,
 )
 from lessons.activity import CHOOSE, Action, Activity, PlainText, Query, Result
-from lessons.kept import DEPTHS, Kept
+from lessons.kept import Kept
 from lessons.picture import Paragraph, Picture, Prose, Tone
 from lessons.session import actions as session
 from lessons.session import path
@@ -36,13 +36,13 @@ from lessons.session.stepper import Stepper
 from lessons.story import telling
 from lessons.story.asking import Asking
 from lessons.story.cover import covered, said
-from lessons.story.parts import STORY, Look, picture_of
+from lessons.story.look import LOOK_ACTIONS, STORY, Look
+from lessons.story.parts import picture_of
 from simkernel.errors import LearnerError
 from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetFilter, SetTracer
 from simkernel.report import Report
 
-UNDRAWN = PlainText(("Only a screen draws time: here the word time tells it, a line a step.",))
 LEFT_OPEN = "The question is left open: go back, and it is asked again."
 
 
@@ -152,6 +152,9 @@ class Story(Activity):
             return Result(opens=following, leaves=True)
         if action.name in ("enter", "run") and self.asking.on and not self.stepper.breakpoints:
             return self._to_a_question(action.name, report)
+        if (looks := LOOK_ACTIONS.get(action.name)) is not None:
+            self.look, result = looks(self.look, argument, len(self.stepper.snapshot.cpus))
+            return result
         own = getattr(self, "_do_" + action.name.replace("-", "_"), None)
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]
@@ -232,42 +235,12 @@ class Story(Activity):
                 result = self._ask("enter", "", report)
         return result
 
-    def _do_more(self, argument: str, report: Report) -> Result:
-        depth = DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)]
-        self.look = replace(self.look, depth=depth)
-        return Result()
-
-    def _do_view(self, argument: str, report: Report) -> Result:
-        """From a graph to a score, and back."""
-        self.look = replace(self.look, other=not self.look.other)
-        how = "the other way: a score where it was a graph" if self.look.other else "as at first"
-        return Result(f"Where there is room for it, time is drawn {how}.", tell=lambda: UNDRAWN)
-
-    def _do_next_cpu(self, argument: str, report: Report) -> Result:
-        return self._do_focus_cpu(str((self.look.cpu + 1) % len(self.stepper.snapshot.cpus)), report)
-
-    def _do_focus_cpu(self, argument: str, report: Report) -> Result:
-        number, cpus = argument.lower().removeprefix("cpu"), len(self.stepper.snapshot.cpus)
-        if not is_number(number) or int(number) >= cpus:
-            raise LearnerError(f"there is no CPU {argument!r}; there are 0 to {cpus - 1}")
-        self.look = replace(self.look, cpu=int(number), follows=False)
-        return Result(f"CPU{number} is what m leads to." if self.look.depth == STORY else "")
-
     def _do_look_at_site(self, argument: str, report: Report) -> Result:
         sites = self.stepper.image.mcount_loc
         if not is_number(argument) or int(argument) >= len(sites):
             raise LearnerError(f"there is no site {argument!r}; there are 0 to {len(sites) - 1}")
         name = self.stepper.image.symbolize(int(sites[int(argument)])).partition("+")[0]
         return self._ask("look-at", name, report)
-
-    def _do_syntax(self, argument: str, report: Report) -> Result:
-        self.look = replace(self.look, syntax="intel" if self.look.syntax == "att" else "att")
-        where = ": m leads to it" if self.look.depth == STORY else ""
-        return Result(f"Code is shown in {'Intel' if self.look.syntax == 'intel' else 'AT&T'} syntax{where}.")
-
-    def _do_names(self, argument: str, report: Report) -> Result:
-        self.look = replace(self.look, later=not self.look.later)
-        return Result(f"Functions of Linux are named as {'6.16 and later do' if self.look.later else '6.12 does'}.")
 
     def _do_boot(self, argument: str, report: Report) -> Result:
         return Result(opens=Boot(self.stepper.image, self.stepper.simulation.options))
@@ -388,33 +361,9 @@ class Story(Activity):
             return covered(picture_of(self._stepper, replace(self.look, depth=STORY)), asked)
         following = "" if self._next is None else self._next.title
         drawn = picture_of(self._stepper, self.look, asked, following, ahead=not self.asking.on)
-        return replace(drawn, keys=self._keys(), hints=tuple(self._hints().items()))
-
-    def _keys(self) -> tuple[str, ...]:
-        """The keys that matter here; where a run fails the ways to the failure and back come first."""
-        stepper = self.stepper
-        ended = bool(stepper.simulation.halt_reason or stepper.ending)
-        phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
-        leads = {"first": stepper.begun, "last": not ended, "without": self.home is not None or (phase and not ended)}
-        leads["view"] = self.look.depth == STORY  # deeper the time picture has room on wide screens only
-        first: tuple[str, ...] = () if self.home is None else ("next", "back", "enter", "run")
-        if stepper.simulation.halt_reason:
-            first = ("back", "enter", "without", "phase-back")
-        return tuple(one for one in dict.fromkeys((*first, *KEYS)) if leads.get(one, True))
-
-    def _hints(self) -> dict[str, str]:
-        """What keys lead to here."""
-        stepper = self.stepper
-        hints = {"more": DEPTHS[(DEPTHS.index(self.look.depth) + 1) % len(DEPTHS)]}
-        if stepper.simulation.halt_reason:
-            hints["phase-back"] = "the move before"
-        if self.home is not None:
-            hints |= {"without": "home", "run": "failure"}
-        if self.stepper.violates_ahead:
-            hints["run"] = "failure"
-        if self._next is not None:
-            hints["enter"] = "next story"
-        return hints
+        away, stories = self.home is not None, self._next is not None
+        keys, hints = key_line(self._stepper, self.look.depth, away, stories)
+        return replace(drawn, keys=keys, hints=tuple(hints.items()))
 
     @property
     def reached(self) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lessons.activity import CHOOSE, Action, Argument
+from lessons.kept import DEPTHS
 from lessons.session import actions as session
 from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
+from lessons.story.look import STORY
 from simkernel.events import event_kinds
 from simkernel.hw.fetch import FetchModel
 from simkernel.protocol import PROTOCOLS
@@ -83,3 +85,26 @@ def _action(name: str, one: session.StepperAction, choices: Callable[[], Sequenc
 def phases_of(stepper: Stepper) -> list[str]:
     """The names of the phases by which a stepper's machine patches."""
     return [phase.name for phase in stepper.protocol.phases]
+
+
+def key_line(stepper: Stepper, depth: str, away: bool, leads_on: bool) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The keys that matter where a story stands, and what some lead to: where a run fails, there and back first.
+
+    Args:
+        stepper: its machine.
+        depth: how deep one looks, of DEPTHS.
+        away: a phase is left out, and one can go home.
+        leads_on: another story follows this one here.
+    """
+    died = bool(stepper.simulation.halt_reason)
+    ended = died or bool(stepper.ending)
+    phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
+    leads = {"first": stepper.begun, "last": not ended, "without": away or (phase and not ended)}
+    leads["view"] = depth == STORY  # deeper the time picture has room on wide screens only
+    first = ("back", "enter", "without", "phase-back") if died else ("next", "back", "enter", "run") if away else ()
+    hints = {"more": DEPTHS[(DEPTHS.index(depth) + 1) % len(DEPTHS)]}
+    hints |= {"phase-back": "the move before"} if died else {}
+    hints |= {"without": "home", "run": "failure"} if away else {}
+    hints |= {"run": "failure"} if stepper.violates_ahead else {}
+    hints |= {"enter": "next story"} if leads_on else {}
+    return tuple(one for one in dict.fromkeys((*first, *KEYS)) if leads.get(one, True)), hints

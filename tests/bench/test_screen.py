@@ -20,7 +20,7 @@ from lessons.session import asks
 from lessons.session.actions import apply
 from lessons.session.named_step import name_of
 from lessons.session.stepper import Stepper
-from lessons.story.parts import Look
+from lessons.story.look import Look
 from lessons.visit import Visit
 from simkernel.report import Report
 from tests.bench.table import Table

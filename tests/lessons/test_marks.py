@@ -9,7 +9,7 @@ from lessons.kept import DEPTHS
 from lessons.machine import Bytes, Core, Doers
 from lessons.picture import Part
 from lessons.session.path import PATH
-from lessons.story.parts import Look
+from lessons.story.look import Look
 from lessons.table import Mark
 from simkernel.report import Report
 

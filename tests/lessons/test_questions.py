@@ -21,7 +21,8 @@ from lessons.session.beliefs import Belief
 from lessons.session.content import STORIES
 from lessons.session.stepper import Stepper
 from lessons.story import cover
-from lessons.story.parts import Look, picture_of
+from lessons.story.look import Look
+from lessons.story.parts import picture_of
 from lessons.story.questions import StoryQuestion
 from lessons.table import Mark
 from simkernel.errors import LearnerError

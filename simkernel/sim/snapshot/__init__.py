@@ -23,7 +23,7 @@ from simkernel.sim.narrate import sentence
 from simkernel.sim.now import SimulationNow
 from simkernel.sim.oops import Oops
 from simkernel.sim.options import Options
-from simkernel.sim.snapshot.changes import ThingChange, changes_of
+from simkernel.sim.snapshot.changes import Thing, ThingChange, changes_of
 from simkernel.sim.snapshot.cpus import CodeLine, CpuSnapshot, Register, StackWord, cpu_snapshot
 from simkernel.sim.snapshot.patching import DONE, NOW, TO_COME, PatchingSnapshot, PhaseRow, patching_snapshot
 from simkernel.sim.snapshot.plain import plain
@@ -116,6 +116,10 @@ class Snapshot:
     def position(self) -> int:
         """How many history entries have happened."""
         return self.point.position
+
+    def has_changed(self, what: Thing) -> bool:
+        """True where it is other than in the snapshot before."""
+        return any(change.what == what for change in self.changes)
 
     @classmethod
     def of(cls, simulation: SimulationNow, previous: Snapshot | None = None, site: int | None = None) -> Snapshot:

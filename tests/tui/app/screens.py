@@ -16,7 +16,7 @@ from lessons.activities.start import Start
 from lessons.activities.story import Story
 from lessons.activity import Activity
 from lessons.session.stepper import Stepper
-from lessons.story.parts import Look
+from lessons.story.look import Look
 from lessons.visit import Visit
 from tui.app.app import SimkernelApp
 from tui.view.marks import UNICODE, Marks

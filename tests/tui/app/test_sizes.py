@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lessons.kept import DEPTHS
-from lessons.story.parts import STORY, SURVIVAL
+from lessons.story.look import STORY
+from lessons.story.parts import SURVIVAL
 from simkernel.schedule import Read
 from tests.tui.app.screens import Hand, drive
 from tui.app.screens.activity import LEAST_HEIGHT, LEAST_WIDTH

@@ -10,7 +10,8 @@ import pytest
 from lessons.kept import DEPTHS
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
-from lessons.story.parts import Look, picture_of
+from lessons.story.look import Look
+from lessons.story.parts import picture_of
 from tui.app.content import LOOKS
 from tui.app.theme import GROUNDS, MARKS, MEANS, THEMES, contrast
 from tui.options import THEMES as NAMES

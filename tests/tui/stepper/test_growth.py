@@ -10,7 +10,7 @@ from lessons.activities.story import Story
 from lessons.machine import Strip, Track
 from lessons.picture import Lanes, Log
 from lessons.session.stepper import Stepper
-from lessons.story.parts import Look
+from lessons.story.look import Look
 from tests.tui.stepper.long_story import go_on, long_story
 from tui.view.frame import frame
 from tui.view.marks import UNICODE
