@@ -15,14 +15,14 @@ from lessons.activity import Given
 from lessons.session.came_of import came_of, neither
 from lessons.session.content import SCENARIOS, own_site, run_of, scenario_named
 from lessons.session.prepared import Prepared
-from lessons.session.scenarios import Ending, Scenario, answer_of
+from lessons.session.run import ScenarioRun
+from lessons.session.scenarios import Scenario, answer_of
 from lessons.session.seen import Seen
 from lessons.session.stops import SiteStory, Stop, Stops
 from lessons.session.violation import Violation
 from simkernel.errors import GuestError, LearnerError
 from simkernel.events import Event, SiteRan
 from simkernel.kernel import KernelImage
-from simkernel.patching.commands import Command
 from simkernel.protocol import Protocol, Variant
 from simkernel.report import Report
 from simkernel.schedule import Choice
@@ -103,8 +103,7 @@ class Stepper:
         self._seen = Seen(simulation, site)
         self._site_story = SiteStory(self.site_bytes())
         self.calls = CallsSoFar(simulation)
-        self._chosen, self._other_run = self._by_hand(), False
-        self._ending = None if scenario is None else Ending(scenario, self.begin)
+        self._run = ScenarioRun(simulation, scenario, self.begin)
 
     # --- where one is from --------------------------------------------------------------------------------------
 
@@ -152,7 +151,7 @@ class Stepper:
             scenario, run, start = found
             site = run.image.site_of(run.image.symbol(scenario.function))
             opened = cls(run, scenario, site, start, prepared=prepared)
-            opened._other_run = run is simulation
+            opened._run.is_other = run is simulation
             return opened
         story = story_at(simulation)
         if story is None:
@@ -274,20 +273,8 @@ class Stepper:
     def known_stops(self) -> int:
         """How many stops the scenario has, as long as nobody has changed it or asked for more; 0: not known."""
         scenario = self.scenario
-        if scenario is None or SCENARIOS.get(scenario.name) != scenario:
-            return 0
-        own = self.site == self.image.site_of(self.image.symbol(scenario.function))
-        return scenario.stops if own and not self._other_run and self._is_as_chosen else 0
-
-    @property
-    def _is_as_chosen(self) -> bool:
-        """True while nothing was chosen by hand but what the scenario chooses."""
-        count = self.simulation.count_by_hand(self.begin, len(self.simulation.entries))  # there may be very many
-        return count == len(self._chosen) and self._by_hand() == self._chosen
-
-    def _by_hand(self) -> list[tuple[int, Choice | Command]]:
-        """What was chosen by hand in the story, what lies ahead too: by the scenario, or by a person."""
-        return self.simulation.by_hand(self.begin, len(self.simulation.entries))
+        own = scenario is not None and self.site == self.image.site_of(self.image.symbol(scenario.function))
+        return self._run.stops if own else 0
 
     @property
     def dies(self) -> bool:
@@ -300,15 +287,12 @@ class Stepper:
 
         Without a scenario: where nothing is left to patch, and nothing that was chosen by hand comes next.
         """
-        if self._ending is None:
-            return self.simulation.patching.idle and not self.simulation.directed
-        return 0 <= self._ending.hear(self.simulation.known_events, self.simulation.rewrites) <= self.simulation.logged
+        return self._run.finished
 
     @property
     def over(self) -> bool:
         """True where the scenario's story has come to its end and nobody has asked for anything else since."""
-        asked = self.simulation.has_command
-        return self.scenario is not None and self.finished and not asked(self.begin, self.simulation.position)
+        return self._run.over
 
     @property
     def ending(self) -> str:
