@@ -54,7 +54,7 @@ PROPERTIES = (
         NEITHER,
         "at the site a CPU does what the old or the new instruction does",
         "neither",
-        "at the site a CPU does neither what the old nor what the new instruction does",
+        "a CPU does neither what the old nor what the new instruction does at the site",
     ),
     Property(
         "forward",
@@ -66,9 +66,9 @@ PROPERTIES = (
     Property(
         "in-time",
         LATE,
-        "after the patching task's last action a CPU executes the new instruction",
+        "after the patching task's last action a CPU does what the new instruction does",
         "late",
-        "a CPU executes the old instruction after the patching task's last action",
+        "a CPU does what the old instruction does after the patching task's last action",
     ),
     Property(
         "stack",

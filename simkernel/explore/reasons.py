@@ -104,13 +104,13 @@ TWO_STORES = (Variant(HEAD_FIRST), Variant(TAIL_FIRST))
 
 REASONS = (
     Reason(
-        "An NMI comes to a parked CPU, too: its handler runs the site while the bytes change.",
+        "A parked CPU takes NMIs, too: the NMI's handler runs the site while its bytes change.",
         PARKS,
         ("torn",),
         nmi=True,
     ),
     Reason(
-        "An NMI comes to a parked CPU, too, but in this model the one store comes to it whole.",
+        "A parked CPU takes NMIs, too, but in this model it fetches the one store whole.",
         PARKS,
         (SAFE,),
         nmi=True,
@@ -122,85 +122,87 @@ REASONS = (
         nmi=True,
     ),
     Reason(
-        "A CPU answers no sync in an NMI: the wait ends when the NMI has passed the NOP's parts.",
+        "A CPU answers no sync in an NMI handler: the sync ends after the handler has passed the NOP's parts.",
         INT3_PARTS,
         (SAFE,),
         "nop-call",
         nmi=True,
     ),
     Reason(
-        "In an NMI interrupts are off, whichever gate its int3 goes through: no sync is answered in its handler.",
+        "Interrupts are off in an NMI handler, whichever gate its int3 goes through: the CPU answers no sync there.",
         (TRAPS,),
         (SAFE,),
         nmi=True,
     ),
     Reason(
-        "The int3 keeps CPUs from bytes that change; no wait ends while a CPU may run what was before.",
+        "The int3 keeps CPUs off the bytes that change; no sync ends while a CPU may still run older bytes.",
         (INT3,),
         (SAFE,),
     ),
     Reason(
-        "Nothing keeps CPUs away while the tail changes: they run bytes of both instructions.",
+        "Nothing keeps CPUs off the site while its tail changes: they run bytes of both instructions.",
         NO_INT3,
         ("torn",),
     ),
     Reason(
-        "Two calls differ in their tails only, and here the store of a tail comes whole.",
+        "Two calls differ in their tails only, and here CPUs fetch that store whole.",
         NO_INT3,
         (SAFE,),
         "call-call",
     ),
     Reason(
-        "Nobody waited for the int3 to reach every CPU: one runs the old byte 0 with the new tail.",
+        "The tail changes while a CPU may still run the old byte 0: at least one new byte follows it.",
         NO_SYNC_1,
         ("torn",),
     ),
     Reason(
-        "Here the tail comes to no CPU before the int3, which was stored before it.",
+        "Here no CPU runs the new tail behind the old byte 0: the int3 was stored before the tail.",
         NO_SYNC_1,
         (SAFE,),
     ),
     Reason("The new byte 0 is followed by the old tail for good.", NO_TAIL, ("torn",)),
     Reason(
-        "Handlers have emulated the new call; without the tail the site is the old one again.",
+        "Handlers have emulated the new call; without the tail the site holds the old call again.",
         NO_TAIL[:1],
         ("back",),
         "call-call",
     ),
     Reason(
-        "Nobody waited for the tail to reach every CPU: one runs the new byte 0 with old bytes behind it.",
+        "Byte 0 changes while a CPU may still run the old tail: at least one old byte follows it.",
         NO_SYNC_2,
         ("torn",),
     ),
     Reason(
-        "A CPU that runs the new byte 0 reads the tail no earlier, and the tail was stored before.",
+        "A CPU reads the tail no earlier than byte 0, and the new tail was stored first.",
         NO_SYNC_2,
         (SAFE,),
     ),
-    Reason("Byte 0 stays int3 and the batch is released: nobody would claim the next int3.", NO_HEAD, ("released",)),
     Reason(
-        "Nobody waited for CPUs that may still take the int3, or have taken it: the batch is released too early.",
+        "Byte 0 stays int3 and the batch is released: no handler would claim the next int3.", NO_HEAD, ("released",)
+    ),
+    Reason(
+        "The batch is released while a CPU may still take the int3, or before its handler has found it.",
         NO_SYNC_3,
         ("unclaimed", "released"),
     ),
     Reason(
-        "After sync 3 no CPU is in its handler any more: there is no handler to wait for.",
+        "After sync 3 no CPU is in the int3 handler: the release has nothing to wait for.",
         (INT3.without("release"),),
         (SAFE,),
     ),
     Reason(
-        "Nobody waits at done: without it ftrace is asked about every int3 from then on, and finds this one.",
+        "Done waits for no CPU: without it the int3 handler goes on asking ftrace, which claims this int3.",
         (NO_DONE,),
         (SAFE,),
     ),
     Reason(
-        "A CPU that takes the int3 skips the site: where both instructions are calls, it makes neither.",
+        "A CPU that takes the int3 skips the site: both instructions are calls, and it makes neither.",
         SKIPS,
         ("neither",),
         "call-call",
     ),
     Reason(
-        "A CPU that takes the int3 skips the site, and that is what the NOP of the two does.",
+        "A CPU that takes the int3 skips the site: it does what the NOP does.",
         (INT3_OF_2012,),
         (SAFE,),
     ),
@@ -223,7 +225,7 @@ REASONS = (
     Reason(
         "Nothing was written: every CPU still executes the old instruction.", (STOPPED.without("write"),), ("late",)
     ),
-    Reason("Nobody tells the CPUs to go on: they wait for ever.", (STOPPED.without("unpark"),), ("stuck",)),
+    Reason("Nothing tells the parked CPUs to go on: they wait for ever.", (STOPPED.without("unpark"),), ("stuck",)),
     Reason(
         "No NMI comes, so no CPU runs the site while it changes; in this model CPUs run what memory holds.",
         (BARE,),
@@ -232,7 +234,7 @@ REASONS = (
     Reason(
         "A CPU leaves its stopper thread by a return, which does not serialize: it may still run old bytes.",
         (BARE,),
-        ("torn", "late"),
+        ("torn", "neither", "late"),
     ),
     Reason(
         "No NMI comes, so no CPU runs the site while it changes; the IRET at the interrupt's end serializes.",
@@ -240,25 +242,25 @@ REASONS = (
         (SAFE,),
     ),
     Reason("Between two of its stores memory itself holds a torn instruction.", (BYTE_BY_BYTE,), ("torn",)),
-    Reason("In this model a store comes to every CPU at once, whole.", (ALL_AT_ONCE,), (SAFE,)),
+    Reason("In this model every CPU fetches the whole store from the moment it is made.", (ALL_AT_ONCE,), (SAFE,)),
     Reason(
-        "One store is not one event for a CPU that reads instructions: it runs bytes of before and after.",
+        "One store is not one event for instruction fetch: a CPU runs old and new bytes together.",
         (ALL_AT_ONCE,),
         ("torn",),
     ),
     Reason(
-        "Nobody waits for the stores to reach every CPU: one runs the old bytes after the end.",
+        "No sync follows the last store: afterwards a CPU still does what the old instruction does.",
         (ALL_AT_ONCE, ALIGNED, *TWO_STORES),
         ("late",),
     ),
     Reason(
-        "Two calls differ in their tails only, but the one store of a tail comes to a CPU in parts.",
+        "Two calls differ in their tails only, but a CPU may run a part of that store without the rest.",
         TWO_STORES,
         ("torn",),
         "call-call",
     ),
     Reason(
-        "Two calls differ in their tails only, and in this model the store of a tail comes at once, whole.",
+        "Two calls differ in their tails only, and in this model every CPU fetches that store whole.",
         TWO_STORES,
         (SAFE,),
         "call-call",
@@ -268,21 +270,21 @@ REASONS = (
         TWO_STORES,
         ("torn",),
     ),
-    Reason("The site lies in one aligned word: one store, and in this model it comes whole.", (ALIGNED,), (SAFE,)),
+    Reason("The site lies in one aligned word: one store, and in this model CPUs fetch it whole.", (ALIGNED,), (SAFE,)),
     Reason(
-        "One store, for the site lies in one aligned word; but Intel promises one event for data reads only.",
+        "The site lies in one aligned word: one store, which Intel promises to be atomic for data reads only.",
         (ALIGNED,),
         ("torn",),
         place="inside",
     ),
     Reason(
-        "Two stores, for the site lies across two aligned words: between them memory holds a torn instruction.",
+        "The site lies across two aligned words: between the two stores memory holds a torn instruction.",
         (ALIGNED,),
         ("torn",),
         place="across",
     ),
     Reason(
-        "A CPU that has trapped answers the last sync before its handler holds a reference.",
+        "With interrupts on, a CPU in the int3 handler answers the last sync before it holds a reference.",
         (TRAPS,),
         ("unclaimed", "released"),
     ),
@@ -299,5 +301,5 @@ REASONS = (
         (SAFE,),
         "call-nop",
     ),
-    Reason("The jump is one instruction: nobody runs the three bytes behind it.", JUMP, (SAFE,)),
+    Reason("The jump is one instruction: no CPU runs the three bytes behind it.", JUMP, (SAFE,)),
 )

@@ -105,7 +105,7 @@ def test_the_lab_says_what_it_asks_of_and_then_why() -> None:
     assert "by the protocol int3 without sync 1" in asks and "Model byte" in asks and "is that safe?" in asks
     answer = " ".join(seen(begun("lab", "choose:2")).split())
     assert "You said that some order breaks it" in answer and "Not safe." in answer
-    assert "Nobody waited for the int3 to reach every CPU" in answer and "runs torn bytes" in answer
+    assert "at least one new byte follows it" in answer and "runs torn bytes" in answer
 
 
 def test_the_mysteries_show_how_they_are_solved() -> None:
