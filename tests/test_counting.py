@@ -21,7 +21,8 @@ from simkernel.errors import LearnerError
 from simkernel.ftrace.commands import SetTracer
 from simkernel.hw import countdown, way
 from simkernel.hw.counting import Blocks, Ends
-from simkernel.hw.cpu import BLOCKS_FROM, GENERAL, Cpu, Fault, Mapping
+from simkernel.hw.cpu import BLOCKS_FROM, GENERAL, Cpu, Mapping
+from simkernel.hw.fault import Fault
 from simkernel.hw.memory import new_buffer
 from simkernel.hw.x86 import PAGE_SIZE, VECTOR_UD
 from simkernel.kernel.image import KernelImage

@@ -10,10 +10,11 @@ from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
 from simkernel.events import Oopsed
 from simkernel.ftrace.commands import SetTracer
+from simkernel.hw.fault import PF_INSTR, PF_PROT
 from simkernel.hw.fetch import FetchModel
 from simkernel.kernel import KernelImage, layout
 from simkernel.protocol import parse
-from simkernel.sim.oops import PF_INSTR, PF_PROT, Oops, read_oops
+from simkernel.sim.oops import Oops, read_oops
 from simkernel.sim.options import STEPPING, Options
 from simkernel.sim.parts import parts_of
 from simkernel.sim.simulation import Simulation

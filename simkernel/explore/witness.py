@@ -11,11 +11,10 @@ from simkernel import disasm, insn
 from simkernel.events import BatchReleased, Event, ExceptionTaken, Int3Done, InterruptTaken, Oopsed
 from simkernel.explore.case import Case
 from simkernel.hw.cpu import GENERAL
+from simkernel.hw.fault import PF_INSTR
 from simkernel.kernel import layout
 from simkernel.schedule import Act, Choice, Run
 from simkernel.sim.simulation import Simulation
-
-PF_INSTRUCTION = 16  # page fault error code: the fetch itself (SDM vol. 3, figure 4-12)
 
 
 @dataclass(slots=True)
@@ -96,7 +95,7 @@ class Witness:
             if self._general(cpu) != self._registers:
                 return  # `Flow.OTHER`: what it does, and where it leads, depends on registers
         faults = [event for event in events if isinstance(event, ExceptionTaken)]
-        if faults and faults[0].error & PF_INSTRUCTION:
+        if faults and faults[0].error & PF_INSTR:
             self._passed(cpu, faults[0].cr2)  # a call to where no code is
         elif not faults and not trap and not self.simulation.halt_reason and not self.simulation.cpu(cpu).handling:
             rip = self.simulation.cpu(cpu).rip

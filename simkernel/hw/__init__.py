@@ -4,6 +4,7 @@
     memory      guest data, one for all CPUs; code_map: where code lies
     fetch       which bytes of the code each CPU may run; straight: how far it gets without a look in between
     engine      the only door to Unicorn, with registers; counting, countdown and way: how instructions are counted
+    fault       which exceptions stop a CPU
     cpu         one CPU
     exceptions  how a CPU enters a handler through the guest's gate; interrupts: what is on its way to a CPU
     state       what a machine remembers besides memory, code and registers

@@ -32,7 +32,8 @@ from functools import lru_cache
 from simkernel import disasm, insn
 from simkernel.errors import OurError
 from simkernel.hw import countdown
-from simkernel.hw.engine import Engine, Fault, emu_stop
+from simkernel.hw.engine import Engine, emu_stop
+from simkernel.hw.fault import Fault
 from simkernel.hw.x86 import VECTOR_UD
 
 _ENDLESS = (1 << 32) - 1

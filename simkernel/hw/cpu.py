@@ -22,7 +22,8 @@ from typing import Any
 
 from simkernel import disasm
 from simkernel.hw import counting
-from simkernel.hw.engine import EVERYWHERE, PF_INSTRUCTION, Engine, Fault, Mapping
+from simkernel.hw.engine import EVERYWHERE, Engine, Mapping
+from simkernel.hw.fault import PF_INSTR, Fault
 from simkernel.hw.registers import ENTRY, GENERAL, REGISTERS, TRANSFER
 from simkernel.hw.way import way
 from simkernel.hw.x86 import PAGE_SIZE
@@ -177,7 +178,7 @@ class Cpu:
 
     def _is_ahead(self, fault: Fault) -> bool:
         """A fetch fault of a page that RIP has not come to."""
-        return bool((fault.error or 0) & PF_INSTRUCTION) and self.rip != fault.cr2
+        return bool((fault.error or 0) & PF_INSTR) and self.rip != fault.cr2
 
     def _run_blocks(self, count: int) -> Fault | None:
         """`run` without that: blocks as long as whole ones fit, the rest one by one."""

@@ -11,7 +11,7 @@ What Unicorn does differently from a CPU, and where it is put right:
 * while a page has a hook for faults, stores to it take a slow way, twice as long: data has none, and a fetch from there
   is known by its error (`_but_data`, `_data_ahead`);
 * a page of a mapping cannot be left out cheaply: `_on_tlb_miss` lets a guard page lie where nothing is (`_GUARD`);
-* it reports non-canonical addresses as unmapped: `_memory_fault` tells #GP from #PF;
+* it reports non-canonical addresses as unmapped: `access_fault` tells #GP from #PF;
 * the hook for a new translation is not called for the very first one: `_new` makes one that nobody needs;
 * with a hook for code (`count=` is one) a fault in mid-block leaves other status flags than the instructions before it
   made: `mend_flags` takes them from where the hook has put them;
@@ -38,6 +38,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 from simkernel import disasm, room
 from simkernel.errors import LearnerError, OurError
 from simkernel.hw.code_map import PIECE
+from simkernel.hw.fault import Fault, access_fault
 from simkernel.hw.registers import (
     ENTRY,
     HFLAGS_INHIBIT_IRQ,
@@ -48,7 +49,7 @@ from simkernel.hw.registers import (
     WholeState,
     register_id,
 )
-from simkernel.hw.x86 import PAGE_SIZE, VECTOR_BP, VECTOR_GP, VECTOR_PF, VECTOR_UD
+from simkernel.hw.x86 import PAGE_SIZE, VECTOR_BP, VECTOR_GP, VECTOR_UD
 
 # What every step needs is called past Unicorn's wrappers, with arguments that are ctypes already: half the time.
 _emu_start = uclib["uc_emu_start"]
@@ -70,19 +71,9 @@ _STRUCT = 0x1000  # bytes of an engine in which its count lies (include/uc_priv.
 _MEMORY_ERRORS = {
     *(unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED, unicorn.UC_ERR_READ_PROT, unicorn.UC_ERR_WRITE_PROT)
 }
-PF_PRESENT, PF_WRITE, PF_INSTRUCTION = 1, 2, 16  # page fault error code bits, SDM vol. 3, figure 4-12
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An exception that stopped a run: vector, error code (None where the vector has none), CR2 of a page fault.
-
-    RIP is where the frame shall point: behind the instruction for int3 and INT n, at it otherwise.
-    """
-
-    vector: int
-    error: int | None = None
-    cr2: int = 0
+_WRITES = (unicorn.UC_MEM_WRITE_UNMAPPED, unicorn.UC_MEM_WRITE_PROT)
+_FETCHES = (unicorn.UC_MEM_FETCH_UNMAPPED, unicorn.UC_MEM_FETCH_PROT)
+_MAPPED = (unicorn.UC_MEM_WRITE_PROT, unicorn.UC_MEM_FETCH_PROT, unicorn.UC_MEM_READ_PROT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,13 +397,4 @@ class Engine:
         return next(max(base, rip) for base, end in self._data if rip < end)
 
     def _memory_fault(self, access: int, address: int) -> Fault:
-        if (address >> 47) not in (0, 0x1FFFF):
-            return Fault(VECTOR_GP, 0)
-        code = 0
-        if access in (unicorn.UC_MEM_WRITE_UNMAPPED, unicorn.UC_MEM_WRITE_PROT):
-            code |= PF_WRITE
-        if access in (unicorn.UC_MEM_FETCH_UNMAPPED, unicorn.UC_MEM_FETCH_PROT):
-            code |= PF_INSTRUCTION
-        if access in (unicorn.UC_MEM_WRITE_PROT, unicorn.UC_MEM_FETCH_PROT, unicorn.UC_MEM_READ_PROT):
-            code |= PF_PRESENT
-        return Fault(VECTOR_PF, code, address)
+        return access_fault(address, access in _WRITES, access in _FETCHES, access in _MAPPED)

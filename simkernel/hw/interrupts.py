@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simkernel.events import Event, ExceptionTaken, Int3Taken, InterruptTaken
-from simkernel.hw.cpu import RFLAGS_IF, Cpu, Fault
+from simkernel.hw.cpu import RFLAGS_IF, Cpu
 from simkernel.hw.exceptions import deliver
+from simkernel.hw.fault import Fault
 from simkernel.hw.memory import GuestMemory
 from simkernel.hw.observer import Platform
 from simkernel.hw.state import CpuState

@@ -15,7 +15,8 @@ import numpy as np
 from simkernel import disasm
 from simkernel.errors import GuestError, OurError
 from simkernel.events import Event, PieceRead, Resolved, Serialized
-from simkernel.hw.cpu import RFLAGS_IF, Cpu, Fault
+from simkernel.hw.cpu import RFLAGS_IF, Cpu
+from simkernel.hw.fault import Fault
 from simkernel.hw.fetch import CodeMemory, FetchModel
 from simkernel.hw.interrupts import Interrupts
 from simkernel.hw.memory import GuestMemory

@@ -29,13 +29,13 @@ from dataclasses import dataclass
 from simkernel import disasm
 from simkernel.errors import GuestError
 from simkernel.ftrace.needs import symbol_text
+from simkernel.hw.fault import PF_INSTR, PF_PROT, PF_WRITE
 from simkernel.kernel import RELEASE, KernelImage, layout, tasks
 from simkernel.kernel.running import RunningKernel
 from simkernel.kernel.stacks import stack_of, stacks_from
 from simkernel.sim.narrate.operands import Instant, mask
 
 PROLOGUE_SIZE, EPILOGUE_SIZE = 42, 21  # bytes of the Code line before and after the one at RIP (dumpstack.c)
-PF_PROT, PF_WRITE, PF_INSTR = 1, 2, 16  # X86_PF_* (asm/trap_pf.h)
 _INTERRUPT_BITS = 0xFFFF00  # SOFTIRQ, HARDIRQ and NMI of preempt_count: in_interrupt() (linux/preempt.h)
 # exc_int3() runs in irqentry_nmi_enter() (traps.c) and counts as an NMI. Simplified: ours leaves preempt_count alone.
 _AS_IN_NMI = layout.VECTOR_BP
