@@ -45,6 +45,7 @@ FILES = {
     "tests/tui/stepper/test_invariant.py": "story: which bytes may be run, held at every step",
     "tests/test_names.py": "commands: the configuration page; the guest has Linux's names",
     "tests/tui/app/test_screen.py": "app: panels of the stepper's screen",
+    "tests/tui/app/test_theme.py": "story: each colour of its parts means one thing",
     "tests/tui/app/test_textual_door.py": "screens: opened and left in every order",
 }
 """Each file, and why it is here: the package and what is proven of it."""
