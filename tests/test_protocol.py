@@ -86,7 +86,7 @@ def test_stop_machine_names_the_function_of_its_years() -> None:
 def test_what_nobody_uses_names_no_function_of_linux_and_no_thread_where_there_is_none() -> None:
     for protocol in PROTOCOLS.values():
         for phase in protocol.phases:
-            assert not (protocol.era.users == "used by nobody" and phase.linux), (protocol.name, phase.name)
+            assert not (protocol.era.users == "used by no kernel" and phase.linux), (protocol.name, phase.name)
             assert "-ipi" not in protocol.name or "thread" not in f"{phase.true_now} {phase.why}", phase.name
 
 

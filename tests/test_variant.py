@@ -95,7 +95,7 @@ def test_a_name_leads_back_to_its_variant(base: Protocol) -> None:
 def test_a_name_tells_the_base_and_each_change(variant: Variant, name: str) -> None:
     assert (variant.name, variant.table.name) == (name, name)
     assert parse(name) == variant and parse(f"  {name.replace(' ', '  ')} ") == variant
-    assert variant.table.era == ("used by nobody: an experiment" if variant.changes else variant.base.era)
+    assert variant.table.era == ("used by no kernel: an experiment" if variant.changes else variant.base.era)
 
 
 def test_a_change_does_what_it_says() -> None:

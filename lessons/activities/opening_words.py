@@ -226,7 +226,7 @@ def step(
         calls: of all functions.
     """
     here, on = change.here, change.tracer != "nop"
-    waits = f"{patch.task}, for {cpus(patch.waits_for)}. The CPUs run on." if patch.waits_for else "nobody"
+    waits = f"{patch.task}, for {cpus(patch.waits_for)}. The CPUs run on." if patch.waits_for else "no task."
     said = [Paragraph(waits, label="Waits")]
     if here.event is None:
         said.append(

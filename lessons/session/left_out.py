@@ -235,8 +235,8 @@ def changes_nothing(scenario: Scenario, phase: str) -> bool:
 
 
 def failing_models(scenario: Scenario, phase: str) -> tuple[FetchModel, ...]:
-    """The models in which to look for a death: the scenario's own unless none is there, then `byte`, all that manuals
-    leave open."""
+    """The models in which to look for a death: the scenario's own unless none is there, then `byte`, any
+    mix that no manual rules out."""
     models = dict.fromkeys((scenario.options.model, BYTE))
     return tuple(model for model in models if not harmless(scenario, phase, model))
 
@@ -363,7 +363,7 @@ def sentences(
     begun: tuple[str, ...] = ()
     how = f"Without {phase}: in a run"
     if died.model is not model:
-        where = f"{WHERE[died.model]}, as manuals allow"
+        where = f"{WHERE[died.model]}, which no manual rules out"
         begun = (f"Without {phase}: on this machine no run goes wrong.",)
         how = f"On another, {where}"
         if died.survived:

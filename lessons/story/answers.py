@@ -108,9 +108,14 @@ def cpu(story: StoryNow, number: int) -> list[str]:
 
 
 def why(story: StoryNow) -> list[str]:
-    """What is true, whether it is, why the phase is there, and how to see what comes of leaving it out."""
+    """What is true, whether it is, why the phase is there, and how to see what comes of leaving it out.
+
+    Once the kernel has died no phase is under way or next; what was left out is still named.
+    """
     panel = story.why
     out = [*sentences(panel.true_now), panel.verdict, *([panel.event] if panel.event else [])]
+    if story.snapshot.halt_reason and not panel.missing:
+        return out
     if panel.phase:
         out += [f"{why_label(panel)} {panel.why}"]
     if panel.missing:

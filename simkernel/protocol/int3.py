@@ -71,7 +71,7 @@ INT3_PROTOCOL = Protocol(
             holds=ALL_NEW,
             resolved=False,
             linux="text_poke_bp_batch(), third step",
-            true_now="Memory holds the new instruction. A CPU runs it, or, as manuals allow, still takes the int3.",
+            true_now="Memory holds the new instruction. A CPU runs it, or may still take the int3.",
             why="Again one byte, changed as a whole: a CPU that reads it needs no handler any more.",
             without="Byte 0 stays int3, and the batch is released: the next int3 finds no batch, and the kernel dies.",
         ),

@@ -96,7 +96,7 @@ STOP_MACHINE_BARE = _variant(
 )
 STOP_MACHINE_IPI = _variant(
     "stop_machine-ipi",
-    era=Era("used by nobody", end="on_each_cpu() could"),
+    era=Era("used by no kernel", end="on_each_cpu() could"),
     source="arch/x86/include/asm/sync_core.h: IRET serializes",
     prose="Every CPU waits in the interrupt that asked it to, and serializes before it goes on.",
     where="ipi",
@@ -104,7 +104,7 @@ STOP_MACHINE_IPI = _variant(
 )
 STOP_MACHINE_IPI_BARE = _variant(
     "stop_machine-ipi-bare",
-    era=Era("used by nobody", end="on_each_cpu() could"),
+    era=Era("used by no kernel", end="on_each_cpu() could"),
     source="SDM vol. 3, Serializing Instructions: IRET is one",
     prose="Every CPU waits in the interrupt that asked it to; the IRET at its end serializes.",
     where="ipi",

@@ -33,7 +33,7 @@ NAIVE_WHY = (
 
 NAIVE = Protocol(
     name="naive",
-    era=Era("used by nobody", end="it crashes"),
+    era=Era("used by no kernel", end="it crashes"),
     source="Intel SDM vol. 3, Handling Self- and Cross-Modifying Code; erratum W108",
     prose="A store for each byte, one after the other, and no wait.",
     claims=False,
@@ -62,7 +62,7 @@ def _store(name: str, action: Write, holds: tuple[Part, ...], true_now: str, why
 
 ONE_STORE = Protocol(
     name="one-store",
-    era=Era("used by nobody", "no manual promises that it is one event"),
+    era=Era("used by no kernel", "no manual promises that it is one event"),
     source=f"{SDM}; Intel and AMD promise no single event for a store across two cache lines",
     prose="All bytes in one store, and no wait.",
     claims=False,
@@ -103,7 +103,7 @@ HEAD_FIRST = Protocol(
 
 TAIL_FIRST = Protocol(
     name="tail-first",
-    era=Era("used by nobody", "from a NOP to a call it crashes"),
+    era=Era("used by no kernel", "from a NOP to a call it crashes"),
     source=SDM,
     prose="The offset, then the opcode: the call comes into being only when its target is there.",
     claims=False,

@@ -13,7 +13,7 @@ from functools import cached_property
 from simkernel.errors import LearnerError, nearest
 from simkernel.protocol.table import NOP_FORMS, Era, Phase, Protocol
 
-EXPERIMENT = Era("used by nobody", end="an experiment")
+EXPERIMENT = Era("used by no kernel", end="an experiment")
 """The era of a protocol with changes."""
 
 

@@ -90,8 +90,8 @@ def test_what_is_headed_as_a_crash_is_torn_in_every_cell_and_nothing_else_is_hea
     """The headline (who uses it, and why nobody does) and the verdict agree, in each model and place."""
     headed = {name: one.era for name, one in PROTOCOLS.items() if "crash" in one.era.remark + one.era.end}
     assert headed == {
-        "naive": "used by nobody: it crashes",
-        "tail-first": "used by nobody (from a NOP to a call it crashes)",
+        "naive": "used by no kernel: it crashes",
+        "tail-first": "used by no kernel (from a NOP to a call it crashes)",
     }
     for name, model, place in product(headed, FetchModel, PLACES):
         for change in CHANGES if name == "naive" else ("nop-call",):

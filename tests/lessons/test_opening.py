@@ -263,7 +263,7 @@ def test_what_a_step_says_follows_the_map_and_who_waits() -> None:
         assert ("takes an exception" in text) == bool(sites.count(INT3))
         assert ("at a site of the batch" in text) == bool(sites.count(CHANGING))
         waits = opening.run.simulation.patching.waits_for
-        assert ("Waits: nobody" in text) == (not waits)
+        assert ("Waits: no task." in text) == (not waits)
         assert all(f"CPU{cpu}" in text for cpu in waits)
         opening.apply("next")
     assert states == {INT3, CHANGING}

@@ -91,6 +91,12 @@ def test_where_the_kernel_has_died_an_answer_says_so(word: str) -> None:
     assert "The kernel died here, oops on CPU1" in flat(played(story("naive"), f"r {word}")[-1])
 
 
+def test_where_the_kernel_has_died_no_phase_is_next() -> None:
+    said = flat(played(story("naive"), "r y")[-1])
+    assert "Broken: CPU1" in said and "Next" not in said and "write byte" not in said
+    assert "Next: write byte 4" in flat(played(story("naive"), "r b b y")[-1])
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
