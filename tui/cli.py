@@ -88,33 +88,34 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s", prog_name="simkernel")
 @click.option("--plain", "is_plain", is_flag=True, help="Short paragraphs instead of a screen.")
+@click.option("--lines", is_flag=True, help="Take words with Enter instead of single keys. It implies --plain.")
 @takes_screen
 @click.pass_context
-def simkernel(ctx: click.Context, is_plain: bool, ascii_only: bool, theme: str | None) -> None:
+def simkernel(ctx: click.Context, is_plain: bool, lines: bool, ascii_only: bool, theme: str | None) -> None:
     """A toy x86-64 kernel that a simulated ftrace patches while it runs.
 
-    Without a command it opens a screen on which one can follow that step by step, as `step` does. --ascii and --theme
-    may stand before that command or behind it.
+    Without a command it opens a screen on which one can follow that step by step, as `step` does. These options may
+    stand before `step` or behind it.
 
     Exit codes: 0 it worked; 1 a check failed, the toy kernel died, or nothing can be printed; 2 what was asked for
     cannot be done; 70 a bug of simkernel; 128 + n ended by signal n (130: ctrl-C).
     """
     if ctx.invoked_subcommand is None:
         room.check(room.LIBRARIES, "the libraries of simkernel take")
-        if is_plain:
+        if is_plain or lines:
             refuse_screen_options(ascii_only, theme)
             from tui.commands.step import run_plain
 
-            ctx.exit(run_plain())
+            ctx.exit(run_plain(lines=lines))
         from tui.app.start import open_screen
 
         ctx.exit(open_screen(ascii_only=ascii_only, theme=theme))
-    given = [name for name, on in (("--ascii", ascii_only), ("--theme", theme)) if on]
+    options = {"--ascii": ascii_only, "--theme": theme, "--plain": is_plain, "--lines": lines}
+    given = [name for name, on in options.items() if on]
     if given and ctx.invoked_subcommand not in SCREENS:
         raise click.UsageError(no_screen(ctx.invoked_subcommand, given))
-    if is_plain and ctx.invoked_subcommand not in SCREENS:
-        raise click.UsageError(no_screen(ctx.invoked_subcommand, ["--plain"]))
-    ctx.default_map = {ctx.invoked_subcommand: {"ascii_only": ascii_only, "theme": theme, "is_plain": is_plain}}
+    chosen = {"ascii_only": ascii_only, "theme": theme, "is_plain": is_plain, "lines": lines}
+    ctx.default_map = {ctx.invoked_subcommand: chosen}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

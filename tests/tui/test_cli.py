@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -213,6 +214,24 @@ def test_the_looks_of_a_screen_are_refused_where_none_opens(
             assert said.out == "" and said.err.startswith(
                 f"simkernel: {name} prints text and opens no screen: leave {looks[0]} out, or use `simkernel step`.\n"
             )
-    for arguments in ([*looks, "step", "one", "--script", "n"], ["step", "one", "--lines", *looks]):
+    for arguments in (
+        ["--lines", *looks],
+        [*looks, "step", "one", "--script", "n"],
+        ["step", "one", "--lines", *looks],
+    ):
         assert cli.run(arguments) == 2
         assert "--ascii and --theme are for the screen" in capsys.readouterr().err
+
+
+def test_lines_go_before_a_command_or_behind_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list takes them, and so does `step`; a command that opens no screen refuses them."""
+    said = []
+    for arguments in (["--lines"], ["--lines", "step"], ["step", "--lines"]):
+        monkeypatch.setattr("sys.stdin", io.StringIO("h\n"))
+        assert cli.run(arguments) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] == said[2] and "What do you want to watch" in said[0]
+    assert cli.run(["--lines", "boot"]) == 2
+    assert "boot prints text and opens no screen: leave --lines out" in capsys.readouterr().err

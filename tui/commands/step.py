@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simkernel.errors import LearnerError, SimkernelError
+from tui.interrupt import end_in_peace
 from tui.options import refuse_screen_options, takes_screen
 from tui.output import emit_json, progress
 
@@ -112,6 +113,11 @@ def run_plain(
         take_all(plain, words, lines)
         if person:
             kept.keep(plain.visit)
+    except (KeyboardInterrupt, click.Abort):
+        end_in_peace()  # a second signal would come while the file is written
+        if person and not plain.busy:
+            kept.keep(plain.visit)
+        raise
     except (SimkernelError, click.ClickException, OSError):
         raise
     except Exception as crash:
@@ -178,16 +184,21 @@ def take_keys(plain: PlainVisit) -> None:
 
     while True:
         try:
-            key = click.getchar()
-        except EOFError:
-            key = ""
-        if key in END_OF_INPUT:
-            key = "q"
-        try:
-            if not plain.take(asked_for(plain, ARROWS.get(key, key))):
+            if not plain.take(asked_for(plain, pressed())):
                 return
+        except EOFError:
+            plain.take("q")
+            return
         except LearnerError as error:
             click.echo(f"{filled(str(error))}\n", err=plain.as_json)
+
+
+def pressed() -> str:
+    """The next key, by the word that it stands for where it has a name. EOFError at the end of the input."""
+    key = click.getchar()
+    if key in END_OF_INPUT:
+        raise EOFError
+    return ARROWS.get(key, key)
 
 
 def asked_for(plain: PlainVisit, key: str) -> str:
@@ -198,7 +209,7 @@ def asked_for(plain: PlainVisit, key: str) -> str:
     if key == WORD:
         word = line("word")
     elif plain.is_begun(key):
-        word += click.getchar()
+        word += pressed()
     elif plain.may_go_on(key):
         word += line(f"number {key}")
     prompt = "" if ":" in word or " " in word else plain.needs(word)
@@ -206,6 +217,9 @@ def asked_for(plain: PlainVisit, key: str) -> str:
 
 
 def line(prompt: str) -> str:
-    """What is typed up to Enter."""
-    said: str = click.prompt(prompt, default="", show_default=False)
-    return said.strip()
+    """What is typed up to Enter. EOFError at the end of the input, with the cursor below the prompt."""
+    try:
+        return input(f"{prompt}: ").strip()
+    except EOFError:
+        click.echo()
+        raise

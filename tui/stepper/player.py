@@ -85,6 +85,7 @@ class PlainVisit:
         goes_on: of one that is shown, told by itself to somebody who watches: asked before each part of its story
             whether to go on. Each part has its heading then, the bytes are drawn where they differ, no keys are named,
             and ctrl-C ends all. None: a person says words.
+        busy: something is under way, or was when a signal came: there is no place to keep then.
         cancels: ctrl-C cancels what is under way, and the next word may be said; False: it ends all.
         single: keys are taken one by one, so a longer word is typed after `WORD`.
     """
@@ -109,7 +110,7 @@ class PlainVisit:
             home: what one comes back to from it; None: leaving it ends all.
         """
         self.visit = Visit(*([] if home is None else [home]), first)
-        self.single = False
+        self.single = self.busy = False
         self.say = say
         self.as_json = as_json
         self.goes_on = goes_on
@@ -130,7 +131,7 @@ class PlainVisit:
         Raises:
             LearnerError: one cannot.
         """
-        with progress("getting ready") as line:
+        with progress("getting ready") as line, self._at_work():
             result = self.visit.start(line.report())
         if result.refused:
             raise LearnerError(result.message)
@@ -239,8 +240,19 @@ class PlainVisit:
         """Say what is under way, and whether ctrl-C cancels it."""
         with progress("busy; ctrl-C cancels" if self.cancels else "running") as line:
             report = line.report()
-            with ctrl_c_cancels(report) if self.cancels else nullcontext():
+            with ctrl_c_cancels(report) if self.cancels else nullcontext(), self._at_work():
                 yield report
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """What is cancelled or refused leaves the place as it was; what a signal ends is half done, and stays busy."""
+        self.busy = True
+        try:
+            yield
+        except Exception:
+            self.busy = False
+            raise
+        self.busy = False
 
     def _done(self, word: str, result: Result, opened: bool = False) -> bool:
         """Tell what came of an action; False where a person has seen enough, and it is not told.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pexpect
@@ -110,3 +113,51 @@ def test_the_place_is_kept_and_each_end_says_so(lines: list[str], tmp_path: Path
     terminal.send(f"esc{enter}" if lines else "\x1b")
     terminal.expect("simkernel ends")
     ended(terminal)
+
+
+@pytest.mark.parametrize(
+    "before", [(":", "word"), ("2g", "step number"), ("2c", "")], ids=["word", "argument", "digit"]
+)
+def test_the_end_of_input_inside_a_prompt_ends_it_too(before: tuple[str, str], tmp_path: Path) -> None:
+    terminal = at_the_list(tmp_path)
+    keys, prompt = before
+    if keys[0] == "2":
+        terminal.send("2")
+        terminal.expect("h all")
+    terminal.send(keys[-1])
+    terminal.expect(prompt)
+    terminal.send("\x04")
+    terminal.expect("simkernel ends")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends signals of Unix")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("keys", ["", ":"], ids=["", "prompt"])
+def test_a_signal_keeps_the_place(keys: str, number: int, tmp_path: Path) -> None:
+    """Where keys are awaited and inside a prompt; the exit code is the shell's."""
+    terminal = at_the_list(tmp_path)
+    terminal.send("2")
+    terminal.expect("h all")
+    terminal.send("n")
+    terminal.expect("Step 1 of 7")
+    terminal.send(keys)
+    if keys:
+        terminal.expect("word")
+    time.sleep(0.3)  # until the next key is read
+    terminal.kill(number)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 128 + number
+    assert json.loads((tmp_path / "state" / "simkernel" / "last.json").read_text())["step"] == 1
+
+
+def at_the_list(home: Path) -> pexpect.spawn[str]:
+    """Plain mode with a home of its own, by single keys."""
+    environ = {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home / "state")}
+    terminal = pexpect.spawn(sys.executable, ["-m", "tui", "--plain"], env=environ, timeout=60, encoding="utf-8")
+    terminal.expect("1. Two mysteries")
+    terminal.expect("h all")
+    return terminal

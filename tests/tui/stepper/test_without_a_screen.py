@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -13,10 +14,11 @@ from lessons.activities.lab import Lab
 from lessons.activities.lab_words import GUESSES, question
 from lessons.activities.opening import Opening
 from lessons.activities.story import LEFT_OPEN, Story
-from lessons.activity import Activity
+from lessons.activity import Action, Activity, Result
 from lessons.session.stepper import Stepper
 from lessons.story.words import WORDS, standing_in
-from simkernel.errors import LearnerError
+from simkernel.errors import Cancelled, LearnerError
+from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
 from tests.tui.playing import flat, played
 from tui.stepper.player import PlainVisit
@@ -95,6 +97,22 @@ def test_where_the_kernel_has_died_no_phase_is_next() -> None:
     said = flat(played(story("naive"), "r y")[-1])
     assert "Broken: CPU1" in said and "Next" not in said and "write byte" not in said
     assert "Next: write byte 4" in flat(played(story("naive"), "r b b y")[-1])
+
+
+@pytest.mark.parametrize(("ends", "busy"), [(KeyboardInterrupt, True), (LearnerError, False), (Cancelled, False)])
+def test_what_a_signal_ends_leaves_no_place_to_keep(ends: type[BaseException], busy: bool) -> None:
+    """What is refused or cancelled has left the place as it was."""
+
+    class Half(Boot):
+        def do(self, action: Action, argument: str, report: Report) -> Result:
+            raise ends("here")
+
+    plain = PlainVisit(Half(load_image(Options()), Options()), lambda text: None)
+    plain.begin()
+    assert not plain.busy
+    with suppress(ends, LearnerError):
+        plain.take("n")
+    assert plain.busy is busy
 
 
 @pytest.mark.parametrize(
