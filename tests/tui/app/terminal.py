@@ -18,6 +18,7 @@ NEWER = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+|\x1b\][^\x07\x1b]*(?:\x07|\x
 MODE = re.compile(rb"\x1b\[\?([0-9]+)([hl])")
 ON_AT_FIRST = ("7", "25")  # private modes: lines wrap, the cursor is seen
 WAIT = 60.0  # seconds for what must come; it comes much sooner
+FRAME = 0.03  # seconds: Textual draws what has changed 60 times a second
 LOOK = 0.05  # seconds between two looks at what does not come from the terminal
 ROOT = Path(__file__).parents[3]
 
@@ -94,10 +95,13 @@ class Terminal:
         return self._shown
 
     def still(self) -> str:
-        """What stands on the screen once nothing more is drawn: a picture may come in several pieces."""
-        shown = self.read()
-        while shown != (again := self.read(0.15)):
-            shown = again
+        """What stands on the screen once nothing more is drawn: a picture may come in several pieces.
+
+        The program then waits for somebody: it sleeps, and neither works nor writes for longer than a frame takes.
+        """
+        shown, did = self.read(FRAME), worked(self.pid)
+        while (shown, did, True) != (now := (self.read(2 * FRAME), worked(self.pid), sleeps(self.pid))):
+            shown, did, _ = now
         return shown
 
     def send(self, keys: str) -> None:
@@ -127,6 +131,12 @@ def worked(pid: int) -> int:
     """The processor time that a process has used, in ticks of the clock; -1 where the system is not Linux."""
     status = Path(f"/proc/{pid}/stat")
     return sum(map(int, status.read_text().rpartition(")")[2].split()[11:13])) if status.exists() else -1
+
+
+def sleeps(pid: int) -> bool:
+    """Whether a process waits for something; True where the system is not Linux."""
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def until_worked(pid: int, seconds: float = 1.0) -> None:

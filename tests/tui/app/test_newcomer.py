@@ -13,7 +13,7 @@ import pytest
 from tests.tui.app.terminal import Terminal
 
 ANSWERS, STEPS, ALL = 12, 24, 60  # presses at most
-RIGHT, LEFT, ENTER, BACKSPACE = "\x1b[C", "\x1b[D", "\r", "\x7f"
+RIGHT, LEFT, ENTER, BACKSPACE, END = "\x1b[C", "\x1b[D", "\r", "\x7f", "\x1b[F"
 
 
 class Newcomer:
@@ -52,7 +52,9 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     guessed = newcomer.press("t", "How does ftrace change all")
     assert "4   It writes at every site" in guessed
     assert "r run" in newcomer.press("4", "asked to trace every function")
-    assert "t   turn it off again" in newcomer.press("r", "no CPU was stopped")  # step after step, by itself
+    newcomer.press("r", "question 2 of 2, step 3")  # step after step, by itself
+    newcomer.press(END, "Paused")  # any key pauses it
+    assert "t   turn it off again" in newcomer.press(END, "no CPU was stopped")
     newcomer.press("t", "The counts stand still")
     answers = newcomer.press(ENTER, "serve all")
     assert "one instruction more" in told(answers) and newcomer.presses <= ANSWERS
