@@ -188,9 +188,9 @@ def test_an_oops_says_whether_linux_goes_on_after_it(image: KernelImage, vector:
 @pytest.mark.parametrize(
     ("vector", "preempt_count", "why"),
     [
-        (layout.VECTOR_DF, NMI | HARDIRQ, r"A double fault counts as an NMI \(exc_double_fault\(\) runs"),
-        (layout.VECTOR_BP, 0, r"An int3 counts as an NMI \(exc_int3\(\) runs"),
-        (layout.VECTOR_BP, HARDIRQ, r"An int3 counts as an NMI \(exc_int3\(\) runs"),
+        (layout.VECTOR_DF, NMI | HARDIRQ, r"A double fault counts as an NMI \(exc_double_fault\(\) calls"),
+        (layout.VECTOR_BP, 0, r"An int3 counts as an NMI \(exc_int3\(\) calls"),
+        (layout.VECTOR_BP, HARDIRQ, r"An int3 counts as an NMI \(exc_int3\(\) calls"),
         (layout.VECTOR_PF, HARDIRQ, "It happened in interrupt context:"),
     ],
 )

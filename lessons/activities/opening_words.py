@@ -31,7 +31,7 @@ CHOICES: dict[int, tuple[Choice, ...]] = {
         Choice("1", "It stops the CPUs, writes at every site, and lets the CPUs go on."),
         Choice("2", "It changes one site after another, and waits for the CPUs at each."),
         Choice("3", "It changes a site when its function is called the next time."),
-        Choice("4", "It writes at every site, then waits for every CPU; and so a few times."),
+        Choice("4", "It writes at every site, then waits for every CPU; and repeats that a few times."),
         Choice("0", "I do not know yet: let it run, and see"),
     ),
     TRACED: (Choice("t", "turn it off again"),),
@@ -138,7 +138,7 @@ def _traced(m: Mysteries) -> tuple[str, ...]:
     return (
         *said,
         f"{m.sites:,} sites changed while the CPUs ran; {stopped}.",
-        f"Meanwhile time for {sum(on.time):,} instructions passed on the CPUs: {each}.",
+        f"Meanwhile the CPUs had time for {sum(on.time):,} instructions: {each}.",
     )
 
 

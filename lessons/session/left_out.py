@@ -51,7 +51,7 @@ WHERE = {
     FetchModel.LINE: "where a CPU reads a cache line at once",
     FetchModel.BYTE: "where bytes may be old or new",
 }
-RAN = {Ran.TORN: "a torn instruction", Ran.INT3: "an int3 that nobody claimed"}
+RAN = {Ran.TORN: "a torn instruction", Ran.INT3: "an int3 that no handler claimed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A story from which a phase was left out: where that would have come, and what nobody waits for since.
+"""A story from which a phase was left out: where that would have come, and what has not been waited for since.
 
 A moment names the variant of the protocol ("int3 without sync 1"), so the story is the same when it is opened again.
 """
@@ -13,6 +13,7 @@ from lessons.session.stops import Stop, is_at
 from simkernel.events import ExceptionTaken, Int3Taken, SiteRan
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, Park, Phase, SyncCores, Unpark, Variant, Write
 from simkernel.sentence import cpus as cpu_names
+from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.snapshot import Snapshot
 
 FEW = 2  # CPUs that a sentence names; more are "every CPU"
@@ -70,9 +71,9 @@ def _not_waited_for(phase: Phase, snapshot: Snapshot) -> list[str]:
         return []
     for one in site.cpus:
         if one.read and not one.read_int3:
-            return [f"CPU{one.cpu} has begun to read the old instruction: nobody waits until it has run it."]
+            return [f"CPU{one.cpu} has begun to read the old instruction: {PATCHING_TASK} does not wait for it."]
         if not one.certain:
-            return [f"CPU{one.cpu} may still run old bytes here: nobody waits until it runs the new ones."]
+            return [f"CPU{one.cpu} may still run old bytes here: {PATCHING_TASK} does not wait for it."]
     return []
 
 

@@ -103,7 +103,7 @@ def _none(event: Any, stepper: Stepper, phase: Phase | None) -> list[str]:
 
 def _begun(event: ev.BatchStarted, stepper: Stepper, phase: Phase | None) -> list[str]:
     own = _own_callback(stepper)
-    callback = f"The ops {own} traces its own callback: each call of that leads to it again." if own else ""
+    callback = f"The ops {own} traces its own callback: each call of the callback leads to it again." if own else ""
     base, table = stepper.variant.base, stepper.variant.table
     whole = table.phases == base.phases  # else the prose speaks of what is left out
     return [callback, base.prose if whole else ""]
@@ -132,7 +132,7 @@ def _answered(event: ev.SyncAnswered, stepper: Stepper, phase: Phase | None) -> 
     """Who cannot answer yet, and why; how long the interrupt of this one had to wait, where that was long."""
     out = _masked(stepper, event.waiting_for)
     if (off := masked_before(stepper, event)) >= WORTH_SAYING:
-        out.append(f"CPU{event.cpu} had its interrupts off for {off} instructions before it took this one.")
+        out.append(f"CPU{event.cpu} had its interrupts off for {off:,} instructions before it took this one.")
     if not out and event.waiting_for:
         others = listed([f"CPU{cpu}" for cpu in event.waiting_for])
         out = [f"CPU{event.cpu} does not wait for {others}: only {stepper.snapshot.patching.task} does."]
@@ -166,7 +166,7 @@ def _kept_waiting(stepper: Stepper) -> str:
     cpu = max(off, key=off.__getitem__, default=-1)
     if off.get(cpu, 0) < WORTH_SAYING:
         return ""
-    return f"It waited for CPU{cpu}, which had its interrupts off for {off[cpu]} instructions."
+    return f"It waited for CPU{cpu}, which had its interrupts off for {off[cpu]:,} instructions."
 
 
 def _taken(event: ev.Int3Taken, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -194,7 +194,7 @@ def _read(event: ev.PieceRead, stepper: Stepper, phase: Phase | None) -> list[st
 
 
 def _resolved(event: ev.Resolved, stepper: Stepper, phase: Phase | None) -> list[str]:
-    return [f"No manual says when this happens, before CPU{event.cpu} answers a sync."]
+    return [f"No manual says when this happens, only that it has once CPU{event.cpu} serializes."]
 
 
 def _ran(event: ev.SiteRan, stepper: Stepper, phase: Phase | None) -> list[str]:

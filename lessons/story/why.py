@@ -108,7 +108,7 @@ def event_of(snapshot: Snapshot) -> str:
 
 
 def _what_killed(snapshot: Snapshot) -> Verdict | None:
-    """What the CPU that has died had run at the site last: neither instruction, or an int3 that nobody answered."""
+    """What the CPU that has died had run at the site last: neither instruction, or an int3 that no handler claimed."""
     site, oops = snapshot.site, snapshot.oops
     if site is None or oops is None:
         return None
@@ -117,7 +117,7 @@ def _what_killed(snapshot: Snapshot) -> Verdict | None:
         if event.cpu != oops.cpu or not is_at(event, site.addresses):
             continue
         if isinstance(event, Int3Taken):
-            what = say("{} took the int3 at {}, and nobody answered it", cpu(event.cpu), site.name)
+            what = say("{} took the int3 at {}, and no handler claimed it", cpu(event.cpu), site.name)
             return Verdict("died", False, what, event.cpu, event.address)
         if isinstance(event, SiteRan):
             return _torn(site, event)

@@ -41,7 +41,7 @@ interrupts off, and an NMI comes all the same. ftrace of Linux 2.6.28 to 3.4, wh
 NMIs that ran already and had each that came meanwhile write the new bytes itself before it ran any (commit
 17666f02b118); since 3.5 it writes an int3, whose handler an NMI can run (commit 08d636b6d4fb).
 
-torn: neither the old instruction, nor int3, nor the new one is run. unclaimed: nobody claims an int3. neither: a
+torn: neither the old instruction, nor int3, nor the new one is run. unclaimed: no handler claims an int3. neither: a
 CPU does neither what the old nor what the new one does. back: a CPU goes back to the old. late: old after the patch.
 wrong-stack: a wrong return address. released: the batch goes while an int3 of it may come. stuck: the patch cannot
 end, and nobody has died.

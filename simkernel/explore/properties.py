@@ -47,7 +47,7 @@ PROPERTIES = (
         UNCLAIMED,
         "the handler claims every int3 of the site",
         "unclaimed",
-        "a CPU takes an int3 that nobody claims",
+        "a CPU takes an int3 that no handler claims",
     ),
     Property(
         "old-or-new",

@@ -42,7 +42,7 @@ MOVES = {
     "leave other": "leaves its waiting loop and goes on with another task.",
     "leave irq": "leaves its waiting loop and is still in the interrupt.",
     "claim": "is in the int3 handler: it takes a reference to the batch and finds the site in it.",
-    "nobody": "is in the int3 handler: it finds no batch, and nobody claims the int3.",
+    "nobody": "is in the int3 handler: it finds no batch, and does not claim the int3.",
     "done": "ends the int3 handler: it emulates the new instruction and returns.",
     "done skip": "ends the int3 handler: it skips the site and returns.",
     "return": "returns from the trampoline to behind the site.",

@@ -155,7 +155,7 @@ INT3_2012 = Protocol(
             linux="finish_update()",
             true_now="Memory holds the new instruction. A CPU runs it, or still takes the int3 and executes neither.",
             why="Again one byte, changed as a whole.",
-            without="Byte 0 stays int3: once ftrace is done nobody claims it, and the kernel dies.",
+            without="Byte 0 stays int3: once ftrace is done no handler claims it, and the kernel dies.",
         ),
         Phase(
             name="sync 3",
@@ -165,7 +165,7 @@ INT3_2012 = Protocol(
             linux="run_sync()",
             true_now="Every CPU has answered: none takes this int3 any more.",
             why="The handler claims int3s only while modifying_ftrace_code is set.",
-            without="Nobody claims a late int3: the kernel dies of its own breakpoint.",
+            without="No handler claims a late int3: the kernel dies of its own breakpoint.",
         ),
         Phase(
             name="done",
@@ -174,7 +174,7 @@ INT3_2012 = Protocol(
             resolved=True,
             linux="atomic_dec(&modifying_ftrace_code)",
             true_now="ftrace claims no int3 any more.",
-            why="Nobody waits for handlers: after the last sync there are none.",
+            why="It waits for no handler: after the last sync no CPU is in one.",
             without="The handler would go on to ask ftrace about every int3.",
         ),
     ),

@@ -44,7 +44,7 @@ STOP_MACHINE = Protocol(
             holds=ALL_NEW,
             resolved=False,
             linux="stop_machine_text_poke() -> text_poke()",
-            true_now="Memory holds the new instruction. An NMI on a parked CPU may run old bytes, or both together.",
+            true_now="Memory holds the new instruction. An NMI handler on a parked CPU may run old bytes, too.",
             why="This is the change.",
             without="Nothing changes.",
         ),

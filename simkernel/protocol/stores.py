@@ -17,18 +17,18 @@ from simkernel.protocol.table import ALL_NEW, NEW, OLD, POKE_MAX_OPCODE_SIZE, Er
 def _so_far(last: int) -> str:
     """What is true once the bytes up to `last` are written."""
     if last + 1 == POKE_MAX_OPCODE_SIZE:
-        return "Every byte is new in memory. Nobody has asked a CPU to serialize: it may still run old ones."
+        return "Every byte is new in memory. No CPU was asked to serialize: each may still run old ones."
     which = "Byte 0 is" if last == 0 else f"Bytes 0 {'and' if last == 1 else 'to'} {last} are"
-    return f"{which} new in memory, any behind are old: a CPU can run both together."
+    return f"{which} new in memory, the rest is old: a CPU can run some of both."
 
 
 # Intel SDM vol. 2, CALL: E8 is followed by a signed distance of 32 bits, lowest byte first.
 NAIVE_WHY = (
     "Byte 0 says which instruction it is. A write from front to back begins with it.",
-    "In a call, bytes 1 to 4 say how far to go. Byte 1 counts single bytes.",
-    "Byte 2 of a call counts steps of 256 bytes. One old byte makes another distance.",
+    "In a call, bytes 1 to 4 are the displacement. Byte 1 is its lowest.",
+    "Byte 2 of a call counts steps of 256 bytes. One old byte makes another displacement.",
     "Byte 3 of a call counts steps of 65,536 bytes. With an old one the call leads far away.",
-    "Byte 4 of a call counts steps of 16 million bytes. It is the last: now the call is whole.",
+    "Byte 4 of a call is the highest of the displacement, and the last: now the call is whole.",
 )
 
 NAIVE = Protocol(
@@ -88,7 +88,7 @@ HEAD_FIRST = Protocol(
             "write opcode",
             Write(Which.HEAD),
             (NEW, OLD),
-            "Byte 0 is new in memory, the offset is old: a CPU can run both together.",
+            "Byte 0 is new in memory, the offset is old: a CPU can run some of both.",
             "Whoever patches code at load time writes it front to back.",
         ),
         _store(
@@ -112,7 +112,7 @@ TAIL_FIRST = Protocol(
             "write offset",
             Write(Which.TAIL),
             (OLD, NEW),
-            "Byte 0 is old in memory, the rest is new: a CPU can run both together.",
+            "Byte 0 is old in memory, the rest is new: a CPU can run some of both.",
             "So that no call to nowhere is there for a moment.",
         ),
         _store(

@@ -148,7 +148,7 @@ class _Report:
         """What comes of it in Linux: `oops_end()`, then `make_task_dead()` and `do_exit()` (kernel/exit.c)."""
         if self.vector in _NMI_ENTERED:
             what, function = _NMI_ENTERED[self.vector]
-            why = f"{what} counts as an NMI ({function} runs in irqentry_nmi_enter())"
+            why = f"{what} counts as an NMI ({function} calls irqentry_nmi_enter())"
             return f"{why}: there Linux panics, whatever panic_on_oops says."
         if self._in_interrupt():
             return "It happened in interrupt context: there Linux panics, whatever panic_on_oops says."

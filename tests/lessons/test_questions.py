@@ -62,7 +62,7 @@ NAMES = {
 PLAIN = {
     "CC at +0", "it takes the int3 at byte +0", "CPU0 only", "nobody", "nowhere, for the kernel dies", "bash-201 alone",
     "at ftrace_trampoline, at once", "bash-201 goes on without CPU1", "CPU1 takes the int3",
-    "240, one for each function", "720, 3 for each function", "CPU1 answers, for nothing holds an IPI up",
+    "240, one for each function", "720, 3 for each function", "CPU1 answers, for nothing can delay an IPI",
     "bash-201 writes the tail, without CPU1's answer", "CPU0 takes an int3 there, for it is inside that call already",
     "bash-201 writes the old instruction back",
 }  # fmt: skip

@@ -153,7 +153,7 @@ def test_a_call_names_the_return_address_and_the_target(bench: Bench, image: Ker
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("0f1f440000", "does nothing for 5 bytes: a NOP"),
+        ("0f1f440000", "runs a NOP of 5 bytes"),
         ("cc", "takes an int3"),
         ("fa", "turns interrupts off"),
         ("0f0b", "invalid opcode"),

@@ -119,7 +119,7 @@ def comes(stepper: Stepper, site: SiteSnapshot, event: ev.SiteStored) -> StoryQu
     if len(kinds) != 1:
         return None
     kind = kinds.pop()
-    does = f"CPU{cpu} goes on at {site.name}." if cpu in reading else f"CPU{cpu} comes to {site.name}."
+    does = f"CPU{cpu} goes on at {site.name}." if cpu in reading else f"CPU{cpu} reaches {site.name}."
     parks = Belief.INT3_PARKS if guarded else Belief.WORLD_STOPS
     wrong = "new" if kind == "new" or not writes else "old"
     return made(
@@ -154,7 +154,7 @@ def _why_comes(stepper: Stepper, site: SiteSnapshot, cpu: int, kind: str) -> str
     read = site.cpus[cpu].read
     if kind == "int3":
         return say("Memory {}, an instruction of one byte: CPU{} runs it, whatever follows. "
-                   "It waits for nobody: the handler lets it go on.", _holds(stepper, site), cpu)  # fmt: skip
+                   "It does not wait: the handler lets it go on.", _holds(stepper, site), cpu)  # fmt: skip
     since = f" at step {at}" if (at := _read_at(stepper, cpu)) else ""
     how = say("It read {}{}; the rest is memory's", data(runs[:read]), since) if read else "It reads what memory holds"
     what = {"torn": "neither the old instruction nor the new one", "old": "the old instruction",

@@ -148,7 +148,7 @@ def handled(stepper: Stepper, site: SiteSnapshot, event: ev.Int3Claimed) -> Stor
         text=f"Where does CPU{event.cpu} go on?",
         hint="The batch says what the site becomes. What would a CPU do that runs that?",
         why=say(
-            "The handler emulates the new instruction, {}, by setting RIP. CPU{} goes on there, and waits for nobody.",
+            "The handler emulates the new instruction, {}, by setting RIP. CPU{} goes on there without a wait.",
             "a NOP" if done.emulated is ev.Emulated.NOP else f"a {done.emulated.value}",
             event.cpu,
         ),

@@ -53,7 +53,7 @@ def _xor(i: Instant) -> str:
     return _binary("flips the bits {} of", lambda a, b, _: a ^ b)(i)
 
 
-def _shift(verb: str, compute: Callable[[int, int, int], int]) -> Saying:
+def _shift(verb: str, way: str, compute: Callable[[int, int, int], int]) -> Saying:
     """`compute(value, count, bits)`."""
 
     def sentence(i: Instant) -> str:
@@ -63,9 +63,9 @@ def _shift(verb: str, compute: Callable[[int, int, int], int]) -> Saying:
         count &= 63 if size == 8 else 31
         value = i.value(target, size)
         if value is None:
-            return f"{verb} {i.name(target)} by {count}, which is unreadable"
+            return f"{verb} {i.name(target)} {way} by {count}, which is unreadable"
         result = compute(value, count, 8 * size) & mask(size)
-        return f"{verb} {i.name(target)} by {count}: {number(value)} becomes {number(result)}"
+        return f"{verb} {i.name(target)} {way} by {count}: {number(value)} becomes {number(result)}"
 
     return sentence
 
@@ -119,7 +119,7 @@ def _test(i: Instant) -> str:
 def _exchange(i: Instant) -> str:
     source, target = i.operands
     a, b = i.holds(source, i.size), i.holds(target, i.size)
-    return f"exchanges {a} with {b}, as one event"
+    return f"exchanges {a} with {b}, atomically"
 
 
 def _exchange_add(i: Instant) -> str:
@@ -134,7 +134,7 @@ def _compare_exchange(i: Instant) -> str:
     source, target = i.operands
     expected, found, new = i.register("rax") & mask(i.size), i.value(target, i.size), i.value(source, i.size)
     if found == expected:
-        return f"finds the expected {number(found)} in {i.name(target)} and writes {number(new)} there, as one event"
+        return f"finds the expected {number(found)} in {i.name(target)} and writes {number(new)} there, atomically"
     return f"expects {number(expected)} in {i.name(target)} but finds {number(found)}: RAX takes that"
 
 
@@ -247,14 +247,14 @@ TABLE: dict[str, Saying] = {
     "neg": _unary("changes the sign of", lambda a: -a),
     "not": _unary("flips every bit of", lambda a: ~a),
     "bswap": _swap_bytes,
-    "shl": _shift("shifts left", lambda a, n, _: a << n),
-    "sal": _shift("shifts left", lambda a, n, _: a << n),
-    "shr": _shift("shifts right", lambda a, n, _: a >> n),
-    "sar": _shift("shifts right, sign kept,", lambda a, n, bits: signed(a, bits // 8) >> n),
+    "shl": _shift("shifts", "left", lambda a, n, _: a << n),
+    "sal": _shift("shifts", "left", lambda a, n, _: a << n),
+    "shr": _shift("shifts", "right", lambda a, n, _: a >> n),
+    "sar": _shift("shifts", "right, with its sign kept,", lambda a, n, bits: signed(a, bits // 8) >> n),
     "shld": _shift_double(True),
     "shrd": _shift_double(False),
-    "rol": _shift("rotates left", _rotate(True)),
-    "ror": _shift("rotates right", _rotate(False)),
+    "rol": _shift("rotates", "left", _rotate(True)),
+    "ror": _shift("rotates", "right", _rotate(False)),
     "cmp": _compare,
     "test": _test,
     "xchg": _exchange,

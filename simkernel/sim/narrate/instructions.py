@@ -116,7 +116,7 @@ def _move_extended(i: Instant) -> str:
     value = i.value(source, size)
     if value is not None and signed and value >> (8 * size - 1):
         value |= mask(target.size) ^ mask(size)
-    how = ", with its sign kept" if signed else ", zeroes above it"
+    how = ", with its sign kept" if signed else ", and zeroes the bits above"
     return _moved(i, source, target, value, how)
 
 
@@ -299,7 +299,7 @@ def _interrupts(on: bool) -> Saying:
 
 
 def _nop(i: Instant) -> str:
-    return say("does nothing for {} byte{}: a NOP", i.length, "s" if i.length > 1 else "")
+    return say("runs a NOP of {} byte{}", i.length, "s" if i.length > 1 else "")
 
 
 def _breakpoint(i: Instant) -> str:

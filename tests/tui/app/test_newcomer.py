@@ -84,7 +84,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
     assert "A CPU may have begun to read the old instruction" in told(again)
     parted = newcomer.press("x", "chosen because it fails without sync 1")
     assert "Here sync 1 would have waited for CPU0 and CPU1: it is left out." in parted and "Oops" not in parted
-    assert "CPU1 has begun to read the old instruction: nobody waits until it has run it." in told(parted)
+    assert "CPU1 has begun to read the old instruction: bash-201 does not wait for it." in told(parted)
     assert "sync 1, which is left out:" in parted and "r failure" in parted
     walked = parted
     while "Oops: " not in walked:  # one sees it happen, a step each
