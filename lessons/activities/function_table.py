@@ -25,7 +25,7 @@ class FunctionRow:
         site: where ftrace patches it.
         code: its bytes.
         wanted: how many ops want it.
-        enabled: its record has FTRACE_FL_ENABLED: the site holds a call.
+        enabled: its record has FTRACE_FL_ENABLED: the site holds a call, or a change to one is queued or under way.
         tramp: its record has FTRACE_FL_TRAMP_EN: the call leads to the trampoline of one ops.
         calls: that were traced.
     """

@@ -24,8 +24,9 @@ UPPER = "0xffffffff"  # half of an address of kernel text: the same for all
 COLUMNS = ("FUNC", "COUNT", "BYTES", "OPS", "FLAGS")
 MEANT = (
     "COUNT: calls of it that the tracer has written down so far. OPS: how many tracers want it. "
-    "ENABLED: its five bytes are a call, it is traced. TRAMP: a single tracer wants it: the call leads to its "
-    "own trampoline."
+    "ENABLED: FTRACE_FL_ENABLED of its record: ftrace has made a call of its five bytes, or is about to: it sets the "
+    "flag as it queues the change (ftrace_replace_code). TRAMP: a single tracer wants it: the call leads to its own "
+    "trampoline."
 )
 LEADS = {"enter": "look-at", "only": "trace", "untrace": "untrace", "second-ops": "second-ops",
          "break": "break-function"}  # fmt: skip

@@ -333,12 +333,11 @@ def check_name(name: str) -> None:
 
 def entry_of(story: PathStory, prepared: Prepared) -> StartEntry:
     """The entry of a story, which `prepared` begins: how long it takes to watch, who patches like this and when."""
-    scenario = story.scenario
     steps = f"{story.stops} steps. " if story.stops else ""
     return StartEntry(
         story.name,
         story.title,
         story.question,
         partial(Story.of, story.name, prepared),
-        f"{steps}Protocol {scenario.options.protocol.name}: {scenario.era.without_end}.",
+        f"{steps}Protocol {story.protocol.name}: {story.era}.",
     )

@@ -18,9 +18,11 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.patching.commands import Command
 from simkernel.protocol import POKE_MAX_OPCODE_SIZE, parse
 from simkernel.schedule import QUANTUM, Act, Nmi, Policy, Read, Resolve, Run
+from simkernel.sentence import without_addresses
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot.plain import plain
+from simkernel.sim.snapshot.site import site_bytes
 
 SECOND = "counter"  # the second ops: its callback counts
 COUNTING = "ftrace_ops_count"
@@ -273,7 +275,9 @@ def look_at(stepper: Stepper, argument: str) -> StepperResult:
     stepper.site = site = _site(stepper, name)
     behind = site - stepper.image.symbol(name).address
     which = f"five bytes at {name}+{behind}, behind its endbr64" if behind else f"first five bytes of {name}"
-    return StepperResult(f"These are the {which}.")
+    now = site_bytes(stepper.simulation, site, stepper.simulation.site(site).memory)
+    text = f", {without_addresses(now.text)}" if now.text else ""
+    return StepperResult(f"These are the {which}: {now.data.hex(' ').upper()}{text}.")
 
 
 def without(stepper: Stepper, argument: str) -> StepperResult:

@@ -8,6 +8,8 @@ from lessons.session.content import SCENARIOS, STORIES
 from lessons.session.named_step import NamedStep, is_named_step, named
 from lessons.session.scenarios import Scenario
 from lessons.session.stepper import Stepper
+from simkernel.protocol import Era
+from simkernel.protocol.variant import Variant
 
 WITHOUT = "without"
 
@@ -45,6 +47,21 @@ class PathStory:
         if not self.start.changes:
             return self.scenario.question
         return f"What goes wrong {', '.join(reversed(self._words()))}?"
+
+    @property
+    def protocol(self) -> Variant:
+        """The scenario's, without the phases that the story leaves out."""
+        out = self.scenario.options.protocol
+        for change in self.start.changes:
+            kind, _, value = change.partition(":")
+            out = out.without(value.replace("-", " ")) if kind == WITHOUT else out
+        return out
+
+    @property
+    def era(self) -> Era:
+        """Who patches like this, and when; what becomes of it only where a phase is left out: then its name says it."""
+        era = self.protocol.table.era
+        return era if self.protocol.missing else era.without_end
 
     @property
     def stops(self) -> int:

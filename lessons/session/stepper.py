@@ -272,9 +272,15 @@ class Stepper:
     @property
     def known_stops(self) -> int:
         """How many stops the scenario has, as long as nobody has changed it or asked for more; 0: not known."""
-        scenario = self.scenario
-        own = scenario is not None and self.site == self.image.site_of(self.image.symbol(scenario.function))
-        return self._run.stops if own else 0
+        return 0 if self.scenario is None or self.elsewhere else self._run.stops
+
+    @property
+    def elsewhere(self) -> str:
+        """The function whose stops are counted, where it is not the one that the scenario is about; else ""."""
+        scenario, site = self.scenario, self.site
+        if scenario is None or site is None or site == self.image.site_of(self.image.symbol(scenario.function)):
+            return ""
+        return self.image.symbolize(site).partition("+")[0]
 
     @property
     def dies(self) -> bool:

@@ -46,6 +46,7 @@ class StoryNow:
 
     Attributes:
         heading: "vfs_read: nop -> call". step, steps: stops so far, and of the whole scenario (0: not known).
+        steps_of: the function whose stops they are, where it is not the one that the scenario is about; else "".
         protocol, era: who patches like this, and when. phases: the bar. batch: "batch 3, 1 site", "" between batches.
         said: what has just happened, a sentence each. table: the five bytes. waits: what the patching task waits for.
         why: why it is safe, or is not. cpus: a line a CPU. trace: the last lines of the trace, or what is awaited.
@@ -74,6 +75,17 @@ class StoryNow:
     missing: Missing | None = None
     can_leave_out: bool = False
     safe_here: str = ""
+    steps_of: str = ""
+
+    @property
+    def total(self) -> int:
+        """How many steps there are, where one stands at one of them; 0: not known, or one has gone on behind them."""
+        return self.steps if self.step <= self.steps else 0
+
+    @property
+    def counted(self) -> str:
+        """Of whom the steps are, where they are not the story's own, as a part of a sentence; "" where they are."""
+        return f"; steps are those of {self.steps_of}" if self.steps_of else ""
 
 
 def story_of(stepper: Stepper, stops: Stops | None = None) -> StoryNow:
@@ -100,6 +112,7 @@ def story_of(stepper: Stepper, stops: Stops | None = None) -> StoryNow:
         ending=stepper.ending,
         missing=gone,
         safe_here="" if gone is not None else safe_here(stepper),
+        steps_of=stepper.elsewhere,
         can_leave_out=patch.phase is not None and stepper.scenario is not None and gone is None,
     )
 

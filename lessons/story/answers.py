@@ -46,14 +46,17 @@ def _first_bytes(site: SiteSnapshot) -> str:
 
 def where(stepper: Stepper, story: StoryNow) -> list[str]:
     """Step, phase, and what the patching task waits for."""
-    of = f" of {story.steps}" if story.steps else ""
+    of = f" of {story.total}" if story.total else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
     what += f", by {story.protocol}" if story.snapshot.patching.variant.missing else ""
     phases = [one for one in story.phases if one.state != LEFT_OUT]
     at = next((number for number, phase in enumerate(phases, 1) if phase.state == NOW), 0)
     name = phases[at - 1].name if at else ""
-    phase = f"The phase is {name}, {at} of {len(phases)}." if at else "No phase is under way."
-    return [f"Step {story.step}{of}{what}.", phase, *sentences(story.ending or story.waits)]
+    site = story.snapshot.site
+    own = site is not None and site.address in story.snapshot.patching.sites
+    others = ", at other sites" if story.steps_of and not own else ""
+    phase = f"The phase is {name}, {at} of {len(phases)}{others}." if at else "No phase is under way."
+    return [f"Step {story.step}{of}{what}{story.counted}.", phase, *sentences(story.ending or story.waits)]
 
 
 def five_bytes(story: StoryNow) -> list[str]:

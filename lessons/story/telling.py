@@ -44,6 +44,8 @@ def step(stepper: Stepper, name: str, message: str) -> PlainText:
         name: of the action, as the session calls it.
         message: what the session says of it, "" for nothing.
     """
+    if name == "look-at":
+        return PlainText((message, answers.where(stepper, story_of(stepper))[0]), data=_events(stepper))
     said = _stands(stepper, name) if name in MOVING else []
     said = [*sentences(message), *said] if name == "without" else [*said, *filter(None, [message])]
     return PlainText(tuple(said), data=_events(stepper), heading=_heading(stepper))
@@ -63,12 +65,12 @@ def _stands(stepper: Stepper, name: str) -> list[str]:
     """The number of the step, then what has happened."""
     story = story_of(stepper)
     if not story.said:
-        return [f"After step {story.step}:" if stepper.begun else "The start of the story."]
+        return [f"After step {story.step}{story.counted}:" if stepper.begun else "The start of the story."]
     back = "Back at step" if "back" in name.split("-") else "Step"
-    of = f" of {story.steps}" if story.steps >= story.step else ""
+    of = f" of {story.total}" if story.total else ""
     following = behind(reached(stepper))
     then = [] if following is None else [f"Next: {following.title}: p or Enter begins it."]
-    return [f"{back} {story.step}{of}.", *story.said, *sentences(story.ending), *then]
+    return [f"{back} {story.step}{of}{story.counted}.", *story.said, *sentences(story.ending), *then]
 
 
 def _events(stepper: Stepper) -> dict[str, Any]:

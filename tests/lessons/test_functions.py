@@ -55,9 +55,10 @@ def test_the_table_is_what_the_kernel_has() -> None:
 
 def test_behind_endbr64_it_is_said_where_the_five_bytes_stand() -> None:
     for ibt, row, looked in (
-        (False, "irq_enter_rcu is not traced.", "These are the first five bytes of irq_enter_rcu."),
+        (False, "irq_enter_rcu is not traced.",
+         "These are the first five bytes of irq_enter_rcu: 0F 1F 44 00 00, nop."),
         (True, "BYTES are those of its site, at +4: endbr64 comes first.",
-         "These are the five bytes at irq_enter_rcu+4, behind its endbr64."),
+         "These are the five bytes at irq_enter_rcu+4, behind its endbr64: 0F 1F 44 00 00, nop."),
     ):  # fmt: skip
         stepper = Stepper(Simulation.boot(Options(ibt=ibt)))
         about = next(one for one in narration(functions(stepper).picture()) if "is not traced" in one)

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import pytest
 
-from lessons.activities.start import Start
+from lessons.activities.start import Start, entry_of
 from lessons.activities.story import Story
 from lessons.kept import Kept
 from lessons.picture import Picture, Prose, Rows
@@ -15,6 +15,7 @@ from lessons.session.content import SCENARIOS, STORIES
 from lessons.session.named_step import start
 from lessons.session.path import PATH, PathStory, behind, reached, story_of
 from lessons.session.places import place_of, reopen
+from lessons.session.prepared import Prepared
 from lessons.session.stepper import Stepper
 from lessons.visit import Visit
 from simkernel.events import Oopsed
@@ -184,3 +185,10 @@ def test_a_moment_of_a_run_with_an_nmi_of_one_s_own_is_the_scenario_s_of_unknown
     opened = Stepper.open(stepper.moment)
     assert (opened.scenario, opened.site, opened.begin) == (stepper.scenario, stepper.site, stepper.begin)
     assert (opened.known_stops, opened.moment) == (0, stepper.moment)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_list_says_of_who_patches_like_this_what_the_story_says(story: str) -> None:
+    stepper, entry = start(story), next(one for one in PATH if one.name == story)
+    assert entry.protocol.name == stepper.variant.name and entry.protocol.table.era == stepper.protocol.era
+    assert f"{stepper.variant.name}: {stepper.protocol.era.users}" in entry_of(entry, Prepared()).about

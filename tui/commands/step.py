@@ -87,7 +87,7 @@ def list_scenarios(as_json: bool) -> None:
         emit_json(
             [
                 {"name": one.name, "title": one.title, "question": one.question}
-                | ({"era": of[one.name].scenario.era, "steps": of[one.name].stops} if one.name in of else {})
+                | ({"era": of[one.name].protocol.table.era, "steps": of[one.name].stops} if one.name in of else {})
                 for one in entries
             ]
         )  # fmt: skip

@@ -93,12 +93,12 @@ def _other_model(stepper: Stepper) -> Iterator[str]:
 
 def _place(stepper: Stepper, story: StoryNow) -> str:
     """The step, and how CPUs read code here."""
-    of = f" of {story.steps}" if story.steps >= story.step > 0 else ""
+    of = f" of {story.total}" if story.total and story.step else ""
     end = ", the end" if stepper.simulation.halt_reason else ""
     return f"step {story.step}{end or of} · model {story.snapshot.options.model.value}"
 
 
 def _brief(story: StoryNow) -> str:
     """The same in less room."""
-    of = f"/{story.steps}" if story.steps >= story.step > 0 else ""
+    of = f"/{story.total}" if story.total and story.step else ""
     return f"step {story.step}{of} · model {story.snapshot.options.model.value}"

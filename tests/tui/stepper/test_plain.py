@@ -113,7 +113,7 @@ def test_lines_take_several_words_or_one_action_with_its_argument(
     assert run(["step", "slow-ipi", "--lines"]) == 0
     said = flat(capsys.readouterr().out)
     assert "Step 4 of 17." in said and "Step 5" not in said
-    assert "These are the first five bytes of vfs_open." in said
+    assert "These are the first five bytes of vfs_open: 0F 1F 44 00 00, nop. Step " in said
 
 
 def test_a_step_has_a_short_name_in_plain_mode(capsys: Any) -> None:
