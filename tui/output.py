@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from time import monotonic
 from typing import Any
 
 import click
@@ -43,18 +44,28 @@ def say(text: str, before: str = "") -> None:
 
 
 BAR = 20  # columns of a progress bar
+FIRST, EACH = 1.0, 10.0  # seconds until a spoken line comes, and until another one does
 
 
 class ProgressLine:
-    """One line on stderr that says what is under way; nothing where stderr is no terminal."""
+    """One line on stderr that says what is under way; nothing where stderr is no terminal.
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    Attributes:
+        what: is under way.
+        spoken: it is read aloud: a line comes only where the work takes long, it stays, and has no bar.
+    """
+
+    def __init__(self, what: str, spoken: bool = False) -> None:
+        self.what, self.spoken = what, spoken
         self._on = sys.stderr.isatty()
         self._shown = ""
+        self._due = monotonic() + FIRST
 
     def show(self, detail: str = "", part: float | None = None) -> None:
         """Replace the line; `detail` is how far it got, `part` of all (0 to 1) is drawn as a bar."""
+        if self.spoken:
+            self._speak(detail, part)
+            return
         bar = "" if part is None else f"[{'#' * round(BAR * min(part, 1)):<{BAR}}] "
         line = printable(f"{self.what} ... {bar}{detail}").rstrip()[
             : shutil.get_terminal_size().columns - 1
@@ -62,6 +73,14 @@ class ProgressLine:
         if self._on and line != self._shown:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
             self._shown = line
+
+    def _speak(self, detail: str, part: float | None) -> None:
+        """Another line, where the last one is long ago."""
+        if not self._on or monotonic() < self._due:
+            return
+        self._due = monotonic() + EACH
+        far = "" if part is None else f"{100 * min(part, 1):.0f} %"
+        click.echo(printable(": ".join(filter(None, (self.what, ", ".join(filter(None, (detail, far))))))), err=True)
 
     def steps(self, total: int) -> Callable[[str], None]:
         """What shows each of so many steps as it begins, by a detail."""
@@ -80,9 +99,9 @@ class ProgressLine:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[ProgressLine]:
-    """Say on a terminal what is under way, and take it away at the end."""
-    line = ProgressLine(what)
+def progress(what: str, spoken: bool = False) -> Iterator[ProgressLine]:
+    """Say on a terminal what is under way, and take it away at the end; a spoken line stays."""
+    line = ProgressLine(what, spoken)
     line.show()
     try:
         yield line

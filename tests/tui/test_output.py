@@ -68,3 +68,19 @@ def test_sentences_are_filled_to_a_terminal_and_columns_stay(
     for text in (table, "", "short", "x" * 60):
         say(text)
         assert capsys.readouterr().out == f"{text}\n"
+
+
+def test_what_is_read_aloud_is_said_seldom_and_stays(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A screen reader reads each line that comes: none where the work is short, then one in a while, without a bar."""
+    now = [100.0]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("tui.output.monotonic", lambda: now[0])
+    with progress("busy", spoken=True) as line:
+        for step in range(240):
+            now[0] += 0.1
+            line.show(f"step {step}", step / 240)
+    shown = capsys.readouterr().err
+    assert shown.splitlines() == ["busy: step 9, 4 %", "busy: step 109, 45 %", "busy: step 209, 87 %"]
+    assert not set("\r\x1b#[") & set(shown)

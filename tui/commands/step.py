@@ -141,7 +141,7 @@ def opened(scenario: str, as_json: bool, moment: str, last: Kept | None) -> Plai
         return PlainVisit(home, click.echo, as_json)
     if not moment:
         return PlainVisit(home.named(scenario), click.echo, as_json, home=home)
-    with progress("getting ready") as line:
+    with progress("getting ready", spoken=True) as line:
         story = Story(Stepper.open(moment, report=line.report()))
     return PlainVisit(story, click.echo, as_json, home=home)
 

@@ -131,7 +131,7 @@ class PlainVisit:
         Raises:
             LearnerError: one cannot.
         """
-        with progress("getting ready") as line, self._at_work():
+        with progress("getting ready", spoken=True) as line, self._at_work():
             result = self.visit.start(line.report())
         if result.refused:
             raise LearnerError(result.message)
@@ -238,7 +238,7 @@ class PlainVisit:
     @contextmanager
     def _busy(self) -> Iterator[Report]:
         """Say what is under way, and whether ctrl-C cancels it."""
-        with progress("busy; ctrl-C cancels" if self.cancels else "running") as line:
+        with progress("busy; ctrl-C cancels" if self.cancels else "running", spoken=True) as line:
             report = line.report()
             with ctrl_c_cancels(report) if self.cancels else nullcontext(), self._at_work():
                 yield report
