@@ -79,8 +79,8 @@ def test_what_is_read_aloud_is_said_seldom_and_stays(
     monkeypatch.setattr("tui.output.monotonic", lambda: now[0])
     with progress("busy", spoken=True) as line:
         for step in range(240):
-            now[0] += 0.1
+            now[0] += 0.125
             line.show(f"step {step}", step / 240)
     shown = capsys.readouterr().err
-    assert shown.splitlines() == ["busy: step 9, 4 %", "busy: step 109, 45 %", "busy: step 209, 87 %"]
+    assert shown.splitlines() == ["busy: step 7, 3 %", "busy: step 87, 36 %", "busy: step 167, 70 %"]
     assert not set("\r\x1b#[") & set(shown)
