@@ -41,11 +41,13 @@ class LaneMark:
         did: what.
         text: what it wrote, in two characters: "CC", "+4"; else "".
         inside: it was in the middle of an instruction, which it had begun to read.
+        trapped: it had taken an int3 before, within the same step.
     """
 
     did: Did
     text: str = ""
     inside: bool = False
+    trapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

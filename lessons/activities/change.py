@@ -6,8 +6,9 @@ the batch is released; then the end of the plan. What the CPUs did in between be
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lessons.lanes import Did, LaneMark, TimePicture, TimeStep
 from lessons.story.time import TASK, in_short, marks_of
@@ -38,6 +39,8 @@ class ChangeStep:
         took: how many int3s each CPU has taken since the step before.
         taken: the sites at which, by number.
         traced: calls that the tracer has written down since the step before.
+        by_int3: those of them that an int3's handler has emulated.
+        not_yet: int3s that have been taken, whose call the tracer has not written down yet.
     """
 
     point: Point
@@ -47,6 +50,8 @@ class ChangeStep:
     took: tuple[int, ...]
     taken: tuple[int, ...] = ()
     traced: int = 0
+    by_int3: int = 0
+    not_yet: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Change:
         self._number = {int(site): at for at, site in enumerate(simulation.image.mcount_loc)}
         self._words = Words(simulation.image, simulation.patching.protocol)
         self._in_batch = False
+        self._emulated: Counter[tuple[int, int]] = Counter()  # (CPU, site): int3s whose call has no record yet
         self.steps = [self._step(None, [])]
         self.at = 0
         self.over = False
@@ -151,6 +157,7 @@ class Change:
     def _step(self, event: ev.Event | None, happened: Sequence[ev.Event]) -> ChangeStep:
         simulation = self.simulation
         traps = [one for one in happened if isinstance(one, ev.Int3Taken) and one.address in self._number]
+        by_int3 = self._recorded(happened)
         return ChangeStep(
             point=simulation.point,
             event=event,
@@ -159,7 +166,22 @@ class Change:
             took=tuple(sum(one.cpu == cpu for one in traps) for cpu in simulation.cpus),
             taken=tuple(sorted({self._number[one.address] for one in traps})),
             traced=sum(isinstance(one, ev.TraceWritten) for one in happened),
+            by_int3=by_int3,
+            not_yet=self._emulated.total(),
         )
+
+    def _recorded(self, happened: Sequence[ev.Event]) -> int:
+        """How many records are of calls that an int3's handler has emulated: the site itself made the others."""
+        found = 0
+        for event in happened:
+            if self.tracer == "nop":
+                break  # an int3 is a NOP then
+            if isinstance(event, ev.Int3Taken) and event.address in self._number:
+                self._emulated[event.cpu, event.address] += 1
+            elif isinstance(event, ev.TraceWritten) and self._emulated[event.cpu, event.ip] > 0:
+                self._emulated[event.cpu, event.ip] -= 1
+                found += 1
+        return found
 
     @property
     def said(self) -> str:
@@ -193,8 +215,9 @@ class Change:
         for number, step in enumerate(self.steps[1:], 1):
             assert step.event is not None
             marks = {TASK: LaneMark(Did.WAITS)} if waits else {}
-            marks |= {cpu: LaneMark(Did.INT3) for cpu, times in enumerate(step.took) if times}
             marks |= dict(marks_of(step.event))
+            for cpu in [cpu for cpu, times in enumerate(step.took) if times]:
+                marks[cpu] = replace(marks[cpu], trapped=True) if cpu in marks else LaneMark(Did.INT3)
             every = (TASK, *self.simulation.cpus)
             row = tuple(marks.get(lane, LaneMark(Did.NOTHING)) for lane in every)
             yield TimeStep(number, step.point.position, step.phase, row, in_short(step.event, self._words))

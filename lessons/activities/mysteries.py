@@ -56,6 +56,7 @@ class Tally:
         booted: the state of its sites.
         on: of the change that turned tracing on.
         uncalled: functions that nobody called while it went on.
+        late: calls that were recorded when tracing was off, which had begun before.
         quiet: instructions, and calls that were counted in them, once tracing was off.
     """
 
@@ -66,6 +67,7 @@ class Tally:
     booted: SiteMap = SiteMap(b"")
     on: Figures = Figures(0, 0, (), ())
     uncalled: int = 0
+    late: int = 0
     quiet: tuple[int, int] = (0, 0)
 
 
@@ -220,11 +222,12 @@ class Mysteries:
 
     def _count_off(self, report: Report) -> None:
         """Count the calls for a while, once none is traced."""
+        off = self.calls.by_site().total()
         self.simulation.run(SLICE)  # calls that were under way are over then
         before, clock = self.calls.by_site().total(), self.simulation.clock
         self._count(report)
         calls = self.calls.by_site().total() - before
-        self.found = replace(self.found, quiet=(self.simulation.clock - clock, calls))
+        self.found = replace(self.found, late=before - off, quiet=(self.simulation.clock - clock, calls))
         self._reach(QUIET)
 
     def _count(self, report: Report) -> None:

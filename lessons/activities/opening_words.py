@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lessons.activities.change import Change
+from lessons.activities.change import Change, ChangeStep
 from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, ON, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
 from lessons.picture import Choice, Paragraph, Row, Tone
 from lessons.story.lines import TO_WRITE, WRITTEN, site_words
@@ -134,17 +134,24 @@ def _traced(m: Mysteries) -> tuple[str, ...]:
         ROUNDS: (not on.parked and on.syncs < m.sites, shared),
     }
     answer = m.answers.get(HOW, UNKNOWN)
-    said = (verdict(CHOICES[HOW][answer - 1].text, *right[answer]),) if answer in right else ()
+    said = [verdict(CHOICES[HOW][answer - 1].text, *right[answer])] if answer in right else []
+    if not right.get(answer, (False, ""))[0]:
+        said += [
+            f"It is {number}. {CHOICES[HOW][number - 1].text}" for number in (ROUNDS, EACH, STOPS) if right[number][0]
+        ]
     return (
         *said,
-        f"{m.sites:,} sites changed while the CPUs ran; {stopped}.",
+        f"{m.sites:,} sites changed while the CPUs ran; {shared if answer == STOPS else stopped}.",
         f"Meanwhile the CPUs had time for {sum(on.time):,} instructions: {each}.",
     )
 
 
 def _quiet(m: Mysteries) -> tuple[str, ...]:
-    ran, calls = m.found.quiet
+    (ran, calls), late = m.found.quiet, m.found.late
+    were = "1 call was" if late == 1 else f"{late:,} calls were"
+    first = (f"Then {were} still recorded, begun before tracing was off.",) if late else ()
     return (
+        *first,
         f"The counts stand still: {calls:,} more calls in {ran:,} instructions.",
         "The work of the CPUs goes on.",
     )
@@ -238,8 +245,9 @@ def step(
         said.append(Paragraph(SYNC, label="sync"))
     if any(here.took) or here.traced:
         each = listed([f"CPU{cpu} took {_several(times, 'int3')}" for cpu, times in enumerate(here.took)])
-        rest = _under_way(sum(here.took) - here.traced) if on and not here.sites.count(CALL) else ""
-        said.append(Paragraph(f"{each}; {_several(here.traced, 'call')} traced{rest}.", label="Since before"))
+        traced = f"{_several(here.traced, 'call')} traced{_by_what(here) if on else ''}"
+        since = "Since the start" if change.at == 1 else f"Since step {change.at - 1}"
+        said.append(Paragraph(f"{each}; {traced}.", label=since))
     if called:
         said.append(
             Paragraph(
@@ -247,7 +255,7 @@ def step(
             )
         )
     if here.sites.count(INT3):
-        does = f"emulates the {'call' if on else 'NOP'}"
+        does = f"emulates the new instruction, the {'call' if on else 'NOP'}"
         said.append(
             Paragraph(f"One byte, CC: a CPU that runs it takes an exception; the handler {does}.", label="int3")
         )
@@ -267,11 +275,14 @@ SYNC = (
 )
 
 
-def _under_way(more: int) -> str:
-    """Why a step has more int3s than traced calls, or fewer: a call is written down after its int3."""
-    if not more:
-        return ""
-    return f", {more:,} not yet" if more > 0 else f", {-more:,} begun before"
+def _by_what(here: ChangeStep) -> str:
+    """What led to the calls that were traced at a step, and how many int3s have led to none yet."""
+    new = here.traced - here.by_int3
+    through = f", {new:,} of them by the new call" if here.by_int3 and new else ", by the new call" if new else ""
+    taken = (
+        "1 int3 is taken whose call is" if here.not_yet == 1 else f"{here.not_yet:,} int3s are taken whose calls are"
+    )
+    return f"{through}; {taken} not traced yet" if here.not_yet else through
 
 
 def _several(count: int, what: str) -> str:

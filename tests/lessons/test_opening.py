@@ -102,7 +102,13 @@ def test_the_figures_are_the_runs(pictures: dict[int, Picture]) -> None:
     assert said(pictures[TRACED])[1] == f"{sites:,} sites changed while the CPUs ran; no CPU was stopped."
     counts = part(pictures[TRACED], "counts")
     assert isinstance(counts, Rows) and sum(int(row.cells[1].replace(",", "")) for row in counts.rows) > 100
-    assert said(pictures[QUIET])[0].startswith("The counts stand still: 0 more calls")
+    before, still, _ = said(pictures[QUIET])
+    assert still.startswith("The counts stand still: 0 more calls")
+    off = at(QUIET)
+    after = off.run.calls.by_site().total()
+    off.apply("back")
+    late = after - off.run.calls.by_site().total()
+    assert late and re.fullmatch(rf"Then {late} calls? w\w+ still recorded, begun before tracing was off\.", before)
     assert part(pictures[QUIET], "counts").rows  # type: ignore[attr-defined]
     assert f"{sites:,} sites" in said(pictures[WHY])[2] and "3 waits" in said(pictures[WHY])[3]
     assert int(re.findall(r"(\d+) times", said(pictures[WORRY])[1])[0]) > 0
@@ -196,6 +202,11 @@ def test_an_answer_is_held_against_the_run() -> None:
     assert re.search(r"Not in this run: \d+ functions were not called at all, and were changed\.", first["3"])
     assert "Right: 3 waits served all 240 sites." in first["4"]
     assert "You said" not in first["0"]
+    for answer in "12304":
+        text = said(at(TRACED, answer).picture())
+        assert any(one.startswith("It is 4. It writes at every site") for one in text) == (answer != "4")
+        facts = [one for one in ("no CPU was stopped", "3 waits served") if " ".join(text).count(one) > 1]
+        assert not facts, text
 
 
 def test_nothing_tells_the_answer_before_it_is_asked_for() -> None:
@@ -255,6 +266,54 @@ def test_the_cpus_take_int3s_meanwhile_and_the_picture_shows_where() -> None:
     assert counted == sum(change.figures.took) > 100
 
 
+def test_a_call_is_counted_by_what_led_to_it() -> None:
+    """A record of a CPU and a site answers an int3 of both, where one is open; else the new call has led to it."""
+    opening = at(TRACED)
+    change, log = opening.run.changes[ON], opening.run.simulation.log
+    events = [one for part in log.parts(0, opening.run.simulation.logged) for one in part]
+    by_place: dict[tuple[int, int | None], list[ev.Int3Taken | ev.TraceWritten]] = {}
+    for event in events:
+        if isinstance(event, (ev.Int3Taken, ev.TraceWritten)):
+            by_place.setdefault((event.cpu, event.at), []).append(event)
+    told: list[tuple[int, int]] = []
+    first = change.steps[0].point.position
+    for step in change.steps[1:]:
+        led = left = 0
+        for of_both in by_place.values():
+            open_ints = 0
+            for one in (one for one in of_both if one.entry < step.point.position):
+                if isinstance(one, ev.Int3Taken):
+                    open_ints += 1
+                elif open_ints:
+                    open_ints -= 1
+                    led += one.entry >= first
+            left += open_ints
+        told.append((led, left))
+        first = step.point.position
+    assert told == [(step.by_int3, step.not_yet) for step in change.steps[1:]]
+    stored = next(at for at, step in enumerate(change.steps) if step.phase == "write head")
+    assert all(step.traced == step.by_int3 for step in change.steps[:stored])
+    assert sum(step.by_int3 for step in change.steps) + change.steps[-1].not_yet == sum(change.figures.took)
+    assert sum(step.traced - step.by_int3 for step in change.steps[stored:]) > 100
+
+
+def test_a_lane_shows_an_int3_wherever_the_step_tells_of_one() -> None:
+    opening = at(TRACED)
+    change = opening.run.changes[ON]
+    for step, moment in zip(change.steps[1:], change.time.moments, strict=True):
+        for cpu, mark in enumerate(moment.marks[1:]):
+            assert (mark.did is Did.INT3 or mark.trapped) == bool(step.took[cpu]), moment
+    opening.apply("back")
+    while opening.run.change is not None and opening.run.change.at:
+        moments, took = opening.run.change.time.moments, opening.run.change.here.took
+        text = [plain(one) for one in frame(opening.picture(), (), (), (80, 24), UNICODE).lines(80, 24)]
+        lanes = [one for one in text if one.startswith((" CPU0 ", " CPU1 "))][-2:]
+        for lane, times in zip(lanes, took, strict=True):
+            column = len(" bash-201 ") + 2 * (opening.run.change.at - 1)
+            assert (UNICODE.did[Did.INT3] in lane[column : column + 2]) == bool(times), (moments[-1], text)
+        opening.apply("back")
+
+
 def test_what_a_step_says_follows_the_map_and_who_waits() -> None:
     opening, states = at(ON), set()
     while opening.run.cue == ON:
@@ -280,7 +339,7 @@ def test_the_time_picture_is_of_the_steps() -> None:
     for lane in (1, 2):
         did = [moment.marks[lane].did for moment in time.moments]
         assert did.count(Did.ANSWERS) == did.count(Did.ASKED) == 3
-    assert any(moment.marks[lane].did is Did.INT3 for moment in time.moments for lane in (1, 2))
+    assert any(moment.marks[lane].trapped for moment in time.moments for lane in (1, 2))
 
 
 def test_enter_goes_from_phase_to_phase_and_run_step_by_step() -> None:
@@ -303,10 +362,10 @@ def test_turning_off_can_be_looked_at_step_by_step_afterwards() -> None:
     change = opening.run.changes[OFF]
     assert opening.run.cue == OFF and change.at_end and isinstance(change.here.event, ev.PlanEnded)
     opening.apply("back")
-    assert not change.at_end and "the handler emulates the NOP" not in " ".join(narration(opening.picture()))
+    assert not change.at_end and "emulates the new instruction, the NOP" not in " ".join(narration(opening.picture()))
     while not sites_of(opening.picture()).sites.count(INT3):
         opening.apply("back")
-    assert "the handler emulates the NOP" in " ".join(narration(opening.picture()))
+    assert "emulates the new instruction, the NOP" in " ".join(narration(opening.picture()))
     opening.apply("last")
     assert opening.run.cue == QUIET
 

@@ -6,6 +6,7 @@ A wait is a dotted stretch of the patching task's lane; a CPU's lane is never do
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lessons.lanes import Did, LaneMark, TimeStep
 from lessons.picture import Lanes
@@ -81,6 +82,8 @@ def _look(mark: LaneMark) -> str:
 
 def _glyph(mark: LaneMark, marks: Marks) -> str:
     """What stands for a mark in a graph."""
+    if mark.trapped:
+        return marks.did[Did.INT3] + _glyph(replace(mark, trapped=False), marks)
     if mark.did is Did.RUNS and not mark.inside:
         return marks.ran_whole
     return mark.text or marks.did[mark.did]
@@ -114,6 +117,8 @@ def _cell(moments: Sequence[TimeStep], at: int, lane: int, each: int, marks: Mar
     goes_on = mark.did is Did.READS or mark.did is Did.INSIDE or (mark.inside and mark.did is Did.ASKED)
     fill = marks.within if goes_on else marks.dotted if mark.did is Did.WAITS else marks.rule
     text = _score_glyph(mark, each, marks)
+    if mark.trapped:  # first, where there is room for both, and where the other is no more than the line
+        text = (marks.did[Did.INT3] + text)[:each] if each > 1 or mark.did is Did.ASKED else text
     return text + fill * (each - len(text)), _look(mark)
 
 

@@ -81,6 +81,7 @@ def _mark(mark: LaneMark, x: int, y: int) -> Iterator[str]:
         return
     whole = mark.did is Did.RUNS and not mark.inside
     text = mark.text or (UNICODE.ran_whole if whole else UNICODE.did[mark.did])
+    text = UNICODE.did[Did.INT3] + text if mark.trapped else text
     yield f'<rect x="{x - 9}" y="{y - 9}" width="18" height="18" fill="#ffffff"/>'
     yield _text(x, y + 5, text, COLOURS.get(mark.did, INK), "middle", "bold")
 

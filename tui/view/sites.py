@@ -70,7 +70,7 @@ def counts(part: Map, width: int, marks: Marks) -> Form:
                 out.append(line(" "))
             out[-1] = (*out[-1], *one)
     if part.taken:
-        taken = f"  {marks.taken} {len(part.taken):,} just taken"
+        taken = f"  {marks.taken} {len(part.taken):,} {'site' if len(part.taken) == 1 else 'sites'} just taken"
         if length(out[-1]) + len(taken) > width:
             out.append(line())
         out[-1] = (*out[-1], (taken, STATES[INT3]))
