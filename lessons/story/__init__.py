@@ -145,7 +145,8 @@ def safe_here(stepper: Stepper) -> str:
     if died is None or died.model is model or died.survived:
         return ""
     return (
-        f"In this model, {model.value}, it would be safe without {phase.name}; in model {died.model.value} it is not."
+        f"In this run's model of a CPU ({model.value}) nothing goes wrong without {phase.name}; "
+        f"in the model {died.model.value} it does."
     )
 
 

@@ -116,7 +116,8 @@ def why(story: StoryNow) -> list[str]:
     Once the kernel has died no phase is under way or next; what was left out is still named.
     """
     panel = story.why
-    out = [*sentences(panel.true_now), panel.verdict, *([panel.event] if panel.event else [])]
+    sure = sentences(panel.true_now) if panel.holds else []
+    out = [*sure, panel.verdict, *([panel.event] if panel.event else [])]
     if story.snapshot.halt_reason and not panel.missing:
         return out
     if panel.phase:

@@ -14,7 +14,7 @@ from lessons.session.stepper import Stepper
 from lessons.session.stops import Stop
 from lessons.story.elapsed import WORTH_SAYING, elsewhere, masked_before, number_of
 from lessons.story.stored import bytes_sentence, stored_here
-from lessons.story.why import int3_reason, why_of
+from lessons.story.why import int3_reason, left_out_before, why_of
 from simkernel import events as ev
 from simkernel.protocol import Park, Phase, SyncCores
 from simkernel.sentence import Role, listed, sentences
@@ -121,7 +121,10 @@ def _sent(event: ev.SyncSent, stepper: Stepper, phase: Phase | None) -> list[str
     return [*_masked(stepper, event.cpus), asked, *_why(event, stepper, phase)]
 
 
-ASKED = f"Interrupts ask them, between two instructions; {PATCHING_TASK} itself runs on none of these CPUs."
+ASKED = (
+    "Interrupts ask them, between two instructions. "
+    f"Simplified: {PATCHING_TASK} has a CPU of its own; in Linux it runs on one of these CPUs, and syncs that too."
+)
 
 
 def _why(event: ev.Event, stepper: Stepper, phase: Phase | None) -> list[str]:
@@ -151,7 +154,9 @@ def _masked(stepper: Stepper, asked: Sequence[int]) -> list[str]:
 
 def _ended(event: ev.SyncEnded, stepper: Stepper, phase: Phase | None) -> list[str]:
     """Who kept it waiting; what is true from now on, where it is: without another phase it may not be."""
-    return [_kept_waiting(stepper), phase.true_now if phase is not None and why_of(stepper.snapshot).holds else ""]
+    snapshot = stepper.snapshot
+    sure = phase is not None and left_out_before(snapshot.patching, phase) is None and why_of(snapshot).holds
+    return [_kept_waiting(stepper), phase.true_now if phase is not None and sure else ""]
 
 
 def _kept_waiting(stepper: Stepper) -> str:

@@ -12,6 +12,7 @@ from simkernel.kernel.layout import VECTOR_BP
 from simkernel.protocol import Phase
 from simkernel.sentence import Role, cpu, data, say, sentences, without_addresses
 from simkernel.sim.snapshot import SiteSnapshot, Snapshot
+from simkernel.sim.snapshot.patching import PatchingSnapshot
 from simkernel.verdict import Verdict
 
 
@@ -163,7 +164,8 @@ def true_now(snapshot: Snapshot) -> str:
         others = "another function" if count == 1 else f"{count} other functions"
         return f"{patch.task} changes {others} now. {_stands(site)}"
     if patch.last_done is not None:
-        return patch.last_done.true_now
+        gone = left_out_before(patch, patch.last_done)
+        return patch.last_done.true_now if gone is None else _without(gone, site)
     if patch.phase is not None and site is None:
         return "Each site holds the old instruction, in memory and for every CPU."
     if patch.phase is not None and site is not None and site.old is not None and site.memory == site.old:
@@ -171,6 +173,19 @@ def true_now(snapshot: Snapshot) -> str:
     return (
         "Each site begins with one whole instruction, in memory and for every CPU." if site is None else _stands(site)
     )
+
+
+def left_out_before(patch: PatchingSnapshot, phase: Phase) -> Phase | None:
+    """The first phase that is left out before one, on which what that one makes true may rest; None for none."""
+    names = [one.name for one in patch.variant.base.phases]
+    ahead = names[: names.index(phase.name)] if phase.name in names else []
+    return next((one for one in patch.variant.missing if one.name in ahead), None)
+
+
+def _without(gone: Phase, site: SiteSnapshot | None) -> str:
+    """What may be relied on where a phase is left out: what stands there."""
+    stands = "Only what memory holds is sure." if site is None else _stands(site)
+    return f"{stands} Without {gone.name} no more than that is sure."
 
 
 def _stands(site: SiteSnapshot) -> str:

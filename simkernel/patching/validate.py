@@ -7,6 +7,7 @@ outside          which sites are in no batch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +21,7 @@ from simkernel.kernel.running import RunningKernel
 from simkernel.patching.patches import Patches, SiteBytes, Sites
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import NEW, OLD, Phase, Progress, Write
-from simkernel.sentence import Sentence, beside, offset, say
+from simkernel.sentence import Sentence, beside, cpus, offset, say
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import data as data_of
 from simkernel.verdict import Verdict
@@ -69,7 +70,7 @@ class _Look:
     def verdict(self, sites: Sequence[int] | None) -> Verdict:
         """Whether memory and CPUs are as the table says after the phase before; `sites` None: at every site."""
         rows = range(len(self.batch)) if sites is None else self._rows(sites)
-        if broken := next(self._cpu_problems(rows), None) or self._memory_problem():
+        if broken := self._cpu_problem(rows) or self._memory_problem():
             return broken
         looked = len(self.batch) if sites is None else len(sites)
         return Verdict(self.name, True, say("as the table says, at {} of {} sites", looked, len(self.batch)))
@@ -116,6 +117,15 @@ class _Look:
         return np.where(parts == NEW.value, batch.new, np.where(parts == OLD.value, batch.old, np.uint8(insn.INT3)))
 
     # --- CPUs ---------------------------------------------------------------------------------------------------
+
+    def _cpu_problem(self, rows: Sequence[int]) -> Verdict | None:
+        """The first one, of each CPU of which it is so; None where there is none."""
+        problems = self._cpu_problems(rows)
+        first = next(problems, None)
+        if first is None or first.cpu is None:
+            return first
+        same = [one.cpu for one in problems if one.cpu is not None and one.detail.spans[1:] == first.detail.spans[1:]]
+        return replace(first, detail=Sentence(*cpus([first.cpu, *same]).spans, *first.detail.spans[1:]))
 
     def _cpu_problems(self, rows: Sequence[int]) -> Iterator[Verdict]:
         """A verdict for each CPU and site where the CPU may run what it must not."""

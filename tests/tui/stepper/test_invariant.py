@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
+from lessons.session.path import PATH, PathStory
 from lessons.session.stepper import Stepper
 from lessons.story import StoryNow, story_of
+from lessons.story.answers import why
 from simkernel.insn import INT3
-from simkernel.sim.snapshot import SiteSnapshot
+from simkernel.sentence import sentences
+from simkernel.sim.snapshot import MayRun, SiteSnapshot
 
 ASKED = (("trace", "schedule"), ("trace", ""), ("untrace", ""), ("second-ops", "fdget"), ("nmi", "0"))
 MOST = 80  # steps of a scenario
@@ -30,7 +34,7 @@ def _every_cpu(site: SiteSnapshot, data: bytes) -> bool:
 INT3_PHASES: dict[str, Callable[[SiteSnapshot], bool]] = {  # of the bytes, once the phase has ended
     "write int3": lambda site: site.memory.data[0] == INT3,
     "sync 1": lambda site: site.memory.data[0] == INT3 and _every_cpu(site, bytes((INT3,))),
-    "write tail": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
+    "write tail": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:] and _every_cpu(site, bytes((INT3,))),
     "sync 2": lambda site: site.memory.data == bytes((INT3,)) + _new(site)[1:],
     "write head": lambda site: site.memory.data == _new(site),
     "park": lambda site: site.memory == site.old and _every_cpu(site, site.memory.data),
@@ -95,6 +99,36 @@ def test_what_holds_is_so_after_anything_was_asked_for_in_the_middle(name: str, 
                 story = story_of(other)
                 assert is_so(story), (number, action, story.why.true_now, story.snapshot.site)
                 apply(other, "next")
+
+
+@pytest.mark.parametrize("name", [one.name for one in PATH if "without" in one.name])
+def test_where_a_phase_is_left_out_nothing_is_said_to_hold_that_rests_on_it(name: str) -> None:
+    """Of the phases behind it only what stands there is said to hold; where something is broken, nothing is."""
+    stepper, broken, open_again = PathStory.of(name).start.open(), 0, 0
+    while apply(stepper, "next").error is False and not stepper.simulation.halt_reason:
+        story = story_of(stepper)
+        assert is_so(story), (len(stepper.stops()), story.why.true_now)
+        told, patch = why(story), story.snapshot.patching
+        if story.why.holds:
+            assert story.why.true_now.startswith(told[0])
+        else:
+            broken += 1
+            assert told[0] == story.why.verdict and not set(told) & set(sentences(story.why.true_now))
+            may = [f"CPU{cpu.cpu}" for cpu in story.snapshot.site.cpus if _may_run_torn(story, cpu)]  # type: ignore[union-attr]
+            ran = "has run" in story.why.verdict
+            assert ran or all(one in story.why.verdict for one in may) and may, story.why.verdict
+        if patch.last_done is not None and f"Without {patch.variant.missing[0].name} no more" in story.why.true_now:
+            open_again += 1
+            assert patch.last_done.true_now not in story.why.true_now
+    assert broken and open_again
+
+
+def _may_run_torn(story: StoryNow, cpu: MayRun) -> bool:
+    """Whether a CPU may run what the verdict names."""
+    torn = re.findall(r"may run ((?:[0-9A-F]{2} ?)+)", story.why.verdict)
+    return any(
+        all(byte in options for byte, options in zip(bytes.fromhex(one), cpu.options, strict=True)) for one in torn
+    )
 
 
 def test_of_parked_cpus_nothing_is_said_that_an_nmi_makes_false() -> None:
