@@ -49,6 +49,10 @@ c1 c8 03 | ror $0x3,%eax | ror eax,0x3
 0f c8 | bswap %eax | bswap eax
 f3 48 0f b8 c1 | popcnt %rcx,%rax | popcnt rax,rcx
 f3 48 0f bc c1 | tzcnt %rcx,%rax | tzcnt rax,rcx
+0f 1f f8 | nop %eax | nop eax
+66 0f 1f c0 | nop %ax | nop ax
+48 0f 1f c0 | nop %rax | nop rax
+66 0f 1f 00 | nopw (%rax) | nop WORD PTR [rax]
 9c | pushf | pushf
 48 cf | iretq | iretq
 cc | int3 | int3

@@ -12,7 +12,7 @@ import re
 # Mnemonics whose size suffix GNU leaves out where a register operand shows the size.
 _SIZED = frozenset(
     "mov movabs lea xchg push pop add adc sub sbb and or xor not neg inc dec cmp test mul imul div idiv shl shr sar "
-    "rol ror shrd bt btr bts bsf bsr bswap popcnt tzcnt xadd cmpxchg ltr".split()
+    "rol ror shrd bt btr bts bsf bsr bswap popcnt tzcnt nop xadd cmpxchg ltr".split()
 )
 _SHIFTS = frozenset("shl shr sar rol ror".split())
 # Mnemonics that GNU writes without a suffix in 64-bit code, whatever their operands.

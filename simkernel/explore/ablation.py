@@ -37,7 +37,7 @@ interrupt needs no serializing of its own only for sites that the rest of that i
 Rows *with NMIs*: an NMI may come to a CPU at any moment, and only NMIs run the site. It is that of `nmi_handle`, which
 lies inside a cache line. Such a row is there for `int3`, and for each protocol to which NMIs make a difference: what is
 broken of any other with NMIs is what is broken without. They are why `stop_machine` does not suffice: it turns
-interrupts off, and an NMI comes all the same. ftrace of Linux 2.6.28 to 3.4, which wrote under stop_machine, waited for
+interrupts off, and an NMI comes all the same. ftrace of Linux up to 3.4, which wrote under stop_machine, waited for
 NMIs that ran already and had each that came meanwhile write the new bytes itself before it ran any (commit
 17666f02b118); since 3.5 it writes an int3, whose handler an NMI can run (commit 08d636b6d4fb).
 

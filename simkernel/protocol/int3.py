@@ -21,8 +21,9 @@ ALTERNATIVE_C = "arch/x86/kernel/alternative.c (6.12)"
 
 INT3_PROTOCOL = Protocol(
     name="int3",
-    era=Era("x86 Linux today", "ftrace since 5.6"),
-    source=f"text_poke_bp_batch() in {ALTERNATIVE_C}; ftrace uses it since commit 768ae4406a5c (Nov 2019, in 5.6)",
+    era=Era("x86 Linux today", "ftrace since 5.6; with an int3 of its own since 3.5"),
+    source=f"text_poke_bp_batch() in {ALTERNATIVE_C}; ftrace uses it since commit 768ae4406a5c (in 5.6), "
+    "before that an int3 of its own, since commit 08d636b6d4fb (in 3.5)",
     prose="An int3 replaces byte 0 while the other bytes change; its handler emulates the new instruction.",
     phases=(
         Phase(
@@ -71,7 +72,7 @@ INT3_PROTOCOL = Protocol(
             holds=ALL_NEW,
             resolved=False,
             linux="text_poke_bp_batch(), third step",
-            true_now="Memory holds the new instruction. A CPU runs it, or may still take the int3.",
+            true_now="Memory holds the new instruction. A CPU runs it; no manual rules out that one still takes the int3.",
             why="Again one byte, changed as a whole: a CPU that reads it needs no handler any more.",
             without="Byte 0 stays int3, and the batch is released: the next int3 finds no batch, and the kernel dies.",
         ),
@@ -153,7 +154,7 @@ INT3_2012 = Protocol(
             holds=ALL_NEW,
             resolved=False,
             linux="finish_update()",
-            true_now="Memory holds the new instruction. A CPU runs it, or still takes the int3 and executes neither.",
+            true_now="Memory holds the new instruction. A CPU runs it; no manual rules out that one still takes the int3.",
             why="Again one byte, changed as a whole.",
             without="Byte 0 stays int3: once ftrace is done no handler claims it, and the kernel dies.",
         ),

@@ -4,7 +4,7 @@ Interrupts are off meanwhile, but an NMI comes all the same, and may run what ch
 protect code against NMI and MCE" (comment of text_poke_smp() in arch/x86/kernel/alternative.c, 3.0). Linux used it
 twice:
 
-* ftrace, 2.6.28 to 3.4: the CPUs go on without serializing, as in `stop_machine-bare`; and NMIs were dealt with. The
+* ftrace, until 3.4: the CPUs go on without serializing, as in `stop_machine-bare`; and NMIs were dealt with. The
   patching CPU waited for those under way, and each that came then wrote the same bytes itself before it ran any
   (commit 17666f02b118, "ftrace: nmi safe code modification"). Commit 08d636b6d4fb (3.5) put the int3 in its place.
 * text_poke_smp(), for jump labels and optimized kprobes, and not for code that an NMI runs: each CPU executes
@@ -88,7 +88,7 @@ def _variant(name: str, *, era: Era, source: str, prose: str, where: str, serial
 
 STOP_MACHINE_BARE = _variant(
     "stop_machine-bare",
-    era=Era("x86 Linux until 2012", "ftrace 2.6.28 to 3.4, which also dealt with NMIs"),
+    era=Era("x86 Linux until 2012", "ftrace up to 3.4, which also dealt with NMIs"),
     source="ftrace_run_update_code() -> ftrace_modify_code(); text_poke_smp() before commit 0e00f7aed6af",
     prose="Every CPU waits with interrupts off while the bytes change, and goes on without serializing.",
     where="thread",

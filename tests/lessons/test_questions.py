@@ -543,7 +543,7 @@ def test_an_answer_is_told_in_words_and_why() -> None:
     assert story.apply(right).message == ""
     answer = next(part for part in story.picture().parts if part.name == "answer")
     assert narration(replace(story.picture(), parts=(answer,)))[1:] == [
-        "Which CPU can still run the old instruction here?",
+        "In the model pieces: which CPU can still run the old instruction here?",
         f"Your answer, {right}, right: CPU0 only.",
         f"Because: {question.why}",
     ]
@@ -651,7 +651,7 @@ def test_plain_mode_asks_and_covers() -> None:
     right = number_of(asked_who_can(), "CPU0 only")
     *_, asked, where = played("questions n n n n w")
     for text in (flat(asked, UNICODE), flat(where, UNICODE)):
-        assert "Which CPU can still run the old instruction here?" in text
+        assert "In the model pieces: which CPU can still run the old instruction here?" in text
         assert f"{right}: CPU0 only" in text and "0: I do not know yet: a hint" in text
     for secret in ("0F 1F 44 00 00, nop", "has read", "write tail", "of 24", "Why", "Holds", "waits for CPU0"):
         assert secret not in asked.replace("was: 0F 1F 44 00 00, nop", ""), secret
@@ -677,4 +677,4 @@ def test_json_covers() -> None:
 
 def test_a_run_in_plain_mode_ends_at_a_question() -> None:
     assert "After which one can no CPU run" in played("questions r")[-1]
-    assert "Which CPU can still run" in played("questions r 2 r")[-1]
+    assert "which CPU can still run" in played("questions r 2 r")[-1]

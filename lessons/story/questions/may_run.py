@@ -15,6 +15,8 @@ from simkernel.sentence import data, say
 from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.snapshot import SiteSnapshot
 
+PROMISED = "The manuals promise less: that is what the next sync is for."
+
 
 def _read_by(stepper: Stepper, site: SiteSnapshot) -> list[str]:
     """For each CPU in the middle of the instruction, at which step it read what of it."""
@@ -66,9 +68,9 @@ def old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> StoryQ
             f"{PATCHING_TASK} has written {INT3:02X} at +0, and sends {event.phase}.",
             *(_read_by(stepper, site) or [f"No CPU is in the middle of {site.name}."]),
         ),
-        text="Which CPU can still run the old instruction here?",
+        text=f"In the model {stepper.simulation.options.model.value}: which CPU can still run the old instruction here?",
         hint="A CPU runs a byte as it has read it. Which one has read a byte here, and which has not?",
-        why=" ".join(_why_old(stepper, site, can)),
+        why=" ".join((*_why_old(stepper, site, can), *([] if can == every else [PROMISED]))),
     )
 
 
@@ -198,7 +200,7 @@ def _why_head(stepper: Stepper, site: SiteSnapshot, cpu: int, kinds: int) -> str
     if kinds == 1:
         why = say("CPU{} has read no byte of it yet: it runs what memory holds.", cpu)
         syncs = any(isinstance(one.action, SyncCores) for one in _to_come(stepper))
-        return f"{why} The manuals promise less: that is what the next sync is for." if syncs else why
+        return f"{why} {PROMISED}" if syncs else why
     at = last_step(stepper, lambda one: isinstance(one, ev.SyncAnswered) and one.cpu == cpu)
     answered = f"It answered last at step {at}" if at else "It has answered no sync"
     head = say("CPU{} may run {} until it answers again: the store came later.", cpu, data(bytes((INT3,))))

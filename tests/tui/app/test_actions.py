@@ -406,7 +406,7 @@ async def asks(hand: Hand) -> None:
     assert "nothing is asked here" in await hand.press("1")
     await from_the_list(hand, "Questions, on or off")
     text = await hand.press("right", "right", "right", "right")
-    assert "Which CPU can still run the old instruction here?" in text and "may run ??" in text
+    assert "In the model pieces: which CPU can still run the old instruction here?" in text and "may run ??" in text
     assert "x without" not in text and "1 to 4 answer  0 hint  → skip" in text
     assert "1 to 4" in await hand.press("m") and hand.refused
     assert "Hint" in await hand.press("0")
