@@ -19,8 +19,8 @@ STAGES = {DONE: PhaseState.DONE, NOW: PhaseState.NOW, LEFT_OUT: PhaseState.LEFT_
 HELP = {
     "phases": "The steps in which the instruction changes. A mark says which are done, which one is under way or next "
     "(in capitals), which come later and which is left out.",
-    "bytes": "The first bytes of a function. `in memory` is what all CPUs share. Each CPU may run what its row says, by the "
-    "fetch model (the manuals promise nothing until it serializes): "
+    "bytes": "The first bytes of a function. `in memory` is what all CPUs share. Each CPU may run what its row says, "
+    "by the fetch model (the manuals promise nothing until it serializes): "
     "bytes that it has read stay as read; for those in brackets, which it has not read yet, memory's stand there. "
     "Two values are pending: it may run the one or the other. What a CPU ran and was neither instruction stays.",
     "now": "What has just happened: the event of this step.",

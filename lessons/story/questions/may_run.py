@@ -60,6 +60,7 @@ def old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> StoryQ
     few = f"{cpu_names(can if 0 < len(can) < len(every) else every[:1])} only"
     stand = f"{no_one}, for the CPUs wait for the patch"
     right = every_one if can == every else few if can else none
+    model = stepper.simulation.options.model.value
     return made(
         "old left",
         {few: None, every_one: Belief.STALE_COPY, none: Belief.MEMORY_IS_ALL, stand: Belief.WORLD_STOPS},
@@ -68,7 +69,7 @@ def old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> StoryQ
             f"{PATCHING_TASK} has written {INT3:02X} at +0, and sends {event.phase}.",
             *(_read_by(stepper, site) or [f"No CPU is in the middle of {site.name}."]),
         ),
-        text=f"In the model {stepper.simulation.options.model.value}: which CPU can still run the old instruction here?",
+        text=f"In the model {model}: which CPU can still run the old instruction here?",
         hint="A CPU runs a byte as it has read it. Which one has read a byte here, and which has not?",
         why=" ".join((*_why_old(stepper, site, can), *([] if can == every else [PROMISED]))),
     )
