@@ -50,7 +50,7 @@ WORDS = {
     "opcode": "The bytes that say which instruction it is. Where they say none, it is invalid.",
     "tail": "All bytes of the instruction but byte 0.",
     "head": "Byte 0, the first of the five.",
-    "may run": "The bytes that this CPU may still run here by the fetch model. Manuals promise less: nothing until a CPU "
+    "may run": "The bytes that this CPU may still run here by the fetch model. Manuals promise less: nothing until it "
     "serializes. Memory is one for all.",
     "record": "A few words in memory. The batch has one for each site: whose int3 this is, and what to do instead. "
     "The trace has one for each call.",
