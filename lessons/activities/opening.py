@@ -153,7 +153,7 @@ class Opening(Activity):
 
     def why_not(self, action: Action) -> str:
         """Why an action leads nowhere from here."""
-        return words.WHY_NOT[action.name]
+        return words.why_not(self.run, action.name)
 
     # --- what there is to see ---------------------------------------------------------------------------------------
 

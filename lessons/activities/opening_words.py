@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lessons.activities.change import Change, ChangeStep
-from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, ON, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
+from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, OFF, ON, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
 from lessons.picture import Choice, Paragraph, Row, Tone
 from lessons.story.lines import TO_WRITE, WRITTEN, site_words
 from simkernel import disasm
@@ -44,11 +44,28 @@ LEFT_OPEN = "The question is left open. ← (plain mode: b) leads back to it."
 WHY_NOT = {
     "back": "this is the first question: there is nothing before it",
     "first": "this is the first question: there is nothing before it",
-    "trace": "t traces every function once they can be traced; go on",
     "run": "there is nothing to run here: r runs the change of every function",
     "last": "there is no end to go to here: End leads to the end of the change of every function",
     "choose": "nothing is asked here",
 }
+
+OVER = "tracing has been on and off again: nothing is left for t to do; go on"
+NO_TRACE_HERE = {
+    ASK: "go on first: t traces every function at the end of this question",
+    SEEN: "go on first: t traces every function at the end of this question",
+    HOW: "an answer, or n, begins to trace every function",
+    ON: "every function is being traced: go on to the end of the change, then t turns it off again",
+    OFF: "tracing is being turned off: go on to the end of the change",
+    QUIET: OVER,
+    WHY: OVER,
+    WORRY: OVER,
+}
+"""Why t does nothing, by the cue."""
+
+
+def why_not(m: Mysteries, action: str) -> str:
+    """Why an action leads nowhere from where one is."""
+    return NO_TRACE_HERE[m.cue] if action == "trace" else WHY_NOT[action]
 
 
 def place(m: Mysteries) -> str:

@@ -105,7 +105,7 @@ class Start(Activity):
         Action(
             CHOOSE,
             "Begin by number",
-            "Begin one by its number, from 1, or by its name.",
+            "Begin one by its number, or by its name; 0 goes on where you left.",
             argument=Argument("number or name", lambda: [*map(str, range(1, len(NAMES) + 1)), *NAMES]),
         ),
         Action(POINT, "Begin one", "Begin one by its number, from 0.", argument=Argument("number")),
@@ -143,6 +143,11 @@ class Start(Activity):
             StartEntry("overhead", TITLES[-2], costs, _costs),
             StartEntry("boot", TITLES[-1], boot, _boot),
         )
+
+    @property
+    def _first(self) -> int:
+        """The number of the first entry: 0 goes on, so all others keep their numbers."""
+        return 0 if self._kept is not None else 1
 
     def _next(self) -> int:
         """The first story whose end nobody has come to; once there is none, the first entry."""
@@ -182,9 +187,9 @@ class Start(Activity):
         names = ("" if one.name == GO_ON else f" ({one.name})" for one in entries)
         rows = (
             f"{number}. {one.title}{name}: {one.question}"
-            for number, (one, name) in enumerate(zip(entries, names, strict=True), 1)
+            for number, (one, name) in enumerate(zip(entries, names, strict=True), self._first)
         )
-        return PlainText((ASKS, *rows, f"{self.at + 1} is chosen."), together=False, keys=KEYS)
+        return PlainText((ASKS, *rows, f"{self._first + self.at} is chosen."), together=False, keys=KEYS)
 
     def returned(self, left: Activity) -> None:
         """Offer to go on with what one has left; what is chosen stays chosen."""
@@ -210,9 +215,10 @@ class Start(Activity):
             case "choose" if not is_number(argument):
                 return self._begin(argument)
             case "choose":
-                if not 1 <= int(argument) <= last + 1:
-                    raise LearnerError(f"there is no number {argument!r}; there are 1 to {last + 1}")
-                self.at = int(argument) - 1
+                first = self._first
+                if not first <= int(argument) <= first + last:
+                    raise LearnerError(f"there is no number {argument!r}; there are {first} to {first + last}")
+                self.at = int(argument) - first
                 return Result(opens=self._begun(self.entries[self.at]))
             case "down":
                 self.at = min(last, self.at + 1)
@@ -232,7 +238,7 @@ class Start(Activity):
     def _said_of_chosen(self) -> PlainText:
         """The one that is chosen."""
         one = self.entries[self.at]
-        return PlainText(tuple(filter(None, (f"{self.at + 1}. {one.title}.", one.question, one.about))))
+        return PlainText(tuple(filter(None, (f"{self._first + self.at}. {one.title}.", one.question, one.about))))
 
     def _begun(self, entry: StartEntry) -> Activity:
         """Begin an entry: a story anew, what has no machine of its own as one left it."""

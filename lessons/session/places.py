@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lessons.kept import Kept
 from lessons.session.content import SCENARIOS
+from lessons.session.path import story_of
+from lessons.session.scenarios import Scenario
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
+from simkernel.events import Oopsed
 from simkernel.report import Report
 from simkernel.sim.moment import open_moment
+from simkernel.sim.simulation import Simulation
 
 
 def place_of(stepper: Stepper, depth: str, syntax: str) -> Kept:
@@ -28,11 +34,20 @@ def place_of(stepper: Stepper, depth: str, syntax: str) -> Kept:
         scenario=stepper.scenario.name if stepper.scenario is not None else "",
         begin=stepper.begin,
         site=stepper.site or 0,
-        title=stepper.title or "a kernel",
+        title=_title(stepper),
         step=len(stepper.stops()),
         depth=depth,
         syntax=syntax,
     )
+
+
+def _title(stepper: Stepper) -> str:
+    """What to call a place: its story, and what is left out of that."""
+    if stepper.scenario is None:
+        return stepper.title or "a kernel"
+    story = story_of(stepper)
+    left_out = (f"without {phase.name}" for phase in stepper.variant.missing)
+    return story.title if story is not None else ", ".join((stepper.title, *left_out))
 
 
 def reopen(kept: Kept, report: Report | None = None) -> Stepper:
@@ -42,4 +57,19 @@ def reopen(kept: Kept, report: Report | None = None) -> Stepper:
     """
     simulation = open_moment(kept.moment, report=report)
     site = kept.site if kept.site in simulation.image.mcount_loc else None
-    return Stepper(simulation, SCENARIOS.get(kept.scenario), site, min(kept.begin, simulation.position))
+    scenario, changes = _as_it_ran(SCENARIOS.get(kept.scenario), simulation)
+    stepper = Stepper(simulation, scenario, site, min(kept.begin, simulation.position))
+    stepper.changes = changes
+    return stepper
+
+
+def _as_it_ran(scenario: Scenario | None, simulation: Simulation) -> tuple[Scenario | None, tuple[str, ...]]:
+    """A scenario with what was changed in it in a run, and those changes by name: its own end is no end of that run."""
+    variant = simulation.patching.variant
+    if scenario is None or variant == scenario.options.protocol:
+        return scenario, ()
+    options = replace(simulation.options, protocol=variant)
+    model = () if options.model is scenario.options.model else (f"model:{options.model.value}",)
+    left_out = (f"without:{phase.name.replace(' ', '-')}" for phase in variant.missing)
+    changed = replace(scenario, options=options, near=(), moves=(), ends_with=Oopsed)
+    return changed, (*model, *left_out)

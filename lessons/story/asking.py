@@ -35,7 +35,7 @@ class AskedQuestion:
     @property
     def waits(self) -> str:
         """What is said to a person who asks for anything else."""
-        return f"a question waits for its answer: {self.digits}; or go on without one"
+        return f"a question waits for its answer: {self.digits}; → (plain mode: n) goes on without one"
 
     @property
     def digits(self) -> str:

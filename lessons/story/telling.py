@@ -31,9 +31,9 @@ def opening(stepper: Stepper) -> PlainText:
     what = {"protocol": stepper.variant.name, "model": options.model.value, "seed": options.seed}
     what |= {"moment": stepper.opens or stepper.moment}
     where = {} if site is None else {"function": site.name, "site": site.address}
-    return PlainText(
-        tuple(answers.opening(stepper, story_of(stepper))), keys=KEYS, data=_events(stepper) | what | where
-    )
+    story = story_of(stepper)
+    stands = (*answers.where(stepper, story), *_dies(stepper)) if stepper.begun else ()
+    return PlainText((*answers.opening(stepper, story), *stands), keys=KEYS, data=_events(stepper) | what | where)
 
 
 def step(stepper: Stepper, name: str, message: str) -> PlainText:
@@ -92,11 +92,16 @@ def _refuse(why: str) -> PlainText:
     raise LearnerError(why)
 
 
-def _questions(stepper: Stepper) -> dict[str, Query]:
-    dies = (DIED.format(stepper.simulation.halt_reason),) if stepper.simulation.halt_reason else ()
+def _dies(stepper: Stepper) -> tuple[str, ...]:
+    """That the kernel is dead where one stands, where it is."""
+    return (DIED.format(stepper.simulation.halt_reason),) if stepper.simulation.halt_reason else ()
 
-    def of_story(tell: Callable[[StoryNow], list[str]]) -> Callable[[], PlainText]:
-        return lambda: PlainText((*tell(story_of(stepper)), *dies))
+
+def _questions(stepper: Stepper) -> dict[str, Query]:
+    dies = _dies(stepper)
+
+    def of_story(tell: Callable[[StoryNow], list[str]], together: bool = True) -> Callable[[], PlainText]:
+        return lambda: PlainText((*tell(story_of(stepper)), *dies), together)
 
     cpus = len(stepper.snapshot.cpus)
     return {
@@ -110,9 +115,9 @@ def _questions(stepper: Stepper) -> dict[str, Query]:
             for number in range(10)
         },
         "at": Query("where the five bytes lie", of_story(answers.addresses)),
-        "log": Query("the last calls that were traced", of_story(answers.records)),
+        "log": Query("the last calls that were traced", of_story(answers.records, together=False)),
         "trace-file": Query("the last lines of the file trace", partial(_trace, stepper)),
-        "oops": Query("the oops of the kernel", of_story(answers.oops)),
+        "oops": Query("the oops of the kernel", of_story(answers.oops, together=False)),
         "time": Query("what happened at each step so far, a line each", partial(_time, stepper)),
     }
 

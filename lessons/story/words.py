@@ -65,7 +65,7 @@ WORDS = {
     "ring buffer": "Memory of one CPU for its trace; once it is full, the oldest lines give way.",
     PATCHING_TASK: "The patching task. Simplified: it has a CPU of its own; in Linux it runs on one of these CPUs.",
     "enabled": "A flag of the function's record: ftrace has made a call of its five bytes, or is about to. "
-    "It sets the flag as it queues the change, so in the middle of one the bytes may still be the NOP or an int3.",
+    "It sets the flag as it queues the change. In the middle of one the bytes may be the NOP still, or an int3.",
     "tramp": "One tracer alone wants this function, so the call leads to the trampoline of that tracer.",
     "guest": "The kernel that runs here.",
     "release": "The end of a change: the batch goes, once no handler reads it.",

@@ -26,9 +26,8 @@ from simkernel.errors import Cancelled, LearnerError
 from simkernel.report import Report
 from simkernel.sim.options import Options, load_image
 from tests.tui.measurements import little_to_count, measured_at_once
-from tui.stepper.player import KEYS as PLAIN_KEYS
-from tui.stepper.player import PlainVisit, said_here
-from tui.stepper.words import parted
+from tui.stepper.player import FIRST_KEYS, PlainVisit
+from tui.stepper.words import parted, said_here
 from tui.view.arrange import Arrangement, arrange
 from tui.view.boxes import framed
 from tui.view.frame import frame
@@ -212,7 +211,7 @@ def test_plain_mode_says_what_is_new_and_json_holds_the_picture(name: str) -> No
     before = narration(other.picture())
     told, _, keys = " ".join(" ".join(said).split()).partition(" Keys: ")
     assert told == " ".join(" ".join(expected(Result(tell=started.tell), other.picture(), ())).split())
-    assert keys.endswith(f"{PLAIN_KEYS}.")
+    assert keys.endswith(f"{FIRST_KEYS}.")
     named = [one.word for one in other.offered() if one.name in other.picture().keys]
     assert started.tell is not None or all(f"{one} " in keys for one in named)
     for word in WAYS[name]:

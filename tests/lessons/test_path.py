@@ -74,13 +74,15 @@ def test_what_is_changed_says_so_and_asks_for_what_comes_of_it() -> None:
             )  # fmt: skip
 
 
-def test_a_run_that_was_opened_where_a_phase_is_left_out_is_not_the_whole_story() -> None:
-    """Which changes led there is not kept with a place."""
+def test_a_run_that_was_left_where_a_phase_is_left_out_is_opened_as_that_run() -> None:
+    """Its end is that of the run without the phase, not the end that the scenario promises."""
     left = start("one@6+without:sync-1")
     assert story_of(left) == PATH[2] == reached(left)
     opened = reopen(place_of(left, "story", "att"))
-    assert opened.scenario == SCENARIOS["one"] and opened.changes == () and opened.moment == left.moment
-    assert story_of(opened) is None and reached(opened) is None
+    assert opened.changes == left.changes and opened.moment == left.moment
+    assert "This is what sync 1 is for." in opened.ending and "This is what sync 1 is for." in left.ending
+    assert "never a torn one" not in opened.ending and opened.known_stops == 0
+    assert story_of(opened) == PATH[2] == reached(opened)
 
 
 def said(picture: Picture, name: str) -> str:

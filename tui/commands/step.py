@@ -92,8 +92,9 @@ def list_scenarios(as_json: bool) -> None:
             ]
         )  # fmt: skip
         return
+    room = max(len(one.name) for one in entries)
     for one in entries:
-        click.echo(f"{one.name:<12} {one.title}: {one.question}{f' {one.about}' if one.about else ''}")
+        click.echo(f"{one.name:<{room}} {one.title}: {one.question}{f' {one.about}' if one.about else ''}")
 
 
 def run_plain(

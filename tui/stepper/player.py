@@ -23,7 +23,7 @@ from simkernel.report import Report
 from simkernel.sim.snapshot.plain import plain
 from tui.interrupt import ctrl_c_cancels
 from tui.output import progress
-from tui.stepper.words import columns, filled, parted, text_of
+from tui.stepper.words import chosen, columns, filled, parted, refusal, said_here, text_of
 from tui.view.paragraphs import narration, news, sentences
 from tui.view.save import bytes_lines, drawn_lines, save_bars
 
@@ -38,31 +38,12 @@ ASKED = {
     "q": "quit",
 }
 KEYS = "w where, l last, ? words, Esc back, q quit, h all"
+FIRST_KEYS = "w where, l last, ? words, Esc or q quit, h all"  # where there is nothing to come back to
 WORD = ":"  # the key that asks for a word, where keys are taken one by one
 LONGER = f"Words, each typed after the key {WORD} and ended with Enter:"
 END = "simkernel ends."
 NOTHING = PlainText(())
-MOST_NAMES = 40  # that are listed to who left one out
-HERE = " (plain mode: "  # stands between the key of a screen and the word that is said for it here
 MAPPED = "On the map: "  # begins the meaning of a word that means something else where there is no map
-
-
-def said_here(text: str) -> str:
-    """A sentence for who types words: they stand in it in place of keys."""
-    first, *rest = text.split(HERE)
-    for one in rest:
-        word, _, behind = one.partition(")")
-        first = f"{first[: first.rfind(' ') + 1]}{word}{behind}"
-    return first
-
-
-def _refusal(message: str, word: str, action: Action | None, argument: str) -> str:
-    """Why something could not be done; to who left an argument out what it is, and the names that it may be."""
-    if argument or action is None or action.argument is None or "''" not in message:
-        return message
-    names = action.argument.choices()
-    known = f" There are: {', '.join(names)}." if 0 < len(names) <= MOST_NAMES else ""
-    return f"{word} takes more, after a colon: {action.argument.prompt}.{known}"
 
 
 def _typed(action: Action) -> str:
@@ -174,11 +155,11 @@ class PlainVisit:
 
     def take_line(self, line: str) -> bool:
         """Do what a line asks for: several words, one and its argument, or Enter; False where one ends it."""
-        words = line.split()
+        words = line.strip().removeprefix(WORD).split()
         if not words and any(one.name == "enter" for one in self.visit.front.offered()):
             words = ["enter"]
-        if len(words) > 1 and self.needs(words[0]):
-            return self.take(line)
+        if len(words) > 1 and WORD not in words[0] and self.needs(words[0]):
+            return self.take(" ".join(words))
         return all(self.take(word) for word in words)
 
     def take(self, text: str) -> bool:
@@ -191,9 +172,11 @@ class PlainVisit:
         try:
             return self._take(word, argument)
         except LearnerError as error:
+            said = said_here(str(error))
             if self.as_json:
-                said = str(error)
                 self._say(word, PlainText((said[:1].upper() + said[1:],)), Result(said, refused=True))
+            if said != str(error):
+                raise LearnerError(said) from error
             raise
 
     def _take(self, word: str, argument: str) -> bool:
@@ -227,7 +210,7 @@ class PlainVisit:
                 if opened := result.opens is not None:
                     result = self.visit.start(report)
             if result.refused:
-                raise LearnerError(said_here(_refusal(result.message, word, action, argument)))
+                raise LearnerError(refusal(result.message, word, action, argument))
             if not self._done(word, result, opened):
                 return False
             goes_on = result.goes_on
@@ -271,6 +254,8 @@ class PlainVisit:
             return True
         message = (result.message,) if result.message else ()
         said = PlainText((*message, *new), together=False) if result.tell is None else result.tell()
+        if not said.sentences and self._is_choice(word):
+            said = PlainText(tuple(f"Already chosen: {one}." for one in chosen(picture)))
         if self.goes_on is not None and not self._begun(said.heading):
             return False
         if opened and not said.keys:
@@ -352,12 +337,18 @@ class PlainVisit:
             f"{_typed(one)}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
             for one in front.in_lists
         ]
-        asked = [f"{word}: {what}" for word, what in (answers | {**ASKED, **answers}).items() if what]
+        everywhere = ASKED if self.visit.crumbs else {**ASKED, "esc": "quit, as q does"}
+        asked = [f"{word}: {what}" for word, what in (answers | {**everywhere, **answers}).items() if what]
         if not self.single:
             return [*asked, *own]
         said = [*asked, *own, f"{WORD}: a word that is longer than a key, or a key and what it needs"]
         keys = [one for one in said if self._is_key(one.partition(": ")[0])]
         return ["Keys:", *keys, LONGER, *(one for one in said if one not in keys)]
+
+    @property
+    def _always(self) -> str:
+        """The keys that every activity has."""
+        return KEYS if self.visit.crumbs else FIRST_KEYS
 
     def _is_key(self, word: str) -> bool:
         """One key asks for it, or a key and a digit."""
@@ -378,7 +369,7 @@ class PlainVisit:
         elif said.sentences:
             named = said.keys and result is not None and self.goes_on is None
             longer = f"{WORD} a longer word, " if self.single else ""
-            self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {longer}{KEYS}.')}\n" if named else ""))
+            self.say(text_of(said) + (f"{filled(f'Keys: {said.keys}, {longer}{self._always}.')}\n" if named else ""))
             if self.goes_on is not None:
                 self._draw_bytes(picture or self.visit.front.picture())
 
@@ -394,7 +385,7 @@ class PlainVisit:
         activity = self.visit.front
         given = result.gives
         out: dict[str, Any] = {"word": word, "said": list(said.sentences)}
-        out |= {"message": result.message if given is None else given.text, "error": result.refused}
+        out |= {"message": said_here(result.message) if given is None else given.text, "error": result.refused}
         out |= {"name": given.name} if given is not None else {}
         out |= {"picture": plain(picture or activity.picture()), "offered": [one.name for one in activity.offered()]}
         return {**out, **activity.data(), **said.data}

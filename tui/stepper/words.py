@@ -6,10 +6,13 @@ import shutil
 import sys
 import textwrap
 
-from lessons.activity import PlainText
+from lessons.activity import Action, PlainText
+from lessons.picture import Picture, Tabs
 from simkernel.errors import LearnerError
 
 WIDTH = 78
+MOST_NAMES = 40  # that are listed to who left one out
+HERE = " (plain mode: "  # stands between the key of a screen and the word that is said for it here
 
 
 def words_of(script: str) -> list[str]:
@@ -25,8 +28,8 @@ def words_of(script: str) -> list[str]:
 
 
 def parted(text: str) -> tuple[str, str]:
-    """A word and its argument, which follows a colon or a space; "" where there is none."""
-    text = text.strip()
+    """A word and its argument, which follows a colon or a space; "" where there is none. A colon before it is none."""
+    text = text.strip().removeprefix(":")
     word, _, argument = text.partition(":" if ":" in text.split(" ")[0] else " ")
     return word, argument
 
@@ -45,3 +48,26 @@ def columns() -> int:
 def filled(text: str) -> str:
     """A text as lines that are no longer than `columns`, unless a word is."""
     return textwrap.fill(text, max(1, columns()), break_long_words=False, break_on_hyphens=False)
+
+
+def said_here(text: str) -> str:
+    """A sentence for who types words: they stand in it in place of keys."""
+    first, *rest = text.split(HERE)
+    for one in rest:
+        word, _, behind = one.partition(")")
+        first = f"{first[: first.rfind(' ') + 1]}{word}{behind}"
+    return first
+
+
+def refusal(message: str, word: str, action: Action | None, argument: str) -> str:
+    """Why something could not be done; to who left an argument out what it is, and the names that it may be."""
+    if argument or action is None or action.argument is None or "''" not in message:
+        return message
+    names = action.argument.choices()
+    known = f" There are: {', '.join(names)}." if 0 < len(names) <= MOST_NAMES else ""
+    return f"{word} takes more, after a colon: {action.argument.prompt}.{known}"
+
+
+def chosen(picture: Picture) -> list[str]:
+    """What a digit has chosen in a picture."""
+    return [part.choices[part.at] for part in picture.parts if isinstance(part, Tabs)]

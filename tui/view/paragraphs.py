@@ -103,8 +103,9 @@ def strip(part: Strip) -> list[str]:
     """The phase under way or next, and which of how many; those that are left out."""
     kept = [one for one in part.phases if one.stage is not PhaseState.LEFT_OUT]
     at = next((number for number, one in enumerate(kept, 1) if one.stage is PhaseState.NOW), 0)
-    name = UNTIL if at and kept[at - 1].name == HIDDEN else kept[at - 1].name
-    out = [f"The phase is {name}, {at} of {len(kept)}."] if at else ["No phase is under way."]
+    which, of = kept[at - 1].name, f"{at} of {len(kept)}"
+    under_way = f"Phase {of}, its name {UNTIL}." if which == HIDDEN else f"The phase is {which}, {of}."
+    out = [under_way] if at else ["No phase is under way."]
     return out + [f"{one.name} is left out." for one in part.phases if one.stage is PhaseState.LEFT_OUT]
 
 

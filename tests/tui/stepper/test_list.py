@@ -19,13 +19,13 @@ from tui.stepper.player import PlainVisit
 def test_plain_mode_without_a_name_is_the_list(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("one\nn\nesc\n3\nq\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\nn\nesc\n2\nq\n"))
     assert run(arguments) == 0
     first, story, step, again, kept, end = capsys.readouterr().out.split("\n\n", 5)
     told = [f"{number}. {one.title} ({one.name}): {one.question}" for number, one in enumerate(Start().entries, 1)]
     assert all(one in flat(first) for one in told) and len(told) == len(NAMES)
     assert flat(story).startswith("Trace one function.") and step.startswith("Step 1 of 24.")
-    assert "1. Go on where you left: Trace one function, step 1" in flat(again)
+    assert "0. Go on where you left: Trace one function, step 1" in flat(again)
     assert flat(kept).startswith("Write the five bytes in order.") and not end
 
 
