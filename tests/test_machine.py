@@ -7,7 +7,9 @@ import pytest
 
 from simkernel import insn
 from simkernel.events import ExceptionTaken
+from simkernel.hw.exceptions import deliver
 from simkernel.hw.fetch import FetchModel
+from simkernel.hw.x86 import VECTOR_BP, VECTOR_DF, VECTOR_GP, VECTOR_NMI, VECTOR_PF, VECTOR_UD
 from simkernel.kernel import KernelImage
 from simkernel.kernel.loader import power_on
 from simkernel.kernel.toy import toy
@@ -15,6 +17,9 @@ from simkernel.kernel.words import SiteWords, words_at
 from simkernel.patching.text_poke import TextPoke
 from simkernel.protocol import INT3_PROTOCOL, Variant
 from simkernel.schedule import QUANTUM, Run
+from simkernel.sim.options import Options
+from simkernel.sim.parts import parts_of
+from simkernel.sim.simulation import Simulation
 
 
 def test_a_cpu_within_an_instruction_that_is_being_changed_is_watched_at_each_step_and_no_other() -> None:
@@ -122,3 +127,17 @@ def test_a_run_to_the_end_of_the_code_is_the_same_in_pieces(n: int, piece: int) 
     half = len(ends) // 2
     assert ends[:half] == ends[half:] and ends[half - 1][2] == [ExceptionTaken]
     assert half == -(-406 // n)  # 1 + 3 * 128 + 20 instructions run before it
+
+
+def test_the_frame_of_a_fault_holds_rf_and_that_of_nothing_else() -> None:
+    """SDM vol. 3, table 6-1: three faults; a trap, an interrupt and an abort."""
+    machine = parts_of(Simulation.boot(Options(cpus=1))).machine
+    cpu = machine.cpus[0]
+    came_from = cpu.rip, cpu.rsp, cpu.flags
+    for vectors, rf in ((VECTOR_UD, VECTOR_GP, VECTOR_PF), 0x10000), ((VECTOR_BP, VECTOR_NMI, VECTOR_DF), 0):
+        for vector in vectors:
+            assert deliver(machine.memory, cpu, vector, 0) == (vector, 0)
+            flags_at = cpu.rsp + 16 + 8 * (vector in (VECTOR_DF, VECTOR_GP, VECTOR_PF))  # behind RIP, CS and an error
+            assert machine.memory.read_u64(flags_at) == came_from[2] | rf
+            assert not cpu.flags & 0x10000  # in the handler RF is clear
+            cpu.transfer(*came_from)

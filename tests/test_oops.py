@@ -112,6 +112,9 @@ def test_it_agrees_with_the_event_and_the_machine(simulation: Simulation, oops: 
     (event,) = (event for event in simulation.log if isinstance(event, Oopsed))
     assert (event.cpu, event.vector, event.address) == (oops.cpu, oops.vector, oops.address)
     assert f"{simulation.halt_reason}".startswith(f"oops on CPU{oops.cpu}")
+    fault = oops.vector in (layout.VECTOR_PF, layout.VECTOR_UD, layout.VECTOR_GP)  # they push RF: SDM 18.3.1.1
+    flags = next(line for line in oops.lines if "EFLAGS: " in line).rpartition(" ")[2]
+    assert bool(int(flags, 16) & 0x10000) == fault
 
 
 def test_the_byte_in_angle_brackets_is_what_memory_holds_at_rip(image: KernelImage) -> None:

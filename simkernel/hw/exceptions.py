@@ -16,6 +16,7 @@ from simkernel.hw.memory import GuestMemory
 from simkernel.hw.x86 import VECTOR_BP, VECTOR_DF, VECTOR_GP, VECTOR_PF
 
 ERROR_CODE_VECTORS = frozenset((8, 10, 11, 12, 13, 14, 17))
+FAULT_VECTORS = frozenset((0, 5, 6, 7, 10, 11, 12, 13, 14, 16, 17, 19, 20, 21))  # table 6-1; #DB is not delivered here
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF
 _TYPE_SHIFT = 40  # in a gate's first word
 _FRAME, _FRAME_WITH_ERROR = Struct("<5Q"), Struct("<6Q")
@@ -61,6 +62,8 @@ def _gate(low: int, high: int) -> Gate | None:
 def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tuple[int, int] | None:
     """Push the frame and enter a handler; RIP is what the frame shall hold.
 
+    The frame of a fault holds RF set, so that its IRET does not meet an instruction breakpoint again (18.3.1.1); that
+    of a trap, an abort or an interrupt holds the flags as they are.
     No gate is #GP; a frame that cannot be pushed is a page fault, and in a page fault that is a double fault (table
     6-5). Where no stack can be at all (a non-canonical RSP), the stack fault of the push ends in a double fault too.
 
@@ -68,6 +71,7 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tu
         The vector whose handler was entered, and the error code (0: none); None for a triple fault.
     """
     cs, ss, base, limit = cpu.entry()
+    pushed = cpu.flags | RFLAGS_RF if vector in FAULT_VECTORS else cpu.flags
     gate = _gate_in(memory, base, limit, vector)
     if gate is None:
         if vector in (VECTOR_GP, VECTOR_DF):
@@ -77,9 +81,9 @@ def deliver(memory: GuestMemory, cpu: Cpu, vector: int, error: int | None) -> tu
     if gate.ist:
         stack = memory.read_u64(cpu.task_register() + 0x24 + 8 * (gate.ist - 1))
     if vector in ERROR_CODE_VECTORS:
-        frame = _FRAME_WITH_ERROR.pack(error or 0, cpu.rip, cs, cpu.flags, cpu.rsp, ss)
+        frame = _FRAME_WITH_ERROR.pack(error or 0, cpu.rip, cs, pushed, cpu.rsp, ss)
     else:
-        frame = _FRAME.pack(cpu.rip, cs, cpu.flags, cpu.rsp, ss)
+        frame = _FRAME.pack(cpu.rip, cs, pushed, cpu.rsp, ss)
     stack = (stack & ~0xF) - len(frame)
     try:
         memory.write(stack, frame)
