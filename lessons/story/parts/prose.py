@@ -32,8 +32,8 @@ HELP = {
     "who in Linux": "Which function of Linux does this.",
     "next story": "What there is to watch after this story: Enter begins it, and Esc leads back to the list.",
     "oops": "What the kernel prints when it meets such a fault, and of the panic that follows here. The bytes behind "
-    "`Code:` are memory's, not what the CPU ran: those stand in its row above. Simplified: the lines FS: and "
-    "CS: with the segment and control registers are left out, and PGD, since nothing is mapped by page tables here. A line Modules stands only "
+    "`Code:` are memory's, not what the CPU ran: those stand in its row above. Simplified: the lines of segment and "
+    "control registers (FS:, CS:) are left out, and PGD: no page tables map anything here. A line Modules stands only "
     "in a kernel that can load modules.",
 }
 CALLED = {"now": "what happened", "reasons": "what that means", "waits": "who waits",
