@@ -28,6 +28,7 @@ from lessons.session import actions as session
 from lessons.session import path
 from lessons.session.content import SCENARIOS
 from lessons.session.moves import dead
+from lessons.session.named_step import named
 from lessons.session.number import is_number
 from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
@@ -143,9 +144,8 @@ class Story(Activity):
         return replace(result, stays=True, tell=result.tell if action.name == CHOOSE else None)
 
     def _do(self, action: Action, argument: str, report: Report) -> Result:
-        if action.name == "without" and self.home is not None and not argument:
-            self._stepper, self.home = self.home, None
-            return self._result("without", "Back in the run with every phase, where you left it.")
+        if action.name == "without" and self._away and not argument:
+            return self._go_home(report)
         if action.name == "enter" and self._next is not None:
             following = Story.of(self._next.name, self.stepper.prepared)
             following.looks_as(self)
@@ -159,6 +159,18 @@ class Story(Activity):
         if own is not None:
             return own(argument, report)  # type: ignore[no-any-return]
         return self._ask(action.name, argument, report)
+
+    @property
+    def _away(self) -> bool:
+        """Whether a phase is left out, here or in the name by which the story began."""
+        return self.home is not None or named(self.stepper).leaves_out
+
+    def _go_home(self, report: Report) -> Result:
+        home, where = self.home, "where you left it"
+        if home is None:
+            home, where = named(self.stepper).home(report, self.stepper.prepared), "at the same step"
+        self._stepper, self.home = home, None
+        return self._result("without", f"Back in the run with every phase, {where}.")
 
     def _ask(self, name: str, argument: str, report: Report) -> Result:
         """Ask the session for something.
@@ -361,7 +373,7 @@ class Story(Activity):
             return covered(picture_of(self._stepper, replace(self.look, depth=STORY)), asked)
         following = "" if self._next is None else self._next.title
         drawn = picture_of(self._stepper, self.look, asked, following, ahead=not self.asking.on)
-        away, stories = self.home is not None, self._next is not None
+        away, stories = self._away, self._next is not None
         keys, hints = key_line(self._stepper, self.look.depth, away, stories)
         return replace(drawn, keys=keys, hints=tuple(hints.items()))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lessons.activity import Given
@@ -112,14 +112,41 @@ class NamedStep:
                 raise LearnerError(f"{change} in {self}: {result.message}")
             stepper = result.stepper
         stepper.goto(stepper.begin)
-        for step in range(self.step):
-            report(f"step {step + 1} of {self.step}")
-            stepper.looked()
-            _ = stepper.snapshot  # what the site's change is has to be seen on the way
-            if stepper.ending or not stepper.forward():
-                raise LearnerError(f"{self}: this story has {step} steps; choose one from 0 to {step}")
-        stepper.looked()
+        if (come := _forward(stepper, self.step, report)) < self.step:
+            raise LearnerError(f"{self}: this story has {come} steps; choose one from 0 to {come}")
         return stepper
+
+    @property
+    def leaves_out(self) -> bool:
+        """True where one of the changes leaves out a phase."""
+        return any(change.startswith("without:") for change in self.changes)
+
+    def home(self, report: Report | None = None, prepared: Prepared | None = None) -> Stepper:
+        """A stepper at the same step of the run with every phase, or at its end where that comes before.
+
+        Args:
+            report: is told how far it is.
+            prepared: begins the story.
+
+        Raises:
+            LearnerError, GuestError, Cancelled: as `open`.
+        """
+        every = tuple(change for change in self.changes if not change.startswith("without:"))
+        stepper = replace(self, step=0, changes=every).open(report, prepared)
+        _forward(stepper, self.step, report or Report())
+        return stepper
+
+
+def _forward(stepper: Stepper, steps: int, report: Report) -> int:
+    """Go so many steps on, or to the story's end; how many it were."""
+    for step in range(steps):
+        report(f"step {step + 1} of {steps}")
+        stepper.looked()
+        _ = stepper.snapshot  # what the site's change is has to be seen on the way
+        if stepper.ending or not stepper.forward():
+            return step
+    stepper.looked()
+    return steps
 
 
 def is_named_step(text: str) -> bool:

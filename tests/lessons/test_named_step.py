@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lessons.activities.story import Story
 from lessons.session.actions import apply
 from lessons.session.content import SCENARIOS
 from lessons.session.named_step import CHANGES, MOST_STEPS, NamedStep, is_named_step, name_of, start
@@ -134,3 +135,23 @@ def test_names_from_elsewhere_are_refused_in_words(text: str, says: str) -> None
 def test_a_file_has_a_name_that_every_system_takes() -> None:
     assert NamedStep("one", 3, ("without:sync-1",)).file_stem == "one-3-without-sync-1"
     assert NamedStep("kernel", 0, ("seed:../..",)).file_stem == "kernel-0-seed-"
+
+
+@pytest.mark.parametrize("name", ["one@3+without:sync-1", "naive@3+without:write-byte-2"])
+def test_a_story_opened_without_a_phase_has_a_home(name: str) -> None:
+    """The run with every phase, at the same step: `x` leads there, and leaves out nothing more; at the end as well."""
+    whole = name.partition("+")[0]
+    for steps in ((), ("run",)):
+        story = Story.of(name)
+        story.start(Report())
+        for step in steps:
+            story.apply(step)
+        assert dict(story.picture().hints)["without"] == "home" and "without" in story.picture().keys
+        assert "every phase" in story.apply("without").message
+        assert "without" not in dict(story.picture().hints) and not story.stepper.changes
+        if not steps:
+            assert name_of(story.stepper) == whole
+        story.apply("without")
+        assert len(story.stepper.changes) == 1  # it can be left out again
+        story.apply("without")
+        assert not story.stepper.changes
