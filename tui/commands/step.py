@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from lessons.kept import Kept
     from tui.stepper.player import PlainVisit
 
-ARROWS = {
-    "\x1b[C": "n", "\x1b[D": "b", "\x1b[A": "up", "\x1b[B": "down", " ": "n", "\x1b[6~": "n", "\x1b[5~": "b",
-    "\r": "p", "\n": "p", "\x7f": "P", "\x1b[H": "start", "\x1b[F": "end",
-    "\x1b[1~": "start", "\x1b[4~": "end", "\x1b[7~": "start", "\x1b[8~": "end",  # of tmux, screen, rxvt
-    "\x1bOC": "n", "\x1bOD": "b", "\x1bOA": "up", "\x1bOB": "down", "\x1bOH": "start", "\x1bOF": "end",
-}  # fmt: skip
-END_OF_INPUT = ("\x04", "")
-
 
 @click.command
 @click.argument("scenario", required=False)
@@ -181,46 +173,16 @@ def take_lines(plain: PlainVisit) -> None:
 
 def take_keys(plain: PlainVisit) -> None:
     """Single keys from a terminal; what needs an argument asks for it."""
+    from tui.stepper.keys import Keys
     from tui.stepper.words import filled
 
+    keys = Keys(plain)
     while True:
         try:
-            if not plain.take(asked_for(plain, pressed())):
+            if not plain.take(keys.word()):
                 return
         except EOFError:
             plain.take("q")
             return
         except LearnerError as error:
             click.echo(f"{filled(str(error))}\n", err=plain.as_json)
-
-
-def pressed() -> str:
-    """The next key, by the word that it stands for where it has a name. EOFError at the end of the input."""
-    key = click.getchar()
-    if key in END_OF_INPUT:
-        raise EOFError
-    return ARROWS.get(key, key)
-
-
-def asked_for(plain: PlainVisit, key: str) -> str:
-    """The word that a key stands for or begins, with what it needs: that is asked for."""
-    from tui.stepper.player import WORD
-
-    word = key
-    if key == WORD:
-        word = line("word")
-    elif plain.is_begun(key):
-        word += pressed()
-    elif plain.may_go_on(key):
-        word += line(f"number {key}")
-    prompt = "" if ":" in word or " " in word else plain.needs(word)
-    return f"{word}:{line(prompt)}" if prompt else word
-
-
-def line(prompt: str) -> str:
-    """What is typed up to Enter. EOFError at the end of the input, with the cursor below the prompt."""
-    try:
-        return input(f"{prompt}: ").strip()
-    except EOFError:
-        click.echo()
-        raise

@@ -132,6 +132,10 @@ class PlainVisit:
         """A key is the first one of a word of two, of which the second is a digit."""
         return any(one[:-1] == key and one[-1].isdigit() for one in self.visit.front.answers)
 
+    def title_of(self, word: str) -> str:
+        """What is done with a word alone; "" where nothing is."""
+        return next((one.title.lower() for one in self.visit.front.offered() if one.word == word), "")
+
     def may_go_on(self, digit: str) -> bool:
         """A digit may be the first one of a longer number that chooses."""
         choose = next((one for one in self.visit.front.actions if one.name == CHOOSE), None)

@@ -62,6 +62,39 @@ def test_keys_on_a_terminal() -> None:
     assert terminal.exitstatus == 0
 
 
+def test_keys_that_come_together_are_keys_one_by_one(tmp_path: Path) -> None:
+    terminal = at_the_list(tmp_path)
+    terminal.send("14")
+    terminal.expect("a second digit if any, then Enter: 4")
+    terminal.send("\r")
+    terminal.expect("What tracing costs|Instructions|exact")
+    terminal.expect(r"h\s+all")
+    terminal.send("\x1b")
+    terminal.expect("is chosen")
+    terminal.send("13\r")
+    terminal.expect("number 1; a second digit if any, then Enter: 3")
+    terminal.expect("The lab")
+    terminal.expect(r"h\s+all")
+    terminal.send("\x1b")
+    terminal.expect("is chosen")
+    terminal.send("2")
+    terminal.expect(r"h\s+all")
+    terminal.send("nn")
+    terminal.expect("Step 2 of 7")
+    terminal.send("c")
+    terminal.expect("c and a CPU's number, or Enter: ")
+    terminal.send("\r")
+    terminal.expect("simkernel step naive@2 opens")
+    terminal.send("c1")
+    terminal.expect("CPU1 ")
+    terminal.send("c\x1b")
+    terminal.expect("c and a CPU's number")
+    terminal.send("n")
+    terminal.expect("Step 3 of 7")
+    terminal.send("q")
+    terminal.expect(pexpect.EOF)
+
+
 def test_the_end_of_input_ends_it() -> None:
     terminal = pexpect.spawn(sys.executable, ["-m", "tui", "--plain"], timeout=60, encoding="utf-8")
     terminal.expect("What do you want to watch")
