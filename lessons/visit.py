@@ -59,8 +59,8 @@ class Visit:
     def _look(self) -> None:
         """Tell all on the way where a person has come to the end of a story."""
         name = self.front.reached
-        if name and name not in self.seen:
-            self.seen = (*self.seen, name)
+        if name:
+            self.seen = tuple(dict.fromkeys((*self.seen, name)))
             for one in self._stack:
                 one.saw(name)
 

@@ -80,6 +80,7 @@ class Change:
         steps: those that have been taken, the command first.
         at: the step behind which one stands, 0 for the command.
         over: the change is done, at the last of these steps.
+        seen: the furthest of them that a person has seen, this time.
     """
 
     def __init__(self, simulation: Simulation, tracer: str) -> None:
@@ -91,7 +92,7 @@ class Change:
         self._in_batch = False
         self._emulated: Counter[tuple[int, int]] = Counter()  # (CPU, site): int3s whose call has no record yet
         self.steps = [self._step(None, [])]
-        self.at = 0
+        self.at = self.seen = 0
         self.over = False
 
     @property
@@ -107,6 +108,7 @@ class Change:
     def go(self, at: int) -> None:
         """Stand behind a step that has been taken."""
         self.at = at
+        self.seen = max(self.seen, at)
         self.simulation.goto_point(self.here.point)
 
     def forward(self, report: Report) -> None:
@@ -132,6 +134,7 @@ class Change:
         self.over = isinstance(event, ev.PlanEnded)
         self.steps.append(self._step(event, happened))
         self.at += 1
+        self.seen = self.at
 
     def _next(self, report: Report) -> tuple[ev.Event, list[ev.Event]]:
         """Go on to what ends the next step; that, and all that happened on the way."""
@@ -173,13 +176,13 @@ class Change:
     def _recorded(self, happened: Sequence[ev.Event]) -> int:
         """How many records are of calls that an int3's handler has emulated: the site itself made the others."""
         found = 0
-        for event in happened:
+        for one in happened:
             if self.tracer == "nop":
                 break  # an int3 is a NOP then
-            if isinstance(event, ev.Int3Taken) and event.address in self._number:
-                self._emulated[event.cpu, event.address] += 1
-            elif isinstance(event, ev.TraceWritten) and self._emulated[event.cpu, event.ip] > 0:
-                self._emulated[event.cpu, event.ip] -= 1
+            if isinstance(one, ev.Int3Taken) and one.address in self._number:
+                self._emulated[one.cpu, one.address] += 1
+            elif isinstance(one, ev.TraceWritten) and self._emulated[one.cpu, one.ip] > 0:
+                self._emulated[one.cpu, one.ip] -= 1
                 found += 1
         return found
 
@@ -212,7 +215,7 @@ class Change:
 
     def _moments(self) -> Iterator[TimeStep]:
         waits = False
-        for number, step in enumerate(self.steps[1:], 1):
+        for number, step in enumerate(self.steps[1 : self.seen + 1], 1):
             assert step.event is not None
             marks = {TASK: LaneMark(Did.WAITS)} if waits else {}
             marks |= dict(marks_of(step.event))

@@ -129,6 +129,12 @@ class Mysteries:
         else:
             self.simulation.goto_point(self.place.point)
 
+    def begin_anew(self) -> None:
+        """Stand at the first question, as who has seen no change yet."""
+        self.go(0)
+        for change in self.changes.values():
+            change.seen = 0
+
     def _reach(self, cue: int, step: int = 0) -> None:
         """Stand at a new place."""
         self._places.append(Place(cue, self.simulation.point, step))

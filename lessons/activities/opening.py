@@ -84,7 +84,7 @@ class Opening(Activity):
     def start(self, report: Report) -> Result:
         """Begin at the first question; who left on the way goes on there, and is told so."""
         if self.run.cue == WORRY:
-            self.run.go(0)
+            self.run.begin_anew()
         return Result("You left here. Home (plain mode: start) leads to the first question." if self.run.at else "")
 
     def do(self, action: Action, argument: str, report: Report) -> Result:
@@ -285,6 +285,11 @@ class Opening(Activity):
         """The functions that were called most, with their calls so far."""
         most = sorted(self.run.calls.by_site().items(), key=lambda one: -one[1])[:rows]
         return [(self.run.image.symbolize(site), count) for site, count in most]
+
+    @property
+    def reached(self) -> str:
+        """Its own name, at its end."""
+        return self.name if self.run.cue == WORRY else ""
 
     def data(self) -> dict[str, Any]:
         """The number of the cue, and what was answered so far, by the number of its question."""

@@ -262,9 +262,9 @@ def step(
         said.append(Paragraph(SYNC, label="sync"))
     if any(here.took) or here.traced:
         each = listed([f"CPU{cpu} took {_several(times, 'int3')}" for cpu, times in enumerate(here.took)])
-        traced = f"{_several(here.traced, 'call')} traced{_by_what(here) if on else ''}"
+        traced = f"Traced: {_several(here.traced, 'call')}{_by_what(here) if on else ''}"
         since = "Since the start" if change.at == 1 else f"Since step {change.at - 1}"
-        said.append(Paragraph(f"{each}; {traced}.", label=since))
+        said.append(Paragraph(f"{each}. {traced}.", label=since))
     if called:
         said.append(
             Paragraph(

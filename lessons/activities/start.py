@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from lessons.activities.boot import Boot
 from lessons.activities.lab import Lab
+from lessons.activities.opening import STORY as OPENING_LEADS_TO
 from lessons.activities.opening import Opening
 from lessons.activities.story import Story
 from lessons.activities.story_actions import NO_STORIES
@@ -74,6 +75,9 @@ TITLES = ("Two mysteries", *(story.title for story in PATH), "The lab", "What tr
 def function_names() -> tuple[str, ...]:
     """The functions of the usual kernel that can be traced."""
     return tuple(load_image(Options()).function_names())
+
+
+ENDS = (Opening.name, *STORIES)  # the entries to whose end a person can come
 
 
 class Start(Activity):
@@ -149,10 +153,12 @@ class Start(Activity):
         """The number of the first entry: 0 goes on, so all others keep their numbers."""
         return 0 if self._kept is not None else 1
 
-    def _next(self) -> int:
-        """The first story whose end nobody has come to; once there is none, the first entry."""
-        names = (story.name for story in PATH if story.name not in self._seen)
-        name = next(names, "")
+    def _next(self, after: str = "") -> int:
+        """The first story whose end nobody has come to, of those behind one, else of all; if none, the first entry."""
+        names = [story.name for story in PATH]
+        first = names.index(OPENING_LEADS_TO) if after == Opening.name else 0
+        first = names.index(after) + 1 if after in names else first
+        name = next((name for name in (*names[first:], *names) if name not in self._seen), "")
         return next((at for at, entry in enumerate(self.entries) if entry.name == name), 0)
 
     def named(self, name: str) -> Activity:
@@ -200,7 +206,7 @@ class Start(Activity):
     def saw(self, story: str) -> None:
         """Mark it, and choose what comes next."""
         self._seen.add(story)
-        self.at = self._next()
+        self.at = self._next(story)
 
     def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""
@@ -292,7 +298,7 @@ class Start(Activity):
         entries = self.entries
         chosen = entries[min(self.at, len(entries) - 1)]
         rows = tuple(
-            Row((one.title,), help=one.question, done=one.name in self._seen if one.name in STORIES else None)
+            Row((one.title,), help=one.question, done=one.name in self._seen if one.name in ENDS else None)
             for one in entries
         )
         about = [Paragraph(chosen.question), *([Paragraph(chosen.about, tone=Tone.DIM)] if chosen.about else [])]

@@ -27,9 +27,8 @@ def dead(reason: str, leads_on: bool = False) -> str:
         reason: why it halted.
         leads_on: another story follows.
     """
-    then = "; Enter (plain mode: p) begins the next story" if leads_on else ""
-    ways = "← (plain mode: b) goes a step back, Home (plain mode: start) to the start"
-    return f"The kernel died here, {reason}: nothing moves any more. {ways}{then}"
+    then = ", Enter (plain mode: p) begins the next story" if leads_on else ""
+    return f"The kernel died here, {reason}: ← (plain mode: b) goes back{then}"
 
 
 def _nothing_more(stepper: Stepper, awaited: str = "", instructions: int = 0) -> StepperResult:

@@ -112,6 +112,7 @@ class NamedStep:
                 raise LearnerError(f"{change} in {self}: {result.message}")
             stepper = result.stepper
         stepper.goto(stepper.begin)
+        stepper.unsee()
         if (come := _forward(stepper, self.step, report)) < self.step:
             raise LearnerError(f"{self}: this story has {come} steps; choose one from 0 to {come}")
         return stepper

@@ -145,7 +145,7 @@ def safe_here(stepper: Stepper) -> str:
     if died is None or died.model is model or died.survived:
         return ""
     return (
-        f"In this run's model of a CPU ({model.value}) nothing goes wrong without {phase.name}; "
+        f"In the model {model.value}, this run's, nothing goes wrong without {phase.name}; "
         f"in the model {died.model.value} it does."
     )
 

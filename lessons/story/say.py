@@ -123,7 +123,7 @@ def _sent(event: ev.SyncSent, stepper: Stepper, phase: Phase | None) -> list[str
 
 ASKED = (
     "Interrupts ask them, between two instructions. "
-    f"Simplified: {PATCHING_TASK} has a CPU of its own; in Linux it runs on one of these CPUs, and syncs that too."
+    f"Simplified: {PATCHING_TASK} has a CPU of its own; in Linux it runs on one of these, and syncs it too."
 )
 
 

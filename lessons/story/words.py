@@ -6,6 +6,16 @@ import re
 
 from simkernel.sim.narrate import PATCHING_TASK
 
+MODELS = {
+    "instant": "Each CPU runs what memory holds at that moment.",
+    "pieces": "A CPU reads an instruction byte after byte, and stores may come between two reads.",
+    "line": "A CPU runs old or new bytes, for each part of a store within a cache line.",
+    "byte": "A CPU runs the old or the new value of each byte, until it serializes.",
+}
+NOT_A_CPU = (
+    "Real CPUs do not work like this. The manual promises nothing until a CPU serializes. "
+    "This model is one way to use that freedom, so that you see what the protocol must survive."
+)
 WORDS = {
     "int3": "One byte, CC. A CPU that runs it takes an exception: a handler of the kernel runs.",
     "call": "Go to another function, and remember the way back.",
@@ -71,19 +81,9 @@ WORDS = {
     "release": "The end of a change: the batch goes, once no handler reads it.",
     "event": "What happens at one moment: everybody sees what was before it, or what is after it.",
     "tick": "The timer's interrupt, after which another task may run.",
+    "model": f"How a CPU reads code while others write it: one of {', '.join(MODELS)}. {NOT_A_CPU}",
+    **{f"model {name}": meaning for name, meaning in MODELS.items()},
 }
-MODELS = {
-    "instant": "Each CPU runs what memory holds at that moment.",
-    "pieces": "A CPU reads an instruction byte after byte, and stores may come between two reads.",
-    "line": "A CPU runs old or new bytes, for each part of a store within a cache line.",
-    "byte": "A CPU runs the old or the new value of each byte, until it serializes.",
-}
-NOT_A_CPU = (
-    "Real CPUs do not work like this. The manual promises nothing until a CPU serializes. "
-    "This model is one way to use that freedom, so that you see what the protocol must survive."
-)
-
-
 NO_WORD = "No word here is a technical one."
 PATTERN = r"(?<![a-z]){}(?:s|es|d|ed)?(?![a-z_])"
 """Of a word in a text in lower case, in the singular or plural."""
@@ -106,4 +106,4 @@ def standing_in(text: str) -> list[str]:
     """The words of WORDS that stand in a text, in its order."""
     lower = text.lower()
     found = [(re.search(PATTERN.format(re.escape(word).replace("\\ ", r"\s+")), lower), word) for word in WORDS]
-    return [word for _, word in sorted((at.start(), word) for at, word in found if at)]
+    return [word for *_, word in sorted((at.start(), -at.end(), word) for at, word in found if at)]

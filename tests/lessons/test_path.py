@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import pytest
 
+from lessons.activities.opening import Opening
 from lessons.activities.start import Start, entry_of
 from lessons.activities.story import Story
 from lessons.kept import Kept
@@ -17,10 +18,15 @@ from lessons.session.path import PATH, PathStory, behind, reached, story_of
 from lessons.session.places import place_of, reopen
 from lessons.session.prepared import Prepared
 from lessons.session.stepper import Stepper
+from lessons.story.time import time_picture
 from lessons.visit import Visit
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
+from simkernel.report import Report
+from tui.view.frame import frame
+from tui.view.marks import UNICODE
 from tui.view.paragraphs import narration
+from tui.view.text import plain, with_keys
 
 
 def test_the_motive_comes_first_and_every_scenario_is_on_the_path() -> None:
@@ -115,9 +121,61 @@ def test_a_story_leads_to_the_next_one_and_from_there_one_comes_back_to_the_list
     assert stepper.scenario == SCENARIOS["one"] and not stepper.begun
     assert visit.back() and visit.front is start_
     stories = {name: name == "naive" for name in STORIES}
-    others = dict.fromkeys(["go on", "mysteries", "lab", "overhead", "boot"], None)
-    assert done(start_) == stories | others
+    others = dict.fromkeys(["go on", "lab", "overhead", "boot"], None)
+    assert done(start_) == stories | others | {"mysteries": False}
     assert start_.entries[start_.at].name == "one"
+
+
+def test_behind_an_end_the_list_stands_on_what_that_end_names() -> None:
+    """However often one comes to it; of what one has been through the first that comes behind it."""
+    start_ = Start()
+    visit = Visit(start_)
+    visit.apply("begin", "mysteries")
+    opening = visit.front
+    assert isinstance(opening, Opening)
+    for word in ("1", "next", "trace", "4", "last", "trace", "next", "next"):
+        assert not visit.apply(word).refused
+    assert visit.seen == ("mysteries",) and done(start_)["mysteries"]
+    visit.back()
+    assert start_.entries[start_.at].name == "one"
+    for _ in range(2):
+        visit.apply("begin", "one@0+without:sync-1")
+        visit.start()
+        visit.apply("run")
+        visit.back()
+        assert start_.entries[start_.at].name == "all"
+
+
+def test_nothing_is_drawn_that_lies_ahead_and_was_not_seen_in_this_run() -> None:
+    for story in PATH:
+        assert not time_picture(story.start.open()).moments, story.name
+    opening = Opening()
+    for word in ("1", "next", "trace", "4", "last", "trace", "next", "next"):
+        opening.apply(word)
+    opening.start(Report())
+    for word in ("1", "next", "trace", "4"):
+        opening.apply(word)
+    for at in range(4):
+        assert opening.run.change is not None
+        assert (opening.run.change.time.at, len(opening.run.change.time.moments)) == (at, at)
+        opening.apply("next")
+    opening.apply("back")
+    assert opening.run.change is not None
+    assert opening.run.change.time.at + 1 == len(opening.run.change.time.moments), "what was seen stays"
+
+
+@pytest.mark.parametrize("story", [one.name for one in PATH])
+def test_who_goes_on_at_an_end_is_told_so_in_one_row_and_loses_nothing_for_it(story: str) -> None:
+    front = Story.of(story)
+    front.start(Report())
+    front.apply("last")
+    offered, size = front.offered(), (80, 24)
+    ended = frame(front.picture(), ("Scenarios",), offered, size, UNICODE)
+    told = frame(front.picture(), ("Scenarios",), offered, size, UNICODE, with_keys(front.apply("next").message), "bad")
+    assert len(told.below) == 2 and "plain mode" not in plain(told.below[0]), told.below
+    assert [one.part.name for one in told.body.blocks] == [one.part.name for one in ended.body.blocks]
+    texts = [[one.lines for one in frame_.body.blocks if one.part.name in ("waits", "now")] for frame_ in (told, ended)]
+    assert texts[0] == texts[1], "what happened, and the ending"
 
 
 def test_what_leads_to_no_next_story_offers_none() -> None:

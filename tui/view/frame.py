@@ -13,6 +13,7 @@ from tui.view.arrange import Arrangement, arrange, flat
 from tui.view.boxes import framed
 from tui.view.machine import cut_rows
 from tui.view.marks import Marks
+from tui.view.parts import RENDERERS
 from tui.view.room import Drawings
 from tui.view.text import Line, Piece, cut, length, line, spread, wrap
 
@@ -85,20 +86,31 @@ def frame(
     width, height = size
     inner = width - 2
     below = [line(" ", *one) for one in wrap(marks.plain(said), inner, look)[:MESSAGE]] if said else []
-    room = height - 1 - len(below) - 1
+    room = height - 2
     boxed = framed(picture, size)
     drawings = Drawings() if drawings is None else drawings
     place = partial(arrange, picture, inner, marks=marks, scrolled=scrolled or {}, drawings=drawings, boxed=boxed)
     body = place(room)
     if body.gone:  # one row says what, and with that row less it is no less that has gone
         body = place(room - 1)
-        below = [*(line(" ", *one) for one in _named(body, inner, room, marks)), *below]
+    if below:  # which takes rows that are free or covers the last ones: no part goes for it
+        fewer = place(room - len(below))
+        body = fewer if fewer.gone == body.gone and _as_whole(fewer, body) else body
+    elif body.gone:
+        below = [line(" ", *one) for one in _named(body, inner, room, marks)]
     others: Keys = OTHERS
     if cut_of(body, marks):
         counts = [len(_keys(picture, offered, bool(crumbs), inner, marks, one)) for one in OTHERS_OF_CUT]
         others = OTHERS_OF_CUT[counts.index(max(counts))]
     keys = key_line(picture, offered, bool(crumbs), inner, marks, others)
     return Frame(title_line(picture, crumbs, width, marks), body, (*below, line(" ", *keys)), marks, others)
+
+
+def _as_whole(fewer: Arrangement, body: Arrangement) -> bool:
+    """Whether each part but those that scroll has as many lines in one arrangement as in another."""
+    lines = {block.part.name: len(block.lines) for block in fewer.blocks}
+    kept = (one for one in body.blocks if not RENDERERS[type(one.part)].elastic)
+    return all(lines[block.part.name] >= len(block.lines) for block in kept)
 
 
 def cut_of(body: Arrangement, marks: Marks) -> list[str]:

@@ -13,6 +13,7 @@ from lessons.story import StoryNow
 from lessons.story.lines import site_words, who_does_what
 from lessons.story.look import STORY, Look
 from lessons.story.time import time_picture
+from lessons.story.words import MODELS
 from lessons.table import Mark
 from simkernel.events import Int3Taken
 from simkernel.sentence import without_addresses
@@ -25,12 +26,9 @@ REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" f
 STACK = 6  # words of the stack that are shown
 RECORDS = 8  # lines of the trace, beyond the story
 ITS_END = "The kernel has died: no CPU goes on."
-TIME, NOTHING_YET = (
-    "who does what",
-    Paragraph(
-        "Nothing yet: the next step begins it. To be asked before it is told, turn `questions` on.", tone=Tone.DIM
-    ),
-)
+TIME = "who does what"
+NOTHING_YET = Paragraph("Nothing yet: the next step begins it.", tone=Tone.DIM)
+TO_BE_ASKED = Paragraph("To be asked before it is told: press : and choose Questions.", tone=Tone.DIM)
 HELP = {
     "time": "Who did what, a lane for the patching task and one for each CPU. A dotted lane waits: that is only ever "
     "the patching task's. What lies ahead of you is dim, and only what you have seen is there.",
@@ -131,7 +129,10 @@ def time_part(stepper: Stepper, look: Look, ahead: bool) -> Part:
     if not ahead:
         time = replace(time, moments=tuple(one for one in time.moments if one.step <= time.at))
     if not time.moments:
-        return Prose(name="time", title=TIME, help=HELP["time"], beside=True, low=True, paragraphs=(NOTHING_YET,))
+        model = stepper.simulation.options.model.value
+        cpu = Paragraph(f"Model {model}: {MODELS[model]}", tone=Tone.DIM)  # said once, where nothing else stands yet
+        said = (cpu, NOTHING_YET, *((TO_BE_ASKED,) if ahead else ()))
+        return Prose(name="time", title=TIME, help=HELP["time"], beside=True, low=True, paragraphs=said)
     return Lanes(name="time", title=TIME, help=HELP["time"], beside=True, low=True, time=time, other=look.other)
 
 

@@ -33,7 +33,7 @@ from tui.view.lecture import lecture, rows
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS
 from tui.view.pointer import Pointer
-from tui.view.text import wrap
+from tui.view.text import with_keys, wrap
 
 A_DAY = 86_400.0  # seconds
 SCROLLS = {"up": -0.01, "down": 0.01, "pageup": -1.0, "pagedown": 1.0, "home": -1e6, "end": 1e6}
@@ -143,7 +143,7 @@ class ActivityScreen(Screen[None]):
 
     def tell(self, said: str, look: str = "") -> None:
         """Say something below the body."""
-        self.said, self.look = said, look
+        self.said, self.look = with_keys(said), look
         self.draw()
 
     def _stand(self, blocks: Sequence[Block]) -> None:
