@@ -24,6 +24,7 @@ def emit_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+GO_ON = "-- any key goes on, q ends --"
 COLUMNS = re.compile(r"\S {2,}\S")  # what a line of a table has, and no sentence
 
 
@@ -107,3 +108,11 @@ def progress(what: str, spoken: bool = False) -> Iterator[ProgressLine]:
         yield line
     finally:
         line.clear()
+
+
+def wait_for_a_key() -> bool:
+    """Wait for a key, by a line on stderr that goes again; False for q, escape and the end of input."""
+    click.echo(GO_ON, err=True, nl=False)
+    key = click.getchar()
+    click.echo("\r\x1b[K", err=True, nl=False)
+    return key not in ("q", "\x1b", "\x04", "")

@@ -36,8 +36,22 @@ RESOLVES = "resolve-cpu takes the number of a CPU and that of a byte, as resolve
 
 def _break(stepper: Stepper, where: bp.Breakpoint) -> StepperResult:
     stepper.breakpoints = (*stepper.breakpoints, where)
-    count = len(stepper.breakpoints)
-    return StepperResult(f"{count} breakpoint{'s' if count > 1 else ''} set. Run goes to the next one.")
+    count, at = len(stepper.breakpoints), _where(stepper, where)
+    more = f" {count} breakpoints are set: run goes to the next one." if count > 1 else " Run goes there."
+    return StepperResult(f"Breakpoint {at}.{more}")
+
+
+def _where(stepper: Stepper, where: bp.Breakpoint) -> str:
+    """Where a breakpoint is, in words."""
+    match where:
+        case bp.AtAddress():
+            return f"at {stepper.image.symbolize(where.address)}"
+        case bp.OnChange():
+            return f"on a change of {where.size} bytes at {stepper.image.symbolize(where.address)}"
+        case bp.AtPhase():
+            return f"at phase {where.name or 'release'}"
+        case bp.OnEvent():
+            return f"at the next {where.type}"
 
 
 def break_function(stepper: Stepper, argument: str) -> StepperResult:

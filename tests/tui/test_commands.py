@@ -465,3 +465,18 @@ def test_doctor_says_how_instructions_are_counted(run: Any, monkeypatch: pytest.
     monkeypatch.setenv("SIMKERNEL_COUNT", "x")
     code, out, _ = run("doctor", "--json")
     assert (code, counting(out)[1]) == (1, "cannot be")
+
+
+def test_boot_step_by_step_says_what_goes_on() -> None:
+    terminal = pexpect.spawn(sys.executable, ["-m", "tui", "boot", "--step"], dimensions=(24, 80), timeout=60)
+    for key in (" ", "q"):
+        terminal.expect("any key goes on, q ends")
+        terminal.send(key)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0 and b"   2  " not in (terminal.before or b"")
+
+
+def test_trace_of_nothing_gives_an_example(run: Any) -> None:
+    code, out, said = run("trace")
+    assert (code, out) == (2, "") and "simkernel trace 'vfs_*'" in said

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import Any, Protocol
 
 from textual.app import App
@@ -48,7 +52,8 @@ def beside(screen: Shown) -> list[Entry]:
         out.append(_entry(screen, "Save who does what, SVG", "Write the time picture up to here into a file.", made))
     for kind, text in (("SVG", screenshot.svg), ("text", screenshot.text)):
         made = _written("This screen", partial(text, screen.app))
-        out.append(_entry(screen, f"Save the screen, {kind}", "Write this screen into a file.", made))
+        ending = ".svg" if kind == "SVG" else ".txt"
+        out.append(_entry(screen, f"Save the screen, {kind}", "Write this screen into a file.", made, ending))
     return out
 
 
@@ -58,8 +63,22 @@ def save(screen: Shown) -> None:
          lambda name: save_bars(screen.picture, name))  # fmt: skip
 
 
-def _entry(screen: Shown, title: str, help_text: str, made: Callable[[str], str]) -> Entry:
-    return title, help_text, partial(_ask, screen, title, help_text, made)
+def _entry(screen: Shown, title: str, help_text: str, made: Callable[[str], str], ending: str = ".svg") -> Entry:
+    """A name without an ending gets this one."""
+
+    def of(name: str) -> str:
+        path = Path(name)
+        return made(name if path.suffix or path.is_dir() else f"{name}{ending}")
+
+    return title, help_text, partial(_ask, screen, title, help_text, of, ending)
+
+
+def _name(picture: Picture, ending: str) -> str:
+    """The name that is offered: what the picture shows, and the step; a file of that name stays, and gets a number."""
+    step = re.match(r"(step \d+)?", picture.place)
+    stem = re.sub(r"[^\w]+", "-", f"{picture.title} {step[0] if step else ''}".lower()).strip("-")
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}{ending}" for number in count(1))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def _written(what: str, text: Callable[[], str]) -> Callable[[str], str]:
@@ -67,19 +86,20 @@ def _written(what: str, text: Callable[[], str]) -> Callable[[str], str]:
 
     def write(name: str) -> str:
         write_text(name, text())
-        return f"{what} is written to {name}."
+        return f"{what} is written to {Path(name).absolute()}."
 
     return write
 
 
-def _ask(screen: Shown, title: str, help_text: str, made: Callable[[str], str]) -> None:
-    """Ask for a file's name, make the file, say what became of it."""
+def _ask(screen: Shown, title: str, help_text: str, made: Callable[[str], str], ending: str = ".svg") -> None:
+    """Ask for a file's name, with one to take; make the file, say what became of it."""
+    offered = _name(screen.picture, ending)
 
     def answered(name: str | None) -> None:
         if name is not None:
             try:
-                screen.tell(made(name))
+                screen.tell(made(name.strip() or offered))
             except LearnerError as error:
                 screen.tell(str(error), "bad")
 
-    screen.app.push_screen(Prompt(title, help_text, "file"), answered)
+    screen.app.push_screen(Prompt(title, f"{help_text} Enter alone takes this name.", offered), answered)

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 NAMED = 1000.0  # the score of what is found by its name: above all that a few letters find
+TITLED = 2 * NAMED  # of what has the text in its title; twice that where the title begins with it
 Entry = tuple[str, str, Callable[[], object]]  # title with keys, help, what it does
 
 
@@ -38,10 +39,11 @@ class WhatCanBeDone(Provider):
             yield DiscoveryHit(title, what, help=help_text)
 
     async def search(self, query: str) -> Hits:
-        """What has the text in its name, then those that a few letters name."""
-        matcher = self.matcher(query)
+        """What has the text in its title, at its start first; what acts on a name with it; what a few letters find."""
+        matcher, part = self.matcher(query), query.strip().lower()
         for at, (title, help_text, what) in enumerate(self._named(query)):
             yield Hit(NAMED - at, matcher.highlight(title), what, help=help_text)
         for title, help_text, what in self._entries():
             if (score := max(matcher.match(title), 0.9 * matcher.match(f"{title} {help_text}"))) > 0:
+                score += TITLED * ((part in title.lower()) + title.lower().startswith(part))
                 yield Hit(score, matcher.highlight(title), what, help=help_text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.options import KERNEL, MACHINE, Options, takes_options
-from tui.output import emit_json, say
+from tui.output import emit_json, say, wait_for_a_key
 from tui.session import boot, check_alive, engine_options, image_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--step", is_flag=True, help="Say each thing that happens; on a terminal wait for Enter after each.")
+@click.option("--step", is_flag=True, help="Say each thing that happens; on a terminal wait for a key after each.")
 @takes_options(KERNEL, MACHINE)
 def command(step: bool, options: Options, as_json: bool) -> None:
     """Boot the toy kernel and print its log.
@@ -74,13 +74,13 @@ def step_through(options: Options, as_json: bool) -> None:
 
     booting = Booting(image_of(options), engine_options(options))
     simulation = booting.simulation
-    waits = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    waits = not as_json and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     steps = []
     for number, (clock, text) in enumerate(happenings(booting, options.max_instructions), 1):
         steps.append({"step": number, "clock": clock, "text": text})
         if not as_json:
             say(text, f"{number:>4}  {clock:>9,}  ")
-        if waits and click.prompt("", "", show_default=False, prompt_suffix="").strip() == "q":
+        if waits and not wait_for_a_key():
             return
     check_alive(simulation)
     if not simulation.booted():

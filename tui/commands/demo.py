@@ -11,7 +11,7 @@ import click
 
 from simkernel.errors import GuestError
 from tui.options import KERNEL, MACHINE, MAX_INSTRUCTIONS, Options, takes_options
-from tui.output import progress
+from tui.output import progress, wait_for_a_key
 from tui.session import check_alive, engine_options, image_of
 from tui.stepper.words import filled
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 A_STEP = 1_000_000  # instructions a CPU for one step: several times what a whole change takes
 MORE = "--max-instructions lets the CPUs run longer"
-GO_ON = "-- any key goes on, q ends --"
 
 
 @click.command
@@ -137,14 +136,6 @@ def shown(stepper: Stepper, as_json: bool) -> tuple[PlainVisit, Callable[[str], 
     waits = not as_json and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     plain = PlainVisit(Story(stepper), click.echo, as_json, wait_for_a_key if waits else lambda: True)
     return plain, (lambda text: None) if as_json else click.echo
-
-
-def wait_for_a_key() -> bool:
-    """Wait for a key, by a line on stderr that goes again; False for q, escape and the end of input."""
-    click.echo(GO_ON, err=True, nl=False)
-    key = click.getchar()
-    click.echo("\r\x1b[K", err=True, nl=False)
-    return key not in ("q", "\x1b", "\x04", "")
 
 
 def play(plain: PlainVisit, stepper: Stepper, *words: str) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simkernel.errors import LearnerError
 from simkernel.ftrace.tracers import TRACERS
 from tui.globs import quoting, say_if_empty
 from tui.options import KERNEL, MACHINE, OneOf, Options, takes_options
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("globs", nargs=-1, required=True, metavar="GLOB...")
+@click.argument("globs", nargs=-1, metavar="GLOB...")
 @click.option("--notrace", "excluded", multiple=True, metavar="GLOB", help="Leave these out; may be repeated.")
 @click.option(
     "--tracer",
@@ -48,6 +49,8 @@ def command(
 
     What goes before in time may be missing: a ring buffer keeps the newest records, and the head says how many.
     """
+    if not globs:
+        raise LearnerError("which functions? Name some, as in `simkernel trace 'vfs_*'`; '*' means all of them")
     from simkernel import tracefs
     from simkernel.ftrace.commands import SetFilter, SetTracer
     from simkernel.sim.control_files import control_files

@@ -91,7 +91,7 @@ async def breakpoints(hand: Hand) -> None:
     await hand.do("break-event", "SyncEnded")
     await hand.do("break-function", "schedule")
     await hand.do("break-change", "rw_verify_area")
-    assert len(stepper.breakpoints) == 3 and "3 breakpoints set" in hand.text()
+    assert len(stepper.breakpoints) == 3 and "3 breakpoints are set" in hand.text()
     text = await hand.press("r")
     assert hand.said and not hand.refused
     assert hand.said[:40] in text and not stepper.finished
@@ -309,15 +309,25 @@ async def to_keep_and_to_share(hand: Hand) -> None:
     folder.mkdir()
     for name in ("export-text", "export-json"):
         await hand.do(name, str(folder / name))
-    for title, name in (("Save the screen, SVG", "save-svg"), ("Save the screen, text", "save-text"),
-                        ("Save who does what, SVG", "save-time")):  # fmt: skip
+    for title, name, ending in (
+        ("Save the screen, SVG", "save-svg", ".svg"),
+        ("Save the screen, text", "save-text", ".txt"),
+        ("Save who does what, SVG", "save-time", ".svg"),
+    ):
         await from_the_list(hand, title)
         await hand.type(str(folder / name))
-        assert f"iswrittento{folder / name}" in "".join((await hand.press("enter")).split())
-    assert "<svg" in (folder / "save-time").read_text()
+        assert f"iswrittento{folder / name}{ending}" in "".join((await hand.press("enter")).split())
+    assert "<svg" in (folder / "save-time.svg").read_text()
+    monkeypatch.chdir(folder)
+    for name in ("trace-one-function-step-3.svg", "trace-one-function-step-3-2.svg"):
+        await from_the_list(hand, "Save the screen, SVG")
+        assert name in await hand.read()
+        await hand.press("enter")
+        assert "<svg" in (folder / name).read_text()
+    monkeypatch.undo()
     assert len(json.loads((folder / "export-json").read_text())) == len(stepper.simulation.log)
     assert (folder / "export-text").read_text().count("\n") == len(stepper.simulation.log)
-    assert "in memory" in (folder / "save-text").read_text() and "<svg" in (folder / "save-svg").read_text()
+    assert "in memory" in (folder / "save-text.txt").read_text() and "<svg" in (folder / "save-svg.svg").read_text()
     await from_the_list(hand, "Save the screen, text")
     await hand.type(str(folder))
     await hand.press("enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.command import CommandList
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 
 from lessons.activities.costs import Costs
@@ -275,3 +276,18 @@ def test_a_dead_key_names_one_that_does_something(activity: type[Activity], key:
         assert f"{shown} does nothing here. {does}" in text and "F1 has every key" in text
 
     drive(check, activity=activity())
+
+
+def test_the_palette_has_what_the_program_does_before_the_names_of_functions() -> None:
+    """`save` is part of _raw_spin_lock_irqsave: a breakpoint there is no file."""
+
+    async def check(hand: Hand) -> None:
+        await hand.pilot.press("colon")
+        await hand.type("save")
+        await hand.until("Break at function: _raw_spin_lock_irqsave")
+        found = [str(one.prompt) for one in hand.app.screen.query_one(CommandList).options]
+        first = next(at for at, one in enumerate(found) if "_raw_spin_lock_irqsave" in one)
+        assert first >= 3 and all("save" in one.lower() for one in found[:first])
+        await hand.press("escape")
+
+    drive(check, "one")

@@ -137,7 +137,7 @@ def test_a_word_that_lacks_something_is_told_what(word: str, said: str) -> None:
 def test_a_cpu_and_a_phase_are_named_as_the_help_names_them() -> None:
     *_, ran, stop = map(flat, played(story(), "n run-cpu:0,3 break-phase:sync-2"))
     assert ran == "After step 1: CPU0 has run 3 instructions."
-    assert stop == "1 breakpoint set. Run goes to the next one."
+    assert stop == "Breakpoint at phase sync 2. Run goes there."
 
 
 def test_words_are_explained_that_were_said_and_no_others() -> None:
