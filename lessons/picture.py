@@ -69,9 +69,15 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prose(Part):
-    """Paragraphs, from the top; what does not fit is below."""
+    """Paragraphs, from the top; what does not fit is below.
+
+    Attributes:
+        paragraphs: from the top.
+        whole: where one of them is new all are said, those too that another page has.
+    """
 
     paragraphs: tuple[Paragraph, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

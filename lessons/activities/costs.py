@@ -141,6 +141,7 @@ class Costs(Activity):
             name="awaited",
             help=HELP["awaited"],
             paragraphs=tuple(said),
+            whole=True,
         )
 
     def _bars(self, chart: Chart) -> tuple[Part, ...]:

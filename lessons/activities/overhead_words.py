@@ -13,6 +13,7 @@ from simkernel.overhead.measured import MEANS
 from simkernel.overhead.modelled import modelled
 from simkernel.overhead.sites import Patched
 from simkernel.overhead.variants import VARIANTS, possible
+from simkernel.sentence import listed
 
 WORK = "The work: one CPU, ticks off; every task is woken once, makes its system calls and sleeps again."
 PICTURES = MEANS | {
@@ -21,6 +22,7 @@ PICTURES = MEANS | {
 }
 STAMP = "Simplified: here the stamp of a record is a word in memory, not RDTSC."
 SIGNAL = "An int3 is a signal to the process."
+FEW_NAMES = 3
 WHOLE = 10  # from here on no decimals
 FIRST_BAR = "The others are held against this one."
 
@@ -109,7 +111,21 @@ def _counted(overhead: Overhead, name: str) -> str:
     return (
         f"{call} runs {_number(instructions / calls, 'instruction')} ({_number(code / calls, 'byte')} of code) "
         f"more than with {VARIANTS[base.name].title}: {instructions:+,} in {calls:,} calls. "
-        f"It accesses memory {memory}."
+        f"It accesses memory {memory}.{_more_calls(overhead, row)}"
+    )
+
+
+def _more_calls(overhead: Overhead, row: Exact) -> str:
+    """Why a variant's work has other calls than the NOP's; "" where it has as many."""
+    nop = overhead.counted.get("nop")
+    if nop is None or not row.calls or row.calls == nop.calls:
+        return ""
+    names = [one for one, times in row.by_function.items() if times != nop.by_function.get(one)]
+    of = f", of {listed(names)}" if len(names) <= FEW_NAMES else ""
+    more = row.calls - nop.calls
+    return (
+        f" The work has {abs(more):,} calls {'more' if more > 0 else 'less'}{of}. "
+        "A tracer that stamps its records reads the clock, which goes on at each reading here."
     )
 
 

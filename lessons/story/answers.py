@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from lessons.session.content import SCENARIOS
 from lessons.session.stepper import Stepper
 from lessons.story import LEFT_OUT, NO_TRACE, StoryNow
 from lessons.story.lines import own_records
 from lessons.story.stored import bytes_sentence
 from lessons.story.why import why_label
+from lessons.story.words import MODELS
 from simkernel.errors import LearnerError
 from simkernel.ftrace.now import FtraceNow
 from simkernel.kernel.layout import PAGE_SIZE
 from simkernel.sentence import cpu as cpu_name
 from simkernel.sentence import listed, say, sentences, without_addresses
+from simkernel.sim.options import Options
 from simkernel.sim.simulation import Simulation
 from simkernel.sim.snapshot import NOW, MayRun, SiteSnapshot
 from simkernel.trace import line_of
 
+SO = "That is so here"
+LAB = "The order of events that the lab has found, played on the machine: {}."
 LEAST, MOST = 8, 40  # lines of the trace that are shown
 
 
@@ -24,13 +29,23 @@ def opening(stepper: Stepper, story: StoryNow) -> list[str]:
     scenario = stepper.scenario
     options, sites = story.snapshot.options, len(story.snapshot.map.states)
     asked = [f"{scenario.title}.", scenario.question] if scenario is not None else []
+    asked += [LAB.format(stepper.title)] if stepper.from_lab else []
     run = f"{options.cpus} CPUs run" if options.cpus > 1 else "1 CPU runs"
     out = [*asked, f"{run}; {sites:,} functions can be traced."]
-    out += [f"Protocol {story.protocol}: {story.era}.", f"Fetch model {options.model.value}; seed {options.seed}."]
+    out += [f"Protocol {story.protocol}: {story.era}.", _model(options)]
+    listed_one = None if scenario is None else SCENARIOS.get(scenario.name)
+    usual = Options() if listed_one is None else listed_one.options
+    out += [f"Seed {options.seed}."] if options.seed != usual.seed else []
     site = story.snapshot.site
     if site is None:
         return out
     return [*out, _first_bytes(site), *([_line_break(site)] if site.line_break else [])]
+
+
+def _model(options: Options) -> str:
+    """How a CPU reads code, by the model's name and in words."""
+    model = options.model.value
+    return f"Fetch model {model}: {MODELS[model][0].lower()}{MODELS[model][1:]}"
 
 
 def _line_break(site: SiteSnapshot) -> str:
@@ -48,7 +63,8 @@ def where(stepper: Stepper, story: StoryNow) -> list[str]:
     """Step, phase, and what the patching task waits for."""
     of = f" of {story.total}" if story.total else ""
     what = f", {stepper.scenario.title}" if stepper.scenario is not None else ""
-    what += f", by {story.protocol}" if story.snapshot.patching.variant.missing else ""
+    what += f", {stepper.title}" if stepper.from_lab else ""
+    what += f", by {story.protocol}" if not stepper.from_lab and story.snapshot.patching.variant.missing else ""
     phases = [one for one in story.phases if one.state != LEFT_OUT]
     at = next((number for number, phase in enumerate(phases, 1) if phase.state == NOW), 0)
     name = phases[at - 1].name if at else ""
@@ -56,7 +72,25 @@ def where(stepper: Stepper, story: StoryNow) -> list[str]:
     own = site is not None and site.address in story.snapshot.patching.sites
     others = ", at other sites" if story.steps_of and not own else ""
     phase = f"The phase is {name}, {at} of {len(phases)}{others}." if at else "No phase is under way."
-    return [f"Step {story.step}{of}{what}{story.counted}.", phase, *sentences(story.ending or story.waits)]
+    return [
+        f"Step {story.step}{of}{what}{story.counted}.",
+        phase,
+        *sentences(story.ending or story.waits),
+        *_command(stepper, story),
+    ]
+
+
+def _command(stepper: Stepper, story: StoryNow) -> list[str]:
+    """What the command is for whose plan is carried out, where a story of the lab has not come to its change yet."""
+    patch = story.snapshot.patching
+    if not stepper.from_lab or patch.phase is not None or not patch.title or patch.waits_for:
+        return []
+    return [f"The lab has asked for that command, so that ftrace changes {site_name(story)}."]
+
+
+def site_name(story: StoryNow) -> str:
+    """The function that is looked at."""
+    return "the site" if story.snapshot.site is None else story.snapshot.site.name
 
 
 def five_bytes(story: StoryNow) -> list[str]:
@@ -117,7 +151,8 @@ def why(story: StoryNow) -> list[str]:
     """
     panel = story.why
     sure = sentences(panel.true_now) if panel.holds else []
-    out = [*sure, panel.verdict, *([panel.event] if panel.event else [])]
+    holds = f"{SO if sure else 'Nothing is broken here'}: memory and each CPU were looked at."
+    out = [*sure, holds if panel.holds else panel.verdict, *([panel.event] if panel.event else [])]
     if story.snapshot.halt_reason and not panel.missing:
         return out
     if panel.phase:

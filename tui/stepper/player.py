@@ -43,6 +43,7 @@ WORD = ":"  # the key that asks for a word, where keys are taken one by one
 LONGER = f"Words, each typed after the key {WORD} and ended with Enter:"
 END = "simkernel ends."
 NOTHING = PlainText(())
+DRAWN = "view"  # an action that changes how the time picture is drawn: nobody hears it
 MAPPED = "On the map: "  # begins the meaning of a word that means something else where there is no map
 
 
@@ -340,8 +341,12 @@ class PlainVisit:
         own = [
             f"{_typed(one)}: {one.help}{f' After a colon: {one.argument.prompt}.' if one.argument else ''}"
             for one in front.in_lists
+            if one.name != DRAWN
         ]
-        everywhere = ASKED if self.visit.crumbs else {**ASKED, "esc": "quit, as q does"}
+        picture = front.picture()
+        none = {word for word, there in (("d", drawn_lines(picture)), ("save", picture.figure)) if not there}
+        everywhere = {word: what for word, what in ASKED.items() if word not in none}
+        everywhere |= {} if self.visit.crumbs else {"esc": "quit, as q does"}
         asked = [f"{word}: {what}" for word, what in (answers | {**everywhere, **answers}).items() if what]
         if not self.single:
             return [*asked, *own]

@@ -81,8 +81,11 @@ def tabs(part: Tabs) -> list[str]:
 
 
 def bars(part: Bars) -> list[str]:
-    """Each bar's title and figure."""
-    figures = [f"{bar.title}: {bar.text}{f', {bar.against}' if bar.against else ''}." for bar in part.chart.bars]
+    """Each bar's title and figure; that which is chosen says so."""
+    figures = [
+        f"{bar.title}: {bar.text}{f', {bar.against}' if bar.against else ''}{CHOSEN * (at == part.cursor)}."
+        for at, bar in enumerate(part.chart.bars)
+    ]
     return [f"{part.chart.heading}.", *figures]
 
 
@@ -191,7 +194,8 @@ def news(picture: Picture, before: Iterable[str]) -> list[str]:
     for part in picture.parts:
         all_of_it = sentences(part)
         new = [one for one in all_of_it if one not in known]
-        if isinstance(part, Question) and not part.why and (new or out):
+        asks = isinstance(part, Question) and not part.why and (new or out)
+        if asks or (isinstance(part, Prose) and part.whole and new):
             new = all_of_it
         elif isinstance(part, Rows) and part.title and any(CHOSEN not in one for one in new):
             new = all_of_it if _title(part) in new else [_title(part), *new]

@@ -10,6 +10,7 @@ import pytest
 
 from lessons.activities.costs import Costs
 from lessons.activities.functions import Functions
+from lessons.activities.lab import Lab
 from lessons.activities.opening import Opening
 from lessons.activities.start import GO_ON, Start
 from lessons.activities.story import Story
@@ -19,6 +20,7 @@ from lessons.session.named_step import start
 from lessons.session.places import place_of
 from lessons.session.stepper import Stepper
 from simkernel.errors import LearnerError
+from simkernel.overhead.exact import exact
 from simkernel.report import Report
 from tests.tui.playing import flat, played
 from tui.cli import run
@@ -109,3 +111,39 @@ def test_t_says_what_fits_where_tracing_is_turned_on_or_off() -> None:
     assert refused[3].startswith("every function is being traced: go on to the end")
     assert "tracing is being turned off: go on to the end of the change" in refused
     assert not any("once they can be traced" in one for one in refused)
+
+
+def test_a_bar_is_named_before_it_is_explained() -> None:
+    first, down = says(Costs(), "down")
+    assert "NOP: tracing off: 22,748 instructions, +5.6 %, chosen.\n" in first
+    assert down.splitlines()[0] == "call left in: 23,961 instructions, +11.3 %, chosen."
+    fewer, more = exact("nop"), exact("function")
+    names = [one for one, times in more.by_function.items() if times != fewer.by_function[one]]
+    told = flat(says(Costs(), "down down")[-1])
+    assert f"The work has {more.calls - fewer.calls} calls more, of {' and '.join(names)}. " in told
+    assert all("Enter: count. Esc: back." in one for one in says(Costs(), "4 n b")[1:])
+
+
+def test_only_words_that_work_are_listed() -> None:
+    story, boot = says(Story(Stepper.start("one")), "h")[-1], says(Costs(), "h")[-1]
+    assert "graph: " not in story and "save: " not in story and "d: " in story and "save: " in boot
+    assert "d: " not in "\n".join(one for one in says(Opening(), "n n h")[-1].splitlines() if one.startswith("d: "))
+
+
+def test_the_model_is_said_in_words_and_no_seed_that_is_usual() -> None:
+    (opened,) = says(Story(Stepper.start("one")), "")
+    assert "Fetch model pieces: a CPU reads an instruction byte after byte" in flat(opened) and "eed" not in opened
+    (other,) = says(Story(start("one@0+seed:5")), "")
+    assert "Seed 5." in other and "seed: The number" in says(Story(start("one@0+seed:5")), "?")[-1]
+
+
+def test_what_the_lab_has_found_is_said_where_it_is_watched() -> None:
+    said = list(map(flat, says(Lab(), "2 p w")))
+    assert "The order of events that the lab has found, played on the machine: int3 without sync 1" in said[-2]
+    assert "The lab has asked for that command, so that ftrace changes " in said[-1]
+    assert "Step 0, int3 without sync 1: " in said[-1]
+
+
+def test_what_holds_is_said_to_hold() -> None:
+    said = flat(says(Story(Stepper.start("one")), "n y")[-1])
+    assert "That is so here: memory and each CPU were looked at." in said and "Looked at: it holds" not in said

@@ -38,7 +38,7 @@ def test_figures_first_then_an_explanation_of_each() -> None:
     for name in FIRST:
         assert f"{VARIANTS[name].title}: {exact(name).instructions:,} instructions" in first
         assert flat(VARIANTS[name].sentence) in said
-    assert "NOP: tracing off: 22,748 instructions, +5.6 %." in first
+    assert "NOP: tracing off: 22,748 instructions, +5.6 %, chosen." in first
     assert "Off: 1 instruction more a call (+5.6 %). On: x 5.1." in first
 
 
