@@ -244,7 +244,7 @@ class LabAnswer(Activity):
 
 
 def _named(finding: Finding) -> str:
-    return f"{finding.broken}, {len(finding.schedule)} steps"
+    return f"{finding.broken}, {len(finding.schedule)} moves"
 
 
 def _one_of(value: int, first: int, last: int, what: str) -> int:

@@ -184,7 +184,7 @@ def _said(name: str, protocol: Protocol, reader: int | None, met: bool) -> list[
         out.append(f"After {_held_after(protocol)}, {PATCHING_TASK} waits until a CPU has run {name}.")
     if not out:
         return ["What moves next is drawn from the seed."]
-    return ["By hand it is chosen what moves next here:", *out, "All else is drawn from the seed."]
+    return ["Chosen by hand here:", *out, "All else is drawn from the seed."]
 
 
 def favourite(image: KernelImage, options: Options, report: Report) -> str:

@@ -41,8 +41,8 @@ def _deeper(look: Look, argument: str, cpus: int) -> tuple[Look, Result]:
 
 
 def _view(look: Look, argument: str, cpus: int) -> tuple[Look, Result]:
-    """From a graph to a score, and back."""
-    how = "as at first" if look.other else "the other way: a score where it was a graph"
+    """From a graph, a line a step, to a score, from left to right, or the other way round; and back."""
+    how = "as at first" if look.other else "the other way: from left to right, or a line a step"
     said = Result(f"Where there is room for it, time is drawn {how}.", tell=lambda: UNDRAWN)
     return replace(look, other=not look.other), said
 

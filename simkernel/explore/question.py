@@ -124,7 +124,11 @@ class Finding:
         """The answer in a sentence or two, with all that was looked for."""
         asked = self.question
         if self.broken:
-            when = f"After {len(self.schedule)} steps" if self.schedule else "From the start"
+            when = (
+                f"After {len(self.schedule)} move{'s' * (len(self.schedule) > 1)}"
+                if self.schedule
+                else "From the start"
+            )
             return f"Not safe. {when} {BY_VIOLATION[self.broken].broken} ({self.broken})."
         if not self.finished:
             return (

@@ -240,7 +240,7 @@ def test_the_answer_is_the_explorers() -> None:
     assert WORTH[YES, False] in said and same[0].answer() in said and why(same) in said
     assert f"{same[0].subject()}." in said and same[0].verdict() == answer.data()["findings"][0]["verdict"]
     tabs = next(part for part in answer.picture().parts if isinstance(part, Tabs))
-    assert tabs.choices == ("released, 14 steps", "unclaimed, 15 steps") and tabs.at == 0
+    assert tabs.choices == ("released, 14 moves", "unclaimed, 15 moves") and tabs.at == 0
     answer.apply("2")
     assert answer.finding.broken == "unclaimed" and answer.cursor == 0
     assert answer.finding.answer() in narration(answer.picture())

@@ -37,7 +37,7 @@ def test_a_violation_is_told_step_by_step_and_can_be_watched(run: Any) -> None:
     *steps, verdict, why, played, moment = out.splitlines()
     assert [int(line.split()[0]) for line in steps] == list(range(1, len(steps) + 1))
     assert all(parse(line.split(maxsplit=1)[1]) for line in steps)
-    assert "in model byte, no NMI comes: not safe. After 5 steps" in verdict and "(torn)" in verdict
+    assert "in model byte, no NMI comes: not safe. After 5 moves" in verdict and "(torn)" in verdict
     assert why == "Why: The tail changes while a CPU may still run the old byte 0: at least one new byte follows it."
     assert played.startswith("It was played on the simulation")
     simulation = open_moment(moment.removeprefix("simkernel demo --moment "))

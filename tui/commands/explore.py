@@ -36,7 +36,11 @@ NOT_SAFE = 1
     help="The site lies inside a cache line, or across two.",
 )
 @click.option("--model", type=OneOf(MODELS), default="byte", show_default=True, help="What a CPU may run meanwhile.")
-@click.option("--nmi", is_flag=True, help="NMIs come at any moment, and only they run the site; else none comes.")
+@click.option(
+    "--nmi",
+    is_flag=True,
+    help="NMIs come at any moment, and only their handlers run the site. Without it no NMI comes.",
+)
 @click.option("--cpus", type=click.IntRange(1, 4), default=2, show_default=True, help="CPUs, 1 to 4.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="Ask for this one only; may be repeated.")
 @click.option("--states", type=click.IntRange(1), default=1_000_000, show_default=True, help="Give up after so many.")

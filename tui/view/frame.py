@@ -150,7 +150,11 @@ def title_line(picture: Picture, crumbs: Sequence[str], width: int, marks: Marks
     short = (picture.title, *(one.partition(",")[0] for one in picture.path))
     first = short[:2]
     tries = [(way, picture.place) for way in ways]
-    tries += [(way, place) for place in (picture.place, picture.brief or picture.place)
+    brief = picture.brief or picture.place
+    places = [picture.place, brief]
+    if any(one.startswith("without ") for one in picture.path):  # that it is another run is more than how CPUs read
+        places.append(brief.partition(" · ")[0])
+    tries += [(way, place) for place in places
               for way in (here, short, first, (picture.title,))]  # fmt: skip
     order = [here, short, first, (picture.title,)]
     tries.sort(key=lambda one: order.index(one[0]) if one[0] in order else 0)

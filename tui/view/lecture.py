@@ -105,8 +105,15 @@ def _seen(picture: Picture, whole: str = "") -> Picture:
     names = [*(one.name for one in chief), whole]
     parts = tuple(part for one in picture.parts if (part := _part(one, names)) is not None)
     first = [one.name for one in parts if isinstance(one, Question) and not one.why]
+    strong = [one.name for one in parts if isinstance(one, Prose) and _is_strong(one)]
     broken = [one.name for one in parts if isinstance(one, Listing) and one.broken]
-    return replace(picture, parts=parts, survival=(*first, *(one.name for one in chief), *broken, *picture.survival))
+    survival = (*first, *(one.name for one in chief), *strong, *broken, *picture.survival)
+    return replace(picture, parts=parts, survival=survival)
+
+
+def _is_strong(part: Prose) -> bool:
+    """Whether a sentence of it is what the picture says first: at an end, how it ends."""
+    return any(one.tone is Tone.STRONG for one in part.paragraphs)
 
 
 def _more(picture: Picture) -> Iterator[Picture]:

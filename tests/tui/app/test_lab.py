@@ -92,7 +92,7 @@ def test_what_is_broken_too_is_one_key_away() -> None:
     async def check(hand: Hand) -> None:
         await press(hand, "x")
         await hand.do("without", "sync 3")
-        assert "released, 14 steps" in await press(hand, "1")
+        assert "released, 14 moves" in await press(hand, "1")
         text = flat(await press(hand, "2"))
         answer = front_of(hand, LabAnswer)
         assert answer.finding.broken == "unclaimed" and answer.finding.answer() in text

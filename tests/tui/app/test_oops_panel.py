@@ -7,7 +7,11 @@ import pytest
 from lessons.activities.story import Story
 from lessons.session.actions import apply
 from lessons.session.stepper import Stepper
+from simkernel.report import Report
 from tests.tui.app.screens import Hand, drive
+from tests.tui.playing import flat
+from tui.view.frame import frame
+from tui.view.lecture import lecture
 from tui.view.marks import UNICODE
 from tui.view.parts import forms
 from tui.view.text import length, plain
@@ -58,3 +62,21 @@ def test_a_death_by_a_page_fault_shows_how_its_oops_begins(size: tuple[int, int]
         assert "step 7/7 · model pieces" in text or "step 7, the end · model pieces" in text
 
     drive(check, stepper=stepper, size=size)
+
+
+@pytest.mark.parametrize("name", ["nmi", "naive"])
+def test_how_a_story_ends_is_read_before_the_oops_on_a_small_terminal(name: str) -> None:
+    story = Story.of(name)
+    story.start(Report())
+    while story.action("next") in story.offered():
+        story.apply("next")
+    drawn = frame(story.picture(), (), story.offered(), (60, 20), UNICODE).lines(60, 20)
+    for lines in (drawn, lecture(story.picture(), (), (60, 20), UNICODE)):
+        assert story.stepper.ending in flat("\n".join(plain(one) for one in lines))
+
+
+def test_a_run_without_a_phase_is_named_on_a_small_terminal() -> None:
+    story = Story.of("second-ops@4+without:sync-1")
+    story.start(Report())
+    drawn = frame(story.picture(), ("Scenarios",), story.offered(), (60, 20), UNICODE).lines(60, 20)
+    assert plain(drawn[0]).split() == "A second ops on the same site › without sync 1 step 4".split()
