@@ -117,7 +117,9 @@ def _questions(stepper: Stepper) -> dict[str, Query]:
         "at": Query("where the five bytes lie", of_story(answers.addresses)),
         "log": Query("the last calls that were traced", of_story(answers.records, together=False)),
         "trace-file": Query("the last lines of the file trace", partial(_trace, stepper)),
-        "oops": Query("the oops of the kernel", of_story(answers.oops, together=False)),
+        "oops": Query(
+            "the oops of the kernel", lambda: PlainText(tuple(answers.oops(story_of(stepper))), together=False)
+        ),
         "time": Query("what happened at each step so far, a line each", partial(_time, stepper)),
     }
 

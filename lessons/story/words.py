@@ -82,7 +82,7 @@ WORDS = {
     "event": "What happens at one moment: everybody sees what was before it, or what is after it.",
     "seed": "The number from which all comes that is random here: with the same one the same happens again.",
     "tick": "The timer's interrupt, after which another task may run.",
-    "model": f"How a CPU reads code while others write it: one of {', '.join(MODELS)}. {NOT_A_CPU}",
+    "fetch model": f"How a CPU reads code while others write it: one of {', '.join(MODELS)}. {NOT_A_CPU}",
     **{f"model {name}": meaning for name, meaning in MODELS.items()},
 }
 NO_WORD = "No word here is a technical one."

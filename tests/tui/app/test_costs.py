@@ -258,7 +258,7 @@ def test_words_and_keys_are_a_key_away() -> None:
         text = flat(await opened(hand, "2", "question_mark"))
         assert "cycle: One period of a CPU's clock." in text and "fetch" not in text and "Real CPUs do not" not in text
         text = flat(await press(hand, "escape", "f1"))
-        assert all(action.help in text for action in Costs.actions)
+        assert all(action.help in text for action in front_of(hand, Costs).in_lists)
         await press(hand, "escape")
         assert front_of(hand, Costs).overhead.name == "modelled"
 
