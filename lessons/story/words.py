@@ -83,7 +83,7 @@ WORDS = {
     "seed": "The number from which all comes that is random here: with the same one the same happens again.",
     "tick": "The timer's interrupt, after which another task may run.",
     "fetch model": f"How a CPU reads code while others write it: one of {', '.join(MODELS)}. {NOT_A_CPU}",
-    **{f"model {name}": meaning for name, meaning in MODELS.items()},
+    **{f"model {name}": f"How a CPU reads code here. {meaning}" for name, meaning in MODELS.items()},
 }
 NO_WORD = "No word here is a technical one."
 PATTERN = r"(?<![a-z]){}(?:s|es|d|ed)?(?![a-z_])"

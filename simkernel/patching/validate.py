@@ -183,7 +183,7 @@ class _Look:
     def _torn(self, cpu: int, site: int, one: bytes, old: bytes, new: bytes) -> Verdict:
         byte = next((at for at in range(1, len(old)) if one[: at + 1] not in (old[: at + 1], new[: at + 1])), 0)
         what = say("may run {} at {}", data_of(one), self._place(site))
-        text = say("{} {}, half old and half new at {}", cpu_name(cpu), what, offset(byte))
+        text = say("{} {}, half old, half new at {}", cpu_name(cpu), what, offset(byte))
         return Verdict(self.name, False, text, cpu, site + byte)
 
     def _pending(self, cpu: int, site: int, options: set[bytes]) -> Verdict:

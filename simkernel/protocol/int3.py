@@ -63,7 +63,7 @@ INT3_PROTOCOL = Protocol(
             resolved=True,
             linux='text_poke_sync(): according to Intel "very likely not necessary", but "better safe than sorry"',
             true_now="Every CPU has answered: each has the new tail before it can meet the new byte 0.",
-            why="No manual promises that a CPU that runs the new byte 0 runs the new bytes behind it.",
+            why="No manual promises that a CPU that runs the new byte 0 runs the new tail.",
             without="No manual promises that a CPU runs the new bytes behind byte 0: it may run neither instruction.",
         ),
         Phase(
@@ -145,7 +145,7 @@ INT3_2012 = Protocol(
             resolved=True,
             linux="run_sync()",
             true_now="Every CPU has answered: each has the new tail before it can meet the new byte 0.",
-            why="No manual promises that a CPU that runs the new head runs the new tail behind it.",
+            why="No manual promises that a CPU that runs the new head runs the new tail.",
             without="No manual promises that a CPU runs the new tail behind the head: it may run neither instruction.",
         ),
         Phase(

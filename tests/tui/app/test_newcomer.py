@@ -96,7 +96,7 @@ def test_from_the_first_question_to_the_move_before_the_oops(columns: int, rows:
         assert newcomer.presses <= ALL
     assert "neither the old instruction nor the new" in told(walked) and "This is what sync 1 is for." in told(walked)
     moment = newcomer.press(BACKSPACE, "has read +0")
-    assert "half old and half new" in told(moment) and "sync 1, which is left out:" in moment and "Oops: " not in moment
+    assert "half old, half new" in told(moment) and "sync 1, which is left out:" in moment and "Oops: " not in moment
     again = newcomer.press("r", "Oops: ")
     assert "Bksp the move before" in again
     assert newcomer.presses <= ALL

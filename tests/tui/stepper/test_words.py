@@ -28,6 +28,9 @@ from simkernel.hw.fetch import FetchModel
 from simkernel.sentence import sentences
 from tests.tui.measurements import little_to_count, measured_at_once
 from tui.stepper.player import ASKED, PlainVisit
+from tui.view.frame import frame
+from tui.view.marks import UNICODE
+from tui.view.text import plain
 
 WORDS, SENTENCES = 20, 3
 REFUSED = re.compile(
@@ -39,12 +42,12 @@ NAMES = re.compile(r"\b\w*_\w+\b|\bstop_machine\b")  # of functions: they are Li
 def objects(scenario: str) -> Iterator[tuple[str, list[str]]]:
     """What plain mode says at each step of a scenario, with each question asked there: (word, sentences)."""
     said: list[str] = []
-    plain = PlainVisit(Story(Stepper.start(scenario)), said.append, as_json=True)
-    plain.begin()
+    visit = PlainVisit(Story(Stepper.start(scenario)), said.append, as_json=True)
+    visit.begin()
     for _ in range(SCENARIOS[scenario].stops):
         for word in ("n", "?", "w", "f", "c0", "c1", "y", "at", "log"):
-            plain.take(word)
-    plain.take("b")
+            visit.take(word)
+    visit.take("b")
     for one in map(json.loads, said):
         yield one["word"], one["said"]
 
@@ -96,6 +99,14 @@ def test_every_sentence_on_the_words() -> None:
         story.apply("model", model.value)
         (note,) = story.picture().notes
         assert words.MODELS[model.value] in note and words.NOT_A_CPU in note
+        drawn = frame(story.picture(), (), story.offered(), (80, 24), UNICODE)
+        text = "\n".join(plain(one) for one in drawn.lines(80, 24))
+        name = f"model {model.value}"
+        assert name in words.standing_in(text) and words.MODELS[model.value] in words.WORDS[name]
+        assert words.MODELS[model.value] in " ".join(text.split()), "the story says it at its start"
+        story.apply("next")
+        shown = frame(story.picture(), (), story.offered(), (80, 24), UNICODE).lines(80, 24)
+        assert name in words.standing_in("\n".join(map(plain, shown)))
         check(note)
 
 
