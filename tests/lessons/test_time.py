@@ -22,15 +22,16 @@ from tui.view.marks import ASCII, UNICODE, Marks
 from tui.view.paragraphs import lanes
 from tui.view.text import Line, length, plain
 
+BEGIN = (Did.SENDS, Did.WRITES, Did.RELEASES)
 SCORE = """\
-               sync 1    tail      sync 2    sync 3  rel
+             i sync 1    tail      sync 2  h sync 3  rel
 bash-201 ◇───CC●─┄┄┄┄┄┄○─+4────────●─┄┄┄┄○─E8●─┄┄┄┄○─◆───
 CPU0     ──[═════]─✔─────────────────✔─────────✔─────────
 CPU1     ────────────✔─────!─!─↳─≡─────✔───────×─✔─────≡─
                ▲ step 4
 """
 NARROW = """\
-            s1   t    s2   s3  r
+           …s1   t    s2  …s3  r
 bash-201 ◇─W●┄┄┄○W────●┄┄○W●┄┄○◆─
 CPU0     ─[══]✔────────✔────✔────
 CPU1     ──────✔──!!↳≡──✔───×✔──≡
@@ -231,3 +232,22 @@ def test_a_picture_that_begins_later_says_with_which_step() -> None:
     apply(stepper, "run")
     said = time_picture(stepper, around=5).sentences()
     assert said[0] == "Steps 20 to 24; those before them are not here." and said[1].startswith("Step 20: ")
+
+
+@pytest.mark.parametrize("width", [58, 44, 28])
+@pytest.mark.parametrize("name", ["all", "nmi", "naive"])
+def test_no_phase_goes_without_a_label_or_a_mark(name: str, width: int) -> None:
+    """Above each send, write and release of the patching task; where one stands the phase's own label."""
+    stepper = played(name)
+    for step in range(1, len(stepper.stops()) + 1):
+        apply(stepper, "goto", str(step))
+        picture = time_picture(stepper)
+        phases, bash, *_ = text(score(part(picture), width, UNICODE)).splitlines()
+        each = 2 if 2 * len(picture.moments) <= width - len("bash-201 ") else 1
+        shown = bash[len("bash-201 ") :]
+        begins = [number for number, one in enumerate(picture.moments) if one.marks[0].did in BEGIN]
+        for number in begins[: len(shown) // each]:
+            assert phases.ljust(80)[len("bash-201 ") + each * number] != " ", (step, number)
+        for number in [one for one in begins if picture.moments[one].step <= step][-1:]:
+            at = len("bash-201 ") + each * number
+            assert phases[at : at + 1].isalnum()

@@ -96,7 +96,7 @@ def score(part: Lanes, width: int, marks: Marks) -> list[Line]:
     room = width - label
     each = 2 if 2 * len(picture.moments) <= room else 1
     moments = _window(picture.moments, picture.at, room // each)
-    phases = _phases(moments, each)
+    phases = _phases(moments, picture.at, each, marks)
     out = [line((" " * label, ""), *phases)] if any(text.strip() for text, _ in phases) else []
     for number, name in enumerate(picture.lanes):
         cells = [_cell(moments, at, number, each, marks) for at in range(len(moments))]
@@ -139,24 +139,40 @@ def _score_glyph(mark: LaneMark, each: int, marks: Marks) -> str:
             return marks.did[mark.did]
 
 
-def _phases(moments: Sequence[TimeStep], each: int) -> list[Piece]:
-    """The syncs, the tail and the release by name, each where it begins, as far as there is room."""
-    out = ""
-    for at, moment in enumerate(moments):
-        name = _phase(moment, each > 1)
-        if name and len(out) <= at * each and at * each + len(name) <= each * len(moments):
-            out = out.ljust(at * each) + name + " "
-    return [(out[: each * len(moments)], "dim")]
+def _phases(moments: Sequence[TimeStep], at: int, each: int, marks: Marks) -> list[Piece]:
+    """The phases by name, each where it begins: that under way at step `at` always, and syncs before writes.
+
+    Where a name has no room, or would cover where another begins, it is short, else a mark.
+    """
+    width, named = each * len(moments), [(number * each, one) for number, one in enumerate(moments) if _phase(one)]
+    under_way = [entry for entry in named if entry[1].step <= at][-1:]
+    others = sorted(named, key=lambda entry: entry[1].marks[0].did is Did.WRITES)
+    cells = [" "] * width
+    for begins, moment in (*under_way, *(entry for entry in others if entry not in under_way)):
+        words = _phase(moment).split()
+        short = "".join(word[:1] for word in words)
+        names = (" ".join(words), short) if each > 1 else (short,)
+        for name in (*names, marks.more):
+            now = (begins, moment) in under_way
+            left = max(0, min(begins, width - len(name))) if now else begins
+            over, apart = range(left, left + len(name)), name != marks.more
+            covers = any(one in over for one, _ in named if one != begins) and not (now and name == short)
+            free = not "".join(cells[max(0, left - apart) : left + len(name) + apart]).strip()
+            if left + len(name) <= width and free and not covers:
+                cells[left : left + len(name)] = name
+                break
+    return [("".join(cells), "dim")]
 
 
-def _phase(moment: TimeStep, room: bool) -> str:
-    match moment.marks[0]:
-        case LaneMark(did=Did.SENDS):
-            return moment.phase if room else f"{moment.phase[:1]}{moment.phase[-1:]}"
-        case LaneMark(did=Did.WRITES, text=text) if text.startswith("+"):
-            return "tail" if room else "t"
-        case LaneMark(did=Did.RELEASES):
-            return "rel" if room else "r"
+def _phase(moment: TimeStep) -> str:
+    """The name of a phase that begins at a step: "sync 1", "tail", "head", "release"; "" where none does."""
+    match moment.marks[0].did:
+        case Did.SENDS:
+            return moment.phase
+        case Did.WRITES:
+            return moment.phase.removeprefix("write ")
+        case Did.RELEASES:
+            return "rel"
         case _:
             return ""
 

@@ -144,7 +144,7 @@ def test_the_lanes_stay_in_their_place(size: tuple[int, int]) -> None:
         rows.add(at)
         above.add(text[at - 1].strip())
     assert len(rows) == 1
-    assert "" in above and "sync 1" in above, "once with the name of a phase above them, once without"
+    assert "" in above and any("sync 1" in one for one in above), "with the name of a phase above them, and without"
 
 
 def test_a_dead_key_is_told_in_the_last_rows_and_only_until_the_next() -> None:
