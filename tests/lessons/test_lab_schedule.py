@@ -39,7 +39,7 @@ ONE = """\
 > 5 CPU0     runs torn bytes   0F BB'44 00 00
 """
 SCORE = """\
-             tail
+           i tail
 bash-201 ◇─CC+4────
 CPU0     ──────≈─✘─
 CPU1     ──────────
