@@ -48,7 +48,7 @@ def first_store(stepper: Stepper, site: SiteSnapshot, event: ev.BatchStarted) ->
         ),
         text=f"{PATCHING_TASK} makes one of these stores. After which one can no CPU run old and new bytes together?",
         hint="A CPU reads byte +0, the store comes, and the CPU reads on. Another one comes later. What do they run?",
-        why=say("{} is an instruction of one byte: in every order a CPU runs it, or all of the old one.",
+        why=say("{} is an instruction of one byte: whenever a CPU comes, it runs that, or all of the old one.",
                 data(bytes((INT3,)))),
         against={stores[store]: say("Your store lets a CPU run {}.", data(ran)) for store, ran in torn.items() if ran},
     )  # fmt: skip

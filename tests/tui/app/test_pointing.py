@@ -43,6 +43,16 @@ async def focus(hand: Hand, name: str) -> None:
         await hand.press("tab")
 
 
+def test_the_focus_does_not_come_along_into_the_next_story() -> None:
+    async def check(hand: Hand) -> None:
+        await hand.press("end", "tab", "tab")
+        assert hand.app.playing.pointer.part
+        await hand.press("enter")
+        assert front_of(hand, Story).stepper.changes and not hand.app.playing.pointer.part
+
+    drive(check, activity=Story.of("one"))
+
+
 def test_the_scrub_bar_is_clicked_and_dragged() -> None:
     async def check(hand: Hand) -> None:
         stepper, canvas = hand.stepper, hand.app.screen.query_one(Canvas)

@@ -207,6 +207,8 @@ class ActivityScreen(Screen[None]):
             self._toast(*kept.moment_file(result.gives))
         if result.opens is not None or result.leaves:
             self._scrolled = {}
+        if result.opens is not None:
+            self.pointer = Pointer()  # nothing of what begins has the focus yet
         self.picture = picture
         self.post_message(self.Moved())
         self.tell(result.message, "bad" if result.refused else "")
