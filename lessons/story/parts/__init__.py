@@ -30,7 +30,7 @@ REST = ("why", "waits", "next story", "oops", "nothing", "what holds", "time", "
 DEEPER = {STORY: (), CODE: ("oops", "core", "cpus"), ALL: ("oops", "events", "track", "core")}
 """What one has gone deeper for goes before what the story tells."""
 SURVIVAL = {depth: tuple(dict.fromkeys((*FIRST, *parts, *REST))) for depth, parts in DEEPER.items()}
-DEAD = ("waits", "oops", "why", "next story", "reasons")  # before all of that, where it has died: first how it ends
+DEAD = ("waits", "next story", "oops", "why", "reasons")  # before all of that, where it has died: first how it ends
 
 
 def picture_of(
