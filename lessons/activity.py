@@ -14,6 +14,7 @@ from lessons.kept import Kept
 from lessons.picture import Picture
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
+from simkernel.sentence import Role, Span
 
 POINT = "point"  # the action that takes the number of a row or a bar, from 0
 HINT = "0"  # the digit that asks for a hint
@@ -53,6 +54,11 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
     "questions": ((), "Q"),
 }
 """The keys of a screen, in Textual's names, and the word of plain mode where that is not the name: one everywhere."""
+
+
+def by(name: str) -> Span:
+    """An action in a sentence, by its name: on a screen its key stands there, in plain mode its word."""
+    return Span(name, Role.ACTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +242,7 @@ class Activity(ABC):
                 raise LearnerError(self.why_not(action))
             return self.do(action, argument.strip(), report or Report())
         except LearnerError as error:
-            return Result(str(error), refused=True)
+            return Result(error.sentence, refused=True)
 
     def is_choice(self, word: str) -> bool:
         """A word alone chooses: a digit, or one of all that may be chosen, where they are told."""

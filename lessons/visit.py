@@ -52,7 +52,7 @@ class Visit:
         try:
             result = self.front.start(report or Report())
         except LearnerError as error:
-            return Result(str(error), refused=True)
+            return Result(error.sentence, refused=True)
         self._look()
         return result
 

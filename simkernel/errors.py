@@ -8,6 +8,12 @@ from collections.abc import Iterable
 class SimkernelError(Exception):
     """The base of all errors that this package raises on purpose."""
 
+    @property
+    def sentence(self) -> str:
+        """The message as it was made: a `Sentence` has its spans, which `str()` drops."""
+        message: str = self.args[0] if self.args else ""
+        return message
+
 
 class OurError(SimkernelError):
     """A promise that this program makes to itself is broken: a defect of ours (exit code 70)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lessons.activity import Action, Activity, Result
+from lessons.activity import Action, Activity, Result, by
 from lessons.picture import Log, Map, Paragraph, Picture, Prose, Row, Rows, Tone
 from simkernel import disasm
 from simkernel.events import Event, Switched
@@ -12,6 +12,7 @@ from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.kernel import KernelImage
 from simkernel.report import Report
 from simkernel.schedule import Act
+from simkernel.sentence import say
 from simkernel.sim.narrate import sentence
 from simkernel.sim.options import RUNNING, Options
 from simkernel.sim.simulation import Simulation
@@ -95,7 +96,7 @@ class Boot(Activity):
         if self.over:
             self._go(0)
             self._before = None
-        return Result("You left here. Home (plain mode: start) leads to power-on." if self._at else "")
+        return Result(say("You left here. {} leads to power-on.", by("first")) if self._at else "")
 
     def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out."""

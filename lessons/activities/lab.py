@@ -10,13 +10,14 @@ from typing import Any
 from lessons.activities.lab_answer import LabAnswer
 from lessons.activities.lab_setup import SETTINGS, STARTERS, TIMES, Setting, Setup, SetupRow
 from lessons.activities.lab_words import GUESSES, conditions, question, scene
-from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result
+from lessons.activity import CHOOSE, POINT, Action, Activity, Argument, Result, by
 from lessons.picture import Choice, Paragraph, Picture, Prose, Question, Row, Rows, Tone
 from lessons.session.number import number
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.explore import explore_each
 from simkernel.explore.stage import Stages
 from simkernel.report import Report
+from simkernel.sentence import say
 
 OFTEN = {"without": 0, "with": 1, "twice": 2}  # action -> how often it has a phase done
 OWN = (
@@ -105,12 +106,11 @@ class Lab(Activity):
                 self._change(name, argument)
         return Result()
 
-    def _turn(self, by: int) -> Result:
+    def _turn(self, step: int) -> Result:
         """To another question; one that is left open is named, with the way back to it."""
         left = self.setup.number
-        self.begin(left + by)
-        key, word = ("←", "b") if by > 0 else ("→", "n")
-        open_ = f"Question {left + 1} is left open. {key} (plain mode: {word}) leads back to it."
+        self.begin(left + step)
+        open_ = say("Question {} is left open. {} leads back to it.", left + 1, by("back" if step > 0 else "next"))
         return Result("" if left in self._answered else open_)
 
     def _change(self, how: str, argument: str = "") -> None:

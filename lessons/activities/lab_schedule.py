@@ -104,7 +104,7 @@ def _text(world: World, scene: Scene) -> str:
             return f"reads {_span(int(move.first), len(move.data))}"
         case "resolve":
             first, value = _resolved(world, cpu, int(move.first), scene.after[step.cpu])
-            return f"now runs {value:02X} at +{first}"
+            return f"will run {value:02X} at +{first}"
         case "done":
             return "skips the site" if world.protocol.handler == "skip" else "emulates new one"
     return MOVES[move.kind]

@@ -31,13 +31,14 @@ from lessons.activities.mysteries import (
     Mysteries,
 )  # fmt: skip
 from lessons.activities.story import Story
-from lessons.activity import CHOOSE, Action, Activity, Argument, Result
+from lessons.activity import CHOOSE, Action, Activity, Argument, Result, by
 from lessons.picture import Lanes, Listing, Map, Paragraph, Part, Picture, Prose, Question, Row, Rows, Tone
 from lessons.story.lines import site_words
 from simkernel import disasm
 from simkernel.errors import Cancelled, LearnerError
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
 from simkernel.report import Report
+from simkernel.sentence import say
 from simkernel.sim.snapshot.patching import patching_snapshot
 
 COUNTS, MOST = 5, 3  # functions in the table of counts; those that are named within a change
@@ -85,7 +86,7 @@ class Opening(Activity):
         """Begin at the first question; who left on the way goes on there, and is told so."""
         if self.run.cue == WORRY:
             self.run.begin_anew()
-        return Result("You left here. Home (plain mode: start) leads to the first question." if self.run.at else "")
+        return Result(say("You left here. {} leads to the first question.", by("first")) if self.run.at else "")
 
     def do(self, action: Action, argument: str, report: Report) -> Result:
         """Carry an action out; one that is cancelled leaves one where one was."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 
 from lessons.activities.change import Change, ChangeStep
 from lessons.activities.mysteries import ASK, BOOTED, FUNCTION, HOW, OFF, ON, QUIET, SEEN, TRACED, WHY, WORRY, Mysteries
+from lessons.activity import by
 from lessons.picture import Choice, Paragraph, Row, Tone
 from lessons.story.lines import TO_WRITE, WRITTEN, site_words
 from simkernel import disasm
 from simkernel import events as ev
 from simkernel.ftrace.records import MCOUNT_INSN_SIZE
-from simkernel.sentence import cpus, listed
+from simkernel.sentence import cpus, listed, say
 from simkernel.sim.snapshot.patching import PatchingSnapshot
 from simkernel.sim.snapshot.site import CALL, CHANGING, INT3, NOP
 
@@ -40,7 +41,7 @@ CHOICES: dict[int, tuple[Choice, ...]] = {
     WORRY: (Choice("Enter", "one function in slow motion"), Choice("Esc", "all there is to do")),
 }
 NEXT = "What next?"
-LEFT_OPEN = "The question is left open. ← (plain mode: b) leads back to it."
+LEFT_OPEN = say("The question is left open. {} leads back to it.", by("back"))
 WHY_NOT = {
     "back": "this is the first question: there is nothing before it",
     "first": "this is the first question: there is nothing before it",

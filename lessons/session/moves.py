@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lessons.activity import by
 from lessons.session.missing import before_the_failure
 from lessons.session.number import number
 from lessons.session.stepper import A_RUN, Stepper, StepperResult
 from simkernel.errors import LearnerError
 from simkernel.events import InterruptTaken
-from simkernel.sentence import without_addresses
+from simkernel.sentence import say, without_addresses
 from simkernel.sim import breakpoints as bp
 from simkernel.sim.narrate import sentence
 
@@ -27,8 +28,8 @@ def dead(reason: str, leads_on: bool = False) -> str:
         reason: why it halted.
         leads_on: another story follows.
     """
-    then = ", Enter (plain mode: p) begins the next story" if leads_on else ""
-    return f"The kernel died here, {reason}: ← (plain mode: b) goes back{then}"
+    then = say(", {} begins the next story", by("enter")) if leads_on else ""
+    return say("The kernel died here, {}: {} goes back{}", reason, by("back"), then)
 
 
 def _nothing_more(stepper: Stepper, awaited: str = "", instructions: int = 0) -> StepperResult:
@@ -37,8 +38,8 @@ def _nothing_more(stepper: Stepper, awaited: str = "", instructions: int = 0) ->
     if stepper.report.cancelled:
         return StepperResult("Stopped, as you asked.")
     if died:
-        said = f"{dead(died)}. {stepper.ending}".rstrip()
-        return StepperResult(said, error=not stepper.passed)
+        end = f" {stepper.ending}" if stepper.ending else ""
+        return StepperResult(say("{}.{}", dead(died), end), error=not stepper.passed)
     said = f"{awaited} did not come" if awaited else "Nothing happened to this site"
     return StepperResult(f"{said} in {instructions or stepper.patience:,} instructions.")
 

@@ -330,7 +330,7 @@ class Stepper:
         try:
             result = action(self)
         except (LearnerError, GuestError) as error:
-            result = StepperResult(str(error), error=True)
+            result = StepperResult(error.sentence, error=True)
         if result.moment is not None:
             self.passed = passed  # one has only looked
             return result

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
+from lessons.activity import by
 from lessons.session.stepper import Stepper
 from lessons.story.questions import StoryQuestion, question_at
+from simkernel.sentence import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class AskedQuestion:
     @property
     def waits(self) -> str:
         """What is said to a person who asks for anything else."""
-        return f"a question waits for its answer: {self.digits}; → (plain mode: n) goes on without one"
+        return say("a question waits for its answer: {}; {} goes on without one", self.digits, by("next"))
 
     @property
     def digits(self) -> str:

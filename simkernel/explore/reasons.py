@@ -173,7 +173,7 @@ REASONS = (
         ("torn",),
     ),
     Reason(
-        "A CPU reads the tail no earlier than byte 0, and the new tail was stored first.",
+        "A CPU reads the tail after byte 0, and the new tail was stored before it.",
         NO_SYNC_2,
         (SAFE,),
     ),

@@ -27,7 +27,7 @@ ALL = """\
   1 bash-201 publishes batch   0F 1F 44 00 00  0F 1F 44 00 00  0F 1F 44 00 00
   2 bash-201 writes CC at +0   CC!1F 44 00 00  0F/1F 44 00 00  0F/1F 44 00 00
   3 bash-201 writes +1 to +4   CC!BB′D2′3F′3F′ 0F/1F/44/00/00/ 0F/1F/44/00/00/
-  4 CPU0     now runs BB at +1 CC!BB′D2′3F′3F′ 0F/BB′44/00/00/ 0F/1F/44/00/00/
+  4 CPU0     will run BB at +1 CC!BB′D2′3F′3F′ 0F/BB′44/00/00/ 0F/1F/44/00/00/
 ▶ 5 CPU0     runs torn bytes   CC!BB′D2′3F′3F′ 0F BB′44 00 00  0F/1F/44/00/00/
 """
 ONE = """\
@@ -35,7 +35,7 @@ ONE = """\
   1 bash-201 publishes batch   0F 1F 44 00 00
   2 bash-201 writes CC at +0   CC!1F 44 00 00
   3 bash-201 writes +1 to +4   CC!BB'D2'3F'3F'
-  4 CPU0     now runs BB at +1 0F/BB'44/00/00/
+  4 CPU0     will run BB at +1 0F/BB'44/00/00/
 > 5 CPU0     runs torn bytes   0F BB'44 00 00
 """
 SCORE = """\

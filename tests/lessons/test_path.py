@@ -23,10 +23,10 @@ from lessons.visit import Visit
 from simkernel.events import Oopsed
 from simkernel.hw.fetch import FetchModel
 from simkernel.report import Report
-from tui.view.frame import frame
+from tui.view.frame import frame, with_keys
 from tui.view.marks import UNICODE
 from tui.view.paragraphs import narration
-from tui.view.text import plain, with_keys
+from tui.view.text import plain
 
 
 def test_the_motive_comes_first_and_every_scenario_is_on_the_path() -> None:

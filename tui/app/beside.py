@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from textual.app import App
 
 from lessons.picture import Lanes, Picture
+from lessons.visit import Visit
 from simkernel.errors import LearnerError
 from simkernel.files import write_text
 from tui.app import screenshot
@@ -33,6 +33,11 @@ class Shown(Protocol):
     @property
     def picture(self) -> Picture:
         """What it shows."""
+        ...
+
+    @property
+    def visit(self) -> Visit:
+        """What one is at."""
         ...
 
     def tell(self, said: str, look: str = "") -> None:
@@ -73,10 +78,11 @@ def _entry(screen: Shown, title: str, help_text: str, made: Callable[[str], str]
     return title, help_text, partial(_ask, screen, title, help_text, of, ending)
 
 
-def _name(picture: Picture, ending: str) -> str:
-    """The name that is offered: what the picture shows, and the step; a file of that name stays, and gets a number."""
-    step = re.match(r"(step \d+)?", picture.place)
-    stem = re.sub(r"[^\w]+", "-", f"{picture.title} {step[0] if step else ''}".lower()).strip("-")
+def _name(screen: Shown, ending: str) -> str:
+    """The name that is offered: what the screen shows, and the step; a file of that name stays, and gets a number."""
+    kept = screen.visit.front.kept()
+    title = f"{screen.picture.title.lower()} {'' if kept is None else f'step {kept.step}'}"
+    stem = "-".join("".join(one if one.isalnum() else " " for one in title).split())
     names = (f"{stem}{f'-{number}' if number > 1 else ''}{ending}" for number in count(1))
     return next(name for name in names if not os.path.lexists(name))
 
@@ -93,7 +99,7 @@ def _written(what: str, text: Callable[[], str]) -> Callable[[str], str]:
 
 def _ask(screen: Shown, title: str, help_text: str, made: Callable[[str], str], ending: str = ".svg") -> None:
     """Ask for a file's name, with one to take; make the file, say what became of it."""
-    offered = _name(screen.picture, ending)
+    offered = _name(screen, ending)
 
     def answered(name: str | None) -> None:
         if name is not None:

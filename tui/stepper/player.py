@@ -177,7 +177,7 @@ class PlainVisit:
         try:
             return self._take(word, argument)
         except LearnerError as error:
-            said = said_here(str(error))
+            said = said_here(error.sentence)
             if self.as_json:
                 self._say(word, PlainText((said[:1].upper() + said[1:],)), Result(said, refused=True))
             if said != str(error):

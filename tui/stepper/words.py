@@ -6,13 +6,13 @@ import shutil
 import sys
 import textwrap
 
-from lessons.activity import Action, PlainText
+from lessons.activity import KEYS, Action, PlainText
 from lessons.picture import Picture, Tabs
 from simkernel.errors import LearnerError
+from simkernel.sentence import Role, Sentence
 
 WIDTH = 78
 MOST_NAMES = 40  # that are listed to who left one out
-HERE = " (plain mode: "  # stands between the key of a screen and the word that is said for it here
 
 
 def words_of(script: str) -> list[str]:
@@ -51,12 +51,8 @@ def filled(text: str) -> str:
 
 
 def said_here(text: str) -> str:
-    """A sentence for who types words: they stand in it in place of keys."""
-    first, *rest = text.split(HERE)
-    for one in rest:
-        word, _, behind = one.partition(")")
-        first = f"{first[: first.rfind(' ') + 1]}{word}{behind}"
-    return first
+    """A sentence with the word of each action that it names."""
+    return text.instead(Role.ACTION, lambda name: KEYS[name][1]) if isinstance(text, Sentence) else text
 
 
 def refusal(message: str, word: str, action: Action | None, argument: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lessons.activity import CHOOSE, HINT, Action
+from lessons.activity import CHOOSE, HINT, KEYS, Action
 from lessons.machine import Bytes
 from lessons.picture import Picture, Question
+from simkernel.sentence import Role, Sentence
 from tui.view.arrange import Arrangement, arrange, flat
 from tui.view.boxes import framed
 from tui.view.machine import cut_rows
@@ -241,6 +242,11 @@ def dead_key(key: str, picture: Picture, offered: Sequence[Action]) -> str:
 
 def _taken(pairs: Sequence[tuple[str, str]], marks: Marks) -> int:
     return sum(len(marks.plain(key_text((key,)))) + len(word) + 3 for key, word in pairs) - 2
+
+
+def with_keys(text: str) -> str:
+    """A sentence with the key of each action that it names."""
+    return text.instead(Role.ACTION, lambda name: key_text(KEYS[name][0][:1])) if isinstance(text, Sentence) else text
 
 
 def key_text(keys: Sequence[str]) -> str:

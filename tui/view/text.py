@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 
 from simkernel.sentence import Role, spans_of
@@ -13,14 +12,6 @@ Line = tuple[Piece, ...]
 Form = list[Line]  # what a part looks like
 
 ROLES = {Role.CPU: "strong", Role.ADDRESS: "dim"}  # looks of parts of a sentence that has none of its own
-
-
-WORD_OF_PLAIN_MODE = re.compile(r" \(plain mode: [^)]*\)")  # behind a key, for who types words
-
-
-def with_keys(text: str) -> str:
-    """A sentence for who presses keys: without the words that stand for them in plain mode."""
-    return WORD_OF_PLAIN_MODE.sub("", text)
 
 
 def line(*pieces: Piece | str) -> Line:

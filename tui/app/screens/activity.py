@@ -28,12 +28,12 @@ from tui.app.screens.pages import keys_page, words_page
 from tui.app.screens.prompt import Prompt
 from tui.app.work import NEXT, Work
 from tui.view.arrange import Block, rolled, spot, target
-from tui.view.frame import Frame, dead_key, frame, key_at, key_text
+from tui.view.frame import Frame, dead_key, frame, key_at, key_text, with_keys
 from tui.view.lecture import lecture, rows
 from tui.view.marks import Marks
 from tui.view.parts import RENDERERS
 from tui.view.pointer import Pointer
-from tui.view.text import with_keys, wrap
+from tui.view.text import wrap
 
 A_DAY = 86_400.0  # seconds
 SCROLLS = {"up": -0.01, "down": 0.01, "pageup": -1.0, "pagedown": 1.0, "home": -1e6, "end": 1e6}
