@@ -18,7 +18,7 @@ from tui.view.bars import bar_at, bar_lines
 from tui.view.lanes import GRAPH, graph, graph_width, score
 from tui.view.marks import UNICODE, Marks
 from tui.view.moves import all_columns, move_here, move_lines
-from tui.view.sites import site_at, site_map
+from tui.view.sites import are_alike, site_at, site_map
 from tui.view.text import Form, Line, Piece, cut, line, wrap
 
 LABELS = 14  # columns of a label before a paragraph
@@ -37,7 +37,7 @@ class Renderer:
         fewest: rows that are better than none, where there are no more; 0: `least`.
         ends: part, columns, glyphs -> the lines behind which a form may be cut, none of them for behind each.
         elastic: it is made to be scrolled.
-        yields: its longer forms come after what others need.
+        yields: part -> whether its longer forms come after what others need.
         last: of what does not fit, the end is shown and not the beginning.
         here: the line of the last form that must be seen, -1 for none.
         head: how many lines stay at the top, whatever is scrolled.
@@ -54,7 +54,7 @@ class Renderer:
     fewest: int = 0
     ends: Callable[..., Sequence[int]] = lambda part, width, marks: ()
     elastic: bool = False
-    yields: bool = False
+    yields: Callable[..., bool] = lambda part: False
     last: bool = False
     here: Callable[..., int] = lambda part: -1
     head: Callable[..., int] = lambda part: 0
@@ -287,7 +287,7 @@ RENDERERS: dict[type[Part], Renderer] = {
     Prose: Renderer(prose, ends=paragraph_ends),
     Log: Renderer(log, least=2, elastic=True, last=True),
     Listing: Renderer(listing, least=3, fewest=1, elastic=True),
-    Map: Renderer(site_map, target=site_at, points=True),
+    Map: Renderer(site_map, yields=are_alike, target=site_at, points=True),
     Question: Renderer(question, least=2, ends=question_ends, target=choice_at),
     Lanes: Renderer(lanes, least=4, elastic=True, here=lanes_here, head=lambda part: 1, natural=graph_width),
     Strip: Renderer(machine.strip),
@@ -296,7 +296,7 @@ RENDERERS: dict[type[Part], Renderer] = {
     Happened: Renderer(
         machine.doers, least=4, ends=machine.doer_ends, elastic=True, target=machine.doer_at, points=True
     ),
-    Core: Renderer(machine.core, least=6, yields=True),
+    Core: Renderer(machine.core, least=6, yields=lambda part: True),
     Track: Renderer(machine.track, target=machine.track_at, drags=True),
     Tabs: Renderer(tabs, target=tab_at),
     Bars: Renderer(

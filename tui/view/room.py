@@ -85,13 +85,13 @@ class Placing:
         """How many of its steps are for what makes sense, before others have what they need."""
         if self._renderer.elastic:
             return max(1, sum(one.rows <= self._renderer.least + 1 + self.rule for one in self._steps))
-        shortest = self._steps[0].form if self._renderer.yields else 0
+        shortest = self._steps[0].form if self._renderer.yields(self.part) else 0
         return sum(one.form >= shortest for one in self._steps)
 
     @property
     def modest(self) -> int:
         """How many of its steps are for what it needs, where it has more than any screen."""
-        if self._renderer.yields:
+        if self._renderer.yields(self.part):
             return self.first
         return max(1, sum(one.rows <= self._modest for one in self._steps))
 

@@ -21,14 +21,14 @@ def site_map(part: Map, width: int, marks: Marks) -> list[Form]:
     """A cell a site, or a batch where there are many; then only how many are in each state."""
     counted = counts(part, width, marks)
     states = cells(part.sites)
-    if not _differ(part, states):
+    if not part.cells:
         return [counted]
     return [[*counted, *map_rows(states, row_length(len(states), width), marks, _taken(part))], counted]
 
 
-def _differ(part: Map, states: Sequence[int]) -> bool:
-    """Whether there is more to see in the cells than how many are in each state."""
-    return part.cells and (len(set(states)) > 1 or bool(part.taken))
+def are_alike(part: Map) -> bool:
+    """Whether the cells say no more than how many sites are in each state."""
+    return len(set(part.sites.states)) == 1 and not part.taken
 
 
 def _taken(part: Map) -> frozenset[int]:
@@ -46,7 +46,7 @@ def site_at(part: Map, width: int, x: int, y: int) -> tuple[str, str] | None:
     """The site of a cell; the first one where several share it."""
     states, across = cells(part.sites), 0
     rows = len(counts(part, width, Marks()))
-    if not part.choose or y < rows or not _differ(part, states):
+    if not part.choose or y < rows or not part.cells:
         return None
     across = row_length(len(states), width)
     at = (y - rows) * across + x
