@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -120,6 +121,12 @@ def places(name: str) -> Iterator[Activity]:
         yield activity
 
 
+@cache
+def seen(name: str) -> tuple[tuple[Picture, tuple[Action, ...], tuple[Action, ...]], ...]:
+    """The picture, what is offered and all actions at each of these places: the way is gone once a process."""
+    return tuple((one.picture(), one.offered(), one.actions) for one in places(name))
+
+
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_no_key_and_no_word_means_two_things(name: str) -> None:
     actions = ACTIVITIES[name]().actions
@@ -142,13 +149,12 @@ def test_a_key_has_one_meaning_on_all_screens() -> None:
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_every_place_has_a_picture_at_every_size(name: str) -> None:
     """No line is too long, no text of a part is lost without a mark, and the key line has room."""
-    for activity in places(name):
-        picture, offered = activity.picture(), activity.offered()
+    for picture, offered, actions in seen(name):
         assert len({part.name for part in picture.parts}) == len(picture.parts)
         names = {part.name for part in picture.parts}
         assert names <= set(picture.survival)
         most = next(name for name in picture.survival if name in names)
-        assert set(picture.keys) <= {action.name for action in activity.actions}
+        assert set(picture.keys) <= {action.name for action in actions}
         drawings = Drawings()
         for width, height in SIZES:
             drawn = frame(picture, ("Somewhere",), offered, (width, height), UNICODE, drawings=drawings)
@@ -174,8 +180,8 @@ def test_a_higher_window_never_shows_less(name: str) -> None:
 
     At the height from which on panes stand in frames, what is scrolled anyway may give its frame some of its rows.
     """
-    for activity in places(name):
-        picture, drawings = activity.picture(), Drawings()
+    for picture, *_ in seen(name):
+        drawings = Drawings()
         for width in sorted({width for width, _ in SIZES}):
             sizes = [(width, height) for height in range(10, 61)]
             bodies = [frame(picture, (), (), size, UNICODE, drawings=drawings).body for size in sizes]
@@ -190,8 +196,8 @@ def test_a_higher_window_never_shows_less(name: str) -> None:
 
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_every_picture_is_ascii_where_that_is_asked_for(name: str) -> None:
-    for activity in places(name):
-        for one in frame(activity.picture(), (), activity.offered(), (80, 24), ASCII).lines(80, 24):
+    for picture, offered, _ in seen(name):
+        for one in frame(picture, (), offered, (80, 24), ASCII).lines(80, 24):
             assert plain(one).isascii(), plain(one)
 
 

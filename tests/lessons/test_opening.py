@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 
 import pytest
 
@@ -35,6 +37,7 @@ from tui.view.text import plain
 WORDS = 20  # of a sentence at most
 WAY = {ASK: "1", SEEN: "next", BOOTED: "trace", HOW: "4", ON: "last", TRACED: "trace", QUIET: "next", WHY: "next"}
 """What leads from each cue to the next one; tracing is turned off at once."""
+KEPT = (HOW, TRACED, QUIET)  # cues to which the machine comes by much work
 HARD = re.compile(r"\b(int3|sync|trampoline|IPI|serializ\w+|batch|opcode|patch\w*|ops|beat|phase|stand-in)\b", re.I)
 
 
@@ -52,12 +55,30 @@ def pictures() -> dict[int, Picture]:
     return dict(cues())
 
 
-def at(cue: int, answer: str = "4") -> Opening:
-    """The opening at a cue, where the second question was answered so."""
-    opening = Opening()
+def led(opening: Opening, cue: int, answer: str = "4") -> Opening:
+    """An opening, once it is at a cue, where the second question is answered so."""
     while opening.run.cue != cue:
-        assert not opening.apply(answer if opening.run.cue == HOW else WAY[opening.run.cue]).refused
+        assert not opening.apply(answer if opening.run.cue == HOW else WAY.get(opening.run.cue, "last")).refused
     return opening
+
+
+@cache
+def kept_at(cue: int) -> Opening:
+    """The opening at one of the cues to which the machine comes by much work: once a process, for others to copy."""
+    before = [one for one in KEPT if one < cue]
+    return led(copy_of(kept_at(before[-1])) if before else Opening(), cue)
+
+
+def copy_of(opening: Opening) -> Opening:
+    """The same opening again, with a machine that is a fork: nothing that changes is shared."""
+    machine, image = opening.run.simulation, opening.run.image
+    return deepcopy(opening, {id(machine): machine.fork(), id(image): image})
+
+
+def at(cue: int, answer: str = "4") -> Opening:
+    """The opening at a cue, where the second question was answered so; it is one's own."""
+    before = [one for one in KEPT if one <= (cue if answer == "4" else min(cue, HOW))]
+    return led(copy_of(kept_at(before[-1])) if before else Opening(), cue, answer)
 
 
 def part(picture: Picture, name: str) -> object:
@@ -87,6 +108,21 @@ def test_each_cue_has_its_picture(pictures: dict[int, Picture]) -> None:
     assert filled.count(NOP) == traced.count(CALL) == back.count(NOP) == len(filled.states)
     questions = {cue: one.text for cue in pictures for one in pictures[cue].parts if isinstance(one, Question)}
     assert [cue for cue, text in questions.items() if text != "What next?"] == [ASK, HOW]
+
+
+def test_a_copy_is_the_opening_again_and_shares_nothing() -> None:
+    """Copies are what other tests begin with: they go the way of an opening that has come from power-on."""
+    opening = Opening()
+    for cue in KEPT:
+        kept, copied = kept_at(led(opening, cue).run.cue), copy_of(kept_at(cue))
+        before = kept.picture(), kept.run.known, state_digest(kept.run.simulation)
+        for word in ("", "4" if cue == HOW else "next"):
+            for one in (opening, copied):
+                assert not word or not one.apply(word).refused
+            assert copied.picture() == opening.picture()
+            assert state_digest(copied.run.simulation) == state_digest(opening.run.simulation)
+        copied.apply("first")
+        assert (kept.picture(), kept.run.known, state_digest(kept.run.simulation)) == before
 
 
 def test_the_figures_are_the_runs(pictures: dict[int, Picture]) -> None:
@@ -196,14 +232,14 @@ def test_an_answer_is_held_against_the_run() -> None:
         opening = Opening()
         opening.apply(word)
         assert opening.run.cue == SEEN and "You said" not in " ".join(said(opening.picture()))
-    first = {answer: said(at(TRACED, answer).picture())[0] for answer in ("1", "2", "3", "4", "0")}
+    texts = {answer: said(at(TRACED, answer).picture()) for answer in "12304"}
+    first = {answer: text[0] for answer, text in texts.items()}
     assert "Not in this run: no CPU was stopped." in first["1"]
     assert "Not in this run: 3 waits served all 240 sites." in first["2"]
     assert re.search(r"Not in this run: \d+ functions were not called at all, and were changed\.", first["3"])
     assert "Right: 3 waits served all 240 sites." in first["4"]
     assert "You said" not in first["0"]
-    for answer in "12304":
-        text = said(at(TRACED, answer).picture())
+    for answer, text in texts.items():
         assert any(one.startswith("It is 4. It writes at every site") for one in text) == (answer != "4")
         facts = [one for one in ("no CPU was stopped", "3 waits served") if " ".join(text).count(one) > 1]
         assert not facts, text
