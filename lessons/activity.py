@@ -14,7 +14,7 @@ from lessons.kept import Kept
 from lessons.picture import Picture
 from simkernel.errors import LearnerError, nearest
 from simkernel.report import Report
-from simkernel.sentence import Role, Span
+from simkernel.sentence import Role, Sentence, Span
 
 POINT = "point"  # the action that takes the number of a row or a bar, from 0
 HINT = "0"  # the digit that asks for a hint
@@ -59,6 +59,18 @@ KEYS: dict[str, tuple[tuple[str, ...], str]] = {
 def by(name: str) -> Span:
     """An action in a sentence, by its name: on a screen its key stands there, in plain mode its word."""
     return Span(name, Role.ACTION)
+
+
+def named_by(text: str, name: Callable[[str], str]) -> str:
+    """A sentence in which each action has the name that a front end has for it; any other text as it is.
+
+    Args:
+        text: what is said.
+        name: an action's name in `KEYS` -> its key, or its word.
+    """
+    if not isinstance(text, Sentence):
+        return text
+    return Sentence(*(name(span.text) if span.role is Role.ACTION else span for span in text.spans))
 
 
 @dataclass(frozen=True, slots=True)

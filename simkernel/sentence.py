@@ -5,7 +5,7 @@ Whoever shows a sentence asks its spans: for a place without its number, for a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -67,10 +67,9 @@ class Sentence(str):
         """The same without the parts of a role."""
         return Sentence(*(span for span in self._spans if span.role is not role))
 
-    def instead(self, role: Role, text: str | Callable[[str], str]) -> Sentence:
-        """The same with other words for each part of a role; they may depend on what it was."""
-        other = text if callable(text) else lambda _: text
-        return Sentence(*(span._replace(text=other(span.text)) if span.role is role else span for span in self._spans))
+    def instead(self, role: Role, text: str) -> Sentence:
+        """The same with other words for each part of a role."""
+        return Sentence(*(Span(text, role, span.value) if span.role is role else span for span in self._spans))
 
 
 def spans_of(text: str | Span) -> tuple[Span, ...]:

@@ -290,9 +290,7 @@ class Story(Activity):
 
     @property
     def _next(self) -> path.PathStory | None:
-        """What one watches from here; None where the story has not ended, and where a phase was left out of it here."""
-        if self.home is not None:
-            return None  # one goes home first
+        """What one watches from here; None where the story has not ended."""
         return path.behind(path.reached(self.stepper))
 
     def _unfit(self) -> tuple[str, ...]:
@@ -375,7 +373,8 @@ class Story(Activity):
         drawn = picture_of(self._stepper, self.look, asked, following, ahead=not self.asking.on)
         away, stories = self._away, self._next is not None
         keys, hints = key_line(self._stepper, self.look.depth, away, stories)
-        return replace(drawn, keys=keys, hints=tuple(hints.items()))
+        parts = tuple(one for one in drawn.parts if not (away and one.name == "without it"))  # x leads home
+        return replace(drawn, parts=parts, keys=keys, hints=tuple(hints.items()))
 
     @property
     def reached(self) -> str:

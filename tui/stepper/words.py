@@ -6,10 +6,9 @@ import shutil
 import sys
 import textwrap
 
-from lessons.activity import KEYS, Action, PlainText
+from lessons.activity import KEYS, Action, PlainText, named_by
 from lessons.picture import Picture, Tabs
 from simkernel.errors import LearnerError
-from simkernel.sentence import Role, Sentence
 
 WIDTH = 78
 MOST_NAMES = 40  # that are listed to who left one out
@@ -52,7 +51,7 @@ def filled(text: str) -> str:
 
 def said_here(text: str) -> str:
     """A sentence with the word of each action that it names."""
-    return text.instead(Role.ACTION, lambda name: KEYS[name][1]) if isinstance(text, Sentence) else text
+    return named_by(text, lambda name: KEYS[name][1])
 
 
 def refusal(message: str, word: str, action: Action | None, argument: str) -> str:

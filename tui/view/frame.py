@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lessons.activity import CHOOSE, HINT, KEYS, Action
+from lessons.activity import CHOOSE, HINT, KEYS, Action, named_by
 from lessons.machine import Bytes
 from lessons.picture import Picture, Question
-from simkernel.sentence import Role, Sentence
 from tui.view.arrange import Arrangement, arrange, flat
 from tui.view.boxes import framed
 from tui.view.machine import cut_rows
@@ -136,7 +135,8 @@ def _named(body: Arrangement, width: int, height: int, marks: Marks) -> list[Lin
     free = height - max((block.y + len(block.lines) for block in body.blocks), default=0)
     named = wrap(marks.plain(f"no room for (Tab leads there): {', '.join(body.gone)}"), width, "dim")
     if len(named) > max(1, free):
-        named = [cut(line((f"no room for {len(body.gone)} parts: Tab leads there", "dim")), width, marks)]
+        parts = f"{len(body.gone)} part{'s' * (len(body.gone) > 1)}"
+        named = [cut(line((f"no room for {parts}: Tab leads there", "dim")), width, marks)]
     return named
 
 
@@ -246,7 +246,7 @@ def _taken(pairs: Sequence[tuple[str, str]], marks: Marks) -> int:
 
 def with_keys(text: str) -> str:
     """A sentence with the key of each action that it names."""
-    return text.instead(Role.ACTION, lambda name: key_text(KEYS[name][0][:1])) if isinstance(text, Sentence) else text
+    return named_by(text, lambda name: key_text(KEYS[name][0][:1]))
 
 
 def key_text(keys: Sequence[str]) -> str:

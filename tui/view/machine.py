@@ -178,7 +178,8 @@ class _Grid:
         out: list[Piece] = []
         for at, cell in enumerate(cells):
             text, changed = self.text(cell), cell.has(Mark.CHANGED)
-            out.append((left if changed else self.gap(at, cells), "box" if changed else "dim"))
+            gap = left if changed else self.gap(at, cells)
+            out.append((gap, "box" if gap in self.marks.changed else "dim"))
             out.append((text, next((LOOKS[mark] for mark in LOOKS if cell.has(mark)), "") + " changed" * changed))
             rest = self.widths[at] - 1 - len(text)
             if rest > 0:

@@ -107,7 +107,7 @@ def strip(part: Strip) -> list[str]:
     kept = [one for one in part.phases if one.stage is not PhaseState.LEFT_OUT]
     at = next((number for number, one in enumerate(kept, 1) if one.stage is PhaseState.NOW), 0)
     which, of = kept[at - 1].name, f"{at} of {len(kept)}"
-    under_way = f"Phase {of}, its name {UNTIL}." if which == HIDDEN else f"The phase is {which}, {of}."
+    under_way = f"A phase is under way, its name {UNTIL}." if which == HIDDEN else f"The phase is {which}, {of}."
     out = [under_way] if at else ["No phase is under way."]
     return out + [f"{one.name} is left out." for one in part.phases if one.stage is PhaseState.LEFT_OUT]
 

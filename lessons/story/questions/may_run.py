@@ -15,7 +15,7 @@ from simkernel.sentence import data, say
 from simkernel.sim.narrate import PATCHING_TASK
 from simkernel.sim.snapshot import SiteSnapshot
 
-PROMISED = "The manuals promise less: that is what the next sync is for."
+PROMISED = "The manuals promise less: that is what {} is for."
 
 
 def _read_by(stepper: Stepper, site: SiteSnapshot) -> list[str]:
@@ -71,7 +71,7 @@ def old_left(stepper: Stepper, site: SiteSnapshot, event: ev.SyncSent) -> StoryQ
         ),
         text=f"In the model {model}: which CPU can still run the old instruction here?",
         hint="A CPU runs a byte as it has read it. Which one has read a byte here, and which has not?",
-        why=" ".join((*_why_old(stepper, site, can), *([] if can == every else [PROMISED]))),
+        why=" ".join((*_why_old(stepper, site, can), *([] if can == every else [say(PROMISED, event.phase)]))),
     )
 
 
@@ -200,8 +200,8 @@ def _why_head(stepper: Stepper, site: SiteSnapshot, cpu: int, kinds: int) -> str
     """Why these and no others."""
     if kinds == 1:
         why = say("CPU{} has read no byte of it yet: it runs what memory holds.", cpu)
-        syncs = any(isinstance(one.action, SyncCores) for one in _to_come(stepper))
-        return f"{why} {PROMISED}" if syncs else why
+        sync = next((one.name for one in _to_come(stepper) if isinstance(one.action, SyncCores)), "")
+        return f"{why} {say(PROMISED, sync)}" if sync else why
     at = last_step(stepper, lambda one: isinstance(one, ev.SyncAnswered) and one.cpu == cpu)
     answered = f"It answered last at step {at}" if at else "It has answered no sync"
     head = say("CPU{} may run {} until it answers again: the store came later.", cpu, data(bytes((INT3,))))

@@ -66,6 +66,13 @@ def test_keys_of_a_screen_are_words_here_in_json_too() -> None:
     assert last["message"] == last["said"][0] == "The question is left open. b leads back to it." and first
     with pytest.raises(LearnerError, match=r"0 for a hint; n goes on without one"):
         says(Story(Stepper.start("one")), "n questions p")
+    dead: list[str] = []
+    visit = PlainVisit(Story(Stepper.start("naive")), dead.append, as_json=True)
+    visit.begin()
+    visit.take("end")
+    with pytest.raises(LearnerError, match=r"b goes back, p begins the next story"):
+        visit.take("n")
+    assert json.loads(dead[-1])["error"] and "b goes back" in json.loads(dead[-1])["message"]
     with pytest.raises(LearnerError, match=r"0 for a hint; n goes on without one"):
         says(Story(Stepper.start("one")), "n questions y")
 

@@ -155,7 +155,7 @@ def test_words_are_explained_that_were_said_and_no_others() -> None:
 def test_what_is_covered_is_said_in_words_and_an_answer_against_the_run() -> None:
     asked, answered = map(flat, played(story(), "n questions 1")[2:])
     assert "CPU0 may run: covered until you answer." in asked and "??" not in asked
-    assert "Phase 1 of 7, its name covered until you answer." in asked
+    assert "A phase is under way, its name covered until you answer." in asked
     assert answered.startswith("Your answer, 1, not in this run: E8 at +0. 3, in this run: CC at +0. Because: ")
     assert len(answered.partition("Because: ")[2].split(". ")) > 1
 

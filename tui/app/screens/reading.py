@@ -18,7 +18,7 @@ from tui.view.text import Line, line, wrap
 
 BACK = "Esc: back"
 LONGEST = 40  # letters that are searched for
-WIDTH, MARGINS = 72, 8  # columns of a page, and beside it where the screen is not wider
+WIDTH, MARGINS = 71, 8  # columns of a page, and beside it where the screen is not wider
 Lines = Callable[[int], list[Line]]  # what is to be read, in so many columns
 
 
