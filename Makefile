@@ -10,7 +10,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-PARALLEL := -n auto --dist worksteal
+PARALLEL := -n auto --dist loadfile
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: the first one compiles
 
