@@ -101,7 +101,9 @@ def key_line(stepper: Stepper, depth: str, away: bool, leads_on: bool) -> tuple[
     phase = stepper.simulation.patching.phase is not None and stepper.scenario is not None
     leads = {"first": stepper.begun, "last": not ended, "without": away or (phase and not ended)}
     leads["view"] = depth == STORY  # deeper the time picture has room on wide screens only
-    first = ("back", "enter", "without", "phase-back") if died else ("next", "back", "enter", "run") if away else ()
+    first = ("next", "back", "enter", "run") if away else ()
+    if died:  # behind a run without a phase one goes home, or looks again; Enter stands in what is said there
+        first = ("back", "without", "phase-back", "enter") if away else ("back", "enter", "without", "phase-back")
     hints = {"more": DEPTHS[(DEPTHS.index(depth) + 1) % len(DEPTHS)]}
     hints |= {"phase-back": "the move before"} if died else {}
     hints |= {"without": "home", "run": "failure"} if away else {}

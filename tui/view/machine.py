@@ -250,11 +250,12 @@ FEW = 7  # lines of code where there is little room
 def core(part: Core, width: int, marks: Marks) -> list[Form]:
     """The sentence, the code, registers and stack; less of them, then without the stack, in the shorter forms."""
     said = wrap(marks.plain(part.sentence), width, "strong")
-    if width >= BESIDE:
-        left, right = code(part, CODE, len(part.code), marks), registers(part.registers, width - CODE - 2, marks)
-        return [[*said, *_beside(left, right)], [*said, *_beside(code(part, CODE, len(right), marks), right)]]
-    words = [heading("registers", width, marks), *registers(part.registers, width, marks)]
     stack = [heading("stack", width, marks), *stack_lines(part, width, marks)] if part.stack else []
+    if width >= BESIDE:
+        right = registers(part.registers, width - CODE - 2, marks)
+        whole = [*said, *_beside(code(part, CODE, len(part.code), marks), right)]
+        return [[*whole, *stack], whole, [*said, *_beside(code(part, CODE, len(right), marks), right)]]
+    words = [heading("registers", width, marks), *registers(part.registers, width, marks)]
     few = [*said, *code(part, width, FEW, marks)]
     return [[*said, *code(part, width, len(part.code), marks), *words, *stack], [*few, *words, *stack], [*few, *words]]
 

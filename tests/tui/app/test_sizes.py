@@ -134,3 +134,13 @@ def test_eight_cpus_have_their_rows() -> None:
         assert all(f"CPU{cpu} may run" in text for cpu in range(8))
 
     drive(check)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (160, 45)])
+def test_a_cpu_in_full_has_its_stack(size: tuple[int, int]) -> None:
+    """Also where its registers stand beside its code: a larger window shows no less."""
+
+    async def check(hand: Hand) -> None:
+        assert "─ stack ─" in await hand.press("right", "right")
+
+    drive(check, size=size, depth="code")
