@@ -353,8 +353,8 @@ class Story(Activity):
         """Where one stands, and what is so there."""
         if self._stepper is None:
             return {}
-        following = "" if self._next is None else self._next.name
-        return telling.data(self._stepper, self._is_asked()) | {"next": following}
+        then = self._next
+        return telling.data(self._stepper, self._is_asked()) | {"next": "" if then is None else then.name}
 
     def picture(self) -> Picture:
         """Where one stands, as one looks at it."""
@@ -369,12 +369,11 @@ class Story(Activity):
         asked = self.asking.at(self._stepper)
         if asked is not None and asked.open:
             return covered(picture_of(self._stepper, replace(self.look, depth=STORY)), asked)
-        following = "" if self._next is None else self._next.title
-        drawn = picture_of(self._stepper, self.look, asked, following, ahead=not self.asking.on)
-        away, stories = self._away, self._next is not None
-        keys, hints = key_line(self._stepper, self.look.depth, away, stories)
-        parts = tuple(one for one in drawn.parts if not (away and one.name == "without it"))  # x leads home
-        return replace(drawn, parts=parts, keys=keys, hints=tuple(hints.items()))
+        then, away = self._next, self._away
+        title = "" if then is None else then.title
+        drawn = picture_of(self._stepper, self.look, asked, title, ahead=not self.asking.on, away=away)
+        keys, hints = key_line(self._stepper, self.look.depth, away, then is not None)
+        return replace(drawn, keys=keys, hints=tuple(hints.items()))
 
     @property
     def reached(self) -> str:

@@ -34,7 +34,12 @@ DEAD = ("waits", "next story", "oops", "why", "reasons")  # before all of that, 
 
 
 def picture_of(
-    stepper: Stepper, look: Look, asked: AskedQuestion | None = None, following: str = "", ahead: bool = True
+    stepper: Stepper,
+    look: Look,
+    asked: AskedQuestion | None = None,
+    following: str = "",
+    ahead: bool = True,
+    away: bool = False,
 ) -> Picture:
     """Where a stepper stands, as one looks at it.
 
@@ -44,6 +49,7 @@ def picture_of(
         asked: what came of the question that was asked there.
         following: at the end of a story the title of the one that follows.
         ahead: the time picture shows steps ahead, too, as far as one has seen them.
+        away: a phase is left out, and x leads home.
     """
     stops = stepper.stops()
     story = story_of(stepper, stops)
@@ -54,7 +60,7 @@ def picture_of(
     parts += [
         *now_parts(story),
         *waits_parts(story),
-        *reasons_parts(reasoned, look.later),
+        *reasons_parts(reasoned, look.later, away),
         *next_story_parts(following),
         *oops_parts(snapshot),
     ]

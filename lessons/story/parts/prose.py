@@ -90,13 +90,13 @@ def next_story_parts(following: str) -> Iterator[Part]:
         yield _prose("next story", Paragraph(following, "Next"))
 
 
-def reasons_parts(story: StoryNow, later: bool) -> Iterator[Part]:
+def reasons_parts(story: StoryNow, later: bool, away: bool) -> Iterator[Part]:
     """Why the phase is there, what holds, how to see what comes of leaving it out; then who does it."""
     why, alive = story.why, story.snapshot.oops is None
     yield _prose("why", *_reasons(story))
     if why.holds:
         yield _prose("what holds", Paragraph(why.true_now, "Holds"))
-    if story.can_leave_out and alive and not why.event:
+    if story.can_leave_out and alive and not away and not why.event:
         text = f"{why.phase}? Press x, and see."
         yield _prose("without it", Paragraph(text, "Without"))
     if alive and why.linux:
